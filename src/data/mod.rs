@@ -1,0 +1,4 @@
+//! Data from outside: bytes to rows and matrices, and the choice of rows. Pure: no I/O, no HTTP.
+
+pub mod rows;
+pub mod split;

@@ -1,0 +1,215 @@
+//! Rows of numbers as they stand in JSON, read straight into one flat buffer.
+
+use std::fmt;
+
+use ndarray::Array2;
+use serde::de::{DeserializeSeed, Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// `[[1,2],[3,4]]` or one row `[1,2]`. Every value is a finite f32.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rows {
+    /// A list of numbers: one row, or a column, as the reader of it decides.
+    Flat(Vec<f32>),
+    /// A list of rows.
+    Table(Table),
+}
+
+/// Rows of equal width, or the news that they are not.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Table {
+    values: Vec<f32>,
+    rows: usize,
+    width: usize,
+    /// The first row that is not as wide as row 0, with its width.
+    ragged: Option<(usize, usize)>,
+}
+
+/// Rows that do not have the width they should have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RowsError {
+    /// There are none.
+    #[error("there are no rows: send at least one")]
+    Empty,
+    /// A row is too narrow or too wide.
+    #[error("row {row} has {got} values; {expected} are expected")]
+    Width {
+        /// Counted from 0.
+        row: usize,
+        /// Its values.
+        got: usize,
+        /// What would be right.
+        expected: usize,
+    },
+}
+
+impl Rows {
+    /// The rows as a matrix of `width` columns; a flat list is one row.
+    ///
+    /// # Errors
+    /// The first row of another width, or that there are none.
+    pub fn into_matrix(self, width: usize) -> Result<Array2<f32>, RowsError> {
+        match self {
+            Rows::Flat(values) if values.is_empty() => Err(RowsError::Empty),
+            Rows::Flat(values) => Table { rows: 1, width: values.len(), values, ragged: None }.into_matrix(width),
+            Rows::Table(table) => table.into_matrix(width),
+        }
+    }
+}
+
+impl Table {
+    fn into_matrix(self, width: usize) -> Result<Array2<f32>, RowsError> {
+        if self.rows == 0 {
+            return Err(RowsError::Empty);
+        }
+        let wrong = if self.width != width { Some((0, self.width)) } else { self.ragged };
+        if let Some((row, got)) = wrong {
+            return Err(RowsError::Width { row, got, expected: width });
+        }
+        Ok(Array2::from_shape_vec((self.rows, width), self.values).expect("rows of equal width"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Rows {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(RowsVisitor)
+    }
+}
+
+struct RowsVisitor;
+
+impl<'de> Visitor<'de> for RowsVisitor {
+    type Value = Rows;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a list of rows, each a list of numbers")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Rows, A::Error> {
+        let mut table = Table::default();
+        match list.next_element_seed(Entry { table: &mut table, expects: Expects::Either })? {
+            None => Ok(Rows::Table(table)),
+            Some(true) => {
+                while list.next_element_seed(Entry { table: &mut table, expects: Expects::Row })?.is_some() {}
+                Ok(Rows::Table(table))
+            }
+            Some(false) => {
+                while list.next_element_seed(Entry { table: &mut table, expects: Expects::Number })?.is_some() {}
+                Ok(Rows::Flat(table.values))
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Expects {
+    Either,
+    Row,
+    Number,
+}
+
+/// One entry of the outer list, appended to `table`; says whether it was a row.
+struct Entry<'a> {
+    table: &'a mut Table,
+    expects: Expects,
+}
+
+impl<'de> DeserializeSeed<'de> for Entry<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Entry<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self.expects {
+            Expects::Either => "a row (a list of numbers) or a number",
+            Expects::Row => "a row: a list of numbers",
+            Expects::Number => "a number",
+        })
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<bool, E> {
+        if self.expects == Expects::Row {
+            return Err(E::invalid_type(serde::de::Unexpected::Float(value), &self));
+        }
+        self.table.values.push(finite(value)?);
+        Ok(false)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<bool, E> {
+        self.visit_f64(value as f64)
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<bool, E> {
+        self.visit_f64(value as f64)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut row: A) -> Result<bool, A::Error> {
+        if self.expects == Expects::Number {
+            return Err(A::Error::invalid_type(serde::de::Unexpected::Seq, &self));
+        }
+        let table = self.table;
+        let start = table.values.len();
+        while let Some(Number(value)) = row.next_element()? {
+            table.values.push(value);
+        }
+        let width = table.values.len() - start;
+        if table.rows == 0 {
+            table.width = width;
+        } else if width != table.width && table.ragged.is_none() {
+            table.ragged = Some((table.rows, width));
+        }
+        table.rows += 1;
+        Ok(true)
+    }
+}
+
+/// A finite f32.
+struct Number(f32);
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        f64::deserialize(deserializer).and_then(finite).map(Number)
+    }
+}
+
+fn finite<E: Error>(value: f64) -> Result<f32, E> {
+    let narrow = value as f32;
+    if narrow.is_finite() { Ok(narrow) } else { Err(E::custom(format!("{value:e} is too large for a 32-bit float"))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matrix(json: &str, width: usize) -> Result<Array2<f32>, RowsError> {
+        serde_json::from_str::<Rows>(json).expect("rows").into_matrix(width)
+    }
+
+    #[test]
+    fn a_table_and_a_single_row_are_both_read() {
+        assert_eq!(matrix("[[1,2.5],[-3,4e2]]", 2).unwrap(), ndarray::arr2(&[[1.0, 2.5], [-3.0, 400.0]]));
+        assert_eq!(matrix("[1,2]", 2).unwrap(), ndarray::arr2(&[[1.0, 2.0]]));
+    }
+
+    #[test]
+    fn the_first_row_of_another_width_is_named() {
+        let wrong = |json| matrix(json, 2).unwrap_err();
+        assert_eq!(wrong("[[1,2],[1,2,3],[1]]"), RowsError::Width { row: 1, got: 3, expected: 2 });
+        assert_eq!(wrong("[[1,2,3],[1,2,3]]"), RowsError::Width { row: 0, got: 3, expected: 2 });
+        assert_eq!(wrong("[1,2,3]"), RowsError::Width { row: 0, got: 3, expected: 2 });
+        assert_eq!(wrong("[]"), RowsError::Empty);
+    }
+
+    #[test]
+    fn what_is_not_a_finite_number_is_refused() {
+        for json in ["[[1,\"2\"]]", "[[true]]", "[[null]]", "[[1e39]]", "[1,[2]]", "[[1],2]", "{}", "3", "[[[1]]]"] {
+            assert!(serde_json::from_str::<Rows>(json).is_err(), "{json}");
+        }
+    }
+}

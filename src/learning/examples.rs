@@ -1,0 +1,139 @@
+//! Training examples: rows of inputs with their targets.
+
+use ndarray::{Array2, ArrayView1, Axis};
+
+/// What the outputs of each row should be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets {
+    /// rows × outputs
+    Values(Array2<f32>),
+    /// The class of each row; as outputs, 1 for that class and 0 for the others.
+    Classes(Vec<u32>),
+}
+
+impl Targets {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        match self {
+            Targets::Values(values) => values.nrows(),
+            Targets::Classes(classes) => classes.len(),
+        }
+    }
+
+    /// Writes the target of row `row` into `target`, as wide as the outputs.
+    pub fn write(&self, row: usize, target: &mut [f32]) {
+        match self {
+            Targets::Values(values) => {
+                let width = target.len();
+                let values = values.as_slice().expect("targets are in standard layout");
+                target.copy_from_slice(&values[row * width..(row + 1) * width]);
+            }
+            Targets::Classes(classes) => {
+                target.fill(0.0);
+                target[classes[row] as usize] = 1.0;
+            }
+        }
+    }
+
+    /// The class of each row: the given one, the largest of several outputs, or 1 for a single output of at least ½.
+    pub fn labels(&self) -> Vec<u32> {
+        match self {
+            Targets::Classes(classes) => classes.clone(),
+            Targets::Values(values) => values.outer_iter().map(label).collect(),
+        }
+    }
+
+    fn select(&self, rows: &[usize]) -> Targets {
+        match self {
+            Targets::Values(values) => Targets::Values(values.select(Axis(0), rows)),
+            Targets::Classes(classes) => Targets::Classes(rows.iter().map(|row| classes[*row]).collect()),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Targets::Values(values) => size_of_val(values.as_slice().unwrap_or(&[])),
+            Targets::Classes(classes) => size_of_val(classes.as_slice()),
+        }
+    }
+}
+
+/// The class that a row of outputs stands for: the largest, the first of equals; a single output from ½ on is class 1.
+pub fn label(row: ArrayView1<f32>) -> u32 {
+    if row.len() == 1 {
+        return u32::from(row[0] >= 0.5);
+    }
+    let mut best = 0;
+    for (class, value) in row.iter().enumerate() {
+        if *value > row[best] {
+            best = class;
+        }
+    }
+    best as u32
+}
+
+/// Rows to learn from, or to be measured on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Examples {
+    inputs: Array2<f32>,
+    targets: Targets,
+    weights: Option<Vec<f32>>,
+}
+
+impl Examples {
+    /// Rows of `inputs` (rows × inputs) with their targets.
+    ///
+    /// # Panics
+    /// If the numbers of rows differ or `inputs` is not in standard layout: callers check what comes from outside.
+    pub fn new(inputs: Array2<f32>, targets: Targets) -> Self {
+        assert_eq!(inputs.nrows(), targets.rows(), "a target for every row");
+        assert!(inputs.is_standard_layout(), "row-major inputs");
+        Examples { inputs, targets, weights: None }
+    }
+
+    /// The same rows, each with its weight in the loss.
+    pub fn with_weights(self, weights: Vec<f32>) -> Self {
+        assert_eq!(self.rows(), weights.len(), "a weight for every row");
+        Examples { weights: Some(weights), ..self }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.inputs.nrows()
+    }
+
+    /// rows × inputs
+    pub fn inputs(&self) -> &Array2<f32> {
+        &self.inputs
+    }
+
+    /// Inputs of the rows from `start` to before `end`, row-major.
+    pub fn input_rows(&self, start: usize, end: usize) -> &[f32] {
+        let width = self.inputs.ncols();
+        &self.inputs.as_slice().expect("row-major inputs")[start * width..end * width]
+    }
+
+    /// The targets.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// The weight of each row, if they differ.
+    pub fn weights(&self) -> Option<&[f32]> {
+        self.weights.as_deref()
+    }
+
+    /// The rows named, in that order.
+    pub fn select(&self, rows: &[usize]) -> Examples {
+        Examples {
+            inputs: self.inputs.select(Axis(0), rows),
+            targets: self.targets.select(rows),
+            weights: self.weights.as_ref().map(|weights| rows.iter().map(|row| weights[*row]).collect()),
+        }
+    }
+
+    /// Memory that the rows take.
+    pub fn bytes(&self) -> usize {
+        self.inputs.len() * size_of::<f32>() + self.targets.bytes() + self.weights.as_ref().map_or(0, |w| w.len() * 4)
+    }
+}

@@ -1,0 +1,124 @@
+//! Loss functions: value and gradient side by side, measured from the logits.
+//!
+//! Two pairs are fused because their gradient is simple and stable only together (Goodfellow et al., "Deep
+//! Learning", section 6.2.2): softmax with cross-entropy, and sigmoid with binary cross-entropy. With p the output
+//! and y the target, both give ∂L/∂z = p − y, and the value is taken from the logits, so that ±1e4 stays finite.
+
+use serde::{Deserialize, Serialize};
+
+use super::activation::{Activation, OutputActivation};
+
+/// What training minimises: the mean over rows of a row's loss. Row losses of several outputs are their mean
+/// (`cross_entropy`: one value a row). Definitions and defaults are PyTorch's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// (y − ŷ)²
+    Mse,
+    /// |y − ŷ|
+    Mae,
+    /// (y − ŷ)²/2 where |y − ŷ| < 1, |y − ŷ| − 1/2 beyond (δ = 1)
+    Huber,
+    /// −y ln ŷ − (1 − y) ln(1 − ŷ), with a sigmoid output
+    BinaryCrossEntropy,
+    /// −Σₖ yₖ ln ŷₖ, with a softmax output
+    CrossEntropy,
+}
+
+/// A batch seen by the loss: `logits`, `outputs` (activation of the logits) and `targets` hold rows × `width` values.
+pub struct Scored<'a> {
+    /// z of the last layer.
+    pub logits: &'a [f32],
+    /// ŷ = activation(z).
+    pub outputs: &'a [f32],
+    /// y.
+    pub targets: &'a [f32],
+    /// A weight for every row; `None` weighs each row 1.
+    pub weights: Option<&'a [f32]>,
+    /// Values in a row.
+    pub width: usize,
+}
+
+impl Scored<'_> {
+    fn rows(&self) -> impl Iterator<Item = (&[f32], &[f32], &[f32], f32)> {
+        let width = self.width;
+        let triples = self.logits.chunks_exact(width).zip(self.outputs.chunks_exact(width));
+        triples.zip(self.targets.chunks_exact(width)).enumerate().map(|(row, ((z, p), y))| {
+            let weight = self.weights.map_or(1.0, |weights| weights[row]);
+            (z, p, y, weight)
+        })
+    }
+}
+
+impl Loss {
+    /// The output activation that goes with this loss when none is asked for.
+    pub fn default_output(self) -> OutputActivation {
+        match self {
+            Loss::Mse | Loss::Mae | Loss::Huber => OutputActivation::Elementwise(Activation::Identity),
+            Loss::BinaryCrossEntropy => OutputActivation::Elementwise(Activation::Sigmoid),
+            Loss::CrossEntropy => OutputActivation::SOFTMAX,
+        }
+    }
+
+    /// The sum over rows of weight · row loss, in f64.
+    pub fn sum(self, batch: &Scored) -> f64 {
+        batch.rows().map(|(z, p, y, weight)| f64::from(weight) * self.row(z, p, y)).sum()
+    }
+
+    /// Loss of one row.
+    fn row(self, logits: &[f32], outputs: &[f32], targets: &[f32]) -> f64 {
+        let mean = |terms: f64| terms / targets.len() as f64;
+        let errors = || outputs.iter().zip(targets).map(|(p, y)| f64::from(p - y));
+        match self {
+            Loss::Mse => mean(errors().map(|e| e * e).sum()),
+            Loss::Mae => mean(errors().map(f64::abs).sum()),
+            Loss::Huber => mean(errors().map(|e| if e.abs() < 1.0 { 0.5 * e * e } else { e.abs() - 0.5 }).sum()),
+            Loss::BinaryCrossEntropy => mean(logits.iter().zip(targets).map(|(z, y)| binary_from_logit(*z, *y)).sum()),
+            Loss::CrossEntropy => cross_entropy_from_logits(logits, targets),
+        }
+    }
+
+    /// Writes ∂(Σ weight · row loss · `scale`)/∂z into `gradient` (rows × width). With `scale` = 1/Σ weight this is
+    /// the gradient of the batch's mean loss.
+    pub fn gradient(self, output: OutputActivation, batch: &Scored, scale: f32, gradient: &mut [f32]) {
+        let width = batch.width;
+        let per_value = scale / width as f32;
+        for ((_, p, y, weight), g) in batch.rows().zip(gradient.chunks_exact_mut(width)) {
+            let factor = weight * per_value;
+            let pairs = g.iter_mut().zip(p.iter().zip(y));
+            match self {
+                Loss::Mse => pairs.for_each(|(g, (p, y))| *g = 2.0 * factor * (p - y)),
+                Loss::Mae => pairs.for_each(|(g, (p, y))| *g = factor * sign(p - y)),
+                Loss::Huber => pairs.for_each(|(g, (p, y))| *g = factor * (p - y).clamp(-1.0, 1.0)),
+                Loss::BinaryCrossEntropy => pairs.for_each(|(g, (p, y))| *g = factor * (p - y)),
+                Loss::CrossEntropy => {
+                    let total: f32 = y.iter().sum();
+                    pairs.for_each(|(g, (p, y))| *g = weight * scale * (total * p - y));
+                }
+            }
+        }
+        if !matches!(self, Loss::BinaryCrossEntropy | Loss::CrossEntropy) {
+            output.backward(batch.logits, batch.outputs, gradient, width);
+        }
+    }
+}
+
+/// −y ln σ(z) − (1 − y) ln(1 − σ(z)) = max(z, 0) − z·y + ln(1 + e^{−|z|})
+fn binary_from_logit(z: f32, y: f32) -> f64 {
+    let (z, y) = (f64::from(z), f64::from(y));
+    z.max(0.0) - z * y + (-z.abs()).exp().ln_1p()
+}
+
+/// −Σₖ yₖ ln softmax(z)ₖ = Σₖ yₖ (ln Σⱼ e^{zⱼ} − zₖ), shifted by the largest logit.
+fn cross_entropy_from_logits(logits: &[f32], targets: &[f32]) -> f64 {
+    let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let sum: f64 = logits.iter().map(|z| (f64::from(*z) - max).exp()).sum();
+    let log_sum = max + sum.ln();
+    // A target of 0 takes no part, so that 0 · ∞ does not arise.
+    let terms = targets.iter().zip(logits).filter(|(y, _)| **y != 0.0);
+    terms.map(|(y, z)| f64::from(*y) * (log_sum - f64::from(*z))).sum()
+}
+
+fn sign(x: f32) -> f32 {
+    if x == 0.0 { 0.0 } else { x.signum() }
+}

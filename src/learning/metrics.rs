@@ -1,0 +1,184 @@
+//! How good a network is on examples. Definitions are scikit-learn's (`sklearn.metrics`).
+
+use ndarray::{Array2, ArrayView1};
+use serde::Serialize;
+
+use super::batch::{Batch, mean_loss};
+use super::examples::{Examples, Targets, label};
+use super::loss::Loss;
+use super::network::{Network, SHARD_ROWS};
+
+/// Measures of a network on examples. What does not apply or is not defined there is `None`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Metrics {
+    /// For models whose targets are classes or probabilities.
+    Classification(Classification),
+    /// For models whose targets are numbers.
+    Regression(Regression),
+}
+
+/// Measures of a classifier.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Classification {
+    /// Share of rows whose class is right (of several independent outputs: share of right outputs).
+    pub accuracy: f64,
+    /// Mean −ln p of the true class, in nats (the unweighted loss).
+    pub log_loss: f64,
+    /// Mean of the classes' F1.
+    pub macro_f1: f64,
+    /// Area under the ROC curve, for two classes that both occur.
+    pub roc_auc: Option<f64>,
+    /// Rows: true class; columns: predicted class.
+    pub confusion_matrix: Option<Vec<Vec<u64>>>,
+    /// One entry per class.
+    pub per_class: Vec<ClassMetrics>,
+}
+
+/// Measures of one class; a ratio without a denominator is 0.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClassMetrics {
+    /// Index of the class.
+    pub class: usize,
+    /// Share of the rows predicted as this class that are of it.
+    pub precision: f64,
+    /// Share of the rows of this class that are predicted as it.
+    pub recall: f64,
+    /// Harmonic mean of both.
+    pub f1: f64,
+    /// Rows of this class.
+    pub support: u64,
+}
+
+/// Measures of a regression, over all rows and outputs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Regression {
+    /// √ mean (y − ŷ)², in the unit of the target.
+    pub rmse: f64,
+    /// mean |y − ŷ|, in the unit of the target.
+    pub mae: f64,
+    /// 1 − Σ(y − ŷ)² / Σ(y − ȳ)², the mean over outputs; `None` if a target does not vary.
+    pub r2: Option<f64>,
+}
+
+/// Loss and measures of `network` on `examples`.
+pub fn evaluate(network: &Network, examples: &Examples) -> (f64, Metrics) {
+    let spec = network.spec();
+    let (loss, outputs) = outputs(network, examples);
+    let targets = examples.targets();
+    let metrics = match (spec.classes(), spec.loss) {
+        (Some(classes), _) => Metrics::Classification(by_class(&outputs, targets, classes, loss)),
+        (None, Loss::BinaryCrossEntropy) => Metrics::Classification(by_output(&outputs, targets, loss)),
+        _ => Metrics::Regression(regression(&outputs, targets)),
+    };
+    (loss, metrics)
+}
+
+/// The mean loss and the outputs (rows × outputs) of all rows.
+fn outputs(network: &Network, examples: &Examples) -> (f64, Array2<f32>) {
+    let (rows, width) = (examples.rows(), network.spec().outputs());
+    let shard = rows.min(SHARD_ROWS);
+    let (mut workspace, mut batch) = (network.workspace(shard), Batch::new(network, shard));
+    let mut outputs = Vec::with_capacity(rows * width);
+    let see = |shard: &[f32]| outputs.extend_from_slice(shard);
+    let loss = mean_loss(network, examples, rows, &mut workspace, &mut batch, see);
+    (loss, Array2::from_shape_vec((rows, width), outputs).expect("one output row per row"))
+}
+
+/// Measures where each row belongs to one class.
+pub fn by_class(outputs: &Array2<f32>, targets: &Targets, classes: usize, log_loss: f64) -> Classification {
+    let truth = targets.labels();
+    let mut confusion = vec![vec![0u64; classes]; classes];
+    for (row, class) in outputs.outer_iter().zip(&truth) {
+        confusion[*class as usize][label(row) as usize] += 1;
+    }
+    let right: u64 = (0..classes).map(|class| confusion[class][class]).sum();
+    let per_class: Vec<ClassMetrics> = (0..classes)
+        .map(|class| {
+            let support = confusion[class].iter().sum();
+            let predicted = confusion.iter().map(|row| row[class]).sum();
+            ClassMetrics::new(class, confusion[class][class], predicted, support)
+        })
+        .collect();
+    let scores = outputs.column(outputs.ncols() - 1);
+    Classification {
+        accuracy: right as f64 / truth.len() as f64,
+        log_loss,
+        macro_f1: macro_f1(&per_class),
+        roc_auc: if classes == 2 { roc_auc(scores, &truth) } else { None },
+        confusion_matrix: Some(confusion),
+        per_class,
+    }
+}
+
+/// Measures where each output is a yes or no of its own, decided at ½.
+fn by_output(outputs: &Array2<f32>, targets: &Targets, log_loss: f64) -> Classification {
+    let Targets::Values(targets) = targets else { unreachable!("independent outputs have values as targets") };
+    let mut right = 0;
+    let columns = outputs.columns().into_iter().zip(targets.columns()).enumerate();
+    let per_class: Vec<ClassMetrics> = columns
+        .map(|(class, (p, y))| {
+            let pairs: Vec<(bool, bool)> = p.iter().zip(y).map(|(p, y)| (*p >= 0.5, *y >= 0.5)).collect();
+            let count = |holds: &dyn Fn(&(bool, bool)) -> bool| pairs.iter().filter(|pair| holds(pair)).count() as u64;
+            right += count(&|(p, y)| p == y);
+            ClassMetrics::new(class, count(&|(p, y)| *p && *y), count(&|(p, _)| *p), count(&|(_, y)| *y))
+        })
+        .collect();
+    Classification {
+        accuracy: right as f64 / outputs.len() as f64,
+        log_loss,
+        macro_f1: macro_f1(&per_class),
+        roc_auc: None,
+        confusion_matrix: None,
+        per_class,
+    }
+}
+
+impl ClassMetrics {
+    fn new(class: usize, right: u64, predicted: u64, support: u64) -> Self {
+        let ratio = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
+        let (precision, recall) = (ratio(right as f64, predicted as f64), ratio(right as f64, support as f64));
+        ClassMetrics { class, precision, recall, f1: ratio(2.0 * precision * recall, precision + recall), support }
+    }
+}
+
+/// The mean over all classes of the model, those that do not occur included.
+fn macro_f1(per_class: &[ClassMetrics]) -> f64 {
+    per_class.iter().map(|class| class.f1).sum::<f64>() / per_class.len() as f64
+}
+
+/// The probability that a row of class 1 scores above a row of class 0, ties counting half (Mann & Whitney 1947).
+fn roc_auc(scores: ArrayView1<f32>, truth: &[u32]) -> Option<f64> {
+    let mut ranked: Vec<(f32, u32)> = scores.iter().copied().zip(truth.iter().copied()).collect();
+    ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let positives = truth.iter().filter(|class| **class == 1).count() as f64;
+    let negatives = truth.len() as f64 - positives;
+    let (mut rank_sum, mut below) = (0.0, 0usize);
+    for tied in ranked.chunk_by(|a, b| a.0 == b.0) {
+        let mean_rank = below as f64 + (tied.len() as f64 + 1.0) / 2.0;
+        rank_sum += mean_rank * tied.iter().filter(|(_, class)| *class == 1).count() as f64;
+        below += tied.len();
+    }
+    let auc = (rank_sum - positives * (positives + 1.0) / 2.0) / (positives * negatives);
+    (positives > 0.0 && negatives > 0.0).then_some(auc)
+}
+
+/// Measures of numbers.
+pub fn regression(outputs: &Array2<f32>, targets: &Targets) -> Regression {
+    let Targets::Values(targets) = targets else { unreachable!("a regression has values as targets") };
+    let errors = || outputs.iter().zip(targets).map(|(p, y)| f64::from(*p) - f64::from(*y));
+    let values = outputs.len() as f64;
+    let r2: Option<Vec<f64>> = outputs.columns().into_iter().zip(targets.columns()).map(|(p, y)| r2(p, y)).collect();
+    Regression {
+        rmse: (errors().map(|e| e * e).sum::<f64>() / values).sqrt(),
+        mae: errors().map(f64::abs).sum::<f64>() / values,
+        r2: r2.map(|columns| columns.iter().sum::<f64>() / columns.len() as f64),
+    }
+}
+
+fn r2(outputs: ArrayView1<f32>, targets: ArrayView1<f32>) -> Option<f64> {
+    let mean = targets.iter().map(|y| f64::from(*y)).sum::<f64>() / targets.len() as f64;
+    let total: f64 = targets.iter().map(|y| (f64::from(*y) - mean).powi(2)).sum();
+    let residual: f64 = outputs.iter().zip(targets).map(|(p, y)| (f64::from(*p) - f64::from(*y)).powi(2)).sum();
+    (total > 0.0).then(|| 1.0 - residual / total)
+}

@@ -1,0 +1,25 @@
+//! The learning core: networks, losses, optimizers and training. Pure: no I/O, no clock, no threads.
+//!
+//! Read it in this order: [`activation`], [`loss`], [`layer`], [`network`] (forward and backward pass), [`optimizer`],
+//! [`trainer`] (the epoch loop). Names and formulas are the field's; each says where it comes from.
+//!
+//! Numbers are f32; losses and metrics are summed in f64. Matrices are row-major, one row per example.
+
+pub mod activation;
+mod batch;
+pub mod diagnosis;
+pub mod error;
+pub mod examples;
+pub mod init;
+pub mod kernels;
+pub mod layer;
+pub mod loss;
+pub mod metrics;
+pub mod network;
+pub mod optimizer;
+pub mod random;
+pub mod schedule;
+pub mod spec;
+pub mod stopping;
+pub mod trainer;
+pub mod training;

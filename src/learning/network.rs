@@ -1,0 +1,234 @@
+//! A network: layers over one flat parameter buffer, forward for prediction, forward and backward for training.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView2};
+
+use super::layer::{Backward, Dense, Layer, Tape};
+use super::loss::Scored;
+use super::random::{Generator, Purpose, generator};
+use super::spec::{LayerParameters, Start, ValidModelSpec};
+
+/// Rows that pass through the network at once; more are worked off in pieces of this size, so that memory is bounded.
+pub const SHARD_ROWS: usize = 1024;
+
+/// Parameters that are trained alike: a range of the flat buffer with its factors on learning rate and decay.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParameterGroup {
+    /// Where in the flat buffer.
+    pub range: Range<usize>,
+    /// Multiplies the learning rate.
+    pub learning_rate_factor: f64,
+    /// Multiplies weight decay and L1; 0 for biases.
+    pub decay_factor: f64,
+}
+
+/// A network with its parameters.
+#[derive(Clone, Debug)]
+pub struct Network {
+    spec: Arc<ValidModelSpec>,
+    layers: Vec<Layer>,
+    parameters: Vec<f32>,
+}
+
+impl Network {
+    /// A network at the start that its specification names.
+    pub fn new(spec: Arc<ValidModelSpec>) -> Self {
+        let mut offset = 0;
+        let mut layers = Vec::with_capacity(spec.layers.len());
+        for layer in &spec.layers {
+            layers.push(Layer::Dense(Dense::new(layer, offset)));
+            offset += layer.parameter_count();
+        }
+        let parameters = match &spec.start {
+            Start::Given(parameters) => parameters.to_vec(),
+            Start::Drawn(initializer) => {
+                let mut parameters = vec![0.0; offset];
+                let mut generator = generator(spec.seed, Purpose::Parameters);
+                layers.iter().for_each(|layer| layer.initialise(*initializer, &mut parameters, &mut generator));
+                parameters
+            }
+        };
+        Network { spec, layers, parameters }
+    }
+
+    /// The specification it was made from.
+    pub fn spec(&self) -> &ValidModelSpec {
+        &self.spec
+    }
+
+    /// The layers, first to last.
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// All weights and biases, flat.
+    pub fn parameters(&self) -> &[f32] {
+        &self.parameters
+    }
+
+    /// All weights and biases, flat, to be changed.
+    pub fn parameters_mut(&mut self) -> &mut [f32] {
+        &mut self.parameters
+    }
+
+    /// Groups of parameters that are trained alike, in the order of the flat buffer.
+    pub fn groups(&self) -> Vec<ParameterGroup> {
+        self.layers.iter().flat_map(Layer::groups).collect()
+    }
+
+    /// Weights (inputs × outputs) and biases of layer `index`.
+    pub fn layer_parameters(&self, index: usize) -> LayerParameters {
+        let Layer::Dense(dense) = &self.layers[index];
+        let (weights, biases) = dense.parameters(&self.parameters);
+        LayerParameters { weights: weights.outer_iter().map(|row| row.to_vec()).collect(), biases: biases.to_vec() }
+    }
+
+    /// Outputs for `inputs` (rows × inputs): rows × outputs.
+    ///
+    /// # Panics
+    /// If the input's width is not the network's: callers check it and name the row.
+    pub fn predict(&self, inputs: ArrayView2<f32>) -> Array2<f32> {
+        assert_eq!(inputs.ncols(), self.spec.inputs(), "input width");
+        let inputs = inputs.as_standard_layout();
+        let width = self.spec.outputs();
+        let mut outputs = Array2::zeros((inputs.nrows(), width));
+        let mut scratch = Scratch::default();
+        let rows = inputs.as_slice().expect("standard layout").chunks(SHARD_ROWS * self.spec.inputs());
+        let out = outputs.as_slice_mut().expect("standard layout").chunks_mut(SHARD_ROWS * width);
+        rows.zip(out).for_each(|(rows, out)| self.predict_shard(rows, out, &mut scratch));
+        outputs
+    }
+
+    fn predict_shard(&self, inputs: &[f32], outputs: &mut [f32], scratch: &mut Scratch) {
+        let rows = inputs.len() / self.spec.inputs();
+        let (last, hidden) = self.layers.split_last().expect("a network has a layer");
+        scratch.current.clear();
+        scratch.current.extend_from_slice(inputs);
+        for layer in hidden {
+            scratch.next.resize(rows * layer.units(), 0.0);
+            layer.infer(&self.parameters, &scratch.current, &mut scratch.next);
+            std::mem::swap(&mut scratch.current, &mut scratch.next);
+        }
+        last.infer(&self.parameters, &scratch.current, outputs);
+        self.spec.output.forward(outputs, self.spec.outputs());
+    }
+
+    /// Buffers for training passes of up to `rows` rows.
+    pub fn workspace(&self, rows: usize) -> Workspace {
+        Workspace {
+            tapes: self.layers.iter().map(|layer| layer.tape(rows)).collect(),
+            outputs: vec![0.0; rows * self.spec.outputs()],
+            gradients: Vec::new(),
+        }
+    }
+
+    /// Forward pass over `inputs` (rows × inputs) that keeps what the backward pass needs.
+    pub fn forward(&self, inputs: &[f32], workspace: &mut Workspace, mut dropout: Option<&mut Generator>) {
+        let rows = inputs.len() / self.spec.inputs();
+        for (i, layer) in self.layers.iter().enumerate() {
+            let (before, rest) = workspace.tapes.split_at_mut(i);
+            let input = layer_input(&self.layers, before, inputs, rows);
+            layer.forward(&self.parameters, input, rows, &mut rest[0], dropout.as_deref_mut());
+        }
+        let values = rows * self.spec.outputs();
+        let outputs = &mut workspace.outputs[..values];
+        outputs.copy_from_slice(workspace.tapes[self.layers.len() - 1].output(values));
+        self.spec.output.forward(outputs, self.spec.outputs());
+    }
+
+    /// What the loss sees after [`Network::forward`].
+    pub fn scored<'a>(&self, workspace: &'a Workspace, targets: &'a [f32], weights: Option<&'a [f32]>) -> Scored<'a> {
+        let logits = workspace.tapes[self.layers.len() - 1].output(targets.len());
+        Scored { logits, outputs: &workspace.outputs[..targets.len()], targets, weights, width: self.spec.outputs() }
+    }
+
+    /// Backward pass after [`Network::forward`]: gradients of Σ weight · row loss · `scale` into
+    /// `workspace.gradients`, added to what is there if `accumulate`.
+    ///
+    /// δˡ = (δˡ⁺¹·Wˡ⁺¹ᵀ) ⊙ f′(zˡ), ∂L/∂Wˡ = (aˡ⁻¹)ᵀ·δˡ, ∂L/∂bˡ = Σ rows of δˡ (Rumelhart, Hinton & Williams 1986).
+    pub fn backward(
+        &self,
+        inputs: &[f32],
+        targets: BatchTargets,
+        workspace: &mut Workspace,
+        scale: f32,
+        accumulate: bool,
+    ) {
+        let rows = inputs.len() / self.spec.inputs();
+        let last = self.layers.len() - 1;
+        workspace.gradients.resize(self.parameters.len(), 0.0);
+        let mut gradient = std::mem::take(&mut workspace.tapes[last].gradient);
+        let scored = self.scored(workspace, targets.values, targets.weights);
+        self.spec.loss.gradient(self.spec.output, &scored, scale, &mut gradient[..targets.values.len()]);
+        workspace.tapes[last].gradient = gradient;
+        for (i, layer) in self.layers.iter().enumerate().rev() {
+            let (before, rest) = workspace.tapes.split_at_mut(i);
+            let mut below = before.last_mut().map(|tape| std::mem::take(&mut tape.gradient));
+            let values = if i == 0 { 0 } else { rows * self.layers[i - 1].units() };
+            layer.backward(Backward {
+                parameters: &self.parameters,
+                input: layer_input(&self.layers, before, inputs, rows),
+                rows,
+                tape: &mut rest[0],
+                gradients: &mut workspace.gradients,
+                accumulate,
+                input_gradient: below.as_mut().map(|gradient| &mut gradient[..values]),
+            });
+            if let (Some(tape), Some(gradient)) = (before.last_mut(), below) {
+                tape.gradient = gradient;
+            }
+        }
+    }
+
+    /// The sum of row losses over `inputs` and `targets`, without dropout; `workspace` holds at least as many rows.
+    pub fn loss_sum(&self, inputs: &[f32], targets: &[f32], workspace: &mut Workspace) -> f64 {
+        self.forward(inputs, workspace, None);
+        self.spec.loss.sum(&self.scored(workspace, targets, None))
+    }
+}
+
+/// The input of the layer after those of `before`.
+fn layer_input<'a>(layers: &[Layer], before: &'a [Tape], inputs: &'a [f32], rows: usize) -> &'a [f32] {
+    match before.last() {
+        None => inputs,
+        Some(tape) => tape.output(rows * layers[before.len() - 1].units()),
+    }
+}
+
+/// Targets of a batch: rows × outputs, and a weight for every row.
+#[derive(Clone, Copy)]
+pub struct BatchTargets<'a> {
+    /// y, row-major.
+    pub values: &'a [f32],
+    /// `None` weighs each row 1.
+    pub weights: Option<&'a [f32]>,
+}
+
+/// Buffers of the training passes: made once, so that no epoch allocates.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    tapes: Vec<Tape>,
+    outputs: Vec<f32>,
+    /// ∂L/∂parameters, flat; made by the first backward pass.
+    pub gradients: Vec<f32>,
+}
+
+impl Workspace {
+    /// The tape of layer `index`.
+    pub fn tape(&self, index: usize) -> &Tape {
+        &self.tapes[index]
+    }
+
+    /// Outputs of the last forward pass.
+    pub fn outputs(&self) -> &[f32] {
+        &self.outputs
+    }
+}
+
+#[derive(Default)]
+struct Scratch {
+    current: Vec<f32>,
+    next: Vec<f32>,
+}

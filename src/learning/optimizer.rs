@@ -1,0 +1,276 @@
+//! Optimizers: how a gradient becomes a step.
+//!
+//! Formulas and defaults are PyTorch's (`torch.optim`). State lives in flat buffers parallel to the parameters.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::{SpecError, require};
+use super::network::ParameterGroup;
+
+/// An optimizer with its settings. w is a parameter, g its gradient, η the learning rate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Optimizer {
+    /// w ← w − η g
+    Sgd {},
+    /// v ← μ v + g; w ← w − η v
+    Momentum {
+        /// μ
+        #[serde(default = "momentum")]
+        momentum: f64,
+    },
+    /// v ← μ v + g; w ← w − η (g + μ v)
+    Nesterov {
+        /// μ
+        #[serde(default = "momentum")]
+        momentum: f64,
+    },
+    /// v ← α v + (1 − α) g²; w ← w − η g / (√v + ε)
+    Rmsprop {
+        /// α
+        #[serde(default = "rmsprop_alpha")]
+        alpha: f64,
+        /// ε
+        #[serde(default = "epsilon")]
+        epsilon: f64,
+    },
+    /// v ← v + g²; w ← w − η / (1 + (t − 1)·decay) · g / (√v + ε)
+    Adagrad {
+        /// How fast the learning rate falls with the step t.
+        #[serde(default)]
+        learning_rate_decay: f64,
+        /// First value of v.
+        #[serde(default)]
+        initial_accumulator: f64,
+        /// ε
+        #[serde(default = "adagrad_epsilon")]
+        epsilon: f64,
+    },
+    /// Kingma & Ba 2015: m ← β₁ m + (1 − β₁) g; v ← β₂ v + (1 − β₂) g²; w ← w − η m̂ / (√v̂ + ε)
+    Adam {
+        /// β₁
+        #[serde(default = "beta1")]
+        beta1: f64,
+        /// β₂
+        #[serde(default = "beta2")]
+        beta2: f64,
+        /// ε
+        #[serde(default = "epsilon")]
+        epsilon: f64,
+    },
+    /// Loshchilov & Hutter 2019: Adam with decoupled weight decay, w ← w − η λ w first
+    Adamw {
+        /// β₁
+        #[serde(default = "beta1")]
+        beta1: f64,
+        /// β₂
+        #[serde(default = "beta2")]
+        beta2: f64,
+        /// ε
+        #[serde(default = "epsilon")]
+        epsilon: f64,
+    },
+}
+
+fn momentum() -> f64 {
+    0.9
+}
+fn rmsprop_alpha() -> f64 {
+    0.99
+}
+fn epsilon() -> f64 {
+    1e-8
+}
+fn adagrad_epsilon() -> f64 {
+    1e-10
+}
+fn beta1() -> f64 {
+    0.9
+}
+fn beta2() -> f64 {
+    0.999
+}
+
+impl Default for Optimizer {
+    fn default() -> Self {
+        Optimizer::Adam { beta1: beta1(), beta2: beta2(), epsilon: epsilon() }
+    }
+}
+
+impl Optimizer {
+    /// PyTorch's learning rate for this optimizer.
+    pub fn default_learning_rate(&self) -> f64 {
+        match self {
+            Optimizer::Rmsprop { .. } | Optimizer::Adagrad { .. } => 0.01,
+            _ => 0.001,
+        }
+    }
+
+    /// PyTorch's weight decay for this optimizer.
+    pub fn default_weight_decay(&self) -> f64 {
+        if matches!(self, Optimizer::Adamw { .. }) { 0.01 } else { 0.0 }
+    }
+
+    /// Buffers of the parameters' length that the state holds.
+    pub fn state_buffers(&self) -> usize {
+        match self {
+            Optimizer::Sgd {} => 0,
+            Optimizer::Adam { .. } | Optimizer::Adamw { .. } => 2,
+            _ => 1,
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), SpecError> {
+        let share = |name: &str, value: f64| {
+            require((0.0..1.0).contains(&value), &format!("/optimizer/{name}"), || {
+                format!("{name} is {value}; it lies in 0 ≤ {name} < 1")
+            })
+        };
+        let positive = |name: &str, value: f64, zero: bool| {
+            let holds = value.is_finite() && (value > 0.0 || zero && value == 0.0);
+            require(holds, &format!("/optimizer/{name}"), || {
+                format!("{name} is {value}; it must be {}", if zero { "at least 0" } else { "above 0" })
+            })
+        };
+        match *self {
+            Optimizer::Sgd {} => Ok(()),
+            Optimizer::Momentum { momentum } | Optimizer::Nesterov { momentum } => share("momentum", momentum),
+            Optimizer::Rmsprop { alpha, epsilon } => share("alpha", alpha).and(positive("epsilon", epsilon, false)),
+            Optimizer::Adagrad { learning_rate_decay, initial_accumulator, epsilon } => {
+                positive("learning_rate_decay", learning_rate_decay, true)
+                    .and(positive("initial_accumulator", initial_accumulator, true))
+                    .and(positive("epsilon", epsilon, false))
+            }
+            Optimizer::Adam { beta1, beta2, epsilon } | Optimizer::Adamw { beta1, beta2, epsilon } => {
+                share("beta1", beta1).and(share("beta2", beta2)).and(positive("epsilon", epsilon, false))
+            }
+        }
+    }
+}
+
+/// The settings of one step, the same for all parameters.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// η
+    pub learning_rate: f64,
+    /// In place of the optimizer's own μ or β₁, where a schedule moves it.
+    pub momentum: Option<f64>,
+    /// What the gradient is multiplied with first (gradient clipping).
+    pub gradient_scale: f32,
+    /// L1 penalty on weights: l1 · sign(w) joins the gradient.
+    pub l1: f64,
+    /// L2 penalty on weights: λw joins the gradient; under AdamW it shrinks w directly.
+    pub weight_decay: f64,
+}
+
+/// An optimizer at work on one parameter buffer.
+#[derive(Clone, Debug)]
+pub struct OptimizerState {
+    optimizer: Optimizer,
+    first: Vec<f32>,
+    second: Vec<f32>,
+    steps: u64,
+}
+
+impl OptimizerState {
+    /// State for `parameters` parameters before the first step.
+    pub fn new(optimizer: Optimizer, parameters: usize) -> Self {
+        let buffers = optimizer.state_buffers();
+        let fill =
+            if let Optimizer::Adagrad { initial_accumulator, .. } = optimizer { initial_accumulator } else { 0.0 };
+        OptimizerState {
+            first: vec![fill as f32; if buffers > 0 { parameters } else { 0 }],
+            second: vec![0.0; if buffers > 1 { parameters } else { 0 }],
+            optimizer,
+            steps: 0,
+        }
+    }
+
+    /// Takes one step over all `groups` of `parameters`; `gradients` has the same layout.
+    pub fn step(&mut self, parameters: &mut [f32], gradients: &[f32], groups: &[ParameterGroup], step: &Step) {
+        self.steps += 1;
+        for group in groups {
+            let range = group.range.clone();
+            let first = if self.first.is_empty() { &mut [] } else { &mut self.first[range.clone()] };
+            let second = if self.second.is_empty() { &mut [] } else { &mut self.second[range.clone()] };
+            let weights = &mut parameters[range.clone()];
+            let buffers = Buffers { weights, gradients: &gradients[range], first, second };
+            step_group(&self.optimizer, self.steps, buffers, group, step);
+        }
+    }
+}
+
+/// What one group of parameters brings to a step: slices of one length, or empty state where there is none.
+struct Buffers<'a> {
+    weights: &'a mut [f32],
+    gradients: &'a [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+}
+
+/// One step of one group. `t` counts steps from 1.
+fn step_group(optimizer: &Optimizer, t: u64, buffers: Buffers, group: &ParameterGroup, step: &Step) {
+    let Buffers { weights, gradients, first, second } = buffers;
+    let rate = step.learning_rate * group.learning_rate_factor;
+    let decay = step.weight_decay * group.decay_factor;
+    let decoupled = matches!(optimizer, Optimizer::Adamw { .. });
+    let (l2, l1) = (if decoupled { 0.0 } else { decay as f32 }, (step.l1 * group.decay_factor) as f32);
+    let scale = step.gradient_scale;
+    let penalised = |g: f32, w: f32| scale * g + l2 * w + l1 * sign(w);
+    let pairs = weights.iter_mut().zip(gradients);
+    match *optimizer {
+        Optimizer::Sgd {} => {
+            let rate = rate as f32;
+            pairs.for_each(|(w, g)| *w -= rate * penalised(*g, *w));
+        }
+        Optimizer::Momentum { momentum } => {
+            let (rate, momentum) = (rate as f32, step.momentum.unwrap_or(momentum) as f32);
+            for ((w, g), v) in pairs.zip(first) {
+                *v = momentum * *v + penalised(*g, *w);
+                *w -= rate * *v;
+            }
+        }
+        Optimizer::Nesterov { momentum } => {
+            let (rate, momentum) = (rate as f32, step.momentum.unwrap_or(momentum) as f32);
+            for ((w, g), v) in pairs.zip(first) {
+                let g = penalised(*g, *w);
+                *v = momentum * *v + g;
+                *w -= rate * (g + momentum * *v);
+            }
+        }
+        Optimizer::Rmsprop { alpha, epsilon } => {
+            let (rate, alpha, epsilon) = (rate as f32, alpha as f32, epsilon as f32);
+            for ((w, g), v) in pairs.zip(first) {
+                let g = penalised(*g, *w);
+                *v = alpha * *v + (1.0 - alpha) * g * g;
+                *w -= rate * g / (v.sqrt() + epsilon);
+            }
+        }
+        Optimizer::Adagrad { learning_rate_decay, epsilon, .. } => {
+            let rate = (rate / (1.0 + (t - 1) as f64 * learning_rate_decay)) as f32;
+            for ((w, g), v) in pairs.zip(first) {
+                let g = penalised(*g, *w);
+                *v += g * g;
+                *w -= rate * g / (v.sqrt() + epsilon as f32);
+            }
+        }
+        Optimizer::Adam { beta1, beta2, epsilon } | Optimizer::Adamw { beta1, beta2, epsilon } => {
+            let beta1 = step.momentum.unwrap_or(beta1);
+            let correction = (1.0 - beta1.powf(t as f64), (1.0 - beta2.powf(t as f64)).sqrt());
+            let (size, root) = ((rate / correction.0) as f32, correction.1 as f32);
+            let (b1, b2, epsilon) = (beta1 as f32, beta2 as f32, epsilon as f32);
+            let (c1, c2) = ((1.0 - beta1) as f32, (1.0 - beta2) as f32);
+            let shrink = if decoupled { (1.0 - rate * decay) as f32 } else { 1.0 };
+            for ((w, g), (m, v)) in pairs.zip(first.iter_mut().zip(second)) {
+                let g = penalised(*g, *w);
+                *m = b1 * *m + c1 * g;
+                *v = b2 * *v + c2 * g * g;
+                *w = *w * shrink - size * *m / (v.sqrt() / root + epsilon);
+            }
+        }
+    }
+}
+
+fn sign(w: f32) -> f32 {
+    f32::from(u8::from(w > 0.0)) - f32::from(u8::from(w < 0.0))
+}

@@ -1,0 +1,301 @@
+//! What a model is: the specification as it is asked for, and the checked one that everything else works with.
+
+use std::sync::Arc;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::activation::{Activation, OutputActivation};
+use super::error::{SpecError, SpecErrorKind, require};
+use super::init::Initializer;
+use super::loss::Loss;
+
+/// Entries of `layers`, the input width included.
+pub const MAX_LAYERS: usize = 64;
+/// Width of the input or of a layer.
+pub const MAX_WIDTH: usize = 65_536;
+/// Weights and biases of a model: 400 MB of f32.
+pub const MAX_PARAMETERS: usize = 100_000_000;
+/// Largest seed: every integer up to it is exact in a JSON number.
+pub const MAX_SEED: u64 = (1 << 53) - 1;
+
+/// A model as it is asked for.
+///
+/// | setting | default | range | purpose |
+/// |---|---|---|---|
+/// | `layers` | – | 2 to 64 entries, widths 1 to 65,536 | input width, then one entry per layer |
+/// | `activation` | `relu` | | of the hidden layers |
+/// | `output_activation` | by the loss | | of the last layer |
+/// | `loss` | `mse` | | what training minimises |
+/// | `initializer` | `glorot_uniform` | | how weights are drawn |
+/// | `initial_parameters` | – | shaped as the layers | weights and biases to start from instead |
+/// | `seed` | 0 | 0 to 2⁵³ − 1 | draws the initial parameters |
+#[derive(Clone, Debug, Default)]
+pub struct ModelSpec {
+    /// Input width, then one entry per layer.
+    pub layers: Vec<LayerSpec>,
+    /// Activation of hidden layers that do not name their own.
+    pub activation: Option<Activation>,
+    /// Activation of the last layer.
+    pub output_activation: Option<OutputActivation>,
+    /// What training minimises.
+    pub loss: Option<Loss>,
+    /// How weights are drawn.
+    pub initializer: Option<Initializer>,
+    /// Where training starts, in place of an initializer.
+    pub initial_parameters: Option<Vec<LayerParameters>>,
+    /// Seed of the initial parameters, and of trainings that name none.
+    pub seed: Option<u64>,
+}
+
+/// An entry of `layers`: a width, or a width with settings of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerSpec {
+    units: usize,
+    settings: Option<LayerSettings>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LayerSettings {
+    units: usize,
+    activation: Option<OutputActivation>,
+    dropout: Option<f64>,
+}
+
+impl From<usize> for LayerSpec {
+    fn from(units: usize) -> Self {
+        LayerSpec { units, settings: None }
+    }
+}
+
+impl<'de> Deserialize<'de> for LayerSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct LayerVisitor;
+        impl<'de> Visitor<'de> for LayerVisitor {
+            type Value = LayerSpec;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("a width or an object such as {\"units\":64,\"activation\":\"relu\",\"dropout\":0.1}")
+            }
+
+            fn visit_u64<E: Error>(self, units: u64) -> Result<LayerSpec, E> {
+                Ok(LayerSpec::from(usize::try_from(units).unwrap_or(usize::MAX)))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<LayerSpec, A::Error> {
+                let settings = LayerSettings::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(LayerSpec { units: settings.units, settings: Some(settings) })
+            }
+        }
+        deserializer.deserialize_any(LayerVisitor)
+    }
+}
+
+/// Weights (inputs × outputs) and biases (outputs) of one layer.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerParameters {
+    /// One row per input, one column per output.
+    pub weights: Vec<Vec<f32>>,
+    /// One per output.
+    pub biases: Vec<f32>,
+}
+
+/// One checked layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValidLayer {
+    /// Width of the layer's input.
+    pub inputs: usize,
+    /// Width of the layer.
+    pub units: usize,
+    /// Activation of a hidden layer; the last layer has `Identity` here, its own stands in [`ValidModelSpec::output`].
+    pub activation: Activation,
+    /// Share of units dropped in training.
+    pub dropout: f64,
+}
+
+impl ValidLayer {
+    /// Weights and biases.
+    pub fn parameter_count(&self) -> usize {
+        self.inputs * self.units + self.units
+    }
+}
+
+/// Where the parameters of a model start.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Start {
+    /// Drawn with the model's seed.
+    Drawn(Initializer),
+    /// Given by the client: flat, layer after layer, weights before biases.
+    Given(Arc<[f32]>),
+}
+
+/// A checked model: its layers fit together and its loss goes with its output.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValidModelSpec {
+    /// The layers, first to last; at least one.
+    pub layers: Vec<ValidLayer>,
+    /// Activation of the last layer.
+    pub output: OutputActivation,
+    /// What training minimises.
+    pub loss: Loss,
+    /// Where the parameters start.
+    pub start: Start,
+    /// Seed of the initial parameters.
+    pub seed: u64,
+}
+
+impl ValidModelSpec {
+    /// Width of an input row.
+    pub fn inputs(&self) -> usize {
+        self.layers[0].inputs
+    }
+
+    /// Width of an output row.
+    pub fn outputs(&self) -> usize {
+        self.layers[self.layers.len() - 1].units
+    }
+
+    /// Weights and biases of all layers.
+    pub fn parameter_count(&self) -> usize {
+        self.layers.iter().map(ValidLayer::parameter_count).sum()
+    }
+
+    /// Whether targets are classes: `cross_entropy`, or `binary_cross_entropy` of a single output.
+    pub fn classes(&self) -> Option<usize> {
+        match (self.loss, self.outputs()) {
+            (Loss::CrossEntropy, outputs) => Some(outputs),
+            (Loss::BinaryCrossEntropy, 1) => Some(2),
+            _ => None,
+        }
+    }
+}
+
+impl ModelSpec {
+    /// Checks the whole specification.
+    ///
+    /// # Errors
+    /// The first setting that is out of range, does not go with another, or does not have the layers' shape.
+    pub fn check(self) -> Result<ValidModelSpec, SpecError> {
+        check_widths(&self.layers)?;
+        let loss = self.loss.unwrap_or(Loss::Mse);
+        let output = self.output(loss)?;
+        check_output(output, loss, self.layers[self.layers.len() - 1].units)?;
+        let layers = self.hidden_and_last()?;
+        let parameters: usize = layers.iter().map(ValidLayer::parameter_count).sum();
+        if parameters > MAX_PARAMETERS {
+            let detail = format!("the model would have {parameters} parameters; the most is {MAX_PARAMETERS}");
+            return Err(SpecError { kind: SpecErrorKind::TooLarge, pointer: "/layers".into(), detail });
+        }
+        let seed = self.seed.unwrap_or(0);
+        check_seed(seed)?;
+        let start = match (self.initializer, &self.initial_parameters) {
+            (Some(_), Some(_)) => {
+                let detail = "give either `initializer` or `initial_parameters`, not both";
+                return Err(SpecError::invalid("/initial_parameters", detail));
+            }
+            (initializer, None) => Start::Drawn(initializer.unwrap_or_default()),
+            (None, Some(given)) => Start::Given(flatten(given, &layers)?),
+        };
+        Ok(ValidModelSpec { layers, output, loss, start, seed })
+    }
+
+    /// The last layer's activation: its own entry's, `output_activation`, or the loss's default.
+    fn output(&self, loss: Loss) -> Result<OutputActivation, SpecError> {
+        let last = self.layers.len() - 1;
+        let own = self.layers[last].settings.as_ref().and_then(|settings| settings.activation);
+        match (own, self.output_activation) {
+            (Some(own), Some(output)) if own != output => {
+                let detail = "the last layer's own activation and `output_activation` differ: give one of them";
+                Err(SpecError::invalid(format!("/layers/{last}/activation"), detail))
+            }
+            (Some(own), _) => Ok(own),
+            (None, output) => Ok(output.unwrap_or(loss.default_output())),
+        }
+    }
+
+    fn hidden_and_last(&self) -> Result<Vec<ValidLayer>, SpecError> {
+        let last = self.layers.len() - 1;
+        let pairs = self.layers.windows(2).enumerate();
+        pairs.map(|(i, pair)| self.layer(i + 1, pair[0].units, &pair[1], i + 1 == last)).collect()
+    }
+
+    fn layer(&self, index: usize, inputs: usize, layer: &LayerSpec, last: bool) -> Result<ValidLayer, SpecError> {
+        let dropout = layer.settings.as_ref().and_then(|settings| settings.dropout).unwrap_or(0.0);
+        let pointer = format!("/layers/{index}/dropout");
+        require((0.0..1.0).contains(&dropout), &pointer, || format!("dropout is {dropout}; it lies in 0 ≤ p < 1"))?;
+        require(!last || dropout == 0.0, &pointer, || "the last layer takes no dropout".into())?;
+        let own = layer.settings.as_ref().and_then(|settings| settings.activation);
+        let activation = match own {
+            _ if last => Activation::Identity,
+            None => self.activation.unwrap_or(Activation::Relu),
+            Some(OutputActivation::Elementwise(activation)) => activation,
+            Some(OutputActivation::Softmax(_)) => {
+                let detail = "softmax is an activation of the last layer only";
+                return Err(SpecError::invalid(format!("/layers/{index}/activation"), detail));
+            }
+        };
+        Ok(ValidLayer { inputs, units: layer.units, activation, dropout })
+    }
+}
+
+/// Checks that `seed` is exact in a JSON number.
+pub(super) fn check_seed(seed: u64) -> Result<(), SpecError> {
+    require(seed <= MAX_SEED, "/seed", || format!("seed is {seed}; the largest is {MAX_SEED}"))
+}
+
+fn check_widths(layers: &[LayerSpec]) -> Result<(), SpecError> {
+    require((2..=MAX_LAYERS).contains(&layers.len()), "/layers", || {
+        format!("layers has {} entries; it takes 2 to {MAX_LAYERS}: the input width, then each layer", layers.len())
+    })?;
+    require(layers[0].settings.is_none(), "/layers/0", || "the first entry is the input width: a number".into())?;
+    for (i, layer) in layers.iter().enumerate() {
+        require((1..=MAX_WIDTH).contains(&layer.units), &format!("/layers/{i}"), || {
+            format!("a width lies between 1 and {MAX_WIDTH}; got {}", layer.units)
+        })?;
+    }
+    Ok(())
+}
+
+fn check_output(output: OutputActivation, loss: Loss, units: usize) -> Result<(), SpecError> {
+    let softmax = output == OutputActivation::SOFTMAX;
+    let sigmoid = output == OutputActivation::Elementwise(Activation::Sigmoid);
+    require(loss != Loss::BinaryCrossEntropy || sigmoid, "/output_activation", || {
+        "binary_cross_entropy is measured on probabilities: output_activation must be sigmoid".into()
+    })?;
+    require(loss != Loss::CrossEntropy || softmax, "/output_activation", || {
+        "cross_entropy is measured on probabilities that sum to 1: output_activation must be softmax".into()
+    })?;
+    require(!softmax || units >= 2, "/layers", || {
+        "softmax needs at least 2 outputs; for two classes with one output use binary_cross_entropy".into()
+    })
+}
+
+/// Puts given parameters into the flat order: layer after layer, weights row-major before biases.
+fn flatten(given: &[LayerParameters], layers: &[ValidLayer]) -> Result<Arc<[f32]>, SpecError> {
+    let fit = |fits: bool, pointer: String, detail: String| match fits {
+        true => Ok(()),
+        false => Err(SpecError::shape(pointer, detail)),
+    };
+    let at = "/initial_parameters";
+    let detail = format!("there are {} entries for {} layers", given.len(), layers.len());
+    fit(given.len() == layers.len(), at.into(), detail)?;
+    let mut flat = Vec::with_capacity(layers.iter().map(ValidLayer::parameter_count).sum());
+    for (i, (entry, layer)) in given.iter().zip(layers).enumerate() {
+        let (inputs, units) = (layer.inputs, layer.units);
+        let detail = format!("weights has {} rows; the layer has {inputs} inputs", entry.weights.len());
+        fit(entry.weights.len() == inputs, format!("{at}/{i}/weights"), detail)?;
+        for (row, weights) in entry.weights.iter().enumerate() {
+            let detail = format!("the row has {} values; the layer has {units} units", weights.len());
+            fit(weights.len() == units, format!("{at}/{i}/weights/{row}"), detail)?;
+            flat.extend_from_slice(weights);
+        }
+        let detail = format!("biases has {} values; the layer has {units} units", entry.biases.len());
+        fit(entry.biases.len() == units, format!("{at}/{i}/biases"), detail)?;
+        flat.extend_from_slice(&entry.biases);
+    }
+    require(flat.iter().all(|value| value.is_finite()), at, || "a value is too large for a 32-bit float".into())?;
+    Ok(flat.into())
+}

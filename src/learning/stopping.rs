@@ -1,0 +1,57 @@
+//! Early stopping, and the memory of the best epoch.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::{SpecError, require};
+
+/// When to stop before the last epoch. What is watched is the validation loss, or without validation the loss.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EarlyStopping {
+    /// Epochs without improvement after which training stops.
+    pub patience: u64,
+    /// An improvement is a fall by more than this.
+    pub min_delta: f64,
+    /// Whether the version gets the parameters of the best epoch rather than the last one's.
+    pub restore_best: bool,
+}
+
+impl Default for EarlyStopping {
+    fn default() -> Self {
+        EarlyStopping { patience: 10, min_delta: 0.0, restore_best: true }
+    }
+}
+
+impl EarlyStopping {
+    pub(super) fn check(&self) -> Result<(), SpecError> {
+        let holds = self.min_delta >= 0.0 && self.min_delta.is_finite();
+        require(self.patience >= 1, "/early_stopping/patience", || "patience must be at least 1 epoch".into())?;
+        require(holds, "/early_stopping/min_delta", || "min_delta must be at least 0".into())
+    }
+}
+
+/// The best epoch so far.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Best {
+    /// Counted from 1; 0 before the first.
+    pub epoch: u64,
+    /// The watched loss of that epoch.
+    pub watched: f64,
+    min_delta: f64,
+}
+
+impl Best {
+    /// Before the first epoch.
+    pub fn new(stopping: Option<&EarlyStopping>) -> Self {
+        Best { epoch: 0, watched: f64::INFINITY, min_delta: stopping.map_or(0.0, |stopping| stopping.min_delta) }
+    }
+
+    /// Takes note of an epoch's watched loss; true if it is the best so far.
+    pub fn improves(&mut self, epoch: u64, watched: f64) -> bool {
+        let improves = self.epoch == 0 || watched < self.watched - self.min_delta;
+        if improves {
+            (self.epoch, self.watched) = (epoch, watched);
+        }
+        improves
+    }
+}

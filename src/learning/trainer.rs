@@ -1,0 +1,331 @@
+//! Training: epochs of batches, each a forward pass, a backward pass and a step.
+//!
+//! The trainer knows no clock, no thread and no job. An [`Observer`] hears of every batch, epoch and warning, and
+//! answers whether to go on. All buffers are made in [`Trainer::new`]; the epoch loop allocates nothing.
+//!
+//! The same network, settings and examples give the same bits: random draws come from seeded streams, and sums run in
+//! a fixed order on one thread.
+
+use rand::seq::SliceRandom;
+
+use super::batch::{Batch, mean_loss};
+use super::diagnosis::{Diagnosis, EpochFacts, Warning};
+use super::examples::Examples;
+use super::network::{BatchTargets, Network, ParameterGroup, SHARD_ROWS, Workspace};
+use super::optimizer::{OptimizerState, Step};
+use super::random::{Generator, Purpose, generator};
+use super::schedule::ScheduleState;
+use super::stopping::Best;
+use super::training::ValidTrainingSpec;
+
+/// Rows on which a network is looked at for its diagnosis.
+const PROBE_ROWS: usize = 256;
+
+/// What an epoch reached.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EpochReport {
+    /// Counted from 1.
+    pub epoch: u64,
+    /// Mean loss over the training rows, each measured in its batch before that batch's step, penalties left out.
+    pub loss: f64,
+    /// Mean loss over the validation rows after the epoch.
+    pub validation_loss: Option<f64>,
+    /// η of the epoch's last batch.
+    pub learning_rate: f64,
+}
+
+impl EpochReport {
+    /// What early stopping and plateau schedules watch: the validation loss, or the loss without validation.
+    pub fn watched(&self) -> f64 {
+        self.validation_loss.unwrap_or(self.loss)
+    }
+}
+
+/// Whether training goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// Go on.
+    Continue,
+    /// Stop; epochs that are complete count.
+    Stop,
+}
+
+/// Who watches a training.
+pub trait Observer {
+    /// A batch of `rows` rows is about to start.
+    fn batch(&mut self, rows: usize) -> Control;
+    /// An epoch is complete.
+    fn epoch(&mut self, report: &EpochReport) -> Control;
+    /// Something about the run that its owner should know.
+    fn warning(&mut self, warning: Warning);
+}
+
+/// Why a training that did not fail has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All epochs are done.
+    Completed,
+    /// The watched loss had not improved for `patience` epochs.
+    EarlyStopping,
+    /// The observer said so.
+    Stopped,
+}
+
+/// What a training leaves besides the network.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Summary {
+    /// Why it ended.
+    pub end: End,
+    /// The epoch whose parameters the network now has, with what it reached; `None` if no epoch is complete.
+    pub published: Option<EpochReport>,
+    /// The epoch with the best watched loss; 0 if none is complete.
+    pub best_epoch: u64,
+}
+
+/// The loss left the finite numbers, or exploded.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("training diverged in epoch {epoch}: {cause}")]
+pub struct Diverged {
+    /// Counted from 1.
+    pub epoch: u64,
+    /// What was seen, and what to do about it.
+    pub cause: String,
+}
+
+/// A training at work.
+pub struct Trainer<'a> {
+    network: Network,
+    settings: &'a ValidTrainingSpec,
+    train: &'a Examples,
+    validation: Option<&'a Examples>,
+    groups: Vec<ParameterGroup>,
+    optimizer: OptimizerState,
+    schedule: ScheduleState,
+    best: Best,
+    diagnosis: Diagnosis,
+    shuffle: Generator,
+    dropout: Generator,
+    order: Vec<u32>,
+    workspace: Workspace,
+    batch: Batch,
+    /// Epochs done.
+    epoch: u64,
+    last: Option<EpochReport>,
+    /// The best epoch so far with its parameters, where early stopping restores them.
+    best_parameters: Option<(EpochReport, Vec<f32>)>,
+    /// Parameters after the last complete epoch, where a stop may come within one.
+    complete_parameters: Vec<f32>,
+}
+
+impl<'a> Trainer<'a> {
+    /// Prepares to train `network` on `train`; `validation` is measured after every epoch.
+    ///
+    /// # Panics
+    /// If the examples are not shaped as the network, or there are none.
+    pub fn new(
+        network: Network,
+        settings: &'a ValidTrainingSpec,
+        train: &'a Examples,
+        validation: Option<&'a Examples>,
+    ) -> Self {
+        assert!(train.rows() > 0 && train.inputs().ncols() == network.spec().inputs(), "examples fit the network");
+        let batch_rows = settings.batch_size.of(train.rows());
+        let batches = train.rows().div_ceil(batch_rows);
+        let shard = batch_rows.min(SHARD_ROWS).max(train.rows().min(PROBE_ROWS));
+        let parameters = network.parameters().len();
+        let restores = settings.early_stopping.as_ref().is_some_and(|stopping| stopping.restore_best);
+        let schedule = settings.learning_rate_schedule.clone();
+        Trainer {
+            settings,
+            train,
+            validation,
+            groups: network.groups(),
+            optimizer: OptimizerState::new(settings.optimizer.clone(), parameters),
+            schedule: ScheduleState::new(schedule, settings.learning_rate, settings.epochs, batches as u64),
+            best: Best::new(settings.early_stopping.as_ref()),
+            diagnosis: Diagnosis::new(settings),
+            shuffle: generator(settings.seed, Purpose::Shuffle),
+            dropout: generator(settings.seed, Purpose::Dropout),
+            order: (0..train.rows() as u32).collect(),
+            workspace: network.workspace(shard),
+            batch: Batch::new(&network, shard),
+            epoch: 0,
+            last: None,
+            best_parameters: restores.then(|| (NO_REPORT, network.parameters().to_vec())),
+            complete_parameters: if batches > 1 { network.parameters().to_vec() } else { Vec::new() },
+            network,
+        }
+    }
+
+    /// Trains until the last epoch, an early stop, or the observer's stop.
+    ///
+    /// # Errors
+    /// [`Diverged`] when the loss is no longer finite or has exploded.
+    pub fn run(&mut self, observer: &mut dyn Observer) -> Result<Summary, Diverged> {
+        self.look_at_the_start(observer);
+        let mut end = End::Completed;
+        while self.epoch < self.settings.epochs {
+            let Some(report) = self.epoch(observer)? else {
+                end = End::Stopped;
+                break;
+            };
+            self.diagnose(&report, observer);
+            if observer.epoch(&report) == Control::Stop {
+                end = End::Stopped;
+                break;
+            }
+            if self.patience_is_over() {
+                end = End::EarlyStopping;
+                break;
+            }
+        }
+        Ok(self.finish(end))
+    }
+
+    /// The network with the parameters to publish.
+    pub fn into_network(self) -> Network {
+        self.network
+    }
+
+    /// One epoch; `None` if the observer stopped within it, which undoes its steps.
+    fn epoch(&mut self, observer: &mut dyn Observer) -> Result<Option<EpochReport>, Diverged> {
+        let batch_rows = self.settings.batch_size.of(self.train.rows());
+        if self.settings.shuffle && batch_rows < self.order.len() {
+            self.order.shuffle(&mut self.shuffle);
+        }
+        let (mut loss, mut weight, mut learning_rate) = (0.0, 0.0, 0.0);
+        for (number, start) in (0..self.order.len()).step_by(batch_rows).enumerate() {
+            let end = (start + batch_rows).min(self.order.len());
+            if observer.batch(end - start) == Control::Stop {
+                if number > 0 {
+                    self.network.parameters_mut().copy_from_slice(&self.complete_parameters);
+                }
+                return Ok(None);
+            }
+            let rates = self.schedule.rates(self.epoch, number as u64);
+            let (batch_loss, batch_weight) = self.gradients(start, end);
+            self.check_loss(batch_loss / batch_weight)?;
+            self.step(rates.learning_rate, rates.momentum);
+            loss += batch_loss;
+            weight += batch_weight;
+            learning_rate = rates.learning_rate;
+        }
+        let validation_loss = self.validation_loss();
+        let report = EpochReport { epoch: self.epoch + 1, loss: loss / weight, validation_loss, learning_rate };
+        self.complete(report)?;
+        Ok(Some(report))
+    }
+
+    /// Books a complete epoch: schedule, best epoch, parameters to come back to.
+    fn complete(&mut self, report: EpochReport) -> Result<(), Diverged> {
+        if !self.network.parameters().iter().all(|w| w.is_finite()) || !report.watched().is_finite() {
+            return Err(self.diverged("parameters or validation loss are no longer finite"));
+        }
+        self.epoch = report.epoch;
+        self.last = Some(report);
+        self.schedule.epoch_ended(report.watched());
+        let improves = self.best.improves(report.epoch, report.watched());
+        let parameters = self.network.parameters();
+        if let (true, Some((best, kept))) = (improves, &mut self.best_parameters) {
+            *best = report;
+            kept.copy_from_slice(parameters);
+        }
+        if !self.complete_parameters.is_empty() {
+            self.complete_parameters.copy_from_slice(parameters);
+        }
+        Ok(())
+    }
+
+    /// The gradient of the mean loss of rows `start..end` of the epoch's order, in the workspace. Returns the weighted
+    /// sum of the rows' losses, and the sum of their weights.
+    fn gradients(&mut self, start: usize, end: usize) -> (f64, f64) {
+        let rows = &self.order[start..end];
+        let weight = self.batch.weight(self.train, rows);
+        let mut loss = 0.0;
+        for (shard, rows) in rows.chunks(SHARD_ROWS).enumerate() {
+            self.batch.load(self.train, rows);
+            let targets = self.batch.targets();
+            self.network.forward(self.batch.inputs(), &mut self.workspace, Some(&mut self.dropout));
+            let scored = self.network.scored(&self.workspace, targets.values, targets.weights);
+            loss += self.network.spec().loss.sum(&scored);
+            let scale = (1.0 / weight) as f32;
+            self.network.backward(self.batch.inputs(), targets, &mut self.workspace, scale, shard > 0);
+        }
+        (loss, weight)
+    }
+
+    fn step(&mut self, learning_rate: f64, momentum: Option<f64>) {
+        let step = Step {
+            learning_rate,
+            momentum,
+            gradient_scale: self.clipping(),
+            l1: self.settings.l1,
+            weight_decay: self.settings.weight_decay,
+        };
+        self.optimizer.step(self.network.parameters_mut(), &self.workspace.gradients, &self.groups, &step);
+    }
+
+    /// The factor that brings the gradient's norm down to `gradient_clip_norm`, as PyTorch's `clip_grad_norm_`.
+    fn clipping(&self) -> f32 {
+        let Some(most) = self.settings.gradient_clip_norm else { return 1.0 };
+        let norm = self.workspace.gradients.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+        (most / (norm + 1e-6)).min(1.0) as f32
+    }
+
+    fn validation_loss(&mut self) -> Option<f64> {
+        let validation = self.validation?;
+        Some(mean_loss(&self.network, validation, validation.rows(), &mut self.workspace, &mut self.batch, |_| ()))
+    }
+
+    fn check_loss(&self, loss: f64) -> Result<(), Diverged> {
+        if !loss.is_finite() {
+            return Err(self.diverged("the loss is no longer finite"));
+        }
+        match self.diagnosis.exploded(loss) {
+            true => Err(self.diverged("the loss has grown more than a million times")),
+            false => Ok(()),
+        }
+    }
+
+    fn diverged(&self, seen: &str) -> Diverged {
+        Diverged { epoch: self.epoch + 1, cause: self.diagnosis.cause_of_divergence(seen) }
+    }
+
+    fn patience_is_over(&self) -> bool {
+        let patience = self.settings.early_stopping.as_ref().map(|stopping| stopping.patience);
+        patience.is_some_and(|patience| self.epoch - self.best.epoch >= patience)
+    }
+
+    fn look_at_the_start(&mut self, observer: &mut dyn Observer) {
+        let rows = self.train.rows().min(PROBE_ROWS);
+        let loss = mean_loss(&self.network, self.train, rows, &mut self.workspace, &mut self.batch, |_| ());
+        self.diagnosis.start(loss, self.train.inputs()).into_iter().for_each(|warning| observer.warning(warning));
+    }
+
+    fn diagnose(&mut self, report: &EpochReport, observer: &mut dyn Observer) {
+        let last = report.epoch == self.settings.epochs || self.patience_is_over();
+        let facts = EpochFacts { report, best: &self.best, last };
+        self.diagnosis.epoch(&facts).into_iter().for_each(|warning| observer.warning(warning));
+        if self.diagnosis.wants_probe(report.epoch, last) {
+            self.batch.load_first(self.train, PROBE_ROWS);
+            self.network.forward(self.batch.inputs(), &mut self.workspace, None);
+            let scale = 1.0 / self.batch.rows() as f32;
+            let targets = BatchTargets { weights: None, ..self.batch.targets() };
+            self.network.backward(self.batch.inputs(), targets, &mut self.workspace, scale, false);
+            let warnings = self.diagnosis.probe(&self.network, &self.workspace, self.batch.rows(), report);
+            warnings.into_iter().for_each(|warning| observer.warning(warning));
+        }
+    }
+
+    /// Puts the parameters to publish into the network.
+    fn finish(&mut self, end: End) -> Summary {
+        let mut published = self.last;
+        if let (true, Some((best, parameters))) = (self.epoch > 0, &self.best_parameters) {
+            self.network.parameters_mut().copy_from_slice(parameters);
+            published = Some(*best);
+        }
+        Summary { end, published, best_epoch: self.best.epoch }
+    }
+}
+
+const NO_REPORT: EpochReport = EpochReport { epoch: 0, loss: 0.0, validation_loss: None, learning_rate: 0.0 };

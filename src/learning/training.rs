@@ -1,0 +1,291 @@
+//! How a model is trained: the settings as they are asked for, and the checked ones that training works with.
+
+use std::collections::BTreeMap;
+
+use serde::de::value::{MapAccessDeserializer, MapDeserializer};
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::error::{SpecError, require};
+use super::optimizer::Optimizer;
+use super::schedule::Schedule;
+use super::spec::{ValidModelSpec, check_seed};
+use super::stopping::EarlyStopping;
+
+/// Most epochs of one training.
+pub const MAX_EPOCHS: u64 = 1_000_000;
+/// Largest batch size; `"full"` has no bound.
+pub const MAX_BATCH_SIZE: u64 = 1_000_000;
+
+/// The settings of a training as they are asked for.
+///
+/// | setting | default | range | purpose |
+/// |---|---|---|---|
+/// | `epochs` | 100 | 1 to 1,000,000 | passes over the training rows |
+/// | `batch_size` | 32 | 1 to 1,000,000, or `full` | rows of one step |
+/// | `shuffle` | true | | whether rows are put in a new order every epoch |
+/// | `seed` | the model's | 0 to 2⁵³ − 1 | order of rows, dropout, choice of validation rows |
+/// | `learning_rate` | the optimizer's | above 0 | η |
+/// | `optimizer` | `adam` | | how a gradient becomes a step |
+/// | `learning_rate_schedule` | `constant` | | how η moves |
+/// | `l1` | 0 | at least 0 | adds l1·sign(w) to a weight's gradient |
+/// | `weight_decay` | 0; `adamw` 0.01 | at least 0 | adds λw to a weight's gradient; decoupled under `adamw` |
+/// | `gradient_clip_norm` | off | above 0 | largest norm of the gradient, all parameters together |
+/// | `validation_split` | 0 | 0 to 0.9 | share of rows held out |
+/// | `early_stopping` | off | | when to stop before the last epoch |
+/// | `max_seconds` | off | above 0 | time after which training stops |
+/// | `class_weight` | off | above 0 | weight of each class in the loss |
+/// | `warm_start` | false | | go on from the active version |
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub struct TrainingSpec {
+    pub epochs: Option<u64>,
+    pub batch_size: Option<BatchSize>,
+    pub shuffle: Option<bool>,
+    pub seed: Option<u64>,
+    pub learning_rate: Option<f64>,
+    pub optimizer: Option<Optimizer>,
+    pub learning_rate_schedule: Option<Schedule>,
+    pub l1: Option<f64>,
+    pub weight_decay: Option<f64>,
+    pub gradient_clip_norm: Option<f64>,
+    pub validation_split: Option<f64>,
+    pub early_stopping: Option<EarlyStopping>,
+    pub max_seconds: Option<f64>,
+    pub class_weight: Option<ClassWeight>,
+    pub warm_start: Option<bool>,
+}
+
+/// The checked settings of a training, every default filled in. See [`TrainingSpec`] for their meaning.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct ValidTrainingSpec {
+    pub epochs: u64,
+    pub batch_size: BatchSize,
+    pub shuffle: bool,
+    pub seed: u64,
+    pub learning_rate: f64,
+    pub optimizer: Optimizer,
+    pub learning_rate_schedule: Schedule,
+    pub l1: f64,
+    pub weight_decay: f64,
+    pub gradient_clip_norm: Option<f64>,
+    pub validation_split: f64,
+    pub early_stopping: Option<EarlyStopping>,
+    pub max_seconds: Option<f64>,
+    pub class_weight: Option<ClassWeight>,
+    pub warm_start: bool,
+}
+
+impl TrainingSpec {
+    /// Checks the settings for a training of `model`.
+    ///
+    /// # Errors
+    /// The first setting that is out of range or does not go with the model.
+    pub fn check(self, model: &ValidModelSpec) -> Result<ValidTrainingSpec, SpecError> {
+        let optimizer = self.optimizer.unwrap_or_default();
+        let valid = ValidTrainingSpec {
+            epochs: self.epochs.unwrap_or(100),
+            batch_size: self.batch_size.unwrap_or(BatchSize::Rows(32)),
+            shuffle: self.shuffle.unwrap_or(true),
+            seed: self.seed.unwrap_or(model.seed),
+            learning_rate: self.learning_rate.unwrap_or(optimizer.default_learning_rate()),
+            weight_decay: self.weight_decay.unwrap_or(optimizer.default_weight_decay()),
+            optimizer,
+            learning_rate_schedule: self.learning_rate_schedule.unwrap_or_default(),
+            l1: self.l1.unwrap_or(0.0),
+            gradient_clip_norm: self.gradient_clip_norm,
+            validation_split: self.validation_split.unwrap_or(0.0),
+            early_stopping: self.early_stopping,
+            max_seconds: self.max_seconds,
+            class_weight: self.class_weight,
+            warm_start: self.warm_start.unwrap_or(false),
+        };
+        valid.check_ranges()?;
+        valid.optimizer.check()?;
+        valid.learning_rate_schedule.check()?;
+        valid.early_stopping.as_ref().map_or(Ok(()), EarlyStopping::check)?;
+        valid.class_weight.as_ref().map_or(Ok(()), |weights| weights.check(model.classes()))?;
+        Ok(valid)
+    }
+}
+
+impl ValidTrainingSpec {
+    fn check_ranges(&self) -> Result<(), SpecError> {
+        let within = |name: &str, holds: bool, value: &dyn std::fmt::Display, range: &str| {
+            require(holds, &format!("/{name}"), || format!("{name} is {value}; it must be {range}"))
+        };
+        let not_negative = |value: f64| value >= 0.0 && value.is_finite();
+        let positive = |value: f64| value > 0.0 && value.is_finite();
+        let optional = |name: &str, value: Option<f64>| {
+            value.map_or(Ok(()), |value| within(name, positive(value), &value, "above 0"))
+        };
+        if let BatchSize::Rows(rows) = self.batch_size {
+            let holds = (1..=MAX_BATCH_SIZE).contains(&rows);
+            within("batch_size", holds, &rows, "between 1 and 1000000, or \"full\"")?;
+        }
+        let split = self.validation_split;
+        within("epochs", (1..=MAX_EPOCHS).contains(&self.epochs), &self.epochs, "between 1 and 1000000")?;
+        check_seed(self.seed)?;
+        within("learning_rate", positive(self.learning_rate), &self.learning_rate, "above 0")?;
+        within("l1", not_negative(self.l1), &self.l1, "at least 0")?;
+        within("weight_decay", not_negative(self.weight_decay), &self.weight_decay, "at least 0")?;
+        within("validation_split", (0.0..=0.9).contains(&split), &split, "between 0 and 0.9")?;
+        optional("gradient_clip_norm", self.gradient_clip_norm)?;
+        optional("max_seconds", self.max_seconds)
+    }
+}
+
+/// Rows of one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchSize {
+    /// So many; the last batch of an epoch may be smaller.
+    Rows(u64),
+    /// All training rows: one step an epoch.
+    Full,
+}
+
+impl BatchSize {
+    /// Rows of a batch when there are `rows` in all.
+    pub fn of(self, rows: usize) -> usize {
+        match self {
+            BatchSize::Full => rows,
+            BatchSize::Rows(size) => rows.min(usize::try_from(size).unwrap_or(usize::MAX)),
+        }
+    }
+}
+
+impl Serialize for BatchSize {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            BatchSize::Rows(rows) => serializer.serialize_u64(*rows),
+            BatchSize::Full => serializer.serialize_str("full"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for BatchSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct BatchSizeVisitor;
+        impl Visitor<'_> for BatchSizeVisitor {
+            type Value = BatchSize;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("a number of rows or \"full\"")
+            }
+
+            fn visit_u64<E: Error>(self, rows: u64) -> Result<BatchSize, E> {
+                Ok(BatchSize::Rows(rows))
+            }
+
+            fn visit_str<E: Error>(self, word: &str) -> Result<BatchSize, E> {
+                if word == "full" { Ok(BatchSize::Full) } else { Err(E::unknown_variant(word, &["full"])) }
+            }
+        }
+        deserializer.deserialize_any(BatchSizeVisitor)
+    }
+}
+
+/// Weight of each class in the loss.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClassWeight {
+    /// rows / (classes · rows of the class), as in scikit-learn.
+    Balanced,
+    /// By class; classes that are not named weigh 1.
+    Given(BTreeMap<String, f64>),
+}
+
+impl ClassWeight {
+    fn check(&self, classes: Option<usize>) -> Result<(), SpecError> {
+        let Some(classes) = classes else {
+            let detail = "class_weight needs classes: cross_entropy, or binary_cross_entropy of one output";
+            return Err(SpecError::invalid("/class_weight", detail));
+        };
+        let ClassWeight::Given(weights) = self else { return Ok(()) };
+        for (class, weight) in weights {
+            let known = class.parse::<usize>().is_ok_and(|index| index < classes && *class == index.to_string());
+            require(known, "/class_weight", || format!("class {class:?} is not one of 0 to {}", classes - 1))?;
+            let pointer = format!("/class_weight/{class}");
+            require(*weight > 0.0 && weight.is_finite(), &pointer, || "a class weight must be above 0".into())?;
+        }
+        Ok(())
+    }
+
+    /// The weight of each row, given the rows' classes.
+    pub fn row_weights(&self, labels: &[u32], classes: usize) -> Vec<f32> {
+        let by_class: Vec<f64> = match self {
+            ClassWeight::Given(weights) => {
+                (0..classes).map(|class| weights.get(&class.to_string()).copied().unwrap_or(1.0)).collect()
+            }
+            ClassWeight::Balanced => {
+                let mut rows = vec![0usize; classes];
+                labels.iter().for_each(|label| rows[*label as usize] += 1);
+                rows.iter().map(|of_class| labels.len() as f64 / (classes * of_class.max(&1)) as f64).collect()
+            }
+        };
+        labels.iter().map(|label| by_class[*label as usize] as f32).collect()
+    }
+}
+
+impl Serialize for ClassWeight {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            ClassWeight::Balanced => serializer.serialize_str("balanced"),
+            ClassWeight::Given(weights) => weights.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ClassWeight {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ClassWeightVisitor;
+        impl<'de> Visitor<'de> for ClassWeightVisitor {
+            type Value = ClassWeight;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("\"balanced\" or an object of weights such as {\"0\":1,\"1\":3}")
+            }
+
+            fn visit_str<E: Error>(self, word: &str) -> Result<ClassWeight, E> {
+                if word == "balanced" {
+                    Ok(ClassWeight::Balanced)
+                } else {
+                    Err(E::unknown_variant(word, &["balanced"]))
+                }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ClassWeight, A::Error> {
+                BTreeMap::deserialize(MapAccessDeserializer::new(map)).map(ClassWeight::Given)
+            }
+        }
+        deserializer.deserialize_any(ClassWeightVisitor)
+    }
+}
+
+/// Reads a setting that is a word or an object whose `type` is that word: `"adam"` is `{"type":"adam"}`.
+///
+/// # Errors
+/// What the object's own deserialization finds.
+pub fn word_or_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    struct WordOrObject<T>(std::marker::PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for WordOrObject<T> {
+        type Value = Option<T>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+            f.write_str("a word, or an object with a `type`")
+        }
+
+        fn visit_str<E: Error>(self, word: &str) -> Result<Option<T>, E> {
+            T::deserialize(MapDeserializer::new(std::iter::once(("type", word)))).map(Some)
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<Option<T>, E> {
+            Ok(None)
+        }
+    }
+    deserializer.deserialize_any(WordOrObject(std::marker::PhantomData))
+}

@@ -1,0 +1,407 @@
+//! The contract of `openapi.yaml`, read by machine: which routes there are, whether a request or a reply fits,
+//! and every example it shows.
+//!
+//! Schemas of OpenAPI 3.1 are JSON Schema 2020-12, so they are checked as they stand. A place in the document is
+//! named by a JSON pointer such as `/components/schemas/Model`.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{Registry, ValidationError, Validator};
+use serde_json::{Map, Value, json};
+
+/// What the document is called inside references.
+const DOCUMENT: &str = "urn:openapi";
+/// Keys of a path item that are operations.
+const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+/// The reply to a path that the contract does not know.
+const ROUTE_NOT_FOUND: &str = "/components/responses/RouteNotFound";
+/// The reply to a method that a known path does not have.
+const METHOD_NOT_ALLOWED: &str = "/components/responses/MethodNotAllowed";
+/// The model that examples are sent to, unless their `x-model` says another.
+const EXAMPLE_MODEL: &str = "xor";
+/// Longest text of one violation: some quote the whole value.
+const MAX_MESSAGE_CHARS: usize = 300;
+
+/// The one contract of all tests, read on first use.
+pub fn contract() -> &'static Contract {
+    static CONTRACT: OnceLock<Contract> = OnceLock::new();
+    CONTRACT.get_or_init(Contract::load)
+}
+
+/// The parsed document, with a compiled validator for each schema asked for so far.
+pub struct Contract {
+    document: Value,
+    registry: Registry<'static>,
+    /// By pointer to the schema. Locked only to look up or to put in.
+    validators: Mutex<HashMap<String, Arc<Validator>>>,
+}
+
+/// A request body that the contract shows, and what a service that holds the example models answers to it.
+#[derive(Clone, Debug)]
+pub struct RequestExample {
+    /// In upper case.
+    pub method: String,
+    /// The path's template, such as `/models/{model}/train`.
+    pub path: String,
+    /// The example's name within its operation.
+    pub name: String,
+    /// The name of the model that it is for.
+    pub model: String,
+    /// The media type of `body`.
+    pub content_type: String,
+    /// What to send.
+    pub body: Value,
+    /// The statuses that count as success.
+    pub statuses: Vec<u16>,
+}
+
+/// A reply body that the contract shows.
+#[derive(Clone, Debug)]
+pub struct ReplyExample {
+    /// Method and path template, such as `GET /models/{model}`.
+    pub operation: String,
+    /// The status that it comes with.
+    pub status: u16,
+    /// The example's name within its reply.
+    pub name: String,
+    /// The media type of `body`.
+    pub content_type: String,
+    /// Where its schema stands, for [`Contract::check_schema_at`].
+    pub schema: String,
+    /// The body: a JSON value, or the text of a reply that is not JSON.
+    pub body: Value,
+}
+
+impl Contract {
+    /// Reads `openapi.yaml`.
+    ///
+    /// # Panics
+    /// If the file is missing or is no YAML: no test can go on without it.
+    pub fn load() -> Contract {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.yaml");
+        let text = std::fs::read_to_string(path).expect("openapi.yaml stands at the project's top level");
+        let document: Value = serde_saphyr::from_str(&text).expect("openapi.yaml is YAML");
+        let registry = Registry::new().add(DOCUMENT, document.clone()).expect("the document's name is a URI");
+        let registry = registry.prepare().expect("every reference within a schema leads somewhere");
+        Contract { document, registry, validators: Mutex::default() }
+    }
+
+    /// Method (upper case) and path template of every operation.
+    pub fn routes(&self) -> Vec<(String, String)> {
+        self.operations().map(|(method, path, _)| (method.to_uppercase(), path.to_owned())).collect()
+    }
+
+    /// The template that a concrete path belongs to. A literal segment wins over a parameter.
+    pub fn match_path(&self, path: &str) -> Option<&str> {
+        let path = without_query(path);
+        let templates = self.members("/paths").map(|(template, _)| template.as_str());
+        templates.filter(|template| fits_template(template, path)).max_by_key(|template| literal_segments(template))
+    }
+
+    /// Whether a reply is one that the contract lists: status, required headers, media type and body.
+    ///
+    /// A path that the contract does not know must be answered with its 404, a method that a path does not have
+    /// with its 405. `HEAD` is a `GET` without a body. `path` may carry a query; `headers` finds a header by its
+    /// lower-case name.
+    ///
+    /// # Errors
+    /// What does not fit, and where.
+    pub fn check_reply(
+        &self,
+        method: &str,
+        path: &str,
+        status: u16,
+        content_type: Option<&str>,
+        headers: &dyn Fn(&str) -> Option<String>,
+        body: &[u8],
+    ) -> Result<(), String> {
+        let check = || {
+            let reply = self.reply_pointer(method, path, status)?;
+            self.check_headers(&reply, headers)?;
+            match method {
+                "HEAD" => empty(body),
+                _ => self.check_content(&reply, content_type, body),
+            }
+        };
+        check().map_err(|error| format!("{method} {path} answered {status}: {error}"))
+    }
+
+    /// Whether a request body fits the schema of its operation.
+    ///
+    /// # Errors
+    /// What does not fit, and where.
+    pub fn check_request(&self, method: &str, path: &str, body: &Value) -> Result<(), String> {
+        let operation = self.operation_pointer(method, path)?;
+        let (request, _) = self
+            .follow(&format!("{operation}/requestBody"))
+            .ok_or_else(|| format!("{method} {path} takes no request body"))?;
+        self.check_schema_at(&format!("{request}/content/application~1json/schema"), body)
+            .map_err(|error| format!("the body of {method} {path}: {error}"))
+    }
+
+    /// Whether a value fits the schema at a pointer, such as `/components/schemas/Model`.
+    ///
+    /// # Errors
+    /// Every place that does not fit, a line each.
+    pub fn check_schema_at(&self, pointer: &str, value: &Value) -> Result<(), String> {
+        let validator = self.validator(pointer)?;
+        let errors: Vec<String> = validator.iter_errors(value).map(|error| explain(&error)).collect();
+        if errors.is_empty() { Ok(()) } else { Err(errors.join("\n")) }
+    }
+
+    /// Every request body that the contract shows.
+    pub fn request_examples(&self) -> Vec<RequestExample> {
+        self.operations().flat_map(|(method, path, pointer)| self.examples_of_request(method, path, &pointer)).collect()
+    }
+
+    /// Every reply body that the contract shows, problems included. An example that several operations share comes
+    /// once for each.
+    pub fn reply_examples(&self) -> Vec<ReplyExample> {
+        self.operations().flat_map(|(method, path, pointer)| self.examples_of_replies(method, path, &pointer)).collect()
+    }
+
+    /// Method (as in the document), path template and pointer of every operation.
+    fn operations(&self) -> impl Iterator<Item = (&str, &str, String)> {
+        self.members("/paths").flat_map(|(path, item)| {
+            let methods = METHODS.into_iter().filter(|method| item.get(*method).is_some());
+            methods.map(move |method| (method, path.as_str(), format!("/paths/{}/{method}", escape(path))))
+        })
+    }
+
+    fn examples_of_request(&self, method: &str, path: &str, operation: &str) -> Vec<RequestExample> {
+        let Some((request, _)) = self.follow(&format!("{operation}/requestBody")) else { return Vec::new() };
+        let statuses: Vec<u16> = self.statuses(operation).filter(|status| (200..300).contains(status)).collect();
+        let example = |found: Example| RequestExample {
+            method: method.to_uppercase(),
+            path: path.to_owned(),
+            name: found.name,
+            model: found.node.get("x-model").and_then(Value::as_str).unwrap_or(EXAMPLE_MODEL).to_owned(),
+            content_type: found.content_type,
+            body: value_of(found.node),
+            statuses: statuses.clone(),
+        };
+        self.examples(&request).into_iter().map(example).collect()
+    }
+
+    fn examples_of_replies(&self, method: &str, path: &str, operation: &str) -> Vec<ReplyExample> {
+        let replies = self.statuses(operation).filter_map(|status| {
+            let (reply, _) = self.follow(&format!("{operation}/responses/{status}"))?;
+            Some((status, reply))
+        });
+        let example = |status: u16, found: Example| ReplyExample {
+            operation: format!("{} {path}", method.to_uppercase()),
+            status,
+            name: found.name,
+            content_type: found.content_type,
+            schema: found.schema,
+            body: value_of(found.node),
+        };
+        replies
+            .flat_map(|(status, reply)| self.examples(&reply).into_iter().map(move |found| example(status, found)))
+            .collect()
+    }
+
+    /// The named examples under the `content` of a request body or a reply.
+    fn examples(&self, owner: &str) -> Vec<Example<'_>> {
+        let mut found = Vec::new();
+        for (media_type, _) in self.members(&format!("{owner}/content")) {
+            let media = format!("{owner}/content/{}", escape(media_type));
+            for (name, _) in self.members(&format!("{media}/examples")) {
+                let at = format!("{media}/examples/{}", escape(name));
+                let (_, node) = self.follow(&at).expect("a member that was just listed, or what it refers to");
+                let schema = format!("{media}/schema");
+                found.push(Example { name: name.clone(), content_type: media_type.clone(), schema, node });
+            }
+        }
+        found
+    }
+
+    /// The statuses that an operation lists.
+    fn statuses(&self, operation: &str) -> impl Iterator<Item = u16> {
+        self.members(&format!("{operation}/responses")).filter_map(|(status, _)| status.parse().ok())
+    }
+
+    /// Where the contract describes this reply.
+    fn reply_pointer(&self, method: &str, path: &str, status: u16) -> Result<String, String> {
+        let known = self.match_path(path).is_some();
+        let pointer = match self.operation_pointer(method, path) {
+            Ok(operation) => format!("{operation}/responses/{status}"),
+            Err(_) if !known && status == 404 => ROUTE_NOT_FOUND.to_owned(),
+            Err(_) if known && status == 405 => METHOD_NOT_ALLOWED.to_owned(),
+            Err(error) => return Err(format!("{error}; the answer must be {}", if known { 405 } else { 404 })),
+        };
+        let (pointer, _) = self.follow(&pointer).ok_or("the operation does not list this status")?;
+        Ok(pointer)
+    }
+
+    fn operation_pointer(&self, method: &str, path: &str) -> Result<String, String> {
+        let template = self.match_path(path).ok_or_else(|| format!("the contract has no path {path}"))?;
+        let item = format!("/paths/{}", escape(template));
+        let mut operation = format!("{item}/{}", method.to_lowercase());
+        if method == "HEAD" && self.document.pointer(&operation).is_none() {
+            operation = format!("{item}/get");
+        }
+        match self.document.pointer(&operation) {
+            Some(_) => Ok(operation),
+            None => Err(format!("the path {template} does not have {method}")),
+        }
+    }
+
+    fn check_headers(&self, reply: &str, headers: &dyn Fn(&str) -> Option<String>) -> Result<(), String> {
+        for (name, _) in self.members(&format!("{reply}/headers")) {
+            let (pointer, header) = self
+                .follow(&format!("{reply}/headers/{}", escape(name)))
+                .ok_or_else(|| format!("the contract's header {name} leads nowhere"))?;
+            match headers(&name.to_lowercase()) {
+                Some(text) => self.check_header(&pointer, &text).map_err(|error| format!("header {name}: {error}"))?,
+                None if header["required"] == true => return Err(format!("the header {name} is missing")),
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A header is text; where its schema wants a number it must read as one.
+    fn check_header(&self, pointer: &str, text: &str) -> Result<(), String> {
+        let pointer = format!("{pointer}/schema");
+        let (_, schema) = self.follow(&pointer).ok_or("the contract gives it no schema")?;
+        let value = match schema["type"].as_str() {
+            Some("integer" | "number") => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
+            _ => json!(text),
+        };
+        self.check_schema_at(&pointer, &value)
+    }
+
+    fn check_content(&self, reply: &str, content_type: Option<&str>, body: &[u8]) -> Result<(), String> {
+        let listed: Vec<&str> = self.members(&format!("{reply}/content")).map(|(media, _)| media.as_str()).collect();
+        if listed.is_empty() {
+            return empty(body);
+        }
+        let media_type = media_type(content_type.ok_or("the reply has no content type")?);
+        if !listed.contains(&media_type.as_str()) {
+            return Err(format!("its content type {media_type} is not one of {}", listed.join(", ")));
+        }
+        if !is_json(&media_type) {
+            return Ok(());
+        }
+        let value: Value = serde_json::from_slice(body).map_err(|error| format!("its body is not JSON: {error}"))?;
+        self.check_schema_at(&format!("{reply}/content/{}/schema", escape(&media_type)), &value)
+    }
+
+    fn validator(&self, pointer: &str) -> Result<Arc<Validator>, String> {
+        let lock = || self.validators.lock().expect("nothing panics while holding this lock");
+        if let Some(known) = lock().get(pointer) {
+            return Ok(known.clone());
+        }
+        self.document.pointer(pointer).ok_or_else(|| format!("the contract has no schema at {pointer}"))?;
+        let schema = json!({"$ref": format!("{DOCUMENT}#{}", percent_encode(pointer))});
+        let options = jsonschema::options().with_registry(&self.registry).should_validate_formats(true);
+        let built = options.build(&schema).map_err(|error| format!("the schema at {pointer} is wrong: {error}"))?;
+        let built = Arc::new(built);
+        lock().insert(pointer.to_owned(), built.clone());
+        Ok(built)
+    }
+
+    /// The node at a pointer or, where it is a reference, the node that it leads to; with the pointer to it.
+    fn follow(&self, pointer: &str) -> Option<(String, &Value)> {
+        let mut pointer = Cow::Borrowed(pointer);
+        loop {
+            let node = self.document.pointer(&pointer)?;
+            match node.get("$ref").and_then(Value::as_str) {
+                Some(reference) => pointer = Cow::Borrowed(reference.strip_prefix('#')?),
+                None => return Some((pointer.into_owned(), node)),
+            }
+        }
+    }
+
+    /// The members of the object at a pointer; none if there is no object.
+    fn members(&self, pointer: &str) -> impl Iterator<Item = (&String, &Value)> {
+        self.document.pointer(pointer).and_then(Value::as_object).into_iter().flat_map(Map::iter)
+    }
+}
+
+/// A named example, where it was found.
+struct Example<'a> {
+    name: String,
+    content_type: String,
+    schema: String,
+    node: &'a Value,
+}
+
+fn value_of(example: &Value) -> Value {
+    example.get("value").expect("every example holds its value").clone()
+}
+
+fn empty(body: &[u8]) -> Result<(), String> {
+    if body.is_empty() { Ok(()) } else { Err(format!("it should have no body, but has {} bytes", body.len())) }
+}
+
+fn without_query(path: &str) -> &str {
+    path.split_once('?').map_or(path, |(path, _)| path)
+}
+
+fn fits_template(template: &str, path: &str) -> bool {
+    let fits = |(wanted, segment): (&str, &str)| wanted == segment || is_parameter(wanted) && !segment.is_empty();
+    template.split('/').count() == path.split('/').count() && template.split('/').zip(path.split('/')).all(fits)
+}
+
+/// For each segment whether it is literal: the greater of two such lists belongs to the closer template.
+fn literal_segments(template: &str) -> Vec<bool> {
+    template.split('/').map(|segment| !is_parameter(segment)).collect()
+}
+
+fn is_parameter(segment: &str) -> bool {
+    segment.starts_with('{') && segment.ends_with('}')
+}
+
+/// A content type without its parameters.
+fn media_type(content_type: &str) -> String {
+    let end = content_type.find(';').unwrap_or(content_type.len());
+    content_type[..end].trim().to_lowercase()
+}
+
+fn is_json(media_type: &str) -> bool {
+    media_type == "application/json" || media_type.ends_with("+json")
+}
+
+/// A key as a segment of a JSON pointer (RFC 6901).
+fn escape(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+/// A JSON pointer as the fragment of a URI: `{` and `}` may not stand there.
+fn percent_encode(pointer: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/~-._".contains(&byte);
+    pointer.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+/// A violation with its place. Of a choice between schemas, the one that came closest is explained.
+fn explain(error: &ValidationError) -> String {
+    let choices = match error.kind() {
+        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => context.as_slice(),
+        _ => &[],
+    };
+    match choices.iter().filter_map(|choice| deepest(choice)).max_by_key(|error| depth(error)) {
+        Some(closest) if depth(closest) > depth(error) => explain(closest),
+        _ => format!("at {:?}: {}", error.instance_path().as_str(), shortened(&error.to_string())),
+    }
+}
+
+/// The violation of one choice that lies furthest inside the value.
+fn deepest<'a, 'b>(errors: &'a [ValidationError<'b>]) -> Option<&'a ValidationError<'b>> {
+    errors.iter().max_by_key(|error| depth(error))
+}
+
+fn depth(error: &ValidationError) -> usize {
+    error.instance_path().as_str().matches('/').count()
+}
+
+fn shortened(message: &str) -> String {
+    match message.char_indices().nth(MAX_MESSAGE_CHARS) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message.to_owned(),
+    }
+}
