@@ -15,6 +15,7 @@ use super::network::{BatchTargets, Network, ParameterGroup, SHARD_ROWS, Workspac
 use super::optimizer::{OptimizerState, Step};
 use super::random::{Generator, Purpose, generator};
 use super::schedule::ScheduleState;
+use super::spec::ValidModelSpec;
 use super::stopping::Best;
 use super::training::ValidTrainingSpec;
 
@@ -155,6 +156,16 @@ impl<'a> Trainer<'a> {
             complete_parameters: if batches > 1 { network.parameters().to_vec() } else { Vec::new() },
             network,
         }
+    }
+
+    /// Memory that a training of `model` on `rows` rows needs beside the rows, about.
+    pub fn bytes(model: &ValidModelSpec, settings: &ValidTrainingSpec, rows: usize) -> usize {
+        // Parameters, gradients, best and last complete parameters, and the optimizer's own.
+        let copies = 4 + settings.optimizer.state_buffers();
+        let shard = settings.batch_size.of(rows).min(SHARD_ROWS).max(rows.min(PROBE_ROWS));
+        // Per unit and row at most: z, a, mask, dropped and gradient.
+        let units: usize = model.inputs() + 5 * model.layers.iter().map(|layer| layer.units).sum::<usize>();
+        (copies * model.parameter_count() + shard * units + rows) * size_of::<f32>()
     }
 
     /// Trains until the last epoch, an early stop, or the observer's stop.

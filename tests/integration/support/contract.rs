@@ -318,7 +318,7 @@ impl Contract {
     }
 
     /// The members of the object at a pointer; none if there is no object.
-    fn members(&self, pointer: &str) -> impl Iterator<Item = (&String, &Value)> {
+    fn members<'a>(&'a self, pointer: &str) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
         self.document.pointer(pointer).and_then(Value::as_object).into_iter().flat_map(Map::iter)
     }
 }
@@ -375,7 +375,10 @@ fn escape(key: &str) -> String {
 /// A JSON pointer as the fragment of a URI: `{` and `}` may not stand there.
 fn percent_encode(pointer: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/~-._".contains(&byte);
-    pointer.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    pointer
+        .bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }
 
 /// A violation with its place. Of a choice between schemas, the one that came closest is explained.
@@ -384,19 +387,20 @@ fn explain(error: &ValidationError) -> String {
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => context.as_slice(),
         _ => &[],
     };
-    match choices.iter().filter_map(|choice| deepest(choice)).max_by_key(|error| depth(error)) {
-        Some(closest) if depth(closest) > depth(error) => explain(closest),
-        _ => format!("at {:?}: {}", error.instance_path().as_str(), shortened(&error.to_string())),
+    let place = error.instance_path().as_str();
+    let meant = choices.iter().filter(|choice| !choice.iter().any(|error| is_other_kind(error, Some(place))));
+    let closest = meant.min_by_key(|choice| (choice.iter().any(|error| is_other_kind(error, None)), choice.len()));
+    match closest {
+        Some(choice) => choice.iter().map(explain).collect::<Vec<_>>().join("; "),
+        None => format!("at {place:?}: {}", shortened(&error.to_string())),
     }
 }
 
-/// The violation of one choice that lies furthest inside the value.
-fn deepest<'a, 'b>(errors: &'a [ValidationError<'b>]) -> Option<&'a ValidationError<'b>> {
-    errors.iter().max_by_key(|error| depth(error))
-}
-
-fn depth(error: &ValidationError) -> usize {
-    error.instance_path().as_str().matches('/').count()
+/// Whether the value is of another type, or another word, than this schema is for; at `place`, or anywhere.
+fn is_other_kind(error: &ValidationError, place: Option<&str>) -> bool {
+    use ValidationErrorKind::{Constant, Enum, Type};
+    matches!(error.kind(), Constant { .. } | Enum { .. } | Type { .. })
+        && place.is_none_or(|place| error.instance_path().as_str() == place)
 }
 
 fn shortened(message: &str) -> String {

@@ -1,0 +1,195 @@
+//! Settings: a flag, over an `EPOCHD_…` variable of the environment, over a default. Checked once, at start.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+
+/// What all variables of the environment begin with.
+const PREFIX: &str = "EPOCHD_";
+
+/// epochd trains neural networks and serves their predictions over HTTP.
+///
+/// Without a command it starts the service. Every setting is a flag or a variable of the environment; a flag wins.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "epochd", version, max_term_width = 100)]
+pub struct Settings {
+    /// What to do instead of starting the service
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Address and port to listen on; port 0 picks a free one, which the log names
+    #[arg(long, env = "EPOCHD_LISTEN", value_name = "ADDR:PORT", default_value = "127.0.0.1:8080", global = true)]
+    pub listen: SocketAddr,
+
+    /// Listen on addresses other than loopback although no keys protect the service: anyone who reaches the port may
+    /// train, predict and delete
+    #[arg(long, env = "EPOCHD_ALLOW_ANONYMOUS")]
+    pub allow_anonymous: bool,
+
+    /// Folder of the service's state, made if missing and held by one process at a time. In this release models and
+    /// jobs live in memory and end with the process
+    #[arg(long, env = "EPOCHD_DATA_DIR", value_name = "DIR", default_value = "epochd-data")]
+    pub data_dir: PathBuf,
+
+    /// Trainings that run at once [default: number of cores]
+    #[arg(long, env = "EPOCHD_CONCURRENT_JOBS", value_name = "N", value_parser = at_least_one)]
+    pub concurrent_jobs: Option<usize>,
+
+    /// Trainings that may wait; more are refused with 429
+    #[arg(long, env = "EPOCHD_QUEUE_CAPACITY", value_name = "N", default_value = "256", value_parser = at_least_one)]
+    pub queue_capacity: usize,
+
+    /// Ended jobs whose history stays readable
+    #[arg(long, env = "EPOCHD_KEEP_JOBS", value_name = "N", default_value = "1000", value_parser = at_least_one)]
+    pub keep_jobs: usize,
+
+    /// Largest request body
+    #[arg(long, env = "EPOCHD_MAX_BODY", value_name = "SIZE", default_value = "256MiB")]
+    pub max_body: ByteSize,
+
+    /// Memory for the bodies of all requests that are being read or worked on; more are refused with 503
+    #[arg(long, env = "EPOCHD_REQUEST_MEMORY", value_name = "SIZE", default_value = "1GiB")]
+    pub request_memory: ByteSize,
+
+    /// Memory for all running trainings together, and as much again for those that wait
+    #[arg(long, env = "EPOCHD_TRAINING_MEMORY", value_name = "SIZE", default_value = "4GiB")]
+    pub training_memory: ByteSize,
+
+    /// Memory for the parameters of all versions of all models; beyond it new ones are refused with 507
+    #[arg(long, env = "EPOCHD_MODEL_MEMORY", value_name = "SIZE", default_value = "2GiB")]
+    pub model_memory: ByteSize,
+
+    /// Seconds that a client may pause while it sends a body
+    #[arg(long, env = "EPOCHD_BODY_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub body_timeout: Duration,
+
+    /// Seconds that open requests are given to finish after SIGTERM or Ctrl-C
+    #[arg(long, env = "EPOCHD_SHUTDOWN_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub shutdown_timeout: Duration,
+
+    /// Form of the log, which goes to standard error
+    #[arg(long, env = "EPOCHD_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+
+    /// What is logged: error, warn, info, debug, trace, or a tracing filter such as `epochd=debug`
+    #[arg(long, env = "EPOCHD_LOG_LEVEL", value_name = "LEVEL", default_value = "info", value_parser = log_filter)]
+    pub log_level: String,
+}
+
+/// What to do instead of starting the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Ask a running service at --listen whether it is ready; exit status 0 if so. For container health checks
+    Healthcheck,
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One readable line per event
+    Text,
+    /// One JSON object per event
+    Json,
+}
+
+impl Settings {
+    /// Settings of this process. Prints help or an error and exits where clap would.
+    pub fn from_process() -> Self {
+        let settings = Settings::parse();
+        if let Err(message) = check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
+            Settings::command().error(clap::error::ErrorKind::UnknownArgument, message).exit();
+        }
+        if let Err(message) = settings.check() {
+            Settings::command().error(clap::error::ErrorKind::ValueValidation, message).exit();
+        }
+        settings
+    }
+
+    /// The defaults, listening on a free loopback port.
+    pub fn for_tests() -> Self {
+        Settings::parse_from(["epochd", "--listen", "127.0.0.1:0"])
+    }
+
+    /// What no single setting shows.
+    fn check(&self) -> Result<(), String> {
+        if self.command.is_none() && !self.listen.ip().is_loopback() && !self.allow_anonymous {
+            return Err(format!(
+                "{} is not a loopback address: anyone who reaches it could train, predict and delete. \
+                 Listen on 127.0.0.1, or add --allow-anonymous if the network is trusted",
+                self.listen
+            ));
+        }
+        if self.max_body > self.request_memory {
+            return Err("--max-body must not be larger than --request-memory".into());
+        }
+        Ok(())
+    }
+
+    /// Trainings that run at once.
+    pub fn concurrent_jobs(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        self.concurrent_jobs.unwrap_or(cores)
+    }
+}
+
+/// Refuses variables that begin as ours do and are none, so that a typing error does not pass as a default.
+fn check_environment(names: impl Iterator<Item = String>) -> Result<(), String> {
+    let command = Settings::command();
+    let known: Vec<&str> = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str()).collect();
+    for name in names.filter(|name| name.starts_with(PREFIX)) {
+        if !known.contains(&name.as_str()) {
+            let near = known.iter().max_by(|a, b| {
+                strsim::jaro_winkler(a, &name).total_cmp(&strsim::jaro_winkler(b, &name))
+            });
+            let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+            return Err(format!("the environment sets {name}, which is no setting{hint}"));
+        }
+    }
+    Ok(())
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse::<usize>().ok().filter(|n| *n >= 1).ok_or_else(|| "a whole number of at least 1 is expected".into())
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0);
+    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    duration.ok_or_else(|| "a number of seconds above 0 is expected".into())
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    tracing_subscriber::EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_variable_is_refused_with_the_nearest_name() {
+        let names = ["HOME", "EPOCHD_LISTEN", "EPOCHD_LOG_FORMT"].map(String::from);
+        let message = check_environment(names.into_iter()).unwrap_err();
+        assert!(message.contains("EPOCHD_LOG_FORMT") && message.ends_with("did you mean EPOCHD_LOG_FORMAT?"));
+    }
+
+    #[test]
+    fn only_loopback_is_listened_on_without_a_word() {
+        let parse = |args: &[&str]| Settings::parse_from([&["epochd", "--listen", "0.0.0.0:1"], args].concat()).check();
+        assert!(parse(&[]).is_err());
+        assert!(parse(&["--allow-anonymous"]).is_ok());
+        assert!(Settings::for_tests().check().is_ok());
+    }
+
+    #[test]
+    fn every_flag_has_its_variable() {
+        for arg in Settings::command().get_arguments().filter(|arg| arg.get_id() != "help" && arg.get_id() != "version") {
+            let long = arg.get_long().expect("a long flag");
+            let variable = format!("{PREFIX}{}", long.to_uppercase().replace('-', "_"));
+            assert_eq!(arg.get_env().and_then(|env| env.to_str()), Some(variable.as_str()));
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Trainings as jobs: a bounded queue, workers on the blocking pool, progress that can be watched.
+
+pub mod error;
+pub mod events;
+pub mod history;
+pub mod job;
+pub mod queue;
+pub mod request;
+mod worker;
+
+pub use error::JobError;
+pub use job::{Job, JobReport, JobState, StopReason};
+pub use queue::{JobQueue, QueueLimits};
+pub use request::{Training, TrainingRequest};

@@ -1,0 +1,95 @@
+//! Logs and metrics.
+
+use std::sync::Arc;
+
+use prometheus::core::Collector;
+use prometheus::process_collector::ProcessCollector;
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{LogFormat, Settings};
+
+/// Upper bounds of the request latency histogram, in seconds: 100 µs to 60 s.
+const LATENCY_BUCKETS: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 5.0, 60.0];
+/// Upper bounds of the queue time histogram, in seconds: 1 ms to 1 h.
+const QUEUE_BUCKETS: [f64; 9] = [0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 300.0, 1800.0, 3600.0];
+
+/// Starts logging to standard error. The guard writes out what is left when it is dropped.
+///
+/// Lines go through a thread of their own, so that a slow reader of the log never holds up a request; if that thread
+/// falls far behind, lines are dropped.
+pub fn start_logging(settings: &Settings) -> WorkerGuard {
+    let (writer, guard): (NonBlocking, WorkerGuard) = tracing_appender::non_blocking(std::io::stderr());
+    let filter = EnvFilter::new(&settings.log_level);
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
+    match settings.log_format {
+        LogFormat::Text => logs.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
+        LogFormat::Json => logs.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
+    }
+    guard
+}
+
+/// The service's counters. One set per [`App`](crate::app::App): nothing global.
+pub struct Meters {
+    registry: Registry,
+    /// Replies by route template, method and status.
+    pub requests: IntCounterVec,
+    /// Time from a request's head to its reply's head, by route template and method.
+    pub latency: HistogramVec,
+    /// Rows predicted.
+    pub predictions: IntCounter,
+    /// Time that jobs waited in the queue.
+    pub queue_seconds: Histogram,
+    /// Epochs trained.
+    pub epochs: IntCounter,
+    jobs: IntGaugeVec,
+    models: prometheus::IntGauge,
+}
+
+impl Meters {
+    /// Counters at zero, and the process's own.
+    pub fn new() -> Arc<Self> {
+        let registry = Registry::new();
+        let latency = HistogramOpts::new("epochd_http_request_duration_seconds", "Time to the head of the reply.");
+        let queue = HistogramOpts::new("epochd_job_queue_seconds", "Time that jobs waited before they ran.");
+        let meters = Meters {
+            requests: register(&registry, {
+                let opts = Opts::new("epochd_http_requests_total", "Replies by route template, method and status.");
+                IntCounterVec::new(opts, &["route", "method", "status"])
+            }),
+            latency: register(&registry, {
+                HistogramVec::new(latency.buckets(LATENCY_BUCKETS.to_vec()), &["route", "method"])
+            }),
+            predictions: register(&registry, IntCounter::new("epochd_predictions_total", "Rows predicted.")),
+            queue_seconds: register(&registry, Histogram::with_opts(queue.buckets(QUEUE_BUCKETS.to_vec()))),
+            epochs: register(&registry, IntCounter::new("epochd_epochs_total", "Epochs trained.")),
+            jobs: register(&registry, IntGaugeVec::new(Opts::new("epochd_jobs", "Jobs by state."), &["state"])),
+            models: register(&registry, prometheus::IntGauge::new("epochd_models", "Models in the registry.")),
+            registry,
+        };
+        let process = ProcessCollector::new(std::process::id() as i32, "epochd");
+        meters.registry.register(Box::new(process)).expect("the process's names are its own");
+        Arc::new(meters)
+    }
+
+    /// Everything as Prometheus text (format 0.0.4), with the numbers of jobs by state and of models.
+    pub fn render(&self, jobs: impl IntoIterator<Item = (&'static str, usize)>, models: usize) -> String {
+        for state in ["queued", "running", "succeeded", "failed", "cancelled"] {
+            self.jobs.with_label_values(&[state]).set(0);
+        }
+        for (state, count) in jobs {
+            self.jobs.with_label_values(&[state]).set(count as i64);
+        }
+        self.models.set(models as i64);
+        TextEncoder::new().encode_to_string(&self.registry.gather()).expect("metrics are UTF-8 text")
+    }
+}
+
+fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: prometheus::Result<C>) -> C {
+    let collector = collector.expect("names and labels are constants of the right form");
+    registry.register(Box::new(collector.clone())).expect("each name is registered once");
+    collector
+}
