@@ -141,9 +141,8 @@ fn check_environment(names: impl Iterator<Item = String>) -> Result<(), String> 
     let known: Vec<&str> = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str()).collect();
     for name in names.filter(|name| name.starts_with(PREFIX)) {
         if !known.contains(&name.as_str()) {
-            let near = known.iter().max_by(|a, b| {
-                strsim::jaro_winkler(a, &name).total_cmp(&strsim::jaro_winkler(b, &name))
-            });
+            let near =
+                known.iter().max_by(|a, b| strsim::jaro_winkler(a, &name).total_cmp(&strsim::jaro_winkler(b, &name)));
             let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
             return Err(format!("the environment sets {name}, which is no setting{hint}"));
         }
@@ -186,7 +185,8 @@ mod tests {
 
     #[test]
     fn every_flag_has_its_variable() {
-        for arg in Settings::command().get_arguments().filter(|arg| arg.get_id() != "help" && arg.get_id() != "version") {
+        for arg in Settings::command().get_arguments().filter(|arg| arg.get_id() != "help" && arg.get_id() != "version")
+        {
             let long = arg.get_long().expect("a long flag");
             let variable = format!("{PREFIX}{}", long.to_uppercase().replace('-', "_"));
             assert_eq!(arg.get_env().and_then(|env| env.to_str()), Some(variable.as_str()));

@@ -3,12 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2};
 
 use super::layer::{Backward, Dense, Layer, Tape};
 use super::loss::Scored;
 use super::random::{Generator, Purpose, generator};
-use super::spec::{LayerParameters, Start, ValidModelSpec};
+use super::spec::{Start, ValidModelSpec};
 
 /// Rows that pass through the network at once; more are worked off in pieces of this size, so that memory is bounded.
 pub const SHARD_ROWS: usize = 1024;
@@ -79,10 +79,9 @@ impl Network {
     }
 
     /// Weights (inputs × outputs) and biases of layer `index`.
-    pub fn layer_parameters(&self, index: usize) -> LayerParameters {
+    pub fn layer_parameters(&self, index: usize) -> (ArrayView2<'_, f32>, ArrayView1<'_, f32>) {
         let Layer::Dense(dense) = &self.layers[index];
-        let (weights, biases) = dense.parameters(&self.parameters);
-        LayerParameters { weights: weights.outer_iter().map(|row| row.to_vec()).collect(), biases: biases.to_vec() }
+        dense.parameters(&self.parameters)
     }
 
     /// Outputs for `inputs` (rows × inputs): rows × outputs.

@@ -80,6 +80,16 @@ impl ModelRegistry {
         older.rev().take(limit).map(|(_, model)| model.clone()).collect()
     }
 
+    /// Number of models.
+    pub fn len(&self) -> usize {
+        self.read().by_id.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Changes name or metadata.
     ///
     /// # Errors

@@ -1,0 +1,319 @@
+//! Errors on the wire: one table of codes, one shape (RFC 9457 `application/problem+json`).
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::jobs::JobError;
+use crate::jobs::error::JobFailure;
+use crate::learning::error::{SpecError, SpecErrorKind};
+use crate::models::ModelError;
+
+/// Seconds after which a client may try again.
+const RETRY_SECONDS: u64 = 1;
+
+/// What went wrong, as a stable word. The table of [`ErrorCode::entry`] says the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum ErrorCode {
+    MalformedJson,
+    MalformedRequest,
+    ModelNotFound,
+    VersionNotFound,
+    JobNotFound,
+    RouteNotFound,
+    MethodNotAllowed,
+    RequestTimeout,
+    NameTaken,
+    ModelBusy,
+    ModelNotTrained,
+    JobEnded,
+    PayloadTooLarge,
+    ReplyTooLarge,
+    UnsupportedMediaType,
+    UnknownField,
+    MissingField,
+    InvalidValue,
+    ShapeMismatch,
+    ModelTooLarge,
+    TrainingTooLarge,
+    TrainingDiverged,
+    QueueFull,
+    Internal,
+    Stopping,
+    Overloaded,
+    StorageFull,
+}
+
+use ErrorCode::*;
+
+impl ErrorCode {
+    /// Every code.
+    pub const ALL: [ErrorCode; 27] = [
+        MalformedJson,
+        MalformedRequest,
+        ModelNotFound,
+        VersionNotFound,
+        JobNotFound,
+        RouteNotFound,
+        MethodNotAllowed,
+        RequestTimeout,
+        NameTaken,
+        ModelBusy,
+        ModelNotTrained,
+        JobEnded,
+        PayloadTooLarge,
+        ReplyTooLarge,
+        UnsupportedMediaType,
+        UnknownField,
+        MissingField,
+        InvalidValue,
+        ShapeMismatch,
+        ModelTooLarge,
+        TrainingTooLarge,
+        TrainingDiverged,
+        QueueFull,
+        Internal,
+        Stopping,
+        Overloaded,
+        StorageFull,
+    ];
+
+    /// The table: word, status, title, and what to do.
+    pub fn entry(self) -> (&'static str, u16, &'static str, &'static str) {
+        match self {
+            MalformedJson => {
+                ("malformed_json", 400, "The body is not JSON", "Mend the body at the line and column named.")
+            }
+            MalformedRequest => {
+                ("malformed_request", 400, "The request cannot be read", "Mend the part of the request that is named.")
+            }
+            ModelNotFound => ("model_not_found", 404, "There is no such model", "GET /models lists those there are."),
+            VersionNotFound => {
+                ("version_not_found", 404, "The model has no such version", "GET /models/{model}/versions lists them.")
+            }
+            JobNotFound => {
+                ("job_not_found", 404, "There is no such job", "GET /jobs lists them; old ended jobs are dropped.")
+            }
+            RouteNotFound => ("route_not_found", 404, "There is no such route", "GET /openapi.yaml lists the routes."),
+            MethodNotAllowed => (
+                "method_not_allowed",
+                405,
+                "The route does not take this method",
+                "The Allow header lists those it takes.",
+            ),
+            RequestTimeout => {
+                ("request_timeout", 408, "The body did not arrive in time", "Send it without long pauses.")
+            }
+            NameTaken => ("name_taken", 409, "The name is taken", "Choose another, or use the model that has it."),
+            ModelBusy => {
+                ("model_busy", 409, "A training of the model is queued or running", "Wait for it or cancel it first.")
+            }
+            ModelNotTrained => ("model_not_trained", 409, "The model is not trained yet", "Train it first."),
+            JobEnded => ("job_ended", 409, "The job has ended", "There is nothing left to cancel."),
+            PayloadTooLarge => (
+                "payload_too_large",
+                413,
+                "The body is too large",
+                "Send less, or start the service with more --max-body.",
+            ),
+            ReplyTooLarge => ("reply_too_large", 413, "The reply would be too large", "Send fewer rows at a time."),
+            UnsupportedMediaType => {
+                ("unsupported_media_type", 415, "The content type is not taken", "Send Content-Type: application/json.")
+            }
+            UnknownField => ("unknown_field", 422, "A field is not known", "Mend its name, or leave it out."),
+            MissingField => ("missing_field", 422, "A field is missing", "Add the field named."),
+            InvalidValue => ("invalid_value", 422, "A value cannot be used", "Mend the value at the pointer named."),
+            ShapeMismatch => {
+                ("shape_mismatch", 422, "Rows or columns do not fit", "Mend the row at the pointer named.")
+            }
+            ModelTooLarge => ("model_too_large", 422, "The model is too large", "Use fewer or narrower layers."),
+            TrainingTooLarge => (
+                "training_too_large",
+                422,
+                "The training needs too much memory",
+                "Send fewer rows, or start the service with more --training-memory.",
+            ),
+            TrainingDiverged => {
+                ("training_diverged", 422, "The training diverged", "Lower the learning rate or scale the inputs.")
+            }
+            QueueFull => ("queue_full", 429, "The queue is full", "Try again after the seconds of Retry-After."),
+            Internal => {
+                ("internal", 500, "A defect of the service", "Its log, searched for the request_id, says more.")
+            }
+            Stopping => ("stopping", 503, "The service is stopping", "Try again; another instance may answer."),
+            Overloaded => {
+                ("overloaded", 503, "The service is overloaded", "Try again after the seconds of Retry-After.")
+            }
+            StorageFull => (
+                "storage_full",
+                507,
+                "No room for more models",
+                "Delete models, or start the service with more --model-memory.",
+            ),
+        }
+    }
+}
+
+/// What is wrong in one place of the request.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FieldError {
+    /// JSON pointer into the body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// Name of a query parameter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+/// A part of the service and how it is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct Check {
+    pub name: &'static str,
+    pub status: &'static str,
+}
+
+/// A call that cannot be answered, on its way to the client.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ApiError {
+    code: ErrorCode,
+    detail: String,
+    errors: Vec<FieldError>,
+    checks: Option<Vec<Check>>,
+}
+
+impl ApiError {
+    /// An error of the whole request.
+    pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
+        ApiError { code, detail: detail.into(), errors: Vec::new(), checks: None }
+    }
+
+    /// An error at a place of the body.
+    pub fn at(code: ErrorCode, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        let (pointer, detail) = (pointer.into(), detail.into());
+        let field = FieldError { pointer: Some(pointer), parameter: None, detail: detail.clone() };
+        ApiError { errors: vec![field], ..ApiError::new(code, detail) }
+    }
+
+    /// An error in a query parameter.
+    pub fn parameter(code: ErrorCode, parameter: impl Into<String>, detail: impl Into<String>) -> Self {
+        let (parameter, detail) = (parameter.into(), detail.into());
+        let field = FieldError { pointer: None, parameter: Some(parameter), detail: detail.clone() };
+        ApiError { errors: vec![field], ..ApiError::new(code, detail) }
+    }
+
+    /// With the state of the service's parts.
+    pub fn with_checks(self, checks: Vec<Check>) -> Self {
+        ApiError { checks: Some(checks), ..self }
+    }
+
+    /// The document that the client gets.
+    pub fn problem(&self, request_id: &str) -> Problem {
+        let (code, status, title, _) = self.code.entry();
+        Problem {
+            r#type: format!("/docs/errors#{code}"),
+            title,
+            status,
+            code,
+            detail: self.detail.clone(),
+            errors: self.errors.clone(),
+            checks: self.checks.clone(),
+            request_id: request_id.to_owned(),
+        }
+    }
+
+    /// The complete reply to request `request_id`.
+    pub fn reply(&self, request_id: &str) -> Response {
+        let problem = self.problem(request_id);
+        let body = serde_json::to_vec(&problem).expect("a problem is plain data");
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = StatusCode::from_u16(problem.status).expect("the table holds HTTP statuses");
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if matches!(problem.status, 429 | 503) {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
+        }
+        response
+    }
+}
+
+/// An RFC 9457 problem document.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct Problem {
+    pub r#type: String,
+    pub title: &'static str,
+    pub status: u16,
+    pub code: &'static str,
+    pub detail: String,
+    pub errors: Vec<FieldError>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checks: Option<Vec<Check>>,
+    pub request_id: String,
+}
+
+/// Leaves the error in the reply's extensions: the `access` middleware, which knows the request's id, writes it out.
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<SpecError> for ApiError {
+    fn from(error: SpecError) -> Self {
+        let code = match error.kind {
+            SpecErrorKind::Invalid => InvalidValue,
+            SpecErrorKind::Shape => ShapeMismatch,
+            SpecErrorKind::TooLarge => ModelTooLarge,
+        };
+        ApiError::at(code, error.pointer, error.detail)
+    }
+}
+
+impl From<ModelError> for ApiError {
+    fn from(error: ModelError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ModelError::NotFound(_) => ApiError::new(ModelNotFound, detail),
+            ModelError::VersionNotFound { .. } => ApiError::new(VersionNotFound, detail),
+            ModelError::NotTrained(_) => ApiError::new(ModelNotTrained, detail),
+            ModelError::NameTaken(_) => ApiError::at(NameTaken, "/name", detail),
+            ModelError::Invalid { pointer, detail } => ApiError::at(InvalidValue, pointer, detail),
+            ModelError::Full { .. } => ApiError::new(StorageFull, detail),
+            ModelError::Spec(error) => error.into(),
+        }
+    }
+}
+
+impl From<JobError> for ApiError {
+    fn from(error: JobError) -> Self {
+        let detail = error.to_string();
+        let code = match error {
+            JobError::NotFound(_) => JobNotFound,
+            JobError::Ended(_) => JobEnded,
+            JobError::QueueFull { .. } => QueueFull,
+            JobError::Stopping => Stopping,
+            JobError::TooLarge { .. } => TrainingTooLarge,
+            JobError::ModelBusy(_) => ModelBusy,
+            JobError::Model(error) => return error.into(),
+            JobError::Spec(error) => return error.into(),
+        };
+        ApiError::new(code, detail)
+    }
+}
+
+impl From<&JobFailure> for ApiError {
+    fn from(failure: &JobFailure) -> Self {
+        match failure {
+            JobFailure::Diverged(detail) => ApiError::new(TrainingDiverged, detail.clone()),
+            JobFailure::Panicked => ApiError::new(Internal, failure.to_string()),
+            JobFailure::Model(error) => error.clone().into(),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! `GET /jobs/{job}/events`: a job's events as they happen (server-sent events, WHATWG HTML section 9.2).
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{self, Stream};
+use serde::Serialize;
+
+use super::error::{ApiError, ErrorCode};
+use super::extract::JobPath;
+use super::jobs::JobBody;
+use crate::jobs::Job;
+use crate::jobs::events::Event;
+
+/// A comment goes out when nothing else has for so long, so that proxies keep the connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Streams the events after `Last-Event-ID`, all if there is none, and ends after the final state. When there is
+/// nothing left to tell the reply is 204, on which browsers stop asking.
+pub async fn events(JobPath(job): JobPath, headers: HeaderMap) -> Result<Response, ApiError> {
+    let after = match headers.get("last-event-id") {
+        None => 0,
+        Some(id) => id.to_str().ok().and_then(|id| id.parse().ok()).ok_or_else(|| {
+            ApiError::new(ErrorCode::MalformedRequest, "Last-Event-ID is not the id of an event of this job: a number")
+        })?,
+    };
+    if job.events_are_over(after) {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+    Ok(Sse::new(stream_of(job, after)).keep_alive(keep_alive).into_response())
+}
+
+fn stream_of(job: Arc<Job>, after: u64) -> impl Stream<Item = Result<SseEvent, Infallible>> {
+    let changes = job.watch();
+    stream::unfold((job, changes, after), |(job, mut changes, after)| async move {
+        loop {
+            // Seen before looked for, so that an event that comes in between wakes the wait below.
+            changes.borrow_and_update();
+            if let Some(event) = job.event(after) {
+                return Some((Ok(written(after + 1, &event)), (job, changes, after + 1)));
+            }
+            if job.events_are_over(after) || changes.changed().await.is_err() {
+                return None;
+            }
+        }
+    })
+}
+
+fn written(id: u64, event: &Event) -> SseEvent {
+    let (name, data) = match event {
+        Event::Epoch(entry) => ("epoch", json(entry)),
+        Event::State(report) => ("state", json(&JobBody::of(report))),
+    };
+    SseEvent::default().id(id.to_string()).event(name).data(data)
+}
+
+fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("events are plain data")
+}

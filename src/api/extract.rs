@@ -1,0 +1,172 @@
+//! What handlers take: checked bodies, query parameters, and the model or job of the path.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::request::Parts;
+use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::access::RequestId;
+use super::error::{ApiError, ErrorCode};
+use super::parse::{parse_json, parse_query};
+use crate::app::App;
+use crate::jobs::Job;
+use crate::models::Model;
+
+/// Bodies from this size on are parsed away from the async threads.
+const LARGE_BODY: usize = 64 * 1024;
+
+/// A JSON body, parsed and checked for unknown fields.
+pub struct JsonBody<T> {
+    /// What the body says.
+    pub value: T,
+    // The body's share of the memory for requests, held while the request is worked on.
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl<T: DeserializeOwned + Send + 'static> FromRequest<App> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        check_content_type(request.headers())?;
+        let (bytes, permit) = read_body(request, app).await?;
+        let value =
+            if bytes.len() < LARGE_BODY { parse_json(&bytes)? } else { blocking(move || parse_json(&bytes)).await?? };
+        Ok(JsonBody { value, _permit: permit })
+    }
+}
+
+/// Runs `work` on the blocking pool.
+///
+/// # Errors
+/// `internal` if it panicked.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+    let defect = |_| ApiError::new(ErrorCode::Internal, "the request met a defect of the service");
+    tokio::task::spawn_blocking(work).await.map_err(defect)
+}
+
+fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let media_type = given.split(';').next().unwrap_or("").trim();
+    if media_type.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    let got = if given.is_empty() { "there is no Content-Type".to_owned() } else { format!("got {given:?}") };
+    let detail = format!("{got}: send the body as Content-Type: application/json (curl: use --json instead of -d)");
+    Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail))
+}
+
+/// Reads the whole body within the bounds on its size, on the memory of all bodies, and on pauses.
+async fn read_body(request: Request, app: &App) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), ApiError> {
+    let most = app.settings.max_body.as_u64();
+    let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    check_size(announced.unwrap_or(0), most, app)?;
+    let mut permit = None;
+    // Memory is taken as data arrives: an announced length alone keeps nobody else out.
+    let mut bytes = Vec::with_capacity(announced.unwrap_or(0) as usize);
+    let mut body = request.into_body();
+    loop {
+        let frame = tokio::time::timeout(app.settings.body_timeout, body.frame()).await;
+        let frame = frame.map_err(|_| {
+            let seconds = app.settings.body_timeout.as_secs_f64();
+            ApiError::new(ErrorCode::RequestTimeout, format!("nothing came for {seconds} s before the body's end"))
+        })?;
+        let Some(frame) = frame else { return Ok((bytes, permit)) };
+        let broken = |error| ApiError::new(ErrorCode::MalformedRequest, format!("the body broke off: {error}"));
+        if let Ok(data) = frame.map_err(broken)?.into_data() {
+            check_size((bytes.len() + data.len()) as u64, most, app)?;
+            reserve(&mut permit, (bytes.len() + data.len()) as u64, app)?;
+            bytes.extend_from_slice(&data);
+        }
+    }
+}
+
+fn check_size(bytes: u64, most: u64, app: &App) -> Result<(), ApiError> {
+    let detail = || format!("the body is larger than {} (--max-body)", app.settings.max_body);
+    if bytes <= most { Ok(()) } else { Err(ApiError::new(ErrorCode::PayloadTooLarge, detail())) }
+}
+
+/// Makes `permit` cover `bytes` of the memory for requests.
+fn reserve(permit: &mut Option<OwnedSemaphorePermit>, bytes: u64, app: &App) -> Result<(), ApiError> {
+    let held = permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+    let missing = (bytes.div_ceil(1024) as usize).saturating_sub(held);
+    if missing == 0 {
+        return Ok(());
+    }
+    let more = app.request_memory.clone().try_acquire_many_owned(u32::try_from(missing).unwrap_or(u32::MAX));
+    let detail = "the memory for requests is taken (--request-memory): try again in a moment";
+    let more = more.map_err(|_| ApiError::new(ErrorCode::Overloaded, detail))?;
+    match permit {
+        Some(permit) => permit.merge(more),
+        None => *permit = Some(more),
+    }
+    Ok(())
+}
+
+/// Query parameters, unknown ones refused.
+pub struct Params<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+        parse_query(parts.uri.query().unwrap_or("")).map(Params)
+    }
+}
+
+/// The model that `{model}` of the path names.
+pub struct ModelPath(pub Arc<Model>);
+
+impl FromRequestParts<App> for ModelPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let key = path_parameter(parts, app, "model").await?;
+        Ok(ModelPath(app.models.get(&key)?))
+    }
+}
+
+/// The version number that `{version}` of the path names.
+pub struct VersionPath(pub u64);
+
+impl FromRequestParts<App> for VersionPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let word = path_parameter(parts, app, "version").await?;
+        let missing = |_| ApiError::new(ErrorCode::VersionNotFound, format!("{word:?} is no version: it is a number"));
+        word.parse().map(VersionPath).map_err(missing)
+    }
+}
+
+/// The job that `{job}` of the path names.
+pub struct JobPath(pub Arc<Job>);
+
+impl FromRequestParts<App> for JobPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let key = path_parameter(parts, app, "job").await?;
+        Ok(JobPath(app.jobs.get(&key)?))
+    }
+}
+
+async fn path_parameter(parts: &mut Parts, app: &App, name: &str) -> Result<String, ApiError> {
+    let path = Path::<HashMap<String, String>>::from_request_parts(parts, app).await;
+    let unreadable = |_| ApiError::new(ErrorCode::MalformedRequest, "the path is not percent-encoded UTF-8");
+    let Path(mut parameters) = path.map_err(unreadable)?;
+    Ok(parameters.remove(name).expect("the route has this parameter"))
+}
+
+impl FromRequestParts<App> for RequestId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+        Ok(parts.extensions.get::<RequestId>().expect("the access middleware gives every request its id").clone())
+    }
+}

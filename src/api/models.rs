@@ -1,0 +1,176 @@
+//! `/models`: create, list, show, change, remove.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::error::{ApiError, ErrorCode};
+use super::extract::{JsonBody, ModelPath, Params, blocking};
+use super::page::{Page, PageParams};
+use super::parse::given;
+use super::reply;
+use crate::app::App;
+use crate::learning::activation::{Activation, OutputActivation};
+use crate::learning::init::Initializer;
+use crate::learning::loss::Loss;
+use crate::learning::spec::{LayerParameters, LayerSpec, ModelSpec, Start};
+use crate::models::registry::ModelChanges;
+use crate::models::{Model, NewModel};
+
+/// A model to create: a name, notes, and the fields of a [`ModelSpec`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewModelBody {
+    #[serde(default, deserialize_with = "given")]
+    name: Option<String>,
+    #[serde(default)]
+    metadata: BTreeMap<String, String>,
+    layers: Vec<LayerSpec>,
+    #[serde(default, deserialize_with = "given")]
+    activation: Option<Activation>,
+    #[serde(default, deserialize_with = "given")]
+    output_activation: Option<OutputActivation>,
+    #[serde(default, deserialize_with = "given")]
+    loss: Option<Loss>,
+    #[serde(default, deserialize_with = "given")]
+    initializer: Option<Initializer>,
+    #[serde(default, deserialize_with = "given")]
+    initial_parameters: Option<Vec<LayerParameters>>,
+    #[serde(default, deserialize_with = "given")]
+    seed: Option<u64>,
+}
+
+impl NewModelBody {
+    fn check(self) -> Result<NewModel, ApiError> {
+        let spec = ModelSpec {
+            layers: self.layers,
+            activation: self.activation,
+            output_activation: self.output_activation,
+            loss: self.loss,
+            initializer: self.initializer,
+            initial_parameters: self.initial_parameters,
+            seed: self.seed,
+        };
+        Ok(NewModel { name: self.name, spec: spec.check()?, metadata: self.metadata })
+    }
+}
+
+/// A model as clients see it. What belongs to models by data set only is null.
+#[derive(Serialize)]
+pub struct ModelBody<'a> {
+    id: Uuid,
+    name: Option<&'a str>,
+    kind: &'static str,
+    layers: Vec<usize>,
+    activations: Vec<OutputActivation>,
+    dropout: Vec<f64>,
+    loss: Loss,
+    initializer: Option<Initializer>,
+    seed: u64,
+    parameter_count: usize,
+    task: Option<&'static str>,
+    target: Option<&'static str>,
+    features: Option<&'static str>,
+    classes: Option<&'static str>,
+    active_version: Option<u64>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    metadata: &'a BTreeMap<String, String>,
+}
+
+impl<'a> ModelBody<'a> {
+    /// The model as it is now.
+    pub fn of(model: &'a Model) -> Self {
+        let spec = &model.spec;
+        let (_, hidden) = spec.layers.split_last().expect("a model has a layer");
+        let hidden = hidden.iter().map(|layer| OutputActivation::Elementwise(layer.activation));
+        ModelBody {
+            id: model.id,
+            name: model.name.as_deref(),
+            kind: "layers",
+            layers: std::iter::once(spec.inputs()).chain(spec.layers.iter().map(|layer| layer.units)).collect(),
+            activations: hidden.chain([spec.output]).collect(),
+            dropout: spec.layers.iter().map(|layer| layer.dropout).collect(),
+            loss: spec.loss,
+            initializer: if let Start::Drawn(initializer) = spec.start { Some(initializer) } else { None },
+            seed: spec.seed,
+            parameter_count: spec.parameter_count(),
+            task: None,
+            target: None,
+            features: None,
+            classes: None,
+            active_version: model.active.as_ref().map(|version| version.number),
+            created_at: model.created_at,
+            updated_at: model.updated_at,
+            metadata: &model.metadata,
+        }
+    }
+}
+
+/// `POST /models`
+pub async fn create(
+    State(app): State<App>,
+    JsonBody { value, .. }: JsonBody<NewModelBody>,
+) -> Result<Response, ApiError> {
+    // Given parameters may be many: checking them is work.
+    let new =
+        if value.initial_parameters.is_some() { blocking(move || value.check()).await?? } else { value.check()? };
+    let model = app.models.create(new)?;
+    tracing::info!(model_id = %model.id, name = model.name, "model created");
+    Ok(reply::created(StatusCode::CREATED, &format!("/models/{}", model.id), &ModelBody::of(&model)))
+}
+
+/// `GET /models`
+pub async fn list(State(app): State<App>, Params(params): Params<PageParams>) -> Result<Response, ApiError> {
+    let query = params.check::<Uuid>()?;
+    let found = app.models.list(query.before, query.limit + 1);
+    let models: Vec<&Model> = found.iter().map(AsRef::as_ref).collect();
+    let page = Page::new(models, query.limit, |model| model.id.to_string(), |model| ModelBody::of(model));
+    Ok(reply::json(StatusCode::OK, &page))
+}
+
+/// `GET /models/{model}`
+pub async fn show(ModelPath(model): ModelPath, Params(NoParams {}): Params<NoParams>) -> Response {
+    reply::json(StatusCode::OK, &ModelBody::of(&model))
+}
+
+/// Changes to a model. A name of null takes the name away.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelChangesBody {
+    #[serde(default, deserialize_with = "given")]
+    name: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    metadata: Option<BTreeMap<String, String>>,
+}
+
+/// `PATCH /models/{model}`
+pub async fn change(
+    State(app): State<App>,
+    ModelPath(model): ModelPath,
+    JsonBody { value, .. }: JsonBody<ModelChangesBody>,
+) -> Result<Response, ApiError> {
+    if value.name.is_none() && value.metadata.is_none() {
+        return Err(ApiError::new(ErrorCode::MissingField, "there is nothing to change: send `name` or `metadata`"));
+    }
+    let changes = ModelChanges { name: value.name, metadata: value.metadata };
+    let model = app.models.change(model.id, changes)?;
+    Ok(reply::json(StatusCode::OK, &ModelBody::of(&model)))
+}
+
+/// `DELETE /models/{model}`
+pub async fn remove(State(app): State<App>, ModelPath(model): ModelPath) -> Result<Response, ApiError> {
+    app.jobs.remove_model(&model)?;
+    tracing::info!(model_id = %model.id, name = model.name, "model deleted");
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// For routes without query parameters: any is refused.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoParams {}

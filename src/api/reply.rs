@@ -1,0 +1,29 @@
+//! Replies: JSON with a status, and where the new thing is.
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use serde::Serialize;
+
+/// `value` as JSON. Numbers that are not finite become null.
+pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(value).expect("replies are plain data with text keys");
+    with_type(status, "application/json", body)
+}
+
+/// `value` as JSON, with the path of what was made.
+pub fn created(status: StatusCode, location: &str, value: &impl Serialize) -> Response {
+    let mut response = json(status, value);
+    let location = HeaderValue::from_str(location).expect("paths of identifiers are ASCII");
+    response.headers_mut().insert(LOCATION, location);
+    response
+}
+
+/// A body of a content type.
+pub fn with_type(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
