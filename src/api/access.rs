@@ -43,11 +43,11 @@ pub async fn access(State(app): State<App>, mut request: Request, next: Next) ->
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
     let (status, elapsed) = (response.status().as_u16(), start.elapsed());
     count(&app, route, known_method(method.as_str()), status, elapsed);
-    let milliseconds = elapsed.as_secs_f64() * 1e3;
+    let microseconds = elapsed.as_micros() as u64;
     if PROBES.contains(&route) && status < 500 {
-        tracing::debug!(request_id = id, %method, path, status, milliseconds, "request");
+        tracing::debug!(request_id = id, %method, path, status, microseconds, "request");
     } else {
-        tracing::info!(request_id = id, %method, path, status, milliseconds, "request");
+        tracing::info!(request_id = id, %method, path, status, microseconds, "request");
     }
     response
 }

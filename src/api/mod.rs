@@ -78,14 +78,13 @@ pub fn routes() -> Vec<Route> {
 
 /// The router over all routes.
 pub fn router(app: App) -> Router {
-    let empty = Router::new()
+    routes()
+        .into_iter()
+        .fold(Router::new(), |router, route| router.route(route.path, route.handler))
         .fallback(|| async { ApiError::new(ErrorCode::RouteNotFound, "there is no such route: see /openapi.yaml") })
         .method_not_allowed_fallback(|| async {
             ApiError::new(ErrorCode::MethodNotAllowed, "the route does not take this method: see the Allow header")
-        });
-    routes()
-        .into_iter()
-        .fold(empty, |router, route| router.route(route.path, route.handler))
+        })
         .layer(CatchPanicLayer::custom(access::panicked))
         .layer(axum::middleware::from_fn_with_state(app.clone(), access::access))
         .with_state(app)

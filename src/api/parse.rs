@@ -86,7 +86,9 @@ impl<'a> Finding<'a> {
     }
 
     fn detail(&self, path: &str) -> String {
-        match path {
+        // An unknown or missing field is named by the message; what leads to it is not.
+        let parent = self.field.and_then(|field| path.strip_suffix(&format!("/{}", escape(field)))).unwrap_or(path);
+        match parent {
             "" => self.text(),
             path => format!("{}: {}", path.trim_start_matches('/').replace('/', "."), self.text()),
         }
