@@ -12,13 +12,13 @@ use uuid::Uuid;
 use super::error::{ApiError, ErrorCode};
 use super::extract::{JsonBody, ModelPath, Params, blocking};
 use super::page::{Page, PageParams};
-use super::parse::given;
 use super::reply;
 use crate::app::App;
 use crate::learning::activation::{Activation, OutputActivation};
 use crate::learning::init::Initializer;
 use crate::learning::loss::Loss;
 use crate::learning::spec::{LayerParameters, LayerSpec, ModelSpec, Start};
+use crate::learning::strict::{Object, given};
 use crate::models::registry::ModelChanges;
 use crate::models::{Model, NewModel};
 
@@ -40,7 +40,7 @@ pub struct NewModelBody {
     #[serde(default, deserialize_with = "given")]
     initializer: Option<Initializer>,
     #[serde(default, deserialize_with = "given")]
-    initial_parameters: Option<Vec<LayerParameters>>,
+    initial_parameters: Option<Vec<Object<LayerParameters>>>,
     #[serde(default, deserialize_with = "given")]
     seed: Option<u64>,
 }
@@ -53,7 +53,7 @@ impl NewModelBody {
             output_activation: self.output_activation,
             loss: self.loss,
             initializer: self.initializer,
-            initial_parameters: self.initial_parameters,
+            initial_parameters: self.initial_parameters.map(|layers| layers.into_iter().map(|layer| layer.0).collect()),
             seed: self.seed,
         };
         Ok(NewModel { name: self.name, spec: spec.check()?, metadata: self.metadata })

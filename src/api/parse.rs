@@ -1,11 +1,11 @@
 //! From bytes to checked values, and from what serde finds to an error with code, place and hint.
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
 use super::error::{ApiError, ErrorCode};
+use crate::learning::strict::Object;
 
 /// How alike two words must be (Jaro-Winkler, 0 to 1) for one to be suggested for the other.
 const ALIKE: f64 = 0.75;
@@ -17,14 +17,14 @@ const ALIKE: f64 = 0.75;
 /// # Errors
 /// `malformed_json` with line and column; `unknown_field`, `missing_field`, `invalid_value` with a JSON pointer.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    if let Ok(value) = serde_json::from_slice(bytes) {
+    if let Ok(Object(value)) = serde_json::from_slice(bytes) {
         return Ok(value);
     }
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(ApiError::new(ErrorCode::MalformedJson, "the body is empty: a JSON object is expected"));
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let located = serde_path_to_error::deserialize::<_, T>(&mut deserializer);
+    let located = serde_path_to_error::deserialize::<_, Object<T>>(&mut deserializer);
     let (path, error) = match located {
         Err(error) => (pointer(error.path()), error.into_inner()),
         // The value itself is right, so something follows it.
@@ -130,17 +130,11 @@ fn without_position(message: &str) -> String {
     message.rsplit_once(" at line ").map_or(message, |(text, _)| text).to_owned()
 }
 
-/// Reads an optional setting that may be left out, but not be null: null is no number.
-///
-/// # Errors
-/// What the value's own deserialization finds.
-pub fn given<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::learning::strict::given;
+    use serde::Deserialize;
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]

@@ -9,7 +9,6 @@ use super::access::RequestId;
 use super::error::ApiError;
 use super::extract::{JsonBody, ModelPath, blocking};
 use super::jobs::JobBody;
-use super::parse::given;
 use super::reply;
 use crate::app::App;
 use crate::data::rows::Rows;
@@ -17,7 +16,8 @@ use crate::jobs::TrainingRequest;
 use crate::learning::optimizer::Optimizer;
 use crate::learning::schedule::Schedule;
 use crate::learning::stopping::EarlyStopping;
-use crate::learning::training::{BatchSize, ClassWeight, TrainingSpec, word_or_object};
+use crate::learning::strict::{Object, given, word_or_object};
+use crate::learning::training::{BatchSize, ClassWeight, TrainingSpec};
 use crate::models::inline::InlineExamples;
 
 /// The rows, and the fields of a [`TrainingSpec`].
@@ -27,7 +27,7 @@ pub struct TrainingBody {
     inputs: Rows,
     targets: Rows,
     #[serde(default, deserialize_with = "given")]
-    validation: Option<InlineExamples>,
+    validation: Option<Object<InlineExamples>>,
     #[serde(default, deserialize_with = "given")]
     epochs: Option<u64>,
     #[serde(default, deserialize_with = "given")]
@@ -49,7 +49,7 @@ pub struct TrainingBody {
     gradient_clip_norm: Option<f64>,
     #[serde(default, deserialize_with = "given")]
     validation_split: Option<f64>,
-    early_stopping: Option<EarlyStopping>,
+    early_stopping: Option<Object<EarlyStopping>>,
     max_seconds: Option<f64>,
     class_weight: Option<ClassWeight>,
     #[serde(default, deserialize_with = "given")]
@@ -70,13 +70,13 @@ impl From<TrainingBody> for TrainingRequest {
             weight_decay: body.weight_decay,
             gradient_clip_norm: body.gradient_clip_norm,
             validation_split: body.validation_split,
-            early_stopping: body.early_stopping,
+            early_stopping: body.early_stopping.map(|stopping| stopping.0),
             max_seconds: body.max_seconds,
             class_weight: body.class_weight,
             warm_start: body.warm_start,
         };
         let examples = InlineExamples { inputs: body.inputs, targets: body.targets };
-        TrainingRequest { examples, validation: body.validation, settings }
+        TrainingRequest { examples, validation: body.validation.map(|validation| validation.0), settings }
     }
 }
 

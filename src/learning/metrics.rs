@@ -112,7 +112,7 @@ pub fn by_class(outputs: &Array2<f32>, targets: &Targets, classes: usize, log_lo
 }
 
 /// Measures where each output is a yes or no of its own, decided at ½.
-fn by_output(outputs: &Array2<f32>, targets: &Targets, log_loss: f64) -> Classification {
+pub fn by_output(outputs: &Array2<f32>, targets: &Targets, log_loss: f64) -> Classification {
     let Targets::Values(targets) = targets else { unreachable!("independent outputs have values as targets") };
     let mut right = 0;
     let columns = outputs.columns().into_iter().zip(targets.columns()).enumerate();

@@ -21,5 +21,6 @@ pub mod random;
 pub mod schedule;
 pub mod spec;
 pub mod stopping;
+pub mod strict;
 pub mod trainer;
 pub mod training;

@@ -10,6 +10,7 @@ use super::activation::{Activation, OutputActivation};
 use super::error::{SpecError, SpecErrorKind, require};
 use super::init::Initializer;
 use super::loss::Loss;
+use super::strict::given;
 
 /// Entries of `layers`, the input width included.
 pub const MAX_LAYERS: usize = 64;
@@ -60,7 +61,9 @@ pub struct LayerSpec {
 #[serde(deny_unknown_fields)]
 struct LayerSettings {
     units: usize,
+    #[serde(default, deserialize_with = "given")]
     activation: Option<OutputActivation>,
+    #[serde(default, deserialize_with = "given")]
     dropout: Option<f64>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::value::{MapAccessDeserializer, MapDeserializer};
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -260,32 +260,4 @@ impl<'de> Deserialize<'de> for ClassWeight {
         }
         deserializer.deserialize_any(ClassWeightVisitor)
     }
-}
-
-/// Reads a setting that is a word or an object whose `type` is that word: `"adam"` is `{"type":"adam"}`.
-///
-/// # Errors
-/// What the object's own deserialization finds.
-pub fn word_or_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    struct WordOrObject<T>(std::marker::PhantomData<T>);
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for WordOrObject<T> {
-        type Value = Option<T>;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-            f.write_str("a word, or an object with a `type`")
-        }
-
-        fn visit_str<E: Error>(self, word: &str) -> Result<Option<T>, E> {
-            T::deserialize(MapDeserializer::new(std::iter::once(("type", word)))).map(Some)
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
-            T::deserialize(MapAccessDeserializer::new(map)).map(Some)
-        }
-
-        fn visit_unit<E: Error>(self) -> Result<Option<T>, E> {
-            Ok(None)
-        }
-    }
-    deserializer.deserialize_any(WordOrObject(std::marker::PhantomData))
 }

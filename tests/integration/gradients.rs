@@ -1,0 +1,190 @@
+//! The backward pass, held against central differences and an example worked by hand.
+
+use std::sync::Arc;
+
+use epochd::learning::activation::{Activation, OutputActivation};
+use epochd::learning::init::Initializer;
+use epochd::learning::loss::Loss;
+use epochd::learning::network::{BatchTargets, Network};
+use epochd::learning::optimizer::{Optimizer, OptimizerState, Step};
+use epochd::learning::random::{Purpose, generator};
+use epochd::learning::spec::{LayerParameters, LayerSpec, ModelSpec};
+use serde_json::json;
+
+const ROWS: usize = 5;
+const LOSSES: [Loss; 5] = [Loss::Mse, Loss::Mae, Loss::Huber, Loss::BinaryCrossEntropy, Loss::CrossEntropy];
+
+fn network(hidden: Activation, output: Option<OutputActivation>, loss: Loss, dropout: f64) -> Network {
+    let layers = json!([3, {"units": 4, "dropout": dropout}, 4, 2]);
+    let layers: Vec<LayerSpec> = serde_json::from_value(layers).expect("layers");
+    let spec = ModelSpec {
+        layers,
+        activation: Some(hidden),
+        output_activation: output,
+        loss: Some(loss),
+        initializer: Some(Initializer::Normal),
+        seed: Some(3),
+        ..ModelSpec::default()
+    };
+    Network::new(Arc::new(spec.check().expect("a valid model")))
+}
+
+fn inputs() -> Vec<f32> {
+    (0..ROWS * 3).map(|i| ((i * 7 + 3) % 11) as f32 / 5.0 - 1.0).collect()
+}
+
+/// Targets that every loss takes: each row sums to 1 and lies in 0..1.
+fn targets() -> Vec<f32> {
+    (0..ROWS).flat_map(|row| [0.1 + 0.17 * row as f32, 0.9 - 0.17 * row as f32]).collect()
+}
+
+/// The weighted mean loss at the network's parameters, with the same dropout every time.
+fn loss(network: &Network, weights: Option<&[f32]>) -> f64 {
+    let mut workspace = network.workspace(ROWS);
+    network.forward(&inputs(), &mut workspace, Some(&mut generator(1, Purpose::Dropout)));
+    let total: f32 = weights.map_or(ROWS as f32, |weights| weights.iter().sum());
+    network.spec().loss.sum(&network.scored(&workspace, &targets(), weights)) / f64::from(total)
+}
+
+/// Checks every parameter's gradient against (L(w + h) − L(w − h)) / 2h.
+fn check(mut network: Network, weights: Option<&[f32]>, what: &str) {
+    let mut workspace = network.workspace(ROWS);
+    network.forward(&inputs(), &mut workspace, Some(&mut generator(1, Purpose::Dropout)));
+    let total: f32 = weights.map_or(ROWS as f32, |weights| weights.iter().sum());
+    let values = targets();
+    network.backward(&inputs(), BatchTargets { values: &values, weights }, &mut workspace, 1.0 / total, false);
+    let gradients = workspace.gradients.clone();
+    assert!(gradients.iter().any(|g| g.abs() > 1e-3), "{what}: there is a gradient");
+    for (i, analytic) in gradients.iter().enumerate() {
+        let h = 4e-3f32;
+        let at = network.parameters()[i];
+        let mut difference = 0.0;
+        for (sign, side) in [(1.0, at + h), (-1.0, at - h)] {
+            network.parameters_mut()[i] = side;
+            difference += sign * loss(&network, weights);
+        }
+        let step = f64::from(at + h) - f64::from(at - h);
+        network.parameters_mut()[i] = at;
+        let (numeric, analytic) = (difference / step, f64::from(*analytic));
+        let off = (numeric - analytic).abs();
+        assert!(off < 5e-4 + 5e-3 * analytic.abs(), "{what}, parameter {i}: {numeric} is not {analytic}");
+    }
+}
+
+#[test]
+fn gradients_agree_with_central_differences_for_every_activation_and_loss() {
+    for activation in Activation::ALL {
+        for loss in LOSSES {
+            check(network(activation, None, loss, 0.0), None, &format!("{activation:?} {loss:?}"));
+        }
+    }
+}
+
+#[test]
+fn gradients_agree_for_every_output_activation() {
+    let mut outputs: Vec<OutputActivation> = Activation::ALL.map(OutputActivation::Elementwise).to_vec();
+    outputs.push(OutputActivation::SOFTMAX);
+    for output in outputs {
+        for loss in [Loss::Mse, Loss::Mae, Loss::Huber] {
+            check(network(Activation::Tanh, Some(output), loss, 0.0), None, &format!("{output:?} {loss:?}"));
+        }
+    }
+}
+
+#[test]
+fn gradients_agree_with_row_weights_and_with_dropout() {
+    let weights: Vec<f32> = (0..ROWS).map(|row| 0.5 + row as f32).collect();
+    for loss in LOSSES {
+        check(network(Activation::Silu, None, loss, 0.0), Some(&weights), &format!("weighted {loss:?}"));
+        check(network(Activation::Tanh, None, loss, 0.4), None, &format!("dropout {loss:?}"));
+    }
+}
+
+#[test]
+fn shards_of_a_batch_add_up_to_its_gradient() {
+    let network = network(Activation::Gelu, None, Loss::CrossEntropy, 0.0);
+    let (inputs, targets) = (inputs(), targets());
+    let mut workspace = network.workspace(ROWS);
+    let mut pass = |rows: std::ops::Range<usize>, accumulate| {
+        let inputs = &inputs[rows.start * 3..rows.end * 3];
+        let targets = BatchTargets { values: &targets[rows.start * 2..rows.end * 2], weights: None };
+        network.forward(inputs, &mut workspace, None);
+        network.backward(inputs, targets, &mut workspace, 1.0 / ROWS as f32, accumulate);
+        workspace.gradients.clone()
+    };
+    let whole = pass(0..ROWS, false);
+    pass(0..2, false);
+    let parts = pass(2..ROWS, true);
+    assert!(whole.iter().zip(&parts).all(|(a, b)| (a - b).abs() < 1e-6));
+}
+
+/// One step of gradient descent on a 1-1-1 sigmoid network, by hand.
+///
+/// x = 1, y = 1, W¹ = 0.5, b¹ = 0, W² = −1, b² = 0.5, L = (y − ŷ)², η = 0.5, σ(z) = 1/(1 + e⁻ᶻ).
+///
+/// Forward: z¹ = 0.5·1 + 0 = 0.5, a¹ = σ(0.5) = 0.622459; z² = −1·0.622459 + 0.5 = −0.122459,
+/// ŷ = σ(−0.122459) = 0.469423; L = (1 − 0.469423)² = 0.281512.
+/// Backward: ∂L/∂ŷ = 2(ŷ − y) = −1.061154; δ² = ∂L/∂ŷ · ŷ(1 − ŷ) = −1.061154 · 0.249065 = −0.264296;
+/// ∂L/∂W² = a¹·δ² = −0.164514, ∂L/∂b² = −0.264296; δ¹ = δ²·W² · a¹(1 − a¹) = 0.264296 · 0.235004 = 0.062111;
+/// ∂L/∂W¹ = x·δ¹ = 0.062111, ∂L/∂b¹ = 0.062111.
+/// Step: W¹ = 0.5 − 0.5·0.062111 = 0.468945, b¹ = −0.031055, W² = −1 + 0.5·0.164514 = −0.917743, b² = 0.632148.
+#[test]
+fn one_step_worked_by_hand() {
+    let layer = |w: f32, b: f32| LayerParameters { weights: vec![vec![w]], biases: vec![b] };
+    let sigmoid = Activation::Sigmoid;
+    let spec = ModelSpec {
+        layers: vec![1.into(), 1.into(), 1.into()],
+        activation: Some(sigmoid),
+        output_activation: Some(OutputActivation::Elementwise(sigmoid)),
+        initial_parameters: Some(vec![layer(0.5, 0.0), layer(-1.0, 0.5)]),
+        ..ModelSpec::default()
+    };
+    let mut network = Network::new(Arc::new(spec.check().expect("a valid model")));
+    let mut workspace = network.workspace(1);
+    network.forward(&[1.0], &mut workspace, None);
+    let loss = Loss::Mse.sum(&network.scored(&workspace, &[1.0], None));
+    assert!((loss - 0.281512).abs() < 1e-6);
+    network.backward(&[1.0], BatchTargets { values: &[1.0], weights: None }, &mut workspace, 1.0, false);
+    let expected = [0.062111, 0.062111, -0.164514, -0.264296];
+    assert!(workspace.gradients.iter().zip(expected).all(|(g, e)| (g - e).abs() < 1e-6), "{:?}", workspace.gradients);
+    let step = Step { learning_rate: 0.5, momentum: None, gradient_scale: 1.0, l1: 0.0, weight_decay: 0.0 };
+    let groups = network.groups();
+    OptimizerState::new(Optimizer::Sgd {}, 4).step(network.parameters_mut(), &workspace.gradients, &groups, &step);
+    let expected = [0.468945, -0.031055, -0.917743, 0.632148];
+    assert!(network.parameters().iter().zip(expected).all(|(w, e)| (w - e).abs() < 1e-6), "{:?}", network.parameters());
+}
+
+#[test]
+fn saturated_inputs_give_finite_losses_and_gradients_for_every_loss() {
+    for loss in LOSSES {
+        for activation in Activation::ALL {
+            let network = network(activation, None, loss, 0.0);
+            let inputs: Vec<f32> = (0..ROWS * 3).map(|i| if i % 2 == 0 { 1e4 } else { -1e4 }).collect();
+            let mut workspace = network.workspace(ROWS);
+            let targets = targets();
+            network.forward(&inputs, &mut workspace, None);
+            let value = loss.sum(&network.scored(&workspace, &targets, None));
+            let batch = BatchTargets { values: &targets, weights: None };
+            network.backward(&inputs, batch, &mut workspace, 0.2, false);
+            let finite = workspace.gradients.iter().all(|g| g.is_finite());
+            assert!(value.is_finite() && finite, "{activation:?} {loss:?}: {value}");
+        }
+    }
+}
+
+#[test]
+fn more_weight_decay_gives_smaller_weights_and_leaves_biases_alone() {
+    let mut norms = Vec::new();
+    for weight_decay in [0.0, 0.1, 1.0] {
+        let mut network = network(Activation::Tanh, None, Loss::Mse, 0.0);
+        network.parameters_mut().iter_mut().for_each(|w| *w += 1.0);
+        let (groups, gradients) = (network.groups(), vec![0.0; network.parameters().len()]);
+        let step = Step { learning_rate: 0.1, momentum: None, gradient_scale: 1.0, l1: 0.0, weight_decay };
+        let mut optimizer = OptimizerState::new(Optimizer::Sgd {}, gradients.len());
+        let biases = network.parameters()[groups[1].range.clone()].to_vec();
+        (0..5).for_each(|_| optimizer.step(network.parameters_mut(), &gradients, &groups, &step));
+        assert_eq!(network.parameters()[groups[1].range.clone()], biases);
+        norms.push(network.parameters()[groups[0].range.clone()].iter().map(|w| w * w).sum::<f32>());
+    }
+    assert!(norms[0] > norms[1] && norms[1] > norms[2], "{norms:?}");
+}

@@ -1,0 +1,213 @@
+//! The one door for tests: a service on a free port, and a client that holds every reply against `openapi.yaml`.
+
+pub mod contract;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use epochd::api;
+use epochd::app::App;
+use epochd::config::Settings;
+use reqwest::{Client, Method, RequestBuilder, Response};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use contract::contract;
+
+/// A running service of its own.
+pub struct TestApp {
+    pub app: App,
+    address: SocketAddr,
+    client: Client,
+    stop: Option<oneshot::Sender<()>>,
+    server: JoinHandle<std::io::Result<()>>,
+    _data: tempfile::TempDir,
+}
+
+/// A reply that fits the contract.
+pub struct Reply {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl TestApp {
+    /// With default settings.
+    pub async fn start() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    /// With settings changed by `change`.
+    pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let data = tempfile::tempdir().expect("a temporary folder");
+        let mut settings = Settings::for_tests();
+        settings.data_dir = data.path().to_owned();
+        change(&mut settings);
+        let listener = TcpListener::bind(settings.listen).await.expect("a free port");
+        let address = listener.local_addr().expect("a bound address");
+        let app = App::open(settings).expect("a fresh data folder");
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = tokio::spawn(api::serve(app.clone(), listener, async move {
+            let _ = stopped.await;
+        }));
+        let client = Client::builder().timeout(Duration::from_secs(120)).build().expect("a client");
+        TestApp { app, address, client, stop: Some(stop), server, _data: data }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A request that is not held against the contract.
+    pub fn raw(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, self.url(path))
+    }
+
+    /// Sends `request` and holds the reply against the contract.
+    pub async fn send(&self, method: Method, path: &str, request: RequestBuilder) -> Reply {
+        let response = request.send().await.expect("a reply");
+        Reply::checked(method.as_str(), path, response).await
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        self.send(Method::GET, path, self.raw(Method::GET, path)).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Reply {
+        self.send(Method::POST, path, self.raw(Method::POST, path).json(&body)).await
+    }
+
+    pub async fn post_text(&self, path: &str, body: impl Into<reqwest::Body>) -> Reply {
+        let request = self.raw(Method::POST, path).header("content-type", "application/json").body(body);
+        self.send(Method::POST, path, request).await
+    }
+
+    pub async fn post_empty(&self, path: &str) -> Reply {
+        self.send(Method::POST, path, self.raw(Method::POST, path)).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Reply {
+        self.send(Method::PATCH, path, self.raw(Method::PATCH, path).json(&body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Reply {
+        self.send(Method::DELETE, path, self.raw(Method::DELETE, path)).await
+    }
+
+    /// Creates a model, trains it to the end, and returns the ended job.
+    pub async fn train(&self, model: &str, body: Value) -> Value {
+        let job = self.post(&format!("/models/{model}/train"), body).await.expect(202);
+        self.ended(&job).await
+    }
+
+    /// Waits until `job` has ended.
+    pub async fn ended(&self, job: &Value) -> Value {
+        let path = format!("/jobs/{}?wait=60", text(&job["id"]));
+        loop {
+            let job = self.get(&path).await.expect(200);
+            if !["queued", "running"].contains(&text(&job["state"])) {
+                return job;
+            }
+        }
+    }
+
+    /// A trained 2-2-1 network named `xor`, and the job that trained it.
+    pub async fn with_xor(&self) -> Value {
+        self.post("/models", xor_model("xor")).await.expect(201);
+        self.train("xor", xor_training(300)).await
+    }
+
+    /// Stops the service as SIGTERM does, and waits for its end.
+    pub async fn stop(mut self) {
+        self.stop.take().map(|stop| stop.send(()));
+        self.server.await.expect("no panic").expect("a clean end");
+    }
+
+    /// Tells the service to stop, without waiting.
+    pub fn begin_stop(&mut self) {
+        self.stop.take().map(|stop| stop.send(()));
+    }
+}
+
+impl Reply {
+    async fn checked(method: &str, path: &str, response: Response) -> Self {
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let body = response.bytes().await.expect("a whole body").to_vec();
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let content_type = header("content-type");
+        let fits = contract().check_reply(method, path, status, content_type.as_deref(), &header, &body);
+        if let Err(error) = fits {
+            panic!("{method} {path} answered {status}: {}\n{error}", String::from_utf8_lossy(&body));
+        }
+        Reply { status, headers, body }
+    }
+
+    /// The JSON body of a reply with this status.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.body));
+        if self.body.is_empty() { Value::Null } else { self.json() }
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("JSON")
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("")
+    }
+
+    /// Checks that the reply is the problem `code`, and returns it.
+    #[track_caller]
+    pub fn problem(self, status: u16, code: &str) -> Value {
+        let problem = self.expect(status);
+        assert_eq!(problem["code"], code, "{problem}");
+        problem
+    }
+}
+
+/// Waits until `holds`, at most ten seconds.
+pub async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    for _ in 0..1000 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it never came to pass that {what}");
+}
+
+pub fn text(value: &Value) -> &str {
+    value.as_str().expect("a string")
+}
+
+pub fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().expect("a list").iter().map(|number| number.as_f64().expect("a number")).collect()
+}
+
+/// The 2-2-1 sigmoid network of XOR.
+pub fn xor_model(name: &str) -> Value {
+    json!({"name": name, "layers": [2, 2, 1], "activation": "sigmoid", "output_activation": "sigmoid",
+           "initializer": "normal", "seed": 7})
+}
+
+/// A training on XOR, full batch, the article's step.
+pub fn xor_training(epochs: u64) -> Value {
+    json!({"inputs": [[0, 0], [0, 1], [1, 0], [1, 1]], "targets": [[0], [1], [1], [0]], "epochs": epochs,
+           "learning_rate": 0.2, "optimizer": "sgd", "batch_size": "full"})
+}
+
+/// A training that goes on until it is stopped: a million epochs over many rows.
+pub fn endless_training() -> Value {
+    let inputs: Vec<[f64; 2]> = (0..2000).map(|i| [f64::from(i % 7) / 7.0, f64::from(i % 5) / 5.0]).collect();
+    let targets: Vec<f64> = inputs.iter().map(|[a, b]| a * b).collect();
+    json!({"inputs": inputs, "targets": targets, "epochs": 1_000_000, "batch_size": 8})
+}
