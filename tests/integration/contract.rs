@@ -1,1 +1,105 @@
-//! contract
+//! `openapi.yaml` and the service say the same.
+
+use std::collections::BTreeSet;
+
+use epochd::api::error::ErrorCode;
+use epochd::api::routes;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::contract::{RequestExample, contract};
+use crate::support::{TestApp, text, xor_model, xor_training};
+
+#[test]
+fn router_and_contract_name_the_same_routes() {
+    let ours: BTreeSet<(String, String)> =
+        routes().iter().map(|route| (route.method.to_string(), route.path.to_owned())).collect();
+    let theirs: BTreeSet<(String, String)> = contract().routes().into_iter().collect();
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn service_and_contract_name_the_same_error_codes() {
+    let ours: BTreeSet<&str> = ErrorCode::ALL.iter().map(|code| code.entry().0).collect();
+    let listed = contract().value("/components/schemas/ErrorCode/enum").expect("the list of codes");
+    let theirs: BTreeSet<&str> = listed.as_array().expect("a list").iter().map(text).collect();
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn every_reply_that_the_contract_shows_fits_its_schema() {
+    let examples = contract().reply_examples();
+    assert!(examples.len() > 24, "there are examples");
+    for example in examples {
+        if !example.content_type.ends_with("json") {
+            continue;
+        }
+        let fits = contract().check_schema_at(&example.schema, &example.body);
+        fits.unwrap_or_else(|error| panic!("{} {} {}: {error}", example.operation, example.status, example.name));
+    }
+}
+
+/// A service that holds what the contract's examples speak of; returns an ended job too.
+async fn service_of_the_examples() -> (TestApp, Value) {
+    let service = TestApp::start().await;
+    service.post("/models", xor_model("xor")).await.expect(201);
+    service.train("xor", xor_training(20)).await;
+    let job = service.train("xor", xor_training(20)).await;
+    let digits = json!({"name": "digits-mini", "layers": [4, 8, 3], "loss": "cross_entropy"});
+    service.post("/models", digits).await.expect(201);
+    let rows = json!({"inputs": [[0, 0, 1, 1], [1, 1, 0, 0], [0, 1, 0, 1]], "targets": [0, 1, 2], "epochs": 2});
+    service.train("digits-mini", rows).await;
+    (service, job)
+}
+
+#[tokio::test]
+async fn every_request_that_the_contract_shows_works_when_sent() {
+    let examples = contract().request_examples();
+    assert!(examples.len() > 15, "there are examples");
+    let (mut service, mut job) = service_of_the_examples().await;
+    for example in examples {
+        if example.path == "/models" {
+            (service, job) = (TestApp::start().await, Value::Null);
+        } else if job.is_null() {
+            (service, job) = service_of_the_examples().await;
+        }
+        send(&service, &example).await;
+    }
+}
+
+async fn send(service: &TestApp, example: &RequestExample) {
+    let RequestExample { method, path, name, model, body, .. } = example;
+    let mut path = path.replace("{model}", model).replace("{version}", "1");
+    if path == "/predict" {
+        path = format!("/predict?model={model}");
+    }
+    contract().check_request(method, &path, body).unwrap_or_else(|error| panic!("{method} {path} {name}: {error}"));
+    let method = Method::from_bytes(method.as_bytes()).expect("a method");
+    let request = service.raw(method.clone(), &path).json(body);
+    let reply = service.send(method, &path, request).await;
+    let shown = String::from_utf8_lossy(&reply.body).into_owned();
+    assert!(example.statuses.contains(&reply.status), "{path} {name}: {} {shown}", reply.status);
+    if reply.status == 202 {
+        let ended = service.ended(&reply.json()).await;
+        assert_eq!(ended["state"], "succeeded", "{path} {name}: {ended}");
+    }
+}
+
+#[tokio::test]
+async fn defaults_of_the_contract_are_those_that_a_job_echoes() {
+    let service = TestApp::start().await;
+    service.post("/models", json!({"name": "m", "layers": [1, 1]})).await.expect(201);
+    let job = service.train("m", json!({"inputs": [[0], [1]], "targets": [0, 1]})).await;
+    let properties = contract().value("/components/schemas/TrainRequest/properties").expect("the training's schema");
+    let mut compared = 0;
+    for (name, schema) in properties.as_object().expect("an object") {
+        let Some(default) = schema.get("default") else { continue };
+        let echoed = &job["config"][name];
+        // A word stands for the object with that type.
+        let echoed = if default.is_string() && echoed.is_object() { &echoed["type"] } else { echoed };
+        let same = default == echoed || default.as_f64().is_some() && default.as_f64() == echoed.as_f64();
+        assert!(same, "{name}: the contract says {default}, the job {echoed}");
+        compared += 1;
+    }
+    assert!(compared >= 10, "defaults are written down");
+}

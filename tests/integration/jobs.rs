@@ -1,1 +1,246 @@
-//! jobs
+//! Jobs: states, waiting, history, events, cancellation, divergence.
+
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{TestApp, endless_training, eventually, text, xor_model, xor_training};
+
+/// One server-sent event.
+#[derive(Debug)]
+struct Event {
+    id: u64,
+    name: String,
+    data: Value,
+}
+
+/// Events of a job after `last`, until the stream ends or `enough` have come.
+async fn events(service: &TestApp, job: &Value, last: Option<u64>, enough: usize) -> Vec<Event> {
+    let mut request = service.raw(Method::GET, &format!("/jobs/{}/events", text(&job["id"])));
+    if let Some(last) = last {
+        request = request.header("Last-Event-ID", last);
+    }
+    let response = request.send().await.expect("a reply");
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let (mut stream, mut buffer, mut events) = (response.bytes_stream(), String::new(), Vec::new());
+    while let Some(chunk) = stream.next().await {
+        buffer.push_str(std::str::from_utf8(&chunk.expect("a whole chunk")).expect("UTF-8"));
+        while let Some((block, rest)) = buffer.split_once("\n\n").map(|(a, b)| (a.to_owned(), b.to_owned())) {
+            buffer = rest;
+            events.extend(event(&block));
+            if events.len() >= enough {
+                return events;
+            }
+        }
+    }
+    events
+}
+
+fn event(block: &str) -> Option<Event> {
+    let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    Some(Event {
+        id: field("id:")?.parse().expect("a number"),
+        name: field("event:")?.to_owned(),
+        data: serde_json::from_str(field("data:")?).expect("JSON"),
+    })
+}
+
+async fn started(service: &TestApp, job: &Value) {
+    let path = format!("/jobs/{}", text(&job["id"]));
+    let running = || async { service.get(&path).await.expect(200)["epoch"].as_u64() > Some(0) };
+    eventually("the job is running", running).await;
+}
+
+#[tokio::test]
+async fn wait_holds_the_reply_until_the_job_ends_or_the_time_is_up() {
+    let service = TestApp::start().await;
+    service.post("/models", xor_model("xor")).await.expect(201);
+    let job = service.post("/models/xor/train", endless_training()).await.expect(202);
+    let path = format!("/jobs/{}", text(&job["id"]));
+    let start = Instant::now();
+    let waited = service.get(&format!("{path}?wait=1")).await.expect(200);
+    assert!(start.elapsed() >= Duration::from_secs(1));
+    assert_eq!(waited["state"], "running");
+    assert!(waited["progress"].as_f64() > Some(0.0) && waited["eta_seconds"].as_f64() > Some(0.0));
+    assert!(waited["rows_per_second"].as_f64() > Some(0.0));
+    let (ended, cancelled) = tokio::join!(async { service.get(&format!("{path}?wait=60")).await.expect(200) }, async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        service.post_empty(&format!("{path}/cancel")).await.expect(200)
+    });
+    assert_eq!((text(&ended["state"]), text(&cancelled["state"])), ("cancelled", "cancelled"));
+    assert!(start.elapsed() < Duration::from_secs(20));
+    service.get(&format!("{path}?wait=61")).await.problem(422, "invalid_value");
+    service.get(&format!("{path}?wait=x")).await.problem(422, "invalid_value");
+}
+
+#[tokio::test]
+async fn history_comes_in_pages_and_thinned() {
+    let service = TestApp::start().await;
+    service.post("/models", xor_model("xor")).await.expect(201);
+    let job = service.train("xor", xor_training(2500)).await;
+    let epochs = |query: &str| {
+        let path = format!("/jobs/{}/epochs?{query}", text(&job["id"]));
+        let service = &service;
+        async move {
+            let page = service.get(&path).await.expect(200);
+            let numbers: Vec<u64> =
+                page["data"].as_array().expect("a list").iter().map(|e| e["epoch"].as_u64().expect("set")).collect();
+            (numbers, page["next_after"].clone())
+        }
+    };
+    let (first, next) = epochs("").await;
+    assert_eq!((first.len(), first[0], next), (1000, 1, json!(1000)));
+    assert_eq!(epochs("after=2000").await, ((2001..=2500).collect(), json!(null)));
+    assert_eq!(epochs("every=1000").await, (vec![1000, 2000, 2500], json!(null)));
+    assert_eq!(epochs("every=100&limit=2&after=200").await, (vec![300, 400], json!(400)));
+    for wrong in ["every=0", "limit=0", "limit=1001", "after=-1", "evry=2"] {
+        let reply = service.get(&format!("/jobs/{}/epochs?{wrong}", text(&job["id"]))).await;
+        assert_eq!(reply.status, 422, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn events_tell_every_state_and_the_last_epoch_and_can_be_told_again() {
+    let service = TestApp::start().await;
+    service.post("/models", xor_model("xor")).await.expect(201);
+    let job = service.train("xor", xor_training(5000)).await;
+    let all = events(&service, &job, None, usize::MAX).await;
+    assert_eq!(all.iter().map(|event| event.id).collect::<Vec<_>>(), (1..=all.len() as u64).collect::<Vec<_>>());
+    let states: Vec<&str> = all.iter().filter(|e| e.name == "state").map(|e| text(&e.data["state"])).collect();
+    assert_eq!(states, ["queued", "running", "succeeded"]);
+    let last = &all[all.len() - 2];
+    assert_eq!((last.name.as_str(), &last.data["epoch"]), ("epoch", &json!(5000)));
+    assert_eq!(all[all.len() - 1].data, job, "the final state is the job as it is");
+    let again = events(&service, &job, Some(2), usize::MAX).await;
+    assert_eq!((again.len(), again[0].id), (all.len() - 2, 3));
+    let path = format!("/jobs/{}/events", text(&job["id"]));
+    let over = service.raw(Method::GET, &path).header("Last-Event-ID", all.len()).send().await.expect("a reply");
+    assert_eq!(over.status(), 204);
+    let wrong = service.raw(Method::GET, &path).header("Last-Event-ID", "x");
+    service.send(Method::GET, &path, wrong).await.problem(400, "malformed_request");
+}
+
+#[tokio::test]
+async fn epochs_are_told_as_they_happen_at_most_twenty_a_second() {
+    let service = TestApp::start().await;
+    service.post("/models", xor_model("xor")).await.expect(201);
+    let job = service.post("/models/xor/train", endless_training()).await.expect(202);
+    let start = Instant::now();
+    let seen = events(&service, &job, None, 22).await;
+    let epochs = seen.iter().filter(|event| event.name == "epoch").count() as f64;
+    assert!(epochs >= 15.0);
+    assert!(epochs / start.elapsed().as_secs_f64() < 25.0, "{epochs} in {:?}", start.elapsed());
+    // A watcher who lost the connection goes on behind the last event it saw.
+    let resumed = events(&service, &job, Some(seen[seen.len() - 1].id), 3).await;
+    assert_eq!(resumed[0].id, seen[seen.len() - 1].id + 1);
+    service.post_empty(&format!("/jobs/{}/cancel", text(&job["id"]))).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_cancelled_job_drops_its_epochs_or_keeps_them_as_asked() {
+    let service = TestApp::start().await;
+    service.post("/models", xor_model("xor")).await.expect(201);
+    let job = service.post("/models/xor/train", endless_training()).await.expect(202);
+    started(&service, &job).await;
+    let dropped = service.post_empty(&format!("/jobs/{}/cancel", text(&job["id"]))).await.expect(200);
+    assert_eq!((text(&dropped["stop_reason"]), &dropped["version"]), ("cancelled", &json!(null)));
+    assert!(service.get("/models/xor").await.expect(200)["active_version"].is_null());
+    service.post_empty(&format!("/jobs/{}/cancel", text(&job["id"]))).await.problem(409, "job_ended");
+
+    let job = service.post("/models/xor/train", endless_training()).await.expect(202);
+    started(&service, &job).await;
+    let kept = service.post_empty(&format!("/jobs/{}/cancel?keep=true", text(&job["id"]))).await.expect(200);
+    assert_eq!((text(&kept["state"]), &kept["version"]), ("cancelled", &json!(1)));
+    let version = service.get("/models/xor/versions/1").await.expect(200);
+    assert_eq!((&version["epochs"], &version["loss"]), (&kept["epoch"], &kept["loss"]), "whole epochs only");
+    service.post_empty(&format!("/jobs/{}/cancel?kep=true", text(&job["id"]))).await.problem(422, "unknown_field");
+}
+
+#[tokio::test]
+async fn a_job_is_cancelled_within_an_epoch() {
+    let service = TestApp::start().await;
+    service.post("/models", json!({"name": "wide", "layers": [64, 512, 512, 1]})).await.expect(201);
+    let row: Vec<f64> = (0..64).map(f64::from).map(|x| x / 64.0).collect();
+    let body = json!({"inputs": vec![row; 5000], "targets": vec![1.0; 5000], "batch_size": 4, "epochs": 1000});
+    let job = service.post("/models/wide/train", body).await.expect(202);
+    let path = format!("/jobs/{}", text(&job["id"]));
+    eventually("it runs", || async { service.get(&path).await.expect(200)["progress"].as_f64() > Some(0.0) }).await;
+    let start = Instant::now();
+    let job = service.post_empty(&format!("{path}/cancel?keep=true")).await.expect(200);
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert_eq!(job["version"].is_null(), job["epoch"] == 0, "no epoch, no version");
+}
+
+#[tokio::test]
+async fn a_waiting_job_is_cancelled_at_once() {
+    let service = TestApp::with(|settings| settings.concurrent_jobs = Some(1)).await;
+    service.post("/models", xor_model("a")).await.expect(201);
+    service.post("/models", xor_model("b")).await.expect(201);
+    let running = service.post("/models/a/train", endless_training()).await.expect(202);
+    let waiting = service.post("/models/b/train", xor_training(10)).await.expect(202);
+    assert_eq!(waiting["state"], "queued");
+    let cancelled = service.post_empty(&format!("/jobs/{}/cancel?keep=true", text(&waiting["id"]))).await.expect(200);
+    assert_eq!(
+        (text(&cancelled["state"]), &cancelled["version"], &cancelled["started_at"]),
+        ("cancelled", &json!(null), &json!(null))
+    );
+    service.post_empty(&format!("/jobs/{}/cancel", text(&running["id"]))).await.expect(200);
+}
+
+#[tokio::test]
+async fn jobs_are_listed_by_model_and_state() {
+    let service = TestApp::with(|settings| settings.concurrent_jobs = Some(1)).await;
+    service.post("/models", xor_model("a")).await.expect(201);
+    service.post("/models", xor_model("b")).await.expect(201);
+    let first = service.train("a", xor_training(5)).await;
+    let second = service.train("b", xor_training(5)).await;
+    let running = service.post("/models/a/train", endless_training()).await.expect(202);
+    let ids = |query: &str| {
+        let path = format!("/jobs?{query}");
+        let service = &service;
+        async move {
+            let page = service.get(&path).await.expect(200);
+            page["data"].as_array().expect("a list").iter().map(|job| job["id"].clone()).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(ids("").await, [running["id"].clone(), second["id"].clone(), first["id"].clone()]);
+    assert_eq!(ids("model=b").await, [second["id"].clone()]);
+    assert_eq!(ids("state=succeeded&model=a").await, [first["id"].clone()]);
+    assert_eq!(ids("state=failed").await, Vec::<Value>::new());
+    service.get("/jobs?state=done").await.problem(422, "invalid_value");
+    service.get("/jobs?model=nobody").await.problem(404, "model_not_found");
+    service.get("/jobs/nonsense").await.problem(404, "job_not_found");
+    service.post_empty(&format!("/jobs/{}/cancel", text(&running["id"]))).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_diverged_job_leaves_the_served_version() {
+    let service = TestApp::start().await;
+    service.post("/models", json!({"name": "m", "layers": [1, 4, 1], "activation": "identity"})).await.expect(201);
+    let mut rows = json!({"inputs": [[1], [2], [3]], "targets": [2, 4, 6], "epochs": 50, "optimizer": "sgd",
+                          "learning_rate": 0.01});
+    service.train("m", rows.clone()).await;
+    let before = service.post("/models/m/predict", json!({"inputs": [[2]]})).await.expect(200);
+    rows["learning_rate"] = json!(1e6);
+    let job = service.train("m", rows).await;
+    assert_eq!((text(&job["state"]), text(&job["stop_reason"])), ("failed", "diverged"));
+    let error = &job["error"];
+    assert_eq!(error["code"], "training_diverged");
+    assert!(text(&error["detail"]).contains("epoch") && text(&error["detail"]).contains("learning_rate"), "{error}");
+    assert_eq!(service.post("/models/m/predict", json!({"inputs": [[2]]})).await.expect(200), before);
+    assert_eq!(service.get("/models/m").await.expect(200)["active_version"], 1);
+}
+
+#[tokio::test]
+async fn old_ended_jobs_make_room_for_new_ones() {
+    let service = TestApp::with(|settings| settings.keep_jobs = 2).await;
+    service.post("/models", xor_model("xor")).await.expect(201);
+    let first = service.train("xor", xor_training(2)).await;
+    for _ in 0..2 {
+        service.train("xor", xor_training(2)).await;
+    }
+    service.get(&format!("/jobs/{}", text(&first["id"]))).await.problem(404, "job_not_found");
+    assert_eq!(service.get("/jobs").await.expect(200)["data"].as_array().expect("a list").len(), 2);
+}

@@ -163,6 +163,11 @@ impl Contract {
         self.operations().flat_map(|(method, path, pointer)| self.examples_of_replies(method, path, &pointer)).collect()
     }
 
+    /// What stands at a JSON pointer of the document.
+    pub fn value(&self, pointer: &str) -> Option<&Value> {
+        self.document.pointer(pointer)
+    }
+
     /// Method (as in the document), path template and pointer of every operation.
     fn operations(&self) -> impl Iterator<Item = (&str, &str, String)> {
         self.members("/paths").flat_map(|(path, item)| {
