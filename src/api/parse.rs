@@ -33,7 +33,9 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
             Ok(()) => return Err(ApiError::new(ErrorCode::Internal, "the body was read in two ways")),
         },
     };
-    if error.classify() != Category::Data {
+    // A number that no f64 holds is JSON all the same.
+    let out_of_range = error.to_string().starts_with("number out of range");
+    if error.classify() != Category::Data && !out_of_range {
         return Err(ApiError::new(ErrorCode::MalformedJson, error.to_string()));
     }
     let message = without_position(&error.to_string());

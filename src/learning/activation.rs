@@ -9,9 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// Slope of `leaky_relu` for negative inputs (PyTorch's default).
 const LEAKY_SLOPE: f32 = 0.01;
 /// SELU's scale λ (Klambauer et al., "Self-Normalizing Neural Networks", 2017).
-const SELU_SCALE: f32 = 1.050_700_987_355_480_5;
+const SELU_SCALE: f32 = 1.050_701;
 /// SELU's α from the same paper.
-const SELU_ALPHA: f32 = 1.673_263_242_354_377_2;
+const SELU_ALPHA: f32 = 1.673_263_2;
 /// Above this, `softplus(z)` equals `z` in f32 (PyTorch's threshold).
 const SOFTPLUS_LINEAR: f32 = 20.0;
 

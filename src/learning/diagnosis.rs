@@ -62,8 +62,8 @@ pub struct Warning {
     pub code: WarningCode,
     /// What was seen, and a fix.
     pub message: String,
-    /// The epoch after which it was seen; 0 before the first.
-    pub epoch: u64,
+    /// The epoch after which it was seen; `None` before the first.
+    pub epoch: Option<u64>,
     /// The layer it is about, counted from 1.
     pub layer: Option<usize>,
 }
@@ -126,7 +126,7 @@ impl Diagnosis {
              standard deviation, or divide by its largest value.",
             columns.len()
         );
-        self.raise(self.unscaled, WarningCode::UnscaledInputs, 0, None, || message)
+        self.raise(self.unscaled, WarningCode::UnscaledInputs, None, None, || message)
     }
 
     /// After an epoch: what its losses tell.
@@ -145,7 +145,7 @@ impl Diagnosis {
         let floor = OVERFITTING_FLOOR * self.first_validation.unwrap_or(0.0);
         let risen = validation > best.watched + (OVERFITTING_RISE * best.watched).max(floor);
         let overfits = risen && report.epoch - best.epoch >= OVERFITTING_EPOCHS && report.loss < self.loss_at_best;
-        self.raise(overfits, WarningCode::Overfitting, report.epoch, None, || {
+        self.raise(overfits, WarningCode::Overfitting, Some(report.epoch), None, || {
             format!(
                 "The validation loss was best in epoch {} ({:.4}) and has risen to {validation:.4} while the training \
                  loss fell: the network learns its rows by heart. Use early_stopping, more rows, weight_decay, dropout \
@@ -159,7 +159,7 @@ impl Diagnosis {
         let time = report.epoch >= FALL_EPOCHS && (last || report.epoch == FALL_EPOCHS.max(self.epochs / 2));
         let stuck = self.start_loss > 0.0 && self.lowest_loss > (1.0 - LEAST_FALL) * self.start_loss;
         let (start, rate) = (self.start_loss, self.learning_rate);
-        self.raise(time && stuck && !self.warm_start, WarningCode::LossNotFalling, report.epoch, None, || {
+        self.raise(time && stuck && !self.warm_start, WarningCode::LossNotFalling, Some(report.epoch), None, || {
             format!(
                 "After {} epochs the loss ({:.6}) is still within 1 % of its start ({:.6}). Try another learning_rate \
                  (now {}; ten times more, then ten times less), check that inputs are scaled and targets belong to \
@@ -213,7 +213,7 @@ impl Diagnosis {
         let alive = |unit: &usize| active[*unit..].iter().step_by(units).any(|a| *a > 0.0);
         let dead = units - (0..units).filter(alive).count();
         let holds = dead as f64 >= DEAD_SHARE * units as f64;
-        self.raise(holds, WarningCode::DeadRelu, epoch, Some(layer), || {
+        self.raise(holds, WarningCode::DeadRelu, Some(epoch), Some(layer), || {
             format!(
                 "{dead} of {units} ReLU units of layer {layer} are 0 for every row and no longer learn. Lower the \
                  learning_rate, use initializer he_uniform, or activation leaky_relu or silu."
@@ -233,7 +233,7 @@ impl Diagnosis {
         let count = active.iter().filter(|a| **a < low + margin || **a > high - margin).count();
         let share = count as f64 / active.len() as f64;
         let holds = share > SATURATED_SHARE && report.loss > LEARNED_SHARE * self.start_loss;
-        self.raise(holds, WarningCode::SaturatedUnits, report.epoch, Some(layer), || {
+        self.raise(holds, WarningCode::SaturatedUnits, Some(report.epoch), Some(layer), || {
             format!(
                 "{:.0} % of the activations of layer {layer} lie at the ends of {activation:?}, where its slope is \
                  nearly 0 and learning stops. Scale the inputs, lower the learning_rate, or use smaller initial \
@@ -245,7 +245,7 @@ impl Diagnosis {
 
     fn vanishing(&mut self, first: f64, last: f64, hidden: usize, epoch: u64) -> Option<Warning> {
         let holds = last > 0.0 && first < VANISHING_RATIO * last;
-        self.raise(holds, WarningCode::VanishingGradient, epoch, Some(1), || {
+        self.raise(holds, WarningCode::VanishingGradient, Some(epoch), Some(1), || {
             format!(
                 "The gradient of layer 1 is {:.1e} times that of the last layer: {hidden} hidden layers shrink it on its \
                  way back, and the first ones hardly learn. Use activation relu or silu with initializer he_uniform, or \
@@ -274,7 +274,7 @@ impl Diagnosis {
         &mut self,
         holds: bool,
         code: WarningCode,
-        epoch: u64,
+        epoch: Option<u64>,
         layer: Option<usize>,
         message: impl FnOnce() -> String,
     ) -> Option<Warning> {

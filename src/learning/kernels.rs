@@ -1,7 +1,7 @@
 //! Matrix products, behind one small function.
 //!
 //! Products of a useful size go to the `gemm` crate (one thread: a job is one thread); below
-//! [`SMALL_PRODUCT`] multiplications a call costs more than the product, and a plain loop is faster.
+//! `SMALL_PRODUCT` multiplications a call costs more than the product, and a plain loop is faster.
 
 #![allow(unsafe_code)]
 

@@ -68,14 +68,14 @@ async fn every_request_that_the_contract_shows_works_when_sent() {
 }
 
 async fn send(service: &TestApp, example: &RequestExample) {
-    let RequestExample { method, path, name, model, body, .. } = example;
+    let RequestExample { method, path, name, model, content_type, body, .. } = example;
     let mut path = path.replace("{model}", model).replace("{version}", "1");
     if path == "/predict" {
         path = format!("/predict?model={model}");
     }
     contract().check_request(method, &path, body).unwrap_or_else(|error| panic!("{method} {path} {name}: {error}"));
     let method = Method::from_bytes(method.as_bytes()).expect("a method");
-    let request = service.raw(method.clone(), &path).json(body);
+    let request = service.raw(method.clone(), &path).header("content-type", content_type).body(body.to_string());
     let reply = service.send(method, &path, request).await;
     let shown = String::from_utf8_lossy(&reply.body).into_owned();
     assert!(example.statuses.contains(&reply.status), "{path} {name}: {} {shown}", reply.status);

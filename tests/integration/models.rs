@@ -120,7 +120,7 @@ async fn what_does_not_make_a_model_is_refused_with_its_place() {
         (
             json!({"layers": [2, 1], "initial_parameters": [{"weights": [[1e39], [1]], "biases": [0]}]}),
             "invalid_value",
-            "/initial_parameters",
+            "/initial_parameters/0/weights/0/0",
         ),
         (
             json!({"layers": [2, 1], "initializer": "zeros", "initial_parameters": [{"weights": w(2, 1), "biases": [0]}]}),

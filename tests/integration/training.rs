@@ -141,7 +141,7 @@ async fn early_stopping_publishes_the_best_epoch() {
     let service = TestApp::start().await;
     service.post("/models", json!({"name": "m", "layers": [2, 32, 1], "activation": "tanh"})).await.expect(201);
     // Targets without a pattern: the validation loss soon rises.
-    let noise = |i: u64| f64::from((i * 2654435761 % 1000) as u32) / 1000.0;
+    let noise = |i: i32| (f64::from(i) * 12.9898).sin() * 43758.5453 % 1.0;
     let inputs: Vec<[f64; 2]> = (0..40).map(|i| [noise(i), noise(i + 100)]).collect();
     let targets: Vec<f64> = (0..40).map(|i| noise(i + 1000)).collect();
     let stopping = json!({"patience": 5, "min_delta": 0.0001});

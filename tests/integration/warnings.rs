@@ -95,7 +95,7 @@ async fn units_saturated_at_the_start_are_named_and_those_that_have_learned_are_
 
 #[tokio::test]
 async fn overfitting_is_named_when_the_validation_loss_turns() {
-    let noise = |i: u64| f64::from((i * 2654435761 % 1000) as u32) / 1000.0;
+    let noise = |i: i32| (f64::from(i) * 12.9898).sin() * 43758.5453 % 1.0;
     let inputs: Vec<[f64; 2]> = (0..40).map(|i| [noise(i), noise(i + 100)]).collect();
     let targets: Vec<f64> = (0..40).map(|i| noise(i + 1000)).collect();
     let training =
