@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::history::EpochEntry;
-use super::job::JobReport;
+use super::report::JobReport;
 
 /// Least time between two epochs that are told.
 const EPOCH_INTERVAL: Duration = Duration::from_millis(50);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::learning::trainer::EpochReport;
+use crate::learning::report::EpochReport;
 
 /// What an epoch reached, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

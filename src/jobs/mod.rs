@@ -5,10 +5,12 @@ pub mod events;
 pub mod history;
 pub mod job;
 pub mod queue;
+pub mod report;
 pub mod request;
 mod worker;
 
 pub use error::JobError;
-pub use job::{Job, JobReport, JobState, StopReason};
+pub use job::Job;
 pub use queue::{JobQueue, QueueLimits};
+pub use report::{JobReport, JobState, StopReason};
 pub use request::{Training, TrainingRequest};

@@ -8,7 +8,8 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::error::JobError;
-use super::job::{Ending, Job, JobState, Stop, StopReason};
+use super::job::Job;
+use super::report::{Ending, JobState, Stop, StopReason};
 use super::request::Training;
 use super::worker;
 use crate::models::{Model, ModelRegistry};

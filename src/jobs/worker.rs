@@ -6,12 +6,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::error::JobFailure;
-use super::job::{Ending, Job, JobState, Stop, StopReason};
+use super::job::Job;
+use super::report::{Ending, JobState, Stop, StopReason};
 use super::request::Training;
 use crate::learning::diagnosis::Warning;
 use crate::learning::metrics::evaluate;
 use crate::learning::network::Network;
-use crate::learning::trainer::{Control, End, EpochReport, Observer, Summary, Trainer};
+use crate::learning::report::{End, EpochReport, Summary};
+use crate::learning::trainer::{Control, Observer, Trainer};
 use crate::models::model::{MeasuredOn, RowsUsed};
 use crate::models::{ModelError, ModelRegistry, Version};
 use crate::telemetry::Meters;

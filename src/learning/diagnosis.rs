@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::activation::Activation;
 use super::network::{Network, Workspace};
+use super::report::EpochReport;
 use super::stopping::Best;
-use super::trainer::EpochReport;
 use super::training::ValidTrainingSpec;
 
 /// A column whose root mean square is above this is unscaled. Initializers assume values of about 1: at 10, a unit's z

@@ -11,7 +11,7 @@ use rand::RngExt;
 use super::activation::Activation;
 use super::init::Initializer;
 use super::kernels::matmul;
-use super::network::ParameterGroup;
+use super::optimizer::ParameterGroup;
 use super::random::Generator;
 use super::spec::ValidLayer;
 

@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod network;
 pub mod optimizer;
 pub mod random;
+pub mod report;
 pub mod schedule;
 pub mod spec;
 pub mod stopping;

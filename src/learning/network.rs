@@ -1,28 +1,17 @@
 //! A network: layers over one flat parameter buffer, forward for prediction, forward and backward for training.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
 use super::layer::{Backward, Dense, Layer, Tape};
 use super::loss::Scored;
+use super::optimizer::ParameterGroup;
 use super::random::{Generator, Purpose, generator};
 use super::spec::{Start, ValidModelSpec};
 
 /// Rows that pass through the network at once; more are worked off in pieces of this size, so that memory is bounded.
 pub const SHARD_ROWS: usize = 1024;
-
-/// Parameters that are trained alike: a range of the flat buffer with its factors on learning rate and decay.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ParameterGroup {
-    /// Where in the flat buffer.
-    pub range: Range<usize>,
-    /// Multiplies the learning rate.
-    pub learning_rate_factor: f64,
-    /// Multiplies weight decay and L1; 0 for biases.
-    pub decay_factor: f64,
-}
 
 /// A network with its parameters.
 #[derive(Clone, Debug)]

@@ -2,10 +2,11 @@
 //!
 //! Formulas and defaults are PyTorch's (`torch.optim`). State lives in flat buffers parallel to the parameters.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use super::error::{SpecError, require};
-use super::network::ParameterGroup;
 
 /// An optimizer with its settings. w is a parameter, g its gradient, η the learning rate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -146,6 +147,17 @@ impl Optimizer {
             }
         }
     }
+}
+
+/// Parameters that are trained alike: a range of the flat buffer with its factors on learning rate and decay.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParameterGroup {
+    /// Where in the flat buffer.
+    pub range: Range<usize>,
+    /// Multiplies the learning rate.
+    pub learning_rate_factor: f64,
+    /// Multiplies weight decay and L1; 0 for biases.
+    pub decay_factor: f64,
 }
 
 /// The settings of one step, the same for all parameters.
