@@ -6,7 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::error::ApiError;
-use super::extract::{JsonBody, ModelPath, blocking};
+use super::extract::{JsonBody, ModelPath, NoQuery, blocking};
 use super::reply;
 use crate::learning::metrics::{self, Metrics};
 use crate::models::inline::InlineExamples;
@@ -24,6 +24,7 @@ struct EvaluationBody {
 /// Measures the active version.
 pub async fn evaluate(
     ModelPath(model): ModelPath,
+    _: NoQuery,
     JsonBody { value, .. }: JsonBody<InlineExamples>,
 ) -> Result<Response, ApiError> {
     let version = model.active()?.clone();

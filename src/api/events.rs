@@ -11,7 +11,7 @@ use futures_util::stream::{self, Stream};
 use serde::Serialize;
 
 use super::error::{ApiError, ErrorCode};
-use super::extract::JobPath;
+use super::extract::{JobPath, NoQuery};
 use super::jobs::JobBody;
 use crate::jobs::Job;
 use crate::jobs::events::Event;
@@ -21,7 +21,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Streams the events after `Last-Event-ID`, all if there is none, and ends after the final state. When there is
 /// nothing left to tell the reply is 204, on which browsers stop asking.
-pub async fn events(JobPath(job): JobPath, headers: HeaderMap) -> Result<Response, ApiError> {
+pub async fn events(JobPath(job): JobPath, _: NoQuery, headers: HeaderMap) -> Result<Response, ApiError> {
     let after = match headers.get("last-event-id") {
         None => 0,
         Some(id) => id.to_str().ok().and_then(|id| id.parse().ok()).ok_or_else(|| {

@@ -8,6 +8,7 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use http_body_util::BodyExt;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -116,6 +117,23 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
         parse_query(parts.uri.query().unwrap_or("")).map(Params)
+    }
+}
+
+/// For routes without query parameters: any is refused, so that a typing error never passes unseen.
+pub struct NoQuery;
+
+impl FromRequestParts<App> for NoQuery {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Nothing {}
+        match parts.uri.query() {
+            None => Ok(NoQuery),
+            Some(query) => parse_query::<Nothing>(query).map(|Nothing {}| NoQuery),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::error::{ApiError, ErrorCode};
-use super::extract::{JsonBody, ModelPath, Params, blocking};
+use super::extract::{JsonBody, ModelPath, NoQuery, Params, blocking};
 use super::page::{Page, PageParams};
 use super::reply;
 use crate::app::App;
@@ -115,6 +115,7 @@ impl<'a> ModelBody<'a> {
 /// `POST /models`
 pub async fn create(
     State(app): State<App>,
+    _: NoQuery,
     JsonBody { value, .. }: JsonBody<NewModelBody>,
 ) -> Result<Response, ApiError> {
     // Given parameters may be many: checking them is work.
@@ -135,7 +136,7 @@ pub async fn list(State(app): State<App>, Params(params): Params<PageParams>) ->
 }
 
 /// `GET /models/{model}`
-pub async fn show(ModelPath(model): ModelPath, Params(NoParams {}): Params<NoParams>) -> Response {
+pub async fn show(ModelPath(model): ModelPath, _: NoQuery) -> Response {
     reply::json(StatusCode::OK, &ModelBody::of(&model))
 }
 
@@ -153,6 +154,7 @@ pub struct ModelChangesBody {
 pub async fn change(
     State(app): State<App>,
     ModelPath(model): ModelPath,
+    _: NoQuery,
     JsonBody { value, .. }: JsonBody<ModelChangesBody>,
 ) -> Result<Response, ApiError> {
     if value.name.is_none() && value.metadata.is_none() {
@@ -164,13 +166,8 @@ pub async fn change(
 }
 
 /// `DELETE /models/{model}`
-pub async fn remove(State(app): State<App>, ModelPath(model): ModelPath) -> Result<Response, ApiError> {
+pub async fn remove(State(app): State<App>, ModelPath(model): ModelPath, _: NoQuery) -> Result<Response, ApiError> {
     app.jobs.remove_model(&model)?;
     tracing::info!(model_id = %model.id, name = model.name, "model deleted");
     Ok(StatusCode::NO_CONTENT.into_response())
 }
-
-/// For routes without query parameters: any is refused.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NoParams {}

@@ -8,6 +8,7 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::error::{ApiError, Check, ErrorCode};
+use super::extract::NoQuery;
 use super::reply;
 use crate::app::App;
 
@@ -22,12 +23,12 @@ struct Health {
 }
 
 /// `GET /livez`: the process answers.
-pub async fn livez() -> Response {
+pub async fn livez(_: NoQuery) -> Response {
     reply::json(StatusCode::OK, &Health { status: "ok", checks: Vec::new() })
 }
 
 /// `GET /readyz`: the service takes work.
-pub async fn readyz(State(app): State<App>) -> Result<Response, ApiError> {
+pub async fn readyz(State(app): State<App>, _: NoQuery) -> Result<Response, ApiError> {
     let status = |ok: bool| if ok { "ok" } else { "stopping" };
     let open = !app.is_closing();
     let checks = vec![
@@ -41,18 +42,18 @@ pub async fn readyz(State(app): State<App>) -> Result<Response, ApiError> {
 }
 
 /// `GET /metrics`: Prometheus text.
-pub async fn metrics(State(app): State<App>) -> Response {
+pub async fn metrics(State(app): State<App>, _: NoQuery) -> Response {
     let text = app.meters.render(app.jobs.counts(), app.models.len());
     reply::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
 }
 
 /// `GET /openapi.yaml`
-pub async fn openapi() -> Response {
+pub async fn openapi(_: NoQuery) -> Response {
     reply::with_type(StatusCode::OK, "application/yaml", OPENAPI)
 }
 
 /// `GET /docs/errors`: what the `type` of a problem document points at.
-pub async fn errors() -> Response {
+pub async fn errors(_: NoQuery) -> Response {
     let mut page = String::from(
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
          <title>Errors of epochd</title><style>body{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;\

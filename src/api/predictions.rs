@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 use super::error::{ApiError, ErrorCode};
-use super::extract::{JsonBody, ModelPath, Params, VersionPath, blocking};
+use super::extract::{JsonBody, ModelPath, NoQuery, Params, VersionPath, blocking};
 use super::reply;
 use crate::app::App;
 use crate::data::rows::Rows;
@@ -55,6 +55,7 @@ impl Serialize for Matrix {
 pub async fn predict(
     State(app): State<App>,
     ModelPath(model): ModelPath,
+    _: NoQuery,
     JsonBody { value, .. }: JsonBody<PredictionBody>,
 ) -> Result<Response, ApiError> {
     let version = model.active()?.clone();
@@ -66,6 +67,7 @@ pub async fn predict_version(
     State(app): State<App>,
     ModelPath(model): ModelPath,
     VersionPath(number): VersionPath,
+    _: NoQuery,
     JsonBody { value, .. }: JsonBody<PredictionBody>,
 ) -> Result<Response, ApiError> {
     let version = model.version(number)?.clone();

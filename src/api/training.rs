@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::access::RequestId;
 use super::error::ApiError;
-use super::extract::{JsonBody, ModelPath, blocking};
+use super::extract::{JsonBody, ModelPath, NoQuery, blocking};
 use super::jobs::JobBody;
 use super::reply;
 use crate::app::App;
@@ -85,6 +85,7 @@ pub async fn train(
     State(app): State<App>,
     ModelPath(model): ModelPath,
     RequestId(request_id): RequestId,
+    _: NoQuery,
     JsonBody { value, .. }: JsonBody<TrainingBody>,
 ) -> Result<Response, ApiError> {
     let spec = model.spec.clone();

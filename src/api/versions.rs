@@ -12,7 +12,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::error::ApiError;
-use super::extract::{ModelPath, Params, VersionPath};
+use super::extract::{ModelPath, NoQuery, Params, VersionPath};
 use super::models::ModelBody;
 use super::page::{Page, PageParams};
 use super::reply;
@@ -59,7 +59,11 @@ pub async fn list(ModelPath(model): ModelPath, Params(params): Params<PageParams
 }
 
 /// `GET /models/{model}/versions/{version}`
-pub async fn show(ModelPath(model): ModelPath, VersionPath(number): VersionPath) -> Result<Response, ApiError> {
+pub async fn show(
+    ModelPath(model): ModelPath,
+    VersionPath(number): VersionPath,
+    _: NoQuery,
+) -> Result<Response, ApiError> {
     let version = model.version(number)?;
     Ok(reply::json(StatusCode::OK, &VersionBody::of(&model, version)))
 }
@@ -69,6 +73,7 @@ pub async fn activate(
     State(app): State<App>,
     ModelPath(model): ModelPath,
     VersionPath(number): VersionPath,
+    _: NoQuery,
 ) -> Result<Response, ApiError> {
     let model = app.models.activate(model.id, number)?;
     tracing::info!(model_id = %model.id, version = number, "version activated");
@@ -76,7 +81,11 @@ pub async fn activate(
 }
 
 /// `GET /models/{model}/versions/{version}/parameters`, streamed layer by layer: a network may be hundreds of MB.
-pub async fn parameters(ModelPath(model): ModelPath, VersionPath(number): VersionPath) -> Result<Response, ApiError> {
+pub async fn parameters(
+    ModelPath(model): ModelPath,
+    VersionPath(number): VersionPath,
+    _: NoQuery,
+) -> Result<Response, ApiError> {
     let version = model.version(number)?.clone();
     let layers = version.network.layers().len();
     let head = format!("{{\"model_id\":\"{}\",\"version\":{number},\"layers\":[", model.id);

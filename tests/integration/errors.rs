@@ -160,3 +160,16 @@ async fn a_full_queue_is_429_with_retry_after() {
     let last = service.post("/models/xor/train", xor_training(5)).await.expect(202);
     assert_eq!(service.ended(&last).await["state"], "succeeded");
 }
+
+#[tokio::test]
+async fn every_route_refuses_a_query_parameter_that_it_does_not_know() {
+    let service = TestApp::start().await;
+    let job = service.with_xor().await;
+    for route in epochd::api::routes() {
+        let path = route.path.replace("{model}", "xor").replace("{version}", "1").replace("{job}", text(&job["id"]));
+        let path = format!("{path}?nonsense=1");
+        let reply = service.send(route.method.clone(), &path, service.raw(route.method, &path).json(&json!({}))).await;
+        let problem = reply.problem(422, "unknown_field");
+        assert_eq!(problem["errors"][0]["parameter"], "nonsense", "{path}");
+    }
+}
