@@ -14,148 +14,60 @@ use crate::models::ModelError;
 /// Seconds after which a client may try again.
 const RETRY_SECONDS: u64 = 1;
 
-/// What went wrong, as a stable word. The table of [`ErrorCode::entry`] says the rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum ErrorCode {
-    MalformedJson,
-    MalformedRequest,
-    ModelNotFound,
-    VersionNotFound,
-    JobNotFound,
-    RouteNotFound,
-    MethodNotAllowed,
-    RequestTimeout,
-    NameTaken,
-    ModelBusy,
-    ModelNotTrained,
-    JobEnded,
-    PayloadTooLarge,
-    ReplyTooLarge,
-    UnsupportedMediaType,
-    UnknownField,
-    MissingField,
-    InvalidValue,
-    ShapeMismatch,
-    ModelTooLarge,
-    TrainingTooLarge,
-    TrainingDiverged,
-    QueueFull,
-    Internal,
-    Stopping,
-    Overloaded,
-    StorageFull,
+/// Makes [`ErrorCode`] of the table below.
+macro_rules! error_codes {
+    ($($name:ident $code:literal $status:literal $title:literal $remedy:literal;)*) => {
+        /// What went wrong, as a stable word.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum ErrorCode {
+            $(#[doc = $title] $name,)*
+        }
+
+        impl ErrorCode {
+            /// Every code.
+            pub const ALL: &[ErrorCode] = &[$(ErrorCode::$name,)*];
+
+            /// The code's row of the table: word, HTTP status, what it means, what to do.
+            pub fn entry(self) -> (&'static str, u16, &'static str, &'static str) {
+                match self {
+                    $(ErrorCode::$name => ($code, $status, $title, $remedy),)*
+                }
+            }
+        }
+    };
+}
+
+error_codes! {
+    MalformedJson "malformed_json" 400 "The body is not JSON" "Mend the body at the line and column named.";
+    MalformedRequest "malformed_request" 400 "The request cannot be read" "Mend the part of the request that is named.";
+    ModelNotFound "model_not_found" 404 "There is no such model" "GET /models lists those there are.";
+    VersionNotFound "version_not_found" 404 "The model has no such version" "GET /models/{model}/versions lists them.";
+    JobNotFound "job_not_found" 404 "There is no such job" "GET /jobs lists them; old ended jobs are dropped.";
+    RouteNotFound "route_not_found" 404 "There is no such route" "GET /openapi.yaml lists the routes.";
+    MethodNotAllowed "method_not_allowed" 405 "The route does not take this method" "The Allow header lists those it takes.";
+    RequestTimeout "request_timeout" 408 "The body did not arrive in time" "Send it without long pauses.";
+    NameTaken "name_taken" 409 "The name is taken" "Choose another, or use the model that has it.";
+    ModelBusy "model_busy" 409 "A training of the model is queued or running" "Wait for it or cancel it first.";
+    ModelNotTrained "model_not_trained" 409 "The model is not trained yet" "Train it first.";
+    JobEnded "job_ended" 409 "The job has ended" "There is nothing left to cancel.";
+    PayloadTooLarge "payload_too_large" 413 "The body is too large" "Send less, or start the service with more --max-body.";
+    ReplyTooLarge "reply_too_large" 413 "The reply would be too large" "Send fewer rows at a time.";
+    UnsupportedMediaType "unsupported_media_type" 415 "The content type is not taken" "Send Content-Type: application/json.";
+    UnknownField "unknown_field" 422 "A field is not known" "Mend its name, or leave it out.";
+    MissingField "missing_field" 422 "A field is missing" "Add the field named.";
+    InvalidValue "invalid_value" 422 "A value cannot be used" "Mend the value at the pointer named.";
+    ShapeMismatch "shape_mismatch" 422 "Rows or columns do not fit" "Mend the row at the pointer named.";
+    ModelTooLarge "model_too_large" 422 "The model is too large" "Use fewer or narrower layers.";
+    TrainingTooLarge "training_too_large" 422 "The training needs too much memory" "Send fewer rows, or start the service with more --training-memory.";
+    TrainingDiverged "training_diverged" 422 "The training diverged" "Lower the learning rate or scale the inputs.";
+    QueueFull "queue_full" 429 "The queue is full" "Try again after the seconds of Retry-After.";
+    Internal "internal" 500 "A defect of the service" "Its log, searched for the request_id, says more.";
+    Stopping "stopping" 503 "The service is stopping" "Try again; another instance may answer.";
+    Overloaded "overloaded" 503 "The service is overloaded" "Try again after the seconds of Retry-After.";
+    StorageFull "storage_full" 507 "No room for more models" "Delete models, or start the service with more --model-memory.";
 }
 
 use ErrorCode::*;
-
-impl ErrorCode {
-    /// Every code.
-    pub const ALL: [ErrorCode; 27] = [
-        MalformedJson,
-        MalformedRequest,
-        ModelNotFound,
-        VersionNotFound,
-        JobNotFound,
-        RouteNotFound,
-        MethodNotAllowed,
-        RequestTimeout,
-        NameTaken,
-        ModelBusy,
-        ModelNotTrained,
-        JobEnded,
-        PayloadTooLarge,
-        ReplyTooLarge,
-        UnsupportedMediaType,
-        UnknownField,
-        MissingField,
-        InvalidValue,
-        ShapeMismatch,
-        ModelTooLarge,
-        TrainingTooLarge,
-        TrainingDiverged,
-        QueueFull,
-        Internal,
-        Stopping,
-        Overloaded,
-        StorageFull,
-    ];
-
-    /// The table: word, status, title, and what to do.
-    pub fn entry(self) -> (&'static str, u16, &'static str, &'static str) {
-        match self {
-            MalformedJson => {
-                ("malformed_json", 400, "The body is not JSON", "Mend the body at the line and column named.")
-            }
-            MalformedRequest => {
-                ("malformed_request", 400, "The request cannot be read", "Mend the part of the request that is named.")
-            }
-            ModelNotFound => ("model_not_found", 404, "There is no such model", "GET /models lists those there are."),
-            VersionNotFound => {
-                ("version_not_found", 404, "The model has no such version", "GET /models/{model}/versions lists them.")
-            }
-            JobNotFound => {
-                ("job_not_found", 404, "There is no such job", "GET /jobs lists them; old ended jobs are dropped.")
-            }
-            RouteNotFound => ("route_not_found", 404, "There is no such route", "GET /openapi.yaml lists the routes."),
-            MethodNotAllowed => (
-                "method_not_allowed",
-                405,
-                "The route does not take this method",
-                "The Allow header lists those it takes.",
-            ),
-            RequestTimeout => {
-                ("request_timeout", 408, "The body did not arrive in time", "Send it without long pauses.")
-            }
-            NameTaken => ("name_taken", 409, "The name is taken", "Choose another, or use the model that has it."),
-            ModelBusy => {
-                ("model_busy", 409, "A training of the model is queued or running", "Wait for it or cancel it first.")
-            }
-            ModelNotTrained => ("model_not_trained", 409, "The model is not trained yet", "Train it first."),
-            JobEnded => ("job_ended", 409, "The job has ended", "There is nothing left to cancel."),
-            PayloadTooLarge => (
-                "payload_too_large",
-                413,
-                "The body is too large",
-                "Send less, or start the service with more --max-body.",
-            ),
-            ReplyTooLarge => ("reply_too_large", 413, "The reply would be too large", "Send fewer rows at a time."),
-            UnsupportedMediaType => {
-                ("unsupported_media_type", 415, "The content type is not taken", "Send Content-Type: application/json.")
-            }
-            UnknownField => ("unknown_field", 422, "A field is not known", "Mend its name, or leave it out."),
-            MissingField => ("missing_field", 422, "A field is missing", "Add the field named."),
-            InvalidValue => ("invalid_value", 422, "A value cannot be used", "Mend the value at the pointer named."),
-            ShapeMismatch => {
-                ("shape_mismatch", 422, "Rows or columns do not fit", "Mend the row at the pointer named.")
-            }
-            ModelTooLarge => ("model_too_large", 422, "The model is too large", "Use fewer or narrower layers."),
-            TrainingTooLarge => (
-                "training_too_large",
-                422,
-                "The training needs too much memory",
-                "Send fewer rows, or start the service with more --training-memory.",
-            ),
-            TrainingDiverged => {
-                ("training_diverged", 422, "The training diverged", "Lower the learning rate or scale the inputs.")
-            }
-            QueueFull => ("queue_full", 429, "The queue is full", "Try again after the seconds of Retry-After."),
-            Internal => {
-                ("internal", 500, "A defect of the service", "Its log, searched for the request_id, says more.")
-            }
-            Stopping => ("stopping", 503, "The service is stopping", "Try again; another instance may answer."),
-            Overloaded => {
-                ("overloaded", 503, "The service is overloaded", "Try again after the seconds of Retry-After.")
-            }
-            StorageFull => (
-                "storage_full",
-                507,
-                "No room for more models",
-                "Delete models, or start the service with more --model-memory.",
-            ),
-        }
-    }
-}
 
 /// What is wrong in one place of the request.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -61,7 +61,7 @@ pub async fn errors(_: NoQuery) -> Response {
          </style><h1>Errors</h1><p>Every error is an RFC 9457 problem document with one of these codes.\
          <table><tr><th>code<th>status<th>what it means<th>what to do",
     );
-    for (code, status, title, remedy) in ErrorCode::ALL.map(ErrorCode::entry) {
+    for (code, status, title, remedy) in ErrorCode::ALL.iter().map(|code| code.entry()) {
         write!(page, "<tr id={code}><td><code>{code}</code><td>{status}<td>{title}<td>{remedy}")
             .expect("writing to a string does not fail");
     }

@@ -1,0 +1,91 @@
+//! The epoch loop allocates nothing: counted by an allocator of its own, hence a binary of its own.
+//!
+//! The layers are small enough for the project's own matrix product: the `gemm` crate, which larger ones go to, takes
+//! scratch for packing from the allocator with each call.
+
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use epochd::learning::diagnosis::Warning;
+use epochd::learning::examples::{Examples, Targets};
+use epochd::learning::loss::Loss;
+use epochd::learning::network::Network;
+use epochd::learning::optimizer::Optimizer;
+use epochd::learning::report::EpochReport;
+use epochd::learning::spec::{LayerSpec, ModelSpec};
+use epochd::learning::stopping::EarlyStopping;
+use epochd::learning::trainer::{Control, Observer, Trainer};
+use epochd::learning::training::{BatchSize, TrainingSpec};
+use ndarray::Array2;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+// SAFETY: every call is passed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Notes the allocations made by the end of each epoch.
+struct Notes {
+    counts: Vec<usize>,
+}
+
+impl Observer for Notes {
+    fn batch(&mut self, _: usize) -> Control {
+        Control::Continue
+    }
+
+    fn epoch(&mut self, _: &EpochReport) -> Control {
+        self.counts.push(ALLOCATIONS.load(Ordering::Relaxed));
+        Control::Continue
+    }
+
+    fn warning(&mut self, _: Warning) {}
+}
+
+#[test]
+fn epochs_after_the_first_allocate_nothing() {
+    let layers: Vec<LayerSpec> =
+        serde_json::from_str(r#"[4, {"units": 8, "activation": "gelu", "dropout": 0.1}, 8, 3]"#).expect("layers");
+    let model = ModelSpec { layers, loss: Some(Loss::CrossEntropy), ..ModelSpec::default() };
+    let model = model.check().expect("a valid model");
+    let settings = TrainingSpec {
+        epochs: Some(30),
+        batch_size: Some(BatchSize::Rows(4)),
+        optimizer: Some(Optimizer::default()),
+        gradient_clip_norm: Some(1.0),
+        early_stopping: Some(EarlyStopping::default()),
+        ..TrainingSpec::default()
+    };
+    let settings = settings.check(&model).expect("valid settings");
+    let rows = |count: usize| {
+        let inputs = Array2::from_shape_fn((count, 4), |(i, j)| ((i * 7 + j * 3) % 11) as f32 / 11.0);
+        Examples::new(inputs, Targets::Classes((0..count).map(|i| (i % 3) as u32).collect()))
+    };
+    let (train, validation) = (rows(300), rows(4));
+    let mut notes = Notes { counts: Vec::with_capacity(30) };
+    Trainer::new(Network::new(Arc::new(model)), &settings, &train, Some(&validation))
+        .run(&mut notes)
+        .expect("no divergence");
+    // Looks into the network come after epochs 1, 2, 4, 8 and 16; between them nothing is allocated.
+    let quiet = [6, 7, 11, 12, 13, 14, 15, 19, 20, 21];
+    for epoch in quiet {
+        let (before, after) = (notes.counts[epoch - 2], notes.counts[epoch - 1]);
+        assert_eq!(after - before, 0, "allocations in epoch {epoch}");
+    }
+}
