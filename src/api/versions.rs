@@ -1,5 +1,6 @@
 //! `/models/{model}/versions`: list, show, activate, read the parameters.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -17,6 +18,7 @@ use super::models::ModelBody;
 use super::page::{Page, PageParams};
 use super::reply;
 use crate::app::App;
+use crate::learning::network::Network;
 use crate::models::model::MeasuredOn;
 use crate::models::{Model, Version};
 
@@ -87,29 +89,27 @@ pub async fn parameters(
     _: NoQuery,
 ) -> Result<Response, ApiError> {
     let version = model.version(number)?.clone();
-    let layers = version.network.layers().len();
     let head = format!("{{\"model_id\":\"{}\",\"version\":{number},\"layers\":[", model.id);
-    let pieces = std::iter::once(head.into_bytes()).chain((0..layers).flat_map(move |index| {
-        let open = if index == 0 { &b"{\"weights\":["[..] } else { &b",{\"weights\":["[..] };
-        let version = version.clone();
-        let inputs = version.network.spec().layers[index].inputs;
-        let rows = (0..inputs).map({
-            let version = version.clone();
-            move |row| {
-                let (weights, _) = version.network.layer_parameters(index);
-                let comma: &[u8] = if row == 0 { b"" } else { b"," };
-                [comma, &json(&weights.row(row).as_slice())].concat()
-            }
-        });
-        let close = std::iter::once_with(move || {
-            let (_, biases) = version.network.layer_parameters(index);
-            [b"],\"biases\":", &json(&biases.as_slice())[..], b"}"].concat()
-        });
-        std::iter::once(open.to_vec()).chain(rows).chain(close)
-    }));
-    let pieces = pieces.chain(std::iter::once(b"]}".to_vec()));
-    let pieces = stream::iter(pieces.map(|piece| Ok::<_, std::convert::Infallible>(Bytes::from(piece))));
+    let inputs: Vec<usize> = version.network.spec().layers.iter().map(|layer| layer.inputs).collect();
+    let places = (0..inputs.len()).flat_map(move |layer| (0..=inputs[layer]).map(move |row| (layer, row)));
+    let pieces = places.map(move |(layer, row)| piece(&version.network, layer, row));
+    let pieces = std::iter::once(head.into_bytes()).chain(pieces).chain([b"]}".to_vec()]);
+    let pieces = stream::iter(pieces.map(|piece| Ok::<_, Infallible>(Bytes::from(piece))));
     Ok(reply::with_type(StatusCode::OK, "application/json", Body::from_stream(pieces)))
+}
+
+/// Row `row` of a layer's weights as JSON, or behind the last row its biases, with what stands around it.
+fn piece(network: &Network, layer: usize, row: usize) -> Vec<u8> {
+    let (weights, biases) = network.layer_parameters(layer);
+    if row == weights.nrows() {
+        return [b"],\"biases\":", &json(&biases.as_slice())[..], b"}"].concat();
+    }
+    let open: &[u8] = match (layer, row) {
+        (0, 0) => b"{\"weights\":[",
+        (_, 0) => b",{\"weights\":[",
+        _ => b",",
+    };
+    [open, &json(&weights.row(row).as_slice())].concat()
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {

@@ -2,7 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use epochd::jobs::Training;
+use epochd::learning::examples::{Examples, Targets};
+use epochd::learning::training::TrainingSpec;
 use futures_util::StreamExt;
+use ndarray::Array2;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -243,4 +247,21 @@ async fn old_ended_jobs_make_room_for_new_ones() {
     }
     service.get(&format!("/jobs/{}", text(&first["id"]))).await.problem(404, "job_not_found");
     assert_eq!(service.get("/jobs").await.expect(200)["data"].as_array().expect("a list").len(), 2);
+}
+
+#[tokio::test]
+async fn a_panic_of_a_training_is_a_failed_job_and_the_service_goes_on() {
+    let service = TestApp::start().await;
+    service.with_xor().await;
+    let model = service.app.models.get("xor").expect("a model");
+    let settings = TrainingSpec::default().check(&model.spec).expect("valid settings");
+    // Rows of another width than the model's: no request gets this far, so the trainer may assert it.
+    let train = Examples::new(Array2::zeros((4, 3)), Targets::Values(Array2::zeros((4, 1))));
+    let training = Training { settings, train, validation: None };
+    let job = service.app.jobs.submit(&model, training, "mine".into()).expect("room");
+    let job = service.ended(&json!({"id": job.id})).await;
+    assert_eq!((text(&job["state"]), text(&job["stop_reason"])), ("failed", "error"));
+    assert_eq!((text(&job["error"]["code"]), text(&job["error"]["request_id"])), ("internal", "mine"));
+    assert!(!text(&job["error"]["detail"]).contains("input"), "no internals");
+    assert_eq!(service.train("xor", xor_training(5)).await["version"], 2);
 }
