@@ -17,11 +17,12 @@ use crate::app::App;
 use crate::jobs::history::{EpochEntry, HistoryQuery};
 use crate::jobs::queue::JobFilter;
 use crate::jobs::{Job, JobReport, JobState};
+use crate::learning::training::MAX_EPOCHS;
 
 /// Longest `?wait=`, in seconds.
 const MAX_WAIT: u64 = 60;
 /// Most entries of a page of epochs.
-const MAX_EPOCHS: usize = 1000;
+const MAX_PAGE: usize = 1000;
 
 /// A job as clients see it.
 #[derive(Serialize)]
@@ -94,9 +95,10 @@ struct EpochsBody {
 
 /// `GET /jobs/{job}/epochs`
 pub async fn epochs(JobPath(job): JobPath, Params(params): Params<EpochsParams>) -> Result<Response, ApiError> {
-    let every = in_range("every", params.every.unwrap_or(1), 1, u64::MAX)?;
-    let limit = in_range("limit", params.limit.unwrap_or(MAX_EPOCHS), 1, MAX_EPOCHS)?;
-    let (data, next_after) = job.history(HistoryQuery { after: params.after, every, limit });
+    let after = in_range("after", params.after, 0, MAX_EPOCHS)?;
+    let every = in_range("every", params.every.unwrap_or(1), 1, MAX_EPOCHS)?;
+    let limit = in_range("limit", params.limit.unwrap_or(MAX_PAGE), 1, MAX_PAGE)?;
+    let (data, next_after) = job.history(HistoryQuery { after, every, limit });
     Ok(reply::json(StatusCode::OK, &EpochsBody { data, next_after }))
 }
 
