@@ -19,7 +19,8 @@ use crate::app::App;
 use crate::jobs::Job;
 use crate::models::Model;
 
-/// Bodies from this size on are parsed away from the async threads.
+/// Bodies from this size on are parsed away from the async threads, and count against the memory for requests: small
+/// predictions get through while large uploads fill it.
 const LARGE_BODY: usize = 64 * 1024;
 
 /// A JSON body, parsed and checked for unknown fields.
@@ -27,7 +28,18 @@ pub struct JsonBody<T> {
     /// What the body says.
     pub value: T,
     // The body's share of the memory for requests, held while the request is worked on.
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl<T> JsonBody<T> {
+    /// Takes `bytes` more of the memory for requests, for a reply much larger than the body.
+    ///
+    /// # Errors
+    /// `overloaded` if so much is not free.
+    pub fn reserve(&mut self, bytes: usize, app: &App) -> Result<(), ApiError> {
+        let held = self.permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        reserve(&mut self.permit, (held as u64) * 1024 + bytes as u64, app)
+    }
 }
 
 impl<T: DeserializeOwned + Send + 'static> FromRequest<App> for JsonBody<T> {
@@ -38,7 +50,7 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<App> for JsonBody<T> {
         let (bytes, permit) = read_body(request, app).await?;
         let value =
             if bytes.len() < LARGE_BODY { parse_json(&bytes)? } else { blocking(move || parse_json(&bytes)).await?? };
-        Ok(JsonBody { value, _permit: permit })
+        Ok(JsonBody { value, permit })
     }
 }
 
@@ -96,7 +108,7 @@ fn check_size(bytes: u64, most: u64, app: &App) -> Result<(), ApiError> {
 fn reserve(permit: &mut Option<OwnedSemaphorePermit>, bytes: u64, app: &App) -> Result<(), ApiError> {
     let held = permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
     let missing = (bytes.div_ceil(1024) as usize).saturating_sub(held);
-    if missing == 0 {
+    if missing == 0 || bytes < LARGE_BODY as u64 {
         return Ok(());
     }
     let more = app.request_memory.clone().try_acquire_many_owned(u32::try_from(missing).unwrap_or(u32::MAX));

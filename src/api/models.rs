@@ -6,7 +6,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use super::error::{ApiError, ErrorCode};
@@ -17,8 +18,9 @@ use crate::app::App;
 use crate::learning::activation::{Activation, OutputActivation};
 use crate::learning::init::Initializer;
 use crate::learning::loss::Loss;
-use crate::learning::spec::{LayerParameters, LayerSpec, ModelSpec, Start};
-use crate::learning::strict::{Object, given};
+use crate::learning::spec::{LayerParameters, LayerSpec, MAX_LAYERS, ModelSpec, Start};
+use crate::learning::strict::{Object, at_most, given, map_of_at_most};
+use crate::models::model::MAX_METADATA;
 use crate::models::registry::ModelChanges;
 use crate::models::{Model, NewModel};
 
@@ -29,7 +31,8 @@ pub struct NewModelBody {
     #[serde(default, deserialize_with = "given")]
     name: Option<String>,
     #[serde(default)]
-    metadata: BTreeMap<String, String>,
+    metadata: Metadata,
+    #[serde(deserialize_with = "at_most::<_, _, MAX_LAYERS>")]
     layers: Vec<LayerSpec>,
     #[serde(default, deserialize_with = "given")]
     activation: Option<Activation>,
@@ -40,9 +43,36 @@ pub struct NewModelBody {
     #[serde(default, deserialize_with = "given")]
     initializer: Option<Initializer>,
     #[serde(default, deserialize_with = "given")]
-    initial_parameters: Option<Vec<Object<LayerParameters>>>,
+    initial_parameters: Option<GivenParameters>,
     #[serde(default, deserialize_with = "given")]
     seed: Option<u64>,
+}
+
+/// Parameters of every layer.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct GivenParameters(#[serde(deserialize_with = "at_most::<_, _, MAX_LAYERS>")] Vec<Object<LayerParameters>>);
+
+/// The client's notes, not more than may be.
+#[derive(Default)]
+struct Metadata(BTreeMap<String, String>);
+
+impl<'de> Deserialize<'de> for Metadata {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MetadataVisitor;
+        impl<'de> Visitor<'de> for MetadataVisitor {
+            type Value = Metadata;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("an object of strings")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Metadata, A::Error> {
+                map_of_at_most::<_, _, MAX_METADATA>(map).map(Metadata)
+            }
+        }
+        deserializer.deserialize_map(MetadataVisitor)
+    }
 }
 
 impl NewModelBody {
@@ -53,10 +83,10 @@ impl NewModelBody {
             output_activation: self.output_activation,
             loss: self.loss,
             initializer: self.initializer,
-            initial_parameters: self.initial_parameters.map(|layers| layers.into_iter().map(|layer| layer.0).collect()),
+            initial_parameters: self.initial_parameters.map(|given| given.0.into_iter().map(|layer| layer.0).collect()),
             seed: self.seed,
         };
-        Ok(NewModel { name: self.name, spec: spec.check()?, metadata: self.metadata })
+        Ok(NewModel { name: self.name, spec: spec.check()?, metadata: self.metadata.0 })
     }
 }
 
@@ -147,7 +177,7 @@ pub struct ModelChangesBody {
     #[serde(default, deserialize_with = "given")]
     name: Option<Option<String>>,
     #[serde(default, deserialize_with = "given")]
-    metadata: Option<BTreeMap<String, String>>,
+    metadata: Option<Metadata>,
 }
 
 /// `PATCH /models/{model}`
@@ -160,7 +190,7 @@ pub async fn change(
     if value.name.is_none() && value.metadata.is_none() {
         return Err(ApiError::new(ErrorCode::MissingField, "there is nothing to change: send `name` or `metadata`"));
     }
-    let changes = ModelChanges { name: value.name, metadata: value.metadata };
+    let changes = ModelChanges { name: value.name, metadata: value.metadata.map(|metadata| metadata.0) };
     let model = app.models.change(model.id, changes)?;
     Ok(reply::json(StatusCode::OK, &ModelBody::of(&model)))
 }

@@ -10,6 +10,9 @@ use crate::learning::strict::Object;
 /// How alike two words must be (Jaro-Winkler, 0 to 1) for one to be suggested for the other.
 const ALIKE: f64 = 0.75;
 
+/// Most characters of a message: some quote what the client sent.
+const MAX_MESSAGE: usize = 500;
+
 /// Parses a JSON body.
 ///
 /// A body without errors is parsed once and without bookkeeping; only for a wrong one is the way to the error retraced.
@@ -36,9 +39,9 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     // A number that no f64 holds is JSON all the same.
     let out_of_range = error.to_string().starts_with("number out of range");
     if error.classify() != Category::Data && !out_of_range {
-        return Err(ApiError::new(ErrorCode::MalformedJson, error.to_string()));
+        return Err(ApiError::new(ErrorCode::MalformedJson, shortened(error.to_string())));
     }
-    let message = without_position(&error.to_string());
+    let message = shortened(without_position(&error.to_string()));
     let found = Finding::of(&message);
     Err(ApiError::at(found.code, found.pointer(&path), found.detail(&path)))
 }
@@ -51,7 +54,7 @@ pub fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
     let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
     serde_path_to_error::deserialize(pairs).map_err(|error| {
         let path = error.path().to_string();
-        let message = error.into_inner().to_string();
+        let message = shortened(error.into_inner().to_string());
         let found = Finding::of(&message);
         let name = found.field.unwrap_or(&path);
         ApiError::parameter(found.code, name, format!("query parameter {name}: {}", found.text()))
@@ -110,6 +113,14 @@ impl<'a> Finding<'a> {
     }
 }
 
+/// At most [`MAX_MESSAGE`] characters of a message.
+fn shortened(message: String) -> String {
+    match message.char_indices().nth(MAX_MESSAGE) {
+        None => message,
+        Some((end, _)) => format!("{}…", &message[..end]),
+    }
+}
+
 /// A path as a JSON pointer (RFC 6901).
 fn pointer(path: &Path) -> String {
     let mut pointer = String::new();
@@ -120,7 +131,7 @@ fn pointer(path: &Path) -> String {
             Segment::Enum { .. } | Segment::Unknown => {}
         }
     }
-    pointer
+    shortened(pointer)
 }
 
 fn escape(key: &str) -> String {

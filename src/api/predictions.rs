@@ -22,6 +22,8 @@ use crate::models::{Model, Version};
 const ON_THE_SPOT: usize = 2_000_000;
 /// Most numbers of a reply: about 120 MB of JSON.
 const MAX_OUTPUTS: usize = 10_000_000;
+/// Memory of a number of a reply: the f32 and its text.
+const OUTPUT_BYTES: usize = 16;
 
 /// Rows to predict for.
 #[derive(Deserialize)]
@@ -56,10 +58,10 @@ pub async fn predict(
     State(app): State<App>,
     ModelPath(model): ModelPath,
     _: NoQuery,
-    JsonBody { value, .. }: JsonBody<PredictionBody>,
+    body: JsonBody<PredictionBody>,
 ) -> Result<Response, ApiError> {
     let version = model.active()?.clone();
-    outputs(&app, &model, version, value).await
+    outputs(&app, &model, version, body).await
 }
 
 /// `POST /models/{model}/versions/{version}/predict`
@@ -68,10 +70,10 @@ pub async fn predict_version(
     ModelPath(model): ModelPath,
     VersionPath(number): VersionPath,
     _: NoQuery,
-    JsonBody { value, .. }: JsonBody<PredictionBody>,
+    body: JsonBody<PredictionBody>,
 ) -> Result<Response, ApiError> {
     let version = model.version(number)?.clone();
-    outputs(&app, &model, version, value).await
+    outputs(&app, &model, version, body).await
 }
 
 /// The parameters of `POST /predict`.
@@ -85,20 +87,28 @@ pub struct PredictParams {
 pub async fn predict_by_query(
     State(app): State<App>,
     Params(params): Params<PredictParams>,
-    JsonBody { value, .. }: JsonBody<PredictionBody>,
+    body: JsonBody<PredictionBody>,
 ) -> Result<Response, ApiError> {
     let model = app.models.get(&params.model)?;
     let version = model.active()?.clone();
-    outputs(&app, &model, version, value).await
+    outputs(&app, &model, version, body).await
 }
 
-async fn outputs(app: &App, model: &Model, version: Arc<Version>, body: PredictionBody) -> Result<Response, ApiError> {
-    let inputs = inputs(body.inputs, &model.spec, "")?;
+async fn outputs(
+    app: &App,
+    model: &Model,
+    version: Arc<Version>,
+    mut body: JsonBody<PredictionBody>,
+) -> Result<Response, ApiError> {
+    let rows = std::mem::take(&mut body.value.inputs);
+    let inputs = inputs(rows, &model.spec, "")?;
     let rows = inputs.nrows();
-    if rows.saturating_mul(model.spec.outputs()) > MAX_OUTPUTS {
+    let numbers = rows.saturating_mul(model.spec.outputs());
+    if numbers > MAX_OUTPUTS {
         let detail = format!("{rows} rows of {} outputs; a reply holds {MAX_OUTPUTS} numbers", model.spec.outputs());
         return Err(ApiError::new(ErrorCode::ReplyTooLarge, detail));
     }
+    body.reserve(numbers * OUTPUT_BYTES, app)?;
     app.meters.predictions.inc_by(rows as u64);
     let model_id = model.id;
     let large = rows.saturating_mul(model.spec.parameter_count()) > ON_THE_SPOT;

@@ -15,6 +15,12 @@ pub enum Rows {
     Table(Table),
 }
 
+impl Default for Rows {
+    fn default() -> Self {
+        Rows::Flat(Vec::new())
+    }
+}
+
 /// Rows of equal width, or the news that they are not.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Table {

@@ -1,7 +1,8 @@
 //! Shards of rows, gathered into contiguous buffers for a pass through the network.
 
 use super::examples::Examples;
-use super::network::{BatchTargets, Network, Workspace};
+use super::loss::Scored;
+use super::network::{BatchTargets, Network, Scratch, shard_rows};
 
 /// The mean loss over the first `rows` rows of `examples`, without dropout and unweighted; `see` gets the outputs of
 /// each shard in turn.
@@ -9,25 +10,44 @@ pub fn mean_loss(
     network: &Network,
     examples: &Examples,
     rows: usize,
-    workspace: &mut Workspace,
-    batch: &mut Batch,
+    buffers: &mut Evaluation,
     mut see: impl FnMut(&[f32]),
 ) -> f64 {
+    let spec = network.spec();
+    let (shard, width) = (shard_rows(spec), spec.outputs());
     let mut sum = 0.0;
-    let mut start = 0;
-    while start < rows {
-        let end = rows.min(start + batch.capacity);
-        batch.load_range(examples, start, end);
-        sum += network.loss_sum(&batch.inputs, &batch.targets, workspace);
-        see(&workspace.outputs()[..batch.targets.len()]);
-        start = end;
+    for start in (0..rows).step_by(shard) {
+        let end = rows.min(start + shard);
+        let logits = network.logits(examples.input_rows(start, end), &mut buffers.scratch);
+        buffers.outputs.clear();
+        buffers.outputs.extend_from_slice(logits);
+        spec.output.forward(&mut buffers.outputs, width);
+        buffers.targets.resize((end - start) * width, 0.0);
+        write_targets(examples, start, &mut buffers.targets, width);
+        let (outputs, targets) = (&buffers.outputs, &buffers.targets);
+        sum += spec.loss.sum(&Scored { logits, outputs, targets, weights: None, width });
+        see(outputs);
     }
     sum / rows as f64
 }
 
+/// Buffers of [`mean_loss`]; grow to what a shard needs.
+#[derive(Clone, Debug, Default)]
+pub struct Evaluation {
+    scratch: Scratch,
+    outputs: Vec<f32>,
+    targets: Vec<f32>,
+}
+
+/// Writes the targets of the rows from `start` on.
+fn write_targets(examples: &Examples, start: usize, targets: &mut [f32], width: usize) {
+    for (row, target) in targets.chunks_exact_mut(width).enumerate() {
+        examples.targets().write(start + row, target);
+    }
+}
+
 /// Buffers for up to `capacity` rows.
 pub struct Batch {
-    capacity: usize,
     outputs: usize,
     inputs: Vec<f32>,
     targets: Vec<f32>,
@@ -39,7 +59,6 @@ impl Batch {
     pub fn new(network: &Network, capacity: usize) -> Self {
         let (inputs, outputs) = (network.spec().inputs(), network.spec().outputs());
         Batch {
-            capacity,
             outputs,
             inputs: Vec::with_capacity(capacity * inputs),
             targets: Vec::with_capacity(capacity * outputs),
@@ -82,18 +101,12 @@ impl Batch {
         }
     }
 
-    /// Loads the rows from `start` to before `end`, unweighted.
-    pub fn load_range(&mut self, examples: &Examples, start: usize, end: usize) {
-        self.clear(end - start);
-        self.inputs.extend_from_slice(examples.input_rows(start, end));
-        for (row, target) in (start..end).zip(self.targets.chunks_exact_mut(self.outputs)) {
-            examples.targets().write(row, target);
-        }
-    }
-
     /// Loads the first `rows` rows, or all if there are fewer, unweighted.
     pub fn load_first(&mut self, examples: &Examples, rows: usize) {
-        self.load_range(examples, 0, rows.min(examples.rows()));
+        let rows = rows.min(examples.rows());
+        self.clear(rows);
+        self.inputs.extend_from_slice(examples.input_rows(0, rows));
+        write_targets(examples, 0, &mut self.targets, self.outputs);
     }
 
     fn clear(&mut self, rows: usize) {

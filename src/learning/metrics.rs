@@ -3,10 +3,13 @@
 use ndarray::{Array2, ArrayView1};
 use serde::Serialize;
 
-use super::batch::{Batch, mean_loss};
+use super::batch::{Evaluation, mean_loss};
 use super::examples::{Examples, Targets, label};
 use super::loss::Loss;
-use super::network::{Network, SHARD_ROWS};
+use super::network::Network;
+
+/// Models with more classes have no confusion matrix and no entry per class: a reply would drown in them.
+const MAX_LISTED_CLASSES: usize = 100;
 
 /// Measures of a network on examples. What does not apply or is not defined there is `None`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -29,9 +32,9 @@ pub struct Classification {
     pub macro_f1: f64,
     /// Area under the ROC curve, for two classes that both occur.
     pub roc_auc: Option<f64>,
-    /// Rows: true class; columns: predicted class.
+    /// Rows: true class; columns: predicted class. Up to 100 classes.
     pub confusion_matrix: Option<Vec<Vec<u64>>>,
-    /// One entry per class.
+    /// One entry per class; none beyond 100 classes.
     pub per_class: Vec<ClassMetrics>,
 }
 
@@ -63,50 +66,69 @@ pub struct Regression {
 
 /// Loss and measures of `network` on `examples`.
 pub fn evaluate(network: &Network, examples: &Examples) -> (f64, Metrics) {
-    let spec = network.spec();
-    let (loss, outputs) = outputs(network, examples);
-    let targets = examples.targets();
-    let metrics = match (spec.classes(), spec.loss) {
-        (Some(classes), _) => Metrics::Classification(by_class(&outputs, targets, classes, loss)),
-        (None, Loss::BinaryCrossEntropy) => Metrics::Classification(by_output(&outputs, targets, loss)),
+    let (spec, rows, targets) = (network.spec(), examples.rows(), examples.targets());
+    let (width, mut buffers) = (spec.outputs(), Evaluation::default());
+    if let Some(classes) = spec.classes() {
+        let mut predicted = Predicted::default();
+        let loss = mean_loss(network, examples, rows, &mut buffers, |outputs| predicted.extend(outputs, width));
+        return (loss, Metrics::Classification(by_class(&predicted, &targets.labels(), classes, loss)));
+    }
+    // As many values as the targets have, which the client sent.
+    let mut outputs = Vec::with_capacity(rows * width);
+    let loss = mean_loss(network, examples, rows, &mut buffers, |shard| outputs.extend_from_slice(shard));
+    let outputs = Array2::from_shape_vec((rows, width), outputs).expect("one output row per row");
+    let metrics = match spec.loss {
+        Loss::BinaryCrossEntropy => Metrics::Classification(by_output(&outputs, targets, loss)),
         _ => Metrics::Regression(regression(&outputs, targets)),
     };
     (loss, metrics)
 }
 
-/// The mean loss and the outputs (rows × outputs) of all rows.
-fn outputs(network: &Network, examples: &Examples) -> (f64, Array2<f32>) {
-    let (rows, width) = (examples.rows(), network.spec().outputs());
-    let shard = rows.min(SHARD_ROWS);
-    let (mut workspace, mut batch) = (network.workspace(shard), Batch::new(network, shard));
-    let mut outputs = Vec::with_capacity(rows * width);
-    let see = |shard: &[f32]| outputs.extend_from_slice(shard);
-    let loss = mean_loss(network, examples, rows, &mut workspace, &mut batch, see);
-    (loss, Array2::from_shape_vec((rows, width), outputs).expect("one output row per row"))
+/// What a classifier says of each row: all that the measures need of its outputs.
+#[derive(Clone, Debug, Default)]
+pub struct Predicted {
+    /// The class of each row.
+    labels: Vec<u32>,
+    /// The probability of the last class.
+    scores: Vec<f32>,
 }
 
-/// Measures where each row belongs to one class.
-pub fn by_class(outputs: &Array2<f32>, targets: &Targets, classes: usize, log_loss: f64) -> Classification {
-    let truth = targets.labels();
-    let mut confusion = vec![vec![0u64; classes]; classes];
-    for (row, class) in outputs.outer_iter().zip(&truth) {
-        confusion[*class as usize][label(row) as usize] += 1;
+impl Predicted {
+    /// Takes in rows of `width` outputs.
+    pub fn extend(&mut self, outputs: &[f32], width: usize) {
+        for row in outputs.chunks_exact(width) {
+            self.labels.push(label(ArrayView1::from(row)));
+            self.scores.push(row[width - 1]);
+        }
     }
-    let right: u64 = (0..classes).map(|class| confusion[class][class]).sum();
-    let per_class: Vec<ClassMetrics> = (0..classes)
-        .map(|class| {
-            let support = confusion[class].iter().sum();
-            let predicted = confusion.iter().map(|row| row[class]).sum();
-            ClassMetrics::new(class, confusion[class][class], predicted, support)
-        })
-        .collect();
-    let scores = outputs.column(outputs.ncols() - 1);
+}
+
+/// Measures where each row belongs to one class of `classes`; `truth` has the class of each row.
+pub fn by_class(predicted: &Predicted, truth: &[u32], classes: usize, log_loss: f64) -> Classification {
+    let pairs = || truth.iter().zip(&predicted.labels).map(|(truth, label)| (*truth as usize, *label as usize));
+    let (mut right, mut called, mut support) = (vec![0; classes], vec![0; classes], vec![0; classes]);
+    for (truth, label) in pairs() {
+        support[truth] += 1;
+        called[label] += 1;
+        right[truth] += u64::from(truth == label);
+    }
+    let of = |class| ClassMetrics::new(class, right[class], called[class], support[class]);
+    let mut per_class: Vec<ClassMetrics> = (0..classes).map(of).collect();
+    let macro_f1 = macro_f1(&per_class);
+    let confusion_matrix = (classes <= MAX_LISTED_CLASSES).then(|| {
+        let mut confusion = vec![vec![0u64; classes]; classes];
+        pairs().for_each(|(truth, label)| confusion[truth][label] += 1);
+        confusion
+    });
+    if classes > MAX_LISTED_CLASSES {
+        per_class.clear();
+    }
     Classification {
-        accuracy: right as f64 / truth.len() as f64,
+        accuracy: right.iter().sum::<u64>() as f64 / truth.len() as f64,
         log_loss,
-        macro_f1: macro_f1(&per_class),
-        roc_auc: if classes == 2 { roc_auc(scores, &truth) } else { None },
-        confusion_matrix: Some(confusion),
+        macro_f1,
+        roc_auc: if classes == 2 { roc_auc(&predicted.scores, truth) } else { None },
+        confusion_matrix,
         per_class,
     }
 }
@@ -130,7 +152,7 @@ pub fn by_output(outputs: &Array2<f32>, targets: &Targets, log_loss: f64) -> Cla
         macro_f1: macro_f1(&per_class),
         roc_auc: None,
         confusion_matrix: None,
-        per_class,
+        per_class: if per_class.len() > MAX_LISTED_CLASSES { Vec::new() } else { per_class },
     }
 }
 
@@ -148,7 +170,7 @@ fn macro_f1(per_class: &[ClassMetrics]) -> f64 {
 }
 
 /// The probability that a row of class 1 scores above a row of class 0, ties counting half (Mann & Whitney 1947).
-fn roc_auc(scores: ArrayView1<f32>, truth: &[u32]) -> Option<f64> {
+fn roc_auc(scores: &[f32], truth: &[u32]) -> Option<f64> {
     let mut ranked: Vec<(f32, u32)> = scores.iter().copied().zip(truth.iter().copied()).collect();
     ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
     let positives = truth.iter().filter(|class| **class == 1).count() as f64;

@@ -10,8 +10,17 @@ use super::optimizer::ParameterGroup;
 use super::random::{Generator, Purpose, generator};
 use super::spec::{Start, ValidModelSpec};
 
-/// Rows that pass through the network at once; more are worked off in pieces of this size, so that memory is bounded.
-pub const SHARD_ROWS: usize = 1024;
+/// Most rows that pass through a network at once; more are worked off in shards, so that memory is bounded.
+const SHARD_ROWS: usize = 1024;
+/// Most values of one layer's output for the rows of a shard: 16 MB.
+const SHARD_VALUES: usize = 4 << 20;
+
+/// Rows of a shard: fewer where the layers are very wide. Depends on nothing but the model, so that sums over shards
+/// are the same everywhere.
+pub fn shard_rows(model: &ValidModelSpec) -> usize {
+    let widest = model.layers.iter().map(|layer| layer.units.max(layer.inputs)).max().unwrap_or(1);
+    (SHARD_VALUES / widest).clamp(1, SHARD_ROWS)
+}
 
 /// A network with its parameters.
 #[derive(Clone, Debug)]
@@ -82,25 +91,25 @@ impl Network {
         let inputs = inputs.as_standard_layout();
         let width = self.spec.outputs();
         let mut outputs = Array2::zeros((inputs.nrows(), width));
-        let mut scratch = Scratch::default();
-        let rows = inputs.as_slice().expect("standard layout").chunks(SHARD_ROWS * self.spec.inputs());
-        let out = outputs.as_slice_mut().expect("standard layout").chunks_mut(SHARD_ROWS * width);
-        rows.zip(out).for_each(|(rows, out)| self.predict_shard(rows, out, &mut scratch));
+        let (mut scratch, shard) = (Scratch::default(), shard_rows(&self.spec));
+        let rows = inputs.as_slice().expect("standard layout").chunks(shard * self.spec.inputs());
+        let out = outputs.as_slice_mut().expect("standard layout").chunks_mut(shard * width);
+        for (rows, out) in rows.zip(out) {
+            out.copy_from_slice(self.logits(rows, &mut scratch));
+            self.spec.output.forward(out, width);
+        }
         outputs
     }
 
-    fn predict_shard(&self, inputs: &[f32], outputs: &mut [f32], scratch: &mut Scratch) {
+    /// Forward pass without memory of its way: the logits of a shard of `inputs`, rows × outputs.
+    pub fn logits<'a>(&self, inputs: &[f32], scratch: &'a mut Scratch) -> &'a [f32] {
         let rows = inputs.len() / self.spec.inputs();
-        let (last, hidden) = self.layers.split_last().expect("a network has a layer");
-        scratch.current.clear();
-        scratch.current.extend_from_slice(inputs);
-        for layer in hidden {
+        for (i, layer) in self.layers.iter().enumerate() {
             scratch.next.resize(rows * layer.units(), 0.0);
-            layer.infer(&self.parameters, &scratch.current, &mut scratch.next);
+            layer.infer(&self.parameters, if i == 0 { inputs } else { &scratch.current }, &mut scratch.next);
             std::mem::swap(&mut scratch.current, &mut scratch.next);
         }
-        last.infer(&self.parameters, &scratch.current, outputs);
-        self.spec.output.forward(outputs, self.spec.outputs());
+        &scratch.current
     }
 
     /// Buffers for training passes of up to `rows` rows.
@@ -169,12 +178,6 @@ impl Network {
             }
         }
     }
-
-    /// The sum of row losses over `inputs` and `targets`, without dropout; `workspace` holds at least as many rows.
-    pub fn loss_sum(&self, inputs: &[f32], targets: &[f32], workspace: &mut Workspace) -> f64 {
-        self.forward(inputs, workspace, None);
-        self.spec.loss.sum(&self.scored(workspace, targets, None))
-    }
 }
 
 /// The input of the layer after those of `before`.
@@ -208,15 +211,11 @@ impl Workspace {
     pub fn tape(&self, index: usize) -> &Tape {
         &self.tapes[index]
     }
-
-    /// Outputs of the last forward pass.
-    pub fn outputs(&self) -> &[f32] {
-        &self.outputs
-    }
 }
 
-#[derive(Default)]
-struct Scratch {
+/// Buffers of forward passes; grow to what the widest layer needs.
+#[derive(Clone, Debug, Default)]
+pub struct Scratch {
     current: Vec<f32>,
     next: Vec<f32>,
 }

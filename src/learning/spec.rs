@@ -10,7 +10,7 @@ use super::activation::{Activation, OutputActivation};
 use super::error::{SpecError, SpecErrorKind, require};
 use super::init::Initializer;
 use super::loss::Loss;
-use super::strict::given;
+use super::strict::{at_most, given};
 
 /// Entries of `layers`, the input width included.
 pub const MAX_LAYERS: usize = 64;
@@ -101,6 +101,7 @@ impl<'de> Deserialize<'de> for LayerSpec {
 #[serde(deny_unknown_fields)]
 pub struct LayerParameters {
     /// One row per input, one column per output.
+    #[serde(deserialize_with = "at_most::<_, _, MAX_WIDTH>")]
     pub weights: Vec<Vec<f32>>,
     /// One per output.
     pub biases: Vec<f32>,

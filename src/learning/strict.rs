@@ -1,9 +1,10 @@
 //! Reading settings strictly: no null for a number, no list for an object, one form for a word and an object.
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use serde::de::value::{MapAccessDeserializer, MapDeserializer};
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// Reads an optional setting that may be left out, but not be null: null is no number.
@@ -12,6 +13,51 @@ use serde::{Deserialize, Deserializer};
 /// What the value's own deserialization finds.
 pub fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// Reads a list of at most `N` entries, and stops at the first one too many: what a few bytes each of a large body ask
+/// for may take far more memory than the body.
+///
+/// # Errors
+/// More entries, or what an entry's own deserialization finds.
+pub fn at_most<'de, D: Deserializer<'de>, T: Deserialize<'de>, const N: usize>(d: D) -> Result<Vec<T>, D::Error> {
+    struct List<T, const N: usize>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>, const N: usize> Visitor<'de> for List<T, N> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+            write!(f, "a list of at most {N} entries")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+            let mut entries = Vec::new();
+            while let Some(entry) = list.next_element()? {
+                if entries.len() == N {
+                    return Err(A::Error::custom(format!("more than {N} entries")));
+                }
+                entries.push(entry);
+            }
+            Ok(entries)
+        }
+    }
+    d.deserialize_seq(List::<T, N>(PhantomData))
+}
+
+/// Reads a map of at most `N` entries from text to `T`, and stops at the first one too many.
+///
+/// # Errors
+/// More entries, an entry twice, or what an entry's own deserialization finds.
+pub fn map_of_at_most<'de, A: MapAccess<'de>, T: Deserialize<'de>, const N: usize>(
+    mut map: A,
+) -> Result<BTreeMap<String, T>, A::Error> {
+    let mut entries = BTreeMap::new();
+    while let Some((key, value)) = map.next_entry::<String, T>()? {
+        if entries.len() == N {
+            return Err(A::Error::custom(format!("more than {N} entries")));
+        }
+        entries.insert(key, value);
+    }
+    Ok(entries)
 }
 
 /// A value that must be written as an object: serde's structs would also take a list of their fields' values.

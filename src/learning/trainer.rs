@@ -8,10 +8,10 @@
 
 use rand::seq::SliceRandom;
 
-use super::batch::{Batch, mean_loss};
+use super::batch::{Batch, Evaluation, mean_loss};
 use super::diagnosis::{Diagnosis, EpochFacts, Warning};
 use super::examples::Examples;
-use super::network::{BatchTargets, Network, SHARD_ROWS, Workspace};
+use super::network::{BatchTargets, Network, Workspace, shard_rows};
 use super::optimizer::{OptimizerState, ParameterGroup, Step};
 use super::random::{Generator, Purpose, generator};
 use super::report::{Diverged, End, EpochReport, Summary};
@@ -58,6 +58,7 @@ pub struct Trainer<'a> {
     order: Vec<u32>,
     workspace: Workspace,
     batch: Batch,
+    evaluation: Evaluation,
     /// Epochs done.
     epoch: u64,
     last: Option<EpochReport>,
@@ -81,7 +82,7 @@ impl<'a> Trainer<'a> {
         assert!(train.rows() > 0 && train.inputs().ncols() == network.spec().inputs(), "examples fit the network");
         let batch_rows = settings.batch_size.of(train.rows());
         let batches = train.rows().div_ceil(batch_rows);
-        let shard = batch_rows.min(SHARD_ROWS).max(train.rows().min(PROBE_ROWS));
+        let shard = pass_rows(network.spec(), settings, train.rows());
         let parameters = network.parameters().len();
         let restores = settings.early_stopping.as_ref().is_some_and(|stopping| stopping.restore_best);
         let schedule = settings.learning_rate_schedule.clone();
@@ -99,6 +100,7 @@ impl<'a> Trainer<'a> {
             order: (0..train.rows() as u32).collect(),
             workspace: network.workspace(shard),
             batch: Batch::new(&network, shard),
+            evaluation: Evaluation::default(),
             epoch: 0,
             last: None,
             best_parameters: restores.then(|| (NO_REPORT, network.parameters().to_vec())),
@@ -111,7 +113,7 @@ impl<'a> Trainer<'a> {
     pub fn bytes(model: &ValidModelSpec, settings: &ValidTrainingSpec, rows: usize) -> usize {
         // Parameters, gradients, best and last complete parameters, and the optimizer's own.
         let copies = 4 + settings.optimizer.state_buffers();
-        let shard = settings.batch_size.of(rows).min(SHARD_ROWS).max(rows.min(PROBE_ROWS));
+        let shard = pass_rows(model, settings, rows);
         // Per unit and row at most: z, a, mask, dropped and gradient.
         let units: usize = model.inputs() + 5 * model.layers.iter().map(|layer| layer.units).sum::<usize>();
         (copies * model.parameter_count() + shard * units + rows) * size_of::<f32>()
@@ -202,7 +204,7 @@ impl<'a> Trainer<'a> {
         let rows = &self.order[start..end];
         let weight = self.batch.weight(self.train, rows);
         let mut loss = 0.0;
-        for (shard, rows) in rows.chunks(SHARD_ROWS).enumerate() {
+        for (shard, rows) in rows.chunks(shard_rows(self.network.spec())).enumerate() {
             self.batch.load(self.train, rows);
             let targets = self.batch.targets();
             self.network.forward(self.batch.inputs(), &mut self.workspace, Some(&mut self.dropout));
@@ -234,7 +236,7 @@ impl<'a> Trainer<'a> {
 
     fn validation_loss(&mut self) -> Option<f64> {
         let validation = self.validation?;
-        Some(mean_loss(&self.network, validation, validation.rows(), &mut self.workspace, &mut self.batch, |_| ()))
+        Some(mean_loss(&self.network, validation, validation.rows(), &mut self.evaluation, |_| ()))
     }
 
     fn check_loss(&self, loss: f64) -> Result<(), Diverged> {
@@ -258,7 +260,7 @@ impl<'a> Trainer<'a> {
 
     fn look_at_the_start(&mut self, observer: &mut dyn Observer) {
         let rows = self.train.rows().min(PROBE_ROWS);
-        let loss = mean_loss(&self.network, self.train, rows, &mut self.workspace, &mut self.batch, |_| ());
+        let loss = mean_loss(&self.network, self.train, rows, &mut self.evaluation, |_| ());
         self.diagnosis.start(loss, self.train.inputs()).into_iter().for_each(|warning| observer.warning(warning));
     }
 
@@ -267,7 +269,7 @@ impl<'a> Trainer<'a> {
         let facts = EpochFacts { report, best: &self.best, last };
         self.diagnosis.epoch(&facts).into_iter().for_each(|warning| observer.warning(warning));
         if self.diagnosis.wants_probe(report.epoch, last) {
-            self.batch.load_first(self.train, PROBE_ROWS);
+            self.batch.load_first(self.train, PROBE_ROWS.min(shard_rows(self.network.spec())));
             self.network.forward(self.batch.inputs(), &mut self.workspace, None);
             let scale = 1.0 / self.batch.rows() as f32;
             let targets = BatchTargets { weights: None, ..self.batch.targets() };
@@ -286,6 +288,11 @@ impl<'a> Trainer<'a> {
         }
         Summary { end, published, best_epoch: self.best.epoch }
     }
+}
+
+/// Rows that the training passes take at once: a shard of a batch, or the rows of a probe.
+fn pass_rows(model: &ValidModelSpec, settings: &ValidTrainingSpec, rows: usize) -> usize {
+    settings.batch_size.of(rows).max(rows.min(PROBE_ROWS)).min(shard_rows(model))
 }
 
 const NO_REPORT: EpochReport = EpochReport { epoch: 0, loss: 0.0, validation_loss: None, learning_rate: 0.0 };

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::error::{SpecError, require};
 use super::optimizer::Optimizer;
 use super::schedule::Schedule;
-use super::spec::{ValidModelSpec, check_seed};
+use super::spec::{MAX_WIDTH, ValidModelSpec, check_seed};
 use super::stopping::EarlyStopping;
+use super::strict::map_of_at_most;
 
 /// Most epochs of one training.
 pub const MAX_EPOCHS: u64 = 1_000_000;
@@ -255,7 +255,7 @@ impl<'de> Deserialize<'de> for ClassWeight {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ClassWeight, A::Error> {
-                BTreeMap::deserialize(MapAccessDeserializer::new(map)).map(ClassWeight::Given)
+                map_of_at_most::<_, _, MAX_WIDTH>(map).map(ClassWeight::Given)
             }
         }
         deserializer.deserialize_any(ClassWeightVisitor)

@@ -12,8 +12,12 @@ use crate::learning::metrics::Metrics;
 use crate::learning::network::Network;
 use crate::learning::spec::{Start, ValidModelSpec};
 
-/// Most entries of `metadata`, most characters of a key and of a value.
-const METADATA_LIMITS: (usize, usize, usize) = (64, 64, 1024);
+/// Most entries of `metadata`.
+pub const MAX_METADATA: usize = 64;
+/// Most characters of a key and of a value of `metadata`.
+const METADATA_LENGTHS: (usize, usize) = (64, 1024);
+/// Longest name.
+const MAX_NAME: usize = 63;
 /// What a model record takes beside its parameters, roughly.
 const RECORD_BYTES: usize = 4096;
 
@@ -156,10 +160,11 @@ impl Model {
 pub(super) fn check_name(name: &str) -> Result<(), ModelError> {
     let invalid = |detail: String| Err(ModelError::Invalid { pointer: "/name".into(), detail });
     let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
-    let fits = (1..=63).contains(&name.len()) && name.chars().all(inner) && !name.starts_with(['_', '-']);
+    let fits = (1..=MAX_NAME).contains(&name.len()) && name.chars().all(inner) && !name.starts_with(['_', '-']);
     if !fits {
         let rule = "1 to 63 of a-z, 0-9, _ and -, starting with a letter or digit";
-        return invalid(format!("{name:?} is no name: a name has {rule}"));
+        let shown: String = name.chars().take(MAX_NAME + 1).collect();
+        return invalid(format!("{shown:?} is no name: a name has {rule}"));
     }
     if Uuid::try_parse(name).is_ok() {
         return invalid(format!("{name:?} looks like a UUID, which a name may not"));
@@ -169,10 +174,13 @@ pub(super) fn check_name(name: &str) -> Result<(), ModelError> {
 
 /// Checks the client's notes.
 pub(super) fn check_metadata(metadata: &BTreeMap<String, String>) -> Result<(), ModelError> {
-    let (entries, key_length, value_length) = METADATA_LIMITS;
+    let (key_length, value_length) = METADATA_LENGTHS;
     let invalid = |pointer: String, detail: String| Err(ModelError::Invalid { pointer, detail });
-    if metadata.len() > entries {
-        return invalid("/metadata".into(), format!("metadata has {} entries; the most is {entries}", metadata.len()));
+    if metadata.len() > MAX_METADATA {
+        return invalid(
+            "/metadata".into(),
+            format!("metadata has {} entries; the most is {MAX_METADATA}", metadata.len()),
+        );
     }
     for (key, value) in metadata {
         if key.is_empty() || key.chars().count() > key_length {

@@ -77,21 +77,22 @@ async fn bodies_are_bounded_announced_or_not() {
 #[tokio::test]
 async fn memory_for_bodies_is_shared_and_given_back() {
     let service = TestApp::with(|settings| {
-        settings.max_body = ByteSize::kib(64);
-        settings.request_memory = ByteSize::kib(64);
+        settings.max_body = ByteSize::kib(256);
+        settings.request_memory = ByteSize::kib(256);
     })
     .await;
     service.with_xor().await;
     // A body that stays half sent holds its share …
     let mut half = TcpStream::connect(service.address()).await.expect("a connection");
-    let head = "POST /models/xor/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 60000\r\n\r\n";
+    let head = "POST /models/xor/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 240000\r\n\r\n";
     half.write_all(head.as_bytes()).await.expect("sent");
-    half.write_all(&[b' '; 50_000]).await.expect("sent");
+    half.write_all(&[b' '; 200_000]).await.expect("sent");
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let body = || format!("{}{{\"inputs\":[0,1]}}", " ".repeat(30_000));
+    let body = || format!("{}{{\"inputs\":[0,1]}}", " ".repeat(100_000));
     let reply = service.post_text("/models/xor/predict", body()).await;
     assert_eq!(reply.header("retry-after"), "1");
     reply.problem(503, "overloaded");
+    service.post("/models/xor/predict", json!({"inputs": [0, 1]})).await.expect(200);
     // … and gives it back when its sender leaves.
     drop(half);
     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -172,4 +173,42 @@ async fn every_route_refuses_a_query_parameter_that_it_does_not_know() {
         let problem = reply.problem(422, "unknown_field");
         assert_eq!(problem["errors"][0]["parameter"], "nonsense", "{path}");
     }
+}
+
+#[tokio::test]
+async fn lists_and_texts_that_would_take_more_memory_than_the_body_are_cut_short() {
+    let service = TestApp::start().await;
+    let many = "1,".repeat(1_000_000);
+    service.post_text("/models", format!("{{\"layers\":[{many}1]}}")).await.problem(422, "invalid_value");
+    let rows = "[],".repeat(100_000);
+    let body = format!("{{\"layers\":[1,1],\"initial_parameters\":[{{\"weights\":[{rows}[]],\"biases\":[0]}}]}}");
+    service.post_text("/models", body).await.problem(422, "invalid_value");
+    let keys: String = (0..100).map(|i| format!("\"k{i}\":\"\",")).collect();
+    let body = format!("{{\"layers\":[1,1],\"metadata\":{{{keys}\"k\":\"\"}}}}");
+    service.post_text("/models", body).await.problem(422, "invalid_value");
+    let long = "x".repeat(1_000_000);
+    for body in [
+        format!("{{\"{long}\":1}}"),
+        format!("{{\"layers\":\"{long}\"}}"),
+        format!("{{\"name\":\"{long}\",\"layers\":[1,1]}}"),
+    ] {
+        let reply = service.post_text("/models", body).await;
+        assert!(reply.status == 422 && reply.body.len() < 10_000, "{}", reply.body.len());
+    }
+}
+
+#[tokio::test]
+async fn a_classifier_of_very_many_classes_is_measured_in_bounded_memory() {
+    let service = TestApp::start().await;
+    let model = json!({"name": "wide", "layers": [1, 65_536], "loss": "cross_entropy"});
+    service.post("/models", model).await.expect(201);
+    let rows: Vec<[u32; 1]> = (0..300).map(|i| [i % 2]).collect();
+    let targets: Vec<u32> = (0..300).map(|i| i % 2).collect();
+    let body = json!({"inputs": rows, "targets": targets, "epochs": 1, "batch_size": 300});
+    let job = service.train("wide", body.clone()).await;
+    assert_eq!((text(&job["state"]), &job["metrics"]["confusion_matrix"]), ("succeeded", &json!(null)));
+    assert_eq!(job["metrics"]["per_class"], json!([]));
+    let measured =
+        service.post("/models/wide/evaluate", json!({"inputs": body["inputs"], "targets": body["targets"]})).await;
+    assert_eq!(measured.expect(200)["metrics"]["accuracy"], job["metrics"]["accuracy"]);
 }

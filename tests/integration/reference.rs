@@ -85,7 +85,7 @@ mod functions {
     use epochd::learning::activation::{Activation, OutputActivation};
     use epochd::learning::examples::Targets;
     use epochd::learning::loss::{Loss, Scored};
-    use epochd::learning::metrics::{by_class, by_output, regression};
+    use epochd::learning::metrics::{Predicted, by_class, by_output, regression};
     use ndarray::Array2;
     use serde_json::Value;
 
@@ -166,13 +166,11 @@ mod functions {
             };
             let log_loss = case["metrics"]["log_loss"].as_f64().unwrap_or(0.0);
             let ours = match text(&case["loss"]) {
-                "cross_entropy" => {
-                    let classes = Targets::Classes(values.iter().map(|value| *value as u32).collect());
-                    serde_json::to_value(by_class(&outputs, &classes, width, log_loss))
-                }
-                "binary_cross_entropy" if width == 1 => {
-                    let targets = Targets::Values(Array2::from_shape_vec((rows, 1), values).expect("rows"));
-                    serde_json::to_value(by_class(&outputs, &targets, 2, log_loss))
+                loss @ ("cross_entropy" | "binary_cross_entropy") if loss == "cross_entropy" || width == 1 => {
+                    let truth: Vec<u32> = values.iter().map(|value| *value as u32).collect();
+                    let mut predicted = Predicted::default();
+                    predicted.extend(outputs.as_slice().expect("row-major"), width);
+                    serde_json::to_value(by_class(&predicted, &truth, width.max(2), log_loss))
                 }
                 "binary_cross_entropy" => {
                     let targets = Targets::Values(Array2::from_shape_vec((rows, width), values).expect("rows"));
