@@ -35,7 +35,7 @@ fn train(job: &Job, training: Training, registry: &ModelRegistry, meters: &Meter
         Ok(network) => network,
         Err(error) => return Ending::failed(StopReason::Error, JobFailure::Model(error)),
     };
-    let mut watch = Watch { job, meters, time_limit: job.config().max_seconds, time_is_up: false };
+    let mut watch = Watch { job, meters, time_limit: None, time_is_up: false };
     let mut trainer = Trainer::new(network, &training.settings, &training.train, training.validation.as_ref());
     let summary = match trainer.run(&mut watch) {
         Ok(summary) => summary,
@@ -101,6 +101,7 @@ fn publish(
 struct Watch<'a> {
     job: &'a Job,
     meters: &'a Meters,
+    /// Set when the first epoch is complete: a training always leaves a version.
     time_limit: Option<f64>,
     time_is_up: bool,
 }
@@ -127,6 +128,7 @@ impl Observer for Watch<'_> {
     fn epoch(&mut self, report: &EpochReport) -> Control {
         self.job.epoch(report);
         self.meters.epochs.inc();
+        self.time_limit = self.job.config().max_seconds;
         Control::Continue
     }
 

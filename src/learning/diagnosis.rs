@@ -8,6 +8,7 @@ use ndarray::{Array2, Axis};
 use serde::Serialize;
 
 use super::activation::Activation;
+use super::error::shown;
 use super::network::{Network, Workspace};
 use super::report::EpochReport;
 use super::stopping::Best;
@@ -158,7 +159,7 @@ impl Diagnosis {
     fn loss_not_falling(&mut self, report: &EpochReport, last: bool) -> Option<Warning> {
         let time = report.epoch >= FALL_EPOCHS && (last || report.epoch == FALL_EPOCHS.max(self.epochs / 2));
         let stuck = self.start_loss > 0.0 && self.lowest_loss > (1.0 - LEAST_FALL) * self.start_loss;
-        let (start, rate) = (self.start_loss, self.learning_rate);
+        let (start, rate) = (self.start_loss, shown(self.learning_rate));
         self.raise(time && stuck && !self.warm_start, WarningCode::LossNotFalling, Some(report.epoch), None, || {
             format!(
                 "After {} epochs the loss ({:.6}) is still within 1 % of its start ({:.6}). Try another learning_rate \
@@ -265,8 +266,8 @@ impl Diagnosis {
         if self.unscaled {
             format!("{seen}. The inputs are not scaled: divide each column by its standard deviation first")
         } else {
-            let rate = self.learning_rate;
-            format!("{seen}. The learning_rate of {rate} is most likely too high: try {}", rate / 10.0)
+            let (rate, lower) = (shown(self.learning_rate), shown(self.learning_rate / 10.0));
+            format!("{seen}. The learning_rate of {rate} is most likely too high: try {lower}")
         }
     }
 

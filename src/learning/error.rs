@@ -39,3 +39,9 @@ impl SpecError {
 pub(super) fn require(holds: bool, pointer: &str, detail: impl FnOnce() -> String) -> Result<(), SpecError> {
     if holds { Ok(()) } else { Err(SpecError::invalid(pointer, detail())) }
 }
+
+/// A number as a person writes it: far from 1, with an exponent.
+pub(super) fn shown(value: f64) -> String {
+    let plain = value == 0.0 || (1e-6..1e9).contains(&value.abs());
+    if plain { value.to_string() } else { format!("{value:e}") }
+}

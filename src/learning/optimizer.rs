@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::{SpecError, require};
+use super::error::{SpecError, require, shown};
 
 /// An optimizer with its settings. w is a parameter, g its gradient, η the learning rate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -128,9 +128,10 @@ impl Optimizer {
             })
         };
         let positive = |name: &str, value: f64, zero: bool| {
-            let holds = value.is_finite() && (value > 0.0 || zero && value == 0.0);
+            // Steps are taken in f32: what vanishes there is no positive number.
+            let holds = value > 0.0 && (value as f32).is_normal() || zero && value == 0.0;
             require(holds, &format!("/optimizer/{name}"), || {
-                format!("{name} is {value}; it must be {}", if zero { "at least 0" } else { "above 0" })
+                format!("{name} is {}; it must be {}", shown(value), if zero { "at least 0" } else { "above 0" })
             })
         };
         match *self {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::error::{SpecError, require};
+use super::error::{SpecError, require, shown};
 use super::optimizer::Optimizer;
 use super::schedule::Schedule;
 use super::spec::{MAX_WIDTH, ValidModelSpec, check_seed};
@@ -118,7 +118,7 @@ impl ValidTrainingSpec {
         let not_negative = |value: f64| value >= 0.0 && value.is_finite();
         let positive = |value: f64| value > 0.0 && value.is_finite();
         let optional = |name: &str, value: Option<f64>| {
-            value.map_or(Ok(()), |value| within(name, positive(value), &value, "above 0"))
+            value.map_or(Ok(()), |value| within(name, positive(value), &shown(value), "above 0"))
         };
         if let BatchSize::Rows(rows) = self.batch_size {
             let holds = (1..=MAX_BATCH_SIZE).contains(&rows);
@@ -127,9 +127,9 @@ impl ValidTrainingSpec {
         let split = self.validation_split;
         within("epochs", (1..=MAX_EPOCHS).contains(&self.epochs), &self.epochs, "between 1 and 1000000")?;
         check_seed(self.seed)?;
-        within("learning_rate", positive(self.learning_rate), &self.learning_rate, "above 0")?;
-        within("l1", not_negative(self.l1), &self.l1, "at least 0")?;
-        within("weight_decay", not_negative(self.weight_decay), &self.weight_decay, "at least 0")?;
+        within("learning_rate", positive(self.learning_rate), &shown(self.learning_rate), "above 0")?;
+        within("l1", not_negative(self.l1), &shown(self.l1), "at least 0")?;
+        within("weight_decay", not_negative(self.weight_decay), &shown(self.weight_decay), "at least 0")?;
         within("validation_split", (0.0..=0.9).contains(&split), &split, "between 0 and 0.9")?;
         optional("gradient_clip_norm", self.gradient_clip_norm)?;
         optional("max_seconds", self.max_seconds)
@@ -206,7 +206,8 @@ impl ClassWeight {
             let known = class.parse::<usize>().is_ok_and(|index| index < classes && *class == index.to_string());
             require(known, "/class_weight", || format!("class {class:?} is not one of 0 to {}", classes - 1))?;
             let pointer = format!("/class_weight/{class}");
-            require(*weight > 0.0 && weight.is_finite(), &pointer, || "a class weight must be above 0".into())?;
+            let holds = *weight > 0.0 && (*weight as f32).is_normal();
+            require(holds, &pointer, || "a class weight must be above 0, and a 32-bit float must hold it".into())?;
         }
         Ok(())
     }

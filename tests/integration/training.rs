@@ -196,6 +196,8 @@ async fn max_seconds_ends_a_training_with_what_it_reached() {
     let job = service.train("m", with(surface(), json!({"epochs": 1_000_000, "max_seconds": 0.3}))).await;
     assert_eq!((text(&job["state"]), text(&job["stop_reason"])), ("succeeded", "time_limit"));
     assert_eq!(service.get("/models/m/versions/1").await.expect(200)["epochs"], job["epoch"]);
+    let job = service.train("m", with(surface(), json!({"epochs": 1_000_000, "max_seconds": 1e-9}))).await;
+    assert_eq!((&job["epoch"], &job["version"]), (&json!(1), &json!(2)), "at least one epoch is done");
 }
 
 #[tokio::test]
