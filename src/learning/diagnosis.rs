@@ -159,13 +159,16 @@ impl Diagnosis {
     fn loss_not_falling(&mut self, report: &EpochReport, last: bool) -> Option<Warning> {
         let time = report.epoch >= FALL_EPOCHS && (last || report.epoch == FALL_EPOCHS.max(self.epochs / 2));
         let stuck = self.start_loss > 0.0 && self.lowest_loss > (1.0 - LEAST_FALL) * self.start_loss;
-        let (start, rate) = (self.start_loss, shown(self.learning_rate));
+        let (start, rate) = (self.start_loss, self.learning_rate);
         self.raise(time && stuck && !self.warm_start, WarningCode::LossNotFalling, Some(report.epoch), None, || {
             format!(
                 "After {} epochs the loss ({:.6}) is still within 1 % of its start ({:.6}). Try another learning_rate \
                  (now {}; ten times more, then ten times less), check that inputs are scaled and targets belong to \
                  their rows, or use optimizer adam.",
-                report.epoch, report.loss, start, rate
+                report.epoch,
+                report.loss,
+                start,
+                shown(rate)
             )
         })
     }
