@@ -1,0 +1,116 @@
+//! Blobs: whole files under a key, in an object store. A local folder by default, S3, GCS or Azure by URL.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, TryStreamExt};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as Key;
+use object_store::prefix::PrefixStore;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+
+use super::{Gate, StorageError};
+
+/// Where blobs are kept. Cheap to clone: a handle.
+#[derive(Clone)]
+pub struct Blobs {
+    store: Arc<dyn ObjectStore>,
+    gate: Gate,
+}
+
+impl Blobs {
+    /// Blobs in a local folder, made if missing. What is written there is on the disk when the call returns.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn in_folder(folder: &Path, gate: Gate) -> Result<Self, StorageError> {
+        let failed = |error: std::io::Error| StorageError::Unavailable(format!("{}: {error}", folder.display()));
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
+        Ok(Blobs { store: Arc::new(store), gate })
+    }
+
+    /// Blobs at `url`, such as `s3://bucket/folder`, with credentials and endpoint from the environment.
+    ///
+    /// # Errors
+    /// The URL names no kind of store that is known, or its settings do not fit.
+    pub fn at_url(url: &str, gate: Gate) -> Result<Self, StorageError> {
+        // Another library of the process may have chosen a provider before: then that one serves.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let unfit = |error: String| StorageError::Unavailable(format!("the blob URL cannot be used: {error}"));
+        let url = reqwest::Url::parse(url).map_err(|error| unfit(error.to_string()))?;
+        let variables = std::env::vars().filter(|(name, _)| is_store_setting(name));
+        let variables = variables.map(|(name, value)| (name.to_ascii_lowercase(), value));
+        let (store, path) = object_store::parse_url_opts(&url, variables).map_err(|error| unfit(error.to_string()))?;
+        Ok(Blobs { store: Arc::new(PrefixStore::new(store, path)), gate })
+    }
+
+    /// Writes `bytes` under `key`, whole or not at all.
+    ///
+    /// # Errors
+    /// `Full`, `Unavailable`.
+    pub async fn put(&self, key: &str, bytes: Bytes) -> Result<(), StorageError> {
+        (self.gate)("blob put")?;
+        self.store.put(&Key::from(key), PutPayload::from_bytes(bytes)).await?;
+        Ok(())
+    }
+
+    /// The whole blob.
+    ///
+    /// # Errors
+    /// `Missing`, `Unavailable`.
+    pub async fn get(&self, key: &str) -> Result<Bytes, StorageError> {
+        (self.gate)("blob get")?;
+        Ok(self.store.get(&Key::from(key)).await?.bytes().await?)
+    }
+
+    /// The blob's size and its bytes as they come.
+    ///
+    /// # Errors
+    /// `Missing`, `Unavailable`.
+    pub async fn stream(
+        &self,
+        key: &str,
+    ) -> Result<(u64, impl Stream<Item = Result<Bytes, StorageError>> + Send + use<>), StorageError> {
+        (self.gate)("blob get")?;
+        let found = self.store.get(&Key::from(key)).await?;
+        Ok((found.meta.size, found.into_stream().map_err(StorageError::from)))
+    }
+
+    /// Parts of the blob.
+    ///
+    /// # Errors
+    /// `Missing`, `Unavailable`; also where a part reaches beyond the end.
+    pub async fn parts(&self, key: &str, parts: &[Range<u64>]) -> Result<Vec<Bytes>, StorageError> {
+        (self.gate)("blob get")?;
+        Ok(self.store.get_ranges(&Key::from(key), parts).await?)
+    }
+
+    /// Removes a blob; it is no error if there is none.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn delete(&self, key: &str) -> Result<(), StorageError> {
+        (self.gate)("blob delete")?;
+        match self.store.delete(&Key::from(key)).await.map_err(StorageError::from) {
+            Err(StorageError::Missing(_)) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Asks whether the store answers at all.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn check(&self) -> Result<(), StorageError> {
+        self.store.list(None).next().await.transpose()?;
+        Ok(())
+    }
+}
+
+/// Whether a variable of the environment configures a store: those that the stores' own tools know.
+fn is_store_setting(name: &str) -> bool {
+    ["AWS_", "GOOGLE_", "AZURE_"].iter().any(|prefix| name.starts_with(prefix))
+}

@@ -1,0 +1,229 @@
+//! Rows of jobs.
+
+use jiff::Timestamp;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+use uuid::Uuid;
+
+use super::{Catalog, Write, before, counted, parsed, parsed_or_null};
+use crate::storage::StorageError;
+
+/// A job's row.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct JobRow {
+    pub id: Uuid,
+    pub model_id: Uuid,
+    pub state: String,
+    pub request_id: String,
+    pub created_at: Timestamp,
+    pub rows: u64,
+    pub memory: u64,
+    pub config: String,
+    pub rows_blob: String,
+    pub started_at: Option<Timestamp>,
+    pub base_version: Option<u64>,
+    /// Starts since the last checkpoint.
+    pub attempts: u64,
+    /// Once it has ended.
+    pub outcome: Option<String>,
+    pub metrics: Option<String>,
+}
+
+/// How a job ended.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct OutcomeRow {
+    pub state: &'static str,
+    pub started_at: Option<Timestamp>,
+    pub outcome: String,
+    pub metrics: Option<String>,
+}
+
+/// Which jobs are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct JobRowFilter {
+    /// Jobs of this model.
+    pub model_id: Option<Uuid>,
+    /// Jobs in this state.
+    pub state: Option<&'static str>,
+}
+
+fn job(row: &AnyRow) -> Result<JobRow, StorageError> {
+    let base: Option<i64> = row.try_get("base_version")?;
+    Ok(JobRow {
+        id: parsed(row, "id")?,
+        model_id: parsed(row, "model_id")?,
+        state: row.try_get("state")?,
+        request_id: row.try_get("request_id")?,
+        created_at: parsed(row, "created_at")?,
+        rows: counted(row, "rows_count")?,
+        memory: counted(row, "memory")?,
+        config: row.try_get("config")?,
+        rows_blob: row.try_get("rows_blob")?,
+        started_at: parsed_or_null(row, "started_at")?,
+        base_version: base.map(|number| number as u64),
+        attempts: counted(row, "attempts")?,
+        outcome: row.try_get("outcome")?,
+        metrics: row.try_get("metrics")?,
+    })
+}
+
+impl Catalog {
+    /// The job with this identifier.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Damaged`.
+    pub async fn job(&self, id: Uuid) -> Result<Option<JobRow>, StorageError> {
+        let query = sqlx::query("SELECT * FROM jobs WHERE id = $1").bind(id.to_string());
+        query.fetch_optional(self.reader()?).await?.as_ref().map(job).transpose()
+    }
+
+    /// Jobs that have not ended, oldest first.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Damaged`.
+    pub async fn open_jobs(&self) -> Result<Vec<JobRow>, StorageError> {
+        let query = "SELECT * FROM jobs WHERE state IN ('queued', 'running') ORDER BY id";
+        sqlx::query(query).fetch_all(self.reader()?).await?.iter().map(job).collect()
+    }
+
+    /// At most `limit` jobs older than `older_than` that fit `filter`, newest first.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Damaged`.
+    pub async fn jobs(
+        &self,
+        filter: &JobRowFilter,
+        older_than: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<JobRow>, StorageError> {
+        let (before, limit) = (before(older_than), limit as i64);
+        let query = match (filter.model_id, filter.state) {
+            (None, None) => {
+                sqlx::query("SELECT * FROM jobs WHERE id < $1 ORDER BY id DESC LIMIT $2").bind(before).bind(limit)
+            }
+            (Some(model), None) => {
+                sqlx::query("SELECT * FROM jobs WHERE id < $1 AND model_id = $3 ORDER BY id DESC LIMIT $2")
+                    .bind(before)
+                    .bind(limit)
+                    .bind(model.to_string())
+            }
+            (None, Some(state)) => {
+                sqlx::query("SELECT * FROM jobs WHERE id < $1 AND state = $3 ORDER BY id DESC LIMIT $2")
+                    .bind(before)
+                    .bind(limit)
+                    .bind(state)
+            }
+            (Some(model), Some(state)) => {
+                let query =
+                    "SELECT * FROM jobs WHERE id < $1 AND model_id = $3 AND state = $4 ORDER BY id DESC LIMIT $2";
+                sqlx::query(query).bind(before).bind(limit).bind(model.to_string()).bind(state)
+            }
+        };
+        query.fetch_all(self.reader()?).await?.iter().map(job).collect()
+    }
+
+    /// Every job, and the blob of its rows if it is open.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Damaged`.
+    pub async fn job_rows_blobs(&self) -> Result<Vec<(Uuid, Option<String>)>, StorageError> {
+        let query = "SELECT id, CASE WHEN outcome IS NULL THEN rows_blob END AS rows_blob FROM jobs";
+        let rows = sqlx::query(query).fetch_all(self.reader()?).await?;
+        rows.iter().map(|row| Ok((parsed(row, "id")?, row.try_get("rows_blob")?))).collect()
+    }
+
+    /// How many jobs there are in each state that occurs.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn count_jobs(&self) -> Result<Vec<(String, u64)>, StorageError> {
+        let query = sqlx::query("SELECT state, COUNT(*) AS jobs FROM jobs GROUP BY state");
+        let rows = query.fetch_all(self.reader()?).await?;
+        rows.iter().map(|row| Ok((row.try_get("state")?, counted(row, "jobs")?))).collect()
+    }
+}
+
+impl Write {
+    /// Adds a job.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn add_job(&mut self, row: &JobRow) -> Result<(), StorageError> {
+        let query = "INSERT INTO jobs (id, model_id, state, request_id, created_at, rows_count, memory, config, rows_blob, \
+                     attempts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0)";
+        let query = sqlx::query(query).bind(row.id.to_string()).bind(row.model_id.to_string());
+        let query = query.bind(row.state.clone()).bind(row.request_id.clone()).bind(row.created_at.to_string());
+        let query =
+            query.bind(row.rows as i64).bind(row.memory as i64).bind(row.config.clone()).bind(row.rows_blob.clone());
+        query.execute(&mut *self.connection).await?;
+        Ok(())
+    }
+
+    /// Writes down that a job starts, once more perhaps, and from which version if not from its model's start.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn start_job(&mut self, id: Uuid, at: Timestamp, base: Option<u64>) -> Result<(), StorageError> {
+        let query = "UPDATE jobs SET state = 'running', started_at = COALESCE(started_at, $2), base_version = $3, \
+                     attempts = attempts + 1 WHERE id = $1";
+        let query = sqlx::query(query).bind(id.to_string()).bind(at.to_string()).bind(base.map(|number| number as i64));
+        query.execute(&mut *self.connection).await?;
+        Ok(())
+    }
+
+    /// Writes down that a job has got further.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn job_progressed(&mut self, id: Uuid) -> Result<(), StorageError> {
+        let query = sqlx::query("UPDATE jobs SET attempts = 0 WHERE id = $1").bind(id.to_string());
+        query.execute(&mut *self.connection).await?;
+        Ok(())
+    }
+
+    /// Writes down how a job ended; false if it had ended before.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn end_job(&mut self, id: Uuid, outcome: &OutcomeRow) -> Result<bool, StorageError> {
+        let query = "UPDATE jobs SET state = $2, started_at = $3, outcome = $4, metrics = $5 \
+                     WHERE id = $1 AND outcome IS NULL";
+        let query = sqlx::query(query).bind(id.to_string()).bind(outcome.state);
+        let query = query.bind(outcome.started_at.map(|at| at.to_string()));
+        let query = query.bind(outcome.outcome.clone()).bind(outcome.metrics.clone());
+        Ok(query.execute(&mut *self.connection).await?.rows_affected() == 1)
+    }
+
+    /// Whether a job of the model is waiting or running.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn has_open_jobs(&mut self, model_id: Uuid) -> Result<bool, StorageError> {
+        let query = "SELECT COUNT(*) FROM jobs WHERE model_id = $1 AND state IN ('queued', 'running')";
+        let query = sqlx::query_scalar(query).bind(model_id.to_string());
+        let open: i64 = query.fetch_one(&mut *self.connection).await?;
+        Ok(open > 0)
+    }
+
+    /// The oldest ended jobs beyond the newest `kept`, some at a time.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn old_jobs(&mut self, kept: u64) -> Result<Vec<Uuid>, StorageError> {
+        let query = "SELECT id FROM jobs WHERE outcome IS NOT NULL ORDER BY id DESC LIMIT 1000 OFFSET $1";
+        let rows = sqlx::query(query).bind(kept as i64).fetch_all(&mut *self.connection).await?;
+        rows.iter().map(|row| parsed(row, "id")).collect()
+    }
+
+    /// Removes an ended job.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn remove_job(&mut self, id: Uuid) -> Result<(), StorageError> {
+        let query = sqlx::query("DELETE FROM jobs WHERE id = $1 AND outcome IS NOT NULL").bind(id.to_string());
+        query.execute(&mut *self.connection).await?;
+        Ok(())
+    }
+}

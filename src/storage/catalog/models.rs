@@ -1,0 +1,260 @@
+//! Rows of models and their versions.
+
+use jiff::Timestamp;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+use uuid::Uuid;
+
+use super::{Catalog, Write, before, counted, parsed, parsed_or_null};
+use crate::storage::StorageError;
+
+/// A model's row.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct ModelRow {
+    pub id: Uuid,
+    pub name: Option<String>,
+    pub spec: String,
+    pub initial_blob: Option<String>,
+    pub metadata: String,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub active_version: Option<u64>,
+}
+
+/// A version's row.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct VersionRow {
+    pub model_id: Uuid,
+    pub number: u64,
+    pub blob: String,
+    pub job_id: Option<Uuid>,
+    pub created_at: Timestamp,
+    pub epochs: u64,
+    pub loss: f64,
+    pub validation_loss: Option<f64>,
+    pub metrics: String,
+}
+
+fn model(row: &AnyRow) -> Result<ModelRow, StorageError> {
+    let active: Option<i64> = row.try_get("active_version")?;
+    Ok(ModelRow {
+        id: parsed(row, "id")?,
+        name: row.try_get("name")?,
+        spec: row.try_get("spec")?,
+        initial_blob: row.try_get("initial_blob")?,
+        metadata: row.try_get("metadata")?,
+        created_at: parsed(row, "created_at")?,
+        updated_at: parsed(row, "updated_at")?,
+        active_version: active.map(|number| number as u64),
+    })
+}
+
+fn version(row: &AnyRow) -> Result<VersionRow, StorageError> {
+    Ok(VersionRow {
+        model_id: parsed(row, "model_id")?,
+        number: counted(row, "number")?,
+        blob: row.try_get("blob")?,
+        job_id: parsed_or_null(row, "job_id")?,
+        created_at: parsed(row, "created_at")?,
+        epochs: counted(row, "epochs")?,
+        loss: parsed(row, "loss")?,
+        validation_loss: parsed_or_null(row, "validation_loss")?,
+        metrics: row.try_get("metrics")?,
+    })
+}
+
+impl Catalog {
+    /// The model with this identifier.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Damaged`.
+    pub async fn model(&self, id: Uuid) -> Result<Option<ModelRow>, StorageError> {
+        let query = sqlx::query("SELECT * FROM models WHERE id = $1").bind(id.to_string());
+        query.fetch_optional(self.reader()?).await?.as_ref().map(model).transpose()
+    }
+
+    /// The model with this name.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Damaged`.
+    pub async fn model_named(&self, name: &str) -> Result<Option<ModelRow>, StorageError> {
+        let query = sqlx::query("SELECT * FROM models WHERE name = $1").bind(name);
+        query.fetch_optional(self.reader()?).await?.as_ref().map(model).transpose()
+    }
+
+    /// At most `limit` models older than `older_than`, newest first.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Damaged`.
+    pub async fn models(&self, older_than: Option<Uuid>, limit: usize) -> Result<Vec<ModelRow>, StorageError> {
+        let query = sqlx::query("SELECT * FROM models WHERE id < $1 ORDER BY id DESC LIMIT $2");
+        let rows = query.bind(before(older_than)).bind(limit as i64).fetch_all(self.reader()?).await?;
+        rows.iter().map(model).collect()
+    }
+
+    /// Number of models.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn count_models(&self) -> Result<u64, StorageError> {
+        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM models").fetch_one(self.reader()?).await?;
+        Ok(count as u64)
+    }
+
+    /// One version of a model.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Damaged`.
+    pub async fn version(&self, model_id: Uuid, number: u64) -> Result<Option<VersionRow>, StorageError> {
+        let query = sqlx::query("SELECT * FROM versions WHERE model_id = $1 AND number = $2");
+        let query = query.bind(model_id.to_string()).bind(signed(number));
+        query.fetch_optional(self.reader()?).await?.as_ref().map(version).transpose()
+    }
+
+    /// At most `limit` versions of a model with numbers below `below`, newest first.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Damaged`.
+    pub async fn versions(
+        &self,
+        model_id: Uuid,
+        below: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<VersionRow>, StorageError> {
+        let query = "SELECT * FROM versions WHERE model_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3";
+        let query = sqlx::query(query).bind(model_id.to_string());
+        let query = query.bind(below.map_or(i64::MAX, signed)).bind(limit as i64);
+        query.fetch_all(self.reader()?).await?.iter().map(version).collect()
+    }
+}
+
+impl Write {
+    /// Adds a model without versions.
+    ///
+    /// # Errors
+    /// `Conflict` if its name is taken.
+    pub async fn add_model(&mut self, row: &ModelRow) -> Result<(), StorageError> {
+        let query = "INSERT INTO models (id, name, spec, initial_blob, metadata, created_at, updated_at, next_version) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, 1)";
+        let query = sqlx::query(query).bind(row.id.to_string()).bind(row.name.clone()).bind(row.spec.clone());
+        let query = query.bind(row.initial_blob.clone()).bind(row.metadata.clone());
+        let query = query.bind(row.created_at.to_string()).bind(row.updated_at.to_string());
+        query.execute(&mut *self.connection).await?;
+        Ok(())
+    }
+
+    /// Keeps others from changing or deleting the model until this change is over; false if it is gone.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn lock_model(&mut self, id: Uuid) -> Result<bool, StorageError> {
+        let query = sqlx::query("UPDATE models SET next_version = next_version WHERE id = $1").bind(id.to_string());
+        Ok(query.execute(&mut *self.connection).await?.rows_affected() == 1)
+    }
+
+    /// Gives a model its name and its metadata.
+    ///
+    /// # Errors
+    /// `Conflict` if the name is taken.
+    pub async fn change_model(
+        &mut self,
+        id: Uuid,
+        name: Option<String>,
+        metadata: String,
+        at: Timestamp,
+    ) -> Result<(), StorageError> {
+        let query = sqlx::query("UPDATE models SET name = $2, metadata = $3, updated_at = $4 WHERE id = $1");
+        let query = query.bind(id.to_string()).bind(name).bind(metadata).bind(at.to_string());
+        query.execute(&mut *self.connection).await?;
+        Ok(())
+    }
+
+    /// Makes a version the active one.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn activate(&mut self, id: Uuid, number: u64, at: Timestamp) -> Result<(), StorageError> {
+        let query = sqlx::query("UPDATE models SET active_version = $2, updated_at = $3 WHERE id = $1");
+        let query = query.bind(id.to_string()).bind(signed(number)).bind(at.to_string());
+        query.execute(&mut *self.connection).await?;
+        Ok(())
+    }
+
+    /// A model as this change sees it.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Damaged`.
+    pub async fn model(&mut self, id: Uuid) -> Result<Option<ModelRow>, StorageError> {
+        let query = sqlx::query("SELECT * FROM models WHERE id = $1").bind(id.to_string());
+        query.fetch_optional(&mut *self.connection).await?.as_ref().map(model).transpose()
+    }
+
+    /// A version as this change sees it.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Damaged`.
+    pub async fn version(&mut self, model_id: Uuid, number: u64) -> Result<Option<VersionRow>, StorageError> {
+        let query = sqlx::query("SELECT * FROM versions WHERE model_id = $1 AND number = $2");
+        let query = query.bind(model_id.to_string()).bind(signed(number));
+        query.fetch_optional(&mut *self.connection).await?.as_ref().map(version).transpose()
+    }
+
+    /// Takes the number of a model's next version; none if the model is gone.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn next_version(&mut self, model_id: Uuid) -> Result<Option<u64>, StorageError> {
+        let query = "UPDATE models SET next_version = next_version + 1 WHERE id = $1 RETURNING next_version";
+        let query = sqlx::query_scalar(query).bind(model_id.to_string());
+        let next: Option<i64> = query.fetch_optional(&mut *self.connection).await?;
+        Ok(next.map(|next| next as u64 - 1))
+    }
+
+    /// Adds a version.
+    ///
+    /// # Errors
+    /// `Conflict` if the number is taken.
+    pub async fn add_version(&mut self, row: &VersionRow) -> Result<(), StorageError> {
+        let query = "INSERT INTO versions (model_id, number, blob, job_id, created_at, epochs, loss, validation_loss, \
+                     metrics) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        let query = sqlx::query(query).bind(row.model_id.to_string()).bind(signed(row.number)).bind(row.blob.clone());
+        let query = query.bind(row.job_id.map(|id| id.to_string())).bind(row.created_at.to_string());
+        let query = query.bind(signed(row.epochs)).bind(row.loss.to_string());
+        let query = query.bind(row.validation_loss.map(|loss| loss.to_string())).bind(row.metrics.clone());
+        query.execute(&mut *self.connection).await?;
+        Ok(())
+    }
+
+    /// Removes a version.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn remove_version(&mut self, model_id: Uuid, number: u64) -> Result<(), StorageError> {
+        let query = sqlx::query("DELETE FROM versions WHERE model_id = $1 AND number = $2");
+        query.bind(model_id.to_string()).bind(signed(number)).execute(&mut *self.connection).await?;
+        Ok(())
+    }
+
+    /// Removes a model with its versions, and notes their blobs as litter. Returns these blobs.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn remove_model(&mut self, id: Uuid) -> Result<Vec<String>, StorageError> {
+        let query = "SELECT blob FROM versions WHERE model_id = $1 UNION ALL \
+                     SELECT initial_blob FROM models WHERE id = $1 AND initial_blob IS NOT NULL";
+        let query = sqlx::query_scalar(query).bind(id.to_string());
+        let blobs: Vec<String> = query.fetch_all(&mut *self.connection).await?;
+        for blob in &blobs {
+            self.note_litter(blob).await?;
+        }
+        sqlx::query("DELETE FROM models WHERE id = $1").bind(id.to_string()).execute(&mut *self.connection).await?;
+        Ok(blobs)
+    }
+}
+
+/// Numbers of SQL are signed; ours are counts, far from the end.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

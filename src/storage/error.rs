@@ -1,0 +1,77 @@
+//! What can go wrong with stored state, told apart by what a caller can do about it.
+
+use std::error::Error;
+use std::io;
+
+/// A call on storage that failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StorageError {
+    /// The disk or the quota is full: nothing was written.
+    #[error("the storage is full: nothing was written")]
+    Full,
+    /// The database or the object store does not answer, or refuses: a later try may succeed.
+    #[error("the storage does not work at the moment: {0}")]
+    Unavailable(String),
+    /// A row with this key is there already.
+    #[error("there is such a row already")]
+    Conflict,
+    /// There is no such blob.
+    #[error("{0} is missing")]
+    Missing(String),
+    /// What was read is not what was written.
+    #[error("{key} is damaged: {reason}")]
+    Damaged {
+        /// Which blob or row.
+        key: String,
+        /// What does not fit.
+        reason: String,
+    },
+}
+
+impl StorageError {
+    /// What is at `key` cannot be what was written there.
+    pub fn damaged(key: impl Into<String>, reason: impl ToString) -> Self {
+        StorageError::Damaged { key: key.into(), reason: reason.to_string() }
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, StorageError::Full | StorageError::Unavailable(_))
+    }
+}
+
+impl From<sqlx::Error> for StorageError {
+    fn from(error: sqlx::Error) -> Self {
+        let sqlx::Error::Database(refused) = &error else {
+            return match error {
+                sqlx::Error::ColumnDecode { index, source } => StorageError::damaged(index, source),
+                error if out_of_space(&error) => StorageError::Full,
+                error => StorageError::Unavailable(error.to_string()),
+            };
+        };
+        // SQLITE_FULL; PostgreSQL's disk_full.
+        let full = refused.code().is_some_and(|code| code == "13" || code == "53100");
+        match () {
+            () if full => StorageError::Full,
+            () if refused.is_unique_violation() => StorageError::Conflict,
+            () => StorageError::Unavailable(refused.to_string()),
+        }
+    }
+}
+
+impl From<object_store::Error> for StorageError {
+    fn from(error: object_store::Error) -> Self {
+        match error {
+            object_store::Error::NotFound { path, .. } => StorageError::Missing(path),
+            error if out_of_space(&error) => StorageError::Full,
+            error => StorageError::Unavailable(error.to_string()),
+        }
+    }
+}
+
+/// Whether somewhere beneath `error` the system said that there is no room.
+fn out_of_space(error: &(dyn Error + 'static)) -> bool {
+    let no_room = |kind| matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+    let here = error.downcast_ref::<io::Error>().is_some_and(|error| no_room(error.kind()));
+    here || error.source().is_some_and(out_of_space)
+}
