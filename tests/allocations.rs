@@ -69,7 +69,7 @@ fn epochs_after_the_first_allocate_nothing() {
     let layers: Vec<LayerSpec> =
         serde_json::from_str(r#"[4, {"units": 8, "activation": "gelu", "dropout": 0.1}, 8, 3]"#).expect("layers");
     let model = ModelSpec { layers, loss: Some(Loss::CrossEntropy), ..ModelSpec::default() };
-    let model = model.check().expect("a valid model");
+    let model = model.check().expect("a valid model").0;
     let settings = TrainingSpec {
         epochs: Some(30),
         batch_size: Some(BatchSize::Rows(4)),

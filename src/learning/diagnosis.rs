@@ -5,9 +5,10 @@
 //! nothing that a long run would notice.
 
 use ndarray::{Array2, Axis};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::activation::Activation;
+use super::bits;
 use super::error::shown;
 use super::network::{Network, Workspace};
 use super::report::EpochReport;
@@ -44,7 +45,7 @@ const FALL_EPOCHS: u64 = 10;
 const EXPLOSION: f64 = 1e6;
 
 /// What a warning is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum WarningCode {
@@ -57,7 +58,7 @@ pub enum WarningCode {
 }
 
 /// Something about a run that its owner should know, with what to do about it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Warning {
     /// Stable word for it.
     pub code: WarningCode,
@@ -80,16 +81,21 @@ pub struct EpochFacts<'a> {
 }
 
 /// The rules at work on one run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Diagnosis {
     epochs: u64,
+    #[serde(with = "bits")]
     learning_rate: f64,
     warm_start: bool,
     /// Loss before the first step.
+    #[serde(with = "bits")]
     start_loss: f64,
+    #[serde(with = "bits")]
     first_validation: Option<f64>,
+    #[serde(with = "bits")]
     lowest_loss: f64,
     /// Training loss of the epoch with the best watched loss.
+    #[serde(with = "bits")]
     loss_at_best: f64,
     unscaled: bool,
     raised: Vec<WarningCode>,

@@ -7,6 +7,7 @@
 
 pub mod activation;
 mod batch;
+mod bits;
 pub mod diagnosis;
 pub mod error;
 pub mod examples;
@@ -20,6 +21,7 @@ pub mod optimizer;
 pub mod random;
 pub mod report;
 pub mod schedule;
+pub mod snapshot;
 pub mod spec;
 pub mod stopping;
 pub mod strict;

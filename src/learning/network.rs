@@ -8,7 +8,7 @@ use super::layer::{Backward, Dense, Layer, Tape};
 use super::loss::Scored;
 use super::optimizer::ParameterGroup;
 use super::random::{Generator, Purpose, generator};
-use super::spec::{Start, ValidModelSpec};
+use super::spec::ValidModelSpec;
 
 /// Most rows that pass through a network at once; more are worked off in shards, so that memory is bounded.
 const SHARD_ROWS: usize = 1024;
@@ -31,23 +31,32 @@ pub struct Network {
 }
 
 impl Network {
-    /// A network at the start that its specification names.
+    /// A network whose parameters are drawn as its specification says.
+    ///
+    /// # Panics
+    /// If the specification names no initializer: then [`Network::with_parameters`] takes those the client gave.
     pub fn new(spec: Arc<ValidModelSpec>) -> Self {
+        let initializer = spec.initializer.expect("a specification without given parameters");
+        let mut generator = generator(spec.seed, Purpose::Parameters);
+        let parameters = vec![0.0; spec.parameter_count()];
+        let mut network = Network::with_parameters(spec, parameters);
+        let Network { layers, parameters, .. } = &mut network;
+        layers.iter().for_each(|layer| layer.initialise(initializer, parameters, &mut generator));
+        network
+    }
+
+    /// A network with these parameters: flat, layer after layer, weights before biases.
+    ///
+    /// # Panics
+    /// If there are not as many as the specification has.
+    pub fn with_parameters(spec: Arc<ValidModelSpec>, parameters: Vec<f32>) -> Self {
+        assert_eq!(parameters.len(), spec.parameter_count(), "as many parameters as the layers have");
         let mut offset = 0;
         let mut layers = Vec::with_capacity(spec.layers.len());
         for layer in &spec.layers {
             layers.push(Layer::Dense(Dense::new(layer, offset)));
             offset += layer.parameter_count();
         }
-        let parameters = match &spec.start {
-            Start::Given(parameters) => parameters.to_vec(),
-            Start::Drawn(initializer) => {
-                let mut parameters = vec![0.0; offset];
-                let mut generator = generator(spec.seed, Purpose::Parameters);
-                layers.iter().for_each(|layer| layer.initialise(*initializer, &mut parameters, &mut generator));
-                parameters
-            }
-        };
         Network { spec, layers, parameters }
     }
 

@@ -180,9 +180,9 @@ pub struct Step {
 #[derive(Clone, Debug)]
 pub struct OptimizerState {
     optimizer: Optimizer,
-    first: Vec<f32>,
-    second: Vec<f32>,
-    steps: u64,
+    pub(super) first: Vec<f32>,
+    pub(super) second: Vec<f32>,
+    pub(super) steps: u64,
 }
 
 impl OptimizerState {

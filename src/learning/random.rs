@@ -5,6 +5,7 @@
 
 use rand::SeedableRng;
 pub use rand_chacha::ChaCha8Rng as Generator;
+use serde::{Deserialize, Serialize};
 
 /// What a generator draws.
 #[derive(Clone, Copy, Debug)]
@@ -24,4 +25,24 @@ pub fn generator(seed: u64, purpose: Purpose) -> Generator {
     let mut generator = Generator::seed_from_u64(seed);
     generator.set_stream(purpose as u64);
     generator
+}
+
+/// Where in its stream a generator stands: words drawn, of 128 bits, which not every format can write as one number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    high: u64,
+    low: u64,
+}
+
+impl Position {
+    /// Where `generator` stands.
+    pub fn of(generator: &Generator) -> Self {
+        let words = generator.get_word_pos();
+        Position { high: (words >> 64) as u64, low: words as u64 }
+    }
+
+    /// Sets `generator`, of the same seed and purpose, to this position.
+    pub fn restore(self, generator: &mut Generator) {
+        generator.set_word_pos(u128::from(self.high) << 64 | u128::from(self.low));
+    }
 }

@@ -1,15 +1,22 @@
 //! What a training tells of itself: each epoch, and its end.
 
-/// What an epoch reached.
-#[derive(Clone, Copy, Debug, PartialEq)]
+use serde::{Deserialize, Serialize};
+
+use super::bits;
+
+/// What an epoch reached. Serialized, its floats are their bits, for snapshots.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochReport {
     /// Counted from 1.
     pub epoch: u64,
     /// Mean loss over the training rows, each measured in its batch before that batch's step, penalties left out.
+    #[serde(with = "bits")]
     pub loss: f64,
     /// Mean loss over the validation rows after the epoch.
+    #[serde(with = "bits")]
     pub validation_loss: Option<f64>,
     /// η of the epoch's last batch.
+    #[serde(with = "bits")]
     pub learning_rate: f64,
 }
 

@@ -4,6 +4,7 @@ use std::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
 
+use super::bits;
 use super::error::{SpecError, require};
 
 /// How the learning rate moves. η₀ is the training's `learning_rate`; e counts epochs from 0.
@@ -155,12 +156,15 @@ pub struct ScheduleState {
     base: f64,
     epochs: u64,
     batches: u64,
-    plateau: Plateau,
+    pub(super) plateau: Plateau,
 }
 
-#[derive(Clone, Debug)]
-struct Plateau {
+/// What a plateau schedule has come to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plateau {
+    #[serde(with = "bits")]
     rate: f64,
+    #[serde(with = "bits")]
     best: f64,
     bad_epochs: u64,
     cooldown: u64,

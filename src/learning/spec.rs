@@ -1,7 +1,5 @@
 //! What a model is: the specification as it is asked for, and the checked one that everything else works with.
 
-use std::sync::Arc;
-
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -127,15 +125,6 @@ impl ValidLayer {
     }
 }
 
-/// Where the parameters of a model start.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Start {
-    /// Drawn with the model's seed.
-    Drawn(Initializer),
-    /// Given by the client: flat, layer after layer, weights before biases.
-    Given(Arc<[f32]>),
-}
-
 /// A checked model: its layers fit together and its loss goes with its output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValidModelSpec {
@@ -145,8 +134,8 @@ pub struct ValidModelSpec {
     pub output: OutputActivation,
     /// What training minimises.
     pub loss: Loss,
-    /// Where the parameters start.
-    pub start: Start,
+    /// How weights are drawn; `None` where the client gave the parameters to start from.
+    pub initializer: Option<Initializer>,
     /// Seed of the initial parameters.
     pub seed: u64,
 }
@@ -178,11 +167,12 @@ impl ValidModelSpec {
 }
 
 impl ModelSpec {
-    /// Checks the whole specification.
+    /// Checks the whole specification. Returns it with the parameters to start from, if the client gave them: flat,
+    /// layer after layer, weights before biases.
     ///
     /// # Errors
     /// The first setting that is out of range, does not go with another, or does not have the layers' shape.
-    pub fn check(self) -> Result<ValidModelSpec, SpecError> {
+    pub fn check(self) -> Result<(ValidModelSpec, Option<Vec<f32>>), SpecError> {
         check_widths(&self.layers)?;
         let loss = self.loss.unwrap_or(Loss::Mse);
         let output = self.output(loss)?;
@@ -195,15 +185,15 @@ impl ModelSpec {
         }
         let seed = self.seed.unwrap_or(0);
         check_seed(seed)?;
-        let start = match (self.initializer, &self.initial_parameters) {
+        let (initializer, initial) = match (self.initializer, &self.initial_parameters) {
             (Some(_), Some(_)) => {
                 let detail = "give either `initializer` or `initial_parameters`, not both";
                 return Err(SpecError::invalid("/initial_parameters", detail));
             }
-            (initializer, None) => Start::Drawn(initializer.unwrap_or_default()),
-            (None, Some(given)) => Start::Given(flatten(given, &layers)?),
+            (initializer, None) => (Some(initializer.unwrap_or_default()), None),
+            (None, Some(given)) => (None, Some(flatten(given, &layers)?)),
         };
-        Ok(ValidModelSpec { layers, output, loss, start, seed })
+        Ok((ValidModelSpec { layers, output, loss, initializer, seed }, initial))
     }
 
     /// The last layer's activation: its own entry's, `output_activation`, or the loss's default.
@@ -278,7 +268,7 @@ fn check_output(output: OutputActivation, loss: Loss, units: usize) -> Result<()
 }
 
 /// Puts given parameters into the flat order: layer after layer, weights row-major before biases.
-fn flatten(given: &[LayerParameters], layers: &[ValidLayer]) -> Result<Arc<[f32]>, SpecError> {
+fn flatten(given: &[LayerParameters], layers: &[ValidLayer]) -> Result<Vec<f32>, SpecError> {
     let fit = |fits: bool, pointer: String, detail: String| match fits {
         true => Ok(()),
         false => Err(SpecError::shape(pointer, detail)),
@@ -301,5 +291,5 @@ fn flatten(given: &[LayerParameters], layers: &[ValidLayer]) -> Result<Arc<[f32]
         flat.extend_from_slice(&entry.biases);
     }
     require(flat.iter().all(|value| value.is_finite()), at, || "a value is too large for a 32-bit float".into())?;
-    Ok(flat.into())
+    Ok(flat)
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bits;
 use super::error::{SpecError, require};
 
 /// When to stop before the last epoch. What is watched is the validation loss, or without validation the loss.
@@ -31,12 +32,14 @@ impl EarlyStopping {
 }
 
 /// The best epoch so far.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Best {
     /// Counted from 1; 0 before the first.
     pub epoch: u64,
     /// The watched loss of that epoch.
+    #[serde(with = "bits")]
     pub watched: f64,
+    #[serde(with = "bits")]
     min_delta: f64,
 }
 

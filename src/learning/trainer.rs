@@ -1,10 +1,13 @@
 //! Training: epochs of batches, each a forward pass, a backward pass and a step.
 //!
 //! The trainer knows no clock, no thread and no job. An [`Observer`] hears of every batch, epoch and warning, and
-//! answers whether to go on. All buffers are made in [`Trainer::new`]; the epoch loop allocates nothing.
+//! answers whether to go on. All buffers are made in [`Trainer::new`]; the epoch loop allocates nothing, unless the
+//! observer asks for a [`Snapshot`].
 //!
 //! The same network, settings and examples give the same bits: random draws come from seeded streams, and sums run in
-//! a fixed order on one thread.
+//! a fixed order on one thread. So do a snapshot and what was left to do after it.
+
+mod resume;
 
 use rand::seq::SliceRandom;
 
@@ -16,6 +19,7 @@ use super::optimizer::{OptimizerState, ParameterGroup, Step};
 use super::random::{Generator, Purpose, generator};
 use super::report::{Diverged, End, EpochReport, Summary};
 use super::schedule::ScheduleState;
+use super::snapshot::{Snapshot, UnderWay};
 use super::spec::ValidModelSpec;
 use super::stopping::Best;
 use super::training::ValidTrainingSpec;
@@ -30,12 +34,18 @@ pub enum Control {
     Continue,
     /// Stop; epochs that are complete count.
     Stop,
+    /// Hand a snapshot to [`Observer::save`], then do what it answers. Anywhere but before a batch: go on.
+    Save,
 }
 
 /// Who watches a training.
 pub trait Observer {
     /// A batch of `rows` rows is about to start.
     fn batch(&mut self, rows: usize) -> Control;
+    /// The snapshot that was asked for, before the batch that is about to start.
+    fn save(&mut self, _: Snapshot<'_>) -> Control {
+        Control::Continue
+    }
     /// An epoch is complete.
     fn epoch(&mut self, report: &EpochReport) -> Control;
     /// Something about the run that its owner should know.
@@ -66,6 +76,8 @@ pub struct Trainer<'a> {
     best_parameters: Option<(EpochReport, Vec<f32>)>,
     /// Parameters after the last complete epoch, where a stop may come within one.
     complete_parameters: Vec<f32>,
+    /// How far the first epoch is, where training goes on from a snapshot.
+    resumed: Option<UnderWay>,
 }
 
 impl<'a> Trainer<'a> {
@@ -105,6 +117,7 @@ impl<'a> Trainer<'a> {
             last: None,
             best_parameters: restores.then(|| (NO_REPORT, network.parameters().to_vec())),
             complete_parameters: if batches > 1 { network.parameters().to_vec() } else { Vec::new() },
+            resumed: None,
             network,
         }
     }
@@ -124,7 +137,9 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// [`Diverged`] when the loss is no longer finite or has exploded.
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<Summary, Diverged> {
-        self.look_at_the_start(observer);
+        if self.resumed.is_none() {
+            self.look_at_the_start(observer);
+        }
         let mut end = End::Completed;
         while self.epoch < self.settings.epochs {
             let Some(report) = self.epoch(observer)? else {
@@ -152,30 +167,40 @@ impl<'a> Trainer<'a> {
     /// One epoch; `None` if the observer stopped within it, which undoes its steps.
     fn epoch(&mut self, observer: &mut dyn Observer) -> Result<Option<EpochReport>, Diverged> {
         let batch_rows = self.settings.batch_size.of(self.train.rows());
-        if self.settings.shuffle && batch_rows < self.order.len() {
+        let resumed = self.resumed.take();
+        // A snapshot's order is that of its epoch already.
+        if resumed.is_none() && self.settings.shuffle && batch_rows < self.order.len() {
             self.order.shuffle(&mut self.shuffle);
         }
-        let (mut loss, mut weight, mut learning_rate) = (0.0, 0.0, 0.0);
-        for (number, start) in (0..self.order.len()).step_by(batch_rows).enumerate() {
+        let mut done = resumed.unwrap_or_default();
+        for start in (done.batches as usize * batch_rows..self.order.len()).step_by(batch_rows) {
             let end = (start + batch_rows).min(self.order.len());
-            if observer.batch(end - start) == Control::Stop {
-                if number > 0 {
+            if self.is_stopped(end - start, done, observer) {
+                if done.batches > 0 {
                     self.network.parameters_mut().copy_from_slice(&self.complete_parameters);
                 }
                 return Ok(None);
             }
-            let rates = self.schedule.rates(self.epoch, number as u64);
-            let (batch_loss, batch_weight) = self.gradients(start, end);
-            self.check_loss(batch_loss / batch_weight)?;
+            let rates = self.schedule.rates(self.epoch, done.batches);
+            let (loss, weight) = self.gradients(start, end);
+            self.check_loss(loss / weight)?;
             self.step(rates.learning_rate, rates.momentum);
-            loss += batch_loss;
-            weight += batch_weight;
-            learning_rate = rates.learning_rate;
+            done.add(loss, weight, rates.learning_rate);
         }
+        let (loss, learning_rate) = (done.loss / done.weight, done.learning_rate);
         let validation_loss = self.validation_loss();
-        let report = EpochReport { epoch: self.epoch + 1, loss: loss / weight, validation_loss, learning_rate };
+        let report = EpochReport { epoch: self.epoch + 1, loss, validation_loss, learning_rate };
         self.complete(report)?;
         Ok(Some(report))
+    }
+
+    /// Asks the observer before a batch of `rows` rows, and gives it the snapshot it may want.
+    fn is_stopped(&self, rows: usize, done: UnderWay, observer: &mut dyn Observer) -> bool {
+        let control = match observer.batch(rows) {
+            Control::Save => observer.save(self.snapshot(done)),
+            control => control,
+        };
+        control == Control::Stop
     }
 
     /// Books a complete epoch: schedule, best epoch, parameters to come back to.

@@ -57,7 +57,7 @@ pub struct TrainingSpec {
 }
 
 /// The checked settings of a training, every default filled in. See [`TrainingSpec`] for their meaning.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(missing_docs)]
 pub struct ValidTrainingSpec {
     pub epochs: u64,

@@ -26,7 +26,7 @@ fn network(hidden: Activation, output: Option<OutputActivation>, loss: Loss, dro
         seed: Some(3),
         ..ModelSpec::default()
     };
-    Network::new(Arc::new(spec.check().expect("a valid model")))
+    Network::new(Arc::new(spec.check().expect("a valid model").0))
 }
 
 fn inputs() -> Vec<f32> {
@@ -139,7 +139,8 @@ fn one_step_worked_by_hand() {
         initial_parameters: Some(vec![layer(0.5, 0.0), layer(-1.0, 0.5)]),
         ..ModelSpec::default()
     };
-    let mut network = Network::new(Arc::new(spec.check().expect("a valid model")));
+    let (spec, initial) = spec.check().expect("a valid model");
+    let mut network = Network::with_parameters(Arc::new(spec), initial.expect("given parameters"));
     let mut workspace = network.workspace(1);
     network.forward(&[1.0], &mut workspace, None);
     let loss = Loss::Mse.sum(&network.scored(&workspace, &[1.0], None));

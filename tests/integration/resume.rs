@@ -1,0 +1,187 @@
+//! Snapshots of the trainer: a training resumed from any batch gives the bits of an undisturbed one.
+
+use std::sync::Arc;
+
+use epochd::learning::diagnosis::Warning;
+use epochd::learning::examples::{Examples, Targets};
+use epochd::learning::network::Network;
+use epochd::learning::report::{EpochReport, Summary};
+use epochd::learning::snapshot::Snapshot;
+use epochd::learning::spec::{ModelSpec, ValidModelSpec};
+use epochd::learning::trainer::{Control, Observer, Trainer};
+use epochd::learning::training::{ClassWeight, TrainingSpec, ValidTrainingSpec};
+use ndarray::Array2;
+use serde_json::{Value, json};
+
+const ROWS: usize = 50;
+
+struct Case {
+    spec: Arc<ValidModelSpec>,
+    settings: ValidTrainingSpec,
+    train: Examples,
+    validation: Option<Examples>,
+}
+
+/// Everything that a training tells and leaves.
+#[derive(Debug, Default, PartialEq)]
+struct Told {
+    reports: Vec<EpochReport>,
+    warnings: Vec<Warning>,
+    summary: Option<Summary>,
+    parameters: Vec<u32>,
+}
+
+/// Takes snapshots before the batches named, and stops behind the one of `stop_at`.
+struct Watch<'a> {
+    told: Told,
+    batch: usize,
+    stop_at: usize,
+    snapshot: &'a mut Option<Snapshot<'static>>,
+}
+
+impl Observer for Watch<'_> {
+    fn batch(&mut self, _: usize) -> Control {
+        self.batch += 1;
+        if self.batch == self.stop_at { Control::Save } else { Control::Continue }
+    }
+
+    fn save(&mut self, snapshot: Snapshot<'_>) -> Control {
+        *self.snapshot = Some(snapshot.into_owned());
+        Control::Stop
+    }
+
+    fn epoch(&mut self, report: &EpochReport) -> Control {
+        self.told.reports.push(*report);
+        Control::Continue
+    }
+
+    fn warning(&mut self, warning: Warning) {
+        self.told.warnings.push(warning);
+    }
+}
+
+impl Case {
+    fn new(settings: Value, dropout: f64, class_weight: bool, validation: bool) -> Self {
+        let layer =
+            |units: usize, dropout: f64| -> Value { json!({"units": units, "activation": "tanh", "dropout": dropout}) };
+        let layers = [json!(3), layer(7, dropout), layer(5, dropout), json!(1)];
+        let layers = layers.map(|layer| serde_json::from_value(layer).expect("a layer"));
+        let loss = serde_json::from_value(json!("binary_cross_entropy")).expect("a loss");
+        let spec = ModelSpec { layers: layers.to_vec(), loss: Some(loss), seed: Some(4), ..ModelSpec::default() };
+        let (spec, _) = spec.check().expect("a valid model");
+        let of = |name: &str| settings.get(name).cloned();
+        let training = TrainingSpec {
+            epochs: Some(6),
+            seed: Some(9),
+            learning_rate: Some(0.05),
+            batch_size: of("batch_size").map(|v| serde_json::from_value(v).expect("a batch size")),
+            optimizer: of("optimizer").map(|v| serde_json::from_value(v).expect("an optimizer")),
+            learning_rate_schedule: of("schedule").map(|v| serde_json::from_value(v).expect("a schedule")),
+            early_stopping: of("early_stopping").map(|v| serde_json::from_value(v).expect("early stopping")),
+            gradient_clip_norm: of("clip").and_then(|v| v.as_f64()),
+            class_weight: class_weight.then_some(ClassWeight::Balanced),
+            ..TrainingSpec::default()
+        };
+        let settings = training.check(&spec).expect("valid settings");
+        let examples = |rows: usize, shift: usize| {
+            let inputs = Array2::from_shape_fn((rows, 3), |(i, j)| ((i * (j + 2) + shift) % 11) as f32 / 11.0 * 30.0);
+            let targets = Array2::from_shape_fn((rows, 1), |(i, _)| ((i + shift) % 3 / 2) as f32);
+            Examples::new(inputs, Targets::Values(targets))
+        };
+        let train = examples(ROWS, 0);
+        let weights = (0..ROWS).map(|i| 0.5 + (i % 3) as f32).collect();
+        let train = if class_weight { train.with_weights(weights) } else { train };
+        Case { spec: Arc::new(spec), settings, train, validation: validation.then(|| examples(20, 5)) }
+    }
+
+    fn trainer(&self) -> Trainer<'_> {
+        Trainer::new(Network::new(self.spec.clone()), &self.settings, &self.train, self.validation.as_ref())
+    }
+
+    /// Trains on, from `snapshot` if there is one, until before batch `stop_at`.
+    fn run(&self, from: Option<Snapshot<'static>>, stop_at: usize) -> (Told, Option<Snapshot<'static>>) {
+        let mut trainer = self.trainer();
+        if let Some(snapshot) = from {
+            trainer.resume(snapshot).expect("a snapshot of this training");
+        }
+        let mut snapshot = None;
+        let mut watch = Watch { told: Told::default(), batch: 0, stop_at, snapshot: &mut snapshot };
+        let summary = trainer.run(&mut watch).expect("no divergence");
+        let mut told = watch.told;
+        told.summary = Some(summary);
+        told.parameters = trainer.into_network().parameters().iter().map(|w| w.to_bits()).collect();
+        (told, snapshot)
+    }
+}
+
+/// The snapshot as it comes back from where it was stored.
+fn stored(snapshot: Snapshot<'static>) -> Snapshot<'static> {
+    let text = serde_json::to_string(&snapshot.state).expect("plain data");
+    Snapshot { state: serde_json::from_str(&text).expect("what was written"), ..snapshot }
+}
+
+#[test]
+fn a_training_resumed_from_any_batch_gives_the_bits_of_an_undisturbed_one() {
+    let optimizers = ["sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw"];
+    let schedules = ["constant", "step", "exponential", "cosine", "one_cycle", "reduce_on_plateau"];
+    for (i, optimizer) in optimizers.iter().enumerate() {
+        for (j, schedule) in schedules.iter().enumerate() {
+            let mut settings = json!({"optimizer": {"type": optimizer}, "schedule": {"type": schedule}, "clip": 0.5,
+                                      "batch_size": if (i + j) % 3 == 0 { json!("full") } else { json!(16) }});
+            if (i + j) % 2 == 0 {
+                settings["early_stopping"] = json!({"patience": 2 + j, "restore_best": true});
+            }
+            let case = Case::new(settings, 0.2 * (j % 2) as f64, i % 2 == 0, j % 3 != 0);
+            let (expected, _) = case.run(None, usize::MAX);
+            let batches = if (i + j) % 3 == 0 { 6 } else { 24 };
+            for stop_at in [1, 2, batches / 2, batches / 2 + 1, batches] {
+                let (first, snapshot) = case.run(None, stop_at);
+                let Some(snapshot) = snapshot else { continue }; // It had stopped early before that.
+                let (rest, _) = case.run(Some(stored(snapshot)), usize::MAX);
+                let told = Told {
+                    reports: [first.reports, rest.reports].concat(),
+                    warnings: [first.warnings, rest.warnings].concat(),
+                    ..rest
+                };
+                assert_eq!(told, expected, "{optimizer}, {schedule}, before batch {stop_at}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_training_may_be_interrupted_before_every_single_batch() {
+    let case = Case::new(json!({"optimizer": {"type": "adam"}, "batch_size": 16}), 0.3, false, true);
+    let (expected, _) = case.run(None, usize::MAX);
+    let (mut told, mut snapshot) = case.run(None, 1);
+    let mut interruptions = 0;
+    while let Some(at) = snapshot {
+        interruptions += 1;
+        let (rest, next) = case.run(Some(stored(at)), 2);
+        told.reports.extend(rest.reports);
+        told.warnings.extend(rest.warnings);
+        (told.summary, told.parameters) = (rest.summary, rest.parameters);
+        snapshot = next;
+    }
+    assert_eq!(interruptions, 24);
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_snapshot_of_another_training_is_refused_and_changes_nothing() {
+    let case = Case::new(json!({"optimizer": {"type": "adam"}, "batch_size": 16}), 0.0, false, false);
+    let (_, snapshot) = case.run(None, 3);
+    let snapshot = snapshot.expect("it was stopped");
+    let other = Case::new(json!({"optimizer": {"type": "sgd"}, "batch_size": 16}), 0.0, false, false);
+    let mut trainer = other.trainer();
+    assert!(trainer.resume(snapshot.clone()).is_err());
+    let short = Snapshot { order: vec![0; ROWS - 1].into(), ..snapshot };
+    assert!(case.trainer().resume(short).is_err());
+    let mut nothing = None;
+    let mut watch = Watch { told: Told::default(), batch: 0, stop_at: usize::MAX, snapshot: &mut nothing };
+    let summary = trainer.run(&mut watch).expect("no divergence");
+    assert_eq!((watch.told.reports, Some(summary)), {
+        let (told, _) = other.run(None, usize::MAX);
+        (told.reports, told.summary)
+    });
+}
