@@ -1,16 +1,19 @@
 //! The application: what holds models, jobs and counters together, opened at start and closed at the end.
 
-use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
 use crate::config::Settings;
-use crate::jobs::{JobQueue, QueueLimits};
+use crate::jobs::{JobError, JobQueue, QueueLimits};
 use crate::models::ModelRegistry;
+use crate::storage::{self, Gate, Storage};
 use crate::telemetry::Meters;
+
+/// How often storage is swept of what nothing refers to.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
 
 /// The service without its HTTP face. Cheap to clone: a handle.
 #[derive(Clone)]
@@ -19,6 +22,8 @@ pub struct App {
     pub models: ModelRegistry,
     /// All jobs.
     pub jobs: JobQueue,
+    /// Stored state.
+    pub storage: Storage,
     /// The service's counters.
     pub meters: Arc<Meters>,
     /// The settings it was opened with.
@@ -26,51 +31,60 @@ pub struct App {
     /// Memory for request bodies, in KiB.
     pub request_memory: Arc<Semaphore>,
     closing: Arc<AtomicBool>,
-    _lock: Arc<File>,
 }
 
 /// Why the application could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The data folder cannot be made or written.
-    #[error("the data folder {} cannot be used: {source}", path.display())]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// Another process holds the data folder.
-    #[error("the data folder {} is held by another process: stop it, or name another --data-dir", .0.display())]
-    Held(PathBuf),
+    /// Its state cannot be opened.
+    #[error(transparent)]
+    Storage(#[from] storage::OpenError),
+    /// The jobs of an earlier process cannot be taken up.
+    #[error("the open jobs cannot be read: {0}")]
+    Jobs(#[from] JobError),
 }
 
 impl App {
-    /// Opens the application. Must be called within a tokio runtime.
+    /// Opens the application: its state, and the jobs that an earlier process left.
     ///
     /// # Errors
-    /// The data folder cannot be used, or another process holds it.
-    pub fn open(settings: Settings) -> Result<Self, OpenError> {
-        let lock = hold(&settings.data_dir)?;
+    /// Another process holds the state, or it cannot be used.
+    pub async fn open(settings: Settings) -> Result<Self, OpenError> {
+        App::open_behind(settings, Arc::new(|_| Ok(()))).await
+    }
+
+    /// Opens the application with a gate before each call on storage.
+    ///
+    /// # Errors
+    /// As [`App::open`].
+    pub async fn open_behind(settings: Settings, gate: Gate) -> Result<Self, OpenError> {
+        let storage = Storage::open(&settings.place(), gate).await?;
         let meters = Meters::new();
-        let models = ModelRegistry::new(settings.model_memory);
+        let models = ModelRegistry::new(storage.clone(), settings.model_memory);
         let limits = QueueLimits {
             concurrent: settings.concurrent_jobs(),
             waiting: settings.queue_capacity,
             kept: settings.keep_jobs,
             memory: settings.training_memory,
+            checkpoint_interval: settings.checkpoint_interval,
         };
-        let jobs = JobQueue::new(models.clone(), limits, meters.clone());
+        let jobs = JobQueue::new(storage.clone(), models.clone(), limits, meters.clone());
         let request_kib = usize::try_from(settings.request_memory.as_u64() / 1024).unwrap_or(usize::MAX);
-        Ok(App {
+        let app = App {
             models,
             jobs,
+            storage,
             meters,
             request_memory: Arc::new(Semaphore::new(request_kib.min(Semaphore::MAX_PERMITS))),
             settings: Arc::new(settings),
             closing: Arc::default(),
-            _lock: Arc::new(lock),
-        })
+        };
+        let taken_up = app.jobs.recover().await?;
+        if taken_up > 0 {
+            tracing::info!(jobs = taken_up, "going on with the jobs of the process before");
+        }
+        tokio::spawn(sweep(app.storage.clone(), Arc::downgrade(&app.closing)));
+        Ok(app)
     }
 
     /// Whether the service is on its way down.
@@ -78,21 +92,19 @@ impl App {
         self.closing.load(Ordering::Relaxed)
     }
 
-    /// Turns readiness off, takes no new jobs, and ends those that wait or run.
+    /// Turns readiness off, takes no new jobs, and interrupts those that run: they go on at the next start.
     pub async fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
         self.jobs.close().await;
     }
 }
 
-/// Makes the data folder and holds it for this process.
-fn hold(folder: &Path) -> Result<File, OpenError> {
-    let unusable = |source| OpenError::Folder { path: folder.to_owned(), source };
-    std::fs::create_dir_all(folder).map_err(unusable)?;
-    let lock = File::create(folder.join("lock")).map_err(unusable)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Held(folder.to_owned())),
-        Err(TryLockError::Error(source)) => Err(unusable(source)),
+/// Sweeps `storage` now and then, for as long as the application lives.
+async fn sweep(storage: Storage, alive: std::sync::Weak<AtomicBool>) {
+    while alive.upgrade().is_some_and(|closing| !closing.load(Ordering::Relaxed)) {
+        if let Err(error) = storage.sweep().await {
+            tracing::warn!(%error, "storage could not be swept");
+        }
+        tokio::time::sleep(SWEEP_INTERVAL).await;
     }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::storage::Place;
+
 /// What all variables of the environment begin with.
 const PREFIX: &str = "EPOCHD_";
 
@@ -29,10 +31,20 @@ pub struct Settings {
     #[arg(long, env = "EPOCHD_ALLOW_ANONYMOUS")]
     pub allow_anonymous: bool,
 
-    /// Folder of the service's state, made if missing and held by one process at a time. In this release models and
-    /// jobs live in memory and end with the process
-    #[arg(long, env = "EPOCHD_DATA_DIR", value_name = "DIR", default_value = "epochd-data")]
+    /// Folder of the service's state, made if missing and held by one process at a time
+    #[arg(long, env = "EPOCHD_DATA_DIR", value_name = "DIR", default_value = "epochd-data", global = true)]
     pub data_dir: PathBuf,
+
+    /// PostgreSQL database for models, versions and jobs, such as postgres://user:password@host/database [default: a
+    /// SQLite file in the data folder]
+    #[arg(long, env = "EPOCHD_DATABASE_URL", value_name = "URL", value_parser = database_url, global = true)]
+    pub database_url: Option<String>,
+
+    /// Object store for version files, rows and checkpoints: s3://bucket/folder, gs://… or az://…, with credentials
+    /// and endpoint in the variables that the store's own tools take, AWS_ACCESS_KEY_ID and so on [default: files in
+    /// the data folder]
+    #[arg(long, env = "EPOCHD_BLOB_URL", value_name = "URL", value_parser = blob_url, global = true)]
+    pub blob_url: Option<String>,
 
     /// Trainings that run at once [default: number of cores]
     #[arg(long, env = "EPOCHD_CONCURRENT_JOBS", value_name = "N", value_parser = at_least_one)]
@@ -42,9 +54,20 @@ pub struct Settings {
     #[arg(long, env = "EPOCHD_QUEUE_CAPACITY", value_name = "N", default_value = "256", value_parser = at_least_one)]
     pub queue_capacity: usize,
 
-    /// Ended jobs whose history stays readable
-    #[arg(long, env = "EPOCHD_KEEP_JOBS", value_name = "N", default_value = "1000", value_parser = at_least_one)]
-    pub keep_jobs: usize,
+    /// Ended jobs that are remembered, with their histories; older ones are removed [default: all]
+    #[arg(long, env = "EPOCHD_KEEP_JOBS", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub keep_jobs: Option<u64>,
+
+    /// Least seconds between two checkpoints of a running training; what comes after the last one is trained again
+    /// after a crash
+    #[arg(
+        long,
+        env = "EPOCHD_CHECKPOINT_INTERVAL",
+        value_name = "SECONDS",
+        default_value = "5",
+        value_parser = seconds
+    )]
+    pub checkpoint_interval: Duration,
 
     /// Largest request body
     #[arg(long, env = "EPOCHD_MAX_BODY", value_name = "SIZE", default_value = "256MiB")]
@@ -58,7 +81,7 @@ pub struct Settings {
     #[arg(long, env = "EPOCHD_TRAINING_MEMORY", value_name = "SIZE", default_value = "4GiB")]
     pub training_memory: ByteSize,
 
-    /// Memory for the parameters of all versions of all models; beyond it new ones are refused with 507
+    /// Memory for the parameters of models in use: they are read on first use, and those used least recently dropped
     #[arg(long, env = "EPOCHD_MODEL_MEMORY", value_name = "SIZE", default_value = "2GiB")]
     pub model_memory: ByteSize,
 
@@ -80,10 +103,20 @@ pub struct Settings {
 }
 
 /// What to do instead of starting the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Ask a running service at --listen whether it is ready; exit status 0 if so. For container health checks
     Healthcheck,
+    /// Write all state of --data-dir into one file, while the service runs or not
+    Backup {
+        /// The file to write; it must not exist
+        file: PathBuf,
+    },
+    /// Make the folder --data-dir from a backup; it must be empty or not exist
+    Restore {
+        /// A file that `epochd backup` wrote
+        file: PathBuf,
+    },
 }
 
 /// Form of the log.
@@ -122,10 +155,24 @@ impl Settings {
                 self.listen
             ));
         }
+        let local = self.database_url.is_none() && self.blob_url.is_none();
+        if matches!(self.command, Some(Command::Backup { .. } | Command::Restore { .. })) && !local {
+            return Err(
+                "backup and restore work on the data folder: a PostgreSQL database is saved with pg_dump, an object \
+                        store with its own tools, the database first"
+                    .into(),
+            );
+        }
         if self.max_body > self.request_memory {
             return Err("--max-body must not be larger than --request-memory".into());
         }
         Ok(())
+    }
+
+    /// Where state is kept.
+    pub fn place(&self) -> Place {
+        let (database_url, blob_url) = (self.database_url.clone(), self.blob_url.clone());
+        Place { folder: self.data_dir.clone(), database_url, blob_url }
     }
 
     /// Trainings that run at once.
@@ -152,6 +199,17 @@ fn check_environment(names: impl Iterator<Item = String>) -> Result<(), String> 
 
 fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse::<usize>().ok().filter(|n| *n >= 1).ok_or_else(|| "a whole number of at least 1 is expected".into())
+}
+
+fn database_url(text: &str) -> Result<String, String> {
+    let known = text.starts_with("postgres://") || text.starts_with("postgresql://");
+    if known { Ok(text.to_owned()) } else { Err("a URL such as postgres://user@host/database is expected".into()) }
+}
+
+fn blob_url(text: &str) -> Result<String, String> {
+    let known = ["s3://", "s3a://", "gs://", "az://", "abfs://", "abfss://", "https://"];
+    let holds = known.iter().any(|scheme| text.starts_with(scheme));
+    if holds { Ok(text.to_owned()) } else { Err("a URL such as s3://bucket/folder is expected".into()) }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -1,21 +1,48 @@
-//! The `epochd` binary: reads the settings, starts the log, opens the application, serves until told to stop.
+//! The `epochd` binary: reads the settings, then starts the log, opens the application and serves until told to stop,
+//! or does what its command says.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use epochd::app::App;
+use epochd::backup::{BackupError, Extent};
 use epochd::config::{Command, Settings};
-use epochd::{api, telemetry};
+use epochd::{api, backup, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     let settings = Settings::from_process();
-    if settings.command == Some(Command::Healthcheck) {
-        return healthcheck(settings.listen);
+    match settings.command.clone() {
+        None => serve(settings),
+        Some(Command::Healthcheck) => healthcheck(settings.listen),
+        Some(Command::Backup { file }) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.expect("a runtime can be started");
+            report("backed up", runtime.block_on(backup::back_up(&settings.data_dir, &file)))
+        }
+        Some(Command::Restore { file }) => report("restored", backup::restore(&settings.data_dir, &file)),
     }
+}
+
+/// Says what was backed up or restored.
+fn report(what: &str, done: Result<Extent, BackupError>) -> ExitCode {
+    match done {
+        Ok(Extent { blobs, bytes }) => {
+            println!("{what} the catalog and {blobs} files, {} together", ByteSize::b(bytes));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(settings: Settings) -> ExitCode {
     let _log = telemetry::start_logging(&settings);
     api::access::log_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads can be started");
@@ -35,10 +62,12 @@ async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
     let address = settings.listen;
     let busy = |error| format!("cannot listen on {address}: {error}");
     let listener = TcpListener::bind(address).await.map_err(busy)?;
-    let app = App::open(settings)?;
+    let app = App::open(settings).await?;
     let address = listener.local_addr()?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "listening on http://{address}");
+    let storage = app.storage.clone();
     api::serve(app, listener, stop_signal()?).await?;
+    storage.close().await;
     Ok(())
 }
 

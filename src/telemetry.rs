@@ -17,6 +17,9 @@ const LATENCY_BUCKETS: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.00
 /// Upper bounds of the queue time histogram, in seconds: 1 ms to 1 h.
 const QUEUE_BUCKETS: [f64; 9] = [0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 300.0, 1800.0, 3600.0];
 
+/// Upper bounds of the checkpoint time histogram, in seconds: 0.1 ms to 10 s.
+const CHECKPOINT_BUCKETS: [f64; 6] = [0.0001, 0.001, 0.01, 0.1, 1.0, 10.0];
+
 /// Starts logging to standard error. The guard writes out what is left when it is dropped.
 ///
 /// Lines go through a thread of their own, so that a slow reader of the log never holds up a request; if that thread
@@ -45,6 +48,8 @@ pub struct Meters {
     pub queue_seconds: Histogram,
     /// Epochs trained.
     pub epochs: IntCounter,
+    /// Time that trainings were held up by their checkpoints.
+    pub checkpoint_seconds: Histogram,
     jobs: IntGaugeVec,
     models: prometheus::IntGauge,
 }
@@ -55,6 +60,7 @@ impl Meters {
         let registry = Registry::new();
         let latency = HistogramOpts::new("epochd_http_request_duration_seconds", "Time to the head of the reply.");
         let queue = HistogramOpts::new("epochd_job_queue_seconds", "Time that jobs waited before they ran.");
+        let checkpoint = HistogramOpts::new("epochd_checkpoint_seconds", "Time that checkpoints held trainings up.");
         let meters = Meters {
             requests: register(&registry, {
                 let opts = Opts::new("epochd_http_requests_total", "Replies by route template, method and status.");
@@ -66,6 +72,9 @@ impl Meters {
             predictions: register(&registry, IntCounter::new("epochd_predictions_total", "Rows predicted.")),
             queue_seconds: register(&registry, Histogram::with_opts(queue.buckets(QUEUE_BUCKETS.to_vec()))),
             epochs: register(&registry, IntCounter::new("epochd_epochs_total", "Epochs trained.")),
+            checkpoint_seconds: register(&registry, {
+                Histogram::with_opts(checkpoint.buckets(CHECKPOINT_BUCKETS.to_vec()))
+            }),
             jobs: register(&registry, IntGaugeVec::new(Opts::new("epochd_jobs", "Jobs by state."), &["state"])),
             models: register(&registry, prometheus::IntGauge::new("epochd_models", "Models in the registry.")),
             registry,
@@ -76,7 +85,7 @@ impl Meters {
     }
 
     /// Everything as Prometheus text (format 0.0.4), with the numbers of jobs by state and of models.
-    pub fn render(&self, jobs: impl IntoIterator<Item = (&'static str, usize)>, models: usize) -> String {
+    pub fn render(&self, jobs: impl IntoIterator<Item = (&'static str, u64)>, models: u64) -> String {
         for state in ["queued", "running", "succeeded", "failed", "cancelled"] {
             self.jobs.with_label_values(&[state]).set(0);
         }

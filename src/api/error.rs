@@ -10,6 +10,7 @@ use crate::jobs::JobError;
 use crate::jobs::error::JobFailure;
 use crate::learning::error::{SpecError, SpecErrorKind};
 use crate::models::ModelError;
+use crate::storage::StorageError;
 
 /// Seconds after which a client may try again.
 const RETRY_SECONDS: u64 = 1;
@@ -40,15 +41,17 @@ macro_rules! error_codes {
 error_codes! {
     MalformedJson "malformed_json" 400 "The body is not JSON" "Mend the body at the line and column named.";
     MalformedRequest "malformed_request" 400 "The request cannot be read" "Mend the part of the request that is named.";
+    MalformedFile "malformed_file" 400 "The file is no version of a model" "Send a file that GET …/export gave, unchanged.";
     ModelNotFound "model_not_found" 404 "There is no such model" "GET /models lists those there are.";
     VersionNotFound "version_not_found" 404 "The model has no such version" "GET /models/{model}/versions lists them.";
-    JobNotFound "job_not_found" 404 "There is no such job" "GET /jobs lists them; old ended jobs are dropped.";
+    JobNotFound "job_not_found" 404 "There is no such job" "GET /jobs lists them.";
     RouteNotFound "route_not_found" 404 "There is no such route" "GET /openapi.yaml lists the routes.";
     MethodNotAllowed "method_not_allowed" 405 "The route does not take this method" "The Allow header lists those it takes.";
     RequestTimeout "request_timeout" 408 "The body did not arrive in time" "Send it without long pauses.";
     NameTaken "name_taken" 409 "The name is taken" "Choose another, or use the model that has it.";
     ModelBusy "model_busy" 409 "A training of the model is queued or running" "Wait for it or cancel it first.";
     ModelNotTrained "model_not_trained" 409 "The model is not trained yet" "Train it first.";
+    VersionActive "version_active" 409 "The version is the active one" "Activate another version first.";
     JobEnded "job_ended" 409 "The job has ended" "There is nothing left to cancel.";
     PayloadTooLarge "payload_too_large" 413 "The body is too large" "Send less, or start the service with more --max-body.";
     ReplyTooLarge "reply_too_large" 413 "The reply would be too large" "Send fewer rows at a time.";
@@ -60,11 +63,16 @@ error_codes! {
     ModelTooLarge "model_too_large" 422 "The model is too large" "Use fewer or narrower layers.";
     TrainingTooLarge "training_too_large" 422 "The training needs too much memory" "Send fewer rows, or start the service with more --training-memory.";
     TrainingDiverged "training_diverged" 422 "The training diverged" "Lower the learning rate or scale the inputs.";
+    IdempotencyKeyReused "idempotency_key_reused" 422 "The Idempotency-Key was used for another request" "Use a new key for a new request.";
     QueueFull "queue_full" 429 "The queue is full" "Try again after the seconds of Retry-After.";
+    VersionDamaged "version_damaged" 500 "The version's file is missing or damaged" "Activate another version, train again, or restore a backup.";
+    StateDamaged "state_damaged" 500 "Stored state is missing or damaged" "The service's log says what; restore a backup.";
+    JobInterrupted "job_interrupted" 500 "The process died again and again during the training" "Look for the cause in its log; train with fewer rows or a smaller model.";
     Internal "internal" 500 "A defect of the service" "Its log, searched for the request_id, says more.";
     Stopping "stopping" 503 "The service is stopping" "Try again; another instance may answer.";
     Overloaded "overloaded" 503 "The service is overloaded" "Try again after the seconds of Retry-After.";
-    StorageFull "storage_full" 507 "No room for more models" "Delete models, or start the service with more --model-memory.";
+    StorageUnavailable "storage_unavailable" 503 "The database or the object store does not work" "Try again; the service's log says what is wrong.";
+    StorageFull "storage_full" 507 "The storage is full" "Make room where the state is kept, or delete models; then try again.";
 }
 
 use ErrorCode::*;
@@ -117,6 +125,15 @@ impl ApiError {
         let (parameter, detail) = (parameter.into(), detail.into());
         let field = FieldError { pointer: None, parameter: Some(parameter), detail: detail.clone() };
         ApiError { errors: vec![field], ..ApiError::new(code, detail) }
+    }
+
+    /// The same error of a request whose body is a file, and whose `name` stands in the query.
+    pub fn of_file(mut self) -> Self {
+        self.errors.retain(|error| error.pointer.as_deref() == Some("/name"));
+        for error in &mut self.errors {
+            (error.pointer, error.parameter) = (None, Some("name".to_owned()));
+        }
+        self
     }
 
     /// With the state of the service's parts.
@@ -197,8 +214,13 @@ impl From<ModelError> for ApiError {
             ModelError::NotTrained(_) => ApiError::new(ModelNotTrained, detail),
             ModelError::NameTaken(_) => ApiError::at(NameTaken, "/name", detail),
             ModelError::Invalid { pointer, detail } => ApiError::at(InvalidValue, pointer, detail),
-            ModelError::Full { .. } => ApiError::new(StorageFull, detail),
+            ModelError::VersionActive(_) => ApiError::new(VersionActive, detail),
+            ModelError::VersionDamaged { .. } => ApiError::new(VersionDamaged, detail),
+            ModelError::File(_) => ApiError::new(MalformedFile, detail),
+            ModelError::TooLarge { .. } => ApiError::new(ModelTooLarge, detail),
+            ModelError::MemoryFull { .. } => ApiError::new(Overloaded, detail),
             ModelError::Spec(error) => error.into(),
+            ModelError::Storage(error) => error.into(),
         }
     }
 }
@@ -215,17 +237,37 @@ impl From<JobError> for ApiError {
             JobError::ModelBusy(_) => ModelBusy,
             JobError::Model(error) => return error.into(),
             JobError::Spec(error) => return error.into(),
+            JobError::Storage(error) => return error.into(),
         };
         ApiError::new(code, detail)
     }
 }
 
+/// Says no more than a client can use; the log says the rest.
+impl From<StorageError> for ApiError {
+    fn from(error: StorageError) -> Self {
+        tracing::error!(%error, "storage failed");
+        match error {
+            StorageError::Full => ApiError::new(StorageFull, error.to_string()),
+            StorageError::Unavailable(_) => {
+                ApiError::new(StorageUnavailable, "the service cannot reach its state at the moment: try again")
+            }
+            StorageError::Missing(_) | StorageError::Damaged { .. } => {
+                ApiError::new(StateDamaged, "a part of the service's state is missing or damaged")
+            }
+            StorageError::Conflict => ApiError::new(Internal, "the request met a defect of the service"),
+        }
+    }
+}
+
 impl From<&JobFailure> for ApiError {
     fn from(failure: &JobFailure) -> Self {
-        match failure {
-            JobFailure::Diverged(detail) => ApiError::new(TrainingDiverged, detail.clone()),
-            JobFailure::Panicked => ApiError::new(Internal, failure.to_string()),
-            JobFailure::Model(error) => error.clone().into(),
-        }
+        let code = match failure {
+            JobFailure::Diverged(_) => TrainingDiverged,
+            JobFailure::Panicked => Internal,
+            JobFailure::Damaged(_) => StateDamaged,
+            JobFailure::Interrupted(_) => JobInterrupted,
+        };
+        ApiError::new(code, failure.to_string())
     }
 }

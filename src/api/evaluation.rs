@@ -1,5 +1,6 @@
 //! `POST /models/{model}/evaluate`: how good the active version is on rows that the client sends.
 
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
@@ -8,6 +9,7 @@ use uuid::Uuid;
 use super::error::ApiError;
 use super::extract::{JsonBody, ModelPath, NoQuery, blocking};
 use super::reply;
+use crate::app::App;
 use crate::learning::metrics::{self, Metrics};
 use crate::models::inline::InlineExamples;
 
@@ -23,14 +25,16 @@ struct EvaluationBody {
 
 /// Measures the active version.
 pub async fn evaluate(
+    State(app): State<App>,
     ModelPath(model): ModelPath,
     _: NoQuery,
     JsonBody { value, .. }: JsonBody<InlineExamples>,
 ) -> Result<Response, ApiError> {
     let version = model.active()?.clone();
+    let network = app.models.network(&model, &version).await?;
     let measured = blocking(move || {
         let examples = value.fit(&model.spec, "")?;
-        let (loss, metrics) = metrics::evaluate(&version.network, &examples);
+        let (loss, metrics) = metrics::evaluate(&network, &examples);
         let rows = examples.rows();
         Ok::<_, ApiError>(EvaluationBody { model_id: model.id, version: version.number, rows, loss, metrics })
     });

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
@@ -14,9 +15,10 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::access::RequestId;
 use super::error::{ApiError, ErrorCode};
+use super::idempotency::{Idempotency, Repeatable};
 use super::parse::{parse_json, parse_query};
 use crate::app::App;
-use crate::jobs::Job;
+use crate::jobs::JobHandle;
 use crate::models::Model;
 
 /// Bodies from this size on are parsed away from the async threads, and count against the memory for requests: small
@@ -27,8 +29,10 @@ const LARGE_BODY: usize = 64 * 1024;
 pub struct JsonBody<T> {
     /// What the body says.
     pub value: T,
-    // The body's share of the memory for requests, held while the request is worked on.
-    permit: Option<OwnedSemaphorePermit>,
+    /// What makes a repetition of the request known.
+    pub idempotency: Idempotency,
+    /// The body's share of the memory for requests, held while the request is worked on.
+    pub permit: Option<OwnedSemaphorePermit>,
 }
 
 impl<T> JsonBody<T> {
@@ -46,11 +50,14 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<App> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        check_content_type(request.headers())?;
+        let advice = "send the body as Content-Type: application/json (curl: use --json instead of -d)";
+        check_content_type(request.headers(), &["application/json"], advice)?;
+        let repeatable = Repeatable::of(&request)?;
         let (bytes, permit) = read_body(request, app).await?;
-        let value =
-            if bytes.len() < LARGE_BODY { parse_json(&bytes)? } else { blocking(move || parse_json(&bytes)).await?? };
-        Ok(JsonBody { value, permit })
+        let small = bytes.len() < LARGE_BODY;
+        let parse = move || Ok::<_, ApiError>((repeatable.with_body(&bytes), parse_json(&bytes)?));
+        let (idempotency, value) = if small { parse()? } else { blocking(parse).await?? };
+        Ok(JsonBody { value, idempotency, permit })
     }
 }
 
@@ -63,19 +70,46 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
     tokio::task::spawn_blocking(work).await.map_err(defect)
 }
 
-fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
+/// Does `work` to its end, even if the client that asked for it goes away: a change is made whole and then known.
+///
+/// # Errors
+/// `internal` if it panicked.
+pub async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, ApiError> {
+    let defect = |_| ApiError::new(ErrorCode::Internal, "the request met a defect of the service");
+    tokio::spawn(work).await.map_err(defect)
+}
+
+/// A file as the body.
+pub struct FileBody {
+    /// The file.
+    pub bytes: Bytes,
+    /// Its share of the memory for requests, held while it is worked on.
+    pub permit: Option<OwnedSemaphorePermit>,
+}
+
+impl FromRequest<App> for FileBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let advice = "send the file as Content-Type: application/octet-stream (curl: --data-binary @FILE)";
+        check_content_type(request.headers(), &["application/octet-stream"], advice)?;
+        let (bytes, permit) = read_body(request, app).await?;
+        Ok(FileBody { bytes: bytes.into(), permit })
+    }
+}
+
+fn check_content_type(headers: &HeaderMap, taken: &[&str], advice: &str) -> Result<(), ApiError> {
     if let Some(encoding) = headers.get(CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
         let detail = format!("Content-Encoding {encoding:?} is not taken: send the body as it is");
         return Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail));
     }
     let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let media_type = given.split(';').next().unwrap_or("").trim();
-    if media_type.eq_ignore_ascii_case("application/json") {
+    if taken.iter().any(|taken| media_type.eq_ignore_ascii_case(taken)) {
         return Ok(());
     }
     let got = if given.is_empty() { "there is no Content-Type".to_owned() } else { format!("got {given:?}") };
-    let detail = format!("{got}: send the body as Content-Type: application/json (curl: use --json instead of -d)");
-    Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail))
+    Err(ApiError::new(ErrorCode::UnsupportedMediaType, format!("{got}: {advice}")))
 }
 
 /// Reads the whole body within the bounds on its size, on the memory of all bodies, and on pauses.
@@ -161,7 +195,7 @@ impl FromRequestParts<App> for ModelPath {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let key = path_parameter(parts, app, "model").await?;
-        Ok(ModelPath(app.models.get(&key)?))
+        Ok(ModelPath(app.models.get(&key).await?))
     }
 }
 
@@ -179,14 +213,14 @@ impl FromRequestParts<App> for VersionPath {
 }
 
 /// The job that `{job}` of the path names.
-pub struct JobPath(pub Arc<Job>);
+pub struct JobPath(pub JobHandle);
 
 impl FromRequestParts<App> for JobPath {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let key = path_parameter(parts, app, "job").await?;
-        Ok(JobPath(app.jobs.get(&key)?))
+        Ok(JobPath(app.jobs.get(&key).await?))
     }
 }
 

@@ -1,6 +1,5 @@
 //! `/jobs`: list, show (or wait), history of epochs, cancel.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -10,13 +9,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::error::{ApiError, Problem};
-use super::extract::{JobPath, Params};
+use super::extract::{JobPath, Params, to_the_end};
 use super::page::{Page, in_range, page};
 use super::reply;
 use crate::app::App;
 use crate::jobs::history::{EpochEntry, HistoryQuery};
 use crate::jobs::queue::JobFilter;
-use crate::jobs::{Job, JobReport, JobState};
+use crate::jobs::{JobReport, JobState};
 use crate::learning::training::MAX_EPOCHS;
 
 /// Longest `?wait=`, in seconds.
@@ -53,9 +52,11 @@ pub struct ListParams {
 /// `GET /jobs`
 pub async fn list(State(app): State<App>, Params(params): Params<ListParams>) -> Result<Response, ApiError> {
     let query = page::<Uuid>(params.limit, params.cursor)?;
-    let model = params.model.map(|key| app.models.get(&key)).transpose()?.map(|model| model.id);
-    let found = app.jobs.list(JobFilter { model, state: params.state }, query.before, query.limit + 1);
-    let reports: Vec<JobReport> = found.iter().map(|job: &Arc<Job>| job.report()).collect();
+    let model = match params.model {
+        Some(key) => Some(app.models.get(&key).await?.id),
+        None => None,
+    };
+    let reports = app.jobs.list(JobFilter { model, state: params.state }, query.before, query.limit + 1).await?;
     let reports: Vec<&JobReport> = reports.iter().collect();
     let page = Page::new(reports, query.limit, |report| report.id.to_string(), |report| JobBody::of(report));
     Ok(reply::json(StatusCode::OK, &page))
@@ -72,7 +73,7 @@ pub struct ShowParams {
 /// `GET /jobs/{job}`: at once, or when the job has ended or the seconds of `wait` have passed.
 pub async fn show(JobPath(job): JobPath, Params(params): Params<ShowParams>) -> Result<Response, ApiError> {
     let wait = in_range("wait", params.wait, 0, MAX_WAIT)?;
-    let _ = tokio::time::timeout(Duration::from_secs(wait), job.ended()).await;
+    let _ = tokio::time::timeout(Duration::from_secs(wait), job.over()).await;
     Ok(reply::json(StatusCode::OK, &JobBody::of(&job.report())))
 }
 
@@ -98,7 +99,7 @@ pub async fn epochs(JobPath(job): JobPath, Params(params): Params<EpochsParams>)
     let after = in_range("after", params.after, 0, MAX_EPOCHS)?;
     let every = in_range("every", params.every.unwrap_or(1), 1, MAX_EPOCHS)?;
     let limit = in_range("limit", params.limit.unwrap_or(MAX_PAGE), 1, MAX_PAGE)?;
-    let (data, next_after) = job.history(HistoryQuery { after, every, limit });
+    let (data, next_after) = job.history(HistoryQuery { after, every, limit }).await?;
     Ok(reply::json(StatusCode::OK, &EpochsBody { data, next_after }))
 }
 
@@ -116,6 +117,7 @@ pub async fn cancel(
     JobPath(job): JobPath,
     Params(params): Params<CancelParams>,
 ) -> Result<Response, ApiError> {
-    app.jobs.cancel(&job, params.keep).await?;
+    let cancelled = job.clone();
+    to_the_end(async move { app.jobs.cancel(&cancelled, params.keep).await }).await??;
     Ok(reply::json(StatusCode::OK, &JobBody::of(&job.report())))
 }

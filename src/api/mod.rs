@@ -8,6 +8,7 @@ pub mod error;
 mod evaluation;
 mod events;
 mod extract;
+mod idempotency;
 mod jobs;
 mod models;
 mod operations;
@@ -16,6 +17,7 @@ mod parse;
 mod predictions;
 mod reply;
 mod training;
+mod transfer;
 mod versions;
 
 use std::future::{Future, IntoFuture};
@@ -51,13 +53,16 @@ pub fn routes() -> Vec<Route> {
     vec![
         route(post.clone(), "/models", models::create),
         route(get.clone(), "/models", models::list),
+        route(post.clone(), "/models/import", transfer::import),
         route(get.clone(), "/models/{model}", models::show),
         route(Method::PATCH, "/models/{model}", models::change),
         route(Method::DELETE, "/models/{model}", models::remove),
         route(get.clone(), "/models/{model}/versions", versions::list),
         route(get.clone(), "/models/{model}/versions/{version}", versions::show),
         route(post.clone(), "/models/{model}/versions/{version}/activate", versions::activate),
+        route(Method::DELETE, "/models/{model}/versions/{version}", versions::remove),
         route(get.clone(), "/models/{model}/versions/{version}/parameters", versions::parameters),
+        route(get.clone(), "/models/{model}/versions/{version}/export", transfer::export),
         route(post.clone(), "/models/{model}/train", training::train),
         route(post.clone(), "/models/{model}/predict", predictions::predict),
         route(post.clone(), "/models/{model}/versions/{version}/predict", predictions::predict_version),

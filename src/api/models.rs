@@ -11,14 +11,14 @@ use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use super::error::{ApiError, ErrorCode};
-use super::extract::{JsonBody, ModelPath, NoQuery, Params, blocking};
+use super::extract::{JsonBody, ModelPath, NoQuery, Params, blocking, to_the_end};
 use super::page::{Page, PageParams};
 use super::reply;
 use crate::app::App;
 use crate::learning::activation::{Activation, OutputActivation};
 use crate::learning::init::Initializer;
 use crate::learning::loss::Loss;
-use crate::learning::spec::{LayerParameters, LayerSpec, MAX_LAYERS, ModelSpec, Start};
+use crate::learning::spec::{LayerParameters, LayerSpec, MAX_LAYERS, ModelSpec};
 use crate::learning::strict::{Object, at_most, given, map_of_at_most};
 use crate::models::model::MAX_METADATA;
 use crate::models::registry::ModelChanges;
@@ -86,7 +86,8 @@ impl NewModelBody {
             initial_parameters: self.initial_parameters.map(|given| given.0.into_iter().map(|layer| layer.0).collect()),
             seed: self.seed,
         };
-        Ok(NewModel { name: self.name, spec: spec.check()?, metadata: self.metadata.0 })
+        let (spec, initial) = spec.check()?;
+        Ok(NewModel { name: self.name, spec, initial, metadata: self.metadata.0 })
     }
 }
 
@@ -127,7 +128,7 @@ impl<'a> ModelBody<'a> {
             activations: hidden.chain([spec.output]).collect(),
             dropout: spec.layers.iter().map(|layer| layer.dropout).collect(),
             loss: spec.loss,
-            initializer: if let Start::Drawn(initializer) = spec.start { Some(initializer) } else { None },
+            initializer: spec.initializer,
             seed: spec.seed,
             parameter_count: spec.parameter_count(),
             task: None,
@@ -146,21 +147,35 @@ impl<'a> ModelBody<'a> {
 pub async fn create(
     State(app): State<App>,
     _: NoQuery,
-    JsonBody { value, .. }: JsonBody<NewModelBody>,
+    JsonBody { value, idempotency, .. }: JsonBody<NewModelBody>,
 ) -> Result<Response, ApiError> {
+    if let Some(reply) = idempotency.first_reply(&app).await? {
+        return Ok(reply);
+    }
     // Given parameters may be many: checking them is work.
     let new =
         if value.initial_parameters.is_some() { blocking(move || value.check()).await?? } else { value.check()? };
-    let model = app.models.create(new)?;
-    tracing::info!(model_id = %model.id, name = model.name, "model created");
-    Ok(reply::created(StatusCode::CREATED, &format!("/models/{}", model.id), &ModelBody::of(&model)))
+    let (models, receipts) = (app.models.clone(), idempotency.clone());
+    let receipt = move |model: &Model| receipts.receipt(StatusCode::CREATED, &location(model), &ModelBody::of(model));
+    let created = to_the_end(async move { models.create(new, receipt).await }).await?;
+    idempotency
+        .unless_repeated(&app, created.map_err(ApiError::from), |model| {
+            tracing::info!(model_id = %model.id, name = model.name, "model created");
+            reply::created(StatusCode::CREATED, &location(&model), &ModelBody::of(&model))
+        })
+        .await
+}
+
+/// Where a model is.
+pub fn location(model: &Model) -> String {
+    format!("/models/{}", model.id)
 }
 
 /// `GET /models`
 pub async fn list(State(app): State<App>, Params(params): Params<PageParams>) -> Result<Response, ApiError> {
     let query = params.check::<Uuid>()?;
-    let found = app.models.list(query.before, query.limit + 1);
-    let models: Vec<&Model> = found.iter().map(AsRef::as_ref).collect();
+    let found = app.models.list(query.before, query.limit + 1).await?;
+    let models: Vec<&Model> = found.iter().collect();
     let page = Page::new(models, query.limit, |model| model.id.to_string(), |model| ModelBody::of(model));
     Ok(reply::json(StatusCode::OK, &page))
 }
@@ -191,13 +206,14 @@ pub async fn change(
         return Err(ApiError::new(ErrorCode::MissingField, "there is nothing to change: send `name` or `metadata`"));
     }
     let changes = ModelChanges { name: value.name, metadata: value.metadata.map(|metadata| metadata.0) };
-    let model = app.models.change(model.id, changes)?;
+    let model = to_the_end(async move { app.models.change(model.id, changes).await }).await??;
     Ok(reply::json(StatusCode::OK, &ModelBody::of(&model)))
 }
 
 /// `DELETE /models/{model}`
 pub async fn remove(State(app): State<App>, ModelPath(model): ModelPath, _: NoQuery) -> Result<Response, ApiError> {
-    app.jobs.remove_model(&model)?;
+    let removed = model.clone();
+    to_the_end(async move { app.jobs.remove_model(&removed).await }).await??;
     tracing::info!(model_id = %model.id, name = model.name, "model deleted");
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -1,6 +1,7 @@
 //! For those who run the service: health, metrics, the contract, the list of errors.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -14,6 +15,9 @@ use crate::app::App;
 
 /// The contract, as it stands in the project.
 const OPENAPI: &str = include_str!("../../openapi.yaml");
+
+/// How long a part of the service may take to say that it is well.
+const CHECK_PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
 struct Health {
@@ -29,22 +33,27 @@ pub async fn livez(_: NoQuery) -> Response {
 
 /// `GET /readyz`: the service takes work.
 pub async fn readyz(State(app): State<App>, _: NoQuery) -> Result<Response, ApiError> {
-    let status = |ok: bool| if ok { "ok" } else { "stopping" };
-    let open = !app.is_closing();
+    let open = !app.is_closing() && app.jobs.is_open();
+    let catalog = tokio::time::timeout(CHECK_PATIENCE, app.storage.catalog.check()).await;
+    let catalog = matches!(catalog, Ok(Ok(())));
     let checks = vec![
-        Check { name: "models", status: status(open) },
-        Check { name: "jobs", status: status(open && app.jobs.is_open()) },
+        Check { name: "jobs", status: if open { "ok" } else { "stopping" } },
+        Check { name: "catalog", status: if catalog { "ok" } else { "unavailable" } },
     ];
-    if checks.iter().all(|check| check.status == "ok") {
-        return Ok(reply::json(StatusCode::OK, &Health { status: "ready", checks }));
+    match (open, catalog) {
+        (true, true) => Ok(reply::json(StatusCode::OK, &Health { status: "ready", checks })),
+        (false, _) => Err(ApiError::new(ErrorCode::Stopping, "the service is stopping").with_checks(checks)),
+        (true, false) => {
+            let detail = "the catalog does not answer: models that are not in memory cannot be reached";
+            Err(ApiError::new(ErrorCode::StorageUnavailable, detail).with_checks(checks))
+        }
     }
-    Err(ApiError::new(ErrorCode::Stopping, "the service is stopping").with_checks(checks))
 }
 
 /// `GET /metrics`: Prometheus text.
-pub async fn metrics(State(app): State<App>, _: NoQuery) -> Response {
-    let text = app.meters.render(app.jobs.counts(), app.models.len());
-    reply::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
+pub async fn metrics(State(app): State<App>, _: NoQuery) -> Result<Response, ApiError> {
+    let text = app.meters.render(app.jobs.counts().await?, app.models.count().await?);
+    Ok(reply::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text))
 }
 
 /// `GET /openapi.yaml`

@@ -72,7 +72,7 @@ pub async fn predict_version(
     _: NoQuery,
     body: JsonBody<PredictionBody>,
 ) -> Result<Response, ApiError> {
-    let version = model.version(number)?.clone();
+    let version = app.models.version(&model, number).await?;
     outputs(&app, &model, version, body).await
 }
 
@@ -89,7 +89,7 @@ pub async fn predict_by_query(
     Params(params): Params<PredictParams>,
     body: JsonBody<PredictionBody>,
 ) -> Result<Response, ApiError> {
-    let model = app.models.get(&params.model)?;
+    let model = app.models.get(&params.model).await?;
     let version = model.active()?.clone();
     outputs(&app, &model, version, body).await
 }
@@ -109,11 +109,12 @@ async fn outputs(
         return Err(ApiError::new(ErrorCode::ReplyTooLarge, detail));
     }
     body.reserve(numbers * OUTPUT_BYTES, app)?;
+    let network = app.models.network(model, &version).await?;
     app.meters.predictions.inc_by(rows as u64);
     let model_id = model.id;
     let large = rows.saturating_mul(model.spec.parameter_count()) > ON_THE_SPOT;
     let reply = move || {
-        let outputs = Matrix(version.network.predict(inputs.view()));
+        let outputs = Matrix(network.predict(inputs.view()));
         reply::json(StatusCode::OK, &OutputsBody { model_id, version: version.number, outputs })
     };
     if large { blocking(reply).await } else { Ok(reply()) }

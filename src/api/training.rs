@@ -7,12 +7,12 @@ use serde::Deserialize;
 
 use super::access::RequestId;
 use super::error::ApiError;
-use super::extract::{JsonBody, ModelPath, NoQuery, blocking};
+use super::extract::{JsonBody, ModelPath, NoQuery, blocking, to_the_end};
 use super::jobs::JobBody;
 use super::reply;
 use crate::app::App;
 use crate::data::rows::Rows;
-use crate::jobs::TrainingRequest;
+use crate::jobs::{JobError, JobReport, TrainingRequest};
 use crate::learning::optimizer::Optimizer;
 use crate::learning::schedule::Schedule;
 use crate::learning::stopping::EarlyStopping;
@@ -86,10 +86,30 @@ pub async fn train(
     ModelPath(model): ModelPath,
     RequestId(request_id): RequestId,
     _: NoQuery,
-    JsonBody { value, .. }: JsonBody<TrainingBody>,
+    JsonBody { value, idempotency, permit }: JsonBody<TrainingBody>,
 ) -> Result<Response, ApiError> {
+    if let Some(reply) = idempotency.first_reply(&app).await? {
+        return Ok(reply);
+    }
     let spec = model.spec.clone();
     let training = blocking(move || TrainingRequest::from(value).check(&spec)).await??;
-    let job = app.jobs.submit(&model, training, request_id)?;
-    Ok(reply::created(StatusCode::ACCEPTED, &format!("/jobs/{}", job.id), &JobBody::of(&job.report())))
+    let (jobs, receipts) = (app.jobs.clone(), idempotency.clone());
+    let submitted = to_the_end(async move {
+        let receipt =
+            |report: &JobReport| receipts.receipt(StatusCode::ACCEPTED, &location(report), &JobBody::of(report));
+        // The reply tells of the job as it was accepted, whatever it has come to since.
+        let mut accepted = None;
+        let keep = |report: &JobReport| receipt(accepted.insert(report.clone()));
+        jobs.submit(&model, training, request_id, keep).await?;
+        drop(permit);
+        Ok::<_, JobError>(accepted.expect("every job that is accepted makes its receipt"))
+    })
+    .await?;
+    let reply = |report: JobReport| reply::created(StatusCode::ACCEPTED, &location(&report), &JobBody::of(&report));
+    idempotency.unless_repeated(&app, submitted, reply).await
+}
+
+/// Where a job is.
+fn location(report: &JobReport) -> String {
+    format!("/jobs/{}", report.id)
 }

@@ -1,35 +1,34 @@
-//! `/models/{model}/versions`: list, show, activate, read the parameters.
+//! `/models/{model}/versions`: list, show, activate, remove, read the parameters.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::error::ApiError;
-use super::extract::{ModelPath, NoQuery, Params, VersionPath};
+use super::extract::{ModelPath, NoQuery, Params, VersionPath, to_the_end};
 use super::models::ModelBody;
 use super::page::{Page, PageParams};
 use super::reply;
 use crate::app::App;
 use crate::learning::network::Network;
-use crate::models::model::MeasuredOn;
 use crate::models::{Model, Version};
 
 /// A version as clients see it.
 #[derive(Serialize)]
 struct VersionBody<'a> {
     version: u64,
-    job_id: Uuid,
+    job_id: Option<Uuid>,
     created_at: Timestamp,
     active: bool,
-    metrics: &'a MeasuredOn,
+    metrics: &'a RawValue,
     epochs: u64,
     loss: f64,
     validation_loss: Option<f64>,
@@ -39,35 +38,40 @@ impl<'a> VersionBody<'a> {
     fn of(model: &Model, version: &'a Version) -> Self {
         VersionBody {
             version: version.number,
-            job_id: version.job_id,
-            created_at: version.created_at,
-            active: model.active.as_ref().is_some_and(|active| active.number == version.number),
-            metrics: &version.metrics,
-            epochs: version.epochs,
-            loss: version.loss,
-            validation_loss: version.validation_loss,
+            job_id: version.facts.job_id,
+            created_at: version.facts.created_at,
+            active: model.is_active(version.number),
+            metrics: &version.facts.metrics,
+            epochs: version.facts.epochs,
+            loss: version.facts.loss,
+            validation_loss: version.facts.validation_loss,
         }
     }
 }
 
 /// `GET /models/{model}/versions`
-pub async fn list(ModelPath(model): ModelPath, Params(params): Params<PageParams>) -> Result<Response, ApiError> {
+pub async fn list(
+    State(app): State<App>,
+    ModelPath(model): ModelPath,
+    Params(params): Params<PageParams>,
+) -> Result<Response, ApiError> {
     let query = params.check::<u64>()?;
-    let older = model.versions.range(..query.before.unwrap_or(u64::MAX)).rev();
-    let versions: Vec<&Arc<Version>> = older.take(query.limit + 1).map(|(_, version)| version).collect();
-    let cursor = |version: &&Arc<Version>| version.number.to_string();
+    let found = app.models.versions(model.id, query.before, query.limit + 1).await?;
+    let versions: Vec<&Version> = found.iter().collect();
+    let cursor = |version: &&Version| version.number.to_string();
     let page = Page::new(versions, query.limit, cursor, |version| VersionBody::of(&model, version));
     Ok(reply::json(StatusCode::OK, &page))
 }
 
 /// `GET /models/{model}/versions/{version}`
 pub async fn show(
+    State(app): State<App>,
     ModelPath(model): ModelPath,
     VersionPath(number): VersionPath,
     _: NoQuery,
 ) -> Result<Response, ApiError> {
-    let version = model.version(number)?;
-    Ok(reply::json(StatusCode::OK, &VersionBody::of(&model, version)))
+    let version = app.models.version(&model, number).await?;
+    Ok(reply::json(StatusCode::OK, &VersionBody::of(&model, &version)))
 }
 
 /// `POST /models/{model}/versions/{version}/activate`
@@ -77,22 +81,37 @@ pub async fn activate(
     VersionPath(number): VersionPath,
     _: NoQuery,
 ) -> Result<Response, ApiError> {
-    let model = app.models.activate(model.id, number)?;
+    let model = to_the_end(async move { app.models.activate(&model, number).await }).await??;
     tracing::info!(model_id = %model.id, version = number, "version activated");
     Ok(reply::json(StatusCode::OK, &ModelBody::of(&model)))
 }
 
-/// `GET /models/{model}/versions/{version}/parameters`, streamed layer by layer: a network may be hundreds of MB.
-pub async fn parameters(
+/// `DELETE /models/{model}/versions/{version}`
+pub async fn remove(
+    State(app): State<App>,
     ModelPath(model): ModelPath,
     VersionPath(number): VersionPath,
     _: NoQuery,
 ) -> Result<Response, ApiError> {
-    let version = model.version(number)?.clone();
+    let id = model.id;
+    to_the_end(async move { app.models.remove_version(&model, number).await }).await??;
+    tracing::info!(model_id = %id, version = number, "version deleted");
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `GET /models/{model}/versions/{version}/parameters`, streamed layer by layer: a network may be hundreds of MB.
+pub async fn parameters(
+    State(app): State<App>,
+    ModelPath(model): ModelPath,
+    VersionPath(number): VersionPath,
+    _: NoQuery,
+) -> Result<Response, ApiError> {
+    let version = app.models.version(&model, number).await?;
+    let network = app.models.network(&model, &version).await?;
     let head = format!("{{\"model_id\":\"{}\",\"version\":{number},\"layers\":[", model.id);
-    let inputs: Vec<usize> = version.network.spec().layers.iter().map(|layer| layer.inputs).collect();
+    let inputs: Vec<usize> = network.spec().layers.iter().map(|layer| layer.inputs).collect();
     let places = (0..inputs.len()).flat_map(move |layer| (0..=inputs[layer]).map(move |row| (layer, row)));
-    let pieces = places.map(move |(layer, row)| piece(&version.network, layer, row));
+    let pieces = places.map(move |(layer, row)| piece(&network, layer, row));
     let pieces = std::iter::once(head.into_bytes()).chain(pieces).chain([b"]}".to_vec()]);
     let pieces = stream::iter(pieces.map(|piece| Ok::<_, Infallible>(Bytes::from(piece))));
     Ok(reply::with_type(StatusCode::OK, "application/json", Body::from_stream(pieces)))

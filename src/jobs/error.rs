@@ -1,14 +1,16 @@
 //! What can go wrong with jobs.
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::learning::error::SpecError;
 use crate::models::ModelError;
+use crate::storage::StorageError;
 
 /// A call on jobs that cannot be answered.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum JobError {
-    /// No job has this identifier; ended jobs are dropped when there are many.
+    /// No job has this identifier.
     #[error("there is no job {0:?}")]
     NotFound(String),
     /// The job has ended already.
@@ -34,31 +36,38 @@ pub enum JobError {
     /// A job of the model is queued or running.
     #[error("model {0:?} has a training queued or running: wait for it or cancel it first")]
     ModelBusy(String),
-    /// The model is not there, not trained, or has no room.
+    /// The model is not there or not trained.
     #[error(transparent)]
     Model(#[from] ModelError),
     /// The settings or the examples do not fit.
     #[error(transparent)]
     Spec(#[from] SpecError),
+    /// Stored state cannot be read or written.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }
 
 /// Why a job failed.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "cause", content = "detail", rename_all = "snake_case")]
 pub enum JobFailure {
     /// The loss left the finite numbers.
     Diverged(String),
     /// A defect of the service: the training panicked.
     Panicked,
-    /// The version could not be published.
-    Model(ModelError),
+    /// What the training starts from or learns from cannot be read.
+    Damaged(String),
+    /// The process died again and again before the training got anywhere.
+    Interrupted(String),
 }
 
 impl std::fmt::Display for JobFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         match self {
-            JobFailure::Diverged(detail) => f.write_str(detail),
+            JobFailure::Diverged(detail) | JobFailure::Damaged(detail) | JobFailure::Interrupted(detail) => {
+                f.write_str(detail)
+            }
             JobFailure::Panicked => f.write_str("the training ended by a defect of the service; its log says more"),
-            JobFailure::Model(error) => error.fmt(f),
         }
     }
 }

@@ -1,17 +1,23 @@
 //! The events of a job: what a watcher is told, in order, and can be told again.
 //!
-//! A job writes its events down as they happen: each change of state, and epochs at most 20 a second (the last one
-//! always). An event's number counts from 1 within the job, so that a watcher who lost the connection goes on where it
-//! was.
+//! Events are not kept: they follow from the job's history and state. An open job tells its state whenever that is not
+//! what the watcher knows, and its epochs at most 20 a second; an ended one the rest of its epochs, the last one always,
+//! and then its final state. A watcher's [`Place`] is the id of the last event it got, so that one who lost the
+//! connection, or whose job went through a restart of the service, goes on from there.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::fmt;
+use std::str::FromStr;
 
+use tokio::sync::watch;
+
+use super::error::JobError;
+use super::handle::JobHandle;
 use super::history::EpochEntry;
+use super::job::EPOCH_INTERVAL;
 use super::report::JobReport;
 
-/// Least time between two epochs that are told.
-const EPOCH_INTERVAL: Duration = Duration::from_millis(50);
+/// Entries of the history that are looked through at once.
+const CHUNK: usize = 4096;
 
 /// One event.
 #[derive(Clone, Debug)]
@@ -19,59 +25,137 @@ pub enum Event {
     /// An epoch is complete.
     Epoch(EpochEntry),
     /// The job changed its state, or has a new warning.
-    State(Arc<JobReport>),
+    State(Box<JobReport>),
 }
 
-/// The events of one job so far.
-#[derive(Debug, Default)]
-pub struct EventLog {
-    events: Vec<Logged>,
-    /// The last epoch that was told, and when, since the training started.
-    told: Option<(u64, Duration)>,
+/// Which state a watcher knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateMark {
+    /// That after so many changes.
+    Change(u64),
+    /// The final one.
+    End,
 }
 
-/// An epoch is kept as its number: its entry stands in the history.
-#[derive(Debug)]
-enum Logged {
-    Epoch(u64),
-    State(Arc<JobReport>),
+/// How far a watcher is: the last epoch and the last state it was told. Written `12-3`, or `12-end`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    epoch: u64,
+    state: Option<StateMark>,
 }
 
-impl EventLog {
-    /// Number of events so far: the number of the last one.
-    pub fn last(&self) -> u64 {
-        self.events.len() as u64
+impl Place {
+    /// Whether there is nothing left to tell.
+    pub fn is_end(self) -> bool {
+        self.state == Some(StateMark::End)
     }
+}
 
-    /// Event number `after` + 1, its epoch looked up in `history`.
-    pub fn next(&self, after: u64, history: &[EpochEntry]) -> Option<Event> {
-        let logged = usize::try_from(after).ok().and_then(|index| self.events.get(index))?;
-        Some(match logged {
-            Logged::Epoch(epoch) => Event::Epoch(history[*epoch as usize - 1]),
-            Logged::State(report) => Event::State(report.clone()),
-        })
-    }
-
-    /// Writes down that `epoch` is complete, unless one was told a moment ago; says whether it did.
-    pub fn epoch(&mut self, epoch: u64, elapsed: Duration) -> bool {
-        let soon = self.told.is_some_and(|(_, told)| elapsed < told + EPOCH_INTERVAL);
-        if !soon {
-            self.events.push(Logged::Epoch(epoch));
-            self.told = Some((epoch, elapsed));
-        }
-        !soon
-    }
-
-    /// Writes down the last epoch, if it has not been told yet.
-    pub fn last_epoch(&mut self, epoch: u64) {
-        if epoch > 0 && self.told.is_none_or(|(told, _)| told < epoch) {
-            self.events.push(Logged::Epoch(epoch));
-            self.told = Some((epoch, Duration::MAX));
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.state {
+            Some(StateMark::End) => write!(f, "{}-end", self.epoch),
+            Some(StateMark::Change(change)) => write!(f, "{}-{change}", self.epoch),
+            None => write!(f, "{}-0", self.epoch),
         }
     }
+}
 
-    /// Writes down a change of state.
-    pub fn state(&mut self, report: JobReport) {
-        self.events.push(Logged::State(Arc::new(report)));
+impl FromStr for Place {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (epoch, state) = text.split_once('-').ok_or(())?;
+        let state = match state {
+            "end" => StateMark::End,
+            change => StateMark::Change(change.parse().map_err(|_| ())?),
+        };
+        Ok(Place { epoch: epoch.parse().map_err(|_| ())?, state: Some(state) })
+    }
+}
+
+/// One who watches a job.
+pub struct Watcher {
+    job: JobHandle,
+    place: Place,
+    news: Option<watch::Receiver<u64>>,
+    /// When the epoch of `place` was complete, in seconds of training, once looked up.
+    told_at: Option<f64>,
+    /// Epochs that are known not to be told.
+    passed: u64,
+}
+
+impl Watcher {
+    /// A watcher who was told what comes before and at `place`.
+    pub fn new(job: JobHandle, place: Place) -> Self {
+        let news = if let JobHandle::Open(job) = &job { Some(job.watch()) } else { None };
+        Watcher { job, place, news, told_at: None, passed: place.epoch }
+    }
+
+    /// The next event with its place; waits for it. `None` when no more will come from this process.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn next(&mut self) -> Result<Option<(Place, Event)>, JobError> {
+        loop {
+            // Seen before looked for, so that what comes in between wakes the wait below.
+            if let Some(news) = &mut self.news {
+                news.borrow_and_update();
+            }
+            let over = if let JobHandle::Open(job) = &self.job { job.is_over() } else { true };
+            let (mark, report, epochs) = self.now();
+            let state = report.map(|report| Event::State(Box::new(report)));
+            if let (Some(state), StateMark::Change(_)) = (&state, mark) {
+                self.place.state = Some(mark);
+                return Ok(Some((self.place, state.clone())));
+            }
+            if let Some(entry) = self.next_epoch(epochs, mark == StateMark::End).await? {
+                return Ok(Some((self.place, Event::Epoch(entry))));
+            }
+            if let Some(state) = state {
+                self.place.state = Some(mark);
+                return Ok(Some((self.place, state)));
+            }
+            let Some(news) = self.news.as_mut().filter(|_| !over) else { return Ok(None) };
+            if news.changed().await.is_err() {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn now(&self) -> (StateMark, Option<JobReport>, u64) {
+        match &self.job {
+            JobHandle::Open(job) => job.mark(self.place.state),
+            JobHandle::Ended { report, .. } => {
+                let unknown = self.place.state != Some(StateMark::End);
+                (StateMark::End, unknown.then(|| JobReport::clone(report)), report.epoch)
+            }
+        }
+    }
+
+    /// The next epoch to tell of those up to `last`, which is told in any case if it is the job's `final` one.
+    async fn next_epoch(&mut self, last: u64, is_final: bool) -> Result<Option<EpochEntry>, JobError> {
+        if self.told_at.is_none() && self.place.epoch > 0 {
+            let told = self.job.entries(self.place.epoch, 1).await?;
+            self.told_at = told.first().map(|entry| entry.elapsed_seconds);
+        }
+        let due = self.told_at.map_or(0.0, |at| at + EPOCH_INTERVAL.as_secs_f64());
+        while self.passed < last {
+            let entries = self.job.entries(self.passed + 1, CHUNK).await?;
+            let found = entries.iter().find(|entry| entry.elapsed_seconds >= due || is_final && entry.epoch == last);
+            if let Some(entry) = found {
+                self.place.epoch = entry.epoch;
+                (self.told_at, self.passed) = (Some(entry.elapsed_seconds), entry.epoch);
+                return Ok(Some(*entry));
+            }
+            let seen = self.passed + entries.len() as u64;
+            if entries.is_empty() || seen >= last {
+                // The last one is looked at again: it may turn out to be final.
+                self.passed = self.passed.max(last - 1);
+                return Ok(None);
+            }
+            self.passed = seen;
+        }
+        Ok(None)
     }
 }

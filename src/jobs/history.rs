@@ -43,11 +43,8 @@ pub struct HistoryQuery {
     pub limit: usize,
 }
 
-/// The entries asked for, and the `after` of the next page, if there is more.
-///
-/// `history` holds epoch n at index n − 1.
-pub fn page(history: &[EpochEntry], query: HistoryQuery) -> (Vec<EpochEntry>, Option<u64>) {
-    let last = history.len() as u64;
+/// The epochs asked for of a history of `last` epochs, and the `after` of the next page, if there is more.
+pub fn page(last: u64, query: HistoryQuery) -> (Vec<u64>, Option<u64>) {
     let first = (query.after / query.every).saturating_add(1).saturating_mul(query.every);
     let mut epochs: Vec<u64> = Vec::new();
     let mut epoch = first;
@@ -61,7 +58,38 @@ pub fn page(history: &[EpochEntry], query: HistoryQuery) -> (Vec<EpochEntry>, Op
     let more = epochs.len() > query.limit;
     epochs.truncate(query.limit);
     let next_after = if more { epochs.last().copied() } else { None };
-    (epochs.iter().map(|epoch| history[*epoch as usize - 1]).collect(), next_after)
+    (epochs, next_after)
+}
+
+/// Numbers of a stored entry: loss, validation loss (NaN for none), learning rate, elapsed seconds.
+pub const ENTRY_NUMBERS: usize = 4;
+/// Bytes of a stored entry; that of epoch n begins at byte (n − 1) times this.
+pub const ENTRY_BYTES: u64 = (ENTRY_NUMBERS * size_of::<f64>()) as u64;
+
+/// The numbers of a history, entry after entry.
+pub fn to_numbers(history: &[EpochEntry]) -> Vec<f64> {
+    let numbers = |entry: &EpochEntry| {
+        [entry.loss, entry.validation_loss.unwrap_or(f64::NAN), entry.learning_rate, entry.elapsed_seconds]
+    };
+    history.iter().flat_map(numbers).collect()
+}
+
+/// The entries of `numbers`, the first of which is that of epoch `first`.
+pub fn from_numbers(first: u64, numbers: &[f64]) -> Vec<EpochEntry> {
+    let entry = |(epoch, numbers): (u64, &[f64])| EpochEntry {
+        epoch,
+        loss: numbers[0],
+        validation_loss: Some(numbers[1]).filter(|loss| !loss.is_nan()),
+        learning_rate: numbers[2],
+        elapsed_seconds: numbers[3],
+    };
+    (first..).zip(numbers.chunks_exact(ENTRY_NUMBERS)).map(entry).collect()
+}
+
+/// The entries that were stored as `bytes`, the first of which is that of epoch `first`.
+pub fn from_bytes(first: u64, bytes: &[u8]) -> Vec<EpochEntry> {
+    let number = |b: &[u8]| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]);
+    from_numbers(first, &bytes.chunks_exact(8).map(number).collect::<Vec<f64>>())
 }
 
 #[cfg(test)]
@@ -69,10 +97,22 @@ mod tests {
     use super::*;
 
     fn epochs(length: u64, after: u64, every: u64, limit: usize) -> (Vec<u64>, Option<u64>) {
-        let report = |epoch| EpochReport { epoch, loss: 0.0, validation_loss: None, learning_rate: 0.1 };
-        let history: Vec<EpochEntry> = (1..=length).map(|epoch| EpochEntry::new(&report(epoch), 0.0)).collect();
-        let (entries, next) = page(&history, HistoryQuery { after, every, limit });
-        (entries.iter().map(|entry| entry.epoch).collect(), next)
+        page(length, HistoryQuery { after, every, limit })
+    }
+
+    #[test]
+    fn stored_entries_come_back() {
+        let entry = |epoch, validation_loss| EpochEntry {
+            epoch,
+            loss: 0.1 + 0.2,
+            validation_loss,
+            learning_rate: 1e-300,
+            elapsed_seconds: epoch as f64 / 3.0,
+        };
+        let history = [entry(1, None), entry(2, Some(0.25)), entry(3, None)];
+        let bytes: Vec<u8> = to_numbers(&history).iter().flat_map(|number| number.to_le_bytes()).collect();
+        assert_eq!(from_bytes(1, &bytes), history);
+        assert_eq!(from_bytes(2, &bytes[ENTRY_BYTES as usize..]), history[1..]);
     }
 
     #[test]

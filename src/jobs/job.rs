@@ -1,20 +1,27 @@
-//! One training as its owner sees it: state, progress, history, events.
+//! One training that has not ended, or has just: state, progress, history.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::events::{Event, EventLog};
-use super::history::{EpochEntry, HistoryQuery, page};
+use super::checkpoint::Checkpoint;
+use super::error::JobError;
+use super::events::StateMark;
+use super::history::EpochEntry;
 use super::report::{Ending, JobReport, JobState, Stop};
-use super::request::Training;
 use crate::learning::diagnosis::Warning;
 use crate::learning::report::EpochReport;
+use crate::learning::snapshot::Snapshot;
 use crate::learning::training::ValidTrainingSpec;
+use crate::storage::catalog::JobRow;
+use crate::storage::{StorageError, exact};
+
+/// Watchers are woken for epochs no more often than this.
+pub(super) const EPOCH_INTERVAL: Duration = Duration::from_millis(50);
 
 /// One training.
 #[derive(Debug)]
@@ -27,51 +34,118 @@ pub struct Job {
     pub request_id: String,
     /// Memory that the training needs, about.
     pub bytes: usize,
+    /// Where its rows are.
+    pub(super) rows_blob: String,
+    /// Where a warm start started, once it has.
+    pub(super) base_version: Option<u64>,
+    /// Starts since the last checkpoint, when this process began.
+    pub(super) attempts: u64,
     created_at: Timestamp,
     queued: Instant,
     config: ValidTrainingSpec,
     rows: usize,
     /// A [`Stop`], or 0.
     stop: AtomicU8,
+    /// Whether it is time for a checkpoint.
+    checkpoint_due: AtomicBool,
     rows_done: AtomicU64,
     /// Held for a few lines at a time by the worker and by readers.
     progress: Mutex<Progress>,
-    /// Number of events so far; watchers sleep on it.
-    events: watch::Sender<u64>,
+    /// Counts wake-ups; watchers sleep on it.
+    news: watch::Sender<u64>,
+}
+
+/// What a job is made of.
+pub(super) struct NewJob {
+    pub(super) model_id: Uuid,
+    pub(super) config: ValidTrainingSpec,
+    pub(super) rows: usize,
+    pub(super) rows_blob: String,
+    pub(super) bytes: usize,
+    pub(super) request_id: String,
 }
 
 #[derive(Debug, Default)]
 struct Progress {
-    /// The rows, until the worker takes them.
-    training: Option<Training>,
-    started: Option<(Timestamp, Instant)>,
-    finished: Option<(Timestamp, Duration)>,
+    started: Option<Timestamp>,
+    /// Since when it runs, in this process.
+    running: Option<Instant>,
+    /// Time trained before that.
+    trained: Duration,
     history: Vec<EpochEntry>,
     best: Option<(u64, f64)>,
     warnings: Vec<Warning>,
-    ending: Option<Ending>,
-    log: EventLog,
+    /// Changes of state and warnings so far.
+    changes: u64,
+    /// When watchers were last woken for an epoch.
+    woken: Duration,
+    ended: Option<Arc<JobReport>>,
+    /// The service stops; the job goes on when it is started again.
+    suspended: bool,
 }
 
 impl Job {
     /// A job that waits.
-    pub fn new(model_id: Uuid, training: Training, bytes: usize, request_id: String) -> Self {
-        let job = Job {
+    pub(super) fn new(new: NewJob) -> Self {
+        let NewJob { model_id, config, rows, rows_blob, bytes, request_id } = new;
+        Job {
+            rows_blob,
             id: Uuid::now_v7(),
             model_id,
             request_id,
             bytes,
+            base_version: None,
+            attempts: 0,
             created_at: Timestamp::now(),
             queued: Instant::now(),
-            config: training.settings.clone(),
-            rows: training.train.rows(),
+            config,
+            rows,
             stop: AtomicU8::new(0),
+            checkpoint_due: AtomicBool::new(false),
             rows_done: AtomicU64::new(0),
-            progress: Mutex::new(Progress { training: Some(training), ..Progress::default() }),
-            events: watch::Sender::new(0),
-        };
-        job.tell_state(&mut job.progress());
-        job
+            progress: Mutex::default(),
+            news: watch::Sender::new(0),
+        }
+    }
+
+    /// A job that an earlier process left waiting or running.
+    ///
+    /// # Errors
+    /// `Storage` with `Damaged`: the row does not say what a row says.
+    pub fn from_row(row: JobRow) -> Result<Self, JobError> {
+        let damaged = |error: serde_json::Error| StorageError::damaged(format!("the record of job {}", row.id), error);
+        let config = exact::from_text(&row.config).map_err(damaged)?;
+        let job = Job::new(NewJob {
+            model_id: row.model_id,
+            config,
+            rows: row.rows as usize,
+            rows_blob: row.rows_blob,
+            bytes: row.memory as usize,
+            request_id: row.request_id,
+        });
+        job.progress().started = row.started_at;
+        let (base_version, attempts) = (row.base_version, row.attempts);
+        Ok(Job { id: row.id, created_at: row.created_at, base_version, attempts, ..job })
+    }
+
+    /// The row of a job that waits.
+    pub fn to_row(&self) -> JobRow {
+        JobRow {
+            id: self.id,
+            model_id: self.model_id,
+            state: JobState::Queued.word().to_owned(),
+            request_id: self.request_id.clone(),
+            created_at: self.created_at,
+            rows: self.rows as u64,
+            memory: self.bytes as u64,
+            config: exact::to_text(&self.config),
+            rows_blob: self.rows_blob.clone(),
+            started_at: None,
+            base_version: None,
+            attempts: 0,
+            outcome: None,
+            metrics: None,
+        }
     }
 
     /// The settings.
@@ -89,43 +163,53 @@ impl Job {
         self.queued.elapsed()
     }
 
-    /// Epochs in the history.
-    pub fn epochs_done(&self) -> usize {
-        self.progress().history.len()
-    }
-
     /// Everything about the job now.
     pub fn report(&self) -> JobReport {
         self.report_of(&self.progress())
     }
 
-    /// Entries of the history, and the `after` of the next page.
-    pub fn history(&self, query: HistoryQuery) -> (Vec<EpochEntry>, Option<u64>) {
-        page(&self.progress().history, query)
-    }
-
-    /// Event number `after` + 1, if it has happened.
-    pub fn event(&self, after: u64) -> Option<Event> {
+    /// Entries of the history from epoch `first` on, at most `most`.
+    pub fn entries(&self, first: u64, most: usize) -> Vec<EpochEntry> {
         let progress = self.progress();
-        progress.log.next(after, &progress.history)
+        let start = (first.saturating_sub(1) as usize).min(progress.history.len());
+        let end = start.saturating_add(most).min(progress.history.len());
+        progress.history[start..end].to_vec()
     }
 
-    /// Whether the job has ended and event number `after` is its last or beyond.
-    pub fn events_are_over(&self, after: u64) -> bool {
+    /// Epochs in the history.
+    pub fn epochs_done(&self) -> u64 {
+        self.progress().history.len() as u64
+    }
+
+    /// The whole history.
+    pub(super) fn history(&self) -> Vec<EpochEntry> {
+        self.progress().history.clone()
+    }
+
+    /// Where the job stands for those who watch it; with the report, if that is not where `known` is.
+    pub(super) fn mark(&self, known: Option<StateMark>) -> (StateMark, Option<JobReport>, u64) {
         let progress = self.progress();
-        progress.ending.is_some() && after >= progress.log.last()
+        let mark = if progress.ended.is_some() { StateMark::End } else { StateMark::Change(progress.changes) };
+        let report = (known != Some(mark)).then(|| self.report_of(&progress));
+        (mark, report, progress.history.len() as u64)
     }
 
-    /// Changes whenever there are new events.
+    /// Changes whenever there is something new.
     pub fn watch(&self) -> watch::Receiver<u64> {
-        self.events.subscribe()
+        self.news.subscribe()
     }
 
-    /// Waits until the job has ended.
-    pub async fn ended(&self) {
-        let mut events = self.watch();
-        while !self.state().ended() {
-            if events.changed().await.is_err() {
+    /// Whether nothing more will come from this process.
+    pub fn is_over(&self) -> bool {
+        let progress = self.progress();
+        progress.ended.is_some() || progress.suspended
+    }
+
+    /// Waits until the job has ended, or the service stops.
+    pub async fn over(&self) {
+        let mut news = self.watch();
+        while !self.is_over() {
+            if news.changed().await.is_err() {
                 return;
             }
         }
@@ -150,13 +234,39 @@ impl Job {
         }
     }
 
-    /// The worker takes the rows: the job runs. `None` if it has ended before.
-    pub(super) fn start(&self) -> Option<Training> {
-        let mut progress = self.progress();
-        let training = progress.training.take()?;
-        progress.started = Some((Timestamp::now(), Instant::now()));
-        self.tell_state(&mut progress);
-        Some(training)
+    /// It is time for a checkpoint.
+    pub(super) fn set_checkpoint_due(&self) {
+        self.checkpoint_due.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is time for a checkpoint; asked by the one who makes it.
+    pub(super) fn take_checkpoint_due(&self) -> bool {
+        // Read before it is written: the read alone keeps the cache line shared.
+        self.checkpoint_due.load(Ordering::Relaxed) && self.checkpoint_due.swap(false, Ordering::Relaxed)
+    }
+
+    /// The job runs, from the state of `checkpoint` on if there is one.
+    pub(super) fn start(&self, checkpoint: Option<(&Checkpoint, u64)>) {
+        let mut guard = self.progress();
+        let progress = &mut *guard;
+        progress.started = progress.started.or_else(|| Some(Timestamp::now()));
+        progress.running = Some(Instant::now());
+        if let Some((checkpoint, rows_done)) = checkpoint {
+            progress.trained = Duration::try_from_secs_f64(checkpoint.elapsed_seconds).unwrap_or_default();
+            progress.history.clone_from(&checkpoint.history);
+            progress.warnings.clone_from(&checkpoint.warnings);
+            progress.best = best_of(&progress.history);
+            self.rows_done.store(rows_done, Ordering::Relaxed);
+        }
+        self.tell(progress);
+    }
+
+    /// The checkpoint of a training that stands at `snapshot`.
+    pub(super) fn checkpoint<'a>(&self, snapshot: Snapshot<'a>) -> Checkpoint<'a> {
+        let progress = self.progress();
+        let history = progress.history.clone();
+        let elapsed_seconds = progress.elapsed().as_secs_f64();
+        Checkpoint { snapshot, history, warnings: progress.warnings.clone(), elapsed_seconds }
     }
 
     /// A batch of `rows` rows is done.
@@ -164,7 +274,7 @@ impl Job {
         self.rows_done.fetch_add(rows as u64, Ordering::Relaxed);
     }
 
-    /// Time since the training started.
+    /// Time that was trained.
     pub(super) fn running_for(&self) -> Duration {
         self.progress().elapsed()
     }
@@ -174,12 +284,12 @@ impl Job {
         let mut guard = self.progress();
         let progress = &mut *guard;
         let elapsed = progress.elapsed();
-        progress.history.push(EpochEntry::new(report, elapsed.as_secs_f64()));
-        if progress.best.is_none_or(|(_, best)| report.watched() < best) {
-            progress.best = Some((report.epoch, report.watched()));
-        }
-        if progress.log.epoch(report.epoch, elapsed) {
-            self.wake(progress);
+        let entry = EpochEntry::new(report, elapsed.as_secs_f64());
+        progress.history.push(entry);
+        progress.best = better(progress.best, &entry);
+        if progress.history.len() == 1 || elapsed >= progress.woken + EPOCH_INTERVAL {
+            progress.woken = elapsed;
+            self.wake();
         }
     }
 
@@ -187,31 +297,51 @@ impl Job {
     pub(super) fn warn(&self, warning: Warning) {
         let mut progress = self.progress();
         progress.warnings.push(warning);
-        self.tell_state(&mut progress);
+        self.tell(&mut progress);
     }
 
-    /// The job ends; a second ending is ignored.
-    pub(super) fn end(&self, ending: Ending) {
-        let mut progress = self.progress();
-        if progress.ending.is_some() {
-            return;
+    /// What the report will be when the job ends so.
+    pub(super) fn report_ended(&self, ending: Ending) -> JobReport {
+        let report = self.report();
+        let (version, metrics) = ending.version.map_or((None, None), |(number, metrics)| (Some(number), Some(metrics)));
+        JobReport {
+            state: ending.state,
+            finished_at: Some(Timestamp::now()),
+            progress: if ending.state == JobState::Succeeded { 1.0 } else { report.progress },
+            eta_seconds: None,
+            stop_reason: Some(ending.reason),
+            version,
+            metrics,
+            failure: ending.failure,
+            ..report
         }
-        progress.training = None;
-        progress.finished = Some((Timestamp::now(), progress.elapsed()));
-        progress.ending = Some(ending);
-        let last = progress.history.len() as u64;
-        progress.log.last_epoch(last);
-        self.tell_state(&mut progress);
     }
 
-    fn tell_state(&self, progress: &mut Progress) {
-        let report = self.report_of(progress);
-        progress.log.state(report);
-        self.wake(progress);
+    /// The job has ended as `report` says, which is written down; a second ending is ignored.
+    pub(super) fn end(&self, report: JobReport) {
+        let mut progress = self.progress();
+        if progress.ended.is_none() {
+            progress.ended = Some(Arc::new(report));
+            self.tell(&mut progress);
+        }
     }
 
-    fn wake(&self, progress: &Progress) {
-        self.events.send_replace(progress.log.last());
+    /// The service stops before the job has ended.
+    pub(super) fn suspend(&self) {
+        let mut progress = self.progress();
+        progress.suspended = true;
+        progress.trained = progress.elapsed();
+        progress.running = None;
+        self.tell(&mut progress);
+    }
+
+    fn tell(&self, progress: &mut Progress) {
+        progress.changes += 1;
+        self.wake();
+    }
+
+    fn wake(&self) {
+        self.news.send_modify(|count| *count += 1);
     }
 
     // A panic elsewhere leaves the progress readable: it only ever grows by whole entries.
@@ -220,38 +350,35 @@ impl Job {
     }
 
     fn report_of(&self, progress: &Progress) -> JobReport {
-        let state = progress.state();
+        if let Some(ended) = &progress.ended {
+            return JobReport::clone(ended);
+        }
         let last = progress.history.last();
-        let ending = progress.ending.as_ref();
         let rows_done = self.rows_done.load(Ordering::Relaxed);
         let seconds = progress.elapsed().as_secs_f64();
-        let share = match state {
-            JobState::Succeeded => 1.0,
-            _ => (rows_done as f64 / (self.rows as f64 * self.config.epochs as f64)).min(1.0),
-        };
-        let running = state == JobState::Running;
+        let share = (rows_done as f64 / (self.rows as f64 * self.config.epochs as f64)).min(1.0);
         JobReport {
             id: self.id,
             model_id: self.model_id,
-            state,
+            state: progress.state(),
             created_at: self.created_at,
-            started_at: progress.started.map(|(at, _)| at),
-            finished_at: progress.finished.map(|(at, _)| at),
+            started_at: progress.started,
+            finished_at: None,
             epoch: progress.history.len() as u64,
             epochs: self.config.epochs,
             progress: share,
-            eta_seconds: (running && share > 0.0).then(|| seconds * (1.0 - share) / share),
+            eta_seconds: (progress.running.is_some() && share > 0.0).then(|| seconds * (1.0 - share) / share),
             rows: self.rows,
             rows_per_second: (rows_done > 0 && seconds > 0.0).then(|| rows_done as f64 / seconds),
             loss: last.map(|entry| entry.loss),
             validation_loss: last.and_then(|entry| entry.validation_loss),
             best_epoch: progress.best.map(|(epoch, _)| epoch),
-            stop_reason: ending.map(|ending| ending.reason),
+            stop_reason: None,
             warnings: progress.warnings.clone(),
-            version: ending.and_then(|ending| ending.version.as_ref()).map(|(version, _)| *version),
-            metrics: ending.and_then(|ending| ending.version.clone()).map(|(_, metrics)| metrics),
+            version: None,
+            metrics: None,
             config: self.config.clone(),
-            failure: ending.and_then(|ending| ending.failure.clone()),
+            failure: None,
             request_id: self.request_id.clone(),
         }
     }
@@ -259,19 +386,25 @@ impl Job {
 
 impl Progress {
     fn state(&self) -> JobState {
-        match (&self.ending, &self.started) {
-            (Some(ending), _) => ending.state,
+        match (&self.ended, self.running) {
+            (Some(ended), _) => ended.state,
             (None, Some(_)) => JobState::Running,
             (None, None) => JobState::Queued,
         }
     }
 
-    /// Time since the training started, up to its end.
+    /// Time that was trained.
     fn elapsed(&self) -> Duration {
-        match (&self.finished, &self.started) {
-            (Some((_, elapsed)), _) => *elapsed,
-            (None, Some((_, started))) => started.elapsed(),
-            (None, None) => Duration::ZERO,
-        }
+        self.trained + self.running.map_or(Duration::ZERO, |since| since.elapsed())
     }
+}
+
+/// The best epoch of a history, with its watched loss.
+fn best_of(history: &[EpochEntry]) -> Option<(u64, f64)> {
+    history.iter().fold(None, better)
+}
+
+fn better(best: Option<(u64, f64)>, entry: &EpochEntry) -> Option<(u64, f64)> {
+    let watched = entry.validation_loss.unwrap_or(entry.loss);
+    if best.is_none_or(|(_, best)| watched < best) { Some((entry.epoch, watched)) } else { best }
 }

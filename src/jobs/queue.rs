@@ -1,22 +1,30 @@
 //! The queue: jobs wait in the order they came, run on tokio's blocking pool, one of a model at a time.
+//!
+//! The catalog holds every job; the queue holds those that are open. A job is in the catalog before it is here, and its
+//! end is in the catalog before it leaves.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytesize::ByteSize;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::error::JobError;
-use super::job::Job;
-use super::report::{Ending, JobState, Stop, StopReason};
+use super::handle::JobHandle;
+use super::job::{Job, NewJob};
+use super::report::{Ending, JobReport, JobState, Stop};
 use super::request::Training;
-use super::worker;
-use crate::models::{Model, ModelRegistry};
+use super::rows;
+use super::worker::{self, Done, Worker, history_blob};
+use crate::models::{Model, ModelError, ModelRegistry};
+use crate::storage::catalog::{JobRowFilter, ReceiptRow};
+use crate::storage::{RECEIPT_AGE, Storage};
 use crate::telemetry::Meters;
 
-/// Most epochs that the histories of ended jobs may hold together: about 240 MB.
-const MAX_KEPT_EPOCHS: usize = 5_000_000;
+/// How long a cancelled job may take to write its end down before the canceller is told to ask again.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Bounds of the queue.
 #[derive(Clone, Copy, Debug)]
@@ -25,22 +33,37 @@ pub struct QueueLimits {
     pub concurrent: usize,
     /// Jobs that may wait.
     pub waiting: usize,
-    /// Ended jobs that stay readable.
-    pub kept: usize,
+    /// Ended jobs that stay readable; all if none is given.
+    pub kept: Option<u64>,
     /// Memory that all trainings together may take.
     pub memory: ByteSize,
+    /// Least time between two checkpoints of a job.
+    pub checkpoint_interval: Duration,
 }
 
 /// All jobs of the service. Cheap to clone: a handle.
 #[derive(Clone)]
 pub struct JobQueue {
     inner: Arc<Inner>,
+    _running: Arc<InterruptOnDrop>,
+}
+
+/// Interrupts what runs when the last handle goes, so that no worker outlives the service.
+struct InterruptOnDrop(Arc<Inner>);
+
+impl Drop for InterruptOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
 }
 
 struct Inner {
-    /// Held for a few lines at a time; taken before the registry's lock, never after it.
+    /// Held for a few lines at a time, never over a call on storage.
     jobs: Mutex<Jobs>,
+    /// Held while a job is written down.
+    submitting: tokio::sync::Mutex<()>,
     limits: QueueLimits,
+    storage: Storage,
     registry: ModelRegistry,
     meters: Arc<Meters>,
     runtime: Handle,
@@ -48,13 +71,12 @@ struct Inner {
 
 #[derive(Default)]
 struct Jobs {
-    by_id: BTreeMap<Uuid, Arc<Job>>,
+    open: BTreeMap<Uuid, Arc<Job>>,
     waiting: VecDeque<Arc<Job>>,
     /// By model: at most one each.
     running: HashMap<Uuid, Arc<Job>>,
-    ended: VecDeque<Uuid>,
-    /// Epochs in the histories of ended jobs.
-    kept_epochs: usize,
+    /// Places in the queue of jobs that are being written down, and their memory.
+    reserved: (usize, usize),
     stopping: bool,
 }
 
@@ -69,39 +91,98 @@ pub struct JobFilter {
 
 impl JobQueue {
     /// An empty queue. Must be called within a tokio runtime: its blocking pool runs the jobs.
-    pub fn new(registry: ModelRegistry, limits: QueueLimits, meters: Arc<Meters>) -> Self {
-        let runtime = Handle::current();
-        JobQueue { inner: Arc::new(Inner { jobs: Mutex::default(), limits, registry, meters, runtime }) }
+    pub fn new(storage: Storage, registry: ModelRegistry, limits: QueueLimits, meters: Arc<Meters>) -> Self {
+        let inner = Arc::new(Inner {
+            jobs: Mutex::default(),
+            submitting: tokio::sync::Mutex::default(),
+            limits,
+            storage,
+            registry,
+            meters,
+            runtime: Handle::current(),
+        });
+        JobQueue { _running: Arc::new(InterruptOnDrop(inner.clone())), inner }
     }
 
-    /// Puts a training at the end of the queue.
+    /// Takes up the jobs that an earlier process left waiting or running; returns how many.
     ///
     /// # Errors
-    /// `Stopping`, `QueueFull`, `TooLarge`, or that the model is gone, not trained (warm start), or has no room.
-    pub fn submit(&self, model: &Model, training: Training, request_id: String) -> Result<Arc<Job>, JobError> {
-        let bytes = training.bytes(&model.spec);
-        let limit = self.inner.limits.memory;
-        if bytes as u64 > limit.as_u64() {
-            let needed = ByteSize::b(bytes as u64).to_string();
-            return Err(JobError::TooLarge { needed, limit: limit.to_string() });
-        }
+    /// `Storage`. A job whose row is damaged is left alone, with a line in the log.
+    pub async fn recover(&self) -> Result<usize, JobError> {
+        let rows = self.inner.storage.catalog.open_jobs().await?;
         let mut jobs = self.inner.lock();
-        if jobs.stopping {
-            return Err(JobError::Stopping);
+        for row in rows {
+            let id = row.id;
+            match Job::from_row(row) {
+                Ok(job) => jobs.add(Arc::new(job)),
+                Err(error) => tracing::error!(job_id = %id, %error, "an open job cannot be taken up"),
+            }
         }
-        let waiting_bytes: usize = jobs.waiting.iter().map(|job| job.bytes).sum();
-        let full = jobs.waiting.len() >= self.inner.limits.waiting;
-        if full || !jobs.waiting.is_empty() && (waiting_bytes + bytes) as u64 > limit.as_u64() {
-            return Err(JobError::QueueFull { waiting: jobs.waiting.len() });
+        let taken_up = jobs.waiting.len();
+        self.inner.start_waiting(&mut jobs);
+        Ok(taken_up)
+    }
+
+    /// Puts a training at the end of the queue, once it is written down; `receipt` makes of it what is kept for the
+    /// repetition of the request, if it can be repeated.
+    ///
+    /// # Errors
+    /// `Stopping`, `QueueFull`, `TooLarge`, that the model is gone or not trained (warm start), or `Storage`, with
+    /// `Conflict` if there is a receipt already.
+    pub async fn submit(
+        &self,
+        model: &Model,
+        training: Training,
+        request_id: String,
+        receipt: impl FnOnce(&JobReport) -> Option<ReceiptRow>,
+    ) -> Result<Arc<Job>, JobError> {
+        let Inner { storage, limits, .. } = &*self.inner;
+        let bytes = training.bytes(&model.spec);
+        if bytes as u64 > limits.memory.as_u64() {
+            let needed = ByteSize::b(bytes as u64).to_string();
+            return Err(JobError::TooLarge { needed, limit: limits.memory.to_string() });
         }
-        // Asked again under the lock: the model may have been deleted since the request was checked.
-        self.inner.registry.room_for_version(model.id)?;
+        let place = Place::take(&self.inner, bytes)?;
         if training.settings.warm_start {
-            self.inner.registry.get(&model.id.to_string())?.active()?;
+            model.active()?;
         }
-        let job = Arc::new(Job::new(model.id, training, bytes, request_id));
-        jobs.by_id.insert(job.id, job.clone());
-        jobs.waiting.push_back(job.clone());
+        let rows_blob = format!("rows/{}.safetensors", Uuid::now_v7());
+        let (config, rows) = (training.settings.clone(), training.train.rows());
+        let file = tokio::task::spawn_blocking(move || rows::encode(&training)).await.expect("encoding does not panic");
+        let job = NewJob { model_id: model.id, config, rows, rows_blob: rows_blob.clone(), bytes, request_id };
+        let queued = self.queue(place, job, file.into(), receipt).await;
+        if queued.is_err() {
+            storage.discard(&[rows_blob]).await;
+        }
+        queued
+    }
+
+    /// Writes a job down, its rows first, and puts it into its place.
+    async fn queue(
+        &self,
+        place: Place<'_>,
+        job: NewJob,
+        rows: bytes::Bytes,
+        receipt: impl FnOnce(&JobReport) -> Option<ReceiptRow>,
+    ) -> Result<Arc<Job>, JobError> {
+        let storage = &self.inner.storage;
+        storage.put_noted(&job.rows_blob, rows).await?;
+        // One at a time from here on: jobs are queued in the order of their identifiers.
+        let _order = self.inner.submitting.lock().await;
+        let job = Arc::new(Job::new(job));
+        let mut write = storage.catalog.write().await?;
+        if let Some(receipt) = receipt(&job.report()) {
+            write.add_receipt(&receipt, RECEIPT_AGE).await?;
+        }
+        if !write.lock_model(job.model_id).await? {
+            return Err(ModelError::NotFound(job.model_id.to_string()).into());
+        }
+        write.add_job(&job.to_row()).await?;
+        write.strike_litter(&job.rows_blob).await?;
+        write.commit().await?;
+        let mut jobs = self.inner.lock();
+        place.give_up(&mut jobs);
+        jobs.add(job.clone());
         self.inner.start_waiting(&mut jobs);
         Ok(job)
     }
@@ -109,95 +190,140 @@ impl JobQueue {
     /// The job that `key` names.
     ///
     /// # Errors
-    /// `NotFound`.
-    pub fn get(&self, key: &str) -> Result<Arc<Job>, JobError> {
-        let id = Uuid::try_parse(key).ok();
-        let jobs = self.inner.lock();
-        let job = id.and_then(|id| jobs.by_id.get(&id));
-        job.cloned().ok_or_else(|| JobError::NotFound(key.to_owned()))
+    /// `NotFound`, `Storage`.
+    pub async fn get(&self, key: &str) -> Result<JobHandle, JobError> {
+        let missing = || JobError::NotFound(key.to_owned());
+        let id = Uuid::try_parse(key).map_err(|_| missing())?;
+        if let Some(job) = self.open(id) {
+            return Ok(JobHandle::Open(job));
+        }
+        let row = self.inner.storage.catalog.job(id).await?.ok_or_else(missing)?;
+        if row.outcome.is_none() {
+            // It came in, or is being written down, while the catalog was asked.
+            return Ok(JobHandle::Open(self.open(id).map_or_else(|| Job::from_row(row).map(Arc::new), Ok)?));
+        }
+        let report = Arc::new(JobReport::from_row(row)?);
+        Ok(JobHandle::Ended { report, blobs: self.inner.storage.blobs.clone() })
     }
 
     /// At most `limit` jobs older than `before` that fit `filter`, newest first.
-    pub fn list(&self, filter: JobFilter, before: Option<Uuid>, limit: usize) -> Vec<Arc<Job>> {
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn list(
+        &self,
+        filter: JobFilter,
+        before: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<JobReport>, JobError> {
+        if filter.state.is_some_and(|state| !state.ended()) {
+            return Ok(self.list_open(filter, before, limit));
+        }
+        let rows = JobRowFilter { model_id: filter.model, state: filter.state.map(JobState::word) };
+        let rows = self.inner.storage.catalog.jobs(&rows, before, limit).await?;
+        let mut reports = Vec::with_capacity(rows.len());
+        for row in rows {
+            reports.push(match self.open(row.id) {
+                Some(job) => job.report(),
+                None if row.outcome.is_some() => JobReport::from_row(row)?,
+                None => self.get(&row.id.to_string()).await?.report(),
+            });
+        }
+        Ok(reports)
+    }
+
+    fn list_open(&self, filter: JobFilter, before: Option<Uuid>, limit: usize) -> Vec<JobReport> {
         let jobs = self.inner.lock();
-        let older = jobs.by_id.range(..before.unwrap_or(Uuid::max())).rev().map(|(_, job)| job);
+        let older = jobs.open.range(..before.unwrap_or(Uuid::max())).rev().map(|(_, job)| job);
         let of_model = older.filter(|job| filter.model.is_none_or(|model| model == job.model_id));
         let in_state = of_model.filter(|job| filter.state.is_none_or(|state| state == job.state()));
-        in_state.take(limit).cloned().collect()
+        in_state.take(limit).map(|job| job.report()).collect()
     }
 
     /// Number of jobs in each state.
-    pub fn counts(&self) -> BTreeMap<&'static str, usize> {
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn counts(&self) -> Result<BTreeMap<&'static str, u64>, JobError> {
+        let counted = self.inner.storage.catalog.count_jobs().await?;
+        let of = |state: JobState| counted.iter().find(|(word, _)| word == state.word()).map_or(0, |(_, jobs)| *jobs);
+        let mut counts: BTreeMap<_, _> = JobState::ALL.map(|state| (state.word(), of(state))).into();
         let jobs = self.inner.lock();
-        let mut counts = BTreeMap::from([("queued", jobs.waiting.len()), ("running", jobs.running.len())]);
-        for id in &jobs.ended {
-            let word = match jobs.by_id[id].state() {
-                JobState::Succeeded => "succeeded",
-                JobState::Cancelled => "cancelled",
-                _ => "failed",
-            };
-            *counts.entry(word).or_default() += 1;
-        }
-        counts
+        counts.insert(JobState::Queued.word(), jobs.waiting.len() as u64);
+        counts.insert(JobState::Running.word(), jobs.running.len() as u64);
+        Ok(counts)
     }
 
     /// Cancels a job and waits until it has ended; with `keep` the epochs done become a version.
     ///
     /// # Errors
-    /// `Ended` if it had ended before.
-    pub async fn cancel(&self, job: &Arc<Job>, keep: bool) -> Result<(), JobError> {
-        if !self.cancel_waiting(job) {
+    /// `Ended` if it had ended before, `Stopping`, `Storage`.
+    pub async fn cancel(&self, job: &JobHandle, keep: bool) -> Result<(), JobError> {
+        let JobHandle::Open(job) = job else { return Err(JobError::Ended(job.report().id)) };
+        if !self.cancel_waiting(job).await? {
             if job.state().ended() {
                 return Err(JobError::Ended(job.id));
             }
             job.ask_to_stop(if keep { Stop::Keep } else { Stop::Drop });
         }
-        job.ended().await;
-        if job.state() == JobState::Cancelled { Ok(()) } else { Err(JobError::Ended(job.id)) }
+        if tokio::time::timeout(CANCEL_PATIENCE, job.over()).await.is_err() {
+            let detail = "the job has been told to stop, but its end cannot be written down yet: ask again";
+            return Err(crate::storage::StorageError::Unavailable(detail.into()).into());
+        }
+        match job.state() {
+            JobState::Cancelled => Ok(()),
+            state if state.ended() => Err(JobError::Ended(job.id)),
+            _ => Err(JobError::Stopping),
+        }
     }
 
-    fn cancel_waiting(&self, job: &Arc<Job>) -> bool {
-        let mut jobs = self.inner.lock();
-        let before = jobs.waiting.len();
-        jobs.waiting.retain(|waiting| waiting.id != job.id);
-        let waited = jobs.waiting.len() < before;
-        if waited {
-            job.end(Ending::cancelled(StopReason::Cancelled));
-            self.inner.keep_ended(&mut jobs, job);
-            self.inner.start_waiting(&mut jobs);
+    async fn cancel_waiting(&self, job: &Arc<Job>) -> Result<bool, JobError> {
+        let position = {
+            let mut jobs = self.inner.lock();
+            let position = jobs.waiting.iter().position(|waiting| waiting.id == job.id);
+            position.inspect(|position| drop(jobs.waiting.remove(*position)))
+        };
+        if position.is_none() {
+            return Ok(false);
         }
-        waited
+        let written = worker::write_end(&self.inner.storage, job, Ending::cancelled()).await;
+        let mut jobs = self.inner.lock();
+        match written {
+            Ok(report) => {
+                jobs.open.remove(&job.id);
+                job.end(report);
+            }
+            Err(error) => {
+                let place = jobs.waiting.partition_point(|waiting| waiting.id < job.id);
+                jobs.waiting.insert(place, job.clone());
+                self.inner.start_waiting(&mut jobs);
+                return Err(error);
+            }
+        }
+        self.inner.start_waiting(&mut jobs);
+        Ok(true)
     }
 
     /// Removes a model that no job is queued or running for.
     ///
     /// # Errors
-    /// `ModelBusy`, or that the model is gone.
-    pub fn remove_model(&self, model: &Model) -> Result<(), JobError> {
-        let jobs = self.inner.lock();
-        let busy = jobs.running.contains_key(&model.id) || jobs.waiting.iter().any(|job| job.model_id == model.id);
-        if busy {
+    /// `ModelBusy`, that the model is gone, or `Storage`.
+    pub async fn remove_model(&self, model: &Model) -> Result<(), JobError> {
+        let mut write = self.inner.storage.catalog.write().await?;
+        if !write.lock_model(model.id).await? {
+            return Err(ModelError::NotFound(model.title()).into());
+        }
+        if write.has_open_jobs(model.id).await? {
             return Err(JobError::ModelBusy(model.title()));
         }
-        Ok(self.inner.registry.remove(model.id)?)
+        Ok(self.inner.registry.remove(write, model.id).await?)
     }
 
-    /// Takes no new jobs, drops those that wait, asks those that run to stop, and waits for them.
+    /// Takes no new jobs, asks those that run to write a checkpoint and stop, and waits for them. They and those that
+    /// wait go on when the service is started again.
     pub async fn close(&self) {
-        let running: Vec<Arc<Job>> = {
-            let mut jobs = self.inner.lock();
-            jobs.stopping = true;
-            while let Some(job) = jobs.waiting.pop_front() {
-                job.end(Ending::cancelled(StopReason::Interrupted));
-                self.inner.keep_ended(&mut jobs, &job);
-            }
-            jobs.running.values().cloned().collect()
-        };
-        for job in &running {
-            job.ask_to_stop(Stop::Interrupt);
-        }
-        for job in running {
-            job.ended().await;
+        for job in self.inner.stop() {
+            job.over().await;
         }
     }
 
@@ -205,12 +331,36 @@ impl JobQueue {
     pub fn is_open(&self) -> bool {
         !self.inner.lock().stopping
     }
+
+    fn open(&self, id: Uuid) -> Option<Arc<Job>> {
+        self.inner.lock().open.get(&id).cloned()
+    }
+}
+
+impl Jobs {
+    fn add(&mut self, job: Arc<Job>) {
+        if self.stopping {
+            return job.suspend();
+        }
+        self.open.insert(job.id, job.clone());
+        self.waiting.push_back(job);
+    }
 }
 
 impl Inner {
     // A panic while the lock was held leaves the maps whole: each change is a few infallible lines.
     fn lock(&self) -> MutexGuard<'_, Jobs> {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes no new jobs, suspends those that wait, and asks those that run to stop; returns these.
+    fn stop(&self) -> Vec<Arc<Job>> {
+        let mut jobs = self.lock();
+        jobs.stopping = true;
+        jobs.waiting.drain(..).for_each(|job| job.suspend());
+        let running: Vec<Arc<Job>> = jobs.running.values().cloned().collect();
+        running.iter().for_each(|job| job.ask_to_stop(Stop::Interrupt));
+        running
     }
 
     /// Starts jobs from the front of the queue while there is room; a job whose model is busy lets others pass.
@@ -226,27 +376,90 @@ impl Inner {
             let job = jobs.waiting.remove(next).expect("the position was found above");
             jobs.running.insert(job.model_id, job.clone());
             let inner = self.clone();
-            self.runtime.spawn_blocking(move || inner.run(&job));
+            self.runtime.spawn_blocking(move || inner.run(job));
         }
     }
 
-    fn run(self: Arc<Self>, job: &Arc<Job>) {
-        let ending = worker::run(job, &self.registry, &self.meters);
+    fn run(self: Arc<Self>, job: Arc<Job>) {
+        let done = Worker {
+            job: &job,
+            storage: &self.storage,
+            registry: &self.registry,
+            meters: &self.meters,
+            runtime: &self.runtime,
+            checkpoint_interval: self.limits.checkpoint_interval,
+        }
+        .run();
         // Whoever learns that the job has ended finds the queue without it: both change under one lock.
         let mut jobs = self.lock();
         jobs.running.remove(&job.model_id);
-        job.end(ending);
-        self.keep_ended(&mut jobs, job);
+        match done {
+            Done::Suspended => job.suspend(),
+            Done::Ended(report) => {
+                jobs.open.remove(&job.id);
+                job.end(*report);
+            }
+        }
         self.start_waiting(&mut jobs);
+        drop(jobs);
+        if let Some(kept) = self.limits.kept {
+            let forgotten = self.runtime.block_on(self.forget_old_jobs(kept));
+            forgotten.unwrap_or_else(|error| tracing::warn!(%error, "old jobs could not be removed yet"));
+        }
     }
 
-    /// Keeps an ended job readable, and drops the oldest ones beyond the bounds.
-    fn keep_ended(&self, jobs: &mut Jobs, job: &Job) {
-        jobs.ended.push_back(job.id);
-        jobs.kept_epochs += job.epochs_done();
-        while jobs.ended.len() > self.limits.kept || jobs.kept_epochs > MAX_KEPT_EPOCHS && jobs.ended.len() > 1 {
-            let Some(dropped) = jobs.ended.pop_front().and_then(|oldest| jobs.by_id.remove(&oldest)) else { return };
-            jobs.kept_epochs -= dropped.epochs_done();
+    /// Removes the oldest ended jobs beyond `kept`.
+    async fn forget_old_jobs(&self, kept: u64) -> Result<(), JobError> {
+        let mut write = self.storage.catalog.write().await?;
+        let old = write.old_jobs(kept).await?;
+        let histories: Vec<String> = old.iter().map(|id| history_blob(*id)).collect();
+        for (id, history) in old.iter().zip(&histories) {
+            write.remove_job(*id).await?;
+            write.note_litter(history).await?;
+        }
+        write.commit().await?;
+        self.storage.discard(&histories).await;
+        Ok(())
+    }
+}
+
+/// A place in the queue for a job that is being written down; given up when dropped.
+struct Place<'a> {
+    inner: &'a Inner,
+    bytes: usize,
+    held: bool,
+}
+
+impl<'a> Place<'a> {
+    fn take(inner: &'a Inner, bytes: usize) -> Result<Self, JobError> {
+        let mut jobs = inner.lock();
+        if jobs.stopping {
+            return Err(JobError::Stopping);
+        }
+        let waiting = jobs.waiting.len() + jobs.reserved.0;
+        let waiting_bytes = jobs.waiting.iter().map(|job| job.bytes).sum::<usize>() + jobs.reserved.1;
+        let full = waiting >= inner.limits.waiting;
+        if full || waiting > 0 && (waiting_bytes + bytes) as u64 > inner.limits.memory.as_u64() {
+            return Err(JobError::QueueFull { waiting });
+        }
+        jobs.reserved.0 += 1;
+        jobs.reserved.1 += bytes;
+        Ok(Place { inner, bytes, held: true })
+    }
+
+    fn give_up(mut self, jobs: &mut Jobs) {
+        self.held = false;
+        jobs.reserved.0 -= 1;
+        jobs.reserved.1 -= self.bytes;
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if self.held {
+            let mut jobs = self.inner.lock();
+            jobs.reserved.0 -= 1;
+            jobs.reserved.1 -= self.bytes;
         }
     }
 }

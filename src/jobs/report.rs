@@ -1,16 +1,20 @@
 //! A job at one moment, as its owner sees it, and how it ended.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::error::JobFailure;
+use super::error::{JobError, JobFailure};
 use crate::learning::diagnosis::Warning;
 use crate::learning::training::ValidTrainingSpec;
-use crate::models::model::MeasuredOn;
+use crate::storage::catalog::{JobRow, OutcomeRow};
+use crate::storage::{StorageError, exact};
 
 /// Where a job stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum JobState {
@@ -26,6 +30,17 @@ impl JobState {
     pub const ALL: [JobState; 5] =
         [JobState::Queued, JobState::Running, JobState::Succeeded, JobState::Failed, JobState::Cancelled];
 
+    /// The state's word, in the catalog as on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            JobState::Queued => "queued",
+            JobState::Running => "running",
+            JobState::Succeeded => "succeeded",
+            JobState::Failed => "failed",
+            JobState::Cancelled => "cancelled",
+        }
+    }
+
     /// Whether nothing more will happen.
     pub fn ended(self) -> bool {
         matches!(self, JobState::Succeeded | JobState::Failed | JobState::Cancelled)
@@ -33,7 +48,7 @@ impl JobState {
 }
 
 /// Why a job ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum StopReason {
@@ -53,7 +68,7 @@ pub enum Stop {
     Drop = 1,
     /// Publish the epochs done as a version.
     Keep = 2,
-    /// The service stops.
+    /// The service stops: the job goes on when it is started again.
     Interrupt = 3,
 }
 
@@ -79,7 +94,7 @@ pub struct JobReport {
     pub stop_reason: Option<StopReason>,
     pub warnings: Vec<Warning>,
     pub version: Option<u64>,
-    pub metrics: Option<MeasuredOn>,
+    pub metrics: Option<Arc<RawValue>>,
     pub config: ValidTrainingSpec,
     #[serde(skip)]
     pub failure: Option<JobFailure>,
@@ -95,19 +110,96 @@ pub struct Ending {
     /// Why.
     pub reason: StopReason,
     /// The version it published, with its metrics.
-    pub version: Option<(u64, MeasuredOn)>,
+    pub version: Option<(u64, Arc<RawValue>)>,
     /// What went wrong, if it failed.
     pub failure: Option<JobFailure>,
 }
 
 impl Ending {
     /// An end without version or failure.
-    pub fn cancelled(reason: StopReason) -> Self {
-        Ending { state: JobState::Cancelled, reason, version: None, failure: None }
+    pub fn cancelled() -> Self {
+        Ending { state: JobState::Cancelled, reason: StopReason::Cancelled, version: None, failure: None }
     }
 
     /// A failure.
     pub fn failed(reason: StopReason, failure: JobFailure) -> Self {
         Ending { state: JobState::Failed, reason, version: None, failure: Some(failure) }
+    }
+}
+
+/// What the catalog keeps of an ended job beside its row's columns.
+#[derive(Serialize, Deserialize)]
+struct Outcome {
+    finished_at: Option<Timestamp>,
+    epoch: u64,
+    progress: f64,
+    rows_per_second: Option<f64>,
+    loss: Option<f64>,
+    validation_loss: Option<f64>,
+    best_epoch: Option<u64>,
+    stop_reason: Option<StopReason>,
+    warnings: Vec<Warning>,
+    version: Option<u64>,
+    failure: Option<JobFailure>,
+}
+
+impl JobReport {
+    /// What the catalog keeps of this report of an ended job.
+    pub fn to_outcome(&self) -> OutcomeRow {
+        let outcome = Outcome {
+            finished_at: self.finished_at,
+            epoch: self.epoch,
+            progress: self.progress,
+            rows_per_second: self.rows_per_second,
+            loss: self.loss,
+            validation_loss: self.validation_loss,
+            best_epoch: self.best_epoch,
+            stop_reason: self.stop_reason,
+            warnings: self.warnings.clone(),
+            version: self.version,
+            failure: self.failure.clone(),
+        };
+        OutcomeRow {
+            state: self.state.word(),
+            started_at: self.started_at,
+            outcome: exact::to_text(&outcome),
+            metrics: self.metrics.as_ref().map(|metrics| metrics.get().to_owned()),
+        }
+    }
+
+    /// The report of an ended job that the catalog kept.
+    ///
+    /// # Errors
+    /// `Storage` with `Damaged`: the row does not say what a row of an ended job says.
+    pub fn from_row(row: JobRow) -> Result<Self, JobError> {
+        let damaged = |error: serde_json::Error| StorageError::damaged(format!("the record of job {}", row.id), error);
+        let config: ValidTrainingSpec = exact::from_text(&row.config).map_err(damaged)?;
+        let outcome: Outcome = exact::from_text(row.outcome.as_deref().unwrap_or_default()).map_err(damaged)?;
+        let state = serde_json::from_value(row.state.clone().into()).map_err(damaged)?;
+        let metrics = row.metrics.map(RawValue::from_string).transpose().map_err(damaged)?;
+        Ok(JobReport {
+            id: row.id,
+            model_id: row.model_id,
+            state,
+            created_at: row.created_at,
+            started_at: row.started_at,
+            finished_at: outcome.finished_at,
+            epoch: outcome.epoch,
+            epochs: config.epochs,
+            progress: outcome.progress,
+            eta_seconds: None,
+            rows: row.rows as usize,
+            rows_per_second: outcome.rows_per_second,
+            loss: outcome.loss,
+            validation_loss: outcome.validation_loss,
+            best_epoch: outcome.best_epoch,
+            stop_reason: outcome.stop_reason,
+            warnings: outcome.warnings,
+            version: outcome.version,
+            metrics: metrics.map(Arc::from),
+            config,
+            failure: outcome.failure,
+            request_id: row.request_id,
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong with models.
 
 use crate::learning::error::SpecError;
+use crate::storage::StorageError;
 
 /// A call on models that cannot be answered.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -14,6 +15,18 @@ pub enum ModelError {
         /// As the client called it.
         model: String,
         /// The number asked for.
+        version: u64,
+    },
+    /// The version predicts for its model, so it cannot be deleted.
+    #[error("version {0} is the active one: activate another first, or delete the model")]
+    VersionActive(u64),
+    /// The file of a version is missing or damaged.
+    #[error(
+        "the file of version {version} is missing or damaged, as the log says in full: activate another version, train \
+         again, or restore a backup"
+    )]
+    VersionDamaged {
+        /// Which version.
         version: u64,
     },
     /// The model has no version to predict with.
@@ -30,13 +43,27 @@ pub enum ModelError {
         /// What would be right.
         detail: String,
     },
-    /// The parameters of all versions fill the memory they may take.
-    #[error("the models fill the {limit} they may take: delete some, or start with a larger --model-memory")]
-    Full {
-        /// The bound, readable.
+    /// The file is no version of a model.
+    #[error("the file cannot be used: {0}")]
+    File(String),
+    /// The model is larger than the memory of all models.
+    #[error("the model needs about {needed} of memory; {limit} is the most (--model-memory)")]
+    TooLarge {
+        /// Readable estimate.
+        needed: String,
+        /// Readable bound.
+        limit: String,
+    },
+    /// Models that are in use fill the memory.
+    #[error("models in use fill the {limit} of --model-memory: try again, or start with more")]
+    MemoryFull {
+        /// Readable bound.
         limit: String,
     },
     /// The model's specification, or examples for it, do not fit.
     #[error(transparent)]
     Spec(#[from] SpecError),
+    /// Stored state cannot be read or written.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
 }

@@ -1,16 +1,19 @@
-//! A model and its versions.
+//! A model and its versions: the records, not the parameters.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::ModelError;
+use super::stored::spec_from_json;
 use crate::learning::metrics::Metrics;
-use crate::learning::network::Network;
-use crate::learning::spec::{Start, ValidModelSpec};
+use crate::learning::spec::ValidModelSpec;
+use crate::storage::catalog::{ModelRow, VersionRow};
+use crate::storage::{StorageError, exact};
 
 /// Most entries of `metadata`.
 pub const MAX_METADATA: usize = 64;
@@ -18,10 +21,8 @@ pub const MAX_METADATA: usize = 64;
 const METADATA_LENGTHS: (usize, usize) = (64, 1024);
 /// Longest name.
 const MAX_NAME: usize = 63;
-/// What a model record takes beside its parameters, roughly.
-const RECORD_BYTES: usize = 4096;
 
-/// A model as the registry holds it: an immutable record behind an `Arc`, replaced as a whole when it changes.
+/// A model's record; never changes: a changed model has a new one.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// UUIDv7: ordered by time of creation.
@@ -30,14 +31,14 @@ pub struct Model {
     pub name: Option<String>,
     /// What the model is.
     pub spec: Arc<ValidModelSpec>,
+    /// Where the initial parameters are, if the client gave them.
+    pub initial_blob: Option<String>,
     /// The client's own notes.
     pub metadata: BTreeMap<String, String>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When its name, metadata or active version last changed.
     pub updated_at: Timestamp,
-    /// Its versions by number, from 1.
-    pub versions: BTreeMap<u64, Arc<Version>>,
     /// The version that predicts.
     pub active: Option<Arc<Version>>,
 }
@@ -49,29 +50,40 @@ pub struct NewModel {
     pub name: Option<String>,
     /// What the model is.
     pub spec: ValidModelSpec,
+    /// The parameters it starts from, if the client gave them.
+    pub initial: Option<Vec<f32>>,
     /// The client's own notes.
     pub metadata: BTreeMap<String, String>,
 }
 
 /// A trained state of a model; never changes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Version {
+    /// The model it belongs to.
+    pub model_id: Uuid,
     /// Counted from 1 within the model.
     pub number: u64,
-    /// The training that made it.
-    pub job_id: Uuid,
-    /// When it was published.
+    /// Where its file is.
+    pub blob: String,
+    /// What its training reached.
+    pub facts: VersionFacts,
+}
+
+/// What the training of a version reached.
+#[derive(Clone, Debug)]
+pub struct VersionFacts {
+    /// The training that made it; `None` if it was imported.
+    pub job_id: Option<Uuid>,
+    /// When it was made.
     pub created_at: Timestamp,
-    /// The network with its parameters.
-    pub network: Network,
     /// Training epochs in the parameters.
     pub epochs: u64,
     /// Training loss of the last of these epochs.
     pub loss: f64,
     /// Validation loss after the last of these epochs.
     pub validation_loss: Option<f64>,
-    /// How good it is.
-    pub metrics: MeasuredOn,
+    /// How good it is: a [`MeasuredOn`] as JSON.
+    pub metrics: Arc<RawValue>,
 }
 
 /// Metrics, and the rows they were measured on.
@@ -106,19 +118,22 @@ impl NewModel {
 }
 
 impl Model {
-    /// A model without versions.
-    pub fn new(new: NewModel) -> Self {
-        let now = Timestamp::now();
-        Model {
-            id: Uuid::now_v7(),
-            name: new.name,
-            spec: Arc::new(new.spec),
-            metadata: new.metadata,
-            created_at: now,
-            updated_at: now,
-            versions: BTreeMap::new(),
-            active: None,
-        }
+    /// A model of this record, with its active version's.
+    ///
+    /// # Errors
+    /// `Storage` with `Damaged`: the row does not say what a row says.
+    pub fn from_row(row: ModelRow, active: Option<VersionRow>) -> Result<Self, ModelError> {
+        let damaged = |reason: String| StorageError::damaged(format!("the record of model {}", row.id), reason);
+        Ok(Model {
+            id: row.id,
+            spec: Arc::new(spec_from_json(&row.spec).map_err(|error| damaged(error.to_string()))?),
+            metadata: exact::from_text(&row.metadata).map_err(|error| damaged(error.to_string()))?,
+            active: active.map(Version::from_row).transpose()?.map(Arc::new),
+            name: row.name,
+            initial_blob: row.initial_blob,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
     }
 
     /// What the client may call it.
@@ -134,25 +149,36 @@ impl Model {
         self.active.as_ref().ok_or_else(|| ModelError::NotTrained(self.title()))
     }
 
-    /// Version `number`.
+    /// Whether version `number` is the one that predicts.
+    pub fn is_active(&self, number: u64) -> bool {
+        self.active.as_ref().is_some_and(|active| active.number == number)
+    }
+
+    /// Memory that the record takes, about.
+    pub(super) fn bytes(&self) -> usize {
+        let notes: usize = self.metadata.iter().map(|(key, value)| key.len() + value.len() + 48).sum();
+        let measures = self.active.as_ref().map_or(0, |active| active.facts.metrics.get().len() + 256);
+        512 + notes + measures + self.spec.layers.len() * 48
+    }
+}
+
+impl Version {
+    /// The version of a row.
     ///
     /// # Errors
-    /// [`ModelError::VersionNotFound`].
-    pub fn version(&self, number: u64) -> Result<&Arc<Version>, ModelError> {
-        let missing = || ModelError::VersionNotFound { model: self.title(), version: number };
-        self.versions.get(&number).ok_or_else(missing)
-    }
-
-    /// The number of the next version.
-    pub fn next_version(&self) -> u64 {
-        self.versions.last_key_value().map_or(1, |(last, _)| last + 1)
-    }
-
-    /// Memory that the record and its versions take.
-    pub fn bytes(&self) -> usize {
-        let parameters = self.spec.parameter_count() * size_of::<f32>();
-        let given = if matches!(self.spec.start, Start::Given(_)) { 1 } else { 0 };
-        RECORD_BYTES + (self.versions.len() + given) * parameters
+    /// `Storage` with `Damaged`: the row does not say what a row says.
+    pub fn from_row(row: VersionRow) -> Result<Self, ModelError> {
+        let damaged = |error| StorageError::damaged(format!("version {} of model {}", row.number, row.model_id), error);
+        let metrics: Box<RawValue> = RawValue::from_string(row.metrics).map_err(damaged)?;
+        let facts = VersionFacts {
+            job_id: row.job_id,
+            created_at: row.created_at,
+            epochs: row.epochs,
+            loss: row.loss,
+            validation_loss: row.validation_loss,
+            metrics: metrics.into(),
+        };
+        Ok(Version { model_id: row.model_id, number: row.number, blob: row.blob, facts })
     }
 }
 

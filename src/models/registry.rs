@@ -1,30 +1,37 @@
-//! The registry: every model by UUID and by name.
+//! The registry: every model by UUID and by name, kept in the catalog, with what was used lately in memory.
 //!
-//! Readers take the lock for one lookup and leave with an `Arc`; what they hold stays whole while a training swaps the
-//! pointer to a newer record. Nothing slow happens under the lock.
+//! Readers leave with an `Arc`; what they hold stays whole while a training publishes a newer version. A change is on
+//! the disk before its call returns. Nothing is read at start: a record comes from the catalog and a network from its
+//! file when they are first used.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use bytesize::ByteSize;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::model::{check_metadata, check_name};
+use super::artifact::{decode, encode, spec_text};
+use super::model::{VersionFacts, check_metadata, check_name};
+use super::networks::{LoadedNetwork, Networks};
+use super::records::Records;
 use super::{Model, ModelError, NewModel, Version};
+use crate::learning::network::Network;
+use crate::learning::spec::ValidModelSpec;
+use crate::storage::catalog::{ModelRow, ReceiptRow, VersionRow};
+use crate::storage::{RECEIPT_AGE, Storage, StorageError, Write, exact};
 
 /// All models of the service. Cheap to clone: a handle.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ModelRegistry {
-    models: Arc<RwLock<Models>>,
-    limit: usize,
+    inner: Arc<Inner>,
 }
 
-#[derive(Debug, Default)]
-struct Models {
-    by_id: BTreeMap<Uuid, Arc<Model>>,
-    by_name: HashMap<String, Uuid>,
-    bytes: usize,
+struct Inner {
+    storage: Storage,
+    records: Records,
+    networks: Networks,
 }
 
 /// Changes to a model's record; `None` leaves things as they are.
@@ -36,175 +43,370 @@ pub struct ModelChanges {
     pub metadata: Option<BTreeMap<String, String>>,
 }
 
+/// A version whose file is written and that no row refers to yet.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    blob: String,
+    facts: VersionFacts,
+}
+
 impl ModelRegistry {
-    /// An empty registry whose models may take `limit` of memory.
-    pub fn new(limit: ByteSize) -> Self {
-        ModelRegistry { models: Arc::default(), limit: usize::try_from(limit.as_u64()).unwrap_or(usize::MAX) }
+    /// The models in `storage`; networks in memory may take `limit`.
+    pub fn new(storage: Storage, limit: ByteSize) -> Self {
+        let inner = Inner { storage, records: Records::default(), networks: Networks::new(limit) };
+        ModelRegistry { inner: Arc::new(inner) }
     }
 
-    /// Adds a model.
+    /// Adds a model; `receipt` makes of it what is kept for the repetition of the request, if it can be repeated.
     ///
     /// # Errors
-    /// `Invalid` name or metadata, `NameTaken`, `Full`.
-    pub fn create(&self, new: NewModel) -> Result<Arc<Model>, ModelError> {
+    /// `Invalid` name or metadata, `NameTaken`, `TooLarge`, `Storage`, with `Conflict` if there is a receipt already.
+    pub async fn create(
+        &self,
+        new: NewModel,
+        receipt: impl FnOnce(&Model) -> Option<ReceiptRow>,
+    ) -> Result<Arc<Model>, ModelError> {
         new.check()?;
-        let model = Arc::new(Model::new(new));
-        let mut models = self.write();
-        self.check_room(models.bytes + model.bytes())?;
-        if let Some(name) = &model.name {
-            if models.by_name.contains_key(name) {
-                return Err(ModelError::NameTaken(name.clone()));
-            }
-            models.by_name.insert(name.clone(), model.id);
+        self.inner.networks.check_size(&new.spec)?;
+        let (mut row, model) = record(new.name, &new.spec, new.metadata)?;
+        let mut files = Vec::new();
+        if let Some(initial) = new.initial {
+            let file = encode(&Network::with_parameters(model.spec.clone(), initial), None);
+            row.initial_blob = Some(initial_blob(row.id));
+            files.push((initial_blob(row.id), file.into()));
         }
-        models.bytes += model.bytes();
-        models.by_id.insert(model.id, model.clone());
-        Ok(model)
+        let model = Model { initial_blob: row.initial_blob.clone(), ..model };
+        self.write_down(&row, receipt(&model), files, None).await?;
+        Ok(Arc::new(model))
+    }
+
+    /// Adds a model whose first version is the file `bytes`.
+    ///
+    /// # Errors
+    /// `File`: it is no version's file; else as [`ModelRegistry::create`].
+    pub async fn import(&self, name: Option<String>, bytes: Bytes) -> Result<Arc<Model>, ModelError> {
+        name.as_deref().map_or(Ok(()), check_name)?;
+        let file = bytes.clone();
+        let decoded = tokio::task::spawn_blocking(move || decode(&file)).await;
+        let artifact = decoded.map_err(|_| ModelError::File("it cannot be read".into()))??;
+        let Some(facts) = artifact.facts else {
+            return Err(ModelError::File("it has no `training`: it is not the file of a version".into()));
+        };
+        let spec = artifact.network.spec();
+        self.inner.networks.check_size(spec)?;
+        let (mut row, _) = record(name, spec, BTreeMap::new())?;
+        let blob = version_blob(Uuid::now_v7());
+        let mut files = vec![(blob.clone(), bytes)];
+        // The start that the client gave elsewhere did not come along: trainings start from what did.
+        if spec.initializer.is_none() {
+            row.initial_blob = Some(initial_blob(row.id));
+            files.push((initial_blob(row.id), encode(&artifact.network, None).into()));
+        }
+        let facts = VersionFacts { job_id: None, created_at: Timestamp::now(), ..facts };
+        self.write_down(&row, None, files, Some(Draft { blob, facts })).await?;
+        self.get(&row.id.to_string()).await
+    }
+
+    /// Writes a new model down: its files, then its row, its first version if it has one, and the receipt.
+    async fn write_down(
+        &self,
+        row: &ModelRow,
+        receipt: Option<ReceiptRow>,
+        files: Vec<(String, Bytes)>,
+        first: Option<Draft>,
+    ) -> Result<(), ModelError> {
+        let storage = &self.inner.storage;
+        let blobs: Vec<String> = files.iter().map(|(blob, _)| blob.clone()).collect();
+        let written = async {
+            for (blob, file) in files {
+                storage.put_noted(&blob, file).await?;
+            }
+            let mut write = storage.catalog.write().await?;
+            if let Some(receipt) = receipt {
+                write.add_receipt(&receipt, RECEIPT_AGE).await?;
+            }
+            self.add(&mut write, row).await?;
+            if let Some(first) = first {
+                self.publish(&mut write, row.id, &first).await?;
+            }
+            Ok(write.commit().await?)
+        }
+        .await;
+        self.inner.records.changed(row.id);
+        if written.is_err() {
+            storage.discard(&blobs).await;
+        }
+        written
+    }
+
+    async fn add(&self, write: &mut Write, row: &ModelRow) -> Result<(), ModelError> {
+        write.add_model(row).await.map_err(|error| match (error, &row.name) {
+            (StorageError::Conflict, Some(name)) => ModelError::NameTaken(name.clone()),
+            (error, _) => error.into(),
+        })?;
+        if let Some(blob) = &row.initial_blob {
+            write.strike_litter(blob).await?;
+        }
+        Ok(())
     }
 
     /// The model that `key` names: a UUID or a name.
     ///
     /// # Errors
-    /// `NotFound`.
-    pub fn get(&self, key: &str) -> Result<Arc<Model>, ModelError> {
-        let models = self.read();
-        let id = models.by_name.get(key).copied().or_else(|| Uuid::try_parse(key).ok());
-        let model = id.and_then(|id| models.by_id.get(&id));
-        model.cloned().ok_or_else(|| ModelError::NotFound(key.to_owned()))
+    /// `NotFound`, `Storage`.
+    pub async fn get(&self, key: &str) -> Result<Arc<Model>, ModelError> {
+        let id = Uuid::try_parse(key).ok();
+        let changes = match self.inner.records.get(key, id) {
+            Ok(model) => return Ok(model),
+            Err(changes) => changes,
+        };
+        let catalog = &self.inner.storage.catalog;
+        let row = match id {
+            Some(id) => catalog.model(id).await?,
+            None => catalog.model_named(key).await?,
+        };
+        let model = Arc::new(self.complete(row.ok_or_else(|| ModelError::NotFound(key.to_owned()))?).await?);
+        self.inner.records.put(&model, changes);
+        Ok(model)
     }
 
     /// At most `limit` models older than `before`, newest first.
-    pub fn list(&self, before: Option<Uuid>, limit: usize) -> Vec<Arc<Model>> {
-        let models = self.read();
-        let older = models.by_id.range(..before.unwrap_or(Uuid::max()));
-        older.rev().take(limit).map(|(_, model)| model.clone()).collect()
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn list(&self, before: Option<Uuid>, limit: usize) -> Result<Vec<Model>, ModelError> {
+        let mut models = Vec::new();
+        for row in self.inner.storage.catalog.models(before, limit).await? {
+            models.push(self.complete(row).await?);
+        }
+        Ok(models)
     }
 
     /// Number of models.
-    pub fn len(&self) -> usize {
-        self.read().by_id.len()
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn count(&self) -> Result<u64, ModelError> {
+        Ok(self.inner.storage.catalog.count_models().await?)
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    async fn complete(&self, row: ModelRow) -> Result<Model, ModelError> {
+        let active = match row.active_version {
+            Some(number) => self.inner.storage.catalog.version(row.id, number).await?,
+            None => None,
+        };
+        Model::from_row(row, active)
     }
 
     /// Changes name or metadata.
     ///
     /// # Errors
-    /// `NotFound`, `Invalid`, `NameTaken`.
-    pub fn change(&self, id: Uuid, changes: ModelChanges) -> Result<Arc<Model>, ModelError> {
+    /// `NotFound`, `Invalid`, `NameTaken`, `Storage`.
+    pub async fn change(&self, id: Uuid, changes: ModelChanges) -> Result<Arc<Model>, ModelError> {
         if let Some(Some(name)) = &changes.name {
             check_name(name)?;
         }
         changes.metadata.as_ref().map_or(Ok(()), check_metadata)?;
-        let mut models = self.write();
-        if let Some(name) = changes.name {
-            models.rename(id, name)?;
+        let mut write = self.inner.storage.catalog.write().await?;
+        let row = locked(&mut write, id).await?;
+        let name = changes.name.unwrap_or(row.name);
+        let metadata = changes.metadata.map_or(row.metadata, |metadata| exact::to_text(&metadata));
+        let changed = write.change_model(id, name.clone(), metadata, Timestamp::now()).await;
+        changed.map_err(|error| match (error, name) {
+            (StorageError::Conflict, Some(name)) => ModelError::NameTaken(name),
+            (error, _) => error.into(),
+        })?;
+        self.commit(write, id).await
+    }
+
+    /// Version `number` of a model.
+    ///
+    /// # Errors
+    /// `VersionNotFound`, `Storage`.
+    pub async fn version(&self, model: &Model, number: u64) -> Result<Arc<Version>, ModelError> {
+        if let Some(active) = model.active.as_ref().filter(|active| active.number == number) {
+            return Ok(active.clone());
         }
-        models.update(id, |model| {
-            if let Some(metadata) = changes.metadata {
-                model.metadata = metadata;
-            }
-            model.updated_at = Timestamp::now();
-        })
+        let row = self.inner.storage.catalog.version(model.id, number).await?;
+        let row = row.ok_or_else(|| ModelError::VersionNotFound { model: model.title(), version: number })?;
+        Version::from_row(row).map(Arc::new)
+    }
+
+    /// At most `limit` versions of a model with numbers below `below`, newest first.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn versions(&self, id: Uuid, below: Option<u64>, limit: usize) -> Result<Vec<Version>, ModelError> {
+        let rows = self.inner.storage.catalog.versions(id, below, limit).await?;
+        rows.into_iter().map(Version::from_row).collect()
+    }
+
+    /// The network of a version.
+    ///
+    /// # Errors
+    /// `VersionDamaged`, `MemoryFull`, `Storage`.
+    pub async fn network(&self, model: &Model, version: &Version) -> Result<Arc<LoadedNetwork>, ModelError> {
+        match self.inner.networks.present(&version.blob) {
+            Some(network) => Ok(network),
+            None => self.inner.networks.load(version, &model.spec, &self.inner.storage.blobs).await,
+        }
+    }
+
+    /// The network that a model's trainings start from.
+    ///
+    /// # Errors
+    /// `File` if the given initial parameters cannot be read, `Storage`.
+    pub async fn start(&self, model: &Model) -> Result<Network, ModelError> {
+        match &model.initial_blob {
+            None => Ok(Network::new(model.spec.clone())),
+            Some(blob) => Ok(decode(&self.inner.storage.blobs.get(blob).await?)?.network),
+        }
     }
 
     /// Makes version `number` the one that predicts.
     ///
     /// # Errors
-    /// `NotFound`, `VersionNotFound`.
-    pub fn activate(&self, id: Uuid, number: u64) -> Result<Arc<Model>, ModelError> {
-        let mut models = self.write();
-        let version = models.model(id)?.version(number)?.clone();
-        models.update(id, |model| {
-            model.active = Some(version);
-            model.updated_at = Timestamp::now();
-        })
-    }
-
-    /// Adds the version that `make` makes of its number, and makes it the one that predicts.
-    ///
-    /// # Errors
-    /// `NotFound` if the model is gone, `Full`.
-    pub fn publish(&self, id: Uuid, make: impl FnOnce(u64) -> Version) -> Result<Arc<Version>, ModelError> {
-        let mut models = self.write();
-        let model = models.model(id)?;
-        let parameters = model.spec.parameter_count() * size_of::<f32>();
-        self.check_room(models.bytes + parameters)?;
-        let version = Arc::new(make(model.next_version()));
-        models.update(id, |model| {
-            model.versions.insert(version.number, version.clone());
-            model.active = Some(version.clone());
-            model.updated_at = version.created_at;
-        })?;
-        models.bytes += parameters;
-        Ok(version)
-    }
-
-    /// Whether a version of `id` would still find room.
-    ///
-    /// # Errors
-    /// `NotFound`, `Full`.
-    pub fn room_for_version(&self, id: Uuid) -> Result<(), ModelError> {
-        let models = self.read();
-        let parameters = models.model(id)?.spec.parameter_count() * size_of::<f32>();
-        self.check_room(models.bytes + parameters)
-    }
-
-    /// Removes a model with all its versions.
-    ///
-    /// # Errors
-    /// `NotFound`.
-    pub fn remove(&self, id: Uuid) -> Result<(), ModelError> {
-        let mut models = self.write();
-        let model = models.by_id.remove(&id).ok_or_else(|| ModelError::NotFound(id.to_string()))?;
-        if let Some(name) = &model.name {
-            models.by_name.remove(name);
+    /// `NotFound`, `VersionNotFound`, `Storage`.
+    pub async fn activate(&self, model: &Model, number: u64) -> Result<Arc<Model>, ModelError> {
+        let mut write = self.inner.storage.catalog.write().await?;
+        locked(&mut write, model.id).await?;
+        if write.version(model.id, number).await?.is_none() {
+            return Err(ModelError::VersionNotFound { model: model.title(), version: number });
         }
-        models.bytes -= model.bytes();
+        write.activate(model.id, number, Timestamp::now()).await?;
+        self.commit(write, model.id).await
+    }
+
+    /// Deletes a version that is not the active one.
+    ///
+    /// # Errors
+    /// `NotFound`, `VersionNotFound`, `VersionActive`, `Storage`.
+    pub async fn remove_version(&self, model: &Model, number: u64) -> Result<(), ModelError> {
+        let mut write = self.inner.storage.catalog.write().await?;
+        let row = locked(&mut write, model.id).await?;
+        let missing = || ModelError::VersionNotFound { model: model.title(), version: number };
+        let version = write.version(model.id, number).await?.ok_or_else(missing)?;
+        if row.active_version == Some(number) {
+            return Err(ModelError::VersionActive(number));
+        }
+        write.remove_version(model.id, number).await?;
+        write.note_litter(&version.blob).await?;
+        write.commit().await?;
+        self.inner.networks.forget(&version.blob);
+        self.inner.storage.discard(&[version.blob]).await;
         Ok(())
     }
 
-    fn check_room(&self, bytes: usize) -> Result<(), ModelError> {
-        let full = ModelError::Full { limit: ByteSize::b(self.limit as u64).to_string() };
-        if bytes <= self.limit { Ok(()) } else { Err(full) }
+    /// Writes the file of a version that `job_id` made.
+    ///
+    /// # Errors
+    /// `Storage`: a later try may succeed.
+    pub async fn draft(&self, job_id: Uuid, file: Bytes, facts: VersionFacts) -> Result<Draft, ModelError> {
+        let blob = version_blob(job_id);
+        self.inner.storage.put_noted(&blob, file).await?;
+        Ok(Draft { blob, facts })
     }
 
-    // A panic while the lock was held leaves the maps whole: every change below is a few infallible lines.
-    fn read(&self) -> RwLockReadGuard<'_, Models> {
-        self.models.read().unwrap_or_else(PoisonError::into_inner)
+    /// Makes a draft, as a part of `write`, the next version of the model and the one that predicts.
+    ///
+    /// # Errors
+    /// `NotFound` if the model is gone, `Storage`.
+    pub async fn publish(&self, write: &mut Write, id: Uuid, draft: &Draft) -> Result<u64, ModelError> {
+        let number = write.next_version(id).await?.ok_or_else(|| ModelError::NotFound(id.to_string()))?;
+        let row = VersionRow {
+            model_id: id,
+            number,
+            blob: draft.blob.clone(),
+            job_id: draft.facts.job_id,
+            created_at: draft.facts.created_at,
+            epochs: draft.facts.epochs,
+            loss: draft.facts.loss,
+            validation_loss: draft.facts.validation_loss,
+            metrics: draft.facts.metrics.get().to_owned(),
+        };
+        write.add_version(&row).await?;
+        write.activate(id, number, draft.facts.created_at).await?;
+        write.strike_litter(&draft.blob).await?;
+        Ok(number)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Models> {
-        self.models.write().unwrap_or_else(PoisonError::into_inner)
+    /// Lets everyone see what [`ModelRegistry::publish`] did, once its change is committed.
+    pub fn published(&self, id: Uuid, draft: &Draft, network: Network) {
+        self.inner.networks.keep(&draft.blob, network);
+        self.inner.records.changed(id);
+    }
+
+    /// Removes a model with all its versions, as the last part of `write`, and commits it.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn remove(&self, mut write: Write, id: Uuid) -> Result<(), ModelError> {
+        let blobs = write.remove_model(id).await?;
+        let committed = write.commit().await;
+        self.inner.records.changed(id);
+        committed?;
+        blobs.iter().for_each(|blob| self.inner.networks.forget(blob));
+        self.inner.storage.discard(&blobs).await;
+        Ok(())
+    }
+
+    /// The size and the bytes of a version's file, as they come.
+    ///
+    /// # Errors
+    /// `VersionDamaged` if it is missing, `Storage`.
+    pub async fn file(
+        &self,
+        version: &Version,
+    ) -> Result<(u64, impl futures_util::Stream<Item = Result<Bytes, StorageError>> + Send + use<>), ModelError> {
+        self.inner.storage.blobs.stream(&version.blob).await.map_err(|error| match error {
+            StorageError::Missing(_) => ModelError::VersionDamaged { version: version.number },
+            error => error.into(),
+        })
+    }
+
+    async fn commit(&self, write: Write, id: Uuid) -> Result<Arc<Model>, ModelError> {
+        let committed = write.commit().await;
+        // Even a failed commit may have been made: what is known is forgotten either way.
+        self.inner.records.changed(id);
+        committed?;
+        self.get(&id.to_string()).await
     }
 }
 
-impl Models {
-    fn model(&self, id: Uuid) -> Result<&Arc<Model>, ModelError> {
-        self.by_id.get(&id).ok_or_else(|| ModelError::NotFound(id.to_string()))
-    }
+/// A row of a model that is created now, and the model.
+fn record(
+    name: Option<String>,
+    spec: &ValidModelSpec,
+    metadata: BTreeMap<String, String>,
+) -> Result<(ModelRow, Model), ModelError> {
+    let now = Timestamp::now();
+    let row = ModelRow {
+        id: Uuid::now_v7(),
+        name,
+        spec: spec_text(spec),
+        initial_blob: None,
+        metadata: exact::to_text(&metadata),
+        created_at: now,
+        updated_at: now,
+        active_version: None,
+    };
+    let model = Model::from_row(row.clone(), None)?;
+    Ok((row, model))
+}
 
-    /// Replaces the record by a changed one; those who hold the old one keep it.
-    fn update(&mut self, id: Uuid, change: impl FnOnce(&mut Model)) -> Result<Arc<Model>, ModelError> {
-        let model = self.by_id.get_mut(&id).ok_or_else(|| ModelError::NotFound(id.to_string()))?;
-        change(Arc::make_mut(model));
-        Ok(model.clone())
+/// The model's row, which nobody else changes until `write` is over.
+async fn locked(write: &mut Write, id: Uuid) -> Result<ModelRow, ModelError> {
+    let gone = || ModelError::NotFound(id.to_string());
+    if !write.lock_model(id).await? {
+        return Err(gone());
     }
+    write.model(id).await?.ok_or_else(gone)
+}
 
-    fn rename(&mut self, id: Uuid, name: Option<String>) -> Result<(), ModelError> {
-        let old = self.model(id)?.name.clone();
-        if let Some(name) = &name {
-            match self.by_name.get(name) {
-                Some(other) if *other != id => return Err(ModelError::NameTaken(name.clone())),
-                _ => self.by_name.insert(name.clone(), id),
-            };
-        }
-        if let Some(old) = old.filter(|old| Some(old) != name.as_ref()) {
-            self.by_name.remove(&old);
-        }
-        self.update(id, |model| model.name = name).map(drop)
-    }
+fn version_blob(id: Uuid) -> String {
+    format!("versions/{id}.safetensors")
+}
+
+fn initial_blob(id: Uuid) -> String {
+    format!("initial/{id}.safetensors")
 }

@@ -1,0 +1,114 @@
+//! `Idempotency-Key`: a request that is repeated with its key gets its first reply again, and does nothing.
+//!
+//! The receipt of a request is written in the same change as what the request made, so there is never one without the
+//! other, whatever happens in between.
+
+use std::fmt::Write;
+
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::error::{ApiError, ErrorCode};
+use super::reply;
+use crate::app::App;
+use crate::storage::RECEIPT_AGE;
+use crate::storage::catalog::ReceiptRow;
+
+const HEADER: &str = "idempotency-key";
+/// Longest key.
+const MAX_KEY: usize = 255;
+
+/// A request's key, and what is known of the request before its body.
+pub struct Repeatable(Option<(String, Sha256)>);
+
+/// A request's key and the fingerprint of the whole request, if it has a key.
+#[derive(Clone, Debug)]
+pub struct Idempotency(Option<(String, String)>);
+
+impl Repeatable {
+    /// The key of `request`, if it has one.
+    ///
+    /// # Errors
+    /// `malformed_request` if there are several, or it is too long or not visible ASCII.
+    pub fn of(request: &Request) -> Result<Self, ApiError> {
+        let mut keys = request.headers().get_all(HEADER).iter();
+        let Some(key) = keys.next() else { return Ok(Repeatable(None)) };
+        let key = key.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len()));
+        let key = key.filter(|key| key.bytes().all(|byte| byte.is_ascii_graphic()) && keys.next().is_none());
+        let Some(key) = key else {
+            let detail =
+                format!("Idempotency-Key is one key of 1 to {MAX_KEY} visible ASCII characters, such as a UUID");
+            return Err(ApiError::new(ErrorCode::MalformedRequest, detail));
+        };
+        let head = format!("{} {}\n", request.method(), request.uri());
+        Ok(Repeatable(Some((key.to_owned(), Sha256::new_with_prefix(head)))))
+    }
+
+    /// With the body of the request.
+    pub fn with_body(self, body: &[u8]) -> Idempotency {
+        Idempotency(self.0.map(|(key, head)| {
+            let sum = head.chain_update(body).finalize();
+            let text = sum.iter().fold(String::new(), |mut text, byte| {
+                write!(text, "{byte:02x}").expect("writing to a string does not fail");
+                text
+            });
+            (key, text)
+        }))
+    }
+}
+
+impl Idempotency {
+    /// The reply that the request got before, if it did.
+    ///
+    /// # Errors
+    /// `idempotency_key_reused` if the key was another request's.
+    pub async fn first_reply(&self, app: &App) -> Result<Option<Response>, ApiError> {
+        let Some((key, fingerprint)) = &self.0 else { return Ok(None) };
+        let Some(receipt) = app.storage.catalog.receipt(key, RECEIPT_AGE).await? else { return Ok(None) };
+        if receipt.fingerprint != *fingerprint {
+            let detail = "the Idempotency-Key was sent within 24 hours with another request";
+            return Err(ApiError::new(ErrorCode::IdempotencyKeyReused, detail));
+        }
+        let status = StatusCode::from_u16(receipt.status).unwrap_or(StatusCode::OK);
+        let mut response = reply::with_type(status, "application/json", receipt.body);
+        if let Ok(location) = HeaderValue::from_str(&receipt.location) {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        Ok(Some(response))
+    }
+
+    /// What is kept of the reply to the request, if it has a key.
+    pub fn receipt(&self, status: StatusCode, location: &str, body: &impl Serialize) -> Option<ReceiptRow> {
+        let (key, fingerprint) = self.0.clone()?;
+        Some(ReceiptRow {
+            key,
+            fingerprint,
+            status: status.as_u16(),
+            location: location.to_owned(),
+            body: serde_json::to_string(body).expect("replies are plain data with text keys"),
+        })
+    }
+
+    /// The reply to what the request made; or, if it made nothing because the same request came first a moment ago, the
+    /// reply to that.
+    ///
+    /// # Errors
+    /// Why the request made nothing.
+    pub async fn unless_repeated<T, E: Into<ApiError>>(
+        &self,
+        app: &App,
+        made: Result<T, E>,
+        reply: impl FnOnce(T) -> Response,
+    ) -> Result<Response, ApiError> {
+        match made {
+            Ok(made) => Ok(reply(made)),
+            Err(error) => match self.first_reply(app).await? {
+                Some(first) => Ok(first),
+                None => Err(error.into()),
+            },
+        }
+    }
+}

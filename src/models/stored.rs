@@ -1,0 +1,52 @@
+//! How a model's specification is stored: as JSON in the form that `POST /models` takes, so that it explains itself.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::ModelError;
+use crate::learning::activation::{Activation, OutputActivation};
+use crate::learning::init::Initializer;
+use crate::learning::loss::Loss;
+use crate::learning::spec::{LayerSpec, ModelSpec, ValidModelSpec};
+use crate::storage::exact;
+
+/// A stored specification. `initializer` is null where the client gave the initial parameters.
+#[derive(Deserialize)]
+struct StoredSpec {
+    layers: Vec<LayerSpec>,
+    output_activation: OutputActivation,
+    loss: Loss,
+    initializer: Option<Initializer>,
+    seed: u64,
+}
+
+/// `spec` as JSON.
+pub fn spec_to_json(spec: &ValidModelSpec) -> serde_json::Value {
+    let (last, hidden) = spec.layers.split_last().expect("a model has a layer");
+    let hidden = hidden.iter().map(|layer| {
+        let activation: Activation = layer.activation;
+        json!({"units": layer.units, "activation": activation, "dropout": layer.dropout})
+    });
+    let layers: Vec<_> = std::iter::once(json!(spec.inputs())).chain(hidden).chain([json!(last.units)]).collect();
+    json!({"layers": layers, "output_activation": spec.output, "loss": spec.loss, "initializer": spec.initializer,
+           "seed": spec.seed})
+}
+
+/// The specification that [`spec_to_json`] made `text` of, checked as one that a client sends.
+///
+/// # Errors
+/// `File` or `Spec`: the text is not that of a specification, or of one that may be.
+pub fn spec_from_json(text: &str) -> Result<ValidModelSpec, ModelError> {
+    let unreadable = |error| ModelError::File(format!("its model specification cannot be read: {error}"));
+    let stored: StoredSpec = exact::from_text(text).map_err(unreadable)?;
+    let spec = ModelSpec {
+        layers: stored.layers,
+        output_activation: Some(stored.output_activation),
+        loss: Some(stored.loss),
+        initializer: stored.initializer,
+        seed: Some(stored.seed),
+        ..ModelSpec::default()
+    };
+    let (spec, _) = spec.check()?;
+    Ok(ValidModelSpec { initializer: stored.initializer, ..spec })
+}
