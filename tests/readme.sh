@@ -11,8 +11,10 @@ export EPOCHD_URL=${EPOCHD_URL:-http://127.0.0.1:8080}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# A second run finds the model of the first.
-curl -sS -o /dev/null -X DELETE "$EPOCHD_URL/models/xor"
+# A second run finds the models of the first.
+for model in xor xor-copy; do
+    curl -sS -o /dev/null -X DELETE "$EPOCHD_URL/models/$model"
+done
 
 # script: the commands, each block's output into a file of its own; shown.N: what the README shows for block N.
 awk -v work="$work" '

@@ -78,7 +78,7 @@ async fn dead_units_are_named_with_their_layer() {
     assert!(text(&warning["message"]).starts_with("3 of 4"), "{warning}");
     // The same news comes as an event.
     let events = service.get(&format!("/jobs/{}/events", text(&job["id"]))).await;
-    assert!(String::from_utf8(events.body).expect("UTF-8").matches("dead_relu").count() >= 2);
+    assert!(String::from_utf8(events.body).expect("UTF-8").contains("dead_relu"));
 }
 
 #[tokio::test]

@@ -4,27 +4,68 @@ pub mod contract;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use epochd::api;
 use epochd::app::App;
 use epochd::config::Settings;
+use epochd::storage::Gate;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
+use sqlx::Connection;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 use contract::contract;
 
 /// A running service of its own.
 pub struct TestApp {
     pub app: App,
+    pub settings: Settings,
     address: SocketAddr,
     client: Client,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<std::io::Result<()>>,
-    _data: tempfile::TempDir,
+    home: Arc<Home>,
+}
+
+/// Where a service keeps its state: a folder, and where the tests run against servers, a schema and a prefix there.
+pub struct Home {
+    folder: tempfile::TempDir,
+    pub database_url: Option<String>,
+    pub blob_url: Option<String>,
+}
+
+impl Home {
+    pub async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let name = format!("test_{}", Uuid::now_v7().simple());
+        let mut home = Home { folder, database_url: None, blob_url: None };
+        if let Ok(url) = std::env::var("TEST_DATABASE_URL") {
+            let mut connection = sqlx::PgConnection::connect(&url).await.expect("the server of TEST_DATABASE_URL");
+            let create = sqlx::AssertSqlSafe(format!("CREATE SCHEMA {name}"));
+            sqlx::query(create).execute(&mut connection).await.expect("a new schema");
+            connection.close().await.expect("a clean end");
+            home.database_url = Some(format!("{url}?options=-c%20search_path%3D{name}"));
+        }
+        if let Ok(url) = std::env::var("TEST_BLOB_URL") {
+            home.blob_url = Some(format!("{url}/{name}"));
+        }
+        home
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// Lets every call on storage through.
+pub fn open_gate() -> Gate {
+    Arc::new(|_| Ok(()))
 }
 
 /// A reply that fits the contract.
@@ -42,19 +83,49 @@ impl TestApp {
 
     /// With settings changed by `change`.
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        let data = tempfile::tempdir().expect("a temporary folder");
+        Self::behind(open_gate(), change).await
+    }
+
+    /// With settings changed by `change`, and `gate` before each call on storage.
+    pub async fn behind(gate: Gate, change: impl FnOnce(&mut Settings)) -> Self {
+        let home = Home::new().await;
         let mut settings = Settings::for_tests();
-        settings.data_dir = data.path().to_owned();
+        settings.data_dir = home.folder().to_owned();
+        settings.database_url = home.database_url.clone();
+        settings.blob_url = home.blob_url.clone();
         change(&mut settings);
+        Self::at(Arc::new(home), settings, gate).await
+    }
+
+    async fn at(home: Arc<Home>, settings: Settings, gate: Gate) -> Self {
         let listener = TcpListener::bind(settings.listen).await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
-        let app = App::open(settings).expect("a fresh data folder");
+        let app = App::open_behind(settings.clone(), gate).await.expect("a folder that nobody holds");
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(api::serve(app.clone(), listener, async move {
             let _ = stopped.await;
         }));
+        // The client is built with TLS that has no cryptography of its own; none is used here.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().timeout(Duration::from_secs(120)).build().expect("a client");
-        TestApp { app, address, client, stop: Some(stop), server, _data: data }
+        TestApp { app, settings, address, client, stop: Some(stop), server, home }
+    }
+
+    /// Stops the service as SIGTERM does, and starts it again on the same state.
+    pub async fn restarted(self) -> Self {
+        self.restarted_with(|_| ()).await
+    }
+
+    /// The same, with settings changed by `change`.
+    pub async fn restarted_with(self, change: impl FnOnce(&mut Settings)) -> Self {
+        let (home, mut settings) = (self.home.clone(), self.settings.clone());
+        self.stop().await;
+        change(&mut settings);
+        Self::at(home, settings, open_gate()).await
+    }
+
+    pub fn home(&self) -> &Home {
+        &self.home
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -128,6 +199,7 @@ impl TestApp {
     pub async fn stop(mut self) {
         self.stop.take().map(|stop| stop.send(()));
         self.server.await.expect("no panic").expect("a clean end");
+        self.app.storage.close().await;
     }
 
     /// Tells the service to stop, without waiting.
