@@ -17,6 +17,13 @@ const FORMAT: u32 = 1;
 pub struct Checkpoint<'a> {
     /// The trainer.
     pub snapshot: Snapshot<'a>,
+    /// What it has come to.
+    pub reached: Reached,
+}
+
+/// What a training has come to.
+#[derive(Clone, Debug)]
+pub struct Reached {
     /// One entry for each epoch.
     pub history: Vec<EpochEntry>,
     /// What the training had to say.
@@ -37,9 +44,9 @@ impl Checkpoint<'_> {
     /// The file.
     pub fn encode(self) -> Vec<u8> {
         let Snapshot { state, parameters, first, second, best_parameters, complete_parameters, order } = self.snapshot;
-        let header =
-            Header { format: FORMAT, warnings: self.warnings, elapsed_seconds: self.elapsed_seconds, trainer: state };
-        let history = to_numbers(&self.history);
+        let Reached { history, warnings, elapsed_seconds } = self.reached;
+        let header = Header { format: FORMAT, warnings, elapsed_seconds, trainer: state };
+        let history = to_numbers(&history);
         let mut tensors = vec![
             flat("parameters", parameters.len(), Values::F32(&parameters)),
             flat("optimizer.first", first.len(), Values::F32(&first)),
@@ -81,9 +88,11 @@ impl Checkpoint<'_> {
                 complete_parameters: f32s("complete_parameters")?,
                 order: Cow::Owned(file.u32s("order", &shape("order"))?),
             },
-            history: from_numbers(1, &history),
-            warnings: header.warnings,
-            elapsed_seconds: header.elapsed_seconds,
+            reached: Reached {
+                history: from_numbers(1, &history),
+                warnings: header.warnings,
+                elapsed_seconds: header.elapsed_seconds,
+            },
         })
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::error::JobError;
+use super::files::history_blob;
 use super::history::{ENTRY_BYTES, EpochEntry, HistoryQuery, from_bytes, page};
 use super::job::Job;
 use super::report::JobReport;
-use super::worker::history_blob;
 use crate::storage::Blobs;
 
 /// A job of either kind.

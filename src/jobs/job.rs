@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, Reached};
 use super::error::JobError;
 use super::events::StateMark;
 use super::history::EpochEntry;
@@ -245,16 +245,16 @@ impl Job {
         self.checkpoint_due.load(Ordering::Relaxed) && self.checkpoint_due.swap(false, Ordering::Relaxed)
     }
 
-    /// The job runs, from the state of `checkpoint` on if there is one.
-    pub(super) fn start(&self, checkpoint: Option<(&Checkpoint, u64)>) {
+    /// The job runs, on from what it had reached with so many rows if it ran before.
+    pub(super) fn start(&self, before: Option<(Reached, u64)>) {
         let mut guard = self.progress();
         let progress = &mut *guard;
         progress.started = progress.started.or_else(|| Some(Timestamp::now()));
         progress.running = Some(Instant::now());
-        if let Some((checkpoint, rows_done)) = checkpoint {
-            progress.trained = Duration::try_from_secs_f64(checkpoint.elapsed_seconds).unwrap_or_default();
-            progress.history.clone_from(&checkpoint.history);
-            progress.warnings.clone_from(&checkpoint.warnings);
+        if let Some((reached, rows_done)) = before {
+            progress.trained = Duration::try_from_secs_f64(reached.elapsed_seconds).unwrap_or_default();
+            progress.history = reached.history;
+            progress.warnings = reached.warnings;
             progress.best = best_of(&progress.history);
             self.rows_done.store(rows_done, Ordering::Relaxed);
         }
@@ -264,9 +264,12 @@ impl Job {
     /// The checkpoint of a training that stands at `snapshot`.
     pub(super) fn checkpoint<'a>(&self, snapshot: Snapshot<'a>) -> Checkpoint<'a> {
         let progress = self.progress();
-        let history = progress.history.clone();
-        let elapsed_seconds = progress.elapsed().as_secs_f64();
-        Checkpoint { snapshot, history, warnings: progress.warnings.clone(), elapsed_seconds }
+        let reached = Reached {
+            history: progress.history.clone(),
+            warnings: progress.warnings.clone(),
+            elapsed_seconds: progress.elapsed().as_secs_f64(),
+        };
+        Checkpoint { snapshot, reached }
     }
 
     /// A batch of `rows` rows is done.

@@ -7,6 +7,7 @@
 mod checkpoint;
 pub mod error;
 pub mod events;
+mod files;
 pub mod handle;
 pub mod history;
 pub mod job;
@@ -14,12 +15,13 @@ pub mod queue;
 pub mod report;
 pub mod request;
 mod rows;
+mod watch;
 mod worker;
 
 pub use error::JobError;
+pub use files::blobs;
 pub use handle::JobHandle;
 pub use job::Job;
 pub use queue::{JobQueue, QueueLimits};
 pub use report::{JobReport, JobState, StopReason};
 pub use request::{Training, TrainingRequest};
-pub use worker::blobs;

@@ -12,12 +12,13 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::error::JobError;
+use super::files::history_blob;
 use super::handle::JobHandle;
 use super::job::{Job, NewJob};
 use super::report::{Ending, JobReport, JobState, Stop};
 use super::request::Training;
 use super::rows;
-use super::worker::{self, Done, Worker, history_blob};
+use super::worker::{self, Done, Worker};
 use crate::models::{Model, ModelError, ModelRegistry};
 use crate::storage::catalog::{JobRowFilter, ReceiptRow};
 use crate::storage::{RECEIPT_AGE, Storage};

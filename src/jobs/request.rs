@@ -78,9 +78,10 @@ fn held_out(
 }
 
 impl Training {
-    /// Memory that the training needs, about: rows, parameters with their state, and the passes' buffers.
+    /// Memory that the training needs, about: rows, parameters with their state, the passes' buffers, and a checkpoint.
     pub fn bytes(&self, model: &ValidModelSpec) -> usize {
         let rows = self.train.bytes() + self.validation.as_ref().map_or(0, Examples::bytes);
-        rows + Trainer::bytes(model, &self.settings, self.train.rows())
+        let of_rows = self.train.rows();
+        rows + Trainer::bytes(model, &self.settings, of_rows) + Trainer::snapshot_bytes(model, &self.settings, of_rows)
     }
 }

@@ -11,29 +11,25 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
-use uuid::Uuid;
 
 use super::checkpoint::Checkpoint;
 use super::error::{JobError, JobFailure};
+use super::files::{checkpoint_blob, given_up, history_blob};
 use super::history::to_numbers;
 use super::job::Job;
 use super::report::{Ending, JobReport, JobState, Stop, StopReason};
 use super::request::Training;
 use super::rows;
-use crate::learning::diagnosis::Warning;
+use super::watch::Watch;
 use crate::learning::metrics::evaluate;
 use crate::learning::network::Network;
-use crate::learning::report::{End, EpochReport, Summary};
-use crate::learning::snapshot::Snapshot;
-use crate::learning::trainer::{Control, Observer, Trainer};
+use crate::learning::report::{End, Summary};
+use crate::learning::trainer::Trainer;
 use crate::models::model::{MeasuredOn, RowsUsed, VersionFacts};
 use crate::models::{ModelError, ModelRegistry, artifact};
-use crate::storage::{Storage, StorageError, exact};
+use crate::storage::{Storage, StorageError, Write, exact};
 use crate::telemetry::Meters;
 
-/// A checkpoint may cost the training this share of its time: the next one is put off until it does.
-const CHECKPOINT_SHARE: f64 = 0.02;
 /// Starts in a row without a checkpoint after which a job is taken for the cause of the process's death.
 const MAX_ATTEMPTS: u64 = 20;
 /// Waits between two tries on storage: the first, and the longest.
@@ -171,10 +167,11 @@ impl Worker<'_> {
     fn train(&self, Beginning { training, network, checkpoint }: Beginning) -> Outcome {
         let mut trainer = Trainer::new(network, &training.settings, &training.train, training.validation.as_ref());
         let rows = training.train.rows();
-        let done =
-            checkpoint.as_ref().map(|at| at.snapshot.state.rows_done(rows, training.settings.batch_size.of(rows)));
-        if let Some(checkpoint) = &checkpoint
-            && let Err(misfit) = trainer.resume(checkpoint.snapshot.clone())
+        let batch_rows = training.settings.batch_size.of(rows);
+        let rows_done = checkpoint.as_ref().map(|checkpoint| checkpoint.snapshot.state.rows_done(rows, batch_rows));
+        let (snapshot, reached) = checkpoint.map(|checkpoint| (checkpoint.snapshot, checkpoint.reached)).unzip();
+        if let Some(snapshot) = snapshot
+            && let Err(misfit) = trainer.resume(snapshot)
         {
             self.useless(&misfit);
             return match self.persist(true, || self.runtime.block_on(self.begin(false))) {
@@ -182,12 +179,11 @@ impl Worker<'_> {
                 Err(outcome) => outcome,
             };
         }
-        self.job.start(checkpoint.as_ref().zip(done));
-        drop(checkpoint);
+        self.job.start(reached.zip(rows_done));
         let mut watch = Watch::new(self);
         let summary = trainer.run(&mut watch);
         let (suspended, time_is_up) = (watch.suspended, watch.time_is_up);
-        watch.finish();
+        drop(watch);
         let summary = match summary {
             Ok(summary) => summary,
             Err(diverged) => return failed(StopReason::Diverged, JobFailure::Diverged(diverged.to_string())),
@@ -229,26 +225,33 @@ impl Worker<'_> {
 
     /// Writes down what became of the job, for as long as it takes.
     fn settle(&self, outcome: Outcome) -> Done {
-        let settled = match outcome {
+        let (state, reason, made) = match outcome {
             Outcome::Suspended => return Done::Suspended,
-            Outcome::Plain(ending) => self.persist(false, || {
-                self.runtime.block_on(write_end(self.storage, self.job, ending.clone())).map(Box::new)
-            }),
-            Outcome::Version { state, reason, made } => {
-                let (network, facts) = *made;
-                let file = Bytes::from(artifact::encode(&network, Some(&facts)));
-                let mut network = Some(network);
-                self.persist(false, || {
-                    let publish = self.publish(state, reason, file.clone(), &facts, &mut network);
-                    self.runtime.block_on(publish).map(Box::new)
-                })
-            }
+            Outcome::Plain(ending) => return self.settle_plain(ending),
+            Outcome::Version { state, reason, made } => (state, reason, made),
         };
-        match settled {
-            Ok(report) => Done::Ended(report),
+        let (network, facts) = *made;
+        let file = Bytes::from(artifact::encode(&network, Some(&facts)));
+        let mut network = Some(network);
+        let published = self
+            .persist(false, || self.runtime.block_on(self.publish(state, reason, file.clone(), &facts, &mut network)));
+        match published {
+            Ok(report) => Done::Ended(Box::new(report)),
             // What cannot be published fails, and that is written down in its place.
-            Err(Outcome::Plain(ending)) => self.settle(Outcome::Plain(ending)),
+            Err(Outcome::Plain(ending)) => self.settle_plain(ending),
             Err(_) => Done::Suspended,
+        }
+    }
+
+    fn settle_plain(&self, ending: Ending) -> Done {
+        let write = || self.runtime.block_on(write_end(self.storage, self.job, ending.clone()));
+        match self.persist(false, write) {
+            Ok(report) => Done::Ended(Box::new(report)),
+            Err(Outcome::Suspended) => Done::Suspended,
+            Err(_) => {
+                tracing::error!(job_id = %self.job.id, "the job's end cannot be written down: it goes on at the next start");
+                Done::Suspended
+            }
         }
     }
 
@@ -268,12 +271,14 @@ impl Worker<'_> {
         let number = self.registry.publish(&mut write, job.model_id, &draft).await?;
         let version = Some((number, facts.metrics.clone()));
         let report = job.report_ended(Ending { state, reason, version, failure: None });
-        let litter = end_row(&mut write, job, &report).await?;
+        if !end_row(&mut write, job, &report).await? {
+            return ended_before(self.storage, job).await;
+        }
         write.commit().await?;
         if let Some(network) = network.take() {
             self.registry.published(job.model_id, &draft, network);
         }
-        self.storage.discard(&litter).await;
+        self.storage.discard(&given_up(job)).await;
         Ok(report)
     }
 }
@@ -286,10 +291,18 @@ pub(super) async fn write_end(storage: &Storage, job: &Job, ending: Ending) -> R
     write_history(storage, job).await?;
     let report = job.report_ended(ending);
     let mut write = storage.catalog.write().await?;
-    let litter = end_row(&mut write, job, &report).await?;
+    if !end_row(&mut write, job, &report).await? {
+        return ended_before(storage, job).await;
+    }
     write.commit().await?;
-    storage.discard(&litter).await;
+    storage.discard(&given_up(job)).await;
     Ok(report)
+}
+
+/// How a job ended whose end was written down although that seemed to have failed.
+async fn ended_before(storage: &Storage, job: &Job) -> Result<JobReport, JobError> {
+    let row = storage.catalog.job(job.id).await?.ok_or_else(|| JobError::NotFound(job.id.to_string()))?;
+    JobReport::from_row(row)
 }
 
 async fn write_history(storage: &Storage, job: &Job) -> Result<(), JobError> {
@@ -301,156 +314,15 @@ async fn write_history(storage: &Storage, job: &Job) -> Result<(), JobError> {
     Ok(())
 }
 
-/// Ends the job's row; what it no longer refers to becomes litter.
-async fn end_row(
-    write: &mut crate::storage::Write,
-    job: &Job,
-    report: &JobReport,
-) -> Result<[String; 2], StorageError> {
-    write.end_job(job.id, &report.to_outcome()).await?;
-    let litter = [job.rows_blob.clone(), checkpoint_blob(job.id)];
-    for blob in &litter {
-        write.note_litter(blob).await?;
+/// Ends the job's row, if it has not ended before; what it no longer refers to becomes litter.
+async fn end_row(write: &mut Write, job: &Job, report: &JobReport) -> Result<bool, StorageError> {
+    let ends = write.end_job(job.id, &report.to_outcome()).await?;
+    for blob in given_up(job) {
+        write.note_litter(&blob).await?;
     }
-    Ok(litter)
+    Ok(ends)
 }
 
 fn failed(reason: StopReason, failure: JobFailure) -> Outcome {
     Outcome::Plain(Ending::failed(reason, failure))
-}
-
-/// Carries the trainer's news to the job, the job's wishes to the trainer, and its state to storage.
-struct Watch<'a> {
-    worker: &'a Worker<'a>,
-    /// Set when the first epoch is complete: a training always leaves a version.
-    time_limit: Option<f64>,
-    time_is_up: bool,
-    suspended: bool,
-    /// The checkpoint that is being written.
-    writing: Option<JoinHandle<()>>,
-    /// What says when the next one is due.
-    timer: JoinHandle<()>,
-}
-
-impl<'a> Watch<'a> {
-    fn new(worker: &'a Worker<'a>) -> Self {
-        // A warm start is written down at once: the version it starts from may be deleted.
-        let first = if worker.job.config().warm_start { Duration::ZERO } else { worker.checkpoint_interval };
-        let time_limit = if worker.job.epochs_done() > 0 { worker.job.config().max_seconds } else { None };
-        let timer = due_after(worker, first);
-        Watch { worker, time_limit, time_is_up: false, suspended: false, writing: None, timer }
-    }
-
-    fn control(&mut self) -> Control {
-        let job = self.worker.job;
-        match job.stop() {
-            Some(Stop::Interrupt) => return Control::Save,
-            Some(Stop::Drop | Stop::Keep) => return Control::Stop,
-            None => {}
-        }
-        self.time_is_up = self.time_limit.is_some_and(|limit| job.running_for() >= duration(limit));
-        match self.time_is_up {
-            true => Control::Stop,
-            false if job.take_checkpoint_due() => Control::Save,
-            false => Control::Continue,
-        }
-    }
-
-    fn write_checkpoint(&mut self, snapshot: Snapshot<'_>) {
-        let (since, worker) = (Instant::now(), self.worker);
-        let id = worker.job.id;
-        let file = Bytes::from(worker.job.checkpoint(snapshot).encode());
-        let storage = worker.storage.clone();
-        self.writing = Some(worker.runtime.spawn(async move {
-            if let Err(error) = put_checkpoint(&storage, id, file).await {
-                tracing::warn!(job_id = %id, %error, "a checkpoint could not be written");
-            }
-        }));
-        let cost = since.elapsed();
-        worker.meters.checkpoint_seconds.observe(cost.as_secs_f64());
-        self.timer = due_after(worker, worker.checkpoint_interval.max(cost.div_f64(CHECKPOINT_SHARE)));
-    }
-
-    /// Waits for a checkpoint that is being written: when the job has ended, none may come after.
-    fn finish(self) {
-        self.timer.abort();
-        if let Some(writing) = self.writing {
-            let _ = self.worker.runtime.block_on(writing);
-        }
-    }
-}
-
-async fn put_checkpoint(storage: &Storage, id: Uuid, file: Bytes) -> Result<(), StorageError> {
-    storage.blobs.put(&checkpoint_blob(id), file).await?;
-    let mut write = storage.catalog.write().await?;
-    write.job_progressed(id).await?;
-    write.commit().await
-}
-
-/// Lets a checkpoint of the job be due after `wait`.
-fn due_after(worker: &Worker, wait: Duration) -> JoinHandle<()> {
-    let job = worker.job.clone();
-    worker.runtime.spawn(async move {
-        tokio::time::sleep(wait).await;
-        job.set_checkpoint_due();
-    })
-}
-
-impl Observer for Watch<'_> {
-    fn batch(&mut self, rows: usize) -> Control {
-        let control = self.control();
-        if control != Control::Stop {
-            self.worker.job.batch(rows);
-        }
-        control
-    }
-
-    fn save(&mut self, snapshot: Snapshot<'_>) -> Control {
-        self.suspended = self.worker.job.stop() == Some(Stop::Interrupt);
-        let busy = self.writing.as_ref().is_some_and(|writing| !writing.is_finished());
-        if self.suspended {
-            if let Some(writing) = self.writing.take() {
-                let _ = self.worker.runtime.block_on(writing);
-            }
-            self.write_checkpoint(snapshot);
-            return Control::Stop;
-        }
-        match busy {
-            true => self.timer = due_after(self.worker, self.worker.checkpoint_interval),
-            false => self.write_checkpoint(snapshot),
-        }
-        Control::Continue
-    }
-
-    fn epoch(&mut self, report: &EpochReport) -> Control {
-        self.worker.job.epoch(report);
-        self.worker.meters.epochs.inc();
-        self.time_limit = self.worker.job.config().max_seconds;
-        Control::Continue
-    }
-
-    fn warning(&mut self, warning: Warning) {
-        self.worker.job.warn(warning);
-    }
-}
-
-/// Seconds as a duration; what is too long for one is as long as can be.
-fn duration(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
-}
-
-/// The blobs that the row of a job refers to, where `rows_blob` is that of its rows if it is open; those of a job that
-/// has not got so far are not there.
-pub fn blobs(id: Uuid, rows_blob: Option<String>) -> Vec<String> {
-    rows_blob.map_or_else(|| vec![history_blob(id)], |rows| vec![rows, checkpoint_blob(id)])
-}
-
-/// Where the last checkpoint of a job is until it has ended.
-fn checkpoint_blob(id: Uuid) -> String {
-    format!("checkpoints/{id}.safetensors")
-}
-
-/// Where the history of a job is once it has ended: entries of 32 bytes.
-pub(super) fn history_blob(id: Uuid) -> String {
-    format!("histories/{id}")
 }

@@ -132,6 +132,13 @@ impl<'a> Trainer<'a> {
         (copies * model.parameter_count() + shard * units + rows) * size_of::<f32>()
     }
 
+    /// Memory that a snapshot of such a training takes at most.
+    pub fn snapshot_bytes(model: &ValidModelSpec, settings: &ValidTrainingSpec, rows: usize) -> usize {
+        // Parameters, best and last complete parameters, and the optimizer's own.
+        let copies = 3 + settings.optimizer.state_buffers();
+        (copies * model.parameter_count() + rows) * size_of::<f32>()
+    }
+
     /// Trains until the last epoch, an early stop, or the observer's stop.
     ///
     /// # Errors

@@ -73,7 +73,7 @@ impl Networks {
 
     /// The network of a version, if it is in memory.
     pub fn present(&self, blob: &str) -> Option<Arc<LoadedNetwork>> {
-        self.lock().get(&blob.to_owned()).and_then(|slot| slot.get().cloned())
+        self.lock().get(blob).and_then(|slot| slot.get().cloned())
     }
 
     /// The network of `version` of a model of `spec`; read from its file unless it is in memory. Those who ask at the
@@ -91,7 +91,7 @@ impl Networks {
         let slot = self.slot(&version.blob, spec);
         let loaded = slot.get_or_try_init(|| self.read(version, spec, blobs)).await;
         if loaded.is_err() {
-            self.lock().remove(&version.blob);
+            self.lock().remove(version.blob.as_str());
         }
         loaded.cloned()
     }
@@ -109,13 +109,13 @@ impl Networks {
 
     /// Drops the network of a version that is deleted.
     pub fn forget(&self, blob: &str) {
-        let gone = self.lock().remove(&blob.to_owned());
+        let gone = self.lock().remove(blob);
         drop(gone);
     }
 
     fn slot(&self, blob: &str, spec: &ValidModelSpec) -> Slot {
         let mut slots = self.lock();
-        if let Some(slot) = slots.get(&blob.to_owned()) {
+        if let Some(slot) = slots.get(blob) {
             return slot.clone();
         }
         let slot = Slot::default();

@@ -1,5 +1,6 @@
 //! A map that forgets what was used least recently when its entries get too heavy together.
 
+use std::borrow::Borrow;
 use std::hash::Hash;
 
 use lru::LruCache;
@@ -19,7 +20,10 @@ impl<K: Hash + Eq, V> WeightedLru<K, V> {
     }
 
     /// The entry of `key`, which is now the one used last.
-    pub fn get(&mut self, key: &K) -> Option<&V> {
+    pub fn get<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
         self.entries.get(key).map(|(value, _)| value)
     }
 
@@ -38,7 +42,10 @@ impl<K: Hash + Eq, V> WeightedLru<K, V> {
     }
 
     /// Takes an entry out.
-    pub fn remove(&mut self, key: &K) -> Option<V> {
+    pub fn remove<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
         let (value, weight) = self.entries.pop(key)?;
         self.weight -= weight;
         Some(value)

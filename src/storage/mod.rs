@@ -148,6 +148,7 @@ impl Storage {
         self.try_discard(&litter).await?;
         let mut write = self.catalog.write().await?;
         write.drop_old_receipts(RECEIPT_AGE).await?;
+        write.drop_old_backups(BACKUP_AGE).await?;
         write.commit().await
     }
 

@@ -16,6 +16,8 @@ compile_error!("tensor files are written from memory as it is: little-endian");
 
 const HEADER: &str = "epochd";
 const CHECKSUM: &str = "checksum";
+/// Largest index of a file, names and header included: reading it takes several times its size of memory.
+const MAX_INDEX: u64 = 16 << 20;
 
 /// The values of a tensor to be written.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +104,10 @@ impl<'a> TensorFile<'a> {
     /// It is no safetensors file, not one of ours, or damaged.
     pub fn read(bytes: &'a [u8]) -> Result<Self, Unreadable> {
         let foreign = |error| Unreadable(format!("it is not a safetensors file: {error}"));
+        let index = bytes.first_chunk().map(|length| u64::from_le_bytes(*length));
+        if index.is_some_and(|index| index > MAX_INDEX) {
+            return unreadable(format!("its index is longer than {MAX_INDEX} bytes"));
+        }
         let (_, index) = SafeTensors::read_metadata(bytes).map_err(foreign)?;
         let tensors = SafeTensors::deserialize(bytes).map_err(foreign)?;
         let metadata = index.metadata().as_ref();

@@ -104,6 +104,16 @@ impl Write {
         Ok(())
     }
 
+    /// Forgets backups that began more than `max_age` seconds ago and never ended.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn drop_old_backups(&mut self, max_age: i64) -> Result<(), StorageError> {
+        let query = sqlx::query("DELETE FROM backups WHERE started_at <= $1").bind(now() - max_age);
+        query.execute(&mut *self.connection).await?;
+        Ok(())
+    }
+
     /// Removes receipts older than `max_age` seconds.
     ///
     /// # Errors
