@@ -186,7 +186,7 @@ impl Settings {
 fn check_environment(names: impl Iterator<Item = String>) -> Result<(), String> {
     let command = Settings::command();
     let known: Vec<&str> = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str()).collect();
-    for name in names.filter(|name| name.starts_with(PREFIX)) {
+    for name in names.filter(|name| name.starts_with(PREFIX) && !belongs_to_others(name)) {
         if !known.contains(&name.as_str()) {
             let near =
                 known.iter().max_by(|a, b| strsim::jaro_winkler(a, &name).total_cmp(&strsim::jaro_winkler(b, &name)));
@@ -195,6 +195,15 @@ fn check_environment(names: impl Iterator<Item = String>) -> Result<(), String> 
         }
     }
     Ok(())
+}
+
+/// Whether a variable begins as ours do and is meant for someone else: the address that the examples ask, and what
+/// Kubernetes tells each container of a namespace about a service called `epochd`.
+fn belongs_to_others(name: &str) -> bool {
+    name == "EPOCHD_URL"
+        || name == "EPOCHD_PORT"
+        || name.starts_with("EPOCHD_PORT_")
+        || name.starts_with("EPOCHD_SERVICE_")
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
@@ -231,6 +240,12 @@ mod tests {
         let names = ["HOME", "EPOCHD_LISTEN", "EPOCHD_LOG_FORMT"].map(String::from);
         let message = check_environment(names.into_iter()).unwrap_err();
         assert!(message.contains("EPOCHD_LOG_FORMT") && message.ends_with("did you mean EPOCHD_LOG_FORMAT?"));
+    }
+
+    #[test]
+    fn variables_of_others_pass() {
+        let names = ["EPOCHD_URL", "EPOCHD_PORT", "EPOCHD_PORT_8080_TCP_ADDR", "EPOCHD_SERVICE_HOST"].map(String::from);
+        assert_eq!(check_environment(names.into_iter()), Ok(()));
     }
 
     #[test]
