@@ -18,6 +18,7 @@ fail() {
 }
 
 start() {
+    : >"$work/log" # There before it is looked into: the process below opens it in its own time.
     "$epochd" --listen 127.0.0.1:0 --data-dir "$work/disk/data" --checkpoint-interval 0.2 2>"$work/log" &
     server=$!
     for _ in {1..100}; do
