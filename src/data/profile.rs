@@ -1,0 +1,77 @@
+//! What is known of a table as a whole: its columns with their statistics, and what is worth knowing before training.
+
+use serde::{Deserialize, Serialize};
+
+use super::column::ColumnType;
+
+/// A table's columns and findings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableProfile {
+    /// Number of rows.
+    pub rows: u64,
+    /// The columns, in the order of the data.
+    pub columns: Vec<ColumnProfile>,
+    /// What the table's owner should know.
+    pub findings: Vec<Finding>,
+}
+
+/// A column's type and statistics.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ColumnProfile {
+    /// As the data names it.
+    pub name: String,
+    /// What its values are.
+    #[serde(rename = "type")]
+    pub kind: ColumnType,
+    /// Rows without a value.
+    pub missing: u64,
+    /// Different values: exact up to [`super::inference::EXACT_DISTINCT`], an estimate beyond.
+    pub distinct: u64,
+    /// Smallest value of numbers and dates.
+    pub min: Option<Bound>,
+    /// Largest value of numbers and dates.
+    pub max: Option<Bound>,
+    /// Mean of numbers; share of true among booleans.
+    pub mean: Option<f64>,
+    /// Standard deviation of numbers over the rows that have one (n in the denominator).
+    pub std: Option<f64>,
+    /// The most frequent values, most frequent first.
+    pub top: Vec<Frequent>,
+}
+
+/// An end of a column's range.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Bound {
+    /// Of numbers.
+    Number(f64),
+    /// Of dates: RFC 3339.
+    Time(String),
+}
+
+/// A value and how often it occurs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Frequent {
+    /// As text.
+    pub value: String,
+    /// Rows that have it.
+    pub count: u64,
+}
+
+/// Something about a table that its owner should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// A stable word.
+    pub code: String,
+    /// What was found, and what to do about it.
+    pub message: String,
+    /// The column it is about, if it is about one.
+    pub column: Option<String>,
+}
+
+impl TableProfile {
+    /// The profile of a column.
+    pub fn column(&self, name: &str) -> Option<&ColumnProfile> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
