@@ -1,5 +1,7 @@
 //! Blobs: whole files under a key, in an object store. A local folder by default, S3, GCS or Azure by URL.
 
+use std::fs::File;
+use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,9 +11,13 @@ use futures_util::{Stream, StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
 use object_store::prefix::PrefixStore;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload};
+use tokio::runtime::Handle;
 
 use super::{Gate, StorageError};
+
+/// Size of the parts in which a large file is written: the smallest that every store takes is 5 MiB.
+const PART_BYTES: usize = 8 << 20;
 
 /// Where blobs are kept. Cheap to clone: a handle.
 #[derive(Clone)]
@@ -55,6 +61,31 @@ impl Blobs {
         (self.gate)("blob put")?;
         self.store.put(&Key::from(key), PutPayload::from_bytes(bytes)).await?;
         Ok(())
+    }
+
+    /// Writes the content of `file`, from where it stands, under `key`: in parts, and whole or not at all. Returns its
+    /// size.
+    ///
+    /// # Errors
+    /// `Full`, `Unavailable`.
+    pub async fn put_file(&self, key: &str, file: File) -> Result<u64, StorageError> {
+        (self.gate)("blob put")?;
+        let mut upload = self.store.put_multipart(&Key::from(key)).await?;
+        let written = put_parts(upload.as_mut(), file).await;
+        if written.is_err() {
+            let _ = upload.abort().await;
+        }
+        written
+    }
+
+    /// A reader of parts of the blob, for threads that may block.
+    ///
+    /// # Errors
+    /// `Missing`, `Unavailable`.
+    pub async fn reader(&self, key: &str) -> Result<BlobReader, StorageError> {
+        (self.gate)("blob get")?;
+        let size = self.store.head(&Key::from(key)).await?.size;
+        Ok(BlobReader { blobs: self.clone(), key: key.to_owned(), size, runtime: Handle::current() })
     }
 
     /// The whole blob.
@@ -107,6 +138,52 @@ impl Blobs {
     pub async fn check(&self) -> Result<(), StorageError> {
         self.store.list(None).next().await.transpose()?;
         Ok(())
+    }
+}
+
+async fn put_parts(upload: &mut dyn MultipartUpload, file: File) -> Result<u64, StorageError> {
+    let (mut file, mut size) = (Some(file), 0);
+    while let Some(mut source) = file.take() {
+        let read = tokio::task::spawn_blocking(move || {
+            let mut part = Vec::with_capacity(PART_BYTES);
+            source.by_ref().take(PART_BYTES as u64).read_to_end(&mut part).map(|_| (source, part))
+        });
+        let failed = |error: std::io::Error| StorageError::Unavailable(format!("a file cannot be read: {error}"));
+        let (source, part) = read.await.expect("reading does not panic").map_err(failed)?;
+        size += part.len() as u64;
+        if part.len() == PART_BYTES {
+            file = Some(source);
+        }
+        if !part.is_empty() {
+            upload.put_part(part.into()).await?;
+        }
+    }
+    upload.complete().await?;
+    Ok(size)
+}
+
+/// Reads parts of a blob, and blocks meanwhile: not for async threads.
+#[derive(Clone)]
+pub struct BlobReader {
+    blobs: Blobs,
+    key: String,
+    size: u64,
+    runtime: Handle,
+}
+
+impl BlobReader {
+    /// The blob's size.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The bytes of a part.
+    ///
+    /// # Errors
+    /// `Missing`, `Unavailable`; also where the part reaches beyond the end.
+    pub fn read(&self, part: Range<u64>) -> Result<Bytes, StorageError> {
+        let parts = self.runtime.block_on(self.blobs.parts(&self.key, &[part]))?;
+        Ok(parts.into_iter().next().expect("as many parts as were asked for"))
     }
 }
 

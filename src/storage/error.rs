@@ -34,6 +34,11 @@ impl StorageError {
         StorageError::Damaged { key: key.into(), reason: reason.to_string() }
     }
 
+    /// What the system said about a file.
+    pub fn from_io(error: &io::Error) -> Self {
+        if out_of_space(error) { StorageError::Full } else { StorageError::Unavailable(error.to_string()) }
+    }
+
     /// Whether the same call may succeed later.
     pub fn is_passing(&self) -> bool {
         matches!(self, StorageError::Full | StorageError::Unavailable(_))
@@ -66,6 +71,12 @@ impl From<object_store::Error> for StorageError {
             error if out_of_space(&error) => StorageError::Full,
             error => StorageError::Unavailable(error.to_string()),
         }
+    }
+}
+
+impl From<io::Error> for StorageError {
+    fn from(error: io::Error) -> Self {
+        StorageError::from_io(&error)
     }
 }
 

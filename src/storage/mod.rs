@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-pub use blobs::Blobs;
+pub use blobs::{BlobReader, Blobs};
 use catalog::DatabaseHold;
 pub use catalog::{Catalog, Database, Write};
 pub use error::StorageError;
@@ -54,6 +54,7 @@ pub struct Storage {
     pub catalog: Catalog,
     /// Files.
     pub blobs: Blobs,
+    folder: Arc<PathBuf>,
     hold: Arc<Mutex<Option<Hold>>>,
 }
 
@@ -100,7 +101,8 @@ impl Storage {
         let blobs = blobs.map_err(OpenError::Blobs)?;
         blobs.check().await.map_err(OpenError::Blobs)?;
         let hold = Arc::new(Mutex::new(Some(Hold { _folder: folder, database })));
-        Ok(Storage { catalog, blobs, hold })
+        let folder = Arc::new(place.folder.clone());
+        Ok(Storage { catalog, blobs, folder, hold })
     }
 
     /// Writes a blob that a change will refer to soon: noted as litter until that change strikes it out.
@@ -110,6 +112,23 @@ impl Storage {
     pub async fn put_noted(&self, key: &str, bytes: Bytes) -> Result<(), StorageError> {
         self.catalog.note_litter(key).await?;
         self.blobs.put(key, bytes).await
+    }
+
+    /// The same of a file's content, from where it stands; returns its size.
+    ///
+    /// # Errors
+    /// As [`Storage::put_noted`].
+    pub async fn put_file_noted(&self, key: &str, file: std::fs::File) -> Result<u64, StorageError> {
+        self.catalog.note_litter(key).await?;
+        self.blobs.put_file(key, file).await
+    }
+
+    /// A new file without a name in the data folder, gone when it is closed: for what is too large for memory.
+    ///
+    /// # Errors
+    /// `Full`, `Unavailable`.
+    pub fn scratch_file(&self) -> Result<std::fs::File, StorageError> {
+        tempfile::tempfile_in(&*self.folder).map_err(StorageError::from)
     }
 
     /// Deletes those of `blobs` that are noted as litter. What fails stays noted, and is deleted by a later sweep; while

@@ -20,7 +20,10 @@ pub struct JobRow {
     pub rows: u64,
     pub memory: u64,
     pub config: String,
+    /// Empty if it trains on a data set.
     pub rows_blob: String,
+    pub dataset_id: Option<Uuid>,
+    pub validation_dataset_id: Option<Uuid>,
     pub started_at: Option<Timestamp>,
     pub base_version: Option<u64>,
     /// Starts since the last checkpoint.
@@ -61,6 +64,8 @@ fn job(row: &AnyRow) -> Result<JobRow, StorageError> {
         memory: counted(row, "memory")?,
         config: row.try_get("config")?,
         rows_blob: row.try_get("rows_blob")?,
+        dataset_id: parsed_or_null(row, "dataset_id")?,
+        validation_dataset_id: parsed_or_null(row, "validation_dataset_id")?,
         started_at: parsed_or_null(row, "started_at")?,
         base_version: base.map(|number| number as u64),
         attempts: counted(row, "attempts")?,
@@ -152,11 +157,13 @@ impl Write {
     /// `Unavailable`.
     pub async fn add_job(&mut self, row: &JobRow) -> Result<(), StorageError> {
         let query = "INSERT INTO jobs (id, model_id, state, request_id, created_at, rows_count, memory, config, rows_blob, \
-                     attempts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0)";
+                     dataset_id, validation_dataset_id, attempts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0)";
         let query = sqlx::query(query).bind(row.id.to_string()).bind(row.model_id.to_string());
         let query = query.bind(row.state.clone()).bind(row.request_id.clone()).bind(row.created_at.to_string());
         let query =
             query.bind(row.rows as i64).bind(row.memory as i64).bind(row.config.clone()).bind(row.rows_blob.clone());
+        let query = query.bind(row.dataset_id.map(|id| id.to_string()));
+        let query = query.bind(row.validation_dataset_id.map(|id| id.to_string()));
         query.execute(&mut *self.connection).await?;
         Ok(())
     }
@@ -203,6 +210,18 @@ impl Write {
     pub async fn has_open_jobs(&mut self, model_id: Uuid) -> Result<bool, StorageError> {
         let query = "SELECT COUNT(*) FROM jobs WHERE model_id = $1 AND state IN ('queued', 'running')";
         let query = sqlx::query_scalar(query).bind(model_id.to_string());
+        let open: i64 = query.fetch_one(&mut *self.connection).await?;
+        Ok(open > 0)
+    }
+
+    /// Whether a job of the model that is waiting or running goes on from this version.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn is_base_of_open_job(&mut self, model_id: Uuid, version: u64) -> Result<bool, StorageError> {
+        let query = "SELECT COUNT(*) FROM jobs WHERE model_id = $1 AND state IN ('queued', 'running') \
+                     AND base_version = $2";
+        let query = sqlx::query_scalar(query).bind(model_id.to_string()).bind(version as i64);
         let open: i64 = query.fetch_one(&mut *self.connection).await?;
         Ok(open > 0)
     }

@@ -1,9 +1,10 @@
-//! The catalog: rows about models, versions, jobs and requests, in SQLite or PostgreSQL.
+//! The catalog: rows about data sets, models, versions, jobs and requests, in SQLite or PostgreSQL.
 //!
 //! Every change is made in a [`Write`] transaction: whole or not at all, and on the disk when [`Write::commit`]
 //! returns. The statements are the same text for both databases. Rows hold plain values; what they mean is the
 //! business of the rooms above.
 
+mod datasets;
 mod housekeeping;
 mod jobs;
 mod models;
@@ -20,6 +21,7 @@ use sqlx::{Any, AnyPool, ConnectOptions, Connection, Executor, Row, SqlSafeStr};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use uuid::Uuid;
 
+pub use datasets::DatasetRow;
 pub use housekeeping::ReceiptRow;
 pub use jobs::{JobRow, JobRowFilter, OutcomeRow};
 pub use models::{ModelRow, VersionRow};
@@ -201,7 +203,7 @@ impl Drop for Write {
 }
 
 fn migrator() -> Migrator {
-    let forms = [(1, "first", include_str!("first.sql"))];
+    let forms = [(1, "first", include_str!("first.sql")), (2, "second", include_str!("second.sql"))];
     let migrations = forms.map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });

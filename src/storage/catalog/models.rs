@@ -35,6 +35,10 @@ pub struct VersionRow {
     pub loss: f64,
     pub validation_loss: Option<f64>,
     pub metrics: String,
+    /// The specification of its network, where that is not its model's.
+    pub network: Option<String>,
+    /// Size of its file, where it has been noted.
+    pub file_bytes: Option<u64>,
 }
 
 fn model(row: &AnyRow) -> Result<ModelRow, StorageError> {
@@ -52,6 +56,7 @@ fn model(row: &AnyRow) -> Result<ModelRow, StorageError> {
 }
 
 fn version(row: &AnyRow) -> Result<VersionRow, StorageError> {
+    let file_bytes: Option<i64> = row.try_get("file_bytes")?;
     Ok(VersionRow {
         model_id: parsed(row, "model_id")?,
         number: counted(row, "number")?,
@@ -62,6 +67,8 @@ fn version(row: &AnyRow) -> Result<VersionRow, StorageError> {
         loss: parsed(row, "loss")?,
         validation_loss: parsed_or_null(row, "validation_loss")?,
         metrics: row.try_get("metrics")?,
+        network: row.try_get("network")?,
+        file_bytes: file_bytes.map(|bytes| bytes as u64),
     })
 }
 
@@ -218,11 +225,12 @@ impl Write {
     /// `Conflict` if the number is taken.
     pub async fn add_version(&mut self, row: &VersionRow) -> Result<(), StorageError> {
         let query = "INSERT INTO versions (model_id, number, blob, job_id, created_at, epochs, loss, validation_loss, \
-                     metrics) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+                     metrics, network, file_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
         let query = sqlx::query(query).bind(row.model_id.to_string()).bind(signed(row.number)).bind(row.blob.clone());
         let query = query.bind(row.job_id.map(|id| id.to_string())).bind(row.created_at.to_string());
         let query = query.bind(signed(row.epochs)).bind(row.loss.to_string());
         let query = query.bind(row.validation_loss.map(|loss| loss.to_string())).bind(row.metrics.clone());
+        let query = query.bind(row.network.clone()).bind(row.file_bytes.map(signed));
         query.execute(&mut *self.connection).await?;
         Ok(())
     }

@@ -1,0 +1,126 @@
+//! Rows of data sets.
+
+use jiff::Timestamp;
+use sqlx::Row;
+use sqlx::any::AnyRow;
+use uuid::Uuid;
+
+use super::{Catalog, Write, before, counted, parsed};
+use crate::storage::StorageError;
+
+/// A data set's row.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct DatasetRow {
+    pub id: Uuid,
+    pub name: Option<String>,
+    pub blob: String,
+    pub bytes: u64,
+    pub rows: u64,
+    pub profile: String,
+    pub created_at: Timestamp,
+}
+
+fn dataset(row: &AnyRow) -> Result<DatasetRow, StorageError> {
+    Ok(DatasetRow {
+        id: parsed(row, "id")?,
+        name: row.try_get("name")?,
+        blob: row.try_get("blob")?,
+        bytes: counted(row, "bytes")?,
+        rows: counted(row, "rows_count")?,
+        profile: row.try_get("profile")?,
+        created_at: parsed(row, "created_at")?,
+    })
+}
+
+impl Catalog {
+    /// The data set with this identifier.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Damaged`.
+    pub async fn dataset(&self, id: Uuid) -> Result<Option<DatasetRow>, StorageError> {
+        let query = sqlx::query("SELECT * FROM datasets WHERE id = $1").bind(id.to_string());
+        query.fetch_optional(self.reader()?).await?.as_ref().map(dataset).transpose()
+    }
+
+    /// The data set with this name.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Damaged`.
+    pub async fn dataset_named(&self, name: &str) -> Result<Option<DatasetRow>, StorageError> {
+        let query = sqlx::query("SELECT * FROM datasets WHERE name = $1").bind(name);
+        query.fetch_optional(self.reader()?).await?.as_ref().map(dataset).transpose()
+    }
+
+    /// At most `limit` data sets older than `older_than`, newest first.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Damaged`.
+    pub async fn datasets(&self, older_than: Option<Uuid>, limit: usize) -> Result<Vec<DatasetRow>, StorageError> {
+        let query = sqlx::query("SELECT * FROM datasets WHERE id < $1 ORDER BY id DESC LIMIT $2");
+        let rows = query.bind(before(older_than)).bind(limit as i64).fetch_all(self.reader()?).await?;
+        rows.iter().map(dataset).collect()
+    }
+
+    /// Number of data sets.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn count_datasets(&self) -> Result<u64, StorageError> {
+        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM datasets").fetch_one(self.reader()?).await?;
+        Ok(count as u64)
+    }
+
+    /// Every blob that data sets refer to.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn dataset_blobs(&self) -> Result<Vec<String>, StorageError> {
+        Ok(sqlx::query_scalar("SELECT blob FROM datasets").fetch_all(self.reader()?).await?)
+    }
+}
+
+impl Write {
+    /// Adds a data set.
+    ///
+    /// # Errors
+    /// `Conflict` if its name is taken.
+    pub async fn add_dataset(&mut self, row: &DatasetRow) -> Result<(), StorageError> {
+        let query = "INSERT INTO datasets (id, name, blob, bytes, rows_count, profile, created_at) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        let query = sqlx::query(query).bind(row.id.to_string()).bind(row.name.clone()).bind(row.blob.clone());
+        let query = query.bind(row.bytes as i64).bind(row.rows as i64).bind(row.profile.clone());
+        query.bind(row.created_at.to_string()).execute(&mut *self.connection).await?;
+        Ok(())
+    }
+
+    /// Keeps others from deleting the data set until this change is over; false if it is gone.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn lock_dataset(&mut self, id: Uuid) -> Result<bool, StorageError> {
+        let query = sqlx::query("UPDATE datasets SET bytes = bytes WHERE id = $1").bind(id.to_string());
+        Ok(query.execute(&mut *self.connection).await?.rows_affected() == 1)
+    }
+
+    /// Whether a job that needs the data set is waiting or running.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn dataset_is_needed(&mut self, id: Uuid) -> Result<bool, StorageError> {
+        let query = "SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'running') \
+                     AND (dataset_id = $1 OR validation_dataset_id = $1)";
+        let open: i64 = sqlx::query_scalar(query).bind(id.to_string()).fetch_one(&mut *self.connection).await?;
+        Ok(open > 0)
+    }
+
+    /// Removes a data set.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn remove_dataset(&mut self, id: Uuid) -> Result<(), StorageError> {
+        let query = sqlx::query("DELETE FROM datasets WHERE id = $1").bind(id.to_string());
+        query.execute(&mut *self.connection).await?;
+        Ok(())
+    }
+}
