@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::column::ColumnType;
+use super::datetime::DateOrder;
 
 /// A table's columns and findings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +38,9 @@ pub struct ColumnProfile {
     pub std: Option<f64>,
     /// The most frequent values, most frequent first.
     pub top: Vec<Frequent>,
+    /// How dates are written in the data, unless it is ISO 8601.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date_order: Option<DateOrder>,
 }
 
 /// An end of a column's range.

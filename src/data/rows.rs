@@ -50,6 +50,15 @@ pub enum RowsError {
 }
 
 impl Rows {
+    /// Rows of `width` values each, one after the other.
+    ///
+    /// # Panics
+    /// If `values` are no whole number of rows.
+    pub fn of_flat(values: Vec<f32>, width: usize) -> Self {
+        assert_eq!(values.len() % width, 0, "a whole number of rows");
+        Rows::Table(Table { rows: values.len() / width, width, values, ragged: None })
+    }
+
     /// The rows as a matrix of `width` columns; a flat list is one row.
     ///
     /// # Errors
@@ -82,6 +91,95 @@ impl<'de> Deserialize<'de> for Rows {
     }
 }
 
+/// Rows of numbers, or a list of names.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RowsOrNames {
+    /// `[[1,2],[3,4]]` or `[1,2]`
+    Rows(Rows),
+    /// `["a","b"]`
+    Names(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for RowsOrNames {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct RowsOrNamesVisitor;
+        impl<'de> Visitor<'de> for RowsOrNamesVisitor {
+            type Value = RowsOrNames;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a list of rows, or of names of columns")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<RowsOrNames, A::Error> {
+                let mut table = Table::default();
+                let first = list.next_element_seed(EntryOrName(&mut table))?;
+                let Some(First::Name(name)) = first else {
+                    let row = matches!(first, Some(First::Row));
+                    return rest(list, table, first.map(|_| row)).map(RowsOrNames::Rows);
+                };
+                let mut names = vec![name];
+                while let Some(name) = list.next_element()? {
+                    names.push(name);
+                }
+                Ok(RowsOrNames::Names(names))
+            }
+        }
+        deserializer.deserialize_seq(RowsOrNamesVisitor)
+    }
+}
+
+/// What the first entry of a list was.
+enum First {
+    Row,
+    Number,
+    Name(String),
+}
+
+/// The first entry of a list of rows or names.
+struct EntryOrName<'a>(&'a mut Table);
+
+impl EntryOrName<'_> {
+    fn entry(&mut self) -> Entry<'_> {
+        Entry { table: self.0, expects: Expects::Either }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for EntryOrName<'_> {
+    type Value = First;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<First, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for EntryOrName<'_> {
+    type Value = First;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a row (a list of numbers), a number or a name")
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<First, E> {
+        Ok(First::Name(name.to_owned()))
+    }
+
+    fn visit_f64<E: Error>(mut self, value: f64) -> Result<First, E> {
+        self.entry().visit_f64(value).map(|_| First::Number)
+    }
+
+    fn visit_u64<E: Error>(mut self, value: u64) -> Result<First, E> {
+        self.entry().visit_u64(value).map(|_| First::Number)
+    }
+
+    fn visit_i64<E: Error>(mut self, value: i64) -> Result<First, E> {
+        self.entry().visit_i64(value).map(|_| First::Number)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, row: A) -> Result<First, A::Error> {
+        self.entry().visit_seq(row).map(|_| First::Row)
+    }
+}
+
 struct RowsVisitor;
 
 impl<'de> Visitor<'de> for RowsVisitor {
@@ -93,18 +191,20 @@ impl<'de> Visitor<'de> for RowsVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Rows, A::Error> {
         let mut table = Table::default();
-        match list.next_element_seed(Entry { table: &mut table, expects: Expects::Either })? {
-            None => Ok(Rows::Table(table)),
-            Some(true) => {
-                while list.next_element_seed(Entry { table: &mut table, expects: Expects::Row })?.is_some() {}
-                Ok(Rows::Table(table))
-            }
-            Some(false) => {
-                while list.next_element_seed(Entry { table: &mut table, expects: Expects::Number })?.is_some() {}
-                Ok(Rows::Flat(table.values))
-            }
-        }
+        let first = list.next_element_seed(Entry { table: &mut table, expects: Expects::Either })?;
+        rest(list, table, first)
     }
+}
+
+/// What follows the first entry of a list: entries like it. `row` says whether it was a row, if there is one.
+fn rest<'de, A: SeqAccess<'de>>(mut list: A, mut table: Table, row: Option<bool>) -> Result<Rows, A::Error> {
+    let expects = match row {
+        None => return Ok(Rows::Table(table)),
+        Some(true) => Expects::Row,
+        Some(false) => Expects::Number,
+    };
+    while list.next_element_seed(Entry { table: &mut table, expects })?.is_some() {}
+    Ok(if expects == Expects::Row { Rows::Table(table) } else { Rows::Flat(table.values) })
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -1,0 +1,4 @@
+//! A body of any bytes is read or refused.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| epochd::data::fuzzing::records(bytes));

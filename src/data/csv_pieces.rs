@@ -1,0 +1,182 @@
+//! CSV files in pieces of whole records.
+
+use bytes::Bytes;
+use memchr::memchr_iter;
+use parquet::file::reader::ChunkReader;
+
+use super::builder::Builder;
+use super::csv_header::{header_names, without_mark};
+use super::csv_scan::{Delimiter, End, MOST_RECORD_BYTES, Record, Records, ragged, records_end, text_of, unclosed};
+use super::error::DataError;
+use super::gathering::Columns;
+use super::inference::{Evidence, Written};
+use super::ingest::{Converted, IngestLimits, Pieces, Survey, WIDE};
+use super::source::{PIECE_BYTES, bytes_at};
+
+/// A CSV file whose header was read.
+pub(crate) struct CsvPieces<'a, S> {
+    source: &'a S,
+    delimiter: Delimiter,
+    names: Vec<String>,
+    /// Where the rows begin.
+    rows: CsvCursor,
+    most_cell_bytes: usize,
+}
+
+/// Where the next record begins.
+#[derive(Clone, Copy)]
+pub(crate) struct CsvCursor {
+    offset: u64,
+    line: u64,
+}
+
+/// Whole records.
+pub(crate) struct CsvPiece {
+    bytes: Bytes,
+    /// The line that they begin on.
+    line: u64,
+    lines: usize,
+}
+
+impl<'a, S: ChunkReader> CsvPieces<'a, S> {
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// There is none, or it is not as it should be.
+    pub fn new(source: &'a S, limits: &IngestLimits) -> Result<Self, DataError> {
+        let head = bytes_at(source, 0, PIECE_BYTES)?;
+        let content = without_mark(&head)?;
+        let delimiter = Delimiter::of(content);
+        let start = CsvCursor { offset: (head.len() - content.len()) as u64, line: 1 };
+        let mut pieces =
+            CsvPieces { source, delimiter, names: Vec::new(), rows: start, most_cell_bytes: limits.max_cell_bytes };
+        let empty = || DataError::malformed("the file is empty: it needs a header and rows").at(1);
+        let piece = pieces.next(&mut { start })?.ok_or_else(empty)?;
+        // The rest of the piece may be broken; whoever reads the rows will say so.
+        let text = match std::str::from_utf8(&piece.bytes) {
+            Ok(text) => text,
+            Err(error) => match text_of(&piece.bytes[..error.valid_up_to()], 1) {
+                Ok(text) if text.trim_start_matches(['\r', '\n']).contains('\n') => text,
+                _ => return Err(text_of(&piece.bytes, 1).err().unwrap_or_else(empty)),
+            },
+        };
+        let mut records = Records::new(text, delimiter);
+        let mut fields = Vec::new();
+        let read = records.next(|_, _, field| {
+            fields.push(field.to_owned());
+            Ok::<_, DataError>(())
+        })?;
+        let line = 1 + records.lines_before(read.ok_or_else(empty)?.start);
+        pieces.names = header_names(fields, line, limits.max_columns)?;
+        let end = records.position();
+        pieces.rows = CsvCursor { offset: start.offset + end as u64, line: 1 + records.lines_before(end) };
+        Ok(pieces)
+    }
+
+    /// Gives each cell of a piece, with its column and where it begins, to `cell`, and the number of rows before to `row`.
+    fn each_cell(
+        &self,
+        text: &str,
+        line: u64,
+        mut cell: impl FnMut(usize, usize, &str) -> Result<(), DataError>,
+    ) -> Result<usize, DataError> {
+        let mut records = Records::new(text, self.delimiter);
+        let (columns, most) = (self.names.len(), self.most_cell_bytes);
+        let mut rows = 0;
+        loop {
+            let record = records.next(|column, start, field| {
+                if column >= columns {
+                    return Ok(());
+                }
+                if field.len() > most {
+                    let line = line + lines_before(text, start);
+                    return Err(oversized(field.len(), most).at(line).of(&self.names[column]));
+                }
+                cell(column, start, field)
+            })?;
+            match record {
+                None => return Ok(rows),
+                Some(Record { fields, start }) if fields != columns => {
+                    return Err(ragged(line + lines_before(text, start), fields, columns));
+                }
+                Some(_) => rows += 1,
+            }
+        }
+    }
+}
+
+impl<S: ChunkReader> Pieces for CsvPieces<'_, S> {
+    type Cursor = CsvCursor;
+    type Piece = CsvPiece;
+
+    fn start(&self, _: Option<&Columns>) -> Result<CsvCursor, DataError> {
+        Ok(self.rows)
+    }
+
+    fn next(&self, cursor: &mut CsvCursor) -> Result<Option<CsvPiece>, DataError> {
+        // Pieces of very few rows would be arrays of more bookkeeping than content.
+        let mut wanted = if self.names.len() < WIDE { PIECE_BYTES } else { 4 * PIECE_BYTES };
+        loop {
+            let bytes = bytes_at(self.source, cursor.offset, wanted)?;
+            if bytes.is_empty() {
+                return Ok(None);
+            }
+            let is_last = cursor.offset + bytes.len() as u64 >= self.source.len();
+            match records_end(&bytes, self.delimiter, is_last) {
+                End::At(end) => {
+                    let bytes = bytes.slice(..end);
+                    let lines = memchr_iter(b'\n', &bytes).count();
+                    let piece = CsvPiece { bytes, line: cursor.line, lines };
+                    *cursor = CsvCursor { offset: cursor.offset + end as u64, line: cursor.line + lines as u64 };
+                    return Ok(Some(piece));
+                }
+                End::Open(quote) if is_last => return Err(unclosed(cursor.line + lines_in(&bytes[..quote]))),
+                End::Open(quote) if bytes.len() - quote > self.most_cell_bytes => {
+                    let detail =
+                        format!("the quote that is opened here is not closed within {} bytes", self.most_cell_bytes);
+                    return Err(DataError::too_large(detail).at(cursor.line + lines_in(&bytes[..quote])));
+                }
+                _ if wanted >= MOST_RECORD_BYTES => {
+                    let detail = format!("a record is longer than {MOST_RECORD_BYTES} bytes");
+                    return Err(DataError::too_large(detail).at(cursor.line));
+                }
+                _ => wanted *= 2,
+            }
+        }
+    }
+
+    fn survey(&self, piece: CsvPiece) -> Result<Survey, DataError> {
+        let text = text_of(&piece.bytes, piece.line)?;
+        let mut evidence = vec![Evidence::default(); self.names.len()];
+        let rows = self.each_cell(text, piece.line, |column, start, field| {
+            evidence[column].observe(field, Written::Field, || piece.line + lines_before(text, start));
+            Ok(())
+        })?;
+        Ok(Survey { rows: rows as u64, names: self.names.clone(), evidence })
+    }
+
+    fn convert(&self, piece: CsvPiece, columns: &Columns) -> Result<Converted, DataError> {
+        let text = text_of(&piece.bytes, piece.line)?;
+        let mut builders: Vec<Builder> =
+            columns.forms.iter().map(|form| Builder::with_capacity(*form, piece.lines + 1)).collect();
+        let rows = self.each_cell(text, piece.line, |column, start, field| {
+            builders[column]
+                .push(field)
+                .map_err(|_| columns.misfit(column, field).at(piece.line + lines_before(text, start)))
+        })?;
+        Ok(Converted { rows, columns: builders.into_iter().map(Builder::finish).collect() })
+    }
+}
+
+fn lines_before(text: &str, at: usize) -> u64 {
+    lines_in(&text.as_bytes()[..at])
+}
+
+fn lines_in(bytes: &[u8]) -> u64 {
+    memchr_iter(b'\n', bytes).count() as u64
+}
+
+/// A cell beyond the limit.
+pub(crate) fn oversized(bytes: usize, most: usize) -> DataError {
+    DataError::too_large(format!("the cell has {bytes} bytes; at most {most} are allowed"))
+}

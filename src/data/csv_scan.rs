@@ -1,0 +1,261 @@
+//! The grammar of CSV files: records, fields, quotes.
+
+use memchr::{memchr, memchr_iter, memchr2, memrchr};
+
+use super::error::DataError;
+
+/// Refuses records of more bytes than this.
+pub(crate) const MOST_RECORD_BYTES: usize = 64 << 20;
+
+/// What ends a field within a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Delimiter(pub u8);
+
+/// Where the whole records of a piece end.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// After this many bytes.
+    At(usize),
+    /// Within the piece none ends, and no quote is open.
+    None,
+    /// None ends before the quote that is opened at this byte.
+    Open(usize),
+}
+
+/// Finds the end of the last whole record of `bytes`, which begin with a record.
+///
+/// At the end of the input what has no line break is a record, too.
+pub(crate) fn records_end(bytes: &[u8], delimiter: Delimiter, is_last: bool) -> End {
+    let opens = |at: usize| at == 0 || bytes[at - 1] == b'\n' || bytes[at - 1] == delimiter.0;
+    let mut plain = 0;
+    let mut whole = 0;
+    while let Some(quote) = memchr(b'"', &bytes[plain..]).map(|at| plain + at) {
+        if let Some(end) = memrchr(b'\n', &bytes[plain..quote]) {
+            whole = plain + end + 1;
+        }
+        if !opens(quote) {
+            plain = quote + 1;
+            continue;
+        }
+        match closing_quote(bytes, quote + 1) {
+            Some(close) => plain = close + 1,
+            None if whole > 0 => return End::At(whole),
+            None => return End::Open(quote),
+        }
+    }
+    if is_last {
+        return End::At(bytes.len());
+    }
+    match memrchr(b'\n', &bytes[plain..]) {
+        Some(end) => End::At(plain + end + 1),
+        None if whole > 0 => End::At(whole),
+        None => End::None,
+    }
+}
+
+/// The quote that closes a field whose content begins at `at`.
+fn closing_quote(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        let quote = at + memchr(b'"', bytes.get(at..)?)?;
+        if bytes.get(quote + 1) != Some(&b'"') {
+            return Some(quote);
+        }
+        at = quote + 2;
+    }
+}
+
+/// Goes through whole records.
+pub(crate) struct Records<'a> {
+    text: &'a str,
+    at: usize,
+    delimiter: Delimiter,
+    /// A field that is not in the text as it stands.
+    unquoted: String,
+}
+
+/// A record that was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    /// Where in the text it begins.
+    pub start: usize,
+    /// How many fields it has.
+    pub fields: usize,
+}
+
+impl<'a> Records<'a> {
+    /// Over a text that begins with a record and ends after one.
+    pub fn new(text: &'a str, delimiter: Delimiter) -> Self {
+        Records { text, at: 0, delimiter, unquoted: String::new() }
+    }
+
+    /// The lines before a place in the text.
+    pub fn lines_before(&self, at: usize) -> u64 {
+        memchr_iter(b'\n', &self.text.as_bytes()[..at]).count() as u64
+    }
+
+    /// Where the next record begins.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    /// Gives each field of the next record, with its index and where it begins, to `field`.
+    ///
+    /// # Errors
+    /// Those of `field`.
+    #[inline]
+    pub fn next<E>(&mut self, mut field: impl FnMut(usize, usize, &str) -> Result<(), E>) -> Result<Option<Record>, E> {
+        self.skip_blank_lines();
+        if self.at >= self.text.len() {
+            return Ok(None);
+        }
+        let record = self.at;
+        let mut fields = 0;
+        loop {
+            let start = self.at;
+            let ends_line = if self.text.as_bytes().get(start) == Some(&b'"') {
+                let (end, copied) = self.quoted();
+                let content = if copied { self.unquoted.as_str() } else { &self.text[start + 1..end] };
+                field(fields, start, content)?;
+                self.pass_end()
+            } else {
+                let bytes = &self.text.as_bytes()[start..];
+                let length = memchr2(self.delimiter.0, b'\n', bytes).unwrap_or(bytes.len());
+                self.at = start + length;
+                let ends_line = self.pass_end();
+                let trimmed = length - usize::from(ends_line && length > 0 && bytes[length - 1] == b'\r');
+                field(fields, start, &self.text[start..start + trimmed])?;
+                ends_line
+            };
+            fields += 1;
+            if ends_line {
+                return Ok(Some(Record { start: record, fields }));
+            }
+        }
+    }
+
+    fn skip_blank_lines(&mut self) {
+        let bytes = self.text.as_bytes();
+        loop {
+            match (bytes.get(self.at), bytes.get(self.at + 1)) {
+                (Some(b'\n'), _) => self.at += 1,
+                (Some(b'\r'), Some(b'\n')) => self.at += 2,
+                (Some(b'\r'), None) => self.at += 1,
+                _ => return,
+            }
+        }
+    }
+
+    /// Goes over the delimiter or line break after a field; says whether the record ends there.
+    #[inline]
+    fn pass_end(&mut self) -> bool {
+        let delimited = self.text.as_bytes().get(self.at) == Some(&self.delimiter.0);
+        self.at = (self.at + 1).min(self.text.len());
+        !delimited
+    }
+
+    /// Goes to the end of a field in quotes; says where its content ends, and whether it had to be copied.
+    ///
+    /// What follows the closing quote up to the field's end belongs to it.
+    fn quoted(&mut self) -> (usize, bool) {
+        let bytes = self.text.as_bytes();
+        let start = self.at + 1;
+        let close = closing_quote(bytes, start).unwrap_or(bytes.len());
+        let content = &self.text[start.min(close)..close];
+        let after = (close + 1).min(bytes.len());
+        let length = memchr2(self.delimiter.0, b'\n', &bytes[after..]).unwrap_or(bytes.len() - after);
+        self.at = after + length;
+        let rest = &self.text[after..self.at];
+        let rest =
+            if bytes.get(self.at) == Some(&self.delimiter.0) { rest } else { rest.strip_suffix('\r').unwrap_or(rest) };
+        let copied = !rest.is_empty() || memchr(b'"', content.as_bytes()).is_some();
+        if copied {
+            self.unquoted = content.replace("\"\"", "\"");
+            self.unquoted.push_str(rest);
+        }
+        (close, copied)
+    }
+}
+
+/// The text of bytes that begin on a line.
+///
+/// # Errors
+/// They are not UTF-8; the line is named.
+pub(crate) fn text_of(bytes: &[u8], line: u64) -> Result<&str, DataError> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let lines = memchr_iter(b'\n', &bytes[..error.valid_up_to()]).count() as u64;
+        DataError::malformed("the text is not UTF-8; convert the file to UTF-8").at(line + lines)
+    })
+}
+
+/// A quote that is never closed.
+pub(crate) fn unclosed(line: u64) -> DataError {
+    DataError::malformed("the quote that is opened here is never closed").at(line)
+}
+
+/// A record of another width than the header.
+pub(crate) fn ragged(line: u64, fields: usize, columns: usize) -> DataError {
+    let s = |count: usize| if count == 1 { "" } else { "s" };
+    let detail = format!("line {line} has {fields} field{}; the header has {columns}", s(fields));
+    DataError::malformed(detail).at(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(text: &str, delimiter: u8) -> Vec<Vec<String>> {
+        let mut records = Records::new(text, Delimiter(delimiter));
+        let mut rows = Vec::new();
+        loop {
+            let mut row = Vec::new();
+            let read = records.next(|_, _, field| {
+                row.push(field.to_owned());
+                Ok::<_, ()>(())
+            });
+            if read == Ok(None) {
+                return rows;
+            }
+            rows.push(row);
+        }
+    }
+
+    #[test]
+    fn fields_in_and_out_of_quotes() {
+        for (text, rows) in [
+            ("a,b\n1,2\n", vec![vec!["a", "b"], vec!["1", "2"]]),
+            ("a,b\r\n\r\n\n1,2", vec![vec!["a", "b"], vec!["1", "2"]]),
+            ("\"a,\"\"b\"\"\nc\",d\n", vec![vec!["a,\"b\"\nc", "d"]]),
+            ("a\"b,\"c\"d,\"\"\r\n", vec![vec!["a\"b", "cd", ""]]),
+            (",\n,", vec![vec!["", ""], vec!["", ""]]),
+            ("\"a\"", vec![vec!["a"]]),
+            ("\"a\" \r\n", vec![vec!["a "]]),
+            ("\"\"\n", vec![vec![""]]),
+        ] {
+            assert_eq!(all(text, b','), rows, "{text:?}");
+        }
+        assert_eq!(all("ä;\"ö;\"\n", b';'), [["ä", "ö;"]]);
+    }
+
+    #[test]
+    fn pieces_end_where_records_end() {
+        let end = |text: &str| records_end(text.as_bytes(), Delimiter(b','), false);
+        assert_eq!(end("a,b\nc,d\ne"), End::At(8));
+        assert_eq!(end("a,\"b\nc"), End::Open(2));
+        assert_eq!(end("a\n\"b\nc"), End::At(2));
+        assert_eq!(end("a\n\"b\nc\"\nd"), End::At(8));
+        assert_eq!(end("a\"\nb"), End::At(3));
+        assert_eq!(end("a,b"), End::None);
+        assert_eq!(end("a\n\"b\"\"\nc\"\"\"\n\"x"), End::At(12));
+        assert_eq!(records_end(b"a,b", Delimiter(b','), true), End::At(3));
+    }
+
+    #[test]
+    fn every_cut_of_a_text_gives_the_same_records() {
+        let text = "x,\"y\"\"\nz\"\r\n1,2\"3\n\n\"\",\"\n\"\n";
+        let whole = all(text, b',');
+        for cut in 1..text.len() {
+            let End::At(end) = records_end(&text.as_bytes()[..cut], Delimiter(b','), false) else { continue };
+            assert_eq!([all(&text[..end], b','), all(&text[end..], b',')].concat(), whole, "cut at {cut}");
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! How many different values there are, and which are frequent, in bounded memory.
+
+use std::borrow::Borrow;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
+
+use foldhash::fast::RandomState;
+
+use super::inference::EXACT_DISTINCT;
+
+/// The memory of all columns' exact counts together.
+const EXACT_BYTES: usize = 48 << 20;
+/// The memory of all columns' sketches together.
+const SKETCH_BYTES: usize = 24 << 20;
+/// What an entry of a map or of a sketch takes beyond its content.
+const ENTRY_BYTES: usize = 32;
+
+/// Counts the different values of one column.
+pub(crate) struct Distinct<K> {
+    counts: HashMap<K, u64, RandomState>,
+    /// Bytes that the map may still grow by.
+    room: usize,
+    /// From the first value on that found no room.
+    sketch: Option<Sketch>,
+    sketch_size: usize,
+}
+
+impl<K: Hash + Eq> Distinct<K> {
+    /// Nothing counted yet, for one of `columns` columns.
+    pub fn new(columns: usize) -> Self {
+        let columns = columns.max(1);
+        Distinct {
+            counts: HashMap::default(),
+            room: EXACT_BYTES / columns,
+            sketch: None,
+            sketch_size: (SKETCH_BYTES / ENTRY_BYTES / columns).clamp(64, 4096),
+        }
+    }
+
+    /// Counts a value, given its hash and its length in bytes; `hash_of` is asked for the hashes of others.
+    #[inline]
+    pub fn add<Q>(&mut self, value: &Q, hash: u64, bytes: usize, hash_of: impl Fn(&K) -> u64)
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ToOwned + ?Sized,
+        Q::Owned: Into<K>,
+    {
+        if let Some(sketch) = &mut self.sketch {
+            sketch.add(hash);
+        }
+        if self.counts.is_empty() && self.sketch.is_some() {
+            return;
+        }
+        if let Some(count) = self.counts.get_mut(value) {
+            *count += 1;
+        } else if self.sketch.is_none() {
+            if self.counts.len() < EXACT_DISTINCT && self.room >= bytes + ENTRY_BYTES {
+                self.room -= bytes + ENTRY_BYTES;
+                self.counts.insert(value.to_owned().into(), 1);
+            } else {
+                let mut sketch = Sketch::new(self.sketch_size);
+                self.counts.keys().for_each(|key| sketch.add(hash_of(key)));
+                sketch.add(hash);
+                self.sketch = Some(sketch);
+            }
+        }
+    }
+
+    /// Forgets the values once they are too many to be counted exactly.
+    pub fn drop_counts_beyond_exact(&mut self) {
+        if self.sketch.is_some() && !self.counts.is_empty() {
+            self.counts = HashMap::default();
+        }
+    }
+
+    /// Whether the count is exact.
+    pub fn is_exact(&self) -> bool {
+        self.sketch.is_none()
+    }
+
+    /// How many different values there are among `values`.
+    pub fn count(&self, values: u64) -> u64 {
+        let exact = self.counts.len() as u64;
+        self.sketch.as_ref().map_or(exact, |sketch| sketch.estimate().clamp(exact.min(values), values))
+    }
+
+    /// The most frequent of the values that are counted, most frequent first.
+    pub fn top(&self, most: usize) -> Vec<(&K, u64)>
+    where
+        K: Ord,
+    {
+        let mut entries: Vec<(&K, u64)> = self.counts.iter().map(|(value, count)| (value, *count)).collect();
+        entries.sort_unstable_by(|one, two| two.1.cmp(&one.1).then_with(|| one.0.cmp(two.0)));
+        entries.truncate(most);
+        entries
+    }
+}
+
+/// The `size` smallest hashes: the less of the range they fill, the more there are.
+///
+/// Bar-Yossef et al., "Counting distinct elements in a data stream", 2002. The error is about 1/sqrt(size).
+struct Sketch {
+    smallest: BTreeSet<u64>,
+    /// Hashes that were looked at of late, each at its lowest bits: most repetitions end here.
+    recent: Vec<u64>,
+    size: usize,
+    /// Hashes from here on need no look.
+    end: u64,
+}
+
+impl Sketch {
+    fn new(size: usize) -> Self {
+        Sketch { smallest: BTreeSet::new(), recent: vec![0; size.next_power_of_two()], size, end: u64::MAX }
+    }
+
+    #[inline]
+    fn add(&mut self, hash: u64) {
+        if hash >= self.end {
+            return;
+        }
+        let place = hash as usize & (self.recent.len() - 1);
+        if self.recent[place] == hash {
+            return;
+        }
+        self.recent[place] = hash;
+        if self.smallest.insert(hash) && self.smallest.len() > self.size {
+            self.smallest.pop_last();
+            self.end = self.smallest.last().copied().unwrap_or(u64::MAX);
+        }
+    }
+
+    fn estimate(&self) -> u64 {
+        if self.smallest.len() < self.size {
+            return self.smallest.len() as u64;
+        }
+        ((self.size - 1) as f64 * (u64::MAX as f64 / self.end as f64)).round() as u64
+    }
+}
+
+/// A hash of a number's or time's bits.
+#[inline]
+pub(crate) fn hash_bits(bits: u64) -> u64 {
+    fold(fold(bits ^ 0x243f_6a88_85a3_08d3, 0x9e37_79b9_7f4a_7c15) ^ 0x1319_8a2e_0370_7344, 0xc2b2_ae3d_27d4_eb4f)
+}
+
+/// A hash of a word.
+#[inline]
+pub(crate) fn hash_word(word: &str) -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    let mut hasher = foldhash::quality::FixedState::with_seed(0).build_hasher();
+    hasher.write(word.as_bytes());
+    hasher.finish()
+}
+
+/// Both halves of a product, one over the other.
+#[inline]
+pub(crate) fn fold(one: u64, two: u64) -> u64 {
+    let product = u128::from(one) * u128::from(two);
+    product as u64 ^ (product >> 64) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_exact_up_to_the_limit_and_close_beyond() {
+        for values in [1_u64, 9_999, 10_000, 10_001, 50_000, 400_000] {
+            let mut distinct = Distinct::<u64>::new(20);
+            for _ in 0..2 {
+                (0..values).for_each(|value| {
+                    let bits = (value as f64).to_bits();
+                    distinct.add(&bits, hash_bits(bits), 0, |bits| hash_bits(*bits));
+                });
+            }
+            let count = distinct.count(values * 2);
+            assert_eq!(distinct.is_exact(), values <= 10_000);
+            let error = (count as f64 / values as f64 - 1.0).abs();
+            assert!(if distinct.is_exact() { error == 0.0 } else { error < 0.06 }, "{count} of {values}");
+        }
+    }
+
+    #[test]
+    fn words_keep_their_counts_beyond_the_limit() {
+        let mut distinct = Distinct::<Box<str>>::new(1);
+        let mut add = |word: &str| distinct.add(word, hash_word(word), word.len(), |word| hash_word(word));
+        add("often");
+        (0..20_000).for_each(|number| {
+            add(&number.to_string());
+            add("often");
+        });
+        assert_eq!(distinct.top(2), [(&"often".into(), 20_001), (&"0".into(), 1)]);
+    }
+
+    #[test]
+    fn many_columns_share_the_memory() {
+        let mut distinct = Distinct::<Box<str>>::new(16_384);
+        (0..10_000).for_each(|number| {
+            let word = number.to_string();
+            distinct.add(word.as_str(), hash_word(&word), word.len(), |word| hash_word(word));
+        });
+        assert!(distinct.counts.len() * (ENTRY_BYTES + 1) <= EXACT_BYTES / 16_384);
+        let share = distinct.count(10_000) as f64 / 10_000.0;
+        assert!((0.6..1.4).contains(&share), "{share}");
+    }
+}

@@ -1,0 +1,25 @@
+//! Work that several threads share.
+
+use std::num::NonZero;
+use std::thread;
+
+/// More threads than this would only take more memory.
+const MOST: usize = 8;
+
+/// How many threads are of use on this machine.
+pub(crate) fn workers() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get).min(MOST)
+}
+
+/// Runs `work` on as many threads at once, and `here`, the same work with what only this thread may use, on this one.
+///
+/// # Panics
+/// If `work` panics.
+pub(crate) fn in_parallel<T: Send>(workers: usize, work: impl Fn() -> T + Sync, here: impl FnOnce() -> T) -> Vec<T> {
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..workers).map(|_| scope.spawn(&work)).collect();
+        let mut results = vec![here()];
+        results.extend(others.into_iter().map(|other| other.join().expect("work does not panic")));
+        results
+    })
+}
