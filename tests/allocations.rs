@@ -15,10 +15,10 @@ use epochd::learning::loss::Loss;
 use epochd::learning::network::Network;
 use epochd::learning::optimizer::Optimizer;
 use epochd::learning::report::EpochReport;
-use epochd::learning::spec::{LayerSpec, ModelSpec};
+use epochd::learning::spec::{Embedding, LayerSpec, ModelSpec};
 use epochd::learning::stopping::EarlyStopping;
 use epochd::learning::trainer::{Control, Observer, Trainer};
-use epochd::learning::training::{BatchSize, TrainingSpec};
+use epochd::learning::training::{BatchSize, Classes, TrainingSpec};
 use ndarray::Array2;
 
 thread_local! {
@@ -66,21 +66,31 @@ impl Observer for Notes {
 
 #[test]
 fn epochs_after_the_first_allocate_nothing() {
+    check(Vec::new());
+    check(vec![Embedding { values: 5, dimensions: 2 }, Embedding { values: 3, dimensions: 1 }]);
+}
+
+/// Trains a model of four plain inputs, less what `embeddings` take of them, and a code for each.
+fn check(embeddings: Vec<Embedding>) {
     let layers: Vec<LayerSpec> =
         serde_json::from_str(r#"[4, {"units": 8, "activation": "gelu", "dropout": 0.1}, 8, 3]"#).expect("layers");
-    let model = ModelSpec { layers, loss: Some(Loss::CrossEntropy), ..ModelSpec::default() };
+    let model = ModelSpec { layers, embeddings, loss: Some(Loss::CrossEntropy), ..ModelSpec::default() };
     let model = model.check().expect("a valid model").0;
     let settings = TrainingSpec {
         epochs: Some(30),
         batch_size: Some(BatchSize::Rows(4)),
         optimizer: Some(Optimizer::default()),
         gradient_clip_norm: Some(1.0),
-        early_stopping: Some(EarlyStopping { patience: 30, ..EarlyStopping::default() }),
+        early_stopping: Some(Some(EarlyStopping { patience: 30, ..EarlyStopping::default() })),
         ..TrainingSpec::default()
     };
-    let settings = settings.check(&model).expect("valid settings");
+    let settings = settings.check(model.seed, Classes::of(&model)).expect("valid settings");
     let rows = |count: usize| {
-        let inputs = Array2::from_shape_fn((count, 4), |(i, j)| ((i * 7 + j * 3) % 11) as f32 / 11.0);
+        let (width, plain) = (model.inputs(), model.plain_inputs());
+        let inputs = Array2::from_shape_fn((count, width), |(i, j)| match j < plain {
+            true => ((i * 7 + j * 3) % 11) as f32 / 11.0,
+            false => (i % 3) as f32,
+        });
         Examples::new(inputs, Targets::Classes((0..count).map(|i| (i % 3) as u32).collect()))
     };
     let (train, validation) = (rows(300), rows(4));

@@ -4,7 +4,7 @@
 //! inside the network are checked on a probe of training rows after epochs 1, 2, 4, 8 … and the last, so that they cost
 //! nothing that a long run would notice.
 
-use ndarray::{Array2, Axis};
+use ndarray::{ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use super::activation::Activation;
@@ -55,6 +55,14 @@ pub enum WarningCode {
     SaturatedUnits,
     Overfitting,
     LossNotFalling,
+}
+
+impl WarningCode {
+    /// The code's word, as on the wire.
+    pub fn word(self) -> String {
+        let value = serde_json::to_value(self).expect("a code is a word");
+        value.as_str().expect("a code is a word").to_owned()
+    }
 }
 
 /// Something about a run that its owner should know, with what to do about it.
@@ -117,8 +125,9 @@ impl Diagnosis {
         }
     }
 
-    /// Before the first step: `loss` of the untrained network, and the training inputs.
-    pub fn start(&mut self, loss: f64, inputs: &Array2<f32>) -> Option<Warning> {
+    /// Before the first step: `loss` of the untrained network, and the training inputs without codes, which have no
+    /// scale.
+    pub fn start(&mut self, loss: f64, inputs: ArrayView2<f32>) -> Option<Warning> {
         self.start_loss = loss;
         let rms = |column: ndarray::ArrayView1<f32>| {
             (column.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>() / column.len() as f64).sqrt()
@@ -192,19 +201,20 @@ impl Diagnosis {
         rows: usize,
         report: &EpochReport,
     ) -> Vec<Warning> {
-        let hidden = network.layers().len() - 1;
+        let (first, last) = (network.first_dense(), network.layers().len() - 1);
         let mut warnings = Vec::new();
-        for (i, layer) in network.layers()[..hidden].iter().enumerate() {
-            let active = workspace.tape(i).active(rows * layer.units());
-            warnings.extend(self.dead_relu(i + 1, layer.activation(), active, layer.units(), report.epoch));
-            warnings.extend(self.saturated(i + 1, layer.activation(), active, report));
+        for (i, layer) in network.layers().iter().enumerate().take(last).skip(first) {
+            let (number, active) = (i + 1 - first, workspace.tape(i).active(rows * layer.units()));
+            warnings.extend(self.dead_relu(number, layer.activation(), active, layer.units(), report.epoch));
+            warnings.extend(self.saturated(number, layer.activation(), active, report));
         }
         let norm = |i: usize| {
             let gradient = &workspace.tape(i).gradient[..rows * network.layers()[i].units()];
             gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt()
         };
+        let hidden = last - first;
         if hidden >= 2 {
-            warnings.extend(self.vanishing(norm(0), norm(hidden), hidden, report.epoch));
+            warnings.extend(self.vanishing(norm(first), norm(last), hidden, report.epoch));
         }
         warnings
     }

@@ -1,11 +1,13 @@
 //! Layers: each owns a stretch of the network's flat parameter buffer and knows its forward and backward pass.
 //!
-//! [`Layer`] is a closed set: a further kind of layer (a scale, an embedding) is a further arm, and the compiler
+//! [`Layer`] is a closed set: a further kind of layer (a scale, a normalisation) is a further arm, and the compiler
 //! lists what it has to answer.
+
+mod embed;
 
 use std::ops::Range;
 
-use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2};
+use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2, Axis, Slice};
 use rand::RngExt;
 
 use super::activation::Activation;
@@ -14,10 +16,13 @@ use super::kernels::matmul;
 use super::optimizer::ParameterGroup;
 use super::random::Generator;
 use super::spec::ValidLayer;
+pub use embed::Embed;
 
 /// One layer of a network.
 #[derive(Clone, Debug)]
 pub enum Layer {
+    /// Vectors in place of codes: the first layer of a network with embeddings.
+    Embed(Embed),
     /// Fully connected: a = f(x·W + b), then dropout in training.
     Dense(Dense),
 }
@@ -43,6 +48,10 @@ impl Tape {
         if self.dropped.is_empty() { &self.active[..values] } else { &self.dropped[..values] }
     }
 
+    fn active_mut(&mut self, values: usize) -> &mut [f32] {
+        &mut self.active[..values]
+    }
+
     /// The activation before dropout: rows × units.
     pub fn active(&self, values: usize) -> &[f32] {
         &self.active[..values]
@@ -50,9 +59,18 @@ impl Tape {
 }
 
 impl Layer {
+    /// Columns of the output, from the left, that depend on none of the layer's parameters.
+    pub fn fixed_outputs(&self) -> usize {
+        match self {
+            Layer::Embed(embed) => embed.plain(),
+            Layer::Dense(_) => 0,
+        }
+    }
+
     /// Width of the output.
     pub fn units(&self) -> usize {
         match self {
+            Layer::Embed(embed) => embed.units(),
             Layer::Dense(dense) => dense.units,
         }
     }
@@ -60,6 +78,7 @@ impl Layer {
     /// The hidden activation, for diagnoses.
     pub fn activation(&self) -> Activation {
         match self {
+            Layer::Embed(_) => Activation::Identity,
             Layer::Dense(dense) => dense.activation,
         }
     }
@@ -67,6 +86,7 @@ impl Layer {
     /// Parameters that are trained alike, in the order of the flat buffer.
     pub fn groups(&self) -> Vec<ParameterGroup> {
         match self {
+            Layer::Embed(embed) => embed.groups(),
             Layer::Dense(dense) => dense.groups(),
         }
     }
@@ -74,6 +94,7 @@ impl Layer {
     /// Draws the layer's parameters.
     pub fn initialise(&self, initializer: Initializer, parameters: &mut [f32], generator: &mut Generator) {
         match self {
+            Layer::Embed(embed) => embed.initialise(parameters, generator),
             Layer::Dense(dense) => dense.initialise(initializer, parameters, generator),
         }
     }
@@ -81,6 +102,7 @@ impl Layer {
     /// Buffers for a forward and backward pass of up to `rows` rows.
     pub fn tape(&self, rows: usize) -> Tape {
         match self {
+            Layer::Embed(embed) => embed.tape(rows),
             Layer::Dense(dense) => dense.tape(rows),
         }
     }
@@ -88,6 +110,7 @@ impl Layer {
     /// Forward pass for prediction: `input` is rows × inputs, `output` rows × units.
     pub fn infer(&self, parameters: &[f32], input: &[f32], output: &mut [f32]) {
         match self {
+            Layer::Embed(embed) => embed.infer(parameters, input, output),
             Layer::Dense(dense) => dense.infer(parameters, input, output),
         }
     }
@@ -102,6 +125,7 @@ impl Layer {
         dropout: Option<&mut Generator>,
     ) {
         match self {
+            Layer::Embed(embed) => embed.infer(parameters, input, tape.active_mut(rows * embed.units())),
             Layer::Dense(dense) => dense.forward(parameters, input, rows, tape, dropout),
         }
     }
@@ -110,6 +134,7 @@ impl Layer {
     /// if `accumulate`), and to ∂L/∂input in `input_gradient`, if one is wanted.
     pub fn backward(&self, pass: Backward) {
         match self {
+            Layer::Embed(embed) => embed.backward(pass),
             Layer::Dense(dense) => dense.backward(pass),
         }
     }
@@ -129,8 +154,16 @@ pub struct Backward<'a> {
     pub gradients: &'a mut [f32],
     /// Whether to add to `gradients` rather than to overwrite.
     pub accumulate: bool,
-    /// Where ∂L/∂input goes: rows × inputs.
-    pub input_gradient: Option<&'a mut [f32]>,
+    /// Where ∂L/∂input goes, if it is wanted.
+    pub input_gradient: Option<InputGradient<'a>>,
+}
+
+/// Where a layer's ∂L/∂input goes.
+pub struct InputGradient<'a> {
+    /// rows × inputs
+    pub values: &'a mut [f32],
+    /// Columns from the left that are left as they are: nobody asks for their gradient.
+    pub skipped: usize,
 }
 
 /// A fully connected layer.
@@ -245,9 +278,12 @@ impl Dense {
         for row in delta.chunks_exact(self.units) {
             bias_gradient.iter_mut().zip(row).for_each(|(g, d)| *g += d);
         }
-        if let Some(input_gradient) = input_gradient {
-            let weights = matrix(&parameters[self.weights.clone()], self.units);
-            matmul(matrix_mut(input_gradient, self.inputs), matrix(delta, self.units), weights.reversed_axes(), false);
+        if let Some(InputGradient { values, skipped }) = input_gradient {
+            let mut wanted = matrix_mut(values, self.inputs);
+            wanted.slice_axis_inplace(Axis(1), Slice::from(skipped..));
+            let mut weights = matrix(&parameters[self.weights.clone()], self.units);
+            weights.slice_axis_inplace(Axis(0), Slice::from(skipped..));
+            matmul(wanted, matrix(delta, self.units), weights.reversed_axes(), false);
         }
     }
 }

@@ -43,6 +43,9 @@ pub struct Classification {
 pub struct ClassMetrics {
     /// Index of the class.
     pub class: usize,
+    /// Its name, where classes have names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// Share of the rows predicted as this class that are of it.
     pub precision: f64,
     /// Share of the rows of this class that are predicted as it.
@@ -82,6 +85,14 @@ pub fn evaluate(network: &Network, examples: &Examples) -> (f64, Metrics) {
         _ => Metrics::Regression(regression(&outputs, targets)),
     };
     (loss, metrics)
+}
+
+impl Classification {
+    /// The same, with the names of the classes.
+    pub fn with_names(mut self, names: &[String]) -> Self {
+        self.per_class.iter_mut().zip(names).for_each(|(class, name)| class.label = Some(name.clone()));
+        self
+    }
 }
 
 /// What a classifier says of each row: all that the measures need of its outputs.
@@ -160,7 +171,14 @@ impl ClassMetrics {
     fn new(class: usize, right: u64, predicted: u64, support: u64) -> Self {
         let ratio = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
         let (precision, recall) = (ratio(right as f64, predicted as f64), ratio(right as f64, support as f64));
-        ClassMetrics { class, precision, recall, f1: ratio(2.0 * precision * recall, precision + recall), support }
+        ClassMetrics {
+            class,
+            label: None,
+            precision,
+            recall,
+            f1: ratio(2.0 * precision * recall, precision + recall),
+            support,
+        }
     }
 }
 
@@ -185,22 +203,31 @@ fn roc_auc(scores: &[f32], truth: &[u32]) -> Option<f64> {
     (positives > 0.0 && negatives > 0.0).then_some(auc)
 }
 
-/// Measures of numbers.
+/// Measures of numbers: rows × outputs.
 pub fn regression(outputs: &Array2<f32>, targets: &Targets) -> Regression {
     let Targets::Values(targets) = targets else { unreachable!("a regression has values as targets") };
-    let errors = || outputs.iter().zip(targets).map(|(p, y)| f64::from(*p) - f64::from(*y));
-    let values = outputs.len() as f64;
-    let r2: Option<Vec<f64>> = outputs.columns().into_iter().zip(targets.columns()).map(|(p, y)| r2(p, y)).collect();
+    let wide = |column: ArrayView1<f32>| column.iter().map(|value| f64::from(*value)).collect::<Vec<f64>>();
+    let columns = outputs.columns().into_iter().zip(targets.columns());
+    let each: Vec<Regression> = columns.map(|(p, y)| regression_of(&wide(p), &wide(y))).collect();
+    let mean = |measure: &dyn Fn(&Regression) -> f64| each.iter().map(measure).sum::<f64>() / each.len() as f64;
+    let r2: Option<Vec<f64>> = each.iter().map(|column| column.r2).collect();
     Regression {
-        rmse: (errors().map(|e| e * e).sum::<f64>() / values).sqrt(),
-        mae: errors().map(f64::abs).sum::<f64>() / values,
+        rmse: mean(&|column| column.rmse.powi(2)).sqrt(),
+        mae: mean(&|column| column.mae),
         r2: r2.map(|columns| columns.iter().sum::<f64>() / columns.len() as f64),
     }
 }
 
-fn r2(outputs: ArrayView1<f32>, targets: ArrayView1<f32>) -> Option<f64> {
-    let mean = targets.iter().map(|y| f64::from(*y)).sum::<f64>() / targets.len() as f64;
-    let total: f64 = targets.iter().map(|y| (f64::from(*y) - mean).powi(2)).sum();
-    let residual: f64 = outputs.iter().zip(targets).map(|(p, y)| (f64::from(*p) - f64::from(*y)).powi(2)).sum();
-    (total > 0.0).then(|| 1.0 - residual / total)
+/// Measures of the predictions of one number per row.
+pub fn regression_of(predicted: &[f64], targets: &[f64]) -> Regression {
+    let rows = targets.len() as f64;
+    let errors = || predicted.iter().zip(targets).map(|(p, y)| p - y);
+    let mean = targets.iter().sum::<f64>() / rows;
+    let total: f64 = targets.iter().map(|y| (y - mean).powi(2)).sum();
+    let residual: f64 = errors().map(|e| e * e).sum();
+    Regression {
+        rmse: (residual / rows).sqrt(),
+        mae: errors().map(f64::abs).sum::<f64>() / rows,
+        r2: (total > 0.0).then(|| 1.0 - residual / total),
+    }
 }

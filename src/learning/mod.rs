@@ -8,9 +8,12 @@
 pub mod activation;
 mod batch;
 mod bits;
+pub mod calibration;
+pub mod conformal;
 pub mod diagnosis;
 pub mod error;
 pub mod examples;
+pub mod importance;
 pub mod init;
 pub mod kernels;
 pub mod layer;

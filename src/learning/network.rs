@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
-use super::layer::{Backward, Dense, Layer, Tape};
+use super::layer::{Backward, Dense, Embed, InputGradient, Layer, Tape};
 use super::loss::Scored;
 use super::optimizer::ParameterGroup;
 use super::random::{Generator, Purpose, generator};
-use super::spec::ValidModelSpec;
+use super::spec::{Embedding, ValidModelSpec};
 
 /// Most rows that pass through a network at once; more are worked off in shards, so that memory is bounded.
 const SHARD_ROWS: usize = 1024;
@@ -45,14 +45,15 @@ impl Network {
         network
     }
 
-    /// A network with these parameters: flat, layer after layer, weights before biases.
+    /// A network with these parameters: flat, the tables of embeddings first, then layer after layer, weights before
+    /// biases.
     ///
     /// # Panics
     /// If there are not as many as the specification has.
     pub fn with_parameters(spec: Arc<ValidModelSpec>, parameters: Vec<f32>) -> Self {
         assert_eq!(parameters.len(), spec.parameter_count(), "as many parameters as the layers have");
-        let mut offset = 0;
-        let mut layers = Vec::with_capacity(spec.layers.len());
+        let mut offset = spec.embeddings.iter().map(Embedding::parameter_count).sum();
+        let mut layers: Vec<Layer> = Embed::new(&spec).map(Layer::Embed).into_iter().collect();
         for layer in &spec.layers {
             layers.push(Layer::Dense(Dense::new(layer, offset)));
             offset += layer.parameter_count();
@@ -65,9 +66,14 @@ impl Network {
         &self.spec
     }
 
-    /// The layers, first to last.
+    /// The layers, first to last. The dense ones are those from [`Network::first_dense`] on.
     pub fn layers(&self) -> &[Layer] {
         &self.layers
+    }
+
+    /// Where in [`Network::layers`] the first dense layer stands: 1 behind embeddings, else 0.
+    pub fn first_dense(&self) -> usize {
+        self.layers.len() - self.spec.layers.len()
     }
 
     /// All weights and biases, flat.
@@ -85,10 +91,23 @@ impl Network {
         self.layers.iter().flat_map(Layer::groups).collect()
     }
 
-    /// Weights (inputs × outputs) and biases of layer `index`.
+    /// Weights (inputs × outputs) and biases of dense layer `index`, as the specification counts them.
     pub fn layer_parameters(&self, index: usize) -> (ArrayView2<'_, f32>, ArrayView1<'_, f32>) {
-        let Layer::Dense(dense) = &self.layers[index];
-        dense.parameters(&self.parameters)
+        match &self.layers[self.first_dense() + index] {
+            Layer::Dense(dense) => dense.parameters(&self.parameters),
+            Layer::Embed(_) => unreachable!("embeddings stand before the dense layers"),
+        }
+    }
+
+    /// The table of embedding `index`: values × dimensions.
+    ///
+    /// # Panics
+    /// If the network has no such embedding.
+    pub fn embedding_parameters(&self, index: usize) -> ArrayView2<'_, f32> {
+        match &self.layers[0] {
+            Layer::Embed(embed) => embed.parameters(index, &self.parameters),
+            Layer::Dense(_) => panic!("the network has no embeddings"),
+        }
     }
 
     /// Outputs for `inputs` (rows × inputs): rows × outputs.
@@ -96,18 +115,26 @@ impl Network {
     /// # Panics
     /// If the input's width is not the network's: callers check it and name the row.
     pub fn predict(&self, inputs: ArrayView2<f32>) -> Array2<f32> {
+        let mut outputs = self.logits_of(inputs);
+        self.spec.output.forward(outputs.as_slice_mut().expect("standard layout"), self.spec.outputs());
+        outputs
+    }
+
+    /// Logits for `inputs` (rows × inputs): rows × outputs, in standard layout. Rows are worked off in shards.
+    ///
+    /// # Panics
+    /// If the input's width is not the network's.
+    pub fn logits_of(&self, inputs: ArrayView2<f32>) -> Array2<f32> {
         assert_eq!(inputs.ncols(), self.spec.inputs(), "input width");
         let inputs = inputs.as_standard_layout();
-        let width = self.spec.outputs();
-        let mut outputs = Array2::zeros((inputs.nrows(), width));
+        let mut logits = Array2::zeros((inputs.nrows(), self.spec.outputs()));
         let (mut scratch, shard) = (Scratch::default(), shard_rows(&self.spec));
         let rows = inputs.as_slice().expect("standard layout").chunks(shard * self.spec.inputs());
-        let out = outputs.as_slice_mut().expect("standard layout").chunks_mut(shard * width);
+        let out = logits.as_slice_mut().expect("standard layout").chunks_mut(shard * self.spec.outputs());
         for (rows, out) in rows.zip(out) {
             out.copy_from_slice(self.logits(rows, &mut scratch));
-            self.spec.output.forward(out, width);
         }
-        outputs
+        logits
     }
 
     /// Forward pass without memory of its way: the logits of a shard of `inputs`, rows × outputs.
@@ -172,7 +199,10 @@ impl Network {
         for (i, layer) in self.layers.iter().enumerate().rev() {
             let (before, rest) = workspace.tapes.split_at_mut(i);
             let mut below = before.last_mut().map(|tape| std::mem::take(&mut tape.gradient));
-            let values = if i == 0 { 0 } else { rows * self.layers[i - 1].units() };
+            let input_gradient = below.as_mut().map(|gradient| {
+                let before = &self.layers[i - 1];
+                InputGradient { values: &mut gradient[..rows * before.units()], skipped: before.fixed_outputs() }
+            });
             layer.backward(Backward {
                 parameters: &self.parameters,
                 input: layer_input(&self.layers, before, inputs, rows),
@@ -180,7 +210,7 @@ impl Network {
                 tape: &mut rest[0],
                 gradients: &mut workspace.gradients,
                 accumulate,
-                input_gradient: below.as_mut().map(|gradient| &mut gradient[..values]),
+                input_gradient,
             });
             if let (Some(tape), Some(gradient)) = (before.last_mut(), below) {
                 tape.gradient = gradient;

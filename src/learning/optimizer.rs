@@ -99,6 +99,11 @@ impl Default for Optimizer {
 }
 
 impl Optimizer {
+    /// AdamW with its default settings.
+    pub fn adamw() -> Self {
+        Optimizer::Adamw { beta1: beta1(), beta2: beta2(), epsilon: epsilon() }
+    }
+
     /// PyTorch's learning rate for this optimizer.
     pub fn default_learning_rate(&self) -> f64 {
         match self {

@@ -18,6 +18,8 @@ pub enum Purpose {
     Dropout = 2,
     /// The choice of validation rows.
     Split = 3,
+    /// The orders in which a feature's values are shuffled to learn its importance.
+    Importance = 4,
 }
 
 /// The generator of `seed` for `purpose`.

@@ -112,6 +112,11 @@ impl Default for Schedule {
 }
 
 impl Schedule {
+    /// A cosine down to 0.
+    pub fn cosine() -> Self {
+        Schedule::Cosine { min_learning_rate: 0.0 }
+    }
+
     pub(super) fn check(&self) -> Result<(), SpecError> {
         let check = |name: &str, holds: bool, range: &str| {
             require(holds, &format!("/learning_rate_schedule/{name}"), || format!("{name} must be {range}"))

@@ -1,14 +1,21 @@
 //! What a model is: the specification as it is asked for, and the checked one that everything else works with.
 
+mod embedding;
+mod initial;
+
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 
 use super::activation::{Activation, OutputActivation};
 use super::error::{SpecError, SpecErrorKind, require};
 use super::init::Initializer;
 use super::loss::Loss;
-use super::strict::{at_most, given};
+use super::strict::given;
+use embedding::check_embeddings;
+pub use embedding::{Embedding, MAX_EMBEDDING_DIMENSIONS, MAX_EMBEDDING_VALUES, MAX_EMBEDDINGS};
+pub use initial::LayerParameters;
+use initial::flatten;
 
 /// Entries of `layers`, the input width included.
 pub const MAX_LAYERS: usize = 64;
@@ -23,7 +30,8 @@ pub const MAX_SEED: u64 = (1 << 53) - 1;
 ///
 /// | setting | default | range | purpose |
 /// |---|---|---|---|
-/// | `layers` | – | 2 to 64 entries, widths 1 to 65,536 | input width, then one entry per layer |
+/// | `layers` | – | 2 to 64 entries, widths 1 to 65,536 | inputs of the first layer, then one entry per layer |
+/// | `embeddings` | none | up to 1,000 | tables for the codes of the input's last columns |
 /// | `activation` | `relu` | | of the hidden layers |
 /// | `output_activation` | by the loss | | of the last layer |
 /// | `loss` | `mse` | | what training minimises |
@@ -32,8 +40,11 @@ pub const MAX_SEED: u64 = (1 << 53) - 1;
 /// | `seed` | 0 | 0 to 2⁵³ − 1 | draws the initial parameters |
 #[derive(Clone, Debug, Default)]
 pub struct ModelSpec {
-    /// Input width, then one entry per layer.
+    /// Inputs of the first layer, then one entry per layer. The first entry is the input width where there are no
+    /// embeddings; else it counts their vectors in place of their codes.
     pub layers: Vec<LayerSpec>,
+    /// Embeddings of the input's last columns, in their order.
+    pub embeddings: Vec<Embedding>,
     /// Activation of hidden layers that do not name their own.
     pub activation: Option<Activation>,
     /// Activation of the last layer.
@@ -94,17 +105,6 @@ impl<'de> Deserialize<'de> for LayerSpec {
     }
 }
 
-/// Weights (inputs × outputs) and biases (outputs) of one layer.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LayerParameters {
-    /// One row per input, one column per output.
-    #[serde(deserialize_with = "at_most::<_, _, MAX_WIDTH>")]
-    pub weights: Vec<Vec<f32>>,
-    /// One per output.
-    pub biases: Vec<f32>,
-}
-
 /// One checked layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValidLayer {
@@ -126,10 +126,15 @@ impl ValidLayer {
 }
 
 /// A checked model: its layers fit together and its loss goes with its output.
+///
+/// A row of its input is `[plain values…, code₁ … codeₘ]` for m embeddings. The first layer sees
+/// `[plain values…, vector₁ … vectorₘ]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValidModelSpec {
     /// The layers, first to last; at least one.
     pub layers: Vec<ValidLayer>,
+    /// Embeddings of the input's last columns, in their order. Empty in most models.
+    pub embeddings: Vec<Embedding>,
     /// Activation of the last layer.
     pub output: OutputActivation,
     /// What training minimises.
@@ -141,9 +146,14 @@ pub struct ValidModelSpec {
 }
 
 impl ValidModelSpec {
-    /// Width of an input row.
+    /// Width of an input row: its plain values and one code for each embedding.
     pub fn inputs(&self) -> usize {
-        self.layers[0].inputs
+        self.plain_inputs() + self.embeddings.len()
+    }
+
+    /// Columns of the input that the first layer sees as they are; those behind them are codes.
+    pub fn plain_inputs(&self) -> usize {
+        self.layers[0].inputs - self.embeddings.iter().map(|embedding| embedding.dimensions).sum::<usize>()
     }
 
     /// Width of an output row.
@@ -151,9 +161,9 @@ impl ValidModelSpec {
         self.layers[self.layers.len() - 1].units
     }
 
-    /// Weights and biases of all layers.
+    /// Values of all tables, weights and biases of all layers.
     pub fn parameter_count(&self) -> usize {
-        self.layers.iter().map(ValidLayer::parameter_count).sum()
+        parameter_count(&self.layers, &self.embeddings)
     }
 
     /// Whether targets are classes: `cross_entropy`, or `binary_cross_entropy` of a single output.
@@ -178,22 +188,29 @@ impl ModelSpec {
         let output = self.output(loss)?;
         check_output(output, loss, self.layers[self.layers.len() - 1].units)?;
         let layers = self.hidden_and_last()?;
-        let parameters: usize = layers.iter().map(ValidLayer::parameter_count).sum();
-        if parameters > MAX_PARAMETERS {
-            let detail = format!("the model would have {parameters} parameters; the most is {MAX_PARAMETERS}");
-            return Err(SpecError { kind: SpecErrorKind::TooLarge, pointer: "/layers".into(), detail });
-        }
+        check_embeddings(&self.embeddings, layers[0].inputs)?;
+        check_size(parameter_count(&layers, &self.embeddings))?;
         let seed = self.seed.unwrap_or(0);
         check_seed(seed)?;
-        let (initializer, initial) = match (self.initializer, &self.initial_parameters) {
+        let (initializer, initial) = self.start(&layers)?;
+        let spec = ValidModelSpec { layers, embeddings: self.embeddings, output, loss, initializer, seed };
+        Ok((spec, initial))
+    }
+
+    /// How the parameters are drawn, or those the client gave.
+    fn start(&self, layers: &[ValidLayer]) -> Result<(Option<Initializer>, Option<Vec<f32>>), SpecError> {
+        match (self.initializer, &self.initial_parameters) {
+            (initializer, None) => Ok((Some(initializer.unwrap_or_default()), None)),
             (Some(_), Some(_)) => {
                 let detail = "give either `initializer` or `initial_parameters`, not both";
-                return Err(SpecError::invalid("/initial_parameters", detail));
+                Err(SpecError::invalid("/initial_parameters", detail))
             }
-            (initializer, None) => (Some(initializer.unwrap_or_default()), None),
-            (None, Some(given)) => (None, Some(flatten(given, &layers)?)),
-        };
-        Ok((ValidModelSpec { layers, output, loss, initializer, seed }, initial))
+            (None, Some(given)) => {
+                let plain = self.embeddings.is_empty();
+                require(plain, "/initial_parameters", || "a model with embeddings draws its parameters".into())?;
+                Ok((None, Some(flatten(given, layers)?)))
+            }
+        }
     }
 
     /// The last layer's activation: its own entry's, `output_activation`, or the loss's default.
@@ -235,6 +252,19 @@ impl ModelSpec {
     }
 }
 
+fn parameter_count(layers: &[ValidLayer], embeddings: &[Embedding]) -> usize {
+    let tables: usize = embeddings.iter().map(Embedding::parameter_count).sum();
+    tables + layers.iter().map(ValidLayer::parameter_count).sum::<usize>()
+}
+
+fn check_size(parameters: usize) -> Result<(), SpecError> {
+    if parameters <= MAX_PARAMETERS {
+        return Ok(());
+    }
+    let detail = format!("the model would have {parameters} parameters; the most is {MAX_PARAMETERS}");
+    Err(SpecError { kind: SpecErrorKind::TooLarge, pointer: "/layers".into(), detail })
+}
+
 /// Checks that `seed` is exact in a JSON number.
 pub(super) fn check_seed(seed: u64) -> Result<(), SpecError> {
     require(seed <= MAX_SEED, "/seed", || format!("seed is {seed}; the largest is {MAX_SEED}"))
@@ -265,31 +295,4 @@ fn check_output(output: OutputActivation, loss: Loss, units: usize) -> Result<()
     require(!softmax || units >= 2, "/layers", || {
         "softmax needs at least 2 outputs; for two classes with one output use binary_cross_entropy".into()
     })
-}
-
-/// Puts given parameters into the flat order: layer after layer, weights row-major before biases.
-fn flatten(given: &[LayerParameters], layers: &[ValidLayer]) -> Result<Vec<f32>, SpecError> {
-    let fit = |fits: bool, pointer: String, detail: String| match fits {
-        true => Ok(()),
-        false => Err(SpecError::shape(pointer, detail)),
-    };
-    let at = "/initial_parameters";
-    let detail = format!("there are {} entries for {} layers", given.len(), layers.len());
-    fit(given.len() == layers.len(), at.into(), detail)?;
-    let mut flat = Vec::with_capacity(layers.iter().map(ValidLayer::parameter_count).sum());
-    for (i, (entry, layer)) in given.iter().zip(layers).enumerate() {
-        let (inputs, units) = (layer.inputs, layer.units);
-        let detail = format!("weights has {} rows; the layer has {inputs} inputs", entry.weights.len());
-        fit(entry.weights.len() == inputs, format!("{at}/{i}/weights"), detail)?;
-        for (row, weights) in entry.weights.iter().enumerate() {
-            let detail = format!("the row has {} values; the layer has {units} units", weights.len());
-            fit(weights.len() == units, format!("{at}/{i}/weights/{row}"), detail)?;
-            flat.extend_from_slice(weights);
-        }
-        let detail = format!("biases has {} values; the layer has {units} units", entry.biases.len());
-        fit(entry.biases.len() == units, format!("{at}/{i}/biases"), detail)?;
-        flat.extend_from_slice(&entry.biases);
-    }
-    require(flat.iter().all(|value| value.is_finite()), at, || "a value is too large for a 32-bit float".into())?;
-    Ok(flat)
 }

@@ -9,6 +9,7 @@
 
 mod resume;
 
+use ndarray::{Axis, Slice};
 use rand::seq::SliceRandom;
 
 use super::batch::{Batch, Evaluation, mean_loss};
@@ -127,9 +128,10 @@ impl<'a> Trainer<'a> {
         // Parameters, gradients, best and last complete parameters, and the optimizer's own.
         let copies = 4 + settings.optimizer.state_buffers();
         let shard = pass_rows(model, settings, rows);
-        // Per unit and row at most: z, a, mask, dropped and gradient.
-        let units: usize = model.inputs() + 5 * model.layers.iter().map(|layer| layer.units).sum::<usize>();
-        (copies * model.parameter_count() + shard * units + rows) * size_of::<f32>()
+        // Per unit and row at most: z, a, mask, dropped and gradient; of an embedding layer, output and gradient.
+        let embedded = if model.embeddings.is_empty() { 0 } else { 2 * model.layers[0].inputs };
+        let units = 5 * model.layers.iter().map(|layer| layer.units).sum::<usize>();
+        (copies * model.parameter_count() + shard * (model.inputs() + embedded + units) + rows) * size_of::<f32>()
     }
 
     /// Memory that a snapshot of such a training takes at most.
@@ -293,7 +295,9 @@ impl<'a> Trainer<'a> {
     fn look_at_the_start(&mut self, observer: &mut dyn Observer) {
         let rows = self.train.rows().min(PROBE_ROWS);
         let loss = mean_loss(&self.network, self.train, rows, &mut self.evaluation, |_| ());
-        self.diagnosis.start(loss, self.train.inputs()).into_iter().for_each(|warning| observer.warning(warning));
+        let plain = Slice::from(..self.network.spec().plain_inputs());
+        let inputs = self.train.inputs().slice_axis(Axis(1), plain);
+        self.diagnosis.start(loss, inputs).into_iter().for_each(|warning| observer.warning(warning));
     }
 
     fn diagnose(&mut self, report: &EpochReport, observer: &mut dyn Observer) {

@@ -50,7 +50,8 @@ pub struct TrainingSpec {
     pub weight_decay: Option<f64>,
     pub gradient_clip_norm: Option<f64>,
     pub validation_split: Option<f64>,
-    pub early_stopping: Option<EarlyStopping>,
+    /// `Some(None)` is never, where the default is otherwise.
+    pub early_stopping: Option<Option<EarlyStopping>>,
     pub max_seconds: Option<f64>,
     pub class_weight: Option<ClassWeight>,
     pub warm_start: Option<bool>,
@@ -77,18 +78,55 @@ pub struct ValidTrainingSpec {
     pub warm_start: bool,
 }
 
+/// The classes of what is trained, as settings name them.
+#[derive(Clone, Copy, Debug)]
+pub enum Classes<'a> {
+    /// It has none.
+    None,
+    /// So many: they are called 0, 1 and so on.
+    Count(usize),
+    /// These.
+    Named(&'a [String]),
+}
+
+impl Classes<'_> {
+    /// The classes of a model by layer sizes.
+    pub fn of(model: &ValidModelSpec) -> Self {
+        model.classes().map_or(Classes::None, Classes::Count)
+    }
+
+    fn has(self, class: &str) -> bool {
+        match self {
+            Classes::None => false,
+            Classes::Count(count) => {
+                class.parse::<usize>().is_ok_and(|index| index < count && class == index.to_string())
+            }
+            Classes::Named(names) => names.iter().any(|name| name == class),
+        }
+    }
+
+    /// The classes by name, in order.
+    fn names(self) -> Vec<String> {
+        match self {
+            Classes::None => Vec::new(),
+            Classes::Count(count) => (0..count).map(|class| class.to_string()).collect(),
+            Classes::Named(names) => names.to_vec(),
+        }
+    }
+}
+
 impl TrainingSpec {
-    /// Checks the settings for a training of `model`.
+    /// Checks the settings for a training of something with these classes; `seed` is the one to use if they name none.
     ///
     /// # Errors
-    /// The first setting that is out of range or does not go with the model.
-    pub fn check(self, model: &ValidModelSpec) -> Result<ValidTrainingSpec, SpecError> {
+    /// The first setting that is out of range or does not go with the classes.
+    pub fn check(self, seed: u64, classes: Classes) -> Result<ValidTrainingSpec, SpecError> {
         let optimizer = self.optimizer.unwrap_or_default();
         let valid = ValidTrainingSpec {
             epochs: self.epochs.unwrap_or(100),
             batch_size: self.batch_size.unwrap_or(BatchSize::Rows(32)),
             shuffle: self.shuffle.unwrap_or(true),
-            seed: self.seed.unwrap_or(model.seed),
+            seed: self.seed.unwrap_or(seed),
             learning_rate: self.learning_rate.unwrap_or(optimizer.default_learning_rate()),
             weight_decay: self.weight_decay.unwrap_or(optimizer.default_weight_decay()),
             optimizer,
@@ -96,7 +134,7 @@ impl TrainingSpec {
             l1: self.l1.unwrap_or(0.0),
             gradient_clip_norm: self.gradient_clip_norm,
             validation_split: self.validation_split.unwrap_or(0.0),
-            early_stopping: self.early_stopping,
+            early_stopping: self.early_stopping.flatten(),
             max_seconds: self.max_seconds,
             class_weight: self.class_weight,
             warm_start: self.warm_start.unwrap_or(false),
@@ -105,7 +143,7 @@ impl TrainingSpec {
         valid.optimizer.check()?;
         valid.learning_rate_schedule.check()?;
         valid.early_stopping.as_ref().map_or(Ok(()), EarlyStopping::check)?;
-        valid.class_weight.as_ref().map_or(Ok(()), |weights| weights.check(model.classes()))?;
+        valid.class_weight.as_ref().map_or(Ok(()), |weights| weights.check(classes))?;
         Ok(valid)
     }
 }
@@ -196,15 +234,18 @@ pub enum ClassWeight {
 }
 
 impl ClassWeight {
-    fn check(&self, classes: Option<usize>) -> Result<(), SpecError> {
-        let Some(classes) = classes else {
-            let detail = "class_weight needs classes: cross_entropy, or binary_cross_entropy of one output";
+    fn check(&self, classes: Classes) -> Result<(), SpecError> {
+        if matches!(classes, Classes::None) {
+            let detail =
+                "class_weight needs classes: a classification, cross_entropy, or binary_cross_entropy of one output";
             return Err(SpecError::invalid("/class_weight", detail));
-        };
+        }
         let ClassWeight::Given(weights) = self else { return Ok(()) };
         for (class, weight) in weights {
-            let known = class.parse::<usize>().is_ok_and(|index| index < classes && *class == index.to_string());
-            require(known, "/class_weight", || format!("class {class:?} is not one of 0 to {}", classes - 1))?;
+            require(classes.has(class), "/class_weight", || match classes {
+                Classes::Count(count) => format!("class {class:?} is not one of 0 to {}", count - 1),
+                _ => format!("class {class:?} is not one of the model's"),
+            })?;
             let pointer = format!("/class_weight/{class}");
             let holds = *weight > 0.0 && (*weight as f32).is_normal();
             require(holds, &pointer, || "a class weight must be above 0, and a 32-bit float must hold it".into())?;
@@ -213,12 +254,14 @@ impl ClassWeight {
     }
 
     /// The weight of each row, given the rows' classes.
-    pub fn row_weights(&self, labels: &[u32], classes: usize) -> Vec<f32> {
+    pub fn row_weights(&self, labels: &[u32], classes: Classes) -> Vec<f32> {
+        let names = classes.names();
         let by_class: Vec<f64> = match self {
             ClassWeight::Given(weights) => {
-                (0..classes).map(|class| weights.get(&class.to_string()).copied().unwrap_or(1.0)).collect()
+                names.iter().map(|class| weights.get(class).copied().unwrap_or(1.0)).collect()
             }
             ClassWeight::Balanced => {
+                let classes = names.len();
                 let mut rows = vec![0usize; classes];
                 labels.iter().for_each(|label| rows[*label as usize] += 1);
                 rows.iter().map(|of_class| labels.len() as f64 / (classes * of_class.max(&1)) as f64).collect()

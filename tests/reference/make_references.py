@@ -11,6 +11,7 @@ rewrites, beside this file:
 
 trajectories.json  trainings in PyTorch (float32), as request bodies and what came of them
 xor.json           10,000 epochs of XOR in plain NumPy (float64)
+embeddings.json    a training with nn.Embedding in PyTorch (float32)
 kernels.json       activations and losses with their derivatives (PyTorch, float64)
 metrics.json       metrics by scikit-learn
 
@@ -556,6 +557,72 @@ def xor():
     )
 
 
+# --- Embeddings --------------------------------------------------------------
+
+EMBEDDINGS = [(6, 3), (4, 2)]  # values, dimensions
+PLAIN, EMBEDDED_WIDTHS = 2, [2 + 3 + 2, 6, 3]
+
+
+def embedding_training(rows, initial, dtype):
+    """40 epochs of AdamW in batches of 8; biases do not decay. Losses, outputs and tables."""
+    tables = [
+        torch.nn.Embedding.from_pretrained(tensor(table, dtype), freeze=False)
+        for table in initial["tables"]
+    ]
+    linears = []
+    for weights, biases in zip(initial["weights"], initial["biases"]):
+        linear = torch.nn.Linear(len(weights), len(biases), dtype=dtype)
+        with torch.no_grad():
+            linear.weight.copy_(tensor(weights, dtype).T)
+            linear.bias.copy_(tensor(biases, dtype))
+        linears.append(linear)
+    x, y = tensor(rows["inputs"], dtype), torch.tensor(rows["targets"])
+
+    def logits(x):
+        vectors = [table(x[:, PLAIN + i].long()) for i, table in enumerate(tables)]
+        return linears[1](torch.tanh(linears[0](torch.cat([x[:, :PLAIN], *vectors], dim=1))))
+
+    decayed = [module.weight for module in tables + linears]
+    biases = [linear.bias for linear in linears]
+    groups = [{"params": decayed, "weight_decay": 0.05}, {"params": biases, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=0.02)
+    losses = []
+    for _ in range(40):
+        total = 0.0
+        for start in range(0, len(x), 8):
+            batch = slice(start, start + 8)
+            loss = F.cross_entropy(logits(x[batch]), y[batch])
+            total += loss.item() * len(x[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        losses.append(total / len(x))
+    with torch.no_grad():
+        outputs = F.softmax(logits(x), dim=1).tolist()
+    return losses, outputs, [table.weight.tolist() for table in tables]
+
+
+def embeddings():
+    """Rows of two numbers and two codes, their classes, and what PyTorch makes of them."""
+    rng = np.random.default_rng(21)
+    plain = np.round(rng.normal(size=(ROWS, PLAIN)), 3)
+    codes = np.stack([rng.integers(0, values, size=ROWS) for values, _ in EMBEDDINGS], axis=1)
+    targets = (codes[:, 0] + codes[:, 1] + (plain[:, 0] > 0)) % 3
+    rows = {"inputs": np.hstack([plain, codes]).tolist(), "targets": targets.tolist()}
+    layers = initial_parameters(EMBEDDED_WIDTHS, 22)
+    initial = {
+        "tables": [float32(rng.normal(size=shape) / shape[1] ** 0.5) for shape in EMBEDDINGS],
+        "weights": [layer["weights"] for layer in layers],
+        "biases": [layer["biases"] for layer in layers],
+    }
+    losses, outputs, tables = embedding_training(rows, initial, torch.float32)
+    apart = relative_difference(embedding_training(rows, initial, torch.float64)[0], losses)
+    if apart > LOSS_TOLERANCE:
+        raise SystemExit(f"embeddings: rounding moves a loss by {apart:.1e}")
+    results = {"losses": digits(losses, 9), "outputs": digits(outputs, 7)}
+    return keys({**rows, "initial": initial, **results, "tables": [digits(t, 7) for t in tables]})
+
+
 # --- Kernels ----------------------------------------------------------------
 
 
@@ -778,6 +845,7 @@ def main():
     for name, make in {
         "trajectories": trajectories,
         "xor": xor,
+        "embeddings": embeddings,
         "kernels": kernels,
         "metrics": metric_cases,
     }.items():

@@ -1,0 +1,241 @@
+//! Calibration: turning a classifier's logits into probabilities that keep what they promise.
+//!
+//! Temperature scaling (Guo, Pleiss, Sun & Weinberger 2017, "On Calibration of Modern Neural Networks") multiplies all
+//! logits with one number, chosen on rows that training did not see. It changes no row's most probable class. Two
+//! guards keep it sober where these rows are few: a prior that holds the number near 1, and a small share of the
+//! uniform distribution, which bounds the loss of a wrong answer that was given as certain.
+
+use serde::{Deserialize, Serialize};
+
+/// β lies between the inverse of this and this.
+const MOST_INVERSE_TEMPERATURE: f64 = 20.0;
+/// Weight of (ln β)² in the prior: a normal distribution of ln β with a standard deviation of ½.
+const PRIOR: f64 = 2.0;
+/// Places at which the objective is first looked at. It is convex in β, but in ln β and with the prior it need not be.
+/// Odd, so that β = 1 is one of them.
+const GRID: usize = 17;
+/// Steps of the golden section search: they narrow two grid intervals to less than 1e-6 of ln β.
+const STEPS: usize = 30;
+
+/// How logits become calibrated probabilities: p = (1 − mix)·f(β·z) + mix/K, with f softmax, or the sigmoid for a
+/// single output, and K the number of classes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// β, the inverse of the temperature.
+    pub inverse_temperature: f64,
+    /// Share of the uniform distribution, 0 to 1.
+    pub mix: f64,
+}
+
+impl Calibration {
+    /// Probabilities as the network gives them.
+    pub fn identity() -> Self {
+        Calibration { inverse_temperature: 1.0, mix: 0.0 }
+    }
+
+    /// The calibration for `logits` (rows × `width`) whose classes are `labels`. A width of 1 is that of two classes
+    /// with one sigmoid output. Of n rows, β minimises the sum of their log losses + 2 (ln β)² within 1/20 to 20, and
+    /// `mix` is 1/(n + 1). Without a row it is the identity.
+    ///
+    /// # Panics
+    /// If there is not a label for each row, or a label is no class.
+    pub fn fit(logits: &[f32], width: usize, labels: &[u32]) -> Self {
+        assert_eq!(logits.len(), labels.len() * width, "logits for every label");
+        assert!(labels.iter().all(|label| (*label as usize) < width.max(2)), "labels are classes");
+        if labels.is_empty() {
+            return Calibration::identity();
+        }
+        let objective = |ln_beta: f64| log_loss(logits, width, labels, ln_beta.exp()) + PRIOR * ln_beta.powi(2);
+        Calibration { inverse_temperature: minimum(objective).exp(), mix: 1.0 / (labels.len() as f64 + 1.0) }
+    }
+
+    /// Writes the calibrated probabilities of `logits` (rows × `width`) into `probabilities`, of the same shape. A width
+    /// of 1 gives the probability of class 1.
+    ///
+    /// # Panics
+    /// If the shapes differ.
+    pub fn apply(&self, logits: &[f32], width: usize, probabilities: &mut [f32]) {
+        assert!(logits.len() == probabilities.len() && logits.len().is_multiple_of(width), "rows of one shape");
+        let uniform = self.mix / width.max(2) as f64;
+        let mut scaled = vec![0.0; width];
+        for (z, p) in logits.chunks_exact(width).zip(probabilities.chunks_exact_mut(width)) {
+            scaled.iter_mut().zip(z).for_each(|(scaled, z)| *scaled = self.inverse_temperature * f64::from(*z));
+            normalise(&mut scaled);
+            let mixed = scaled.iter().map(|share| ((1.0 - self.mix) * share + uniform) as f32);
+            p.iter_mut().zip(mixed).for_each(|(p, mixed)| *p = mixed);
+        }
+    }
+}
+
+/// The logits of a row as probabilities: softmax, or the sigmoid of a single one.
+fn normalise(z: &mut [f64]) {
+    if let [z] = z {
+        *z = 1.0 / (1.0 + (-*z).exp());
+        return;
+    }
+    let max = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    z.iter_mut().for_each(|z| *z = (*z - max).exp());
+    let sum: f64 = z.iter().sum();
+    z.iter_mut().for_each(|z| *z /= sum);
+}
+
+/// The sum over rows of −ln p(label), with p from β·z and without mixing. A single logit z is that of two classes whose
+/// logits are 0 and z.
+fn log_loss(logits: &[f32], width: usize, labels: &[u32], beta: f64) -> f64 {
+    let row = |(z, label): (&[f32], &u32)| match z {
+        [z] => {
+            let margin = beta * f64::from(*z) * if *label == 1 { 1.0 } else { -1.0 };
+            (-margin).max(0.0) + (-margin.abs()).exp().ln_1p()
+        }
+        z => {
+            let max = f64::from(z.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+            let sum: f64 = z.iter().map(|z| (beta * (f64::from(*z) - max)).exp()).sum();
+            sum.ln() + beta * (max - f64::from(z[*label as usize]))
+        }
+    };
+    logits.chunks_exact(width).zip(labels).map(row).sum()
+}
+
+/// Where `objective` is least among all places looked at: a grid over ln β, then golden section search (Kiefer 1953)
+/// around its best. 0 if the objective is nowhere a number.
+fn minimum(objective: impl Fn(f64) -> f64) -> f64 {
+    let mut best = (0.0, objective(0.0));
+    let mut seen = |place: f64| {
+        let value = objective(place);
+        if value < best.1 || best.1.is_nan() {
+            best = (place, value);
+        }
+        (value, best.0)
+    };
+    let (end, middle) = (MOST_INVERSE_TEMPERATURE.ln(), (GRID / 2) as f64);
+    let mut centre = 0.0;
+    for i in 0..GRID {
+        centre = seen(end * (i as f64 - middle) / middle).1;
+    }
+    let ratio = (5f64.sqrt() - 1.0) / 2.0;
+    let (mut low, mut high) = ((centre - end / middle).max(-end), (centre + end / middle).min(end));
+    let (mut left, mut right) = (high - ratio * (high - low), low + ratio * (high - low));
+    let (mut at_left, mut at_right) = (seen(left).0, seen(right).0);
+    for _ in 0..STEPS {
+        if at_left < at_right {
+            (high, right, at_right) = (right, left, at_left);
+            left = high - ratio * (high - low);
+            at_left = seen(left).0;
+        } else {
+            (low, left, at_left) = (left, right, at_right);
+            right = low + ratio * (high - low);
+            at_right = seen(right).0;
+        }
+    }
+    best.0
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::RngExt;
+
+    use super::*;
+    use crate::learning::activation::OutputActivation;
+    use crate::learning::random::{Purpose, generator};
+
+    /// Rows of `width` logits and the classes drawn from softmax(β·z).
+    fn drawn(rows: usize, width: usize, beta: f64, seed: u64) -> (Vec<f32>, Vec<u32>) {
+        let mut generator = generator(seed, Purpose::Split);
+        let mut labels = Vec::with_capacity(rows);
+        let mut logits = Vec::with_capacity(rows * width);
+        for _ in 0..rows {
+            let z: Vec<f32> = (0..width).map(|_| 6.0 * generator.random::<f32>() - 3.0).collect();
+            let mut shares: Vec<f64> = z.iter().map(|z| beta * f64::from(*z)).collect();
+            normalise(&mut shares);
+            let mut left: f64 = generator.random();
+            let class = shares.iter().position(|share| {
+                left -= share;
+                left < 0.0
+            });
+            labels.push(class.unwrap_or(width - 1) as u32);
+            logits.extend(z);
+        }
+        (logits, labels)
+    }
+
+    fn objective(logits: &[f32], width: usize, labels: &[u32], beta: f64) -> f64 {
+        log_loss(logits, width, labels, beta) + PRIOR * beta.ln().powi(2)
+    }
+
+    #[test]
+    fn a_known_temperature_is_recovered() {
+        for (beta, seed) in [(0.3, 1), (1.0, 2), (2.5, 3)] {
+            let (logits, labels) = drawn(20_000, 4, beta, seed);
+            let fitted = Calibration::fit(&logits, 4, &labels);
+            assert!((fitted.inverse_temperature / beta - 1.0).abs() < 0.05, "{beta}: {fitted:?}");
+            assert_eq!(fitted.mix, 1.0 / 20_001.0);
+        }
+    }
+
+    #[test]
+    fn the_objective_is_never_worse_than_without_and_least_among_its_neighbours() {
+        for seed in 0..60 {
+            let (width, rows) = (2 + seed as usize % 4, 1 + seed as usize * 3 % 40);
+            let (logits, labels) = drawn(rows, width, [0.0, 0.2, 1.0, 8.0][seed as usize % 4], seed);
+            let beta = Calibration::fit(&logits, width, &labels).inverse_temperature;
+            let at = |beta: f64| objective(&logits, width, &labels, beta);
+            assert!(at(beta) <= at(1.0), "seed {seed}: {beta}");
+            for i in 0..=600 {
+                let other = (-3.0 + f64::from(i) / 100.0f64).exp().clamp(0.05, 20.0);
+                assert!(at(beta) <= at(other) + 1e-9, "seed {seed}: {beta} is worse than {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_small_set_without_an_error_stays_bounded() {
+        // 21 rows of three classes, all right with a margin of 4, as of a network that has learned the irises.
+        let labels: Vec<u32> = (0..21).map(|row| row % 3).collect();
+        let logits: Vec<f32> =
+            labels.iter().flat_map(|l| (0..3).map(move |k| if k == *l { 4.0 } else { 0.0 })).collect();
+        let fitted = Calibration::fit(&logits, 3, &labels);
+        assert!((1.0..2.5).contains(&fitted.inverse_temperature), "{fitted:?}");
+        let mut probabilities = [0.0; 3];
+        fitted.apply(&[400.0, 0.0, 0.0], 3, &mut probabilities);
+        // A wrong certain answer costs at most ln(3·22) = 4.19 nats.
+        assert!((probabilities[1] - 1.0 / 66.0).abs() < 1e-6, "{probabilities:?}");
+    }
+
+    #[test]
+    fn one_sigmoid_output_equals_two_softmax_outputs() {
+        let (logits, labels) = drawn(300, 2, 1.7, 5);
+        let single: Vec<f32> = logits.chunks_exact(2).map(|z| z[1] - z[0]).collect();
+        let pairs: Vec<f32> = single.iter().flat_map(|z| [0.0, *z]).collect();
+        let (one, two) = (Calibration::fit(&single, 1, &labels), Calibration::fit(&pairs, 2, &labels));
+        assert!((one.inverse_temperature - two.inverse_temperature).abs() < 1e-6 && one.mix == two.mix);
+        let (mut narrow, mut wide) = (vec![0.0; single.len()], vec![0.0; pairs.len()]);
+        one.apply(&single, 1, &mut narrow);
+        two.apply(&pairs, 2, &mut wide);
+        for (p, pair) in narrow.iter().zip(wide.chunks_exact(2)) {
+            assert!((p - pair[1]).abs() < 1e-6 && (pair[0] + pair[1] - 1.0).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn without_rows_probabilities_stay_as_they_are() {
+        let identity = Calibration::fit(&[], 3, &[]);
+        assert_eq!(identity, Calibration::identity());
+        let logits = [0.5, -1.0, 2.0, 9.0, 9.0, -9.0];
+        let (mut calibrated, mut plain) = ([0.0; 6], logits);
+        identity.apply(&logits, 3, &mut calibrated);
+        OutputActivation::SOFTMAX.forward(&mut plain, 3);
+        assert!(calibrated.iter().zip(plain).all(|(a, b)| (a - b).abs() < 1e-6));
+    }
+
+    #[test]
+    fn extreme_logits_give_numbers() {
+        let logits = [1e30, -1e30, 0.0, -1e30, 1e30, 0.0];
+        let fitted = Calibration::fit(&logits, 3, &[1, 1]);
+        let mut probabilities = [0.0; 6];
+        fitted.apply(&logits, 3, &mut probabilities);
+        assert!(fitted.inverse_temperature.is_finite() && probabilities.iter().all(|p| *p > 0.0 && *p < 1.0));
+        let endless = Calibration::fit(&[f32::INFINITY, 0.0], 2, &[0]);
+        assert!(endless.inverse_temperature.is_finite());
+    }
+}

@@ -1,0 +1,44 @@
+//! Parameters that the client gives a model to start from.
+
+use serde::{Deserialize, Serialize};
+
+use super::{MAX_WIDTH, SpecError, ValidLayer, require};
+use crate::learning::strict::at_most;
+
+/// Weights (inputs × outputs) and biases (outputs) of one layer.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerParameters {
+    /// One row per input, one column per output.
+    #[serde(deserialize_with = "at_most::<_, _, MAX_WIDTH>")]
+    pub weights: Vec<Vec<f32>>,
+    /// One per output.
+    pub biases: Vec<f32>,
+}
+
+/// Puts given parameters into the flat order: layer after layer, weights row-major before biases.
+pub(super) fn flatten(given: &[LayerParameters], layers: &[ValidLayer]) -> Result<Vec<f32>, SpecError> {
+    let fit = |fits: bool, pointer: String, detail: String| match fits {
+        true => Ok(()),
+        false => Err(SpecError::shape(pointer, detail)),
+    };
+    let at = "/initial_parameters";
+    let detail = format!("there are {} entries for {} layers", given.len(), layers.len());
+    fit(given.len() == layers.len(), at.into(), detail)?;
+    let mut flat = Vec::with_capacity(layers.iter().map(ValidLayer::parameter_count).sum());
+    for (i, (entry, layer)) in given.iter().zip(layers).enumerate() {
+        let (inputs, units) = (layer.inputs, layer.units);
+        let detail = format!("weights has {} rows; the layer has {inputs} inputs", entry.weights.len());
+        fit(entry.weights.len() == inputs, format!("{at}/{i}/weights"), detail)?;
+        for (row, weights) in entry.weights.iter().enumerate() {
+            let detail = format!("the row has {} values; the layer has {units} units", weights.len());
+            fit(weights.len() == units, format!("{at}/{i}/weights/{row}"), detail)?;
+            flat.extend_from_slice(weights);
+        }
+        let detail = format!("biases has {} values; the layer has {units} units", entry.biases.len());
+        fit(entry.biases.len() == units, format!("{at}/{i}/biases"), detail)?;
+        flat.extend_from_slice(&entry.biases);
+    }
+    require(flat.iter().all(|value| value.is_finite()), at, || "a value is too large for a 32-bit float".into())?;
+    Ok(flat)
+}
