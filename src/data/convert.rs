@@ -1,0 +1,144 @@
+//! A column read as one of another type, and values as text.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::cell::{
+    DateOrder, format_datetime, format_number, is_missing_word, parse_boolean, parse_datetime, parse_datetime_as,
+    parse_number,
+};
+use super::column::{Column, ColumnType, Table, Values, Words};
+use super::encoder::EncodeError;
+
+impl Values {
+    /// Whether a row has no value.
+    pub fn is_missing(&self, row: usize) -> bool {
+        match self {
+            Values::Numeric(values) => values[row].is_nan(),
+            Values::Boolean(values) => values[row].is_none(),
+            Values::Datetime(values) => values[row].is_none(),
+            Values::Words(words) => words.codes[row] == Words::MISSING,
+        }
+    }
+
+    /// The value of a row as text, unless it is missing.
+    pub fn text(&self, row: usize) -> Option<String> {
+        match self {
+            // + 0.0: zero has no sign in text.
+            Values::Numeric(values) => {
+                Some(values[row]).filter(|value| !value.is_nan()).map(|value| format_number(value + 0.0))
+            }
+            Values::Boolean(values) => values[row].map(|value| value.to_string()),
+            Values::Datetime(values) => values[row].map(format_datetime),
+            Values::Words(words) => words.of_row(row).map(str::to_owned),
+        }
+    }
+}
+
+impl Table {
+    /// The column of a name, looked for first where it is likely to be.
+    pub fn near(&self, index: usize, name: &str) -> Option<&Column> {
+        self.columns.get(index).filter(|column| column.name == name).or_else(|| self.column(name))
+    }
+}
+
+/// What a type's values are called in errors.
+pub fn expected(kind: ColumnType) -> &'static str {
+    match kind {
+        ColumnType::Numeric => "a number",
+        ColumnType::Boolean => "true or false",
+        ColumnType::Datetime => "a date or time such as 2024-05-01T10:20:30Z",
+        ColumnType::Categorical | ColumnType::Text => "text",
+    }
+}
+
+impl Column {
+    /// A column without values.
+    pub fn missing(name: &str, kind: ColumnType, rows: usize) -> Self {
+        let values = match kind {
+            ColumnType::Numeric => Values::Numeric(vec![f64::NAN; rows]),
+            ColumnType::Boolean => Values::Boolean(vec![None; rows]),
+            ColumnType::Datetime => Values::Datetime(vec![None; rows]),
+            ColumnType::Categorical | ColumnType::Text => {
+                Values::Words(Words { codes: vec![Words::MISSING; rows], words: Vec::new() })
+            }
+        };
+        Column { name: name.to_owned(), kind, values }
+    }
+
+    /// The column of texts, each `None` where a value is missing, read as `kind`, dates in `order` or as ISO 8601.
+    ///
+    /// # Errors
+    /// `Value`: the first row whose text is none of `kind`.
+    pub fn from_texts<'a>(
+        name: &str,
+        kind: ColumnType,
+        order: Option<DateOrder>,
+        texts: impl Iterator<Item = Option<&'a str>>,
+    ) -> Result<Self, EncodeError> {
+        let unfit = |row: usize, text: &str| EncodeError::Value {
+            row,
+            column: name.to_owned(),
+            expected: expected(kind),
+            got: format!("{:?}", text.chars().take(64).collect::<String>()),
+        };
+        let values = match kind {
+            ColumnType::Numeric => Values::Numeric(parsed(texts, parse_number, unfit, |x| x.unwrap_or(f64::NAN))?),
+            ColumnType::Boolean => Values::Boolean(parsed(texts, parse_boolean, unfit, |x| x)?),
+            ColumnType::Datetime => Values::Datetime(parsed(texts, |text| parse_date_of(order, text), unfit, |x| x)?),
+            ColumnType::Categorical | ColumnType::Text => Values::Words(words_of(texts.map(|t| t.map(Cow::Borrowed)))),
+        };
+        Ok(Column { name: name.to_owned(), kind, values })
+    }
+
+    /// The column read as `kind`: words as numbers, numbers as words and so on.
+    ///
+    /// # Errors
+    /// `Value`: the first row whose value is none of `kind`.
+    pub fn of_kind(&self, kind: ColumnType) -> Result<Cow<'_, Column>, EncodeError> {
+        let words = |kind| matches!(kind, ColumnType::Categorical | ColumnType::Text);
+        if kind == self.kind || words(kind) && words(self.kind) {
+            return Ok(Cow::Borrowed(self));
+        }
+        let texts: Vec<Option<String>> = (0..self.values.len()).map(|row| self.values.text(row)).collect();
+        Column::from_texts(&self.name, kind, None, texts.iter().map(Option::as_deref)).map(Cow::Owned)
+    }
+}
+
+/// A date in `order` or as ISO 8601; without an order, in any that fits.
+pub fn parse_date_of(order: Option<DateOrder>, text: &str) -> Option<i64> {
+    match order {
+        None => parse_datetime(text),
+        Some(order) => parse_datetime_as(text, DateOrder::Iso).or_else(|| parse_datetime_as(text, order)),
+    }
+}
+
+/// Words by code, each once.
+pub fn words_of<'a>(texts: impl Iterator<Item = Option<Cow<'a, str>>>) -> Words {
+    let mut known: HashMap<Cow<'a, str>, u32> = HashMap::new();
+    let mut words = Words::default();
+    for text in texts {
+        let code = match text {
+            None => Words::MISSING,
+            Some(text) => *known.entry(text).or_insert_with_key(|text| {
+                words.words.push(text.to_string());
+                words.words.len() as u32 - 1
+            }),
+        };
+        words.codes.push(code);
+    }
+    words
+}
+
+fn parsed<'a, T, V>(
+    texts: impl Iterator<Item = Option<&'a str>>,
+    parse: impl Fn(&str) -> Option<T>,
+    unfit: impl Fn(usize, &str) -> EncodeError,
+    value: impl Fn(Option<T>) -> V,
+) -> Result<Vec<V>, EncodeError> {
+    let cell = |(row, text): (usize, Option<&str>)| match text.filter(|text| !is_missing_word(text)) {
+        None => Ok(value(None)),
+        Some(text) => parse(text).map(|parsed| value(Some(parsed))).ok_or_else(|| unfit(row, text)),
+    };
+    texts.enumerate().map(cell).collect()
+}

@@ -1,0 +1,82 @@
+//! Checks of an encoder that comes from a file: whatever it says, encoding with it never fails.
+
+use std::collections::BTreeSet;
+
+use super::feature::{Encoding, Feature};
+use super::scale::Scale;
+use super::{Encoder, MAX_CLASSES, Target};
+use crate::data::column::ColumnType;
+
+/// Most columns of an encoder.
+const MAX_COLUMNS: usize = 16_384;
+
+impl Encoder {
+    /// Whether the encoder is one that could have been fitted.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self) -> Result<(), String> {
+        let mut names = BTreeSet::new();
+        let twice = self.known().find(|name| !names.insert(name.to_owned()));
+        if let Some(name) = twice {
+            return Err(format!("names the column {name:?} twice"));
+        }
+        if self.features.is_empty() || names.len() > MAX_COLUMNS {
+            return Err(format!("has {} features of {} columns", self.features.len(), names.len()));
+        }
+        self.features.iter().try_for_each(Feature::check)?;
+        self.target.check()
+    }
+}
+
+impl Feature {
+    fn check(&self) -> Result<(), String> {
+        let unfit = |what: &str| Err(format!("has a column {:?} {what}", self.name));
+        let fits = match (&self.encoding, self.kind) {
+            (Encoding::Numeric { scale, min, max }, ColumnType::Numeric) => {
+                scale.is_finite() && min.is_finite() && max.is_finite() && min <= max
+            }
+            (Encoding::Boolean { scale }, ColumnType::Boolean) => scale.is_finite(),
+            (Encoding::Pair { values, scale }, ColumnType::Categorical) => scale.is_finite() && in_order(values),
+            (Encoding::OneHot { values, rare, scales }, ColumnType::Categorical) => {
+                let columns = values.len()..=values.len() + 1;
+                columns.contains(&scales.len())
+                    && (scales.len() > values.len() || rare.is_empty())
+                    && scales.iter().all(Scale::is_finite)
+                    && in_order(values)
+                    && in_order(rare)
+            }
+            (Encoding::Embedding { values, rare }, ColumnType::Categorical) => in_order(values) && in_order(rare),
+            (Encoding::Datetime { scale, min, max, .. }, ColumnType::Datetime) => scale.is_finite() && min <= max,
+            _ => return unfit("whose encoding is of another type"),
+        };
+        if fits { Ok(()) } else { unfit("whose encoding is out of order") }
+    }
+}
+
+impl Target {
+    fn check(&self) -> Result<(), String> {
+        let fits = match self {
+            Target::Classification { classes, counts, .. } => {
+                let distinct: BTreeSet<&String> = classes.iter().collect();
+                (2..=MAX_CLASSES).contains(&classes.len())
+                    && distinct.len() == classes.len()
+                    && counts.len() == classes.len()
+            }
+            Target::Regression { mean, std, min, max, .. } => {
+                [mean, std, min, max].iter().all(|number| number.is_finite()) && *std > 0.0 && min <= max
+            }
+        };
+        if fits { Ok(()) } else { Err(format!("has a target {:?} that is out of order", self.name())) }
+    }
+}
+
+impl Scale {
+    fn is_finite(&self) -> bool {
+        self.center.is_finite() && self.width.is_finite() && self.width >= 0.0
+    }
+}
+
+fn in_order(words: &[String]) -> bool {
+    words.windows(2).all(|pair| pair[0] < pair[1])
+}

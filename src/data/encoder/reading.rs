@@ -1,0 +1,141 @@
+//! Records and CSV rows read as an encoder's columns, with each wrong value's place.
+
+use std::collections::HashMap;
+
+use super::{EncodeError, Encoder};
+use crate::data::cell::{DateOrder, format_number};
+use crate::data::column::{Column, ColumnType, Table, Values};
+use crate::data::convert::{expected, parse_date_of, words_of};
+use crate::data::records::{Cell, Records};
+
+/// How alike two names must be (Jaro-Winkler, 0 to 1) for one to be suggested for the other.
+const ALIKE: f64 = 0.8;
+
+/// Names that an encoder does not know.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the model has no column {name:?}{hint}")]
+pub struct UnknownColumn {
+    /// The name.
+    pub name: String,
+    /// What may have been meant.
+    pub hint: String,
+}
+
+impl Encoder {
+    /// Where in `names` each feature stands, if it does.
+    ///
+    /// # Errors
+    /// The first of `names` that is no column of the model: no feature, none left out, not the target.
+    pub fn places_in(&self, names: &[String]) -> Result<Vec<Option<usize>>, UnknownColumn> {
+        let mut unclaimed: HashMap<&str, usize> =
+            names.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
+        let places = self.features.iter().map(|feature| unclaimed.remove(feature.name.as_str())).collect();
+        for left in &self.left_out {
+            unclaimed.remove(left.name.as_str());
+        }
+        unclaimed.remove(self.target.name());
+        match unclaimed.into_iter().min_by_key(|(_, index)| *index) {
+            None => Ok(places),
+            Some((name, _)) => Err(self.unknown(name)),
+        }
+    }
+
+    fn unknown(&self, name: &str) -> UnknownColumn {
+        let alike = self.known().map(|known| (strsim::jaro_winkler(known, name), known));
+        let near = alike.filter(|(alike, _)| *alike > ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
+        let hint = near.map(|(_, known)| format!("; did you mean {known:?}?")).unwrap_or_default();
+        UnknownColumn { name: name.to_owned(), hint }
+    }
+
+    /// The features of `records`, which stand at `places`, as a table; what a record lacks is missing.
+    ///
+    /// # Errors
+    /// `Value`: the first value that is not of its column's type.
+    pub fn table_of_records(&self, records: &Records, places: &[Option<usize>]) -> Result<Table, EncodeError> {
+        let mut columns = Vec::with_capacity(self.features.len());
+        for (feature, place) in self.features.iter().zip(places) {
+            columns.push(match place {
+                None => Column::missing(&feature.name, feature.kind, records.rows),
+                Some(place) => {
+                    column_of_cells(&feature.name, feature.kind, feature.date_order, &records.columns[*place])?
+                }
+            });
+        }
+        Ok(Table { columns, rows: records.rows })
+    }
+}
+
+impl Records {
+    /// The cells of a name.
+    pub fn cells(&self, name: &str) -> Option<&[Cell]> {
+        let place = self.names.iter().position(|known| known == name)?;
+        Some(&self.columns[place])
+    }
+
+    /// The first row that has a value of this name; 0 if none has.
+    pub fn first_row_with(&self, name: &str) -> usize {
+        let cells = self.cells(name).unwrap_or_default();
+        cells.iter().position(|cell| *cell != Cell::Missing).unwrap_or(0)
+    }
+}
+
+/// Cells read as a column of `kind`, dates in `order` or as ISO 8601.
+///
+/// # Errors
+/// `Value`: the first cell that is none of `kind`.
+pub fn column_of_cells(
+    name: &str,
+    kind: ColumnType,
+    order: Option<DateOrder>,
+    cells: &[Cell],
+) -> Result<Column, EncodeError> {
+    let unfit = |row: usize| EncodeError::Value {
+        row,
+        column: name.to_owned(),
+        expected: expected(kind),
+        got: shown(&cells[row]),
+    };
+    let values = match kind {
+        ColumnType::Numeric => Values::Numeric(read(cells, unfit, f64::NAN, |cell| match cell {
+            Cell::Number(number) => Some(*number),
+            _ => None,
+        })?),
+        ColumnType::Boolean => Values::Boolean(read(cells, unfit, None, |cell| match cell {
+            Cell::Boolean(value) => Some(Some(*value)),
+            _ => None,
+        })?),
+        ColumnType::Datetime => Values::Datetime(read(cells, unfit, None, |cell| match cell {
+            Cell::Text(text) => parse_date_of(order, text).map(Some),
+            _ => None,
+        })?),
+        ColumnType::Categorical | ColumnType::Text => Values::Words(words_of(cells.iter().map(|cell| match cell {
+            Cell::Missing => None,
+            Cell::Number(number) => Some(format_number(*number).into()),
+            Cell::Boolean(value) => Some(value.to_string().into()),
+            Cell::Text(text) => Some((&**text).into()),
+        }))),
+    };
+    Ok(Column { name: name.to_owned(), kind, values })
+}
+
+fn read<T: Clone>(
+    cells: &[Cell],
+    unfit: impl Fn(usize) -> EncodeError,
+    missing: T,
+    value: impl Fn(&Cell) -> Option<T>,
+) -> Result<Vec<T>, EncodeError> {
+    let of_cell = |(row, cell): (usize, &Cell)| match cell {
+        Cell::Missing => Ok(missing.clone()),
+        cell => value(cell).ok_or_else(|| unfit(row)),
+    };
+    cells.iter().enumerate().map(of_cell).collect()
+}
+
+fn shown(cell: &Cell) -> String {
+    match cell {
+        Cell::Missing => "null".into(),
+        Cell::Number(number) => format_number(*number),
+        Cell::Boolean(value) => value.to_string(),
+        Cell::Text(text) => format!("{:?}", text.chars().take(64).collect::<String>()),
+    }
+}

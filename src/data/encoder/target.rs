@@ -1,0 +1,178 @@
+//! What is predicted: a class, or a number.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::EncodeError;
+use crate::data::cell::format_number;
+use crate::data::column::{Column, ColumnType, Values};
+
+/// Most classes of a target.
+pub const MAX_CLASSES: usize = 1000;
+
+/// What is to be predicted of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// One of several classes.
+    Classification,
+    /// A number.
+    Regression,
+}
+
+/// The column that is predicted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "task", rename_all = "snake_case")]
+pub enum Target {
+    /// One of several classes.
+    Classification {
+        /// The column.
+        name: String,
+        /// What its values are.
+        #[serde(rename = "type")]
+        kind: ColumnType,
+        /// The classes: numbers by size, words in order, false before true.
+        classes: Vec<String>,
+        /// Training rows of each class.
+        counts: Vec<u64>,
+    },
+    /// A number, for the network standardised.
+    Regression {
+        /// The column.
+        name: String,
+        /// Mean of the training rows.
+        mean: f64,
+        /// Standard deviation of the training rows (n in the denominator); 1 where they do not vary.
+        std: f64,
+        /// Smallest value of the training rows: no prediction is smaller.
+        min: f64,
+        /// Largest value of the training rows: no prediction is larger.
+        max: f64,
+    },
+}
+
+impl Target {
+    /// Fits on the training rows named, none of which lacks the target.
+    ///
+    /// # Errors
+    /// `Target`: it has one class or too many, or is no number for a regression.
+    pub fn fit(column: &Column, task: Task, rows: &[usize]) -> Result<Self, EncodeError> {
+        let unfit = |reason: String| EncodeError::Target { name: column.name.clone(), reason };
+        match task {
+            Task::Classification => {
+                let counted = classes(column, rows);
+                if counted.len() < 2 {
+                    return Err(unfit("has a single class: there is nothing to tell apart".into()));
+                }
+                if counted.len() > MAX_CLASSES {
+                    let classes = counted.len();
+                    return Err(unfit(format!("has {classes} classes; {MAX_CLASSES} is the most")));
+                }
+                let (classes, counts) = counted.into_iter().unzip();
+                Ok(Target::Classification { name: column.name.clone(), kind: column.kind, classes, counts })
+            }
+            Task::Regression => {
+                let Values::Numeric(values) = &column.values else {
+                    return Err(unfit(format!("is {}: a regression needs numbers", column.kind.word())));
+                };
+                let values = || rows.iter().map(|row| values[*row]);
+                let count = rows.len() as f64;
+                let mean = values().sum::<f64>() / count;
+                let std = (values().map(|y| (y - mean).powi(2)).sum::<f64>() / count).sqrt();
+                let (min, max) = values().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), y| (a.min(y), b.max(y)));
+                if !std.is_finite() || !mean.is_finite() {
+                    return Err(unfit("has values too large to compute with".into()));
+                }
+                let std = if std > 0.0 { std } else { 1.0 };
+                Ok(Target::Regression { name: column.name.clone(), mean, std, min, max })
+            }
+        }
+    }
+
+    /// The column's name.
+    pub fn name(&self) -> &str {
+        match self {
+            Target::Classification { name, .. } | Target::Regression { name, .. } => name,
+        }
+    }
+
+    /// What the column's values are.
+    pub fn kind(&self) -> ColumnType {
+        match self {
+            Target::Classification { kind, .. } => *kind,
+            Target::Regression { .. } => ColumnType::Numeric,
+        }
+    }
+
+    /// The task.
+    pub fn task(&self) -> Task {
+        match self {
+            Target::Classification { .. } => Task::Classification,
+            Target::Regression { .. } => Task::Regression,
+        }
+    }
+
+    /// The classes, if it has any.
+    pub fn classes(&self) -> &[String] {
+        match self {
+            Target::Classification { classes, .. } => classes,
+            Target::Regression { .. } => &[],
+        }
+    }
+
+    /// The class of each row named.
+    ///
+    /// # Errors
+    /// `Target`: a row has a class that the model does not have.
+    pub fn labels(&self, column: &Column, rows: &[usize]) -> Result<Vec<u32>, EncodeError> {
+        let known: HashMap<&str, u32> =
+            self.classes().iter().zip(0..).map(|(class, index)| (class.as_str(), index)).collect();
+        let label = |row: &usize| {
+            let class = column.values.text(*row).unwrap_or_default();
+            known.get(class.as_str()).copied().ok_or_else(|| EncodeError::Target {
+                name: column.name.clone(),
+                reason: format!("has the class {class:?} in row {row}, which the model does not have"),
+            })
+        };
+        rows.iter().map(label).collect()
+    }
+
+    /// The standardised value of each row named.
+    ///
+    /// # Errors
+    /// `Target`: the column is not numeric.
+    pub fn standardised(&self, column: &Column, rows: &[usize]) -> Result<Vec<f32>, EncodeError> {
+        let (Target::Regression { mean, std, .. }, Values::Numeric(values)) = (self, &column.values) else {
+            let reason = format!("is {}: a regression needs numbers", column.kind.word());
+            return Err(EncodeError::Target { name: column.name.clone(), reason });
+        };
+        Ok(rows.iter().map(|row| ((values[*row] - mean) / std) as f32).collect())
+    }
+
+    /// A network's output in the target's own unit, kept within the range of the training rows.
+    pub fn value(&self, output: f32) -> f64 {
+        match self {
+            Target::Regression { mean, std, min, max, .. } => (f64::from(output) * std + mean).clamp(*min, *max),
+            Target::Classification { .. } => f64::from(output),
+        }
+    }
+}
+
+/// The classes of the rows named, in order, and how many rows each has.
+pub fn classes(column: &Column, rows: &[usize]) -> Vec<(String, u64)> {
+    match &column.values {
+        Values::Numeric(values) => {
+            let mut numbers: Vec<f64> = rows.iter().map(|row| values[*row]).collect();
+            numbers.sort_unstable_by(f64::total_cmp);
+            let same = |a: &f64, b: &f64| a == b;
+            numbers.chunk_by(same).map(|equal| (format_number(equal[0] + 0.0), equal.len() as u64)).collect()
+        }
+        values => {
+            let mut counts: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
+            let texts = rows.iter().filter_map(|row| values.text(*row));
+            texts.for_each(|class| *counts.entry(class).or_default() += 1);
+            counts.into_iter().collect()
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! What is worth knowing about a target and the columns beside it, before a training.
+
+use std::collections::HashMap;
+
+use super::column::{Column, Table, Values};
+use super::encoder::{Task, classes};
+use super::profile::Finding;
+
+/// A class below this share of the rows is rarely learned without care.
+const IMBALANCE_SHARE: f64 = 0.05;
+/// Classes with fewer training rows can neither be learned nor measured.
+const FEW_ROWS: u64 = 10;
+/// A regression target with so few values may be meant as classes.
+const FEW_VALUES: usize = 20;
+/// A single column that answers so well has most likely been made from the target.
+const LEAKAGE: f64 = 0.999;
+/// Rows in each bin of a numeric column whose answers are counted: few would fit any target by chance.
+const BIN_ROWS: usize = 20;
+/// Most bins.
+const MAX_BINS: usize = 256;
+/// A column is looked at only where a constant answer is this much worse than perfect.
+const ROOM: f64 = 0.01;
+
+/// Findings about `target` and the columns beside it, on the training rows named.
+pub fn about_target(table: &Table, target: &str, task: Task, rows: &[usize]) -> Vec<Finding> {
+    let Some(answer) = table.column(target) else { return Vec::new() };
+    let mut found = Vec::new();
+    let without = (0..table.rows).filter(|row| answer.values.is_missing(*row)).count();
+    if without > 0 {
+        let message = format!("{without} rows have no value of the target {target:?}: they are not trained on");
+        found.push(finding("target_missing", message, target));
+    }
+    match task {
+        Task::Classification => about_classes(answer, rows, &mut found),
+        Task::Regression => about_values(answer, rows, &mut found),
+    }
+    let others = table.columns.iter().filter(|column| column.name != target);
+    found.extend(others.filter_map(|column| leakage(column, answer, task, rows)));
+    found
+}
+
+fn finding(code: &str, message: String, column: &str) -> Finding {
+    Finding { code: code.to_owned(), message, column: Some(column.to_owned()) }
+}
+
+fn about_classes(answer: &Column, rows: &[usize], found: &mut Vec<Finding>) {
+    let counted = classes(answer, rows);
+    let few: Vec<String> =
+        counted.iter().filter(|(_, count)| *count < FEW_ROWS).map(|(class, n)| format!("{class:?} ({n})")).collect();
+    if !few.is_empty() {
+        let message = format!(
+            "these classes have fewer than {FEW_ROWS} training rows: {}: collect more, or merge them",
+            few.iter().take(5).cloned().collect::<Vec<_>>().join(", ")
+        );
+        found.push(finding("few_rows_per_class", message, &answer.name));
+    }
+    let Some((rarest, count)) = counted.iter().min_by_key(|(_, count)| *count) else { return };
+    let share = *count as f64 / rows.len() as f64;
+    if share < IMBALANCE_SHARE && counted.len() < 20 {
+        let message = format!(
+            "class {rarest:?} is {:.2} % of the training rows: look at macro_f1 and roc_auc rather than accuracy; \
+             class_weight can weigh it up",
+            100.0 * share
+        );
+        found.push(finding("class_imbalance", message, &answer.name));
+    }
+}
+
+fn about_values(answer: &Column, rows: &[usize], found: &mut Vec<Finding>) {
+    let Values::Numeric(values) = &answer.values else { return };
+    let whole = rows.iter().all(|row| values[*row].fract() == 0.0);
+    let distinct = if whole { classes(answer, rows).len() } else { usize::MAX };
+    if distinct <= FEW_VALUES && rows.len() >= 5 * distinct {
+        let message = format!(
+            "the target has only {distinct} different whole numbers: if they are classes, create the model with \
+             task=classification"
+        );
+        found.push(finding("few_target_values", message, &answer.name));
+    }
+}
+
+/// Whether a column alone all but gives the target away.
+fn leakage(column: &Column, answer: &Column, task: Task, rows: &[usize]) -> Option<Finding> {
+    let told = match (task, &column.values, &answer.values) {
+        (Task::Regression, Values::Numeric(x), Values::Numeric(y)) => correlation(x, y, rows)?.abs(),
+        (Task::Regression, ..) => return None,
+        (Task::Classification, values, _) => {
+            let labels = labels(answer, rows);
+            let bins = bins(values, rows)?;
+            let constant = purity(&vec![0; rows.len()], &labels);
+            if 1.0 - constant < ROOM {
+                return None;
+            }
+            purity(&bins, &labels)
+        }
+    };
+    (told >= LEAKAGE).then(|| {
+        let message = format!(
+            "column {:?} all but gives the target {:?} away: if it is not known when a prediction is asked for, leave it \
+             out of `features`",
+            column.name, answer.name
+        );
+        finding("target_leakage", message, &column.name)
+    })
+}
+
+fn labels(answer: &Column, rows: &[usize]) -> Vec<u32> {
+    let mut known: HashMap<String, u32> = HashMap::new();
+    let label = |row: &usize| {
+        let next = known.len() as u32;
+        *known.entry(answer.values.text(*row).unwrap_or_default()).or_insert(next)
+    };
+    rows.iter().map(label).collect()
+}
+
+/// A bin for each row: of words by word, of numbers by rank, equal values together. `None` where the bins would be too
+/// small to prove anything.
+fn bins(values: &Values, rows: &[usize]) -> Option<Vec<u32>> {
+    match values {
+        Values::Words(words) => {
+            let codes: Vec<u32> = rows.iter().map(|row| words.codes[*row]).collect();
+            let mut seen = codes.clone();
+            seen.sort_unstable();
+            seen.dedup();
+            (seen.len() * BIN_ROWS <= rows.len()).then_some(codes)
+        }
+        Values::Boolean(values) => Some(rows.iter().map(|row| values[*row].map_or(2, u32::from)).collect()),
+        Values::Numeric(values) => by_rank(rows.iter().map(|row| values[*row]).collect()),
+        Values::Datetime(values) => {
+            by_rank(rows.iter().map(|row| values[*row].map_or(f64::NAN, |at| at as f64)).collect())
+        }
+    }
+}
+
+fn by_rank(values: Vec<f64>) -> Option<Vec<u32>> {
+    let count = (values.len() / BIN_ROWS).min(MAX_BINS);
+    if count < 2 {
+        return None;
+    }
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_unstable_by(|a, b| values[*a].total_cmp(&values[*b]));
+    let size = values.len().div_ceil(count);
+    let mut bins = vec![0; values.len()];
+    let (mut bin, mut held) = (0, 0);
+    for (rank, row) in order.iter().enumerate() {
+        let new = rank > 0 && values[*row] != values[order[rank - 1]] && held >= size;
+        if new {
+            (bin, held) = (bin + 1, 0);
+        }
+        bins[*row] = bin;
+        held += 1;
+    }
+    Some(bins)
+}
+
+/// The share of rows that are right if each bin answers with its most frequent label.
+fn purity(bins: &[u32], labels: &[u32]) -> f64 {
+    let mut counts: HashMap<(u32, u32), u64> = HashMap::new();
+    bins.iter().zip(labels).for_each(|(bin, label)| *counts.entry((*bin, *label)).or_default() += 1);
+    let mut best: HashMap<u32, u64> = HashMap::new();
+    for ((bin, _), count) in counts {
+        let most = best.entry(bin).or_default();
+        *most = count.max(*most);
+    }
+    best.values().sum::<u64>() as f64 / labels.len() as f64
+}
+
+/// Pearson's correlation over the rows that have both; `None` where one does not vary or there are few rows.
+fn correlation(x: &[f64], y: &[f64], rows: &[usize]) -> Option<f64> {
+    let pairs: Vec<(f64, f64)> = rows.iter().map(|row| (x[*row], y[*row])).filter(|(x, _)| !x.is_nan()).collect();
+    if pairs.len() < BIN_ROWS || pairs.len() * 2 < rows.len() {
+        return None;
+    }
+    let count = pairs.len() as f64;
+    let mean = |of: fn(&(f64, f64)) -> f64| pairs.iter().map(of).sum::<f64>() / count;
+    let (mx, my) = (mean(|pair| pair.0), mean(|pair| pair.1));
+    let sum = |of: &dyn Fn(f64, f64) -> f64| pairs.iter().map(|(x, y)| of(x - mx, y - my)).sum::<f64>();
+    let (xx, yy, xy) = (sum(&|x, _| x * x), sum(&|_, y| y * y), sum(&|x, y| x * y));
+    let both = (xx * yy).sqrt();
+    (both > 0.0 && both.is_finite()).then(|| xy / both)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::column::ColumnType;
+
+    fn table(columns: Vec<(&str, Vec<f64>)>) -> Table {
+        let rows = columns[0].1.len();
+        let column = |(name, values): (&str, Vec<f64>)| Column {
+            name: name.into(),
+            kind: ColumnType::Numeric,
+            values: Values::Numeric(values),
+        };
+        Table { columns: columns.into_iter().map(column).collect(), rows }
+    }
+
+    fn codes(table: &Table, task: Task) -> Vec<String> {
+        let rows: Vec<usize> = (0..table.rows).collect();
+        about_target(table, "y", task, &rows).into_iter().map(|finding| finding.code).collect()
+    }
+
+    #[test]
+    fn a_column_made_from_the_target_is_named() {
+        let y: Vec<f64> = (0..400).map(|i| f64::from(i * 7 % 3)).collect();
+        let copied: Vec<f64> = y.iter().map(|y| y * 10.0 - 3.0).collect();
+        let noise: Vec<f64> = (0..400).map(|i| f64::from(i * 37 % 101)).collect();
+        assert_eq!(
+            codes(&table(vec![("a", copied.clone()), ("y", y.clone())]), Task::Classification),
+            ["target_leakage"]
+        );
+        assert!(codes(&table(vec![("a", noise.clone()), ("y", y)]), Task::Classification).is_empty());
+        let value: Vec<f64> = noise.iter().map(|x| 2.5 * x + 0.1).collect();
+        assert_eq!(codes(&table(vec![("a", noise), ("y", value)]), Task::Regression), ["target_leakage"]);
+    }
+
+    #[test]
+    fn rare_classes_and_missing_targets_are_counted() {
+        let mut y = vec![0.0; 300];
+        y[..5].fill(1.0);
+        y[299] = f64::NAN;
+        let x: Vec<f64> = (0..300).map(f64::from).collect();
+        let table = table(vec![("x", x), ("y", y)]);
+        let rows: Vec<usize> = (0..299).collect();
+        let found: Vec<String> =
+            about_target(&table, "y", Task::Classification, &rows).into_iter().map(|finding| finding.code).collect();
+        assert_eq!(found, ["target_missing", "few_rows_per_class", "class_imbalance"]);
+    }
+
+    #[test]
+    fn a_regression_on_a_handful_of_whole_numbers_is_questioned() {
+        let y: Vec<f64> = (0..100).map(|i| f64::from(i % 4)).collect();
+        let x: Vec<f64> = (0..100).map(|i| f64::from(i * 13 % 17)).collect();
+        assert_eq!(codes(&table(vec![("x", x), ("y", y)]), Task::Regression), ["few_target_values"]);
+    }
+}
