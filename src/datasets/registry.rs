@@ -1,0 +1,249 @@
+//! The registry of data sets: rows in the catalog, columns in blobs.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::source::Source;
+use super::{Dataset, DatasetError};
+use crate::data::column::{ColumnType, Table};
+use crate::data::error::{DataError, DataErrorKind};
+use crate::data::ingest::{Format, IngestLimits, ingest};
+use crate::data::profile::TableProfile;
+use crate::data::stored;
+use crate::name::check_name;
+use crate::storage::catalog::{DatasetRow, ReceiptRow};
+use crate::storage::{self, RECEIPT_AGE, Storage, StorageError, exact};
+
+/// All data sets of the service. Cheap to clone: a handle.
+#[derive(Clone)]
+pub struct DatasetRegistry {
+    storage: Storage,
+}
+
+/// A data set that was read and typed, on its way into the registry.
+pub struct NewDataset {
+    /// Its identifier.
+    pub id: Uuid,
+    /// Unique among data sets, if given.
+    pub name: Option<String>,
+    /// Its columns, with what is known of them.
+    pub profile: TableProfile,
+    /// The columns, from the file's start.
+    columns: File,
+}
+
+/// A data set whose columns are written and that no row refers to yet.
+pub struct Draft {
+    row: DatasetRow,
+    dataset: Dataset,
+}
+
+impl DatasetRegistry {
+    /// The data sets in `storage`.
+    pub fn new(storage: Storage) -> Self {
+        DatasetRegistry { storage }
+    }
+
+    /// Reads a data file, from `data`'s start, and types its columns; those of `types` as they say. Blocks.
+    ///
+    /// # Errors
+    /// `Name`, `Data` with what is wrong with the file, `Storage`.
+    pub fn read(
+        &self,
+        name: Option<String>,
+        data: File,
+        format: Format,
+        types: &BTreeMap<String, ColumnType>,
+    ) -> Result<NewDataset, DatasetError> {
+        name.as_deref().map_or(Ok(()), check_name).map_err(DatasetError::Name)?;
+        let mut sink = Sink { file: self.storage.scratch_file()?, failed: None };
+        let profile = ingest(data, format, types, &IngestLimits::default(), &mut sink, &mut |_| true);
+        if let Some(failed) = sink.failed {
+            return Err(failed.into());
+        }
+        let (profile, mut columns) = (profile?, sink.file);
+        columns.rewind().map_err(StorageError::from)?;
+        Ok(NewDataset { id: Uuid::now_v7(), name, profile, columns })
+    }
+
+    /// Stores the columns of a data set. They are litter until [`DatasetRegistry::add`] is committed.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn draft(&self, new: NewDataset) -> Result<Draft, DatasetError> {
+        let NewDataset { id, name, profile, columns } = new;
+        let blob = format!("datasets/{id}.parquet");
+        let bytes = self.storage.put_file_noted(&blob, columns).await?;
+        let created_at = Timestamp::now();
+        let (rows, text) = (profile.rows, exact::to_text(&profile));
+        let row = DatasetRow { id, name: name.clone(), blob: blob.clone(), bytes, rows, profile: text, created_at };
+        let dataset = Dataset { id, name, bytes, created_at, profile: Arc::new(profile), blob };
+        Ok(Draft { row, dataset })
+    }
+
+    /// Adds a drafted data set, as a part of `write`.
+    ///
+    /// # Errors
+    /// `NameTaken`, `Storage`.
+    pub async fn add(&self, write: &mut storage::Write, draft: &Draft) -> Result<(), DatasetError> {
+        write.add_dataset(&draft.row).await.map_err(|error| match (error, &draft.row.name) {
+            (StorageError::Conflict, Some(name)) => DatasetError::NameTaken(name.clone()),
+            (error, _) => error.into(),
+        })?;
+        Ok(write.strike_litter(&draft.row.blob).await?)
+    }
+
+    /// Deletes the columns of a draft that was not added.
+    pub async fn discard(&self, draft: &Draft) {
+        self.storage.discard(std::slice::from_ref(&draft.row.blob)).await;
+    }
+
+    /// Stores a data set; `receipt` makes of it what is kept for the repetition of the request, if it can be repeated.
+    ///
+    /// # Errors
+    /// `NameTaken`, `Storage`, with `Conflict` if there is a receipt already.
+    pub async fn create(
+        &self,
+        new: NewDataset,
+        receipt: impl FnOnce(&Dataset) -> Option<ReceiptRow>,
+    ) -> Result<Dataset, DatasetError> {
+        if let Some(name) = &new.name
+            && self.storage.catalog.dataset_named(name).await?.is_some()
+        {
+            return Err(DatasetError::NameTaken(name.clone()));
+        }
+        let draft = self.draft(new).await?;
+        let written = async {
+            let mut write = self.storage.catalog.write().await?;
+            if let Some(receipt) = receipt(&draft.dataset) {
+                write.add_receipt(&receipt, RECEIPT_AGE).await?;
+            }
+            self.add(&mut write, &draft).await?;
+            Ok(write.commit().await?)
+        };
+        let written: Result<(), DatasetError> = written.await;
+        if written.is_err() {
+            self.discard(&draft).await;
+        }
+        written.map(|()| draft.dataset)
+    }
+
+    /// The data set that `key` names: a UUID or a name.
+    ///
+    /// # Errors
+    /// `NotFound`, `Storage`.
+    pub async fn get(&self, key: &str) -> Result<Dataset, DatasetError> {
+        let row = match Uuid::try_parse(key) {
+            Ok(id) => self.storage.catalog.dataset(id).await?,
+            Err(_) => self.storage.catalog.dataset_named(key).await?,
+        };
+        Dataset::from_row(row.ok_or_else(|| DatasetError::NotFound(key.to_owned()))?)
+    }
+
+    /// At most `limit` data sets older than `before`, newest first.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn list(&self, before: Option<Uuid>, limit: usize) -> Result<Vec<Dataset>, DatasetError> {
+        let rows = self.storage.catalog.datasets(before, limit).await?;
+        rows.into_iter().map(Dataset::from_row).collect()
+    }
+
+    /// Number of data sets.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn count(&self) -> Result<u64, DatasetError> {
+        Ok(self.storage.catalog.count_datasets().await?)
+    }
+
+    /// Columns of a data set, in the order named.
+    ///
+    /// # Errors
+    /// `Storage`; `Data` if the columns are damaged.
+    pub async fn columns(&self, dataset: &Dataset, names: Vec<String>) -> Result<Table, DatasetError> {
+        let profile = dataset.profile.clone();
+        self.blocking(dataset, move |source| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            stored::read_columns(source, &profile, &names)
+        })
+        .await
+    }
+
+    /// Rows of a data set as they would stand in a list of records.
+    ///
+    /// # Errors
+    /// `Storage`; `Data` if the columns are damaged.
+    pub async fn preview(&self, dataset: &Dataset, limit: usize) -> Result<Vec<Map<String, Value>>, DatasetError> {
+        let profile = dataset.profile.clone();
+        self.blocking(dataset, move |source| stored::preview(source, &profile, 0, limit)).await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        dataset: &Dataset,
+        read: impl FnOnce(Source) -> Result<T, DataError> + Send + 'static,
+    ) -> Result<T, DatasetError> {
+        let source = Source(self.storage.blobs.reader(&dataset.blob).await?);
+        let done = tokio::task::spawn_blocking(move || read(source)).await;
+        let damaged = |reason: String| StorageError::damaged(dataset.blob.clone(), reason);
+        let read = done.map_err(|panic| damaged(panic.to_string()))?;
+        Ok(read.map_err(|error| match error.kind {
+            DataErrorKind::Io => StorageError::Unavailable(error.to_string()),
+            _ => damaged(error.to_string()),
+        })?)
+    }
+
+    /// Deletes a data set that no job needs.
+    ///
+    /// # Errors
+    /// `NotFound`, `Busy`, `Storage`.
+    pub async fn remove(&self, dataset: &Dataset) -> Result<(), DatasetError> {
+        let mut write = self.storage.catalog.write().await?;
+        if !write.lock_dataset(dataset.id).await? {
+            return Err(DatasetError::NotFound(dataset.title()));
+        }
+        if write.dataset_is_needed(dataset.id).await? {
+            return Err(DatasetError::Busy(dataset.title()));
+        }
+        write.remove_dataset(dataset.id).await?;
+        write.note_litter(&dataset.blob).await?;
+        write.commit().await?;
+        self.storage.discard(std::slice::from_ref(&dataset.blob)).await;
+        Ok(())
+    }
+}
+
+/// A file that remembers why it could not be written.
+struct Sink {
+    file: File,
+    failed: Option<StorageError>,
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes).inspect_err(|error| self.failed = Some(StorageError::from_io(error)))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Draft {
+    /// Where its columns are.
+    pub fn blob(&self) -> &str {
+        &self.row.blob
+    }
+
+    /// The data set as it will be.
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+}
