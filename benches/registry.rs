@@ -19,6 +19,7 @@ use epochd::learning::network::Network;
 use epochd::learning::spec::ModelSpec;
 use epochd::models::artifact;
 use epochd::models::model::VersionFacts;
+use epochd::models::stored::spec_to_json;
 use epochd::storage::catalog::{ModelRow, VersionRow};
 use epochd::storage::{Catalog, Database};
 use jiff::Timestamp;
@@ -72,12 +73,12 @@ async fn fill(folder: &Path, count: usize) {
                 validation_loss: None,
                 metrics: RawValue::from_string(metrics.into()).expect("JSON").into(),
             };
-            fs::write(versions.join(format!("{id}.safetensors")), artifact::encode(&network, Some(&facts)))
+            fs::write(versions.join(format!("{id}.safetensors")), artifact::encode(&network, None, Some(&facts)))
                 .expect("a file");
             let model = ModelRow {
                 id,
                 name: Some(format!("m{i}")),
-                spec: artifact::spec_text(network.spec()),
+                spec: spec_to_json(network.spec()).to_string(),
                 initial_blob: None,
                 metadata: serde_json::to_string(&BTreeMap::from([("owner", "bench")])).expect("JSON"),
                 created_at: now,
@@ -94,6 +95,8 @@ async fn fill(folder: &Path, count: usize) {
                 loss: facts.loss,
                 validation_loss: None,
                 metrics: metrics.into(),
+                network: None,
+                file_bytes: None,
             };
             write.add_model(&model).await.expect("a row");
             write.next_version(id).await.expect("a number");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use crate::config::Settings;
+use crate::datasets::DatasetRegistry;
 use crate::jobs::{JobError, JobQueue, QueueLimits};
 use crate::models::ModelRegistry;
 use crate::storage::{self, Gate, Storage};
@@ -20,6 +21,8 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
 pub struct App {
     /// All models.
     pub models: ModelRegistry,
+    /// All data sets.
+    pub datasets: DatasetRegistry,
     /// All jobs.
     pub jobs: JobQueue,
     /// Stored state.
@@ -61,6 +64,7 @@ impl App {
         let storage = Storage::open(&settings.place(), gate).await?;
         let meters = Meters::new();
         let models = ModelRegistry::new(storage.clone(), settings.model_memory);
+        let datasets = DatasetRegistry::new(storage.clone());
         let limits = QueueLimits {
             concurrent: settings.concurrent_jobs(),
             waiting: settings.queue_capacity,
@@ -68,10 +72,11 @@ impl App {
             memory: settings.training_memory,
             checkpoint_interval: settings.checkpoint_interval,
         };
-        let jobs = JobQueue::new(storage.clone(), models.clone(), limits, meters.clone());
+        let jobs = JobQueue::new(storage.clone(), models.clone(), datasets.clone(), limits, meters.clone());
         let request_kib = usize::try_from(settings.request_memory.as_u64() / 1024).unwrap_or(usize::MAX);
         let app = App {
             models,
+            datasets,
             jobs,
             storage,
             meters,

@@ -113,6 +113,7 @@ async fn write_file(catalog: &Catalog, id: Uuid, folder: &Path, file: &Path) -> 
 /// Every blob that the catalog refers to.
 async fn blobs_of(catalog: &Catalog) -> Result<Vec<String>, StorageError> {
     let mut blobs = catalog.version_blobs().await?;
+    blobs.extend(catalog.dataset_blobs().await?);
     for (id, rows_blob) in catalog.job_rows_blobs().await? {
         blobs.extend(jobs::blobs(id, rows_blob));
     }

@@ -69,9 +69,13 @@ pub struct Settings {
     )]
     pub checkpoint_interval: Duration,
 
-    /// Largest request body
+    /// Largest request body other than a data file
     #[arg(long, env = "EPOCHD_MAX_BODY", value_name = "SIZE", default_value = "256MiB")]
     pub max_body: ByteSize,
+
+    /// Largest data file, as it is sent and unpacked: data files are streamed to the disk
+    #[arg(long, env = "EPOCHD_MAX_UPLOAD", value_name = "SIZE", default_value = "16GiB")]
+    pub max_upload: ByteSize,
 
     /// Memory for the bodies of all requests that are being read or worked on; more are refused with 503
     #[arg(long, env = "EPOCHD_REQUEST_MEMORY", value_name = "SIZE", default_value = "1GiB")]

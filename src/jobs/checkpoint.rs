@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::history::{ENTRY_NUMBERS, EpochEntry, from_numbers, to_numbers};
-use crate::learning::diagnosis::Warning;
+use super::notice::Notice;
 use crate::learning::snapshot::{Snapshot, SnapshotState};
 use crate::storage::exact;
 use crate::storage::tensors::{Tensor, TensorFile, Unreadable, Values, write};
@@ -27,7 +27,7 @@ pub struct Reached {
     /// One entry for each epoch.
     pub history: Vec<EpochEntry>,
     /// What the training had to say.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<Notice>,
     /// Time that was trained.
     pub elapsed_seconds: f64,
 }
@@ -35,7 +35,7 @@ pub struct Reached {
 #[derive(Serialize, Deserialize)]
 struct Header {
     format: u32,
-    warnings: Vec<Warning>,
+    warnings: Vec<Notice>,
     elapsed_seconds: f64,
     trainer: SnapshotState,
 }

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::data::encoder::EncodeError;
+use crate::datasets::DatasetError;
 use crate::learning::error::SpecError;
 use crate::models::ModelError;
 use crate::storage::StorageError;
@@ -42,9 +44,27 @@ pub enum JobError {
     /// The settings or the examples do not fit.
     #[error(transparent)]
     Spec(#[from] SpecError),
+    /// A data set is not there, or cannot be added.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// The data cannot be learned from.
+    #[error(transparent)]
+    Unfit(#[from] EncodeError),
     /// Stored state cannot be read or written.
     #[error(transparent)]
     Storage(#[from] StorageError),
+}
+
+impl JobError {
+    /// The trouble with storage that is behind it, if that is what it is.
+    pub fn storage(&self) -> Option<&StorageError> {
+        match self {
+            JobError::Storage(error)
+            | JobError::Model(ModelError::Storage(error))
+            | JobError::Dataset(DatasetError::Storage(error)) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 /// Why a job failed.
@@ -53,6 +73,8 @@ pub enum JobError {
 pub enum JobFailure {
     /// The loss left the finite numbers.
     Diverged(String),
+    /// The data cannot be learned from.
+    Unfit(String),
     /// A defect of the service: the training panicked.
     Panicked,
     /// What the training starts from or learns from cannot be read.
@@ -64,9 +86,10 @@ pub enum JobFailure {
 impl std::fmt::Display for JobFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         match self {
-            JobFailure::Diverged(detail) | JobFailure::Damaged(detail) | JobFailure::Interrupted(detail) => {
-                f.write_str(detail)
-            }
+            JobFailure::Diverged(detail)
+            | JobFailure::Unfit(detail)
+            | JobFailure::Damaged(detail)
+            | JobFailure::Interrupted(detail) => f.write_str(detail),
             JobFailure::Panicked => f.write_str("the training ended by a defect of the service; its log says more"),
         }
     }

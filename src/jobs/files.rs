@@ -4,10 +4,14 @@ use uuid::Uuid;
 
 use super::job::Job;
 
-/// The blobs that the row of a job refers to, where `rows_blob` is that of its rows if it is open; those of a job that
-/// has not got so far are not there.
+/// The blobs that the row of a job refers to, where `rows_blob` is that of its rows if it is open, empty if it has none of
+/// its own; those of a job that has not got so far are not there.
 pub fn blobs(id: Uuid, rows_blob: Option<String>) -> Vec<String> {
-    rows_blob.map_or_else(|| vec![history_blob(id)], |rows| vec![rows, checkpoint_blob(id)])
+    match rows_blob {
+        None => vec![history_blob(id)],
+        Some(rows) if rows.is_empty() => vec![checkpoint_blob(id)],
+        Some(rows) => vec![rows, checkpoint_blob(id)],
+    }
 }
 
 /// Where the last checkpoint of a job is until it has ended.
@@ -21,6 +25,6 @@ pub(super) fn history_blob(id: Uuid) -> String {
 }
 
 /// What a job's row no longer refers to when it has ended.
-pub(super) fn given_up(job: &Job) -> [String; 2] {
-    [job.rows_blob.clone(), checkpoint_blob(job.id)]
+pub(super) fn given_up(job: &Job) -> Vec<String> {
+    job.data.blob().cloned().into_iter().chain([checkpoint_blob(job.id)]).collect()
 }

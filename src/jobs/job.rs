@@ -12,8 +12,8 @@ use super::checkpoint::{Checkpoint, Reached};
 use super::error::JobError;
 use super::events::StateMark;
 use super::history::EpochEntry;
+use super::notice::Notice;
 use super::report::{Ending, JobReport, JobState, Stop};
-use crate::learning::diagnosis::Warning;
 use crate::learning::report::EpochReport;
 use crate::learning::snapshot::Snapshot;
 use crate::learning::training::ValidTrainingSpec;
@@ -34,8 +34,8 @@ pub struct Job {
     pub request_id: String,
     /// Memory that the training needs, about.
     pub bytes: usize,
-    /// Where its rows are.
-    pub(super) rows_blob: String,
+    /// What it trains on.
+    pub(super) data: JobData,
     /// Where a warm start started, once it has.
     pub(super) base_version: Option<u64>,
     /// Starts since the last checkpoint, when this process began.
@@ -55,12 +55,51 @@ pub struct Job {
     news: watch::Sender<u64>,
 }
 
+/// What a job trains on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobData {
+    /// Rows of its own, in this blob.
+    Rows(String),
+    /// Data sets.
+    Datasets {
+        /// To train on.
+        train: Uuid,
+        /// To validate on, in place of a part of the other.
+        validation: Option<Uuid>,
+    },
+}
+
+impl JobData {
+    pub(super) fn of_row(row: &JobRow) -> Self {
+        match row.dataset_id {
+            None => JobData::Rows(row.rows_blob.clone()),
+            Some(train) => JobData::Datasets { train, validation: row.validation_dataset_id },
+        }
+    }
+
+    /// The blob of its rows, if it has rows of its own.
+    pub(super) fn blob(&self) -> Option<&String> {
+        match self {
+            JobData::Rows(blob) => Some(blob),
+            JobData::Datasets { .. } => None,
+        }
+    }
+
+    /// The data sets to train and to validate on.
+    pub(super) fn datasets(&self) -> (Option<Uuid>, Option<Uuid>) {
+        match self {
+            JobData::Rows(_) => (None, None),
+            JobData::Datasets { train, validation } => (Some(*train), *validation),
+        }
+    }
+}
+
 /// What a job is made of.
 pub(super) struct NewJob {
     pub(super) model_id: Uuid,
     pub(super) config: ValidTrainingSpec,
     pub(super) rows: usize,
-    pub(super) rows_blob: String,
+    pub(super) data: JobData,
     pub(super) bytes: usize,
     pub(super) request_id: String,
 }
@@ -74,7 +113,7 @@ struct Progress {
     trained: Duration,
     history: Vec<EpochEntry>,
     best: Option<(u64, f64)>,
-    warnings: Vec<Warning>,
+    warnings: Vec<Notice>,
     /// Changes of state and warnings so far.
     changes: u64,
     /// When watchers were last woken for an epoch.
@@ -87,9 +126,9 @@ struct Progress {
 impl Job {
     /// A job that waits.
     pub(super) fn new(new: NewJob) -> Self {
-        let NewJob { model_id, config, rows, rows_blob, bytes, request_id } = new;
+        let NewJob { model_id, config, rows, data, bytes, request_id } = new;
         Job {
-            rows_blob,
+            data,
             id: Uuid::now_v7(),
             model_id,
             request_id,
@@ -119,7 +158,7 @@ impl Job {
             model_id: row.model_id,
             config,
             rows: row.rows as usize,
-            rows_blob: row.rows_blob,
+            data: JobData::of_row(&row),
             bytes: row.memory as usize,
             request_id: row.request_id,
         });
@@ -130,6 +169,7 @@ impl Job {
 
     /// The row of a job that waits.
     pub fn to_row(&self) -> JobRow {
+        let (dataset_id, validation_dataset_id) = self.data.datasets();
         JobRow {
             id: self.id,
             model_id: self.model_id,
@@ -139,7 +179,9 @@ impl Job {
             rows: self.rows as u64,
             memory: self.bytes as u64,
             config: exact::to_text(&self.config),
-            rows_blob: self.rows_blob.clone(),
+            rows_blob: self.data.blob().cloned().unwrap_or_default(),
+            dataset_id,
+            validation_dataset_id,
             started_at: None,
             base_version: None,
             attempts: 0,
@@ -296,10 +338,10 @@ impl Job {
         }
     }
 
-    /// The training has something to say.
-    pub(super) fn warn(&self, warning: Warning) {
+    /// There is something that the job's owner should know.
+    pub(super) fn warn(&self, warning: impl Into<Notice>) {
         let mut progress = self.progress();
-        progress.warnings.push(warning);
+        progress.warnings.push(warning.into());
         self.tell(&mut progress);
     }
 
@@ -359,6 +401,7 @@ impl Job {
         let last = progress.history.last();
         let rows_done = self.rows_done.load(Ordering::Relaxed);
         let seconds = progress.elapsed().as_secs_f64();
+        let (dataset_id, validation_dataset_id) = self.data.datasets();
         let share = (rows_done as f64 / (self.rows as f64 * self.config.epochs as f64)).min(1.0);
         JobReport {
             id: self.id,
@@ -381,6 +424,8 @@ impl Job {
             version: None,
             metrics: None,
             config: self.config.clone(),
+            dataset_id,
+            validation_dataset_id,
             failure: None,
             request_id: self.request_id.clone(),
         }

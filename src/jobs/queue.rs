@@ -14,14 +14,16 @@ use uuid::Uuid;
 use super::error::JobError;
 use super::files::history_blob;
 use super::handle::JobHandle;
-use super::job::{Job, NewJob};
+use super::job::{Job, JobData, NewJob};
 use super::report::{Ending, JobReport, JobState, Stop};
 use super::request::Training;
 use super::rows;
+use super::table::TableTraining;
 use super::worker::{self, Done, Worker};
-use crate::models::{Model, ModelError, ModelRegistry};
+use crate::datasets::{DatasetError, DatasetRegistry, Draft};
+use crate::models::{Model, ModelError, ModelRegistry, NewModel};
 use crate::storage::catalog::{JobRowFilter, ReceiptRow};
-use crate::storage::{RECEIPT_AGE, Storage};
+use crate::storage::{RECEIPT_AGE, Storage, Write};
 use crate::telemetry::Meters;
 
 /// How long a cancelled job may take to write its end down before the canceller is told to ask again.
@@ -66,8 +68,25 @@ struct Inner {
     limits: QueueLimits,
     storage: Storage,
     registry: ModelRegistry,
+    datasets: DatasetRegistry,
     meters: Arc<Meters>,
     runtime: Handle,
+}
+
+/// A training to be put into the queue.
+pub enum Work {
+    /// On rows of its own.
+    Rows(Box<Training>),
+    /// Of a model by data set.
+    Table(Box<TableTraining>),
+}
+
+/// What comes into being together with its first training: a data set, and a model by it.
+pub struct Birth {
+    /// The data set, its columns written.
+    pub draft: Draft,
+    /// The model.
+    pub model: NewModel,
 }
 
 #[derive(Default)]
@@ -92,13 +111,20 @@ pub struct JobFilter {
 
 impl JobQueue {
     /// An empty queue. Must be called within a tokio runtime: its blocking pool runs the jobs.
-    pub fn new(storage: Storage, registry: ModelRegistry, limits: QueueLimits, meters: Arc<Meters>) -> Self {
+    pub fn new(
+        storage: Storage,
+        registry: ModelRegistry,
+        datasets: DatasetRegistry,
+        limits: QueueLimits,
+        meters: Arc<Meters>,
+    ) -> Self {
         let inner = Arc::new(Inner {
             jobs: Mutex::default(),
             submitting: tokio::sync::Mutex::default(),
             limits,
             storage,
             registry,
+            datasets,
             meters,
             runtime: Handle::current(),
         });
@@ -133,53 +159,98 @@ impl JobQueue {
     pub async fn submit(
         &self,
         model: &Model,
-        training: Training,
+        work: Work,
         request_id: String,
         receipt: impl FnOnce(&JobReport) -> Option<ReceiptRow>,
     ) -> Result<Arc<Job>, JobError> {
-        let Inner { storage, limits, .. } = &*self.inner;
-        let bytes = training.bytes(&model.spec);
-        if bytes as u64 > limits.memory.as_u64() {
-            let needed = ByteSize::b(bytes as u64).to_string();
-            return Err(JobError::TooLarge { needed, limit: limits.memory.to_string() });
-        }
+        let (bytes, settings) = match &work {
+            Work::Rows(training) => (training.bytes(model.layers()?), &training.settings),
+            Work::Table(training) => (training.bytes, &training.settings),
+        };
         let place = Place::take(&self.inner, bytes)?;
-        if training.settings.warm_start {
+        if settings.warm_start {
             model.active()?;
         }
-        let rows_blob = format!("rows/{}.safetensors", Uuid::now_v7());
-        let (config, rows) = (training.settings.clone(), training.train.rows());
-        let file = tokio::task::spawn_blocking(move || rows::encode(&training)).await.expect("encoding does not panic");
-        let job = NewJob { model_id: model.id, config, rows, rows_blob: rows_blob.clone(), bytes, request_id };
-        let queued = self.queue(place, job, file.into(), receipt).await;
+        let (model_id, config) = (model.id, settings.clone());
+        match work {
+            Work::Table(training) => {
+                let TableTraining { dataset: train, validation, rows, .. } = *training;
+                let data = JobData::Datasets { train, validation };
+                let job = NewJob { model_id, config, rows, data, bytes, request_id };
+                self.queue(place, job, None, receipt).await
+            }
+            Work::Rows(training) => {
+                let blob = format!("rows/{}.safetensors", Uuid::now_v7());
+                let rows = training.train.rows();
+                let encoded = tokio::task::spawn_blocking(move || rows::encode(&training)).await;
+                let data = JobData::Rows(blob.clone());
+                let job = NewJob { model_id, config, rows, data, bytes, request_id };
+                let queued = async {
+                    let file = encoded.expect("encoding does not panic");
+                    self.inner.storage.put_noted(&blob, file.into()).await?;
+                    self.queue(place, job, None, receipt).await
+                };
+                let queued = queued.await;
+                if queued.is_err() {
+                    self.inner.storage.discard(&[blob]).await;
+                }
+                queued
+            }
+        }
+    }
+
+    /// Adds a data set and a model by it, and puts the model's first training at the end of the queue: all of it or
+    /// nothing. `receipt` is as for [`JobQueue::submit`].
+    ///
+    /// # Errors
+    /// As [`JobQueue::submit`], and that a name is taken.
+    pub async fn submit_newborn(
+        &self,
+        birth: Birth,
+        training: TableTraining,
+        request_id: String,
+        receipt: impl FnOnce(&JobReport) -> Option<ReceiptRow>,
+    ) -> Result<Arc<Job>, JobError> {
+        let TableTraining { settings: config, dataset: train, validation, rows, bytes } = training;
+        let discard = birth.draft.blob().to_owned();
+        let queued = async {
+            let place = Place::take(&self.inner, bytes)?;
+            let data = JobData::Datasets { train, validation };
+            let job = NewJob { model_id: Uuid::nil(), config, rows, data, bytes, request_id };
+            self.queue(place, job, Some(birth), receipt).await
+        };
+        let queued = queued.await;
         if queued.is_err() {
-            storage.discard(&[rows_blob]).await;
+            self.inner.storage.discard(&[discard]).await;
         }
         queued
     }
 
-    /// Writes a job down, its rows first, and puts it into its place.
+    /// Writes a job down, and what comes into being with it, and puts it into its place.
     async fn queue(
         &self,
         place: Place<'_>,
-        job: NewJob,
-        rows: bytes::Bytes,
+        mut job: NewJob,
+        birth: Option<Birth>,
         receipt: impl FnOnce(&JobReport) -> Option<ReceiptRow>,
     ) -> Result<Arc<Job>, JobError> {
         let storage = &self.inner.storage;
-        storage.put_noted(&job.rows_blob, rows).await?;
         // One at a time from here on: jobs are queued in the order of their identifiers.
         let _order = self.inner.submitting.lock().await;
-        let job = Arc::new(Job::new(job));
         let mut write = storage.catalog.write().await?;
+        if let Some(Birth { draft, model }) = birth {
+            self.inner.datasets.add(&mut write, &draft).await?;
+            job.model_id = self.inner.registry.create_within(&mut write, model).await?.id;
+        }
+        let job = Arc::new(Job::new(job));
         if let Some(receipt) = receipt(&job.report()) {
             write.add_receipt(&receipt, RECEIPT_AGE).await?;
         }
         if !write.lock_model(job.model_id).await? {
             return Err(ModelError::NotFound(job.model_id.to_string()).into());
         }
+        lock_data(&mut write, &job.data).await?;
         write.add_job(&job.to_row()).await?;
-        write.strike_litter(&job.rows_blob).await?;
         write.commit().await?;
         let mut jobs = self.inner.lock();
         place.give_up(&mut jobs);
@@ -386,6 +457,7 @@ impl Inner {
             job: &job,
             storage: &self.storage,
             registry: &self.registry,
+            datasets: &self.datasets,
             meters: &self.meters,
             runtime: &self.runtime,
             checkpoint_interval: self.limits.checkpoint_interval,
@@ -424,6 +496,20 @@ impl Inner {
     }
 }
 
+/// Takes what a job trains on out of the reach of those who would delete it.
+async fn lock_data(write: &mut Write, data: &JobData) -> Result<(), JobError> {
+    if let Some(blob) = data.blob() {
+        write.strike_litter(blob).await?;
+    }
+    let (train, validation) = data.datasets();
+    for id in [train, validation].into_iter().flatten() {
+        if !write.lock_dataset(id).await? {
+            return Err(DatasetError::NotFound(id.to_string()).into());
+        }
+    }
+    Ok(())
+}
+
 /// A place in the queue for a job that is being written down; given up when dropped.
 struct Place<'a> {
     inner: &'a Inner,
@@ -433,6 +519,10 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     fn take(inner: &'a Inner, bytes: usize) -> Result<Self, JobError> {
+        if bytes as u64 > inner.limits.memory.as_u64() {
+            let needed = ByteSize::b(bytes as u64).to_string();
+            return Err(JobError::TooLarge { needed, limit: inner.limits.memory.to_string() });
+        }
         let mut jobs = inner.lock();
         if jobs.stopping {
             return Err(JobError::Stopping);

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::error::{JobError, JobFailure};
-use crate::learning::diagnosis::Warning;
+use super::notice::Notice;
 use crate::learning::training::ValidTrainingSpec;
 use crate::storage::catalog::{JobRow, OutcomeRow};
 use crate::storage::{StorageError, exact};
@@ -92,10 +92,12 @@ pub struct JobReport {
     pub validation_loss: Option<f64>,
     pub best_epoch: Option<u64>,
     pub stop_reason: Option<StopReason>,
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<Notice>,
     pub version: Option<u64>,
     pub metrics: Option<Arc<RawValue>>,
     pub config: ValidTrainingSpec,
+    pub dataset_id: Option<Uuid>,
+    pub validation_dataset_id: Option<Uuid>,
     #[serde(skip)]
     pub failure: Option<JobFailure>,
     #[serde(skip)]
@@ -138,7 +140,7 @@ struct Outcome {
     validation_loss: Option<f64>,
     best_epoch: Option<u64>,
     stop_reason: Option<StopReason>,
-    warnings: Vec<Warning>,
+    warnings: Vec<Notice>,
     version: Option<u64>,
     failure: Option<JobFailure>,
 }
@@ -198,6 +200,8 @@ impl JobReport {
             version: outcome.version,
             metrics: metrics.map(Arc::from),
             config,
+            dataset_id: row.dataset_id,
+            validation_dataset_id: row.validation_dataset_id,
             failure: outcome.failure,
             request_id: row.request_id,
         })

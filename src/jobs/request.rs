@@ -6,7 +6,7 @@ use crate::learning::examples::Examples;
 use crate::learning::random::{Purpose, generator};
 use crate::learning::spec::ValidModelSpec;
 use crate::learning::trainer::Trainer;
-use crate::learning::training::{TrainingSpec, ValidTrainingSpec};
+use crate::learning::training::{Classes, TrainingSpec, ValidTrainingSpec};
 use crate::models::inline::InlineExamples;
 
 /// A training as it is asked for, with its rows.
@@ -41,7 +41,7 @@ impl TrainingRequest {
             let detail = "give either `validation` or `validation_split`, not both";
             return Err(SpecError::invalid("/validation", detail));
         }
-        let settings = self.settings.check(model)?;
+        let settings = self.settings.check(model.seed, Classes::of(model))?;
         let examples = self.examples.fit(model, "")?;
         let given = self.validation.map(|validation| validation.fit(model, "/validation")).transpose()?;
         let (train, validation) = match given {
@@ -51,8 +51,7 @@ impl TrainingRequest {
         let train = match &settings.class_weight {
             None => train,
             Some(weights) => {
-                let classes = model.classes().expect("checked with the settings");
-                let row_weights = weights.row_weights(&train.targets().labels(), classes);
+                let row_weights = weights.row_weights(&train.targets().labels(), Classes::of(model));
                 train.with_weights(row_weights)
             }
         };

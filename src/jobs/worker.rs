@@ -8,26 +8,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use jiff::Timestamp;
-use serde_json::value::RawValue;
 use tokio::runtime::Handle;
 
-use super::checkpoint::Checkpoint;
+use super::beginning::Beginning;
 use super::error::{JobError, JobFailure};
-use super::files::{checkpoint_blob, given_up, history_blob};
+use super::files::{given_up, history_blob};
+use super::finish::{self, Made};
 use super::history::to_numbers;
 use super::job::Job;
 use super::report::{Ending, JobReport, JobState, Stop, StopReason};
-use super::request::Training;
-use super::rows;
 use super::watch::Watch;
-use crate::learning::metrics::evaluate;
-use crate::learning::network::Network;
-use crate::learning::report::{End, Summary};
+use crate::datasets::DatasetRegistry;
+use crate::learning::report::End;
 use crate::learning::trainer::Trainer;
-use crate::models::model::{MeasuredOn, RowsUsed, VersionFacts};
 use crate::models::{ModelError, ModelRegistry, artifact};
-use crate::storage::{Storage, StorageError, Write, exact};
+use crate::storage::{Storage, StorageError, Write};
 use crate::telemetry::Meters;
 
 /// Starts in a row without a checkpoint after which a job is taken for the cause of the process's death.
@@ -43,6 +38,7 @@ pub(super) struct Worker<'a> {
     pub(super) job: &'a Arc<Job>,
     pub(super) storage: &'a Storage,
     pub(super) registry: &'a ModelRegistry,
+    pub(super) datasets: &'a DatasetRegistry,
     pub(super) meters: &'a Meters,
     pub(super) runtime: &'a Handle,
     pub(super) checkpoint_interval: Duration,
@@ -61,16 +57,9 @@ enum Outcome {
     /// An ending without a version.
     Plain(Ending),
     /// A version to publish.
-    Version { state: JobState, reason: StopReason, made: Box<(Network, VersionFacts)> },
+    Version { state: JobState, reason: StopReason, made: Box<Made> },
     /// Nothing: the job goes on later.
     Suspended,
-}
-
-/// What a training begins with.
-struct Beginning {
-    training: Training,
-    network: Network,
-    checkpoint: Option<Checkpoint<'static>>,
 }
 
 impl Worker<'_> {
@@ -98,7 +87,7 @@ impl Worker<'_> {
             return failed(StopReason::Interrupted, JobFailure::Interrupted(detail));
         }
         self.meters.queue_seconds.observe(self.job.waited().as_secs_f64());
-        match self.persist(true, || self.runtime.block_on(self.begin(true))) {
+        match self.persist(true, || Beginning::of(self, true)) {
             Ok(beginning) => self.train(beginning),
             Err(outcome) => outcome,
         }
@@ -111,10 +100,13 @@ impl Worker<'_> {
         loop {
             match call() {
                 Ok(value) => return Ok(value),
-                Err(JobError::Storage(error) | JobError::Model(ModelError::Storage(error))) if error.is_passing() => {
+                Err(JobError::Model(ModelError::MemoryFull { .. })) => {}
+                Err(error) if error.storage().is_some_and(StorageError::is_passing) => {
                     tracing::warn!(job_id = %self.job.id, %error, "storage does not work: the job tries again");
                 }
-                Err(JobError::Model(ModelError::MemoryFull { .. })) => {}
+                Err(error @ (JobError::Unfit(_) | JobError::Model(ModelError::Spec(_)))) => {
+                    return Err(failed(StopReason::Error, JobFailure::Unfit(error.to_string())));
+                }
                 Err(error) => return Err(failed(StopReason::Error, JobFailure::Damaged(error.to_string()))),
             }
             let since = Instant::now();
@@ -129,42 +121,11 @@ impl Worker<'_> {
         }
     }
 
-    /// Reads what the training begins with, its last checkpoint if that may be used, and writes down that it begins.
-    async fn begin(&self, resume: bool) -> Result<Beginning, JobError> {
-        let job = self.job;
-        let model = self.registry.get(&job.model_id.to_string()).await?;
-        let damaged =
-            |what: &str, reason: String| StorageError::damaged(format!("the {what} of job {}", job.id), reason);
-        let file = self.storage.blobs.get(&job.rows_blob).await?;
-        let training = rows::decode(&file, job.config().clone(), &model.spec);
-        let training = training.map_err(|error| damaged("rows", error.to_string()))?;
-        let checkpoint = match self.storage.blobs.get(&checkpoint_blob(job.id)).await {
-            _ if !resume => None,
-            Ok(file) => Checkpoint::decode(&file).map_err(|error| self.useless(&error)).ok(),
-            Err(StorageError::Missing(_)) => None,
-            Err(error) => return Err(error.into()),
-        };
-        let base =
-            if job.config().warm_start { Some(job.base_version.unwrap_or(model.active()?.number)) } else { None };
-        let network = match (&checkpoint, base) {
-            (Some(_), _) => Network::with_parameters(model.spec.clone(), vec![0.0; model.spec.parameter_count()]),
-            (None, None) => self.registry.start(&model).await?,
-            (None, Some(number)) => {
-                let version = self.registry.version(&model, number).await?;
-                Network::clone(&*self.registry.network(&model, &version).await?)
-            }
-        };
-        let mut write = self.storage.catalog.write().await?;
-        write.start_job(job.id, Timestamp::now(), base).await?;
-        write.commit().await?;
-        Ok(Beginning { training, network, checkpoint })
-    }
-
-    fn useless(&self, error: &dyn std::fmt::Display) {
+    pub(super) fn useless(&self, error: &dyn std::fmt::Display) {
         tracing::warn!(job_id = %self.job.id, %error, "the job's checkpoint cannot be used: it starts again");
     }
 
-    fn train(&self, Beginning { training, network, checkpoint }: Beginning) -> Outcome {
+    fn train(&self, Beginning { training, network, checkpoint, table, findings }: Beginning) -> Outcome {
         let mut trainer = Trainer::new(network, &training.settings, &training.train, training.validation.as_ref());
         let rows = training.train.rows();
         let batch_rows = training.settings.batch_size.of(rows);
@@ -174,12 +135,16 @@ impl Worker<'_> {
             && let Err(misfit) = trainer.resume(snapshot)
         {
             self.useless(&misfit);
-            return match self.persist(true, || self.runtime.block_on(self.begin(false))) {
+            return match self.persist(true, || Beginning::of(self, false)) {
                 Ok(beginning) => self.train(beginning),
                 Err(outcome) => outcome,
             };
         }
+        let goes_on = reached.is_some();
         self.job.start(reached.zip(rows_done));
+        if !goes_on {
+            findings.into_iter().for_each(|finding| self.job.warn(finding));
+        }
         let mut watch = Watch::new(self);
         let summary = trainer.run(&mut watch);
         let (suspended, time_is_up) = (watch.suspended, watch.time_is_up);
@@ -197,30 +162,15 @@ impl Worker<'_> {
             (End::Stopped, _) if time_is_up => (JobState::Succeeded, StopReason::TimeLimit, true),
             (End::Stopped, stop) => (JobState::Cancelled, StopReason::Cancelled, stop == Some(Stop::Keep)),
         };
-        match self.facts(&summary, &training, trainer.into_network()) {
-            Some(made) if keep => Outcome::Version { state, reason, made: Box::new(made) },
-            _ => Outcome::Plain(Ending { state, reason, version: None, failure: None }),
-        }
-    }
-
-    /// Measures the network; `None` if no epoch is complete.
-    fn facts(&self, summary: &Summary, training: &Training, network: Network) -> Option<(Network, VersionFacts)> {
-        let reached = summary.published?;
-        let (rows_used, examples) = match &training.validation {
-            Some(validation) => (RowsUsed::Validation, validation),
-            None => (RowsUsed::Training, &training.train),
+        let Some(reached) = summary.published.filter(|_| keep) else {
+            return Outcome::Plain(Ending { state, reason, version: None, failure: None });
         };
-        let (_, metrics) = evaluate(&network, examples);
-        let metrics = exact::to_text(&MeasuredOn { rows_used, metrics });
-        let facts = VersionFacts {
-            job_id: Some(self.job.id),
-            created_at: Timestamp::now(),
-            epochs: reached.epoch,
-            loss: reached.loss,
-            validation_loss: reached.validation_loss,
-            metrics: RawValue::from_string(metrics).expect("it was written as JSON").into(),
+        let network = trainer.into_network();
+        let made = match table {
+            None => Some(finish::layers(self.job, &reached, &training, network)),
+            Some(start) => finish::table(self.job, &reached, &training, network, start),
         };
-        Some((network, facts))
+        made.map_or(Outcome::Suspended, |made| Outcome::Version { state, reason, made: Box::new(made) })
     }
 
     /// Writes down what became of the job, for as long as it takes.
@@ -230,11 +180,10 @@ impl Worker<'_> {
             Outcome::Plain(ending) => return self.settle_plain(ending),
             Outcome::Version { state, reason, made } => (state, reason, made),
         };
-        let (network, facts) = *made;
-        let file = Bytes::from(artifact::encode(&network, Some(&facts)));
-        let mut network = Some(network);
-        let published = self
-            .persist(false, || self.runtime.block_on(self.publish(state, reason, file.clone(), &facts, &mut network)));
+        let file = Bytes::from(artifact::encode(&made.trained.network, made.trained.table.as_ref(), Some(&made.facts)));
+        let mut made = Some(*made);
+        let published =
+            self.persist(false, || self.runtime.block_on(self.publish(state, reason, file.clone(), &mut made)));
         match published {
             Ok(report) => Done::Ended(Box::new(report)),
             // What cannot be published fails, and that is written down in its place.
@@ -261,12 +210,12 @@ impl Worker<'_> {
         state: JobState,
         reason: StopReason,
         file: Bytes,
-        facts: &VersionFacts,
-        network: &mut Option<Network>,
+        made: &mut Option<Made>,
     ) -> Result<JobReport, JobError> {
         let job = self.job;
+        let Some(Made { trained, facts }) = made else { return ended_before(self.storage, job).await };
         write_history(self.storage, job).await?;
-        let draft = self.registry.draft(job.id, file, facts.clone()).await?;
+        let draft = self.registry.draft(job.id, trained, file, facts.clone()).await?;
         let mut write = self.storage.catalog.write().await?;
         let number = self.registry.publish(&mut write, job.model_id, &draft).await?;
         let version = Some((number, facts.metrics.clone()));
@@ -275,8 +224,8 @@ impl Worker<'_> {
             return ended_before(self.storage, job).await;
         }
         write.commit().await?;
-        if let Some(network) = network.take() {
-            self.registry.published(job.model_id, &draft, network);
+        if let Some(Made { trained, .. }) = made.take() {
+            self.registry.published(job.model_id, &draft, trained);
         }
         self.storage.discard(&given_up(job)).await;
         Ok(report)

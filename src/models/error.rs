@@ -20,6 +20,9 @@ pub enum ModelError {
     /// The version predicts for its model, so it cannot be deleted.
     #[error("version {0} is the active one: activate another first, or delete the model")]
     VersionActive(u64),
+    /// A training goes on from the version, so it cannot be deleted.
+    #[error("version {0} is what a training that is queued or running goes on from: wait for it or cancel it first")]
+    VersionNeeded(u64),
     /// The file of a version is missing or damaged.
     #[error(
         "the file of version {version} is missing or damaged, as the log says in full: activate another version, train \
@@ -32,6 +35,19 @@ pub enum ModelError {
     /// The model has no version to predict with.
     #[error("model {0:?} is not trained yet: POST to its /train first")]
     NotTrained(String),
+    /// The version has no interval of this level.
+    #[error("{0}")]
+    NoInterval(String),
+    /// The call is for models of the other kind.
+    #[error("model {model:?} is one by {is}: this is for models by {not}")]
+    WrongKind {
+        /// As the client called it.
+        model: String,
+        /// What it is.
+        is: &'static str,
+        /// What it is not.
+        not: &'static str,
+    },
     /// Another model has this name.
     #[error("there is already a model named {0:?}")]
     NameTaken(String),

@@ -5,11 +5,14 @@ pub mod error;
 pub mod inline;
 pub mod model;
 pub mod networks;
+pub mod prediction;
 mod records;
 pub mod registry;
-mod stored;
+pub mod scoring;
+pub mod stored;
+pub mod table;
 mod weighted;
 
 pub use error::ModelError;
-pub use model::{Model, NewModel, Version};
+pub use model::{Model, ModelKind, NewModel, Version};
 pub use registry::ModelRegistry;

@@ -9,9 +9,11 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::ModelError;
-use super::stored::spec_from_json;
+use super::stored::{kind_from_json, spec_from_json};
+use super::table::TableSpec;
 use crate::learning::metrics::Metrics;
 use crate::learning::spec::ValidModelSpec;
+use crate::name;
 use crate::storage::catalog::{ModelRow, VersionRow};
 use crate::storage::{StorageError, exact};
 
@@ -19,8 +21,15 @@ use crate::storage::{StorageError, exact};
 pub const MAX_METADATA: usize = 64;
 /// Most characters of a key and of a value of `metadata`.
 const METADATA_LENGTHS: (usize, usize) = (64, 1024);
-/// Longest name.
-const MAX_NAME: usize = 63;
+
+/// What a model is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ModelKind {
+    /// By layer sizes: arrays in, arrays out.
+    Layers(Arc<ValidModelSpec>),
+    /// By data set: named columns in, classes or values out.
+    Table(Arc<TableSpec>),
+}
 
 /// A model's record; never changes: a changed model has a new one.
 #[derive(Clone, Debug)]
@@ -30,7 +39,7 @@ pub struct Model {
     /// Unique among models.
     pub name: Option<String>,
     /// What the model is.
-    pub spec: Arc<ValidModelSpec>,
+    pub kind: ModelKind,
     /// Where the initial parameters are, if the client gave them.
     pub initial_blob: Option<String>,
     /// The client's own notes.
@@ -49,7 +58,7 @@ pub struct NewModel {
     /// Unique among models, if given.
     pub name: Option<String>,
     /// What the model is.
-    pub spec: ValidModelSpec,
+    pub kind: ModelKind,
     /// The parameters it starts from, if the client gave them.
     pub initial: Option<Vec<f32>>,
     /// The client's own notes.
@@ -65,6 +74,10 @@ pub struct Version {
     pub number: u64,
     /// Where its file is.
     pub blob: String,
+    /// Its network, where that is not its model's.
+    pub network: Option<Arc<ValidModelSpec>>,
+    /// Size of its file; 0 if it is not known.
+    pub file_bytes: u64,
     /// What its training reached.
     pub facts: VersionFacts,
 }
@@ -126,7 +139,7 @@ impl Model {
         let damaged = |reason: String| StorageError::damaged(format!("the record of model {}", row.id), reason);
         Ok(Model {
             id: row.id,
-            spec: Arc::new(spec_from_json(&row.spec).map_err(|error| damaged(error.to_string()))?),
+            kind: kind_from_json(&row.spec).map_err(|error| damaged(error.to_string()))?,
             metadata: exact::from_text(&row.metadata).map_err(|error| damaged(error.to_string()))?,
             active: active.map(Version::from_row).transpose()?.map(Arc::new),
             name: row.name,
@@ -149,6 +162,49 @@ impl Model {
         self.active.as_ref().ok_or_else(|| ModelError::NotTrained(self.title()))
     }
 
+    /// The network of a model by layer sizes.
+    ///
+    /// # Errors
+    /// `WrongKind` for a model by data set.
+    pub fn layers(&self) -> Result<&Arc<ValidModelSpec>, ModelError> {
+        match &self.kind {
+            ModelKind::Layers(spec) => Ok(spec),
+            ModelKind::Table(_) => {
+                Err(ModelError::WrongKind { model: self.title(), is: "data set", not: "layer sizes" })
+            }
+        }
+    }
+
+    /// The table of a model by data set.
+    ///
+    /// # Errors
+    /// `WrongKind` for a model by layer sizes.
+    pub fn table(&self) -> Result<&Arc<TableSpec>, ModelError> {
+        match &self.kind {
+            ModelKind::Table(table) => Ok(table),
+            ModelKind::Layers(_) => {
+                Err(ModelError::WrongKind { model: self.title(), is: "layer sizes", not: "data set" })
+            }
+        }
+    }
+
+    /// The seed of trainings that name none.
+    pub fn seed(&self) -> u64 {
+        match &self.kind {
+            ModelKind::Layers(spec) => spec.seed,
+            ModelKind::Table(table) => table.seed,
+        }
+    }
+
+    /// The network of a version of the model, if both fit together.
+    pub fn network_of<'a>(&'a self, version: &'a Version) -> Option<&'a Arc<ValidModelSpec>> {
+        match (&self.kind, &version.network) {
+            (ModelKind::Layers(spec), None) => Some(spec),
+            (ModelKind::Table(_), Some(spec)) => Some(spec),
+            _ => None,
+        }
+    }
+
     /// Whether version `number` is the one that predicts.
     pub fn is_active(&self, number: u64) -> bool {
         self.active.as_ref().is_some_and(|active| active.number == number)
@@ -158,7 +214,13 @@ impl Model {
     pub(super) fn bytes(&self) -> usize {
         let notes: usize = self.metadata.iter().map(|(key, value)| key.len() + value.len() + 48).sum();
         let measures = self.active.as_ref().map_or(0, |active| active.facts.metrics.get().len() + 256);
-        512 + notes + measures + self.spec.layers.len() * 48
+        let kind = match &self.kind {
+            ModelKind::Layers(spec) => spec.layers.len() * 48,
+            ModelKind::Table(table) => {
+                table.features.iter().chain(&table.classes).map(|name| name.len() + 24).sum::<usize>() + 256
+            }
+        };
+        512 + notes + measures + kind
     }
 }
 
@@ -178,24 +240,24 @@ impl Version {
             validation_loss: row.validation_loss,
             metrics: metrics.into(),
         };
-        Ok(Version { model_id: row.model_id, number: row.number, blob: row.blob, facts })
+        let network = row.network.as_deref().map(spec_from_json).transpose();
+        let network = network.map_err(|error| {
+            StorageError::damaged(format!("version {} of model {}", row.number, row.model_id), error)
+        })?;
+        Ok(Version {
+            model_id: row.model_id,
+            number: row.number,
+            blob: row.blob,
+            network: network.map(Arc::new),
+            file_bytes: row.file_bytes.unwrap_or(0),
+            facts,
+        })
     }
 }
 
-/// Checks a name: `[a-z0-9][a-z0-9_-]{0,62}` and not like a UUID.
+/// Checks a name.
 pub(super) fn check_name(name: &str) -> Result<(), ModelError> {
-    let invalid = |detail: String| Err(ModelError::Invalid { pointer: "/name".into(), detail });
-    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
-    let fits = (1..=MAX_NAME).contains(&name.len()) && name.chars().all(inner) && !name.starts_with(['_', '-']);
-    if !fits {
-        let rule = "1 to 63 of a-z, 0-9, _ and -, starting with a letter or digit";
-        let shown: String = name.chars().take(MAX_NAME + 1).collect();
-        return invalid(format!("{shown:?} is no name: a name has {rule}"));
-    }
-    if Uuid::try_parse(name).is_ok() {
-        return invalid(format!("{name:?} looks like a UUID, which a name may not"));
-    }
-    Ok(())
+    name::check_name(name).map_err(|detail| ModelError::Invalid { pointer: "/name".into(), detail })
 }
 
 /// Checks the client's notes.

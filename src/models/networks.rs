@@ -9,6 +9,7 @@ use bytesize::ByteSize;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use super::artifact::{Artifact, decode};
+use super::table::TableParts;
 use super::weighted::WeightedLru;
 use super::{ModelError, Version};
 use crate::learning::network::Network;
@@ -24,7 +25,15 @@ const READERS: usize = 4;
 #[derive(Debug)]
 pub struct LoadedNetwork {
     network: Network,
+    table: Option<TableParts>,
     _memory: OwnedSemaphorePermit,
+}
+
+impl LoadedNetwork {
+    /// What it has beside the network, if it is of a model by data set.
+    pub fn table(&self) -> Option<&TableParts> {
+        self.table.as_ref()
+    }
 }
 
 impl std::ops::Deref for LoadedNetwork {
@@ -65,7 +74,11 @@ impl Networks {
     /// # Errors
     /// `TooLarge`.
     pub fn check_size(&self, spec: &ValidModelSpec) -> Result<(), ModelError> {
-        let needed = ByteSize::b(bytes(spec) as u64);
+        self.check_bytes(bytes(spec, 0))
+    }
+
+    fn check_bytes(&self, bytes: usize) -> Result<(), ModelError> {
+        let needed = ByteSize::b(bytes as u64);
         let limit = self.limit;
         let error = || ModelError::TooLarge { needed: needed.to_string(), limit: limit.to_string() };
         if needed <= limit { Ok(()) } else { Err(error()) }
@@ -87,8 +100,9 @@ impl Networks {
         spec: &ValidModelSpec,
         blobs: &Blobs,
     ) -> Result<Arc<LoadedNetwork>, ModelError> {
-        self.check_size(spec)?;
-        let slot = self.slot(&version.blob, spec);
+        let bytes = bytes(spec, version.file_bytes);
+        self.check_bytes(bytes)?;
+        let slot = self.slot(&version.blob, bytes);
         let loaded = slot.get_or_try_init(|| self.read(version, spec, blobs)).await;
         if loaded.is_err() {
             self.lock().remove(version.blob.as_str());
@@ -97,12 +111,11 @@ impl Networks {
     }
 
     /// Keeps a network that has just been made, if there is room.
-    pub fn keep(&self, blob: &str, network: Network) {
-        let spec = network.spec();
-        let weight = bytes(spec);
-        if let Ok(memory) = self.reserve(spec) {
-            let slot = Arc::new(OnceCell::new_with(Some(Arc::new(LoadedNetwork { network, _memory: memory }))));
-            let gone = self.lock().put(blob.to_owned(), slot, weight);
+    pub fn keep(&self, blob: &str, network: Network, table: Option<TableParts>, file_bytes: u64) {
+        let bytes = bytes(network.spec(), file_bytes);
+        if let Ok(memory) = self.reserve(bytes) {
+            let slot = Arc::new(OnceCell::new_with(Some(Arc::new(LoadedNetwork { network, table, _memory: memory }))));
+            let gone = self.lock().put(blob.to_owned(), slot, bytes);
             drop(gone);
         }
     }
@@ -113,13 +126,13 @@ impl Networks {
         drop(gone);
     }
 
-    fn slot(&self, blob: &str, spec: &ValidModelSpec) -> Slot {
+    fn slot(&self, blob: &str, bytes: usize) -> Slot {
         let mut slots = self.lock();
         if let Some(slot) = slots.get(blob) {
             return slot.clone();
         }
         let slot = Slot::default();
-        let gone = slots.put(blob.to_owned(), slot.clone(), bytes(spec));
+        let gone = slots.put(blob.to_owned(), slot.clone(), bytes);
         drop(slots);
         drop(gone);
         slot
@@ -132,7 +145,7 @@ impl Networks {
         blobs: &Blobs,
     ) -> Result<Arc<LoadedNetwork>, ModelError> {
         let _reader = self.readers.acquire().await.expect("the semaphore is never closed");
-        let memory = self.reserve(spec)?;
+        let memory = self.reserve(bytes(spec, version.file_bytes))?;
         let damaged = |reason: String| {
             let (model, number) = (version.model_id, version.number);
             tracing::error!(model_id = %model, version = number, blob = version.blob, reason, "version is damaged");
@@ -143,20 +156,20 @@ impl Networks {
             found => found?,
         };
         let decoded = tokio::task::spawn_blocking(move || decode(&bytes)).await;
-        let Artifact { network, .. } = match decoded {
+        let Artifact { network, table, .. } = match decoded {
             Ok(Ok(artifact)) => artifact,
             Ok(Err(error)) => return Err(damaged(error.to_string())),
             Err(panic) => return Err(damaged(panic.to_string())),
         };
-        if network.spec() != spec {
+        if network.spec() != spec || table.is_some() != version.network.is_some() {
             return Err(damaged("its file belongs to another model".into()));
         }
-        Ok(Arc::new(LoadedNetwork { network, _memory: memory }))
+        Ok(Arc::new(LoadedNetwork { network, table, _memory: memory }))
     }
 
     /// Takes memory for a network, and drops others for it, those used least recently first.
-    fn reserve(&self, spec: &ValidModelSpec) -> Result<OwnedSemaphorePermit, ModelError> {
-        let kib = u32::try_from(bytes(spec).div_ceil(1024)).unwrap_or(u32::MAX);
+    fn reserve(&self, bytes: usize) -> Result<OwnedSemaphorePermit, ModelError> {
+        let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
         loop {
             if let Ok(permit) = self.memory.clone().try_acquire_many_owned(kib) {
                 return Ok(permit);
@@ -174,6 +187,8 @@ impl Networks {
     }
 }
 
-fn bytes(spec: &ValidModelSpec) -> usize {
-    spec.parameter_count() * size_of::<f32>() + OVERHEAD
+/// Memory of a network from a file of `file_bytes`, which may hold more than parameters: words of an encoder.
+fn bytes(spec: &ValidModelSpec, file_bytes: u64) -> usize {
+    let parameters = spec.parameter_count() * size_of::<f32>();
+    parameters.max(usize::try_from(file_bytes).unwrap_or(usize::MAX)).saturating_add(OVERHEAD)
 }

@@ -12,13 +12,14 @@ use bytesize::ByteSize;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::artifact::{decode, encode, spec_text};
+use super::artifact::{Artifact, decode, encode};
 use super::model::{VersionFacts, check_metadata, check_name};
 use super::networks::{LoadedNetwork, Networks};
 use super::records::Records;
-use super::{Model, ModelError, NewModel, Version};
+use super::stored::{kind_to_json, spec_to_json};
+use super::table::TableParts;
+use super::{Model, ModelError, ModelKind, NewModel, Version};
 use crate::learning::network::Network;
-use crate::learning::spec::ValidModelSpec;
 use crate::storage::catalog::{ModelRow, ReceiptRow, VersionRow};
 use crate::storage::{RECEIPT_AGE, Storage, StorageError, Write, exact};
 
@@ -47,7 +48,29 @@ pub struct ModelChanges {
 #[derive(Clone, Debug)]
 pub struct Draft {
     blob: String,
+    bytes: u64,
+    /// Of a model by data set: the specification of its network.
+    network: Option<String>,
     facts: VersionFacts,
+}
+
+/// Files by the names of their blobs.
+type Files = Vec<(String, Bytes)>;
+
+/// A trained network, with what it has beside it if it is of a model by data set.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The network.
+    pub network: Network,
+    /// From columns to its input, and what else goes with it.
+    pub table: Option<TableParts>,
+}
+
+impl Trained {
+    /// The specification of the network, where it is not the model's.
+    fn own_network(&self) -> Option<String> {
+        self.table.as_ref().map(|_| spec_to_json(self.network.spec()).to_string())
+    }
 }
 
 impl ModelRegistry {
@@ -66,18 +89,40 @@ impl ModelRegistry {
         new: NewModel,
         receipt: impl FnOnce(&Model) -> Option<ReceiptRow>,
     ) -> Result<Arc<Model>, ModelError> {
-        new.check()?;
-        self.inner.networks.check_size(&new.spec)?;
-        let (mut row, model) = record(new.name, &new.spec, new.metadata)?;
-        let mut files = Vec::new();
-        if let Some(initial) = new.initial {
-            let file = encode(&Network::with_parameters(model.spec.clone(), initial), None);
-            row.initial_blob = Some(initial_blob(row.id));
-            files.push((initial_blob(row.id), file.into()));
-        }
-        let model = Model { initial_blob: row.initial_blob.clone(), ..model };
+        let (row, model, files) = self.prepare(new)?;
         self.write_down(&row, receipt(&model), files, None).await?;
         Ok(Arc::new(model))
+    }
+
+    /// A checked new model: its row, its record, and the files that are to be written before the row.
+    ///
+    /// # Errors
+    /// `Invalid` name or metadata, `TooLarge`.
+    fn prepare(&self, new: NewModel) -> Result<(ModelRow, Model, Files), ModelError> {
+        new.check()?;
+        let (mut row, mut model) = record(new.name, new.kind, new.metadata)?;
+        let mut files = Vec::new();
+        if let ModelKind::Layers(spec) = &model.kind {
+            self.inner.networks.check_size(spec)?;
+            if let Some(initial) = new.initial {
+                let file = encode(&Network::with_parameters(spec.clone(), initial), None, None);
+                row.initial_blob = Some(initial_blob(row.id));
+                files.push((initial_blob(row.id), file.into()));
+            }
+        }
+        model.initial_blob = row.initial_blob.clone();
+        Ok((row, model, files))
+    }
+
+    /// Adds, as a part of `write`, a model by data set.
+    ///
+    /// # Errors
+    /// `Invalid` name or metadata, `NameTaken`, `Storage`.
+    pub async fn create_within(&self, write: &mut Write, new: NewModel) -> Result<Model, ModelError> {
+        let (row, model, files) = self.prepare(new)?;
+        debug_assert!(files.is_empty(), "a model by data set has no files before its first version");
+        self.add(write, &row).await?;
+        Ok(model)
     }
 
     /// Adds a model whose first version is the file `bytes`.
@@ -88,22 +133,30 @@ impl ModelRegistry {
         name.as_deref().map_or(Ok(()), check_name)?;
         let file = bytes.clone();
         let decoded = tokio::task::spawn_blocking(move || decode(&file)).await;
-        let artifact = decoded.map_err(|_| ModelError::File("it cannot be read".into()))??;
-        let Some(facts) = artifact.facts else {
+        let Artifact { network, table, facts } =
+            decoded.map_err(|_| ModelError::File("it cannot be read".into()))??;
+        let Some(facts) = facts else {
             return Err(ModelError::File("it has no `training`: it is not the file of a version".into()));
         };
-        let spec = artifact.network.spec();
+        let spec = network.spec();
         self.inner.networks.check_size(spec)?;
-        let (mut row, _) = record(name, spec, BTreeMap::new())?;
+        let kind = match &table {
+            None => ModelKind::Layers(Arc::new(spec.clone())),
+            Some(table) => ModelKind::Table(Arc::new(table.spec.clone())),
+        };
+        let (mut row, _) = record(name, kind, BTreeMap::new())?;
         let blob = version_blob(Uuid::now_v7());
+        let bytes_of_file = bytes.len() as u64;
         let mut files = vec![(blob.clone(), bytes)];
         // The start that the client gave elsewhere did not come along: trainings start from what did.
-        if spec.initializer.is_none() {
+        if table.is_none() && spec.initializer.is_none() {
             row.initial_blob = Some(initial_blob(row.id));
-            files.push((initial_blob(row.id), encode(&artifact.network, None).into()));
+            files.push((initial_blob(row.id), encode(&network, None, None).into()));
         }
         let facts = VersionFacts { job_id: None, created_at: Timestamp::now(), ..facts };
-        self.write_down(&row, None, files, Some(Draft { blob, facts })).await?;
+        let network = Trained { network, table }.own_network();
+        let first = Draft { blob, bytes: bytes_of_file, network, facts };
+        self.write_down(&row, None, files, Some(first)).await?;
         self.get(&row.id.to_string()).await
     }
 
@@ -112,7 +165,7 @@ impl ModelRegistry {
         &self,
         row: &ModelRow,
         receipt: Option<ReceiptRow>,
-        files: Vec<(String, Bytes)>,
+        files: Files,
         first: Option<Draft>,
     ) -> Result<(), ModelError> {
         let storage = &self.inner.storage;
@@ -248,17 +301,21 @@ impl ModelRegistry {
     pub async fn network(&self, model: &Model, version: &Version) -> Result<Arc<LoadedNetwork>, ModelError> {
         match self.inner.networks.present(&version.blob) {
             Some(network) => Ok(network),
-            None => self.inner.networks.load(version, &model.spec, &self.inner.storage.blobs).await,
+            None => {
+                let damaged = ModelError::VersionDamaged { version: version.number };
+                let spec = model.network_of(version).ok_or(damaged)?;
+                self.inner.networks.load(version, spec, &self.inner.storage.blobs).await
+            }
         }
     }
 
-    /// The network that a model's trainings start from.
+    /// The network that the trainings of a model by layer sizes start from.
     ///
     /// # Errors
-    /// `File` if the given initial parameters cannot be read, `Storage`.
+    /// `WrongKind`, `File` if the given initial parameters cannot be read, `Storage`.
     pub async fn start(&self, model: &Model) -> Result<Network, ModelError> {
         match &model.initial_blob {
-            None => Ok(Network::new(model.spec.clone())),
+            None => Ok(Network::new(model.layers()?.clone())),
             Some(blob) => Ok(decode(&self.inner.storage.blobs.get(blob).await?)?.network),
         }
     }
@@ -280,7 +337,7 @@ impl ModelRegistry {
     /// Deletes a version that is not the active one.
     ///
     /// # Errors
-    /// `NotFound`, `VersionNotFound`, `VersionActive`, `Storage`.
+    /// `NotFound`, `VersionNotFound`, `VersionActive`, `VersionNeeded`, `Storage`.
     pub async fn remove_version(&self, model: &Model, number: u64) -> Result<(), ModelError> {
         let mut write = self.inner.storage.catalog.write().await?;
         let row = locked(&mut write, model.id).await?;
@@ -288,6 +345,10 @@ impl ModelRegistry {
         let version = write.version(model.id, number).await?.ok_or_else(missing)?;
         if row.active_version == Some(number) {
             return Err(ModelError::VersionActive(number));
+        }
+        // Its encoder is read again when such a job goes on after a restart.
+        if version.network.is_some() && write.is_base_of_open_job(model.id, number).await? {
+            return Err(ModelError::VersionNeeded(number));
         }
         write.remove_version(model.id, number).await?;
         write.note_litter(&version.blob).await?;
@@ -297,14 +358,20 @@ impl ModelRegistry {
         Ok(())
     }
 
-    /// Writes the file of a version that `job_id` made.
+    /// Writes the file of a version that `job_id` made of `trained`.
     ///
     /// # Errors
     /// `Storage`: a later try may succeed.
-    pub async fn draft(&self, job_id: Uuid, file: Bytes, facts: VersionFacts) -> Result<Draft, ModelError> {
-        let blob = version_blob(job_id);
+    pub async fn draft(
+        &self,
+        job_id: Uuid,
+        trained: &Trained,
+        file: Bytes,
+        facts: VersionFacts,
+    ) -> Result<Draft, ModelError> {
+        let (blob, bytes) = (version_blob(job_id), file.len() as u64);
         self.inner.storage.put_noted(&blob, file).await?;
-        Ok(Draft { blob, facts })
+        Ok(Draft { blob, bytes, network: trained.own_network(), facts })
     }
 
     /// Makes a draft, as a part of `write`, the next version of the model and the one that predicts.
@@ -323,6 +390,8 @@ impl ModelRegistry {
             loss: draft.facts.loss,
             validation_loss: draft.facts.validation_loss,
             metrics: draft.facts.metrics.get().to_owned(),
+            network: draft.network.clone(),
+            file_bytes: Some(draft.bytes),
         };
         write.add_version(&row).await?;
         write.activate(id, number, draft.facts.created_at).await?;
@@ -331,8 +400,8 @@ impl ModelRegistry {
     }
 
     /// Lets everyone see what [`ModelRegistry::publish`] did, once its change is committed.
-    pub fn published(&self, id: Uuid, draft: &Draft, network: Network) {
-        self.inner.networks.keep(&draft.blob, network);
+    pub fn published(&self, id: Uuid, draft: &Draft, trained: Trained) {
+        self.inner.networks.keep(&draft.blob, trained.network, trained.table, draft.bytes);
         self.inner.records.changed(id);
     }
 
@@ -376,14 +445,14 @@ impl ModelRegistry {
 /// A row of a model that is created now, and the model.
 fn record(
     name: Option<String>,
-    spec: &ValidModelSpec,
+    kind: ModelKind,
     metadata: BTreeMap<String, String>,
 ) -> Result<(ModelRow, Model), ModelError> {
     let now = Timestamp::now();
     let row = ModelRow {
         id: Uuid::now_v7(),
         name,
-        spec: spec_text(spec),
+        spec: kind_to_json(&kind),
         initial_blob: None,
         metadata: exact::to_text(&metadata),
         created_at: now,

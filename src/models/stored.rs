@@ -1,35 +1,46 @@
 //! How a model's specification is stored: as JSON in the form that `POST /models` takes, so that it explains itself.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::ModelError;
+use super::model::ModelKind;
+use super::table::TableSpec;
 use crate::learning::activation::{Activation, OutputActivation};
 use crate::learning::init::Initializer;
 use crate::learning::loss::Loss;
-use crate::learning::spec::{LayerSpec, ModelSpec, ValidModelSpec};
+use crate::learning::spec::{Embedding, LayerSpec, ModelSpec, ValidModelSpec};
 use crate::storage::exact;
 
 /// A stored specification. `initializer` is null where the client gave the initial parameters.
 #[derive(Deserialize)]
 struct StoredSpec {
     layers: Vec<LayerSpec>,
+    #[serde(default)]
+    embeddings: Vec<Embedding>,
     output_activation: OutputActivation,
     loss: Loss,
     initializer: Option<Initializer>,
     seed: u64,
 }
 
-/// `spec` as JSON.
+/// `spec` as JSON. `layers` starts with the inputs of the first layer. `embeddings` is there only if there are any.
 pub fn spec_to_json(spec: &ValidModelSpec) -> serde_json::Value {
     let (last, hidden) = spec.layers.split_last().expect("a model has a layer");
     let hidden = hidden.iter().map(|layer| {
         let activation: Activation = layer.activation;
         json!({"units": layer.units, "activation": activation, "dropout": layer.dropout})
     });
-    let layers: Vec<_> = std::iter::once(json!(spec.inputs())).chain(hidden).chain([json!(last.units)]).collect();
-    json!({"layers": layers, "output_activation": spec.output, "loss": spec.loss, "initializer": spec.initializer,
-           "seed": spec.seed})
+    let layers: Vec<_> =
+        std::iter::once(json!(spec.layers[0].inputs)).chain(hidden).chain([json!(last.units)]).collect();
+    let mut stored = json!({"layers": layers, "output_activation": spec.output, "loss": spec.loss,
+                            "initializer": spec.initializer, "seed": spec.seed});
+    if !spec.embeddings.is_empty() {
+        stored["embeddings"] = json!(spec.embeddings);
+    }
+    stored
 }
 
 /// The specification that [`spec_to_json`] made `text` of, checked as one that a client sends.
@@ -41,6 +52,7 @@ pub fn spec_from_json(text: &str) -> Result<ValidModelSpec, ModelError> {
     let stored: StoredSpec = exact::from_text(text).map_err(unreadable)?;
     let spec = ModelSpec {
         layers: stored.layers,
+        embeddings: stored.embeddings,
         output_activation: Some(stored.output_activation),
         loss: Some(stored.loss),
         initializer: stored.initializer,
@@ -49,4 +61,27 @@ pub fn spec_from_json(text: &str) -> Result<ValidModelSpec, ModelError> {
     };
     let (spec, _) = spec.check()?;
     Ok(ValidModelSpec { initializer: stored.initializer, ..spec })
+}
+
+/// A model's specification as the catalog keeps it.
+pub fn kind_to_json(kind: &ModelKind) -> String {
+    match kind {
+        ModelKind::Layers(spec) => spec_to_json(spec).to_string(),
+        ModelKind::Table(table) => exact::to_text(table),
+    }
+}
+
+/// The specification that [`kind_to_json`] made `text` of.
+///
+/// # Errors
+/// `File`, `Spec`, `Invalid`: the text is not that of a specification, or of one that may be.
+pub fn kind_from_json(text: &str) -> Result<ModelKind, ModelError> {
+    let unreadable = |error| ModelError::File(format!("its model specification cannot be read: {error}"));
+    let value: Value = serde_json::from_str(text).map_err(unreadable)?;
+    if value.get("target").is_none() {
+        return spec_from_json(text).map(|spec| ModelKind::Layers(Arc::new(spec)));
+    }
+    let table: TableSpec = exact::from_text(text).map_err(unreadable)?;
+    table.check()?;
+    Ok(ModelKind::Table(Arc::new(table)))
 }

@@ -1,0 +1,102 @@
+//! Predictions of a version of a model by data set: the one call behind every protocol.
+
+use ndarray::Array2;
+
+use super::ModelError;
+use super::networks::LoadedNetwork;
+use super::scoring::probabilities;
+use super::table::TableParts;
+use crate::data::column::Table;
+use crate::data::encoder::{EncodeError, Encoder, Flag};
+
+/// What a version says of each row.
+#[derive(Clone, Debug)]
+pub struct Predictions {
+    /// Classes or values.
+    pub answers: Answers,
+    /// Values outside what training saw, of each row.
+    pub flags: Vec<Vec<Flag>>,
+}
+
+/// Answers for each row.
+#[derive(Clone, Debug)]
+pub enum Answers {
+    /// Of a classification.
+    Classes {
+        /// rows × classes
+        probabilities: Array2<f32>,
+        /// The classes whose probability is at least this are the label set, with the most likely one in any case.
+        least: Option<f32>,
+    },
+    /// Of a regression, in the target's unit.
+    Values {
+        /// One per row.
+        values: Vec<f64>,
+        /// An interval reaches this far to both sides.
+        margin: Option<f64>,
+    },
+}
+
+/// Half of what an interval or the bound of a label set is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Interval(f32);
+
+impl Interval {
+    /// What the scores of a version make of a level such as 0.9.
+    ///
+    /// # Errors
+    /// `NoInterval`: too few rows were held out.
+    pub fn at(level: f64, parts: &TableParts) -> Result<Self, ModelError> {
+        let Some(scores) = &parts.scores else {
+            let reason = "no rows were held out when it was trained: train with a validation_split";
+            return Err(ModelError::NoInterval(reason.into()));
+        };
+        scores.quantile(level).map(Interval).ok_or_else(|| {
+            let needed = crate::learning::conformal::Scores::rows_needed(level);
+            ModelError::NoInterval(format!(
+                "an interval of {level} needs {needed} rows held out; there were {}: train with more validation rows, or \
+                 ask for less",
+                scores.count()
+            ))
+        })
+    }
+}
+
+/// Predicts for the rows of `table`, which has a column for each feature.
+///
+/// # Errors
+/// A column is missing or of a wrong type.
+pub fn predict(
+    network: &LoadedNetwork,
+    parts: &TableParts,
+    table: &Table,
+    interval: Option<Interval>,
+) -> Result<Predictions, EncodeError> {
+    let encoder: &Encoder = &parts.encoder;
+    let encoded = encoder.transform(table)?;
+    let logits = network.logits_of(encoded.inputs.view());
+    let flat = logits.as_slice().expect("row-major logits");
+    let answers = match encoder.target.classes().is_empty() {
+        false => Answers::Classes {
+            probabilities: probabilities(parts.calibration.as_ref(), flat, logits.ncols()),
+            // A score is 1 − p of the true class.
+            least: interval.map(|Interval(score)| 1.0 - score),
+        },
+        true => Answers::Values {
+            values: flat.iter().map(|output| encoder.target.value(*output)).collect(),
+            margin: interval.map(|Interval(score)| f64::from(score)),
+        },
+    };
+    Ok(Predictions { answers, flags: encoder.flags(table.rows, &encoded.sightings) })
+}
+
+/// The index of the largest value, the first of equals.
+pub fn most_likely(row: &[f32]) -> usize {
+    let mut best = 0;
+    for (class, p) in row.iter().enumerate() {
+        if *p > row[best] {
+            best = class;
+        }
+    }
+    best
+}

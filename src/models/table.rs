@@ -1,0 +1,260 @@
+//! A model by data set: named columns in, classes or values out.
+
+use std::collections::{BTreeSet, HashSet};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::ModelError;
+use crate::data::column::{Column, ColumnType, Values};
+use crate::data::encoder::feature::MAX_ONE_HOT;
+use crate::data::encoder::{Encoder, MAX_CLASSES, Target, Task, classes, rows_with};
+use crate::data::profile::TableProfile;
+use crate::learning::activation::Activation;
+use crate::learning::calibration::Calibration;
+use crate::learning::conformal::Scores;
+use crate::learning::init::Initializer;
+use crate::learning::loss::Loss;
+use crate::learning::spec::{
+    Embedding, LayerSpec, MAX_LAYERS, MAX_SEED, MAX_WIDTH, ModelSpec, ValidLayer, ValidModelSpec,
+};
+
+/// Values of each learned vector.
+const EMBEDDING_DIMENSIONS: usize = 8;
+/// Hidden layers when none are asked for.
+const HIDDEN_LAYERS: [usize; 2] = [256, 128];
+/// Dropout of hidden layers when none is asked for.
+const DROPOUT: f64 = 0.1;
+
+/// A model by data set as it is asked for.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub struct TableRequest {
+    pub target: String,
+    pub features: Option<Vec<String>>,
+    pub task: Option<Task>,
+    pub hidden_layers: Option<Vec<usize>>,
+    pub activation: Option<Activation>,
+    pub dropout: Option<f64>,
+    pub seed: Option<u64>,
+}
+
+/// A checked model by data set. Widths, encoding and loss of a version follow from the rows it is trained on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TableSpec {
+    /// The data set it was made for; none if the model was imported.
+    pub dataset: Option<Uuid>,
+    /// The column to predict.
+    pub target: String,
+    /// What is predicted.
+    pub task: Task,
+    /// The columns to predict it from.
+    pub features: Vec<String>,
+    /// Classes in the data set it was made for; none for a regression.
+    pub classes: Vec<String>,
+    /// Widths of the hidden layers.
+    pub hidden_layers: Vec<usize>,
+    /// Activation of the hidden layers.
+    pub activation: Activation,
+    /// Share of units dropped in training.
+    pub dropout: f64,
+    /// Seed of the initial parameters, and of trainings that name none.
+    pub seed: u64,
+}
+
+/// What a version of a model by data set has beside its network.
+#[derive(Clone, Debug)]
+pub struct TableParts {
+    /// The model that it is a version of.
+    pub spec: TableSpec,
+    /// From columns to the network's input.
+    pub encoder: Encoder,
+    /// What makes its probabilities honest, where rows were held out.
+    pub calibration: Option<Calibration>,
+    /// How far off it was on the rows held out.
+    pub scores: Option<Scores>,
+    /// How much each feature matters, most important first; empty where no rows were held out.
+    pub importance: Vec<FeatureImportance>,
+}
+
+/// How much worse the network gets when one feature's values are shuffled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FeatureImportance {
+    /// The column.
+    pub feature: String,
+    /// Mean rise of the loss: log loss in nats, or RMSE in the target's unit.
+    pub importance: f64,
+    /// Standard deviation over the shuffles.
+    pub std: f64,
+}
+
+impl TableRequest {
+    /// Checks the request against the columns of the data set `dataset`; `target` is the column of that name.
+    ///
+    /// # Errors
+    /// `Invalid` with the pointer of what cannot be used.
+    pub fn check(self, dataset: Uuid, profile: &TableProfile, target: &Column) -> Result<TableSpec, ModelError> {
+        let invalid = |pointer: &str, detail: String| ModelError::Invalid { pointer: pointer.into(), detail };
+        let rows = rows_with(target);
+        let task = self.task.unwrap_or_else(|| default_task(target));
+        let classes = match task {
+            Task::Regression => Vec::new(),
+            Task::Classification => {
+                classes(target, &rows).into_iter().map(|(class, _)| class).take(MAX_CLASSES + 1).collect()
+            }
+        };
+        if rows.is_empty() {
+            return Err(invalid("/target", format!("the target {:?} has no value in any row", self.target)));
+        }
+        Target::fit(target, task, &rows).map_err(|error| invalid("/target", error.to_string()))?;
+        let features = match self.features {
+            None => profile.columns.iter().map(|c| c.name.clone()).filter(|name| *name != self.target).collect(),
+            Some(features) => checked_features(features, &self.target, profile)?,
+        };
+        let spec = TableSpec {
+            dataset: Some(dataset),
+            target: self.target,
+            task,
+            features,
+            classes,
+            hidden_layers: self.hidden_layers.unwrap_or_else(|| HIDDEN_LAYERS.to_vec()),
+            activation: self.activation.unwrap_or(Activation::Relu),
+            dropout: self.dropout.unwrap_or(DROPOUT),
+            seed: self.seed.unwrap_or(0),
+        };
+        spec.check()?;
+        Ok(spec)
+    }
+}
+
+/// Numbers are for regression but for 0 and 1, everything else is for classification.
+fn default_task(target: &Column) -> Task {
+    match &target.values {
+        Values::Numeric(values) if !values.iter().all(|y| y.is_nan() || *y == 0.0 || *y == 1.0) => Task::Regression,
+        _ => Task::Classification,
+    }
+}
+
+fn checked_features(features: Vec<String>, target: &str, profile: &TableProfile) -> Result<Vec<String>, ModelError> {
+    let mut seen = BTreeSet::new();
+    for (i, name) in features.iter().enumerate() {
+        let wrong = match () {
+            () if profile.column(name).is_none() => "is no column of the data set",
+            () if name == target => "is the target",
+            () if !seen.insert(name) => "is named twice",
+            () => continue,
+        };
+        return Err(ModelError::Invalid { pointer: format!("/features/{i}"), detail: format!("{name:?} {wrong}") });
+    }
+    match features.is_empty() {
+        true => Err(ModelError::Invalid { pointer: "/features".into(), detail: "features is empty".into() }),
+        false => Ok(features),
+    }
+}
+
+impl TableSpec {
+    /// Checks what does not depend on data.
+    ///
+    /// # Errors
+    /// `Invalid` with the pointer of what cannot be used.
+    pub fn check(&self) -> Result<(), ModelError> {
+        let require = |holds: bool, pointer: &str, detail: &str| match holds {
+            true => Ok(()),
+            false => Err(ModelError::Invalid { pointer: pointer.into(), detail: detail.into() }),
+        };
+        let widths = self.hidden_layers.iter().all(|units| (1..=MAX_WIDTH).contains(units));
+        let layers = self.hidden_layers.len() <= MAX_LAYERS - 2;
+        require(layers, "/hidden_layers", "there are at most 62 hidden layers")?;
+        require(widths, "/hidden_layers", "the width of a hidden layer lies between 1 and 65536")?;
+        require((0.0..1.0).contains(&self.dropout), "/dropout", "dropout lies in 0 ≤ p < 1")?;
+        require(self.seed <= MAX_SEED, "/seed", "the largest seed is 2^53 - 1")
+    }
+
+    /// What a version's network is, given its encoder.
+    ///
+    /// # Errors
+    /// `Spec` with `TooLarge`: it would have more parameters than there may be.
+    pub fn network(&self, encoder: &Encoder) -> Result<ValidModelSpec, ModelError> {
+        self.network_of(encoder, &self.hidden_layers)
+    }
+
+    /// The linear model on the same input: the network without hidden layers.
+    ///
+    /// # Errors
+    /// As [`TableSpec::network`].
+    pub fn linear(&self, encoder: &Encoder) -> Result<ValidModelSpec, ModelError> {
+        self.network_of(encoder, &[])
+    }
+
+    fn network_of(&self, encoder: &Encoder, hidden: &[usize]) -> Result<ValidModelSpec, ModelError> {
+        let embeddings: Vec<Embedding> =
+            encoder.embedded().map(|values| Embedding { values, dimensions: EMBEDDING_DIMENSIONS }).collect();
+        let plain = encoder.width() - embeddings.len();
+        self.dense(plain, embeddings, hidden, encoder.target.classes().len())
+    }
+
+    fn dense(
+        &self,
+        plain: usize,
+        embeddings: Vec<Embedding>,
+        hidden: &[usize],
+        classes: usize,
+    ) -> Result<ValidModelSpec, ModelError> {
+        let (loss, outputs) = match classes {
+            0 => (Loss::Mse, 1),
+            2 => (Loss::BinaryCrossEntropy, 1),
+            classes => (Loss::CrossEntropy, classes),
+        };
+        let width = plain + embeddings.iter().map(|embedding| embedding.dimensions).sum::<usize>();
+        let widths = [width].into_iter().chain(hidden.iter().copied()).chain([outputs]);
+        let spec = ModelSpec {
+            layers: widths.map(LayerSpec::from).collect(),
+            embeddings,
+            activation: Some(self.activation),
+            loss: Some(loss),
+            initializer: Some(Initializer::GlorotUniform),
+            seed: Some(self.seed),
+            ..ModelSpec::default()
+        };
+        let (mut spec, _) = spec.check()?;
+        let last = spec.layers.len() - 1;
+        spec.layers[..last].iter_mut().for_each(|layer: &mut ValidLayer| layer.dropout = self.dropout);
+        Ok(spec)
+    }
+
+    /// About what a version's network is when it is trained on these columns: for estimates, before an encoder is fitted.
+    ///
+    /// # Errors
+    /// As [`TableSpec::network`].
+    pub fn shape_on(&self, profile: &TableProfile) -> Result<ValidModelSpec, ModelError> {
+        let features: HashSet<&str> = self.features.iter().map(String::as_str).collect();
+        let embedded = profile.columns.iter().filter(|column| {
+            let words = column.kind == ColumnType::Categorical && column.distinct as usize > MAX_ONE_HOT;
+            words && features.contains(column.name.as_str())
+        });
+        let embeddings: Vec<Embedding> = embedded
+            .map(|column| Embedding { values: column.distinct as usize + 2, dimensions: EMBEDDING_DIMENSIONS })
+            .collect();
+        let plain = self.width_on(profile);
+        self.dense(plain, embeddings, &self.hidden_layers, self.classes.len())
+    }
+
+    /// Memory that a training of the model on `rows` rows of these columns needs beside what its network takes, about:
+    /// the columns as they are and encoded.
+    pub fn data_bytes(&self, profile: &TableProfile, rows: usize) -> usize {
+        rows.saturating_mul(16 * self.features.len() + 8 * self.width_on(profile))
+    }
+
+    /// The width of an encoded row of these columns at most, about.
+    pub fn width_on(&self, profile: &TableProfile) -> usize {
+        let features: HashSet<&str> = self.features.iter().map(String::as_str).collect();
+        let columns = profile.columns.iter().filter(|column| features.contains(column.name.as_str()));
+        let width = columns.map(|column| match column.kind {
+            ColumnType::Numeric | ColumnType::Boolean => 2,
+            ColumnType::Datetime => 10,
+            ColumnType::Categorical => 2 + (column.distinct as usize).min(32),
+            ColumnType::Text => 0,
+        });
+        width.sum::<usize>().max(1)
+    }
+}
