@@ -6,6 +6,9 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::data::encoder::EncodeError;
+use crate::data::error::{DataError, DataErrorKind};
+use crate::datasets::DatasetError;
 use crate::jobs::JobError;
 use crate::jobs::error::JobFailure;
 use crate::learning::error::{SpecError, SpecErrorKind};
@@ -41,16 +44,20 @@ macro_rules! error_codes {
 error_codes! {
     MalformedJson "malformed_json" 400 "The body is not JSON" "Mend the body at the line and column named.";
     MalformedRequest "malformed_request" 400 "The request cannot be read" "Mend the part of the request that is named.";
+    MalformedData "malformed_data" 400 "The data file cannot be read" "Mend the file at the line and column named.";
     MalformedFile "malformed_file" 400 "The file is no version of a model" "Send a file that GET …/export gave, unchanged.";
     ModelNotFound "model_not_found" 404 "There is no such model" "GET /models lists those there are.";
     VersionNotFound "version_not_found" 404 "The model has no such version" "GET /models/{model}/versions lists them.";
     JobNotFound "job_not_found" 404 "There is no such job" "GET /jobs lists them.";
+    DatasetNotFound "dataset_not_found" 404 "There is no such data set" "GET /datasets lists those there are.";
     RouteNotFound "route_not_found" 404 "There is no such route" "GET /openapi.yaml lists the routes.";
     MethodNotAllowed "method_not_allowed" 405 "The route does not take this method" "The Allow header lists those it takes.";
     RequestTimeout "request_timeout" 408 "The body did not arrive in time" "Send it without long pauses.";
     NameTaken "name_taken" 409 "The name is taken" "Choose another, or use the model that has it.";
     ModelBusy "model_busy" 409 "A training of the model is queued or running" "Wait for it or cancel it first.";
+    DatasetBusy "dataset_busy" 409 "A training that needs the data set is queued or running" "Wait for it or cancel it first.";
     ModelNotTrained "model_not_trained" 409 "The model is not trained yet" "Train it first.";
+    IntervalUnavailable "interval_unavailable" 409 "The version has no interval of this level" "Train with more validation rows, or ask for a lower level.";
     VersionActive "version_active" 409 "The version is the active one" "Activate another version first.";
     JobEnded "job_ended" 409 "The job has ended" "There is nothing left to cancel.";
     PayloadTooLarge "payload_too_large" 413 "The body is too large" "Send less, or start the service with more --max-body.";
@@ -60,6 +67,8 @@ error_codes! {
     MissingField "missing_field" 422 "A field is missing" "Add the field named.";
     InvalidValue "invalid_value" 422 "A value cannot be used" "Mend the value at the pointer named.";
     ShapeMismatch "shape_mismatch" 422 "Rows or columns do not fit" "Mend the row at the pointer named.";
+    WrongModelKind "wrong_model_kind" 422 "The request is for models of the other kind" "A model by layer sizes takes inputs, one by data set takes records.";
+    UnfitData "unfit_data" 422 "The data cannot be learned from" "Mend what is named, or name other columns.";
     ModelTooLarge "model_too_large" 422 "The model is too large" "Use fewer or narrower layers.";
     TrainingTooLarge "training_too_large" 422 "The training needs too much memory" "Send fewer rows, or start the service with more --training-memory.";
     TrainingDiverged "training_diverged" 422 "The training diverged" "Lower the learning rate or scale the inputs.";
@@ -127,12 +136,16 @@ impl ApiError {
         ApiError { errors: vec![field], ..ApiError::new(code, detail) }
     }
 
-    /// The same error of a request whose body is a file, and whose `name` stands in the query.
-    pub fn of_file(mut self) -> Self {
-        self.errors.retain(|error| error.pointer.as_deref() == Some("/name"));
-        for error in &mut self.errors {
-            (error.pointer, error.parameter) = (None, Some("name".to_owned()));
-        }
+    /// The same error of a request whose body is a file, and whose settings stand in the query under these names.
+    pub fn of_query(mut self, parameters: &[&str]) -> Self {
+        let named = |error: FieldError| {
+            let name = error.pointer.as_deref()?.trim_start_matches('/').split('/').next()?.to_owned();
+            let known = parameters.contains(&name.as_str());
+            known.then_some(FieldError { pointer: None, parameter: Some(name), detail: error.detail })
+        };
+        let (of_body, of_query): (Vec<_>, Vec<_>) =
+            self.errors.into_iter().partition(|error| error.parameter.is_none());
+        self.errors = of_query.into_iter().chain(of_body.into_iter().filter_map(named)).collect();
         self
     }
 
@@ -211,9 +224,12 @@ impl From<ModelError> for ApiError {
         match error {
             ModelError::NotFound(_) => ApiError::new(ModelNotFound, detail),
             ModelError::VersionNotFound { .. } => ApiError::new(VersionNotFound, detail),
+            ModelError::WrongKind { .. } => ApiError::new(WrongModelKind, detail),
+            ModelError::NoInterval(_) => ApiError::new(IntervalUnavailable, detail),
             ModelError::NotTrained(_) => ApiError::new(ModelNotTrained, detail),
             ModelError::NameTaken(_) => ApiError::at(NameTaken, "/name", detail),
             ModelError::Invalid { pointer, detail } => ApiError::at(InvalidValue, pointer, detail),
+            ModelError::VersionNeeded(_) => ApiError::new(ModelBusy, detail),
             ModelError::VersionActive(_) => ApiError::new(VersionActive, detail),
             ModelError::VersionDamaged { .. } => ApiError::new(VersionDamaged, detail),
             ModelError::File(_) => ApiError::new(MalformedFile, detail),
@@ -237,9 +253,45 @@ impl From<JobError> for ApiError {
             JobError::ModelBusy(_) => ModelBusy,
             JobError::Model(error) => return error.into(),
             JobError::Spec(error) => return error.into(),
+            JobError::Dataset(error) => return error.into(),
+            JobError::Unfit(error) => return error.into(),
             JobError::Storage(error) => return error.into(),
         };
         ApiError::new(code, detail)
+    }
+}
+
+impl From<DatasetError> for ApiError {
+    fn from(error: DatasetError) -> Self {
+        let detail = error.to_string();
+        match error {
+            DatasetError::NotFound(_) => ApiError::new(DatasetNotFound, detail),
+            DatasetError::NameTaken(_) => ApiError::at(NameTaken, "/name", detail),
+            DatasetError::Name(_) => ApiError::at(InvalidValue, "/name", detail),
+            DatasetError::Busy(_) => ApiError::new(DatasetBusy, detail),
+            DatasetError::Data(error) => error.into(),
+            DatasetError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<DataError> for ApiError {
+    fn from(error: DataError) -> Self {
+        let code = match error.kind {
+            DataErrorKind::Malformed => MalformedData,
+            DataErrorKind::Unfit => UnfitData,
+            DataErrorKind::TooLarge => PayloadTooLarge,
+            DataErrorKind::Stopped => Stopping,
+            DataErrorKind::Io => StorageUnavailable,
+        };
+        ApiError::new(code, error.to_string())
+    }
+}
+
+/// Of data as a whole; where a request has a place for it, its handler says where.
+impl From<EncodeError> for ApiError {
+    fn from(error: EncodeError) -> Self {
+        ApiError::new(UnfitData, error.to_string())
     }
 }
 
@@ -264,6 +316,7 @@ impl From<&JobFailure> for ApiError {
     fn from(failure: &JobFailure) -> Self {
         let code = match failure {
             JobFailure::Diverged(_) => TrainingDiverged,
+            JobFailure::Unfit(_) => UnfitData,
             JobFailure::Panicked => Internal,
             JobFailure::Damaged(_) => StateDamaged,
             JobFailure::Interrupted(_) => JobInterrupted,

@@ -224,7 +224,8 @@ impl FromRequestParts<App> for JobPath {
     }
 }
 
-async fn path_parameter(parts: &mut Parts, app: &App, name: &str) -> Result<String, ApiError> {
+/// The value of a parameter of the path.
+pub async fn path_parameter(parts: &mut Parts, app: &App, name: &str) -> Result<String, ApiError> {
     let path = Path::<HashMap<String, String>>::from_request_parts(parts, app).await;
     let unreadable = |_| ApiError::new(ErrorCode::MalformedRequest, "the path is not percent-encoded UTF-8");
     let Path(mut parameters) = path.map_err(unreadable)?;

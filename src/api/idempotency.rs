@@ -48,9 +48,22 @@ impl Repeatable {
     }
 
     /// With the body of the request.
-    pub fn with_body(self, body: &[u8]) -> Idempotency {
-        Idempotency(self.0.map(|(key, head)| {
-            let sum = head.chain_update(body).finalize();
+    pub fn with_body(mut self, body: &[u8]) -> Idempotency {
+        self.update(body);
+        self.finish()
+    }
+
+    /// Takes in a piece of the body.
+    pub fn update(&mut self, piece: &[u8]) {
+        if let Some((_, sum)) = &mut self.0 {
+            sum.update(piece);
+        }
+    }
+
+    /// The fingerprint of the request, once its whole body was taken in.
+    pub fn finish(self) -> Idempotency {
+        Idempotency(self.0.map(|(key, sum)| {
+            let sum = sum.finalize();
             let text = sum.iter().fold(String::new(), |mut text, byte| {
                 write!(text, "{byte:02x}").expect("writing to a string does not fail");
                 text

@@ -4,6 +4,9 @@
 //! (id, log, metrics, problem documents), then the panic guard, then its handler.
 
 pub mod access;
+mod csv_predictions;
+mod data_fields;
+mod datasets;
 pub mod error;
 mod evaluation;
 mod events;
@@ -16,13 +19,17 @@ mod page;
 mod parse;
 mod predictions;
 mod reply;
+mod schema;
+mod table_predictions;
 mod training;
 mod transfer;
+mod upload;
 mod versions;
 
 use std::future::{Future, IntoFuture};
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -68,6 +75,15 @@ pub fn routes() -> Vec<Route> {
         route(post.clone(), "/models/{model}/versions/{version}/predict", predictions::predict_version),
         route(post.clone(), "/predict", predictions::predict_by_query),
         route(post.clone(), "/models/{model}/evaluate", evaluation::evaluate),
+        route(get.clone(), "/models/{model}/versions/{version}/importance", versions::importance),
+        route(get.clone(), "/models/{model}/schema", schema::schema),
+        route(get.clone(), "/models/{model}/openapi.json", schema::openapi),
+        route(post.clone(), "/datasets", datasets::create),
+        route(get.clone(), "/datasets", datasets::list),
+        route(get.clone(), "/datasets/{dataset}", datasets::show),
+        route(get.clone(), "/datasets/{dataset}/rows", datasets::rows),
+        route(Method::DELETE, "/datasets/{dataset}", datasets::remove),
+        route(post.clone(), "/train", training::train_file),
         route(get.clone(), "/jobs", jobs::list),
         route(get.clone(), "/jobs/{job}", jobs::show),
         route(get.clone(), "/jobs/{job}/epochs", jobs::epochs),
@@ -90,6 +106,8 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(|| async {
             ApiError::new(ErrorCode::MethodNotAllowed, "the route does not take this method: see the Allow header")
         })
+        // Bodies have bounds of their own: `--max-body`, `--max-upload`.
+        .layer(DefaultBodyLimit::disable())
         .layer(CatchPanicLayer::custom(access::panicked))
         .layer(axum::middleware::from_fn_with_state(app.clone(), access::access))
         .with_state(app)

@@ -1,8 +1,8 @@
-//! `POST …/predict`: rows in, outputs out.
+//! `POST …/predict`: of models by layer sizes, rows in, outputs out; those by data set are in `table_predictions`.
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use ndarray::Array2;
@@ -11,25 +11,31 @@ use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 use super::error::{ApiError, ErrorCode};
-use super::extract::{JsonBody, ModelPath, NoQuery, Params, VersionPath, blocking};
-use super::reply;
+use super::extract::{JsonBody, ModelPath, Params, VersionPath, blocking};
+use super::{reply, table_predictions};
 use crate::app::App;
+use crate::data::records::Records;
 use crate::data::rows::Rows;
+use crate::learning::spec::ValidModelSpec;
+use crate::learning::strict::given;
 use crate::models::inline::inputs;
-use crate::models::{Model, Version};
+use crate::models::{Model, ModelKind, Version};
 
 /// Multiply-adds up to which a prediction is made on the spot; more leave the async threads. About 0.1 ms.
-const ON_THE_SPOT: usize = 2_000_000;
+pub const ON_THE_SPOT: usize = 2_000_000;
 /// Most numbers of a reply: about 120 MB of JSON.
-const MAX_OUTPUTS: usize = 10_000_000;
+pub const MAX_OUTPUTS: usize = 10_000_000;
 /// Memory of a number of a reply: the f32 and its text.
-const OUTPUT_BYTES: usize = 16;
+pub const OUTPUT_BYTES: usize = 16;
 
-/// Rows to predict for.
+/// Rows to predict for: numbers for a model by layer sizes, records for one by data set.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PredictionBody {
-    inputs: Rows,
+    #[serde(default, deserialize_with = "given")]
+    pub inputs: Option<Rows>,
+    #[serde(default, deserialize_with = "given")]
+    pub records: Option<Records>,
 }
 
 /// The outputs of a version.
@@ -53,27 +59,11 @@ impl Serialize for Matrix {
     }
 }
 
-/// `POST /models/{model}/predict`: the active version.
-pub async fn predict(
-    State(app): State<App>,
-    ModelPath(model): ModelPath,
-    _: NoQuery,
-    body: JsonBody<PredictionBody>,
-) -> Result<Response, ApiError> {
-    let version = model.active()?.clone();
-    outputs(&app, &model, version, body).await
-}
-
-/// `POST /models/{model}/versions/{version}/predict`
-pub async fn predict_version(
-    State(app): State<App>,
-    ModelPath(model): ModelPath,
-    VersionPath(number): VersionPath,
-    _: NoQuery,
-    body: JsonBody<PredictionBody>,
-) -> Result<Response, ApiError> {
-    let version = app.models.version(&model, number).await?;
-    outputs(&app, &model, version, body).await
+/// The parameters of `POST …/predict`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IntervalParams {
+    interval: Option<f64>,
 }
 
 /// The parameters of `POST /predict`.
@@ -81,38 +71,90 @@ pub async fn predict_version(
 #[serde(deny_unknown_fields)]
 pub struct PredictParams {
     model: String,
+    interval: Option<f64>,
+}
+
+/// `POST /models/{model}/predict`: the active version.
+pub async fn predict(
+    State(app): State<App>,
+    ModelPath(model): ModelPath,
+    Params(params): Params<IntervalParams>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let version = model.active()?.clone();
+    of_version(&app, &model, version, params.interval, request).await
+}
+
+/// `POST /models/{model}/versions/{version}/predict`
+pub async fn predict_version(
+    State(app): State<App>,
+    ModelPath(model): ModelPath,
+    VersionPath(number): VersionPath,
+    Params(params): Params<IntervalParams>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let version = app.models.version(&model, number).await?;
+    of_version(&app, &model, version, params.interval, request).await
 }
 
 /// `POST /predict?model={model}`: the active version.
 pub async fn predict_by_query(
     State(app): State<App>,
     Params(params): Params<PredictParams>,
-    body: JsonBody<PredictionBody>,
+    request: Request,
 ) -> Result<Response, ApiError> {
     let model = app.models.get(&params.model).await?;
     let version = model.active()?.clone();
-    outputs(&app, &model, version, body).await
+    of_version(&app, &model, version, params.interval, request).await
+}
+
+async fn of_version(
+    app: &App,
+    model: &Model,
+    version: Arc<Version>,
+    interval: Option<f64>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    match &model.kind {
+        ModelKind::Table(_) => table_predictions::predict(app, model, version, interval, request).await,
+        ModelKind::Layers(spec) => {
+            if interval.is_some() {
+                let detail = "intervals are for models by data set";
+                return Err(ApiError::parameter(ErrorCode::InvalidValue, "interval", detail));
+            }
+            let body = JsonBody::from_request(request, app).await?;
+            outputs(app, model, spec, version, body).await
+        }
+    }
 }
 
 async fn outputs(
     app: &App,
     model: &Model,
+    spec: &ValidModelSpec,
     version: Arc<Version>,
     mut body: JsonBody<PredictionBody>,
 ) -> Result<Response, ApiError> {
-    let rows = std::mem::take(&mut body.value.inputs);
-    let inputs = inputs(rows, &model.spec, "")?;
+    if body.value.records.is_some() {
+        let detail = "the model is one by layer sizes: send `inputs`, rows of numbers, instead of `records`";
+        return Err(ApiError::at(ErrorCode::WrongModelKind, "/records", detail));
+    }
+    let Some(rows) = body.value.inputs.take() else {
+        let detail = "missing field `inputs`: the model is one by layer sizes and takes rows of numbers";
+        return Err(ApiError::at(ErrorCode::MissingField, "/inputs", detail));
+    };
+    let inputs = inputs(rows, spec, "")?;
     let rows = inputs.nrows();
-    let numbers = rows.saturating_mul(model.spec.outputs());
+    let numbers = rows.saturating_mul(spec.outputs());
     if numbers > MAX_OUTPUTS {
-        let detail = format!("{rows} rows of {} outputs; a reply holds {MAX_OUTPUTS} numbers", model.spec.outputs());
+        let detail = format!("{rows} rows of {} outputs; a reply holds {MAX_OUTPUTS} numbers", spec.outputs());
         return Err(ApiError::new(ErrorCode::ReplyTooLarge, detail));
     }
     body.reserve(numbers * OUTPUT_BYTES, app)?;
     let network = app.models.network(model, &version).await?;
     app.meters.predictions.inc_by(rows as u64);
     let model_id = model.id;
-    let large = rows.saturating_mul(model.spec.parameter_count()) > ON_THE_SPOT;
+    let large = rows.saturating_mul(spec.parameter_count()) > ON_THE_SPOT;
     let reply = move || {
         let outputs = Matrix(network.predict(inputs.view()));
         reply::json(StatusCode::OK, &OutputsBody { model_id, version: version.number, outputs })

@@ -1,4 +1,7 @@
-//! `POST /models/{model}/train`
+//! `POST /models/{model}/train`, and `POST /train`, which brings a data set and a model into being with their training.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -6,28 +9,40 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::access::RequestId;
-use super::error::ApiError;
-use super::extract::{JsonBody, ModelPath, NoQuery, blocking, to_the_end};
+use super::data_fields::DataFields;
+use super::datasets::parse_types;
+use super::error::{ApiError, ErrorCode};
+use super::extract::{JsonBody, ModelPath, NoQuery, Params, blocking, to_the_end};
 use super::jobs::JobBody;
+use super::models::no_target;
 use super::reply;
+use super::upload::Upload;
 use crate::app::App;
-use crate::data::rows::Rows;
-use crate::jobs::{JobError, JobReport, TrainingRequest};
+use crate::data::encoder::Task;
+use crate::data::rows::{Rows, RowsOrNames};
+use crate::jobs::{Birth, JobError, JobReport, TableTraining, TrainingRequest, Work};
 use crate::learning::optimizer::Optimizer;
 use crate::learning::schedule::Schedule;
 use crate::learning::stopping::EarlyStopping;
 use crate::learning::strict::{Object, given, word_or_object};
 use crate::learning::training::{BatchSize, ClassWeight, TrainingSpec};
-use crate::models::inline::InlineExamples;
+use crate::models::table::TableRequest;
+use crate::models::{Model, ModelKind, NewModel};
 
 /// The rows, and the fields of a [`TrainingSpec`].
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingBody {
-    inputs: Rows,
-    targets: Rows,
     #[serde(default, deserialize_with = "given")]
-    validation: Option<Object<InlineExamples>>,
+    inputs: Option<Rows>,
+    #[serde(default, deserialize_with = "given")]
+    targets: Option<RowsOrNames>,
+    #[serde(default, deserialize_with = "given")]
+    dataset: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    features: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "given")]
+    validation: Option<Object<DataFields>>,
     #[serde(default, deserialize_with = "given")]
     epochs: Option<u64>,
     #[serde(default, deserialize_with = "given")]
@@ -49,34 +64,73 @@ pub struct TrainingBody {
     gradient_clip_norm: Option<f64>,
     #[serde(default, deserialize_with = "given")]
     validation_split: Option<f64>,
-    early_stopping: Option<Object<EarlyStopping>>,
+    #[serde(default, deserialize_with = "given")]
+    early_stopping: Option<Option<Object<EarlyStopping>>>,
     max_seconds: Option<f64>,
     class_weight: Option<ClassWeight>,
     #[serde(default, deserialize_with = "given")]
     warm_start: Option<bool>,
 }
 
-impl From<TrainingBody> for TrainingRequest {
-    fn from(body: TrainingBody) -> Self {
+impl TrainingBody {
+    /// The data to train on, the data to validate on, and the settings.
+    fn parts(self) -> (DataFields, Option<DataFields>, TrainingSpec) {
+        let TrainingBody { inputs, targets, dataset, features, .. } = self;
         let settings = TrainingSpec {
-            epochs: body.epochs,
-            batch_size: body.batch_size,
-            shuffle: body.shuffle,
-            seed: body.seed,
-            learning_rate: body.learning_rate,
-            optimizer: body.optimizer,
-            learning_rate_schedule: body.learning_rate_schedule,
-            l1: body.l1,
-            weight_decay: body.weight_decay,
-            gradient_clip_norm: body.gradient_clip_norm,
-            validation_split: body.validation_split,
-            early_stopping: body.early_stopping.map(|stopping| stopping.0),
-            max_seconds: body.max_seconds,
-            class_weight: body.class_weight,
-            warm_start: body.warm_start,
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            shuffle: self.shuffle,
+            seed: self.seed,
+            learning_rate: self.learning_rate,
+            optimizer: self.optimizer,
+            learning_rate_schedule: self.learning_rate_schedule,
+            l1: self.l1,
+            weight_decay: self.weight_decay,
+            gradient_clip_norm: self.gradient_clip_norm,
+            validation_split: self.validation_split,
+            early_stopping: self.early_stopping.map(|stopping| stopping.map(|stopping| stopping.0)),
+            max_seconds: self.max_seconds,
+            class_weight: self.class_weight,
+            warm_start: self.warm_start,
         };
-        let examples = InlineExamples { inputs: body.inputs, targets: body.targets };
-        TrainingRequest { examples, validation: body.validation.map(|validation| validation.0), settings }
+        let data = DataFields { inputs, targets, dataset, features };
+        (data, self.validation.map(|validation| validation.0), settings)
+    }
+
+    /// The checked training of `model`.
+    async fn check(self, app: &App, model: &Model) -> Result<Work, ApiError> {
+        let (data, validation, settings) = self.parts();
+        match &model.kind {
+            ModelKind::Layers(spec) => {
+                let features = data.features.clone();
+                let targets = match &data.targets {
+                    Some(RowsOrNames::Names(names)) => Some(RowsOrNames::Names(names.clone())),
+                    _ => None,
+                };
+                let examples = data.examples(app, spec, "").await?;
+                let validation = match validation {
+                    None => None,
+                    // Columns are named once, for both.
+                    Some(fields) if fields.dataset.is_some() => {
+                        let (features, targets) = (fields.features.or(features), fields.targets.or(targets));
+                        let fields = DataFields { features, targets, ..fields };
+                        Some(fields.examples(app, spec, "/validation").await?)
+                    }
+                    Some(fields) => Some(fields.examples(app, spec, "/validation").await?),
+                };
+                let (request, spec) = (TrainingRequest { examples, validation, settings }, spec.clone());
+                Ok(Work::Rows(Box::new(blocking(move || request.check(&spec)).await??)))
+            }
+            ModelKind::Table(table) => {
+                let dataset = data.dataset(app, table.dataset, "").await?;
+                let validation = match validation {
+                    None => None,
+                    Some(fields) => Some(fields.dataset(app, None, "/validation").await?),
+                };
+                let training = TableTraining::check(table, settings, &dataset, validation.as_ref())?;
+                Ok(Work::Table(Box::new(training)))
+            }
+        }
     }
 }
 
@@ -91,8 +145,7 @@ pub async fn train(
     if let Some(reply) = idempotency.first_reply(&app).await? {
         return Ok(reply);
     }
-    let spec = model.spec.clone();
-    let training = blocking(move || TrainingRequest::from(value).check(&spec)).await??;
+    let work = value.check(&app, &model).await?;
     let (jobs, receipts) = (app.jobs.clone(), idempotency.clone());
     let submitted = to_the_end(async move {
         let receipt =
@@ -100,7 +153,7 @@ pub async fn train(
         // The reply tells of the job as it was accepted, whatever it has come to since.
         let mut accepted = None;
         let keep = |report: &JobReport| receipt(accepted.insert(report.clone()));
-        jobs.submit(&model, training, request_id, keep).await?;
+        jobs.submit(&model, work, request_id, keep).await?;
         drop(permit);
         Ok::<_, JobError>(accepted.expect("every job that is accepted makes its receipt"))
     })
@@ -112,4 +165,93 @@ pub async fn train(
 /// Where a job is.
 fn location(report: &JobReport) -> String {
     format!("/jobs/{}", report.id)
+}
+
+/// The parameters of `POST /train`, as errors name them.
+const PARAMETERS: [&str; 8] =
+    ["name", "target", "task", "epochs", "hidden_layers", "seed", "validation_split", "types"];
+
+/// The parameters of `POST /train`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainParams {
+    name: Option<String>,
+    target: Option<String>,
+    task: Option<Task>,
+    epochs: Option<u64>,
+    hidden_layers: Option<String>,
+    seed: Option<u64>,
+    validation_split: Option<f64>,
+    types: Option<String>,
+}
+
+impl TrainParams {
+    /// Widths such as `64,32`.
+    fn widths(&self) -> Result<Option<Vec<usize>>, ApiError> {
+        let Some(text) = &self.hidden_layers else { return Ok(None) };
+        let widths: Result<Vec<usize>, _> = text.split(',').map(|width| width.trim().parse()).collect();
+        let detail = || format!("hidden_layers is {text:?}; widths such as 64,32 are expected");
+        let wrong = |_| ApiError::parameter(ErrorCode::InvalidValue, "hidden_layers", detail());
+        widths.map(Some).map_err(wrong)
+    }
+}
+
+/// `POST /train`: stores the data set, creates the model and starts its training; all of it or nothing.
+pub async fn train_file(
+    State(app): State<App>,
+    Params(params): Params<TrainParams>,
+    RequestId(request_id): RequestId,
+    upload: Upload,
+) -> Result<Response, ApiError> {
+    let Upload { file, format, idempotency } = upload;
+    if let Some(reply) = idempotency.first_reply(&app).await? {
+        return Ok(reply);
+    }
+    let target = params.target.clone().ok_or_else(|| {
+        let detail = "missing query parameter `target`: the column to predict";
+        ApiError::parameter(ErrorCode::MissingField, "target", detail)
+    })?;
+    let (types, hidden_layers) = (parse_types(params.types.as_deref())?, params.widths()?);
+    let (datasets, name) = (app.datasets.clone(), params.name.clone());
+    let new = blocking(move || datasets.read(name, file, format, &types)).await?;
+    let new = new.map_err(|error| ApiError::from(error).of_query(&PARAMETERS))?;
+    if new.profile.column(&target).is_none() {
+        return Err(no_target(&target, &new.profile).of_query(&PARAMETERS));
+    }
+    let (seed, task) = (params.seed, params.task);
+    let request = TableRequest { target, task, hidden_layers, seed, ..TableRequest::default() };
+    let settings =
+        TrainingSpec { epochs: params.epochs, validation_split: params.validation_split, ..TrainingSpec::default() };
+    let (datasets, receipts) = (app.datasets.clone(), idempotency.clone());
+    let jobs = app.jobs.clone();
+    let submitted = to_the_end(async move {
+        let draft = datasets.draft(new).await?;
+        let dataset = draft.dataset().clone();
+        let checked = async {
+            let column = datasets.columns(&dataset, vec![request.target.clone()]).await?;
+            let spec = request.check(dataset.id, &dataset.profile, &column.columns[0])?;
+            let training = TableTraining::check(&spec, settings, &dataset, None)?;
+            Ok::<_, JobError>((spec, training))
+        };
+        let (spec, training) = match checked.await {
+            Ok(checked) => checked,
+            Err(error) => {
+                datasets.discard(&draft).await;
+                return Err(error);
+            }
+        };
+        let kind = ModelKind::Table(Arc::new(spec));
+        let model = NewModel { name: dataset.name.clone(), kind, initial: None, metadata: BTreeMap::new() };
+        let mut accepted = None;
+        let keep = |report: &JobReport| {
+            let report = accepted.insert(report.clone());
+            receipts.receipt(StatusCode::ACCEPTED, &location(report), &JobBody::of(report))
+        };
+        jobs.submit_newborn(Birth { draft, model }, training, request_id, keep).await?;
+        Ok::<_, JobError>(accepted.expect("every job that is accepted makes its receipt"))
+    })
+    .await?;
+    let submitted = submitted.map_err(|error| ApiError::from(error).of_query(&PARAMETERS));
+    let reply = |report: JobReport| reply::created(StatusCode::ACCEPTED, &location(&report), &JobBody::of(&report));
+    idempotency.unless_repeated(&app, submitted, reply).await
 }

@@ -60,7 +60,7 @@ pub async fn import(
         imported
     })
     .await?;
-    let model = model.map_err(|error| ApiError::from(error).of_file())?;
+    let model = model.map_err(|error| ApiError::from(error).of_query(&["name"]))?;
     tracing::info!(model_id = %model.id, name = model.name, "model imported");
     Ok(reply::created(StatusCode::CREATED, &location(&model), &ModelBody::of(&model)))
 }

@@ -18,7 +18,9 @@ use super::models::ModelBody;
 use super::page::{Page, PageParams};
 use super::reply;
 use crate::app::App;
+use crate::data::encoder::Task;
 use crate::learning::network::Network;
+use crate::models::table::FeatureImportance;
 use crate::models::{Model, Version};
 
 /// A version as clients see it.
@@ -72,6 +74,34 @@ pub async fn show(
 ) -> Result<Response, ApiError> {
     let version = app.models.version(&model, number).await?;
     Ok(reply::json(StatusCode::OK, &VersionBody::of(&model, &version)))
+}
+
+/// How much each feature matters.
+#[derive(Serialize)]
+struct ImportanceBody<'a> {
+    model_id: Uuid,
+    version: u64,
+    measure: &'static str,
+    features: &'a [FeatureImportance],
+}
+
+/// `GET /models/{model}/versions/{version}/importance`
+pub async fn importance(
+    State(app): State<App>,
+    ModelPath(model): ModelPath,
+    VersionPath(number): VersionPath,
+    _: NoQuery,
+) -> Result<Response, ApiError> {
+    let table = model.table()?.clone();
+    let version = app.models.version(&model, number).await?;
+    let network = app.models.network(&model, &version).await?;
+    let features = network.table().map_or(&[][..], |parts| &parts.importance);
+    let measure = match table.task {
+        Task::Classification => "log_loss",
+        Task::Regression => "rmse",
+    };
+    let body = ImportanceBody { model_id: model.id, version: number, measure, features };
+    Ok(reply::json(StatusCode::OK, &body))
 }
 
 /// `POST /models/{model}/versions/{version}/activate`

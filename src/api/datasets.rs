@@ -1,0 +1,167 @@
+//! `/datasets`: create, list, show, look at rows, remove.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{FromRequestParts, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::error::{ApiError, ErrorCode};
+use super::extract::{NoQuery, Params, blocking, path_parameter, to_the_end};
+use super::page::{Page, PageParams, in_range};
+use super::reply;
+use super::upload::Upload;
+use crate::app::App;
+use crate::data::column::ColumnType;
+use crate::data::profile::{ColumnProfile, Finding};
+use crate::datasets::Dataset;
+
+/// Rows of a preview when none are asked for, and at most.
+const PREVIEW: (usize, usize) = (20, 1000);
+
+/// A data set as clients see it.
+#[derive(Serialize)]
+pub struct DatasetBody<'a> {
+    id: Uuid,
+    name: Option<&'a str>,
+    rows: u64,
+    bytes: u64,
+    created_at: Timestamp,
+    columns: &'a [ColumnProfile],
+    findings: &'a [Finding],
+}
+
+impl<'a> DatasetBody<'a> {
+    /// The data set.
+    pub fn of(dataset: &'a Dataset) -> Self {
+        DatasetBody {
+            id: dataset.id,
+            name: dataset.name.as_deref(),
+            rows: dataset.profile.rows,
+            bytes: dataset.bytes,
+            created_at: dataset.created_at,
+            columns: &dataset.profile.columns,
+            findings: &dataset.profile.findings,
+        }
+    }
+}
+
+/// The parameters of `POST /datasets`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateParams {
+    name: Option<String>,
+    types: Option<String>,
+}
+
+/// The types of a `types` parameter: a JSON object from column names to types.
+///
+/// # Errors
+/// `invalid_value` with the parameter's name.
+pub fn parse_types(types: Option<&str>) -> Result<BTreeMap<String, ColumnType>, ApiError> {
+    types.map_or(Ok(BTreeMap::new()), |types| {
+        serde_json::from_str(types).map_err(|error| {
+            let detail = format!("types is a JSON object such as {{\"zip\":\"categorical\"}}: {error}");
+            ApiError::parameter(ErrorCode::InvalidValue, "types", detail)
+        })
+    })
+}
+
+/// `POST /datasets`: answers when the data is stored.
+pub async fn create(
+    State(app): State<App>,
+    Params(params): Params<CreateParams>,
+    upload: Upload,
+) -> Result<Response, ApiError> {
+    let types = parse_types(params.types.as_deref())?;
+    let Upload { file, format, idempotency } = upload;
+    if let Some(reply) = idempotency.first_reply(&app).await? {
+        return Ok(reply);
+    }
+    let datasets = app.datasets.clone();
+    let new = blocking(move || datasets.read(params.name, file, format, &types)).await?;
+    let new = new.map_err(|error| ApiError::from(error).of_query(&["name", "types"]))?;
+    let (datasets, receipts) = (app.datasets.clone(), idempotency.clone());
+    let receipt =
+        move |dataset: &Dataset| receipts.receipt(StatusCode::CREATED, &location(dataset), &DatasetBody::of(dataset));
+    let created = to_the_end(async move { datasets.create(new, receipt).await }).await?;
+    let created = created.map_err(|error| ApiError::from(error).of_query(&["name", "types"]));
+    idempotency
+        .unless_repeated(&app, created, |dataset| {
+            tracing::info!(dataset_id = %dataset.id, name = dataset.name, rows = dataset.profile.rows, "data set stored");
+            reply::created(StatusCode::CREATED, &location(&dataset), &DatasetBody::of(&dataset))
+        })
+        .await
+}
+
+/// Where a data set is.
+fn location(dataset: &Dataset) -> String {
+    format!("/datasets/{}", dataset.id)
+}
+
+/// `GET /datasets`
+pub async fn list(State(app): State<App>, Params(params): Params<PageParams>) -> Result<Response, ApiError> {
+    let query = params.check::<Uuid>()?;
+    let found = app.datasets.list(query.before, query.limit + 1).await?;
+    let datasets: Vec<&Dataset> = found.iter().collect();
+    let page = Page::new(datasets, query.limit, |set| set.id.to_string(), |set| DatasetBody::of(set));
+    Ok(reply::json(StatusCode::OK, &page))
+}
+
+/// The data set that `{dataset}` of the path names.
+pub struct DatasetPath(pub Dataset);
+
+impl FromRequestParts<App> for DatasetPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let key = path_parameter(parts, app, "dataset").await?;
+        Ok(DatasetPath(app.datasets.get(&key).await?))
+    }
+}
+
+/// `GET /datasets/{dataset}`
+pub async fn show(DatasetPath(dataset): DatasetPath, _: NoQuery) -> Response {
+    reply::json(StatusCode::OK, &DatasetBody::of(&dataset))
+}
+
+/// The parameters of `GET /datasets/{dataset}/rows`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RowsParams {
+    limit: Option<usize>,
+}
+
+/// The first rows.
+#[derive(Serialize)]
+struct RowsBody {
+    data: Vec<Map<String, Value>>,
+}
+
+/// `GET /datasets/{dataset}/rows`
+pub async fn rows(
+    State(app): State<App>,
+    DatasetPath(dataset): DatasetPath,
+    Params(params): Params<RowsParams>,
+) -> Result<Response, ApiError> {
+    let limit = in_range("limit", params.limit.unwrap_or(PREVIEW.0), 1, PREVIEW.1)?;
+    let data = app.datasets.preview(&dataset, limit).await?;
+    Ok(reply::json(StatusCode::OK, &RowsBody { data }))
+}
+
+/// `DELETE /datasets/{dataset}`
+pub async fn remove(
+    State(app): State<App>,
+    DatasetPath(dataset): DatasetPath,
+    _: NoQuery,
+) -> Result<Response, ApiError> {
+    let id = dataset.id;
+    to_the_end(async move { app.datasets.remove(&dataset).await }).await??;
+    tracing::info!(dataset_id = %id, "data set deleted");
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

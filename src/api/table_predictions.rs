@@ -1,0 +1,234 @@
+//! Predictions of models by data set: records or CSV in, labels or values out, as JSON or CSV.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequest, Request};
+use axum::http::header::ACCEPT;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use uuid::Uuid;
+
+use super::csv_predictions;
+use super::error::{ApiError, ErrorCode};
+use super::extract::{JsonBody, blocking};
+use super::predictions::{MAX_OUTPUTS, ON_THE_SPOT, OUTPUT_BYTES, PredictionBody};
+use super::reply;
+use super::upload::media_type;
+use crate::app::App;
+use crate::data::encoder::{EncodeError, Encoder, Flag};
+use crate::data::records::Records;
+use crate::models::networks::LoadedNetwork;
+use crate::models::prediction::{Answers, Interval, Predictions, most_likely, predict as predict_table};
+use crate::models::table::TableParts;
+use crate::models::{Model, ModelError, Version};
+
+/// A reply's rows.
+#[derive(Serialize)]
+struct PredictionsBody<'a> {
+    model_id: Uuid,
+    version: u64,
+    predictions: Rows<'a>,
+}
+
+/// One entry per row.
+struct Rows<'a> {
+    predictions: &'a Predictions,
+    classes: &'a [String],
+}
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((0..self.predictions.flags.len()).map(|row| Row { rows: self, row }))
+    }
+}
+
+struct Row<'a> {
+    rows: &'a Rows<'a>,
+    row: usize,
+}
+
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Rows { predictions, classes } = self.rows;
+        let mut entry = serializer.serialize_map(None)?;
+        match &predictions.answers {
+            Answers::Classes { probabilities, least } => {
+                let row = probabilities.row(self.row);
+                let row = row.as_slice().expect("row-major probabilities");
+                let best = most_likely(row);
+                entry.serialize_entry("label", &classes[best])?;
+                entry.serialize_entry("probability", &row[best])?;
+                entry.serialize_entry("probabilities", &ByClass { classes, row })?;
+                if let Some(least) = least {
+                    entry.serialize_entry("label_set", &label_set(classes, row, *least))?;
+                }
+            }
+            Answers::Values { values, margin } => {
+                let value = values[self.row];
+                entry.serialize_entry("value", &value)?;
+                if let Some(margin) = margin {
+                    entry.serialize_entry("lower", &(value - margin))?;
+                    entry.serialize_entry("upper", &(value + margin))?;
+                }
+            }
+        }
+        let flags: &[Flag] = &predictions.flags[self.row];
+        entry.serialize_entry("flags", flags)?;
+        entry.end()
+    }
+}
+
+/// A probability for each class.
+struct ByClass<'a> {
+    classes: &'a [String],
+    row: &'a [f32],
+}
+
+impl Serialize for ByClass<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.classes.iter().zip(self.row))
+    }
+}
+
+/// The classes at least so likely, most likely first; the most likely one in any case.
+pub fn label_set<'a>(classes: &'a [String], row: &[f32], least: f32) -> Vec<&'a str> {
+    let mut order: Vec<usize> = (0..row.len()).collect();
+    order.sort_by(|a, b| row[*b].total_cmp(&row[*a]));
+    let likely = order.iter().take_while(|class| row[**class] >= least).count().max(1);
+    order[..likely].iter().map(|class| classes[*class].as_str()).collect()
+}
+
+/// Predictions of a version of a model by data set.
+pub async fn predict(
+    app: &App,
+    model: &Model,
+    version: Arc<Version>,
+    interval: Option<f64>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    if let Some(level) = interval.filter(|level| !(*level > 0.0 && *level < 1.0)) {
+        let detail = format!("interval is {level}; it lies between 0 and 1, such as 0.9");
+        return Err(ApiError::parameter(ErrorCode::InvalidValue, "interval", detail));
+    }
+    let network = app.models.network(model, &version).await?;
+    let interval = interval.map(|level| Interval::at(level, parts(&network)?)).transpose()?;
+    let serving = Serving { model_id: model.id, version: version.number, network, interval };
+    let csv_in = media_type(request.headers()) == "text/csv";
+    let csv_out = wants_csv(request.headers(), csv_in);
+    if csv_in {
+        return csv_predictions::predict(app, serving, csv_out, request).await;
+    }
+    let body = JsonBody::<PredictionBody>::from_request(request, app).await?;
+    of_records(app, serving, csv_out, body).await
+}
+
+/// What a request is answered with.
+#[derive(Clone)]
+pub struct Serving {
+    pub model_id: Uuid,
+    pub version: u64,
+    pub network: Arc<LoadedNetwork>,
+    pub interval: Option<Interval>,
+}
+
+impl Serving {
+    /// What the version has beside its network.
+    pub fn parts(&self) -> Result<&TableParts, ModelError> {
+        parts(&self.network)
+    }
+
+    /// A reply as JSON.
+    pub fn json(&self, predictions: &Predictions, encoder: &Encoder) -> Response {
+        let predictions = Rows { predictions, classes: encoder.target.classes() };
+        reply::json(StatusCode::OK, &PredictionsBody { model_id: self.model_id, version: self.version, predictions })
+    }
+}
+
+fn parts(network: &LoadedNetwork) -> Result<&TableParts, ModelError> {
+    network.table().ok_or_else(|| ModelError::File("it has no encoder".into()))
+}
+
+/// Whether the reply is to be CSV: by `Accept`, or as the body where that leaves it open.
+fn wants_csv(headers: &HeaderMap, csv_in: bool) -> bool {
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("*/*").to_ascii_lowercase();
+    let position = |kind: &str| accept.find(kind).unwrap_or(usize::MAX);
+    match (position("text/csv"), position("application/json")) {
+        (usize::MAX, usize::MAX) => csv_in,
+        (csv, json) => csv < json,
+    }
+}
+
+async fn of_records(
+    app: &App,
+    serving: Serving,
+    csv_out: bool,
+    mut body: JsonBody<PredictionBody>,
+) -> Result<Response, ApiError> {
+    if body.value.inputs.is_some() {
+        let detail = "the model is one by data set: send `records` of its columns instead of `inputs`";
+        return Err(ApiError::at(ErrorCode::WrongModelKind, "/inputs", detail));
+    }
+    let Some(records) = body.value.records.take() else {
+        let detail = "missing field `records`: the model is one by data set and takes records of its columns";
+        return Err(ApiError::at(ErrorCode::MissingField, "/records", detail));
+    };
+    let encoder = &serving.parts()?.encoder;
+    let (rows, classes) = (records.rows, encoder.target.classes().len().max(1));
+    if rows == 0 {
+        return Err(ApiError::at(ErrorCode::ShapeMismatch, "/records", "records is empty: send at least one"));
+    }
+    let numbers = rows.saturating_mul(classes);
+    if numbers > MAX_OUTPUTS {
+        let detail = format!("{rows} records of {classes} classes; a reply holds {MAX_OUTPUTS} numbers: send CSV");
+        return Err(ApiError::new(ErrorCode::ReplyTooLarge, detail));
+    }
+    let names: usize = encoder.target.classes().iter().map(|class| class.len() + OUTPUT_BYTES).sum();
+    let encoded = 4 * encoder.width() + 8 * encoder.features.len();
+    body.reserve(rows.saturating_mul(names + encoded + 64), app)?;
+    app.meters.predictions.inc_by(rows as u64);
+    let large = rows.saturating_mul(serving.network.spec().parameter_count()) > ON_THE_SPOT;
+    let reply = move || {
+        let parts = serving.parts()?;
+        let predictions = answer(&serving, parts, &records)?;
+        match csv_out {
+            false => Ok(serving.json(&predictions, &parts.encoder)),
+            true => csv_predictions::whole(&predictions, &parts.encoder),
+        }
+    };
+    if large { blocking(reply).await? } else { reply() }
+}
+
+fn answer(serving: &Serving, parts: &TableParts, records: &Records) -> Result<Predictions, ApiError> {
+    let places = places(&parts.encoder, records)?;
+    let table = parts.encoder.table_of_records(records, &places).map_err(of_record)?;
+    Ok(predict_table(&serving.network, parts, &table, serving.interval)?)
+}
+
+/// Where in the records each feature stands.
+///
+/// # Errors
+/// `unknown_field` with its place, for a column that the model does not know.
+pub fn places(encoder: &Encoder, records: &Records) -> Result<Vec<Option<usize>>, ApiError> {
+    encoder.places_in(&records.names).map_err(|unknown| {
+        let row = records.first_row_with(&unknown.name);
+        let pointer = format!("/records/{row}/{}", escaped(&unknown.name));
+        ApiError::at(ErrorCode::UnknownField, pointer, unknown.to_string())
+    })
+}
+
+/// The error of a value in a record, with its place.
+pub fn of_record(error: EncodeError) -> ApiError {
+    match &error {
+        EncodeError::Value { row, column, expected, got } => {
+            let detail = format!("records[{row}].{column}: {expected} is expected, got {got}");
+            ApiError::at(ErrorCode::InvalidValue, format!("/records/{row}/{}", escaped(column)), detail)
+        }
+        _ => error.into(),
+    }
+}
+
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
