@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::contract::{RequestExample, contract};
-use crate::support::{TestApp, text, xor_model, xor_training};
+use crate::support::{TestApp, flowers_csv, text, xor_model, xor_training};
 
 #[test]
 fn router_and_contract_name_the_same_routes() {
@@ -49,7 +49,17 @@ async fn service_of_the_examples() -> (TestApp, Value) {
     service.post("/models", digits).await.expect(201);
     let rows = json!({"inputs": [[0, 0, 1, 1], [1, 1, 0, 0], [0, 1, 0, 1]], "targets": [0, 1, 2], "epochs": 2});
     service.train("digits-mini", rows).await;
+    store_flowers(&service).await;
+    let flowers = json!({"name": "flowers", "dataset": "iris", "target": "species", "hidden_layers": [8]});
+    service.post("/models", flowers).await.expect(201);
+    service.train("flowers", json!({"epochs": 30})).await;
     (service, job)
+}
+
+/// The data sets that the examples speak of.
+async fn store_flowers(service: &TestApp) {
+    service.post_csv("/datasets?name=iris", flowers_csv(90)).await.expect(201);
+    service.post_csv("/datasets?name=iris-test", flowers_csv(30)).await.expect(201);
 }
 
 #[tokio::test]
@@ -60,6 +70,7 @@ async fn every_request_that_the_contract_shows_works_when_sent() {
     for example in examples {
         if example.path == "/models" {
             (service, job) = (TestApp::start().await, Value::Null);
+            store_flowers(&service).await;
         } else if job.is_null() {
             (service, job) = service_of_the_examples().await;
         }
@@ -68,14 +79,22 @@ async fn every_request_that_the_contract_shows_works_when_sent() {
 }
 
 async fn send(service: &TestApp, example: &RequestExample) {
-    let RequestExample { method, path, name, model, content_type, body, .. } = example;
+    let RequestExample { method, path, name, model, target, content_type, body, .. } = example;
     let mut path = path.replace("{model}", model).replace("{version}", "1");
     if path == "/predict" {
         path = format!("/predict?model={model}");
+    } else if path == "/train" {
+        path = format!("/train?target={}", target.as_deref().expect("a data file's example names its target"));
     }
-    contract().check_request(method, &path, body).unwrap_or_else(|error| panic!("{method} {path} {name}: {error}"));
+    let body = if content_type == "application/json" {
+        let fits = contract().check_request(method, &path, body);
+        fits.unwrap_or_else(|error| panic!("{method} {path} {name}: {error}"));
+        body.to_string()
+    } else {
+        text(body).to_owned()
+    };
     let method = Method::from_bytes(method.as_bytes()).expect("a method");
-    let request = service.raw(method.clone(), &path).header("content-type", content_type).body(body.to_string());
+    let request = service.raw(method.clone(), &path).header("content-type", content_type).body(body);
     let reply = service.send(method, &path, request).await;
     let shown = String::from_utf8_lossy(&reply.body).into_owned();
     assert!(example.statuses.contains(&reply.status), "{path} {name}: {} {shown}", reply.status);

@@ -158,8 +158,10 @@ async fn a_full_queue_is_429_with_retry_after() {
 async fn every_route_refuses_a_query_parameter_that_it_does_not_know() {
     let service = TestApp::start().await;
     let job = service.with_xor().await;
+    service.post_csv("/datasets?name=rows", "a,b\n1,2\n3,4\n").await.expect(201);
     for route in epochd::api::routes() {
         let path = route.path.replace("{model}", "xor").replace("{version}", "1").replace("{job}", text(&job["id"]));
+        let path = path.replace("{dataset}", "rows");
         let path = format!("{path}?nonsense=1");
         let reply = service.send(route.method.clone(), &path, service.raw(route.method, &path).json(&json!({}))).await;
         let problem = reply.problem(422, "unknown_field");

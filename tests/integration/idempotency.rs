@@ -3,15 +3,11 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Reply, TestApp, text, xor_model, xor_training};
+use crate::support::{Reply, TestApp, count, text, xor_model, xor_training};
 
 async fn post(service: &TestApp, path: &str, key: &str, body: &Value) -> Reply {
     let request = service.raw(Method::POST, path).header("idempotency-key", key).json(body);
     service.send(Method::POST, path, request).await
-}
-
-async fn count(service: &TestApp, list: &str) -> usize {
-    service.get(list).await.expect(200)["data"].as_array().expect("a list").len()
 }
 
 #[tokio::test]

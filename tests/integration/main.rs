@@ -2,11 +2,14 @@
 
 mod backup;
 mod contract;
+mod datasets;
 mod durable;
+mod embeddings;
 mod errors;
 mod faults;
 mod gradients;
 mod idempotency;
+mod intervals;
 mod jobs;
 mod kill;
 mod load;
@@ -17,6 +20,7 @@ mod reference;
 mod reproducibility;
 mod resume;
 mod support;
+mod tables;
 mod training;
 mod transfer;
 mod warnings;

@@ -9,7 +9,7 @@ use epochd::learning::report::{EpochReport, Summary};
 use epochd::learning::snapshot::Snapshot;
 use epochd::learning::spec::{ModelSpec, ValidModelSpec};
 use epochd::learning::trainer::{Control, Observer, Trainer};
-use epochd::learning::training::{ClassWeight, TrainingSpec, ValidTrainingSpec};
+use epochd::learning::training::{ClassWeight, Classes, TrainingSpec, ValidTrainingSpec};
 use ndarray::Array2;
 use serde_json::{Value, json};
 
@@ -77,12 +77,12 @@ impl Case {
             batch_size: of("batch_size").map(|v| serde_json::from_value(v).expect("a batch size")),
             optimizer: of("optimizer").map(|v| serde_json::from_value(v).expect("an optimizer")),
             learning_rate_schedule: of("schedule").map(|v| serde_json::from_value(v).expect("a schedule")),
-            early_stopping: of("early_stopping").map(|v| serde_json::from_value(v).expect("early stopping")),
+            early_stopping: of("early_stopping").map(|v| serde_json::from_value(v).expect("early stopping")).map(Some),
             gradient_clip_norm: of("clip").and_then(|v| v.as_f64()),
             class_weight: class_weight.then_some(ClassWeight::Balanced),
             ..TrainingSpec::default()
         };
-        let settings = training.check(&spec).expect("valid settings");
+        let settings = training.check(spec.seed, Classes::of(&spec)).expect("valid settings");
         let examples = |rows: usize, shift: usize| {
             let inputs = Array2::from_shape_fn((rows, 3), |(i, j)| ((i * (j + 2) + shift) % 11) as f32 / 11.0 * 30.0);
             let targets = Array2::from_shape_fn((rows, 1), |(i, _)| ((i + shift) % 3 / 2) as f32);

@@ -50,9 +50,11 @@ pub struct RequestExample {
     pub name: String,
     /// The name of the model that it is for.
     pub model: String,
+    /// The column that a data file is to be trained on, where it is sent to `POST /train`.
+    pub target: Option<String>,
     /// The media type of `body`.
     pub content_type: String,
-    /// What to send.
+    /// What to send: a JSON value, or the text of a body that is not JSON.
     pub body: Value,
     /// The statuses that count as success.
     pub statuses: Vec<u16>,
@@ -184,6 +186,7 @@ impl Contract {
             path: path.to_owned(),
             name: found.name,
             model: found.node.get("x-model").and_then(Value::as_str).unwrap_or(EXAMPLE_MODEL).to_owned(),
+            target: found.node.get("x-target").and_then(Value::as_str).map(str::to_owned),
             content_type: found.content_type,
             body: value_of(found.node),
             statuses: statuses.clone(),

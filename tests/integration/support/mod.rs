@@ -160,6 +160,16 @@ impl TestApp {
         self.send(Method::POST, path, request).await
     }
 
+    pub async fn post_csv(&self, path: &str, csv: impl Into<reqwest::Body>) -> Reply {
+        self.post_file(path, "text/csv", csv).await
+    }
+
+    /// Sends a file of a content type.
+    pub async fn post_file(&self, path: &str, content_type: &str, file: impl Into<reqwest::Body>) -> Reply {
+        let request = self.raw(Method::POST, path).header("content-type", content_type).body(file);
+        self.send(Method::POST, path, request).await
+    }
+
     pub async fn post_empty(&self, path: &str) -> Reply {
         self.send(Method::POST, path, self.raw(Method::POST, path)).await
     }
@@ -265,6 +275,11 @@ pub fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().expect("a list").iter().map(|number| number.as_f64().expect("a number")).collect()
 }
 
+/// How many entries a list has on its first page.
+pub async fn count(service: &TestApp, list: &str) -> usize {
+    service.get(list).await.expect(200)["data"].as_array().expect("a list").len()
+}
+
 /// The 2-2-1 sigmoid network of XOR.
 pub fn xor_model(name: &str) -> Value {
     json!({"name": name, "layers": [2, 2, 1], "activation": "sigmoid", "output_activation": "sigmoid",
@@ -282,4 +297,23 @@ pub fn endless_training() -> Value {
     let inputs: Vec<[f64; 2]> = (0..2000).map(|i| [f64::from(i % 7) / 7.0, f64::from(i % 5) / 5.0]).collect();
     let targets: Vec<f64> = inputs.iter().map(|[a, b]| a * b).collect();
     json!({"inputs": inputs, "targets": targets, "epochs": 1_000_000, "batch_size": 8})
+}
+
+/// Three kinds of flowers that their petals tell apart, by turns.
+pub fn flowers_csv(rows: u32) -> String {
+    let mut csv = "sepal_length,sepal_width,petal_length,petal_width,species\n".to_owned();
+    for row in 0..rows {
+        // Spreads over 0 to 1, by another step in each column.
+        let spread = |step: u32| f64::from(row * step % 17) / 16.0;
+        let (species, sepal, petal, width) =
+            [("setosa", 5.0, 1.4, 0.2), ("versicolor", 5.9, 4.2, 1.3), ("virginica", 6.5, 5.6, 2.0)][row as usize % 3];
+        csv += &format!(
+            "{:.2},{:.2},{:.2},{:.2},{species}\n",
+            sepal + spread(5) - 0.5,
+            2.5 + spread(7),
+            petal + 0.6 * spread(3),
+            width + 0.3 * spread(11),
+        );
+    }
+    csv
 }
