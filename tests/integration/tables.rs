@@ -904,7 +904,8 @@ async fn dates_are_read_as_the_training_data_writes_them() {
     .await;
     assert_eq!(predicted[0], predicted[1], "3 February in both");
     assert_eq!(predicted[0], predicted[2]);
-    let reply = post_for(&service, "/models/days/predict", "text/csv", "text/csv", "day\n03/02/2024\n".into()).await;
+    let csv = "day\n03/02/2024\n2024-02-03\n2024-02-03T00:00:00Z\n".to_owned();
+    let reply = post_for(&service, "/models/days/predict", "text/csv", "text/csv", csv).await;
     let csv = String::from_utf8(reply.body).expect("UTF-8");
     assert_eq!(csv.lines().nth(1), Some(predicted[0]["value"].to_string().as_str()));
 }
