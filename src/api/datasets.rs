@@ -107,9 +107,9 @@ fn location(dataset: &Dataset) -> String {
 /// `GET /datasets`
 pub async fn list(State(app): State<App>, Params(params): Params<PageParams>) -> Result<Response, ApiError> {
     let query = params.check::<Uuid>()?;
-    let found = app.datasets.list(query.before, query.limit + 1).await?;
-    let datasets: Vec<&Dataset> = found.iter().collect();
-    let page = Page::new(datasets, query.limit, |set| set.id.to_string(), |set| DatasetBody::of(set));
+    let (found, more) = app.datasets.list(query.before, query.limit).await?;
+    let cursor = found.last().filter(|_| more).map(|dataset| dataset.id.to_string());
+    let page = Page::of(found.iter().map(DatasetBody::of).collect(), cursor);
     Ok(reply::json(StatusCode::OK, &page))
 }
 

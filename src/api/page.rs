@@ -70,6 +70,11 @@ pub fn in_range<N: PartialOrd + std::fmt::Display>(name: &str, value: N, least: 
 }
 
 impl<T> Page<T> {
+    /// A page of these entries.
+    pub fn of(data: Vec<T>, next_cursor: Option<String>) -> Self {
+        Page { data, next_cursor }
+    }
+
     /// A page of `found`, which holds one entry more than `limit` where there is a next page.
     pub fn new<F>(mut found: Vec<F>, limit: usize, cursor: impl Fn(&F) -> String, body: impl Fn(&F) -> T) -> Self {
         let more = found.len() > limit;

@@ -20,6 +20,9 @@ use crate::name::check_name;
 use crate::storage::catalog::{DatasetRow, ReceiptRow};
 use crate::storage::{self, RECEIPT_AGE, Storage, StorageError, exact};
 
+/// Profiles that are listed at once, in bytes.
+const MAX_LISTED_BYTES: u64 = 16 << 20;
+
 /// All data sets of the service. Cheap to clone: a handle.
 #[derive(Clone)]
 pub struct DatasetRegistry {
@@ -146,13 +149,28 @@ impl DatasetRegistry {
         Dataset::from_row(row.ok_or_else(|| DatasetError::NotFound(key.to_owned()))?)
     }
 
-    /// At most `limit` data sets older than `before`, newest first.
+    /// At most `limit` data sets older than `before`, newest first, and whether there are more. Fewer where their
+    /// profiles are long: those of many columns take megabytes each.
     ///
     /// # Errors
     /// `Storage`.
-    pub async fn list(&self, before: Option<Uuid>, limit: usize) -> Result<Vec<Dataset>, DatasetError> {
-        let rows = self.storage.catalog.datasets(before, limit).await?;
-        rows.into_iter().map(Dataset::from_row).collect()
+    pub async fn list(&self, before: Option<Uuid>, limit: usize) -> Result<(Vec<Dataset>, bool), DatasetError> {
+        let found = self.storage.catalog.datasets(before, limit + 1).await?;
+        let (mut listed, mut bytes) = (Vec::new(), 0);
+        for (id, length) in found.iter().take(limit) {
+            bytes += length;
+            if bytes > MAX_LISTED_BYTES && !listed.is_empty() {
+                break;
+            }
+            // One that was deleted meanwhile is left out.
+            match self.storage.catalog.dataset(*id).await? {
+                Some(row) => listed.push(Dataset::from_row(row)?),
+                None => bytes -= length,
+            }
+        }
+        let last = listed.last().map(|dataset| dataset.id);
+        let more = last.is_some_and(|last| found.last().is_some_and(|(id, _)| *id < last));
+        Ok((listed, more))
     }
 
     /// Number of data sets.

@@ -52,14 +52,16 @@ impl Catalog {
         query.fetch_optional(self.reader()?).await?.as_ref().map(dataset).transpose()
     }
 
-    /// At most `limit` data sets older than `older_than`, newest first.
+    /// At most `limit` data sets older than `older_than`, newest first, each with the length of its profile.
     ///
     /// # Errors
     /// `Unavailable`, `Damaged`.
-    pub async fn datasets(&self, older_than: Option<Uuid>, limit: usize) -> Result<Vec<DatasetRow>, StorageError> {
-        let query = sqlx::query("SELECT * FROM datasets WHERE id < $1 ORDER BY id DESC LIMIT $2");
-        let rows = query.bind(before(older_than)).bind(limit as i64).fetch_all(self.reader()?).await?;
-        rows.iter().map(dataset).collect()
+    pub async fn datasets(&self, older_than: Option<Uuid>, limit: usize) -> Result<Vec<(Uuid, u64)>, StorageError> {
+        let query = "SELECT id, CAST(LENGTH(profile) AS BIGINT) AS length FROM datasets WHERE id < $1 \
+                     ORDER BY id DESC LIMIT $2";
+        let query = sqlx::query(query).bind(before(older_than)).bind(limit as i64);
+        let rows = query.fetch_all(self.reader()?).await?;
+        rows.iter().map(|row| Ok((parsed(row, "id")?, counted(row, "length")?))).collect()
     }
 
     /// Number of data sets.
