@@ -24,14 +24,16 @@ use crate::data::encoder::{EncodeError, Encoder};
 use crate::models::prediction::{Answers, Predictions, most_likely, predict as predict_table};
 use crate::storage::StorageError;
 
-/// Rows that are worked off at once.
+/// Rows that are worked off at once, and cells and encoded values of these rows.
 const ROWS: usize = 4096;
+const VALUES: usize = 1 << 20;
 /// A reply up to so many bytes stays in memory.
 const IN_MEMORY: usize = 1 << 20;
 /// Bytes of a piece of a long reply.
 const PIECE: usize = 256 << 10;
-/// Most rows of CSV that are answered as JSON, which is made in one piece.
+/// Most rows of CSV that are answered as JSON, which is made in one piece, and cells and values of these rows.
 const MAX_JSON_ROWS: usize = 100_000;
+const MAX_JSON_VALUES: usize = 8 << 20;
 
 /// Predictions for the rows of a CSV body.
 pub async fn predict(app: &App, serving: Serving, csv_out: bool, request: Request) -> Result<Response, ApiError> {
@@ -43,11 +45,12 @@ pub async fn predict(app: &App, serving: Serving, csv_out: bool, request: Reques
         let places = encoder
             .places_in(rows.headers())
             .map_err(|unknown| ApiError::new(ErrorCode::UnknownField, format!("line 1: {unknown}")))?;
+        let width = rows.headers().len() + encoder.width() + encoder.target.classes().len();
         if !csv_out {
-            let Some(text) = rows.next_rows(MAX_JSON_ROWS)? else { return Err(no_rows()) };
+            let most = MAX_JSON_ROWS.min(MAX_JSON_VALUES / width).max(1);
+            let Some(text) = rows.next_rows(most)? else { return Err(no_rows()) };
             if rows.next_rows(1)?.is_some() {
-                let detail =
-                    format!("more than {MAX_JSON_ROWS} rows: ask for the reply as text/csv, which is streamed");
+                let detail = format!("more than {most} rows: ask for the reply as text/csv, which is streamed");
                 return Err(ApiError::new(ErrorCode::ReplyTooLarge, detail));
             }
             meters.predictions.inc_by(text.len() as u64);
@@ -56,7 +59,7 @@ pub async fn predict(app: &App, serving: Serving, csv_out: bool, request: Reques
         let mut sink = Sink { memory: Vec::new(), file: None };
         let mut out = csv::Writer::from_writer(&mut sink);
         let mut any = false;
-        while let Some(text) = rows.next_rows(ROWS)? {
+        while let Some(text) = rows.next_rows(ROWS.min(VALUES / width).max(16))? {
             let predictions = answer(&serving, &text, &places)?;
             if !any {
                 write_header(&mut out, &predictions, encoder)?;

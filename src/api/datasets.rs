@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::error::{ApiError, ErrorCode};
-use super::extract::{NoQuery, Params, blocking, path_parameter, to_the_end};
+use super::extract::{NoQuery, Params, path_parameter, to_the_end};
 use super::page::{Page, PageParams, in_range};
 use super::reply;
 use super::upload::Upload;
@@ -83,8 +83,7 @@ pub async fn create(
     if let Some(reply) = idempotency.first_reply(&app).await? {
         return Ok(reply);
     }
-    let datasets = app.datasets.clone();
-    let new = blocking(move || datasets.read(params.name, file, format, &types)).await?;
+    let new = app.datasets.read(params.name, file, format, types).await;
     let new = new.map_err(|error| ApiError::from(error).of_query(&["name", "types"]))?;
     let (datasets, receipts) = (app.datasets.clone(), idempotency.clone());
     let receipt =

@@ -212,8 +212,7 @@ pub async fn train_file(
         ApiError::parameter(ErrorCode::MissingField, "target", detail)
     })?;
     let (types, hidden_layers) = (parse_types(params.types.as_deref())?, params.widths()?);
-    let (datasets, name) = (app.datasets.clone(), params.name.clone());
-    let new = blocking(move || datasets.read(name, file, format, &types)).await?;
+    let new = app.datasets.read(params.name.clone(), file, format, types).await;
     let new = new.map_err(|error| ApiError::from(error).of_query(&PARAMETERS))?;
     if new.profile.column(&target).is_none() {
         return Err(no_target(&target, &new.profile).of_query(&PARAMETERS));

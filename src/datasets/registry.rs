@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::source::Source;
@@ -27,6 +28,8 @@ const MAX_LISTED_BYTES: u64 = 16 << 20;
 #[derive(Clone)]
 pub struct DatasetRegistry {
     storage: Storage,
+    /// One for each file that may be read at once: each takes threads and up to a few hundred megabytes.
+    readers: Arc<Semaphore>,
 }
 
 /// A data set that was read and typed, on its way into the registry.
@@ -50,21 +53,41 @@ pub struct Draft {
 impl DatasetRegistry {
     /// The data sets in `storage`.
     pub fn new(storage: Storage) -> Self {
-        DatasetRegistry { storage }
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        DatasetRegistry { storage, readers: Arc::new(Semaphore::new(cores)) }
     }
 
-    /// Reads a data file, from `data`'s start, and types its columns; those of `types` as they say. Blocks.
+    /// Reads a data file, from `data`'s start, and types its columns; those of `types` as they say. Waits while as many
+    /// files are read as may be at once.
     ///
     /// # Errors
     /// `Name`, `Data` with what is wrong with the file, `Storage`.
-    pub fn read(
+    pub async fn read(
+        &self,
+        name: Option<String>,
+        data: File,
+        format: Format,
+        types: BTreeMap<String, ColumnType>,
+    ) -> Result<NewDataset, DatasetError> {
+        name.as_deref().map_or(Ok(()), check_name).map_err(DatasetError::Name)?;
+        let turn = self.readers.clone().acquire_owned().await.expect("the semaphore is never closed");
+        let registry = self.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let read = registry.read_file(name, data, format, &types);
+            drop(turn);
+            read
+        });
+        let defect = |_| DataError::malformed("the file met a defect of the service, whose log says more");
+        read.await.map_err(defect)?
+    }
+
+    fn read_file(
         &self,
         name: Option<String>,
         data: File,
         format: Format,
         types: &BTreeMap<String, ColumnType>,
     ) -> Result<NewDataset, DatasetError> {
-        name.as_deref().map_or(Ok(()), check_name).map_err(DatasetError::Name)?;
         let mut sink = Sink { file: self.storage.scratch_file()?, failed: None };
         let profile = ingest(data, format, types, &IngestLimits::default(), &mut sink, &mut |_| true);
         if let Some(failed) = sink.failed {
