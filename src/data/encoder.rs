@@ -10,7 +10,7 @@ pub mod reading;
 pub mod scale;
 pub mod target;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::column::{Column, ColumnType, Table};
 use super::datetime::DateOrder;
 use super::findings::IDENTIFIER_COLUMN;
-use super::profile::TableProfile;
+use super::profile::{Finding, TableProfile};
 use feature::{Feature, Place, Sighting};
 pub use target::{MAX_CLASSES, Target, Task, classes};
 
@@ -33,24 +33,33 @@ pub struct Encoder {
     pub target: Target,
 }
 
-/// What is known of columns beside their values.
+/// What is known of columns before their values are looked at.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
-    /// Columns that number the rows: they are left out.
-    pub identifiers: BTreeSet<String>,
+    /// Columns that are left out whatever their values: they need not be in the table.
+    pub left_out: Vec<LeftOut>,
     /// How dates that are no ISO 8601 are written, by column.
     pub date_orders: BTreeMap<String, DateOrder>,
 }
 
 impl Known {
-    /// What the profile of a data set tells.
-    pub fn of(profile: &TableProfile) -> Self {
-        let found = profile.findings.iter().filter(|finding| finding.code == IDENTIFIER_COLUMN);
-        let orders = profile.columns.iter().filter_map(|column| Some((column.name.clone(), column.date_order?)));
-        Known {
-            identifiers: found.filter_map(|finding| finding.column.clone()).collect(),
-            date_orders: orders.collect(),
-        }
+    /// What the profile of a data set tells of the columns named.
+    pub fn of(profile: &TableProfile, features: &[String]) -> Self {
+        let features: HashSet<&str> = features.iter().map(String::as_str).collect();
+        let identifier = |finding: &&Finding| finding.code == IDENTIFIER_COLUMN;
+        let found = profile.findings.iter().filter(identifier).filter_map(|finding| finding.column.as_deref());
+        let identifiers: HashSet<&str> = found.collect();
+        let columns = || profile.columns.iter().filter(|column| features.contains(column.name.as_str()));
+        let left_out = columns().filter_map(|column| {
+            let reason = match column.kind {
+                ColumnType::Text => Reason::Text,
+                _ if identifiers.contains(column.name.as_str()) => Reason::Identifier,
+                _ => return None,
+            };
+            Some(LeftOut { name: column.name.clone(), kind: column.kind, reason })
+        });
+        let orders = columns().filter_map(|column| Some((column.name.clone(), column.date_order?)));
+        Known { left_out: left_out.collect(), date_orders: orders.collect() }
     }
 }
 
@@ -162,13 +171,11 @@ impl Encoder {
     /// `NoColumn`, `NoFeatures`, `Target`.
     pub fn fit(table: &Table, target: &str, task: Task, rows: &[usize], known: &Known) -> Result<Self, EncodeError> {
         let answer = table.column(target).ok_or_else(|| EncodeError::NoColumn(target.to_owned()))?;
-        let (mut features, mut left_out) = (Vec::new(), Vec::new());
-        for column in table.columns.iter().filter(|column| column.name != target) {
-            let fitted = match known.identifiers.contains(&column.name) {
-                true => Err(Reason::Identifier),
-                false => Feature::fit(column, rows),
-            };
-            match fitted {
+        let (mut features, mut left_out) = (Vec::new(), known.left_out.clone());
+        let hopeless: HashSet<&str> = known.left_out.iter().map(|left| left.name.as_str()).collect();
+        let looked_at = |column: &&Column| column.name != target && !hopeless.contains(column.name.as_str());
+        for column in table.columns.iter().filter(looked_at) {
+            match Feature::fit(column, rows) {
                 Ok(feature) => {
                     let date_order = known.date_orders.get(&column.name).copied();
                     features.push(Feature { date_order, ..feature });

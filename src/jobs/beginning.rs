@@ -1,5 +1,7 @@
 //! What a training begins with: its rows, its network, its last checkpoint.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -13,6 +15,7 @@ use super::rows;
 use super::table::{self, Data, Prepared};
 use super::worker::Worker;
 use crate::data::column::Table;
+use crate::data::encoder::Known;
 use crate::data::profile::Finding;
 use crate::learning::network::Network;
 use crate::models::Model;
@@ -121,8 +124,13 @@ async fn columns(
     train: Uuid,
     validation: Option<Uuid>,
 ) -> Result<Data, JobError> {
-    let names: Vec<String> = spec.features.iter().chain([&spec.target]).cloned().collect();
     let dataset = worker.datasets.get(&train.to_string()).await?;
+    // What is left out in any case is not read; a warm start has the features of its version.
+    let known =
+        if worker.job.config().warm_start { Known::default() } else { Known::of(&dataset.profile, &spec.features) };
+    let hopeless: HashSet<&str> = known.left_out.iter().map(|left| left.name.as_str()).collect();
+    let names: Vec<String> =
+        spec.features.iter().filter(|name| !hopeless.contains(name.as_str())).chain([&spec.target]).cloned().collect();
     let table = worker.datasets.columns(&dataset, names.clone()).await?;
     let validation: Option<Table> = match validation {
         None => None,

@@ -159,9 +159,10 @@ pub(super) fn prepare(
     let target = column(&table, &model.target)?;
     let rows = labelled(target)?;
     let (train, held_out) = choose(model, settings, target, &rows)?;
+    let known = Known::of(&profile, &model.features);
     let encoder = match base {
         Some(encoder) => encoder.clone(),
-        None => Encoder::fit(&table, &model.target, model.task, &train, &Known::of(&profile))?,
+        None => Encoder::fit(&table, &model.target, model.task, &train, &known)?,
     };
     let mut findings = about_target(&table, &model.target, model.task, &train);
     findings.extend(profile.findings.iter().filter(|finding| concerns(finding, model)).cloned());
