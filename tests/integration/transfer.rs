@@ -8,6 +8,7 @@ use crate::support::{Reply, TestApp, numbers, text, xor_training};
 
 /// A file of the first form, made by the first release that had one.
 const FIRST_FORM: &[u8] = include_bytes!("../fixtures/version-form-1.safetensors");
+const FIRST_TABLE_FORM: &[u8] = include_bytes!("../fixtures/table-version-form-1.safetensors");
 
 async fn export(service: &TestApp, path: &str) -> Vec<u8> {
     let reply = service.get(path).await;
@@ -226,5 +227,28 @@ async fn the_first_form_of_the_file_is_read_for_good() {
     let version = service.get("/models/first/versions/1").await.expect(200);
     for field in ["epochs", "loss", "validation_loss", "metrics"] {
         assert_eq!(version[field], expected[field], "{field}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_version_of_the_first_form_is_read_for_good() {
+    let service = TestApp::start().await;
+    import(&service, "/models/import?name=first", FIRST_TABLE_FORM).await.expect(201);
+    let expected: Value = serde_json::from_str(include_str!("../fixtures/table-version-form-1.json")).expect("JSON");
+    let records = json!({"records": expected["records"]});
+    let predicted = service.post("/models/first/predict?interval=0.8", records).await.expect(200);
+    for (now, was) in [0, 1].map(|row| (&predicted["predictions"][row], &expected["predicted"]["predictions"][row])) {
+        for field in ["label", "label_set", "flags"] {
+            assert_eq!(now[field], was[field], "{field}");
+        }
+        // `exp` may differ in its last bit from machine to machine.
+        let [now, was] = [now, was].map(|row| row["probability"].as_f64().expect("a number"));
+        assert!((now - was).abs() < 1e-5, "{now} was {was}");
+    }
+    let importance = service.get("/models/first/versions/1/importance").await.expect(200);
+    assert_eq!(importance["features"], expected["importance"]["features"]);
+    let schema = service.get("/models/first/schema").await.expect(200);
+    for field in ["target", "features", "example"] {
+        assert_eq!(schema[field], expected["schema"][field], "{field}");
     }
 }
