@@ -30,6 +30,10 @@ const MOST_CELLS: usize = 1 << 20;
 const MOST_WORD_BYTES: usize = 128 << 20;
 /// A column of a row group takes at most so many bytes before it is compressed.
 const MOST_CHUNK_BYTES: i64 = 4 << 30;
+/// So many cells are read of any Parquet file, and so many more for each of its bytes: runs of one value may stand for
+/// billions of rows, which are work all the same.
+const FREE_CELLS: u64 = 16 << 20;
+const CELLS_PER_BYTE: u64 = 1024;
 
 /// A file of Arrow batches.
 pub(crate) struct ArrowPieces<S> {
@@ -214,6 +218,11 @@ fn check_claims(metadata: &ParquetMetaData, length: u64, limits: &IngestLimits) 
         rows = rows.saturating_add(count);
         if rows > limits.max_rows {
             return Err(DataError::too_large(format!("there are more than {} rows", limits.max_rows)));
+        }
+        let cells = rows.saturating_mul(group.num_columns() as u64);
+        if cells > FREE_CELLS.saturating_add(length.saturating_mul(CELLS_PER_BYTE)) {
+            let detail = format!("{rows} rows in a file of {length} bytes repeat the same few values: send fewer rows");
+            return Err(DataError::too_large(detail));
         }
         for column in group.columns() {
             let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());

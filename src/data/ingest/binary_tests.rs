@@ -6,6 +6,7 @@ use arrow_array::types::Int8Type;
 use arrow_array::*;
 use arrow_ipc::writer::StreamWriter;
 use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
 use serde_json::json;
 
 use super::super::error::DataErrorKind;
@@ -48,6 +49,24 @@ fn as_stream(batch: &RecordBatch) -> Vec<u8> {
     let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
     writer.write(batch).unwrap();
     writer.into_inner().unwrap()
+}
+
+#[test]
+fn a_few_bytes_do_not_stand_for_endless_rows() {
+    // Twenty million rows of one value in a single run: some hundred bytes.
+    let column: ArrayRef = Arc::new(Int8Array::from(vec![1; 20_000_000]));
+    let batch = RecordBatch::try_from_iter([("c", column)]).unwrap();
+    let properties = WriterProperties::builder()
+        .set_max_row_group_row_count(None)
+        .set_data_page_row_count_limit(usize::MAX)
+        .build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    let bytes = writer.into_inner().unwrap();
+    assert!(bytes.len() < 2_000, "{}", bytes.len());
+    assert_eq!(read(&bytes, Format::Parquet, &[]).unwrap_err().kind, DataErrorKind::TooLarge);
+    let few = read(&as_parquet(&batch.slice(0, 200_000)), Format::Parquet, &[]);
+    assert_eq!(few.map(|(profile, _)| profile.rows), Ok(200_000));
 }
 
 #[test]
