@@ -87,17 +87,34 @@ struct Acknowledged {
 type Log = Arc<Mutex<Acknowledged>>;
 
 /// The network and the training of each kind of job: the same each time, so that all versions must be the same.
-fn kinds() -> [(&'static str, Value, Value); 2] {
+fn kinds() -> [(&'static str, Value, Value); 3] {
     let inputs: Vec<[f64; 3]> = (0..400).map(|i| [0, 1, 2].map(|j| f64::from(i * (j + 5) % 13) / 13.0)).collect();
     let targets: Vec<f64> = inputs.iter().map(|[a, b, c]| a * b - c).collect();
     let long = json!({"inputs": inputs, "targets": targets, "epochs": 150, "batch_size": 8, "validation_split": 0.2,
                       "learning_rate_schedule": "cosine", "early_stopping": {"patience": 150}});
     let network = json!({"layers": [3, {"units": 24, "dropout": 0.1}, 1]});
-    [("long", network, long), ("short", xor_model("-"), xor_training(100))]
+    let table = json!({"dataset": DATASET, "target": "y", "hidden_layers": [8]});
+    let on_table = json!({"epochs": 60, "batch_size": 16, "early_stopping": null});
+    [("long", network, long), ("short", xor_model("-"), xor_training(100)), ("table", table, on_table)]
+}
+
+/// The data set that tables are trained on.
+const DATASET: &str = "numbers-and-words";
+
+async fn store_dataset(process: &Process) {
+    let row = |i: u32| format!("{},{},{}\n", i * 5 % 13, ["a", "b", "c"][i as usize % 3], i * 7 % 11);
+    let csv = (0..200).fold("x,w,y\n".to_owned(), |csv, i| csv + &row(i));
+    let request = process.client.post(format!("{}/datasets?name={DATASET}", process.url));
+    let reply = request.header("content-type", "text/csv").body(csv).send().await.expect("a reply");
+    assert_eq!(reply.status().as_u16(), 201);
 }
 
 fn rows(kind: &str) -> Value {
-    json!({"inputs": if kind == "long" { vec![0.3, 0.6, 0.9] } else { vec![0.0, 1.0] }})
+    match kind {
+        "long" => json!({"inputs": [0.3, 0.6, 0.9]}),
+        "table" => json!({"records": {"x": 3, "w": "b"}}),
+        _ => json!({"inputs": [0.0, 1.0]}),
+    }
 }
 
 /// Writes until the service is gone.
@@ -105,7 +122,12 @@ async fn write(process: &Process, log: &Log, round: u64, writer: u64, mut random
     for i in 0.. {
         let name = format!("m-{round}-{writer}-{i}");
         // The long ones are few, so that they end in the time of a few rounds.
-        let (kind, network, training) = &kinds()[usize::from(i > 0 || writer > 0 || !round.is_multiple_of(2))];
+        let chosen = match (writer, i) {
+            (0, 0) if round.is_multiple_of(2) => 0,
+            (1, _) if i % 2 == 0 => 2,
+            _ => 1,
+        };
+        let (kind, network, training) = &kinds()[chosen];
         let mut model = network.clone();
         model["name"] = json!(name);
         let Some((201, _)) = process.send("POST", "/models", Some(&model)).await else { return };
@@ -167,6 +189,7 @@ async fn what_was_acknowledged_survives_being_killed() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let undisturbed = Home::new().await;
     let process = Process::start(&undisturbed);
+    store_dataset(&process).await;
     let mut expected = BTreeMap::new();
     for (kind, mut model, training) in kinds() {
         model["name"] = json!(kind);
@@ -183,6 +206,9 @@ async fn what_was_acknowledged_survives_being_killed() {
     let mut random = StdRng::seed_from_u64(1);
     for round in 0..rounds {
         let process = Arc::new(Process::start(&home));
+        if round == 0 {
+            store_dataset(&process).await;
+        }
         check(&process, &log).await;
         let writers: Vec<_> = (0..3)
             .map(|writer| {

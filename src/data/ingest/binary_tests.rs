@@ -56,10 +56,8 @@ fn a_few_bytes_do_not_stand_for_endless_rows() {
     // Twenty million rows of one value in a single run: some hundred bytes.
     let column: ArrayRef = Arc::new(Int8Array::from(vec![1; 20_000_000]));
     let batch = RecordBatch::try_from_iter([("c", column)]).unwrap();
-    let properties = WriterProperties::builder()
-        .set_max_row_group_row_count(None)
-        .set_data_page_row_count_limit(usize::MAX)
-        .build();
+    let properties =
+        WriterProperties::builder().set_max_row_group_row_count(None).set_data_page_row_count_limit(usize::MAX).build();
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
     writer.write(&batch).unwrap();
     let bytes = writer.into_inner().unwrap();
