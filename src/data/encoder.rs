@@ -85,7 +85,7 @@ pub enum Reason {
     Missing,
     /// Its words are names, identifiers or sentences.
     Text,
-    /// It numbers the rows.
+    /// It has another value in almost every row.
     Identifier,
     /// Each of its words is too rare to learn from.
     Rare,
@@ -109,7 +109,7 @@ impl Reason {
             Reason::Constant => "has the same value in every training row",
             Reason::Missing => "has no value in any training row",
             Reason::Text => "holds text or identifiers, from which this release does not learn",
-            Reason::Identifier => "numbers the rows",
+            Reason::Identifier => "has another value in almost every row",
             Reason::Rare => "has only words that occur once or twice",
         }
     }

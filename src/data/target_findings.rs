@@ -132,19 +132,20 @@ fn bins(values: &Values, rows: &[usize]) -> Option<Vec<u32>> {
     }
 }
 
+/// Bins of present values by rank; missing ones (NaN) have a bin of their own, since that a value is there may tell all.
 fn by_rank(values: Vec<f64>) -> Option<Vec<u32>> {
-    let count = (values.len() / BIN_ROWS).min(MAX_BINS);
-    if count < 2 {
+    let mut order: Vec<usize> = (0..values.len()).filter(|row| !values[*row].is_nan()).collect();
+    let (present, missing) = (order.len(), values.len() - order.len());
+    let least = if missing < BIN_ROWS { 2 * BIN_ROWS } else { BIN_ROWS };
+    if present < least {
         return None;
     }
-    let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_unstable_by(|a, b| values[*a].total_cmp(&values[*b]));
-    let size = values.len().div_ceil(count);
-    let mut bins = vec![0; values.len()];
+    let size = present.div_ceil((present / BIN_ROWS).min(MAX_BINS));
+    let mut bins = vec![u32::MAX; values.len()];
     let (mut bin, mut held) = (0, 0);
     for (rank, row) in order.iter().enumerate() {
-        let new = rank > 0 && values[*row] != values[order[rank - 1]] && held >= size;
-        if new {
+        if rank > 0 && values[*row] != values[order[rank - 1]] && held >= size {
             (bin, held) = (bin + 1, 0);
         }
         bins[*row] = bin;
@@ -212,6 +213,18 @@ mod tests {
         assert!(codes(&table(vec![("a", noise.clone()), ("y", y)]), Task::Classification).is_empty());
         let value: Vec<f64> = noise.iter().map(|x| 2.5 * x + 0.1).collect();
         assert_eq!(codes(&table(vec![("a", noise), ("y", value)]), Task::Regression), ["target_leakage"]);
+    }
+
+    #[test]
+    fn a_column_that_is_there_for_one_class_alone_is_named() {
+        let y: Vec<f64> = (0..400).map(|i| f64::from(i * 7 % 3 / 2)).collect();
+        let bill = |row: usize| if y[row] == 1.0 { (row * 37 % 101) as f64 } else { f64::NAN };
+        let told = table(vec![("bill", (0..400).map(bill).collect()), ("y", y.clone())]);
+        assert_eq!(codes(&told, Task::Classification), ["target_leakage"]);
+        // Gaps that have nothing to do with the class tell nothing.
+        let gaps = |row: usize| if row % 5 < 2 { f64::NAN } else { (row * 37 % 101) as f64 };
+        let untold = table(vec![("x", (0..400).map(gaps).collect()), ("y", y)]);
+        assert!(codes(&untold, Task::Classification).is_empty());
     }
 
     #[test]

@@ -131,6 +131,7 @@ async fn a_model_that_does_not_go_with_its_data_is_refused_with_a_pointer() {
         (json!({"target": "kinds"}), "invalid_value", "/target"),
         (json!({"target": "batch"}), "invalid_value", "/target"),
         (json!({"task": "regression"}), "invalid_value", "/target"),
+        (json!({"target": "picked"}), "invalid_value", "/target"),
         (json!({"features": ["weight", "wieght"]}), "invalid_value", "/features/1"),
         (json!({"features": ["kind"]}), "invalid_value", "/features/0"),
         (json!({"features": ["weight", "weight"]}), "invalid_value", "/features/1"),

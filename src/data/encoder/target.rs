@@ -60,6 +60,9 @@ impl Target {
     pub fn fit(column: &Column, task: Task, rows: &[usize]) -> Result<Self, EncodeError> {
         let unfit = |reason: String| EncodeError::Target { name: column.name.clone(), reason };
         match task {
+            Task::Classification if column.kind == ColumnType::Datetime => {
+                Err(unfit("is datetime: each moment would be a class; name a column of classes or numbers".into()))
+            }
             Task::Classification => {
                 let counted = classes(column, rows);
                 if counted.len() < 2 {
