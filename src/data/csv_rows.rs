@@ -118,7 +118,7 @@ impl<R: Read> CsvRows<R> {
         mut field: impl FnMut(usize, &str, u64) -> Result<(), DataError>,
     ) -> Result<Vec<(u64, usize)>, DataError> {
         let mut read = Vec::new();
-        while read.is_empty() && self.find_whole()? {
+        while read.len() < most && self.find_whole()? {
             let text = text_of(&self.buffer[..self.whole], self.line)?;
             let mut records = Records::new(text, self.delimiter);
             let (mut at, mut line) = (0, self.line);

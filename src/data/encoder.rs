@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::column::{Column, ColumnType, Table};
 use super::datetime::DateOrder;
 use super::findings::IDENTIFIER_COLUMN;
-use super::profile::{Finding, TableProfile};
+use super::profile::{ColumnProfile, Finding, TableProfile};
 use feature::{Feature, Place, Sighting};
 pub use target::{MAX_CLASSES, Target, Task, classes};
 
@@ -43,17 +43,21 @@ pub struct Known {
 }
 
 impl Known {
-    /// What the profile of a data set tells of the columns named.
-    pub fn of(profile: &TableProfile, features: &[String]) -> Self {
+    /// What the profile of a data set tells of the columns named. Those that number the rows are left out unless they were
+    /// `chosen`, or nothing else would be left: they may be a time or a place.
+    pub fn of(profile: &TableProfile, features: &[String], chosen: bool) -> Self {
         let features: HashSet<&str> = features.iter().map(String::as_str).collect();
         let identifier = |finding: &&Finding| finding.code == IDENTIFIER_COLUMN;
         let found = profile.findings.iter().filter(identifier).filter_map(|finding| finding.column.as_deref());
         let identifiers: HashSet<&str> = found.collect();
         let columns = || profile.columns.iter().filter(|column| features.contains(column.name.as_str()));
+        let hopeless = |column: &&ColumnProfile| column.kind == ColumnType::Text || column.missing == profile.rows;
+        let numbers = |column: &&ColumnProfile| identifiers.contains(column.name.as_str());
+        let spared = chosen || columns().all(|column| hopeless(&column) || numbers(&column));
         let left_out = columns().filter_map(|column| {
             let reason = match column.kind {
                 ColumnType::Text => Reason::Text,
-                _ if identifiers.contains(column.name.as_str()) => Reason::Identifier,
+                _ if !spared && numbers(&column) => Reason::Identifier,
                 _ => return None,
             };
             Some(LeftOut { name: column.name.clone(), kind: column.kind, reason })
@@ -146,15 +150,6 @@ pub enum EncodeError {
     },
 }
 
-/// A value outside what training saw.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Flag {
-    /// The column.
-    pub column: String,
-    /// How it lies outside.
-    pub flag: Sighting,
-}
-
 /// An encoded table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Encoded {
@@ -236,15 +231,6 @@ impl Encoder {
         }
         let inputs = Array2::from_shape_vec((table.rows, width), inputs).expect("width values in each row");
         Ok(Encoded { inputs, sightings })
-    }
-
-    /// The flags of each of `rows` rows, by row.
-    pub fn flags(&self, rows: usize, sightings: &[(usize, usize, Sighting)]) -> Vec<Vec<Flag>> {
-        let mut flags = vec![Vec::new(); rows];
-        for (row, feature, flag) in sightings {
-            flags[*row].push(Flag { column: self.features[*feature].name.clone(), flag: *flag });
-        }
-        flags
     }
 
     /// The feature of a name.

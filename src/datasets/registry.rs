@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::source::Source;
 use super::{Dataset, DatasetError};
 use crate::data::column::{ColumnType, Table};
-use crate::data::error::{DataError, DataErrorKind};
+use crate::data::error::DataError;
 use crate::data::ingest::{Format, IngestLimits, ingest};
 use crate::data::profile::TableProfile;
 use crate::data::stored;
@@ -231,14 +231,12 @@ impl DatasetRegistry {
         dataset: &Dataset,
         read: impl FnOnce(Source) -> Result<T, DataError> + Send + 'static,
     ) -> Result<T, DatasetError> {
-        let source = Source(self.storage.blobs.reader(&dataset.blob).await?);
+        let source = Source::new(self.storage.blobs.reader(&dataset.blob).await?);
+        let watched = source.clone();
         let done = tokio::task::spawn_blocking(move || read(source)).await;
         let damaged = |reason: String| StorageError::damaged(dataset.blob.clone(), reason);
         let read = done.map_err(|panic| damaged(panic.to_string()))?;
-        Ok(read.map_err(|error| match error.kind {
-            DataErrorKind::Io => StorageError::Unavailable(error.to_string()),
-            _ => damaged(error.to_string()),
-        })?)
+        Ok(read.map_err(|error| watched.trouble().unwrap_or_else(|| damaged(error.to_string())))?)
     }
 
     /// Deletes a data set that no job needs.

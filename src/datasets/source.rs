@@ -1,23 +1,48 @@
 //! A stored data set as the readers of `data` take it: parts of a blob, read when they are asked for.
 
 use std::io::{self, BufReader, Read};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
-use crate::storage::BlobReader;
+use crate::storage::{BlobReader, StorageError};
 
 /// How much a sequential reader fetches at once.
 const READ_AHEAD: usize = 1 << 20;
 
 /// A blob to read columns from. Blocks: not for async threads.
 #[derive(Clone)]
-pub struct Source(pub BlobReader);
+pub struct Source {
+    blob: BlobReader,
+    /// The first trouble with storage: what readers make of it no longer tells it from damage.
+    trouble: Arc<Mutex<Option<StorageError>>>,
+}
+
+impl Source {
+    /// Reads from `blob`.
+    pub fn new(blob: BlobReader) -> Self {
+        Source { blob, trouble: Arc::default() }
+    }
+
+    /// The first trouble with storage there was, if there was any.
+    pub fn trouble(&self) -> Option<StorageError> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn read(&self, part: Range<u64>) -> std::result::Result<Bytes, StorageError> {
+        self.blob.read(part).inspect_err(|error| {
+            let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+            trouble.get_or_insert_with(|| error.clone());
+        })
+    }
+}
 
 impl Length for Source {
     fn len(&self) -> u64 {
-        self.0.size()
+        self.blob.size()
     }
 }
 
@@ -25,27 +50,27 @@ impl ChunkReader for Source {
     type T = BufReader<From>;
 
     fn get_read(&self, start: u64) -> Result<Self::T> {
-        Ok(BufReader::with_capacity(READ_AHEAD, From { blob: self.0.clone(), position: start }))
+        Ok(BufReader::with_capacity(READ_AHEAD, From { source: self.clone(), position: start }))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
-        self.0.read(start..start + length as u64).map_err(|error| ParquetError::External(Box::new(error)))
+        self.read(start..start + length as u64).map_err(|error| ParquetError::External(Box::new(error)))
     }
 }
 
 /// Reads a blob from a position on.
 pub struct From {
-    blob: BlobReader,
+    source: Source,
     position: u64,
 }
 
 impl Read for From {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = (self.blob.size().saturating_sub(self.position)).min(buffer.len() as u64);
+        let length = (self.source.blob.size().saturating_sub(self.position)).min(buffer.len() as u64);
         if length == 0 {
             return Ok(0);
         }
-        let bytes = self.blob.read(self.position..self.position + length).map_err(io::Error::other)?;
+        let bytes = self.source.read(self.position..self.position + length).map_err(io::Error::other)?;
         buffer[..bytes.len()].copy_from_slice(&bytes);
         self.position += bytes.len() as u64;
         Ok(bytes.len())

@@ -1,6 +1,6 @@
 //! One column as a part of a network's input.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,10 @@ pub const MAX_ONE_HOT: usize = 32;
 pub const RARE_BELOW: usize = 3;
 /// Rare words that are remembered, to tell them from unseen ones.
 const MAX_RARE_WORDS: usize = 10_000;
+/// Bytes of a column's words that are kept: what is beyond counts as rare. A version's file holds them in its index.
+const MAX_WORD_BYTES: usize = 4 << 20;
+/// A longer word counts as rare and is not remembered.
+const MAX_WORD: usize = 1024;
 
 /// A column and how it is encoded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -291,6 +295,30 @@ impl Feature {
     }
 }
 
+/// The words that get a place of their own: those in enough rows, the most frequent first where they are too long together.
+fn frequent_enough<'a>(seen: &[(&'a str, usize)]) -> HashSet<&'a str> {
+    let mut by_count: Vec<_> =
+        seen.iter().filter(|(word, count)| *count >= RARE_BELOW && word.len() <= MAX_WORD).collect();
+    by_count.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    let mut bytes = 0;
+    let fits = |word: &&str| {
+        bytes += word.len() + 8;
+        bytes <= MAX_WORD_BYTES
+    };
+    by_count.into_iter().map(|(word, _)| *word).take_while(fits).collect()
+}
+
+/// Rare words that are told from unseen ones, in order.
+fn remembered(rare: &[(&str, usize)]) -> Vec<String> {
+    let mut bytes = 0;
+    let fits = |word: &&str| {
+        bytes += word.len() + 8;
+        bytes <= MAX_WORD_BYTES / 4
+    };
+    let short = rare.iter().map(|(word, _)| *word).filter(|word| word.len() <= MAX_WORD);
+    short.take(MAX_RARE_WORDS).take_while(fits).map(str::to_owned).collect()
+}
+
 /// Where a word belongs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Slot {
@@ -326,13 +354,13 @@ fn of_words(words: &Words, rows: &[usize]) -> Result<Encoding, Reason> {
     let mut seen: Vec<(&str, usize)> =
         counts.iter().map(|(code, count)| (words.words[*code as usize].as_str(), *count)).collect();
     seen.sort_unstable();
-    let (common, rare): (Vec<_>, Vec<_>) = seen.into_iter().partition(|(_, count)| *count >= RARE_BELOW);
+    let kept = frequent_enough(&seen);
+    let (common, rare): (Vec<_>, Vec<_>) = seen.into_iter().partition(|(word, _)| kept.contains(word));
     if common.is_empty() {
         return Err(Reason::Rare);
     }
-    let owned = |words: &[(&str, usize)], most| words.iter().take(most).map(|(word, _)| (*word).to_owned()).collect();
-    let values: Vec<String> = owned(&common, usize::MAX);
-    let rare_words = owned(&rare, MAX_RARE_WORDS);
+    let values: Vec<String> = common.iter().map(|(word, _)| (*word).to_owned()).collect();
+    let rare_words = remembered(&rare);
     if values.len() > MAX_ONE_HOT {
         return Ok(Encoding::Embedding { values, rare: rare_words });
     }

@@ -25,8 +25,9 @@ impl Scale {
 
     fn by_quantiles(quantile: impl Fn(f64) -> f64) -> Self {
         let between = quantile(0.75) - quantile(0.25);
-        let width = if between > 0.0 { between } else { (quantile(1.0) - quantile(0.0)) / 2.0 };
-        Scale { center: quantile(0.5), width }
+        let width = if between > 0.0 { between } else { quantile(1.0) / 2.0 - quantile(0.0) / 2.0 };
+        // A difference of finite numbers may leave them; a file keeps no infinity.
+        Scale { center: quantile(0.5), width: width.min(f64::MAX) }
     }
 
     /// The scaled and clipped value.
@@ -34,7 +35,8 @@ impl Scale {
         if self.width <= 0.0 {
             return 0.0;
         }
-        let z = (x - self.center) / self.width;
+        let difference = (x - self.center).clamp(f64::MIN, f64::MAX);
+        let z = difference / self.width;
         // Beyond 1e100 the square would leave the finite numbers; the value is 3 there.
         if z.abs() > 1e100 { (3.0 * z.signum()) as f32 } else { (z / (1.0 + (z / 3.0).powi(2)).sqrt()) as f32 }
     }
@@ -72,6 +74,17 @@ mod tests {
         assert!((scale.apply(1.0) - 1.664_100_6).abs() < 1e-6, "2/√(1 + 4/9)");
         let ones: Vec<f64> = (0..10).map(|row| f64::from(row >= 6)).collect();
         assert_eq!(Scale::fit_two(0.0, 1.0, 4, 10), Scale::fit(&ones));
+    }
+
+    #[test]
+    fn the_largest_numbers_keep_a_finite_scale() {
+        for values in [vec![-1.7e308, -1.7e308, 1.7e308, 1.7e308], vec![-1.7e308, 0.0, 0.0, 0.0, 0.0, 1.7e308]] {
+            let scale = Scale::fit(&values);
+            assert!(scale.width.is_finite() && scale.width > 0.0, "{scale:?}");
+            assert!(values.iter().all(|x| scale.apply(*x).abs() <= 3.0), "{scale:?}");
+            let stored: Scale = serde_json::from_str(&serde_json::to_string(&scale).unwrap()).unwrap();
+            assert_eq!(stored, scale);
+        }
     }
 
     #[test]
