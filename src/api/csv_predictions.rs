@@ -39,6 +39,7 @@ const MAX_JSON_VALUES: usize = 8 << 20;
 pub async fn predict(app: &App, serving: Serving, csv_out: bool, request: Request) -> Result<Response, ApiError> {
     let Upload { file, .. } = Upload::from_request(request, app).await?;
     let (meters, storage) = (app.meters.clone(), app.storage.clone());
+    let most_bytes = app.settings.max_upload.as_u64();
     blocking(move || {
         let mut rows = CsvRows::new(io::BufReader::with_capacity(1 << 18, file))?;
         let encoder = &serving.parts()?.encoder;
@@ -56,7 +57,7 @@ pub async fn predict(app: &App, serving: Serving, csv_out: bool, request: Reques
             meters.predictions.inc_by(text.len() as u64);
             return Ok(serving.json(&answer(&serving, &text, &places)?, encoder));
         }
-        let mut sink = Sink { memory: Vec::new(), file: None };
+        let mut sink = Sink { memory: Vec::new(), file: None, bytes: 0 };
         let mut out = csv::Writer::from_writer(&mut sink);
         let mut any = false;
         while let Some(text) = rows.next_rows(ROWS.min(VALUES / width).max(16))? {
@@ -68,6 +69,11 @@ pub async fn predict(app: &App, serving: Serving, csv_out: bool, request: Reques
             meters.predictions.inc_by(text.len() as u64);
             write_rows(&mut out, &predictions, encoder)?;
             out.flush().map_err(StorageError::from)?;
+            if out.get_ref().bytes > most_bytes {
+                let detail =
+                    format!("the reply would be larger than {most_bytes} bytes (--max-upload): send fewer rows");
+                return Err(ApiError::new(ErrorCode::ReplyTooLarge, detail));
+            }
             if out.get_ref().is_full() {
                 let file = storage.scratch_file()?;
                 drop(out);
@@ -129,9 +135,9 @@ fn write_header(
 ) -> Result<(), ApiError> {
     let mut header = vec!["prediction".to_owned()];
     match &predictions.answers {
-        Answers::Classes { least, .. } => {
+        Answers::Classes { most, .. } => {
             header.extend(encoder.target.classes().iter().map(|class| format!("probability_{class}")));
-            header.extend(least.map(|_| "label_set".to_owned()));
+            header.extend(most.map(|_| "label_set".to_owned()));
         }
         Answers::Values { margin: Some(_), .. } => header.extend(["lower".to_owned(), "upper".to_owned()]),
         Answers::Values { margin: None, .. } => {}
@@ -141,18 +147,18 @@ fn write_header(
 
 fn write_rows(out: &mut csv::Writer<impl Write>, predictions: &Predictions, encoder: &Encoder) -> Result<(), ApiError> {
     let classes = encoder.target.classes();
-    for row in 0..predictions.flags.len() {
+    for row in 0..predictions.rows {
         match &predictions.answers {
-            Answers::Classes { probabilities, least } => {
+            Answers::Classes { probabilities, most } => {
                 let row = probabilities.row(row);
                 let row = row.as_slice().expect("row-major probabilities");
                 out.write_field(&classes[most_likely(row)]).map_err(unwritten)?;
                 for p in row {
                     out.write_field(p.to_string()).map_err(unwritten)?;
                 }
-                if let Some(least) = least {
+                if let Some(most) = most {
                     // As a JSON list: a class may contain any separator.
-                    let set = label_set(classes, row, *least);
+                    let set = label_set(classes, row, *most);
                     out.write_field(serde_json::to_string(&set).expect("words are plain data")).map_err(unwritten)?;
                 }
             }
@@ -176,6 +182,8 @@ fn unwritten(error: csv::Error) -> ApiError {
 struct Sink {
     memory: Vec<u8>,
     file: Option<std::fs::File>,
+    /// Of the whole reply so far.
+    bytes: u64,
 }
 
 impl Sink {
@@ -210,10 +218,12 @@ impl Sink {
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.file {
-            Some(file) => file.write(bytes),
-            None => self.memory.write(bytes),
-        }
+        let written = match &mut self.file {
+            Some(file) => file.write(bytes)?,
+            None => self.memory.write(bytes)?,
+        };
+        self.bytes += written as u64;
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {

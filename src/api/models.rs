@@ -184,7 +184,9 @@ pub async fn table_spec(app: &App, dataset: &Dataset, request: TableRequest) -> 
     }
     let table = app.datasets.columns(dataset, vec![request.target.clone()]).await?;
     let (id, profile) = (dataset.id, dataset.profile.clone());
-    Ok(blocking(move || request.check(id, &profile, &table.columns[0])).await??)
+    let spec = blocking(move || request.check(id, &profile, &table.columns[0])).await??;
+    app.models.check_size(&spec.shape_on(&dataset.profile)?)?;
+    Ok(spec)
 }
 
 /// The error of a target that is no column.

@@ -17,12 +17,18 @@ use super::predictions::{MAX_OUTPUTS, ON_THE_SPOT, OUTPUT_BYTES, PredictionBody}
 use super::reply;
 use super::upload::media_type;
 use crate::app::App;
-use crate::data::encoder::{EncodeError, Encoder, Flag};
+use crate::data::encoder::feature::Sighting;
+use crate::data::encoder::{EncodeError, Encoder};
 use crate::data::records::Records;
 use crate::models::networks::LoadedNetwork;
 use crate::models::prediction::{Answers, Interval, Predictions, most_likely, predict as predict_table};
 use crate::models::table::TableParts;
 use crate::models::{Model, ModelError, Version};
+
+/// Memory of a feature of a row: its value, and its flag if it has one.
+const FEATURE_BYTES: usize = 32;
+/// Most flags of a reply: about 500 MB of JSON.
+const MAX_FLAGS: usize = 10_000_000;
 
 /// A reply's rows.
 #[derive(Serialize)]
@@ -35,12 +41,12 @@ struct PredictionsBody<'a> {
 /// One entry per row.
 struct Rows<'a> {
     predictions: &'a Predictions,
-    classes: &'a [String],
+    encoder: &'a Encoder,
 }
 
 impl Serialize for Rows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq((0..self.predictions.flags.len()).map(|row| Row { rows: self, row }))
+        serializer.collect_seq((0..self.predictions.rows).map(|row| Row { rows: self, row }))
     }
 }
 
@@ -51,18 +57,19 @@ struct Row<'a> {
 
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Rows { predictions, classes } = self.rows;
+        let Rows { predictions, encoder } = self.rows;
+        let classes = encoder.target.classes();
         let mut entry = serializer.serialize_map(None)?;
         match &predictions.answers {
-            Answers::Classes { probabilities, least } => {
+            Answers::Classes { probabilities, most } => {
                 let row = probabilities.row(self.row);
                 let row = row.as_slice().expect("row-major probabilities");
                 let best = most_likely(row);
                 entry.serialize_entry("label", &classes[best])?;
                 entry.serialize_entry("probability", &row[best])?;
                 entry.serialize_entry("probabilities", &ByClass { classes, row })?;
-                if let Some(least) = least {
-                    entry.serialize_entry("label_set", &label_set(classes, row, *least))?;
+                if let Some(most) = most {
+                    entry.serialize_entry("label_set", &label_set(classes, row, *most))?;
                 }
             }
             Answers::Values { values, margin } => {
@@ -74,9 +81,30 @@ impl Serialize for Row<'_> {
                 }
             }
         }
-        let flags: &[Flag] = &predictions.flags[self.row];
-        entry.serialize_entry("flags", flags)?;
+        entry.serialize_entry("flags", &Flags { predictions, encoder, row: self.row })?;
         entry.end()
+    }
+}
+
+/// Values of a row outside what training saw.
+struct Flags<'a> {
+    predictions: &'a Predictions,
+    encoder: &'a Encoder,
+    row: usize,
+}
+
+/// One of them.
+#[derive(Serialize)]
+struct FlagBody<'a> {
+    column: &'a str,
+    flag: Sighting,
+}
+
+impl Serialize for Flags<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let name = |feature: usize| self.encoder.features[feature].name.as_str();
+        let flags = self.predictions.flags(self.row);
+        serializer.collect_seq(flags.map(|(feature, flag)| FlagBody { column: name(feature), flag }))
     }
 }
 
@@ -92,11 +120,12 @@ impl Serialize for ByClass<'_> {
     }
 }
 
-/// The classes at least so likely, most likely first; the most likely one in any case.
-pub fn label_set<'a>(classes: &'a [String], row: &[f32], least: f32) -> Vec<&'a str> {
+/// The classes whose score, 1 − p as in the scores of the rows held out, is at most `most`, most likely first; the most
+/// likely one in any case.
+pub fn label_set<'a>(classes: &'a [String], row: &[f32], most: f32) -> Vec<&'a str> {
     let mut order: Vec<usize> = (0..row.len()).collect();
     order.sort_by(|a, b| row[*b].total_cmp(&row[*a]));
-    let likely = order.iter().take_while(|class| row[**class] >= least).count().max(1);
+    let likely = order.iter().take_while(|class| 1.0 - row[**class] <= most).count().max(1);
     order[..likely].iter().map(|class| classes[*class].as_str()).collect()
 }
 
@@ -141,7 +170,7 @@ impl Serving {
 
     /// A reply as JSON.
     pub fn json(&self, predictions: &Predictions, encoder: &Encoder) -> Response {
-        let predictions = Rows { predictions, classes: encoder.target.classes() };
+        let predictions = Rows { predictions, encoder };
         reply::json(StatusCode::OK, &PredictionsBody { model_id: self.model_id, version: self.version, predictions })
     }
 }
@@ -185,13 +214,17 @@ async fn of_records(
         return Err(ApiError::new(ErrorCode::ReplyTooLarge, detail));
     }
     let names: usize = encoder.target.classes().iter().map(|class| class.len() + OUTPUT_BYTES).sum();
-    let encoded = 4 * encoder.width() + 8 * encoder.features.len();
+    let encoded = 4 * encoder.width() + FEATURE_BYTES * encoder.features.len();
     body.reserve(rows.saturating_mul(names + encoded + 64), app)?;
     app.meters.predictions.inc_by(rows as u64);
     let large = rows.saturating_mul(serving.network.spec().parameter_count()) > ON_THE_SPOT;
     let reply = move || {
         let parts = serving.parts()?;
         let predictions = answer(&serving, parts, &records)?;
+        if predictions.sightings.len() > MAX_FLAGS {
+            let detail = format!("more than {MAX_FLAGS} values lie outside what training saw: send fewer records");
+            return Err(ApiError::new(ErrorCode::ReplyTooLarge, detail));
+        }
         match csv_out {
             false => Ok(serving.json(&predictions, &parts.encoder)),
             true => csv_predictions::whole(&predictions, &parts.encoder),
@@ -231,4 +264,21 @@ pub fn of_record(error: EncodeError) -> ApiError {
 
 fn escaped(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_at_the_threshold_is_in_its_set() {
+        let classes: Vec<String> = ["a", "b", "c"].map(String::from).to_vec();
+        for thousandths in 1..300 {
+            let p = thousandths as f32 / 1000.0;
+            // The score of a row held out with this probability of its class, as the quantile may be.
+            let score = 1.0 - p;
+            assert_eq!(label_set(&classes, &[1.0 - 2.0 * p, p, p], score), ["a", "b", "c"], "{p}");
+        }
+        assert_eq!(label_set(&classes, &[0.5, 0.3, 0.2], 0.1), ["a"]);
+    }
 }

@@ -222,13 +222,14 @@ pub async fn train_file(
     let settings =
         TrainingSpec { epochs: params.epochs, validation_split: params.validation_split, ..TrainingSpec::default() };
     let (datasets, receipts) = (app.datasets.clone(), idempotency.clone());
-    let jobs = app.jobs.clone();
+    let (jobs, models) = (app.jobs.clone(), app.models.clone());
     let submitted = to_the_end(async move {
         let draft = datasets.draft(new).await?;
         let dataset = draft.dataset().clone();
         let checked = async {
             let column = datasets.columns(&dataset, vec![request.target.clone()]).await?;
             let spec = request.check(dataset.id, &dataset.profile, &column.columns[0])?;
+            models.check_size(&spec.shape_on(&dataset.profile)?)?;
             let training = TableTraining::check(&spec, settings, &dataset, None)?;
             Ok::<_, JobError>((spec, training))
         };

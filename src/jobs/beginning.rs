@@ -126,8 +126,11 @@ async fn columns(
 ) -> Result<Data, JobError> {
     let dataset = worker.datasets.get(&train.to_string()).await?;
     // What is left out in any case is not read; a warm start has the features of its version.
-    let known =
-        if worker.job.config().warm_start { Known::default() } else { Known::of(&dataset.profile, &spec.features) };
+    let known = if worker.job.config().warm_start {
+        Known::default()
+    } else {
+        Known::of(&dataset.profile, &spec.features, spec.features_chosen)
+    };
     let hopeless: HashSet<&str> = known.left_out.iter().map(|left| left.name.as_str()).collect();
     let names: Vec<String> =
         spec.features.iter().filter(|name| !hopeless.contains(name.as_str())).chain([&spec.target]).cloned().collect();

@@ -159,7 +159,7 @@ pub(super) fn prepare(
     let target = column(&table, &model.target)?;
     let rows = labelled(target)?;
     let (train, held_out) = choose(model, settings, target, &rows)?;
-    let known = Known::of(&profile, &model.features);
+    let known = Known::of(&profile, &model.features, model.features_chosen);
     let encoder = match base {
         Some(encoder) => encoder.clone(),
         None => Encoder::fit(&table, &model.target, model.task, &train, &known)?,

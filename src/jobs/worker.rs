@@ -104,7 +104,9 @@ impl Worker<'_> {
                 Err(error) if error.storage().is_some_and(StorageError::is_passing) => {
                     tracing::warn!(job_id = %self.job.id, %error, "storage does not work: the job tries again");
                 }
-                Err(error @ (JobError::Unfit(_) | JobError::Model(ModelError::Spec(_)))) => {
+                Err(
+                    error @ (JobError::Unfit(_) | JobError::Model(ModelError::Spec(_) | ModelError::TooLarge { .. })),
+                ) => {
                     return Err(failed(StopReason::Error, JobFailure::Unfit(error.to_string())));
                 }
                 Err(error) => return Err(failed(StopReason::Error, JobFailure::Damaged(error.to_string()))),
@@ -181,6 +183,11 @@ impl Worker<'_> {
             Outcome::Version { state, reason, made } => (state, reason, made),
         };
         let file = Bytes::from(artifact::encode(&made.trained.network, made.trained.table.as_ref(), Some(&made.facts)));
+        // A version that is published is read again after a restart: one that could not be is none.
+        if let (Some(_), Err(error)) = (&made.trained.table, artifact::decode(&file)) {
+            let detail = format!("the version's file could not be read again: {error}");
+            return self.settle_plain(Ending::failed(StopReason::Error, JobFailure::Unfit(detail)));
+        }
         let mut made = Some(*made);
         let published =
             self.persist(false, || self.runtime.block_on(self.publish(state, reason, file.clone(), &mut made)));

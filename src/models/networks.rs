@@ -77,6 +77,14 @@ impl Networks {
         self.check_bytes(bytes(spec, 0))
     }
 
+    /// The same of one with a file of this size.
+    ///
+    /// # Errors
+    /// `TooLarge`.
+    pub fn check_file(&self, spec: &ValidModelSpec, file_bytes: u64) -> Result<(), ModelError> {
+        self.check_bytes(bytes(spec, file_bytes))
+    }
+
     fn check_bytes(&self, bytes: usize) -> Result<(), ModelError> {
         let needed = ByteSize::b(bytes as u64);
         let limit = self.limit;

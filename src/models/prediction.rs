@@ -7,15 +7,18 @@ use super::networks::LoadedNetwork;
 use super::scoring::probabilities;
 use super::table::TableParts;
 use crate::data::column::Table;
-use crate::data::encoder::{EncodeError, Encoder, Flag};
+use crate::data::encoder::feature::Sighting;
+use crate::data::encoder::{EncodeError, Encoder};
 
 /// What a version says of each row.
 #[derive(Clone, Debug)]
 pub struct Predictions {
     /// Classes or values.
     pub answers: Answers,
-    /// Values outside what training saw, of each row.
-    pub flags: Vec<Vec<Flag>>,
+    /// Number of rows.
+    pub rows: usize,
+    /// Values outside what training saw: row, feature and how, in the order of the rows.
+    pub sightings: Vec<(usize, usize, Sighting)>,
 }
 
 /// Answers for each row.
@@ -25,8 +28,8 @@ pub enum Answers {
     Classes {
         /// rows × classes
         probabilities: Array2<f32>,
-        /// The classes whose probability is at least this are the label set, with the most likely one in any case.
-        least: Option<f32>,
+        /// The classes whose score, 1 − p, is at most this are the label set, with the most likely one in any case.
+        most: Option<f32>,
     },
     /// Of a regression, in the target's unit.
     Values {
@@ -35,6 +38,14 @@ pub enum Answers {
         /// An interval reaches this far to both sides.
         margin: Option<f64>,
     },
+}
+
+impl Predictions {
+    /// What lies outside what training saw in a row: feature and how.
+    pub fn flags(&self, row: usize) -> impl Iterator<Item = (usize, Sighting)> + Clone + '_ {
+        let start = self.sightings.partition_point(|(of, ..)| *of < row);
+        self.sightings[start..].iter().take_while(move |(of, ..)| *of == row).map(|(_, feature, how)| (*feature, *how))
+    }
 }
 
 /// Half of what an interval or the bound of a label set is made from.
@@ -79,15 +90,16 @@ pub fn predict(
     let answers = match encoder.target.classes().is_empty() {
         false => Answers::Classes {
             probabilities: probabilities(parts.calibration.as_ref(), flat, logits.ncols()),
-            // A score is 1 − p of the true class.
-            least: interval.map(|Interval(score)| 1.0 - score),
+            most: interval.map(|Interval(score)| score),
         },
         true => Answers::Values {
             values: flat.iter().map(|output| encoder.target.value(*output)).collect(),
             margin: interval.map(|Interval(score)| f64::from(score)),
         },
     };
-    Ok(Predictions { answers, flags: encoder.flags(table.rows, &encoded.sightings) })
+    let mut sightings = encoded.sightings;
+    sightings.sort_unstable();
+    Ok(Predictions { answers, rows: table.rows, sightings })
 }
 
 /// The index of the largest value, the first of equals.

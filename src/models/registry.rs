@@ -20,6 +20,7 @@ use super::stored::{kind_to_json, spec_to_json};
 use super::table::TableParts;
 use super::{Model, ModelError, ModelKind, NewModel, Version};
 use crate::learning::network::Network;
+use crate::learning::spec::ValidModelSpec;
 use crate::storage::catalog::{ModelRow, ReceiptRow, VersionRow};
 use crate::storage::{RECEIPT_AGE, Storage, StorageError, Write, exact};
 
@@ -92,6 +93,14 @@ impl ModelRegistry {
         let (row, model, files) = self.prepare(new)?;
         self.write_down(&row, receipt(&model), files, None).await?;
         Ok(Arc::new(model))
+    }
+
+    /// Whether a network of this specification may ever be loaded.
+    ///
+    /// # Errors
+    /// `TooLarge`.
+    pub fn check_size(&self, network: &ValidModelSpec) -> Result<(), ModelError> {
+        self.inner.networks.check_size(network)
     }
 
     /// A checked new model: its row, its record, and the files that are to be written before the row.
@@ -361,7 +370,7 @@ impl ModelRegistry {
     /// Writes the file of a version that `job_id` made of `trained`.
     ///
     /// # Errors
-    /// `Storage`: a later try may succeed.
+    /// `TooLarge`: it could never be loaded; `Storage`: a later try may succeed.
     pub async fn draft(
         &self,
         job_id: Uuid,
@@ -370,6 +379,7 @@ impl ModelRegistry {
         facts: VersionFacts,
     ) -> Result<Draft, ModelError> {
         let (blob, bytes) = (version_blob(job_id), file.len() as u64);
+        self.inner.networks.check_file(trained.network.spec(), bytes)?;
         self.inner.storage.put_noted(&blob, file).await?;
         Ok(Draft { blob, bytes, network: trained.own_network(), facts })
     }

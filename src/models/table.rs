@@ -50,6 +50,9 @@ pub struct TableSpec {
     pub task: Task,
     /// The columns to predict it from.
     pub features: Vec<String>,
+    /// Whether the client named them: then none is left out for numbering the rows.
+    #[serde(default)]
+    pub features_chosen: bool,
     /// Classes in the data set it was made for; none for a regression.
     pub classes: Vec<String>,
     /// Widths of the hidden layers.
@@ -107,6 +110,7 @@ impl TableRequest {
             return Err(invalid("/target", format!("the target {:?} has no value in any row", self.target)));
         }
         Target::fit(target, task, &rows).map_err(|error| invalid("/target", error.to_string()))?;
+        let features_chosen = self.features.is_some();
         let features = match self.features {
             None => profile.columns.iter().map(|c| c.name.clone()).filter(|name| *name != self.target).collect(),
             Some(features) => checked_features(features, &self.target, profile)?,
@@ -116,6 +120,7 @@ impl TableRequest {
             target: self.target,
             task,
             features,
+            features_chosen,
             classes,
             hidden_layers: self.hidden_layers.unwrap_or_else(|| HIDDEN_LAYERS.to_vec()),
             activation: self.activation.unwrap_or(Activation::Relu),

@@ -925,3 +925,93 @@ async fn a_version_that_a_training_goes_on_from_is_not_deleted() {
     service.post_empty(&format!("{path}/cancel")).await.expect(200);
     service.delete("/models/kinds/versions/1").await.expect(204);
 }
+
+#[tokio::test]
+async fn a_long_csv_is_answered_as_json_whole() {
+    let (service, _) = fruit_service().await;
+    let rows = 20_000;
+    let csv = (0..rows)
+        .fold("weight,size\n".to_owned(), |csv, row| csv + &format!("{},{}.125000\n", 50 + row % 100, row % 97));
+    assert!(csv.len() > 256 << 10, "longer than what is read at once");
+    let reply = post_for(&service, "/models/kinds/predict", "text/csv", "application/json", csv).await.expect(200);
+    assert_eq!(reply["predictions"].as_array().map(Vec::len), Some(rows));
+}
+
+#[tokio::test]
+async fn a_column_that_numbers_the_rows_is_learned_from_where_nothing_else_is_or_it_is_named() {
+    let service = TestApp::start().await;
+    let csv = |other: &str| {
+        (0..120).fold(format!("t{other},y\n"), |csv, t| {
+            let other = if other.is_empty() { String::new() } else { format!(",{}", t * 7 % 5) };
+            csv + &format!("{t}{other},{}\n", f64::from(t).sqrt())
+        })
+    };
+    let job = service.post_csv("/train?name=alone&target=y&epochs=2", csv("")).await.expect(202);
+    let job = service.ended(&job).await;
+    assert_eq!((&job["state"], codes(&job).contains(&"identifier_column")), (&json!("succeeded"), false), "{job}");
+    let job = service.post_csv("/train?name=beside&target=y&epochs=2", csv(",k")).await.expect(202);
+    assert!(codes(&service.ended(&job).await).contains(&"identifier_column"));
+    let chosen = json!({"name": "chosen", "dataset": "beside", "target": "y", "features": ["t", "k"]});
+    service.post("/models", chosen).await.expect(201);
+    service.train("chosen", json!({"epochs": 2})).await;
+    let schema = service.get("/models/chosen/schema").await.expect(200);
+    assert_eq!((&schema["features"][0]["name"], &schema["features"][0]["used"]), (&json!("t"), &json!(true)));
+}
+
+#[tokio::test]
+async fn the_largest_numbers_leave_a_version_that_is_read_again() {
+    let service = TestApp::start().await;
+    let big = |i: i32| if i % 2 == 0 { "1.7e308" } else { "-1.7e308" };
+    let csv = (0..200).fold("x,z,y\n".to_owned(), |csv, i| csv + &format!("{},{},{}\n", big(i), i * 7 % 11, i % 3));
+    let job = service.post_csv("/train?name=big&target=y&epochs=2&task=classification", csv).await.expect(202);
+    assert_eq!(service.ended(&job).await["state"], "succeeded");
+    let asked = json!([{"x": 1.7e308, "z": 3}, {"x": 0, "z": 3}]);
+    let before = predict(&service, "/models/big/predict", &asked).await;
+    let service = service.restarted().await;
+    assert_eq!(predict(&service, "/models/big/predict", &asked).await, before);
+}
+
+#[tokio::test]
+async fn words_beyond_what_a_file_may_hold_count_as_rare() {
+    let service = TestApp::start().await;
+    // 9,000 words of 900 bytes, three rows each: twice what is kept.
+    let word = |i: usize| format!("{i:05}{}", "w".repeat(895));
+    let mut csv = String::from("w,x,y\n");
+    (0..27_000).for_each(|row| csv.push_str(&format!("{},{},{}\n", word(row % 9000), row % 7, row % 2)));
+    let path = "/train?name=words&target=y&epochs=1&hidden_layers=4&types=%7B%22w%22:%22categorical%22%7D";
+    let job = service.post_csv(path, csv).await.expect(202);
+    let job = service.ended(&job).await;
+    assert_eq!(job["state"], "succeeded", "{job}");
+    let asked = json!([{"w": word(8999), "x": 1}, {"w": "never", "x": 1}]);
+    let before = predict(&service, "/models/words/predict", &asked).await;
+    let service = service.restarted().await;
+    assert_eq!(predict(&service, "/models/words/predict", &asked).await, before);
+}
+
+#[tokio::test]
+async fn a_model_that_no_memory_could_hold_is_refused_before_it_is_trained() {
+    let service = TestApp::with(|settings| settings.model_memory = bytesize::ByteSize::mib(1)).await;
+    service.post_csv("/datasets?name=fruit", fruit_csv(0..60)).await.expect(201);
+    let wide = json!({"name": "wide", "dataset": "fruit", "target": "kind", "hidden_layers": [2000, 2000]});
+    service.post("/models", wide).await.problem(422, "model_too_large");
+    let path = "/train?name=wide&target=kind&hidden_layers=2000,2000";
+    service.post_csv(path, fruit_csv(0..60)).await.problem(422, "model_too_large");
+    assert_eq!(count(&service, "/models").await, 0);
+    assert_eq!(count(&service, "/datasets").await, 1);
+}
+
+#[tokio::test]
+async fn columns_that_are_damaged_fail_their_job_instead_of_holding_its_place() {
+    let service = TestApp::start().await;
+    if service.home().blob_url.is_some() {
+        return; // The columns are damaged in the data folder.
+    }
+    let stored = service.post_csv("/datasets?name=fruit", fruit_csv(0..300)).await.expect(201);
+    service.post("/models", kinds("kinds")).await.expect(201);
+    let file = service.home().folder().join("blobs/datasets").join(format!("{}.parquet", text(&stored["id"])));
+    let bytes = std::fs::read(&file).expect("the columns");
+    std::fs::write(&file, &bytes[..bytes.len() / 2]).expect("half of them");
+    let job = service.train("kinds", json!({"epochs": 2})).await;
+    assert_eq!((&job["state"], &job["error"]["code"]), (&json!("failed"), &json!("state_damaged")), "{job}");
+    service.get("/datasets/fruit/rows").await.problem(500, "state_damaged");
+}
