@@ -6,14 +6,16 @@
 use serde::de::{Error, value::StrDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::kernels::elementary::{exp, exp_m1, normal, sigmoid, softplus, tanh, tanh_softplus};
+use super::kernels::elementwise::{Biased, ElementLoop, InPlace, Keeping, Scaled, ScaledAndSummed};
+use super::kernels::vectorized;
+
 /// Slope of `leaky_relu` for negative inputs (PyTorch's default).
 const LEAKY_SLOPE: f32 = 0.01;
 /// SELU's scale λ (Klambauer et al., "Self-Normalizing Neural Networks", 2017).
 const SELU_SCALE: f32 = 1.050_701;
 /// SELU's α from the same paper.
 const SELU_ALPHA: f32 = 1.673_263_2;
-/// Above this, `softplus(z)` equals `z` in f32 (PyTorch's threshold).
-const SOFTPLUS_LINEAR: f32 = 20.0;
 
 /// An element-wise activation a = f(z).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,19 +63,17 @@ impl Activation {
 
     /// Turns every z of `values` into a = f(z), in place.
     pub fn forward(self, values: &mut [f32]) {
-        match self {
-            Activation::Identity => {}
-            Activation::Sigmoid => map(values, sigmoid),
-            Activation::Tanh => map(values, f32::tanh),
-            Activation::Relu => map(values, |z| if z > 0.0 { z } else { 0.0 }),
-            Activation::LeakyRelu => map(values, |z| if z > 0.0 { z } else { LEAKY_SLOPE * z }),
-            Activation::Elu => map(values, |z| if z > 0.0 { z } else { z.exp_m1() }),
-            Activation::Selu => map(values, |z| SELU_SCALE * if z > 0.0 { z } else { SELU_ALPHA * z.exp_m1() }),
-            Activation::Gelu => map(values, |z| z * normal_cdf(z)),
-            Activation::Silu => map(values, |z| z * sigmoid(z)),
-            Activation::Mish => map(values, |z| z * tanh_softplus(z)),
-            Activation::Softplus => map(values, softplus),
-        }
+        forward(self, values);
+    }
+
+    /// Adds its bias to every unit of `values` (rows × units), and turns z into a = f(z), in place.
+    pub fn forward_biased(self, values: &mut [f32], biases: &[f32]) {
+        forward_biased(self, values, biases);
+    }
+
+    /// Adds its bias to every unit of `pre` (rows × units), which then holds z, and writes a = f(z) into `active`.
+    pub fn forward_keeping(self, pre: &mut [f32], biases: &[f32], active: &mut [f32]) {
+        forward_keeping(self, pre, biases, active);
     }
 
     /// Whether [`Activation::backward`] looks at z; the others write f′ in terms of a = f(z).
@@ -84,26 +84,57 @@ impl Activation {
     /// Turns ∂L/∂a into ∂L/∂z = ∂L/∂a · f′(z), in place. `pre` is z (it may be empty unless
     /// [`Activation::needs_pre`]) and `out` is a = f(z) of the forward pass.
     pub fn backward(self, pre: &[f32], out: &[f32], gradient: &mut [f32]) {
+        backward(self, if self.needs_pre() { pre } else { out }, gradient);
+    }
+
+    /// As [`Activation::backward`], over rows of as many units as `sums` has: those get the sum over the rows of each
+    /// unit's ∂L/∂z, which is the gradient of its bias.
+    pub fn backward_summed(self, pre: &[f32], out: &[f32], gradient: &mut [f32], sums: &mut [f32]) {
+        backward_summed(self, if self.needs_pre() { pre } else { out }, gradient, sums);
+    }
+
+    /// Hands f to a loop.
+    #[inline(always)]
+    fn apply(self, to: impl ElementLoop) {
         match self {
-            Activation::Identity => {}
-            Activation::Sigmoid => scale(out, gradient, |a| a * (1.0 - a)),
-            Activation::Tanh => scale(out, gradient, |a| 1.0 - a * a),
-            Activation::Relu => scale(out, gradient, |a| if a > 0.0 { 1.0 } else { 0.0 }),
-            Activation::LeakyRelu => scale(out, gradient, |a| if a > 0.0 { 1.0 } else { LEAKY_SLOPE }),
-            Activation::Elu => scale(out, gradient, |a| if a > 0.0 { 1.0 } else { a + 1.0 }),
-            Activation::Selu => {
-                scale(out, gradient, |a| if a > 0.0 { SELU_SCALE } else { a + SELU_SCALE * SELU_ALPHA })
-            }
-            Activation::Gelu => scale(pre, gradient, |z| normal_cdf(z) + z * normal_density(z)),
-            Activation::Silu => scale(pre, gradient, |z| {
+            Activation::Identity => to.run(|z| z),
+            Activation::Sigmoid => to.run(sigmoid),
+            Activation::Tanh => to.run(tanh),
+            Activation::Relu => to.run(|z| if z > 0.0 { z } else { 0.0 }),
+            Activation::LeakyRelu => to.run(|z| if z > 0.0 { z } else { LEAKY_SLOPE * z }),
+            Activation::Elu => to.run(|z| if z > 0.0 { z } else { exp_m1(z) }),
+            Activation::Selu => to.run(|z| SELU_SCALE * if z > 0.0 { z } else { SELU_ALPHA * exp_m1(z) }),
+            Activation::Gelu => to.run(|z| z * normal(z).1),
+            Activation::Silu => to.run(|z| z * sigmoid(z)),
+            Activation::Mish => to.run(|z| z * tanh_softplus(z)),
+            Activation::Softplus => to.run(softplus),
+        }
+    }
+
+    /// Hands f′ to a loop: as a function of z where [`Activation::needs_pre`], else of a = f(z).
+    #[inline(always)]
+    fn apply_derivative(self, to: impl ElementLoop) {
+        match self {
+            Activation::Identity => to.run(|_| 1.0),
+            Activation::Sigmoid => to.run(|a| a * (1.0 - a)),
+            Activation::Tanh => to.run(|a| 1.0 - a * a),
+            Activation::Relu => to.run(|a| if a > 0.0 { 1.0 } else { 0.0 }),
+            Activation::LeakyRelu => to.run(|a| if a > 0.0 { 1.0 } else { LEAKY_SLOPE }),
+            Activation::Elu => to.run(|a| if a > 0.0 { 1.0 } else { a + 1.0 }),
+            Activation::Selu => to.run(|a| if a > 0.0 { SELU_SCALE } else { a + SELU_SCALE * SELU_ALPHA }),
+            Activation::Gelu => to.run(|z| {
+                let (density, distribution) = normal(z);
+                distribution + z * density
+            }),
+            Activation::Silu => to.run(|z| {
                 let s = sigmoid(z);
                 s * (1.0 + z * (1.0 - s))
             }),
-            Activation::Mish => scale(pre, gradient, |z| {
+            Activation::Mish => to.run(|z| {
                 let t = tanh_softplus(z);
                 t + z * (1.0 - t * t) * sigmoid(z)
             }),
-            Activation::Softplus => scale(pre, gradient, sigmoid),
+            Activation::Softplus => to.run(sigmoid),
         }
     }
 
@@ -143,7 +174,7 @@ impl OutputActivation {
     pub fn forward(self, values: &mut [f32], width: usize) {
         match self {
             OutputActivation::Elementwise(activation) => activation.forward(values),
-            OutputActivation::Softmax(_) => values.chunks_exact_mut(width).for_each(softmax_row),
+            OutputActivation::Softmax(_) => softmax(values, width),
         }
     }
 
@@ -190,51 +221,37 @@ impl<'de> Deserialize<'de> for OutputActivation {
     }
 }
 
-/// The logistic function 1 / (1 + e⁻ᶻ). For z ≪ 0, e⁻ᶻ overflows to ∞ and the result is 0, as it should be.
-pub(super) fn sigmoid(z: f32) -> f32 {
-    1.0 / (1.0 + (-z).exp())
-}
-
-fn softplus(z: f32) -> f32 {
-    if z > SOFTPLUS_LINEAR { z } else { z.exp().ln_1p() }
-}
-
-/// tanh(softplus(z)) with one exponential: with e = eᶻ and n = e(e + 2), tanh(ln(1 + e)) = n / (n + 2).
-fn tanh_softplus(z: f32) -> f32 {
-    let e = z.min(SOFTPLUS_LINEAR).exp();
-    let n = e * (e + 2.0);
-    n / (n + 2.0)
-}
-
-/// Φ(z) = erfc(−z/√2) / 2, by the complementary error function so that the left tail keeps its precision.
-fn normal_cdf(z: f32) -> f32 {
-    0.5 * libm::erfcf(-z * std::f32::consts::FRAC_1_SQRT_2)
-}
-
-/// φ(z) = e^{−z²/2} / √(2π)
-fn normal_density(z: f32) -> f32 {
-    0.398_942_3 * (-0.5 * z * z).exp()
-}
-
-/// Softmax of one row, shifted by its maximum so that no exponential overflows.
-fn softmax_row(row: &mut [f32]) {
-    let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut sum = 0.0f32;
-    for value in row.iter_mut() {
-        *value = (*value - max).exp();
-        sum += *value;
+vectorized! {
+    fn forward(activation: Activation, values: &mut [f32]) {
+        activation.apply(InPlace(values));
     }
-    row.iter_mut().for_each(|value| *value /= sum);
-}
 
-#[inline(always)]
-fn map(values: &mut [f32], f: impl Fn(f32) -> f32) {
-    values.iter_mut().for_each(|value| *value = f(*value));
-}
+    fn forward_biased(activation: Activation, values: &mut [f32], biases: &[f32]) {
+        activation.apply(Biased { values, biases });
+    }
 
-#[inline(always)]
-fn scale(by: &[f32], gradient: &mut [f32], f: impl Fn(f32) -> f32) {
-    for (gradient, by) in gradient.iter_mut().zip(by) {
-        *gradient *= f(*by);
+    fn forward_keeping(activation: Activation, pre: &mut [f32], biases: &[f32], active: &mut [f32]) {
+        activation.apply(Keeping { pre, biases, active });
+    }
+
+    fn backward(activation: Activation, by: &[f32], values: &mut [f32]) {
+        activation.apply_derivative(Scaled { by, values });
+    }
+
+    fn backward_summed(activation: Activation, by: &[f32], values: &mut [f32], sums: &mut [f32]) {
+        activation.apply_derivative(ScaledAndSummed { by, values, sums });
+    }
+
+    /// Softmax of each row of `width` values, shifted by its maximum so that no exponential overflows.
+    fn softmax(values: &mut [f32], width: usize) {
+        for row in values.chunks_exact_mut(width) {
+            let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            row.iter_mut().for_each(|value| *value -= max);
+        }
+        values.iter_mut().for_each(|value| *value = exp(*value));
+        for row in values.chunks_exact_mut(width) {
+            let sum: f32 = row.iter().sum();
+            row.iter_mut().for_each(|value| *value /= sum);
+        }
     }
 }

@@ -35,6 +35,13 @@ impl Targets {
         }
     }
 
+    /// Writes the targets of as many rows of `width` values as `targets` holds, from row `start` on.
+    pub fn write_rows(&self, start: usize, targets: &mut [f32], width: usize) {
+        for (row, target) in targets.chunks_exact_mut(width).enumerate() {
+            self.write(start + row, target);
+        }
+    }
+
     /// The class of each row: the given one, the largest of several outputs, or 1 for a single output of at least ½.
     pub fn labels(&self) -> Vec<u32> {
         match self {

@@ -3,10 +3,11 @@
 use ndarray::{Array2, ArrayView1};
 use serde::Serialize;
 
-use super::batch::{Evaluation, mean_loss};
+use super::evaluation::Evaluation;
 use super::examples::{Examples, Targets, label};
 use super::loss::Loss;
 use super::network::Network;
+use super::team::Team;
 
 /// Models with more classes have no confusion matrix and no entry per class: a reply would drown in them.
 const MAX_LISTED_CLASSES: usize = 100;
@@ -70,15 +71,16 @@ pub struct Regression {
 /// Loss and measures of `network` on `examples`.
 pub fn evaluate(network: &Network, examples: &Examples) -> (f64, Metrics) {
     let (spec, rows, targets) = (network.spec(), examples.rows(), examples.targets());
-    let (width, mut buffers) = (spec.outputs(), Evaluation::default());
+    let (width, mut buffers, mut team) = (spec.outputs(), Evaluation::default(), Team::alone());
     if let Some(classes) = spec.classes() {
         let mut predicted = Predicted::default();
-        let loss = mean_loss(network, examples, rows, &mut buffers, |outputs| predicted.extend(outputs, width));
+        let see = |outputs: &[f32]| predicted.extend(outputs, width);
+        let loss = buffers.mean_loss(network, examples, rows, &mut team, see);
         return (loss, Metrics::Classification(by_class(&predicted, &targets.labels(), classes, loss)));
     }
     // As many values as the targets have, which the client sent.
     let mut outputs = Vec::with_capacity(rows * width);
-    let loss = mean_loss(network, examples, rows, &mut buffers, |shard| outputs.extend_from_slice(shard));
+    let loss = buffers.mean_loss(network, examples, rows, &mut team, |piece| outputs.extend_from_slice(piece));
     let outputs = Array2::from_shape_vec((rows, width), outputs).expect("one output row per row");
     let metrics = match spec.loss {
         Loss::BinaryCrossEntropy => Metrics::Classification(by_output(&outputs, targets, loss)),

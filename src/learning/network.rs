@@ -1,19 +1,37 @@
 //! A network: layers over one flat parameter buffer, forward for prediction, forward and backward for training.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
-use super::layer::{Backward, Dense, Embed, InputGradient, Layer, Tape};
+use super::layer::{Dense, Embed, InputGradient, Layer, Tape};
 use super::loss::Scored;
 use super::optimizer::ParameterGroup;
-use super::random::{Generator, Purpose, generator};
+use super::random::{Purpose, generator};
 use super::spec::{Embedding, ValidModelSpec};
 
 /// Most rows that pass through a network at once; more are worked off in shards, so that memory is bounded.
 const SHARD_ROWS: usize = 1024;
 /// Most values of one layer's output for the rows of a shard: 16 MB.
 const SHARD_VALUES: usize = 4 << 20;
+
+/// Rows of a tile at least: a product with fewer spends its time on bringing weights along.
+const TILE_ROWS: usize = 64;
+/// Rows of a tile at least where the layers have so many parameters that they do not stay in a core's cache.
+const WIDE_TILE_ROWS: usize = 128;
+const WIDE_PARAMETERS: usize = 1 << 20;
+/// Most tiles of a shard.
+const MAX_TILES: usize = 16;
+
+/// Rows of a tile, the part of a batch that one thread takes through the network, of a shard of `rows` rows. Depends on
+/// nothing but the model and the rows.
+pub fn tile_rows(model: &ValidModelSpec, rows: usize) -> usize {
+    let least = if model.parameter_count() > WIDE_PARAMETERS { WIDE_TILE_ROWS } else { TILE_ROWS };
+    // Two threads have something to do from half a tile each.
+    let tiles = (rows / least).clamp(if rows >= least { 2 } else { 1 }, MAX_TILES);
+    rows.div_ceil(tiles)
+}
 
 /// Rows of a shard: fewer where the layers are very wide. Depends on nothing but the model, so that sums over shards
 /// are the same everywhere.
@@ -86,6 +104,11 @@ impl Network {
         &mut self.parameters
     }
 
+    /// The layers, and all weights and biases, flat, to be changed.
+    pub fn layers_and_parameters(&mut self) -> (&[Layer], &mut [f32]) {
+        (&self.layers, &mut self.parameters)
+    }
+
     /// Groups of parameters that are trained alike, in the order of the flat buffer.
     pub fn groups(&self) -> Vec<ParameterGroup> {
         self.layers.iter().flat_map(Layer::groups).collect()
@@ -153,17 +176,16 @@ impl Network {
         Workspace {
             tapes: self.layers.iter().map(|layer| layer.tape(rows)).collect(),
             outputs: vec![0.0; rows * self.spec.outputs()],
-            gradients: Vec::new(),
         }
     }
 
-    /// Forward pass over `inputs` (rows × inputs) that keeps what the backward pass needs.
-    pub fn forward(&self, inputs: &[f32], workspace: &mut Workspace, mut dropout: Option<&mut Generator>) {
+    /// Forward pass over `inputs` (rows × inputs) that keeps what the backward pass needs. With a seed, dropout is drawn.
+    pub fn forward(&self, inputs: &[f32], workspace: &mut Workspace, dropout: Option<u64>) {
         let rows = inputs.len() / self.spec.inputs();
         for (i, layer) in self.layers.iter().enumerate() {
             let (before, rest) = workspace.tapes.split_at_mut(i);
             let input = layer_input(&self.layers, before, inputs, rows);
-            layer.forward(&self.parameters, input, rows, &mut rest[0], dropout.as_deref_mut());
+            layer.forward(&self.parameters, input, rows, &mut rest[0], dropout);
         }
         let values = rows * self.spec.outputs();
         let outputs = &mut workspace.outputs[..values];
@@ -177,21 +199,13 @@ impl Network {
         Scored { logits, outputs: &workspace.outputs[..targets.len()], targets, weights, width: self.spec.outputs() }
     }
 
-    /// Backward pass after [`Network::forward`]: gradients of Σ weight · row loss · `scale` into
-    /// `workspace.gradients`, added to what is there if `accumulate`.
+    /// Backward pass after [`Network::forward`]: the δ of every layer, of Σ weight · row loss · `scale`, into
+    /// `workspace`. [`gradient`] makes parameters' gradients of them.
     ///
-    /// δˡ = (δˡ⁺¹·Wˡ⁺¹ᵀ) ⊙ f′(zˡ), ∂L/∂Wˡ = (aˡ⁻¹)ᵀ·δˡ, ∂L/∂bˡ = Σ rows of δˡ (Rumelhart, Hinton & Williams 1986).
-    pub fn backward(
-        &self,
-        inputs: &[f32],
-        targets: BatchTargets,
-        workspace: &mut Workspace,
-        scale: f32,
-        accumulate: bool,
-    ) {
-        let rows = inputs.len() / self.spec.inputs();
+    /// δˡ = (δˡ⁺¹·Wˡ⁺¹ᵀ) ⊙ f′(zˡ) (Rumelhart, Hinton & Williams 1986).
+    pub fn backward(&self, targets: BatchTargets, workspace: &mut Workspace, scale: f32) {
+        let rows = targets.values.len() / self.spec.outputs();
         let last = self.layers.len() - 1;
-        workspace.gradients.resize(self.parameters.len(), 0.0);
         let mut gradient = std::mem::take(&mut workspace.tapes[last].gradient);
         let scored = self.scored(workspace, targets.values, targets.weights);
         self.spec.loss.gradient(self.spec.output, &scored, scale, &mut gradient[..targets.values.len()]);
@@ -203,20 +217,64 @@ impl Network {
                 let before = &self.layers[i - 1];
                 InputGradient { values: &mut gradient[..rows * before.units()], skipped: before.fixed_outputs() }
             });
-            layer.backward(Backward {
-                parameters: &self.parameters,
-                input: layer_input(&self.layers, before, inputs, rows),
-                rows,
-                tape: &mut rest[0],
-                gradients: &mut workspace.gradients,
-                accumulate,
-                input_gradient,
-            });
+            layer.backward(&self.parameters, rows, &mut rest[0], input_gradient);
             if let (Some(tape), Some(gradient)) = (before.last_mut(), below) {
                 tape.gradient = gradient;
             }
         }
     }
+
+    /// ∂L/∂parameters, flat, after [`Network::backward`] over `inputs`: added to what is in `gradients` if `accumulate`.
+    pub fn gradients(&self, inputs: &[f32], workspace: &Workspace, gradients: &mut [f32], accumulate: bool) {
+        let rows = inputs.len() / self.spec.inputs();
+        for block in self.blocks() {
+            let into = &mut gradients[block.range.clone()];
+            gradient(&self.layers, &block, inputs, rows, workspace, into, accumulate);
+        }
+    }
+
+    /// The parameters in blocks whose gradients are found, and stepped on, each by itself; in the order of the flat
+    /// buffer.
+    pub fn blocks(&self) -> Vec<Block> {
+        let groups = self.groups();
+        let block = |(layer, range): (usize, Range<usize>)| {
+            let group =
+                groups.iter().position(|group| group.range.start <= range.start && range.end <= group.range.end);
+            Block { layer, range, group: group.expect("a block lies within a group") }
+        };
+        let layers = self.layers.iter().enumerate();
+        layers
+            .flat_map(|(index, layer)| layer.blocks().into_iter().map(move |range| (index, range)))
+            .map(block)
+            .collect()
+    }
+}
+
+/// Parameters of one layer that are trained alike.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Block {
+    /// The layer's index.
+    pub layer: usize,
+    /// Where in the flat buffer.
+    pub range: Range<usize>,
+    /// The index of its group in [`Network::groups`].
+    pub group: usize,
+}
+
+/// ∂L/∂parameters of `block` after [`Network::backward`] over `inputs`, added to what is in `gradient` if `accumulate`:
+/// ∂L/∂Wˡ = (aˡ⁻¹)ᵀ·δˡ, ∂L/∂bˡ = Σ rows of δˡ.
+pub fn gradient(
+    layers: &[Layer],
+    block: &Block,
+    inputs: &[f32],
+    rows: usize,
+    workspace: &Workspace,
+    gradient: &mut [f32],
+    accumulate: bool,
+) {
+    let (before, rest) = workspace.tapes.split_at(block.layer);
+    let input = layer_input(layers, before, inputs, rows);
+    layers[block.layer].gradient(&block.range, input, &rest[0], gradient, accumulate);
 }
 
 /// The input of the layer after those of `before`.
@@ -241,8 +299,6 @@ pub struct BatchTargets<'a> {
 pub struct Workspace {
     tapes: Vec<Tape>,
     outputs: Vec<f32>,
-    /// ∂L/∂parameters, flat; made by the first backward pass.
-    pub gradients: Vec<f32>,
 }
 
 impl Workspace {

@@ -1,28 +1,33 @@
 //! Training: epochs of batches, each a forward pass, a backward pass and a step.
 //!
-//! The trainer knows no clock, no thread and no job. An [`Observer`] hears of every batch, epoch and warning, and
-//! answers whether to go on. All buffers are made in [`Trainer::new`]; the epoch loop allocates nothing, unless the
-//! observer asks for a [`Snapshot`].
+//! The trainer knows no clock and no job. An [`Observer`] hears of every batch, epoch and warning, and answers whether
+//! to go on. All buffers are made in [`Trainer::new`]; the epoch loop allocates nothing, unless the observer asks for a
+//! [`Snapshot`].
 //!
-//! The same network, settings and examples give the same bits: random draws come from seeded streams, and sums run in
-//! a fixed order on one thread. So do a snapshot and what was left to do after it.
+//! The same network, settings and examples give the same bits, on one thread or many: random draws come from seeded
+//! streams, and sums run in an order that depends on nothing else. So do a snapshot and what was left to do after it.
 
+mod batches;
 mod resume;
 
 use ndarray::{Axis, Slice};
 use rand::seq::SliceRandom;
 
-use super::batch::{Batch, Evaluation, mean_loss};
+use batches::Batches;
+
 use super::diagnosis::{Diagnosis, EpochFacts, Warning};
+use super::evaluation::Evaluation;
 use super::examples::Examples;
-use super::network::{BatchTargets, Network, Workspace, shard_rows};
-use super::optimizer::{OptimizerState, ParameterGroup, Step};
+use super::network::{Network, shard_rows};
+use super::optimizer::{OptimizerState, Step};
 use super::random::{Generator, Purpose, generator};
 use super::report::{Diverged, End, EpochReport, Summary};
 use super::schedule::ScheduleState;
 use super::snapshot::{Snapshot, UnderWay};
 use super::spec::ValidModelSpec;
 use super::stopping::Best;
+use super::team::Team;
+use super::tile::Tile;
 use super::training::ValidTrainingSpec;
 
 /// Rows on which a network is looked at for its diagnosis.
@@ -59,7 +64,7 @@ pub struct Trainer<'a> {
     settings: &'a ValidTrainingSpec,
     train: &'a Examples,
     validation: Option<&'a Examples>,
-    groups: Vec<ParameterGroup>,
+    team: Team,
     optimizer: OptimizerState,
     schedule: ScheduleState,
     best: Best,
@@ -67,8 +72,7 @@ pub struct Trainer<'a> {
     shuffle: Generator,
     dropout: Generator,
     order: Vec<u32>,
-    workspace: Workspace,
-    batch: Batch,
+    batches: Batches,
     evaluation: Evaluation,
     /// Epochs done.
     epoch: u64,
@@ -95,7 +99,6 @@ impl<'a> Trainer<'a> {
         assert!(train.rows() > 0 && train.inputs().ncols() == network.spec().inputs(), "examples fit the network");
         let batch_rows = settings.batch_size.of(train.rows());
         let batches = train.rows().div_ceil(batch_rows);
-        let shard = pass_rows(network.spec(), settings, train.rows());
         let parameters = network.parameters().len();
         let restores = settings.early_stopping.as_ref().is_some_and(|stopping| stopping.restore_best);
         let schedule = settings.learning_rate_schedule.clone();
@@ -103,7 +106,7 @@ impl<'a> Trainer<'a> {
             settings,
             train,
             validation,
-            groups: network.groups(),
+            team: Team::alone(),
             optimizer: OptimizerState::new(settings.optimizer.clone(), parameters),
             schedule: ScheduleState::new(schedule, settings.learning_rate, settings.epochs, batches as u64),
             best: Best::new(settings.early_stopping.as_ref()),
@@ -111,8 +114,7 @@ impl<'a> Trainer<'a> {
             shuffle: generator(settings.seed, Purpose::Shuffle),
             dropout: generator(settings.seed, Purpose::Dropout),
             order: (0..train.rows() as u32).collect(),
-            workspace: network.workspace(shard),
-            batch: Batch::new(&network, shard),
+            batches: Batches::new(&network, settings, train.rows()),
             evaluation: Evaluation::default(),
             epoch: 0,
             last: None,
@@ -123,15 +125,24 @@ impl<'a> Trainer<'a> {
         }
     }
 
+    /// The same, on the threads of `team`: the bits stay the same.
+    pub fn on(self, team: Team) -> Self {
+        Trainer { team, ..self }
+    }
+
     /// Memory that a training of `model` on `rows` rows needs beside the rows, about.
     pub fn bytes(model: &ValidModelSpec, settings: &ValidTrainingSpec, rows: usize) -> usize {
         // Parameters, gradients, best and last complete parameters, and the optimizer's own.
         let copies = 4 + settings.optimizer.state_buffers();
-        let shard = pass_rows(model, settings, rows);
+        // Rows of the passes, and of a probe.
+        let rows_at_once = pass_rows(model, settings, rows) + rows.min(PROBE_ROWS);
         // Per unit and row at most: z, a, mask, dropped and gradient; of an embedding layer, output and gradient.
         let embedded = if model.embeddings.is_empty() { 0 } else { 2 * model.layers[0].inputs };
         let units = 5 * model.layers.iter().map(|layer| layer.units).sum::<usize>();
-        (copies * model.parameter_count() + shard * (model.inputs() + embedded + units) + rows) * size_of::<f32>()
+        let passes = rows_at_once * (model.inputs() + embedded + units);
+        let widest = model.layers.iter().map(|layer| layer.units.max(layer.inputs)).max().unwrap_or(1);
+        let evaluation = Evaluation::values(widest, model.outputs(), shard_rows(model));
+        (copies * model.parameter_count() + passes + evaluation + rows) * size_of::<f32>()
     }
 
     /// Memory that a snapshot of such a training takes at most.
@@ -191,9 +202,14 @@ impl<'a> Trainer<'a> {
                 return Ok(None);
             }
             let rates = self.schedule.rates(self.epoch, done.batches);
-            let (loss, weight) = self.gradients(start, end);
-            self.check_loss(loss / weight)?;
-            self.step(rates.learning_rate, rates.momentum);
+            let step = Step {
+                learning_rate: rates.learning_rate,
+                momentum: rates.momentum,
+                gradient_scale: 1.0,
+                l1: self.settings.l1,
+                weight_decay: self.settings.weight_decay,
+            };
+            let (loss, weight) = self.batch(start, end, step)?;
             done.add(loss, weight, rates.learning_rate);
         }
         let (loss, learning_rate) = (done.loss / done.weight, done.learning_rate);
@@ -232,45 +248,32 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// The gradient of the mean loss of rows `start..end` of the epoch's order, in the workspace. Returns the weighted
-    /// sum of the rows' losses, and the sum of their weights.
-    fn gradients(&mut self, start: usize, end: usize) -> (f64, f64) {
+    /// A step along the gradient of the mean loss of rows `start..end` of the epoch's order. Returns the weighted sum of
+    /// the rows' losses, and the sum of their weights.
+    fn batch(&mut self, start: usize, end: usize, step: Step) -> Result<(f64, f64), Diverged> {
         let rows = &self.order[start..end];
-        let weight = self.batch.weight(self.train, rows);
-        let mut loss = 0.0;
-        for (shard, rows) in rows.chunks(shard_rows(self.network.spec())).enumerate() {
-            self.batch.load(self.train, rows);
-            let targets = self.batch.targets();
-            self.network.forward(self.batch.inputs(), &mut self.workspace, Some(&mut self.dropout));
-            let scored = self.network.scored(&self.workspace, targets.values, targets.weights);
-            loss += self.network.spec().loss.sum(&scored);
-            let scale = (1.0 / weight) as f32;
-            self.network.backward(self.batch.inputs(), targets, &mut self.workspace, scale, shard > 0);
-        }
-        (loss, weight)
-    }
-
-    fn step(&mut self, learning_rate: f64, momentum: Option<f64>) {
-        let step = Step {
-            learning_rate,
-            momentum,
-            gradient_scale: self.clipping(),
-            l1: self.settings.l1,
-            weight_decay: self.settings.weight_decay,
+        let weight = match self.train.weights() {
+            None => rows.len() as f64,
+            Some(weights) => rows.iter().map(|row| f64::from(weights[*row as usize])).sum(),
         };
-        self.optimizer.step(self.network.parameters_mut(), &self.workspace.gradients, &self.groups, &step);
-    }
-
-    /// The factor that brings the gradient's norm down to `gradient_clip_norm`, as PyTorch's `clip_grad_norm_`.
-    fn clipping(&self) -> f32 {
-        let Some(most) = self.settings.gradient_clip_norm else { return 1.0 };
-        let norm = self.workspace.gradients.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
-        (most / (norm + 1e-6)).min(1.0) as f32
+        let (scale, shard) = ((1.0 / weight) as f32, shard_rows(self.network.spec()));
+        let (mut loss, last) = (0.0, (rows.len() - 1) / shard);
+        for (index, rows) in rows.chunks(shard).enumerate() {
+            let (batches, team) = (&mut self.batches, &mut self.team);
+            loss += batches.pass(&self.network, self.train, rows, scale, &mut self.dropout, team);
+            if index < last {
+                batches.accumulate(&mut self.network, index == 0, team);
+            }
+        }
+        self.check_loss(loss / weight)?;
+        let (clip_norm, team) = (self.settings.gradient_clip_norm, &mut self.team);
+        self.batches.step(&mut self.network, &mut self.optimizer, step, clip_norm, last == 0, team);
+        Ok((loss, weight))
     }
 
     fn validation_loss(&mut self) -> Option<f64> {
         let validation = self.validation?;
-        Some(mean_loss(&self.network, validation, validation.rows(), &mut self.evaluation, |_| ()))
+        Some(self.evaluation.mean_loss(&self.network, validation, validation.rows(), &mut self.team, |_| ()))
     }
 
     fn check_loss(&self, loss: f64) -> Result<(), Diverged> {
@@ -294,7 +297,7 @@ impl<'a> Trainer<'a> {
 
     fn look_at_the_start(&mut self, observer: &mut dyn Observer) {
         let rows = self.train.rows().min(PROBE_ROWS);
-        let loss = mean_loss(&self.network, self.train, rows, &mut self.evaluation, |_| ());
+        let loss = self.evaluation.mean_loss(&self.network, self.train, rows, &mut self.team, |_| ());
         let plain = Slice::from(..self.network.spec().plain_inputs());
         let inputs = self.train.inputs().slice_axis(Axis(1), plain);
         self.diagnosis.start(loss, inputs).into_iter().for_each(|warning| observer.warning(warning));
@@ -305,12 +308,10 @@ impl<'a> Trainer<'a> {
         let facts = EpochFacts { report, best: &self.best, last };
         self.diagnosis.epoch(&facts).into_iter().for_each(|warning| observer.warning(warning));
         if self.diagnosis.wants_probe(report.epoch, last) {
-            self.batch.load_first(self.train, PROBE_ROWS.min(shard_rows(self.network.spec())));
-            self.network.forward(self.batch.inputs(), &mut self.workspace, None);
-            let scale = 1.0 / self.batch.rows() as f32;
-            let targets = BatchTargets { weights: None, ..self.batch.targets() };
-            self.network.backward(self.batch.inputs(), targets, &mut self.workspace, scale, false);
-            let warnings = self.diagnosis.probe(&self.network, &self.workspace, self.batch.rows(), report);
+            let rows = self.train.rows().min(PROBE_ROWS).min(shard_rows(self.network.spec()));
+            let mut tile = Tile::new(&self.network, rows);
+            tile.probe(&self.network, self.train, rows);
+            let warnings = self.diagnosis.probe(&self.network, tile.workspace(), rows, report);
             warnings.into_iter().for_each(|warning| observer.warning(warning));
         }
     }
@@ -326,9 +327,9 @@ impl<'a> Trainer<'a> {
     }
 }
 
-/// Rows that the training passes take at once: a shard of a batch, or the rows of a probe.
+/// Rows that the training passes take at once: a batch, or a shard of it.
 fn pass_rows(model: &ValidModelSpec, settings: &ValidTrainingSpec, rows: usize) -> usize {
-    settings.batch_size.of(rows).max(rows.min(PROBE_ROWS)).min(shard_rows(model))
+    settings.batch_size.of(rows).min(shard_rows(model))
 }
 
 const NO_REPORT: EpochReport = EpochReport { epoch: 0, loss: 0.0, validation_loss: None, learning_rate: 0.0 };

@@ -9,7 +9,6 @@ use epochd::learning::init::Initializer;
 use epochd::learning::loss::Loss;
 use epochd::learning::network::{BatchTargets, Network};
 use epochd::learning::optimizer::Optimizer;
-use epochd::learning::random::{Purpose, generator};
 use epochd::learning::report::EpochReport;
 use epochd::learning::spec::{Embedding, ModelSpec, ValidModelSpec};
 use epochd::learning::trainer::{Control, Observer, Trainer};
@@ -57,7 +56,7 @@ fn targets() -> Vec<f32> {
 
 fn loss(network: &Network) -> f64 {
     let mut workspace = network.workspace(ROWS);
-    network.forward(&inputs(), &mut workspace, Some(&mut generator(1, Purpose::Dropout)));
+    network.forward(&inputs(), &mut workspace, Some(1));
     network.spec().loss.sum(&network.scored(&workspace, &targets(), None)) / ROWS as f64
 }
 
@@ -71,11 +70,13 @@ fn gradients_of_tables_and_layers_agree_with_central_differences() {
     ] {
         let mut network = network(activation, kind, dropout);
         let mut workspace = network.workspace(ROWS);
-        network.forward(&inputs(), &mut workspace, Some(&mut generator(1, Purpose::Dropout)));
+        network.forward(&inputs(), &mut workspace, Some(1));
         let batch = targets();
         let batch = BatchTargets { values: &batch, weights: None };
-        network.backward(&inputs(), batch, &mut workspace, 1.0 / ROWS as f32, false);
-        for (i, analytic) in workspace.gradients.iter().enumerate() {
+        network.backward(batch, &mut workspace, 1.0 / ROWS as f32);
+        let mut gradients = vec![0.0; network.parameters().len()];
+        network.gradients(&inputs(), &workspace, &mut gradients, false);
+        for (i, analytic) in gradients.iter().enumerate() {
             let (h, at) = (4e-3f32, network.parameters()[i]);
             network.parameters_mut()[i] = at + h;
             let above = loss(&network);
@@ -94,12 +95,14 @@ fn shards_of_a_batch_add_up_to_its_gradient() {
     let network = network(Activation::Gelu, Loss::CrossEntropy, 0.0);
     let (inputs, targets) = (inputs(), targets());
     let mut workspace = network.workspace(ROWS);
+    let mut gradients = vec![0.0; network.parameters().len()];
     let mut pass = |rows: std::ops::Range<usize>, accumulate| {
         let inputs = &inputs[rows.start * 4..rows.end * 4];
         let targets = BatchTargets { values: &targets[rows.start * 2..rows.end * 2], weights: None };
         network.forward(inputs, &mut workspace, None);
-        network.backward(inputs, targets, &mut workspace, 1.0 / ROWS as f32, accumulate);
-        workspace.gradients.clone()
+        network.backward(targets, &mut workspace, 1.0 / ROWS as f32);
+        network.gradients(inputs, &workspace, &mut gradients, accumulate);
+        gradients.clone()
     };
     let whole = pass(0..ROWS, false);
     pass(0..2, false);
@@ -125,8 +128,10 @@ fn one_pass_worked_by_hand() {
     let inputs = [4.0, 2.0, -2.0, 2.0];
     let mut workspace = network.workspace(2);
     network.forward(&inputs, &mut workspace, None);
-    network.backward(&inputs, BatchTargets { values: &[1.0, -0.75], weights: None }, &mut workspace, 0.5, false);
-    assert_eq!(workspace.gradients, [0.0, 0.0, 0.0, 0.0, -0.75, -2.25, 3.0, -1.5, 0.75, -0.75]);
+    network.backward(BatchTargets { values: &[1.0, -0.75], weights: None }, &mut workspace, 0.5);
+    let mut gradients = vec![0.0; 10];
+    network.gradients(&inputs, &workspace, &mut gradients, false);
+    assert_eq!(gradients, [0.0, 0.0, 0.0, 0.0, -0.75, -2.25, 3.0, -1.5, 0.75, -0.75]);
     assert_eq!(network.predict(arr2(&[[4.0, 2.0], [-2.0, 2.0]]).view()), arr2(&[[1.25], [-1.75]]));
 }
 

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use epochd::learning::activation::{Activation, OutputActivation};
 use epochd::learning::init::Initializer;
 use epochd::learning::loss::Loss;
-use epochd::learning::network::{BatchTargets, Network};
+use epochd::learning::network::{BatchTargets, Network, Workspace};
 use epochd::learning::optimizer::{Optimizer, OptimizerState, Step};
-use epochd::learning::random::{Purpose, generator};
 use epochd::learning::spec::{LayerParameters, LayerSpec, ModelSpec};
 use serde_json::json;
 
@@ -38,10 +37,17 @@ fn targets() -> Vec<f32> {
     (0..ROWS).flat_map(|row| [0.1 + 0.17 * row as f32, 0.9 - 0.17 * row as f32]).collect()
 }
 
+/// The gradients of all parameters after a backward pass.
+fn gradients(network: &Network, inputs: &[f32], workspace: &Workspace) -> Vec<f32> {
+    let mut gradients = vec![0.0; network.parameters().len()];
+    network.gradients(inputs, workspace, &mut gradients, false);
+    gradients
+}
+
 /// The weighted mean loss at the network's parameters, with the same dropout every time.
 fn loss(network: &Network, weights: Option<&[f32]>) -> f64 {
     let mut workspace = network.workspace(ROWS);
-    network.forward(&inputs(), &mut workspace, Some(&mut generator(1, Purpose::Dropout)));
+    network.forward(&inputs(), &mut workspace, Some(1));
     let total: f32 = weights.map_or(ROWS as f32, |weights| weights.iter().sum());
     network.spec().loss.sum(&network.scored(&workspace, &targets(), weights)) / f64::from(total)
 }
@@ -49,11 +55,11 @@ fn loss(network: &Network, weights: Option<&[f32]>) -> f64 {
 /// Checks every parameter's gradient against (L(w + h) − L(w − h)) / 2h.
 fn check(mut network: Network, weights: Option<&[f32]>, what: &str) {
     let mut workspace = network.workspace(ROWS);
-    network.forward(&inputs(), &mut workspace, Some(&mut generator(1, Purpose::Dropout)));
+    network.forward(&inputs(), &mut workspace, Some(1));
     let total: f32 = weights.map_or(ROWS as f32, |weights| weights.iter().sum());
     let values = targets();
-    network.backward(&inputs(), BatchTargets { values: &values, weights }, &mut workspace, 1.0 / total, false);
-    let gradients = workspace.gradients.clone();
+    network.backward(BatchTargets { values: &values, weights }, &mut workspace, 1.0 / total);
+    let gradients = gradients(&network, &inputs(), &workspace);
     assert!(gradients.iter().any(|g| g.abs() > 1e-3), "{what}: there is a gradient");
     for (i, analytic) in gradients.iter().enumerate() {
         let h = 4e-3f32;
@@ -105,12 +111,14 @@ fn shards_of_a_batch_add_up_to_its_gradient() {
     let network = network(Activation::Gelu, None, Loss::CrossEntropy, 0.0);
     let (inputs, targets) = (inputs(), targets());
     let mut workspace = network.workspace(ROWS);
+    let mut gradients = vec![0.0; network.parameters().len()];
     let mut pass = |rows: std::ops::Range<usize>, accumulate| {
         let inputs = &inputs[rows.start * 3..rows.end * 3];
         let targets = BatchTargets { values: &targets[rows.start * 2..rows.end * 2], weights: None };
         network.forward(inputs, &mut workspace, None);
-        network.backward(inputs, targets, &mut workspace, 1.0 / ROWS as f32, accumulate);
-        workspace.gradients.clone()
+        network.backward(targets, &mut workspace, 1.0 / ROWS as f32);
+        network.gradients(inputs, &workspace, &mut gradients, accumulate);
+        gradients.clone()
     };
     let whole = pass(0..ROWS, false);
     pass(0..2, false);
@@ -145,12 +153,13 @@ fn one_step_worked_by_hand() {
     network.forward(&[1.0], &mut workspace, None);
     let loss = Loss::Mse.sum(&network.scored(&workspace, &[1.0], None));
     assert!((loss - 0.281512).abs() < 1e-6);
-    network.backward(&[1.0], BatchTargets { values: &[1.0], weights: None }, &mut workspace, 1.0, false);
+    network.backward(BatchTargets { values: &[1.0], weights: None }, &mut workspace, 1.0);
+    let gradients = gradients(&network, &[1.0], &workspace);
     let expected = [0.062111, 0.062111, -0.164514, -0.264296];
-    assert!(workspace.gradients.iter().zip(expected).all(|(g, e)| (g - e).abs() < 1e-6), "{:?}", workspace.gradients);
+    assert!(gradients.iter().zip(expected).all(|(g, e)| (g - e).abs() < 1e-6), "{gradients:?}");
     let step = Step { learning_rate: 0.5, momentum: None, gradient_scale: 1.0, l1: 0.0, weight_decay: 0.0 };
     let groups = network.groups();
-    OptimizerState::new(Optimizer::Sgd {}, 4).step(network.parameters_mut(), &workspace.gradients, &groups, &step);
+    OptimizerState::new(Optimizer::Sgd {}, 4).step(network.parameters_mut(), &gradients, &groups, &step);
     let expected = [0.468945, -0.031055, -0.917743, 0.632148];
     assert!(network.parameters().iter().zip(expected).all(|(w, e)| (w - e).abs() < 1e-6), "{:?}", network.parameters());
 }
@@ -166,8 +175,8 @@ fn saturated_inputs_give_finite_losses_and_gradients_for_every_loss() {
             network.forward(&inputs, &mut workspace, None);
             let value = loss.sum(&network.scored(&workspace, &targets, None));
             let batch = BatchTargets { values: &targets, weights: None };
-            network.backward(&inputs, batch, &mut workspace, 0.2, false);
-            let finite = workspace.gradients.iter().all(|g| g.is_finite());
+            network.backward(batch, &mut workspace, 0.2);
+            let finite = gradients(&network, &inputs, &workspace).iter().all(|g| g.is_finite());
             assert!(value.is_finite() && finite, "{activation:?} {loss:?}: {value}");
         }
     }

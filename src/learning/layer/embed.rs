@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use ndarray::ArrayView2;
 
-use super::{Backward, Tape, matrix};
+use super::{Tape, matrix};
 use crate::learning::init::Initializer;
 use crate::learning::optimizer::ParameterGroup;
 use crate::learning::random::Generator;
@@ -117,21 +117,26 @@ impl Embed {
         }
     }
 
-    /// Backward pass: ∂L/∂table, row by row, is the sum of ∂L/∂output over the rows that have its code.
-    pub(super) fn backward(&self, pass: Backward) {
-        let Backward { input, rows, tape, gradients, accumulate, .. } = pass;
+    /// ∂L/∂table, row by row, is the sum of ∂L/∂output over the rows that have its code.
+    pub(super) fn gradient(
+        &self,
+        block: &Range<usize>,
+        input: &[f32],
+        tape: &Tape,
+        gradient: &mut [f32],
+        accumulate: bool,
+    ) {
         if !accumulate {
-            self.tables.iter().for_each(|table| gradients[table.weights.clone()].fill(0.0));
+            gradient.fill(0.0);
         }
-        let inputs = input.chunks_exact(self.plain + self.tables.len());
-        for (input, gradient) in inputs.zip(tape.gradient[..rows * self.units].chunks_exact(self.units)) {
-            let mut vectors = &gradient[self.plain..];
-            for (table, code) in self.tables.iter().zip(&input[self.plain..]) {
-                let (vector, rest) = vectors.split_at(table.dimensions);
-                let sums = &mut gradients[table.vector(*code)];
-                sums.iter_mut().zip(vector).for_each(|(sum, g)| *sum += g);
-                vectors = rest;
-            }
+        let index = self.tables.iter().position(|table| table.weights == *block).expect("a block is a table");
+        let (table, codes) = (&self.tables[index], self.plain + self.tables.len());
+        let before: usize = self.tables[..index].iter().map(|table| table.dimensions).sum();
+        let vector = self.plain + before..self.plain + before + table.dimensions;
+        for (input, output) in input.chunks_exact(codes).zip(tape.gradient.chunks_exact(self.units)) {
+            let row = table.vector(input[self.plain + index]);
+            let sums = &mut gradient[row.start - block.start..row.end - block.start];
+            sums.iter_mut().zip(&output[vector.clone()]).for_each(|(sum, g)| *sum += g);
         }
     }
 }

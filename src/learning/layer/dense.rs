@@ -1,0 +1,233 @@
+//! The fully connected layer, with dropout.
+
+use std::ops::Range;
+
+use ndarray::{ArrayView1, ArrayView2, Axis, Slice};
+
+use super::{InputGradient, Tape, matrix, matrix_mut};
+use crate::learning::activation::Activation;
+use crate::learning::init::Initializer;
+use crate::learning::kernels::{matmul, vectorized};
+use crate::learning::optimizer::ParameterGroup;
+use crate::learning::random::Generator;
+use crate::learning::spec::ValidLayer;
+
+/// Weights of a block, about: its gradient and the optimizer's state stay in a core's cache while it is worked on.
+const BLOCK_VALUES: usize = 1 << 16;
+/// Most blocks of a layer: each of them reads the whole batch's ∂L/∂z.
+const MAX_BLOCKS: usize = 16;
+
+/// A fully connected layer.
+#[derive(Clone, Debug)]
+pub struct Dense {
+    inputs: usize,
+    units: usize,
+    activation: Activation,
+    dropout: f32,
+    /// Weights (inputs × units, row-major) in the flat buffer.
+    weights: Range<usize>,
+    /// Biases (units) in the flat buffer.
+    biases: Range<usize>,
+}
+
+impl Dense {
+    /// The layer of a specification, its parameters starting at `offset` of the flat buffer.
+    pub fn new(layer: &ValidLayer, offset: usize) -> Self {
+        let split = offset + layer.inputs * layer.units;
+        Dense {
+            inputs: layer.inputs,
+            units: layer.units,
+            activation: layer.activation,
+            dropout: layer.dropout as f32,
+            weights: offset..split,
+            biases: split..split + layer.units,
+        }
+    }
+
+    /// Width of the output.
+    pub(super) fn units(&self) -> usize {
+        self.units
+    }
+
+    /// The hidden activation.
+    pub(super) fn activation(&self) -> Activation {
+        self.activation
+    }
+
+    /// The weights as inputs × units, and the biases.
+    pub fn parameters<'a>(&self, parameters: &'a [f32]) -> (ArrayView2<'a, f32>, ArrayView1<'a, f32>) {
+        let weights = matrix(&parameters[self.weights.clone()], self.units);
+        (weights, ArrayView1::from(&parameters[self.biases.clone()]))
+    }
+
+    pub(super) fn groups(&self) -> Vec<ParameterGroup> {
+        vec![
+            ParameterGroup { range: self.weights.clone(), learning_rate_factor: 1.0, decay_factor: 1.0 },
+            ParameterGroup { range: self.biases.clone(), learning_rate_factor: 1.0, decay_factor: 0.0 },
+        ]
+    }
+
+    pub(super) fn initialise(&self, initializer: Initializer, parameters: &mut [f32], generator: &mut Generator) {
+        initializer.fill(&mut parameters[self.weights.clone()], self.inputs, self.units, generator);
+        parameters[self.biases.clone()].fill(0.0);
+    }
+
+    pub(super) fn tape(&self, rows: usize) -> Tape {
+        let buffer = |needed: bool| vec![0.0; if needed { rows * self.units } else { 0 }];
+        let dropout = self.dropout > 0.0;
+        Tape {
+            pre: buffer(self.activation.needs_pre()),
+            active: buffer(true),
+            mask: buffer(dropout),
+            dropped: buffer(dropout),
+            gradient: buffer(true),
+            bias_gradient: vec![0.0; self.units],
+        }
+    }
+
+    /// x·W
+    fn product(&self, parameters: &[f32], input: &[f32], product: &mut [f32]) {
+        let weights = matrix(&parameters[self.weights.clone()], self.units);
+        matmul(matrix_mut(product, self.units), matrix(input, self.inputs), weights, false);
+    }
+
+    /// a = f(x·W + b): `input` is rows × inputs, `output` rows × units.
+    pub(super) fn infer(&self, parameters: &[f32], input: &[f32], output: &mut [f32]) {
+        self.product(parameters, input, output);
+        self.activation.forward_biased(output, &parameters[self.biases.clone()]);
+    }
+
+    pub(super) fn forward(
+        &self,
+        parameters: &[f32],
+        input: &[f32],
+        rows: usize,
+        tape: &mut Tape,
+        dropout: Option<u64>,
+    ) {
+        let values = rows * self.units;
+        let active = &mut tape.active[..values];
+        if self.activation.needs_pre() {
+            let pre = &mut tape.pre[..values];
+            self.product(parameters, input, pre);
+            self.activation.forward_keeping(pre, &parameters[self.biases.clone()], active);
+        } else {
+            self.infer(parameters, input, active);
+        }
+        if self.dropout > 0.0 {
+            let (mask, dropped) = (&mut tape.mask[..values], &mut tape.dropped[..values]);
+            // Layers of one pass draw masks of their own.
+            let dropout = dropout.map(|seed| seed ^ u64::from(mixed(self.weights.start as u32)) << 32);
+            drop_units(active, self.dropout, dropout, mask, dropped);
+        }
+    }
+
+    pub(super) fn backward(
+        &self,
+        parameters: &[f32],
+        rows: usize,
+        tape: &mut Tape,
+        input_gradient: Option<InputGradient>,
+    ) {
+        let values = rows * self.units;
+        let delta = &mut tape.gradient[..values];
+        if self.dropout > 0.0 {
+            multiply(delta, &tape.mask[..values]);
+        }
+        self.activation.backward_summed(&tape.pre, &tape.active[..values], delta, &mut tape.bias_gradient);
+        if let Some(InputGradient { values, skipped }) = input_gradient {
+            let mut wanted = matrix_mut(values, self.inputs);
+            wanted.slice_axis_inplace(Axis(1), Slice::from(skipped..));
+            let mut weights = matrix(&parameters[self.weights.clone()], self.units);
+            weights.slice_axis_inplace(Axis(0), Slice::from(skipped..));
+            matmul(wanted, matrix(delta, self.units), weights.reversed_axes(), false);
+        }
+    }
+
+    /// Rows of the weights in blocks of about one size, then the biases.
+    pub(super) fn blocks(&self) -> Vec<Range<usize>> {
+        let count = self.weights.len().div_ceil(BLOCK_VALUES).clamp(1, MAX_BLOCKS.min(self.inputs));
+        let start = |block: usize| self.weights.start + block * self.inputs / count * self.units;
+        let weights = (0..count).map(|block| start(block)..start(block + 1));
+        weights.chain([self.biases.clone()]).collect()
+    }
+
+    pub(super) fn gradient(
+        &self,
+        block: &Range<usize>,
+        input: &[f32],
+        tape: &Tape,
+        gradient: &mut [f32],
+        accumulate: bool,
+    ) {
+        if *block == self.biases {
+            match accumulate {
+                true => gradient.iter_mut().zip(&tape.bias_gradient).for_each(|(sum, g)| *sum += g),
+                false => gradient.copy_from_slice(&tape.bias_gradient),
+            }
+            return;
+        }
+        let mut input = matrix(input, self.inputs);
+        let delta = matrix(&tape.gradient[..input.nrows() * self.units], self.units);
+        let first = (block.start - self.weights.start) / self.units;
+        input.slice_axis_inplace(Axis(1), Slice::from(first..first + block.len() / self.units));
+        matmul(matrix_mut(gradient, self.units), input.reversed_axes(), delta, accumulate);
+    }
+}
+
+vectorized! {
+    /// Inverted dropout (Srivastava et al. 2014): a unit is dropped with probability `p`, the others are scaled by
+    /// 1/(1 − p), so that prediction needs no correction. Without a seed nothing is dropped.
+    ///
+    /// `mask` gets 0 or the scale, `dropped` the activations under it.
+    fn drop_units(active: &[f32], p: f32, seed: Option<u64>, mask: &mut [f32], dropped: &mut [f32]) {
+        let (kept, below) = match seed {
+            None => (1.0, 0),
+            Some(_) => (1.0 / (1.0 - p), (f64::from(p) * 4_294_967_296.0) as u32),
+        };
+        let seed = seed.unwrap_or(0);
+        let (low, high) = (seed as u32, (seed >> 32) as u32);
+        for (i, ((a, m), d)) in active.iter().zip(mask).zip(dropped).enumerate() {
+            let drawn = mixed(mixed((i as u32).wrapping_add(low)) ^ high);
+            *m = if drawn < below { 0.0 } else { kept };
+            *d = a * *m;
+        }
+    }
+
+    fn multiply(values: &mut [f32], by: &[f32]) {
+        values.iter_mut().zip(by).for_each(|(value, by)| *value *= by);
+    }
+}
+
+/// A bijection of u32 in which every bit of the input sways every bit of the output (C. Wellons, "Prospecting for Hash
+/// Functions", 2018).
+#[inline(always)]
+fn mixed(x: u32) -> u32 {
+    let x = (x ^ x >> 16).wrapping_mul(0x7feb_352d);
+    let x = (x ^ x >> 15).wrapping_mul(0x846c_a68b);
+    x ^ x >> 16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dropout_drops_its_share_whatever_the_seed_and_never_the_same() {
+        let active = vec![1.0; 100_000];
+        let draw = |seed: u64| {
+            let (mut mask, mut dropped) = (vec![0.0; active.len()], vec![0.0; active.len()]);
+            drop_units(&active, 0.2, Some(seed), &mut mask, &mut dropped);
+            assert_eq!(mask, dropped);
+            mask
+        };
+        let first = draw(1);
+        for seed in [2, 3, 1 << 32, u64::MAX] {
+            let mask = draw(seed);
+            let zeros = mask.iter().filter(|m| **m == 0.0).count() as f64 / mask.len() as f64;
+            assert!((zeros - 0.2).abs() < 0.006, "{zeros} of the units are dropped");
+            let both = mask.iter().zip(&first).filter(|(a, b)| **a == 0.0 && **b == 0.0).count() as f64;
+            assert!((both / mask.len() as f64 - 0.04).abs() < 0.004, "masks of two seeds are independent");
+        }
+    }
+}

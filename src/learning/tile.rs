@@ -1,0 +1,94 @@
+//! Tiles: the rows of a batch that one thread takes through the network, with buffers of their own.
+
+use std::ops::Range;
+
+use super::examples::Examples;
+use super::layer::Layer;
+use super::network::{BatchTargets, Block, Network, Workspace, gradient};
+
+/// Some rows of a batch on their way through the network.
+pub struct Tile {
+    /// Outputs of a row.
+    width: usize,
+    inputs: Vec<f32>,
+    targets: Vec<f32>,
+    weights: Vec<f32>,
+    workspace: Workspace,
+    /// Weighted sum of the rows' losses.
+    loss: f64,
+}
+
+impl Tile {
+    /// Buffers for up to `capacity` rows.
+    pub fn new(network: &Network, capacity: usize) -> Self {
+        let (inputs, width) = (network.spec().inputs(), network.spec().outputs());
+        Tile {
+            width,
+            inputs: Vec::with_capacity(capacity * inputs),
+            targets: Vec::with_capacity(capacity * width),
+            weights: Vec::with_capacity(capacity),
+            workspace: network.workspace(capacity),
+            loss: 0.0,
+        }
+    }
+
+    /// Rows loaded.
+    pub fn rows(&self) -> usize {
+        self.targets.len() / self.width
+    }
+
+    /// Weighted sum of the losses of the rows of the last pass.
+    pub fn loss(&self) -> f64 {
+        self.loss
+    }
+
+    /// What the last pass left of each layer.
+    pub fn workspace(&self) -> &Workspace {
+        &self.workspace
+    }
+
+    /// Forward and backward pass over the rows named, whose losses are scaled by `scale` on the way back.
+    pub fn pass(&mut self, network: &Network, examples: &Examples, rows: &[u32], scale: f32, dropout: Option<u64>) {
+        self.clear(rows.len());
+        for (row, target) in rows.iter().zip(self.targets.chunks_exact_mut(self.width)) {
+            let row = *row as usize;
+            self.inputs.extend_from_slice(examples.input_rows(row, row + 1));
+            examples.targets().write(row, target);
+        }
+        if let Some(weights) = examples.weights() {
+            self.weights.extend(rows.iter().map(|row| weights[*row as usize]));
+        }
+        self.run(network, scale, dropout);
+    }
+
+    /// The same over the first `rows` rows, unweighted and without dropout, with the mean loss on the way back.
+    pub fn probe(&mut self, network: &Network, examples: &Examples, rows: usize) {
+        self.clear(rows);
+        self.inputs.extend_from_slice(examples.input_rows(0, rows));
+        examples.targets().write_rows(0, &mut self.targets, self.width);
+        self.run(network, 1.0 / rows as f32, None);
+    }
+
+    /// ∂L/∂parameters of `block` over the rows of the last pass; added to what is in `into` if `accumulate`.
+    pub fn gradient(&self, layers: &[Layer], block: &Block, into: &mut [f32], accumulate: bool) {
+        gradient(layers, block, &self.inputs, self.rows(), &self.workspace, into, accumulate);
+    }
+
+    fn run(&mut self, network: &Network, scale: f32, dropout: Option<u64>) {
+        network.forward(&self.inputs, &mut self.workspace, dropout);
+        let weights = (!self.weights.is_empty()).then_some(self.weights.as_slice());
+        self.loss = network.spec().loss.sum(&network.scored(&self.workspace, &self.targets, weights));
+        network.backward(BatchTargets { values: &self.targets, weights }, &mut self.workspace, scale);
+    }
+
+    fn clear(&mut self, rows: usize) {
+        self.inputs.clear();
+        self.weights.clear();
+        self.targets.resize(rows * self.width, 0.0);
+    }
+}
+
+/// Cuts `rows` into tiles of `tile_rows` rows, the last of which may have fewer.
+pub fn tile(rows: usize, tile_rows: usize, index: usize) -> Range<usize> {
+    index * tile_rows..rows.min((index + 1) * tile_rows)
+}

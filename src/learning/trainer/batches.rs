@@ -1,0 +1,145 @@
+//! One batch: its rows through the network and back, in tiles; then the gradients of the parameters, and a step, in
+//! blocks. Tiles and blocks are as the batch and the network are, so threads change no bit.
+
+use std::ops::Range;
+
+use rand::RngExt;
+
+use super::pass_rows;
+use crate::learning::examples::Examples;
+use crate::learning::kernels::vectorized;
+use crate::learning::network::{Block, Network, tile_rows};
+use crate::learning::optimizer::{OptimizerState, ParameterGroup, Step};
+use crate::learning::random::Generator;
+use crate::learning::team::Team;
+use crate::learning::tile::{Tile, tile};
+use crate::learning::training::ValidTrainingSpec;
+
+/// Multiply-adds of a batch from which its parts are worth more than one thread: about 10 µs.
+const WIDE_WORK: usize = 500_000;
+
+/// What batches are worked off with; made once, so that no epoch allocates.
+pub(super) struct Batches {
+    /// Rows of a tile.
+    tile_rows: usize,
+    tiles: Vec<Tile>,
+    /// Tiles that the last pass filled.
+    filled: usize,
+    blocks: Vec<Block>,
+    /// The blocks' ranges.
+    cuts: Vec<Range<usize>>,
+    groups: Vec<ParameterGroup>,
+    /// ∂L/∂parameters, flat.
+    gradients: Vec<f32>,
+    /// The sum of the squares of each block's gradients.
+    squares: Vec<f64>,
+    /// A seed of dropout masks for each tile, where there is dropout.
+    seeds: Vec<u64>,
+}
+
+impl Batches {
+    pub(super) fn new(network: &Network, settings: &ValidTrainingSpec, rows: usize) -> Self {
+        let pass_rows = pass_rows(network.spec(), settings, rows);
+        let tile_rows = tile_rows(network.spec(), pass_rows);
+        let tiles = pass_rows.div_ceil(tile_rows);
+        let blocks = network.blocks();
+        let dropout = network.spec().layers.iter().any(|layer| layer.dropout > 0.0);
+        Batches {
+            tile_rows,
+            tiles: (0..tiles).map(|_| Tile::new(network, tile_rows)).collect(),
+            filled: 0,
+            cuts: blocks.iter().map(|block| block.range.clone()).collect(),
+            squares: vec![0.0; blocks.len()],
+            groups: network.groups(),
+            gradients: vec![0.0; network.parameters().len()],
+            seeds: vec![0; if dropout { tiles } else { 0 }],
+            blocks,
+        }
+    }
+
+    /// Takes the rows named, at most a pass of them, through the network and back. Returns the weighted sum of their
+    /// losses.
+    pub(super) fn pass(
+        &mut self,
+        network: &Network,
+        examples: &Examples,
+        rows: &[u32],
+        scale: f32,
+        dropout: &mut Generator,
+        team: &mut Team,
+    ) -> f64 {
+        let tile_rows = self.tile_rows;
+        self.filled = rows.len().div_ceil(tile_rows);
+        self.seeds.iter_mut().take(self.filled).for_each(|seed| *seed = dropout.random());
+        let (tiles, seeds) = (&mut self.tiles[..self.filled], &self.seeds);
+        let wide = rows.len() * network.parameters().len() > WIDE_WORK;
+        team.each(wide, tiles, |index, filled| {
+            let rows = &rows[tile(rows.len(), tile_rows, index)];
+            filled.pass(network, examples, rows, scale, seeds.get(index).copied());
+        });
+        tiles.iter().map(Tile::loss).sum()
+    }
+
+    /// Keeps the gradients of the last pass for the step after the next one; `first` says that there are none to add to.
+    pub(super) fn accumulate(&mut self, network: &mut Network, first: bool, team: &mut Team) {
+        let Batches { tiles, filled, blocks, cuts, gradients, .. } = self;
+        let (layers, _) = network.layers_and_parameters();
+        team.each_cut(true, cuts, [gradients], |index, [gradient]| {
+            for (at, tile) in tiles[..*filled].iter().enumerate() {
+                tile.gradient(layers, &blocks[index], gradient, at > 0 || !first);
+            }
+        });
+    }
+
+    /// Steps along the gradients of the passes since the last step, of which there was one only if `first`.
+    pub(super) fn step(
+        &mut self,
+        network: &mut Network,
+        optimizer: &mut OptimizerState,
+        step: Step,
+        clip_norm: Option<f64>,
+        first: bool,
+        team: &mut Team,
+    ) {
+        let mut step = step;
+        let clipped = clip_norm.is_some();
+        if let Some(most) = clip_norm {
+            self.accumulate(network, first, team);
+            step.gradient_scale = self.clipping(most, team);
+        }
+        let Batches { tiles, filled, blocks, cuts, groups, gradients, .. } = self;
+        let rows: usize = tiles[..*filled].iter().map(Tile::rows).sum();
+        let wide = rows * gradients.len() > WIDE_WORK;
+        let (layers, parameters) = network.layers_and_parameters();
+        let (stepper, [first_state, second_state]) = optimizer.begin(&step);
+        team.each_cut(wide, cuts, [gradients, parameters, first_state, second_state], |index, [g, w, m, v]| {
+            let block = &blocks[index];
+            if !clipped {
+                for (at, tile) in tiles[..*filled].iter().enumerate() {
+                    tile.gradient(layers, block, g, at > 0 || !first);
+                }
+            }
+            stepper.step(&groups[block.group], w, g, m, v);
+        });
+    }
+
+    /// The factor that brings the gradient's norm down to `most`, as PyTorch's `clip_grad_norm_`.
+    fn clipping(&mut self, most: f64, team: &mut Team) -> f32 {
+        let (gradients, cuts) = (&self.gradients, &self.cuts);
+        team.each(true, &mut self.squares, |index, sum| *sum = sum_of_squares(&gradients[cuts[index].clone()]));
+        let norm = self.squares.iter().sum::<f64>().sqrt();
+        (most / (norm + 1e-6)).min(1.0) as f32
+    }
+}
+
+vectorized! {
+    /// Σ x², in f64, in eight sums that are added up at the end.
+    fn sum_of_squares(values: &[f32]) -> f64 {
+        let (eights, rest) = values.as_chunks::<8>();
+        let mut sums = [0.0f64; 8];
+        for eight in eights {
+            sums.iter_mut().zip(eight).for_each(|(sum, x)| *sum += f64::from(*x) * f64::from(*x));
+        }
+        sums.iter().sum::<f64>() + rest.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>()
+    }
+}
