@@ -70,3 +70,12 @@ fn texts_of_json_are_meant_to_be_words() {
     assert!(!found(&"{\"zip\":\"90210\"}\n".repeat(9)));
     assert!(found(&format!("{}{{\"zip\":\"?\"}}\n", "{\"zip\":90210}\n".repeat(9))));
 }
+
+#[test]
+fn the_line_by_which_excel_declares_the_delimiter_is_no_header() {
+    let (profile, _) = csv("\u{feff}sep=;\r\na,b,c;d\r\n1;x\r\n");
+    let names: Vec<_> = profile.columns.iter().map(|column| column.name.as_str()).collect();
+    assert_eq!((names.join(" "), profile.rows), ("a,b,c d".to_owned(), 1));
+    let error = refused(b"sep=,\na,b\n1,2\n3\n", Format::Csv, &[]);
+    assert_eq!(error.line, Some(4), "{error}");
+}
