@@ -1,8 +1,14 @@
 //! Data as spreadsheets and scripts write it, and what is said about it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{TestApp, text};
+
+/// The label that a model predicts for a record.
+async fn label(service: &TestApp, model: &str, record: Value) -> Value {
+    let reply = service.post(&format!("/models/{model}/predict"), json!({"records": record})).await.expect(200);
+    reply["predictions"][0]["label"].clone()
+}
 
 #[tokio::test]
 async fn features_are_named_once_each() {
@@ -25,4 +31,58 @@ async fn features_are_named_once_each() {
         let problem = service.post_csv(&path, csv.clone()).await.problem(422, "invalid_value");
         assert_eq!(problem["errors"][0]["parameter"], "features", "{features}: {problem}");
     }
+}
+
+/// Trains a model on rows of `x`, of two values in turn, and a class that follows from it.
+async fn trained_on(service: &TestApp, name: &str, content_type: &str, file: String) {
+    let types = "%7B%22x%22:%22categorical%22%7D";
+    let path = format!("/train?name={name}&target=y&epochs=60&hidden_layers=8&types={types}");
+    let job = service.post_file(&path, content_type, file).await.expect(202);
+    assert_eq!(service.ended(&job).await["state"], "succeeded");
+}
+
+#[tokio::test]
+async fn a_number_is_one_word_whatever_its_writing_and_its_file() {
+    let service = TestApp::start().await;
+    let of_floats = [("1.0", "1"), ("2.0", "2")];
+    let of_ids = [("9007199254740992", "9007199254740992"), ("9007199254740993", "9007199254740993")];
+    for (kind, values) in [("floats", of_floats), ("ids", of_ids)] {
+        let rows = |row: &dyn Fn(&str, usize) -> String| (0..400).map(|at| row(values[at % 2].0, at % 2)).collect();
+        let csv: String = rows(&|x, y| format!("{x},c{y}\n"));
+        let ndjson: String = rows(&|x, y| format!("{{\"x\":{x},\"y\":\"c{y}\"}}\n"));
+        let (of_csv, of_ndjson) = (format!("{kind}-csv"), format!("{kind}-ndjson"));
+        let csv = format!("x,y\n{csv}");
+        trained_on(&service, &of_csv, "text/csv", csv.clone()).await;
+        trained_on(&service, &of_ndjson, "application/x-ndjson", ndjson).await;
+        service.post_csv(&format!("/datasets?name={kind}"), csv.clone()).await.expect(201);
+        for model in [&of_csv, &of_ndjson] {
+            for (at, (long, short)) in values.iter().enumerate() {
+                for written in [long.to_string(), short.to_string(), format!("\"{long}\""), format!("\"{short}\"")] {
+                    let body = format!("{{\"records\":{{\"x\":{written}}}}}");
+                    let reply = service.post_text(&format!("/models/{model}/predict"), body).await.expect(200);
+                    let predicted = &reply["predictions"][0];
+                    assert_eq!(predicted["label"], format!("c{at}"), "{model}: {written}");
+                    assert_eq!(predicted["flags"], json!([]), "{model}: {written}: {reply}");
+                }
+            }
+            let lines = service.post_csv(&format!("/models/{model}/predict"), csv.clone()).await.expect(200);
+            assert_eq!(lines["predictions"][1]["label"], "c1", "{model}");
+            let measured =
+                service.post(&format!("/models/{model}/evaluate"), json!({"dataset": kind})).await.expect(200);
+            assert_eq!(measured["metrics"]["accuracy"], 1.0, "{model}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn classes_that_are_numbers_are_found_whatever_their_writing() {
+    let service = TestApp::start().await;
+    let rows: String = (0..400).map(|at| format!("{},{}.0\n", at % 2 * 9, at % 2)).collect();
+    let path = "/train?name=m&target=y&epochs=60&hidden_layers=8&types=%7B%22y%22:%22categorical%22%7D";
+    let job = service.post_csv(path, format!("x,y\n{rows}")).await.expect(202);
+    service.ended(&job).await;
+    assert_eq!(label(&service, "m", json!({"x": 9})).await, "1.0", "the text of the file");
+    let records = json!({"records": [{"x": 0, "y": 0}, {"x": 9, "y": 1.0}, {"x": 9, "y": "1.0"}]});
+    let measured = service.post("/models/m/evaluate", records).await.expect(200);
+    assert_eq!(measured["metrics"]["accuracy"], 1.0, "{measured}");
 }
