@@ -1,5 +1,8 @@
 //! Data as spreadsheets and scripts write it, and what is said about it.
 
+use std::io::Write;
+
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, text};
@@ -65,8 +68,13 @@ async fn a_number_is_one_word_whatever_its_writing_and_its_file() {
                     assert_eq!(predicted["flags"], json!([]), "{model}: {written}: {reply}");
                 }
             }
-            let lines = service.post_csv(&format!("/models/{model}/predict"), csv.clone()).await.expect(200);
-            assert_eq!(lines["predictions"][1]["label"], "c1", "{model}");
+            let path = format!("/models/{model}/predict");
+            let lines = service.raw(Method::POST, &path).header("content-type", "text/csv").body(csv.clone());
+            let lines = service.send(Method::POST, &path, lines.header("accept", "application/json")).await.expect(200);
+            assert_eq!(
+                (&lines["predictions"][0]["label"], &lines["predictions"][1]["label"]),
+                (&json!("c0"), &json!("c1"))
+            );
             let measured =
                 service.post(&format!("/models/{model}/evaluate"), json!({"dataset": kind})).await.expect(200);
             assert_eq!(measured["metrics"]["accuracy"], 1.0, "{model}");
@@ -85,4 +93,53 @@ async fn classes_that_are_numbers_are_found_whatever_their_writing() {
     let records = json!({"records": [{"x": 0, "y": 0}, {"x": 9, "y": 1.0}, {"x": 9, "y": "1.0"}]});
     let measured = service.post("/models/m/evaluate", records).await.expect(200);
     assert_eq!(measured["metrics"]["accuracy"], 1.0, "{measured}");
+}
+
+/// Ages that say which of two classes a row has; one row has `odd` for its age.
+fn ages(rows: usize, odd: &str) -> String {
+    let age = |row: usize| if row == 7 { odd.to_owned() } else { (row * 7 % 90).to_string() };
+    let row = |row: usize| format!("{},{},{}\n", age(row), row % 3, if row * 7 % 90 < 45 { "young" } else { "old" });
+    "age,rooms,y\n".to_owned() + &(0..rows).map(row).collect::<String>()
+}
+
+#[tokio::test]
+async fn a_file_that_is_packed_is_unpacked_even_if_nothing_says_so() {
+    let service = TestApp::start().await;
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(ages(300, "49").as_bytes()).expect("memory");
+    let packed = packed.finish().expect("memory");
+    assert_eq!(service.post_csv("/datasets", packed.clone()).await.expect(201)["rows"], 300);
+    service.post_csv("/datasets", packed[..40].to_vec()).await.problem(400, "malformed_request");
+    for short in ["", "\u{1f}", "a"] {
+        service.post_csv("/datasets", short).await.problem(400, "malformed_data");
+    }
+}
+
+#[tokio::test]
+async fn errors_say_what_to_do_next() {
+    let service = TestApp::start().await;
+    let detail = |problem: Value| text(&problem["detail"]).to_owned();
+    service.post_csv("/datasets?name=ages", ages(60, "49")).await.expect(201);
+    service.post("/models", json!({"name": "m", "dataset": "ages", "target": "y"})).await.expect(201);
+    let record = json!({"records": {"age": 3}});
+    let untrained = service.post("/models/m/predict", record.clone()).await.problem(409, "model_not_trained");
+    assert!(detail(untrained).contains("POST to its /train first"));
+    // A failed training is named with its error.
+    service.post_csv("/datasets?name=single", "age,rooms,y\n1,2,old\n2,3,old\n3,1,old\n").await.expect(201);
+    let failed = service.train("m", json!({"dataset": "single"})).await;
+    assert_eq!(failed["state"], "failed", "{failed}");
+    let untrained = detail(service.post("/models/m/predict", record).await.problem(409, "model_not_trained"));
+    assert!(untrained.contains(text(&failed["id"])) && untrained.contains("has a single class"), "{untrained}");
+    service.train("m", json!({"epochs": 1})).await;
+    let unread = service.post_csv("/models/m/evaluate", ages(60, "49")).await.problem(415, "unsupported_media_type");
+    assert!(detail(unread).contains("POST it to /datasets"));
+    service.post_csv("/datasets?name=narrow", "age,y\n1,old\n2,young\n").await.expect(201);
+    let lacking =
+        detail(service.post("/models/m/train", json!({"dataset": "narrow"})).await.problem(422, "invalid_value"));
+    assert!(lacking.contains("\"narrow\"") && lacking.contains("\"rooms\""), "{lacking}");
+    service.delete("/datasets/ages").await;
+    let gone = detail(service.post("/models/m/train", json!({})).await.problem(404, "dataset_not_found"));
+    assert!(gone.contains("the data set that the model was made for"), "{gone}");
+    let nothing = service.post("/models/m/evaluate", json!({})).await.problem(422, "missing_field");
+    assert!(detail(nothing).contains("`records`"));
 }
