@@ -7,6 +7,12 @@ use serde_json::{Value, json};
 
 use crate::support::{TestApp, text};
 
+/// The messages of a job's warnings of a code.
+fn warnings<'a>(job: &'a Value, code: &str) -> Vec<&'a str> {
+    let warnings = job["warnings"].as_array().expect("a list").iter();
+    warnings.filter(|warning| warning["code"] == code).map(|warning| text(&warning["message"])).collect()
+}
+
 /// The label that a model predicts for a record.
 async fn label(service: &TestApp, model: &str, record: Value) -> Value {
     let reply = service.post(&format!("/models/{model}/predict"), json!({"records": record})).await.expect(200);
@@ -100,6 +106,43 @@ fn ages(rows: usize, odd: &str) -> String {
     let age = |row: usize| if row == 7 { odd.to_owned() } else { (row * 7 % 90).to_string() };
     let row = |row: usize| format!("{},{},{}\n", age(row), row % 3, if row * 7 % 90 < 45 { "young" } else { "old" });
     "age,rooms,y\n".to_owned() + &(0..rows).map(row).collect::<String>()
+}
+
+#[tokio::test]
+async fn a_column_that_changes_its_type_is_named() {
+    let service = TestApp::start().await;
+    let job = service.post_csv("/train?name=m&target=y&epochs=2", ages(200, "49")).await.expect(202);
+    let first = service.ended(&job).await;
+    assert_eq!(warnings(&first, "column_type_changed"), Vec::<&str>::new());
+    service.post_csv("/datasets?name=later", ages(200, "unknown")).await.expect(201);
+    let second = service.train("m", json!({"dataset": "later", "epochs": 2})).await;
+    assert_eq!(second["state"], "succeeded", "{second}");
+    let changed = warnings(&second, "column_type_changed");
+    assert!(changed.len() == 1 && changed[0].starts_with("column \"age\" was numeric"), "{changed:?}");
+    assert!(changed[0].contains("is categorical in this one"), "{changed:?}");
+    let words = warnings(&second, "numbers_as_words");
+    assert!(words.len() == 1 && words[0].contains("line 9 has \"unknown\""), "{words:?}");
+    let again = service.restarted().await;
+    let third = again.train("m", json!({"dataset": "later", "epochs": 2})).await;
+    assert_eq!(warnings(&third, "column_type_changed").len(), 1, "after a restart");
+}
+
+#[tokio::test]
+async fn measures_on_few_rows_say_how_far_they_may_be_off() {
+    let service = TestApp::start().await;
+    let train = async |rows: usize, query: &str| {
+        let path = format!("/train?epochs=2&hidden_layers=4&{query}");
+        let job = service.post_csv(&path, ages(rows, "49")).await.expect(202);
+        service.ended(&job).await
+    };
+    let few = train(60, "target=y").await;
+    let accuracy = few["metrics"]["accuracy"].as_f64().expect("a number");
+    let warned = warnings(&few, "few_validation_rows");
+    let start = format!("the accuracy of {accuracy:.2} is measured on 12 rows: it may be off by ± 0.");
+    assert!(warned.len() == 1 && warned[0].starts_with(&start), "{warned:?}");
+    assert_eq!(warnings(&train(60, "target=age").await, "few_validation_rows").len(), 1);
+    assert_eq!(warnings(&train(500, "target=y").await, "few_validation_rows").len(), 0);
+    assert_eq!(warnings(&train(60, "target=y&validation_split=0").await, "few_validation_rows").len(), 0);
 }
 
 #[tokio::test]
