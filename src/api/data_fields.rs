@@ -9,7 +9,7 @@ use crate::data::cell::format_number;
 use crate::data::column::{ColumnType, Table, Values};
 use crate::data::encoder::{classes, rows_with};
 use crate::data::rows::{Rows, RowsOrNames};
-use crate::datasets::Dataset;
+use crate::datasets::{Dataset, DatasetError};
 use crate::learning::loss::Loss;
 use crate::learning::spec::ValidModelSpec;
 use crate::learning::strict::given;
@@ -73,9 +73,18 @@ impl DataFields {
             let detail = "a model by data set trains on a `dataset`: its columns are the model's own";
             return Err(ApiError::new(ErrorCode::WrongModelKind, detail));
         }
-        let key = self.dataset.or_else(|| own.map(|id| id.to_string()));
-        let key = key.ok_or_else(|| missing(at, "dataset", "the model was imported and has no data set of its own"))?;
-        Ok(app.datasets.get(&key).await?)
+        if let Some(key) = self.dataset {
+            return Ok(app.datasets.get(&key).await?);
+        }
+        let own = own.ok_or_else(|| missing(at, "dataset", "the model was imported and has no data set of its own"))?;
+        app.datasets.get(&own.to_string()).await.map_err(|error| match error {
+            DatasetError::NotFound(id) => {
+                let detail =
+                    format!("the data set that the model was made for ({id}) is deleted: name another as `dataset`");
+                ApiError::new(ErrorCode::DatasetNotFound, detail)
+            }
+            error => error.into(),
+        })
     }
 }
 

@@ -226,7 +226,7 @@ impl From<ModelError> for ApiError {
             ModelError::VersionNotFound { .. } => ApiError::new(VersionNotFound, detail),
             ModelError::WrongKind { .. } => ApiError::new(WrongModelKind, detail),
             ModelError::NoInterval(_) => ApiError::new(IntervalUnavailable, detail),
-            ModelError::NotTrained(_) => ApiError::new(ModelNotTrained, detail),
+            ModelError::NotTrained { .. } => ApiError::new(ModelNotTrained, detail),
             ModelError::NameTaken(_) => ApiError::at(NameTaken, "/name", detail),
             ModelError::Invalid { pointer, detail } => ApiError::at(InvalidValue, pointer, detail),
             ModelError::VersionNeeded(_) => ApiError::new(ModelBusy, detail),

@@ -1,19 +1,22 @@
 //! `POST /models/{model}/evaluate`: how good the active version is on data whose target is known.
 
-use axum::extract::State;
+use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::active::active;
 use super::data_fields::DataFields;
 use super::error::{ApiError, ErrorCode};
 use super::extract::{JsonBody, ModelPath, NoQuery, blocking};
 use super::reply;
 use super::table_predictions::{of_record, places};
+use super::upload::format_of;
 use crate::app::App;
 use crate::data::column::{Column, Table};
 use crate::data::encoder::reading::column_of_cells;
+use crate::data::ingest::Format;
 use crate::data::records::Records;
 use crate::data::rows::{Rows, RowsOrNames};
 use crate::learning::metrics::{self, Metrics};
@@ -54,9 +57,15 @@ pub async fn evaluate(
     State(app): State<App>,
     ModelPath(model): ModelPath,
     _: NoQuery,
-    JsonBody { value, .. }: JsonBody<EvaluationRequest>,
+    request: Request,
 ) -> Result<Response, ApiError> {
-    let version = model.active()?.clone();
+    if format_of(request.headers()).is_some_and(|format| format != Format::Json) {
+        let detail = "a data file is not taken here: POST it to /datasets and send {\"dataset\": its name}, or send its \
+                      rows as JSON";
+        return Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail));
+    }
+    let JsonBody { value, .. } = JsonBody::<EvaluationRequest>::from_request(request, &app).await?;
+    let version = active(&app, &model).await?;
     let network = app.models.network(&model, &version).await?;
     let EvaluationRequest { inputs, targets, dataset, features, records } = value;
     let fields = DataFields { inputs, targets, dataset, features };
@@ -95,8 +104,11 @@ async fn table_of(
 ) -> Result<Table, ApiError> {
     let (encoder, target) = (&parts.encoder, parts.encoder.target.name());
     let Some(records) = records else {
-        let own = if fields.is_empty() { None } else { model.table()?.dataset };
-        let dataset = fields.dataset(app, own, "").await?;
+        if fields.is_empty() {
+            let detail = "missing field `records`: rows with the target, or a `dataset`";
+            return Err(ApiError::at(ErrorCode::MissingField, "/records", detail));
+        }
+        let dataset = fields.dataset(app, model.table()?.dataset, "").await?;
         let names: Vec<String> =
             encoder.features.iter().map(|feature| feature.name.clone()).chain([target.to_owned()]).collect();
         if let Some(lacking) = names.iter().find(|name| dataset.profile.column(name).is_none()) {

@@ -4,6 +4,7 @@
 //! (id, log, metrics, problem documents), then the panic guard, then its handler.
 
 pub mod access;
+mod active;
 mod csv_predictions;
 mod data_fields;
 mod datasets;

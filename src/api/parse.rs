@@ -61,6 +61,14 @@ pub fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
     })
 }
 
+/// The values of a parameter that may be given several times, in their order, and the query without it.
+pub fn take_repeated(query: &str, name: &str) -> (Vec<String>, String) {
+    let (given, others): (Vec<_>, Vec<_>) =
+        form_urlencoded::parse(query.as_bytes()).partition(|(parameter, _)| parameter == name);
+    let rest = form_urlencoded::Serializer::new(String::new()).extend_pairs(others).finish();
+    (given.into_iter().map(|(_, value)| value.into_owned()).collect(), rest)
+}
+
 /// What serde's message says.
 struct Finding<'a> {
     code: ErrorCode,

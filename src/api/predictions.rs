@@ -10,6 +10,7 @@ use serde::ser::SerializeSeq;
 use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
+use super::active::active;
 use super::error::{ApiError, ErrorCode};
 use super::extract::{JsonBody, ModelPath, Params, VersionPath, blocking};
 use super::{reply, table_predictions};
@@ -81,7 +82,7 @@ pub async fn predict(
     Params(params): Params<IntervalParams>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let version = model.active()?.clone();
+    let version = active(&app, &model).await?;
     of_version(&app, &model, version, params.interval, request).await
 }
 
@@ -104,7 +105,7 @@ pub async fn predict_by_query(
     request: Request,
 ) -> Result<Response, ApiError> {
     let model = app.models.get(&params.model).await?;
-    let version = model.active()?.clone();
+    let version = active(&app, &model).await?;
     of_version(&app, &model, version, params.interval, request).await
 }
 

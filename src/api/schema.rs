@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::active::active;
 use super::error::ApiError;
 use super::extract::{ModelPath, NoQuery};
 use super::reply;
@@ -82,7 +83,7 @@ impl<'a> FeatureBody<'a> {
 
 /// `GET /models/{model}/schema`, of the active version.
 pub async fn schema(State(app): State<App>, ModelPath(model): ModelPath, _: NoQuery) -> Result<Response, ApiError> {
-    let version = model.active()?.clone();
+    let version = active(&app, &model).await?;
     let network = app.models.network(&model, &version).await?;
     let encoder = network.table().map(|parts| &parts.encoder);
     let layers = match &model.kind {
@@ -143,7 +144,7 @@ fn example(encoder: &Encoder) -> Value {
 
 /// `GET /models/{model}/openapi.json`: a contract of this model alone.
 pub async fn openapi(State(app): State<App>, ModelPath(model): ModelPath, _: NoQuery) -> Result<Response, ApiError> {
-    let version = model.active()?.clone();
+    let version = active(&app, &model).await?;
     let network = app.models.network(&model, &version).await?;
     let (request, reply) = match (&model.kind, network.table()) {
         (ModelKind::Layers(spec), _) => layers_schemas(spec),

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -12,13 +13,15 @@ use super::access::RequestId;
 use super::data_fields::DataFields;
 use super::datasets::parse_types;
 use super::error::{ApiError, ErrorCode};
-use super::extract::{JsonBody, ModelPath, NoQuery, Params, blocking, to_the_end};
+use super::extract::{JsonBody, ModelPath, NoQuery, blocking, to_the_end};
 use super::jobs::JobBody;
 use super::models::no_target;
+use super::parse::{parse_query, take_repeated};
 use super::reply;
 use super::upload::Upload;
 use crate::app::App;
 use crate::data::encoder::Task;
+use crate::data::profile::TableProfile;
 use crate::data::rows::{Rows, RowsOrNames};
 use crate::jobs::{Birth, JobError, JobReport, TableTraining, TrainingRequest, Work};
 use crate::learning::optimizer::Optimizer;
@@ -168,10 +171,34 @@ fn location(report: &JobReport) -> String {
 }
 
 /// The parameters of `POST /train`, as errors name them.
-const PARAMETERS: [&str; 8] =
-    ["name", "target", "task", "epochs", "hidden_layers", "seed", "validation_split", "types"];
+const PARAMETERS: [&str; 9] =
+    ["name", "target", "features", "task", "epochs", "hidden_layers", "seed", "validation_split", "types"];
 
-/// The parameters of `POST /train`.
+/// The parameters of `POST /train`, `features` among them, once for each column: names may contain any separator.
+pub struct TrainQuery {
+    params: TrainParams,
+    features: Vec<String>,
+}
+
+impl FromRequestParts<App> for TrainQuery {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+        let (features, rest) = take_repeated(parts.uri.query().unwrap_or(""), "features");
+        Ok(TrainQuery { params: parse_query(&rest)?, features })
+    }
+}
+
+/// The columns that `features` names: one each, or several with commas between them where no column has that name.
+fn columns_named(features: &[String], profile: &TableProfile) -> Option<Vec<String>> {
+    let parts = |given: &String| match profile.column(given) {
+        Some(_) => vec![given.clone()],
+        None => given.split(',').map(|name| name.trim().to_owned()).collect(),
+    };
+    (!features.is_empty()).then(|| features.iter().flat_map(parts).collect())
+}
+
+/// The other parameters of `POST /train`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainParams {
@@ -199,7 +226,7 @@ impl TrainParams {
 /// `POST /train`: stores the data set, creates the model and starts its training; all of it or nothing.
 pub async fn train_file(
     State(app): State<App>,
-    Params(params): Params<TrainParams>,
+    TrainQuery { params, features }: TrainQuery,
     RequestId(request_id): RequestId,
     upload: Upload,
 ) -> Result<Response, ApiError> {
@@ -217,8 +244,8 @@ pub async fn train_file(
     if new.profile.column(&target).is_none() {
         return Err(no_target(&target, &new.profile).of_query(&PARAMETERS));
     }
-    let (seed, task) = (params.seed, params.task);
-    let request = TableRequest { target, task, hidden_layers, seed, ..TableRequest::default() };
+    let (seed, task, features) = (params.seed, params.task, columns_named(&features, &new.profile));
+    let request = TableRequest { target, features, task, hidden_layers, seed, ..TableRequest::default() };
     let settings =
         TrainingSpec { epochs: params.epochs, validation_split: params.validation_split, ..TrainingSpec::default() };
     let (datasets, receipts) = (app.datasets.clone(), idempotency.clone());

@@ -30,6 +30,8 @@ const FORMATS: [(Format, &[&str], &[&str]); 5] = [
     (Format::Parquet, &["application/vnd.apache.parquet", "application/parquet"], &["parquet"]),
     (Format::ArrowStream, &["application/vnd.apache.arrow.stream"], &["arrow", "arrows"]),
 ];
+/// What a file begins with that is packed with gzip, and no file of the formats: it is unpacked even if nothing says so.
+const GZIP: [u8; 3] = [0x1f, 0x8b, 0x08];
 const ADVICE: &str = "send a data file as text/csv, application/x-ndjson, application/json (an array of objects), \
                       application/vnd.apache.parquet or application/vnd.apache.arrow.stream, or one as multipart/form-data";
 
@@ -52,8 +54,7 @@ impl FromRequest<App> for Upload {
         if media_type == "multipart/form-data" {
             return of_form(request, app, repeatable).await;
         }
-        let format = FORMATS.iter().find(|(_, types, _)| types.contains(&media_type.as_str()));
-        let (format, ..) = format.ok_or_else(|| {
+        let format = format_of(request.headers()).ok_or_else(|| {
             let got =
                 if media_type.is_empty() { "there is no Content-Type".into() } else { format!("got {media_type:?}") };
             ApiError::new(ErrorCode::UnsupportedMediaType, format!("{got}: {ADVICE}"))
@@ -62,7 +63,7 @@ impl FromRequest<App> for Upload {
         let (sink, writing) = Sink::start(app, packed, repeatable)?;
         let sent = send_body(request.into_body(), app, sink).await;
         let (file, idempotency) = finish(sent, writing).await?;
-        Ok(Upload { file, format: *format, idempotency })
+        Ok(Upload { file, format, idempotency })
     }
 }
 
@@ -70,6 +71,13 @@ impl FromRequest<App> for Upload {
 pub fn media_type(headers: &HeaderMap) -> String {
     let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     given.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
+}
+
+/// The format of a data file that says by its type what it is.
+pub fn format_of(headers: &HeaderMap) -> Option<Format> {
+    let media_type = media_type(headers);
+    let found = FORMATS.iter().find(|(_, types, _)| types.contains(&media_type.as_str()));
+    found.map(|(format, ..)| *format)
 }
 
 /// Whether a body is packed with gzip.
@@ -212,9 +220,13 @@ impl Read for Pieces {
 
 fn write(mut pieces: Pieces, file: File, packed: bool, most: ByteSize) -> Result<(File, Idempotency), ApiError> {
     let mut out = BufWriter::with_capacity(1 << 20, file);
-    let copied = match packed {
-        false => copy(&mut pieces, &mut out, most),
-        true => copy(&mut MultiGzDecoder::new(&mut pieces), &mut out, most),
+    let mut start = Vec::new();
+    let read = (&mut pieces).take(GZIP.len() as u64).read_to_end(&mut start);
+    read.map_err(|error| unwritten(&error, most))?;
+    let mut whole = start.as_slice().chain(&mut pieces);
+    let copied = match packed || start == GZIP {
+        false => copy(&mut whole, &mut out, most),
+        true => copy(&mut MultiGzDecoder::new(whole), &mut out, most),
     };
     copied?;
     // What follows the last member of a gzip file is not data; it is a part of the request all the same.

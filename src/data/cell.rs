@@ -1,5 +1,7 @@
 //! What the text of a cell can mean: numbers, booleans, missing values. The one place of these rules.
 
+use std::borrow::Cow;
+
 pub use super::datetime::{DateOrder, format_datetime, parse_datetime, parse_datetime_as};
 
 /// Integers beyond this are not all floats: 2^53.
@@ -48,6 +50,20 @@ pub fn is_not_finite(text: &str) -> bool {
 /// A number as text: an integer without `.0`, anything else in the shortest form that reads back the same.
 pub fn format_number(value: f64) -> String {
     if value != 0.0 && !(1e-5..1e17).contains(&value.abs()) { format!("{value:e}") } else { format!("{value}") }
+}
+
+/// The one text of a number, whatever its writing: an integer's digits, however many; anything else as [`format_number`]
+/// writes it, so that `1.0`, `1e0` and `1` are one. Nothing if the text is no number.
+pub fn canonical_number(text: &str) -> Option<Cow<'_, str>> {
+    let text = std::str::from_utf8(trim(text.as_bytes())).ok()?;
+    let number = scan_number(text.as_bytes())?;
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    if number.integer && digits != "-0" {
+        return Some(Cow::Borrowed(digits));
+    }
+    // + 0.0: zero has no sign in text.
+    let value = value(text.as_bytes(), &number).filter(|value| value.is_finite())?;
+    Some(Cow::Owned(format_number(value + 0.0)))
 }
 
 /// The text of a number, taken apart.
@@ -211,6 +227,25 @@ mod tests {
         assert!(["inf", "-Infinity", "+INF", "1e999", "-1e400"].into_iter().all(is_not_finite));
         assert!(!["1e300", "info", "nan", ""].into_iter().any(is_not_finite));
         assert_eq!([" TRUE", "False ", "yes", "1"].map(parse_boolean), [Some(true), Some(false), None, None]);
+    }
+
+    #[test]
+    fn a_number_has_one_text_whatever_its_writing() {
+        for (text, canonical) in [
+            ("1", "1"),
+            ("1.0", "1"),
+            ("+1", "1"),
+            ("1e0", "1"),
+            (" 100e-1", "10"),
+            ("-0.0", "0"),
+            ("-0", "0"),
+            ("1.50", "1.5"),
+            ("9007199254740993", "9007199254740993"),
+            ("-12345678901234567890", "-12345678901234567890"),
+        ] {
+            assert_eq!(canonical_number(text).as_deref(), Some(canonical), "{text}");
+        }
+        assert!(["007", "x", "", "1e999", "1,5"].into_iter().all(|text| canonical_number(text).is_none()));
     }
 
     #[test]

@@ -2,8 +2,12 @@
 
 use std::collections::HashSet;
 
+use memchr::memchr;
+
 use super::csv_scan::Delimiter;
 use super::error::DataError;
+
+const CANDIDATES: [u8; 4] = *b",;\t|";
 
 /// The bytes without a mark of UTF-8 at their start.
 ///
@@ -16,10 +20,23 @@ pub(crate) fn without_mark(bytes: &[u8]) -> Result<&[u8], DataError> {
     Ok(bytes.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(bytes))
 }
 
+/// The delimiter that a first line such as `sep=;` declares, and the bytes of that line: Excel writes and reads it.
+pub(crate) fn declared(bytes: &[u8]) -> Option<(Delimiter, usize)> {
+    let end = memchr(b'\n', &bytes[..bytes.len().min(16)])?;
+    let line = bytes[..end].trim_ascii_start();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    match line.split_at_checked(4)? {
+        (word, [delimiter]) if word.eq_ignore_ascii_case(b"sep=") && CANDIDATES.contains(delimiter) => {
+            Some((Delimiter(*delimiter), end + 1))
+        }
+        _ => None,
+    }
+}
+
 impl Delimiter {
     /// The most frequent of `,` `;` tab and `|` outside quotes on the first line that is not blank.
     pub fn of(bytes: &[u8]) -> Self {
-        const CANDIDATES: [u8; 4] = *b",;\t|";
         let mut counts = [0_usize; 4];
         let (mut quoted, mut blank) = (false, true);
         for byte in bytes {
@@ -73,6 +90,10 @@ mod tests {
     #[test]
     fn the_delimiter_is_the_most_frequent_of_the_header() {
         let of = |text: &str| Delimiter::of(text.as_bytes()).0;
+        let declared = |text: &str| declared(text.as_bytes()).map(|(delimiter, bytes)| (delimiter.0, bytes));
+        assert_eq!(declared("sep=;\r\na,b"), Some((b';', 7)));
+        assert_eq!(declared("\"SEP=\t\"\n"), Some((b'\t', 8)));
+        assert_eq!(["sep=;", "sep=\n", "sep=;;\n", "sep=a\n", "sep;x\n", "x\n", ""].map(declared), [None; 7]);
         assert_eq!([of("a;b,c;d\n,,,,"), of("a\tb"), of("a|b"), of("a"), of("\n\"a;;\",b")], *b";\t|,,");
     }
 }

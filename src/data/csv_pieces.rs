@@ -5,7 +5,7 @@ use memchr::memchr_iter;
 use parquet::file::reader::ChunkReader;
 
 use super::builder::Builder;
-use super::csv_header::{header_names, without_mark};
+use super::csv_header::{declared, header_names, without_mark};
 use super::csv_scan::{Delimiter, End, MOST_RECORD_BYTES, Record, Records, ragged, records_end, text_of, unclosed};
 use super::error::DataError;
 use super::gathering::Columns;
@@ -46,18 +46,19 @@ impl<'a, S: ChunkReader> CsvPieces<'a, S> {
     pub fn new(source: &'a S, limits: &IngestLimits) -> Result<Self, DataError> {
         let head = bytes_at(source, 0, PIECE_BYTES)?;
         let content = without_mark(&head)?;
-        let delimiter = Delimiter::of(content);
-        let start = CsvCursor { offset: (head.len() - content.len()) as u64, line: 1 };
+        let (delimiter, passed) = declared(content).unwrap_or_else(|| (Delimiter::of(content), 0));
+        let start =
+            CsvCursor { offset: (head.len() - content.len() + passed) as u64, line: 1 + lines_in(&content[..passed]) };
         let mut pieces =
             CsvPieces { source, delimiter, names: Vec::new(), rows: start, most_cell_bytes: limits.max_cell_bytes };
-        let empty = || DataError::malformed("the file is empty: it needs a header and rows").at(1);
+        let empty = || DataError::malformed("the file is empty: it needs a header and rows").at(start.line);
         let piece = pieces.next(&mut { start })?.ok_or_else(empty)?;
         // The rest of the piece may be broken; whoever reads the rows will say so.
         let text = match std::str::from_utf8(&piece.bytes) {
             Ok(text) => text,
-            Err(error) => match text_of(&piece.bytes[..error.valid_up_to()], 1) {
+            Err(error) => match text_of(&piece.bytes[..error.valid_up_to()], start.line) {
                 Ok(text) if text.trim_start_matches(['\r', '\n']).contains('\n') => text,
-                _ => return Err(text_of(&piece.bytes, 1).err().unwrap_or_else(empty)),
+                _ => return Err(text_of(&piece.bytes, start.line).err().unwrap_or_else(empty)),
             },
         };
         let mut records = Records::new(text, delimiter);
@@ -66,10 +67,10 @@ impl<'a, S: ChunkReader> CsvPieces<'a, S> {
             fields.push(field.to_owned());
             Ok::<_, DataError>(())
         })?;
-        let line = 1 + records.lines_before(read.ok_or_else(empty)?.start);
+        let line = start.line + records.lines_before(read.ok_or_else(empty)?.start);
         pieces.names = header_names(fields, line, limits.max_columns)?;
         let end = records.position();
-        pieces.rows = CsvCursor { offset: start.offset + end as u64, line: 1 + records.lines_before(end) };
+        pieces.rows = CsvCursor { offset: start.offset + end as u64, line: start.line + records.lines_before(end) };
         Ok(pieces)
     }
 

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use memchr::memchr_iter;
 
-use super::csv_header::{header_names, without_mark};
+use super::csv_header::{declared, header_names, without_mark};
 use super::csv_pieces::oversized;
 use super::csv_scan::{Delimiter, End, MOST_RECORD_BYTES, Records, ragged, records_end, text_of, unclosed};
 use super::error::DataError;
@@ -62,7 +62,10 @@ impl<R: Read> CsvRows<R> {
         rows.fill()?;
         let mark = rows.buffer.len() - without_mark(&rows.buffer)?.len();
         rows.buffer.drain(..mark);
-        rows.delimiter = Delimiter::of(&rows.buffer);
+        let (delimiter, passed) = declared(&rows.buffer).unwrap_or_else(|| (Delimiter::of(&rows.buffer), 0));
+        rows.delimiter = delimiter;
+        rows.line += lines_in(&rows.buffer[..passed]);
+        rows.buffer.drain(..passed);
         let mut headers = Vec::new();
         let mut line = 1;
         let read = rows.read(1, |at, field, on| {
@@ -221,6 +224,8 @@ mod tests {
             assert_eq!((headers.join(","), cells.join(",")), ("a,b".to_owned(), "1|x\ny,-|2,3|4".to_owned()));
             assert_eq!(lines, [4, 7, 8]);
         }
+        let declared = all(b"\xef\xbb\xbfsep=;\r\na,b,c;d\r\n1;2\r\n", 9).unwrap();
+        assert_eq!(declared, (vec!["a,b,c".into(), "d".into()], vec!["1|2".into()], vec![3]));
         assert_eq!(all(b"a,b\n", 9).unwrap().1, Vec::<String>::new());
     }
 

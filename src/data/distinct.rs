@@ -84,12 +84,17 @@ impl<K: Hash + Eq> Distinct<K> {
         self.sketch.as_ref().map_or(exact, |sketch| sketch.estimate().clamp(exact.min(values), values))
     }
 
+    /// The values that are counted, each with its count, in no order: all of them while the count is exact.
+    pub fn counts(&self) -> impl Iterator<Item = (&K, u64)> {
+        self.counts.iter().map(|(value, count)| (value, *count))
+    }
+
     /// The most frequent of the values that are counted, most frequent first.
     pub fn top(&self, most: usize) -> Vec<(&K, u64)>
     where
         K: Ord,
     {
-        let mut entries: Vec<(&K, u64)> = self.counts.iter().map(|(value, count)| (value, *count)).collect();
+        let mut entries: Vec<(&K, u64)> = self.counts().collect();
         entries.sort_unstable_by(|one, two| two.1.cmp(&one.1).then_with(|| one.0.cmp(two.0)));
         entries.truncate(most);
         entries

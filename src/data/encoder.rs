@@ -6,6 +6,7 @@
 
 mod check;
 pub mod feature;
+mod numbers;
 pub mod reading;
 pub mod scale;
 pub mod target;

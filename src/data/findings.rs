@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use super::cell::parse_number;
 use super::column::ColumnType;
 use super::duplicates::Duplicates;
 use super::inference::Evidence;
 use super::profile::{ColumnProfile, Finding};
 use super::statistics::ColumnStatistics;
+use super::written_numbers::{is_code, mostly_numbers};
 
 /// A column has one value in all rows.
 pub const CONSTANT_COLUMN: &str = "constant_column";
@@ -22,6 +24,8 @@ pub const MOSTLY_MISSING: &str = "mostly_missing";
 pub const DUPLICATE_COLUMN: &str = "duplicate_column";
 /// Integers are too large for numbers.
 pub const LARGE_INTEGERS: &str = "large_integers";
+/// Numbers are read as words.
+pub const NUMBERS_AS_WORDS: &str = "numbers_as_words";
 /// Numbers are infinite.
 pub const NOT_FINITE: &str = "not_finite";
 /// Day and month cannot be told apart.
@@ -50,9 +54,14 @@ pub(crate) fn findings(columns: &[Studied], duplicates: &mut Duplicates, rows: u
     for column in columns {
         reading(column, &mut findings);
         let (profile, values) = (column.profile, column.statistics.values());
-        if let Some(message) = distribution(column, rows) {
+        let numbers = numbers_as_words(column);
+        // What holds numbers names no rows and has no groups.
+        let of_words = [IDENTIFIER_COLUMN, HIGH_CARDINALITY];
+        let spared = |found: &(&str, String)| numbers.is_some() && of_words.contains(&found.0);
+        if let Some(message) = distribution(column, rows).filter(|found| !spared(found)) {
             findings.push(of_column(message.0, profile, message.1));
         }
+        findings.extend(numbers.map(|message| of_column(NUMBERS_AS_WORDS, profile, message)));
         let content = (profile.kind, column.statistics.sequence, profile.missing);
         if values > 0 && profile.distinct > 1 {
             if let Some(first) = seen.get(&content) {
@@ -100,6 +109,30 @@ fn reading(column: &Studied, findings: &mut Vec<Finding>) {
         );
         findings.push(of_column(AMBIGUOUS_DATES, profile, message));
     }
+}
+
+/// What is to be said of a column of words most of which are numbers.
+fn numbers_as_words(column: &Studied) -> Option<String> {
+    let (line, first) = column.evidence.not_a_number.as_ref()?;
+    // Digits that a file quotes, or that begin with 0, are meant to be words.
+    if !column.inferred || parse_number(first).is_some() || is_code(first) {
+        return None;
+    }
+    let found = mostly_numbers(column.statistics.words())?;
+    // Where some are no numbers, never "100 %".
+    let percent = (1000.0 * found.share).floor() / 10.0;
+    let seen = match found.written {
+        Some((writing, example)) => {
+            format!("{percent} % of its values are numbers, some of them {} as in {example:?}", writing.clause())
+        }
+        None => {
+            format!("{} % of its values are numbers; {} {line} has {first:?}", percent.min(99.9), column.place)
+        }
+    };
+    Some(format!(
+        "{seen}: it is read as words. Write numbers with a decimal point and nothing else, and leave cells without a \
+         number empty. The type numeric reads no other writing: it refuses the file, naming the first such cell."
+    ))
 }
 
 /// What its values' frequencies show: the weightiest alone.

@@ -13,6 +13,9 @@ const TEXT_DISTINCT: u64 = 32;
 /// Words longer than this on average are text.
 const TEXT_LENGTH: u64 = 64;
 
+/// Characters of a cell that are kept to be shown.
+const SHOWN: usize = 60;
+
 const NUMBER: u8 = 1;
 const BOOLEAN: u8 = 2;
 const ISO: u8 = 4;
@@ -63,13 +66,22 @@ pub(crate) struct Evidence {
     pub large_integer: Option<u64>,
     /// How many numbers are not finite, and where the first stands.
     pub not_finite: Option<(u64, u64)>,
+    /// Where the first cell stands that is no number, and its text, cut.
+    pub not_a_number: Option<(u64, Box<str>)>,
     /// Of the first date whose first part is not the year.
     separator: Option<(u64, u8)>,
 }
 
 impl Default for Evidence {
     fn default() -> Self {
-        Evidence { possible: ANYTHING, any: false, large_integer: None, not_finite: None, separator: None }
+        Evidence {
+            possible: ANYTHING,
+            any: false,
+            large_integer: None,
+            not_finite: None,
+            not_a_number: None,
+            separator: None,
+        }
     }
 }
 
@@ -103,6 +115,9 @@ impl Evidence {
         if self.possible & NUMBER != 0 && written != Written::Quoted && is_not_finite(text) {
             self.possible = NUMBER;
             return self.count_not_finite(place());
+        }
+        if self.possible & NUMBER != 0 {
+            self.not_a_number = Some((place(), text.chars().take(SHOWN).collect()));
         }
         let boolean = written != Written::Quoted && parse_boolean(text).is_some();
         let fits = |form, order| if parse_datetime_as(text, order).is_some() { form } else { 0 };
@@ -144,6 +159,7 @@ impl Evidence {
         self.any |= other.any;
         self.large_integer = earliest(self.large_integer, other.large_integer);
         self.separator = earliest(self.separator, other.separator);
+        self.not_a_number = earliest(self.not_a_number.take(), other.not_a_number.clone());
         self.not_finite = match (self.not_finite, other.not_finite) {
             (Some((one, first)), Some((two, second))) => Some((one + two, first.min(second))),
             (one, two) => one.or(two),
@@ -241,6 +257,11 @@ mod tests {
             left.merge(&right);
             assert_eq!(left, evidence(&cells));
         }
+        let words = ["1", "x", "2", "y"];
+        let (mut left, right) = (evidence(&words[2..]), evidence(&words));
+        left.merge(&right);
+        assert_eq!(left.not_a_number, Some((3, "x".into())));
+        assert_eq!(evidence(&cells).not_a_number, None);
         assert_eq!(evidence(&cells).not_finite, Some((2, 4)));
         assert_eq!(evidence(&cells).large_integer, Some(3));
         assert_eq!(evidence(&cells).form(), Form::Words);

@@ -303,4 +303,6 @@ fn profile(
 #[cfg(test)]
 mod binary_tests;
 #[cfg(test)]
+mod messy_tests;
+#[cfg(test)]
 mod tests;

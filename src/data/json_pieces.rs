@@ -5,11 +5,12 @@ use memchr::{memchr_iter, memchr2, memchr3, memrchr};
 use parquet::file::reader::ChunkReader;
 
 use super::builder::Builder;
+use super::cell::canonical_number;
 use super::csv_header::without_mark;
 use super::csv_scan::{MOST_RECORD_BYTES, text_of};
 use super::error::DataError;
 use super::gathering::Columns;
-use super::inference::Evidence;
+use super::inference::{Evidence, Form, Written};
 use super::ingest::{Converted, IngestLimits, Pieces, Survey};
 use super::json_objects::{Cell, Objects};
 use super::source::{PIECE_BYTES, bytes_at};
@@ -189,7 +190,12 @@ impl<S: ChunkReader> Pieces for JsonPieces<'_, S> {
         let mut builders: Vec<Builder> = columns.forms.iter().map(|form| Builder::with_capacity(*form, 0)).collect();
         let rows = self.each_cell(&piece, &mut objects, |row, column, cell, line| {
             builders[column].pad(row);
-            builders[column].push(cell.text).map_err(|_| columns.misfit(column, cell.text).at(line()))
+            // A number has no writing of its own in JSON: 1.0 and 1 are one word.
+            let is_word = cell.written == Written::Number && columns.forms[column] == Form::Words;
+            let canonical = is_word.then(|| canonical_number(cell.text)).flatten();
+            builders[column]
+                .push(canonical.as_deref().unwrap_or(cell.text))
+                .map_err(|_| columns.misfit(column, cell.text).at(line()))
         })?;
         builders.iter_mut().for_each(|builder| builder.pad(rows));
         Ok(Converted { rows, columns: builders.into_iter().map(Builder::finish).collect() })

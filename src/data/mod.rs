@@ -37,3 +37,4 @@ mod statistics;
 pub mod stored;
 mod stored_read;
 pub mod target_findings;
+mod written_numbers;

@@ -1,10 +1,13 @@
 //! Rows as JSON objects, read straight into columns.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+
+use super::cell::{LARGEST_EXACT_INTEGER, format_number};
 
 /// The most columns that are read.
 pub const MAX_COLUMNS: usize = 16_384;
@@ -20,6 +23,13 @@ pub enum Cell {
     Missing,
     /// A number.
     Number(f64),
+    /// An integer that floats do not tell from its neighbours: its sign and its size.
+    LargeInteger {
+        /// Whether it is below 0.
+        negative: bool,
+        /// Without its sign.
+        size: u64,
+    },
     /// True or false.
     Boolean(bool),
     /// A text.
@@ -35,6 +45,39 @@ pub struct Records {
     pub columns: Vec<Vec<Cell>>,
     /// Number of rows.
     pub rows: usize,
+}
+
+impl Cell {
+    /// An integer.
+    fn integer(negative: bool, size: u64) -> Self {
+        match size {
+            0..=LARGEST_EXACT_INTEGER if negative => Cell::Number(-(size as f64)),
+            0..=LARGEST_EXACT_INTEGER => Cell::Number(size as f64),
+            _ => Cell::LargeInteger { negative, size },
+        }
+    }
+
+    /// The number, if it is one, as the float next to it.
+    pub fn number(&self) -> Option<f64> {
+        match *self {
+            Cell::Number(number) => Some(number),
+            Cell::LargeInteger { negative: true, size } => Some(-(size as f64)),
+            Cell::LargeInteger { negative: false, size } => Some(size as f64),
+            _ => None,
+        }
+    }
+
+    /// The text of the value, the one of a data file that has it; nothing if it is missing.
+    pub fn text(&self) -> Option<Cow<'_, str>> {
+        Some(match self {
+            Cell::Missing => return None,
+            // + 0.0: zero has no sign in text.
+            Cell::Number(number) => Cow::Owned(format_number(*number + 0.0)),
+            Cell::LargeInteger { negative, size } => Cow::Owned(format!("{}{size}", if *negative { "-" } else { "" })),
+            Cell::Boolean(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
+            Cell::Text(text) => Cow::Borrowed(text),
+        })
+    }
 }
 
 impl<'de> Deserialize<'de> for Records {
@@ -210,11 +253,11 @@ impl<'de> Visitor<'de> for Value<'_> {
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Cell, E> {
-        Ok(Cell::Number(value as f64))
+        Ok(Cell::integer(false, value))
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<Cell, E> {
-        Ok(Cell::Number(value as f64))
+        Ok(Cell::integer(value < 0, value.unsigned_abs()))
     }
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Cell, E> {
@@ -238,6 +281,10 @@ mod tests {
         assert_eq!(records.columns[0], [number(1.0), Cell::Missing, Cell::Missing, number(-2.5)]);
         assert_eq!(records.columns[1], [text("x"), Cell::Missing, Cell::Missing, text("é\n")]);
         assert_eq!(records.columns[2], [Cell::Missing, Cell::Boolean(true), Cell::Missing, Cell::Missing]);
+        let large =
+            read(r#"[{"a":9007199254740993},{"a":-9007199254740993},{"a":9007199254740992},{"a":1.0}]"#).unwrap();
+        let texts: Vec<_> = large.columns[0].iter().filter_map(Cell::text).collect();
+        assert_eq!(texts, ["9007199254740993", "-9007199254740993", "9007199254740992", "1"]);
         let one = read(r#"{"a":1}"#).unwrap();
         assert_eq!((one.rows, one.columns), (1, vec![vec![number(1.0)]]));
         assert_eq!(read("[]").unwrap(), Records::default());

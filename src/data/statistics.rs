@@ -119,6 +119,12 @@ impl ColumnStatistics {
         if let OfKind::Words { bytes, .. } = self.of_kind { bytes } else { 0 }
     }
 
+    /// The words that are counted, each with its count: all of them, or the first of very many.
+    pub fn words(&self) -> impl Iterator<Item = (&str, u64)> {
+        let distinct = if let OfKind::Words { distinct, .. } = &self.of_kind { Some(distinct) } else { None };
+        distinct.into_iter().flat_map(Distinct::counts).map(|(word, count)| (&**word, count))
+    }
+
     /// Whether all values are integers.
     pub fn is_integers(&self) -> bool {
         matches!(self.of_kind, OfKind::Number { integers: true, .. }) && self.values() > 0

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::few_rows::few_rows;
 use super::job::Job;
 use super::measure::{self, Baselines};
 use super::report::Stop;
@@ -83,6 +84,9 @@ pub(super) fn table(
     let metrics = scoring::measure(&parts, &network, examples.inputs(), &truth);
     let linear = linear(job, training, &parts, examples, &truth)?;
     let baselines = Baselines { linear, ..measure::constant(&parts.encoder.target, &truth) };
+    if let (RowsUsed::Validation, Some(finding)) = (rows_used, few_rows(&metrics, examples.rows())) {
+        job.warn(finding);
+    }
     let measured = MeasuredOn { rows_used, metrics };
     let facts = facts(job.id, reached, &TableMeasures { measured, rows: examples.rows(), baselines });
     Some(Made { trained: Trained { network, table: Some(parts) }, facts })

@@ -8,6 +8,7 @@ mod beginning;
 mod checkpoint;
 pub mod error;
 pub mod events;
+mod few_rows;
 mod files;
 mod finish;
 pub mod handle;

@@ -1,13 +1,13 @@
 //! A training of a model by data set: its settings, and what its columns become before the first epoch.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::error::JobError;
 use super::request::Training;
-use crate::data::column::{Column, Table};
+use crate::data::column::{Column, ColumnType, Table};
 use crate::data::encoder::{EncodeError, Encoder, Known, Target, Task, rows_with};
 use crate::data::profile::{Finding, TableProfile};
 use crate::data::split::split;
@@ -167,6 +167,9 @@ pub(super) fn prepare(
     let mut findings = about_target(&table, &model.target, model.task, &train);
     findings.extend(profile.findings.iter().filter(|finding| concerns(finding, model)).cloned());
     findings.extend(left_out(&encoder, &profile));
+    if base.is_none() {
+        findings.extend(types_changed(model, &profile));
+    }
     let mut network = Network::new(Arc::new(model.network(&encoder)?));
     start_from_shares(&mut network, &encoder.target);
     let inputs = encoder.transform(&table)?.inputs;
@@ -249,6 +252,25 @@ fn concerns(finding: &Finding, model: &TableSpec) -> bool {
     // Columns that are left out are told of with the reason.
     let told = ["constant_column", "identifier_column"].contains(&finding.code.as_str());
     !told && finding.column.as_ref().is_none_or(|name| *name == model.target || model.features.contains(name))
+}
+
+/// Columns that have another type than in the data set that the model was made for. A warm start is not asked: it keeps
+/// the types of its version.
+fn types_changed(model: &TableSpec, profile: &TableProfile) -> Vec<Finding> {
+    let by_name: HashMap<&str, ColumnType> =
+        profile.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
+    let before = model.features.iter().chain([&model.target]).zip(&model.types);
+    let changed = before.filter_map(|(name, before)| Some((name, *before, *by_name.get(name.as_str())?)));
+    let finding = |(name, before, now): (&String, ColumnType, ColumnType)| {
+        let (before, now) = (before.word(), now.word());
+        let message = format!(
+            "column {name:?} was {before} in the data set that the model was made for and is {now} in this one: the new \
+             version takes it for {now}. If it should be {before}, mend the cells that are not, or give its type in `types` \
+             when the data set is stored."
+        );
+        Finding { code: "column_type_changed".to_owned(), message, column: Some(name.clone()) }
+    };
+    changed.filter(|(_, before, now)| before != now).map(finding).collect()
 }
 
 fn left_out(encoder: &Encoder, profile: &TableProfile) -> Vec<Finding> {

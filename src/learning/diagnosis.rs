@@ -164,8 +164,8 @@ impl Diagnosis {
         self.raise(overfits, WarningCode::Overfitting, Some(report.epoch), None, || {
             format!(
                 "The validation loss was best in epoch {} ({:.4}) and has risen to {validation:.4} while the training \
-                 loss fell: the network learns its rows by heart. Use early_stopping, more rows, weight_decay, dropout \
-                 or a smaller network.",
+                 loss fell: the network learns its rows by heart. More rows, weight_decay, dropout or a smaller network \
+                 help; early_stopping with restore_best, where it is on, publishes the best epoch.",
                 best.epoch, best.watched
             )
         })

@@ -33,8 +33,13 @@ pub enum ModelError {
         version: u64,
     },
     /// The model has no version to predict with.
-    #[error("model {0:?} is not trained yet: POST to its /train first")]
-    NotTrained(String),
+    #[error("model {model:?} is not trained yet: {}", why.as_deref().unwrap_or("POST to its /train first"))]
+    NotTrained {
+        /// As the client may call it.
+        model: String,
+        /// What became of its last training, where that is known.
+        why: Option<String>,
+    },
     /// The version has no interval of this level.
     #[error("{0}")]
     NoInterval(String),

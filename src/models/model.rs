@@ -159,7 +159,7 @@ impl Model {
     /// # Errors
     /// [`ModelError::NotTrained`] before the first training.
     pub fn active(&self) -> Result<&Arc<Version>, ModelError> {
-        self.active.as_ref().ok_or_else(|| ModelError::NotTrained(self.title()))
+        self.active.as_ref().ok_or_else(|| ModelError::NotTrained { model: self.title(), why: None })
     }
 
     /// The network of a model by layer sizes.

@@ -53,6 +53,10 @@ pub struct TableSpec {
     /// Whether the client named them: then none is left out for numbering the rows.
     #[serde(default)]
     pub features_chosen: bool,
+    /// Types of the features, in their order, and of the target in the data set it was made for; none of models that are
+    /// older than this field.
+    #[serde(default)]
+    pub types: Vec<ColumnType>,
     /// Classes in the data set it was made for; none for a regression.
     pub classes: Vec<String>,
     /// Widths of the hidden layers.
@@ -115,7 +119,10 @@ impl TableRequest {
             None => profile.columns.iter().map(|c| c.name.clone()).filter(|name| *name != self.target).collect(),
             Some(features) => checked_features(features, &self.target, profile)?,
         };
+        let names = features.iter().chain([&self.target]);
+        let types = names.filter_map(|name| profile.column(name)).map(|column| column.kind).collect();
         let spec = TableSpec {
+            types,
             dataset: Some(dataset),
             target: self.target,
             task,

@@ -13,6 +13,7 @@ mod intervals;
 mod jobs;
 mod kill;
 mod load;
+mod messy;
 mod models;
 mod operations;
 mod predictions;

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::Reason;
+use super::numbers::Numbers;
 use super::scale::Scale;
 use crate::data::column::{Column, ColumnType, Values, Words};
 use crate::data::datetime::DateOrder;
@@ -247,7 +248,7 @@ impl Feature {
         inputs: &mut [f32],
         see: &mut impl FnMut(usize, Sighting),
     ) {
-        let slots: Vec<Slot> = words.words.iter().map(|word| self.slot(word)).collect();
+        let slots = self.slots(&words.words);
         let of_row = |code: &u32| slots.get(*code as usize).copied();
         for (row, slot) in words.codes.iter().map(of_row).enumerate() {
             if slot == Some(Slot::Unseen) {
@@ -285,13 +286,21 @@ impl Feature {
         }
     }
 
-    fn slot(&self, word: &str) -> Slot {
-        let found = |words: &[String]| words.binary_search_by(|known| known.as_str().cmp(word)).ok();
-        match found(self.words()) {
-            Some(index) => Slot::Own(index),
-            None if found(self.rare_words()).is_some() => Slot::Rare,
+    /// Where each of `words` belongs.
+    fn slots(&self, words: &[String]) -> Vec<Slot> {
+        let (own, rare) = (self.words(), self.rare_words());
+        let numbers = Numbers::among(own.iter().chain(rare));
+        let found = |words: &[String], word: &String| words.binary_search(word).ok();
+        let place = |word: &String| {
+            let exact = found(own, word).or_else(|| found(rare, word).map(|at| own.len() + at));
+            exact.or_else(|| numbers.place(word))
+        };
+        let slot = |word: &String| match place(word) {
+            Some(place) if place < own.len() => Slot::Own(place),
+            Some(_) => Slot::Rare,
             None => Slot::Unseen,
-        }
+        };
+        words.iter().map(slot).collect()
     }
 }
 

@@ -1,9 +1,10 @@
 //! Records and CSV rows read as an encoder's columns, with each wrong value's place.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::{EncodeError, Encoder};
-use crate::data::cell::{DateOrder, format_number};
+use crate::data::cell::DateOrder;
 use crate::data::column::{Column, ColumnType, Table, Values};
 use crate::data::convert::{expected, parse_date_of, words_of};
 use crate::data::records::{Cell, Records};
@@ -96,10 +97,7 @@ pub fn column_of_cells(
         got: shown(&cells[row]),
     };
     let values = match kind {
-        ColumnType::Numeric => Values::Numeric(read(cells, unfit, f64::NAN, |cell| match cell {
-            Cell::Number(number) => Some(*number),
-            _ => None,
-        })?),
+        ColumnType::Numeric => Values::Numeric(read(cells, unfit, f64::NAN, Cell::number)?),
         ColumnType::Boolean => Values::Boolean(read(cells, unfit, None, |cell| match cell {
             Cell::Boolean(value) => Some(Some(*value)),
             _ => None,
@@ -108,12 +106,7 @@ pub fn column_of_cells(
             Cell::Text(text) => parse_date_of(order, text).map(Some),
             _ => None,
         })?),
-        ColumnType::Categorical | ColumnType::Text => Values::Words(words_of(cells.iter().map(|cell| match cell {
-            Cell::Missing => None,
-            Cell::Number(number) => Some(format_number(*number).into()),
-            Cell::Boolean(value) => Some(value.to_string().into()),
-            Cell::Text(text) => Some((&**text).into()),
-        }))),
+        ColumnType::Categorical | ColumnType::Text => Values::Words(words_of(cells.iter().map(Cell::text))),
     };
     Ok(Column { name: name.to_owned(), kind, values })
 }
@@ -133,9 +126,7 @@ fn read<T: Clone>(
 
 fn shown(cell: &Cell) -> String {
     match cell {
-        Cell::Missing => "null".into(),
-        Cell::Number(number) => format_number(*number),
-        Cell::Boolean(value) => value.to_string(),
         Cell::Text(text) => format!("{:?}", text.chars().take(64).collect::<String>()),
+        cell => cell.text().map_or_else(|| "null".into(), Cow::into_owned),
     }
 }

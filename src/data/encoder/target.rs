@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::EncodeError;
+use super::numbers::Numbers;
 use crate::data::cell::format_number;
 use crate::data::column::{Column, ColumnType, Values};
 
@@ -131,9 +132,11 @@ impl Target {
     pub fn labels(&self, column: &Column, rows: &[usize]) -> Result<Vec<u32>, EncodeError> {
         let known: HashMap<&str, u32> =
             self.classes().iter().zip(0..).map(|(class, index)| (class.as_str(), index)).collect();
+        let numbers = Numbers::among(self.classes().iter());
         let label = |row: &usize| {
             let class = column.values.text(*row).unwrap_or_default();
-            known.get(class.as_str()).copied().ok_or_else(|| EncodeError::Target {
+            let exact = known.get(class.as_str()).copied();
+            exact.or_else(|| numbers.place(&class).map(|place| place as u32)).ok_or_else(|| EncodeError::Target {
                 name: column.name.clone(),
                 reason: format!("has the class {class:?} in row {row}, which the model does not have"),
             })
