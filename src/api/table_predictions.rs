@@ -215,7 +215,7 @@ async fn of_records(
     }
     let names: usize = encoder.target.classes().iter().map(|class| class.len() + OUTPUT_BYTES).sum();
     let encoded = 4 * encoder.width() + FEATURE_BYTES * encoder.features.len();
-    body.reserve(rows.saturating_mul(names + encoded + 64), app)?;
+    body.memory.reserve(rows.saturating_mul(names + encoded + 64), app)?;
     app.meters.predictions.inc_by(rows as u64);
     let large = rows.saturating_mul(serving.network.spec().parameter_count()) > ON_THE_SPOT;
     let reply = move || {

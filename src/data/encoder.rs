@@ -136,6 +136,16 @@ pub enum EncodeError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A row has a class that the model does not have.
+    #[error("the target {name:?} has the class {class:?} in row {row}, which the model does not have")]
+    Class {
+        /// Counted from 0.
+        row: usize,
+        /// The column.
+        name: String,
+        /// The class.
+        class: String,
+    },
     /// A value is not of the column's type.
     #[error("row {row} of column {column:?}: {expected} is expected, got {got}")]
     Value {
@@ -148,6 +158,16 @@ pub enum EncodeError {
         /// What there is.
         got: String,
     },
+}
+
+impl EncodeError {
+    /// The same where `rows` rows stand before the table.
+    pub fn after(mut self, rows: usize) -> Self {
+        if let EncodeError::Class { row, .. } | EncodeError::Value { row, .. } = &mut self {
+            *row += rows;
+        }
+        self
+    }
 }
 
 /// An encoded table.

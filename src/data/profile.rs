@@ -1,5 +1,7 @@
 //! What is known of a table as a whole: its columns with their statistics, and what is worth knowing before training.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::column::ColumnType;
@@ -74,6 +76,11 @@ pub struct Finding {
 }
 
 impl TableProfile {
+    /// The names of the columns, for those who look for many.
+    pub fn names(&self) -> HashSet<&str> {
+        self.columns.iter().map(|column| column.name.as_str()).collect()
+    }
+
     /// The profile of a column.
     pub fn column(&self, name: &str) -> Option<&ColumnProfile> {
         self.columns.iter().find(|column| column.name == name)

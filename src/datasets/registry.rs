@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::source::Source;
 use super::{Dataset, DatasetError};
-use crate::data::column::{ColumnType, Table};
-use crate::data::error::DataError;
+use crate::data::column::{Column, ColumnType, Table};
+use crate::data::error::{DataError, DataErrorKind};
 use crate::data::ingest::{Format, IngestLimits, ingest};
 use crate::data::profile::TableProfile;
 use crate::data::stored;
@@ -58,7 +58,8 @@ impl DatasetRegistry {
     }
 
     /// Reads a data file, from `data`'s start, and types its columns; those of `types` as they say. Waits while as many
-    /// files are read as may be at once.
+    /// files are read as may be at once, and ends when nobody waits for it any more: the client has left, or the service
+    /// stops.
     ///
     /// # Errors
     /// `Name`, `Data` with what is wrong with the file, `Storage`.
@@ -71,9 +72,11 @@ impl DatasetRegistry {
     ) -> Result<NewDataset, DatasetError> {
         name.as_deref().map_or(Ok(()), check_name).map_err(DatasetError::Name)?;
         let turn = self.readers.clone().acquire_owned().await.expect("the semaphore is never closed");
-        let registry = self.clone();
+        let (registry, waits) = (self.clone(), Arc::new(()));
+        let waited_for = Arc::downgrade(&waits);
         let read = tokio::task::spawn_blocking(move || {
-            let read = registry.read_file(name, data, format, &types);
+            let mut progress = |_| waited_for.strong_count() > 0;
+            let read = registry.read_file(name, data, format, &types, &mut progress);
             drop(turn);
             read
         });
@@ -87,9 +90,10 @@ impl DatasetRegistry {
         data: File,
         format: Format,
         types: &BTreeMap<String, ColumnType>,
+        progress: &mut dyn FnMut(u64) -> bool,
     ) -> Result<NewDataset, DatasetError> {
         let mut sink = Sink { file: self.storage.scratch_file()?, failed: None };
-        let profile = ingest(data, format, types, &IngestLimits::default(), &mut sink, &mut |_| true);
+        let profile = ingest(data, format, types, &IngestLimits::default(), &mut sink, progress);
         if let Some(failed) = sink.failed {
             return Err(failed.into());
         }
@@ -217,6 +221,43 @@ impl DatasetRegistry {
         .await
     }
 
+    /// The different values of a column: all of them, or more than `most`.
+    ///
+    /// # Errors
+    /// `Storage`; `Data` if they are words too long to be classes, or the columns are damaged.
+    pub async fn distinct_values(&self, dataset: &Dataset, name: &str, most: usize) -> Result<Column, DatasetError> {
+        let (profile, name) = (dataset.profile.clone(), name.to_owned());
+        self.blocking(dataset, move |source| stored::distinct_values(source, &profile, &name, most)).await
+    }
+
+    /// Goes through the rows of these columns, at most `most_rows` at a time, and gives each table of them to `add` with
+    /// what the tables before have made of `start`. Ends with the first error of `add`, and when nobody waits any more.
+    ///
+    /// # Errors
+    /// As [`DatasetRegistry::columns`].
+    pub async fn fold<T: Send + 'static, E: Send + 'static>(
+        &self,
+        dataset: &Dataset,
+        names: Vec<String>,
+        most_rows: usize,
+        start: T,
+        mut add: impl FnMut(&mut T, Table) -> Result<(), E> + Send + 'static,
+    ) -> Result<Result<T, E>, DatasetError> {
+        let profile = dataset.profile.clone();
+        let waits = Arc::new(());
+        let waited_for = Arc::downgrade(&waits);
+        self.blocking(dataset, move |source| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let (mut state, mut failed) = (start, None);
+            stored::for_each_batch(source, &profile, &names, most_rows, |batch| {
+                failed = add(&mut state, batch).err();
+                failed.is_none() && waited_for.strong_count() > 0
+            })?;
+            Ok(failed.map_or(Ok(state), Err))
+        })
+        .await
+    }
+
     /// Rows of a data set as they would stand in a list of records.
     ///
     /// # Errors
@@ -236,7 +277,11 @@ impl DatasetRegistry {
         let done = tokio::task::spawn_blocking(move || read(source)).await;
         let damaged = |reason: String| StorageError::damaged(dataset.blob.clone(), reason);
         let read = done.map_err(|panic| damaged(panic.to_string()))?;
-        Ok(read.map_err(|error| watched.trouble().unwrap_or_else(|| damaged(error.to_string())))?)
+        read.map_err(|error| match (watched.trouble(), error.kind) {
+            (Some(trouble), _) => trouble.into(),
+            (None, DataErrorKind::Unfit) => error.into(),
+            (None, _) => damaged(error.to_string()).into(),
+        })
     }
 
     /// Deletes a data set that no job needs.

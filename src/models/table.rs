@@ -92,7 +92,8 @@ pub struct FeatureImportance {
 }
 
 impl TableRequest {
-    /// Checks the request against the columns of the data set `dataset`; `target` is the column of that name.
+    /// Checks the request against the columns of the data set `dataset`; `target` has the different values of the
+    /// column of that name: all, or more than [`MAX_CLASSES`].
     ///
     /// # Errors
     /// `Invalid` with the pointer of what cannot be used.
@@ -108,6 +109,15 @@ impl TableRequest {
         };
         if rows.is_empty() {
             return Err(invalid("/target", format!("the target {:?} has no value in any row", self.target)));
+        }
+        let known = profile.column(&self.target);
+        if task == Task::Classification && rows.len() > MAX_CLASSES && target.kind != ColumnType::Datetime {
+            let count = known.map_or(rows.len() as u64, |column| column.distinct.max(rows.len() as u64));
+            let detail = format!("the target {:?} has {count} classes; {MAX_CLASSES} is the most", self.target);
+            return Err(invalid("/target", detail));
+        }
+        if task == Task::Regression && target.kind == ColumnType::Numeric && known.is_some_and(|column| column.std.is_none()) {
+            return Err(invalid("/target", format!("the target {:?} has values too large to compute with", self.target)));
         }
         Target::fit(target, task, &rows).map_err(|error| invalid("/target", error.to_string()))?;
         let features_chosen = self.features.is_some();
