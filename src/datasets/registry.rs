@@ -24,6 +24,9 @@ use crate::storage::{self, RECEIPT_AGE, Storage, StorageError, exact};
 /// Profiles that are listed at once, in bytes.
 const MAX_LISTED_BYTES: u64 = 16 << 20;
 
+/// A profile of so many bytes is long: a millisecond and more to parse.
+const LONG_PROFILE: usize = 64 << 10;
+
 /// All data sets of the service. Cheap to clone: a handle.
 #[derive(Clone)]
 pub struct DatasetRegistry {
@@ -173,7 +176,7 @@ impl DatasetRegistry {
             Ok(id) => self.storage.catalog.dataset(id).await?,
             Err(_) => self.storage.catalog.dataset_named(key).await?,
         };
-        Dataset::from_row(row.ok_or_else(|| DatasetError::NotFound(key.to_owned()))?)
+        parse(row.ok_or_else(|| DatasetError::NotFound(key.to_owned()))?).await
     }
 
     /// At most `limit` data sets older than `before`, newest first, and whether there are more. Fewer where their
@@ -191,7 +194,7 @@ impl DatasetRegistry {
             }
             // One that was deleted meanwhile is left out.
             match self.storage.catalog.dataset(*id).await? {
-                Some(row) => listed.push(Dataset::from_row(row)?),
+                Some(row) => listed.push(parse(row).await?),
                 None => bytes -= length,
             }
         }
@@ -302,6 +305,16 @@ impl DatasetRegistry {
         self.storage.discard(std::slice::from_ref(&dataset.blob)).await;
         Ok(())
     }
+}
+
+/// The data set of a row; a long profile is parsed away from the async threads.
+async fn parse(row: DatasetRow) -> Result<Dataset, DatasetError> {
+    if row.profile.len() < LONG_PROFILE {
+        return Dataset::from_row(row);
+    }
+    let id = row.id;
+    let parsed = tokio::task::spawn_blocking(move || Dataset::from_row(row)).await;
+    parsed.map_err(|panic| StorageError::damaged(format!("the record of data set {id}"), panic))?
 }
 
 /// A file that remembers why it could not be written.
