@@ -17,8 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::column::{Column, ColumnType, Table};
 use super::datetime::DateOrder;
-use super::findings::IDENTIFIER_COLUMN;
-use super::profile::{ColumnProfile, Finding, TableProfile};
+use super::profile::{ColumnProfile, TableProfile};
 use feature::{Feature, Place, Sighting};
 pub use target::{MAX_CLASSES, Target, Task, classes};
 
@@ -47,9 +46,7 @@ impl Known {
     /// `chosen`, or nothing else would be left: they may be a time or a place.
     pub fn of(profile: &TableProfile, features: &[String], chosen: bool) -> Self {
         let features: HashSet<&str> = features.iter().map(String::as_str).collect();
-        let identifier = |finding: &&Finding| finding.code == IDENTIFIER_COLUMN;
-        let found = profile.findings.iter().filter(identifier).filter_map(|finding| finding.column.as_deref());
-        let identifiers: HashSet<&str> = found.collect();
+        let identifiers = profile.identifiers();
         let columns = || profile.columns.iter().filter(|column| features.contains(column.name.as_str()));
         let hopeless = |column: &&ColumnProfile| column.kind == ColumnType::Text || column.missing == profile.rows;
         let numbers = |column: &&ColumnProfile| identifiers.contains(column.name.as_str());

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::column::ColumnType;
 use super::datetime::DateOrder;
+use super::findings::IDENTIFIER_COLUMN;
 
 /// A table's columns and findings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,6 +80,12 @@ impl TableProfile {
     /// The names of the columns, for those who look for many.
     pub fn names(&self) -> HashSet<&str> {
         self.columns.iter().map(|column| column.name.as_str()).collect()
+    }
+
+    /// The columns that number or name the rows.
+    pub fn identifiers(&self) -> HashSet<&str> {
+        let found = self.findings.iter().filter(|finding| finding.code == IDENTIFIER_COLUMN);
+        found.filter_map(|finding| finding.column.as_deref()).collect()
     }
 
     /// The profile of a column.

@@ -1,6 +1,6 @@
 //! A training of a model by data set: its settings, and what its columns become before the first epoch.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -9,6 +9,7 @@ use super::error::JobError;
 use super::request::Training;
 use crate::data::column::{Column, Table};
 use crate::data::encoder::{EncodeError, Encoder, Known, Target, Task, rows_with};
+use crate::data::findings::IDENTIFIER_COLUMN;
 use crate::data::profile::{Finding, TableProfile};
 use crate::data::split::split;
 use crate::data::target_findings::about_target;
@@ -75,7 +76,7 @@ impl TableTraining {
 }
 
 fn require_columns(model: &TableSpec, dataset: &Dataset, pointer: &str) -> Result<(), SpecError> {
-    let known: BTreeSet<&str> = dataset.profile.columns.iter().map(|column| column.name.as_str()).collect();
+    let known = dataset.profile.names();
     let mut needed = model.features.iter().chain([&model.target]);
     match needed.find(|name| !known.contains(name.as_str())) {
         None => Ok(()),
@@ -165,7 +166,7 @@ pub(super) fn prepare(
         None => Encoder::fit(&table, &model.target, model.task, &train, &known)?,
     };
     let mut findings = about_target(&table, &model.target, model.task, &train);
-    findings.extend(profile.findings.iter().filter(|finding| concerns(finding, model)).cloned());
+    findings.extend(concerning(&profile, model));
     findings.extend(left_out(&encoder, &profile));
     let mut network = Network::new(Arc::new(model.network(&encoder)?));
     start_from_shares(&mut network, &encoder.target);
@@ -244,20 +245,20 @@ fn strata(target: &Column, rows: &[usize]) -> Vec<u32> {
     rows.iter().map(class).collect()
 }
 
-/// Whether a finding about the data set is about something that the model uses.
-fn concerns(finding: &Finding, model: &TableSpec) -> bool {
+/// The findings about the data set that are about something the model uses.
+fn concerning(profile: &TableProfile, model: &TableSpec) -> Vec<Finding> {
+    let used: HashSet<&str> = model.features.iter().chain([&model.target]).map(String::as_str).collect();
     // Columns that are left out are told of with the reason.
-    let told = ["constant_column", "identifier_column"].contains(&finding.code.as_str());
-    !told && finding.column.as_ref().is_none_or(|name| *name == model.target || model.features.contains(name))
+    let told = |finding: &&Finding| ["constant_column", "identifier_column"].contains(&finding.code.as_str());
+    let concerns = |finding: &&Finding| finding.column.as_ref().is_none_or(|name| used.contains(name.as_str()));
+    profile.findings.iter().filter(|finding| !told(finding) && concerns(finding)).cloned().collect()
 }
 
 fn left_out(encoder: &Encoder, profile: &TableProfile) -> Vec<Finding> {
-    let known = |code: &str, name: &str| {
-        profile.findings.iter().any(|finding| finding.code == code && finding.column.as_deref() == Some(name))
-    };
+    let identifiers = profile.identifiers();
     let finding = |left: &crate::data::encoder::LeftOut| {
-        let code = match known("identifier_column", &left.name) {
-            true => "identifier_column",
+        let code = match identifiers.contains(left.name.as_str()) {
+            true => IDENTIFIER_COLUMN,
             false => left.reason.code(),
         };
         let message = format!("column {:?} {}: it is left out", left.name, left.reason.clause());

@@ -151,10 +151,10 @@ fn default_task(target: &Column) -> Task {
 }
 
 fn checked_features(features: Vec<String>, target: &str, profile: &TableProfile) -> Result<Vec<String>, ModelError> {
-    let mut seen = BTreeSet::new();
+    let (known, mut seen) = (profile.names(), BTreeSet::new());
     for (i, name) in features.iter().enumerate() {
         let wrong = match () {
-            () if profile.column(name).is_none() => "is no column of the data set",
+            () if !known.contains(name.as_str()) => "is no column of the data set",
             () if name == target => "is the target",
             () if !seen.insert(name) => "is named twice",
             () => continue,
