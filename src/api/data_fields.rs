@@ -108,7 +108,12 @@ struct Chosen<'a> {
 
 impl Chosen<'_> {
     /// The columns as rows of inputs and targets.
-    async fn rows_of(self, app: &App, dataset: &Dataset, memory: &mut RequestMemory) -> Result<InlineExamples, ApiError> {
+    async fn rows_of(
+        self,
+        app: &App,
+        dataset: &Dataset,
+        memory: &mut RequestMemory,
+    ) -> Result<InlineExamples, ApiError> {
         self.check(dataset)?;
         let Chosen { features, targets, spec, at } = self;
         let (rows, width) = (dataset.rows(), features.len() + targets.len());

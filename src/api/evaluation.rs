@@ -141,12 +141,7 @@ async fn on_dataset(app: &App, dataset: &Dataset, network: Arc<LoadedNetwork>) -
 }
 
 /// Takes in the rows of `table` that have a target.
-fn add(
-    answered: &mut Answered,
-    network: &LoadedNetwork,
-    parts: &TableParts,
-    table: &Table,
-) -> Result<(), EncodeError> {
+fn add(answered: &mut Answered, network: &LoadedNetwork, parts: &TableParts, table: &Table) -> Result<(), EncodeError> {
     let (truth, rows) = Truth::of(&parts.encoder, table)?;
     let inputs = parts.encoder.transform(table)?.inputs.select(ndarray::Axis(0), &rows);
     answered.add(parts, network, &inputs, &truth);

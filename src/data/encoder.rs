@@ -240,10 +240,12 @@ impl Encoder {
     pub fn transform(&self, table: &Table) -> Result<Encoded, EncodeError> {
         let width = self.width();
         let mut inputs = vec![0.0; table.rows * width];
-        let mut sightings = Vec::new();
+        let (mut sightings, mut next) = (Vec::new(), 0);
         for (index, (feature, place)) in self.features.iter().zip(self.places()).enumerate() {
-            let column = table.near(index, &feature.name).ok_or_else(|| EncodeError::NoColumn(feature.name.clone()))?;
-            let column = column.of_kind(feature.kind)?;
+            let at = table.position(next, &feature.name);
+            let at = at.ok_or_else(|| EncodeError::NoColumn(feature.name.clone()))?;
+            next = at + 1;
+            let column = table.columns[at].of_kind(feature.kind)?;
             feature.write(&column.values, place, width, &mut inputs, |row, seen| sightings.push((row, index, seen)));
         }
         let inputs = Array2::from_shape_vec((table.rows, width), inputs).expect("width values in each row");

@@ -39,11 +39,23 @@ pub struct ColumnProfile {
     pub mean: Option<f64>,
     /// Standard deviation of numbers over the rows that have one (n in the denominator).
     pub std: Option<f64>,
+    /// Bytes of all words together, and of the longest one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub word_bytes: Option<WordBytes>,
     /// The most frequent values, most frequent first.
     pub top: Vec<Frequent>,
     /// How dates are written in the data, unless it is ISO 8601.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date_order: Option<DateOrder>,
+}
+
+/// How long the words of a column are, in UTF-8.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WordBytes {
+    /// Bytes of the words of all rows.
+    pub total: u64,
+    /// Bytes of the longest one.
+    pub longest: u64,
 }
 
 /// An end of a column's range.
@@ -74,6 +86,18 @@ pub struct Finding {
     pub message: String,
     /// The column it is about, if it is about one.
     pub column: Option<String>,
+}
+
+impl ColumnProfile {
+    /// Memory of the column's different words at most, about: each is held once in the table and once to be found by.
+    pub fn dictionary_bytes(&self) -> u64 {
+        /// Of a word whose length is not known, and of what a word takes beside its bytes.
+        const USUAL_BYTES: u64 = 32;
+        let bytes = self.word_bytes.map_or(self.distinct.saturating_mul(USUAL_BYTES), |words| {
+            words.total.min(self.distinct.saturating_mul(words.longest))
+        });
+        bytes.saturating_add(self.distinct.saturating_mul(USUAL_BYTES)).saturating_mul(2)
+    }
 }
 
 impl TableProfile {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::error::JobError;
 use super::request::Training;
-use crate::data::column::{Column, Table};
+use crate::data::column::{Column, ColumnType, Table};
 use crate::data::encoder::{EncodeError, Encoder, Known, Target, Task, rows_with};
 use crate::data::findings::IDENTIFIER_COLUMN;
 use crate::data::profile::{Finding, TableProfile};
@@ -67,12 +67,21 @@ impl TableTraining {
         let settings = settings.check(model.seed, classes)?;
         let all_rows = rows + validation.map_or(0, Dataset::rows);
         let network = model.shape_on(&dataset.profile)?;
-        let bytes = model.data_bytes(&dataset.profile, all_rows)
-            + Trainer::bytes(&network, &settings, rows)
-            + Trainer::snapshot_bytes(&network, &settings, rows);
+        let words = word_bytes(model, settings.warm_start, dataset, validation);
+        let of_network = Trainer::bytes(&network, &settings, rows) + Trainer::snapshot_bytes(&network, &settings, rows);
+        let bytes = model.data_bytes(&dataset.profile, all_rows).saturating_add(words).saturating_add(of_network);
         let rows = rows_to_train_on(rows - missing.min(rows), settings.validation_split);
         Ok(TableTraining { settings, dataset: dataset.id, validation: validation.map(|set| set.id), rows, bytes })
     }
+}
+
+/// Memory of the words that a training reads. Text is left out of it, unless a warm start goes on from a version to which
+/// the column was something else.
+fn word_bytes(model: &TableSpec, warm_start: bool, dataset: &Dataset, validation: Option<&Dataset>) -> usize {
+    let texts = dataset.profile.columns.iter().filter(|column| !warm_start && column.kind == ColumnType::Text);
+    let not_read: HashSet<&str> = texts.map(|column| column.name.as_str()).collect();
+    let sets = [Some(dataset), validation].into_iter().flatten();
+    sets.fold(0, |sum: usize, set| sum.saturating_add(model.word_bytes(&set.profile, &not_read)))
 }
 
 fn require_columns(model: &TableSpec, dataset: &Dataset, pointer: &str) -> Result<(), SpecError> {

@@ -111,9 +111,8 @@ impl Answered {
             Truth::Labels(labels) => {
                 let probabilities = probabilities(parts.calibration.as_ref(), flat, logits.ncols());
                 // A probability of 0 counts as 1e-15, as in scikit-learn.
-                let loss = |(row, label): (usize, &u32)| {
-                    -f64::from(probabilities[[row, *label as usize]]).max(1e-15).ln()
-                };
+                let loss =
+                    |(row, label): (usize, &u32)| -f64::from(probabilities[[row, *label as usize]]).max(1e-15).ln();
                 labels.iter().enumerate().for_each(|row| self.log_loss += loss(row));
                 self.predicted.extend(probabilities.as_slice().expect("row-major"), probabilities.ncols());
                 self.labels.extend(labels);

@@ -116,8 +116,14 @@ impl TableRequest {
             let detail = format!("the target {:?} has {count} classes; {MAX_CLASSES} is the most", self.target);
             return Err(invalid("/target", detail));
         }
-        if task == Task::Regression && target.kind == ColumnType::Numeric && known.is_some_and(|column| column.std.is_none()) {
-            return Err(invalid("/target", format!("the target {:?} has values too large to compute with", self.target)));
+        if task == Task::Regression
+            && target.kind == ColumnType::Numeric
+            && known.is_some_and(|column| column.std.is_none())
+        {
+            return Err(invalid(
+                "/target",
+                format!("the target {:?} has values too large to compute with", self.target),
+            ));
         }
         Target::fit(target, task, &rows).map_err(|error| invalid("/target", error.to_string()))?;
         let features_chosen = self.features.is_some();
@@ -255,9 +261,21 @@ impl TableSpec {
     }
 
     /// Memory that a training of the model on `rows` rows of these columns needs beside what its network takes, about:
-    /// the columns as they are and encoded.
+    /// the columns as they are and encoded, but for their words.
     pub fn data_bytes(&self, profile: &TableProfile, rows: usize) -> usize {
         rows.saturating_mul(16 * self.features.len() + 8 * self.width_on(profile))
+    }
+
+    /// Memory of the words of these columns, but for those that are `not_read`.
+    pub fn word_bytes(&self, profile: &TableProfile, not_read: &HashSet<&str>) -> usize {
+        let read: HashSet<&str> = self.features.iter().chain([&self.target]).map(String::as_str).collect();
+        let words = profile.columns.iter().filter(|column| {
+            let name = column.name.as_str();
+            let words = matches!(column.kind, ColumnType::Categorical | ColumnType::Text);
+            words && read.contains(name) && !not_read.contains(name)
+        });
+        let bytes = words.fold(0, |sum: u64, column| sum.saturating_add(column.dictionary_bytes()));
+        usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
     /// The width of an encoded row of these columns at most, about.
