@@ -77,7 +77,8 @@ pub struct Settings {
     #[arg(long, env = "EPOCHD_MAX_UPLOAD", value_name = "SIZE", default_value = "16GiB")]
     pub max_upload: ByteSize,
 
-    /// Memory for the bodies of all requests that are being read or worked on; more are refused with 503
+    /// Memory for the bodies of all requests that are being read or worked on, and for what requests read of data
+    /// sets; more are refused with 503
     #[arg(long, env = "EPOCHD_REQUEST_MEMORY", value_name = "SIZE", default_value = "1GiB")]
     pub request_memory: ByteSize,
 

@@ -3,10 +3,10 @@
 //! The reply is made whole, on the disk where it is long, before its first byte is sent: so that a wrong row far down is a
 //! proper error, and a client that sends everything before it reads anything is not left waiting.
 
+use std::fs::File;
 use std::io::{self, Seek, Write};
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::Bytes;
@@ -16,7 +16,6 @@ use super::error::{ApiError, ErrorCode};
 use super::extract::blocking;
 use super::reply;
 use super::table_predictions::{Serving, label_set};
-use super::upload::Upload;
 use crate::app::App;
 use crate::data::column::{Column, Table};
 use crate::data::csv_rows::{CsvRows, TextRows};
@@ -36,8 +35,7 @@ const MAX_JSON_ROWS: usize = 100_000;
 const MAX_JSON_VALUES: usize = 8 << 20;
 
 /// Predictions for the rows of a CSV body.
-pub async fn predict(app: &App, serving: Serving, csv_out: bool, request: Request) -> Result<Response, ApiError> {
-    let Upload { file, .. } = Upload::from_request(request, app).await?;
+pub async fn predict(app: &App, serving: Serving, csv_out: bool, file: File) -> Result<Response, ApiError> {
     let (meters, storage) = (app.meters.clone(), app.storage.clone());
     let most_bytes = app.settings.max_upload.as_u64();
     blocking(move || {
@@ -181,7 +179,7 @@ fn unwritten(error: csv::Error) -> ApiError {
 /// A reply under way: in memory while it is short, then in a file.
 struct Sink {
     memory: Vec<u8>,
-    file: Option<std::fs::File>,
+    file: Option<File>,
     /// Of the whole reply so far.
     bytes: u64,
 }
@@ -191,7 +189,7 @@ impl Sink {
         self.file.is_none() && self.memory.len() > IN_MEMORY
     }
 
-    fn spill(&mut self, mut file: std::fs::File) -> io::Result<()> {
+    fn spill(&mut self, mut file: File) -> io::Result<()> {
         file.write_all(&std::mem::take(&mut self.memory))?;
         self.file = Some(file);
         Ok(())

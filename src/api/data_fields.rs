@@ -3,10 +3,10 @@
 use serde::Deserialize;
 
 use super::error::{ApiError, ErrorCode};
-use super::extract::blocking;
+use super::extract::RequestMemory;
 use crate::app::App;
 use crate::data::cell::format_number;
-use crate::data::column::{ColumnType, Table, Values};
+use crate::data::column::{Column, ColumnType, Table, Values};
 use crate::data::encoder::{classes, rows_with};
 use crate::data::rows::{Rows, RowsOrNames};
 use crate::datasets::{Dataset, DatasetError};
@@ -14,6 +14,11 @@ use crate::learning::loss::Loss;
 use crate::learning::spec::ValidModelSpec;
 use crate::learning::strict::given;
 use crate::models::inline::InlineExamples;
+
+/// Memory of a number of a column: the number, and its copy in the file of a training's rows.
+const VALUE_BYTES: usize = 8;
+/// Numbers of the rows that are read at once.
+const BATCH_VALUES: usize = 1 << 20;
 
 /// Inputs with targets, or a data set with the names of their columns.
 #[derive(Deserialize)]
@@ -35,11 +40,18 @@ impl DataFields {
         self.inputs.is_none() && self.targets.is_none() && self.dataset.is_none() && self.features.is_none()
     }
 
-    /// The examples for a model by layer sizes; `at` is the JSON pointer of the object they stand in.
+    /// The examples for a model by layer sizes; `at` is the JSON pointer of the object they stand in. Those of a data set
+    /// are counted in `memory`.
     ///
     /// # Errors
     /// A field is missing or does not go with another; there is no such data set or column.
-    pub async fn examples(self, app: &App, spec: &ValidModelSpec, at: &str) -> Result<InlineExamples, ApiError> {
+    pub async fn examples(
+        self,
+        app: &App,
+        memory: &mut RequestMemory,
+        spec: &ValidModelSpec,
+        at: &str,
+    ) -> Result<InlineExamples, ApiError> {
         let DataFields { inputs, targets, dataset, features } = self;
         let wrong =
             |field: &str, detail: &str| Err(ApiError::at(ErrorCode::InvalidValue, format!("{at}/{field}"), detail));
@@ -58,7 +70,8 @@ impl DataFields {
             (Some(key), None, Some(RowsOrNames::Names(targets))) => {
                 let features = features.ok_or_else(|| missing(at, "features", "the columns to learn from"))?;
                 let dataset = app.datasets.get(&key).await?;
-                columns_as_rows(app, &dataset, features, targets, spec, at).await
+                let chosen = Chosen { features, targets, spec, at };
+                chosen.rows_of(app, &dataset, memory).await
             }
             (Some(_), None, None) => Err(missing(at, "targets", "the columns to predict")),
         }
@@ -93,97 +106,153 @@ fn missing(at: &str, field: &str, what: &str) -> ApiError {
     ApiError::at(ErrorCode::MissingField, format!("{at}/{field}"), detail)
 }
 
-/// Columns of numbers as rows of inputs and targets.
-async fn columns_as_rows(
-    app: &App,
-    dataset: &Dataset,
+/// Columns of a data set that are learned from, and those to predict.
+struct Chosen<'a> {
     features: Vec<String>,
     targets: Vec<String>,
-    spec: &ValidModelSpec,
-    at: &str,
-) -> Result<InlineExamples, ApiError> {
-    for (field, names) in [("features", &features), ("targets", &targets)] {
-        if let Some((i, name)) = names.iter().enumerate().find(|(_, name)| dataset.profile.column(name).is_none()) {
-            let detail = format!("data set {:?} has no column {name:?}", dataset.title());
-            return Err(ApiError::at(ErrorCode::InvalidValue, format!("{at}/{field}/{i}"), detail));
-        }
-        if names.is_empty() {
-            return Err(ApiError::at(ErrorCode::InvalidValue, format!("{at}/{field}"), "no column is named"));
-        }
-    }
-    let bytes = dataset.rows().saturating_mul(features.len() + targets.len()).saturating_mul(16);
-    if bytes as u64 > app.settings.training_memory.as_u64() {
-        let detail = "these columns need more memory than a training may take (--training-memory)";
-        return Err(ApiError::new(ErrorCode::TrainingTooLarge, detail));
-    }
-    let names = features.iter().chain(&targets).cloned().collect();
-    let table = app.datasets.columns(dataset, names).await?;
-    let (at, as_classes) = (at.to_owned(), spec.loss == Loss::CrossEntropy && targets.len() == 1);
-    let examples = move || {
-        let (inputs, outputs) = (0..features.len(), features.len()..features.len() + targets.len());
-        let inputs = matrix(&table, inputs, &format!("{at}/features"))?;
-        let targets = match as_classes {
-            true => Rows::Flat(class_indices(&table, &format!("{at}/targets"))?),
-            false => matrix(&table, outputs, &format!("{at}/targets"))?,
-        };
-        Ok::<_, ApiError>(InlineExamples { inputs, targets })
-    };
-    blocking(examples).await?
+    spec: &'a ValidModelSpec,
+    /// The JSON pointer of the object that names them.
+    at: &'a str,
 }
 
-fn matrix(table: &Table, columns: std::ops::Range<usize>, at: &str) -> Result<Rows, ApiError> {
-    let (start, width) = (columns.start, columns.len());
-    let mut flat = vec![0.0; table.rows * width];
-    for index in columns {
-        let column = &table.columns[index];
-        let pointer = format!("{at}/{}", index - start);
-        let numbers = column.of_kind(ColumnType::Numeric).ok().filter(|_| column.kind == ColumnType::Numeric);
-        let boolean = match &column.values {
-            Values::Boolean(values) => {
-                Some(values.iter().map(|v| v.map_or(f64::NAN, |v| f64::from(u8::from(v)))).collect())
-            }
-            _ => None,
+impl Chosen<'_> {
+    /// The columns as rows of inputs and targets.
+    async fn rows_of(
+        self,
+        app: &App,
+        dataset: &Dataset,
+        memory: &mut RequestMemory,
+    ) -> Result<InlineExamples, ApiError> {
+        self.check(dataset)?;
+        let Chosen { features, targets, spec, at } = self;
+        let (rows, width) = (dataset.rows(), features.len() + targets.len());
+        memory.reserve_rows(rows.saturating_mul(width * VALUE_BYTES), app)?;
+        let classes = match spec.loss == Loss::CrossEntropy && targets.len() == 1 {
+            true => Some(class_names(app, dataset, &targets[0], spec, at).await?),
+            false => None,
         };
-        let values: Vec<f64> = match (numbers.as_deref().map(|column| &column.values), boolean) {
-            (Some(Values::Numeric(values)), _) => values.clone(),
-            (_, Some(values)) => values,
+        let reading = ColumnRows {
+            inputs: Vec::with_capacity(rows * features.len()),
+            targets: Vec::with_capacity(rows * targets.len()),
+            rows: 0,
+        };
+        let (inputs, outputs) = (features.len(), targets.len());
+        let (of_inputs, of_targets) = (format!("{at}/features"), format!("{at}/targets"));
+        let add = move |reading: &mut ColumnRows, table: Table| {
+            let (features, targets) = table.columns.split_at(inputs);
+            append_rows(&mut reading.inputs, features, reading.rows, &of_inputs)?;
+            match &classes {
+                None => append_rows(&mut reading.targets, targets, reading.rows, &of_targets)?,
+                Some(names) => append_indices(&mut reading.targets, &targets[0], names, &of_targets)?,
+            }
+            reading.rows += table.rows;
+            Ok::<_, ApiError>(())
+        };
+        let names = features.into_iter().chain(targets).collect();
+        let as_classes = spec.loss == Loss::CrossEntropy && outputs == 1;
+        let read = app.datasets.fold(dataset, names, (BATCH_VALUES / width).max(1), reading, add).await??;
+        let targets = if as_classes { Rows::Flat(read.targets) } else { Rows::of_flat(read.targets, outputs) };
+        Ok(InlineExamples { inputs: Rows::of_flat(read.inputs, inputs), targets })
+    }
+
+    fn check(&self, dataset: &Dataset) -> Result<(), ApiError> {
+        let known = dataset.profile.names();
+        let as_classes = self.spec.loss == Loss::CrossEntropy && self.targets.len() == 1;
+        let outputs = if as_classes { 1 } else { self.spec.outputs() };
+        for (field, names, takes) in
+            [("features", &self.features, self.spec.inputs()), ("targets", &self.targets, outputs)]
+        {
+            let pointer = format!("{}/{field}", self.at);
+            if let Some((i, name)) = names.iter().enumerate().find(|(_, name)| !known.contains(name.as_str())) {
+                let detail = format!("data set {:?} has no column {name:?}", dataset.title());
+                return Err(ApiError::at(ErrorCode::InvalidValue, format!("{pointer}/{i}"), detail));
+            }
+            if names.is_empty() {
+                return Err(ApiError::at(ErrorCode::InvalidValue, pointer, "no column is named"));
+            }
+            if names.len() != takes {
+                let detail = format!("{field} names {} columns; the model has {takes}", names.len());
+                return Err(ApiError::at(ErrorCode::ShapeMismatch, pointer, detail));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Rows of columns read so far.
+struct ColumnRows {
+    /// rows × features
+    inputs: Vec<f32>,
+    /// rows × targets
+    targets: Vec<f32>,
+    rows: usize,
+}
+
+/// Appends the rows of `columns`, before which `before` rows of the data set stand.
+fn append_rows(flat: &mut Vec<f32>, columns: &[Column], before: usize, at: &str) -> Result<(), ApiError> {
+    let (start, width, rows) = (flat.len(), columns.len(), columns.first().map_or(0, |column| column.values.len()));
+    flat.resize(start + rows * width, 0.0);
+    for (index, column) in columns.iter().enumerate() {
+        let wrong = |detail: String| ApiError::at(ErrorCode::InvalidValue, format!("{at}/{index}"), detail);
+        let value: &dyn Fn(usize) -> f64 = match &column.values {
+            Values::Numeric(values) => &|row| values[row],
+            Values::Boolean(values) => &|row| values[row].map_or(f64::NAN, |value| f64::from(u8::from(value))),
             _ => {
                 let detail =
                     format!("column {:?} is {}; a model by layer sizes takes numbers", column.name, column.kind.word());
-                return Err(ApiError::at(ErrorCode::InvalidValue, pointer, detail));
+                return Err(wrong(detail));
             }
         };
-        for (row, value) in values.iter().enumerate() {
-            let narrow = *value as f32;
+        for row in 0..rows {
+            let narrow = value(row) as f32;
             if !narrow.is_finite() {
-                let got = if value.is_nan() { "no value".to_owned() } else { format_number(*value) };
-                let detail = format!(
-                    "column {:?} has {got} in row {row}; a model by layer sizes takes 32-bit numbers",
-                    column.name
-                );
-                return Err(ApiError::at(ErrorCode::InvalidValue, pointer, detail));
+                let got = if value(row).is_nan() { "no value".to_owned() } else { format_number(value(row)) };
+                return Err(wrong(format!(
+                    "column {:?} has {got} in row {}; a model by layer sizes takes 32-bit numbers",
+                    column.name,
+                    before + row
+                )));
             }
-            flat[row * width + index - start] = narrow;
+            flat[start + row * width + index] = narrow;
         }
     }
-    Ok(Rows::of_flat(flat, width))
+    Ok(())
 }
 
-/// The class of each row by the last column: whole numbers as they are, anything else in the order of its classes.
-fn class_indices(table: &Table, at: &str) -> Result<Vec<f32>, ApiError> {
-    let column = &table.columns[table.columns.len() - 1];
-    let rows = rows_with(column);
-    if rows.len() < table.rows {
+/// The classes of a column in order; of numbers none, which are indices themselves.
+async fn class_names(
+    app: &App,
+    dataset: &Dataset,
+    name: &str,
+    spec: &ValidModelSpec,
+    at: &str,
+) -> Result<Vec<String>, ApiError> {
+    if dataset.profile.column(name).is_some_and(|column| column.kind == ColumnType::Numeric) {
+        return Ok(Vec::new());
+    }
+    let outputs = spec.outputs();
+    let column = app.datasets.distinct_values(dataset, name, outputs).await?;
+    if column.values.len() > outputs {
+        let detail = format!("column {name:?} has more than {outputs} classes, which the model has");
+        return Err(ApiError::at(ErrorCode::InvalidValue, format!("{at}/targets/0"), detail));
+    }
+    Ok(classes(&column, &rows_with(&column)).into_iter().map(|(class, _)| class).collect())
+}
+
+/// Appends the class of each row of `column`: whole numbers as they are, anything else by its place among `names`.
+fn append_indices(flat: &mut Vec<f32>, column: &Column, names: &[String], at: &str) -> Result<(), ApiError> {
+    if rows_with(column).len() < column.values.len() {
         let detail = format!("column {:?} has rows without a value", column.name);
         return Err(ApiError::at(ErrorCode::InvalidValue, format!("{at}/0"), detail));
     }
     if let Values::Numeric(values) = &column.values {
-        return Ok(values.iter().map(|value| *value as f32).collect());
+        flat.extend(values.iter().map(|value| *value as f32));
+        return Ok(());
     }
-    let names: Vec<String> = classes(column, &rows).into_iter().map(|(class, _)| class).collect();
     let index = |row: usize| {
         let class = column.values.text(row).unwrap_or_default();
         names.binary_search(&class).unwrap_or(0) as f32
     };
-    Ok((0..table.rows).map(index).collect())
+    flat.extend((0..column.values.len()).map(index));
+    Ok(())
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::error::{ApiError, ErrorCode};
-use super::extract::{NoQuery, Params, path_parameter, to_the_end};
+use super::extract::{NoQuery, Params, blocking, path_parameter, to_the_end};
 use super::page::{Page, PageParams, in_range};
 use super::reply;
 use super::upload::Upload;
@@ -108,8 +108,11 @@ pub async fn list(State(app): State<App>, Params(params): Params<PageParams>) ->
     let query = params.check::<Uuid>()?;
     let (found, more) = app.datasets.list(query.before, query.limit).await?;
     let cursor = found.last().filter(|_| more).map(|dataset| dataset.id.to_string());
-    let page = Page::of(found.iter().map(DatasetBody::of).collect(), cursor);
-    Ok(reply::json(StatusCode::OK, &page))
+    blocking(move || {
+        let page = Page::of(found.iter().map(DatasetBody::of).collect(), cursor);
+        reply::json(StatusCode::OK, &page)
+    })
+    .await
 }
 
 /// The data set that `{dataset}` of the path names.
@@ -125,8 +128,9 @@ impl FromRequestParts<App> for DatasetPath {
 }
 
 /// `GET /datasets/{dataset}`
-pub async fn show(DatasetPath(dataset): DatasetPath, _: NoQuery) -> Response {
-    reply::json(StatusCode::OK, &DatasetBody::of(&dataset))
+pub async fn show(DatasetPath(dataset): DatasetPath, _: NoQuery) -> Result<Response, ApiError> {
+    // Away from the async threads: the profiles of thousands of columns are megabytes.
+    blocking(move || reply::json(StatusCode::OK, &DatasetBody::of(&dataset))).await
 }
 
 /// The parameters of `GET /datasets/{dataset}/rows`.
@@ -150,7 +154,7 @@ pub async fn rows(
 ) -> Result<Response, ApiError> {
     let limit = in_range("limit", params.limit.unwrap_or(PREVIEW.0), 1, PREVIEW.1)?;
     let data = app.datasets.preview(&dataset, limit).await?;
-    Ok(reply::json(StatusCode::OK, &RowsBody { data }))
+    blocking(move || reply::json(StatusCode::OK, &RowsBody { data })).await
 }
 
 /// `DELETE /datasets/{dataset}`

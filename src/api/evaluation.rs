@@ -1,5 +1,7 @@
 //! `POST /models/{model}/evaluate`: how good the active version is on data whose target is known.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -15,16 +17,21 @@ use super::table_predictions::{of_record, places};
 use super::upload::format_of;
 use crate::app::App;
 use crate::data::column::{Column, Table};
+use crate::data::encoder::EncodeError;
 use crate::data::encoder::reading::column_of_cells;
 use crate::data::ingest::Format;
 use crate::data::records::Records;
 use crate::data::rows::{Rows, RowsOrNames};
+use crate::datasets::Dataset;
 use crate::learning::metrics::{self, Metrics};
 use crate::learning::strict::given;
+use crate::models::ModelKind;
 use crate::models::networks::LoadedNetwork;
-use crate::models::scoring::{Truth, measure};
+use crate::models::scoring::{Answered, Truth};
 use crate::models::table::TableParts;
-use crate::models::{Model, ModelKind};
+
+/// Cells, encoded values and answers of the rows that are worked off at once.
+const BATCH_VALUES: usize = 4 << 20;
 
 /// The data to measure on: rows, a data set, or records with the target.
 #[derive(Deserialize)]
@@ -52,6 +59,9 @@ struct EvaluationBody {
     metrics: Metrics,
 }
 
+/// What is found: rows, loss, metrics.
+type Measured = (usize, f64, Metrics);
+
 /// Measures the active version.
 pub async fn evaluate(
     State(app): State<App>,
@@ -64,19 +74,18 @@ pub async fn evaluate(
                       rows as JSON";
         return Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail));
     }
-    let JsonBody { value, .. } = JsonBody::<EvaluationRequest>::from_request(request, &app).await?;
+    let JsonBody { value, mut memory, .. } = JsonBody::<EvaluationRequest>::from_request(request, &app).await?;
     let version = active(&app, &model).await?;
-    let network = app.models.network(&model, &version).await?;
     let EvaluationRequest { inputs, targets, dataset, features, records } = value;
     let fields = DataFields { inputs, targets, dataset, features };
-    let (rows, loss, metrics) = match &model.kind {
-        ModelKind::Layers(spec) => {
-            if records.is_some() {
-                let detail = "records are for models by data set: send `inputs` and `targets`";
-                return Err(ApiError::new(ErrorCode::WrongModelKind, detail));
-            }
-            let examples = fields.examples(&app, spec, "").await?;
-            let spec = spec.clone();
+    let (rows, loss, metrics) = match (&model.kind, records) {
+        (ModelKind::Layers(_), Some(_)) => {
+            let detail = "records are for models by data set: send `inputs` and `targets`";
+            return Err(ApiError::new(ErrorCode::WrongModelKind, detail));
+        }
+        (ModelKind::Layers(spec), None) => {
+            let examples = fields.examples(&app, &mut memory, spec, "").await?;
+            let (spec, network) = (spec.clone(), app.models.network(&model, &version).await?);
             let measured = blocking(move || {
                 let examples = examples.fit(&spec, "")?;
                 let (loss, metrics) = metrics::evaluate(&network, &examples);
@@ -84,65 +93,86 @@ pub async fn evaluate(
             });
             measured.await??
         }
-        ModelKind::Table(_) => {
-            let parts = network.table().ok_or_else(|| ApiError::new(ErrorCode::VersionDamaged, "it has no encoder"))?;
-            let source = table_of(&app, &model, parts, fields, records).await?;
-            blocking(move || measure_table(&network, &source)).await??
+        (ModelKind::Table(_), Some(_)) if !fields.is_empty() => {
+            let detail = "give either `records` or `dataset`, not both";
+            return Err(ApiError::at(ErrorCode::InvalidValue, "/records", detail));
+        }
+        (ModelKind::Table(_), Some(records)) => {
+            let network = app.models.network(&model, &version).await?;
+            blocking(move || on_records(&network, &records)).await??
+        }
+        (ModelKind::Table(_), None) if fields.is_empty() => {
+            let detail = "missing field `records`: rows with the target, or a `dataset`";
+            return Err(ApiError::at(ErrorCode::MissingField, "/records", detail));
+        }
+        (ModelKind::Table(table), None) => {
+            let dataset = fields.dataset(&app, table.dataset, "").await?;
+            memory.reserve_rows(dataset.rows().saturating_mul(Answered::ROW_BYTES), &app)?;
+            on_dataset(&app, &dataset, app.models.network(&model, &version).await?).await?
         }
     };
     let body = EvaluationBody { model_id: model.id, version: version.number, rows, loss, metrics };
     Ok(reply::json(StatusCode::OK, &body))
 }
 
-/// The features and the target of the rows to measure on.
-async fn table_of(
-    app: &App,
-    model: &Model,
-    parts: &TableParts,
-    fields: DataFields,
-    records: Option<Records>,
-) -> Result<Table, ApiError> {
+fn on_records(network: &LoadedNetwork, records: &Records) -> Result<Measured, ApiError> {
+    let parts = parts(network)?;
     let (encoder, target) = (&parts.encoder, parts.encoder.target.name());
-    let Some(records) = records else {
-        if fields.is_empty() {
-            let detail = "missing field `records`: rows with the target, or a `dataset`";
-            return Err(ApiError::at(ErrorCode::MissingField, "/records", detail));
-        }
-        let dataset = fields.dataset(app, model.table()?.dataset, "").await?;
-        let names: Vec<String> =
-            encoder.features.iter().map(|feature| feature.name.clone()).chain([target.to_owned()]).collect();
-        if let Some(lacking) = names.iter().find(|name| dataset.profile.column(name).is_none()) {
-            let detail = format!("data set {:?} has no column {lacking:?}, which the model needs", dataset.title());
-            return Err(ApiError::at(ErrorCode::InvalidValue, "/dataset", detail));
-        }
-        return Ok(app.datasets.columns(&dataset, names).await?);
-    };
-    if !fields.is_empty() {
-        let detail = "give either `records` or `dataset`, not both";
-        return Err(ApiError::at(ErrorCode::InvalidValue, "/records", detail));
-    }
-    let places = places(encoder, &records)?;
-    let mut table = encoder.table_of_records(&records, &places).map_err(of_record)?;
+    let places = places(encoder, records)?;
+    let mut table = encoder.table_of_records(records, &places).map_err(of_record)?;
     let kind = encoder.target.kind();
     table.columns.push(match records.cells(target) {
         None => Column::missing(target, kind, records.rows),
         Some(cells) => column_of_cells(target, kind, None, cells).map_err(of_record)?,
     });
-    Ok(table)
+    let mut answered = Answered::default();
+    add(&mut answered, network, parts, &table)?;
+    measured(&answered, parts)
 }
 
-fn measure_table(network: &LoadedNetwork, table: &Table) -> Result<(usize, f64, Metrics), ApiError> {
-    let parts = network.table().ok_or_else(|| ApiError::new(ErrorCode::VersionDamaged, "it has no encoder"))?;
+/// Goes through the data set batch by batch: however large it is, little of it is in memory.
+async fn on_dataset(app: &App, dataset: &Dataset, network: Arc<LoadedNetwork>) -> Result<Measured, ApiError> {
+    let encoder = &parts(&network)?.encoder;
+    let names: Vec<String> =
+        encoder.features.iter().map(|feature| feature.name.clone()).chain([encoder.target.name().to_owned()]).collect();
+    let known = dataset.profile.names();
+    if let Some(lacking) = names.iter().find(|name| !known.contains(name.as_str())) {
+        let detail = format!("data set {:?} has no column {lacking:?}, which the model needs", dataset.title());
+        return Err(ApiError::at(ErrorCode::InvalidValue, "/dataset", detail));
+    }
+    let most_rows = BATCH_VALUES / (names.len() + encoder.width() + encoder.target.classes().len());
+    let (batch_network, mut rows_before) = (network.clone(), 0);
+    let add = move |answered: &mut Answered, table: Table| {
+        let parts = parts(&batch_network)?;
+        add(answered, &batch_network, parts, &table).map_err(|error| error.after(rows_before))?;
+        rows_before += table.rows;
+        Ok::<_, ApiError>(())
+    };
+    let answered = app.datasets.fold(dataset, names, most_rows, Answered::default(), add).await??;
+    blocking(move || measured(&answered, parts(&network)?)).await?
+}
+
+/// Takes in the rows of `table` that have a target.
+fn add(answered: &mut Answered, network: &LoadedNetwork, parts: &TableParts, table: &Table) -> Result<(), EncodeError> {
     let (truth, rows) = Truth::of(&parts.encoder, table)?;
-    if rows.is_empty() {
+    let inputs = parts.encoder.transform(table)?.inputs.select(ndarray::Axis(0), &rows);
+    answered.add(parts, network, &inputs, &truth);
+    Ok(())
+}
+
+fn measured(answered: &Answered, parts: &TableParts) -> Result<Measured, ApiError> {
+    if answered.rows() == 0 {
         let detail = format!("no row has a value of the target {:?}", parts.encoder.target.name());
         return Err(ApiError::new(ErrorCode::UnfitData, detail));
     }
-    let inputs = parts.encoder.transform(table)?.inputs.select(ndarray::Axis(0), &rows);
-    let metrics = measure(parts, network, &inputs, &truth);
+    let metrics = answered.metrics(parts);
     let loss = match &metrics {
         Metrics::Classification(measured) => measured.log_loss,
         Metrics::Regression(measured) => measured.rmse.powi(2),
     };
-    Ok((rows.len(), loss, metrics))
+    Ok((answered.rows(), loss, metrics))
+}
+
+fn parts(network: &LoadedNetwork) -> Result<&TableParts, ApiError> {
+    network.table().ok_or_else(|| ApiError::new(ErrorCode::VersionDamaged, "it has no encoder"))
 }

@@ -8,6 +8,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
+use bytesize::ByteSize;
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -31,18 +32,54 @@ pub struct JsonBody<T> {
     pub value: T,
     /// What makes a repetition of the request known.
     pub idempotency: Idempotency,
-    /// The body's share of the memory for requests, held while the request is worked on.
-    pub permit: Option<OwnedSemaphorePermit>,
+    /// Held while the request is worked on.
+    pub memory: RequestMemory,
 }
 
-impl<T> JsonBody<T> {
-    /// Takes `bytes` more of the memory for requests, for a reply much larger than the body.
+/// A request's share of the memory for requests.
+#[derive(Default)]
+pub struct RequestMemory(Option<OwnedSemaphorePermit>);
+
+impl RequestMemory {
+    /// Takes `bytes` more, for a reply much larger than the body.
     ///
     /// # Errors
     /// `overloaded` if so much is not free.
     pub fn reserve(&mut self, bytes: usize, app: &App) -> Result<(), ApiError> {
-        let held = self.permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        reserve(&mut self.permit, (held as u64) * 1024 + bytes as u64, app)
+        self.cover(((self.held() as u64) * 1024).saturating_add(bytes as u64), app)
+    }
+
+    /// Takes `bytes` more for rows of a stored data set, which a body of a few bytes can call for.
+    ///
+    /// # Errors
+    /// `training_too_large` if there is never so much, `overloaded` if it is not free.
+    pub fn reserve_rows(&mut self, bytes: usize, app: &App) -> Result<(), ApiError> {
+        let (needed, limit) = (ByteSize::b(bytes as u64), app.settings.request_memory);
+        if needed > limit {
+            let detail = format!("the rows need {needed} of memory; requests have {limit} (--request-memory)");
+            return Err(ApiError::new(ErrorCode::TrainingTooLarge, detail));
+        }
+        self.reserve(bytes, app)
+    }
+
+    fn held(&self) -> usize {
+        self.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits)
+    }
+
+    /// Makes it cover `bytes` in all.
+    fn cover(&mut self, bytes: u64, app: &App) -> Result<(), ApiError> {
+        let missing = usize::try_from(bytes.div_ceil(1024)).unwrap_or(usize::MAX).saturating_sub(self.held());
+        if missing == 0 || bytes < LARGE_BODY as u64 {
+            return Ok(());
+        }
+        let more = app.request_memory.clone().try_acquire_many_owned(u32::try_from(missing).unwrap_or(u32::MAX));
+        let detail = "the memory for requests is taken (--request-memory): try again in a moment";
+        let more = more.map_err(|_| ApiError::new(ErrorCode::Overloaded, detail))?;
+        match &mut self.0 {
+            Some(permit) => permit.merge(more),
+            None => self.0 = Some(more),
+        }
+        Ok(())
     }
 }
 
@@ -53,11 +90,11 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<App> for JsonBody<T> {
         let advice = "send the body as Content-Type: application/json (curl: use --json instead of -d)";
         check_content_type(request.headers(), &["application/json"], advice)?;
         let repeatable = Repeatable::of(&request)?;
-        let (bytes, permit) = read_body(request, app).await?;
+        let (bytes, memory) = read_body(request, app).await?;
         let small = bytes.len() < LARGE_BODY;
         let parse = move || Ok::<_, ApiError>((repeatable.with_body(&bytes), parse_json(&bytes)?));
         let (idempotency, value) = if small { parse()? } else { blocking(parse).await?? };
-        Ok(JsonBody { value, idempotency, permit })
+        Ok(JsonBody { value, idempotency, memory })
     }
 }
 
@@ -83,8 +120,8 @@ pub async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send 
 pub struct FileBody {
     /// The file.
     pub bytes: Bytes,
-    /// Its share of the memory for requests, held while it is worked on.
-    pub permit: Option<OwnedSemaphorePermit>,
+    /// Held while it is worked on.
+    pub memory: RequestMemory,
 }
 
 impl FromRequest<App> for FileBody {
@@ -93,8 +130,8 @@ impl FromRequest<App> for FileBody {
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         let advice = "send the file as Content-Type: application/octet-stream (curl: --data-binary @FILE)";
         check_content_type(request.headers(), &["application/octet-stream"], advice)?;
-        let (bytes, permit) = read_body(request, app).await?;
-        Ok(FileBody { bytes: bytes.into(), permit })
+        let (bytes, memory) = read_body(request, app).await?;
+        Ok(FileBody { bytes: bytes.into(), memory })
     }
 }
 
@@ -113,11 +150,11 @@ fn check_content_type(headers: &HeaderMap, taken: &[&str], advice: &str) -> Resu
 }
 
 /// Reads the whole body within the bounds on its size, on the memory of all bodies, and on pauses.
-async fn read_body(request: Request, app: &App) -> Result<(Vec<u8>, Option<OwnedSemaphorePermit>), ApiError> {
+async fn read_body(request: Request, app: &App) -> Result<(Vec<u8>, RequestMemory), ApiError> {
     let most = app.settings.max_body.as_u64();
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     check_size(announced.unwrap_or(0), most, app)?;
-    let mut permit = None;
+    let mut memory = RequestMemory::default();
     // Memory is taken as data arrives: an announced length alone keeps nobody else out.
     let mut bytes = Vec::with_capacity(announced.unwrap_or(0) as usize);
     let mut body = request.into_body();
@@ -127,11 +164,11 @@ async fn read_body(request: Request, app: &App) -> Result<(Vec<u8>, Option<Owned
             let seconds = app.settings.body_timeout.as_secs_f64();
             ApiError::new(ErrorCode::RequestTimeout, format!("nothing came for {seconds} s before the body's end"))
         })?;
-        let Some(frame) = frame else { return Ok((bytes, permit)) };
+        let Some(frame) = frame else { return Ok((bytes, memory)) };
         let broken = |error| ApiError::new(ErrorCode::MalformedRequest, format!("the body broke off: {error}"));
         if let Ok(data) = frame.map_err(broken)?.into_data() {
             check_size((bytes.len() + data.len()) as u64, most, app)?;
-            reserve(&mut permit, (bytes.len() + data.len()) as u64, app)?;
+            memory.cover((bytes.len() + data.len()) as u64, app)?;
             bytes.extend_from_slice(&data);
         }
     }
@@ -140,23 +177,6 @@ async fn read_body(request: Request, app: &App) -> Result<(Vec<u8>, Option<Owned
 fn check_size(bytes: u64, most: u64, app: &App) -> Result<(), ApiError> {
     let detail = || format!("the body is larger than {} (--max-body)", app.settings.max_body);
     if bytes <= most { Ok(()) } else { Err(ApiError::new(ErrorCode::PayloadTooLarge, detail())) }
-}
-
-/// Makes `permit` cover `bytes` of the memory for requests.
-fn reserve(permit: &mut Option<OwnedSemaphorePermit>, bytes: u64, app: &App) -> Result<(), ApiError> {
-    let held = permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-    let missing = (bytes.div_ceil(1024) as usize).saturating_sub(held);
-    if missing == 0 || bytes < LARGE_BODY as u64 {
-        return Ok(());
-    }
-    let more = app.request_memory.clone().try_acquire_many_owned(u32::try_from(missing).unwrap_or(u32::MAX));
-    let detail = "the memory for requests is taken (--request-memory): try again in a moment";
-    let more = more.map_err(|_| ApiError::new(ErrorCode::Overloaded, detail))?;
-    match permit {
-        Some(permit) => permit.merge(more),
-        None => *permit = Some(more),
-    }
-    Ok(())
 }
 
 /// Query parameters, unknown ones refused.

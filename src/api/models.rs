@@ -16,7 +16,7 @@ use super::extract::{JsonBody, ModelPath, NoQuery, Params, blocking, to_the_end}
 use super::page::{Page, PageParams};
 use super::reply;
 use crate::app::App;
-use crate::data::encoder::Task;
+use crate::data::encoder::{MAX_CLASSES, Task};
 use crate::data::profile::TableProfile;
 use crate::datasets::Dataset;
 use crate::learning::activation::{Activation, OutputActivation};
@@ -182,9 +182,8 @@ pub async fn table_spec(app: &App, dataset: &Dataset, request: TableRequest) -> 
     if dataset.profile.column(&request.target).is_none() {
         return Err(no_target(&request.target, &dataset.profile));
     }
-    let table = app.datasets.columns(dataset, vec![request.target.clone()]).await?;
-    let (id, profile) = (dataset.id, dataset.profile.clone());
-    let spec = blocking(move || request.check(id, &profile, &table.columns[0])).await??;
+    let target = app.datasets.distinct_values(dataset, &request.target, MAX_CLASSES).await?;
+    let spec = request.check(dataset.id, &dataset.profile, &target)?;
     app.models.check_size(&spec.shape_on(&dataset.profile)?)?;
     Ok(spec)
 }

@@ -151,7 +151,7 @@ async fn outputs(
         let detail = format!("{rows} rows of {} outputs; a reply holds {MAX_OUTPUTS} numbers", spec.outputs());
         return Err(ApiError::new(ErrorCode::ReplyTooLarge, detail));
     }
-    body.reserve(numbers * OUTPUT_BYTES, app)?;
+    body.memory.reserve(numbers * OUTPUT_BYTES, app)?;
     let network = app.models.network(model, &version).await?;
     app.meters.predictions.inc_by(rows as u64);
     let model_id = model.id;

@@ -15,7 +15,7 @@ use super::error::{ApiError, ErrorCode};
 use super::extract::{JsonBody, blocking};
 use super::predictions::{MAX_OUTPUTS, ON_THE_SPOT, OUTPUT_BYTES, PredictionBody};
 use super::reply;
-use super::upload::media_type;
+use super::upload::{Upload, media_type};
 use crate::app::App;
 use crate::data::encoder::feature::Sighting;
 use crate::data::encoder::{EncodeError, Encoder};
@@ -141,15 +141,16 @@ pub async fn predict(
         let detail = format!("interval is {level}; it lies between 0 and 1, such as 0.9");
         return Err(ApiError::parameter(ErrorCode::InvalidValue, "interval", detail));
     }
-    let network = app.models.network(model, &version).await?;
-    let interval = interval.map(|level| Interval::at(level, parts(&network)?)).transpose()?;
-    let serving = Serving { model_id: model.id, version: version.number, network, interval };
     let csv_in = media_type(request.headers()) == "text/csv";
     let csv_out = wants_csv(request.headers(), csv_in);
+    // The network comes after the body: one that is in use cannot leave memory, and a body may be slow.
     if csv_in {
-        return csv_predictions::predict(app, serving, csv_out, request).await;
+        let Upload { file, .. } = Upload::from_request(request, app).await?;
+        let serving = Serving::of(app, model, &version, interval).await?;
+        return csv_predictions::predict(app, serving, csv_out, file).await;
     }
     let body = JsonBody::<PredictionBody>::from_request(request, app).await?;
+    let serving = Serving::of(app, model, &version, interval).await?;
     of_records(app, serving, csv_out, body).await
 }
 
@@ -163,6 +164,13 @@ pub struct Serving {
 }
 
 impl Serving {
+    /// What a version answers with, at a level of intervals if one is asked for.
+    async fn of(app: &App, model: &Model, version: &Version, interval: Option<f64>) -> Result<Self, ApiError> {
+        let network = app.models.network(model, version).await?;
+        let interval = interval.map(|level| Interval::at(level, parts(&network)?)).transpose()?;
+        Ok(Serving { model_id: model.id, version: version.number, network, interval })
+    }
+
     /// What the version has beside its network.
     pub fn parts(&self) -> Result<&TableParts, ModelError> {
         parts(&self.network)
@@ -215,7 +223,7 @@ async fn of_records(
     }
     let names: usize = encoder.target.classes().iter().map(|class| class.len() + OUTPUT_BYTES).sum();
     let encoded = 4 * encoder.width() + FEATURE_BYTES * encoder.features.len();
-    body.reserve(rows.saturating_mul(names + encoded + 64), app)?;
+    body.memory.reserve(rows.saturating_mul(names + encoded + 64), app)?;
     app.meters.predictions.inc_by(rows as u64);
     let large = rows.saturating_mul(serving.network.spec().parameter_count()) > ON_THE_SPOT;
     let reply = move || {

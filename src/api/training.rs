@@ -13,14 +13,14 @@ use super::access::RequestId;
 use super::data_fields::DataFields;
 use super::datasets::parse_types;
 use super::error::{ApiError, ErrorCode};
-use super::extract::{JsonBody, ModelPath, NoQuery, blocking, to_the_end};
+use super::extract::{JsonBody, ModelPath, NoQuery, RequestMemory, blocking, to_the_end};
 use super::jobs::JobBody;
 use super::models::no_target;
 use super::parse::{parse_query, take_repeated};
 use super::reply;
 use super::upload::Upload;
 use crate::app::App;
-use crate::data::encoder::Task;
+use crate::data::encoder::{MAX_CLASSES, Task};
 use crate::data::profile::TableProfile;
 use crate::data::rows::{Rows, RowsOrNames};
 use crate::jobs::{Birth, JobError, JobReport, TableTraining, TrainingRequest, Work};
@@ -101,7 +101,7 @@ impl TrainingBody {
     }
 
     /// The checked training of `model`.
-    async fn check(self, app: &App, model: &Model) -> Result<Work, ApiError> {
+    async fn check(self, app: &App, model: &Model, memory: &mut RequestMemory) -> Result<Work, ApiError> {
         let (data, validation, settings) = self.parts();
         match &model.kind {
             ModelKind::Layers(spec) => {
@@ -110,16 +110,16 @@ impl TrainingBody {
                     Some(RowsOrNames::Names(names)) => Some(RowsOrNames::Names(names.clone())),
                     _ => None,
                 };
-                let examples = data.examples(app, spec, "").await?;
+                let examples = data.examples(app, memory, spec, "").await?;
                 let validation = match validation {
                     None => None,
                     // Columns are named once, for both.
                     Some(fields) if fields.dataset.is_some() => {
                         let (features, targets) = (fields.features.or(features), fields.targets.or(targets));
                         let fields = DataFields { features, targets, ..fields };
-                        Some(fields.examples(app, spec, "/validation").await?)
+                        Some(fields.examples(app, memory, spec, "/validation").await?)
                     }
-                    Some(fields) => Some(fields.examples(app, spec, "/validation").await?),
+                    Some(fields) => Some(fields.examples(app, memory, spec, "/validation").await?),
                 };
                 let (request, spec) = (TrainingRequest { examples, validation, settings }, spec.clone());
                 Ok(Work::Rows(Box::new(blocking(move || request.check(&spec)).await??)))
@@ -143,12 +143,12 @@ pub async fn train(
     ModelPath(model): ModelPath,
     RequestId(request_id): RequestId,
     _: NoQuery,
-    JsonBody { value, idempotency, permit }: JsonBody<TrainingBody>,
+    JsonBody { value, idempotency, mut memory }: JsonBody<TrainingBody>,
 ) -> Result<Response, ApiError> {
     if let Some(reply) = idempotency.first_reply(&app).await? {
         return Ok(reply);
     }
-    let work = value.check(&app, &model).await?;
+    let work = value.check(&app, &model, &mut memory).await?;
     let (jobs, receipts) = (app.jobs.clone(), idempotency.clone());
     let submitted = to_the_end(async move {
         let receipt =
@@ -157,7 +157,7 @@ pub async fn train(
         let mut accepted = None;
         let keep = |report: &JobReport| receipt(accepted.insert(report.clone()));
         jobs.submit(&model, work, request_id, keep).await?;
-        drop(permit);
+        drop(memory);
         Ok::<_, JobError>(accepted.expect("every job that is accepted makes its receipt"))
     })
     .await?;
@@ -254,8 +254,8 @@ pub async fn train_file(
         let draft = datasets.draft(new).await?;
         let dataset = draft.dataset().clone();
         let checked = async {
-            let column = datasets.columns(&dataset, vec![request.target.clone()]).await?;
-            let spec = request.check(dataset.id, &dataset.profile, &column.columns[0])?;
+            let target = datasets.distinct_values(&dataset, &request.target, MAX_CLASSES).await?;
+            let spec = request.check(dataset.id, &dataset.profile, &target)?;
             models.check_size(&spec.shape_on(&dataset.profile)?)?;
             let training = TableTraining::check(&spec, settings, &dataset, None)?;
             Ok::<_, JobError>((spec, training))

@@ -52,11 +52,11 @@ pub struct ImportParams {
 pub async fn import(
     State(app): State<App>,
     Params(params): Params<ImportParams>,
-    FileBody { bytes, permit }: FileBody,
+    FileBody { bytes, memory }: FileBody,
 ) -> Result<Response, ApiError> {
     let model = to_the_end(async move {
         let imported = app.models.import(params.name, bytes).await;
-        drop(permit);
+        drop(memory);
         imported
     })
     .await?;

@@ -169,7 +169,7 @@ impl<S: ChunkReader + 'static> Pieces for ArrowPieces<S> {
             let mut evidence = vec![Evidence::default(); self.names.len()];
             let cells = self.cells(&piece)?;
             cells.iter().zip(&mut evidence).for_each(|(cells, evidence)| cells.observe(evidence, piece.row));
-            Ok(Survey { rows: piece.batch.num_rows() as u64, names: self.names.clone(), evidence })
+            Ok(Survey::full(piece.batch.num_rows(), self.names.clone(), evidence))
         })
     }
 

@@ -153,7 +153,7 @@ impl<S: ChunkReader> Pieces for CsvPieces<'_, S> {
             evidence[column].observe(field, Written::Field, || piece.line + lines_before(text, start));
             Ok(())
         })?;
-        Ok(Survey { rows: rows as u64, names: self.names.clone(), evidence })
+        Ok(Survey::full(rows, self.names.clone(), evidence))
     }
 
     fn convert(&self, piece: CsvPiece, columns: &Columns) -> Result<Converted, DataError> {

@@ -18,8 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::column::{Column, ColumnType, Table};
 use super::datetime::DateOrder;
-use super::findings::IDENTIFIER_COLUMN;
-use super::profile::{ColumnProfile, Finding, TableProfile};
+use super::profile::{ColumnProfile, TableProfile};
 use feature::{Feature, Place, Sighting};
 pub use target::{MAX_CLASSES, Target, Task, classes};
 
@@ -48,9 +47,7 @@ impl Known {
     /// `chosen`, or nothing else would be left: they may be a time or a place.
     pub fn of(profile: &TableProfile, features: &[String], chosen: bool) -> Self {
         let features: HashSet<&str> = features.iter().map(String::as_str).collect();
-        let identifier = |finding: &&Finding| finding.code == IDENTIFIER_COLUMN;
-        let found = profile.findings.iter().filter(identifier).filter_map(|finding| finding.column.as_deref());
-        let identifiers: HashSet<&str> = found.collect();
+        let identifiers = profile.identifiers();
         let columns = || profile.columns.iter().filter(|column| features.contains(column.name.as_str()));
         let hopeless = |column: &&ColumnProfile| column.kind == ColumnType::Text || column.missing == profile.rows;
         let numbers = |column: &&ColumnProfile| identifiers.contains(column.name.as_str());
@@ -137,6 +134,16 @@ pub enum EncodeError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A row has a class that the model does not have.
+    #[error("the target {name:?} has the class {class:?} in row {row}, which the model does not have")]
+    Class {
+        /// Counted from 0.
+        row: usize,
+        /// The column.
+        name: String,
+        /// The class.
+        class: String,
+    },
     /// A value is not of the column's type.
     #[error("row {row} of column {column:?}: {expected} is expected, got {got}")]
     Value {
@@ -149,6 +156,16 @@ pub enum EncodeError {
         /// What there is.
         got: String,
     },
+}
+
+impl EncodeError {
+    /// The same where `rows` rows stand before the table.
+    pub fn after(mut self, rows: usize) -> Self {
+        if let EncodeError::Class { row, .. } | EncodeError::Value { row, .. } = &mut self {
+            *row += rows;
+        }
+        self
+    }
 }
 
 /// An encoded table.
@@ -224,10 +241,12 @@ impl Encoder {
     pub fn transform(&self, table: &Table) -> Result<Encoded, EncodeError> {
         let width = self.width();
         let mut inputs = vec![0.0; table.rows * width];
-        let mut sightings = Vec::new();
+        let (mut sightings, mut next) = (Vec::new(), 0);
         for (index, (feature, place)) in self.features.iter().zip(self.places()).enumerate() {
-            let column = table.near(index, &feature.name).ok_or_else(|| EncodeError::NoColumn(feature.name.clone()))?;
-            let column = column.of_kind(feature.kind)?;
+            let at = table.position(next, &feature.name);
+            let at = at.ok_or_else(|| EncodeError::NoColumn(feature.name.clone()))?;
+            next = at + 1;
+            let column = table.columns[at].of_kind(feature.kind)?;
             feature.write(&column.values, place, width, &mut inputs, |row, seen| sightings.push((row, index, seen)));
         }
         let inputs = Array2::from_shape_vec((table.rows, width), inputs).expect("width values in each row");

@@ -6,12 +6,15 @@ use super::column::ColumnType;
 use super::error::DataError;
 use super::inference::{Evidence, Form, words_type};
 use super::ingest::Survey;
+use super::records::is_sparse;
 use super::statistics::ColumnStatistics;
 
 /// The columns of some pieces.
 #[derive(Default)]
 pub(crate) struct Gathered {
     columns: HashMap<String, Seen>,
+    /// Cells that are there in the file.
+    given: u64,
 }
 
 struct Seen {
@@ -36,6 +39,7 @@ impl Gathered {
     /// # Errors
     /// There are more than `most` columns.
     pub fn add(&mut self, piece: usize, survey: Survey, most: usize) -> Result<(), DataError> {
+        self.given += survey.given;
         let columns = survey.names.into_iter().zip(survey.evidence).enumerate();
         columns.for_each(|(at, (name, evidence))| self.add_column(name, Seen { first: (piece, at), evidence }));
         self.check(most)
@@ -46,6 +50,7 @@ impl Gathered {
     /// # Errors
     /// There are more than `most` columns.
     pub fn merge(&mut self, other: Gathered, most: usize) -> Result<(), DataError> {
+        self.given += other.given;
         other.columns.into_iter().for_each(|(name, seen)| self.add_column(name, seen));
         self.check(most)
     }
@@ -64,6 +69,11 @@ impl Gathered {
 
     fn check(&self, most: usize) -> Result<(), DataError> {
         if self.columns.len() > most { Err(too_many_columns(self.columns.len(), most)) } else { Ok(()) }
+    }
+
+    /// Whether of `rows` rows so few cells are given that the table would be out of proportion to the file.
+    pub fn is_sparse(&self, rows: u64) -> bool {
+        is_sparse(rows.saturating_mul(self.columns.len() as u64), self.given)
     }
 
     /// The columns in the order of their first appearance, with the types that are asked for.

@@ -22,6 +22,7 @@ use super::inference::Evidence;
 use super::json_pieces::JsonPieces;
 use super::parallel::{in_parallel, workers};
 use super::profile::TableProfile;
+use super::records::SPARSE;
 use super::statistics::ColumnStatistics;
 use super::stored::StoredWriter;
 
@@ -89,8 +90,17 @@ pub(crate) trait Pieces: Sync {
 #[derive(Default)]
 pub(crate) struct Survey {
     pub rows: u64,
+    /// Cells that are there in the file, if only to say that a value is missing.
+    pub given: u64,
     pub names: Vec<String>,
     pub evidence: Vec<Evidence>,
+}
+
+impl Survey {
+    /// Of rows that have a cell for each column.
+    pub fn full(rows: usize, names: Vec<String>, evidence: Vec<Evidence>) -> Self {
+        Survey { rows: rows as u64, given: rows as u64 * names.len() as u64, names, evidence }
+    }
 }
 
 /// The rows of a piece.
@@ -188,6 +198,9 @@ impl Run<'_> {
         let rows = self.rows.load(Ordering::Relaxed);
         if rows == 0 {
             return Err(DataError::malformed("there are no rows"));
+        }
+        if all.is_sparse(rows) {
+            return Err(DataError::unfit(SPARSE));
         }
         all.into_columns(self.types)
     }

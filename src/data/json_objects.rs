@@ -29,6 +29,8 @@ pub(crate) struct Objects<'l> {
     /// For each column one more than the last row that has it.
     seen: Vec<usize>,
     rows: usize,
+    /// Keys of all objects.
+    given: u64,
     /// The column after the one last seen: most objects have their keys in the same order.
     expected: usize,
     limits: &'l IngestLimits,
@@ -42,12 +44,17 @@ impl<'l> Objects<'l> {
     pub fn new(names: Vec<String>, limits: &'l IngestLimits, grows: bool) -> Self {
         let index = names.iter().cloned().zip(0..).collect();
         let seen = vec![0; names.len()];
-        Objects { names, index, seen, rows: 0, expected: 0, limits, grows, failure: None }
+        Objects { names, index, seen, rows: 0, given: 0, expected: 0, limits, grows, failure: None }
     }
 
     /// Objects so far.
     pub fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// Cells that the objects name.
+    pub fn given(&self) -> u64 {
+        self.given
     }
 
     /// The columns so far.
@@ -111,6 +118,7 @@ impl<'l> Objects<'l> {
             return Err(DataError::malformed("the object has this key twice").of(key));
         }
         self.seen[column] = self.rows + 1;
+        self.given += 1;
         self.expected = column + 1;
         Ok(column)
     }

@@ -180,9 +180,9 @@ impl<S: ChunkReader> Pieces for JsonPieces<'_, S> {
             evidence[column].observe(cell.text, cell.written, line);
             Ok(())
         })?;
-        let names = objects.into_names();
+        let (given, names) = (objects.given(), objects.into_names());
         evidence.resize(names.len(), Evidence::default());
-        Ok(Survey { rows: rows as u64, names, evidence })
+        Ok(Survey { rows: rows as u64, given, names, evidence })
     }
 
     fn convert(&self, piece: JsonPiece, columns: &Columns) -> Result<Converted, DataError> {

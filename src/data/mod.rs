@@ -35,6 +35,7 @@ mod source;
 pub mod split;
 mod statistics;
 pub mod stored;
+mod stored_preview;
 mod stored_read;
 pub mod target_findings;
 mod written_numbers;

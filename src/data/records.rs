@@ -12,9 +12,11 @@ use super::cell::{LARGEST_EXACT_INTEGER, format_number};
 /// The most columns that are read.
 pub const MAX_COLUMNS: usize = 16_384;
 /// So many cells are read however many of them are missing.
-const FREE_CELLS: usize = 1 << 20;
+const FREE_CELLS: u64 = 1 << 20;
 /// Beyond them at least one of so many must be given.
-const SPARSEST: usize = 16;
+const SPARSEST: u64 = 16;
+/// What is wrong with rows of which too few cells are given.
+pub(crate) const SPARSE: &str = "the rows have too few of their keys in common: send rows of one kind together";
 
 /// A value whose column is not known yet.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,8 +88,8 @@ impl<'de> Deserialize<'de> for Records {
         deserializer.deserialize_any(Outer(&mut reading))?;
         let Reading { mut records, .. } = reading;
         let rows = records.rows;
-        if rows.saturating_mul(records.names.len()) > FREE_CELLS.max(reading.given.saturating_mul(SPARSEST)) {
-            return Err(D::Error::custom(sparse()));
+        if is_sparse((rows as u64).saturating_mul(records.names.len() as u64), reading.given) {
+            return Err(D::Error::custom(SPARSE));
         }
         records.columns.iter_mut().for_each(|column| column.resize(rows, Cell::Missing));
         Ok(records)
@@ -101,13 +103,14 @@ struct Reading {
     /// The column after the one last seen: most rows have their keys in the same order.
     expected: usize,
     /// Cells that were given.
-    given: usize,
+    given: u64,
     /// Cells that are held.
-    held: usize,
+    held: u64,
 }
 
-fn sparse() -> String {
-    "the rows have too few of their keys in common: send rows of one kind together".to_owned()
+/// Whether of `cells` so few are given that rows would take memory out of proportion to what was sent.
+pub(crate) fn is_sparse(cells: u64, given: u64) -> bool {
+    cells > FREE_CELLS.max(given.saturating_mul(SPARSEST))
 }
 
 impl Reading {
@@ -137,9 +140,9 @@ impl Reading {
             return Err(E::custom(format!("row {row} has the key {key:?} twice")));
         }
         self.given += 1;
-        self.held += row + 1 - cells.len();
-        if self.held > FREE_CELLS.max(self.given.saturating_mul(SPARSEST)) {
-            return Err(E::custom(sparse()));
+        self.held += (row + 1 - cells.len()) as u64;
+        if is_sparse(self.held, self.given) {
+            return Err(E::custom(SPARSE));
         }
         cells.resize(row, Cell::Missing);
         Ok(column)

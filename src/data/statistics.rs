@@ -9,7 +9,7 @@ use super::column::ColumnType;
 use super::distinct::{Distinct, fold, hash_bits, hash_word};
 use super::inference::Form;
 use super::moments::Moments;
-use super::profile::{Bound, ColumnProfile, Frequent};
+use super::profile::{Bound, ColumnProfile, Frequent, WordBytes};
 
 /// How many frequent values a profile names.
 const TOP: usize = 10;
@@ -35,7 +35,7 @@ enum OfKind {
     Number { moments: Moments, integers: bool, distinct: Distinct<u64> },
     Boolean { trues: u64 },
     Datetime { range: Option<(i64, i64)>, distinct: Distinct<u64> },
-    Words { bytes: u64, distinct: Distinct<Box<str>> },
+    Words { bytes: WordBytes, distinct: Distinct<Box<str>> },
 }
 
 impl ColumnStatistics {
@@ -45,7 +45,7 @@ impl ColumnStatistics {
             Form::Number => OfKind::Number { moments: Moments::NONE, integers: true, distinct: Distinct::new(columns) },
             Form::Boolean => OfKind::Boolean { trues: 0 },
             Form::Datetime(_) => OfKind::Datetime { range: None, distinct: Distinct::new(columns) },
-            Form::Words => OfKind::Words { bytes: 0, distinct: Distinct::new(columns) },
+            Form::Words => OfKind::Words { bytes: WordBytes::default(), distinct: Distinct::new(columns) },
         };
         let seed = hash_bits(index as u64 + 1);
         ColumnStatistics { rows: 0, missing: 0, sequence: 0, sum_of_hashes: 0, seed, hashes: Vec::new(), of_kind }
@@ -83,7 +83,10 @@ impl ColumnStatistics {
             }
             OfKind::Words { bytes, distinct } => {
                 let words = array.as_string::<i32>();
-                *bytes += words.iter().flatten().map(|word| word.len() as u64).sum::<u64>();
+                for length in words.iter().flatten().map(|word| word.len() as u64) {
+                    bytes.total += length;
+                    bytes.longest = bytes.longest.max(length);
+                }
                 add_words(hashes, distinct, words.iter());
             }
         }
@@ -116,7 +119,7 @@ impl ColumnStatistics {
 
     /// Bytes of all words together.
     pub fn word_bytes(&self) -> u64 {
-        if let OfKind::Words { bytes, .. } = self.of_kind { bytes } else { 0 }
+        if let OfKind::Words { bytes, .. } = self.of_kind { bytes.total } else { 0 }
     }
 
     /// The words that are counted, each with its count: all of them, or the first of very many.
@@ -169,6 +172,7 @@ impl ColumnStatistics {
             max: None,
             mean: None,
             std: None,
+            word_bytes: None,
             top: Vec::new(),
             date_order: match form {
                 Form::Datetime(order) if order != DateOrder::Iso => Some(order),
@@ -192,7 +196,8 @@ impl ColumnStatistics {
                 profile.min = Some(Bound::Time(format_datetime(*min)));
                 profile.max = Some(Bound::Time(format_datetime(*max)));
             }
-            OfKind::Words { distinct, .. } => {
+            OfKind::Words { bytes, distinct } => {
+                profile.word_bytes = Some(*bytes);
                 let top = distinct.top(TOP).into_iter();
                 profile.top = top.map(|(word, count)| Frequent { value: cut(word), count }).collect();
             }

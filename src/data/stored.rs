@@ -26,7 +26,8 @@ use super::inference::Form;
 use super::parallel::in_parallel;
 use super::statistics::ColumnStatistics;
 
-pub use super::stored_read::{for_each_batch, preview, read_columns};
+pub use super::stored_preview::preview;
+pub use super::stored_read::{distinct_values, for_each_batch, read_columns};
 
 /// The key of the file's own metadata.
 pub const METADATA_KEY: &str = "epochd";

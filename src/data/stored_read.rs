@@ -1,4 +1,4 @@
-//! Reads the stored form: some columns, some rows, or one batch after another.
+//! Reads the stored form: some columns whole, one batch after another, or what different values a column has.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -13,9 +13,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use parquet::file::reader::ChunkReader;
-use serde_json::{Map, Value};
 
-use super::cell::format_datetime;
 use super::column::{Column, ColumnType, Table, Values, Words};
 use super::error::DataError;
 use super::profile::TableProfile;
@@ -23,6 +21,8 @@ use super::source::Shared;
 
 /// Rows that are decoded at once.
 const BATCH_ROWS: usize = 8192;
+/// Bytes of all words of a column of classes.
+const MOST_CLASS_BYTES: usize = 16 << 20;
 
 /// Reads these columns alone, in this order.
 ///
@@ -37,7 +37,7 @@ pub fn read_columns<S: ChunkReader + 'static>(
     let mut columns = file.empty_columns(profile.rows as usize);
     let mut codes: Vec<HashMap<String, u32>> = vec![HashMap::new(); columns.len()];
     let mut rows = 0;
-    for batch in file.read(None)? {
+    for batch in file.read(None, BATCH_ROWS)? {
         let batch = batch.map_err(unreadable)?;
         rows += batch.num_rows();
         append(&batch, &mut columns, &mut codes)?;
@@ -46,37 +46,8 @@ pub fn read_columns<S: ChunkReader + 'static>(
     Ok(file.table(columns, rows, names))
 }
 
-/// Reads at most `limit` rows from `offset` on, as JSON objects.
-///
-/// Integers are written without `.0`, dates in RFC 3339, and missing values are null.
-///
-/// # Errors
-/// The file cannot be read or is not of this profile.
-pub fn preview<S: ChunkReader + 'static>(
-    source: S,
-    profile: &TableProfile,
-    offset: u64,
-    limit: usize,
-) -> Result<Vec<Map<String, Value>>, DataError> {
-    let names: Vec<&str> = profile.columns.iter().map(|column| column.name.as_str()).collect();
-    let end = profile.rows.min(offset.saturating_add(limit as u64));
-    if offset >= end {
-        return Ok(Vec::new());
-    }
-    let file = StoredFile::open(source, profile, &names)?;
-    let mut objects = Vec::new();
-    for batch in file.read(Some(offset..end))? {
-        let batch = batch.map_err(unreadable)?;
-        for row in 0..batch.num_rows() {
-            let cells = names.iter().zip(batch.columns());
-            objects.push(cells.map(|(name, array)| ((*name).to_owned(), json(array.as_ref(), row))).collect());
-        }
-    }
-    Ok(objects)
-}
-
-/// Gives the rows of these columns to `batch`, some at a time; its words have codes of their own in each batch. Stops
-/// when `batch` answers false.
+/// Gives the rows of these columns to `batch`, at most `most_rows` at a time; its words have codes of their own in each
+/// batch. Stops when `batch` answers false.
 ///
 /// # Errors
 /// As [`read_columns`].
@@ -84,11 +55,12 @@ pub fn for_each_batch<S: ChunkReader + 'static>(
     source: S,
     profile: &TableProfile,
     names: &[&str],
+    most_rows: usize,
     mut batch: impl FnMut(Table) -> bool,
 ) -> Result<(), DataError> {
     let file = StoredFile::open(source, profile, names)?;
     let schema = file.empty_columns(0);
-    for read in file.read(None)? {
+    for read in file.read(None, most_rows.clamp(1, file.group_rows()))? {
         let read = read.map_err(unreadable)?;
         let mut columns = schema.clone();
         append(&read, &mut columns, &mut vec![HashMap::new(); schema.len()])?;
@@ -99,8 +71,57 @@ pub fn for_each_batch<S: ChunkReader + 'static>(
     Ok(())
 }
 
+/// The different values of a column as a column of their own, in no particular order: all of them, or more than `most`.
+///
+/// # Errors
+/// As [`read_columns`]; `Unfit` if they are words too long to be classes.
+pub fn distinct_values<S: ChunkReader + 'static>(
+    source: S,
+    profile: &TableProfile,
+    name: &str,
+    most: usize,
+) -> Result<Column, DataError> {
+    let file = StoredFile::open(source, profile, &[name])?;
+    let (mut columns, mut codes) = (file.empty_columns(0), vec![HashMap::new()]);
+    for batch in file.read(None, file.group_rows())? {
+        append(&batch.map_err(unreadable)?, &mut columns, &mut codes)?;
+        keep_distinct(&mut columns[0]);
+        if let Values::Words(words) = &columns[0]
+            && words.words.iter().map(String::len).sum::<usize>() > MOST_CLASS_BYTES
+        {
+            return Err(DataError::unfit("its values are too long to be classes").of(name));
+        }
+        if columns[0].len() > most {
+            break;
+        }
+    }
+    let rows = columns[0].len();
+    Ok(file.table(columns, rows, &[name]).columns.remove(0))
+}
+
+fn keep_distinct(values: &mut Values) {
+    match values {
+        Values::Numeric(values) => {
+            values.retain(|value| !value.is_nan());
+            values.sort_unstable_by(f64::total_cmp);
+            values.dedup();
+        }
+        Values::Boolean(values) => {
+            values.retain(Option::is_some);
+            values.sort_unstable();
+            values.dedup();
+        }
+        Values::Datetime(values) => {
+            values.retain(Option::is_some);
+            values.sort_unstable();
+            values.dedup();
+        }
+        Values::Words(words) => words.codes = (0..words.words.len() as u32).collect(),
+    }
+}
+
 /// A file with the columns that are wanted of it.
-struct StoredFile<S: ChunkReader + 'static> {
+pub(super) struct StoredFile<S: ChunkReader + 'static> {
     source: Arc<S>,
     /// The wanted columns as the file orders them, which is how they are read.
     wanted: Vec<(usize, String, ColumnType)>,
@@ -108,7 +129,7 @@ struct StoredFile<S: ChunkReader + 'static> {
 }
 
 impl<S: ChunkReader + 'static> StoredFile<S> {
-    fn open(source: S, profile: &TableProfile, names: &[&str]) -> Result<Self, DataError> {
+    pub fn open(source: S, profile: &TableProfile, names: &[&str]) -> Result<Self, DataError> {
         let index: HashMap<&str, usize> =
             profile.columns.iter().enumerate().map(|(at, column)| (column.name.as_str(), at)).collect();
         let mut wanted = Vec::new();
@@ -122,24 +143,34 @@ impl<S: ChunkReader + 'static> StoredFile<S> {
             profile.columns.iter().map(|column| Field::new(&column.name, data_type(column.kind), true)).collect();
         let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
         let metadata = ArrowReaderMetadata::load(&source, options).map_err(unreadable)?;
+        // Checked before memory is taken for so many rows.
+        check_rows(usize::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or(0), profile)?;
         Ok(StoredFile { source: Arc::new(source), wanted, metadata })
     }
 
-    /// Reads all rows, or a range of them.
-    fn read(&self, rows: Option<Range<u64>>) -> Result<ParquetRecordBatchReader, DataError> {
+    /// Rows of the smallest row group but the last, at most [`BATCH_ROWS`]: a batch of so many takes the memory of a
+    /// few row groups, however wide the table and however long its words are.
+    pub fn group_rows(&self) -> usize {
+        let groups = self.metadata.metadata().row_groups();
+        let whole = groups.iter().take(groups.len().saturating_sub(1));
+        whole.map(|group| group.num_rows().max(1) as usize).fold(BATCH_ROWS, usize::min)
+    }
+
+    /// Reads all rows, or a range of them, `batch` of them at once.
+    pub fn read(&self, rows: Option<Range<u64>>, batch: usize) -> Result<ParquetRecordBatchReader, DataError> {
         let source = Shared(Arc::clone(&self.source));
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(source, self.metadata.clone());
         let leaves = self.wanted.iter().map(|(at, _, _)| *at);
         builder = builder
             .with_projection(ProjectionMask::leaves(self.metadata.parquet_schema(), leaves))
-            .with_batch_size(BATCH_ROWS);
+            .with_batch_size(batch);
         if let Some(rows) = rows {
             let (groups, before) = self.groups_of(&rows);
             builder = builder
                 .with_row_groups(groups)
                 .with_offset((rows.start - before) as usize)
                 .with_limit((rows.end - rows.start) as usize)
-                .with_batch_size(BATCH_ROWS.min((rows.end - rows.start) as usize));
+                .with_batch_size(batch.min((rows.end - rows.start) as usize));
         }
         builder.build().map_err(unreadable)
     }
@@ -244,33 +275,6 @@ fn append_words(array: &dyn Array, words: &mut Words, codes: &mut HashMap<String
     Ok(())
 }
 
-/// A cell as JSON.
-fn json(array: &dyn Array, row: usize) -> Value {
-    if array.is_null(row) {
-        return Value::Null;
-    }
-    match array.data_type() {
-        DataType::Float64 => number(array.as_primitive::<Float64Type>().value(row)),
-        DataType::Boolean => Value::Bool(array.as_boolean().value(row)),
-        DataType::Timestamp(..) => {
-            Value::String(format_datetime(array.as_primitive::<TimestampMicrosecondType>().value(row)))
-        }
-        _ => {
-            let array = array.as_dictionary::<Int32Type>();
-            let key = array.keys().value(row) as usize;
-            Value::String(array.values().as_string::<i32>().value(key).to_owned())
-        }
-    }
-}
-
-/// A number, as an integer if it is one that floats hold exactly.
-fn number(value: f64) -> Value {
-    if value == value.trunc() && value.abs() <= 9_007_199_254_740_992.0 {
-        return Value::from(value as i64);
-    }
-    serde_json::Number::from_f64(value).map_or(Value::Null, Value::Number)
-}
-
 fn check_rows(rows: usize, profile: &TableProfile) -> Result<(), DataError> {
     if rows as u64 == profile.rows {
         return Ok(());
@@ -278,6 +282,6 @@ fn check_rows(rows: usize, profile: &TableProfile) -> Result<(), DataError> {
     Err(DataError::io(format!("the stored columns have {rows} rows; {} belong there", profile.rows)))
 }
 
-fn unreadable(error: impl std::fmt::Display) -> DataError {
+pub(super) fn unreadable(error: impl std::fmt::Display) -> DataError {
     DataError::io(format!("the stored columns cannot be read: {error}"))
 }

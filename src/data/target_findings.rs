@@ -34,8 +34,9 @@ pub fn about_target(table: &Table, target: &str, task: Task, rows: &[usize]) -> 
         Task::Classification => about_classes(answer, rows, &mut found),
         Task::Regression => about_values(answer, rows, &mut found),
     }
+    let suspicion = Suspicion::of(answer, task, rows);
     let others = table.columns.iter().filter(|column| column.name != target);
-    found.extend(others.filter_map(|column| leakage(column, answer, task, rows)));
+    found.extend(suspicion.iter().flat_map(|suspicion| others.clone().filter_map(|column| suspicion.leakage(column))));
     found
 }
 
@@ -79,32 +80,45 @@ fn about_values(answer: &Column, rows: &[usize], found: &mut Vec<Finding>) {
     }
 }
 
-/// Whether a column alone all but gives the target away.
-fn leakage(column: &Column, answer: &Column, task: Task, rows: &[usize]) -> Option<Finding> {
-    let told = match (task, &column.values, &answer.values) {
-        (Task::Regression, Values::Numeric(x), Values::Numeric(y)) => correlation(x, y, rows)?.abs(),
-        (Task::Regression, ..) => return None,
-        (Task::Classification, values, _) => {
-            let labels = labels(answer, rows);
-            let bins = bins(values, rows)?;
-            let constant = purity(&vec![0; rows.len()], &labels);
-            if 1.0 - constant < ROOM {
-                return None;
-            }
-            purity(&bins, &labels)
-        }
-    };
-    (told >= LEAKAGE).then(|| {
-        let message = format!(
-            "column {:?} all but gives the target {:?} away: if it is not known when a prediction is asked for, leave it \
-             out of `features`",
-            column.name, answer.name
-        );
-        finding("target_leakage", message, &column.name)
-    })
+/// What columns are compared with, made once for all of them.
+struct Suspicion<'a> {
+    answer: &'a Column,
+    rows: &'a [usize],
+    /// The class of each row; none for a regression.
+    labels: Option<Vec<u32>>,
+}
+
+impl<'a> Suspicion<'a> {
+    /// Of a target; `None` where a constant answer is too good for columns to be suspicious.
+    fn of(answer: &'a Column, task: Task, rows: &'a [usize]) -> Option<Self> {
+        let labels = (task == Task::Classification).then(|| labels(answer, rows));
+        let constant = labels.as_ref().map_or(0.0, |labels| purity(&vec![0; rows.len()], labels));
+        (1.0 - constant >= ROOM).then_some(Suspicion { answer, rows, labels })
+    }
+
+    /// Whether a column alone all but gives the target away.
+    fn leakage(&self, column: &Column) -> Option<Finding> {
+        let told = match (&self.labels, &column.values, &self.answer.values) {
+            (None, Values::Numeric(x), Values::Numeric(y)) => correlation(x, y, self.rows)?.abs(),
+            (None, ..) => return None,
+            (Some(labels), values, _) => purity(&bins(values, self.rows)?, labels),
+        };
+        (told >= LEAKAGE).then(|| {
+            let message = format!(
+                "column {:?} all but gives the target {:?} away: if it is not known when a prediction is asked for, leave \
+                 it out of `features`",
+                column.name, self.answer.name
+            );
+            finding("target_leakage", message, &column.name)
+        })
+    }
 }
 
 fn labels(answer: &Column, rows: &[usize]) -> Vec<u32> {
+    // Words have their numbers already.
+    if let Values::Words(words) = &answer.values {
+        return rows.iter().map(|row| words.codes[*row]).collect();
+    }
     let mut known: HashMap<String, u32> = HashMap::new();
     let label = |row: &usize| {
         let next = known.len() as u32;

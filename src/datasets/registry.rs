@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::source::Source;
 use super::{Dataset, DatasetError};
-use crate::data::column::{ColumnType, Table};
-use crate::data::error::DataError;
+use crate::data::column::{Column, ColumnType, Table};
+use crate::data::error::{DataError, DataErrorKind};
 use crate::data::ingest::{Format, IngestLimits, ingest};
 use crate::data::profile::TableProfile;
 use crate::data::stored;
@@ -23,6 +23,9 @@ use crate::storage::{self, RECEIPT_AGE, Storage, StorageError, exact};
 
 /// Profiles that are listed at once, in bytes.
 const MAX_LISTED_BYTES: u64 = 16 << 20;
+
+/// A profile of so many bytes is long: a millisecond and more to parse.
+const LONG_PROFILE: usize = 64 << 10;
 
 /// All data sets of the service. Cheap to clone: a handle.
 #[derive(Clone)]
@@ -58,7 +61,8 @@ impl DatasetRegistry {
     }
 
     /// Reads a data file, from `data`'s start, and types its columns; those of `types` as they say. Waits while as many
-    /// files are read as may be at once.
+    /// files are read as may be at once, and ends when nobody waits for it any more: the client has left, or the service
+    /// stops.
     ///
     /// # Errors
     /// `Name`, `Data` with what is wrong with the file, `Storage`.
@@ -71,9 +75,11 @@ impl DatasetRegistry {
     ) -> Result<NewDataset, DatasetError> {
         name.as_deref().map_or(Ok(()), check_name).map_err(DatasetError::Name)?;
         let turn = self.readers.clone().acquire_owned().await.expect("the semaphore is never closed");
-        let registry = self.clone();
+        let (registry, waits) = (self.clone(), Arc::new(()));
+        let waited_for = Arc::downgrade(&waits);
         let read = tokio::task::spawn_blocking(move || {
-            let read = registry.read_file(name, data, format, &types);
+            let mut progress = |_| waited_for.strong_count() > 0;
+            let read = registry.read_file(name, data, format, &types, &mut progress);
             drop(turn);
             read
         });
@@ -87,9 +93,10 @@ impl DatasetRegistry {
         data: File,
         format: Format,
         types: &BTreeMap<String, ColumnType>,
+        progress: &mut dyn FnMut(u64) -> bool,
     ) -> Result<NewDataset, DatasetError> {
         let mut sink = Sink { file: self.storage.scratch_file()?, failed: None };
-        let profile = ingest(data, format, types, &IngestLimits::default(), &mut sink, &mut |_| true);
+        let profile = ingest(data, format, types, &IngestLimits::default(), &mut sink, progress);
         if let Some(failed) = sink.failed {
             return Err(failed.into());
         }
@@ -169,7 +176,7 @@ impl DatasetRegistry {
             Ok(id) => self.storage.catalog.dataset(id).await?,
             Err(_) => self.storage.catalog.dataset_named(key).await?,
         };
-        Dataset::from_row(row.ok_or_else(|| DatasetError::NotFound(key.to_owned()))?)
+        parse(row.ok_or_else(|| DatasetError::NotFound(key.to_owned()))?).await
     }
 
     /// At most `limit` data sets older than `before`, newest first, and whether there are more. Fewer where their
@@ -187,7 +194,7 @@ impl DatasetRegistry {
             }
             // One that was deleted meanwhile is left out.
             match self.storage.catalog.dataset(*id).await? {
-                Some(row) => listed.push(Dataset::from_row(row)?),
+                Some(row) => listed.push(parse(row).await?),
                 None => bytes -= length,
             }
         }
@@ -217,6 +224,43 @@ impl DatasetRegistry {
         .await
     }
 
+    /// The different values of a column: all of them, or more than `most`.
+    ///
+    /// # Errors
+    /// `Storage`; `Data` if they are words too long to be classes, or the columns are damaged.
+    pub async fn distinct_values(&self, dataset: &Dataset, name: &str, most: usize) -> Result<Column, DatasetError> {
+        let (profile, name) = (dataset.profile.clone(), name.to_owned());
+        self.blocking(dataset, move |source| stored::distinct_values(source, &profile, &name, most)).await
+    }
+
+    /// Goes through the rows of these columns, at most `most_rows` at a time, and gives each table of them to `add` with
+    /// what the tables before have made of `start`. Ends with the first error of `add`, and when nobody waits any more.
+    ///
+    /// # Errors
+    /// As [`DatasetRegistry::columns`].
+    pub async fn fold<T: Send + 'static, E: Send + 'static>(
+        &self,
+        dataset: &Dataset,
+        names: Vec<String>,
+        most_rows: usize,
+        start: T,
+        mut add: impl FnMut(&mut T, Table) -> Result<(), E> + Send + 'static,
+    ) -> Result<Result<T, E>, DatasetError> {
+        let profile = dataset.profile.clone();
+        let waits = Arc::new(());
+        let waited_for = Arc::downgrade(&waits);
+        self.blocking(dataset, move |source| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let (mut state, mut failed) = (start, None);
+            stored::for_each_batch(source, &profile, &names, most_rows, |batch| {
+                failed = add(&mut state, batch).err();
+                failed.is_none() && waited_for.strong_count() > 0
+            })?;
+            Ok(failed.map_or(Ok(state), Err))
+        })
+        .await
+    }
+
     /// Rows of a data set as they would stand in a list of records.
     ///
     /// # Errors
@@ -236,7 +280,11 @@ impl DatasetRegistry {
         let done = tokio::task::spawn_blocking(move || read(source)).await;
         let damaged = |reason: String| StorageError::damaged(dataset.blob.clone(), reason);
         let read = done.map_err(|panic| damaged(panic.to_string()))?;
-        Ok(read.map_err(|error| watched.trouble().unwrap_or_else(|| damaged(error.to_string())))?)
+        read.map_err(|error| match (watched.trouble(), error.kind) {
+            (Some(trouble), _) => trouble.into(),
+            (None, DataErrorKind::Unfit) => error.into(),
+            (None, _) => damaged(error.to_string()).into(),
+        })
     }
 
     /// Deletes a data set that no job needs.
@@ -257,6 +305,16 @@ impl DatasetRegistry {
         self.storage.discard(std::slice::from_ref(&dataset.blob)).await;
         Ok(())
     }
+}
+
+/// The data set of a row; a long profile is parsed away from the async threads.
+async fn parse(row: DatasetRow) -> Result<Dataset, DatasetError> {
+    if row.profile.len() < LONG_PROFILE {
+        return Dataset::from_row(row);
+    }
+    let id = row.id;
+    let parsed = tokio::task::spawn_blocking(move || Dataset::from_row(row)).await;
+    parsed.map_err(|panic| StorageError::damaged(format!("the record of data set {id}"), panic))?
 }
 
 /// A file that remembers why it could not be written.

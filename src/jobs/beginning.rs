@@ -20,7 +20,7 @@ use crate::data::profile::Finding;
 use crate::learning::network::Network;
 use crate::models::Model;
 use crate::models::networks::LoadedNetwork;
-use crate::models::table::TableSpec;
+use crate::models::table::{TableParts, TableSpec};
 use crate::storage::StorageError;
 
 /// Everything that is known before the first epoch.
@@ -76,13 +76,13 @@ fn damaged(worker: &Worker, what: &str, reason: impl ToString) -> StorageError {
 async fn read(worker: &Worker<'_>, resume: bool) -> Result<(Read, Option<Checkpoint<'static>>), JobError> {
     let (job, storage, registry) = (worker.job, worker.storage, worker.registry);
     let model = registry.get(&job.model_id.to_string()).await?;
+    let base = if job.config().warm_start { Some(base(worker, &model).await?) } else { None };
     let checkpoint = match storage.blobs.get(&checkpoint_blob(job.id)).await {
         _ if !resume => None,
         Ok(file) => Checkpoint::decode(&file).map_err(|error| worker.useless(&error)).ok(),
         Err(StorageError::Missing(_)) => None,
         Err(error) => return Err(error.into()),
     };
-    let base = if job.config().warm_start { Some(job.base_version.unwrap_or(model.active()?.number)) } else { None };
     let read = match &job.data {
         JobData::Rows(blob) => {
             let file = storage.blobs.get(blob).await?;
@@ -100,13 +100,28 @@ async fn read(worker: &Worker<'_>, resume: bool) -> Result<(Read, Option<Checkpo
                 None => None,
                 Some(number) => Some(of_version(worker, &model, number).await?),
             };
-            Read::Table { data: columns(worker, &spec, *train, *validation).await?, spec, base: base_network }
+            let data = columns(worker, &spec, base_network.as_deref(), *train, *validation).await?;
+            Read::Table { data, spec, base: base_network }
         }
     };
     let mut write = storage.catalog.write().await?;
-    write.start_job(job.id, Timestamp::now(), base).await?;
+    write.start_job(job.id, Timestamp::now()).await?;
     write.commit().await?;
     Ok((read, checkpoint))
+}
+
+/// The version that a warm start goes on from: the one that was active when it began first, which is written down before
+/// anything else is read, so that it stays the same however often the job begins again.
+async fn base(worker: &Worker<'_>, model: &Model) -> Result<u64, JobError> {
+    let job = worker.job;
+    if let Some(number) = job.base_version.get() {
+        return Ok(*number);
+    }
+    let number = model.active()?.number;
+    let mut write = worker.storage.catalog.write().await?;
+    write.note_base(job.id, number).await?;
+    write.commit().await?;
+    Ok(*job.base_version.get_or_init(|| number))
 }
 
 async fn of_version(
@@ -121,19 +136,23 @@ async fn of_version(
 async fn columns(
     worker: &Worker<'_>,
     spec: &TableSpec,
+    base: Option<&LoadedNetwork>,
     train: Uuid,
     validation: Option<Uuid>,
 ) -> Result<Data, JobError> {
     let dataset = worker.datasets.get(&train.to_string()).await?;
-    // What is left out in any case is not read; a warm start has the features of its version.
-    let known = if worker.job.config().warm_start {
-        Known::default()
-    } else {
-        Known::of(&dataset.profile, &spec.features, spec.features_chosen)
+    // A warm start has the features of its version; else what is left out in any case is not read.
+    let names: Vec<String> = match base.and_then(LoadedNetwork::table) {
+        Some(TableParts { encoder, .. }) => {
+            encoder.features.iter().map(|feature| &feature.name).chain([&spec.target]).cloned().collect()
+        }
+        None => {
+            let known = Known::of(&dataset.profile, &spec.features, spec.features_chosen);
+            let hopeless: HashSet<&str> = known.left_out.iter().map(|left| left.name.as_str()).collect();
+            let features = spec.features.iter().filter(|name| !hopeless.contains(name.as_str()));
+            features.chain([&spec.target]).cloned().collect()
+        }
     };
-    let hopeless: HashSet<&str> = known.left_out.iter().map(|left| left.name.as_str()).collect();
-    let names: Vec<String> =
-        spec.features.iter().filter(|name| !hopeless.contains(name.as_str())).chain([&spec.target]).cloned().collect();
     let table = worker.datasets.columns(&dataset, names.clone()).await?;
     let validation: Option<Table> = match validation {
         None => None,

@@ -1,6 +1,7 @@
 //! From a trained network to a version: its measures, and for a model by data set all that goes with it.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -29,6 +30,10 @@ use crate::storage::exact;
 /// Steps that the linear baseline gets, about, and their first size: its loss is convex, and its inputs are scaled.
 const LINEAR_STEPS: u64 = 4000;
 const LINEAR_RATE: f64 = 0.02;
+/// It may take this share of the time that the network's training took, or so long if that is longer: one that is not
+/// done by then is none.
+const LINEAR_SHARE: f64 = 0.5;
+const LINEAR_SECONDS: Duration = Duration::from_secs(5);
 
 /// What of a model by data set is known before its first epoch and needed after its last.
 pub(super) struct TableStart {
@@ -79,7 +84,14 @@ pub(super) fn table(
     let (rows_used, examples) = measured_rows(training);
     if let Some(held_out) = &training.validation {
         measure::calibrate(&mut parts, &network, held_out, &truth);
-        parts.importance = measure::importance(&parts, &network, held_out, &truth, training.settings.seed);
+        // A training that is cancelled with its epochs kept is measured like any other.
+        let mut go_on = || !matches!(job.stop(), Some(Stop::Interrupt | Stop::Drop));
+        let seed = training.settings.seed;
+        let importance = measure::importance(&parts, &network, held_out, &truth, seed, &mut go_on);
+        if importance.is_none() && job.stop() == Some(Stop::Interrupt) {
+            return None;
+        }
+        parts.importance = importance.unwrap_or_default();
     }
     let metrics = scoring::measure(&parts, &network, examples.inputs(), &truth);
     let linear = linear(job, training, &parts, examples, &truth)?;
@@ -103,8 +115,8 @@ fn facts(job_id: Uuid, reached: &EpochReport, metrics: &impl Serialize) -> Versi
     }
 }
 
-/// What a linear model reaches on the same rows: `Some(None)` if it diverges or the job is cancelled meanwhile, `None` if
-/// the service stops.
+/// What a linear model reaches on the same rows: `Some(None)` if it diverges, takes too long or the job is cancelled
+/// meanwhile, `None` if the service stops.
 #[allow(clippy::option_option)]
 fn linear(
     job: &Job,
@@ -123,12 +135,11 @@ fn linear(
     };
     let network = Network::new(Arc::new(spec));
     let mut trainer = Trainer::new(network, &settings, &training.train, training.validation.as_ref());
-    let mut quiet = Quiet { job, stop: job.stop() };
+    let allowed = LINEAR_SECONDS.max(job.running_for().mul_f64(LINEAR_SHARE));
+    let mut quiet = Quiet { job, until: Instant::now() + allowed, stopped: false };
     let ended = trainer.run(&mut quiet);
-    match quiet.stop {
-        Some(Stop::Interrupt) => return None,
-        Some(Stop::Drop | Stop::Keep) => return Some(None),
-        None => {}
+    if quiet.stopped {
+        return if job.stop() == Some(Stop::Interrupt) { None } else { Some(None) };
     }
     let network = ended.ok().map(|_| trainer.into_network());
     Some(network.map(|network| {
@@ -141,16 +152,17 @@ fn linear(
     }))
 }
 
-/// Watches the training of a baseline: all it asks is whether the job is to stop.
+/// Watches the training of a baseline: all it asks is whether the job is to stop, and the time.
 struct Quiet<'a> {
     job: &'a Job,
-    stop: Option<Stop>,
+    until: Instant,
+    stopped: bool,
 }
 
 impl Observer for Quiet<'_> {
     fn batch(&mut self, _: usize) -> Control {
-        self.stop = self.job.stop();
-        if self.stop.is_some() { Control::Stop } else { Control::Continue }
+        self.stopped = self.job.stop().is_some() || Instant::now() >= self.until;
+        if self.stopped { Control::Stop } else { Control::Continue }
     }
 
     fn epoch(&mut self, _: &EpochReport) -> Control {

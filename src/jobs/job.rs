@@ -1,7 +1,7 @@
 //! One training that has not ended, or has just: state, progress, history.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -37,7 +37,7 @@ pub struct Job {
     /// What it trains on.
     pub(super) data: JobData,
     /// Where a warm start started, once it has.
-    pub(super) base_version: Option<u64>,
+    pub(super) base_version: OnceLock<u64>,
     /// Starts since the last checkpoint, when this process began.
     pub(super) attempts: u64,
     created_at: Timestamp,
@@ -133,7 +133,7 @@ impl Job {
             model_id,
             request_id,
             bytes,
-            base_version: None,
+            base_version: OnceLock::new(),
             attempts: 0,
             created_at: Timestamp::now(),
             queued: Instant::now(),
@@ -163,7 +163,7 @@ impl Job {
             request_id: row.request_id,
         });
         job.progress().started = row.started_at;
-        let (base_version, attempts) = (row.base_version, row.attempts);
+        let (base_version, attempts) = (row.base_version.map(OnceLock::from).unwrap_or_default(), row.attempts);
         Ok(Job { id: row.id, created_at: row.created_at, base_version, attempts, ..job })
     }
 

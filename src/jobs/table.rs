@@ -1,6 +1,6 @@
 //! A training of a model by data set: its settings, and what its columns become before the first epoch.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -9,6 +9,7 @@ use super::error::JobError;
 use super::request::Training;
 use crate::data::column::{Column, ColumnType, Table};
 use crate::data::encoder::{EncodeError, Encoder, Known, Target, Task, rows_with};
+use crate::data::findings::IDENTIFIER_COLUMN;
 use crate::data::profile::{Finding, TableProfile};
 use crate::data::split::split;
 use crate::data::target_findings::about_target;
@@ -66,16 +67,25 @@ impl TableTraining {
         let settings = settings.check(model.seed, classes)?;
         let all_rows = rows + validation.map_or(0, Dataset::rows);
         let network = model.shape_on(&dataset.profile)?;
-        let bytes = model.data_bytes(&dataset.profile, all_rows)
-            + Trainer::bytes(&network, &settings, rows)
-            + Trainer::snapshot_bytes(&network, &settings, rows);
+        let words = word_bytes(model, settings.warm_start, dataset, validation);
+        let of_network = Trainer::bytes(&network, &settings, rows) + Trainer::snapshot_bytes(&network, &settings, rows);
+        let bytes = model.data_bytes(&dataset.profile, all_rows).saturating_add(words).saturating_add(of_network);
         let rows = rows_to_train_on(rows - missing.min(rows), settings.validation_split);
         Ok(TableTraining { settings, dataset: dataset.id, validation: validation.map(|set| set.id), rows, bytes })
     }
 }
 
+/// Memory of the words that a training reads. Text is left out of it, unless a warm start goes on from a version to which
+/// the column was something else.
+fn word_bytes(model: &TableSpec, warm_start: bool, dataset: &Dataset, validation: Option<&Dataset>) -> usize {
+    let texts = dataset.profile.columns.iter().filter(|column| !warm_start && column.kind == ColumnType::Text);
+    let not_read: HashSet<&str> = texts.map(|column| column.name.as_str()).collect();
+    let sets = [Some(dataset), validation].into_iter().flatten();
+    sets.fold(0, |sum: usize, set| sum.saturating_add(model.word_bytes(&set.profile, &not_read)))
+}
+
 fn require_columns(model: &TableSpec, dataset: &Dataset, pointer: &str) -> Result<(), SpecError> {
-    let known: BTreeSet<&str> = dataset.profile.columns.iter().map(|column| column.name.as_str()).collect();
+    let known = dataset.profile.names();
     let mut needed = model.features.iter().chain([&model.target]);
     match needed.find(|name| !known.contains(name.as_str())) {
         None => Ok(()),
@@ -165,7 +175,7 @@ pub(super) fn prepare(
         None => Encoder::fit(&table, &model.target, model.task, &train, &known)?,
     };
     let mut findings = about_target(&table, &model.target, model.task, &train);
-    findings.extend(profile.findings.iter().filter(|finding| concerns(finding, model)).cloned());
+    findings.extend(concerning(&profile, model));
     findings.extend(left_out(&encoder, &profile));
     if base.is_none() {
         findings.extend(types_changed(model, &profile));
@@ -247,11 +257,13 @@ fn strata(target: &Column, rows: &[usize]) -> Vec<u32> {
     rows.iter().map(class).collect()
 }
 
-/// Whether a finding about the data set is about something that the model uses.
-fn concerns(finding: &Finding, model: &TableSpec) -> bool {
+/// The findings about the data set that are about something the model uses.
+fn concerning(profile: &TableProfile, model: &TableSpec) -> Vec<Finding> {
+    let used: HashSet<&str> = model.features.iter().chain([&model.target]).map(String::as_str).collect();
     // Columns that are left out are told of with the reason.
-    let told = ["constant_column", "identifier_column"].contains(&finding.code.as_str());
-    !told && finding.column.as_ref().is_none_or(|name| *name == model.target || model.features.contains(name))
+    let told = |finding: &&Finding| ["constant_column", "identifier_column"].contains(&finding.code.as_str());
+    let concerns = |finding: &&Finding| finding.column.as_ref().is_none_or(|name| used.contains(name.as_str()));
+    profile.findings.iter().filter(|finding| !told(finding) && concerns(finding)).cloned().collect()
 }
 
 /// Columns that have another type than in the data set that the model was made for. A warm start is not asked: it keeps
@@ -274,12 +286,10 @@ fn types_changed(model: &TableSpec, profile: &TableProfile) -> Vec<Finding> {
 }
 
 fn left_out(encoder: &Encoder, profile: &TableProfile) -> Vec<Finding> {
-    let known = |code: &str, name: &str| {
-        profile.findings.iter().any(|finding| finding.code == code && finding.column.as_deref() == Some(name))
-    };
+    let identifiers = profile.identifiers();
     let finding = |left: &crate::data::encoder::LeftOut| {
-        let code = match known("identifier_column", &left.name) {
-            true => "identifier_column",
+        let code = match identifiers.contains(left.name.as_str()) {
+            true => IDENTIFIER_COLUMN,
             false => left.reason.code(),
         };
         let message = format!("column {:?} {}: it is left out", left.name, left.reason.clause());

@@ -23,7 +23,7 @@ pub struct Importance {
 /// The importance of each feature to `score`, a measure of answers to inputs (rows × inputs) that is lower when they are
 /// better, such as log loss or RMSE. A feature is a group of input columns, whose values stay together as they move from
 /// row to row. The score is asked once for the inputs as they are, and `repeats` times for each feature; the orders are
-/// drawn from `generator`.
+/// drawn from `generator`. Before each feature `go_on` is asked, and if it says no, nothing is returned.
 ///
 /// # Panics
 /// If there are no repeats, or a group names a column that is not there.
@@ -33,7 +33,8 @@ pub fn permutation_importance(
     groups: &[Vec<usize>],
     repeats: usize,
     generator: &mut Generator,
-) -> Vec<Importance> {
+    go_on: &mut dyn FnMut() -> bool,
+) -> Option<Vec<Importance>> {
     assert!(repeats > 0, "a feature is shuffled at least once");
     let baseline = score(inputs);
     let mut shuffled = inputs.clone();
@@ -51,7 +52,7 @@ pub fn permutation_importance(
         }
         mean_and_deviation(&rises)
     };
-    groups.iter().map(&mut importance).collect()
+    groups.iter().map(|columns| go_on().then(|| importance(columns))).collect()
 }
 
 /// Gives row i of `shuffled` the values of row `order[i]` of `inputs` in these columns.
@@ -94,7 +95,8 @@ mod tests {
         seed: u64,
     ) -> Vec<Importance> {
         let mut generator = generator(seed, Purpose::Importance);
-        permutation_importance(&mut |rows| score(rows), &inputs(), groups, repeats, &mut generator)
+        permutation_importance(&mut |rows| score(rows), &inputs(), groups, repeats, &mut generator, &mut || true)
+            .expect("nobody stops it")
     }
 
     #[test]
@@ -144,9 +146,27 @@ mod tests {
     #[test]
     fn few_rows_and_no_features_are_no_trouble() {
         let mut generator = generator(0, Purpose::Importance);
-        let mut score = |rows: &Array2<f32>| rows.nrows() as f64;
-        let one = permutation_importance(&mut score, &Array2::zeros((1, 2)), &[vec![0], vec![]], 2, &mut generator);
-        assert_eq!(one, [Importance { mean: 0.0, std: 0.0 }; 2]);
-        assert!(permutation_importance(&mut score, &Array2::zeros((0, 2)), &[], 1, &mut generator).is_empty());
+        let mut of = |rows: usize, groups: &[Vec<usize>]| {
+            let mut score = |rows: &Array2<f32>| rows.nrows() as f64;
+            permutation_importance(&mut score, &Array2::zeros((rows, 2)), groups, 2, &mut generator, &mut || true)
+        };
+        assert_eq!(of(1, &[vec![0], vec![]]), Some(vec![Importance { mean: 0.0, std: 0.0 }; 2]));
+        assert_eq!(of(0, &[]), Some(Vec::new()));
+    }
+
+    #[test]
+    fn it_ends_between_two_features_when_it_is_told_to() {
+        let (mut generator, mut scores, mut asked) = (generator(0, Purpose::Importance), 0, 0);
+        let mut score = |_: &Array2<f32>| {
+            scores += 1;
+            0.0
+        };
+        let mut go_on = || {
+            asked += 1;
+            asked < 3
+        };
+        let groups = [vec![0], vec![1], vec![2], vec![3]];
+        let found = permutation_importance(&mut score, &inputs(), &groups, 2, &mut generator, &mut go_on);
+        assert_eq!((found, scores), (None, 1 + 2 * 2));
     }
 }

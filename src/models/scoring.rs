@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::table::TableParts;
 use crate::data::column::{Column, Table, Values};
-use crate::data::encoder::{EncodeError, Encoder, Target, Task, rows_with};
+use crate::data::encoder::{EncodeError, Encoder, Task, rows_with};
 use crate::learning::calibration::Calibration;
 use crate::learning::metrics::{self, Metrics, Predicted};
 use crate::learning::network::Network;
@@ -76,30 +76,62 @@ pub fn probabilities(calibration: Option<&Calibration>, logits: &[f32], width: u
 
 /// Measures of a version on encoded rows.
 pub fn measure(parts: &TableParts, network: &Network, inputs: &Array2<f32>, truth: &Truth) -> Metrics {
-    let logits = network.logits_of(inputs.view());
-    score(&parts.encoder.target, parts.calibration.as_ref(), &logits, truth)
+    let mut answers = Answered::default();
+    answers.add(parts, network, inputs, truth);
+    answers.metrics(parts)
 }
 
-fn score(target: &Target, calibration: Option<&Calibration>, logits: &Array2<f32>, truth: &Truth) -> Metrics {
-    let flat = logits.as_slice().expect("row-major logits");
-    match truth {
-        Truth::Labels(labels) => {
-            let probabilities = probabilities(calibration, flat, logits.ncols());
-            let log_loss = log_loss(&probabilities, labels);
-            let mut predicted = Predicted::default();
-            predicted.extend(probabilities.as_slice().expect("row-major"), probabilities.ncols());
-            let measured = metrics::by_class(&predicted, labels, probabilities.ncols(), log_loss);
-            Metrics::Classification(measured.with_names(target.classes()))
-        }
-        Truth::Values(values) => {
-            let predicted: Vec<f64> = flat.iter().map(|output| target.value(*output)).collect();
-            Metrics::Regression(metrics::regression_of(&predicted, values))
+/// What a version answers to rows whose target is known, some rows after others: all that its measures need.
+#[derive(Clone, Debug, Default)]
+pub struct Answered {
+    /// The true class of each row, and what the version says of it.
+    labels: Vec<u32>,
+    predicted: Predicted,
+    /// Sum of −ln p of the true classes.
+    log_loss: f64,
+    /// The true value of each row and the version's, in the target's unit.
+    values: Vec<f64>,
+    answers: Vec<f64>,
+}
+
+impl Answered {
+    /// Memory that a row takes at most until the measures are made, about.
+    pub const ROW_BYTES: usize = 32;
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.labels.len().max(self.values.len())
+    }
+
+    /// Takes in encoded rows.
+    pub fn add(&mut self, parts: &TableParts, network: &Network, inputs: &Array2<f32>, truth: &Truth) {
+        let logits = network.logits_of(inputs.view());
+        let flat = logits.as_slice().expect("row-major logits");
+        match truth {
+            Truth::Labels(labels) => {
+                let probabilities = probabilities(parts.calibration.as_ref(), flat, logits.ncols());
+                // A probability of 0 counts as 1e-15, as in scikit-learn.
+                let loss =
+                    |(row, label): (usize, &u32)| -f64::from(probabilities[[row, *label as usize]]).max(1e-15).ln();
+                labels.iter().enumerate().for_each(|row| self.log_loss += loss(row));
+                self.predicted.extend(probabilities.as_slice().expect("row-major"), probabilities.ncols());
+                self.labels.extend(labels);
+            }
+            Truth::Values(values) => {
+                self.answers.extend(flat.iter().map(|output| parts.encoder.target.value(*output)));
+                self.values.extend(values);
+            }
         }
     }
-}
 
-/// Mean −ln p of the true class; a probability of 0 counts as 1e-15, as in scikit-learn.
-fn log_loss(probabilities: &Array2<f32>, labels: &[u32]) -> f64 {
-    let of_row = |(row, label): (usize, &u32)| -f64::from(probabilities[[row, *label as usize]]).max(1e-15).ln();
-    labels.iter().enumerate().map(of_row).sum::<f64>() / labels.len() as f64
+    /// The measures on all rows so far.
+    pub fn metrics(&self, parts: &TableParts) -> Metrics {
+        let classes = parts.encoder.target.classes();
+        if classes.is_empty() {
+            return Metrics::Regression(metrics::regression_of(&self.answers, &self.values));
+        }
+        let log_loss = self.log_loss / self.labels.len() as f64;
+        let measured = metrics::by_class(&self.predicted, &self.labels, classes.len(), log_loss);
+        Metrics::Classification(measured.with_names(classes))
+    }
 }

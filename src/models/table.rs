@@ -96,7 +96,8 @@ pub struct FeatureImportance {
 }
 
 impl TableRequest {
-    /// Checks the request against the columns of the data set `dataset`; `target` is the column of that name.
+    /// Checks the request against the columns of the data set `dataset`; `target` has the different values of the
+    /// column of that name: all, or more than [`MAX_CLASSES`].
     ///
     /// # Errors
     /// `Invalid` with the pointer of what cannot be used.
@@ -112,6 +113,21 @@ impl TableRequest {
         };
         if rows.is_empty() {
             return Err(invalid("/target", format!("the target {:?} has no value in any row", self.target)));
+        }
+        let known = profile.column(&self.target);
+        if task == Task::Classification && rows.len() > MAX_CLASSES && target.kind != ColumnType::Datetime {
+            let count = known.map_or(rows.len() as u64, |column| column.distinct.max(rows.len() as u64));
+            let detail = format!("the target {:?} has {count} classes; {MAX_CLASSES} is the most", self.target);
+            return Err(invalid("/target", detail));
+        }
+        if task == Task::Regression
+            && target.kind == ColumnType::Numeric
+            && known.is_some_and(|column| column.std.is_none())
+        {
+            return Err(invalid(
+                "/target",
+                format!("the target {:?} has values too large to compute with", self.target),
+            ));
         }
         Target::fit(target, task, &rows).map_err(|error| invalid("/target", error.to_string()))?;
         let features_chosen = self.features.is_some();
@@ -148,10 +164,10 @@ fn default_task(target: &Column) -> Task {
 }
 
 fn checked_features(features: Vec<String>, target: &str, profile: &TableProfile) -> Result<Vec<String>, ModelError> {
-    let mut seen = BTreeSet::new();
+    let (known, mut seen) = (profile.names(), BTreeSet::new());
     for (i, name) in features.iter().enumerate() {
         let wrong = match () {
-            () if profile.column(name).is_none() => "is no column of the data set",
+            () if !known.contains(name.as_str()) => "is no column of the data set",
             () if name == target => "is the target",
             () if !seen.insert(name) => "is named twice",
             () => continue,
@@ -252,9 +268,21 @@ impl TableSpec {
     }
 
     /// Memory that a training of the model on `rows` rows of these columns needs beside what its network takes, about:
-    /// the columns as they are and encoded.
+    /// the columns as they are and encoded, but for their words.
     pub fn data_bytes(&self, profile: &TableProfile, rows: usize) -> usize {
         rows.saturating_mul(16 * self.features.len() + 8 * self.width_on(profile))
+    }
+
+    /// Memory of the words of these columns, but for those that are `not_read`.
+    pub fn word_bytes(&self, profile: &TableProfile, not_read: &HashSet<&str>) -> usize {
+        let read: HashSet<&str> = self.features.iter().chain([&self.target]).map(String::as_str).collect();
+        let words = profile.columns.iter().filter(|column| {
+            let name = column.name.as_str();
+            let words = matches!(column.kind, ColumnType::Categorical | ColumnType::Text);
+            words && read.contains(name) && !not_read.contains(name)
+        });
+        let bytes = words.fold(0, |sum: u64, column| sum.saturating_add(column.dictionary_bytes()));
+        usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
     /// The width of an encoded row of these columns at most, about.

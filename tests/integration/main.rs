@@ -1,6 +1,7 @@
 //! The service as its clients see it: one binary, over a real socket. Files are named by capability.
 
 mod backup;
+mod bounds;
 mod contract;
 mod datasets;
 mod durable;

@@ -128,7 +128,7 @@ impl Target {
     /// The class of each row named.
     ///
     /// # Errors
-    /// `Target`: a row has a class that the model does not have.
+    /// `Class`: a row has one that the model does not have.
     pub fn labels(&self, column: &Column, rows: &[usize]) -> Result<Vec<u32>, EncodeError> {
         let known: HashMap<&str, u32> =
             self.classes().iter().zip(0..).map(|(class, index)| (class.as_str(), index)).collect();
@@ -136,10 +136,8 @@ impl Target {
         let label = |row: &usize| {
             let class = column.values.text(*row).unwrap_or_default();
             let exact = known.get(class.as_str()).copied();
-            exact.or_else(|| numbers.place(&class).map(|place| place as u32)).ok_or_else(|| EncodeError::Target {
-                name: column.name.clone(),
-                reason: format!("has the class {class:?} in row {row}, which the model does not have"),
-            })
+            let place = exact.or_else(|| numbers.place(&class).map(|place| place as u32));
+            place.ok_or_else(|| EncodeError::Class { row: *row, name: column.name.clone(), class })
         };
         rows.iter().map(label).collect()
     }

@@ -76,7 +76,7 @@ fn the_last_of_many_rows_decides() {
     let page = preview(stored.clone(), &profile, 399_999, 5).unwrap();
     assert_eq!(json!(page), json!([{"a": "399999", "b": 399_999 % 7}, {"a": "x", "b": 7}]));
     let mut seen = 0;
-    for_each_batch(stored, &profile, &["b"], |batch| {
+    for_each_batch(stored, &profile, &["b"], 8192, |batch| {
         seen += batch.rows;
         seen < 20_000
     })

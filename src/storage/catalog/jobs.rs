@@ -168,15 +168,24 @@ impl Write {
         Ok(())
     }
 
-    /// Writes down that a job starts, once more perhaps, and from which version if not from its model's start.
+    /// Writes down the version that a warm start goes on from.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn start_job(&mut self, id: Uuid, at: Timestamp, base: Option<u64>) -> Result<(), StorageError> {
-        let query = "UPDATE jobs SET state = 'running', started_at = COALESCE(started_at, $2), base_version = $3, \
+    pub async fn note_base(&mut self, id: Uuid, base: u64) -> Result<(), StorageError> {
+        let query = sqlx::query("UPDATE jobs SET base_version = $2 WHERE id = $1");
+        query.bind(id.to_string()).bind(base as i64).execute(&mut *self.connection).await?;
+        Ok(())
+    }
+
+    /// Writes down that a job starts, once more perhaps.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn start_job(&mut self, id: Uuid, at: Timestamp) -> Result<(), StorageError> {
+        let query = "UPDATE jobs SET state = 'running', started_at = COALESCE(started_at, $2), \
                      attempts = attempts + 1 WHERE id = $1";
-        let query = sqlx::query(query).bind(id.to_string()).bind(at.to_string()).bind(base.map(|number| number as i64));
-        query.execute(&mut *self.connection).await?;
+        sqlx::query(query).bind(id.to_string()).bind(at.to_string()).execute(&mut *self.connection).await?;
         Ok(())
     }
 
