@@ -67,6 +67,7 @@ impl App {
         let datasets = DatasetRegistry::new(storage.clone());
         let limits = QueueLimits {
             concurrent: settings.concurrent_jobs(),
+            threads: settings.training_threads(),
             waiting: settings.queue_capacity,
             kept: settings.keep_jobs,
             memory: settings.training_memory,

@@ -50,6 +50,11 @@ pub struct Settings {
     #[arg(long, env = "EPOCHD_CONCURRENT_JOBS", value_name = "N", value_parser = at_least_one)]
     pub concurrent_jobs: Option<usize>,
 
+    /// Threads of all running trainings together; each of them gets an equal share, at least one. They let the threads
+    /// that answer requests go first [default: number of cores]
+    #[arg(long, env = "EPOCHD_TRAINING_THREADS", value_name = "N", value_parser = at_least_one)]
+    pub training_threads: Option<usize>,
+
     /// Trainings that may wait; more are refused with 429
     #[arg(long, env = "EPOCHD_QUEUE_CAPACITY", value_name = "N", default_value = "256", value_parser = at_least_one)]
     pub queue_capacity: usize,
@@ -182,9 +187,17 @@ impl Settings {
 
     /// Trainings that run at once.
     pub fn concurrent_jobs(&self) -> usize {
-        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-        self.concurrent_jobs.unwrap_or(cores)
+        self.concurrent_jobs.unwrap_or_else(cores)
     }
+
+    /// Threads of all running trainings together.
+    pub fn training_threads(&self) -> usize {
+        self.training_threads.unwrap_or_else(cores)
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Refuses variables that begin as ours do and are none, so that a typing error does not pass as a default.

@@ -19,6 +19,7 @@ use crate::learning::metrics::{Metrics, evaluate};
 use crate::learning::network::Network;
 use crate::learning::report::EpochReport;
 use crate::learning::stopping::EarlyStopping;
+use crate::learning::team::{Cores, Team};
 use crate::learning::trainer::{Control, Observer, Trainer};
 use crate::learning::training::ValidTrainingSpec;
 use crate::models::model::{MeasuredOn, RowsUsed, VersionFacts};
@@ -75,6 +76,7 @@ pub(super) fn layers(job: &Job, reached: &EpochReport, training: &Training, netw
 /// Calibrates and measures the network of a model by data set; `None` if the service stops meanwhile.
 pub(super) fn table(
     job: &Job,
+    cores: &Arc<Cores>,
     reached: &EpochReport,
     training: &Training,
     network: Network,
@@ -94,7 +96,7 @@ pub(super) fn table(
         parts.importance = importance.unwrap_or_default();
     }
     let metrics = scoring::measure(&parts, &network, examples.inputs(), &truth);
-    let linear = linear(job, training, &parts, examples, &truth)?;
+    let linear = linear(job, cores, training, &parts, examples, &truth)?;
     let baselines = Baselines { linear, ..measure::constant(&parts.encoder.target, &truth) };
     if let (RowsUsed::Validation, Some(finding)) = (rows_used, few_rows(&metrics, examples.rows())) {
         job.warn(finding);
@@ -120,6 +122,7 @@ fn facts(job_id: Uuid, reached: &EpochReport, metrics: &impl Serialize) -> Versi
 #[allow(clippy::option_option)]
 fn linear(
     job: &Job,
+    cores: &Arc<Cores>,
     training: &Training,
     parts: &TableParts,
     examples: &Examples,
@@ -134,7 +137,8 @@ fn linear(
         ..training.settings.clone()
     };
     let network = Network::new(Arc::new(spec));
-    let mut trainer = Trainer::new(network, &settings, &training.train, training.validation.as_ref());
+    let trainer = Trainer::new(network, &settings, &training.train, training.validation.as_ref());
+    let mut trainer = trainer.on(Team::on(cores));
     let allowed = LINEAR_SECONDS.max(job.running_for().mul_f64(LINEAR_SHARE));
     let mut quiet = Quiet { job, until: Instant::now() + allowed, stopped: false };
     let ended = trainer.run(&mut quiet);

@@ -1,26 +1,30 @@
-//! The queue: jobs wait in the order they came, run on tokio's blocking pool, one of a model at a time.
+//! The queue: jobs wait in the order they came and run on threads of their own, one of a model at a time.
 //!
 //! The catalog holds every job; the queue holds those that are open. A job is in the catalog before it is here, and its
 //! end is in the catalog before it leaves.
 
+mod place;
+mod scheduling;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytesize::ByteSize;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
+use self::place::Place;
 use super::error::JobError;
-use super::files::history_blob;
 use super::handle::JobHandle;
 use super::job::{Job, JobData, NewJob};
 use super::report::{Ending, JobReport, JobState, Stop};
 use super::request::Training;
 use super::rows;
 use super::table::TableTraining;
-use super::worker::{self, Done, Worker};
+use super::worker;
 use crate::datasets::{DatasetError, DatasetRegistry, Draft};
+use crate::learning::team::Cores;
 use crate::models::{Model, ModelError, ModelRegistry, NewModel};
 use crate::storage::catalog::{JobRowFilter, ReceiptRow};
 use crate::storage::{RECEIPT_AGE, Storage, Write};
@@ -34,6 +38,8 @@ const CANCEL_PATIENCE: Duration = Duration::from_secs(20);
 pub struct QueueLimits {
     /// Jobs that run at once.
     pub concurrent: usize,
+    /// Threads of all jobs together, beyond one for each that runs.
+    pub threads: usize,
     /// Jobs that may wait.
     pub waiting: usize,
     /// Ended jobs that stay readable; all if none is given.
@@ -66,6 +72,8 @@ struct Inner {
     /// Held while a job is written down.
     submitting: tokio::sync::Mutex<()>,
     limits: QueueLimits,
+    /// The processors that the jobs share.
+    cores: Arc<Cores>,
     storage: Storage,
     registry: ModelRegistry,
     datasets: DatasetRegistry,
@@ -110,7 +118,7 @@ pub struct JobFilter {
 }
 
 impl JobQueue {
-    /// An empty queue. Must be called within a tokio runtime: its blocking pool runs the jobs.
+    /// An empty queue. Must be called within a tokio runtime: jobs read and write through it.
     pub fn new(
         storage: Storage,
         registry: ModelRegistry,
@@ -121,6 +129,7 @@ impl JobQueue {
         let inner = Arc::new(Inner {
             jobs: Mutex::default(),
             submitting: tokio::sync::Mutex::default(),
+            cores: Cores::new(limits.threads),
             limits,
             storage,
             registry,
@@ -409,93 +418,6 @@ impl JobQueue {
     }
 }
 
-impl Jobs {
-    fn add(&mut self, job: Arc<Job>) {
-        if self.stopping {
-            return job.suspend();
-        }
-        self.open.insert(job.id, job.clone());
-        self.waiting.push_back(job);
-    }
-}
-
-impl Inner {
-    // A panic while the lock was held leaves the maps whole: each change is a few infallible lines.
-    fn lock(&self) -> MutexGuard<'_, Jobs> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes no new jobs, suspends those that wait, and asks those that run to stop; returns these.
-    fn stop(&self) -> Vec<Arc<Job>> {
-        let mut jobs = self.lock();
-        jobs.stopping = true;
-        jobs.waiting.drain(..).for_each(|job| job.suspend());
-        let running: Vec<Arc<Job>> = jobs.running.values().cloned().collect();
-        running.iter().for_each(|job| job.ask_to_stop(Stop::Interrupt));
-        running
-    }
-
-    /// Starts jobs from the front of the queue while there is room; a job whose model is busy lets others pass.
-    fn start_waiting(self: &Arc<Self>, jobs: &mut Jobs) {
-        while jobs.running.len() < self.limits.concurrent && !jobs.stopping {
-            let idle = jobs.waiting.iter().position(|job| !jobs.running.contains_key(&job.model_id));
-            let Some(next) = idle else { return };
-            let used: usize = jobs.running.values().map(|job| job.bytes).sum();
-            let fits = (used + jobs.waiting[next].bytes) as u64 <= self.limits.memory.as_u64();
-            if !fits && !jobs.running.is_empty() {
-                return;
-            }
-            let job = jobs.waiting.remove(next).expect("the position was found above");
-            jobs.running.insert(job.model_id, job.clone());
-            let inner = self.clone();
-            self.runtime.spawn_blocking(move || inner.run(job));
-        }
-    }
-
-    fn run(self: Arc<Self>, job: Arc<Job>) {
-        let done = Worker {
-            job: &job,
-            storage: &self.storage,
-            registry: &self.registry,
-            datasets: &self.datasets,
-            meters: &self.meters,
-            runtime: &self.runtime,
-            checkpoint_interval: self.limits.checkpoint_interval,
-        }
-        .run();
-        // Whoever learns that the job has ended finds the queue without it: both change under one lock.
-        let mut jobs = self.lock();
-        jobs.running.remove(&job.model_id);
-        match done {
-            Done::Suspended => job.suspend(),
-            Done::Ended(report) => {
-                jobs.open.remove(&job.id);
-                job.end(*report);
-            }
-        }
-        self.start_waiting(&mut jobs);
-        drop(jobs);
-        if let Some(kept) = self.limits.kept {
-            let forgotten = self.runtime.block_on(self.forget_old_jobs(kept));
-            forgotten.unwrap_or_else(|error| tracing::warn!(%error, "old jobs could not be removed yet"));
-        }
-    }
-
-    /// Removes the oldest ended jobs beyond `kept`.
-    async fn forget_old_jobs(&self, kept: u64) -> Result<(), JobError> {
-        let mut write = self.storage.catalog.write().await?;
-        let old = write.old_jobs(kept).await?;
-        let histories: Vec<String> = old.iter().map(|id| history_blob(*id)).collect();
-        for (id, history) in old.iter().zip(&histories) {
-            write.remove_job(*id).await?;
-            write.note_litter(history).await?;
-        }
-        write.commit().await?;
-        self.storage.discard(&histories).await;
-        Ok(())
-    }
-}
-
 /// Takes what a job trains on out of the reach of those who would delete it.
 async fn lock_data(write: &mut Write, data: &JobData) -> Result<(), JobError> {
     if let Some(blob) = data.blob() {
@@ -508,49 +430,4 @@ async fn lock_data(write: &mut Write, data: &JobData) -> Result<(), JobError> {
         }
     }
     Ok(())
-}
-
-/// A place in the queue for a job that is being written down; given up when dropped.
-struct Place<'a> {
-    inner: &'a Inner,
-    bytes: usize,
-    held: bool,
-}
-
-impl<'a> Place<'a> {
-    fn take(inner: &'a Inner, bytes: usize) -> Result<Self, JobError> {
-        if bytes as u64 > inner.limits.memory.as_u64() {
-            let needed = ByteSize::b(bytes as u64).to_string();
-            return Err(JobError::TooLarge { needed, limit: inner.limits.memory.to_string() });
-        }
-        let mut jobs = inner.lock();
-        if jobs.stopping {
-            return Err(JobError::Stopping);
-        }
-        let waiting = jobs.waiting.len() + jobs.reserved.0;
-        let waiting_bytes = jobs.waiting.iter().map(|job| job.bytes).sum::<usize>() + jobs.reserved.1;
-        let full = waiting >= inner.limits.waiting;
-        if full || waiting > 0 && (waiting_bytes + bytes) as u64 > inner.limits.memory.as_u64() {
-            return Err(JobError::QueueFull { waiting });
-        }
-        jobs.reserved.0 += 1;
-        jobs.reserved.1 += bytes;
-        Ok(Place { inner, bytes, held: true })
-    }
-
-    fn give_up(mut self, jobs: &mut Jobs) {
-        self.held = false;
-        jobs.reserved.0 -= 1;
-        jobs.reserved.1 -= self.bytes;
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        if self.held {
-            let mut jobs = self.inner.lock();
-            jobs.reserved.0 -= 1;
-            jobs.reserved.1 -= self.bytes;
-        }
-    }
 }

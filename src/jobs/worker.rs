@@ -20,6 +20,7 @@ use super::report::{Ending, JobReport, JobState, Stop, StopReason};
 use super::watch::Watch;
 use crate::datasets::DatasetRegistry;
 use crate::learning::report::End;
+use crate::learning::team::{Cores, Team};
 use crate::learning::trainer::Trainer;
 use crate::models::{ModelError, ModelRegistry, artifact};
 use crate::storage::{Storage, StorageError, Write};
@@ -41,6 +42,7 @@ pub(super) struct Worker<'a> {
     pub(super) datasets: &'a DatasetRegistry,
     pub(super) meters: &'a Meters,
     pub(super) runtime: &'a Handle,
+    pub(super) cores: &'a Arc<Cores>,
     pub(super) checkpoint_interval: Duration,
 }
 
@@ -128,7 +130,8 @@ impl Worker<'_> {
     }
 
     fn train(&self, Beginning { training, network, checkpoint, table, findings }: Beginning) -> Outcome {
-        let mut trainer = Trainer::new(network, &training.settings, &training.train, training.validation.as_ref());
+        let trainer = Trainer::new(network, &training.settings, &training.train, training.validation.as_ref());
+        let mut trainer = trainer.on(Team::on(self.cores));
         let rows = training.train.rows();
         let batch_rows = training.settings.batch_size.of(rows);
         let rows_done = checkpoint.as_ref().map(|checkpoint| checkpoint.snapshot.state.rows_done(rows, batch_rows));
@@ -170,7 +173,7 @@ impl Worker<'_> {
         let network = trainer.into_network();
         let made = match table {
             None => Some(finish::layers(self.job, &reached, &training, network)),
-            Some(start) => finish::table(self.job, &reached, &training, network, start),
+            Some(start) => finish::table(self.job, self.cores, &reached, &training, network, start),
         };
         made.map_or(Outcome::Suspended, |made| Outcome::Version { state, reason, made: Box::new(made) })
     }

@@ -23,6 +23,7 @@ mod reproducibility;
 mod resume;
 mod support;
 mod tables;
+mod threads;
 mod training;
 mod transfer;
 mod warnings;
