@@ -8,8 +8,6 @@ mod embed;
 
 use std::ops::Range;
 
-use ndarray::{ArrayView2, ArrayViewMut2};
-
 use super::activation::Activation;
 use super::init::Initializer;
 use super::optimizer::ParameterGroup;
@@ -159,13 +157,4 @@ pub struct InputGradient<'a> {
     pub values: &'a mut [f32],
     /// Columns from the left that are left as they are: nobody asks for their gradient.
     pub skipped: usize,
-}
-
-/// Row-major values as a matrix of `columns` columns.
-fn matrix(values: &[f32], columns: usize) -> ArrayView2<'_, f32> {
-    ArrayView2::from_shape((values.len() / columns, columns), values).expect("a whole number of rows")
-}
-
-fn matrix_mut(values: &mut [f32], columns: usize) -> ArrayViewMut2<'_, f32> {
-    ArrayViewMut2::from_shape((values.len() / columns, columns), values).expect("a whole number of rows")
 }

@@ -7,8 +7,10 @@
 pub mod elementary;
 pub(super) mod elementwise;
 mod matmul;
+mod matrix;
 
 pub use matmul::matmul;
+pub use matrix::{Matrix, MatrixMut};
 
 /// An attribute for functions whose loops are to use what vectors the processor has.
 macro_rules! vectorized {

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use ndarray::{ArrayView1, ArrayView2, Axis, Slice};
+use ndarray::{ArrayView1, ArrayView2};
 
-use super::{InputGradient, Tape, matrix, matrix_mut};
+use super::{InputGradient, Tape};
 use crate::learning::activation::Activation;
 use crate::learning::init::Initializer;
-use crate::learning::kernels::{matmul, vectorized};
+use crate::learning::kernels::{Matrix, MatrixMut, matmul, vectorized};
 use crate::learning::optimizer::ParameterGroup;
 use crate::learning::random::Generator;
 use crate::learning::spec::ValidLayer;
@@ -56,8 +56,8 @@ impl Dense {
 
     /// The weights as inputs × units, and the biases.
     pub fn parameters<'a>(&self, parameters: &'a [f32]) -> (ArrayView2<'a, f32>, ArrayView1<'a, f32>) {
-        let weights = matrix(&parameters[self.weights.clone()], self.units);
-        (weights, ArrayView1::from(&parameters[self.biases.clone()]))
+        let weights = ArrayView2::from_shape((self.inputs, self.units), &parameters[self.weights.clone()]);
+        (weights.expect("inputs × units weights"), ArrayView1::from(&parameters[self.biases.clone()]))
     }
 
     pub(super) fn groups(&self) -> Vec<ParameterGroup> {
@@ -85,10 +85,14 @@ impl Dense {
         }
     }
 
+    /// W: inputs × units
+    fn matrix<'a>(&self, parameters: &'a [f32]) -> Matrix<'a> {
+        Matrix::new(&parameters[self.weights.clone()], self.units)
+    }
+
     /// x·W
     fn product(&self, parameters: &[f32], input: &[f32], product: &mut [f32]) {
-        let weights = matrix(&parameters[self.weights.clone()], self.units);
-        matmul(matrix_mut(product, self.units), matrix(input, self.inputs), weights, false);
+        matmul(MatrixMut::new(product, self.units), Matrix::new(input, self.inputs), self.matrix(parameters), false);
     }
 
     /// a = f(x·W + b): `input` is rows × inputs, `output` rows × units.
@@ -136,11 +140,9 @@ impl Dense {
         }
         self.activation.backward_summed(&tape.pre, &tape.active[..values], delta, &mut tape.bias_gradient);
         if let Some(InputGradient { values, skipped }) = input_gradient {
-            let mut wanted = matrix_mut(values, self.inputs);
-            wanted.slice_axis_inplace(Axis(1), Slice::from(skipped..));
-            let mut weights = matrix(&parameters[self.weights.clone()], self.units);
-            weights.slice_axis_inplace(Axis(0), Slice::from(skipped..));
-            matmul(wanted, matrix(delta, self.units), weights.reversed_axes(), false);
+            let wanted = MatrixMut::new(values, self.inputs).without_columns(skipped);
+            let weights = self.matrix(parameters).rows(skipped..self.inputs);
+            matmul(wanted, Matrix::new(delta, self.units), weights.transposed(), false);
         }
     }
 
@@ -167,11 +169,11 @@ impl Dense {
             }
             return;
         }
-        let mut input = matrix(input, self.inputs);
-        let delta = matrix(&tape.gradient[..input.nrows() * self.units], self.units);
+        let rows = input.len() / self.inputs;
+        let delta = Matrix::new(&tape.gradient[..rows * self.units], self.units);
         let first = (block.start - self.weights.start) / self.units;
-        input.slice_axis_inplace(Axis(1), Slice::from(first..first + block.len() / self.units));
-        matmul(matrix_mut(gradient, self.units), input.reversed_axes(), delta, accumulate);
+        let input = Matrix::new(input, self.inputs).columns(first..first + block.len() / self.units);
+        matmul(MatrixMut::new(gradient, self.units), input.transposed(), delta, accumulate);
     }
 }
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use ndarray::ArrayView2;
 
-use super::{Tape, matrix};
+use super::Tape;
 use crate::learning::init::Initializer;
 use crate::learning::optimizer::ParameterGroup;
 use crate::learning::random::Generator;
@@ -65,7 +65,8 @@ impl Embed {
     /// Table `index`: values × dimensions.
     pub fn parameters<'a>(&self, index: usize, parameters: &'a [f32]) -> ArrayView2<'a, f32> {
         let table = &self.tables[index];
-        matrix(&parameters[table.weights.clone()], table.dimensions)
+        let values = &parameters[table.weights.clone()];
+        ArrayView2::from_shape((table.values, table.dimensions), values).expect("a vector for every value")
     }
 
     /// Columns that pass through.
