@@ -121,7 +121,7 @@ fn peak() -> f64 {
         #[target_feature(enable = "avx512f")]
         fn wide(turns: usize) -> __m512 {
             let mut chains = [_mm512_set1_ps(1.0); CHAINS];
-            let (a, b) = (_mm512_set1_ps(0.999), _mm512_set1_ps(1e-3));
+            let (a, b) = black_box((_mm512_set1_ps(0.999), _mm512_set1_ps(1e-3)));
             for _ in 0..turns {
                 chains.iter_mut().for_each(|chain| *chain = _mm512_fmadd_ps(*chain, a, b));
             }
@@ -130,7 +130,7 @@ fn peak() -> f64 {
         #[target_feature(enable = "avx2,fma")]
         fn narrow(turns: usize) -> __m256 {
             let mut chains = [_mm256_set1_ps(1.0); CHAINS];
-            let (a, b) = (_mm256_set1_ps(0.999), _mm256_set1_ps(1e-3));
+            let (a, b) = black_box((_mm256_set1_ps(0.999), _mm256_set1_ps(1e-3)));
             for _ in 0..turns {
                 chains.iter_mut().for_each(|chain| *chain = _mm256_fmadd_ps(*chain, a, b));
             }
@@ -146,7 +146,7 @@ fn peak() -> f64 {
         }
     }
     measure(1, &|| {
-        let mut chains = [1.0f32; CHAINS];
+        let mut chains = black_box([1.0f32; CHAINS]);
         (0..TURNS).for_each(|_| chains.iter_mut().for_each(|chain| *chain = *chain * 0.999 + 1e-3));
         black_box(chains);
     })

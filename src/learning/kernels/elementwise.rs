@@ -1,6 +1,9 @@
 //! Loops over the elements of a batch that get their function handed in: one pass does all that is to be done with an
 //! element while it is at hand.
 
+/// Elements of the widest vectors.
+const LANES: usize = 16;
+
 /// A loop over elements that gets its function handed in.
 pub trait ElementLoop {
     /// Runs over all elements.
@@ -26,8 +29,16 @@ pub struct Biased<'a> {
 impl ElementLoop for Biased<'_> {
     #[inline(always)]
     fn run(self, f: impl Fn(f32) -> f32) {
-        for row in self.values.chunks_exact_mut(self.biases.len()) {
-            row.iter_mut().zip(self.biases).for_each(|(value, bias)| *value = f(*value + bias));
+        let Biased { values, biases } = self;
+        if biases.len() < LANES {
+            // Rows of less than a vector: the function runs across them.
+            for row in values.chunks_exact_mut(biases.len()) {
+                row.iter_mut().zip(biases).for_each(|(value, bias)| *value += bias);
+            }
+            return InPlace(values).run(f);
+        }
+        for row in values.chunks_exact_mut(biases.len()) {
+            row.iter_mut().zip(biases).for_each(|(value, bias)| *value = f(*value + bias));
         }
     }
 }
