@@ -157,16 +157,22 @@ impl Workload {
     }
 }
 
+/// Where the peers' XOR starts too.
+const XOR: &str = include_str!("../../tests/reference/xor.json");
+
 /// The article's XOR: the network, its settings (10,000 epochs of one batch, η = 0.2 under the mean loss), its four rows.
-pub fn xor() -> (Arc<ValidModelSpec>, ValidTrainingSpec, Examples) {
+pub fn xor() -> (Network, ValidTrainingSpec, Examples) {
+    let reference: serde_json::Value = serde_json::from_str(XOR).expect("the reference is JSON");
+    let start = serde_json::from_value(reference["initial_parameters"].clone()).expect("parameters of each layer");
     let spec = ModelSpec {
         layers: [2, 2, 1].map(LayerSpec::from).to_vec(),
         activation: Some(Activation::Sigmoid),
         output_activation: Some(OutputActivation::Elementwise(Activation::Sigmoid)),
         loss: Some(Loss::Mse),
+        initial_parameters: Some(start),
         ..ModelSpec::default()
     };
-    let model = spec.check().expect("a valid model").0;
+    let (model, start) = spec.check().expect("a valid model");
     let settings = TrainingSpec {
         epochs: Some(10_000),
         batch_size: Some(BatchSize::Rows(4)),
@@ -177,5 +183,6 @@ pub fn xor() -> (Arc<ValidModelSpec>, ValidTrainingSpec, Examples) {
     let settings = settings.check(model.seed, Classes::of(&model)).expect("valid settings");
     let inputs = ndarray::arr2(&[[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]);
     let targets = ndarray::arr2(&[[0.0], [1.0], [1.0], [0.0]]);
-    (Arc::new(model), settings, Examples::new(inputs, Targets::Values(targets)))
+    let network = Network::with_parameters(Arc::new(model), start.expect("given parameters"));
+    (network, settings, Examples::new(inputs, Targets::Values(targets)))
 }

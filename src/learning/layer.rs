@@ -15,6 +15,9 @@ use super::random::Generator;
 pub use dense::Dense;
 pub use embed::Embed;
 
+/// Parameters of a block, about: its gradient and the optimizer's state stay in a core's cache while it is worked on.
+pub(super) const BLOCK_VALUES: usize = 1 << 16;
+
 /// One layer of a network.
 #[derive(Clone, Debug)]
 pub enum Layer {

@@ -21,16 +21,19 @@ const TILE_ROWS: usize = 64;
 /// Rows of a tile at least where the layers have so many parameters that they do not stay in a core's cache.
 const WIDE_TILE_ROWS: usize = 128;
 const WIDE_PARAMETERS: usize = 1 << 20;
+/// Rows × parameters of a tile at least: about 10 µs. Below, what threads hand to each other costs more than they save.
+const TILE_WORK: usize = 250_000;
 /// Most tiles of a shard.
 const MAX_TILES: usize = 16;
 
 /// Rows of a tile, the part of a batch that one thread takes through the network, of a shard of `rows` rows. Depends on
 /// nothing but the model and the rows.
 pub fn tile_rows(model: &ValidModelSpec, rows: usize) -> usize {
-    let least = if model.parameter_count() > WIDE_PARAMETERS { WIDE_TILE_ROWS } else { TILE_ROWS };
+    let parameters = model.parameter_count();
+    let least = if parameters > WIDE_PARAMETERS { WIDE_TILE_ROWS } else { TILE_ROWS };
     // Two threads have something to do from half a tile each.
-    let tiles = (rows / least).clamp(if rows >= least { 2 } else { 1 }, MAX_TILES);
-    rows.div_ceil(tiles)
+    let tiles = (rows / least).max(if rows >= least { 2 } else { 1 }).min(rows * parameters / TILE_WORK);
+    rows.div_ceil(tiles.clamp(1, MAX_TILES))
 }
 
 /// Rows of a shard: fewer where the layers are very wide. Depends on nothing but the model, so that sums over shards

@@ -19,8 +19,8 @@ const SPINS: u32 = 4_000;
 const WAIT_SPINS: u32 = 10_000;
 /// Most threads of a training: batches have no more parts.
 const MAX_THREADS: usize = 16;
-/// The low half of [`Round::state`]: parts that nobody has taken.
-const LEFT: u64 = u32::MAX as u64;
+/// Most parts of a round.
+const MAX_PARTS: usize = u16::MAX as usize;
 
 /// Processors that trainings share: each gets an equal share of them, at least one.
 #[derive(Debug)]
@@ -111,7 +111,7 @@ impl Team {
     /// Calls `work` once with each index below `count`, and returns when all calls have.
     fn run(&mut self, wide: bool, count: usize, work: &(dyn Fn(usize) + Sync)) {
         let threads = self.cores.as_ref().filter(|_| wide).map_or(1, |cores| cores.share().min(count));
-        if threads < 2 {
+        if threads < 2 || count > MAX_PARTS {
             (0..count).for_each(work);
             return;
         }
@@ -126,7 +126,7 @@ impl Team {
                 helper.thread.thread().unpark();
             }
         }
-        while self.round.work_once() {}
+        while self.round.work_once(End::Front) {}
         if let Some(panic) = self.round.finish() {
             resume_unwind(panic);
         }
@@ -183,8 +183,7 @@ impl<T> Shared<T> {
 /// Work under way: parts are taken one by one until none is left.
 #[derive(Default)]
 struct Round {
-    /// The number of the round in the upper half, parts that nobody has taken in the lower: a thread that comes late
-    /// cannot take a part of another round.
+    /// See [`State`].
     state: AtomicU64,
     /// Parts that are not done.
     open: AtomicUsize,
@@ -193,6 +192,42 @@ struct Round {
     work: UnsafeCell<Option<Work>>,
     panic: std::sync::Mutex<Option<Box<dyn Any + Send>>>,
     over: AtomicBool,
+}
+
+/// Parts that nobody has taken, from `front` to before `back`, of the round of this number: a thread that comes late
+/// cannot take a part of another round.
+#[derive(Clone, Copy)]
+struct State {
+    round: u32,
+    front: u16,
+    back: u16,
+}
+
+impl State {
+    fn of(bits: u64) -> Self {
+        State { round: (bits >> 32) as u32, front: (bits >> 16) as u16, back: bits as u16 }
+    }
+
+    fn bits(self) -> u64 {
+        u64::from(self.round) << 32 | u64::from(self.front) << 16 | u64::from(self.back)
+    }
+
+    /// Takes a part from one end: its index, and what is left.
+    fn take(self, end: End) -> Option<(usize, State)> {
+        let State { front, back, .. } = self;
+        (front < back).then(|| match end {
+            End::Front => (usize::from(front), State { front: front + 1, ..self }),
+            End::Back => (usize::from(back - 1), State { back: back - 1, ..self }),
+        })
+    }
+}
+
+/// Where a thread takes its parts. The one that trains and its helpers begin at opposite ends, so that of two threads
+/// each has about the same parts in every round, and their data in its cache.
+#[derive(Clone, Copy)]
+enum End {
+    Front,
+    Back,
 }
 
 /// What to do with the index of a part, without the lifetime that [`Round::finish`] holds it to.
@@ -216,17 +251,18 @@ impl Round {
         }
         self.open.store(parts, Ordering::Relaxed);
         self.admitted.store(helpers, Ordering::Relaxed);
-        let round = (self.state.load(Ordering::Relaxed) >> 32) + 1;
-        self.state.store(round << 32 | parts as u64, Ordering::SeqCst);
+        let round = State::of(self.state.load(Ordering::Relaxed)).round.wrapping_add(1);
+        self.state.store(State { round, front: 0, back: parts as u16 }.bits(), Ordering::SeqCst);
     }
 
     /// Takes a part and does it; false if none is left. A panic is kept for [`Round::finish`].
-    fn work_once(&self) -> bool {
-        let take = |state: u64| (state & LEFT > 0).then(|| state - 1);
-        let Ok(state) = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, take) else { return false };
+    fn work_once(&self, end: End) -> bool {
+        let take = |bits: u64| Some(State::of(bits).take(end)?.1.bits());
+        let Ok(bits) = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, take) else { return false };
+        let (index, _) = State::of(bits).take(end).expect("a part was taken");
         // SAFETY: this thread has taken a part, so the round goes on until `open` is counted down below.
         let work = unsafe { (*self.work.get()).map(|Work(work)| &*work) }.expect("a round has its work");
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work((state & LEFT) as usize - 1))) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(index))) {
             *self.panic.lock().expect("nothing panics under this lock") = Some(panic);
         }
         self.open.fetch_sub(1, Ordering::AcqRel);
@@ -248,7 +284,7 @@ impl Round {
         let mut idle = 0;
         while !self.over.load(Ordering::SeqCst) {
             let admitted = number < self.admitted.load(Ordering::Relaxed);
-            if admitted && self.work_once() {
+            if admitted && self.work_once(End::Back) {
                 idle = 0;
             } else if idle < SPINS {
                 idle += 1;
@@ -256,7 +292,7 @@ impl Round {
             } else {
                 asleep.store(true, Ordering::SeqCst);
                 // Work that came before the flag was up wakes nobody, so it is looked for once more.
-                let waiting = admitted && self.state.load(Ordering::SeqCst) & LEFT > 0;
+                let waiting = admitted && State::of(self.state.load(Ordering::SeqCst)).take(End::Back).is_some();
                 if !waiting && !self.over.load(Ordering::SeqCst) {
                     thread::park();
                 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ndarray::{ArrayView1, ArrayView2};
 
-use super::{InputGradient, Tape};
+use super::{BLOCK_VALUES, InputGradient, Tape};
 use crate::learning::activation::Activation;
 use crate::learning::init::Initializer;
 use crate::learning::kernels::{Matrix, MatrixMut, matmul, vectorized};
@@ -12,8 +12,6 @@ use crate::learning::optimizer::ParameterGroup;
 use crate::learning::random::Generator;
 use crate::learning::spec::ValidLayer;
 
-/// Weights of a block, about: its gradient and the optimizer's state stay in a core's cache while it is worked on.
-const BLOCK_VALUES: usize = 1 << 16;
 /// Most blocks of a layer: each of them reads the whole batch's ∂L/∂z.
 const MAX_BLOCKS: usize = 16;
 

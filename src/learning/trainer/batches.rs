@@ -1,5 +1,5 @@
 //! One batch: its rows through the network and back, in tiles; then the gradients of the parameters, and a step, in
-//! blocks. Tiles and blocks are as the batch and the network are, so threads change no bit.
+//! shares of them. Tiles and shares are as the batch and the network are, so threads change no bit.
 
 use std::ops::Range;
 
@@ -8,6 +8,7 @@ use rand::RngExt;
 use super::pass_rows;
 use crate::learning::examples::Examples;
 use crate::learning::kernels::vectorized;
+use crate::learning::layer::{BLOCK_VALUES, Layer};
 use crate::learning::network::{Block, Network, tile_rows};
 use crate::learning::optimizer::{OptimizerState, ParameterGroup, Step};
 use crate::learning::random::Generator;
@@ -15,8 +16,11 @@ use crate::learning::team::Team;
 use crate::learning::tile::{Tile, tile};
 use crate::learning::training::ValidTrainingSpec;
 
-/// Multiply-adds of a batch from which its parts are worth more than one thread: about 10 µs.
+/// Rows × parameters of a batch from which its shares are worth more than one thread: about 20 µs.
 const WIDE_WORK: usize = 500_000;
+
+/// Parameters of a share at least: what a thread steps on in about 1 µs.
+const SMALL_SHARE: usize = 1024;
 
 /// What batches are worked off with; made once, so that no epoch allocates.
 pub(super) struct Batches {
@@ -25,13 +29,14 @@ pub(super) struct Batches {
     tiles: Vec<Tile>,
     /// Tiles that the last pass filled.
     filled: usize,
-    blocks: Vec<Block>,
-    /// The blocks' ranges.
+    /// The blocks, small neighbours together: what one thread takes at a time.
+    shares: Vec<Vec<Block>>,
+    /// The shares' ranges of the flat buffer.
     cuts: Vec<Range<usize>>,
     groups: Vec<ParameterGroup>,
     /// ∂L/∂parameters, flat.
     gradients: Vec<f32>,
-    /// The sum of the squares of each block's gradients.
+    /// The sum of the squares of each share's gradients.
     squares: Vec<f64>,
     /// A seed of dropout masks for each tile, where there is dropout.
     seeds: Vec<u64>,
@@ -42,18 +47,18 @@ impl Batches {
         let pass_rows = pass_rows(network.spec(), settings, rows);
         let tile_rows = tile_rows(network.spec(), pass_rows);
         let tiles = pass_rows.div_ceil(tile_rows);
-        let blocks = network.blocks();
+        let shares = shares(network.blocks(), network.parameters().len());
         let dropout = network.spec().layers.iter().any(|layer| layer.dropout > 0.0);
         Batches {
             tile_rows,
             tiles: (0..tiles).map(|_| Tile::new(network, tile_rows)).collect(),
             filled: 0,
-            cuts: blocks.iter().map(|block| block.range.clone()).collect(),
-            squares: vec![0.0; blocks.len()],
+            cuts: shares.iter().map(|share| share[0].range.start..share[share.len() - 1].range.end).collect(),
+            squares: vec![0.0; shares.len()],
             groups: network.groups(),
             gradients: vec![0.0; network.parameters().len()],
             seeds: vec![0; if dropout { tiles } else { 0 }],
-            blocks,
+            shares,
         }
     }
 
@@ -72,8 +77,7 @@ impl Batches {
         self.filled = rows.len().div_ceil(tile_rows);
         self.seeds.iter_mut().take(self.filled).for_each(|seed| *seed = dropout.random());
         let (tiles, seeds) = (&mut self.tiles[..self.filled], &self.seeds);
-        let wide = rows.len() * network.parameters().len() > WIDE_WORK;
-        team.each(wide, tiles, |index, filled| {
+        team.each(true, tiles, |index, filled| {
             let rows = &rows[tile(rows.len(), tile_rows, index)];
             filled.pass(network, examples, rows, scale, seeds.get(index).copied());
         });
@@ -82,11 +86,12 @@ impl Batches {
 
     /// Keeps the gradients of the last pass for the step after the next one; `first` says that there are none to add to.
     pub(super) fn accumulate(&mut self, network: &mut Network, first: bool, team: &mut Team) {
-        let Batches { tiles, filled, blocks, cuts, gradients, .. } = self;
+        let Batches { tiles, filled, shares, cuts, gradients, .. } = self;
         let (layers, _) = network.layers_and_parameters();
-        team.each_cut(true, cuts, [gradients], |index, [gradient]| {
-            for (at, tile) in tiles[..*filled].iter().enumerate() {
-                tile.gradient(layers, &blocks[index], gradient, at > 0 || !first);
+        team.each_cut(true, cuts, [gradients], |index, [gradients]| {
+            for block in &shares[index] {
+                let gradient = &mut gradients[within(&cuts[index], block)];
+                add_up(&tiles[..*filled], layers, block, gradient, first);
             }
         });
     }
@@ -107,19 +112,22 @@ impl Batches {
             self.accumulate(network, first, team);
             step.gradient_scale = self.clipping(most, team);
         }
-        let Batches { tiles, filled, blocks, cuts, groups, gradients, .. } = self;
+        let Batches { tiles, filled, shares, cuts, groups, gradients, .. } = self;
         let rows: usize = tiles[..*filled].iter().map(Tile::rows).sum();
         let wide = rows * gradients.len() > WIDE_WORK;
         let (layers, parameters) = network.layers_and_parameters();
         let (stepper, [first_state, second_state]) = optimizer.begin(&step);
         team.each_cut(wide, cuts, [gradients, parameters, first_state, second_state], |index, [g, w, m, v]| {
-            let block = &blocks[index];
-            if !clipped {
-                for (at, tile) in tiles[..*filled].iter().enumerate() {
-                    tile.gradient(layers, block, g, at > 0 || !first);
+            for block in &shares[index] {
+                let range = within(&cuts[index], block);
+                let of = |state: &[f32]| if state.is_empty() { 0..0 } else { range.clone() };
+                let (m_range, v_range) = (of(m), of(v));
+                let gradient = &mut g[range.clone()];
+                if !clipped {
+                    add_up(&tiles[..*filled], layers, block, gradient, first);
                 }
+                stepper.step(&groups[block.group], &mut w[range], gradient, &mut m[m_range], &mut v[v_range]);
             }
-            stepper.step(&groups[block.group], w, g, m, v);
         });
     }
 
@@ -129,6 +137,35 @@ impl Batches {
         team.each(true, &mut self.squares, |index, sum| *sum = sum_of_squares(&gradients[cuts[index].clone()]));
         let norm = self.squares.iter().sum::<f64>().sqrt();
         (most / (norm + 1e-6)).min(1.0) as f32
+    }
+}
+
+/// Puts blocks together until they are worth a thread's while: a quarter of all parameters, if that is no more than a
+/// block has at most.
+fn shares(blocks: Vec<Block>, parameters: usize) -> Vec<Vec<Block>> {
+    let enough = (parameters / 4).clamp(SMALL_SHARE, BLOCK_VALUES);
+    let mut shares: Vec<Vec<Block>> = Vec::new();
+    let mut held = enough;
+    for block in blocks {
+        if held >= enough {
+            shares.push(Vec::new());
+            held = 0;
+        }
+        held += block.range.len();
+        shares.last_mut().expect("there is a share").push(block);
+    }
+    shares
+}
+
+/// Where a block lies in its share.
+fn within(share: &Range<usize>, block: &Block) -> Range<usize> {
+    block.range.start - share.start..block.range.end - share.start
+}
+
+/// The gradient of a block over all tiles, added to what is there unless `first`.
+fn add_up(tiles: &[Tile], layers: &[Layer], block: &Block, gradient: &mut [f32], first: bool) {
+    for (at, tile) in tiles.iter().enumerate() {
+        tile.gradient(layers, block, gradient, at > 0 || !first);
     }
 }
 
