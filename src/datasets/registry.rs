@@ -14,7 +14,7 @@ use super::source::Source;
 use super::{Dataset, DatasetError};
 use crate::data::column::{Column, ColumnType, Table};
 use crate::data::error::{DataError, DataErrorKind};
-use crate::data::ingest::{Format, IngestLimits, ingest};
+use crate::data::ingest::{Format, IngestLimits, Output, ingest};
 use crate::data::profile::TableProfile;
 use crate::data::stored;
 use crate::name::check_name;
@@ -330,6 +330,12 @@ impl Write for Sink {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+impl Output for Sink {
+    fn restart(&mut self) -> io::Result<()> {
+        self.file.restart().inspect_err(|error| self.failed = Some(StorageError::from_io(error)))
     }
 }
 
