@@ -32,8 +32,8 @@ fn a_late_contradiction_gives_what_an_early_one_gives() {
     }
     let empty = format!("a,b\n{}", ",\"\n\"\n".repeat(600_000));
     let (profile, stored) = csv(&format!("{empty}x,1\n"));
-    assert_eq!((kinds(&profile), profile.columns[0].missing), (vec!["categorical", "categorical"], 600_000));
-    assert_eq!(json!(preview(stored, &profile, 600_000, 1).unwrap()), json!([{"a": "x", "b": "1"}]));
+    assert_eq!((kinds(&profile), profile.columns[0].missing), (vec!["categorical", "numeric"], 600_000));
+    assert_eq!(json!(preview(stored, &profile, 600_000, 1).unwrap()), json!([{"a": "x", "b": 1}]));
 }
 
 /// What is wrong after a contradiction is still found, and a file that contradicts itself is counted once.
