@@ -19,10 +19,12 @@ use super::upload::Upload;
 use crate::app::App;
 use crate::data::column::ColumnType;
 use crate::data::profile::{ColumnProfile, Finding};
-use crate::datasets::Dataset;
+use crate::datasets::{Dataset, Load};
 
 /// Rows of a preview when none are asked for, and at most.
 const PREVIEW: (usize, usize) = (20, 1000);
+/// Files on their way in that are listed at most.
+const MAX_LOADING: usize = 1000;
 
 /// A data set as clients see it.
 #[derive(Serialize)]
@@ -49,6 +51,32 @@ impl<'a> DatasetBody<'a> {
             findings: &dataset.profile.findings,
         }
     }
+}
+
+/// A data file on its way in.
+#[derive(Serialize)]
+struct LoadBody<'a> {
+    name: Option<&'a str>,
+    state: &'static str,
+    bytes: u64,
+    rows: u64,
+    started_at: Timestamp,
+}
+
+impl<'a> LoadBody<'a> {
+    fn of(load: &'a Load) -> Self {
+        let state = if load.is_whole() { "reading" } else { "receiving" };
+        let (name, bytes, rows) = (load.name.as_deref(), load.bytes(), load.rows());
+        LoadBody { name, state, bytes, rows, started_at: load.started_at }
+    }
+}
+
+/// A page of data sets, with what is on its way in.
+#[derive(Serialize)]
+struct ListBody<'a> {
+    #[serde(flatten)]
+    page: Page<DatasetBody<'a>>,
+    loading: Vec<LoadBody<'a>>,
 }
 
 /// The parameters of `POST /datasets`.
@@ -79,11 +107,11 @@ pub async fn create(
     upload: Upload,
 ) -> Result<Response, ApiError> {
     let types = parse_types(params.types.as_deref())?;
-    let Upload { file, format, idempotency } = upload;
+    let Upload { file, format, idempotency, arrival } = upload;
     if let Some(reply) = idempotency.first_reply(&app).await? {
         return Ok(reply);
     }
-    let new = app.datasets.read(params.name, file, format, types).await;
+    let new = app.datasets.read(params.name, file, format, types, &arrival).await;
     let new = new.map_err(|error| ApiError::from(error).of_query(&["name", "types"]))?;
     let (datasets, receipts) = (app.datasets.clone(), idempotency.clone());
     let receipt =
@@ -107,10 +135,12 @@ fn location(dataset: &Dataset) -> String {
 pub async fn list(State(app): State<App>, Params(params): Params<PageParams>) -> Result<Response, ApiError> {
     let query = params.check::<Uuid>()?;
     let (found, more) = app.datasets.list(query.before, query.limit).await?;
+    let loading = app.datasets.loading.list(MAX_LOADING);
     let cursor = found.last().filter(|_| more).map(|dataset| dataset.id.to_string());
     blocking(move || {
         let page = Page::of(found.iter().map(DatasetBody::of).collect(), cursor);
-        reply::json(StatusCode::OK, &page)
+        let loading = loading.iter().map(|load| LoadBody::of(load)).collect();
+        reply::json(StatusCode::OK, &ListBody { page, loading })
     })
     .await
 }

@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::data::encoder::feature::Sighting;
 use crate::data::encoder::{EncodeError, Encoder};
 use crate::data::records::Records;
+use crate::datasets::Loading;
 use crate::models::networks::LoadedNetwork;
 use crate::models::prediction::{Answers, Interval, Predictions, most_likely, predict as predict_table};
 use crate::models::table::TableParts;
@@ -145,7 +146,8 @@ pub async fn predict(
     let csv_out = wants_csv(request.headers(), csv_in);
     // The network comes after the body: one that is in use cannot leave memory, and a body may be slow.
     if csv_in {
-        let Upload { file, .. } = Upload::from_request(request, app).await?;
+        // Not listed: no data set comes of it.
+        let Upload { file, .. } = Upload::receive(request, app, Loading::default().begin(None)).await?;
         let serving = Serving::of(app, model, &version, interval).await?;
         return csv_predictions::predict(app, serving, csv_out, file).await;
     }

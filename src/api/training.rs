@@ -230,7 +230,7 @@ pub async fn train_file(
     RequestId(request_id): RequestId,
     upload: Upload,
 ) -> Result<Response, ApiError> {
-    let Upload { file, format, idempotency } = upload;
+    let Upload { file, format, idempotency, arrival } = upload;
     if let Some(reply) = idempotency.first_reply(&app).await? {
         return Ok(reply);
     }
@@ -239,7 +239,7 @@ pub async fn train_file(
         ApiError::parameter(ErrorCode::MissingField, "target", detail)
     })?;
     let (types, hidden_layers) = (parse_types(params.types.as_deref())?, params.widths()?);
-    let new = app.datasets.read(params.name.clone(), file, format, types).await;
+    let new = app.datasets.read(params.name.clone(), file, format, types, &arrival).await;
     let new = new.map_err(|error| ApiError::from(error).of_query(&PARAMETERS))?;
     if new.profile.column(&target).is_none() {
         return Err(no_target(&target, &new.profile).of_query(&PARAMETERS));

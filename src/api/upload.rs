@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, Write};
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::multipart::{Field, Multipart};
@@ -18,6 +19,7 @@ use super::error::{ApiError, ErrorCode};
 use super::idempotency::{Idempotency, Repeatable};
 use crate::app::App;
 use crate::data::ingest::Format;
+use crate::datasets::{Arrival, Load};
 use crate::storage::StorageError;
 
 /// Pieces of a body that wait for the disk.
@@ -43,16 +45,31 @@ pub struct Upload {
     pub format: Format,
     /// What makes a repetition of the request known.
     pub idempotency: Idempotency,
+    /// Lists the file among those under way as long as it is held.
+    pub arrival: Arrival,
 }
 
 impl FromRequest<App> for Upload {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let query = request.uri().query().unwrap_or("");
+        let name = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "name");
+        let arrival = app.datasets.loading.begin(name.map(|(_, name)| name.into_owned()));
+        Upload::receive(request, app, arrival).await
+    }
+}
+
+impl Upload {
+    /// Waits for the body of a request; `arrival` is told how much is there.
+    ///
+    /// # Errors
+    /// The body is none of a data file, breaks off or is too large; storage does not take it.
+    pub async fn receive(request: Request, app: &App, arrival: Arrival) -> Result<Self, ApiError> {
         let repeatable = Repeatable::of(&request)?;
         let media_type = media_type(request.headers());
         if media_type == "multipart/form-data" {
-            return of_form(request, app, repeatable).await;
+            return of_form(request, app, repeatable, arrival).await;
         }
         let format = format_of(request.headers()).ok_or_else(|| {
             let got =
@@ -60,10 +77,10 @@ impl FromRequest<App> for Upload {
             ApiError::new(ErrorCode::UnsupportedMediaType, format!("{got}: {ADVICE}"))
         })?;
         let packed = is_packed(request.headers())?;
-        let (sink, writing) = Sink::start(app, packed, repeatable)?;
+        let (sink, writing) = Sink::start(app, packed, repeatable, &arrival)?;
         let sent = send_body(request.into_body(), app, sink).await;
         let (file, idempotency) = finish(sent, writing).await?;
-        Ok(Upload { file, format, idempotency })
+        Ok(Upload { file, format, idempotency, arrival })
     }
 }
 
@@ -96,20 +113,20 @@ pub fn is_packed(headers: &HeaderMap) -> Result<bool, ApiError> {
 }
 
 /// One file of a form; a file whose name ends in .gz is packed.
-async fn of_form(request: Request, app: &App, repeatable: Repeatable) -> Result<Upload, ApiError> {
+async fn of_form(request: Request, app: &App, repeatable: Repeatable, arrival: Arrival) -> Result<Upload, ApiError> {
     let broken = |error: axum::extract::multipart::MultipartError| {
         ApiError::new(ErrorCode::MalformedRequest, format!("the form cannot be read: {}", error.body_text()))
     };
     let form = Multipart::from_request(request, app).await;
     let mut form = form.map_err(|error| ApiError::new(ErrorCode::MalformedRequest, error.body_text()))?;
     let mut repeatable = Some(repeatable);
-    let mut upload = None;
+    let mut received = None;
     while let Some(mut field) = patient(form.next_field(), app).await?.map_err(broken)? {
         let Some(repeatable) = repeatable.take() else {
             return Err(ApiError::new(ErrorCode::MalformedRequest, "the form has more than one part: send one file"));
         };
         let (format, packed) = of_field(&field)?;
-        let (sink, writing) = Sink::start(app, packed, repeatable)?;
+        let (sink, writing) = Sink::start(app, packed, repeatable, &arrival)?;
         let sent = async {
             while let Some(piece) = patient(field.chunk(), app).await?.map_err(broken)? {
                 if !sink.send(piece).await {
@@ -121,9 +138,11 @@ async fn of_form(request: Request, app: &App, repeatable: Repeatable) -> Result<
         let sent = sent.await;
         drop(sink);
         let (file, idempotency) = finish(sent, writing).await?;
-        upload = Some(Upload { file, format, idempotency });
+        received = Some((file, format, idempotency));
     }
-    upload.ok_or_else(|| ApiError::new(ErrorCode::MalformedRequest, "the form has no file"))
+    let none = || ApiError::new(ErrorCode::MalformedRequest, "the form has no file");
+    let (file, format, idempotency) = received.ok_or_else(none)?;
+    Ok(Upload { file, format, idempotency, arrival })
 }
 
 /// The format of a part of a form: by its type, or by the ending of its name.
@@ -176,10 +195,11 @@ async fn finish(sent: Result<(), ApiError>, writing: Writing) -> Result<(File, I
 struct Sink(mpsc::Sender<Bytes>);
 
 impl Sink {
-    fn start(app: &App, packed: bool, repeatable: Repeatable) -> Result<(Self, Writing), ApiError> {
+    fn start(app: &App, packed: bool, repeatable: Repeatable, arrival: &Arrival) -> Result<(Self, Writing), ApiError> {
         let (sender, receiver) = mpsc::channel(PIECES);
         let (file, most) = (app.storage.scratch_file()?, app.settings.max_upload);
-        let pieces = Pieces { receiver, current: Bytes::new(), repeatable, taken: 0, most: most.as_u64() };
+        let load = arrival.load().clone();
+        let pieces = Pieces { receiver, current: Bytes::new(), repeatable, load, most: most.as_u64() };
         Ok((Sink(sender), tokio::task::spawn_blocking(move || write(pieces, file, packed, most))))
     }
 
@@ -194,7 +214,7 @@ struct Pieces {
     receiver: mpsc::Receiver<Bytes>,
     current: Bytes,
     repeatable: Repeatable,
-    taken: u64,
+    load: Arc<Load>,
     most: u64,
 }
 
@@ -209,8 +229,8 @@ impl Read for Pieces {
         let length = self.current.len().min(buffer.len());
         let piece = self.current.split_to(length);
         self.repeatable.update(&piece);
-        self.taken += length as u64;
-        if self.taken > self.most {
+        self.load.add_bytes(length);
+        if self.load.bytes() > self.most {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         buffer[..length].copy_from_slice(&piece);

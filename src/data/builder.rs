@@ -6,7 +6,7 @@ use arrow_array::ArrayRef;
 use arrow_array::builder::{ArrayBuilder, BooleanBuilder, Float64Builder, StringBuilder, TimestampMicrosecondBuilder};
 
 use super::cell::{self, DateOrder, is_missing_word, is_not_finite, parse_boolean, parse_datetime_as, scan_number};
-use super::inference::Form;
+use super::inference::{Evidence, Form, Written};
 
 /// Appends cells of a known form.
 pub(crate) enum Builder {
@@ -49,6 +49,29 @@ impl Builder {
             Builder::Words(builder) => builder.append_value(text),
         }
         Ok(())
+    }
+
+    /// Appends what a field of a CSV file says, and takes it into account; a number is scanned once for both.
+    ///
+    /// # Errors
+    /// It is not of the column's form; what `evidence` says then is not to be used.
+    #[inline]
+    pub fn push_observed(
+        &mut self,
+        text: &str,
+        evidence: &mut Evidence,
+        place: impl Fn() -> u64,
+    ) -> Result<(), Misfit> {
+        if let Builder::Number(builder) = self {
+            let trimmed = cell::trim(text.as_bytes());
+            if let Some(number) = scan_number(trimmed) {
+                evidence.observe_number(trimmed, &number, place);
+                builder.append_option(cell::value(trimmed, &number).filter(|value| value.is_finite()));
+                return Ok(());
+            }
+        }
+        evidence.observe(text, Written::Field, place);
+        self.push(text)
     }
 
     /// Appends as many missing values as bring it to `rows`.

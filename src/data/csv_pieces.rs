@@ -106,9 +106,16 @@ impl<'a, S: ChunkReader> CsvPieces<'a, S> {
     }
 }
 
+impl CsvPiece {
+    fn builders(&self, columns: &Columns) -> Vec<Builder> {
+        columns.forms.iter().map(|form| Builder::with_capacity(*form, self.lines + 1)).collect()
+    }
+}
+
 impl<S: ChunkReader> Pieces for CsvPieces<'_, S> {
     type Cursor = CsvCursor;
     type Piece = CsvPiece;
+    const IN_ONE_READING: bool = true;
 
     fn start(&self, _: Option<&Columns>) -> Result<CsvCursor, DataError> {
         Ok(self.rows)
@@ -156,10 +163,31 @@ impl<S: ChunkReader> Pieces for CsvPieces<'_, S> {
         Ok(Survey::full(rows, self.names.clone(), evidence))
     }
 
+    /// A cell that does not fit ends the conversion, and the piece is surveyed from its start.
+    fn try_convert(&self, piece: CsvPiece, columns: &Columns) -> Result<(Survey, Option<Converted>), DataError> {
+        let text = text_of(&piece.bytes, piece.line)?;
+        let mut builders = piece.builders(columns);
+        let mut evidence = vec![Evidence::default(); self.names.len()];
+        let mut misfits = false;
+        let read = self.each_cell(text, piece.line, |column, start, field| {
+            let place = || piece.line + lines_before(text, start);
+            builders[column].push_observed(field, &mut evidence[column], place).map_err(|_| {
+                misfits = true;
+                columns.misfit(column, field)
+            })
+        });
+        if misfits {
+            drop(builders);
+            return Ok((self.survey(piece)?, None));
+        }
+        let rows = read?;
+        let survey = Survey::full(rows, self.names.clone(), evidence);
+        Ok((survey, Some(Converted { rows, columns: builders.into_iter().map(Builder::finish).collect() })))
+    }
+
     fn convert(&self, piece: CsvPiece, columns: &Columns) -> Result<Converted, DataError> {
         let text = text_of(&piece.bytes, piece.line)?;
-        let mut builders: Vec<Builder> =
-            columns.forms.iter().map(|form| Builder::with_capacity(*form, piece.lines + 1)).collect();
+        let mut builders = piece.builders(columns);
         let rows = self.each_cell(text, piece.line, |column, start, field| {
             builders[column]
                 .push(field)

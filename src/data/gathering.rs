@@ -92,7 +92,7 @@ impl Gathered {
         let mut columns = Columns::default();
         for (name, seen) in sorted {
             let asked = types.get(&name).copied();
-            columns.forms.push(asked.map_or_else(|| seen.evidence.form(), |kind| seen.evidence.form_as(kind)));
+            columns.forms.push(form(asked, &seen.evidence));
             columns.asked.push(asked);
             columns.evidence.push(seen.evidence);
             columns.names.push(name);
@@ -101,7 +101,21 @@ impl Gathered {
     }
 }
 
+fn form(asked: Option<ColumnType>, evidence: &Evidence) -> Form {
+    asked.map_or_else(|| evidence.form(), |kind| evidence.form_as(kind))
+}
+
 impl Columns {
+    /// Whether the columns keep their forms if further cells show this, column by column.
+    pub fn fit(&self, further: &[Evidence]) -> bool {
+        let columns = self.asked.iter().zip(&self.evidence).zip(further).zip(&self.forms);
+        columns.into_iter().all(|(((asked, evidence), further), expected)| {
+            let mut all = evidence.clone();
+            all.merge(further);
+            form(*asked, &all) == *expected
+        })
+    }
+
     /// The type of the column at an index, whose values have these statistics.
     pub fn kind(&self, at: usize, statistics: &ColumnStatistics) -> ColumnType {
         self.asked[at].unwrap_or_else(|| match self.forms[at] {

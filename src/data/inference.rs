@@ -1,7 +1,7 @@
 //! What a column is, from all of its cells.
 
 use super::cell::{
-    self, DateOrder, is_missing_word, is_not_finite, overflows, parse_boolean, parse_datetime_as, scan_number,
+    self, DateOrder, Scanned, is_missing_word, is_not_finite, overflows, parse_boolean, parse_datetime_as, scan_number,
 };
 use super::column::ColumnType;
 use super::datetime::{separator, usual_order};
@@ -95,16 +95,21 @@ impl Evidence {
         if self.possible & NUMBER != 0 && written != Written::Quoted {
             let trimmed = cell::trim(text.as_bytes());
             if let Some(number) = scan_number(trimmed) {
-                (self.any, self.possible) = (true, NUMBER);
-                if number.is_large_integer() {
-                    self.large_integer.get_or_insert_with(&place);
-                } else if overflows(trimmed, &number) {
-                    self.count_not_finite(place());
-                }
-                return;
+                return self.observe_number(trimmed, &number, place);
             }
         }
         self.observe_other(text, written, place);
+    }
+
+    /// Takes a number into account, in a column of which nothing but numbers was seen.
+    #[inline]
+    pub fn observe_number(&mut self, text: &[u8], number: &Scanned, place: impl Fn() -> u64) {
+        (self.any, self.possible) = (true, NUMBER);
+        if number.is_large_integer() {
+            self.large_integer.get_or_insert_with(place);
+        } else if overflows(text, number) {
+            self.count_not_finite(place());
+        }
     }
 
     fn observe_other(&mut self, text: &str, written: Written, place: impl Fn() -> u64) {

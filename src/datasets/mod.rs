@@ -1,6 +1,7 @@
 //! Data sets: tables that were sent once and are trained on often. Immutable; stored column by column.
 
 pub mod error;
+pub mod loading;
 pub mod registry;
 mod source;
 
@@ -14,6 +15,7 @@ use crate::storage::catalog::DatasetRow;
 use crate::storage::{StorageError, exact};
 
 pub use error::DatasetError;
+pub use loading::{Arrival, Load, Loading};
 pub use registry::{DatasetRegistry, Draft, NewDataset};
 
 /// A data set's record; never changes.

@@ -11,10 +11,10 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::source::Source;
-use super::{Dataset, DatasetError};
+use super::{Arrival, Dataset, DatasetError, Loading};
 use crate::data::column::{Column, ColumnType, Table};
 use crate::data::error::{DataError, DataErrorKind};
-use crate::data::ingest::{Format, IngestLimits, ingest};
+use crate::data::ingest::{Format, IngestLimits, Output, ingest};
 use crate::data::profile::TableProfile;
 use crate::data::stored;
 use crate::name::check_name;
@@ -33,6 +33,8 @@ pub struct DatasetRegistry {
     storage: Storage,
     /// One for each file that may be read at once: each takes threads and up to a few hundred megabytes.
     readers: Arc<Semaphore>,
+    /// Files on their way in.
+    pub loading: Loading,
 }
 
 /// A data set that was read and typed, on its way into the registry.
@@ -57,12 +59,12 @@ impl DatasetRegistry {
     /// The data sets in `storage`.
     pub fn new(storage: Storage) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-        DatasetRegistry { storage, readers: Arc::new(Semaphore::new(cores)) }
+        DatasetRegistry { storage, readers: Arc::new(Semaphore::new(cores)), loading: Loading::default() }
     }
 
     /// Reads a data file, from `data`'s start, and types its columns; those of `types` as they say. Waits while as many
     /// files are read as may be at once, and ends when nobody waits for it any more: the client has left, or the service
-    /// stops.
+    /// stops. `arrival` is told how far it has come.
     ///
     /// # Errors
     /// `Name`, `Data` with what is wrong with the file, `Storage`.
@@ -72,13 +74,18 @@ impl DatasetRegistry {
         data: File,
         format: Format,
         types: BTreeMap<String, ColumnType>,
+        arrival: &Arrival,
     ) -> Result<NewDataset, DatasetError> {
         name.as_deref().map_or(Ok(()), check_name).map_err(DatasetError::Name)?;
         let turn = self.readers.clone().acquire_owned().await.expect("the semaphore is never closed");
         let (registry, waits) = (self.clone(), Arc::new(()));
         let waited_for = Arc::downgrade(&waits);
+        let load = arrival.load().clone();
         let read = tokio::task::spawn_blocking(move || {
-            let mut progress = |_| waited_for.strong_count() > 0;
+            let mut progress = |rows| {
+                load.set_rows(rows);
+                waited_for.strong_count() > 0
+            };
             let read = registry.read_file(name, data, format, &types, &mut progress);
             drop(turn);
             read
@@ -330,6 +337,12 @@ impl Write for Sink {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+impl Output for Sink {
+    fn restart(&mut self) -> io::Result<()> {
+        self.file.restart().inspect_err(|error| self.failed = Some(StorageError::from_io(error)))
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
 use epochd::data::ingest::Format;
+use epochd::datasets::Loading;
 use epochd::storage::{Gate, StorageError};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -125,7 +126,8 @@ async fn a_file_is_read_no_further_when_nobody_waits_for_it() {
         file.rewind().expect("a file");
         file
     };
-    let read = |file| service.app.datasets.read(None, file, Format::Csv, BTreeMap::new());
+    let arrival = Loading::default().begin(None);
+    let read = |file| service.app.datasets.read(None, file, Format::Csv, BTreeMap::new(), &arrival);
     let since = Instant::now();
     read(file(2_000_000)).await.expect("a table");
     let whole = since.elapsed();

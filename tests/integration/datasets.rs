@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Reply, TestApp, count, flowers_csv, text, xor_model};
+use crate::support::{Reply, TestApp, count, eventually, flowers_csv, text, xor_model};
 
 /// Numbers with one missing, booleans, words.
 const CSV: &str = "x,ok,word\n1,true,a\n2,false,b\n,true,a\n4,true,a\n";
@@ -306,6 +306,46 @@ async fn a_body_that_breaks_off_leaves_nothing() {
     let service = service.restarted().await;
     assert_eq!(count(&service, "/datasets").await, 0);
     service.post_csv("/datasets?name=cut", CSV).await.expect(201);
+}
+
+#[tokio::test]
+async fn an_upload_is_listed_until_its_client_leaves() {
+    let service = TestApp::start().await;
+    let mut stream = TcpStream::connect(service.address()).await.expect("a connection");
+    let head = "POST /train?target=ok&name=slow HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: 100000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.expect("an open connection");
+    stream.write_all(CSV.as_bytes()).await.expect("an open connection");
+    let loading = || async { service.get("/datasets").await.expect(200)["loading"].clone() };
+    eventually("the upload is listed", || async { loading().await[0]["bytes"] == CSV.len() }).await;
+    let entry = loading().await[0].clone();
+    let state = (&entry["name"], &entry["state"], &entry["rows"]);
+    assert_eq!(state, (&json!("slow"), &json!("receiving"), &json!(0)));
+    assert_eq!(count(&service, "/datasets").await, 0);
+    service.get("/datasets/slow").await.problem(404, "dataset_not_found");
+    drop(stream);
+    eventually("the upload is forgotten", || async { loading().await == json!([]) }).await;
+}
+
+#[tokio::test]
+async fn rows_are_told_while_they_are_read() {
+    let service = TestApp::start().await;
+    let large = format!("a,b\n{}", "0.123456,-1.234567\n".repeat(2_000_000));
+    let mut upload = std::pin::pin!(service.post_csv("/datasets", large));
+    let mut seen = 0;
+    let stored = loop {
+        tokio::select! {
+            reply = &mut upload => break reply.expect(201),
+            list = service.get("/datasets") => {
+                let entry = &list.expect(200)["loading"][0];
+                if entry["state"] == "reading" {
+                    seen = seen.max(entry["rows"].as_u64().expect("a count"));
+                }
+            }
+        }
+    };
+    assert!(seen > 0 && seen <= 2_000_000, "{seen}");
+    assert_eq!(stored["rows"], 2_000_000);
+    assert_eq!(service.get("/datasets").await.expect(200)["loading"], json!([]));
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ pub(super) fn rows((profile, stored): &(TableProfile, Bytes)) -> serde_json::Val
     objects.into_iter().map(serde_json::Value::Object).collect()
 }
 
-fn kinds(profile: &TableProfile) -> Vec<&str> {
+pub(super) fn kinds(profile: &TableProfile) -> Vec<&str> {
     profile.columns.iter().map(|column| column.kind.word()).collect()
 }
 

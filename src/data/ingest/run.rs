@@ -1,0 +1,297 @@
+//! The readings of a file: its pieces are taken in turn by several threads.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use arrow_array::ArrayRef;
+
+use super::super::column::ColumnType;
+use super::super::duplicates::Duplicates;
+use super::super::error::DataError;
+use super::super::findings::{Studied, findings};
+use super::super::gathering::{Columns, Gathered};
+use super::super::parallel::in_parallel;
+use super::super::profile::TableProfile;
+use super::super::records::SPARSE;
+use super::super::statistics::ColumnStatistics;
+use super::super::stored::StoredWriter;
+use super::{Converted, IngestLimits, Output, Pieces, WIDE};
+
+/// A row group of few columns is written once its arrays take this much memory.
+const GROUP_BYTES: usize = 24 << 20;
+/// The same of many columns: a file of many small row groups has a large index.
+const WIDE_GROUP_BYTES: usize = 60 << 20;
+
+/// A file on its way into its stored form.
+pub(super) struct Run<'a> {
+    pub types: &'a BTreeMap<String, ColumnType>,
+    pub limits: &'a IngestLimits,
+    pub workers: usize,
+    pub progress: &'a mut dyn FnMut(u64) -> bool,
+    /// How many readings there will be, as far as is known.
+    pub readings: u64,
+    /// Rows of the readings before.
+    pub before: u64,
+    /// Rows of this reading.
+    pub rows: AtomicU64,
+}
+
+/// Pieces, each with its number, taken by one thread at a time.
+struct Turns<P: Pieces> {
+    cursor: P::Cursor,
+    taken: usize,
+    ended: bool,
+}
+
+/// What one thread has made of the pieces that it took.
+#[derive(Default)]
+struct Share {
+    gathered: Gathered,
+    converted: Vec<(usize, Converted)>,
+}
+
+/// How far the columns that were expected hold while they are written.
+#[derive(Default)]
+struct Trial {
+    gathered: Gathered,
+    failed: AtomicBool,
+}
+
+/// What is known of columns that are written.
+struct Written {
+    statistics: Vec<ColumnStatistics>,
+    duplicates: Duplicates,
+}
+
+/// An error, and the number of the piece that it is in.
+type Failed = (usize, DataError);
+
+impl Run<'_> {
+    pub fn ingest<P: Pieces>(&mut self, pieces: &P, out: &mut dyn Output) -> Result<TableProfile, DataError> {
+        let expected = if P::IN_ONE_READING { self.expected(pieces)? } else { None };
+        let columns = if let Some(expected) = expected {
+            let mut trial = Trial::default();
+            let written = self.write(pieces, &expected, &mut *out, Some(&mut trial))?;
+            let columns = self.columns(trial.gathered)?;
+            if !trial.failed.into_inner() && columns.forms == expected.forms {
+                return Ok(self.profile(pieces, &columns, written));
+            }
+            out.restart().map_err(DataError::io)?;
+            columns
+        } else {
+            self.readings = 2;
+            let columns = self.survey(pieces)?;
+            self.before = self.rows.load(Ordering::Relaxed);
+            columns
+        };
+        let surveyed = mem::take(self.rows.get_mut());
+        let written = self.write(pieces, &columns, out, None)?;
+        if *self.rows.get_mut() != surveyed {
+            return Err(DataError::io("the source has changed while it was read"));
+        }
+        Ok(self.profile(pieces, &columns, written))
+    }
+
+    /// What the first piece makes expect of the columns; nothing if it says too little.
+    fn expected<P: Pieces>(&self, pieces: &P) -> Result<Option<Columns>, DataError> {
+        let Some(piece) = pieces.next(&mut pieces.start(None)?)? else { return Ok(None) };
+        let survey = pieces.survey(piece)?;
+        if survey.rows == 0 {
+            return Ok(None);
+        }
+        let mut gathered = Gathered::default();
+        gathered.add(0, survey, self.limits.max_columns)?;
+        Ok(gathered.into_columns(self.types).ok())
+    }
+
+    /// A reading that only finds what the columns are.
+    fn survey<P: Pieces>(&mut self, pieces: &P) -> Result<Columns, DataError> {
+        let turns = Mutex::new(Turns::begin(pieces, None)?);
+        let limits = self.limits;
+        let work = |gathered: &mut Gathered, index, piece| {
+            let survey = pieces.survey(piece)?;
+            let rows = survey.rows;
+            gathered.add(index, survey, limits.max_columns)?;
+            Ok(rows)
+        };
+        let mut all = Gathered::default();
+        for gathered in self.each(pieces, &turns, || false, work)? {
+            all.merge(gathered, limits.max_columns)?;
+        }
+        self.columns(all)
+    }
+
+    /// The columns that a whole reading has shown.
+    fn columns(&mut self, gathered: Gathered) -> Result<Columns, DataError> {
+        let rows = *self.rows.get_mut();
+        if rows == 0 {
+            return Err(DataError::malformed("there are no rows"));
+        }
+        if gathered.is_sparse(rows) {
+            return Err(DataError::unfit(SPARSE));
+        }
+        gathered.into_columns(self.types)
+    }
+
+    /// A reading that writes the columns. With a trial it gathers what the cells show, too, and goes on with that alone
+    /// from the first piece on that does not fit.
+    fn write<P: Pieces>(
+        &mut self,
+        pieces: &P,
+        columns: &Columns,
+        out: &mut dyn Output,
+        mut trial: Option<&mut Trial>,
+    ) -> Result<Written, DataError> {
+        let count = columns.names.len();
+        let statistics = columns.forms.iter().enumerate().map(|(at, form)| ColumnStatistics::new(*form, at, count));
+        let mut written = Written { statistics: statistics.collect(), duplicates: Duplicates::default() };
+        let mut writer = StoredWriter::new(out, &columns.names, &columns.forms)?;
+        let turns = Mutex::new(Turns::begin(pieces, Some(columns))?);
+        loop {
+            let parts = self.group(pieces, &turns, columns, trial.as_deref_mut())?;
+            if parts.is_empty() || trial.as_ref().is_some_and(|trial| trial.failed.load(Ordering::Relaxed)) {
+                break;
+            }
+            let mut hashes = vec![0; parts.iter().map(|part| part.rows).sum()];
+            let mut arrays: Vec<Vec<ArrayRef>> = vec![Vec::with_capacity(parts.len()); count];
+            for part in parts {
+                arrays.iter_mut().zip(part.columns).for_each(|(column, array)| column.push(array));
+            }
+            writer.write(arrays, &mut written.statistics, &mut hashes, self.workers)?;
+            written.duplicates.add(&hashes);
+        }
+        writer.finish()?;
+        Ok(written)
+    }
+
+    /// The parts of the next row group, in the order of the rows.
+    fn group<P: Pieces>(
+        &mut self,
+        pieces: &P,
+        turns: &Mutex<Turns<P>>,
+        columns: &Columns,
+        trial: Option<&mut Trial>,
+    ) -> Result<Vec<Converted>, DataError> {
+        let limits = self.limits;
+        let most = if columns.names.len() < WIDE { GROUP_BYTES } else { WIDE_GROUP_BYTES };
+        let bytes = AtomicUsize::new(0);
+        let failed = trial.as_ref().map(|trial| &trial.failed);
+        let has_failed = || failed.is_some_and(|failed| failed.load(Ordering::Relaxed));
+        let work = |share: &mut Share, index, piece| {
+            let Some(failed) = failed else {
+                return Ok(share.take(index, pieces.convert(piece, columns)?, &bytes));
+            };
+            let (survey, converted) =
+                if has_failed() { (pieces.survey(piece)?, None) } else { pieces.try_convert(piece, columns)? };
+            let rows = survey.rows;
+            match converted.filter(|_| columns.fit(&survey.evidence)) {
+                Some(converted) => _ = share.take(index, converted, &bytes),
+                None => failed.store(true, Ordering::Relaxed),
+            }
+            share.gathered.add(index, survey, limits.max_columns)?;
+            Ok(rows)
+        };
+        let enough = || bytes.load(Ordering::Relaxed) >= most && !has_failed();
+        let shares = self.each(pieces, turns, enough, work)?;
+        let (gathered, converted): (Vec<_>, Vec<_>) =
+            shares.into_iter().map(|share| (share.gathered, share.converted)).unzip();
+        if let Some(trial) = trial {
+            gathered.into_iter().try_for_each(|gathered| trial.gathered.merge(gathered, limits.max_columns))?;
+        }
+        let mut parts: Vec<_> = converted.into_iter().flatten().collect();
+        parts.sort_unstable_by_key(|(index, _)| *index);
+        Ok(parts.into_iter().map(|(_, part)| part).collect())
+    }
+
+    /// Takes pieces until there are enough or none is left; the error of the earliest piece wins.
+    fn each<P: Pieces, T: Default + Send>(
+        &mut self,
+        pieces: &P,
+        turns: &Mutex<Turns<P>>,
+        enough: impl Fn() -> bool + Sync,
+        work: impl Fn(&mut T, usize, P::Piece) -> Result<u64, DataError> + Sync,
+    ) -> Result<Vec<T>, DataError> {
+        let stopped = AtomicBool::new(false);
+        let (rows, most) = (&self.rows, self.limits.max_rows);
+        let (before, readings) = (self.before, self.readings);
+        let take = |go_on: &mut dyn FnMut(u64) -> bool| -> Result<T, Failed> {
+            let mut done = T::default();
+            while !stopped.load(Ordering::Relaxed) && !enough() {
+                let Some((index, piece)) = turns.lock().expect("taking a piece does not panic").take(pieces)? else {
+                    break;
+                };
+                let result = work(&mut done, index, piece).and_then(|count| {
+                    let rows = rows.fetch_add(count, Ordering::Relaxed) + count;
+                    if rows > most { Err(too_many_rows(most)) } else { Ok(rows) }
+                });
+                let told = result.map(|rows| (before + rows) / readings);
+                let result = told.and_then(|rows| if go_on(rows) { Ok(()) } else { Err(DataError::stopped()) });
+                if let Err(error) = result {
+                    stopped.store(true, Ordering::Relaxed);
+                    return Err((index, error));
+                }
+            }
+            Ok(done)
+        };
+        let progress = &mut *self.progress;
+        let results = in_parallel(self.workers, || take(&mut |_| true), || take(progress));
+        let (done, failed): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+        match failed.into_iter().filter_map(Result::err).min_by_key(|(index, _)| *index) {
+            Some((_, error)) => Err(error),
+            None => Ok(done.into_iter().filter_map(Result::ok).collect()),
+        }
+    }
+
+    fn profile<P: Pieces>(&self, pieces: &P, columns: &Columns, mut written: Written) -> TableProfile {
+        let rows = self.rows.load(Ordering::Relaxed);
+        let statistics = &written.statistics;
+        let profiles: Vec<_> = (0..columns.names.len())
+            .map(|at| statistics[at].profile(&columns.names[at], columns.kind(at, &statistics[at]), columns.forms[at]))
+            .collect();
+        let studied: Vec<_> = (0..columns.names.len())
+            .map(|at| Studied {
+                profile: &profiles[at],
+                statistics: &statistics[at],
+                evidence: &columns.evidence[at],
+                inferred: columns.asked[at].is_none(),
+                place: pieces.place(),
+            })
+            .collect();
+        let findings = findings(&studied, &mut written.duplicates, rows);
+        TableProfile { rows, columns: profiles, findings }
+    }
+}
+
+impl Share {
+    /// Keeps a piece's arrays; says how many rows they have.
+    fn take(&mut self, index: usize, converted: Converted, bytes: &AtomicUsize) -> u64 {
+        let size = converted.columns.iter().map(|array| array.get_buffer_memory_size()).sum();
+        bytes.fetch_add(size, Ordering::Relaxed);
+        let rows = converted.rows as u64;
+        self.converted.push((index, converted));
+        rows
+    }
+}
+
+impl<P: Pieces> Turns<P> {
+    fn begin(pieces: &P, columns: Option<&Columns>) -> Result<Self, DataError> {
+        Ok(Turns { cursor: pieces.start(columns)?, taken: 0, ended: false })
+    }
+
+    fn take(&mut self, pieces: &P) -> Result<Option<(usize, P::Piece)>, Failed> {
+        if self.ended {
+            return Ok(None);
+        }
+        let index = self.taken;
+        self.taken += 1;
+        let piece = pieces.next(&mut self.cursor);
+        self.ended = !matches!(piece, Ok(Some(_)));
+        Ok(piece.map_err(|error| (index, error))?.map(|piece| (index, piece)))
+    }
+}
+
+fn too_many_rows(most: u64) -> DataError {
+    DataError::too_large(format!("there are more than {most} rows"))
+}

@@ -1,0 +1,114 @@
+//! Data files on their way into the registry: told of while they are received and read, and never kept.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use jiff::Timestamp;
+
+use crate::name::check_name;
+
+/// Seconds between two lines of the log about one file.
+const TOLD_EVERY: u64 = 10;
+
+/// The files that are under way. Cheap to clone: a handle.
+#[derive(Clone, Default)]
+pub struct Loading(Arc<Mutex<Vec<Arc<Load>>>>);
+
+/// How far a file has come.
+pub struct Load {
+    /// The name that its data set shall have, if it may.
+    pub name: Option<String>,
+    /// When its request came.
+    pub started_at: Timestamp,
+    since: Instant,
+    bytes: AtomicU64,
+    rows: AtomicU64,
+    is_whole: AtomicBool,
+    told: AtomicU64,
+}
+
+/// A file that is listed until this is dropped: when its request is answered, or its client has left.
+pub struct Arrival {
+    load: Arc<Load>,
+    all: Loading,
+}
+
+impl Loading {
+    /// Lists a file from now on.
+    pub fn begin(&self, name: Option<String>) -> Arrival {
+        let load = Arc::new(Load {
+            name: name.filter(|name| check_name(name).is_ok()),
+            started_at: Timestamp::now(),
+            since: Instant::now(),
+            bytes: AtomicU64::new(0),
+            rows: AtomicU64::new(0),
+            is_whole: AtomicBool::new(false),
+            told: AtomicU64::new(0),
+        });
+        self.lock().push(load.clone());
+        Arrival { load, all: self.clone() }
+    }
+
+    /// The files, those that came last first; at most `most`.
+    pub fn list(&self, most: usize) -> Vec<Arc<Load>> {
+        self.lock().iter().rev().take(most).cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Load>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Arrival {
+    /// How far the file has come.
+    pub fn load(&self) -> &Arc<Load> {
+        &self.load
+    }
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        self.all.lock().retain(|load| !Arc::ptr_eq(load, &self.load));
+    }
+}
+
+impl Load {
+    /// Bytes received, as they were sent.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Rows read, once all bytes are there.
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// Whether all bytes are there.
+    pub fn is_whole(&self) -> bool {
+        self.is_whole.load(Ordering::Relaxed)
+    }
+
+    /// More bytes were received.
+    pub fn add_bytes(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.tell();
+    }
+
+    /// All bytes are there, and so many rows are read.
+    pub fn set_rows(&self, rows: u64) {
+        self.is_whole.store(true, Ordering::Relaxed);
+        // A file that is read again from its start has not come less far for that.
+        self.rows.fetch_max(rows, Ordering::Relaxed);
+        self.tell();
+    }
+
+    fn tell(&self) {
+        let (now, told) = (self.since.elapsed().as_secs(), self.told.load(Ordering::Relaxed));
+        let is_due = now >= told + TOLD_EVERY;
+        if is_due && self.told.compare_exchange(told, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            let (name, bytes, rows) = (self.name.as_deref(), self.bytes(), self.rows());
+            tracing::info!(name, seconds = now, bytes, rows, "data file under way");
+        }
+    }
+}
