@@ -107,7 +107,7 @@ impl<'a> Trainer<'a> {
             train,
             validation,
             team: Team::alone(),
-            optimizer: OptimizerState::new(settings.optimizer.clone(), parameters),
+            optimizer: OptimizerState::new(settings.optimizer, parameters),
             schedule: ScheduleState::new(schedule, settings.learning_rate, settings.epochs, batches as u64),
             best: Best::new(settings.early_stopping.as_ref()),
             diagnosis: Diagnosis::new(settings),

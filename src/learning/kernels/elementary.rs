@@ -7,7 +7,7 @@ use std::f32::consts::{FRAC_1_SQRT_2, LOG2_E};
 /// Adding it to |x| < 2²² and taking it away again rounds x to a whole number, which stands in the low bits meanwhile.
 const ROUNDING: f32 = 12_582_912.0; // 1.5 · 2²³
 /// ln 2 in two parts, the first with trailing zeros so that its product with a small whole number is exact.
-const LN_2: (f32, f32) = (0.693_359_375, -2.121_944_4e-4);
+const LN_2: (f32, f32) = (355.0 / 512.0, -2.121_944_4e-4);
 
 /// x = n·ln 2 + r with |r| ≤ ln 2 / 2: n as a whole number, and r.
 #[inline(always)]
