@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use uuid::Uuid;
 
 use super::error::{ApiError, ErrorCode};
+use super::gzip;
 use crate::app::App;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -30,6 +31,8 @@ pub async fn access(State(app): State<App>, mut request: Request, next: Next) ->
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     request.extensions_mut().insert(RequestId(id.clone()));
 
+    let packs = gzip::is_accepted(request.headers());
+
     let mut response = next.run(request).await;
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
         let problem = error.reply(&id);
@@ -37,6 +40,7 @@ pub async fn access(State(app): State<App>, mut request: Request, next: Next) ->
         response = problem;
         allow.map(|allow| response.headers_mut().insert(axum::http::header::ALLOW, allow));
     }
+    let mut response = gzip::packed(response, packs);
     let value = HeaderValue::from_str(&id).expect("request ids are visible ASCII");
     response.headers_mut().insert(REQUEST_ID, value);
 

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request};
-use axum::http::header::ACCEPT;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -13,9 +12,10 @@ use uuid::Uuid;
 use super::csv_predictions;
 use super::error::{ApiError, ErrorCode};
 use super::extract::{JsonBody, blocking};
+use super::media::Media;
 use super::predictions::{MAX_OUTPUTS, ON_THE_SPOT, OUTPUT_BYTES, PredictionBody};
 use super::reply;
-use super::upload::{Upload, media_type};
+use super::upload::Upload;
 use crate::app::App;
 use crate::data::encoder::feature::Sighting;
 use crate::data::encoder::{EncodeError, Encoder};
@@ -27,6 +27,8 @@ use crate::models::{Model, ModelError, Version};
 
 /// Memory of a feature of a row: its value, and its flag if it has one.
 const FEATURE_BYTES: usize = 32;
+/// The forms of rows and answers.
+const MEDIA: [Media; 2] = [Media::Json, Media::Csv];
 /// Most flags of a reply: about 500 MB of JSON.
 const MAX_FLAGS: usize = 10_000_000;
 
@@ -141,8 +143,9 @@ pub async fn predict(
         let detail = format!("interval is {level}; it lies between 0 and 1, such as 0.9");
         return Err(ApiError::parameter(ErrorCode::InvalidValue, "interval", detail));
     }
-    let csv_in = media_type(request.headers()) == "text/csv";
-    let csv_out = wants_csv(request.headers(), csv_in);
+    let body = Media::of_body(request.headers(), &MEDIA);
+    let csv_in = body == Media::Csv;
+    let csv_out = Media::of_reply(request.headers(), &MEDIA, body) == Media::Csv;
     // The network comes after the body: one that is in use cannot leave memory, and a body may be slow.
     if csv_in {
         let Upload { file, .. } = Upload::from_request(request, app).await?;
@@ -185,16 +188,6 @@ impl Serving {
 
 fn parts(network: &LoadedNetwork) -> Result<&TableParts, ModelError> {
     network.table().ok_or_else(|| ModelError::File("it has no encoder".into()))
-}
-
-/// Whether the reply is to be CSV: by `Accept`, or as the body where that leaves it open.
-fn wants_csv(headers: &HeaderMap, csv_in: bool) -> bool {
-    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("*/*").to_ascii_lowercase();
-    let position = |kind: &str| accept.find(kind).unwrap_or(usize::MAX);
-    match (position("text/csv"), position("application/json")) {
-        (usize::MAX, usize::MAX) => csv_in,
-        (csv, json) => csv < json,
-    }
 }
 
 async fn of_records(
