@@ -1,10 +1,10 @@
 //! What handlers take: checked bodies, query parameters, and the model or job of the path.
 
-use std::collections::HashMap;
+use std::fs::File;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
@@ -19,10 +19,11 @@ use super::error::{ApiError, ErrorCode};
 use super::gzip;
 use super::idempotency::{Idempotency, Repeatable};
 use super::parse::{parse_json, parse_query};
-use super::upload::is_packed;
+use super::upload::{is_packed, media_type};
 use crate::app::App;
 use crate::jobs::JobHandle;
 use crate::models::Model;
+use crate::storage::StorageError;
 
 /// Bodies from this size on are parsed away from the async threads, and count against the memory for requests: small
 /// predictions get through while large uploads fill it.
@@ -62,6 +63,20 @@ impl RequestMemory {
             return Err(ApiError::new(ErrorCode::TrainingTooLarge, detail));
         }
         self.reserve(bytes, app)
+    }
+
+    /// Takes as much as a file has, which is read in pieces that may be as large as the file.
+    ///
+    /// # Errors
+    /// `payload_too_large` if there is never so much, `overloaded` if it is not free.
+    pub fn reserve_file(&mut self, file: &File, app: &App) -> Result<(), ApiError> {
+        let bytes = file.metadata().map_err(StorageError::from)?.len();
+        let limit = app.settings.request_memory;
+        if bytes > limit.as_u64() {
+            let detail = format!("the stream is larger than {limit} (--request-memory): send it in parts, or as CSV");
+            return Err(ApiError::new(ErrorCode::PayloadTooLarge, detail));
+        }
+        self.cover(bytes, app)
     }
 
     fn held(&self) -> usize {
@@ -141,11 +156,10 @@ impl FromRequest<App> for FileBody {
 }
 
 fn check_content_type(headers: &HeaderMap, taken: &[&str], advice: &str) -> Result<(), ApiError> {
-    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let media_type = given.split(';').next().unwrap_or("").trim();
-    if taken.iter().any(|taken| media_type.eq_ignore_ascii_case(taken)) {
+    if taken.iter().any(|taken| media_type(headers).eq_ignore_ascii_case(taken)) {
         return Ok(());
     }
+    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let got = if given.is_empty() { "there is no Content-Type".to_owned() } else { format!("got {given:?}") };
     Err(ApiError::new(ErrorCode::UnsupportedMediaType, format!("{got}: {advice}")))
 }
@@ -261,10 +275,11 @@ impl FromRequestParts<App> for JobPath {
 
 /// The value of a parameter of the path.
 pub async fn path_parameter(parts: &mut Parts, app: &App, name: &str) -> Result<String, ApiError> {
-    let path = Path::<HashMap<String, String>>::from_request_parts(parts, app).await;
+    let path = RawPathParams::from_request_parts(parts, app).await;
     let unreadable = |_| ApiError::new(ErrorCode::MalformedRequest, "the path is not percent-encoded UTF-8");
-    let Path(mut parameters) = path.map_err(unreadable)?;
-    Ok(parameters.remove(name).expect("the route has this parameter"))
+    let parameters = path.map_err(unreadable)?;
+    let found = parameters.iter().find(|(key, _)| *key == name);
+    Ok(found.expect("the route has this parameter").1.to_owned())
 }
 
 impl FromRequestParts<App> for RequestId {

@@ -32,7 +32,7 @@ impl Media {
     /// The form of a body; one that is not `offered`, or none at all, counts as JSON, whose reader says what is wrong.
     pub fn of_body(headers: &HeaderMap, offered: &[Media]) -> Media {
         let given = media_type(headers);
-        offered.iter().copied().find(|media| media.name() == given).unwrap_or(Media::Json)
+        offered.iter().copied().find(|media| given.eq_ignore_ascii_case(media.name())).unwrap_or(Media::Json)
     }
 
     /// The form of the reply: the first of those `offered` that `Accept` names, or that of the body where it names none.
