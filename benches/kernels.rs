@@ -87,7 +87,8 @@ fn product(
 fn activations() {
     let inputs: Vec<f32> = (0..32_768).map(|i| (i % 1_000) as f32 / 100.0 - 5.0).collect();
     let mut values = inputs.clone();
-    let functions: [(Activation, fn(f32) -> f32); 4] = [
+    type Plain = fn(f32) -> f32;
+    let functions: [(Activation, Plain); 4] = [
         (Activation::Relu, |z| if z > 0.0 { z } else { 0.0 }),
         (Activation::Sigmoid, |z| 1.0 / (1.0 + (-z).exp())),
         (Activation::Tanh, f32::tanh),

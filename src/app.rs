@@ -18,7 +18,10 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
 
 /// The service without its HTTP face. Cheap to clone: a handle.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+/// What an application is made of.
+pub struct Parts {
     /// All models.
     pub models: ModelRegistry,
     /// All data sets.
@@ -30,7 +33,7 @@ pub struct App {
     /// The service's counters.
     pub meters: Arc<Meters>,
     /// The settings it was opened with.
-    pub settings: Arc<Settings>,
+    pub settings: Settings,
     /// Memory for request bodies, in KiB.
     pub request_memory: Arc<Semaphore>,
     closing: Arc<AtomicBool>,
@@ -45,6 +48,14 @@ pub enum OpenError {
     /// The jobs of an earlier process cannot be taken up.
     #[error("the open jobs cannot be read: {0}")]
     Jobs(#[from] JobError),
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 impl App {
@@ -75,16 +86,16 @@ impl App {
         };
         let jobs = JobQueue::new(storage.clone(), models.clone(), datasets.clone(), limits, meters.clone());
         let request_kib = usize::try_from(settings.request_memory.as_u64() / 1024).unwrap_or(usize::MAX);
-        let app = App {
+        let app = App(Arc::new(Parts {
             models,
             datasets,
             jobs,
             storage,
             meters,
             request_memory: Arc::new(Semaphore::new(request_kib.min(Semaphore::MAX_PERMITS))),
-            settings: Arc::new(settings),
+            settings,
             closing: Arc::default(),
-        };
+        }));
         let taken_up = app.jobs.recover().await?;
         if taken_up > 0 {
             tracing::info!(jobs = taken_up, "going on with the jobs of the process before");

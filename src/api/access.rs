@@ -1,16 +1,20 @@
 //! Around every request: its id, its line in the log, its metrics, and the problem document if it failed.
 
-use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::FutureExt;
 use uuid::Uuid;
 
 use super::error::{ApiError, ErrorCode};
+use super::gzip;
 use crate::app::App;
+use crate::request_log::{self, RequestLine};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest request id that is taken over from a client.
@@ -20,40 +24,66 @@ const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
 /// The id of a request: the caller's, or a new UUIDv7.
 #[derive(Clone, Debug)]
-pub struct RequestId(pub String);
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().expect("request ids are visible ASCII")
+    }
+
+    /// The caller's id, if it is short and visible ASCII; else a new one.
+    fn of(headers: &HeaderMap) -> Self {
+        let usable = |id: &&HeaderValue| {
+            (1..=MAX_REQUEST_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
+        };
+        RequestId(headers.get(REQUEST_ID).filter(usable).cloned().unwrap_or_else(|| {
+            let id = Uuid::now_v7().hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes().to_vec();
+            HeaderValue::from_maybe_shared(Bytes::from(id)).expect("hexadecimal digits")
+        }))
+    }
+}
 
 /// The middleware.
 pub async fn access(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let start = Instant::now();
-    let id = request_id(request.headers());
+    let id = RequestId::of(request.headers());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    request.extensions_mut().insert(RequestId(id.clone()));
+    request.extensions_mut().insert(id.clone());
 
-    let mut response = next.run(request).await;
+    let packs = gzip::is_accepted(request.headers());
+
+    // What a handler leaves half done is its own: it locks nothing that others see.
+    let handled = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let mut response = handled.unwrap_or_else(|_| panicked());
     if let Some(error) = response.extensions_mut().remove::<ApiError>() {
-        let problem = error.reply(&id);
+        let problem = error.reply(id.as_str());
         let allow = response.headers_mut().remove(axum::http::header::ALLOW);
         response = problem;
         allow.map(|allow| response.headers_mut().insert(axum::http::header::ALLOW, allow));
     }
-    let value = HeaderValue::from_str(&id).expect("request ids are visible ASCII");
-    response.headers_mut().insert(REQUEST_ID, value);
+    let mut response = gzip::packed(response, packs);
+    response.headers_mut().insert(REQUEST_ID, id.0.clone());
 
     let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
     let (status, elapsed) = (response.status().as_u16(), start.elapsed());
     count(&app, route, known_method(method.as_str()), status, elapsed);
     let microseconds = elapsed.as_micros() as u64;
+    let request_id = id.as_str();
     if PROBES.contains(&route) && status < 500 {
-        tracing::debug!(request_id = id, %method, path, status, microseconds, "request");
-    } else {
-        tracing::info!(request_id = id, %method, path, status, microseconds, "request");
+        tracing::debug!(request_id, %method, path, status, microseconds, "request");
+    } else if tracing::enabled!(tracing::Level::INFO) {
+        let line = RequestLine { request_id, method: method.as_str(), path: &path, status, microseconds };
+        if !request_log::write(line) {
+            tracing::info!(request_id, %method, path, status, microseconds, "request");
+        }
     }
     response
 }
 
 /// The reply to a request whose handler panicked; the panic itself is logged by [`log_panics`].
-pub fn panicked(_: Box<dyn Any + Send>) -> Response {
+fn panicked() -> Response {
     ApiError::new(ErrorCode::Internal, "the request met a defect of the service").into_response()
 }
 
@@ -79,12 +109,4 @@ fn known_method(method: &str) -> &str {
         "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" => method,
         _ => "other",
     }
-}
-
-/// The caller's id, if it is short and visible ASCII; else a new one.
-fn request_id(headers: &HeaderMap) -> String {
-    let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
-    let usable =
-        given.filter(|id| (1..=MAX_REQUEST_ID).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()));
-    usable.map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::data::encoder::EncodeError;
 use crate::data::error::{DataError, DataErrorKind};
+use crate::data::octets::OctetsError;
 use crate::datasets::DatasetError;
 use crate::jobs::JobError;
 use crate::jobs::error::JobFailure;
@@ -204,6 +205,16 @@ impl IntoResponse for ApiError {
         let mut response = Response::new(Body::empty());
         response.extensions_mut().insert(self);
         response
+    }
+}
+
+impl From<OctetsError> for ApiError {
+    fn from(error: OctetsError) -> Self {
+        let code = match error {
+            OctetsError::Length { .. } => ShapeMismatch,
+            OctetsError::NotFinite { .. } => InvalidValue,
+        };
+        ApiError::new(code, error.to_string())
     }
 }
 

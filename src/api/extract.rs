@@ -1,12 +1,12 @@
 //! What handlers take: checked bodies, query parameters, and the model or job of the path.
 
-use std::collections::HashMap;
+use std::fs::File;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use bytesize::ByteSize;
 use http_body_util::BodyExt;
@@ -16,15 +16,18 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::access::RequestId;
 use super::error::{ApiError, ErrorCode};
+use super::gzip;
 use super::idempotency::{Idempotency, Repeatable};
 use super::parse::{parse_json, parse_query};
+use super::upload::{is_packed, media_type};
 use crate::app::App;
 use crate::jobs::JobHandle;
 use crate::models::Model;
+use crate::storage::StorageError;
 
 /// Bodies from this size on are parsed away from the async threads, and count against the memory for requests: small
 /// predictions get through while large uploads fill it.
-const LARGE_BODY: usize = 64 * 1024;
+pub const LARGE_BODY: usize = 64 * 1024;
 
 /// A JSON body, parsed and checked for unknown fields.
 pub struct JsonBody<T> {
@@ -62,12 +65,29 @@ impl RequestMemory {
         self.reserve(bytes, app)
     }
 
+    /// Takes as much as a file has, which is read in pieces that may be as large as the file.
+    ///
+    /// # Errors
+    /// `payload_too_large` if there is never so much, `overloaded` if it is not free.
+    pub fn reserve_file(&mut self, file: &File, app: &App) -> Result<(), ApiError> {
+        let bytes = file.metadata().map_err(StorageError::from)?.len();
+        let limit = app.settings.request_memory;
+        if bytes > limit.as_u64() {
+            let detail = format!("the stream is larger than {limit} (--request-memory): send it in parts, or as CSV");
+            return Err(ApiError::new(ErrorCode::PayloadTooLarge, detail));
+        }
+        self.cover(bytes, app)
+    }
+
     fn held(&self) -> usize {
         self.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits)
     }
 
     /// Makes it cover `bytes` in all.
-    fn cover(&mut self, bytes: u64, app: &App) -> Result<(), ApiError> {
+    ///
+    /// # Errors
+    /// `overloaded` if so much is not free.
+    pub fn cover(&mut self, bytes: u64, app: &App) -> Result<(), ApiError> {
         let missing = usize::try_from(bytes.div_ceil(1024)).unwrap_or(usize::MAX).saturating_sub(self.held());
         if missing == 0 || bytes < LARGE_BODY as u64 {
             return Ok(());
@@ -136,21 +156,26 @@ impl FromRequest<App> for FileBody {
 }
 
 fn check_content_type(headers: &HeaderMap, taken: &[&str], advice: &str) -> Result<(), ApiError> {
-    if let Some(encoding) = headers.get(CONTENT_ENCODING).filter(|encoding| *encoding != "identity") {
-        let detail = format!("Content-Encoding {encoding:?} is not taken: send the body as it is");
-        return Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail));
-    }
-    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let media_type = given.split(';').next().unwrap_or("").trim();
-    if taken.iter().any(|taken| media_type.eq_ignore_ascii_case(taken)) {
+    if taken.iter().any(|taken| media_type(headers).eq_ignore_ascii_case(taken)) {
         return Ok(());
     }
+    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let got = if given.is_empty() { "there is no Content-Type".to_owned() } else { format!("got {given:?}") };
     Err(ApiError::new(ErrorCode::UnsupportedMediaType, format!("{got}: {advice}")))
 }
 
-/// Reads the whole body within the bounds on its size, on the memory of all bodies, and on pauses.
+/// Reads the whole body, and unpacks it, within the bounds on its size, on the memory of all bodies, and on pauses.
 async fn read_body(request: Request, app: &App) -> Result<(Vec<u8>, RequestMemory), ApiError> {
+    let is_packed = is_packed(request.headers())?;
+    let (bytes, mut memory) = read_as_sent(request, app).await?;
+    if !is_packed {
+        return Ok((bytes, memory));
+    }
+    let app = app.clone();
+    blocking(move || Ok((gzip::unpack(&bytes, &mut memory, &app)?, memory))).await?
+}
+
+async fn read_as_sent(request: Request, app: &App) -> Result<(Vec<u8>, RequestMemory), ApiError> {
     let most = app.settings.max_body.as_u64();
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     check_size(announced.unwrap_or(0), most, app)?;
@@ -174,7 +199,11 @@ async fn read_body(request: Request, app: &App) -> Result<(Vec<u8>, RequestMemor
     }
 }
 
-fn check_size(bytes: u64, most: u64, app: &App) -> Result<(), ApiError> {
+/// Whether a body may have so many bytes.
+///
+/// # Errors
+/// `payload_too_large`.
+pub fn check_size(bytes: u64, most: u64, app: &App) -> Result<(), ApiError> {
     let detail = || format!("the body is larger than {} (--max-body)", app.settings.max_body);
     if bytes <= most { Ok(()) } else { Err(ApiError::new(ErrorCode::PayloadTooLarge, detail())) }
 }
@@ -246,10 +275,11 @@ impl FromRequestParts<App> for JobPath {
 
 /// The value of a parameter of the path.
 pub async fn path_parameter(parts: &mut Parts, app: &App, name: &str) -> Result<String, ApiError> {
-    let path = Path::<HashMap<String, String>>::from_request_parts(parts, app).await;
+    let path = RawPathParams::from_request_parts(parts, app).await;
     let unreadable = |_| ApiError::new(ErrorCode::MalformedRequest, "the path is not percent-encoded UTF-8");
-    let Path(mut parameters) = path.map_err(unreadable)?;
-    Ok(parameters.remove(name).expect("the route has this parameter"))
+    let parameters = path.map_err(unreadable)?;
+    let found = parameters.iter().find(|(key, _)| *key == name);
+    Ok(found.expect("the route has this parameter").1.to_owned())
 }
 
 impl FromRequestParts<App> for RequestId {

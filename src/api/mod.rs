@@ -1,19 +1,23 @@
 //! The HTTP face: the only room that knows axum. One file per resource.
 //!
 //! [`routes`] is the one list of routes; the contract test holds it against `openapi.yaml`. A request passes `access`
-//! (id, log, metrics, problem documents), then the panic guard, then its handler.
+//! (id, log, metrics, problem documents, panics), then its handler.
 
 pub mod access;
 mod active;
-mod csv_predictions;
+mod answers;
+mod bulk_predictions;
 mod data_fields;
 mod datasets;
 pub mod error;
 mod evaluation;
 mod events;
 mod extract;
+mod gzip;
 mod idempotency;
 mod jobs;
+mod long_reply;
+mod media;
 mod models;
 mod operations;
 mod page;
@@ -30,13 +34,11 @@ mod versions;
 use std::future::{Future, IntoFuture};
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
-use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
 use error::{ApiError, ErrorCode};
@@ -107,9 +109,6 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(|| async {
             ApiError::new(ErrorCode::MethodNotAllowed, "the route does not take this method: see the Allow header")
         })
-        // Bodies have bounds of their own: `--max-body`, `--max-upload`.
-        .layer(DefaultBodyLimit::disable())
-        .layer(CatchPanicLayer::custom(access::panicked))
         .layer(axum::middleware::from_fn_with_state(app.clone(), access::access))
         .with_state(app)
 }

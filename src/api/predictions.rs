@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use ndarray::Array2;
 use serde::ser::SerializeSeq;
@@ -12,22 +12,30 @@ use uuid::Uuid;
 
 use super::active::active;
 use super::error::{ApiError, ErrorCode};
-use super::extract::{JsonBody, ModelPath, Params, VersionPath, blocking};
+use super::extract::{FileBody, JsonBody, LARGE_BODY, ModelPath, Params, RequestMemory, VersionPath, blocking};
+use super::media::Media;
 use super::{reply, table_predictions};
 use crate::app::App;
+use crate::data::octets::{octet_rows, octets};
 use crate::data::records::Records;
 use crate::data::rows::Rows;
 use crate::learning::spec::ValidModelSpec;
 use crate::learning::strict::given;
 use crate::models::inline::inputs;
+use crate::models::networks::LoadedNetwork;
 use crate::models::{Model, ModelKind, Version};
 
 /// Multiply-adds up to which a prediction is made on the spot; more leave the async threads. About 0.1 ms.
 pub const ON_THE_SPOT: usize = 2_000_000;
+/// Multiply-adds that take as long as writing a number as text.
+const NUMBER_COST: usize = 500;
 /// Most numbers of a reply: about 120 MB of JSON.
 pub const MAX_OUTPUTS: usize = 10_000_000;
 /// Memory of a number of a reply: the f32 and its text.
 pub const OUTPUT_BYTES: usize = 16;
+
+/// The forms of rows and outputs.
+const MEDIA: [Media; 2] = [Media::Json, Media::Octets];
 
 /// Rows to predict for: numbers for a model by layer sizes, records for one by data set.
 #[derive(Deserialize)]
@@ -123,19 +131,24 @@ async fn of_version(
                 let detail = "intervals are for models by data set";
                 return Err(ApiError::parameter(ErrorCode::InvalidValue, "interval", detail));
             }
-            let body = JsonBody::from_request(request, app).await?;
-            outputs(app, model, spec, version, body).await
+            let body = Media::of_body(request.headers(), &MEDIA);
+            let reply = Media::of_reply(request.headers(), &MEDIA, body);
+            let (inputs, memory) = match body {
+                Media::Octets => of_octets(FileBody::from_request(request, app).await?, spec, app).await?,
+                _ => of_json(JsonBody::from_request(request, app).await?, spec)?,
+            };
+            let (model_id, version_number) = (model.id, version.number);
+            let network = app.models.network(model, &version).await?;
+            outputs(app, Asked { model_id, version: version_number, network, reply }, inputs, memory).await
         }
     }
 }
 
-async fn outputs(
-    app: &App,
-    model: &Model,
-    spec: &ValidModelSpec,
-    version: Arc<Version>,
+/// The inputs of a JSON body.
+fn of_json(
     mut body: JsonBody<PredictionBody>,
-) -> Result<Response, ApiError> {
+    spec: &ValidModelSpec,
+) -> Result<(Array2<f32>, RequestMemory), ApiError> {
     if body.value.records.is_some() {
         let detail = "the model is one by layer sizes: send `inputs`, rows of numbers, instead of `records`";
         return Err(ApiError::at(ErrorCode::WrongModelKind, "/records", detail));
@@ -144,21 +157,63 @@ async fn outputs(
         let detail = "missing field `inputs`: the model is one by layer sizes and takes rows of numbers";
         return Err(ApiError::at(ErrorCode::MissingField, "/inputs", detail));
     };
-    let inputs = inputs(rows, spec, "")?;
-    let rows = inputs.nrows();
+    Ok((inputs(rows, spec, "")?, body.memory))
+}
+
+/// The inputs of a body of f32, little-endian, row after row.
+async fn of_octets(
+    FileBody { bytes, mut memory }: FileBody,
+    spec: &ValidModelSpec,
+    app: &App,
+) -> Result<(Array2<f32>, RequestMemory), ApiError> {
+    memory.reserve(bytes.len(), app)?;
+    let (width, large) = (spec.inputs(), bytes.len() > LARGE_BODY);
+    let read = move || Ok::<_, ApiError>(octet_rows(&bytes, width)?);
+    let inputs = if large { blocking(read).await? } else { read() };
+    Ok((inputs?, memory))
+}
+
+/// What a prediction is made with and how it is answered.
+struct Asked {
+    model_id: Uuid,
+    version: u64,
+    network: Arc<LoadedNetwork>,
+    reply: Media,
+}
+
+impl Asked {
+    fn answer(&self, inputs: Array2<f32>) -> Response {
+        let outputs = self.network.predict(inputs.view());
+        let Asked { model_id, version, .. } = *self;
+        match self.reply {
+            Media::Octets => {
+                let shape = format!("{},{}", outputs.nrows(), outputs.ncols());
+                let body = octets(outputs.as_slice().expect("outputs are row-major"));
+                let mut response = reply::of_version(Media::Octets.name(), body, model_id, version);
+                let shape = HeaderValue::from_str(&shape).expect("digits and a comma");
+                response.headers_mut().insert("x-shape", shape);
+                response
+            }
+            _ => reply::json(StatusCode::OK, &OutputsBody { model_id, version, outputs: Matrix(outputs) }),
+        }
+    }
+}
+
+async fn outputs(
+    app: &App,
+    asked: Asked,
+    inputs: Array2<f32>,
+    mut memory: RequestMemory,
+) -> Result<Response, ApiError> {
+    let (rows, spec) = (inputs.nrows(), asked.network.spec());
     let numbers = rows.saturating_mul(spec.outputs());
     if numbers > MAX_OUTPUTS {
         let detail = format!("{rows} rows of {} outputs; a reply holds {MAX_OUTPUTS} numbers", spec.outputs());
         return Err(ApiError::new(ErrorCode::ReplyTooLarge, detail));
     }
-    body.memory.reserve(numbers * OUTPUT_BYTES, app)?;
-    let network = app.models.network(model, &version).await?;
+    memory.reserve(numbers * OUTPUT_BYTES, app)?;
     app.meters.predictions.inc_by(rows as u64);
-    let model_id = model.id;
-    let large = rows.saturating_mul(spec.parameter_count()) > ON_THE_SPOT;
-    let reply = move || {
-        let outputs = Matrix(network.predict(inputs.view()));
-        reply::json(StatusCode::OK, &OutputsBody { model_id, version: version.number, outputs })
-    };
+    let large = rows.saturating_mul(spec.parameter_count() + NUMBER_COST * spec.outputs()) > ON_THE_SPOT;
+    let reply = move || asked.answer(inputs);
     if large { blocking(reply).await } else { Ok(reply()) }
 }

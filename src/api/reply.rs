@@ -5,6 +5,7 @@ use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
+use uuid::Uuid;
 
 /// `value` as JSON. Numbers that are not finite become null.
 pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
@@ -17,6 +18,16 @@ pub fn created(status: StatusCode, location: &str, value: &impl Serialize) -> Re
     let mut response = json(status, value);
     let location = HeaderValue::from_str(location).expect("paths of identifiers are ASCII");
     response.headers_mut().insert(LOCATION, location);
+    response
+}
+
+/// A body that does not say itself which version of which model it is of.
+pub fn of_version(content_type: &'static str, body: impl Into<Body>, model: Uuid, version: u64) -> Response {
+    let mut response = with_type(StatusCode::OK, content_type, body);
+    let headers = response.headers_mut();
+    let model = HeaderValue::from_str(model.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+    headers.insert("x-model-id", model.expect("hexadecimal digits"));
+    headers.insert("x-model-version", version.into());
     response
 }
 

@@ -1,21 +1,23 @@
-//! Predictions of models by data set: records or CSV in, labels or values out, as JSON or CSV.
+//! Predictions of models by data set: records, CSV or Arrow in, labels or values out, in either form.
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{FromRequest, Request};
-use axum::http::header::ACCEPT;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::csv_predictions;
+use super::answers::AnswerWriter;
+use super::bulk_predictions;
 use super::error::{ApiError, ErrorCode};
 use super::extract::{JsonBody, blocking};
+use super::media::Media;
 use super::predictions::{MAX_OUTPUTS, ON_THE_SPOT, OUTPUT_BYTES, PredictionBody};
 use super::reply;
-use super::upload::{Upload, media_type};
+use super::upload::Upload;
 use crate::app::App;
 use crate::data::encoder::feature::Sighting;
 use crate::data::encoder::{EncodeError, Encoder};
@@ -28,6 +30,8 @@ use crate::models::{Model, ModelError, Version};
 
 /// Memory of a feature of a row: its value, and its flag if it has one.
 const FEATURE_BYTES: usize = 32;
+/// The forms of rows and answers.
+const MEDIA: [Media; 3] = [Media::Json, Media::Csv, Media::Arrow];
 /// Most flags of a reply: about 500 MB of JSON.
 const MAX_FLAGS: usize = 10_000_000;
 
@@ -39,42 +43,46 @@ struct PredictionsBody<'a> {
     predictions: Rows<'a>,
 }
 
-/// One entry per row.
+/// One entry per row of all pieces.
 struct Rows<'a> {
-    predictions: &'a Predictions,
+    pieces: &'a [Predictions],
     encoder: &'a Encoder,
 }
 
-impl Serialize for Rows<'_> {
+impl<'a> Serialize for Rows<'a> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq((0..self.predictions.rows).map(|row| Row { rows: self, row }))
+        let Rows { pieces, encoder } = *self;
+        let rows =
+            |predictions: &'a Predictions| (0..predictions.rows).map(move |row| Row { predictions, encoder, row });
+        serializer.collect_seq(pieces.iter().flat_map(rows))
     }
 }
 
 struct Row<'a> {
-    rows: &'a Rows<'a>,
+    predictions: &'a Predictions,
+    encoder: &'a Encoder,
     row: usize,
 }
 
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Rows { predictions, encoder } = self.rows;
+        let Row { predictions, encoder, row } = *self;
         let classes = encoder.target.classes();
         let mut entry = serializer.serialize_map(None)?;
         match &predictions.answers {
             Answers::Classes { probabilities, most } => {
-                let row = probabilities.row(self.row);
-                let row = row.as_slice().expect("row-major probabilities");
-                let best = most_likely(row);
+                let likely = probabilities.row(row);
+                let likely = likely.as_slice().expect("row-major probabilities");
+                let best = most_likely(likely);
                 entry.serialize_entry("label", &classes[best])?;
-                entry.serialize_entry("probability", &row[best])?;
-                entry.serialize_entry("probabilities", &ByClass { classes, row })?;
+                entry.serialize_entry("probability", &likely[best])?;
+                entry.serialize_entry("probabilities", &ByClass { classes, row: likely })?;
                 if let Some(most) = most {
-                    entry.serialize_entry("label_set", &label_set(classes, row, *most))?;
+                    entry.serialize_entry("label_set", &label_set(classes, likely, *most))?;
                 }
             }
             Answers::Values { values, margin } => {
-                let value = values[self.row];
+                let value = values[row];
                 entry.serialize_entry("value", &value)?;
                 if let Some(margin) = margin {
                     entry.serialize_entry("lower", &(value - margin))?;
@@ -82,7 +90,7 @@ impl Serialize for Row<'_> {
                 }
             }
         }
-        entry.serialize_entry("flags", &Flags { predictions, encoder, row: self.row })?;
+        entry.serialize_entry("flags", &Flags { predictions, encoder, row })?;
         entry.end()
     }
 }
@@ -142,18 +150,18 @@ pub async fn predict(
         let detail = format!("interval is {level}; it lies between 0 and 1, such as 0.9");
         return Err(ApiError::parameter(ErrorCode::InvalidValue, "interval", detail));
     }
-    let csv_in = media_type(request.headers()) == "text/csv";
-    let csv_out = wants_csv(request.headers(), csv_in);
+    let body = Media::of_body(request.headers(), &MEDIA);
+    let reply = Media::of_reply(request.headers(), &MEDIA, body);
     // The network comes after the body: one that is in use cannot leave memory, and a body may be slow.
-    if csv_in {
+    if body != Media::Json {
         // Not listed: no data set comes of it.
         let Upload { file, .. } = Upload::receive(request, app, Loading::default().begin(None)).await?;
         let serving = Serving::of(app, model, &version, interval).await?;
-        return csv_predictions::predict(app, serving, csv_out, file).await;
+        return bulk_predictions::predict(app, serving, body, reply, file).await;
     }
     let body = JsonBody::<PredictionBody>::from_request(request, app).await?;
     let serving = Serving::of(app, model, &version, interval).await?;
-    of_records(app, serving, csv_out, body).await
+    of_records(app, serving, reply, body).await
 }
 
 /// What a request is answered with.
@@ -179,9 +187,15 @@ impl Serving {
     }
 
     /// A reply as JSON.
-    pub fn json(&self, predictions: &Predictions, encoder: &Encoder) -> Response {
-        let predictions = Rows { predictions, encoder };
+    pub fn json(&self, pieces: &[Predictions], encoder: &Encoder) -> Response {
+        let predictions = Rows { pieces, encoder };
         reply::json(StatusCode::OK, &PredictionsBody { model_id: self.model_id, version: self.version, predictions })
+    }
+
+    /// A reply in another form.
+    pub fn reply(&self, media: Media, body: Body) -> Response {
+        let kind = if media == Media::Csv { "text/csv; charset=utf-8" } else { media.name() };
+        reply::of_version(kind, body, self.model_id, self.version)
     }
 }
 
@@ -189,20 +203,10 @@ fn parts(network: &LoadedNetwork) -> Result<&TableParts, ModelError> {
     network.table().ok_or_else(|| ModelError::File("it has no encoder".into()))
 }
 
-/// Whether the reply is to be CSV: by `Accept`, or as the body where that leaves it open.
-fn wants_csv(headers: &HeaderMap, csv_in: bool) -> bool {
-    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or("*/*").to_ascii_lowercase();
-    let position = |kind: &str| accept.find(kind).unwrap_or(usize::MAX);
-    match (position("text/csv"), position("application/json")) {
-        (usize::MAX, usize::MAX) => csv_in,
-        (csv, json) => csv < json,
-    }
-}
-
 async fn of_records(
     app: &App,
     serving: Serving,
-    csv_out: bool,
+    reply_in: Media,
     mut body: JsonBody<PredictionBody>,
 ) -> Result<Response, ApiError> {
     if body.value.inputs.is_some() {
@@ -235,10 +239,13 @@ async fn of_records(
             let detail = format!("more than {MAX_FLAGS} values lie outside what training saw: send fewer records");
             return Err(ApiError::new(ErrorCode::ReplyTooLarge, detail));
         }
-        match csv_out {
-            false => Ok(serving.json(&predictions, &parts.encoder)),
-            true => csv_predictions::whole(&predictions, &parts.encoder),
+        if reply_in == Media::Json {
+            return Ok(serving.json(&[predictions], &parts.encoder));
         }
+        let mut writer = AnswerWriter::new(reply_in);
+        let mut whole = writer.write(&predictions, &parts.encoder)?;
+        whole.extend(writer.end()?);
+        Ok(serving.reply(reply_in, whole.into()))
     };
     if large { blocking(reply).await? } else { reply() }
 }

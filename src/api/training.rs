@@ -141,7 +141,7 @@ impl TrainingBody {
 pub async fn train(
     State(app): State<App>,
     ModelPath(model): ModelPath,
-    RequestId(request_id): RequestId,
+    request_id: RequestId,
     _: NoQuery,
     JsonBody { value, idempotency, mut memory }: JsonBody<TrainingBody>,
 ) -> Result<Response, ApiError> {
@@ -156,7 +156,7 @@ pub async fn train(
         // The reply tells of the job as it was accepted, whatever it has come to since.
         let mut accepted = None;
         let keep = |report: &JobReport| receipt(accepted.insert(report.clone()));
-        jobs.submit(&model, work, request_id, keep).await?;
+        jobs.submit(&model, work, request_id.as_str().to_owned(), keep).await?;
         drop(memory);
         Ok::<_, JobError>(accepted.expect("every job that is accepted makes its receipt"))
     })
@@ -227,7 +227,7 @@ impl TrainParams {
 pub async fn train_file(
     State(app): State<App>,
     TrainQuery { params, features }: TrainQuery,
-    RequestId(request_id): RequestId,
+    request_id: RequestId,
     upload: Upload,
 ) -> Result<Response, ApiError> {
     let Upload { file, format, idempotency, arrival } = upload;
@@ -274,7 +274,7 @@ pub async fn train_file(
             let report = accepted.insert(report.clone());
             receipts.receipt(StatusCode::ACCEPTED, &location(report), &JobBody::of(report))
         };
-        jobs.submit_newborn(Birth { draft, model }, training, request_id, keep).await?;
+        jobs.submit_newborn(Birth { draft, model }, training, request_id.as_str().to_owned(), keep).await?;
         Ok::<_, JobError>(accepted.expect("every job that is accepted makes its receipt"))
     })
     .await?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::multipart::{Field, Multipart};
-use axum::extract::{FromRequest, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use bytes::Bytes;
@@ -67,7 +67,7 @@ impl Upload {
     /// The body is none of a data file, breaks off or is too large; storage does not take it.
     pub async fn receive(request: Request, app: &App, arrival: Arrival) -> Result<Self, ApiError> {
         let repeatable = Repeatable::of(&request)?;
-        let media_type = media_type(request.headers());
+        let media_type = media_type(request.headers()).to_ascii_lowercase();
         if media_type == "multipart/form-data" {
             return of_form(request, app, repeatable, arrival).await;
         }
@@ -84,15 +84,15 @@ impl Upload {
     }
 }
 
-/// The type of a body without its parameters, in lower case.
-pub fn media_type(headers: &HeaderMap) -> String {
+/// The type of a body without its parameters.
+pub fn media_type(headers: &HeaderMap) -> &str {
     let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    given.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
+    given.split(';').next().unwrap_or("").trim()
 }
 
 /// The format of a data file that says by its type what it is.
 pub fn format_of(headers: &HeaderMap) -> Option<Format> {
-    let media_type = media_type(headers);
+    let media_type = media_type(headers).to_ascii_lowercase();
     let found = FORMATS.iter().find(|(_, types, _)| types.contains(&media_type.as_str()));
     found.map(|(format, ..)| *format)
 }
@@ -113,10 +113,17 @@ pub fn is_packed(headers: &HeaderMap) -> Result<bool, ApiError> {
 }
 
 /// One file of a form; a file whose name ends in .gz is packed.
-async fn of_form(request: Request, app: &App, repeatable: Repeatable, arrival: Arrival) -> Result<Upload, ApiError> {
+async fn of_form(
+    mut request: Request,
+    app: &App,
+    repeatable: Repeatable,
+    arrival: Arrival,
+) -> Result<Upload, ApiError> {
     let broken = |error: axum::extract::multipart::MultipartError| {
         ApiError::new(ErrorCode::MalformedRequest, format!("the form cannot be read: {}", error.body_text()))
     };
+    // It has a bound of its own: `--max-upload`.
+    DefaultBodyLimit::disable().apply(&mut request);
     let form = Multipart::from_request(request, app).await;
     let mut form = form.map_err(|error| ApiError::new(ErrorCode::MalformedRequest, error.body_text()))?;
     let mut repeatable = Some(repeatable);

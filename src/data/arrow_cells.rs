@@ -1,5 +1,7 @@
 //! Cells of Arrow arrays of any type that a table can have.
 
+use std::borrow::Cow;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::*;
 use arrow_array::{Array, ArrayRef, PrimitiveArray};
@@ -7,7 +9,10 @@ use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, TimeUnit};
 
 use super::builder::{Builder, Misfit};
-use super::cell::{LARGEST_EXACT_INTEGER, format_datetime, format_number};
+use super::cell::{DateOrder, LARGEST_EXACT_INTEGER, format_datetime, format_number};
+use super::column::{self, Column, ColumnType};
+use super::convert::expected;
+use super::encoder::EncodeError;
 use super::inference::{Evidence, Form, Native, Written};
 
 /// The first and last microsecond of the years 0 to 9999.
@@ -99,8 +104,50 @@ impl<'a> Cells<'a> {
         Ok(builder.finish())
     }
 
+    /// The cells as a column of a kind; numbers that are not finite are missing, as in stored data.
+    ///
+    /// # Errors
+    /// `Value`: the first row whose cell is none of the kind.
+    pub fn column(&self, name: &str, kind: ColumnType, order: Option<DateOrder>) -> Result<Column, EncodeError> {
+        let numbers: Option<Box<dyn Fn(usize) -> f64 + '_>> = match &self.values {
+            Values::Integer(value) => Some(Box::new(|row| value(row) as f64)),
+            Values::Float(value) => {
+                Some(Box::new(|row| Some(value(row)).filter(|x| x.is_finite()).unwrap_or(f64::NAN)))
+            }
+            _ => None,
+        };
+        if let (ColumnType::Numeric, Some(number)) = (kind, numbers) {
+            let mut column = vec![f64::NAN; self.rows];
+            self.present().for_each(|row| column[row] = number(row));
+            return Ok(Column { name: name.to_owned(), kind, values: column::Values::Numeric(column) });
+        }
+        let mut texts = vec![None; self.rows];
+        for row in self.present() {
+            let unfit = |_| EncodeError::Value {
+                row,
+                column: name.to_owned(),
+                expected: expected(kind),
+                got: "a time outside the years 0 to 9999".to_owned(),
+            };
+            texts[row] = Some(self.text(row).map_err(unfit)?).filter(|text| !text.is_empty());
+        }
+        Column::from_texts(name, kind, order, texts.iter().map(Option::as_deref))
+    }
+
+    /// The text of a cell that is there; empty if it is no number.
+    fn text(&self, row: usize) -> Result<Cow<'a, str>, Wrong> {
+        Ok(match &self.values {
+            Values::Word(word) => Cow::Borrowed(word(row)),
+            Values::Integer(value) => value(row).to_string().into(),
+            Values::Float(value) if value(row).is_nan() => "".into(),
+            Values::Float(value) => format_number(value(row)).into(),
+            Values::Boolean(value) => value(row).to_string().into(),
+            Values::Time(value) => format_datetime(value(row).ok_or(Wrong::Time(row))?).into(),
+        })
+    }
+
     fn push(&self, row: usize, builder: &mut Builder) -> Result<(), Wrong> {
-        let text = match (&self.values, &mut *builder) {
+        match (&self.values, &mut *builder) {
             (Values::Integer(value), Builder::Number(builder)) => {
                 builder.append_value(value(row) as f64);
                 return Ok(());
@@ -117,17 +164,10 @@ impl<'a> Cells<'a> {
                 builder.append_value(value(row).ok_or(Wrong::Time(row))?);
                 return Ok(());
             }
-            (Values::Word(word), builder) => {
-                let word = word(row);
-                return builder.push(word).map_err(|Misfit| Wrong::Misfit(row, word.to_owned()));
-            }
-            (Values::Integer(value), _) => value(row).to_string(),
-            (Values::Float(value), _) if value(row).is_nan() => String::new(),
-            (Values::Float(value), _) => format_number(value(row)),
-            (Values::Boolean(value), _) => value(row).to_string(),
-            (Values::Time(value), _) => format_datetime(value(row).ok_or(Wrong::Time(row))?),
-        };
-        builder.push(&text).map_err(|Misfit| Wrong::Misfit(row, text))
+            _ => {}
+        }
+        let text = self.text(row)?;
+        builder.push(&text).map_err(|Misfit| Wrong::Misfit(row, text.into_owned()))
     }
 }
 

@@ -40,8 +40,8 @@ pub(crate) struct ArrowPieces<S> {
     source: Arc<S>,
     /// Of a Parquet file.
     metadata: Option<ArrowReaderMetadata>,
-    names: Vec<String>,
-    piece_rows: usize,
+    pub(super) names: Vec<String>,
+    pub(super) piece_rows: usize,
     most_cell_bytes: usize,
 }
 
@@ -55,8 +55,8 @@ pub(crate) struct ArrowCursor {
 
 /// Some rows, the first of which has this number.
 pub(crate) struct ArrowPiece {
-    batch: RecordBatch,
-    row: u64,
+    pub(super) batch: RecordBatch,
+    pub(super) row: u64,
 }
 
 impl<S: ChunkReader + 'static> ArrowPieces<S> {
@@ -109,7 +109,7 @@ impl<S: ChunkReader + 'static> ArrowPieces<S> {
     }
 
     /// The cells of a piece's columns, none of which has too long a word.
-    fn cells<'p>(&self, piece: &'p ArrowPiece) -> Result<Vec<Cells<'p>>, DataError> {
+    pub(super) fn cells<'p>(&self, piece: &'p ArrowPiece) -> Result<Vec<Cells<'p>>, DataError> {
         let mut all = Vec::with_capacity(self.names.len());
         for (name, array) in self.names.iter().zip(piece.batch.columns()) {
             let cells = Cells::of(array).ok_or_else(|| DataError::unfit("this type cannot be read").of(name))?;
@@ -205,7 +205,7 @@ fn damaged(format: &str, error: impl std::fmt::Display) -> DataError {
 }
 
 /// Decoders are not to take the process down, whatever they are fed.
-fn guard<T>(format: &str, work: impl FnOnce() -> Result<T, DataError>) -> Result<T, DataError> {
+pub(super) fn guard<T>(format: &str, work: impl FnOnce() -> Result<T, DataError>) -> Result<T, DataError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(damaged(format, "it is damaged")))
 }
 

@@ -1,10 +1,12 @@
 //! Data from outside: bytes to typed columns, rows and matrices, and the choice of rows. Pure: no I/O, no HTTP.
 //!
 //! Data files: [`ingest`] reads them, [`stored`] is what they become, [`profile`] what is known of them. Columns:
-//! [`mod@column`], [`convert`], [`encoder`] (to a network's input). Requests: [`rows`] of numbers, [`records`], [`csv_rows`].
+//! [`mod@column`], [`convert`], [`encoder`] (to a network's input). Requests: [`rows`] of numbers, [`octets`], [`records`], [`csv_rows`],
+//! [`arrow_rows`].
 
 mod arrow_cells;
 mod arrow_pieces;
+pub mod arrow_rows;
 mod builder;
 pub mod cell;
 pub mod column;
@@ -27,6 +29,7 @@ pub mod ingest;
 mod json_objects;
 mod json_pieces;
 mod moments;
+pub mod octets;
 mod parallel;
 pub mod profile;
 pub mod records;

@@ -2,6 +2,7 @@
 
 mod backup;
 mod bounds;
+mod bulk;
 mod contract;
 mod datasets;
 mod durable;

@@ -1,0 +1,94 @@
+//! The line of a request in the log, written by hand: the general way of events takes longer than a small prediction.
+//! It reads as the lines of other events do.
+
+use std::io::{self, Write};
+use std::sync::OnceLock;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tracing_appender::non_blocking::NonBlocking;
+
+use crate::config::LogFormat;
+
+static LOG: OnceLock<(NonBlocking, LogFormat)> = OnceLock::new();
+
+/// What is told of a request.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct RequestLine<'a> {
+    /// Its id.
+    pub request_id: &'a str,
+    /// GET, POST, …
+    pub method: &'a str,
+    /// As it was asked for, without the query.
+    pub path: &'a str,
+    /// Of the reply.
+    pub status: u16,
+    /// To the head of the reply.
+    pub microseconds: u64,
+}
+
+/// A line of JSON, with its fields in the order of other events.
+#[derive(Serialize)]
+struct Event<'a> {
+    timestamp: String,
+    level: &'static str,
+    message: &'static str,
+    #[serde(flatten)]
+    line: RequestLine<'a>,
+}
+
+/// Takes lines from now on, for the log that other events go to.
+pub fn start(writer: NonBlocking, format: LogFormat) {
+    let _ = LOG.set((writer, format));
+}
+
+/// Writes a line; false if this log was not started.
+pub fn write(line: RequestLine) -> bool {
+    let Some((writer, format)) = LOG.get() else { return false };
+    let mut text = Vec::with_capacity(256);
+    line.print(*format, Timestamp::now(), &mut text).expect("writing to memory does not fail");
+    // A log that cannot be written keeps no request from its reply.
+    let _ = writer.clone().write_all(&text);
+    true
+}
+
+impl RequestLine<'_> {
+    fn print(self, format: LogFormat, time: Timestamp, out: &mut Vec<u8>) -> io::Result<()> {
+        let RequestLine { request_id, method, path, status, microseconds } = self;
+        match format {
+            LogFormat::Text => writeln!(
+                out,
+                "{time:.6}  INFO request request_id={request_id:?} method={method} path={path:?} status={status} \
+                 microseconds={microseconds}"
+            ),
+            LogFormat::Json => {
+                let timestamp = format!("{time:.6}");
+                serde_json::to_writer(&mut *out, &Event { timestamp, level: "INFO", message: "request", line: self })?;
+                out.write_all(b"\n")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_reads_as_those_of_other_events() {
+        let time: Timestamp = "2026-11-25T18:42:51.124953Z".parse().expect("a time");
+        let line = RequestLine { request_id: "a\"b", method: "GET", path: "/models", status: 200, microseconds: 217 };
+        let printed = |format| {
+            let mut out = Vec::new();
+            line.print(format, time, &mut out).expect("printed");
+            String::from_utf8(out).expect("text")
+        };
+        let text = "2026-11-25T18:42:51.124953Z  INFO request request_id=\"a\\\"b\" method=GET path=\"/models\" status=200 \
+                    microseconds=217\n";
+        assert_eq!(printed(LogFormat::Text), text);
+        let json =
+            r#"{"timestamp":"2026-11-25T18:42:51.124953Z","level":"INFO","message":"request","request_id":"a\"b","#;
+        let rest = r#""method":"GET","path":"/models","status":200,"microseconds":217}"#;
+        assert_eq!(printed(LogFormat::Json), format!("{json}{rest}\n"));
+    }
+}
