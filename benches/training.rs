@@ -4,6 +4,7 @@
 //!     cargo bench --bench training -- T3 T4               # those named
 //!     cargo bench --bench training -- --threads 1         # on one thread
 //!     cargo bench --bench training -- --write data/peers  # only write the rows that benches/peers reads
+//!     cargo bench --bench training -- --grow              # T3 on 1,000 to 1,000,000 rows
 //!
 //! Lines for `benches/report.py` go to the standard output, a table to the standard error.
 
@@ -36,6 +37,9 @@ struct Arguments {
     /// Write the rows for the peers into this folder instead.
     #[arg(long)]
     write: Option<PathBuf>,
+    /// Train T3 on ever more rows instead.
+    #[arg(long)]
+    grow: bool,
     /// Given by cargo.
     #[arg(long, hide = true)]
     bench: bool,
@@ -66,6 +70,10 @@ fn main() {
         return;
     }
     eprintln!("{}", machine());
+    if arguments.grow {
+        grow(&arguments);
+        return;
+    }
     eprintln!("| work | s/epoch best | median | GFLOP/s | score |\n|---|---:|---:|---:|---:|");
     if asked("T1") {
         article();
@@ -94,6 +102,14 @@ fn article() {
 }
 
 fn train(work: &Workload, arguments: &Arguments) {
+    let (times, score) = times(work, arguments);
+    let gflops = flops(work) / times.best() / 1e9;
+    eprintln!("| {} | {:.4} | {:.4} | {gflops:.0} | {score:.4} |", work.name, times.best(), times.median());
+    println!("{}", line(work.name, arguments.threads, "s/epoch", &times, Some(score)));
+}
+
+/// The times of all epochs but the first, and the score after the last.
+fn times(work: &Workload, arguments: &Arguments) -> (Times, f64) {
     let model = Arc::new(work.model());
     let settings = work.settings(&model, arguments.epochs);
     let (train, test) = work.examples();
@@ -102,10 +118,17 @@ fn train(work: &Workload, arguments: &Arguments) {
     let mut clock = Clock(Vec::new());
     trainer.run(&mut clock).expect("no divergence");
     let score = work.score(&trainer.into_network(), &test);
-    let times = Times::of(clock.0.windows(2).map(|pair| pair[1] - pair[0]));
-    let gflops = flops(work) / times.best() / 1e9;
-    eprintln!("| {} | {:.4} | {:.4} | {gflops:.0} | {score:.4} |", work.name, times.best(), times.median());
-    println!("{}", line(work.name, arguments.threads, "s/epoch", &times, Some(score)));
+    (Times::of(clock.0.windows(2).map(|pair| pair[1] - pair[0])), score)
+}
+
+/// T3 with other numbers of rows.
+fn grow(arguments: &Arguments) {
+    println!("| rows | s/epoch | ns/row |\n|---:|---:|---:|");
+    for rows in [1_000, 10_000, 100_000, 1_000_000] {
+        let work = Workload { rows, ..WORKLOADS[1] };
+        let times = times(&work, arguments).0;
+        println!("| {rows} | {:.5} | {:.0} |", times.median(), 1e9 * times.median() / rows as f64);
+    }
 }
 
 /// Floating point operations of an epoch's matrix products: three for each layer, two for the first.

@@ -19,6 +19,7 @@ use rand_distr::{Distribution, StandardNormal};
 use serde_json::json;
 
 /// Something to train.
+#[derive(Clone, Copy)]
 pub struct Workload {
     pub name: &'static str,
     pub rows: usize,

@@ -136,9 +136,10 @@ impl<'a> Trainer<'a> {
         let copies = 4 + settings.optimizer.state_buffers();
         // Rows of the passes, and of a probe.
         let rows_at_once = pass_rows(model, settings, rows) + rows.min(PROBE_ROWS);
-        // Per unit and row at most: z, a, mask, dropped and gradient; of an embedding layer, output and gradient.
+        // Per unit and row at most: z, a, mask, dropped and gradient, this once more for the layer above to turn; of an
+        // embedding layer, output and gradient.
         let embedded = if model.embeddings.is_empty() { 0 } else { 2 * model.layers[0].inputs };
-        let units = 5 * model.layers.iter().map(|layer| layer.units).sum::<usize>();
+        let units = 6 * model.layers.iter().map(|layer| layer.units).sum::<usize>();
         let passes = rows_at_once * (model.inputs() + embedded + units);
         let widest = model.layers.iter().map(|layer| layer.units.max(layer.inputs)).max().unwrap_or(1);
         let evaluation = Evaluation::values(widest, model.outputs(), shard_rows(model));

@@ -12,6 +12,8 @@ use crate::learning::optimizer::ParameterGroup;
 use crate::learning::random::Generator;
 use crate::learning::spec::ValidLayer;
 
+/// Units and inputs from which on it pays to turn a product round, and its result back.
+const TURNED: usize = 64;
 /// Most blocks of a layer: each of them reads the whole batch's ∂L/∂z.
 const MAX_BLOCKS: usize = 16;
 
@@ -80,6 +82,7 @@ impl Dense {
             dropped: buffer(dropout),
             gradient: buffer(true),
             bias_gradient: vec![0.0; self.units],
+            turned: Vec::new(),
         }
     }
 
@@ -137,11 +140,17 @@ impl Dense {
             multiply(delta, &tape.mask[..values]);
         }
         self.activation.backward_summed(&tape.pre, &tape.active[..values], delta, &mut tape.bias_gradient);
-        if let Some(InputGradient { values, skipped }) = input_gradient {
-            let wanted = MatrixMut::new(values, self.inputs).without_columns(skipped);
-            let weights = self.matrix(parameters).rows(skipped..self.inputs);
-            matmul(wanted, Matrix::new(delta, self.units), weights.transposed(), false);
+        let Some(InputGradient { values, skipped }) = input_gradient else { return };
+        let (wanted, delta) = (self.inputs - skipped, Matrix::new(delta, self.units));
+        let weights = self.matrix(parameters).rows(skipped..self.inputs);
+        if wanted.min(self.units) < TURNED {
+            let values = MatrixMut::new(values, self.inputs).without_columns(skipped);
+            return matmul(values, delta, weights.transposed(), false);
         }
+        // W·δᵀ reads both along their rows, and takes two thirds of the time of δ·Wᵀ.
+        tape.turned.resize(wanted * rows, 0.0);
+        matmul(MatrixMut::new(&mut tape.turned, rows), weights, delta.transposed(), false);
+        transpose(&tape.turned, rows, &mut values[skipped..], self.inputs);
     }
 
     /// Rows of the weights in blocks of about one size, then the biases.
@@ -194,10 +203,28 @@ vectorized! {
         }
     }
 
+    /// Writes the transpose of `from`, in rows of `width` values, into `to`, whose rows begin `stride` values apart.
+    fn transpose(from: &[f32], width: usize, to: &mut [f32], stride: usize) {
+        let height = from.len() / width;
+        // In squares, so that the lines of both stay in the cache.
+        for top in (0..height).step_by(SQUARE) {
+            let rows = top..height.min(top + SQUARE);
+            for left in (0..width).step_by(SQUARE) {
+                for column in left..width.min(left + SQUARE) {
+                    let to = &mut to[column * stride + top..column * stride + rows.end];
+                    to.iter_mut().zip(rows.clone()).for_each(|(to, row)| *to = from[row * width + column]);
+                }
+            }
+        }
+    }
+
     fn multiply(values: &mut [f32], by: &[f32]) {
         values.iter_mut().zip(by).for_each(|(value, by)| *value *= by);
     }
 }
+
+/// Side of the squares of a transposition: a cache line of values.
+const SQUARE: usize = 16;
 
 /// A bijection of u32 in which every bit of the input sways every bit of the output (C. Wellons, "Prospecting for Hash
 /// Functions", 2018).
@@ -211,6 +238,20 @@ fn mixed(x: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_transposition_leaves_what_lies_between_its_rows() {
+        for (height, width) in [(1, 1), (16, 16), (70, 33), (3, 100)] {
+            let from: Vec<f32> = (0..height * width).map(|i| i as f32).collect();
+            let stride = height + 2;
+            let mut to = vec![-1.0; width * stride];
+            transpose(&from, width, &mut to, stride);
+            for (at, value) in to.iter().enumerate() {
+                let (column, row) = (at / stride, at % stride);
+                assert_eq!(*value, if row < height { from[row * width + column] } else { -1.0 });
+            }
+        }
+    }
 
     #[test]
     fn dropout_drops_its_share_whatever_the_seed_and_never_the_same() {
