@@ -3,7 +3,7 @@
 use super::examples::Examples;
 use super::loss::Scored;
 use super::network::{Network, Scratch, shard_rows};
-use super::team::Team;
+use super::team::{Team, WIDE_WORK};
 use super::tile::tile;
 
 /// Most rows of a piece: enough for products at full speed, few enough for all threads to have some.
@@ -45,10 +45,13 @@ impl Evaluation {
     ) -> f64 {
         let piece_rows = PIECE_ROWS.min(shard_rows(network.spec()));
         let count = rows.div_ceil(piece_rows);
+        let wide = rows.saturating_mul(network.parameters().len()) > WIDE_WORK;
+        // Buffers that no other thread fills would be memory for nothing.
+        let together = if wide && !team.is_alone() { PIECES } else { 1 };
         let mut sum = 0.0;
-        for first in (0..count).step_by(PIECES) {
-            let pieces = &mut self.pieces[..PIECES.min(count - first)];
-            team.each(true, pieces, |index, piece| {
+        for first in (0..count).step_by(together) {
+            let pieces = &mut self.pieces[..together.min(count - first)];
+            team.each(wide, pieces, |index, piece| {
                 let rows = tile(rows, piece_rows, first + index);
                 piece.look_at(network, examples, rows.start, rows.end);
             });

@@ -13,6 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
+/// Rows × parameters of work that is worth more than one thread: about 20 µs.
+pub(super) const WIDE_WORK: usize = 500_000;
 /// Looks for work before a helper goes to sleep: about 50 µs, longer than the pause between two batches.
 const SPINS: u32 = 4_000;
 /// Looks for the others' end before the processor is offered to another thread.
@@ -60,6 +62,11 @@ impl Team {
     /// The calling thread alone.
     pub fn alone() -> Self {
         Team::default()
+    }
+
+    /// Whether there are no cores to share.
+    pub(super) fn is_alone(&self) -> bool {
+        self.cores.is_none()
     }
 
     /// A training's share of `cores`.

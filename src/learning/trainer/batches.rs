@@ -12,12 +12,9 @@ use crate::learning::layer::{BLOCK_VALUES, Layer};
 use crate::learning::network::{Block, Network, tile_rows};
 use crate::learning::optimizer::{OptimizerState, ParameterGroup, Step};
 use crate::learning::random::Generator;
-use crate::learning::team::Team;
+use crate::learning::team::{Team, WIDE_WORK};
 use crate::learning::tile::{Tile, tile};
 use crate::learning::training::ValidTrainingSpec;
-
-/// Rows × parameters of a batch from which its shares are worth more than one thread: about 20 µs.
-const WIDE_WORK: usize = 500_000;
 
 /// Parameters of a share at least: what a thread steps on in about 1 µs.
 const SMALL_SHARE: usize = 1024;
