@@ -10,13 +10,18 @@ use parquet::file::reader::{ChunkReader, Length};
 
 use crate::storage::{BlobReader, StorageError};
 
-/// How much a sequential reader fetches at once.
-const READ_AHEAD: usize = 1 << 20;
+/// How much is fetched at once at least: a page with its header. Columns of a wide table lie close together, and a store
+/// across the network takes its time for each request.
+const READ_AHEAD: u64 = (1 << 20) + (1 << 16);
+/// What a reader of headers takes at a time.
+const HEADER: usize = 512;
 
 /// A blob to read columns from. Blocks: not for async threads.
 #[derive(Clone)]
 pub struct Source {
     blob: BlobReader,
+    /// What was fetched last, and where it begins.
+    window: Arc<Mutex<(u64, Bytes)>>,
     /// The first trouble with storage: what readers make of it no longer tells it from damage.
     trouble: Arc<Mutex<Option<StorageError>>>,
 }
@@ -24,7 +29,7 @@ pub struct Source {
 impl Source {
     /// Reads from `blob`.
     pub fn new(blob: BlobReader) -> Self {
-        Source { blob, trouble: Arc::default() }
+        Source { blob, window: Arc::default(), trouble: Arc::default() }
     }
 
     /// The first trouble with storage there was, if there was any.
@@ -32,11 +37,21 @@ impl Source {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// A part of the blob, out of what was fetched last if it is there.
     fn read(&self, part: Range<u64>) -> std::result::Result<Bytes, StorageError> {
-        self.blob.read(part).inspect_err(|error| {
-            let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-            trouble.get_or_insert_with(|| error.clone());
-        })
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        let (start, fetched) = &*window;
+        if part.start < *start || part.end > start + fetched.len() as u64 {
+            let end = part.end.max((part.start + READ_AHEAD).min(self.blob.size()));
+            let fetched = self.blob.read(part.start..end).inspect_err(|error| {
+                let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+                trouble.get_or_insert_with(|| error.clone());
+            });
+            *window = (part.start, fetched?);
+        }
+        let (start, fetched) = &*window;
+        let within = |at: u64| ((at - start) as usize).min(fetched.len());
+        Ok(fetched.slice(within(part.start)..within(part.end)))
     }
 }
 
@@ -50,7 +65,7 @@ impl ChunkReader for Source {
     type T = BufReader<From>;
 
     fn get_read(&self, start: u64) -> Result<Self::T> {
-        Ok(BufReader::with_capacity(READ_AHEAD, From { source: self.clone(), position: start }))
+        Ok(BufReader::with_capacity(HEADER, From { source: self.clone(), position: start }))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
