@@ -40,7 +40,7 @@ impl Cores {
     /// Threads that one training may use now.
     fn share(&self) -> usize {
         let trainings = self.trainings.load(Ordering::Relaxed).max(1);
-        ((self.total + trainings / 2) / trainings).clamp(1, MAX_THREADS)
+        (self.total / trainings).clamp(1, MAX_THREADS)
     }
 }
 
@@ -143,10 +143,8 @@ impl Team {
     fn start_helper(&self) -> Option<Helper> {
         let (asleep, round, number) = (Arc::new(AtomicBool::new(false)), self.round.clone(), self.helpers.len());
         let flag = asleep.clone();
-        let thread = thread::Builder::new().name("training".into()).spawn(move || {
-            lower_priority();
-            round.help(number, &flag);
-        });
+        // It has the priority of the thread that trains.
+        let thread = thread::Builder::new().name("training".into()).spawn(move || round.help(number, &flag));
         Some(Helper { thread: thread.ok()?, asleep })
     }
 }
@@ -359,7 +357,7 @@ mod tests {
         assert_eq!(cores.share(), 8);
         let second = Team::on(&cores);
         let _third = Team::on(&cores);
-        assert_eq!(cores.share(), 3);
+        assert_eq!(cores.share(), 2);
         drop((first, second));
         assert_eq!(cores.share(), 8);
     }
