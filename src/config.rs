@@ -50,7 +50,7 @@ pub struct Settings {
     #[arg(long, env = "EPOCHD_CONCURRENT_JOBS", value_name = "N", value_parser = at_least_one)]
     pub concurrent_jobs: Option<usize>,
 
-    /// Threads of all running trainings together; each of them gets an equal share, at least one. They let the threads
+    /// Threads of all running trainings together; each of them gets an equal share, at least one thread. They let the threads
     /// that answer requests go first [default: number of cores]
     #[arg(long, env = "EPOCHD_TRAINING_THREADS", value_name = "N", value_parser = at_least_one)]
     pub training_threads: Option<usize>,

@@ -12,7 +12,8 @@
 //! - [`app`]: the handle that holds them together; opened at start, closed at the end.
 //! - [`backup`]: a data folder as one file, and back.
 //! - [`api`]: the only room that knows HTTP.
-//! - [`config`], [`telemetry`], [`request_log`], [`name`]: settings; logs and metrics; what a name may be.
+//! - [`config`], [`telemetry`], [`request_log`], [`name`], [`waiting`]: settings; logs and metrics; what a name may be;
+//!   whether somebody still waits for work.
 //!
 //! Imports go one way: `main → api, backup → app → jobs → models, datasets → learning, data, storage`. The last three do
 //! not know each other, nor do `models` and `datasets`. `telemetry` may be called from `jobs` and above. `ARCHITECTURE.md` walks through a training and a prediction.
@@ -30,3 +31,4 @@ pub mod name;
 pub mod request_log;
 pub mod storage;
 pub mod telemetry;
+pub mod waiting;

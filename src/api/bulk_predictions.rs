@@ -18,7 +18,9 @@ use crate::data::column::{Column, Table};
 use crate::data::csv_rows::{CsvRows, TextRows};
 use crate::data::encoder::feature::Feature;
 use crate::data::encoder::{EncodeError, Encoder};
+use crate::data::error::DataError;
 use crate::models::prediction::{Predictions, predict as predict_table};
+use crate::waiting::{WaitedFor, Waiting};
 
 /// Rows that are worked off at once, and cells and encoded values of these rows.
 const ROWS: usize = 4096;
@@ -42,6 +44,8 @@ enum Piece {
 /// Predictions for the rows of a file.
 pub async fn predict(app: &App, serving: Serving, body: Media, reply: Media, file: File) -> Result<Response, ApiError> {
     let app = app.clone();
+    let waiting = Waiting::default();
+    let waited_for = waiting.seen();
     blocking(move || {
         // A batch of an Arrow stream is read whole, and may be all of it.
         let mut memory = RequestMemory::default();
@@ -49,12 +53,19 @@ pub async fn predict(app: &App, serving: Serving, body: Media, reply: Media, fil
             memory.reserve_file(&file, &app)?;
         }
         let source = Source::open(file, body)?;
-        answer(&app, &serving, source, reply)
+        answer(&app, &serving, source, reply, &waited_for)
     })
     .await?
 }
 
-fn answer(app: &App, serving: &Serving, mut source: Source, reply: Media) -> Result<Response, ApiError> {
+/// Ends when nobody waits any more: a packed file may have very many rows.
+fn answer(
+    app: &App,
+    serving: &Serving,
+    mut source: Source,
+    reply: Media,
+    waited_for: &WaitedFor,
+) -> Result<Response, ApiError> {
     let encoder = &serving.parts()?.encoder;
     let places = source.places(encoder)?;
     let width = source.headers().len() + encoder.width() + encoder.target.classes().len();
@@ -62,6 +73,9 @@ fn answer(app: &App, serving: &Serving, mut source: Source, reply: Media) -> Res
     let (mut writer, mut written, mut kept, mut rows) = (AnswerWriter::new(reply), LongReply::default(), Vec::new(), 0);
     let most_bytes = app.settings.max_upload.as_u64();
     while let Some(piece) = source.next_rows(ROWS.min(VALUES / width).max(16))? {
+        if !waited_for.holds() {
+            return Err(DataError::stopped().into());
+        }
         let table = source.table(&piece, encoder, &places)?;
         rows += table.rows;
         if reply == Media::Json && rows > most_rows {

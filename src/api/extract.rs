@@ -29,6 +29,9 @@ use crate::storage::StorageError;
 /// predictions get through while large uploads fill it.
 pub const LARGE_BODY: usize = 64 * 1024;
 
+/// Memory that is made ready for a body by its announced length.
+const MOST_AHEAD: u64 = 4 << 20;
+
 /// A JSON body, parsed and checked for unknown fields.
 pub struct JsonBody<T> {
     /// What the body says.
@@ -77,6 +80,11 @@ impl RequestMemory {
             return Err(ApiError::new(ErrorCode::PayloadTooLarge, detail));
         }
         self.cover(bytes, app)
+    }
+
+    /// Whether it is so little that nothing is taken.
+    pub fn is_none(&self) -> bool {
+        self.0.is_none()
     }
 
     fn held(&self) -> usize {
@@ -181,7 +189,7 @@ async fn read_as_sent(request: Request, app: &App) -> Result<(Vec<u8>, RequestMe
     check_size(announced.unwrap_or(0), most, app)?;
     let mut memory = RequestMemory::default();
     // Memory is taken as data arrives: an announced length alone keeps nobody else out.
-    let mut bytes = Vec::with_capacity(announced.unwrap_or(0) as usize);
+    let mut bytes = Vec::with_capacity(announced.unwrap_or(0).min(MOST_AHEAD) as usize);
     let mut body = request.into_body();
     loop {
         let frame = tokio::time::timeout(app.settings.body_timeout, body.frame()).await;

@@ -15,11 +15,12 @@ use http_body_util::BodyExt;
 
 use super::error::{ApiError, ErrorCode};
 use super::extract::{RequestMemory, check_size};
+use super::media::preferences;
 use crate::app::App;
 
 /// Replies from this size on are packed: smaller ones fit into a few packets as they are.
 const WORTH_IT: u64 = 8 << 10;
-/// Bytes that are unpacked at once.
+/// Bytes that are packed or unpacked at once.
 const PIECE: usize = 256 << 10;
 
 /// Unpacks a body, within the bounds on the size and the memory of bodies.
@@ -34,7 +35,7 @@ pub fn unpack(packed: &[u8], memory: &mut RequestMemory, app: &App) -> Result<Ve
         let broken = |error| format!("the body cannot be unpacked with gzip: {error}");
         let read = read.map_err(|error| ApiError::new(ErrorCode::MalformedRequest, broken(error)))?;
         check_size(bytes.len() as u64, most, app)?;
-        memory.cover((packed.len() + bytes.len()) as u64, app)?;
+        memory.cover((packed.len() + bytes.capacity()) as u64, app)?;
         if read == 0 {
             return Ok(bytes);
         }
@@ -43,12 +44,7 @@ pub fn unpack(packed: &[u8], memory: &mut RequestMemory, app: &App) -> Result<Ve
 
 /// Whether the client takes replies packed with gzip.
 pub fn is_accepted(headers: &HeaderMap) -> bool {
-    let codings = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    codings.flat_map(|value| value.split(',')).any(|coding| {
-        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-        let refused = weight.split_once('=').is_some_and(|(_, q)| q.trim().parse() == Ok(0.0));
-        name.trim().eq_ignore_ascii_case("gzip") && !refused
-    })
+    preferences(headers, ACCEPT_ENCODING).any(|(coding, weight)| coding.eq_ignore_ascii_case("gzip") && weight > 0.0)
 }
 
 /// The reply packed, if it is text long enough and the client takes it so. Numbers as octets hardly shrink, and events
@@ -77,18 +73,21 @@ fn is_text(headers: &HeaderMap) -> bool {
 fn pack(body: Body) -> Body {
     // The quickest level: it takes a fifth of the time of the usual one and leaves numbers little longer.
     let packer = GzEncoder::new(Vec::new(), Compression::fast());
-    Body::from_stream(stream::try_unfold(Some((body, packer)), async |state| {
-        let Some((mut body, mut packer)) = state else { return Ok(None) };
+    Body::from_stream(stream::try_unfold(Some((body, Bytes::new(), packer)), async |state| {
+        let Some((mut body, mut rest_of_frame, mut packer)) = state else { return Ok(None) };
         loop {
-            let data = match body.frame().await.transpose().map_err(io::Error::other)? {
-                None => return Ok(Some((Bytes::from(blocking(move || packer.finish()).await?), None))),
-                Some(frame) => frame.into_data().unwrap_or_default(),
-            };
+            if rest_of_frame.is_empty() {
+                rest_of_frame = match body.frame().await.transpose().map_err(io::Error::other)? {
+                    None => return Ok(Some((Bytes::from(blocking(move || packer.finish()).await?), None))),
+                    Some(frame) => frame.into_data().unwrap_or_default(),
+                };
+            }
+            let data = rest_of_frame.split_to(rest_of_frame.len().min(PIECE));
             let work = blocking(move || packer.write_all(&data).map(|()| (std::mem::take(packer.get_mut()), packer)));
             let (piece, rest) = work.await?;
             packer = rest;
             if !piece.is_empty() {
-                return Ok::<_, io::Error>(Some((Bytes::from(piece), Some((body, packer)))));
+                return Ok::<_, io::Error>(Some((Bytes::from(piece), Some((body, rest_of_frame, packer)))));
             }
         }
     }))

@@ -1,7 +1,7 @@
 //! The forms in which rows come in and answers go out.
 
-use axum::http::HeaderMap;
 use axum::http::header::ACCEPT;
+use axum::http::{HeaderMap, HeaderName};
 
 use super::upload::media_type;
 
@@ -35,11 +35,49 @@ impl Media {
         offered.iter().copied().find(|media| given.eq_ignore_ascii_case(media.name())).unwrap_or(Media::Json)
     }
 
-    /// The form of the reply: the first of those `offered` that `Accept` names, or that of the body where it names none.
+    /// The form of the reply: that of those `offered` which `Accept` wants most, or that of the body where it names none.
     pub fn of_reply(headers: &HeaderMap, offered: &[Media], body: Media) -> Media {
-        let Some(accept) = headers.get(ACCEPT).and_then(|value| value.to_str().ok()) else { return body };
-        let accept = accept.to_ascii_lowercase();
-        let named = offered.iter().filter_map(|media| Some((accept.find(media.name())?, *media)));
-        named.min_by_key(|(place, _)| *place).map_or(body, |(_, media)| media)
+        let mut best = (body, 0.0);
+        for (name, weight) in preferences(headers, ACCEPT) {
+            let named = offered.iter().find(|media| name.eq_ignore_ascii_case(media.name()));
+            if let Some(media) = named.filter(|_| weight > best.1) {
+                best = (*media, weight);
+            }
+        }
+        best.0
+    }
+}
+
+/// What a header such as `text/csv;q=0.5, */*` names, in its order, each with its weight.
+pub fn preferences(headers: &HeaderMap, header: HeaderName) -> impl Iterator<Item = (&str, f32)> {
+    let values = headers.get_all(header).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(|preference| {
+        let mut parts = preference.split(';').map(str::trim);
+        let name = parts.next().unwrap_or("");
+        let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+        (name, weight.and_then(|weight| weight.parse().ok()).unwrap_or(1.0))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(accept: &[&'static str], body: Media) -> Media {
+        let lines = accept.iter().map(|line| (ACCEPT, axum::http::HeaderValue::from_static(line)));
+        let mut headers = HeaderMap::new();
+        lines.for_each(|(name, line)| _ = headers.append(name, line));
+        Media::of_reply(&headers, &[Media::Json, Media::Csv, Media::Arrow], body)
+    }
+
+    #[test]
+    fn accept_is_read_with_its_weights() {
+        assert_eq!(reply(&[], Media::Csv), Media::Csv);
+        assert_eq!(reply(&["*/*"], Media::Csv), Media::Csv);
+        assert_eq!(reply(&["text/csv, application/json"], Media::Json), Media::Csv);
+        assert_eq!(reply(&["text/csv;q=0.1, application/json"], Media::Csv), Media::Json);
+        assert_eq!(reply(&["text/csv;q=0, application/json; charset=utf-8"], Media::Csv), Media::Json);
+        assert_eq!(reply(&["text/html", "Application/Vnd.Apache.Arrow.Stream"], Media::Json), Media::Arrow);
+        assert_eq!(reply(&["application/json-seq"], Media::Csv), Media::Csv);
     }
 }

@@ -214,6 +214,7 @@ async fn outputs(
     memory.reserve(numbers * OUTPUT_BYTES, app)?;
     app.meters.predictions.inc_by(rows as u64);
     let large = rows.saturating_mul(spec.parameter_count() + NUMBER_COST * spec.outputs()) > ON_THE_SPOT;
-    let reply = move || asked.answer(inputs);
-    if large { blocking(reply).await } else { Ok(reply()) }
+    let answer = move || asked.answer(inputs);
+    let response = if large { blocking(answer).await? } else { answer() };
+    Ok(reply::holding(memory, response))
 }

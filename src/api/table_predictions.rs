@@ -232,7 +232,7 @@ async fn of_records(
     body.memory.reserve(rows.saturating_mul(names + encoded + 64), app)?;
     app.meters.predictions.inc_by(rows as u64);
     let large = rows.saturating_mul(serving.network.spec().parameter_count()) > ON_THE_SPOT;
-    let reply = move || {
+    let make = move || {
         let parts = serving.parts()?;
         let predictions = answer(&serving, parts, &records)?;
         if predictions.sightings.len() > MAX_FLAGS {
@@ -245,9 +245,10 @@ async fn of_records(
         let mut writer = AnswerWriter::new(reply_in);
         let mut whole = writer.write(&predictions, &parts.encoder)?;
         whole.extend(writer.end()?);
-        Ok(serving.reply(reply_in, whole.into()))
+        Ok::<_, ApiError>(serving.reply(reply_in, whole.into()))
     };
-    if large { blocking(reply).await? } else { reply() }
+    let response = if large { blocking(make).await? } else { make() };
+    Ok(reply::holding(body.memory, response?))
 }
 
 fn answer(serving: &Serving, parts: &TableParts, records: &Records) -> Result<Predictions, ApiError> {

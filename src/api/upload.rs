@@ -68,7 +68,12 @@ impl Upload {
     pub async fn receive(request: Request, app: &App, arrival: Arrival) -> Result<Self, ApiError> {
         let repeatable = Repeatable::of(&request)?;
         let media_type = media_type(request.headers()).to_ascii_lowercase();
+        let packed = is_packed(request.headers())?;
         if media_type == "multipart/form-data" {
+            if packed {
+                let detail = "a form is not packed as a whole: pack its file, and let the name end in .gz";
+                return Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail));
+            }
             return of_form(request, app, repeatable, arrival).await;
         }
         let format = format_of(request.headers()).ok_or_else(|| {
@@ -76,7 +81,6 @@ impl Upload {
                 if media_type.is_empty() { "there is no Content-Type".into() } else { format!("got {media_type:?}") };
             ApiError::new(ErrorCode::UnsupportedMediaType, format!("{got}: {ADVICE}"))
         })?;
-        let packed = is_packed(request.headers())?;
         let (sink, writing) = Sink::start(app, packed, repeatable, &arrival)?;
         let sent = send_body(request.into_body(), app, sink).await;
         let (file, idempotency) = finish(sent, writing).await?;
@@ -102,11 +106,16 @@ pub fn format_of(headers: &HeaderMap) -> Option<Format> {
 /// # Errors
 /// `unsupported_media_type` for any other encoding.
 pub fn is_packed(headers: &HeaderMap) -> Result<bool, ApiError> {
-    match headers.get(CONTENT_ENCODING).map(|encoding| encoding.as_bytes().to_ascii_lowercase()).as_deref() {
-        None | Some(b"identity") => Ok(false),
-        Some(b"gzip" | b"x-gzip") => Ok(true),
-        Some(other) => {
-            let detail = format!("Content-Encoding {:?} is not taken: gzip or none", String::from_utf8_lossy(other));
+    let encodings: Vec<String> = headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .map(|encoding| String::from_utf8_lossy(encoding.as_bytes()).to_ascii_lowercase())
+        .collect();
+    match encodings.join(", ").as_str() {
+        "" | "identity" => Ok(false),
+        "gzip" | "x-gzip" => Ok(true),
+        other => {
+            let detail = format!("Content-Encoding {other:?} is not taken: gzip or none");
             Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail))
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod loading;
+mod reading;
 pub mod registry;
 mod source;
 

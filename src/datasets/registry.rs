@@ -6,20 +6,18 @@ use std::io::{self, Seek, Write};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use super::source::Source;
 use super::{Arrival, Dataset, DatasetError, Loading};
-use crate::data::column::{Column, ColumnType, Table};
-use crate::data::error::{DataError, DataErrorKind};
+use crate::data::column::ColumnType;
+use crate::data::error::DataError;
 use crate::data::ingest::{Format, IngestLimits, Output, ingest};
 use crate::data::profile::TableProfile;
-use crate::data::stored;
 use crate::name::check_name;
 use crate::storage::catalog::{DatasetRow, ReceiptRow};
 use crate::storage::{self, RECEIPT_AGE, Storage, StorageError, exact};
+use crate::waiting::Waiting;
 
 /// Profiles that are listed at once, in bytes.
 const MAX_LISTED_BYTES: u64 = 16 << 20;
@@ -30,7 +28,7 @@ const LONG_PROFILE: usize = 64 << 10;
 /// All data sets of the service. Cheap to clone: a handle.
 #[derive(Clone)]
 pub struct DatasetRegistry {
-    storage: Storage,
+    pub(super) storage: Storage,
     /// One for each file that may be read at once: each takes threads and up to a few hundred megabytes.
     readers: Arc<Semaphore>,
     /// Files on their way in.
@@ -78,13 +76,13 @@ impl DatasetRegistry {
     ) -> Result<NewDataset, DatasetError> {
         name.as_deref().map_or(Ok(()), check_name).map_err(DatasetError::Name)?;
         let turn = self.readers.clone().acquire_owned().await.expect("the semaphore is never closed");
-        let (registry, waits) = (self.clone(), Arc::new(()));
-        let waited_for = Arc::downgrade(&waits);
+        let (registry, waiting) = (self.clone(), Waiting::default());
+        let waited_for = waiting.seen();
         let load = arrival.load().clone();
         let read = tokio::task::spawn_blocking(move || {
             let mut progress = |rows| {
                 load.set_rows(rows);
-                waited_for.strong_count() > 0
+                waited_for.holds()
             };
             let read = registry.read_file(name, data, format, &types, &mut progress);
             drop(turn);
@@ -216,82 +214,6 @@ impl DatasetRegistry {
     /// `Storage`.
     pub async fn count(&self) -> Result<u64, DatasetError> {
         Ok(self.storage.catalog.count_datasets().await?)
-    }
-
-    /// Columns of a data set, in the order named.
-    ///
-    /// # Errors
-    /// `Storage`; `Data` if the columns are damaged.
-    pub async fn columns(&self, dataset: &Dataset, names: Vec<String>) -> Result<Table, DatasetError> {
-        let profile = dataset.profile.clone();
-        self.blocking(dataset, move |source| {
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            stored::read_columns(source, &profile, &names)
-        })
-        .await
-    }
-
-    /// The different values of a column: all of them, or more than `most`.
-    ///
-    /// # Errors
-    /// `Storage`; `Data` if they are words too long to be classes, or the columns are damaged.
-    pub async fn distinct_values(&self, dataset: &Dataset, name: &str, most: usize) -> Result<Column, DatasetError> {
-        let (profile, name) = (dataset.profile.clone(), name.to_owned());
-        self.blocking(dataset, move |source| stored::distinct_values(source, &profile, &name, most)).await
-    }
-
-    /// Goes through the rows of these columns, at most `most_rows` at a time, and gives each table of them to `add` with
-    /// what the tables before have made of `start`. Ends with the first error of `add`, and when nobody waits any more.
-    ///
-    /// # Errors
-    /// As [`DatasetRegistry::columns`].
-    pub async fn fold<T: Send + 'static, E: Send + 'static>(
-        &self,
-        dataset: &Dataset,
-        names: Vec<String>,
-        most_rows: usize,
-        start: T,
-        mut add: impl FnMut(&mut T, Table) -> Result<(), E> + Send + 'static,
-    ) -> Result<Result<T, E>, DatasetError> {
-        let profile = dataset.profile.clone();
-        let waits = Arc::new(());
-        let waited_for = Arc::downgrade(&waits);
-        self.blocking(dataset, move |source| {
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let (mut state, mut failed) = (start, None);
-            stored::for_each_batch(source, &profile, &names, most_rows, |batch| {
-                failed = add(&mut state, batch).err();
-                failed.is_none() && waited_for.strong_count() > 0
-            })?;
-            Ok(failed.map_or(Ok(state), Err))
-        })
-        .await
-    }
-
-    /// Rows of a data set as they would stand in a list of records.
-    ///
-    /// # Errors
-    /// `Storage`; `Data` if the columns are damaged.
-    pub async fn preview(&self, dataset: &Dataset, limit: usize) -> Result<Vec<Map<String, Value>>, DatasetError> {
-        let profile = dataset.profile.clone();
-        self.blocking(dataset, move |source| stored::preview(source, &profile, 0, limit)).await
-    }
-
-    async fn blocking<T: Send + 'static>(
-        &self,
-        dataset: &Dataset,
-        read: impl FnOnce(Source) -> Result<T, DataError> + Send + 'static,
-    ) -> Result<T, DatasetError> {
-        let source = Source::new(self.storage.blobs.reader(&dataset.blob).await?);
-        let watched = source.clone();
-        let done = tokio::task::spawn_blocking(move || read(source)).await;
-        let damaged = |reason: String| StorageError::damaged(dataset.blob.clone(), reason);
-        let read = done.map_err(|panic| damaged(panic.to_string()))?;
-        read.map_err(|error| match (watched.trouble(), error.kind) {
-            (Some(trouble), _) => trouble.into(),
-            (None, DataErrorKind::Unfit) => error.into(),
-            (None, _) => damaged(error.to_string()).into(),
-        })
     }
 
     /// Deletes a data set that no job needs.

@@ -1,10 +1,11 @@
 //! The loss of rows that are only looked at.
 
+use super::cuts::{part, shard_rows, widest};
 use super::examples::Examples;
 use super::loss::Scored;
-use super::network::{Network, Scratch, shard_rows};
+use super::network::{Network, Scratch};
+use super::spec::ValidModelSpec;
 use super::team::{Team, WIDE_WORK};
-use super::tile::tile;
 
 /// Most rows of a piece: enough for products at full speed, few enough for all threads to have some.
 const PIECE_ROWS: usize = 256;
@@ -43,7 +44,7 @@ impl Evaluation {
         team: &mut Team,
         mut see: impl FnMut(&[f32]),
     ) -> f64 {
-        let piece_rows = PIECE_ROWS.min(shard_rows(network.spec()));
+        let piece_rows = piece_rows(network.spec());
         let count = rows.div_ceil(piece_rows);
         let wide = rows.saturating_mul(network.parameters().len()) > WIDE_WORK;
         // Buffers that no other thread fills would be memory for nothing.
@@ -52,7 +53,7 @@ impl Evaluation {
         for first in (0..count).step_by(together) {
             let pieces = &mut self.pieces[..together.min(count - first)];
             team.each(wide, pieces, |index, piece| {
-                let rows = tile(rows, piece_rows, first + index);
+                let rows = part(rows, piece_rows, first + index);
                 piece.look_at(network, examples, rows.start, rows.end);
             });
             for piece in pieces {
@@ -63,10 +64,14 @@ impl Evaluation {
         sum / rows as f64
     }
 
-    /// Memory that the buffers take for a network at most: values of the widest layers and of the outputs.
-    pub fn values(widest: usize, outputs: usize, shard_rows: usize) -> usize {
-        PIECES * PIECE_ROWS.min(shard_rows) * (2 * widest + 2 * outputs)
+    /// Values that the buffers hold for a model at most.
+    pub fn values(model: &ValidModelSpec) -> usize {
+        PIECES * piece_rows(model) * (2 * widest(model) + 2 * model.outputs())
     }
+}
+
+fn piece_rows(model: &ValidModelSpec) -> usize {
+    PIECE_ROWS.min(shard_rows(model))
 }
 
 impl Piece {

@@ -40,7 +40,7 @@ pub struct Tape {
     dropped: Vec<f32>,
     /// ∂L/∂output on entry of the backward pass, ∂L/∂z after it.
     pub gradient: Vec<f32>,
-    /// ∂L/∂input, transposed, on its way; grows to what is needed.
+    /// ∂L/∂input, transposed, on its way: empty unless one is wanted.
     turned: Vec<f32>,
     /// ∂L/∂biases after the backward pass: the sum over the rows of ∂L/∂z.
     bias_gradient: Vec<f32>,

@@ -5,43 +5,12 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
+use super::cuts::shard_rows;
 use super::layer::{Dense, Embed, InputGradient, Layer, Tape};
 use super::loss::Scored;
 use super::optimizer::ParameterGroup;
 use super::random::{Purpose, generator};
 use super::spec::{Embedding, ValidModelSpec};
-
-/// Most rows that pass through a network at once; more are worked off in shards, so that memory is bounded.
-const SHARD_ROWS: usize = 1024;
-/// Most values of one layer's output for the rows of a shard: 16 MB.
-const SHARD_VALUES: usize = 4 << 20;
-
-/// Rows of a tile at least: a product with fewer spends its time on bringing weights along.
-const TILE_ROWS: usize = 64;
-/// Rows of a tile at least where the layers have so many parameters that they do not stay in a core's cache.
-const WIDE_TILE_ROWS: usize = 128;
-const WIDE_PARAMETERS: usize = 1 << 20;
-/// Rows × parameters of a tile at least: about 10 µs. Below, what threads hand to each other costs more than they save.
-const TILE_WORK: usize = 250_000;
-/// Most tiles of a shard.
-const MAX_TILES: usize = 16;
-
-/// Rows of a tile, the part of a batch that one thread takes through the network, of a shard of `rows` rows. Depends on
-/// nothing but the model and the rows.
-pub fn tile_rows(model: &ValidModelSpec, rows: usize) -> usize {
-    let parameters = model.parameter_count();
-    let least = if parameters > WIDE_PARAMETERS { WIDE_TILE_ROWS } else { TILE_ROWS };
-    // Two threads have something to do from half a tile each.
-    let tiles = (rows / least).max(if rows >= least { 2 } else { 1 }).min(rows * parameters / TILE_WORK);
-    rows.div_ceil(tiles.clamp(1, MAX_TILES))
-}
-
-/// Rows of a shard: fewer where the layers are very wide. Depends on nothing but the model, so that sums over shards
-/// are the same everywhere.
-pub fn shard_rows(model: &ValidModelSpec) -> usize {
-    let widest = model.layers.iter().map(|layer| layer.units.max(layer.inputs)).max().unwrap_or(1);
-    (SHARD_VALUES / widest).clamp(1, SHARD_ROWS)
-}
 
 /// A network with its parameters.
 #[derive(Clone, Debug)]

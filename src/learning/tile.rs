@@ -1,7 +1,5 @@
 //! Tiles: the rows of a batch that one thread takes through the network, with buffers of their own.
 
-use std::ops::Range;
-
 use super::examples::Examples;
 use super::layer::Layer;
 use super::network::{BatchTargets, Block, Network, Workspace, gradient};
@@ -86,9 +84,4 @@ impl Tile {
         self.weights.clear();
         self.targets.resize(rows * self.width, 0.0);
     }
-}
-
-/// Cuts `rows` into tiles of `tile_rows` rows, the last of which may have fewer.
-pub fn tile(rows: usize, tile_rows: usize, index: usize) -> Range<usize> {
-    index * tile_rows..rows.min((index + 1) * tile_rows)
 }

@@ -8,6 +8,7 @@
 //! streams, and sums run in an order that depends on nothing else. So do a snapshot and what was left to do after it.
 
 mod batches;
+mod memory;
 mod resume;
 
 use ndarray::{Axis, Slice};
@@ -15,10 +16,11 @@ use rand::seq::SliceRandom;
 
 use batches::Batches;
 
+use super::cuts::shard_rows;
 use super::diagnosis::{Diagnosis, EpochFacts, Warning};
 use super::evaluation::Evaluation;
 use super::examples::Examples;
-use super::network::{Network, shard_rows};
+use super::network::Network;
 use super::optimizer::{OptimizerState, Step};
 use super::random::{Generator, Purpose, generator};
 use super::report::{Diverged, End, EpochReport, Summary};
@@ -128,29 +130,6 @@ impl<'a> Trainer<'a> {
     /// The same, on the threads of `team`: the bits stay the same.
     pub fn on(self, team: Team) -> Self {
         Trainer { team, ..self }
-    }
-
-    /// Memory that a training of `model` on `rows` rows needs beside the rows, about.
-    pub fn bytes(model: &ValidModelSpec, settings: &ValidTrainingSpec, rows: usize) -> usize {
-        // Parameters, gradients, best and last complete parameters, and the optimizer's own.
-        let copies = 4 + settings.optimizer.state_buffers();
-        // Rows of the passes, and of a probe.
-        let rows_at_once = pass_rows(model, settings, rows) + rows.min(PROBE_ROWS);
-        // Per unit and row at most: z, a, mask, dropped and gradient, this once more for the layer above to turn; of an
-        // embedding layer, output and gradient.
-        let embedded = if model.embeddings.is_empty() { 0 } else { 2 * model.layers[0].inputs };
-        let units = 6 * model.layers.iter().map(|layer| layer.units).sum::<usize>();
-        let passes = rows_at_once * (model.inputs() + embedded + units);
-        let widest = model.layers.iter().map(|layer| layer.units.max(layer.inputs)).max().unwrap_or(1);
-        let evaluation = Evaluation::values(widest, model.outputs(), shard_rows(model));
-        (copies * model.parameter_count() + passes + evaluation + rows) * size_of::<f32>()
-    }
-
-    /// Memory that a snapshot of such a training takes at most.
-    pub fn snapshot_bytes(model: &ValidModelSpec, settings: &ValidTrainingSpec, rows: usize) -> usize {
-        // Parameters, best and last complete parameters, and the optimizer's own.
-        let copies = 3 + settings.optimizer.state_buffers();
-        (copies * model.parameter_count() + rows) * size_of::<f32>()
     }
 
     /// Trains until the last epoch, an early stop, or the observer's stop.

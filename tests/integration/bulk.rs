@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type};
@@ -272,4 +273,61 @@ async fn an_arrow_stream_that_cannot_be_used_is_refused() {
     post(large).await.problem(413, "payload_too_large");
     service.with_xor().await;
     service.post_file(XOR, ARROW, petals()).await.problem(415, "unsupported_media_type");
+}
+
+#[tokio::test]
+async fn a_reply_holds_memory_until_it_is_read_or_given_up() {
+    let service = TestApp::with(|settings| settings.request_memory = ByteSize::mib(48)).await;
+    service.with_xor().await;
+    // 8 MB of rows, and as many for the numbers of a reply that is more than sockets hold.
+    let rows = octets(&vec![0.5; 2_000_000]);
+    let ask = async || {
+        let request = service.raw(Method::POST, XOR).header("content-type", OCTETS).header("accept", JSON);
+        request.body(rows.clone()).send().await.expect("a reply")
+    };
+    let unread = ask().await;
+    assert_eq!(unread.status(), 200);
+    assert_eq!(ask().await.status(), 503);
+    drop(unread);
+    for _ in 0..200 {
+        if ask().await.status() == 200 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("what a reply held that was given up is free again");
+}
+
+#[tokio::test]
+async fn predictions_for_a_file_end_when_the_client_leaves() {
+    let service = with_flowers(|_| ()).await;
+    const ROWS: usize = 6_000_000;
+    let body = packed(format!("petal_length\n{}", "1.5\n".repeat(ROWS)).as_bytes());
+    let request = service.raw(Method::POST, FLOWERS).header("content-type", "text/csv");
+    let request = tokio::spawn(request.header("content-encoding", "gzip").body(body).send());
+    let predicted = async || {
+        let metrics = service.raw(Method::GET, "/metrics").send().await.expect("a reply").text().await.expect("text");
+        let line = metrics.lines().find_map(|line| line.strip_prefix("epochd_predictions_total "));
+        line.and_then(|count| count.parse::<f64>().ok()).expect("a counter") as usize
+    };
+    while predicted().await == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    request.abort();
+    let (mut before, mut now) = (0, predicted().await);
+    while now > before {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        (before, now) = (now, predicted().await);
+    }
+    assert!(now < ROWS, "all {now} rows are predicted for nobody");
+}
+
+#[tokio::test]
+async fn how_a_body_is_packed_is_said_once_and_not_of_a_form() {
+    let service = with_flowers(|_| ()).await;
+    let twice = [("content-type", "text/csv"), ("content-encoding", "identity"), ("content-encoding", "gzip")];
+    let csv = packed(b"petal_length\n1.5\n");
+    send(&service, FLOWERS, &twice, csv).await.problem(415, "unsupported_media_type");
+    let form = [("content-type", "multipart/form-data; boundary=x"), ("content-encoding", "gzip")];
+    send(&service, "/datasets?name=form", &form, packed(b"--x--")).await.problem(415, "unsupported_media_type");
 }

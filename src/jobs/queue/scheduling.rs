@@ -100,17 +100,20 @@ impl Inner {
     }
 }
 
-/// Does `work` on a thread that lets those that answer requests go first, and waits for it.
+/// Does `work` on a thread that lets those that answer requests go first, and waits for it; on this thread where the
+/// system gives no other.
 fn behind_requests(work: impl FnOnce() + Send) {
+    let mut work = Some(work);
+    let mut run = || work.take().into_iter().for_each(|work| work());
     let begun = thread::scope(|scope| {
-        let run = || {
+        let behind = || {
             lower_priority();
-            work();
+            run();
         };
-        thread::Builder::new().name("training".into()).spawn_scoped(scope, run).map(|_| ())
+        thread::Builder::new().name("training".into()).spawn_scoped(scope, behind).map(|_| ())
     });
     if let Err(error) = begun {
-        // It is queued again at the next start.
-        tracing::error!(%error, "the system gives no thread for a training");
+        tracing::warn!(%error, "no thread of its own for a training: it is as urgent as requests");
+        run();
     }
 }

@@ -82,7 +82,7 @@ impl Dense {
             dropped: buffer(dropout),
             gradient: buffer(true),
             bias_gradient: vec![0.0; self.units],
-            turned: Vec::new(),
+            turned: Vec::with_capacity(if self.turns(self.inputs) { rows * self.inputs } else { 0 }),
         }
     }
 
@@ -143,7 +143,7 @@ impl Dense {
         let Some(InputGradient { values, skipped }) = input_gradient else { return };
         let (wanted, delta) = (self.inputs - skipped, Matrix::new(delta, self.units));
         let weights = self.matrix(parameters).rows(skipped..self.inputs);
-        if wanted.min(self.units) < TURNED {
+        if !self.turns(wanted) {
             let values = MatrixMut::new(values, self.inputs).without_columns(skipped);
             return matmul(values, delta, weights.transposed(), false);
         }
@@ -151,6 +151,11 @@ impl Dense {
         tape.turned.resize(wanted * rows, 0.0);
         matmul(MatrixMut::new(&mut tape.turned, rows), weights, delta.transposed(), false);
         transpose(&tape.turned, rows, &mut values[skipped..], self.inputs);
+    }
+
+    /// Whether the product for the gradient of so many inputs is turned round.
+    fn turns(&self, inputs: usize) -> bool {
+        inputs.min(self.units) >= TURNED
     }
 
     /// Rows of the weights in blocks of about one size, then the biases.

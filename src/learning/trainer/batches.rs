@@ -6,14 +6,15 @@ use std::ops::Range;
 use rand::RngExt;
 
 use super::pass_rows;
+use crate::learning::cuts::{part, tile_rows};
 use crate::learning::examples::Examples;
 use crate::learning::kernels::vectorized;
 use crate::learning::layer::{BLOCK_VALUES, Layer};
-use crate::learning::network::{Block, Network, tile_rows};
+use crate::learning::network::{Block, Network};
 use crate::learning::optimizer::{OptimizerState, ParameterGroup, Step};
 use crate::learning::random::Generator;
 use crate::learning::team::{Team, WIDE_WORK};
-use crate::learning::tile::{Tile, tile};
+use crate::learning::tile::Tile;
 use crate::learning::training::ValidTrainingSpec;
 
 /// Parameters of a share at least: what a thread steps on in about 1 µs.
@@ -75,7 +76,7 @@ impl Batches {
         self.seeds.iter_mut().take(self.filled).for_each(|seed| *seed = dropout.random());
         let (tiles, seeds) = (&mut self.tiles[..self.filled], &self.seeds);
         team.each(true, tiles, |index, filled| {
-            let rows = &rows[tile(rows.len(), tile_rows, index)];
+            let rows = &rows[part(rows.len(), tile_rows, index)];
             filled.pass(network, examples, rows, scale, seeds.get(index).copied());
         });
         tiles.iter().map(Tile::loss).sum()
@@ -83,9 +84,10 @@ impl Batches {
 
     /// Keeps the gradients of the last pass for the step after the next one; `first` says that there are none to add to.
     pub(super) fn accumulate(&mut self, network: &mut Network, first: bool, team: &mut Team) {
+        let wide = self.is_wide();
         let Batches { tiles, filled, shares, cuts, gradients, .. } = self;
         let (layers, _) = network.layers_and_parameters();
-        team.each_cut(true, cuts, [gradients], |index, [gradients]| {
+        team.each_cut(wide, cuts, [gradients], |index, [gradients]| {
             for block in &shares[index] {
                 let gradient = &mut gradients[within(&cuts[index], block)];
                 add_up(&tiles[..*filled], layers, block, gradient, first);
@@ -109,9 +111,8 @@ impl Batches {
             self.accumulate(network, first, team);
             step.gradient_scale = self.clipping(most, team);
         }
+        let wide = self.is_wide();
         let Batches { tiles, filled, shares, cuts, groups, gradients, .. } = self;
-        let rows: usize = tiles[..*filled].iter().map(Tile::rows).sum();
-        let wide = rows * gradients.len() > WIDE_WORK;
         let (layers, parameters) = network.layers_and_parameters();
         let (stepper, [first_state, second_state]) = optimizer.begin(&step);
         team.each_cut(wide, cuts, [gradients, parameters, first_state, second_state], |index, [g, w, m, v]| {
@@ -128,10 +129,16 @@ impl Batches {
         });
     }
 
+    /// Whether the gradients of the last pass are worth more than one thread.
+    fn is_wide(&self) -> bool {
+        let rows: usize = self.tiles[..self.filled].iter().map(Tile::rows).sum();
+        rows * self.gradients.len() > WIDE_WORK
+    }
+
     /// The factor that brings the gradient's norm down to `most`, as PyTorch's `clip_grad_norm_`.
     fn clipping(&mut self, most: f64, team: &mut Team) -> f32 {
-        let (gradients, cuts) = (&self.gradients, &self.cuts);
-        team.each(true, &mut self.squares, |index, sum| *sum = sum_of_squares(&gradients[cuts[index].clone()]));
+        let (wide, gradients, cuts) = (self.is_wide(), &self.gradients, &self.cuts);
+        team.each(wide, &mut self.squares, |index, sum| *sum = sum_of_squares(&gradients[cuts[index].clone()]));
         let norm = self.squares.iter().sum::<f64>().sqrt();
         (most / (norm + 1e-6)).min(1.0) as f32
     }

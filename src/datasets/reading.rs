@@ -1,0 +1,89 @@
+//! What is read of stored data sets: their blobs' columns, off the async threads.
+
+use serde_json::{Map, Value};
+
+use super::source::Source;
+use super::{Dataset, DatasetError, DatasetRegistry};
+use crate::data::column::{Column, Table};
+use crate::data::error::{DataError, DataErrorKind};
+use crate::data::stored;
+use crate::storage::StorageError;
+use crate::waiting::Waiting;
+
+impl DatasetRegistry {
+    /// Columns of a data set, in the order named.
+    ///
+    /// # Errors
+    /// `Storage`; `Data` if the columns are damaged.
+    pub async fn columns(&self, dataset: &Dataset, names: Vec<String>) -> Result<Table, DatasetError> {
+        let profile = dataset.profile.clone();
+        self.blocking(dataset, move |source| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            stored::read_columns(source, &profile, &names)
+        })
+        .await
+    }
+
+    /// The different values of a column: all of them, or more than `most`.
+    ///
+    /// # Errors
+    /// `Storage`; `Data` if they are words too long to be classes, or the columns are damaged.
+    pub async fn distinct_values(&self, dataset: &Dataset, name: &str, most: usize) -> Result<Column, DatasetError> {
+        let (profile, name) = (dataset.profile.clone(), name.to_owned());
+        self.blocking(dataset, move |source| stored::distinct_values(source, &profile, &name, most)).await
+    }
+
+    /// Goes through the rows of these columns, at most `most_rows` at a time, and gives each table of them to `add` with
+    /// what the tables before have made of `start`. Ends with the first error of `add`, and when nobody waits any more.
+    ///
+    /// # Errors
+    /// As [`DatasetRegistry::columns`].
+    pub async fn fold<T: Send + 'static, E: Send + 'static>(
+        &self,
+        dataset: &Dataset,
+        names: Vec<String>,
+        most_rows: usize,
+        start: T,
+        mut add: impl FnMut(&mut T, Table) -> Result<(), E> + Send + 'static,
+    ) -> Result<Result<T, E>, DatasetError> {
+        let profile = dataset.profile.clone();
+        let waiting = Waiting::default();
+        let waited_for = waiting.seen();
+        self.blocking(dataset, move |source| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let (mut state, mut failed) = (start, None);
+            stored::for_each_batch(source, &profile, &names, most_rows, |batch| {
+                failed = add(&mut state, batch).err();
+                failed.is_none() && waited_for.holds()
+            })?;
+            Ok(failed.map_or(Ok(state), Err))
+        })
+        .await
+    }
+
+    /// Rows of a data set as they would stand in a list of records.
+    ///
+    /// # Errors
+    /// `Storage`; `Data` if the columns are damaged.
+    pub async fn preview(&self, dataset: &Dataset, limit: usize) -> Result<Vec<Map<String, Value>>, DatasetError> {
+        let profile = dataset.profile.clone();
+        self.blocking(dataset, move |source| stored::preview(source, &profile, 0, limit)).await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        dataset: &Dataset,
+        read: impl FnOnce(Source) -> Result<T, DataError> + Send + 'static,
+    ) -> Result<T, DatasetError> {
+        let source = Source::new(self.storage.blobs.reader(&dataset.blob).await?);
+        let watched = source.clone();
+        let done = tokio::task::spawn_blocking(move || read(source)).await;
+        let damaged = |reason: String| StorageError::damaged(dataset.blob.clone(), reason);
+        let read = done.map_err(|panic| damaged(panic.to_string()))?;
+        read.map_err(|error| match (watched.trouble(), error.kind) {
+            (Some(trouble), _) => trouble.into(),
+            (None, DataErrorKind::Unfit) => error.into(),
+            (None, _) => damaged(error.to_string()).into(),
+        })
+    }
+}

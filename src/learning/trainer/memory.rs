@@ -1,0 +1,31 @@
+//! What a training takes of the memory.
+
+use super::{PROBE_ROWS, Trainer, pass_rows};
+use crate::learning::cuts::tile_rows;
+use crate::learning::evaluation::Evaluation;
+use crate::learning::spec::ValidModelSpec;
+use crate::learning::training::ValidTrainingSpec;
+
+impl Trainer<'_> {
+    /// Memory that a training of `model` on `rows` rows needs beside the rows, about.
+    pub fn bytes(model: &ValidModelSpec, settings: &ValidTrainingSpec, rows: usize) -> usize {
+        // Parameters, gradients, best and last complete parameters, and the optimizer's own.
+        let copies = 4 + settings.optimizer.state_buffers();
+        // Rows of the passes, in whole tiles, and of a probe.
+        let pass = pass_rows(model, settings, rows);
+        let rows_at_once = pass.next_multiple_of(tile_rows(model, pass)) + rows.min(PROBE_ROWS);
+        // Per unit and row at most: z, a, mask, dropped and gradient, this once more for the layer above to turn; of an
+        // embedding layer, output, gradient and the same.
+        let embedded = if model.embeddings.is_empty() { 0 } else { 3 * model.layers[0].inputs };
+        let units = 6 * model.layers.iter().map(|layer| layer.units).sum::<usize>();
+        let passes = rows_at_once * (model.inputs() + embedded + units);
+        (copies * model.parameter_count() + passes + Evaluation::values(model) + rows) * size_of::<f32>()
+    }
+
+    /// Memory that a snapshot of such a training takes at most.
+    pub fn snapshot_bytes(model: &ValidModelSpec, settings: &ValidTrainingSpec, rows: usize) -> usize {
+        // Parameters, best and last complete parameters, and the optimizer's own.
+        let copies = 3 + settings.optimizer.state_buffers();
+        (copies * model.parameter_count() + rows) * size_of::<f32>()
+    }
+}
