@@ -10,8 +10,9 @@ use std::time::Duration;
 
 /// Looks for work before a helper goes to sleep: about 50 µs, longer than the pause between two batches.
 const SPINS: u32 = 4_000;
-/// Looks for the others' end, about 200 µs, before it is waited for in pauses.
-const WAIT_SPINS: u32 = 4_000;
+/// Looks for the others' end, about 2 ms, before it is waited for in pauses: more than any share takes of a batch that is not
+/// very large, and less than a time slice.
+const WAIT_SPINS: u32 = 40_000;
 const WAIT: Duration = Duration::from_micros(50);
 /// Most parts of a round.
 pub(super) const MAX_PARTS: usize = u16::MAX as usize;
