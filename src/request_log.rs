@@ -2,15 +2,15 @@
 //! It reads as the lines of other events do.
 
 use std::io::{self, Write};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use tracing_appender::non_blocking::NonBlocking;
 
 use crate::config::LogFormat;
+use crate::log_writer::LogWriter;
 
-static LOG: OnceLock<(NonBlocking, LogFormat)> = OnceLock::new();
+static LOG: OnceLock<(Arc<LogWriter>, LogFormat)> = OnceLock::new();
 
 /// What is told of a request.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -38,7 +38,7 @@ struct Event<'a> {
 }
 
 /// Takes lines from now on, for the log that other events go to.
-pub fn start(writer: NonBlocking, format: LogFormat) {
+pub fn start(writer: Arc<LogWriter>, format: LogFormat) {
     let _ = LOG.set((writer, format));
 }
 
@@ -47,8 +47,7 @@ pub fn write(line: RequestLine) -> bool {
     let Some((writer, format)) = LOG.get() else { return false };
     let mut text = Vec::with_capacity(256);
     line.print(*format, Timestamp::now(), &mut text).expect("writing to memory does not fail");
-    // A log that cannot be written keeps no request from its reply.
-    let _ = writer.clone().write_all(&text);
+    writer.as_ref().write_all(&text).expect("appending to memory does not fail");
     true
 }
 

@@ -1,18 +1,17 @@
 //! Logs and metrics.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
-use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{LogFormat, Settings};
+use crate::log_writer::{LogGuard, LogWriter};
 use crate::request_log;
 
 /// Upper bounds of the request latency histogram, in seconds: 100 µs to 60 s.
@@ -23,15 +22,9 @@ const QUEUE_BUCKETS: [f64; 9] = [0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 300.0, 1800.
 /// Upper bounds of the checkpoint time histogram, in seconds: 0.1 ms to 10 s.
 const CHECKPOINT_BUCKETS: [f64; 6] = [0.0001, 0.001, 0.01, 0.1, 1.0, 10.0];
 
-/// How long lines of the log wait for each other.
-const LOG_INTERVAL: Duration = Duration::from_millis(2);
-
-/// Starts logging to standard error. The guard writes out what is left when it is dropped.
-///
-/// Lines go through a thread of their own, so that a slow reader of the log never holds up a request; if that thread
-/// falls far behind, lines are dropped.
-pub fn start_logging(settings: &Settings) -> WorkerGuard {
-    let (writer, guard): (NonBlocking, WorkerGuard) = tracing_appender::non_blocking(Batched::default());
+/// Starts logging to standard error. The guard has what is left written when it is dropped.
+pub fn start_logging(settings: &Settings) -> LogGuard {
+    let (writer, guard) = LogWriter::start(io::stderr());
     let filter = EnvFilter::new(&settings.log_level);
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer.clone()).with_target(false);
     let colours = settings.log_format == LogFormat::Text && io::IsTerminal::is_terminal(&io::stderr());
@@ -43,28 +36,6 @@ pub fn start_logging(settings: &Settings) -> WorkerGuard {
         LogFormat::Json => logs.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
     }
     guard
-}
-
-/// Standard error, written to in batches: the writing thread flushes when no line waits, and sleeps then, so that under
-/// load hundreds of lines are one call, and no request wakes a thread for its own.
-#[derive(Default)]
-struct Batched(Vec<u8>);
-
-impl Write for Batched {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.extend_from_slice(line);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if !self.0.is_empty() {
-            let written = io::stderr().write_all(&self.0);
-            self.0.clear();
-            std::thread::sleep(LOG_INTERVAL);
-            written?;
-        }
-        Ok(())
-    }
 }
 
 /// The service's counters. One set per [`App`](crate::app::App): nothing global.
