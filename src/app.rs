@@ -18,7 +18,10 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
 
 /// The service without its HTTP face. Cheap to clone: a handle.
 #[derive(Clone)]
-pub struct App(Arc<Parts>);
+pub struct App(Arc<Handle>);
+
+/// What the clones of a handle count together.
+struct Handle(Arc<Parts>);
 
 /// What an application is made of.
 pub struct Parts {
@@ -54,7 +57,7 @@ impl std::ops::Deref for App {
     type Target = Parts;
 
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.0.0
     }
 }
 
@@ -86,7 +89,7 @@ impl App {
         };
         let jobs = JobQueue::new(storage.clone(), models.clone(), datasets.clone(), limits, meters.clone());
         let request_kib = usize::try_from(settings.request_memory.as_u64() / 1024).unwrap_or(usize::MAX);
-        let app = App(Arc::new(Parts {
+        let app = App(Arc::new(Handle(Arc::new(Parts {
             models,
             datasets,
             jobs,
@@ -95,13 +98,18 @@ impl App {
             request_memory: Arc::new(Semaphore::new(request_kib.min(Semaphore::MAX_PERMITS))),
             settings,
             closing: Arc::default(),
-        }));
+        }))));
         let taken_up = app.jobs.recover().await?;
         if taken_up > 0 {
             tracing::info!(jobs = taken_up, "going on with the jobs of the process before");
         }
         tokio::spawn(sweep(app.storage.clone(), Arc::downgrade(&app.closing)));
         Ok(app)
+    }
+
+    /// A handle whose clones are counted by themselves: cores that count at the same place wait for each other.
+    pub fn counted_apart(&self) -> Self {
+        App(Arc::new(Handle(self.0.0.clone())))
     }
 
     /// Whether the service is on its way down.

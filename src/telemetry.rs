@@ -1,7 +1,8 @@
 //! Logs and metrics.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
@@ -42,9 +43,9 @@ pub fn start_logging(settings: &Settings) -> LogGuard {
 pub struct Meters {
     registry: Registry,
     /// Replies by route template, method and status.
-    pub requests: IntCounterVec,
+    requests: IntCounterVec,
     /// Time from a request's head to its reply's head, by route template and method.
-    pub latency: HistogramVec,
+    latency: HistogramVec,
     /// Rows predicted.
     pub predictions: IntCounter,
     /// Time that jobs waited in the queue.
@@ -55,6 +56,14 @@ pub struct Meters {
     pub checkpoint_seconds: Histogram,
     jobs: IntGaugeVec,
     models: prometheus::IntGauge,
+}
+
+/// The counters of a route.
+#[derive(Default)]
+pub struct RouteMeters {
+    latency: OnceLock<Histogram>,
+    /// Those with the status that came first.
+    replies: OnceLock<(u16, IntCounter)>,
 }
 
 impl Meters {
@@ -85,6 +94,21 @@ impl Meters {
         let process = ProcessCollector::new(std::process::id() as i32, "epochd");
         meters.registry.register(Box::new(process)).expect("the process's names are its own");
         Arc::new(meters)
+    }
+
+    /// Counts a reply of a route, whose counters are looked up by their labels only once.
+    pub fn count(&self, of_route: &RouteMeters, route: &str, method: &str, status: u16, elapsed: Duration) {
+        let digits = [status / 100, status / 10 % 10, status % 10].map(|digit| b'0' + digit as u8);
+        let digits = std::str::from_utf8(&digits).expect("digits are ASCII");
+        let replies = || self.requests.with_label_values(&[route, method, digits]);
+        let (usual, usual_replies) = of_route.replies.get_or_init(|| (status, replies()));
+        if status == *usual {
+            usual_replies.inc()
+        } else {
+            replies().inc()
+        }
+        let latency = of_route.latency.get_or_init(|| self.latency.with_label_values(&[route, method]));
+        latency.observe(elapsed.as_secs_f64());
     }
 
     /// Everything as Prometheus text (format 0.0.4), with the numbers of jobs by state and of models.

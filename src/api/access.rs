@@ -1,20 +1,28 @@
 //! Around every request: its id, its line in the log, its metrics, and the problem document if it failed.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::Request;
+use axum::http::header::ALLOW;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use futures_util::FutureExt;
-use uuid::Uuid;
+use uuid::timestamp::context::{ContextV7, ThreadLocalContext};
+use uuid::{Timestamp, Uuid};
 
 use super::error::{ApiError, ErrorCode};
 use super::gzip;
+use super::router::{Found, Router};
 use crate::app::App;
 use crate::request_log::{self, RequestLine};
+use crate::telemetry::RouteMeters;
+
+thread_local! {
+    /// Keeps the ids that a thread makes apart; one for all threads would have them wait for each other.
+    static COUNTER: ContextV7 = const { ContextV7::new() };
+}
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest request id that is taken over from a client.
@@ -38,48 +46,82 @@ impl RequestId {
             (1..=MAX_REQUEST_ID).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
         };
         RequestId(headers.get(REQUEST_ID).filter(usable).cloned().unwrap_or_else(|| {
-            let id = Uuid::now_v7().hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes().to_vec();
-            HeaderValue::from_maybe_shared(Bytes::from(id)).expect("hexadecimal digits")
+            let id = Uuid::new_v7(Timestamp::now(ThreadLocalContext::new(&COUNTER)));
+            HeaderValue::from_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer())).expect("hexadecimal digits")
         }))
     }
 }
 
-/// The middleware.
-pub async fn access(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let start = Instant::now();
-    let id = RequestId::of(request.headers());
-    let route = request.extensions().get::<MatchedPath>().cloned();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    request.extensions_mut().insert(id.clone());
+/// Where requests come in.
+pub struct Entrance {
+    app: App,
+    router: Arc<Router>,
+}
 
-    let packs = gzip::is_accepted(request.headers());
-
-    // What a handler leaves half done is its own: it locks nothing that others see.
-    let handled = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-    let mut response = handled.unwrap_or_else(|_| panicked());
-    if let Some(error) = response.extensions_mut().remove::<ApiError>() {
-        let problem = error.reply(id.as_str());
-        let allow = response.headers_mut().remove(axum::http::header::ALLOW);
-        response = problem;
-        allow.map(|allow| response.headers_mut().insert(axum::http::header::ALLOW, allow));
+impl Entrance {
+    /// To `app`.
+    pub fn new(app: App) -> Self {
+        Entrance { app, router: Arc::new(Router::new(super::routes())) }
     }
-    let mut response = gzip::packed(response, packs);
-    response.headers_mut().insert(REQUEST_ID, id.0.clone());
 
-    let route = route.as_ref().map_or("unmatched", MatchedPath::as_str);
-    let (status, elapsed) = (response.status().as_u16(), start.elapsed());
-    count(&app, route, known_method(method.as_str()), status, elapsed);
-    let microseconds = elapsed.as_micros() as u64;
-    let request_id = id.as_str();
-    if PROBES.contains(&route) && status < 500 {
-        tracing::debug!(request_id, %method, path, status, microseconds, "request");
-    } else if tracing::enabled!(tracing::Level::INFO) {
-        let line = RequestLine { request_id, method: method.as_str(), path: &path, status, microseconds };
-        if !request_log::write(line) {
-            tracing::info!(request_id, %method, path, status, microseconds, "request");
+    /// The one of a connection.
+    pub fn of_connection(&self) -> Self {
+        Entrance { app: self.app.counted_apart(), router: self.router.clone() }
+    }
+
+    /// The reply to a request, with all that goes around it.
+    pub async fn answer(&self, mut request: Request) -> Response {
+        let start = Instant::now();
+        let id = RequestId::of(request.headers());
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let packs = gzip::is_accepted(request.headers());
+        let found = self.router.find(&mut request);
+        request.extensions_mut().insert(id.clone());
+
+        // What a handler leaves half done is its own: it locks nothing that others see.
+        let handled = AssertUnwindSafe(found.answer(request, self.app.clone())).catch_unwind().await;
+        let mut response = handled.unwrap_or_else(|_| panicked());
+        if let Some(error) = response.extensions_mut().remove::<ApiError>() {
+            let problem = error.reply(id.as_str());
+            let allow = response.headers_mut().remove(ALLOW);
+            response = problem;
+            allow.map(|allow| response.headers_mut().insert(ALLOW, allow));
+        }
+        let mut response = gzip::packed(response, packs);
+
+        let (status, elapsed) = (response.status().as_u16(), start.elapsed());
+        self.count(&found, known_method(method.as_str()), status, elapsed);
+        let line = RequestLine {
+            request_id: id.as_str(),
+            method: method.as_str(),
+            path: &path,
+            status,
+            microseconds: elapsed.as_micros() as u64,
+        };
+        log(line, found.path());
+        response.headers_mut().insert(REQUEST_ID, id.0);
+        response
+    }
+
+    fn count(&self, found: &Found, method: &str, status: u16, elapsed: Duration) {
+        let meters = &self.app.meters;
+        match found {
+            Found::Route(route) if route.method == method => {
+                meters.count(&route.meters, route.path, method, status, elapsed)
+            }
+            _ => meters.count(&RouteMeters::default(), found.path().unwrap_or("unmatched"), method, status, elapsed),
         }
     }
-    response
+}
+
+/// Writes the line of a request to `route`.
+fn log(line: RequestLine, route: Option<&str>) {
+    let RequestLine { request_id, method, path, status, microseconds } = line;
+    if route.is_some_and(|route| PROBES.contains(&route)) && status < 500 {
+        tracing::debug!(request_id, %method, path, status, microseconds, "request");
+    } else if tracing::enabled!(tracing::Level::INFO) && !request_log::write(line) {
+        tracing::info!(request_id, %method, path, status, microseconds, "request");
+    }
 }
 
 /// The reply to a request whose handler panicked; the panic itself is logged by [`log_panics`].
@@ -94,13 +136,6 @@ pub fn log_panics() {
         let message = panic.payload_as_str().unwrap_or("no message");
         tracing::error!(place, message, "panic");
     }));
-}
-
-fn count(app: &App, route: &str, method: &str, status: u16, elapsed: Duration) {
-    let mut digits = [b'0' + (status / 100) as u8, b'0' + (status / 10 % 10) as u8, b'0' + (status % 10) as u8];
-    let status = std::str::from_utf8_mut(&mut digits).expect("digits are ASCII");
-    app.meters.requests.with_label_values(&[route, method, status]).inc();
-    app.meters.latency.with_label_values(&[route, method]).observe(elapsed.as_secs_f64());
 }
 
 /// The method as a label: what clients invent is counted together, so that they cannot make labels without end.

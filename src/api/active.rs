@@ -12,9 +12,9 @@ use crate::models::{Model, ModelError, Version};
 ///
 /// # Errors
 /// `model_not_trained`, with what became of the model's last training.
-pub async fn active(app: &App, model: &Model) -> Result<Arc<Version>, ApiError> {
+pub async fn active<'a>(app: &App, model: &'a Model) -> Result<&'a Arc<Version>, ApiError> {
     if let Ok(version) = model.active() {
-        return Ok(version.clone());
+        return Ok(version);
     }
     let filter = JobFilter { model: Some(model.id), state: None };
     let last = app.jobs.list(filter, None, 1).await?.pop();

@@ -152,8 +152,8 @@ impl FromRequestParts<App> for DatasetPath {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let key = path_parameter(parts, app, "dataset").await?;
-        Ok(DatasetPath(app.datasets.get(&key).await?))
+        let key = path_parameter(parts, "dataset")?;
+        Ok(DatasetPath(app.datasets.get(key).await?))
     }
 }
 

@@ -85,7 +85,7 @@ pub async fn evaluate(
         }
         (ModelKind::Layers(spec), None) => {
             let examples = fields.examples(&app, &mut memory, spec, "").await?;
-            let (spec, network) = (spec.clone(), app.models.network(&model, &version).await?);
+            let (spec, network) = (spec.clone(), app.models.network(&model, version).await?);
             let measured = blocking(move || {
                 let examples = examples.fit(&spec, "")?;
                 let (loss, metrics) = metrics::evaluate(&network, &examples);
@@ -98,7 +98,7 @@ pub async fn evaluate(
             return Err(ApiError::at(ErrorCode::InvalidValue, "/records", detail));
         }
         (ModelKind::Table(_), Some(records)) => {
-            let network = app.models.network(&model, &version).await?;
+            let network = app.models.network(&model, version).await?;
             blocking(move || on_records(&network, &records)).await??
         }
         (ModelKind::Table(_), None) if fields.is_empty() => {
@@ -108,7 +108,7 @@ pub async fn evaluate(
         (ModelKind::Table(table), None) => {
             let dataset = fields.dataset(&app, table.dataset, "").await?;
             memory.reserve_rows(dataset.rows().saturating_mul(Answered::ROW_BYTES), &app)?;
-            on_dataset(&app, &dataset, app.models.network(&model, &version).await?).await?
+            on_dataset(&app, &dataset, app.models.network(&model, version).await?).await?
         }
     };
     let body = EvaluationBody { model_id: model.id, version: version.number, rows, loss, metrics };

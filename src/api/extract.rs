@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::body::{Bytes, HttpBody};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
 use bytesize::ByteSize;
+use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -19,6 +20,7 @@ use super::error::{ApiError, ErrorCode};
 use super::gzip;
 use super::idempotency::{Idempotency, Repeatable};
 use super::parse::{parse_json, parse_query};
+use super::router::PathParameters;
 use super::upload::{is_packed, media_type};
 use crate::app::App;
 use crate::jobs::JobHandle;
@@ -191,13 +193,16 @@ async fn read_as_sent(request: Request, app: &App) -> Result<(Vec<u8>, RequestMe
     // Memory is taken as data arrives: an announced length alone keeps nobody else out.
     let mut bytes = Vec::with_capacity(announced.unwrap_or(0).min(MOST_AHEAD) as usize);
     let mut body = request.into_body();
-    loop {
-        let frame = tokio::time::timeout(app.settings.body_timeout, body.frame()).await;
-        let frame = frame.map_err(|_| {
-            let seconds = app.settings.body_timeout.as_secs_f64();
-            ApiError::new(ErrorCode::RequestTimeout, format!("nothing came for {seconds} s before the body's end"))
-        })?;
-        let Some(frame) = frame else { return Ok((bytes, memory)) };
+    while !body.is_end_stream() {
+        // What is there already needs no clock.
+        let frame = match body.frame().now_or_never() {
+            Some(frame) => frame,
+            None => tokio::time::timeout(app.settings.body_timeout, body.frame()).await.map_err(|_| {
+                let seconds = app.settings.body_timeout.as_secs_f64();
+                ApiError::new(ErrorCode::RequestTimeout, format!("nothing came for {seconds} s before the body's end"))
+            })?,
+        };
+        let Some(frame) = frame else { break };
         let broken = |error| ApiError::new(ErrorCode::MalformedRequest, format!("the body broke off: {error}"));
         if let Ok(data) = frame.map_err(broken)?.into_data() {
             check_size((bytes.len() + data.len()) as u64, most, app)?;
@@ -205,6 +210,7 @@ async fn read_as_sent(request: Request, app: &App) -> Result<(Vec<u8>, RequestMe
             bytes.extend_from_slice(&data);
         }
     }
+    Ok((bytes, memory))
 }
 
 /// Whether a body may have so many bytes.
@@ -251,8 +257,8 @@ impl FromRequestParts<App> for ModelPath {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let key = path_parameter(parts, app, "model").await?;
-        Ok(ModelPath(app.models.get(&key).await?))
+        let key = path_parameter(parts, "model")?;
+        Ok(ModelPath(app.models.get(key).await?))
     }
 }
 
@@ -262,8 +268,8 @@ pub struct VersionPath(pub u64);
 impl FromRequestParts<App> for VersionPath {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let word = path_parameter(parts, app, "version").await?;
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+        let word = path_parameter(parts, "version")?;
         let missing = |_| ApiError::new(ErrorCode::VersionNotFound, format!("{word:?} is no version: it is a number"));
         word.parse().map(VersionPath).map_err(missing)
     }
@@ -276,24 +282,22 @@ impl FromRequestParts<App> for JobPath {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let key = path_parameter(parts, app, "job").await?;
-        Ok(JobPath(app.jobs.get(&key).await?))
+        let key = path_parameter(parts, "job")?;
+        Ok(JobPath(app.jobs.get(key).await?))
     }
 }
 
 /// The value of a parameter of the path.
-pub async fn path_parameter(parts: &mut Parts, app: &App, name: &str) -> Result<String, ApiError> {
-    let path = RawPathParams::from_request_parts(parts, app).await;
-    let unreadable = |_| ApiError::new(ErrorCode::MalformedRequest, "the path is not percent-encoded UTF-8");
-    let parameters = path.map_err(unreadable)?;
-    let found = parameters.iter().find(|(key, _)| *key == name);
-    Ok(found.expect("the route has this parameter").1.to_owned())
+pub fn path_parameter<'a>(parts: &'a Parts, name: &str) -> Result<&'a str, ApiError> {
+    let parameters = parts.extensions.get::<PathParameters>().expect("the route has parameters");
+    let unreadable = || ApiError::new(ErrorCode::MalformedRequest, "the path is not percent-encoded UTF-8");
+    parameters.get(name).ok_or_else(unreadable)
 }
 
 impl FromRequestParts<App> for RequestId {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
-        Ok(parts.extensions.get::<RequestId>().expect("the access middleware gives every request its id").clone())
+        Ok(parts.extensions.get::<RequestId>().expect("every request has its id").clone())
     }
 }

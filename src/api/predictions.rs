@@ -103,7 +103,7 @@ pub async fn predict_version(
     request: Request,
 ) -> Result<Response, ApiError> {
     let version = app.models.version(&model, number).await?;
-    of_version(&app, &model, version, params.interval, request).await
+    of_version(&app, &model, &version, params.interval, request).await
 }
 
 /// `POST /predict?model={model}`: the active version.
@@ -120,7 +120,7 @@ pub async fn predict_by_query(
 async fn of_version(
     app: &App,
     model: &Model,
-    version: Arc<Version>,
+    version: &Version,
     interval: Option<f64>,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -138,7 +138,7 @@ async fn of_version(
                 _ => of_json(JsonBody::from_request(request, app).await?, spec)?,
             };
             let (model_id, version_number) = (model.id, version.number);
-            let network = app.models.network(model, &version).await?;
+            let network = app.models.network(model, version).await?;
             outputs(app, Asked { model_id, version: version_number, network, reply }, inputs, memory).await
         }
     }

@@ -84,7 +84,7 @@ impl<'a> FeatureBody<'a> {
 /// `GET /models/{model}/schema`, of the active version.
 pub async fn schema(State(app): State<App>, ModelPath(model): ModelPath, _: NoQuery) -> Result<Response, ApiError> {
     let version = active(&app, &model).await?;
-    let network = app.models.network(&model, &version).await?;
+    let network = app.models.network(&model, version).await?;
     let encoder = network.table().map(|parts| &parts.encoder);
     let layers = match &model.kind {
         ModelKind::Layers(spec) => Some(spec),
@@ -145,7 +145,7 @@ fn example(encoder: &Encoder) -> Value {
 /// `GET /models/{model}/openapi.json`: a contract of this model alone.
 pub async fn openapi(State(app): State<App>, ModelPath(model): ModelPath, _: NoQuery) -> Result<Response, ApiError> {
     let version = active(&app, &model).await?;
-    let network = app.models.network(&model, &version).await?;
+    let network = app.models.network(&model, version).await?;
     let (request, reply) = match (&model.kind, network.table()) {
         (ModelKind::Layers(spec), _) => layers_schemas(spec),
         (ModelKind::Table(_), Some(parts)) => table_schemas(&parts.encoder),

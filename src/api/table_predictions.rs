@@ -142,7 +142,7 @@ pub fn label_set<'a>(classes: &'a [String], row: &[f32], most: f32) -> Vec<&'a s
 pub async fn predict(
     app: &App,
     model: &Model,
-    version: Arc<Version>,
+    version: &Version,
     interval: Option<f64>,
     request: Request,
 ) -> Result<Response, ApiError> {
@@ -156,11 +156,11 @@ pub async fn predict(
     if body != Media::Json {
         // Not listed: no data set comes of it.
         let Upload { file, .. } = Upload::receive(request, app, Loading::default().begin(None)).await?;
-        let serving = Serving::of(app, model, &version, interval).await?;
+        let serving = Serving::of(app, model, version, interval).await?;
         return bulk_predictions::predict(app, serving, body, reply, file).await;
     }
     let body = JsonBody::<PredictionBody>::from_request(request, app).await?;
-    let serving = Serving::of(app, model, &version, interval).await?;
+    let serving = Serving::of(app, model, version, interval).await?;
     of_records(app, serving, reply, body).await
 }
 

@@ -20,8 +20,22 @@ async fn unknown_routes_and_methods_are_problems() {
         assert!(!reply.header("allow").is_empty(), "{path}");
         reply.problem(405, "method_not_allowed");
     }
-    let reply = service.raw(Method::HEAD, "/models").send().await.expect("a reply");
-    assert_eq!(reply.status(), 200);
+    let reply = service.raw(Method::PUT, "/models").send().await.expect("a reply");
+    assert_eq!(reply.headers()["allow"], "POST,GET,HEAD");
+    let whole = service.raw(Method::GET, "/models").send().await.expect("a reply").text().await.expect("text");
+    let head = service.raw(Method::HEAD, "/models").send().await.expect("a reply");
+    assert_eq!(head.status(), 200);
+    assert_eq!(head.headers()["content-length"], whole.len().to_string());
+    assert_eq!(head.text().await.expect("text"), "");
+}
+
+#[tokio::test]
+async fn parameters_of_a_path_are_percent_decoded() {
+    let service = TestApp::start().await;
+    service.post("/models", xor_model("xor")).await.expect(201);
+    assert_eq!(service.get("/models/%78o%72").await.expect(200)["name"], "xor");
+    service.get("/models/xor%2Fversions").await.problem(404, "model_not_found");
+    service.get("/models/%ff").await.problem(400, "malformed_request");
 }
 
 #[tokio::test]
