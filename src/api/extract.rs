@@ -117,12 +117,19 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<App> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        JsonBody::read(request, app, parse_json).await
+    }
+}
+
+impl<T: Send + 'static> JsonBody<T> {
+    /// Reads the body of a request, and parses it with `parse`.
+    pub async fn read(request: Request, app: &App, parse: fn(&[u8]) -> Result<T, ApiError>) -> Result<Self, ApiError> {
         let advice = "send the body as Content-Type: application/json (curl: use --json instead of -d)";
         check_content_type(request.headers(), &["application/json"], advice)?;
         let repeatable = Repeatable::of(&request)?;
         let (bytes, memory) = read_body(request, app).await?;
         let small = bytes.len() < LARGE_BODY;
-        let parse = move || Ok::<_, ApiError>((repeatable.with_body(&bytes), parse_json(&bytes)?));
+        let parse = move || Ok::<_, ApiError>((repeatable.with_body(&bytes), parse(&bytes)?));
         let (idempotency, value) = if small { parse()? } else { blocking(parse).await?? };
         Ok(JsonBody { value, idempotency, memory })
     }
@@ -135,6 +142,11 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<App> for JsonBody<T> {
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
     let defect = |_| ApiError::new(ErrorCode::Internal, "the request met a defect of the service");
     tokio::task::spawn_blocking(work).await.map_err(defect)
+}
+
+/// How many threads a large request may keep busy.
+pub fn cores() -> usize {
+    tokio::runtime::Handle::current().metrics().num_workers()
 }
 
 /// Does `work` to its end, even if the client that asked for it goes away: a change is made whole and then known.

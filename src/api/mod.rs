@@ -23,6 +23,7 @@ mod models;
 mod operations;
 mod page;
 mod parse;
+mod plain_rows;
 mod predictions;
 mod reply;
 mod router;

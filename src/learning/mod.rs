@@ -10,7 +10,7 @@ pub mod activation;
 mod bits;
 pub mod calibration;
 pub mod conformal;
-mod cuts;
+pub mod cuts;
 pub mod diagnosis;
 pub mod error;
 mod evaluation;

@@ -61,6 +61,29 @@ async fn octets_and_json_may_be_mixed_both_ways() {
     assert_eq!(values(&reply), narrow);
 }
 
+/// Rows shared among threads give, to the bit and in their order, what they give when one thread works on all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn many_rows_are_shared_among_threads() {
+    let service = TestApp::start().await;
+    service.with_xor().await;
+    let rows: Vec<f32> = (0..100_000).map(|i| (i * 7919 % 100_003) as f32 / 100_003.0).collect();
+    let rows_as_text: Vec<String> = rows.chunks(2).map(|row| format!("[{:.9}, {:.9}]", row[0], row[1])).collect();
+    let predict = async |rows: &[String]| {
+        let body = format!("{{\"inputs\": [{}]}}", rows.join(", "));
+        send(&service, XOR, &[("content-type", JSON), ("accept", OCTETS)], body.into_bytes()).await.body
+    };
+    let mut expected = Vec::new();
+    for shard in rows_as_text.chunks(1024) {
+        expected.extend(predict(shard).await);
+    }
+    assert_eq!(predict(&rows_as_text).await, expected);
+    let reply = send(&service, XOR, &[("content-type", OCTETS)], octets(&rows)).await;
+    assert_eq!((&reply.body, reply.header("x-shape")), (&expected, "50000,1"));
+    let reply = send(&service, XOR, &[("content-type", OCTETS), ("accept", JSON)], octets(&rows)).await.expect(200);
+    let outputs = reply["outputs"].as_array().expect("rows").iter().flat_map(numbers).map(|value| value as f32);
+    assert_eq!(octets(&outputs.collect::<Vec<_>>()), expected);
+}
+
 #[tokio::test]
 async fn octets_that_are_no_rows_are_refused() {
     let service = TestApp::with(|settings| settings.max_body = ByteSize::kib(1)).await;
