@@ -51,6 +51,15 @@ impl Builder {
         Ok(())
     }
 
+    /// Appends a finite number to a column of numbers.
+    #[inline]
+    pub fn push_number(&mut self, value: f64) {
+        match self {
+            Builder::Number(builder) => builder.append_value(value),
+            _ => unreachable!("the column holds numbers"),
+        }
+    }
+
     /// Appends what a field of a CSV file says, and takes it into account; a number is scanned once for both.
     ///
     /// # Errors

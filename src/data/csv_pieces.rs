@@ -6,7 +6,9 @@ use parquet::file::reader::ChunkReader;
 
 use super::builder::Builder;
 use super::csv_header::{declared, header_names, without_mark};
-use super::csv_scan::{Delimiter, End, MOST_RECORD_BYTES, Record, Records, ragged, records_end, text_of, unclosed};
+use super::csv_scan::{
+    Delimiter, End, Field, MOST_RECORD_BYTES, Record, Records, ragged, records_end, text_of, unclosed,
+};
 use super::error::DataError;
 use super::gathering::Columns;
 use super::inference::{Evidence, Written};
@@ -74,27 +76,33 @@ impl<'a, S: ChunkReader> CsvPieces<'a, S> {
         Ok(pieces)
     }
 
-    /// Gives each cell of a piece, with its column and where it begins, to `cell`, and the number of rows before to `row`.
+    /// Gives each cell of a piece, with its column and where it begins, to `cell`: numbers as such if they are short and
+    /// their column is one of `numbers`. Says how many rows there are.
     fn each_cell(
         &self,
         text: &str,
         line: u64,
-        mut cell: impl FnMut(usize, usize, &str) -> Result<(), DataError>,
+        numbers: &[bool],
+        mut cell: impl FnMut(usize, usize, Field) -> Result<(), DataError>,
     ) -> Result<usize, DataError> {
-        let mut records = Records::new(text, self.delimiter);
         let (columns, most) = (self.names.len(), self.most_cell_bytes);
+        let mut cell = |column: usize, start: usize, field: Field| match field {
+            Field::Text(content) if content.len() > most => {
+                let line = line + lines_before(text, start);
+                Err(oversized(content.len(), most).at(line).of(&self.names[column]))
+            }
+            field => cell(column, start, field),
+        };
+        let mut records = Records::new(text, self.delimiter);
         let mut rows = 0;
         loop {
-            let record = records.next(|column, start, field| {
-                if column >= columns {
-                    return Ok(());
-                }
-                if field.len() > most {
-                    let line = line + lines_before(text, start);
-                    return Err(oversized(field.len(), most).at(line).of(&self.names[column]));
-                }
-                cell(column, start, field)
-            })?;
+            let record =
+                records.next_of(
+                    numbers,
+                    |column, start, field| {
+                        if column < columns { cell(column, start, field) } else { Ok(()) }
+                    },
+                )?;
             match record {
                 None => return Ok(rows),
                 Some(Record { fields, start }) if fields != columns => {
@@ -156,8 +164,12 @@ impl<S: ChunkReader> Pieces for CsvPieces<'_, S> {
     fn survey(&self, piece: CsvPiece) -> Result<Survey, DataError> {
         let text = text_of(&piece.bytes, piece.line)?;
         let mut evidence = vec![Evidence::default(); self.names.len()];
-        let rows = self.each_cell(text, piece.line, |column, start, field| {
-            evidence[column].observe(field, Written::Field, || piece.line + lines_before(text, start));
+        let rows = self.each_cell(text, piece.line, &[], |column, start, field| {
+            let place = || piece.line + lines_before(text, start);
+            match field {
+                Field::Number(_) => evidence[column].observe_short_number(),
+                Field::Text(text) => evidence[column].observe(text, Written::Field, place),
+            }
             Ok(())
         })?;
         Ok(Survey::full(rows, self.names.clone(), evidence))
@@ -169,12 +181,20 @@ impl<S: ChunkReader> Pieces for CsvPieces<'_, S> {
         let mut builders = piece.builders(columns);
         let mut evidence = vec![Evidence::default(); self.names.len()];
         let mut misfits = false;
-        let read = self.each_cell(text, piece.line, |column, start, field| {
+        let read = self.each_cell(text, piece.line, &columns.are_numbers(), |column, start, field| {
             let place = || piece.line + lines_before(text, start);
-            builders[column].push_observed(field, &mut evidence[column], place).map_err(|_| {
-                misfits = true;
-                columns.misfit(column, field)
-            })
+            let (builder, evidence) = (&mut builders[column], &mut evidence[column]);
+            match field {
+                Field::Number(value) => {
+                    evidence.observe_short_number();
+                    builder.push_number(value);
+                }
+                Field::Text(text) => builder.push_observed(text, evidence, place).map_err(|_| {
+                    misfits = true;
+                    columns.misfit(column, text)
+                })?,
+            }
+            Ok(())
         });
         if misfits {
             drop(builders);
@@ -188,10 +208,14 @@ impl<S: ChunkReader> Pieces for CsvPieces<'_, S> {
     fn convert(&self, piece: CsvPiece, columns: &Columns) -> Result<Converted, DataError> {
         let text = text_of(&piece.bytes, piece.line)?;
         let mut builders = piece.builders(columns);
-        let rows = self.each_cell(text, piece.line, |column, start, field| {
-            builders[column]
-                .push(field)
-                .map_err(|_| columns.misfit(column, field).at(piece.line + lines_before(text, start)))
+        let rows = self.each_cell(text, piece.line, &columns.are_numbers(), |column, start, field| {
+            match field {
+                Field::Number(value) => builders[column].push_number(value),
+                Field::Text(cell) => builders[column]
+                    .push(cell)
+                    .map_err(|_| columns.misfit(column, cell).at(piece.line + lines_before(text, start)))?,
+            }
+            Ok(())
         })?;
         Ok(Converted { rows, columns: builders.into_iter().map(Builder::finish).collect() })
     }

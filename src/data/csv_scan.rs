@@ -3,6 +3,7 @@
 use memchr::{memchr, memchr_iter, memchr2, memrchr};
 
 use super::error::DataError;
+use super::short_number::{LOOKED_AT, short_number};
 
 /// Refuses records of more bytes than this.
 pub(crate) const MOST_RECORD_BYTES: usize = 64 << 20;
@@ -82,6 +83,15 @@ pub(crate) struct Record {
     pub fields: usize,
 }
 
+/// What a field holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Field<'a> {
+    /// A number in a column where numbers are looked for.
+    Number(f64),
+    /// Anything, and numbers that are long or written in an unusual way.
+    Text(&'a str),
+}
+
 impl<'a> Records<'a> {
     /// Over a text that begins with a record and ends after one.
     pub fn new(text: &'a str, delimiter: Delimiter) -> Self {
@@ -102,8 +112,24 @@ impl<'a> Records<'a> {
     ///
     /// # Errors
     /// Those of `field`.
-    #[inline]
     pub fn next<E>(&mut self, mut field: impl FnMut(usize, usize, &str) -> Result<(), E>) -> Result<Option<Record>, E> {
+        self.next_of(&[], |at, start, content| match content {
+            Field::Text(text) => field(at, start, text),
+            Field::Number(_) => unreachable!("no column is looked through for numbers"),
+        })
+    }
+
+    /// As [`Records::next`]; in the columns that `numbers` says so of, numbers are read on the way, without a search for
+    /// the field's end.
+    ///
+    /// # Errors
+    /// Those of `field`.
+    #[inline]
+    pub fn next_of<E>(
+        &mut self,
+        numbers: &[bool],
+        mut field: impl FnMut(usize, usize, Field) -> Result<(), E>,
+    ) -> Result<Option<Record>, E> {
         self.skip_blank_lines();
         if self.at >= self.text.len() {
             return Ok(None);
@@ -112,10 +138,14 @@ impl<'a> Records<'a> {
         let mut fields = 0;
         loop {
             let start = self.at;
-            let ends_line = if self.text.as_bytes().get(start) == Some(&b'"') {
+            let number = if numbers.get(fields) == Some(&true) { self.number() } else { None };
+            let ends_line = if let Some((value, ends_line)) = number {
+                field(fields, start, Field::Number(value))?;
+                ends_line
+            } else if self.text.as_bytes().get(start) == Some(&b'"') {
                 let (end, copied) = self.quoted();
                 let content = if copied { self.unquoted.as_str() } else { &self.text[start + 1..end] };
-                field(fields, start, content)?;
+                field(fields, start, Field::Text(content))?;
                 self.pass_end()
             } else {
                 let bytes = &self.text.as_bytes()[start..];
@@ -123,7 +153,7 @@ impl<'a> Records<'a> {
                 self.at = start + length;
                 let ends_line = self.pass_end();
                 let trimmed = length - usize::from(ends_line && length > 0 && bytes[length - 1] == b'\r');
-                field(fields, start, &self.text[start..start + trimmed])?;
+                field(fields, start, Field::Text(&self.text[start..start + trimmed]))?;
                 ends_line
             };
             fields += 1;
@@ -131,6 +161,21 @@ impl<'a> Records<'a> {
                 return Ok(Some(Record { start: record, fields }));
             }
         }
+    }
+
+    /// Goes over a short number and what ends its field; says what it is, and whether the record ends there.
+    #[inline(always)]
+    fn number(&mut self) -> Option<(f64, bool)> {
+        let bytes = self.text.as_bytes()[self.at..].first_chunk::<LOOKED_AT>()?;
+        let (value, length) = short_number(bytes)?;
+        let (passed, ends_line) = match bytes[length] {
+            byte if byte == self.delimiter.0 => (length + 1, false),
+            b'\n' => (length + 1, true),
+            b'\r' if self.text.as_bytes().get(self.at + length + 1) == Some(&b'\n') => (length + 2, true),
+            _ => return None,
+        };
+        self.at += passed;
+        Some((value, ends_line))
     }
 
     fn skip_blank_lines(&mut self) {

@@ -116,6 +116,11 @@ impl Columns {
         })
     }
 
+    /// Which columns are read as numbers.
+    pub fn are_numbers(&self) -> Vec<bool> {
+        self.forms.iter().map(|form| *form == Form::Number).collect()
+    }
+
     /// The type of the column at an index, whose values have these statistics.
     pub fn kind(&self, at: usize, statistics: &ColumnStatistics) -> ColumnType {
         self.asked[at].unwrap_or_else(|| match self.forms[at] {

@@ -104,12 +104,18 @@ impl Evidence {
     /// Takes a number into account, in a column of which nothing but numbers was seen.
     #[inline]
     pub fn observe_number(&mut self, text: &[u8], number: &Scanned, place: impl Fn() -> u64) {
-        (self.any, self.possible) = (true, NUMBER);
+        self.observe_short_number();
         if number.is_large_integer() {
             self.large_integer.get_or_insert_with(place);
         } else if overflows(text, number) {
             self.count_not_finite(place());
         }
+    }
+
+    /// The same of a number that a float holds exactly or nearly.
+    #[inline]
+    pub fn observe_short_number(&mut self) {
+        (self.any, self.possible) = (true, NUMBER);
     }
 
     fn observe_other(&mut self, text: &str, written: Written, place: impl Fn() -> u64) {

@@ -34,6 +34,7 @@ mod parallel;
 pub mod profile;
 pub mod records;
 pub mod rows;
+mod short_number;
 mod source;
 pub mod split;
 mod statistics;
