@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ use crate::data::ingest::{Format, IngestLimits, Output, ingest};
 use crate::data::profile::TableProfile;
 use crate::name::check_name;
 use crate::storage::catalog::{DatasetRow, ReceiptRow};
-use crate::storage::{self, RECEIPT_AGE, Storage, StorageError, exact};
+use crate::storage::{self, BlobFile, RECEIPT_AGE, Storage, StorageError, exact};
 use crate::waiting::Waiting;
 
 /// Profiles that are listed at once, in bytes.
@@ -43,8 +43,8 @@ pub struct NewDataset {
     pub name: Option<String>,
     /// Its columns, with what is known of them.
     pub profile: TableProfile,
-    /// The columns, from the file's start.
-    columns: File,
+    /// The columns.
+    columns: BlobFile,
 }
 
 /// A data set whose columns are written and that no row refers to yet.
@@ -100,14 +100,12 @@ impl DatasetRegistry {
         types: &BTreeMap<String, ColumnType>,
         progress: &mut dyn FnMut(u64) -> bool,
     ) -> Result<NewDataset, DatasetError> {
-        let mut sink = Sink { file: self.storage.scratch_file()?, failed: None };
+        let mut sink = Sink { file: self.storage.blob_file()?, failed: None };
         let profile = ingest(data, format, types, &IngestLimits::default(), &mut sink, progress);
         if let Some(failed) = sink.failed {
             return Err(failed.into());
         }
-        let (profile, mut columns) = (profile?, sink.file);
-        columns.rewind().map_err(StorageError::from)?;
-        Ok(NewDataset { id: Uuid::now_v7(), name, profile, columns })
+        Ok(NewDataset { id: Uuid::now_v7(), name, profile: profile?, columns: sink.file })
     }
 
     /// Stores the columns of a data set. They are litter until [`DatasetRegistry::add`] is committed.
@@ -248,7 +246,7 @@ async fn parse(row: DatasetRow) -> Result<Dataset, DatasetError> {
 
 /// A file that remembers why it could not be written.
 struct Sink {
-    file: File,
+    file: BlobFile,
     failed: Option<StorageError>,
 }
 

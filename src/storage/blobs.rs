@@ -14,7 +14,7 @@ use object_store::prefix::PrefixStore;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload};
 use tokio::runtime::Handle;
 
-use super::{Gate, StorageError};
+use super::{BlobFile, Gate, StorageError};
 
 /// Size of the parts in which a large file is written: the smallest that every store takes is 5 MiB.
 const PART_BYTES: usize = 8 << 20;
@@ -23,6 +23,8 @@ const PART_BYTES: usize = 8 << 20;
 #[derive(Clone)]
 pub struct Blobs {
     store: Arc<dyn ObjectStore>,
+    /// The store, if it is a folder.
+    folder: Option<Arc<LocalFileSystem>>,
     gate: Gate,
 }
 
@@ -34,8 +36,8 @@ impl Blobs {
     pub fn in_folder(folder: &Path, gate: Gate) -> Result<Self, StorageError> {
         let failed = |error: std::io::Error| StorageError::Unavailable(format!("{}: {error}", folder.display()));
         std::fs::create_dir_all(folder).map_err(failed)?;
-        let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
-        Ok(Blobs { store: Arc::new(store), gate })
+        let store = Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true));
+        Ok(Blobs { folder: Some(store.clone()), store, gate })
     }
 
     /// Blobs at `url`, such as `s3://bucket/folder`, with credentials and endpoint from the environment.
@@ -50,7 +52,7 @@ impl Blobs {
         let variables = std::env::vars().filter(|(name, _)| is_store_setting(name));
         let variables = variables.map(|(name, value)| (name.to_ascii_lowercase(), value));
         let (store, path) = object_store::parse_url_opts(&url, variables).map_err(|error| unfit(error.to_string()))?;
-        Ok(Blobs { store: Arc::new(PrefixStore::new(store, path)), gate })
+        Ok(Blobs { store: Arc::new(PrefixStore::new(store, path)), folder: None, gate })
     }
 
     /// Writes `bytes` under `key`, whole or not at all.
@@ -63,13 +65,28 @@ impl Blobs {
         Ok(())
     }
 
-    /// Writes the content of `file`, from where it stands, under `key`: in parts, and whole or not at all. Returns its
-    /// size.
+    /// Whether blobs are files of a folder.
+    pub(super) fn are_files(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    /// Makes `file` the blob of a new `key`, whole or not at all: the file itself where blobs are files, else a copy that
+    /// is sent in parts. Returns its size.
     ///
     /// # Errors
     /// `Full`, `Unavailable`.
-    pub async fn put_file(&self, key: &str, file: File) -> Result<u64, StorageError> {
+    pub async fn put_file(&self, key: &str, file: BlobFile) -> Result<u64, StorageError> {
         (self.gate)("blob put")?;
+        let path = self.folder.as_ref().map(|folder| folder.path_to_filesystem(&Key::from(key))).transpose()?;
+        let settled = tokio::task::spawn_blocking(move || {
+            let settled = path.map_or(Ok(false), |path| file.settle(&path))?;
+            let file = file.into_file()?;
+            Ok::<_, std::io::Error>((settled.then(|| file.metadata().map(|file| file.len())).transpose()?, file))
+        });
+        let (size, file) = settled.await.expect("writing does not panic")?;
+        if let Some(size) = size {
+            return Ok(size);
+        }
         let mut upload = self.store.put_multipart(&Key::from(key)).await?;
         let written = put_parts(upload.as_mut(), file).await;
         if written.is_err() {

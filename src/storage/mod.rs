@@ -4,6 +4,7 @@
 //! by the change that refers to it; a change that gives up a blob notes it again. So whenever the process dies, each
 //! blob is either referred to or listed as litter, and [`Storage::sweep`] removes what is listed.
 
+pub mod blob_file;
 pub mod blobs;
 pub mod catalog;
 pub mod error;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+pub use blob_file::BlobFile;
 pub use blobs::{BlobReader, Blobs};
 use catalog::DatabaseHold;
 pub use catalog::{Catalog, Database, Write};
@@ -114,11 +116,11 @@ impl Storage {
         self.blobs.put(key, bytes).await
     }
 
-    /// The same of a file's content, from where it stands; returns its size.
+    /// The same of a file; returns its size.
     ///
     /// # Errors
     /// As [`Storage::put_noted`].
-    pub async fn put_file_noted(&self, key: &str, file: std::fs::File) -> Result<u64, StorageError> {
+    pub async fn put_file_noted(&self, key: &str, file: BlobFile) -> Result<u64, StorageError> {
         self.catalog.note_litter(key).await?;
         self.blobs.put_file(key, file).await
     }
@@ -129,6 +131,14 @@ impl Storage {
     /// `Full`, `Unavailable`.
     pub fn scratch_file(&self) -> Result<std::fs::File, StorageError> {
         tempfile::tempfile_in(&*self.folder).map_err(StorageError::from)
+    }
+
+    /// A new file that is to become a blob.
+    ///
+    /// # Errors
+    /// `Full`, `Unavailable`.
+    pub fn blob_file(&self) -> Result<BlobFile, StorageError> {
+        Ok(BlobFile::new(self.scratch_file()?, self.blobs.are_files()))
     }
 
     /// Deletes those of `blobs` that are noted as litter. What fails stays noted, and is deleted by a later sweep; while
