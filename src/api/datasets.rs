@@ -15,11 +15,11 @@ use super::error::{ApiError, ErrorCode};
 use super::extract::{NoQuery, Params, blocking, path_parameter, to_the_end};
 use super::page::{Page, PageParams, in_range};
 use super::reply;
-use super::upload::Upload;
+use super::upload::{DataFile, Received};
 use crate::app::App;
 use crate::data::column::ColumnType;
 use crate::data::profile::{ColumnProfile, Finding};
-use crate::datasets::{Dataset, Load};
+use crate::datasets::{Asked, Dataset, Load};
 
 /// Rows of a preview when none are asked for, and at most.
 const PREVIEW: (usize, usize) = (20, 1000);
@@ -104,14 +104,15 @@ pub fn parse_types(types: Option<&str>) -> Result<BTreeMap<String, ColumnType>, 
 pub async fn create(
     State(app): State<App>,
     Params(params): Params<CreateParams>,
-    upload: Upload,
+    mut file: DataFile,
 ) -> Result<Response, ApiError> {
-    let types = parse_types(params.types.as_deref())?;
-    let Upload { file, format, idempotency, arrival } = upload;
+    let types = parse_types(params.types.as_deref());
+    let asked = types.map(|types| Asked { name: params.name, format: file.format, types });
+    let Received { idempotency, early } = file.receive(&app, asked.as_ref().ok()).await?;
     if let Some(reply) = idempotency.first_reply(&app).await? {
         return Ok(reply);
     }
-    let new = app.datasets.read(params.name, file, format, types, &arrival).await;
+    let new = file.read(&app, &asked?, early).await;
     let new = new.map_err(|error| ApiError::from(error).of_query(&["name", "types"]))?;
     let (datasets, receipts) = (app.datasets.clone(), idempotency.clone());
     let receipt =

@@ -25,6 +25,7 @@ mod page;
 mod parse;
 mod plain_rows;
 mod predictions;
+mod receiving;
 mod reply;
 mod router;
 mod schema;

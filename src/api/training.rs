@@ -18,11 +18,13 @@ use super::jobs::JobBody;
 use super::models::no_target;
 use super::parse::{parse_query, take_repeated};
 use super::reply;
-use super::upload::Upload;
+use super::upload::{DataFile, Received};
 use crate::app::App;
 use crate::data::encoder::{MAX_CLASSES, Task};
+use crate::data::ingest::Format;
 use crate::data::profile::TableProfile;
 use crate::data::rows::{Rows, RowsOrNames};
+use crate::datasets::Asked;
 use crate::jobs::{Birth, JobError, JobReport, TableTraining, TrainingRequest, Work};
 use crate::learning::optimizer::Optimizer;
 use crate::learning::schedule::Schedule;
@@ -212,7 +214,23 @@ pub struct TrainParams {
     types: Option<String>,
 }
 
+/// What the parameters of `POST /train` ask for, as far as it can be known before the data is.
+struct AskedTraining {
+    dataset: Asked,
+    target: String,
+    hidden_layers: Option<Vec<usize>>,
+}
+
 impl TrainParams {
+    fn asked(&self, format: Format) -> Result<AskedTraining, ApiError> {
+        let target = self.target.clone().ok_or_else(|| {
+            let detail = "missing query parameter `target`: the column to predict";
+            ApiError::parameter(ErrorCode::MissingField, "target", detail)
+        })?;
+        let (name, types) = (self.name.clone(), parse_types(self.types.as_deref())?);
+        Ok(AskedTraining { dataset: Asked { name, format, types }, target, hidden_layers: self.widths()? })
+    }
+
     /// Widths such as `64,32`.
     fn widths(&self) -> Result<Option<Vec<usize>>, ApiError> {
         let Some(text) = &self.hidden_layers else { return Ok(None) };
@@ -228,18 +246,15 @@ pub async fn train_file(
     State(app): State<App>,
     TrainQuery { params, features }: TrainQuery,
     request_id: RequestId,
-    upload: Upload,
+    mut file: DataFile,
 ) -> Result<Response, ApiError> {
-    let Upload { file, format, idempotency, arrival } = upload;
+    let asked = params.asked(file.format);
+    let Received { idempotency, early } = file.receive(&app, asked.as_ref().ok().map(|asked| &asked.dataset)).await?;
     if let Some(reply) = idempotency.first_reply(&app).await? {
         return Ok(reply);
     }
-    let target = params.target.clone().ok_or_else(|| {
-        let detail = "missing query parameter `target`: the column to predict";
-        ApiError::parameter(ErrorCode::MissingField, "target", detail)
-    })?;
-    let (types, hidden_layers) = (parse_types(params.types.as_deref())?, params.widths()?);
-    let new = app.datasets.read(params.name.clone(), file, format, types, &arrival).await;
+    let AskedTraining { dataset, target, hidden_layers } = asked?;
+    let new = file.read(&app, &dataset, early).await;
     let new = new.map_err(|error| ApiError::from(error).of_query(&PARAMETERS))?;
     if new.profile.column(&target).is_none() {
         return Err(no_target(&target, &new.profile).of_query(&PARAMETERS));

@@ -12,7 +12,6 @@ use arrow_ipc::reader::StreamReader;
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::file::metadata::ParquetMetaData;
-use parquet::file::reader::ChunkReader;
 
 use super::arrow_cells::{Cells, Wrong, is_supported};
 use super::csv_header::header_names;
@@ -21,7 +20,7 @@ use super::error::DataError;
 use super::gathering::Columns;
 use super::inference::Evidence;
 use super::ingest::{Converted, IngestLimits, Pieces, Survey};
-use super::source::{PIECE_BYTES, Shared, bytes_at};
+use super::source::{Growing, PIECE_BYTES, Shared, bytes_at};
 
 /// A piece has at most so many rows and cells.
 const MOST_ROWS: usize = 4096;
@@ -59,7 +58,7 @@ pub(crate) struct ArrowPiece {
     pub(super) row: u64,
 }
 
-impl<S: ChunkReader + 'static> ArrowPieces<S> {
+impl<S: Growing + 'static> ArrowPieces<S> {
     /// Reads the metadata of a Parquet file.
     ///
     /// # Errors
@@ -127,7 +126,7 @@ impl<S: ChunkReader + 'static> ArrowPieces<S> {
     }
 }
 
-impl<S: ChunkReader + 'static> Pieces for ArrowPieces<S> {
+impl<S: Growing + 'static> Pieces for ArrowPieces<S> {
     type Cursor = ArrowCursor;
     type Piece = ArrowPiece;
 
@@ -252,7 +251,7 @@ fn with_views(schema: &Schema) -> Schema {
     Schema::new(schema.fields().iter().map(|field| viewed(field)).collect::<Vec<_>>())
 }
 
-fn open_stream<S: ChunkReader + 'static>(source: &Arc<S>) -> Result<StreamReader<Stream<S>>, DataError> {
+fn open_stream<S: Growing + 'static>(source: &Arc<S>) -> Result<StreamReader<Stream<S>>, DataError> {
     let stream = Stream { source: Arc::clone(source), at: 0, piece: bytes::Bytes::new() };
     StreamReader::try_new(stream, None).map_err(|error| damaged("Arrow", error))
 }
@@ -264,7 +263,7 @@ struct Stream<S> {
     piece: bytes::Bytes,
 }
 
-impl<S: ChunkReader> Read for Stream<S> {
+impl<S: Growing> Read for Stream<S> {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
         if self.piece.is_empty() {
             self.piece = bytes_at(self.source.as_ref(), self.at, PIECE_BYTES).map_err(std::io::Error::other)?;

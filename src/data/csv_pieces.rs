@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use memchr::memchr_iter;
-use parquet::file::reader::ChunkReader;
 
 use super::builder::Builder;
 use super::csv_header::{declared, header_names, without_mark};
@@ -13,7 +12,7 @@ use super::error::DataError;
 use super::gathering::Columns;
 use super::inference::{Evidence, Written};
 use super::ingest::{Converted, IngestLimits, Pieces, Survey, WIDE};
-use super::source::{PIECE_BYTES, bytes_at};
+use super::source::{Growing, PIECE_BYTES, bytes_at};
 
 /// A CSV file whose header was read.
 pub(crate) struct CsvPieces<'a, S> {
@@ -40,7 +39,7 @@ pub(crate) struct CsvPiece {
     lines: usize,
 }
 
-impl<'a, S: ChunkReader> CsvPieces<'a, S> {
+impl<'a, S: Growing> CsvPieces<'a, S> {
     /// Reads the header.
     ///
     /// # Errors
@@ -120,7 +119,7 @@ impl CsvPiece {
     }
 }
 
-impl<S: ChunkReader> Pieces for CsvPieces<'_, S> {
+impl<S: Growing> Pieces for CsvPieces<'_, S> {
     type Cursor = CsvCursor;
     type Piece = CsvPiece;
     const IN_ONE_READING: bool = true;
@@ -137,7 +136,7 @@ impl<S: ChunkReader> Pieces for CsvPieces<'_, S> {
             if bytes.is_empty() {
                 return Ok(None);
             }
-            let is_last = cursor.offset + bytes.len() as u64 >= self.source.len();
+            let is_last = bytes.len() < wanted;
             match records_end(&bytes, self.delimiter, is_last) {
                 End::At(end) => {
                     let bytes = bytes.slice(..end);

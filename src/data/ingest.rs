@@ -11,7 +11,6 @@ use std::io::{self, Seek, Write};
 use std::sync::atomic::AtomicU64;
 
 use arrow_array::ArrayRef;
-use parquet::file::reader::ChunkReader;
 
 use super::arrow_pieces::ArrowPieces;
 use super::column::ColumnType;
@@ -22,6 +21,8 @@ use super::inference::Evidence;
 use super::json_pieces::JsonPieces;
 use super::parallel::workers;
 use super::profile::TableProfile;
+
+pub use super::source::Growing;
 
 mod run;
 
@@ -54,6 +55,13 @@ pub struct IngestLimits {
     pub max_rows: u64,
     /// Bytes of a cell.
     pub max_cell_bytes: usize,
+}
+
+impl Format {
+    /// Whether a file is read from its start to its end.
+    pub fn is_read_in_order(self) -> bool {
+        self != Format::Parquet
+    }
 }
 
 impl Default for IngestLimits {
@@ -139,13 +147,13 @@ impl Output for File {
 /// Reads `source`, finds the type of every column over all rows unless `types` has it, writes the stored form to `out`
 /// and returns the profile.
 ///
-/// `source` is not compressed and can be read again from its start; `out` is empty. `progress` is told now and then how
+/// `source` is not compressed, may still grow, and can be read again from its start; `out` is empty. `progress` is told now and then how
 /// many rows are done (of fewer again if the source has to be read once more), and may answer false to stop.
 ///
 /// # Errors
 /// The data cannot be parsed or used, or exceeds `limits`; `source` cannot be read or `out` not be written; `progress`
 /// said to stop.
-pub fn ingest<S: ChunkReader + 'static>(
+pub fn ingest<S: Growing + 'static>(
     source: S,
     format: Format,
     types: &BTreeMap<String, ColumnType>,

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use memchr::{memchr_iter, memchr2, memchr3, memrchr};
-use parquet::file::reader::ChunkReader;
 
 use super::builder::Builder;
 use super::cell::canonical_number;
@@ -13,7 +12,7 @@ use super::gathering::Columns;
 use super::inference::{Evidence, Form, Written};
 use super::ingest::{Converted, IngestLimits, Pieces, Survey};
 use super::json_objects::{Cell, Objects};
-use super::source::{PIECE_BYTES, bytes_at};
+use super::source::{Growing, PIECE_BYTES, bytes_at};
 
 /// A piece becomes at most about so many cells: an object may name few of many columns.
 const MOST_CELLS: usize = 2 << 20;
@@ -56,7 +55,7 @@ enum Found {
     More,
 }
 
-impl<'a, S: ChunkReader> JsonPieces<'a, S> {
+impl<'a, S: Growing> JsonPieces<'a, S> {
     /// An object on each line.
     ///
     /// # Errors
@@ -136,7 +135,7 @@ impl JsonCursor {
     }
 }
 
-impl<S: ChunkReader> Pieces for JsonPieces<'_, S> {
+impl<S: Growing> Pieces for JsonPieces<'_, S> {
     type Cursor = JsonCursor;
     type Piece = JsonPiece;
 
@@ -151,7 +150,7 @@ impl<S: ChunkReader> Pieces for JsonPieces<'_, S> {
         let mut wanted = PIECE_BYTES;
         loop {
             let bytes = bytes_at(self.source, cursor.offset, wanted)?;
-            let is_last = cursor.offset + bytes.len() as u64 >= self.source.len();
+            let is_last = bytes.len() < wanted;
             match cursor.find(self.shape, &bytes, is_last)? {
                 Found::Objects(start, end) => {
                     let line = cursor.line + lines_in(&bytes[..start]);

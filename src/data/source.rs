@@ -1,5 +1,8 @@
 //! Sources of bytes that can be read from anywhere.
 
+use std::fmt;
+use std::fs::File;
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,16 +14,31 @@ use super::error::DataError;
 /// Bytes of a piece that is parsed at once.
 pub(crate) const PIECE_BYTES: usize = 2 << 20;
 
-/// At most `length` bytes of `source` from `start` on.
+/// A source that may still grow while it is read.
+pub trait Growing: ChunkReader {
+    /// Waits until so many bytes are there, or all there will be; says how many of them are.
+    ///
+    /// # Errors
+    /// Nothing more comes.
+    fn wait_for(&self, bytes: u64) -> io::Result<u64> {
+        Ok(self.len().min(bytes))
+    }
+}
+
+impl Growing for File {}
+impl Growing for Bytes {}
+
+/// `length` bytes of `source` from `start` on; fewer at the end alone.
 ///
 /// # Errors
 /// It cannot be read.
-pub(crate) fn bytes_at(source: &impl ChunkReader, start: u64, length: usize) -> Result<Bytes, DataError> {
-    let length = source.len().saturating_sub(start).min(length as u64);
-    if length == 0 {
-        return Ok(Bytes::new());
+pub(crate) fn bytes_at(source: &impl Growing, start: u64, length: usize) -> Result<Bytes, DataError> {
+    let unreadable = |error: &dyn fmt::Display| DataError::io(format!("the data cannot be read: {error}"));
+    let end = source.wait_for(start + length as u64).map_err(|error| unreadable(&error))?;
+    match end.saturating_sub(start) {
+        0 => Ok(Bytes::new()),
+        length => source.get_bytes(start, length as usize).map_err(|error| unreadable(&error)),
     }
-    source.get_bytes(start, length as usize).map_err(|error| DataError::io(format!("the data cannot be read: {error}")))
 }
 
 /// A source that several readers can share.

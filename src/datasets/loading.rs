@@ -79,7 +79,7 @@ impl Load {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Rows read, once all bytes are there.
+    /// Rows read.
     pub fn rows(&self) -> u64 {
         self.rows.load(Ordering::Relaxed)
     }
@@ -95,9 +95,13 @@ impl Load {
         self.tell();
     }
 
-    /// All bytes are there, and so many rows are read.
-    pub fn set_rows(&self, rows: u64) {
+    /// All bytes are there.
+    pub fn set_whole(&self) {
         self.is_whole.store(true, Ordering::Relaxed);
+    }
+
+    /// So many rows are read.
+    pub fn set_rows(&self, rows: u64) {
         // A file that is read again from its start has not come less far for that.
         self.rows.fetch_max(rows, Ordering::Relaxed);
         self.tell();

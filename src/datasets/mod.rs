@@ -1,5 +1,6 @@
 //! Data sets: tables that were sent once and are trained on often. Immutable; stored column by column.
 
+pub mod arriving;
 pub mod error;
 pub mod loading;
 mod reading;
@@ -15,9 +16,10 @@ use crate::data::profile::TableProfile;
 use crate::storage::catalog::DatasetRow;
 use crate::storage::{StorageError, exact};
 
+pub use arriving::{Arriving, ArrivingEnd};
 pub use error::DatasetError;
 pub use loading::{Arrival, Load, Loading};
-pub use registry::{DatasetRegistry, Draft, NewDataset};
+pub use registry::{Asked, DatasetRegistry, Draft, NewDataset};
 
 /// A data set's record; never changes.
 #[derive(Clone, Debug)]

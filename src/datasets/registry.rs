@@ -1,15 +1,14 @@
 //! The registry of data sets: rows in the catalog, columns in blobs.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Write};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-use super::{Arrival, Dataset, DatasetError, Loading};
+use super::{Arriving, Dataset, DatasetError, Load, Loading};
 use crate::data::column::ColumnType;
 use crate::data::error::DataError;
 use crate::data::ingest::{Format, IngestLimits, Output, ingest};
@@ -31,8 +30,21 @@ pub struct DatasetRegistry {
     pub(super) storage: Storage,
     /// One for each file that may be read at once: each takes threads and up to a few hundred megabytes.
     readers: Arc<Semaphore>,
+    /// One more, for a file that still arrives: it may take long, and keeps no other from being read.
+    early_reader: Arc<Semaphore>,
     /// Files on their way in.
     pub loading: Loading,
+}
+
+/// What a data set shall be.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Unique among data sets, if given.
+    pub name: Option<String>,
+    /// How its file is written.
+    pub format: Format,
+    /// The types of some of its columns.
+    pub types: BTreeMap<String, ColumnType>,
 }
 
 /// A data set that was read and typed, on its way into the registry.
@@ -57,34 +69,51 @@ impl DatasetRegistry {
     /// The data sets in `storage`.
     pub fn new(storage: Storage) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-        DatasetRegistry { storage, readers: Arc::new(Semaphore::new(cores)), loading: Loading::default() }
+        let (readers, early_reader) = (Arc::new(Semaphore::new(cores)), Arc::new(Semaphore::new(1)));
+        DatasetRegistry { storage, readers, early_reader, loading: Loading::default() }
     }
 
-    /// Reads a data file, from `data`'s start, and types its columns; those of `types` as they say. Waits while as many
-    /// files are read as may be at once, and ends when nobody waits for it any more: the client has left, or the service
-    /// stops. `arrival` is told how far it has come.
+    /// Reads a data file that is whole, and types its columns; those of `types` as they say. Waits while as many files are
+    /// read as may be at once, and ends when nobody waits for it any more: the client has left, or the service stops.
+    /// `load` is told how far it has come.
     ///
     /// # Errors
     /// `Name`, `Data` with what is wrong with the file, `Storage`.
-    pub async fn read(
-        &self,
-        name: Option<String>,
-        data: File,
-        format: Format,
-        types: BTreeMap<String, ColumnType>,
-        arrival: &Arrival,
-    ) -> Result<NewDataset, DatasetError> {
-        name.as_deref().map_or(Ok(()), check_name).map_err(DatasetError::Name)?;
+    pub async fn read(&self, asked: &Asked, data: &Arriving, load: &Arc<Load>) -> Result<NewDataset, DatasetError> {
         let turn = self.readers.clone().acquire_owned().await.expect("the semaphore is never closed");
+        self.read_in(turn, asked, data, load).await
+    }
+
+    /// As [`DatasetRegistry::read`] of a file that still arrives; nothing if it has to be read once it is whole: another
+    /// is read early, it comes slowly, or has its beginning at its end.
+    pub async fn read_early(
+        &self,
+        asked: &Asked,
+        data: &Arriving,
+        load: &Arc<Load>,
+    ) -> Option<Result<NewDataset, DatasetError>> {
+        let turn = self.early_reader.clone().try_acquire_owned().ok().filter(|_| asked.format.is_read_in_order())?;
+        let read = self.read_in(turn, asked, data, load).await;
+        Some(read).filter(|_| !data.was_given_up())
+    }
+
+    async fn read_in(
+        &self,
+        turn: OwnedSemaphorePermit,
+        asked: &Asked,
+        data: &Arriving,
+        load: &Arc<Load>,
+    ) -> Result<NewDataset, DatasetError> {
+        asked.name.as_deref().map_or(Ok(()), check_name).map_err(DatasetError::Name)?;
         let (registry, waiting) = (self.clone(), Waiting::default());
         let waited_for = waiting.seen();
-        let load = arrival.load().clone();
+        let (asked, data, load) = (asked.clone(), data.clone(), load.clone());
         let read = tokio::task::spawn_blocking(move || {
             let mut progress = |rows| {
                 load.set_rows(rows);
                 waited_for.holds()
             };
-            let read = registry.read_file(name, data, format, &types, &mut progress);
+            let read = registry.read_file(asked, data, &mut progress);
             drop(turn);
             read
         });
@@ -94,14 +123,13 @@ impl DatasetRegistry {
 
     fn read_file(
         &self,
-        name: Option<String>,
-        data: File,
-        format: Format,
-        types: &BTreeMap<String, ColumnType>,
+        asked: Asked,
+        data: Arriving,
         progress: &mut dyn FnMut(u64) -> bool,
     ) -> Result<NewDataset, DatasetError> {
+        let Asked { name, format, types } = asked;
         let mut sink = Sink { file: self.storage.blob_file()?, failed: None };
-        let profile = ingest(data, format, types, &IngestLimits::default(), &mut sink, progress);
+        let profile = ingest(data, format, &types, &IngestLimits::default(), &mut sink, progress);
         if let Some(failed) = sink.failed {
             return Err(failed.into());
         }

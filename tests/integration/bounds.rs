@@ -2,14 +2,14 @@
 //! refused with a code.
 
 use std::collections::BTreeMap;
-use std::io::{Seek, Write};
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
 use epochd::data::ingest::Format;
-use epochd::datasets::Loading;
+use epochd::datasets::{Arriving, Asked, Loading};
 use epochd::storage::{Gate, StorageError};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -121,13 +121,13 @@ async fn objects_that_share_too_few_keys_are_no_data_set() {
 async fn a_file_is_read_no_further_when_nobody_waits_for_it() {
     let service = TestApp::start().await;
     let file = |rows: u32| {
-        let mut file = tempfile::tempfile().expect("a file");
-        file.write_all(long_csv(rows, None).as_bytes()).expect("room on the disk");
-        file.rewind().expect("a file");
+        let (file, mut end) = Arriving::new(tempfile::tempfile().expect("a file"));
+        end.write_all(long_csv(rows, None).as_bytes()).expect("room on the disk");
         file
     };
     let arrival = Loading::default().begin(None);
-    let read = |file| service.app.datasets.read(None, file, Format::Csv, BTreeMap::new(), &arrival);
+    let asked = Asked { name: None, format: Format::Csv, types: BTreeMap::new() };
+    let read = async |file: Arriving| service.app.datasets.read(&asked, &file, arrival.load()).await;
     let since = Instant::now();
     read(file(2_000_000)).await.expect("a table");
     let whole = since.elapsed();
