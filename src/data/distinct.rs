@@ -1,7 +1,7 @@
 //! How many different values there are, and which are frequent, in bounded memory.
 
 use std::borrow::Borrow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::hash::Hash;
 
 use foldhash::fast::RandomState;
@@ -66,11 +66,9 @@ impl<K: Hash + Eq> Distinct<K> {
         }
     }
 
-    /// Forgets the values once they are too many to be counted exactly.
-    pub fn drop_counts_beyond_exact(&mut self) {
-        if self.sketch.is_some() && !self.counts.is_empty() {
-            self.counts = HashMap::default();
-        }
+    /// Brings the sketch into order, once all values are there.
+    pub fn settle(&mut self) {
+        self.sketch.iter_mut().for_each(Sketch::settle);
     }
 
     /// Whether the count is exact.
@@ -101,11 +99,34 @@ impl<K: Hash + Eq> Distinct<K> {
     }
 }
 
+impl Distinct<u64> {
+    /// Counts the values of some rows, given their bits, if they have one, and the hash of each row. Forgets the values
+    /// once they are too many to be counted exactly.
+    pub fn add_bits(&mut self, hashes: &[u64], bits: impl Fn(usize) -> Option<u64>) {
+        let exact = if self.is_exact() { hashes.len() } else { 0 };
+        for (row, hash) in hashes[..exact].iter().enumerate() {
+            if let Some(bits) = bits(row) {
+                self.add(&bits, *hash, 0, |bits| hash_bits(*bits));
+            }
+        }
+        if let Some(sketch) = &mut self.sketch {
+            for (row, hash) in hashes.iter().enumerate().skip(exact) {
+                if *hash < sketch.end && bits(row).is_some() {
+                    sketch.add(*hash);
+                }
+            }
+            self.counts = HashMap::default();
+        }
+    }
+}
+
 /// The `size` smallest hashes: the less of the range they fill, the more there are.
 ///
 /// Bar-Yossef et al., "Counting distinct elements in a data stream", 2002. The error is about 1/sqrt(size).
+#[derive(Clone)]
 struct Sketch {
-    smallest: BTreeSet<u64>,
+    /// The smallest so far and, until they are settled, as many more that may be among them.
+    smallest: Vec<u64>,
     /// Hashes that were looked at of late, each at its lowest bits: most repetitions end here.
     recent: Vec<u64>,
     size: usize,
@@ -115,7 +136,7 @@ struct Sketch {
 
 impl Sketch {
     fn new(size: usize) -> Self {
-        Sketch { smallest: BTreeSet::new(), recent: vec![0; size.next_power_of_two()], size, end: u64::MAX }
+        Sketch { smallest: Vec::new(), recent: vec![0; size.next_power_of_two()], size, end: u64::MAX }
     }
 
     #[inline]
@@ -128,13 +149,28 @@ impl Sketch {
             return;
         }
         self.recent[place] = hash;
-        if self.smallest.insert(hash) && self.smallest.len() > self.size {
-            self.smallest.pop_last();
-            self.end = self.smallest.last().copied().unwrap_or(u64::MAX);
+        self.smallest.push(hash);
+        if self.smallest.len() >= 2 * self.size {
+            self.settle();
+        }
+    }
+
+    /// Leaves the smallest alone, each once, in their order.
+    fn settle(&mut self) {
+        self.smallest.sort_unstable();
+        self.smallest.dedup();
+        self.smallest.truncate(self.size);
+        if self.smallest.len() == self.size {
+            self.end = self.smallest[self.size - 1];
         }
     }
 
     fn estimate(&self) -> u64 {
+        if !self.smallest.is_sorted_by(|one, two| one < two) || self.smallest.len() > self.size {
+            let mut settled = self.clone();
+            settled.settle();
+            return settled.estimate();
+        }
         if self.smallest.len() < self.size {
             return self.smallest.len() as u64;
         }

@@ -3,13 +3,18 @@
 /// Up to so many different rows the count is exact.
 const MOST: usize = 1 << 20;
 
+/// Of a hash, these many bits choose its list.
+const LIST_BITS: u32 = 8;
+
 /// Counts rows that are copies of an earlier one.
 #[derive(Default)]
 pub(crate) struct Duplicates {
     /// Each hash and its rows, sorted by hash.
     counted: Vec<(u64, u64)>,
-    /// Hashes that are not sorted in yet.
-    fresh: Vec<u64>,
+    /// Hashes that are not sorted in yet, by their highest bits: short lists are sorted faster than a long one.
+    fresh: Vec<Vec<u64>>,
+    /// How many these are.
+    count: usize,
     /// Only hashes whose lowest so many bits are 0 are kept.
     thinned: u32,
 }
@@ -17,10 +22,12 @@ pub(crate) struct Duplicates {
 impl Duplicates {
     /// Takes rows into account.
     pub fn add(&mut self, hashes: &[u64]) {
+        self.fresh.resize(1 << LIST_BITS, Vec::new());
         for hash in hashes {
             if self.keeps(*hash) {
-                self.fresh.push(*hash);
-                if self.fresh.len() >= MOST {
+                self.fresh[(hash >> (u64::BITS - LIST_BITS)) as usize].push(*hash);
+                self.count += 1;
+                if self.count >= MOST {
                     self.settle();
                 }
             }
@@ -43,8 +50,14 @@ impl Duplicates {
     }
 
     fn settle(&mut self) {
-        self.counted.extend(self.fresh.drain(..).map(|hash| (hash, 1)));
-        self.counted.sort_unstable_by_key(|(hash, _)| *hash);
+        self.count = 0;
+        self.counted.reserve(self.fresh.iter().map(Vec::len).sum());
+        for list in &mut self.fresh {
+            list.sort_unstable();
+            self.counted.extend(list.drain(..).map(|hash| (hash, 1)));
+        }
+        // Two sorted runs, which this kind of sort merges.
+        self.counted.sort_by_key(|(hash, _)| *hash);
         self.counted.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
             if same {

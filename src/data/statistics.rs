@@ -21,7 +21,7 @@ const MISSING_HASH: u64 = 0x6a09_e667_f3bc_c908;
 pub(crate) struct ColumnStatistics {
     pub rows: u64,
     pub missing: u64,
-    /// A hash of all values in their order.
+    /// A hash of all values, each with its place.
     pub sequence: u64,
     /// The sum of the values' hashes, whatever their order.
     sum_of_hashes: u64,
@@ -60,14 +60,23 @@ impl ColumnStatistics {
         match &mut self.of_kind {
             OfKind::Number { moments, integers, distinct } => {
                 let array = array.as_primitive::<Float64Type>();
-                moments.merge(match array.null_count() {
-                    0 => Moments::of(array.values().iter().copied()),
-                    _ => Moments::of(array.iter().flatten()),
-                });
                 // Adding 0 makes one of the two zeros.
                 let bits = |value: f64| (value + 0.0).to_bits();
-                *integers &= array.iter().flatten().all(|value| value == (value as i64) as f64);
-                add_bits(hashes, distinct, array.iter().map(|value| value.map(bits)));
+                let is_integer = |value: f64| value == (value as i64) as f64;
+                if array.null_count() == 0 {
+                    let values = array.values();
+                    moments.merge(Moments::of(values));
+                    *integers &= values.iter().all(|value| is_integer(*value));
+                    hashes.extend(values.iter().map(|value| hash_bits(bits(*value))));
+                    distinct.add_bits(hashes, |row| Some(bits(values[row])));
+                } else {
+                    let given: Vec<f64> = array.iter().flatten().collect();
+                    moments.merge(Moments::of(&given));
+                    *integers &= given.iter().all(|value| is_integer(*value));
+                    let bits = |row: usize| array.is_valid(row).then(|| bits(array.value(row)));
+                    hashes.extend((0..array.len()).map(|row| bits(row).map_or(MISSING_HASH, hash_bits)));
+                    distinct.add_bits(hashes, bits);
+                }
             }
             OfKind::Boolean { trues } => {
                 let array = array.as_boolean();
@@ -79,7 +88,9 @@ impl ColumnStatistics {
                 for value in array.iter().flatten() {
                     *range = Some(range.map_or((value, value), |(min, max)| (min.min(value), max.max(value))));
                 }
-                add_bits(hashes, distinct, array.iter().map(|value| value.map(|value| value as u64)));
+                let bits = |row: usize| array.is_valid(row).then(|| array.value(row) as u64);
+                hashes.extend((0..array.len()).map(|row| bits(row).map_or(MISSING_HASH, hash_bits)));
+                distinct.add_bits(hashes, bits);
             }
             OfKind::Words { bytes, distinct } => {
                 let words = array.as_string::<i32>();
@@ -95,10 +106,21 @@ impl ColumnStatistics {
 
     /// Adds the last hashes to those of the rows and of the column.
     fn mix(&mut self, rows: &mut [u64]) {
-        for (hash, row) in self.hashes.iter().zip(rows) {
+        let before = self.rows - self.hashes.len() as u64;
+        for ((hash, row), at) in self.hashes.iter().zip(rows).zip(before..) {
             *row = row.wrapping_add(fold(hash ^ self.seed, 0xbb67_ae85_84ca_a73b));
-            self.sequence = fold(self.sequence ^ hash, 0x3c6e_f372_fe94_f82b).wrapping_add(1);
+            let place = at.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            self.sequence = self.sequence.wrapping_add(fold(hash ^ place, 0x3c6e_f372_fe94_f82b));
             self.sum_of_hashes = self.sum_of_hashes.wrapping_add(*hash);
+        }
+    }
+
+    /// Brings what was counted into order, once all values are there.
+    pub fn settle(&mut self) {
+        match &mut self.of_kind {
+            OfKind::Number { distinct, .. } | OfKind::Datetime { distinct, .. } => distinct.settle(),
+            OfKind::Words { distinct, .. } => distinct.settle(),
+            OfKind::Boolean { .. } => {}
         }
     }
 
@@ -205,17 +227,6 @@ impl ColumnStatistics {
         }
         profile
     }
-}
-
-fn add_bits(hashes: &mut Vec<u64>, distinct: &mut Distinct<u64>, values: impl Iterator<Item = Option<u64>>) {
-    for bits in values {
-        let hash = bits.map_or(MISSING_HASH, hash_bits);
-        if let Some(bits) = bits {
-            distinct.add(&bits, hash, 0, |bits| hash_bits(*bits));
-        }
-        hashes.push(hash);
-    }
-    distinct.drop_counts_beyond_exact();
 }
 
 fn add_words<'a>(

@@ -246,6 +246,7 @@ impl Run<'_> {
 
     fn profile<P: Pieces>(&self, pieces: &P, columns: &Columns, mut written: Written) -> TableProfile {
         let rows = self.rows.load(Ordering::Relaxed);
+        written.statistics.iter_mut().for_each(ColumnStatistics::settle);
         let statistics = &written.statistics;
         let profiles: Vec<_> = (0..columns.names.len())
             .map(|at| statistics[at].profile(&columns.names[at], columns.kind(at, &statistics[at]), columns.forms[at]))
