@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::Mutex;
 
 use arrow_array::ArrayRef;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float64Type;
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{
@@ -34,6 +36,9 @@ pub const METADATA_KEY: &str = "epochd";
 /// Its content.
 pub const METADATA: &str = "{\"format\":1}";
 
+/// Rows that are compressed to see whether that is worth the time.
+const PACKED_ROWS: usize = 4096;
+
 /// Writes the stored form, one row group after another.
 pub(crate) struct StoredWriter<W: Write + Send> {
     file: SerializedFileWriter<W>,
@@ -52,11 +57,11 @@ struct Work<'a> {
 }
 
 impl<W: Write + Send> StoredWriter<W> {
-    /// Begins a file of columns with these names and forms.
+    /// Begins a file of columns with these names and forms; `first` has the first arrays of each.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn new(out: W, names: &[String], forms: &[Form]) -> Result<Self, DataError> {
+    pub fn new(out: W, names: &[String], forms: &[Form], first: &[Vec<ArrayRef>]) -> Result<Self, DataError> {
         let fields: Vec<Field> =
             names.iter().zip(forms).map(|(name, form)| Field::new(name, data_type(*form), true)).collect();
         let schema = Arc::new(Schema::new(fields));
@@ -66,8 +71,14 @@ impl<W: Write + Send> StoredWriter<W> {
             .set_offset_index_disabled(true)
             .set_dictionary_enabled(false)
             .set_key_value_metadata(Some(vec![KeyValue::new(METADATA_KEY.to_owned(), METADATA.to_owned())]));
-        for (name, _) in names.iter().zip(forms).filter(|(_, form)| **form == Form::Words) {
-            properties = properties.set_column_dictionary_enabled(ColumnPath::new(vec![name.clone()]), true);
+        for ((name, form), arrays) in names.iter().zip(forms).zip(first) {
+            let path = || ColumnPath::new(vec![name.clone()]);
+            if *form == Form::Words {
+                properties = properties.set_column_dictionary_enabled(path(), true);
+            }
+            if *form == Form::Number && !arrays.first().is_some_and(packs) {
+                properties = properties.set_column_compression(path(), Compression::UNCOMPRESSED);
+            }
         }
         let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(out, Arc::clone(&schema), options).map_err(unwritten)?;
@@ -158,6 +169,13 @@ fn encode_columns<'a, W: Write + Send>(
         }
         appender.lock().expect("appending does not panic").append(index, writer.close()?)?;
     }
+}
+
+/// Whether the first numbers of an array take less room when they are compressed: those of measurements do not.
+fn packs(array: &ArrayRef) -> bool {
+    let numbers = array.as_primitive::<Float64Type>().values();
+    let bytes: &[u8] = bytemuck::cast_slice(&numbers[..numbers.len().min(PACKED_ROWS)]);
+    lz4_flex::block::compress(bytes).len() < bytes.len() / 10 * 9
 }
 
 fn data_type(form: Form) -> DataType {

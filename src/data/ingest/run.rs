@@ -147,7 +147,7 @@ impl Run<'_> {
         let count = columns.names.len();
         let statistics = columns.forms.iter().enumerate().map(|(at, form)| ColumnStatistics::new(*form, at, count));
         let mut written = Written { statistics: statistics.collect(), duplicates: Duplicates::default() };
-        let mut writer = StoredWriter::new(out, &columns.names, &columns.forms)?;
+        let (mut out, mut writer) = (Some(out), None);
         let turns = Mutex::new(Turns::begin(pieces, Some(columns))?);
         loop {
             let parts = self.group(pieces, &turns, columns, trial.as_deref_mut())?;
@@ -159,10 +159,14 @@ impl Run<'_> {
             for part in parts {
                 arrays.iter_mut().zip(part.columns).for_each(|(column, array)| column.push(array));
             }
+            if let Some(out) = out.take() {
+                writer = Some(StoredWriter::new(out, &columns.names, &columns.forms, &arrays)?);
+            }
+            let writer = writer.as_mut().expect("the first row group begins the file");
             writer.write(arrays, &mut written.statistics, &mut hashes, self.workers)?;
             written.duplicates.add(&hashes);
         }
-        writer.finish()?;
+        writer.map_or(Ok(()), StoredWriter::finish)?;
         Ok(written)
     }
 

@@ -281,6 +281,19 @@ fn the_stored_form_says_what_it_is() {
 }
 
 #[test]
+fn numbers_are_compressed_where_that_saves_room() {
+    let row = |row: u64| format!("{},0.{}\n", row % 7, 100_000 + row * 7_654_321 % 899_999);
+    let table = csv(&(0..5_000).map(row).fold("few,many\n".to_owned(), |text, row| text + &row));
+    let reader = parquet::file::reader::SerializedFileReader::<Bytes>::new(table.1.clone()).unwrap();
+    let group = parquet::file::reader::FileReader::metadata(&reader).row_group(0);
+    let sizes = [0, 1].map(|column| group.column(column).compressed_size());
+    assert!(sizes[0] < 5_000 && sizes[1] > 40_000, "{sizes:?}");
+    let read = read_columns(table.1, &table.0, &["many"]).unwrap();
+    let expected = (0..5_000).map(|row: u64| (100_000 + row * 7_654_321 % 899_999) as f64 / 1e6).collect();
+    assert_eq!(read.columns[0].values, Values::Numeric(expected));
+}
+
+#[test]
 fn many_columns_are_read() {
     let header: Vec<String> = (0..10_000).map(|at| format!("c{at}")).collect();
     let row: Vec<String> = (0..10_000).map(|at| at.to_string()).collect();
