@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Joins the lines of epochd's benches with those of its peers: a Markdown table on standard output, and a figure.
+"""Joins the lines of epochd's benches with those of its peers: a Markdown table on standard output, and
+figures: of ratios, and of what grows with rows and with models.
 
-    benches/report.py FILE… [--figure benches/figure.svg] [--by best|median]
+    benches/report.py FILE… [--figure benches/figure.svg] [--growth benches/growth.svg] [--by best|median]
 
 A ratio is the peer's time over epochd's (epochd's rate over the peer's), so above 1 epochd is the faster. It is taken
 against epochd's line of the same number of threads, or else against epochd's best.
@@ -42,7 +43,7 @@ def read(paths: list[str]) -> list[dict]:
         for text in open(path):
             if text.startswith("{"):
                 line = json.loads(text)
-                key = (line["work"], line["unit"], line["peer"], line.get("threads"))
+                key = (line["work"], line["unit"], line["peer"], line.get("threads"), line.get("rows"), line.get("models"))
                 if key not in best or factor(line, best[key], "best") < 1:
                     best[key] = line
     order = list(TITLES)
@@ -124,10 +125,40 @@ def figure(lines: list[dict], by: str) -> str:
     return "\n".join([head, f"<title>{title}</title><style>{STYLE}</style>", f'<text class="t" x="8" y="18">{title}</text>', *axis, *parts, "</svg>\n"])
 
 
+def growth(lines: list[dict]) -> str:
+    """Two panels with logarithmic axes: seconds of an epoch over rows, beside a line of slope 1; requests/s over models."""
+    panels = [("grow", "rows", "Seconds of an epoch by rows; dashed: in proportion"),
+              ("many", "models", "Predictions a second by models")]
+    parts, width, height = [], 370, 260
+    for index, (work, over, title) in enumerate(panels):
+        points = sorted((line[over], line["median"]) for line in lines if line["work"] == work)
+        if not points:
+            sys.exit(f"no figure: no lines of {work}")
+        left, right, bottom, top = index * 380 + 60, index * 380 + width - 20, height - 40, 44
+        xs, ys = [math.log10(x) for x, _ in points], [math.log10(y) for _, y in points]
+        low, high = math.floor(min(ys)), math.ceil(max(ys))
+        x_of = lambda x: left + (right - left) * (x - xs[0]) / (xs[-1] - xs[0])
+        y_of = lambda y: bottom - (bottom - top) * (y - low) / (high - low)
+        way = lambda ys: " ".join(f"{x_of(x):.1f},{y_of(y):.1f}" for x, y in zip(xs, ys))
+        parts.append(f'<text class="t" x="{left - 48}" y="24">{escape(title)}</text>')
+        for x in xs:
+            parts.append(f'<text x="{x_of(x):.1f}" y="{bottom + 18}" text-anchor="middle">{10**x:,.0f}</text>')
+        for y in range(low, high + 1):
+            parts.append(f'<line class="a" x1="{left}" x2="{right}" y1="{y_of(y):.1f}" y2="{y_of(y):.1f}"/>')
+            parts.append(f'<text x="{left - 6}" y="{y_of(y) + 4:.1f}" text-anchor="end">{number(10.0**y)}</text>')
+        if work == "grow":
+            parts.append(f'<polyline class="a" fill="none" points="{way([ys[-1] + x - xs[-1] for x in xs])}"/>')
+        parts.append(f'<polyline class="o" fill="none" points="{way(ys)}"/>')
+        parts += [f'<circle class="g" cx="{x_of(x):.1f}" cy="{y_of(y):.1f}" r="4"/>' for x, y in zip(xs, ys)]
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img">'
+    return "\n".join([head, f"<title>Cost as work grows</title><style>{STYLE}</style>", *parts, "</svg>\n"])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+")
     parser.add_argument("--figure", help="the SVG file to write")
+    parser.add_argument("--growth", help="the SVG file to write of `--grow` of the training bench and `many` of http")
     parser.add_argument("--by", choices=["best", "median"], default="median")
     given = parser.parse_args()
     lines = read(given.files)
@@ -135,6 +166,9 @@ def main():
     if given.figure:
         with open(given.figure, "w") as file:
             file.write(figure(lines, given.by))
+    if given.growth:
+        with open(given.growth, "w") as file:
+            file.write(growth(lines))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use common::figures::{Times, line, machine};
+use common::figures::{Times, line, machine, with};
 use common::workloads::{WORKLOADS, Workload, xor};
 use epochd::learning::diagnosis::Warning;
 use epochd::learning::network::Network;
@@ -127,6 +127,7 @@ fn grow(arguments: &Arguments) {
     for rows in [1_000, 10_000, 100_000, 1_000_000] {
         let work = Workload { rows, ..WORKLOADS[1] };
         let times = times(&work, arguments).0;
+        println!("{}", with(line("grow", arguments.threads, "s/epoch", &times, None), "rows", rows));
         println!("| {rows} | {:.5} | {:.0} |", times.median(), 1e9 * times.median() / rows as f64);
     }
 }

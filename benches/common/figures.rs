@@ -47,6 +47,14 @@ pub fn line(work: &str, threads: usize, unit: &str, times: &Times, score: Option
     .to_string()
 }
 
+/// A line that also says how much of something there was.
+#[allow(dead_code)]
+pub fn with(line: String, name: &str, count: usize) -> String {
+    let mut line: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
+    line[name] = count.into();
+    line.to_string()
+}
+
 /// The machine and the date.
 pub fn machine() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
