@@ -16,7 +16,7 @@ pub use dense::Dense;
 pub use embed::Embed;
 
 /// Parameters of a block, about: its gradient and the optimizer's state stay in a core's cache while it is worked on.
-pub(super) const BLOCK_VALUES: usize = 1 << 16;
+pub(super) const BLOCK_VALUES: usize = 1 << 15;
 
 /// One layer of a network.
 #[derive(Clone, Debug)]
