@@ -199,7 +199,7 @@ pub struct Problem {
     pub request_id: String,
 }
 
-/// Leaves the error in the reply's extensions: the `access` middleware, which knows the request's id, writes it out.
+/// Leaves the error in the reply's extensions: `access`, which knows the request's id, writes it out.
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());

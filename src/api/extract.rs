@@ -20,6 +20,7 @@ use super::error::{ApiError, ErrorCode};
 use super::gzip;
 use super::idempotency::{Idempotency, Repeatable};
 use super::parse::{parse_json, parse_query};
+use super::receiving::patient;
 use super::router::PathParameters;
 use super::upload::{is_packed, media_type};
 use crate::app::App;
@@ -209,10 +210,7 @@ async fn read_as_sent(request: Request, app: &App) -> Result<(Vec<u8>, RequestMe
         // What is there already needs no clock.
         let frame = match body.frame().now_or_never() {
             Some(frame) => frame,
-            None => tokio::time::timeout(app.settings.body_timeout, body.frame()).await.map_err(|_| {
-                let seconds = app.settings.body_timeout.as_secs_f64();
-                ApiError::new(ErrorCode::RequestTimeout, format!("nothing came for {seconds} s before the body's end"))
-            })?,
+            None => patient(body.frame(), app).await?,
         };
         let Some(frame) = frame else { break };
         let broken = |error| ApiError::new(ErrorCode::MalformedRequest, format!("the body broke off: {error}"));

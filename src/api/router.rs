@@ -29,6 +29,16 @@ pub struct Route {
 }
 
 impl Route {
+    /// As [`Route::new`], of GET.
+    pub fn get<H: Handler<T, App, Future = Reply>, T: 'static>(path: &'static str, handler: H) -> Self {
+        Route::new(Method::GET, path, handler)
+    }
+
+    /// As [`Route::new`], of POST.
+    pub fn post<H: Handler<T, App, Future = Reply>, T: 'static>(path: &'static str, handler: H) -> Self {
+        Route::new(Method::POST, path, handler)
+    }
+
     /// Requests of `method` to `path` are answered by `handler`.
     pub fn new<H: Handler<T, App, Future = Reply>, T: 'static>(method: Method, path: &'static str, handler: H) -> Self {
         let handler = Box::new(move |request, app| handler.clone().call(request, app));

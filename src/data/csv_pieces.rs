@@ -85,7 +85,8 @@ impl<'a, S: Growing> CsvPieces<'a, S> {
         mut cell: impl FnMut(usize, usize, Field) -> Result<(), DataError>,
     ) -> Result<usize, DataError> {
         let (columns, most) = (self.names.len(), self.most_cell_bytes);
-        let mut cell = |column: usize, start: usize, field: Field| match field {
+        let mut within = |column: usize, start: usize, field: Field| match field {
+            _ if column >= columns => Ok(()),
             Field::Text(content) if content.len() > most => {
                 let line = line + lines_before(text, start);
                 Err(oversized(content.len(), most).at(line).of(&self.names[column]))
@@ -95,13 +96,7 @@ impl<'a, S: Growing> CsvPieces<'a, S> {
         let mut records = Records::new(text, self.delimiter);
         let mut rows = 0;
         loop {
-            let record =
-                records.next_of(
-                    numbers,
-                    |column, start, field| {
-                        if column < columns { cell(column, start, field) } else { Ok(()) }
-                    },
-                )?;
+            let record = records.next_of(numbers, &mut within)?;
             match record {
                 None => return Ok(rows),
                 Some(Record { fields, start }) if fields != columns => {
