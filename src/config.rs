@@ -99,6 +99,14 @@ pub struct Settings {
     #[arg(long, env = "EPOCHD_BODY_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub body_timeout: Duration,
 
+    /// Seconds that the head of a request may take from its first byte on
+    #[arg(long, env = "EPOCHD_HEAD_TIMEOUT", value_name = "SECONDS", default_value = "15", value_parser = seconds)]
+    pub head_timeout: Duration,
+
+    /// Seconds that a connection is kept open between two requests
+    #[arg(long, env = "EPOCHD_IDLE_TIMEOUT", value_name = "SECONDS", default_value = "120", value_parser = seconds)]
+    pub idle_timeout: Duration,
+
     /// Seconds that open requests are given to finish after SIGTERM or Ctrl-C
     #[arg(long, env = "EPOCHD_SHUTDOWN_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub shutdown_timeout: Duration,

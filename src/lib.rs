@@ -30,6 +30,7 @@ pub mod log_writer;
 pub mod models;
 pub mod name;
 pub mod request_log;
+pub mod serving;
 pub mod storage;
 pub mod telemetry;
 pub mod waiting;

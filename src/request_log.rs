@@ -2,6 +2,7 @@
 //! It reads as the lines of other events do.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
@@ -25,6 +26,9 @@ pub struct RequestLine<'a> {
     pub status: u16,
     /// To the head of the reply.
     pub microseconds: u64,
+    /// Who asked, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer: Option<SocketAddr>,
 }
 
 /// A line of JSON, with its fields in the order of other events.
@@ -53,13 +57,17 @@ pub fn write(line: RequestLine) -> bool {
 
 impl RequestLine<'_> {
     fn print(self, format: LogFormat, time: Timestamp, out: &mut Vec<u8>) -> io::Result<()> {
-        let RequestLine { request_id, method, path, status, microseconds } = self;
+        let RequestLine { request_id, method, path, status, microseconds, peer } = self;
         match format {
-            LogFormat::Text => writeln!(
-                out,
-                "{time:.6}  INFO request request_id={request_id:?} method={method} path={path:?} status={status} \
-                 microseconds={microseconds}"
-            ),
+            LogFormat::Text => {
+                write!(
+                    out,
+                    "{time:.6}  INFO request request_id={request_id:?} method={method} path={path:?} status={status} \
+                     microseconds={microseconds}"
+                )?;
+                peer.map_or(Ok(()), |peer| write!(out, " peer={peer}"))?;
+                out.write_all(b"\n")
+            }
             LogFormat::Json => {
                 let timestamp = format!("{time:.6}");
                 serde_json::to_writer(&mut *out, &Event { timestamp, level: "INFO", message: "request", line: self })?;
@@ -76,18 +84,20 @@ mod tests {
     #[test]
     fn a_line_reads_as_those_of_other_events() {
         let time: Timestamp = "2026-11-25T18:42:51.124953Z".parse().expect("a time");
-        let line = RequestLine { request_id: "a\"b", method: "GET", path: "/models", status: 200, microseconds: 217 };
+        let peer = Some("192.0.2.1:49152".parse().expect("an address"));
+        let line =
+            RequestLine { request_id: "a\"b", method: "GET", path: "/models", status: 200, microseconds: 217, peer };
         let printed = |format| {
             let mut out = Vec::new();
             line.print(format, time, &mut out).expect("printed");
             String::from_utf8(out).expect("text")
         };
         let text = "2026-11-25T18:42:51.124953Z  INFO request request_id=\"a\\\"b\" method=GET path=\"/models\" status=200 \
-                    microseconds=217\n";
+                    microseconds=217 peer=192.0.2.1:49152\n";
         assert_eq!(printed(LogFormat::Text), text);
         let json =
             r#"{"timestamp":"2026-11-25T18:42:51.124953Z","level":"INFO","message":"request","request_id":"a\"b","#;
-        let rest = r#""method":"GET","path":"/models","status":200,"microseconds":217}"#;
+        let rest = r#""method":"GET","path":"/models","status":200,"microseconds":217,"peer":"192.0.2.1:49152"}"#;
         assert_eq!(printed(LogFormat::Json), format!("{json}{rest}\n"));
     }
 }

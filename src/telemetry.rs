@@ -58,12 +58,15 @@ pub struct Meters {
     models: prometheus::IntGauge,
 }
 
-/// The counters of a route.
+/// The counters of a route for the method and status that came first, which most of its requests have.
 #[derive(Default)]
-pub struct RouteMeters {
-    latency: OnceLock<Histogram>,
-    /// Those with the status that came first.
-    replies: OnceLock<(u16, IntCounter)>,
+pub struct RouteMeters(OnceLock<UsualMeters>);
+
+struct UsualMeters {
+    method: String,
+    status: u16,
+    replies: IntCounter,
+    latency: Histogram,
 }
 
 impl Meters {
@@ -96,19 +99,25 @@ impl Meters {
         Arc::new(meters)
     }
 
-    /// Counts a reply of a route, whose counters are looked up by their labels only once.
+    /// Counts a reply of a route, whose counters are looked up by their labels only for what is not usual.
     pub fn count(&self, of_route: &RouteMeters, route: &str, method: &str, status: u16, elapsed: Duration) {
         let digits = [status / 100, status / 10 % 10, status % 10].map(|digit| b'0' + digit as u8);
         let digits = std::str::from_utf8(&digits).expect("digits are ASCII");
         let replies = || self.requests.with_label_values(&[route, method, digits]);
-        let (usual, usual_replies) = of_route.replies.get_or_init(|| (status, replies()));
-        if status == *usual {
-            usual_replies.inc()
+        let latency = || self.latency.with_label_values(&[route, method]);
+        let usual = of_route.0.get_or_init(|| UsualMeters {
+            method: method.to_owned(),
+            status,
+            replies: replies(),
+            latency: latency(),
+        });
+        if (usual.method.as_str(), usual.status) == (method, status) {
+            usual.replies.inc();
+            usual.latency.observe(elapsed.as_secs_f64());
         } else {
-            replies().inc()
+            replies().inc();
+            latency().observe(elapsed.as_secs_f64());
         }
-        let latency = of_route.latency.get_or_init(|| self.latency.with_label_values(&[route, method]));
-        latency.observe(elapsed.as_secs_f64());
     }
 
     /// Everything as Prometheus text (format 0.0.4), with the numbers of jobs by state and of models.

@@ -1,0 +1,235 @@
+//! `POST /models/{model}/train`, and `POST /train`, which brings a data set and a model into being with their training.
+
+use axum::extract::{FromRequestParts, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::datasets::parse_types;
+use super::jobs::JobBody;
+use crate::api::body::data_file::{DataFile, Received};
+use crate::api::body::json::JsonBody;
+use crate::api::body::parse::{parse_query, take_repeated};
+use crate::api::error::{ApiError, ErrorCode};
+use crate::api::extract::{ModelPath, NoQuery};
+use crate::api::idempotency::Idempotency;
+use crate::api::layers::request_id::RequestId;
+use crate::api::reply::json as reply;
+use crate::app::App;
+use crate::data::encoder::Task;
+use crate::data::ingest::Format;
+use crate::data::profile::TableProfile;
+use crate::data::rows::{Rows, RowsOrNames};
+use crate::datasets::Asked;
+use crate::jobs::JobReport;
+use crate::learning::optimizer::Optimizer;
+use crate::learning::schedule::Schedule;
+use crate::learning::stopping::EarlyStopping;
+use crate::learning::strict::{Object, given, word_or_object};
+use crate::learning::training::{BatchSize, ClassWeight, TrainingSpec};
+use crate::models::table::TableRequest;
+use crate::serving;
+use crate::serving::data::DataFields;
+use crate::serving::train::TrainRequest;
+use crate::serving::train_file::no_target;
+use crate::storage::catalog::ReceiptRow;
+
+/// The rows, and the fields of a [`TrainingSpec`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingBody {
+    #[serde(default, deserialize_with = "given")]
+    inputs: Option<Rows>,
+    #[serde(default, deserialize_with = "given")]
+    targets: Option<RowsOrNames>,
+    #[serde(default, deserialize_with = "given")]
+    dataset: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    features: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "given")]
+    validation: Option<Object<DataFields>>,
+    #[serde(default, deserialize_with = "given")]
+    epochs: Option<u64>,
+    #[serde(default, deserialize_with = "given")]
+    batch_size: Option<BatchSize>,
+    #[serde(default, deserialize_with = "given")]
+    shuffle: Option<bool>,
+    #[serde(default, deserialize_with = "given")]
+    seed: Option<u64>,
+    #[serde(default, deserialize_with = "given")]
+    learning_rate: Option<f64>,
+    #[serde(default, deserialize_with = "word_or_object")]
+    optimizer: Option<Optimizer>,
+    #[serde(default, deserialize_with = "word_or_object")]
+    learning_rate_schedule: Option<Schedule>,
+    #[serde(default, deserialize_with = "given")]
+    l1: Option<f64>,
+    #[serde(default, deserialize_with = "given")]
+    weight_decay: Option<f64>,
+    gradient_clip_norm: Option<f64>,
+    #[serde(default, deserialize_with = "given")]
+    validation_split: Option<f64>,
+    #[serde(default, deserialize_with = "given")]
+    early_stopping: Option<Option<Object<EarlyStopping>>>,
+    max_seconds: Option<f64>,
+    class_weight: Option<ClassWeight>,
+    #[serde(default, deserialize_with = "given")]
+    warm_start: Option<bool>,
+}
+
+impl TrainingBody {
+    /// The training that is asked for.
+    fn request(self) -> TrainRequest {
+        let TrainingBody { inputs, targets, dataset, features, .. } = self;
+        let settings = TrainingSpec {
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            shuffle: self.shuffle,
+            seed: self.seed,
+            learning_rate: self.learning_rate,
+            optimizer: self.optimizer,
+            learning_rate_schedule: self.learning_rate_schedule,
+            l1: self.l1,
+            weight_decay: self.weight_decay,
+            gradient_clip_norm: self.gradient_clip_norm,
+            validation_split: self.validation_split,
+            early_stopping: self.early_stopping.map(|stopping| stopping.map(|stopping| stopping.0)),
+            max_seconds: self.max_seconds,
+            class_weight: self.class_weight,
+            warm_start: self.warm_start,
+        };
+        let data = DataFields { inputs, targets, dataset, features };
+        TrainRequest { data, validation: self.validation.map(|validation| validation.0), settings }
+    }
+}
+
+/// Checks the request, puts the job into the queue, and answers before it runs.
+pub async fn train(
+    State(app): State<App>,
+    ModelPath(model): ModelPath,
+    request_id: RequestId,
+    _: NoQuery,
+    JsonBody { value, idempotency, memory }: JsonBody<TrainingBody>,
+) -> Result<Response, ApiError> {
+    if let Some(reply) = idempotency.first_reply(&app).await? {
+        return Ok(reply);
+    }
+    let receipt = receipts(&idempotency);
+    let submitted =
+        serving::train(&app, &model, value.request(), memory, request_id.as_str().to_owned(), receipt).await;
+    idempotency.unless_repeated(&app, submitted, accepted).await
+}
+
+/// What is kept of a job that is accepted, for the repetition of its request.
+fn receipts(idempotency: &Idempotency) -> impl Fn(&JobReport) -> Option<ReceiptRow> + Send + use<> {
+    let idempotency = idempotency.clone();
+    move |report| idempotency.receipt(StatusCode::ACCEPTED, &location(report), &JobBody::of(report))
+}
+
+/// The reply to a training whose job is accepted.
+fn accepted(report: JobReport) -> Response {
+    reply::created(StatusCode::ACCEPTED, &location(&report), &JobBody::of(&report))
+}
+
+/// Where a job is.
+fn location(report: &JobReport) -> String {
+    format!("/jobs/{}", report.id)
+}
+
+/// The parameters of `POST /train`, as errors name them.
+const PARAMETERS: [&str; 9] =
+    ["name", "target", "features", "task", "epochs", "hidden_layers", "seed", "validation_split", "types"];
+
+/// The parameters of `POST /train`, `features` among them, once for each column: names may contain any separator.
+pub struct TrainQuery {
+    params: TrainParams,
+    features: Vec<String>,
+}
+
+impl FromRequestParts<App> for TrainQuery {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+        let (features, rest) = take_repeated(parts.uri.query().unwrap_or(""), "features");
+        Ok(TrainQuery { params: parse_query(&rest)?, features })
+    }
+}
+
+/// The columns that `features` names: one each, or several with commas between them where no column has that name.
+fn columns_named(features: &[String], profile: &TableProfile) -> Option<Vec<String>> {
+    let parts = |given: &String| match profile.column(given) {
+        Some(_) => vec![given.clone()],
+        None => given.split(',').map(|name| name.trim().to_owned()).collect(),
+    };
+    (!features.is_empty()).then(|| features.iter().flat_map(parts).collect())
+}
+
+/// The other parameters of `POST /train`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainParams {
+    name: Option<String>,
+    target: Option<String>,
+    task: Option<Task>,
+    epochs: Option<u64>,
+    hidden_layers: Option<String>,
+    seed: Option<u64>,
+    validation_split: Option<f64>,
+    types: Option<String>,
+}
+
+/// What the parameters of `POST /train` ask for, as far as it can be known before the data is.
+struct AskedTraining {
+    dataset: Asked,
+    target: String,
+    hidden_layers: Option<Vec<usize>>,
+}
+
+impl TrainParams {
+    fn asked(&self, format: Format) -> Result<AskedTraining, ApiError> {
+        let target = self.target.clone().ok_or_else(|| {
+            let detail = "missing query parameter `target`: the column to predict";
+            ApiError::parameter(ErrorCode::MissingField, "target", detail)
+        })?;
+        let (name, types) = (self.name.clone(), parse_types(self.types.as_deref())?);
+        Ok(AskedTraining { dataset: Asked { name, format, types }, target, hidden_layers: self.widths()? })
+    }
+
+    /// Widths such as `64,32`.
+    fn widths(&self) -> Result<Option<Vec<usize>>, ApiError> {
+        let Some(text) = &self.hidden_layers else { return Ok(None) };
+        let widths: Result<Vec<usize>, _> = text.split(',').map(|width| width.trim().parse()).collect();
+        let detail = || format!("hidden_layers is {text:?}; widths such as 64,32 are expected");
+        let wrong = |_| ApiError::parameter(ErrorCode::InvalidValue, "hidden_layers", detail());
+        widths.map(Some).map_err(wrong)
+    }
+}
+
+/// `POST /train`: stores the data set, creates the model and starts its training; all of it or nothing.
+pub async fn train_file(
+    State(app): State<App>,
+    TrainQuery { params, features }: TrainQuery,
+    request_id: RequestId,
+    mut file: DataFile,
+) -> Result<Response, ApiError> {
+    let asked = params.asked(file.format);
+    let Received { idempotency, early } = file.receive(&app, asked.as_ref().ok().map(|asked| &asked.dataset)).await?;
+    if let Some(reply) = idempotency.first_reply(&app).await? {
+        return Ok(reply);
+    }
+    let AskedTraining { dataset, target, hidden_layers } = asked?;
+    let new = file.read(&app, &dataset, early).await;
+    let new = new.map_err(|error| ApiError::from(error).of_query(&PARAMETERS))?;
+    if new.profile.column(&target).is_none() {
+        return Err(ApiError::from(no_target(&target, &new.profile)).of_query(&PARAMETERS));
+    }
+    let (seed, task, features) = (params.seed, params.task, columns_named(&features, &new.profile));
+    let request = TableRequest { target, features, task, hidden_layers, seed, ..TableRequest::default() };
+    let settings =
+        TrainingSpec { epochs: params.epochs, validation_split: params.validation_split, ..TrainingSpec::default() };
+    let receipt = receipts(&idempotency);
+    let submitted = serving::train_file(&app, new, request, settings, request_id.as_str().to_owned(), receipt).await;
+    let submitted = submitted.map_err(|error| ApiError::from(error).of_query(&PARAMETERS));
+    idempotency.unless_repeated(&app, submitted, accepted).await
+}
