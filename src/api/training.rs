@@ -25,7 +25,7 @@ use crate::data::ingest::Format;
 use crate::data::profile::TableProfile;
 use crate::data::rows::{Rows, RowsOrNames};
 use crate::datasets::Asked;
-use crate::jobs::{Birth, JobError, JobReport, TableTraining, TrainingRequest, Work};
+use crate::jobs::{FirstTraining, JobError, JobReport, NewTraining, TableTraining, TrainingRequest};
 use crate::learning::optimizer::Optimizer;
 use crate::learning::schedule::Schedule;
 use crate::learning::stopping::EarlyStopping;
@@ -103,7 +103,7 @@ impl TrainingBody {
     }
 
     /// The checked training of `model`.
-    async fn check(self, app: &App, model: &Model, memory: &mut RequestMemory) -> Result<Work, ApiError> {
+    async fn check(self, app: &App, model: &Model, memory: &mut RequestMemory) -> Result<NewTraining, ApiError> {
         let (data, validation, settings) = self.parts();
         match &model.kind {
             ModelKind::Layers(spec) => {
@@ -124,7 +124,7 @@ impl TrainingBody {
                     Some(fields) => Some(fields.examples(app, memory, spec, "/validation").await?),
                 };
                 let (request, spec) = (TrainingRequest { examples, validation, settings }, spec.clone());
-                Ok(Work::Rows(Box::new(blocking(move || request.check(&spec)).await??)))
+                Ok(NewTraining::Rows(Box::new(blocking(move || request.check(&spec)).await??)))
             }
             ModelKind::Table(table) => {
                 let dataset = data.dataset(app, table.dataset, "").await?;
@@ -133,7 +133,7 @@ impl TrainingBody {
                     Some(fields) => Some(fields.dataset(app, None, "/validation").await?),
                 };
                 let training = TableTraining::check(table, settings, &dataset, validation.as_ref())?;
-                Ok(Work::Table(Box::new(training)))
+                Ok(NewTraining::Table(Box::new(training)))
             }
         }
     }
@@ -289,7 +289,8 @@ pub async fn train_file(
             let report = accepted.insert(report.clone());
             receipts.receipt(StatusCode::ACCEPTED, &location(report), &JobBody::of(report))
         };
-        jobs.submit_newborn(Birth { draft, model }, training, request_id.as_str().to_owned(), keep).await?;
+        let first = FirstTraining { draft, model, training };
+        jobs.submit_first(first, request_id.as_str().to_owned(), keep).await?;
         Ok::<_, JobError>(accepted.expect("every job that is accepted makes its receipt"))
     })
     .await?;
