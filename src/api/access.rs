@@ -16,8 +16,7 @@ use super::error::{ApiError, ErrorCode};
 use super::gzip;
 use super::router::{Found, Router};
 use crate::app::App;
-use crate::request_log::{self, RequestLine};
-use crate::telemetry::RouteMeters;
+use crate::telemetry::{RequestLine, RouteMeters, request_line};
 
 thread_local! {
     /// Keeps the ids that a thread makes apart; one for all threads would have them wait for each other.
@@ -119,7 +118,7 @@ fn log(line: RequestLine, route: Option<&str>) {
     let RequestLine { request_id, method, path, status, microseconds } = line;
     if route.is_some_and(|route| PROBES.contains(&route)) && status < 500 {
         tracing::debug!(request_id, %method, path, status, microseconds, "request");
-    } else if tracing::enabled!(tracing::Level::INFO) && !request_log::write(line) {
+    } else if tracing::enabled!(tracing::Level::INFO) && !request_line::write(line) {
         tracing::info!(request_id, %method, path, status, microseconds, "request");
     }
 }
