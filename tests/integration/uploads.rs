@@ -55,7 +55,7 @@ async fn a_file_that_comes_slowly_is_stored_whole_and_keeps_no_other_waiting() {
     );
     stream.write_all(format!("{head}Connection: close\r\n\r\n{one}").as_bytes()).await.expect("an open connection");
     service.post_csv("/datasets?name=quick", csv.clone()).await.expect(201);
-    // Longer than its reader waits.
+    // Longer than its reader waits: that is what makes it slow.
     tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
     stream.write_all(two.as_bytes()).await.expect("an open connection");
     let mut reply = String::new();
