@@ -29,6 +29,14 @@ pub enum Event {
 }
 
 /// The id of an event: the last epoch and the last state that its watcher has been told. Written `12-3`, or `12-end`.
+///
+/// ```
+/// use epochd::jobs::events::EventId;
+///
+/// let id: EventId = "12-end".parse().expect("an id");
+/// assert!(id.is_end() && id.to_string() == "12-end");
+/// assert!("12".parse::<EventId>().is_err());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EventId {
     epoch: u64,

@@ -1,4 +1,4 @@
-//! A job as those see it who did not make it: one that is open, or one that the catalog remembers.
+//! A job as readers see it, whether it is still open (in memory) or has ended (in the catalog and a blob).
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::record::history_blob;
 use super::report::JobReport;
 use crate::storage::Blobs;
 
-/// A job of either kind.
+/// A job that is open or has ended.
 #[derive(Clone)]
 pub enum JobHandle {
     /// Waits, runs, or has just ended.

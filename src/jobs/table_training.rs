@@ -64,8 +64,8 @@ impl TableTraining {
     }
 }
 
-/// Memory of the words that a training reads. Text is left out of it, unless a warm start goes on from a version to which
-/// the column was something else.
+/// Memory of the words that a training reads, in bytes. Columns of free text are not read, except by a warm start: in the
+/// version that it goes on from the column may have had another type.
 fn word_bytes(model: &TableSpec, warm_start: bool, dataset: &Dataset, validation: Option<&Dataset>) -> usize {
     let texts = dataset.profile.columns.iter().filter(|column| !warm_start && column.kind == ColumnType::Text);
     let not_read: HashSet<&str> = texts.map(|column| column.name.as_str()).collect();

@@ -24,11 +24,12 @@ use crate::learning::training::ValidTrainingSpec;
 use crate::models::scoring::{self, Truth};
 use crate::models::table::TableParts;
 
-/// Steps that the linear baseline gets, about, and their first size: its loss is convex, and its inputs are scaled.
+/// About how many steps the linear baseline takes, and its learning rate: enough, as its loss is convex and its inputs are
+/// scaled.
 const LINEAR_STEPS: u64 = 4000;
 const LINEAR_RATE: f64 = 0.02;
-/// It may take this share of the time that the network's training took, or so long if that is longer: one that is not
-/// done by then is none.
+/// The linear baseline may take this share of the time that the network's training took, but so many seconds in any case.
+/// If it is not done by then, the version has no linear baseline.
 const LINEAR_SHARE: f64 = 0.5;
 const LINEAR_SECONDS: Duration = Duration::from_secs(5);
 
@@ -123,7 +124,7 @@ pub(super) fn linear(
     }))
 }
 
-/// Watches the training of a baseline: all it asks is whether the job is to stop, and the time.
+/// Stops the training of the baseline when the job is to stop or the time is up; hears of nothing else.
 struct Quiet<'a> {
     job: &'a Job,
     until: Instant,

@@ -16,7 +16,7 @@ use crate::models::table::{FeatureImportance, TableParts};
 
 /// Most scores that are kept of the rows held out.
 const MAX_SCORES: usize = 20_000;
-/// Multiply-adds that all shuffles of a version's features may take together: seconds.
+/// Multiply-adds that all shuffles of a version's features may take together: some seconds of one processor.
 const IMPORTANCE_WORK: usize = 20_000_000_000;
 /// A row counts as so many multiply-adds at least: it is moved and measured too.
 const LEAST_ROW_WORK: usize = 1_000;
@@ -24,7 +24,7 @@ const LEAST_ROW_WORK: usize = 1_000;
 const IMPORTANCE_ROWS: (usize, usize) = (2_000, 50);
 const IMPORTANCE_REPEATS: (usize, usize) = (5, 2);
 
-/// Fits what makes the version's probabilities and intervals honest, on rows that were held out.
+/// Fits the calibration of the version's probabilities and the scores of its intervals, on rows that were held out.
 pub(super) fn calibrate(parts: &mut TableParts, network: &Network, held_out: &Examples, truth: &Truth) {
     let logits = network.logits_of(held_out.inputs().view());
     let width = logits.ncols();
@@ -65,9 +65,9 @@ impl Effort {
     }
 }
 
-/// How much worse the version gets on `held_out` when one feature's values are shuffled, most important first. Of features
-/// that are too many, only those that its answers go along with most are looked at. Asks `go_on` between them: `None` if
-/// that says no.
+/// How much worse the version gets on `held_out` when one feature's values are shuffled, most important feature first. Where
+/// there are more features than [`Effort`] allows, only those are shuffled that correlate most with the version's answers.
+/// Asks `go_on` before each shuffle, and gives `None` if that says no.
 pub(super) fn importance(
     parts: &TableParts,
     network: &Network,
@@ -123,7 +123,7 @@ fn most_promising(groups: &[Vec<usize>], inputs: &Array2<f32>, outputs: &Array2<
     order
 }
 
-/// Of mean 0 and length 1; zeros where the values do not vary.
+/// The values centred and scaled to Euclidean length 1; zeros where they do not vary.
 fn standardised(values: ArrayView1<f32>) -> Array1<f32> {
     let centred = &values - values.mean().unwrap_or(0.0);
     let length = centred.dot(&centred).sqrt();

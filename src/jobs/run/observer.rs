@@ -17,20 +17,20 @@ use crate::learning::snapshot::Snapshot;
 use crate::learning::trainer::{Control, Observer};
 use crate::storage::{Storage, StorageError};
 
-/// A checkpoint may cost the training this share of its time: the next one is put off until it does.
+/// Checkpoints may take this share of a training's time: after one that took long, the next one waits longer.
 const CHECKPOINT_SHARE: f64 = 0.02;
 
 /// Observes the training of a job.
 pub(super) struct JobObserver<'a> {
     context: &'a RunContext<'a>,
-    /// Set when the first epoch is complete: a training always leaves a version.
+    /// In seconds. None before the first epoch is complete, so that a training always leaves a version.
     time_limit: Option<f64>,
     pub(super) time_is_up: bool,
     /// Whether the training stops because the service does.
     pub(super) suspended: bool,
     /// The checkpoint that is being written.
     writing: Option<JoinHandle<()>>,
-    /// What says when the next one is due.
+    /// Sleeps until the next checkpoint is due, and asks for it then.
     timer: JoinHandle<()>,
 }
 
@@ -92,7 +92,7 @@ async fn put_checkpoint(storage: &Storage, id: Uuid, file: Bytes) -> Result<(), 
     write.commit().await
 }
 
-/// Lets a checkpoint of the job be due after `wait`.
+/// Asks for a checkpoint of the job after `wait`.
 fn due_after(context: &RunContext, wait: Duration) -> JoinHandle<()> {
     let job = context.job.clone();
     context.runtime.spawn(async move {

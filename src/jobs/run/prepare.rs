@@ -21,7 +21,7 @@ use crate::models::table::{TableParts, TableSpec};
 /// A training of a model by data set, ready for the first epoch.
 pub(super) struct Prepared {
     pub(super) training: Training,
-    /// Drawn as its specification says.
+    /// With initial parameters as the model's specification draws them.
     pub(super) network: Network,
     pub(super) parts: TableParts,
     /// The target of the rows to measure on.
@@ -143,14 +143,14 @@ fn strata(target: &Column, rows: &[usize]) -> Vec<u32> {
 /// The findings about the data set that are about something the model uses.
 fn concerning(profile: &TableProfile, model: &TableSpec) -> Vec<Finding> {
     let used: HashSet<&str> = model.features.iter().chain([&model.target]).map(String::as_str).collect();
-    // Columns that are left out are told of with the reason.
+    // Columns that are left out have a finding with the reason: see `left_out`.
     let told = |finding: &&Finding| ["constant_column", "identifier_column"].contains(&finding.code.as_str());
     let concerns = |finding: &&Finding| finding.column.as_ref().is_none_or(|name| used.contains(name.as_str()));
     profile.findings.iter().filter(|finding| !told(finding) && concerns(finding)).cloned().collect()
 }
 
-/// Columns that have another type than in the data set that the model was made for. A warm start is not asked: it keeps
-/// the types of its version.
+/// A finding for each column whose type differs from that in the data set that the model was made for. Not for a warm start,
+/// which keeps the types of its version.
 fn types_changed(model: &TableSpec, profile: &TableProfile) -> Vec<Finding> {
     let by_name: HashMap<&str, ColumnType> =
         profile.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();

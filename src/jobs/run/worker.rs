@@ -16,7 +16,7 @@ use crate::jobs::control::Stop;
 use crate::jobs::error::JobFailure;
 use crate::jobs::report::{Ending, JobReport};
 use crate::jobs::state::{JobState, StopReason};
-use crate::learning::report::End;
+use crate::learning::report::EndReason;
 use crate::learning::team::Team;
 use crate::learning::trainer::Trainer;
 use crate::models::artifact;
@@ -102,10 +102,10 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
         return Err(Unpublished::Suspended);
     }
     let (state, reason, keep) = match (summary.end, job.control.stop()) {
-        (End::Completed, _) => (JobState::Succeeded, StopReason::Completed, true),
-        (End::EarlyStopping, _) => (JobState::Succeeded, StopReason::EarlyStopping, true),
-        (End::Stopped, _) if time_is_up => (JobState::Succeeded, StopReason::TimeLimit, true),
-        (End::Stopped, stop) => (JobState::Cancelled, StopReason::Cancelled, stop == Some(Stop::Keep)),
+        (EndReason::Completed, _) => (JobState::Succeeded, StopReason::Completed, true),
+        (EndReason::EarlyStopping, _) => (JobState::Succeeded, StopReason::EarlyStopping, true),
+        (EndReason::Stopped, _) if time_is_up => (JobState::Succeeded, StopReason::TimeLimit, true),
+        (EndReason::Stopped, stop) => (JobState::Cancelled, StopReason::Cancelled, stop == Some(Stop::Keep)),
     };
     let Some(reached) = summary.published.filter(|_| keep) else {
         return Err(Unpublished::Ended(Ending { state, reason, version: None, failure: None }));
@@ -128,8 +128,8 @@ fn end_with(context: &RunContext, version: NewVersion) -> Done {
         return end_without(context, &Ending::failed(StopReason::Error, JobFailure::Unfit(detail)));
     }
     let mut made = Some(made);
-    let mut publish = || context.runtime.block_on(publish(context, state, reason, file.clone(), &mut made));
-    match context.persist(false, &mut publish) {
+    let publish = || context.runtime.block_on(publish(context, state, reason, file.clone(), &mut made));
+    match context.persist(false, publish) {
         Ok(report) => Done::Ended(Box::new(report)),
         // What cannot be published fails, and that is written down in its place.
         Err(Unpublished::Ended(ending)) => end_without(context, &ending),
