@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::processors;
 use crate::storage::Place;
 
 /// What all variables of the environment begin with.
@@ -195,17 +196,13 @@ impl Settings {
 
     /// Trainings that run at once.
     pub fn concurrent_jobs(&self) -> usize {
-        self.concurrent_jobs.unwrap_or_else(cores)
+        self.concurrent_jobs.unwrap_or_else(processors::available)
     }
 
     /// Threads of all running trainings together.
     pub fn training_threads(&self) -> usize {
-        self.training_threads.unwrap_or_else(cores)
+        self.training_threads.unwrap_or_else(processors::available)
     }
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Refuses variables that begin as ours do and are none, so that a typing error does not pass as a default.

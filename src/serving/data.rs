@@ -21,7 +21,7 @@ const VALUE_BYTES: usize = 8;
 const BATCH_VALUES: usize = 1 << 20;
 
 /// Inputs with targets, or a data set with the names of their columns.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataFields {
     /// rows × inputs

@@ -8,7 +8,7 @@ use super::memory::RequestMemory;
 use super::threads::{blocking, to_the_end};
 use crate::app::App;
 use crate::data::rows::RowsOrNames;
-use crate::jobs::{JobError, JobReport, TableTraining, TrainingRequest, Work};
+use crate::jobs::{JobError, JobReport, NewTraining, TableTraining, TrainingRequest};
 use crate::learning::training::TrainingSpec;
 use crate::models::{Model, ModelKind};
 use crate::storage::catalog::ReceiptRow;
@@ -29,7 +29,12 @@ impl TrainRequest {
     /// # Errors
     /// `Field` or `Spec` with the place of what does not go with the model or cannot be used; what a data set cannot be
     /// read for; `RowsTooLarge`, `Overloaded`.
-    pub async fn check(self, app: &App, model: &Model, memory: &mut RequestMemory) -> Result<Work, ServingError> {
+    pub async fn check(
+        self,
+        app: &App,
+        model: &Model,
+        memory: &mut RequestMemory,
+    ) -> Result<NewTraining, ServingError> {
         let TrainRequest { data, validation, settings } = self;
         match &model.kind {
             ModelKind::Layers(spec) => {
@@ -50,7 +55,7 @@ impl TrainRequest {
                     Some(fields) => Some(fields.examples(app, memory, spec, "/validation").await?),
                 };
                 let (request, spec) = (TrainingRequest { examples, validation, settings }, spec.clone());
-                Ok(Work::Rows(Box::new(blocking(move || request.check(&spec)).await??)))
+                Ok(NewTraining::Rows(Box::new(blocking(move || request.check(&spec)).await??)))
             }
             ModelKind::Table(table) => {
                 let dataset = data.dataset(app, table.dataset, "").await?;
@@ -59,7 +64,7 @@ impl TrainRequest {
                     Some(fields) => Some(fields.dataset(app, None, "/validation").await?),
                 };
                 let training = TableTraining::check(table, settings, &dataset, validation.as_ref())?;
-                Ok(Work::Table(Box::new(training)))
+                Ok(NewTraining::Table(Box::new(training)))
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::data::encoder::MAX_CLASSES;
 use crate::data::profile::TableProfile;
 use crate::datasets::{Dataset, NewDataset};
-use crate::jobs::{Birth, JobReport, TableTraining};
+use crate::jobs::{FirstTraining, JobReport, TableTraining};
 use crate::learning::training::TrainingSpec;
 use crate::models::table::{TableRequest, TableSpec};
 use crate::models::{ModelKind, NewModel};
@@ -48,7 +48,7 @@ pub async fn train_file(
         let model = NewModel { name: dataset.name.clone(), kind, initial: None, metadata: BTreeMap::new() };
         let mut accepted = None;
         let keep = |report: &JobReport| receipt(accepted.insert(report.clone()));
-        app.jobs.submit_newborn(Birth { draft, model }, training, request_id, keep).await?;
+        app.jobs.submit_first(FirstTraining { draft, model, training }, request_id, keep).await?;
         Ok(accepted.expect("every job that is accepted makes its receipt"))
     });
     submitted.await?

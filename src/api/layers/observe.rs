@@ -10,8 +10,7 @@ use axum::response::Response;
 
 use super::around::Around;
 use super::request_id::RequestId;
-use crate::request_log::{self, RequestLine};
-use crate::telemetry::{Meters, RouteMeters};
+use crate::telemetry::{Meters, RequestLine, RouteMeters, request_line};
 
 /// Routes that machines ask every few seconds: logged at debug level.
 const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
@@ -87,7 +86,7 @@ pub fn refused(id: &str, status: u16, peer: SocketAddr, meters: &Meters) {
 }
 
 fn log(line: RequestLine) {
-    if tracing::enabled!(tracing::Level::INFO) && !request_log::write(line) {
+    if tracing::enabled!(tracing::Level::INFO) && !request_line::write(line) {
         let RequestLine { request_id, method, path, status, microseconds, peer } = line;
         let peer = peer.map(tracing::field::display);
         tracing::info!(request_id, method, path, status, microseconds, peer, "request");

@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 use serde::Deserialize;
+use serde::de::MapAccess;
 
 use super::datasets::parse_types;
 use super::jobs::JobBody;
@@ -20,14 +21,11 @@ use crate::app::App;
 use crate::data::encoder::Task;
 use crate::data::ingest::Format;
 use crate::data::profile::TableProfile;
-use crate::data::rows::{Rows, RowsOrNames};
 use crate::datasets::Asked;
 use crate::jobs::JobReport;
-use crate::learning::optimizer::Optimizer;
-use crate::learning::schedule::Schedule;
-use crate::learning::stopping::EarlyStopping;
-use crate::learning::strict::{Object, given, word_or_object};
-use crate::learning::training::{BatchSize, ClassWeight, TrainingSpec};
+use crate::learning::beside::{Beside, Fields, once};
+use crate::learning::strict::Object;
+use crate::learning::training::TrainingSpec;
 use crate::models::table::TableRequest;
 use crate::serving;
 use crate::serving::data::DataFields;
@@ -35,72 +33,36 @@ use crate::serving::train::TrainRequest;
 use crate::serving::train_file::no_target;
 use crate::storage::catalog::ReceiptRow;
 
-/// The rows, and the fields of a [`TrainingSpec`].
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TrainingBody {
-    #[serde(default, deserialize_with = "given")]
-    inputs: Option<Rows>,
-    #[serde(default, deserialize_with = "given")]
-    targets: Option<RowsOrNames>,
-    #[serde(default, deserialize_with = "given")]
-    dataset: Option<String>,
-    #[serde(default, deserialize_with = "given")]
-    features: Option<Vec<String>>,
-    #[serde(default, deserialize_with = "given")]
+/// What to train on, and the settings.
+type TrainingBody = Beside<TrainingData, TrainingSpec>;
+
+/// The data to train on, and the data to validate on.
+#[derive(Default)]
+pub struct TrainingData {
+    data: DataFields,
     validation: Option<Object<DataFields>>,
-    #[serde(default, deserialize_with = "given")]
-    epochs: Option<u64>,
-    #[serde(default, deserialize_with = "given")]
-    batch_size: Option<BatchSize>,
-    #[serde(default, deserialize_with = "given")]
-    shuffle: Option<bool>,
-    #[serde(default, deserialize_with = "given")]
-    seed: Option<u64>,
-    #[serde(default, deserialize_with = "given")]
-    learning_rate: Option<f64>,
-    #[serde(default, deserialize_with = "word_or_object")]
-    optimizer: Option<Optimizer>,
-    #[serde(default, deserialize_with = "word_or_object")]
-    learning_rate_schedule: Option<Schedule>,
-    #[serde(default, deserialize_with = "given")]
-    l1: Option<f64>,
-    #[serde(default, deserialize_with = "given")]
-    weight_decay: Option<f64>,
-    gradient_clip_norm: Option<f64>,
-    #[serde(default, deserialize_with = "given")]
-    validation_split: Option<f64>,
-    #[serde(default, deserialize_with = "given")]
-    early_stopping: Option<Option<Object<EarlyStopping>>>,
-    max_seconds: Option<f64>,
-    class_weight: Option<ClassWeight>,
-    #[serde(default, deserialize_with = "given")]
-    warm_start: Option<bool>,
+}
+
+impl Fields for TrainingData {
+    const NAMES: &'static [&'static str] = &["inputs", "targets", "dataset", "features", "validation"];
+
+    fn read<'de, A: MapAccess<'de>>(&mut self, name: &'static str, map: &mut A) -> Result<(), A::Error> {
+        let data = &mut self.data;
+        match name {
+            "inputs" => once(&mut data.inputs, name, map),
+            "targets" => once(&mut data.targets, name, map),
+            "dataset" => once(&mut data.dataset, name, map),
+            "features" => once(&mut data.features, name, map),
+            _ => once(&mut self.validation, name, map),
+        }
+    }
 }
 
 impl TrainingBody {
     /// The training that is asked for.
     fn request(self) -> TrainRequest {
-        let TrainingBody { inputs, targets, dataset, features, .. } = self;
-        let settings = TrainingSpec {
-            epochs: self.epochs,
-            batch_size: self.batch_size,
-            shuffle: self.shuffle,
-            seed: self.seed,
-            learning_rate: self.learning_rate,
-            optimizer: self.optimizer,
-            learning_rate_schedule: self.learning_rate_schedule,
-            l1: self.l1,
-            weight_decay: self.weight_decay,
-            gradient_clip_norm: self.gradient_clip_norm,
-            validation_split: self.validation_split,
-            early_stopping: self.early_stopping.map(|stopping| stopping.map(|stopping| stopping.0)),
-            max_seconds: self.max_seconds,
-            class_weight: self.class_weight,
-            warm_start: self.warm_start,
-        };
-        let data = DataFields { inputs, targets, dataset, features };
-        TrainRequest { data, validation: self.validation.map(|validation| validation.0), settings }
+        let Beside { fields: TrainingData { data, validation }, others: settings } = self;
+        TrainRequest { data, validation: validation.map(|Object(validation)| validation), settings }
     }
 }
 

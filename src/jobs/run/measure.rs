@@ -1,15 +1,14 @@
-//! What a version of a model by data set gets after its last epoch: calibration, scores for intervals, measures beside
-//! honest baselines, importance of each feature.
+//! What a version of a model by data set gets after its last epoch: calibration, scores for intervals, importance of each
+//! feature.
 
 use ndarray::{Array1, Array2, ArrayView1, Axis};
-use serde::Serialize;
 
-use crate::data::encoder::{Encoder, Target};
+use crate::data::encoder::Encoder;
 use crate::learning::calibration::Calibration;
 use crate::learning::conformal::Scores;
 use crate::learning::examples::Examples;
 use crate::learning::importance::permutation_importance;
-use crate::learning::metrics::{self, Metrics};
+use crate::learning::metrics::Metrics;
 use crate::learning::network::Network;
 use crate::learning::random::{Purpose, generator};
 use crate::models::scoring::{Truth, measure, probabilities};
@@ -17,7 +16,7 @@ use crate::models::table::{FeatureImportance, TableParts};
 
 /// Most scores that are kept of the rows held out.
 const MAX_SCORES: usize = 20_000;
-/// Multiply-adds that all shuffles of a version's features may take together: seconds.
+/// Multiply-adds that all shuffles of a version's features may take together: some seconds of one processor.
 const IMPORTANCE_WORK: usize = 20_000_000_000;
 /// A row counts as so many multiply-adds at least: it is moved and measured too.
 const LEAST_ROW_WORK: usize = 1_000;
@@ -25,38 +24,7 @@ const LEAST_ROW_WORK: usize = 1_000;
 const IMPORTANCE_ROWS: (usize, usize) = (2_000, 50);
 const IMPORTANCE_REPEATS: (usize, usize) = (5, 2);
 
-/// What would be reached without a network: by a constant answer, and by a linear model.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub(super) struct Baselines {
-    /// Always the most frequent class, with the classes' shares as probabilities.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) majority_class: Option<Measure>,
-    /// Always the mean.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) mean: Option<Measure>,
-    /// Logistic or linear regression on the same input.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) linear: Option<Measure>,
-}
-
-/// The measures that a baseline is compared by.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
-pub(super) enum Measure {
-    Classification { accuracy: f64, log_loss: f64 },
-    Regression { rmse: f64, mae: f64, r2: Option<f64> },
-}
-
-impl From<&Metrics> for Measure {
-    fn from(metrics: &Metrics) -> Self {
-        match metrics {
-            Metrics::Classification(m) => Measure::Classification { accuracy: m.accuracy, log_loss: m.log_loss },
-            Metrics::Regression(m) => Measure::Regression { rmse: m.rmse, mae: m.mae, r2: m.r2 },
-        }
-    }
-}
-
-/// Fits what makes the version's probabilities and intervals honest, on rows that were held out.
+/// Fits the calibration of the version's probabilities and the scores of its intervals, on rows that were held out.
 pub(super) fn calibrate(parts: &mut TableParts, network: &Network, held_out: &Examples, truth: &Truth) {
     let logits = network.logits_of(held_out.inputs().view());
     let width = logits.ncols();
@@ -74,26 +42,6 @@ pub(super) fn calibrate(parts: &mut TableParts, network: &Network, held_out: &Ex
         }
     };
     parts.scores = Some(Scores::new(scores, MAX_SCORES));
-}
-
-/// What a constant answer reaches: the most frequent class of the training rows, or their mean.
-pub(super) fn constant(target: &Target, truth: &Truth) -> Baselines {
-    match (target, truth) {
-        (Target::Classification { counts, .. }, Truth::Labels(labels)) => {
-            let total = counts.iter().sum::<u64>() as f64;
-            let most = (0..counts.len()).rev().max_by_key(|class| counts[*class]).unwrap_or(0);
-            let right = labels.iter().filter(|label| **label as usize == most).count();
-            let share = |label: &u32| (counts[*label as usize] as f64 / total).max(1e-15);
-            let log_loss = labels.iter().map(|label| -share(label).ln()).sum::<f64>() / labels.len() as f64;
-            let accuracy = right as f64 / labels.len() as f64;
-            Baselines { majority_class: Some(Measure::Classification { accuracy, log_loss }), ..Baselines::default() }
-        }
-        (Target::Regression { mean, .. }, Truth::Values(values)) => {
-            let metrics::Regression { rmse, mae, r2 } = metrics::regression_of(&vec![*mean; values.len()], values);
-            Baselines { mean: Some(Measure::Regression { rmse, mae, r2 }), ..Baselines::default() }
-        }
-        _ => unreachable!("the truth is of the target's task"),
-    }
 }
 
 /// How much work importance may be: the more features, the fewer shuffles of each; then the fewer rows; then the fewer
@@ -117,9 +65,9 @@ impl Effort {
     }
 }
 
-/// How much worse the version gets on `held_out` when one feature's values are shuffled, most important first. Of features
-/// that are too many, only those that its answers go along with most are looked at. Asks `go_on` between them: `None` if
-/// that says no.
+/// How much worse the version gets on `held_out` when one feature's values are shuffled, most important feature first. Where
+/// there are more features than [`Effort`] allows, only those are shuffled that correlate most with the version's answers.
+/// Asks `go_on` before each shuffle, and gives `None` if that says no.
 pub(super) fn importance(
     parts: &TableParts,
     network: &Network,
@@ -175,7 +123,7 @@ fn most_promising(groups: &[Vec<usize>], inputs: &Array2<f32>, outputs: &Array2<
     order
 }
 
-/// Of mean 0 and length 1; zeros where the values do not vary.
+/// The values centred and scaled to Euclidean length 1; zeros where they do not vary.
 fn standardised(values: ArrayView1<f32>) -> Array1<f32> {
     let centred = &values - values.mean().unwrap_or(0.0);
     let length = centred.dot(&centred).sqrt();

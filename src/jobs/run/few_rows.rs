@@ -1,4 +1,4 @@
-//! How far measures on few rows may be off.
+//! How far measures on few held-out rows may be off from those on all data.
 
 use crate::data::profile::Finding;
 use crate::learning::metrics::Metrics;
@@ -6,7 +6,7 @@ use crate::learning::metrics::Metrics;
 /// Measures on fewer rows than this are rough: an accuracy of 0.8 is off by 0.08 or more one time in twenty.
 const FEW_ROWS: usize = 100;
 
-/// What is to be said of measures on so many rows that were held out.
+/// The finding that measures on `rows` held-out rows are rough; `None` if there are enough rows.
 pub(super) fn few_rows(metrics: &Metrics, rows: usize) -> Option<Finding> {
     let measured = match metrics {
         _ if rows >= FEW_ROWS => return None,

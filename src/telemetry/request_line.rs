@@ -1,5 +1,5 @@
-//! The line of a request in the log, written by hand: the general way of events takes longer than a small prediction.
-//! It reads as the lines of other events do.
+//! The line of a request in the log. It is put together here, in the form of all other lines, because `tracing` takes longer
+//! for an event than a small prediction takes.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -8,8 +8,8 @@ use std::sync::{Arc, OnceLock};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::log_writer::LogWriter;
 use crate::config::LogFormat;
-use crate::log_writer::LogWriter;
 
 static LOG: OnceLock<(Arc<LogWriter>, LogFormat)> = OnceLock::new();
 
@@ -41,7 +41,7 @@ struct Event<'a> {
     line: RequestLine<'a>,
 }
 
-/// Takes lines from now on, for the log that other events go to.
+/// Lets [`write`] write to `writer` from now on: the one that all other lines go to.
 pub fn start(writer: Arc<LogWriter>, format: LogFormat) {
     let _ = LOG.set((writer, format));
 }

@@ -1,4 +1,4 @@
-//! A request to train, checked: settings, training rows, validation rows.
+//! A training on rows in memory: as it is asked for, and checked with its settings, training rows and validation rows.
 
 use crate::data::split::split;
 use crate::learning::error::SpecError;

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::history::{ENTRY_NUMBERS, EpochEntry, from_numbers, to_numbers};
-use super::notice::Notice;
+use crate::jobs::history::{ENTRY_NUMBERS, from_numbers, to_numbers};
+use crate::jobs::notice::Notice;
+use crate::jobs::progress::Reached;
 use crate::learning::snapshot::{Snapshot, SnapshotState};
 use crate::storage::exact;
 use crate::storage::tensors::{Tensor, TensorFile, Unreadable, Values, write};
@@ -14,22 +15,11 @@ const FORMAT: u32 = 1;
 
 /// Where a job stands between two batches.
 #[derive(Clone, Debug)]
-pub struct Checkpoint<'a> {
+pub(super) struct Checkpoint<'a> {
     /// The trainer.
-    pub snapshot: Snapshot<'a>,
-    /// What it has come to.
-    pub reached: Reached,
-}
-
-/// What a training has come to.
-#[derive(Clone, Debug)]
-pub struct Reached {
-    /// One entry for each epoch.
-    pub history: Vec<EpochEntry>,
-    /// What the training had to say.
-    pub warnings: Vec<Notice>,
-    /// Time that was trained.
-    pub elapsed_seconds: f64,
+    pub(super) snapshot: Snapshot<'a>,
+    /// What it has reached.
+    pub(super) reached: Reached,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -42,7 +32,7 @@ struct Header {
 
 impl Checkpoint<'_> {
     /// The file.
-    pub fn encode(self) -> Vec<u8> {
+    pub(super) fn encode(self) -> Vec<u8> {
         let Snapshot { state, parameters, first, second, best_parameters, complete_parameters, order } = self.snapshot;
         let Reached { history, warnings, elapsed_seconds } = self.reached;
         let header = Header { format: FORMAT, warnings, elapsed_seconds, trainer: state };
@@ -65,7 +55,7 @@ impl Checkpoint<'_> {
     ///
     /// # Errors
     /// The file is damaged, or of a later release.
-    pub fn decode(bytes: &[u8]) -> Result<Checkpoint<'static>, Unreadable> {
+    pub(super) fn decode(bytes: &[u8]) -> Result<Checkpoint<'static>, Unreadable> {
         let file = TensorFile::read(bytes)?;
         let header: Header = exact::from_text(file.header()).map_err(|error| Unreadable(error.to_string()))?;
         if header.format != FORMAT {

@@ -1,6 +1,5 @@
-//! Logs and metrics.
+//! The service's counters, as Prometheus reads them.
 
-use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -9,35 +8,13 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
-use tracing_subscriber::EnvFilter;
-
-use crate::config::{LogFormat, Settings};
-use crate::log_writer::{LogGuard, LogWriter};
-use crate::request_log;
 
 /// Upper bounds of the request latency histogram, in seconds: 100 µs to 60 s.
 const LATENCY_BUCKETS: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 5.0, 60.0];
 /// Upper bounds of the queue time histogram, in seconds: 1 ms to 1 h.
 const QUEUE_BUCKETS: [f64; 9] = [0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 300.0, 1800.0, 3600.0];
-
 /// Upper bounds of the checkpoint time histogram, in seconds: 0.1 ms to 10 s.
 const CHECKPOINT_BUCKETS: [f64; 6] = [0.0001, 0.001, 0.01, 0.1, 1.0, 10.0];
-
-/// Starts logging to standard error. The guard has what is left written when it is dropped.
-pub fn start_logging(settings: &Settings) -> LogGuard {
-    let (writer, guard) = LogWriter::start(io::stderr());
-    let filter = EnvFilter::new(&settings.log_level);
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer.clone()).with_target(false);
-    let colours = settings.log_format == LogFormat::Text && io::IsTerminal::is_terminal(&io::stderr());
-    if !colours {
-        request_log::start(writer, settings.log_format);
-    }
-    match settings.log_format {
-        LogFormat::Text => logs.with_ansi(colours).init(),
-        LogFormat::Json => logs.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
-    }
-    guard
-}
 
 /// The service's counters. One set per [`App`](crate::app::App): nothing global.
 pub struct Meters {

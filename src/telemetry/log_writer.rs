@@ -1,5 +1,5 @@
-//! The log's way out: lines gather in memory, and a thread of their own writes them to standard error, so that a slow
-//! reader of the log never holds up a request.
+//! Writes the log's lines: they gather in memory, and a thread of their own writes them out, so that a slow reader of the
+//! log never holds up a request.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,12 +18,13 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct LogWriter {
     /// Held to append a line, or to take all of them.
-    state: Mutex<State>,
+    pending: Mutex<Pending>,
     changed: Condvar,
 }
 
+/// Lines that are not written yet.
 #[derive(Debug, Default)]
-struct State {
+struct Pending {
     lines: Vec<u8>,
     /// The thread waits for a line.
     asleep: bool,
@@ -63,30 +64,30 @@ impl LogWriter {
 
     /// Waits for lines, and exchanges them for the empty `batch`; false if none will come any more.
     fn take(&self, batch: &mut Vec<u8>) -> bool {
-        let mut state = self.lock();
-        while state.lines.is_empty() && !state.closing {
-            state.asleep = true;
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        let mut pending = self.lock();
+        while pending.lines.is_empty() && !pending.closing {
+            pending.asleep = true;
+            pending = self.changed.wait(pending).unwrap_or_else(PoisonError::into_inner);
         }
-        state.asleep = false;
-        std::mem::swap(&mut state.lines, batch);
+        pending.asleep = false;
+        std::mem::swap(&mut pending.lines, batch);
         !batch.is_empty()
     }
 
     // A panic while the lock was held leaves whole lines: each is appended by one call.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Write for &LogWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let mut state = self.lock();
-        if state.lines.len() + line.len() <= MOST {
-            state.lines.extend_from_slice(line);
+        let mut pending = self.lock();
+        if pending.lines.len() + line.len() <= MOST {
+            pending.lines.extend_from_slice(line);
         }
-        let wake = std::mem::take(&mut state.asleep);
-        drop(state);
+        let wake = std::mem::take(&mut pending.asleep);
+        drop(pending);
         if wake {
             self.changed.notify_one();
         }
@@ -100,10 +101,10 @@ impl Write for &LogWriter {
 
 impl Drop for LogGuard {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.closing = true;
+        let mut pending = self.0.lock();
+        pending.closing = true;
         self.0.changed.notify_all();
-        let _ = self.0.changed.wait_timeout_while(state, PATIENCE, |state| !state.ended);
+        let _ = self.0.changed.wait_timeout_while(pending, PATIENCE, |pending| !pending.ended);
     }
 }
 
