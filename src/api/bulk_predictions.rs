@@ -19,7 +19,7 @@ use crate::data::csv_rows::{CsvRows, TextRows};
 use crate::data::encoder::feature::Feature;
 use crate::data::encoder::{EncodeError, Encoder};
 use crate::data::error::DataError;
-use crate::models::prediction::{Predictions, predict as predict_table};
+use crate::models::prediction::Predictions;
 use crate::waiting::{WaitedFor, Waiting};
 
 /// Rows that are worked off at once, and cells and encoded values of these rows.
@@ -66,7 +66,8 @@ fn answer(
     reply: Media,
     waited_for: &WaitedFor,
 ) -> Result<Response, ApiError> {
-    let encoder = &serving.parts()?.encoder;
+    let predictor = serving.table()?;
+    let encoder = &predictor.parts.encoder;
     let places = source.places(encoder)?;
     let width = source.headers().len() + encoder.width() + encoder.target.classes().len();
     let most_rows = MAX_JSON_ROWS.min(MAX_JSON_VALUES / width).max(1);
@@ -82,7 +83,7 @@ fn answer(
             let detail = format!("more than {most_rows} rows: ask for the reply as text/csv, which is streamed");
             return Err(ApiError::new(ErrorCode::ReplyTooLarge, detail));
         }
-        let predictions: Predictions = predict_table(&serving.network, serving.parts()?, &table, serving.interval)?;
+        let predictions: Predictions = predictor.predict(&table, serving.interval)?;
         app.meters.predictions.inc_by(table.rows as u64);
         match reply {
             Media::Json => kept.push(predictions),

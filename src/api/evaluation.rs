@@ -23,12 +23,12 @@ use crate::data::ingest::Format;
 use crate::data::records::Records;
 use crate::data::rows::{Rows, RowsOrNames};
 use crate::datasets::Dataset;
-use crate::learning::metrics::{self, Metrics};
+use crate::learning::metrics::Metrics;
 use crate::learning::strict::given;
-use crate::models::ModelKind;
-use crate::models::networks::LoadedNetwork;
+use crate::models::prediction::TablePredictor;
 use crate::models::scoring::{Answered, Truth};
 use crate::models::table::TableParts;
+use crate::models::{ModelKind, Predictor};
 
 /// Cells, encoded values and answers of the rows that are worked off at once.
 const BATCH_VALUES: usize = 4 << 20;
@@ -85,10 +85,10 @@ pub async fn evaluate(
         }
         (ModelKind::Layers(spec), None) => {
             let examples = fields.examples(&app, &mut memory, spec, "").await?;
-            let (spec, network) = (spec.clone(), app.models.network(&model, version).await?);
+            let (spec, network) = (spec.clone(), app.models.predictor(&model, version).await?);
             let measured = blocking(move || {
                 let examples = examples.fit(&spec, "")?;
-                let (loss, metrics) = metrics::evaluate(&network, &examples);
+                let (loss, metrics) = network.evaluate(&examples);
                 Ok::<_, ApiError>((examples.rows(), loss, metrics))
             });
             measured.await??
@@ -98,8 +98,8 @@ pub async fn evaluate(
             return Err(ApiError::at(ErrorCode::InvalidValue, "/records", detail));
         }
         (ModelKind::Table(_), Some(records)) => {
-            let network = app.models.network(&model, version).await?;
-            blocking(move || on_records(&network, &records)).await??
+            let predictor = app.models.predictor(&model, version).await?;
+            blocking(move || on_records(predictor.table()?, &records)).await??
         }
         (ModelKind::Table(_), None) if fields.is_empty() => {
             let detail = "missing field `records`: rows with the target, or a `dataset`";
@@ -108,15 +108,15 @@ pub async fn evaluate(
         (ModelKind::Table(table), None) => {
             let dataset = fields.dataset(&app, table.dataset, "").await?;
             memory.reserve_rows(dataset.rows().saturating_mul(Answered::ROW_BYTES), &app)?;
-            on_dataset(&app, &dataset, app.models.network(&model, version).await?).await?
+            on_dataset(&app, &dataset, app.models.predictor(&model, version).await?).await?
         }
     };
     let body = EvaluationBody { model_id: model.id, version: version.number, rows, loss, metrics };
     Ok(reply::json(StatusCode::OK, &body))
 }
 
-fn on_records(network: &LoadedNetwork, records: &Records) -> Result<Measured, ApiError> {
-    let parts = parts(network)?;
+fn on_records(predictor: TablePredictor, records: &Records) -> Result<Measured, ApiError> {
+    let parts = predictor.parts;
     let (encoder, target) = (&parts.encoder, parts.encoder.target.name());
     let places = places(encoder, records)?;
     let mut table = encoder.table_of_records(records, &places).map_err(of_record)?;
@@ -126,13 +126,13 @@ fn on_records(network: &LoadedNetwork, records: &Records) -> Result<Measured, Ap
         Some(cells) => column_of_cells(target, kind, None, cells).map_err(of_record)?,
     });
     let mut answered = Answered::default();
-    add(&mut answered, network, parts, &table)?;
+    predictor.answer(&table, &mut answered)?;
     measured(&answered, parts)
 }
 
 /// Goes through the data set batch by batch: however large it is, little of it is in memory.
-async fn on_dataset(app: &App, dataset: &Dataset, network: Arc<LoadedNetwork>) -> Result<Measured, ApiError> {
-    let encoder = &parts(&network)?.encoder;
+async fn on_dataset(app: &App, dataset: &Dataset, predictor: Arc<Predictor>) -> Result<Measured, ApiError> {
+    let encoder = &predictor.table()?.parts.encoder;
     let names: Vec<String> =
         encoder.features.iter().map(|feature| feature.name.clone()).chain([encoder.target.name().to_owned()]).collect();
     let known = dataset.profile.names();
@@ -141,23 +141,14 @@ async fn on_dataset(app: &App, dataset: &Dataset, network: Arc<LoadedNetwork>) -
         return Err(ApiError::at(ErrorCode::InvalidValue, "/dataset", detail));
     }
     let most_rows = BATCH_VALUES / (names.len() + encoder.width() + encoder.target.classes().len());
-    let (batch_network, mut rows_before) = (network.clone(), 0);
+    let (of_batch, mut rows_before) = (predictor.clone(), 0);
     let add = move |answered: &mut Answered, table: Table| {
-        let parts = parts(&batch_network)?;
-        add(answered, &batch_network, parts, &table).map_err(|error| error.after(rows_before))?;
+        of_batch.table()?.answer(&table, answered).map_err(|error| error.after(rows_before))?;
         rows_before += table.rows;
         Ok::<_, ApiError>(())
     };
     let answered = app.datasets.fold(dataset, names, most_rows, Answered::default(), add).await??;
-    blocking(move || measured(&answered, parts(&network)?)).await?
-}
-
-/// Takes in the rows of `table` that have a target.
-fn add(answered: &mut Answered, network: &LoadedNetwork, parts: &TableParts, table: &Table) -> Result<(), EncodeError> {
-    let (truth, rows) = Truth::of(&parts.encoder, table)?;
-    let inputs = parts.encoder.transform(table)?.inputs.select(ndarray::Axis(0), &rows);
-    answered.add(parts, network, &inputs, &truth);
-    Ok(())
+    blocking(move || measured(&answered, predictor.table()?.parts)).await?
 }
 
 fn measured(answered: &Answered, parts: &TableParts) -> Result<Measured, ApiError> {
@@ -171,8 +162,4 @@ fn measured(answered: &Answered, parts: &TableParts) -> Result<Measured, ApiErro
         Metrics::Regression(measured) => measured.rmse.powi(2),
     };
     Ok((answered.rows(), loss, metrics))
-}
-
-fn parts(network: &LoadedNetwork) -> Result<&TableParts, ApiError> {
-    network.table().ok_or_else(|| ApiError::new(ErrorCode::VersionDamaged, "it has no encoder"))
 }

@@ -22,12 +22,10 @@ use crate::app::App;
 use crate::data::octets::{octet_rows, octets};
 use crate::data::records::Records;
 use crate::data::rows::Rows;
-use crate::learning::cuts::shard_rows;
 use crate::learning::spec::ValidModelSpec;
 use crate::learning::strict::given;
 use crate::models::inline::inputs;
-use crate::models::networks::LoadedNetwork;
-use crate::models::{Model, ModelKind, Version};
+use crate::models::{Model, ModelKind, Predictor, Version};
 
 /// Multiply-adds up to which a prediction is made on the spot; more leave the async threads. About 0.1 ms.
 pub const ON_THE_SPOT: usize = 2_000_000;
@@ -125,8 +123,8 @@ async fn of_version(
                 _ => of_json(JsonBody::read(request, app, parse).await?, spec)?,
             };
             let (model_id, version_number) = (model.id, version.number);
-            let network = app.models.network(model, version).await?;
-            outputs(app, Asked { model_id, version: version_number, network, reply }, inputs, memory).await
+            let predictor = app.models.predictor(model, version).await?;
+            outputs(app, Asked { model_id, version: version_number, predictor, reply }, inputs, memory).await
         }
     }
 }
@@ -172,14 +170,14 @@ async fn of_octets(
 struct Asked {
     model_id: Uuid,
     version: u64,
-    network: Arc<LoadedNetwork>,
+    predictor: Arc<Predictor>,
     reply: Media,
 }
 
 impl Asked {
     /// The outputs for some rows as they stand in the reply; values that are not finite are null in JSON.
     fn piece(&self, inputs: ArrayView2<f32>) -> Vec<u8> {
-        let outputs = self.network.predict(inputs);
+        let outputs = self.predictor.predict(inputs);
         if self.reply == Media::Octets {
             return octets(outputs.as_slice().expect("outputs are row-major"));
         }
@@ -199,7 +197,7 @@ impl Asked {
         let Asked { model_id, version, .. } = *self;
         if self.reply == Media::Octets {
             let mut response = reply::of_version(Media::Octets.name(), joined("", pieces, "", ""), model_id, version);
-            let shape = format!("{rows},{}", self.network.spec().outputs());
+            let shape = format!("{rows},{}", self.predictor.spec().outputs());
             let shape = HeaderValue::from_str(&shape).expect("digits and a comma");
             response.headers_mut().insert("x-shape", shape);
             return response;
@@ -228,7 +226,7 @@ async fn outputs(
     inputs: Array2<f32>,
     mut memory: RequestMemory,
 ) -> Result<Response, ApiError> {
-    let (rows, spec) = (inputs.nrows(), asked.network.spec());
+    let (rows, spec) = (inputs.nrows(), asked.predictor.spec());
     let numbers = rows.saturating_mul(spec.outputs());
     if numbers > MAX_OUTPUTS {
         let detail = format!("{rows} rows of {} outputs; a reply holds {MAX_OUTPUTS} numbers", spec.outputs());
@@ -236,12 +234,12 @@ async fn outputs(
     }
     memory.reserve(numbers * OUTPUT_BYTES, app)?;
     app.meters.predictions.inc_by(rows as u64);
-    let work = rows.saturating_mul(spec.parameter_count() + NUMBER_COST * spec.outputs());
+    let work = rows.saturating_mul(asked.predictor.members().parameter_count() + NUMBER_COST * spec.outputs());
     if work <= ON_THE_SPOT {
         return Ok(reply::holding(memory, asked.answer(vec![asked.piece(inputs.view())], rows)));
     }
     let shared = Arc::new((asked, inputs));
-    let pieces = cuts(rows, shard_rows(shared.0.network.spec()), work / ON_THE_SPOT).map(|rows| {
+    let pieces = cuts(rows, shared.0.predictor.members().shard_rows(), work / ON_THE_SPOT).map(|rows| {
         let shared = shared.clone();
         blocking(move || shared.0.piece(shared.1.slice(s![rows, ..])))
     });

@@ -23,10 +23,8 @@ use crate::data::encoder::feature::Sighting;
 use crate::data::encoder::{EncodeError, Encoder};
 use crate::data::records::Records;
 use crate::datasets::Loading;
-use crate::models::networks::LoadedNetwork;
-use crate::models::prediction::{Answers, Interval, Predictions, most_likely, predict as predict_table};
-use crate::models::table::TableParts;
-use crate::models::{Model, ModelError, Version};
+use crate::models::prediction::{Answers, Interval, Predictions, TablePredictor, most_likely};
+use crate::models::{Model, ModelError, Predictor, Version};
 
 /// Memory of a feature of a row: its value, and its flag if it has one.
 const FEATURE_BYTES: usize = 32;
@@ -169,21 +167,21 @@ pub async fn predict(
 pub struct Serving {
     pub model_id: Uuid,
     pub version: u64,
-    pub network: Arc<LoadedNetwork>,
+    pub predictor: Arc<Predictor>,
     pub interval: Option<Interval>,
 }
 
 impl Serving {
     /// What a version answers with, at a level of intervals if one is asked for.
     async fn of(app: &App, model: &Model, version: &Version, interval: Option<f64>) -> Result<Self, ApiError> {
-        let network = app.models.network(model, version).await?;
-        let interval = interval.map(|level| Interval::at(level, parts(&network)?)).transpose()?;
-        Ok(Serving { model_id: model.id, version: version.number, network, interval })
+        let predictor = app.models.predictor(model, version).await?;
+        let interval = interval.map(|level| Interval::at(level, predictor.table()?.parts)).transpose()?;
+        Ok(Serving { model_id: model.id, version: version.number, predictor, interval })
     }
 
-    /// What the version has beside its network.
-    pub fn parts(&self) -> Result<&TableParts, ModelError> {
-        parts(&self.network)
+    /// What answers.
+    pub fn table(&self) -> Result<TablePredictor<'_>, ModelError> {
+        self.predictor.table()
     }
 
     /// A reply as JSON.
@@ -197,10 +195,6 @@ impl Serving {
         let kind = if media == Media::Csv { "text/csv; charset=utf-8" } else { media.name() };
         reply::of_version(kind, body, self.model_id, self.version)
     }
-}
-
-fn parts(network: &LoadedNetwork) -> Result<&TableParts, ModelError> {
-    network.table().ok_or_else(|| ModelError::File("it has no encoder".into()))
 }
 
 async fn of_records(
@@ -217,7 +211,7 @@ async fn of_records(
         let detail = "missing field `records`: the model is one by data set and takes records of its columns";
         return Err(ApiError::at(ErrorCode::MissingField, "/records", detail));
     };
-    let encoder = &serving.parts()?.encoder;
+    let encoder = &serving.table()?.parts.encoder;
     let (rows, classes) = (records.rows, encoder.target.classes().len().max(1));
     if rows == 0 {
         return Err(ApiError::at(ErrorCode::ShapeMismatch, "/records", "records is empty: send at least one"));
@@ -231,19 +225,19 @@ async fn of_records(
     let encoded = 4 * encoder.width() + FEATURE_BYTES * encoder.features.len();
     body.memory.reserve(rows.saturating_mul(names + encoded + 64), app)?;
     app.meters.predictions.inc_by(rows as u64);
-    let large = rows.saturating_mul(serving.network.spec().parameter_count()) > ON_THE_SPOT;
+    let large = rows.saturating_mul(serving.predictor.members().parameter_count()) > ON_THE_SPOT;
     let make = move || {
-        let parts = serving.parts()?;
-        let predictions = answer(&serving, parts, &records)?;
+        let encoder = &serving.table()?.parts.encoder;
+        let predictions = answer(&serving, &records)?;
         if predictions.sightings.len() > MAX_FLAGS {
             let detail = format!("more than {MAX_FLAGS} values lie outside what training saw: send fewer records");
             return Err(ApiError::new(ErrorCode::ReplyTooLarge, detail));
         }
         if reply_in == Media::Json {
-            return Ok(serving.json(&[predictions], &parts.encoder));
+            return Ok(serving.json(&[predictions], encoder));
         }
         let mut writer = AnswerWriter::new(reply_in);
-        let mut whole = writer.write(&predictions, &parts.encoder)?;
+        let mut whole = writer.write(&predictions, encoder)?;
         whole.extend(writer.end()?);
         Ok::<_, ApiError>(serving.reply(reply_in, whole.into()))
     };
@@ -251,10 +245,12 @@ async fn of_records(
     Ok(reply::holding(body.memory, response?))
 }
 
-fn answer(serving: &Serving, parts: &TableParts, records: &Records) -> Result<Predictions, ApiError> {
-    let places = places(&parts.encoder, records)?;
-    let table = parts.encoder.table_of_records(records, &places).map_err(of_record)?;
-    Ok(predict_table(&serving.network, parts, &table, serving.interval)?)
+fn answer(serving: &Serving, records: &Records) -> Result<Predictions, ApiError> {
+    let predictor = serving.table()?;
+    let encoder = &predictor.parts.encoder;
+    let places = places(encoder, records)?;
+    let table = encoder.table_of_records(records, &places).map_err(of_record)?;
+    Ok(predictor.predict(&table, serving.interval)?)
 }
 
 /// Where in the records each feature stands.

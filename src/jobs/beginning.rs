@@ -18,9 +18,8 @@ use crate::data::column::Table;
 use crate::data::encoder::Known;
 use crate::data::profile::Finding;
 use crate::learning::network::Network;
-use crate::models::Model;
-use crate::models::networks::LoadedNetwork;
-use crate::models::table::{TableParts, TableSpec};
+use crate::models::table::TableSpec;
+use crate::models::{Model, Predictor};
 use crate::storage::StorageError;
 
 /// Everything that is known before the first epoch.
@@ -37,7 +36,7 @@ pub(super) struct Beginning {
 /// What is read for a training.
 enum Read {
     Rows { model: Model, file: bytes::Bytes, start: Option<Network> },
-    Table { spec: TableSpec, data: Data, base: Option<std::sync::Arc<LoadedNetwork>> },
+    Table { spec: TableSpec, data: Data, base: Option<std::sync::Arc<Predictor>> },
 }
 
 impl Beginning {
@@ -59,10 +58,10 @@ impl Beginning {
                 Ok(Beginning { training, network, checkpoint, table: None, findings: Vec::new() })
             }
             Read::Table { spec, data, base } => {
-                let encoder = base.as_ref().and_then(|base| base.table()).map(|parts| &parts.encoder);
+                let encoder = base.as_ref().and_then(|base| base.table().ok()).map(|table| &table.parts.encoder);
                 let Prepared { training, network, parts, truth, findings } =
                     table::prepare(&spec, config, data, encoder)?;
-                let network = base.map_or(network, |base| Network::clone(&base));
+                let network = base.map_or(network, |base| base.network().clone());
                 Ok(Beginning { training, network, checkpoint, table: Some(TableStart { parts, truth }), findings })
             }
         }
@@ -89,7 +88,7 @@ async fn read(worker: &Worker<'_>, resume: bool) -> Result<(Read, Option<Checkpo
             let start = match (&checkpoint, base) {
                 (Some(_), _) => None,
                 (None, None) => Some(registry.start(&model).await?),
-                (None, Some(number)) => Some(Network::clone(&*of_version(worker, &model, number).await?)),
+                (None, Some(number)) => Some(of_version(worker, &model, number).await?.network().clone()),
             };
             Read::Rows { model: Model::clone(&model), file, start }
         }
@@ -128,22 +127,23 @@ async fn of_version(
     worker: &Worker<'_>,
     model: &Model,
     number: u64,
-) -> Result<std::sync::Arc<LoadedNetwork>, JobError> {
+) -> Result<std::sync::Arc<Predictor>, JobError> {
     let version = worker.registry.version(model, number).await?;
-    Ok(worker.registry.network(model, &version).await?)
+    Ok(worker.registry.predictor(model, &version).await?)
 }
 
 async fn columns(
     worker: &Worker<'_>,
     spec: &TableSpec,
-    base: Option<&LoadedNetwork>,
+    base: Option<&Predictor>,
     train: Uuid,
     validation: Option<Uuid>,
 ) -> Result<Data, JobError> {
     let dataset = worker.datasets.get(&train.to_string()).await?;
     // A warm start has the features of its version; else what is left out in any case is not read.
-    let names: Vec<String> = match base.and_then(LoadedNetwork::table) {
-        Some(TableParts { encoder, .. }) => {
+    let names: Vec<String> = match base.and_then(|base| base.table().ok()) {
+        Some(table) => {
+            let encoder = &table.parts.encoder;
             encoder.features.iter().map(|feature| &feature.name).chain([&spec.target]).cloned().collect()
         }
         None => {

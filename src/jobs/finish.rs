@@ -22,10 +22,10 @@ use crate::learning::stopping::EarlyStopping;
 use crate::learning::team::{Cores, Team};
 use crate::learning::trainer::{Control, Observer, Trainer};
 use crate::learning::training::ValidTrainingSpec;
-use crate::models::model::{MeasuredOn, RowsUsed, VersionFacts};
-use crate::models::registry::Trained;
+use crate::models::Predictor;
 use crate::models::scoring::{self, Truth};
 use crate::models::table::TableParts;
+use crate::models::version::{MeasuredOn, RowsUsed, VersionFacts};
 use crate::storage::exact;
 
 /// Steps that the linear baseline gets, about, and their first size: its loss is convex, and its inputs are scaled.
@@ -44,7 +44,7 @@ pub(super) struct TableStart {
 
 /// A version that is to be published.
 pub(super) struct Made {
-    pub(super) trained: Trained,
+    pub(super) predictor: Predictor,
     pub(super) facts: VersionFacts,
 }
 
@@ -70,7 +70,7 @@ pub(super) fn layers(job: &Job, reached: &EpochReport, training: &Training, netw
     let (rows_used, examples) = measured_rows(training);
     let (_, metrics) = evaluate(&network, examples);
     let facts = facts(job.id, reached, &MeasuredOn { rows_used, metrics });
-    Made { trained: Trained { network, table: None }, facts }
+    Made { predictor: network.into(), facts }
 }
 
 /// Calibrates and measures the network of a model by data set; `None` if the service stops meanwhile.
@@ -95,7 +95,7 @@ pub(super) fn table(
         }
         parts.importance = importance.unwrap_or_default();
     }
-    let metrics = scoring::measure(&parts, &network, examples.inputs(), &truth);
+    let metrics = scoring::measure(&parts, &network.logits_of(examples.inputs().view()), &truth);
     let linear = linear(job, cores, training, &parts, examples, &truth)?;
     let baselines = Baselines { linear, ..measure::constant(&parts.encoder.target, &truth) };
     if let (RowsUsed::Validation, Some(finding)) = (rows_used, few_rows(&metrics, examples.rows())) {
@@ -103,7 +103,7 @@ pub(super) fn table(
     }
     let measured = MeasuredOn { rows_used, metrics };
     let facts = facts(job.id, reached, &TableMeasures { measured, rows: examples.rows(), baselines });
-    Some(Made { trained: Trained { network, table: Some(parts) }, facts })
+    Some(Made { predictor: Predictor::new(network.into(), Some(parts)), facts })
 }
 
 fn facts(job_id: Uuid, reached: &EpochReport, metrics: &impl Serialize) -> VersionFacts {
@@ -151,7 +151,7 @@ fn linear(
         if let Some(held_out) = &training.validation {
             measure::calibrate(&mut own, &network, held_out, truth);
         }
-        let metrics: Metrics = scoring::measure(&own, &network, examples.inputs(), truth);
+        let metrics: Metrics = scoring::measure(&own, &network.logits_of(examples.inputs().view()), truth);
         measure::Measure::from(&metrics)
     }))
 }

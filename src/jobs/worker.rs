@@ -185,9 +185,9 @@ impl Worker<'_> {
             Outcome::Plain(ending) => return self.settle_plain(ending),
             Outcome::Version { state, reason, made } => (state, reason, made),
         };
-        let file = Bytes::from(artifact::encode(&made.trained.network, made.trained.table.as_ref(), Some(&made.facts)));
+        let file = Bytes::from(artifact::encode(&made.predictor, Some(&made.facts)));
         // A version that is published is read again after a restart: one that could not be is none.
-        if let (Some(_), Err(error)) = (&made.trained.table, artifact::decode(&file)) {
+        if let (Some(_), Err(error)) = (made.predictor.table().ok(), artifact::decode(&file)) {
             let detail = format!("the version's file could not be read again: {error}");
             return self.settle_plain(Ending::failed(StopReason::Error, JobFailure::Unfit(detail)));
         }
@@ -223,9 +223,9 @@ impl Worker<'_> {
         made: &mut Option<Made>,
     ) -> Result<JobReport, JobError> {
         let job = self.job;
-        let Some(Made { trained, facts }) = made else { return ended_before(self.storage, job).await };
+        let Some(Made { predictor, facts }) = made else { return ended_before(self.storage, job).await };
         write_history(self.storage, job).await?;
-        let draft = self.registry.draft(job.id, trained, file, facts.clone()).await?;
+        let draft = self.registry.draft(job.id, predictor, file, facts.clone()).await?;
         let mut write = self.storage.catalog.write().await?;
         let number = self.registry.publish(&mut write, job.model_id, &draft).await?;
         let version = Some((number, facts.metrics.clone()));
@@ -234,8 +234,8 @@ impl Worker<'_> {
             return ended_before(self.storage, job).await;
         }
         write.commit().await?;
-        if let Some(Made { trained, .. }) = made.take() {
-            self.registry.published(job.model_id, &draft, trained);
+        if let Some(Made { predictor, .. }) = made.take() {
+            self.registry.published(job.model_id, number, &draft, predictor);
         }
         self.storage.discard(&given_up(job)).await;
         Ok(report)

@@ -1,6 +1,6 @@
 //! Versions as files: export, import, deletion, damaged files, and the first form of the file, which stays readable.
 
-use epochd::storage::tensors::{Tensor, TensorFile, Values, write};
+use epochd::storage::tensors::{Tensor, TensorFile, TensorValues, write};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -97,8 +97,8 @@ async fn what_is_no_version_is_refused_before_anything_is_made() {
             .zip(widths.windows(2))
             .enumerate()
             .flat_map(|(i, ((weights, biases), pair))| {
-                let weights = Tensor { shape: vec![pair[0], pair[1]], values: Values::F32(weights) };
-                let biases = Tensor { shape: vec![pair[1]], values: Values::F32(biases) };
+                let weights = Tensor { shape: vec![pair[0], pair[1]], values: TensorValues::F32(weights) };
+                let biases = Tensor { shape: vec![pair[1]], values: TensorValues::F32(biases) };
                 [(format!("layers.{i}.weights"), weights), (format!("layers.{i}.biases"), biases)]
             })
             .collect();
@@ -121,7 +121,7 @@ async fn what_is_no_version_is_refused_before_anything_is_made() {
         ("a flipped bit", flipped, 400, "malformed_file"),
         ("a huge header", huge, 400, "malformed_file"),
         ("another program's file", foreign, 400, "malformed_file"),
-        ("a later form", empty(with(&|h| h["format"] = json!(2))), 400, "malformed_file"),
+        ("a later form", empty(with(&|h| h["format"] = json!(3))), 400, "malformed_file"),
         ("an encoder", empty(with(&|h| h["encoder"] = json!({}))), 400, "malformed_file"),
         ("no training", empty(with(&|h| h["training"] = json!(null))), 400, "malformed_file"),
         ("no tensors", empty(header.to_string()), 400, "malformed_file"),
