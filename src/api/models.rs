@@ -24,8 +24,8 @@ use crate::learning::init::Initializer;
 use crate::learning::loss::Loss;
 use crate::learning::spec::{LayerParameters, LayerSpec, MAX_LAYERS, ModelSpec, ValidModelSpec};
 use crate::learning::strict::{Object, at_most, given, map_of_at_most};
-use crate::models::model::MAX_METADATA;
 use crate::models::change::ModelChanges;
+use crate::models::model::MAX_METADATA;
 use crate::models::table::{TableRequest, TableSpec};
 use crate::models::{Model, ModelKind, NewModel};
 

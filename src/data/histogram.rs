@@ -54,7 +54,9 @@ impl Histogram {
             Values::Numeric(values) => {
                 rows.iter().for_each(|row| histogram.add_number(Some(values[*row]).filter(|x| !x.is_nan())));
             }
-            Values::Datetime(values) => rows.iter().for_each(|row| histogram.add_number(values[*row].map(|at| at as f64))),
+            Values::Datetime(values) => {
+                rows.iter().for_each(|row| histogram.add_number(values[*row].map(|at| at as f64)))
+            }
             Values::Boolean(values) => rows.iter().for_each(|row| histogram.add(values[*row].map(usize::from))),
             Values::Words(words) => {
                 let bins = word_bins(feature, words);
@@ -145,7 +147,8 @@ mod tests {
     }
 
     fn histograms(columns: Vec<Column>, rows: usize, counted: &[usize]) -> Vec<Histogram> {
-        let target = column("y", ColumnType::Boolean, Values::Boolean((0..rows).map(|row| Some(row % 2 == 0)).collect()));
+        let target =
+            column("y", ColumnType::Boolean, Values::Boolean((0..rows).map(|row| Some(row % 2 == 0)).collect()));
         let table = Table { columns: columns.into_iter().chain([target]).collect(), rows };
         let all: Vec<usize> = (0..rows).collect();
         let encoder =

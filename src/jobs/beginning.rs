@@ -123,11 +123,7 @@ async fn base(worker: &Worker<'_>, model: &Model) -> Result<u64, JobError> {
     Ok(*job.base_version.get_or_init(|| number))
 }
 
-async fn of_version(
-    worker: &Worker<'_>,
-    model: &Model,
-    number: u64,
-) -> Result<std::sync::Arc<Predictor>, JobError> {
+async fn of_version(worker: &Worker<'_>, model: &Model, number: u64) -> Result<std::sync::Arc<Predictor>, JobError> {
     let version = worker.registry.version(model, number).await?;
     Ok(worker.registry.predictor(model, &version).await?)
 }

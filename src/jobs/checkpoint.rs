@@ -8,7 +8,7 @@ use super::history::{ENTRY_NUMBERS, EpochEntry, from_numbers, to_numbers};
 use super::notice::Notice;
 use crate::learning::snapshot::{Snapshot, SnapshotState};
 use crate::storage::exact;
-use crate::storage::tensors::{Tensor, TensorFile, Unreadable, TensorValues, write};
+use crate::storage::tensors::{Tensor, TensorFile, TensorValues, Unreadable, write};
 
 const FORMAT: u32 = 1;
 

@@ -7,7 +7,7 @@ use super::request::Training;
 use crate::learning::examples::{Examples, Targets};
 use crate::learning::spec::ValidModelSpec;
 use crate::learning::training::ValidTrainingSpec;
-use crate::storage::tensors::{Tensor, TensorFile, Unreadable, TensorValues, write};
+use crate::storage::tensors::{Tensor, TensorFile, TensorValues, Unreadable, write};
 
 /// What the file's header says: its form, from 1.
 const HEADER: &str = "{\"format\":1}";
@@ -30,9 +30,9 @@ fn tensors<'a>(set: &str, examples: &'a Examples) -> Vec<(String, Tensor<'a>)> {
         Targets::Values(values) => flat(values),
         Targets::Classes(classes) => Tensor { shape: vec![classes.len()], values: TensorValues::U32(classes) },
     };
-    let weights = examples
-        .weights()
-        .map(|weights| (format!("{set}.weights"), Tensor { shape: vec![weights.len()], values: TensorValues::F32(weights) }));
+    let weights = examples.weights().map(|weights| {
+        (format!("{set}.weights"), Tensor { shape: vec![weights.len()], values: TensorValues::F32(weights) })
+    });
     let always = [(format!("{set}.inputs"), flat(examples.inputs())), (format!("{set}.targets"), targets)];
     always.into_iter().chain(weights).collect()
 }

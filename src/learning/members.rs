@@ -241,7 +241,8 @@ mod tests {
     /// A layer of 65,536 units is worked off 64 rows at a time, a small one 1,024 rows.
     #[test]
     fn cutting_a_batch_at_shards_changes_no_bit() {
-        let both = members(vec![(network(&[2, 65_536, 1], Loss::Mse, 1), 1.0), (network(&[2, 3, 1], Loss::Mse, 2), 2.0)]);
+        let both =
+            members(vec![(network(&[2, 65_536, 1], Loss::Mse, 1), 1.0), (network(&[2, 3, 1], Loss::Mse, 2), 2.0)]);
         let both = both.expect("hidden layers may differ");
         let (rows, shard) = (Array2::from_shape_fn((150, 2), |(row, column)| (row + column) as f32 / 90.0), 64);
         assert_eq!(both.shard_rows(), shard);
@@ -256,7 +257,8 @@ mod tests {
         for weight in [0.0, -1.0, f64::NAN, f64::INFINITY] {
             assert!(members(vec![(plain(), 1.0), (plain(), weight)]).is_none(), "{weight}");
         }
-        for other in [network(&[3, 1], Loss::Mse, 1), network(&[2, 2], Loss::Mse, 1), network(&[2, 1], Loss::Huber, 1)] {
+        for other in [network(&[3, 1], Loss::Mse, 1), network(&[2, 2], Loss::Mse, 1), network(&[2, 1], Loss::Huber, 1)]
+        {
             assert!(members(vec![(plain(), 1.0), (other, 1.0)]).is_none());
         }
         assert!(members(vec![(plain(), 1.0); MAX_MEMBERS + 1]).is_none());

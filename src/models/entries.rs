@@ -4,12 +4,12 @@
 //! record then dropped here. Versions never change, so their predictors stay when the record goes.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
+use super::recency::{Candidate, Clock, LastUse, least_recent};
 use super::{Model, Predictor};
 
 /// Memory for records.
@@ -29,8 +29,7 @@ pub(super) type Slot = Arc<OnceCell<Arc<Predictor>>>;
 /// read or dropped; waiting writers go before new readers, so that none starves.
 pub(super) struct Entries {
     models: RwLock<Models>,
-    /// Time as uses are ordered by: advances with everything that is put in.
-    clock: AtomicU64,
+    clock: Clock,
     record_bytes: usize,
 }
 
@@ -61,23 +60,6 @@ struct Loaded {
     used: LastUse,
 }
 
-/// When something was last used. An atomic, so that readers note it under the read lock; written only if it changes, so
-/// that cores which read the same entry do not take it from each other.
-#[derive(Default)]
-struct LastUse(AtomicU64);
-
-impl LastUse {
-    fn note(&self, now: u64) {
-        if self.get() != now {
-            self.0.store(now, Ordering::Relaxed);
-        }
-    }
-
-    fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// How many changes there were when a record was not found: it is read from the catalog next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Changes(u64);
@@ -90,7 +72,7 @@ impl Default for Entries {
 
 impl Entries {
     fn with_room_for(record_bytes: usize) -> Self {
-        Entries { models: RwLock::default(), clock: AtomicU64::default(), record_bytes }
+        Entries { models: RwLock::default(), clock: Clock::default(), record_bytes }
     }
 
     /// The record of the model with this identifier, or else of this name, if it is here.
@@ -100,7 +82,7 @@ impl Entries {
         match entry.and_then(|entry| Some((entry, entry.record.as_ref()?))) {
             None => Err(Changes(models.changes)),
             Some((entry, record)) => {
-                entry.record_used.note(self.now());
+                entry.record_used.note(self.clock.now());
                 Ok(record.clone())
             }
         }
@@ -113,7 +95,7 @@ impl Entries {
         if models.changes != since.0 {
             return;
         }
-        let now = self.advance();
+        let now = self.clock.advance();
         models.take_record(model.id);
         models.record_bytes += model.bytes();
         if let Some(name) = &model.name {
@@ -149,7 +131,7 @@ impl Entries {
     pub(super) fn predictor(&self, id: Uuid, version: u64) -> Option<Arc<Predictor>> {
         let models = self.read();
         let loaded = models.by_id.get(&id)?.version(version)?;
-        loaded.used.note(self.now());
+        loaded.used.note(self.clock.now());
         loaded.slot.get().cloned()
     }
 
@@ -161,7 +143,7 @@ impl Entries {
             Some(loaded) => loaded.slot.clone(),
             None => {
                 let slot = Slot::default();
-                entry.versions.push(Loaded::new(version, slot.clone(), bytes, self.advance()));
+                entry.versions.push(Loaded::new(version, slot.clone(), bytes, self.clock.advance()));
                 slot
             }
         }
@@ -173,7 +155,7 @@ impl Entries {
         let mut models = self.write();
         let gone = models.take_version(id, version);
         let entry = models.by_id.entry(id).or_default();
-        entry.versions.push(Loaded::new(version, slot, bytes, self.advance()));
+        entry.versions.push(Loaded::new(version, slot, bytes, self.clock.advance()));
         drop(models);
         drop(gone);
     }
@@ -202,16 +184,6 @@ impl Entries {
         !gone.is_empty()
     }
 
-    /// The time of a use: later than all that was put in before.
-    fn now(&self) -> u64 {
-        self.clock.load(Ordering::Relaxed)
-    }
-
-    /// The time of something that is put in: later than all uses before, earlier than all afterwards.
-    fn advance(&self) -> u64 {
-        self.clock.fetch_add(2, Ordering::Relaxed) + 1
-    }
-
     // A panic while the lock is held leaves the maps usable: what they lack is read again.
     fn read(&self) -> RwLockReadGuard<'_, Models> {
         self.models.read().unwrap_or_else(PoisonError::into_inner)
@@ -230,7 +202,7 @@ impl Entry {
 
 impl Loaded {
     fn new(number: u64, slot: Slot, bytes: usize, now: u64) -> Self {
-        Loaded { number, slot, bytes, used: LastUse(now.into()) }
+        Loaded { number, slot, bytes, used: LastUse::at(now) }
     }
 }
 
@@ -284,22 +256,148 @@ impl Models {
     }
 }
 
-/// Something that may leave memory.
-struct Candidate {
-    used: u64,
-    bytes: usize,
-    /// The model, and the version if it is one.
-    key: (Uuid, u64),
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
 
-/// Those used least recently that have `bytes` together, and of the next those that fit in `spare`.
-fn least_recent(mut candidates: Vec<Candidate>, bytes: usize, spare: usize) -> Vec<(Uuid, u64)> {
-    candidates.sort_unstable_by_key(|candidate| (candidate.used, candidate.key));
-    let mut sum: usize = 0;
-    let wanted = candidates.iter().take_while(|candidate| {
-        let enough = sum >= bytes && sum.saturating_add(candidate.bytes) > bytes.saturating_add(spare);
-        sum = sum.saturating_add(candidate.bytes);
-        !enough
-    });
-    wanted.map(|candidate| candidate.key).collect()
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::learning::network::Network;
+    use crate::learning::spec::{LayerSpec, ModelSpec};
+    use crate::models::ModelKind;
+
+    fn network() -> Network {
+        let spec = ModelSpec { layers: [1, 1].map(LayerSpec::from).to_vec(), ..ModelSpec::default() };
+        Network::new(Arc::new(spec.check().expect("a valid model").0))
+    }
+
+    fn model(id: u128, name: &str) -> Arc<Model> {
+        let (id, now) = (Uuid::from_u128(id), Timestamp::UNIX_EPOCH);
+        Arc::new(Model {
+            id,
+            name: Some(name.to_owned()),
+            kind: ModelKind::Layers(Arc::new(network().spec().clone())),
+            initial_blob: None,
+            metadata: BTreeMap::new(),
+            created_at: now,
+            updated_at: now,
+            active: None,
+        })
+    }
+
+    /// Reads a record as [`crate::models::ModelRegistry::get`] does.
+    fn put(entries: &Entries, model: &Arc<Model>) {
+        let missed = entries.record("", Some(model.id)).expect_err("it is not here yet");
+        entries.put_record(model, missed);
+    }
+
+    fn is_here(entries: &Entries, name: &str) -> bool {
+        entries.record(name, None).is_ok()
+    }
+
+    #[test]
+    fn a_lookup_does_not_wait_for_another_and_a_change_does() {
+        let entries = Arc::new(Entries::default());
+        put(&entries, &model(1, "a"));
+        let lookup = entries.read();
+        let (told, heard) = mpsc::channel();
+        let (other, tell) = (entries.clone(), told.clone());
+        thread::spawn(move || tell.send(other.record("a", None).is_ok()).expect("somebody listens"));
+        assert_eq!(heard.recv_timeout(Duration::from_secs(10)), Ok(true), "beside the first");
+        let other = entries.clone();
+        let change = thread::spawn(move || {
+            other.changed(Uuid::from_u128(1));
+            told.send(false).expect("somebody listens");
+        });
+        assert!(heard.recv_timeout(Duration::from_millis(50)).is_err(), "the first is not done");
+        drop(lookup);
+        assert_eq!(heard.recv_timeout(Duration::from_secs(10)), Ok(false));
+        change.join().expect("no panic");
+        assert!(!is_here(&entries, "a"));
+    }
+
+    #[test]
+    fn records_leave_in_the_order_of_their_use() {
+        let bytes = model(1, "a").bytes();
+        let entries = Entries::with_room_for(3 * bytes);
+        let all = ["a", "b", "c"];
+        (1..).zip(all).for_each(|(id, name)| put(&entries, &model(id, name)));
+        assert!(is_here(&entries, "a"));
+        put(&entries, &model(4, "d"));
+        assert!(is_here(&entries, "a"), "used after the others");
+        put(&entries, &model(5, "e"));
+        assert_eq!(["a", "b", "c", "d", "e"].map(|name| is_here(&entries, name)), [true, false, false, true, true]);
+        assert_eq!(entries.read().by_name.len(), 3);
+        assert_eq!(entries.read().record_bytes, 3 * bytes);
+    }
+
+    #[test]
+    fn a_record_read_before_a_change_is_not_put_back_after_it() {
+        let entries = Entries::default();
+        let slow = entries.record("a", None).expect_err("nothing is here");
+        entries.changed(Uuid::from_u128(1));
+        entries.put_record(&model(1, "a"), slow);
+        assert!(!is_here(&entries, "a"));
+        put(&entries, &model(1, "a"));
+        assert!(is_here(&entries, "a"), "one that was read since");
+    }
+
+    #[test]
+    fn a_renamed_model_is_found_by_its_new_name_alone() {
+        let entries = Entries::default();
+        put(&entries, &model(1, "old"));
+        entries.changed(Uuid::from_u128(1));
+        put(&entries, &model(1, "new"));
+        assert!(is_here(&entries, "new") && !is_here(&entries, "old"));
+        put(&entries, &model(2, "old"));
+        entries.changed(Uuid::from_u128(1));
+        assert!(is_here(&entries, "old") && !is_here(&entries, "new"));
+    }
+
+    #[test]
+    fn a_predictor_stays_with_who_holds_it_when_its_version_goes_and_with_its_model_when_the_record_changes() {
+        let entries = Entries::default();
+        let id = Uuid::from_u128(1);
+        let predictor = Arc::new(Predictor::from(network()));
+        entries.put_predictor(id, 1, predictor.clone(), 100);
+        put(&entries, &model(1, "a"));
+        entries.changed(id);
+        let held = entries.predictor(id, 1).expect("versions do not change");
+        entries.drop_predictor(id, 1);
+        assert!(entries.predictor(id, 1).is_none() && Arc::ptr_eq(&held, &predictor));
+        assert_eq!(held.predict(ndarray::arr2(&[[0.0]]).view()).len(), 1);
+        assert!(entries.read().by_id.is_empty(), "nothing is left of the model");
+    }
+
+    #[test]
+    fn predictors_leave_in_the_order_of_their_use_whatever_their_model() {
+        let entries = Entries::default();
+        let (first, second) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let versions = [(first, 1), (first, 2), (second, 1)];
+        for (id, number) in versions {
+            entries.put_predictor(id, number, Arc::new(Predictor::from(network())), 100);
+        }
+        assert!(entries.predictor(first, 1).is_some());
+        assert!(entries.drop_predictors(150, 0));
+        assert_eq!(versions.map(|(id, number)| entries.predictor(id, number).is_some()), [true, false, false]);
+        assert!(entries.drop_predictors(1, 0));
+        assert!(!entries.drop_predictors(1, 0), "there is none");
+    }
+
+    #[test]
+    fn a_place_that_failed_does_not_take_the_one_that_came_after() {
+        let entries = Entries::default();
+        let id = Uuid::from_u128(1);
+        let failed = entries.slot(id, 1, 100);
+        assert!(Arc::ptr_eq(&failed, &entries.slot(id, 1, 100)), "both wait for one reading");
+        entries.put_predictor(id, 1, Arc::new(Predictor::from(network())), 100);
+        entries.drop_slot(id, 1, &failed);
+        assert!(entries.predictor(id, 1).is_some());
+        entries.removed(id);
+        assert!(entries.predictor(id, 1).is_none());
+    }
 }

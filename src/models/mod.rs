@@ -12,6 +12,7 @@ pub mod model;
 pub mod prediction;
 pub mod predictor;
 pub mod publication;
+mod recency;
 pub mod registry;
 pub mod scoring;
 pub mod stored;

@@ -147,12 +147,7 @@ impl ModelRegistry {
         read.cloned()
     }
 
-    async fn read(
-        &self,
-        version: &Version,
-        spec: &ValidModelSpec,
-        bytes: usize,
-    ) -> Result<Arc<Predictor>, ModelError> {
+    async fn read(&self, version: &Version, spec: &ValidModelSpec, bytes: usize) -> Result<Arc<Predictor>, ModelError> {
         let _reader = self.memory().reader().await;
         let memory = self.memory().reserve(bytes, self.entries())?;
         let damaged = |reason: String| {

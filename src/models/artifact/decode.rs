@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::header::{FIRST_FORM, Header, Measures, MemberHeader, Reached, SCORES, SECOND_FORM, member_prefix, tensors_of};
+use super::header::{
+    FIRST_FORM, Header, Measures, MemberHeader, Reached, SCORES, SECOND_FORM, member_prefix, tensors_of,
+};
 use super::histograms;
 use crate::data::encoder::Encoder;
 use crate::learning::calibration::Calibration;
@@ -51,7 +53,8 @@ pub fn decode(bytes: &[u8]) -> Result<Artifact, ModelError> {
         _ => return Err(ModelError::File("it has one of `encoder` and `table`: they go together".into())),
     };
     let of_scores = usize::from(table.as_ref().is_some_and(|table| table.scores.is_some()));
-    let of_histograms = table.as_ref().map_or(0, |table| if table.histograms.is_empty() { 0 } else { histograms::TENSORS });
+    let of_histograms =
+        table.as_ref().map_or(0, |table| if table.histograms.is_empty() { 0 } else { histograms::TENSORS });
     let networks = specifications(spec, &header.members)?;
     check_tensor_count(&file, &networks, of_scores + of_histograms)?;
     let members = members(&file, networks, bytes.len() / size_of::<f32>())?;
