@@ -22,7 +22,7 @@ use super::report::{Ending, JobReport, JobState, Stop};
 use super::request::Training;
 use super::table::TableTraining;
 use super::worker;
-use crate::datasets::{DatasetRegistry, Draft};
+use crate::datasets::{DatasetDraft, DatasetRegistry};
 use crate::learning::team::Cores;
 use crate::models::{Model, ModelError, ModelRegistry, NewModel};
 use crate::storage::Storage;
@@ -91,7 +91,7 @@ pub enum Work {
 /// What comes into being together with its first training: a data set, and a model by it.
 pub struct Birth {
     /// The data set, its columns written.
-    pub draft: Draft,
+    pub draft: DatasetDraft,
     /// The model.
     pub model: NewModel,
 }

@@ -26,13 +26,13 @@ impl ModelRegistry {
     /// # Errors
     /// `NotFound`, `Invalid`, `NameTaken`, `Storage`.
     pub async fn change(&self, id: Uuid, changes: ModelChanges) -> Result<Arc<Model>, ModelError> {
-        if let Some(Some(name)) = &changes.name {
-            check_name(name)?;
-        }
         changes.metadata.as_ref().map_or(Ok(()), check_metadata)?;
         let mut write = self.storage().catalog.write().await?;
         let row = locked(&mut write, id).await?;
-        let name = changes.name.unwrap_or(row.name);
+        let name = changes.name.unwrap_or_else(|| row.name.clone());
+        if let Some(new) = name.as_deref().filter(|name| Some(*name) != row.name.as_deref()) {
+            check_name(new)?;
+        }
         let metadata = changes.metadata.map_or(row.metadata, |metadata| exact::to_text(&metadata));
         let changed = write.change_model(id, name.clone(), metadata, Timestamp::now()).await;
         changed.map_err(|error| match (error, name) {
