@@ -161,3 +161,82 @@ fn facts(training: &RawValue) -> Result<VersionFacts, serde_json::Error> {
     let Measures { metrics } = serde_json::from_str(training.get())?;
     Ok(VersionFacts { job_id, created_at, epochs, loss, validation_loss, metrics: metrics.into() })
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::arr2;
+
+    use super::*;
+    use crate::learning::spec::{LayerSpec, ModelSpec};
+    use crate::models::artifact::encode;
+    use crate::storage::tensors::{Tensor, TensorValues, write};
+
+    fn network(widths: &[usize], seed: u64) -> Network {
+        let layers = widths.iter().copied().map(LayerSpec::from).collect();
+        let spec = ModelSpec { layers, seed: Some(seed), ..ModelSpec::default() };
+        Network::new(Arc::new(spec.check().expect("a valid model").0))
+    }
+
+    /// Two networks with different hidden layers; a weight that JSON must not change.
+    fn two() -> Predictor {
+        let members = [(network(&[2, 3, 1], 1), 0.1 + 0.2), (network(&[2, 5, 4, 1], 2), 1.0)];
+        let members = members.map(|(network, weight)| Member { network, weight });
+        Predictor::new(Members::new(members.into()).expect("they fit together"), None)
+    }
+
+    /// The file of `predictor` with another header.
+    fn with_header(predictor: &Predictor, change: impl Fn(&str) -> String) -> Vec<u8> {
+        let file = encode(predictor, None);
+        let read = TensorFile::read(&file).expect("a whole file");
+        let members = predictor.members().list();
+        let prefix = |index| if members.len() > 1 { member_prefix(index) } else { String::new() };
+        let named = members.iter().enumerate().flat_map(|(index, one)| tensors_of(one.network.spec(), &prefix(index)));
+        let values: Vec<_> =
+            named.map(|(name, shape)| (read.f32s(&name, &shape).expect("it is there"), name, shape)).collect();
+        let tensor = |(values, name, shape): &(Vec<f32>, String, Vec<usize>)| {
+            (name.clone(), Tensor { shape: shape.clone(), values: TensorValues::F32(values) })
+        };
+        write(&change(read.header()), &values.iter().map(tensor).collect::<Vec<_>>())
+    }
+
+    fn form(file: &[u8]) -> u64 {
+        let header = TensorFile::read(file).expect("a whole file").header().to_owned();
+        serde_json::from_str::<serde_json::Value>(&header).expect("JSON")["format"].as_u64().expect("a number")
+    }
+
+    #[test]
+    fn several_networks_come_back_bit_for_bit() {
+        let (two, rows) = (two(), arr2(&[[0.5, -1.0], [2.0, 3.0]]));
+        let file = encode(&two, None);
+        assert_eq!(form(&file), 2);
+        let read = decode(&file).expect("a whole file").predictor;
+        assert_eq!(read.members().list().iter().map(|one| one.weight).collect::<Vec<_>>(), [0.1 + 0.2, 1.0]);
+        assert_eq!(read.predict(rows.view()), two.predict(rows.view()));
+        assert_eq!(encode(&read, None), file);
+    }
+
+    #[test]
+    fn what_earlier_releases_know_is_written_as_they_know_it() {
+        let one = Predictor::from(network(&[2, 3, 1], 1));
+        assert_eq!(form(&encode(&one, None)), 1);
+        assert_eq!(with_header(&one, str::to_owned), encode(&one, None));
+        assert!(decode(&with_header(&one, |header| header.replace("\"format\":1", "\"format\":2"))).is_ok());
+    }
+
+    #[test]
+    fn members_that_do_not_fit_are_refused() {
+        let changes = [
+            ("\"format\":2", "\"format\":1", "form 1"),
+            ("\"format\":2", "\"format\":3", "later release"),
+            ("\"weight\":1.0", "\"weight\":0.0", "answer together"),
+            ("\"weight\":1.0", "\"weight\":\"1\"", "header"),
+        ];
+        for (from, to, reason) in changes {
+            let file = with_header(&two(), |header| header.replace(from, to));
+            let error = decode(&file).expect_err(to).to_string();
+            assert!(error.contains(reason), "{to}: {error}");
+        }
+        let other_first = with_header(&two(), |header| header.replacen("\"seed\":1", "\"seed\":9", 1));
+        assert!(decode(&other_first).expect_err("another model").to_string().contains("first member"));
+    }
+}
