@@ -3,6 +3,7 @@
 mod backup;
 mod bounds;
 mod bulk;
+mod connections;
 mod contract;
 mod datasets;
 mod durable;
