@@ -17,7 +17,6 @@ use super::table_predictions::{of_record, places};
 use super::upload::format_of;
 use crate::app::App;
 use crate::data::column::{Column, Table};
-use crate::data::encoder::EncodeError;
 use crate::data::encoder::reading::column_of_cells;
 use crate::data::ingest::Format;
 use crate::data::records::Records;
@@ -26,7 +25,7 @@ use crate::datasets::Dataset;
 use crate::learning::metrics::Metrics;
 use crate::learning::strict::given;
 use crate::models::prediction::TablePredictor;
-use crate::models::scoring::{Answered, Truth};
+use crate::models::scoring::Answered;
 use crate::models::table::TableParts;
 use crate::models::{ModelKind, Predictor};
 

@@ -246,12 +246,13 @@ impl Models {
     }
 
     fn drop_predictors(&mut self, bytes: usize, spare: usize) -> Vec<Slot> {
-        let used = |(id, entry): (&Uuid, &Entry)| {
-            let key = |loaded: &Loaded| (*id, loaded.number);
-            let versions = entry.versions.iter();
-            versions.map(move |loaded| Candidate { used: loaded.used.get(), bytes: loaded.bytes, key: key(loaded) })
+        let versions = self.by_id.iter().flat_map(|(id, entry)| entry.versions.iter().map(|loaded| (*id, loaded)));
+        let used = |(id, loaded): (Uuid, &Loaded)| Candidate {
+            used: loaded.used.get(),
+            bytes: loaded.bytes,
+            key: (id, loaded.number),
         };
-        let chosen = least_recent(self.by_id.iter().flat_map(used).collect(), bytes, spare);
+        let chosen = least_recent(versions.map(used).collect(), bytes, spare);
         chosen.into_iter().filter_map(|(id, number)| self.take_version(id, number)).collect()
     }
 }

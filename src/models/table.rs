@@ -27,7 +27,7 @@ const HIDDEN_LAYERS: [usize; 2] = [256, 128];
 /// Dropout of hidden layers when none is asked for.
 const DROPOUT: f64 = 0.1;
 
-/// A model by data set as it is asked for.
+/// What a request says of a model by data set; what it leaves out has a default.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs)]
 pub struct TableRequest {
