@@ -95,7 +95,6 @@ impl Entries {
         if models.changes != since.0 {
             return;
         }
-        let now = self.clock.advance();
         models.take_record(model.id);
         models.record_bytes += model.bytes();
         if let Some(name) = &model.name {
@@ -103,7 +102,7 @@ impl Entries {
         }
         let entry = models.by_id.entry(model.id).or_default();
         entry.record = Some(model.clone());
-        entry.record_used.note(now);
+        entry.record_used.note(self.clock.advance());
         let over = models.record_bytes.saturating_sub(self.record_bytes);
         let gone = if over > 0 { models.drop_records(over, self.record_bytes / SPARE_PART) } else { Vec::new() };
         drop(models);
@@ -277,15 +276,14 @@ mod tests {
     }
 
     fn model(id: u128, name: &str) -> Arc<Model> {
-        let (id, now) = (Uuid::from_u128(id), Timestamp::UNIX_EPOCH);
         Arc::new(Model {
-            id,
+            id: Uuid::from_u128(id),
             name: Some(name.to_owned()),
             kind: ModelKind::Layers(Arc::new(network().spec().clone())),
             initial_blob: None,
             metadata: BTreeMap::new(),
-            created_at: now,
-            updated_at: now,
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
             active: None,
         })
     }
@@ -325,8 +323,7 @@ mod tests {
     fn records_leave_in_the_order_of_their_use() {
         let bytes = model(1, "a").bytes();
         let entries = Entries::with_room_for(3 * bytes);
-        let all = ["a", "b", "c"];
-        (1..).zip(all).for_each(|(id, name)| put(&entries, &model(id, name)));
+        (1..).zip(["a", "b", "c"]).for_each(|(id, name)| put(&entries, &model(id, name)));
         assert!(is_here(&entries, "a"));
         put(&entries, &model(4, "d"));
         assert!(is_here(&entries, "a"), "used after the others");
