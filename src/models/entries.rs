@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
+use super::id_map::IdMap;
 use super::recency::{Candidate, Clock, LastUse, least_recent};
 use super::{Model, Predictor};
 
@@ -35,7 +36,7 @@ pub(super) struct Entries {
 
 #[derive(Default)]
 struct Models {
-    by_id: HashMap<Uuid, Entry>,
+    by_id: IdMap<Entry>,
     /// The names of those whose record is here.
     by_name: HashMap<String, Uuid>,
     /// Memory of all records.
@@ -61,7 +62,7 @@ struct Loaded {
 }
 
 /// How many changes there were when a record was not found: it is read from the catalog next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Changes(u64);
 
 impl Default for Entries {
@@ -102,7 +103,7 @@ impl Entries {
         }
         let entry = models.by_id.entry(model.id).or_default();
         entry.record = Some(model.clone());
-        entry.record_used.note(self.clock.advance());
+        entry.record_used = self.clock.put_in();
         let over = models.record_bytes.saturating_sub(self.record_bytes);
         let gone = if over > 0 { models.drop_records(over, self.record_bytes / SPARE_PART) } else { Vec::new() };
         drop(models);
@@ -142,7 +143,7 @@ impl Entries {
             Some(loaded) => loaded.slot.clone(),
             None => {
                 let slot = Slot::default();
-                entry.versions.push(Loaded::new(version, slot.clone(), bytes, self.clock.advance()));
+                entry.versions.push(Loaded { number: version, slot: slot.clone(), bytes, used: self.clock.put_in() });
                 slot
             }
         }
@@ -154,7 +155,7 @@ impl Entries {
         let mut models = self.write();
         let gone = models.take_version(id, version);
         let entry = models.by_id.entry(id).or_default();
-        entry.versions.push(Loaded::new(version, slot, bytes, self.clock.advance()));
+        entry.versions.push(Loaded { number: version, slot, bytes, used: self.clock.put_in() });
         drop(models);
         drop(gone);
     }
@@ -196,12 +197,6 @@ impl Entries {
 impl Entry {
     fn version(&self, number: u64) -> Option<&Loaded> {
         self.versions.iter().find(|loaded| loaded.number == number)
-    }
-}
-
-impl Loaded {
-    fn new(number: u64, slot: Slot, bytes: usize, now: u64) -> Self {
-        Loaded { number, slot, bytes, used: LastUse::at(now) }
     }
 }
 
