@@ -20,7 +20,7 @@ use crate::learning::spec::{
     Embedding, LayerSpec, MAX_LAYERS, MAX_SEED, MAX_WIDTH, ModelSpec, ValidLayer, ValidModelSpec,
 };
 
-/// Values of each learned vector.
+/// Length of the vector that is learned for each word of an embedded column.
 const EMBEDDING_DIMENSIONS: usize = 8;
 /// Hidden layers when none are asked for.
 const HIDDEN_LAYERS: [usize; 2] = [256, 128];
