@@ -6,6 +6,7 @@ mod bulk;
 mod contract;
 mod datasets;
 mod durable;
+mod earlier_state;
 mod embeddings;
 mod errors;
 mod faults;
