@@ -23,7 +23,7 @@ mod models;
 mod operations;
 mod page;
 mod parse;
-mod plain_rows;
+pub(crate) mod plain_rows;
 mod predictions;
 mod receiving;
 mod reply;

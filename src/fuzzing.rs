@@ -1,0 +1,143 @@
+//! What is fed with any bytes: all fuzz targets, the properties that must hold, and the replay of what fuzzing has found.
+
+use std::sync::Arc;
+
+use safetensors::tensor::{Dtype, SafeTensors};
+use serde::Deserialize;
+
+use crate::api::plain_rows::plain_rows;
+use crate::data::fuzzing::TARGETS as DATA_TARGETS;
+use crate::data::rows::Rows;
+use crate::learning::network::Network;
+use crate::models::artifact::{decode, encode};
+use crate::models::stored::spec_from_json;
+use crate::storage::tensors::{Tensor, Values, write};
+
+/// A corpus by its name, and what its files are fed to.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub fn targets() -> impl Iterator<Item = Target> {
+    DATA_TARGETS.into_iter().chain([("plain_rows", plain_rows_as_serde as fn(&[u8])), ("version", version)])
+}
+
+/// What the reader of plain rows accepts is what serde_json reads, to the bit.
+///
+/// # Panics
+/// If it is not.
+pub fn plain_rows_as_serde(bytes: &[u8]) {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        inputs: Rows,
+    }
+    let Some(ours) = plain_rows(bytes, 2) else { return };
+    let theirs: Body = serde_json::from_slice(bytes).expect("serde_json reads what the reader of plain rows does");
+    // Text tells 0 from -0.
+    assert_eq!(format!("{ours:?}"), format!("{:?}", theirs.inputs));
+}
+
+/// Networks larger than this are not made up for a header.
+const MOST_PARAMETERS: usize = 1 << 14;
+
+/// The file of a version is read or refused, and what is read can be written and read again.
+///
+/// No mutation hits a checksum. So a file is also read with its checksum mended, and bytes that begin with `{` are taken for
+/// a header, and get the tensors that go with it.
+///
+/// # Panics
+/// If a property does not hold.
+pub fn version(bytes: &[u8]) {
+    let Some(file) = (match bytes.first() {
+        Some(b'{') => std::str::from_utf8(bytes).ok().and_then(with_header),
+        _ => {
+            read_again(bytes);
+            mended(bytes)
+        }
+    }) else {
+        return;
+    };
+    read_again(&file);
+}
+
+fn read_again(bytes: &[u8]) {
+    let Ok(read) = decode(bytes) else { return };
+    let again = encode(&read.network, read.table.as_ref(), read.facts.as_ref());
+    let again = decode(&again).expect("what was read can be written and read again");
+    assert_eq!(again.network.spec(), read.network.spec());
+    let bits = |network: &Network| network.parameters().iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+    assert_eq!(bits(&again.network), bits(&read.network));
+}
+
+/// The file with a checksum that fits.
+fn mended(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (_, index) = SafeTensors::read_metadata(bytes).ok()?;
+    sealed(bytes, index.metadata().as_ref()?.get("epochd")?, None)
+}
+
+/// A file with this header, whose parameters are 0.
+fn with_header(header: &str) -> Option<Vec<u8>> {
+    let fields: serde_json::Value = serde_json::from_str(header).ok()?;
+    let spec = spec_from_json(&fields["model"].to_string()).ok()?;
+    if spec.parameter_count() > MOST_PARAMETERS {
+        return None;
+    }
+    let parameters = vec![0.0; spec.parameter_count()];
+    let file = encode(&Network::with_parameters(Arc::new(spec), parameters), None, None);
+    let scores = fields["held_out"].as_u64().map(|rows| (0..rows.min(64)).map(|row| row as f32).collect());
+    sealed(&file, header, scores)
+}
+
+/// The tensors of a file under another header, with a checksum that fits.
+fn sealed(file: &[u8], header: &str, scores: Option<Vec<f32>>) -> Option<Vec<u8>> {
+    let tensors = SafeTensors::deserialize(file).ok()?.tensors();
+    let floats: Option<Vec<(String, Vec<usize>, Vec<f32>)>> = tensors
+        .into_iter()
+        .map(|(name, view)| {
+            let values =
+                view.data().chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+            (view.dtype() == Dtype::F32).then(|| (name, view.shape().to_vec(), values.collect()))
+        })
+        .collect();
+    let scores = scores.map(|values| ("scores".to_owned(), vec![values.len()], values));
+    let all: Vec<_> = floats?.into_iter().chain(scores).collect();
+    let tensor = |shape: &Vec<usize>, values| Tensor { shape: shape.clone(), values: Values::F32(values) };
+    let tensors: Vec<_> = all.iter().map(|(name, shape, values)| (name.clone(), tensor(shape, values))).collect();
+    Some(write(header, &tensors))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Names of the files or folders in `folder` of the fuzzing crate, without endings.
+    fn names(folder: &str) -> BTreeSet<String> {
+        let entries = std::fs::read_dir(format!("{}/fuzz/{folder}", env!("CARGO_MANIFEST_DIR"))).expect("a folder");
+        let stem = |path: std::path::PathBuf| path.file_stem().map(|name| name.to_string_lossy().into_owned());
+        entries.filter_map(|entry| stem(entry.expect("an entry").path())).collect()
+    }
+
+    #[test]
+    fn every_target_has_a_program_and_a_corpus_that_it_gets_through() {
+        let all: BTreeSet<String> = targets().map(|(name, _)| name.to_owned()).collect();
+        assert_eq!((&names("fuzz_targets"), &names("corpus")), (&all, &all));
+        for (name, run) in targets() {
+            let corpus = format!("{}/fuzz/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
+            let files: Vec<_> = std::fs::read_dir(corpus).expect("the target has a corpus").collect();
+            assert!(!files.is_empty(), "{name}");
+            files.into_iter().for_each(|file| run(&std::fs::read(file.expect("a file").path()).expect("its bytes")));
+        }
+    }
+
+    /// The corpus of versions would be worth little if all of it were refused.
+    #[test]
+    fn made_up_files_are_read() {
+        for name in ["layers.json", "table.json"] {
+            let path = format!("{}/fuzz/corpus/version/{name}", env!("CARGO_MANIFEST_DIR"));
+            let header = std::fs::read_to_string(path).expect("the header");
+            decode(&with_header(&header).expect("a model")).expect("a file that can be read");
+        }
+    }
+}
