@@ -36,7 +36,7 @@ impl Earlier {
     }
 
     async fn unpacked(release: &str, database: &str) -> Self {
-        let place = format!("{}/tests/fixtures/state-{release}/{database}", env!("CARGO_MANIFEST_DIR"));
+        let place = place(release, database);
         let mut home = Home::new().await;
         // The blobs are files of the data folder.
         home.blob_url = None;
@@ -48,8 +48,18 @@ impl Earlier {
         } else {
             restore(home.database_url.as_deref().expect("a server"), &dump).await;
         }
-        let expected = std::fs::read_to_string(format!("{place}.json")).expect("the fixture's answers");
-        Earlier { home, expected: serde_json::from_str(&expected).expect("JSON") }
+        Earlier { home, expected: answers(&place) }
+    }
+
+    /// What the release's `epochd backup` made of the state on SQLite, restored.
+    async fn restored(release: &str) -> Self {
+        let mut home = Home::new().await;
+        (home.database_url, home.blob_url) = (None, None);
+        let backup = std::fs::File::open(format!("{}.tar.gz", place(release, "backup"))).expect("the fixture's backup");
+        let mut plain = tempfile::NamedTempFile::new().expect("a temporary file");
+        std::io::copy(&mut GzDecoder::new(backup), &mut plain).expect("a whole file");
+        epochd::backup::restore(home.folder(), plain.path()).expect("a backup that can be restored");
+        Earlier { home, expected: answers(&place(release, "sqlite")) }
     }
 
     /// Lets the receipts of requests be of this moment: they are kept for a day.
@@ -69,6 +79,17 @@ impl Earlier {
             }
         }
     }
+}
+
+/// The path of a fixture, without the endings of its files.
+fn place(release: &str, database: &str) -> String {
+    format!("{}/tests/fixtures/state-{release}/{database}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What the release answered.
+fn answers(place: &str) -> Value {
+    let answers = std::fs::read_to_string(format!("{place}.json")).expect("the fixture's answers");
+    serde_json::from_str(&answers).expect("JSON")
 }
 
 /// Reads a dump into the empty schema of `url`.
@@ -119,7 +140,11 @@ async fn parameters(service: &TestApp, model: &str, version: &Value) -> (Value, 
 
 #[tokio::test]
 async fn all_records_and_predictions_are_what_the_release_gave() {
-    for earlier in Earlier::all().await {
+    let mut all = Earlier::all().await;
+    for release in RELEASES {
+        all.push(Earlier::restored(release).await);
+    }
+    for earlier in all {
         earlier.refresh_receipts().await;
         let Earlier { home, expected } = earlier;
         let service = TestApp::on(home).await;
