@@ -110,7 +110,10 @@ fn sealed(file: &[u8], header: &str, scores: Option<Vec<f32>>) -> Option<Vec<u8>
 mod tests {
     use std::collections::BTreeSet;
 
+    use rand::RngExt;
+
     use super::*;
+    use crate::learning::random::{Purpose, generator};
 
     /// Names of the files or folders in `folder` of the fuzzing crate, without endings.
     fn names(folder: &str) -> BTreeSet<String> {
@@ -119,15 +122,51 @@ mod tests {
         entries.filter_map(|entry| stem(entry.expect("an entry").path())).collect()
     }
 
+    /// The files of a corpus.
+    fn corpus(target: &str) -> Vec<Vec<u8>> {
+        let folder = format!("{}/fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
+        let entries = std::fs::read_dir(folder).expect("the target has a corpus");
+        entries.map(|entry| std::fs::read(entry.expect("a file").path()).expect("its bytes")).collect()
+    }
+
     #[test]
     fn every_target_has_a_program_and_a_corpus_that_it_gets_through() {
         let all: BTreeSet<String> = targets().map(|(name, _)| name.to_owned()).collect();
         assert_eq!((&names("fuzz_targets"), &names("corpus")), (&all, &all));
         for (name, run) in targets() {
-            let corpus = format!("{}/fuzz/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
-            let files: Vec<_> = std::fs::read_dir(corpus).expect("the target has a corpus").collect();
+            let files = corpus(name);
             assert!(!files.is_empty(), "{name}");
-            files.into_iter().for_each(|file| run(&std::fs::read(file.expect("a file").path()).expect("its bytes")));
+            files.iter().for_each(|file| run(file));
+        }
+    }
+
+    /// A fuzzer without eyes, for where there is no other: bytes of the corpus changed, cut, doubled and joined at random.
+    #[test]
+    fn random_changes_of_the_corpus_break_no_property() {
+        let rounds = std::env::var("FUZZ_ROUNDS").map_or(2_000, |rounds| rounds.parse().expect("a number"));
+        let mut random = generator(1, Purpose::Shuffle);
+        for name in ["plain_rows", "version", "records", "csv_rows"] {
+            let (_, run) = targets().find(|(target, _)| *target == name).expect("a target");
+            let files: Vec<Vec<u8>> = corpus(name);
+            for _ in 0..rounds {
+                let mut bytes = files[random.random_range(0..files.len())].clone();
+                for _ in 0..random.random_range(1..5) {
+                    let at = random.random_range(0..=bytes.len());
+                    let end = random.random_range(at..=bytes.len().min(at + 16));
+                    match random.random_range(0..4) {
+                        0 => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte = random.random()),
+                        1 => bytes.drain(at..end).for_each(drop),
+                        2 => bytes.extend_from_within(at..end),
+                        _ => {
+                            let other = &files[random.random_range(0..files.len())];
+                            let from = random.random_range(0..=other.len());
+                            let piece = &other[from..other.len().min(from + 16)];
+                            bytes.splice(at..at, piece.iter().copied()).for_each(drop);
+                        }
+                    }
+                }
+                run(&bytes);
+            }
         }
     }
 
