@@ -191,6 +191,6 @@ fn resident(process: &Child) -> f64 {
 fn machine() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1)).unwrap_or("unknown");
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let cores = epochd::processors::available();
     format!("{model}, {cores} cores\n")
 }

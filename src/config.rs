@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::processors;
 use crate::storage::Place;
 
 /// What all variables of the environment begin with.
@@ -99,6 +100,14 @@ pub struct Settings {
     #[arg(long, env = "EPOCHD_BODY_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub body_timeout: Duration,
 
+    /// Seconds that the head of a request may take from its first byte on
+    #[arg(long, env = "EPOCHD_HEAD_TIMEOUT", value_name = "SECONDS", default_value = "15", value_parser = seconds)]
+    pub head_timeout: Duration,
+
+    /// Seconds that a connection is kept open between two requests
+    #[arg(long, env = "EPOCHD_IDLE_TIMEOUT", value_name = "SECONDS", default_value = "120", value_parser = seconds)]
+    pub idle_timeout: Duration,
+
     /// Seconds that open requests are given to finish after SIGTERM or Ctrl-C
     #[arg(long, env = "EPOCHD_SHUTDOWN_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub shutdown_timeout: Duration,
@@ -187,17 +196,13 @@ impl Settings {
 
     /// Trainings that run at once.
     pub fn concurrent_jobs(&self) -> usize {
-        self.concurrent_jobs.unwrap_or_else(cores)
+        self.concurrent_jobs.unwrap_or_else(processors::available)
     }
 
     /// Threads of all running trainings together.
     pub fn training_threads(&self) -> usize {
-        self.training_threads.unwrap_or_else(cores)
+        self.training_threads.unwrap_or_else(processors::available)
     }
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Refuses variables that begin as ours do and are none, so that a typing error does not pass as a default.

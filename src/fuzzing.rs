@@ -5,7 +5,7 @@ use std::sync::Arc;
 use safetensors::tensor::{Dtype, SafeTensors};
 use serde::Deserialize;
 
-use crate::api::plain_rows::plain_rows;
+use crate::api::body::plain_rows::plain_rows;
 use crate::data::fuzzing::TARGETS as DATA_TARGETS;
 use crate::data::rows::Rows;
 use crate::learning::network::Network;

@@ -14,6 +14,7 @@ use crate::data::error::DataError;
 use crate::data::ingest::{Format, IngestLimits, Output, ingest};
 use crate::data::profile::TableProfile;
 use crate::name::check_name;
+use crate::processors;
 use crate::storage::catalog::{DatasetRow, ReceiptRow};
 use crate::storage::{self, BlobFile, RECEIPT_AGE, Storage, StorageError, exact};
 use crate::waiting::Waiting;
@@ -68,8 +69,8 @@ pub struct Draft {
 impl DatasetRegistry {
     /// The data sets in `storage`.
     pub fn new(storage: Storage) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-        let (readers, early_reader) = (Arc::new(Semaphore::new(cores)), Arc::new(Semaphore::new(1)));
+        let readers = Arc::new(Semaphore::new(processors::available()));
+        let early_reader = Arc::new(Semaphore::new(1));
         DatasetRegistry { storage, readers, early_reader, loading: Loading::default() }
     }
 

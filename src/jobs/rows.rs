@@ -3,7 +3,7 @@
 use ndarray::Array2;
 use serde_json::Value;
 
-use super::request::Training;
+use super::training::Training;
 use crate::learning::examples::{Examples, Targets};
 use crate::learning::spec::ValidModelSpec;
 use crate::learning::training::ValidTrainingSpec;

@@ -7,6 +7,7 @@
 //! Numbers are f32; losses and metrics are summed in f64. Matrices are row-major, one row per example.
 
 pub mod activation;
+pub mod beside;
 mod bits;
 pub mod calibration;
 pub mod conformal;

@@ -112,3 +112,29 @@ pub fn most_likely(row: &[f32]) -> usize {
     }
     best
 }
+
+/// The classes whose score, 1 − p as in the scores of the rows held out, is at most `most`, most likely first; the most
+/// likely one in any case.
+pub fn label_set<'a>(classes: &'a [String], row: &[f32], most: f32) -> Vec<&'a str> {
+    let mut order: Vec<usize> = (0..row.len()).collect();
+    order.sort_by(|a, b| row[*b].total_cmp(&row[*a]));
+    let likely = order.iter().take_while(|class| 1.0 - row[**class] <= most).count().max(1);
+    order[..likely].iter().map(|class| classes[*class].as_str()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_at_the_threshold_is_in_its_set() {
+        let classes: Vec<String> = ["a", "b", "c"].map(String::from).to_vec();
+        for thousandths in 1..300 {
+            let p = thousandths as f32 / 1000.0;
+            // The score of a row held out with this probability of its class, as the quantile may be.
+            let score = 1.0 - p;
+            assert_eq!(label_set(&classes, &[1.0 - 2.0 * p, p, p], score), ["a", "b", "c"], "{p}");
+        }
+        assert_eq!(label_set(&classes, &[0.5, 0.3, 0.2], 0.1), ["a"]);
+    }
+}
