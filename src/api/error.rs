@@ -344,7 +344,6 @@ impl From<ServingError> for ApiError {
             ServingError::FileTooLarge(_) => ApiError::new(PayloadTooLarge, detail),
             ServingError::AnswerTooLarge(_) => ApiError::new(ReplyTooLarge, detail),
             ServingError::DatasetGone(_) => ApiError::new(DatasetNotFound, detail),
-            ServingError::NoEncoder => ApiError::new(VersionDamaged, detail),
             ServingError::Defect => ApiError::defect(),
             ServingError::Model(error) => error.into(),
             ServingError::Job(error) => error.into(),

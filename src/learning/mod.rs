@@ -21,6 +21,7 @@ pub mod init;
 pub mod kernels;
 pub mod layer;
 pub mod loss;
+pub mod members;
 pub mod metrics;
 pub mod network;
 pub mod optimizer;

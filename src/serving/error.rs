@@ -36,9 +36,6 @@ pub enum ServingError {
     /// The data set that the model was made for is deleted.
     #[error("{0}")]
     DatasetGone(String),
-    /// A version's file lacks what its model needs.
-    #[error("the version has no encoder")]
-    NoEncoder,
     /// The work panicked; the log says where.
     #[error("the request met a defect of the service")]
     Defect,

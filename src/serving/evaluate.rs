@@ -12,15 +12,14 @@ use super::predict_records::{of_record, places};
 use super::threads::blocking;
 use crate::app::App;
 use crate::data::column::{Column, Table};
-use crate::data::encoder::EncodeError;
 use crate::data::encoder::reading::column_of_cells;
 use crate::data::records::Records;
 use crate::datasets::Dataset;
-use crate::learning::metrics::{self, Metrics};
-use crate::models::networks::LoadedNetwork;
-use crate::models::scoring::{Answered, Truth};
+use crate::learning::metrics::Metrics;
+use crate::models::prediction::TablePredictor;
+use crate::models::scoring::Answered;
 use crate::models::table::TableParts;
-use crate::models::{Model, ModelKind};
+use crate::models::{Model, ModelKind, Predictor};
 
 /// Cells, encoded values and answers of the rows that are worked off at once.
 const BATCH_VALUES: usize = 4 << 20;
@@ -54,7 +53,7 @@ pub async fn evaluate(
     memory: &mut RequestMemory,
 ) -> Result<Evaluation, ServingError> {
     let version = active(app, model).await?;
-    let network = async || app.models.network(model, version).await;
+    let predictor = async || app.models.predictor(model, version).await;
     let (rows, loss, metrics) = match (&model.kind, records) {
         (ModelKind::Layers(_), Some(_)) => {
             let detail = "records are for models by data set: send `inputs` and `targets`";
@@ -62,10 +61,10 @@ pub async fn evaluate(
         }
         (ModelKind::Layers(spec), None) => {
             let examples = data.examples(app, memory, spec, "").await?;
-            let (spec, network) = (spec.clone(), network().await?);
+            let (spec, predictor) = (spec.clone(), predictor().await?);
             let measured = blocking(move || {
                 let examples = examples.fit(&spec, "")?;
-                let (loss, metrics) = metrics::evaluate(&network, &examples);
+                let (loss, metrics) = predictor.evaluate(&examples);
                 Ok::<_, ServingError>((examples.rows(), loss, metrics))
             });
             measured.await??
@@ -75,8 +74,8 @@ pub async fn evaluate(
             return Err(ServingError::at(Wrong::Value, "/records", detail));
         }
         (ModelKind::Table(_), Some(records)) => {
-            let network = network().await?;
-            blocking(move || on_records(&network, &records)).await??
+            let predictor = predictor().await?;
+            blocking(move || on_records(predictor.table()?, &records)).await??
         }
         (ModelKind::Table(_), None) if data.is_empty() => {
             let detail = "missing field `records`: rows with the target, or a `dataset`";
@@ -85,14 +84,14 @@ pub async fn evaluate(
         (ModelKind::Table(table), None) => {
             let dataset = data.dataset(app, table.dataset, "").await?;
             memory.reserve_rows(dataset.rows().saturating_mul(Answered::ROW_BYTES), app)?;
-            on_dataset(app, &dataset, network().await?).await?
+            on_dataset(app, &dataset, predictor().await?).await?
         }
     };
     Ok(Evaluation { version: version.number, rows, loss, metrics })
 }
 
-fn on_records(network: &LoadedNetwork, records: &Records) -> Result<Measured, ServingError> {
-    let parts = parts(network)?;
+fn on_records(predictor: TablePredictor, records: &Records) -> Result<Measured, ServingError> {
+    let parts = predictor.parts;
     let (encoder, target) = (&parts.encoder, parts.encoder.target.name());
     let places = places(encoder, records)?;
     let mut table = encoder.table_of_records(records, &places, 0..records.rows).map_err(of_record)?;
@@ -102,13 +101,13 @@ fn on_records(network: &LoadedNetwork, records: &Records) -> Result<Measured, Se
         Some(cells) => column_of_cells(target, kind, None, cells).map_err(of_record)?,
     });
     let mut answered = Answered::default();
-    add(&mut answered, network, parts, &table)?;
+    predictor.answer(&table, &mut answered)?;
     measured(&answered, parts)
 }
 
 /// Goes through the data set batch by batch: however large it is, little of it is in memory.
-async fn on_dataset(app: &App, dataset: &Dataset, network: Arc<LoadedNetwork>) -> Result<Measured, ServingError> {
-    let encoder = &parts(&network)?.encoder;
+async fn on_dataset(app: &App, dataset: &Dataset, predictor: Arc<Predictor>) -> Result<Measured, ServingError> {
+    let encoder = &predictor.table()?.parts.encoder;
     let features = encoder.features.iter().map(|feature| feature.name.clone());
     let names: Vec<String> = features.chain([encoder.target.name().to_owned()]).collect();
     let known = dataset.profile.names();
@@ -117,23 +116,14 @@ async fn on_dataset(app: &App, dataset: &Dataset, network: Arc<LoadedNetwork>) -
         return Err(ServingError::at(Wrong::Value, "/dataset", detail));
     }
     let most_rows = BATCH_VALUES / (names.len() + encoder.width() + encoder.target.classes().len());
-    let (batch_network, mut rows_before) = (network.clone(), 0);
+    let (of_batch, mut rows_before) = (predictor.clone(), 0);
     let add = move |answered: &mut Answered, table: Table| {
-        let parts = parts(&batch_network)?;
-        add(answered, &batch_network, parts, &table).map_err(|error| error.after(rows_before))?;
+        of_batch.table()?.answer(&table, answered).map_err(|error| error.after(rows_before))?;
         rows_before += table.rows;
         Ok::<_, ServingError>(())
     };
     let answered = app.datasets.fold(dataset, names, most_rows, Answered::default(), add).await??;
-    blocking(move || measured(&answered, parts(&network)?)).await?
-}
-
-/// Takes in the rows of `table` that have a target.
-fn add(answered: &mut Answered, network: &LoadedNetwork, parts: &TableParts, table: &Table) -> Result<(), EncodeError> {
-    let (truth, rows) = Truth::of(&parts.encoder, table)?;
-    let inputs = parts.encoder.transform(table)?.inputs.select(ndarray::Axis(0), &rows);
-    answered.add(parts, network, &inputs, &truth);
-    Ok(())
+    blocking(move || measured(&answered, predictor.table()?.parts)).await?
 }
 
 fn measured(answered: &Answered, parts: &TableParts) -> Result<Measured, ServingError> {
@@ -147,8 +137,4 @@ fn measured(answered: &Answered, parts: &TableParts) -> Result<Measured, Serving
         Metrics::Regression(measured) => measured.rmse.powi(2),
     };
     Ok((answered.rows(), loss, metrics))
-}
-
-fn parts(network: &LoadedNetwork) -> Result<&TableParts, ServingError> {
-    network.table().ok_or(ServingError::NoEncoder)
 }

@@ -14,7 +14,7 @@ use crate::data::csv_rows::{CsvRows, TextRows};
 use crate::data::encoder::feature::Feature;
 use crate::data::encoder::{EncodeError, Encoder};
 use crate::data::error::DataError;
-use crate::models::prediction::{Predictions, predict};
+use crate::models::prediction::Predictions;
 use crate::waiting::WaitedFor;
 
 /// Rows that are worked off at once, and cells and encoded values of these rows.
@@ -78,12 +78,11 @@ impl<'a> FilePredictions<'a> {
         if !self.waited_for.holds() {
             return Err(DataError::stopped().into());
         }
-        let TableVersion { network, interval, .. } = self.version;
         let most = ROWS.min(VALUES / self.width()).max(16);
         let Some(batch) = self.rows.next(most)? else { return Ok(None) };
         let table = self.rows.table(&batch, self.version.encoder(), &self.places)?;
         self.app.meters.predictions.inc_by(table.rows as u64);
-        Ok(Some(predict(network, self.version.parts(), &table, *interval)?))
+        Ok(Some(self.version.table().predict(&table, self.version.interval)?))
     }
 }
 

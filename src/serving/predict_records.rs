@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::data::encoder::{EncodeError, Encoder};
 use crate::data::error::DataError;
 use crate::data::records::Records;
-use crate::models::prediction::{Predictions, predict};
+use crate::models::prediction::Predictions;
 use crate::waiting::{WaitedFor, Waiting};
 
 /// Memory of a feature of a row: its value, and its flag if it has one.
@@ -46,7 +46,7 @@ pub async fn predict_records<T: Send + 'static>(
     let encoded = 4 * encoder.width() + FEATURE_BYTES * encoder.features.len();
     memory.reserve(rows.saturating_mul(names + encoded + 64), app)?;
     app.meters.predictions.inc_by(rows as u64);
-    let large = rows.saturating_mul(version.network.spec().parameter_count()) > ON_THE_SPOT;
+    let large = rows.saturating_mul(version.predictor.members().parameter_count()) > ON_THE_SPOT;
     let waiting = Waiting::default();
     let waited_for = waiting.seen();
     let make = move || answers(&version, &records, &waited_for).map(|pieces| written(&version, pieces));
@@ -67,7 +67,7 @@ fn answers(
         }
         let rows = start..records.rows.min(start + UNTIL_A_LOOK);
         let table = encoder.table_of_records(records, &places, rows).map_err(of_record)?;
-        let predictions = predict(&version.network, version.parts(), &table, version.interval)?;
+        let predictions = version.table().predict(&table, version.interval)?;
         flags += predictions.sightings.len();
         if flags > MAX_FLAGS {
             let detail = format!("more than {MAX_FLAGS} values lie outside what training saw: send fewer records");

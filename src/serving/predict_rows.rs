@@ -10,8 +10,7 @@ use super::error::ServingError;
 use super::memory::RequestMemory;
 use super::threads::{blocking, cores};
 use crate::app::App;
-use crate::learning::cuts::shard_rows;
-use crate::models::networks::LoadedNetwork;
+use crate::models::Predictor;
 use crate::waiting::Waiting;
 
 /// Multiply-adds up to which a prediction is made on the spot; more leave the async threads. About 0.1 ms.
@@ -33,12 +32,12 @@ pub const OUTPUT_BYTES: usize = 16;
 /// `AnswerTooLarge`, `Overloaded`, `Defect`.
 pub async fn predict_rows<T: Send + 'static>(
     app: &App,
-    network: Arc<LoadedNetwork>,
+    predictor: Arc<Predictor>,
     inputs: Array2<f32>,
     memory: &mut RequestMemory,
     written: impl Fn(ArrayView2<f32>) -> T + Send + Sync + 'static,
 ) -> Result<Vec<T>, ServingError> {
-    let (rows, spec) = (inputs.nrows(), network.spec());
+    let (rows, spec) = (inputs.nrows(), predictor.spec());
     let numbers = rows.saturating_mul(spec.outputs());
     if numbers > MAX_OUTPUTS {
         let detail = format!("{rows} rows of {} outputs; a reply holds {MAX_OUTPUTS} numbers", spec.outputs());
@@ -46,22 +45,22 @@ pub async fn predict_rows<T: Send + 'static>(
     }
     memory.reserve(numbers * OUTPUT_BYTES, app)?;
     app.meters.predictions.inc_by(rows as u64);
-    let row_cost = spec.parameter_count() + NUMBER_COST * spec.outputs();
+    let row_cost = predictor.members().parameter_count() + NUMBER_COST * spec.outputs();
     let work = rows.saturating_mul(row_cost);
     if work <= ON_THE_SPOT {
-        return Ok(vec![written(network.predict(inputs.view()).view())]);
+        return Ok(vec![written(predictor.predict(inputs.view()).view())]);
     }
-    let shard = shard_rows(spec);
+    let shard = predictor.members().shard_rows();
     let step = shard * (UNTIL_A_LOOK / row_cost / shard).max(1);
-    let shared = Arc::new((network, inputs, written));
+    let shared = Arc::new((predictor, inputs, written));
     let waiting = Waiting::default();
     let shares = by_core(rows, shard, work / ON_THE_SPOT).map(|share| {
         let (shared, waited_for) = (shared.clone(), waiting.seen());
         blocking(move || {
-            let (network, inputs, written) = &*shared;
+            let (predictor, inputs, written) = &*shared;
             let pieces = share.clone().step_by(step).take_while(|_| waited_for.holds());
             let piece = |start: usize| s![start..share.end.min(start + step), ..];
-            pieces.map(|start| written(network.predict(inputs.slice(piece(start))).view())).collect::<Vec<T>>()
+            pieces.map(|start| written(predictor.predict(inputs.slice(piece(start))).view())).collect::<Vec<T>>()
         })
     });
     Ok(try_join_all(shares).await?.into_iter().flatten().collect())

@@ -7,10 +7,8 @@ use uuid::Uuid;
 use super::error::ServingError;
 use crate::app::App;
 use crate::data::encoder::Encoder;
-use crate::models::networks::LoadedNetwork;
-use crate::models::prediction::Interval;
-use crate::models::table::TableParts;
-use crate::models::{Model, Version};
+use crate::models::prediction::{Interval, TablePredictor};
+use crate::models::{Model, Predictor, Version};
 
 /// See the module.
 #[derive(Clone)]
@@ -20,7 +18,7 @@ pub struct TableVersion {
     /// The version's number.
     pub version: u64,
     /// What answers.
-    pub network: Arc<LoadedNetwork>,
+    pub predictor: Arc<Predictor>,
     /// What intervals and label sets are made of, if they are asked for.
     pub interval: Option<Interval>,
 }
@@ -29,21 +27,21 @@ impl TableVersion {
     /// Loads a version, to answer with intervals or label sets of `level`, such as 0.9, if one is given.
     ///
     /// # Errors
-    /// `Model`: the version cannot be loaded, or has no intervals of this level; `NoEncoder`.
+    /// `Model`: the version cannot be loaded, or has no intervals of this level.
     pub async fn load(app: &App, model: &Model, version: &Version, level: Option<f64>) -> Result<Self, ServingError> {
-        let network = app.models.network(model, version).await?;
-        let parts = network.table().ok_or(ServingError::NoEncoder)?;
-        let interval = level.map(|level| Interval::at(level, parts)).transpose()?;
-        Ok(TableVersion { model_id: model.id, version: version.number, network, interval })
+        let predictor = app.models.predictor(model, version).await?;
+        let interval = level.map(|level| Interval::at(level, predictor.table()?.parts)).transpose()?;
+        predictor.table()?;
+        Ok(TableVersion { model_id: model.id, version: version.number, predictor, interval })
     }
 
-    /// What the version has beside its network.
-    pub fn parts(&self) -> &TableParts {
-        self.network.table().expect("a version without parts is not loaded")
+    /// What answers for the rows of a table.
+    pub fn table(&self) -> TablePredictor<'_> {
+        self.predictor.table().expect("a version without a table is not loaded")
     }
 
-    /// From columns to the network's input.
+    /// From columns to the networks' input.
     pub fn encoder(&self) -> &Encoder {
-        &self.parts().encoder
+        &self.table().parts.encoder
     }
 }

@@ -112,10 +112,10 @@ async fn by_layers(
         _ => of_json(JsonBody::read(request, app, PredictionBody::of_rows).await?, spec)?,
     };
     let rows = inputs.nrows();
-    let network = app.models.network(model, version).await?;
+    let predictor = app.models.predictor(model, version).await?;
     let pieces = match reply {
-        Media::Octets => predict_rows(app, network, inputs, &mut memory, as_octets).await?,
-        _ => predict_rows(app, network, inputs, &mut memory, as_text).await?,
+        Media::Octets => predict_rows(app, predictor, inputs, &mut memory, as_octets).await?,
+        _ => predict_rows(app, predictor, inputs, &mut memory, as_text).await?,
     };
     let (model_id, number, width) = (model.id, version.number, spec.outputs());
     let answer = move || match reply {

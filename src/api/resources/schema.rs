@@ -84,8 +84,8 @@ impl<'a> FeatureBody<'a> {
 /// `GET /models/{model}/schema`, of the active version.
 pub async fn schema(State(app): State<App>, ModelPath(model): ModelPath, _: NoQuery) -> Result<Response, ApiError> {
     let version = active(&app, &model).await?;
-    let network = app.models.network(&model, version).await?;
-    let encoder = network.table().map(|parts| &parts.encoder);
+    let predictor = app.models.predictor(&model, version).await?;
+    let encoder = predictor.table().ok().map(|table| &table.parts.encoder);
     let layers = match &model.kind {
         ModelKind::Layers(spec) => Some(spec),
         ModelKind::Table(_) => None,
@@ -145,11 +145,11 @@ fn example(encoder: &Encoder) -> Value {
 /// `GET /models/{model}/openapi.json`: a contract of this model alone.
 pub async fn openapi(State(app): State<App>, ModelPath(model): ModelPath, _: NoQuery) -> Result<Response, ApiError> {
     let version = active(&app, &model).await?;
-    let network = app.models.network(&model, version).await?;
-    let (request, reply) = match (&model.kind, network.table()) {
+    let predictor = app.models.predictor(&model, version).await?;
+    let (request, reply) = match (&model.kind, predictor.table()) {
         (ModelKind::Layers(spec), _) => layers_schemas(spec),
-        (ModelKind::Table(_), Some(parts)) => table_schemas(&parts.encoder),
-        (ModelKind::Table(_), None) => return Err(ModelError::VersionDamaged { version: version.number }.into()),
+        (ModelKind::Table(_), Ok(table)) => table_schemas(&table.parts.encoder),
+        (ModelKind::Table(_), Err(_)) => return Err(ModelError::VersionDamaged { version: version.number }.into()),
     };
     let document = document(&model, version.number, request, reply);
     Ok(reply::json(StatusCode::OK, &document))

@@ -95,8 +95,8 @@ pub async fn importance(
 ) -> Result<Response, ApiError> {
     let table = model.table()?.clone();
     let version = app.models.version(&model, number).await?;
-    let network = app.models.network(&model, &version).await?;
-    let features = network.table().map_or(&[][..], |parts| &parts.importance);
+    let predictor = app.models.predictor(&model, &version).await?;
+    let features = predictor.table().map_or(&[][..], |table| &table.parts.importance);
     let measure = match table.task {
         Task::Classification => "log_loss",
         Task::Regression => "rmse",
@@ -138,11 +138,11 @@ pub async fn parameters(
     _: NoQuery,
 ) -> Result<Response, ApiError> {
     let version = app.models.version(&model, number).await?;
-    let network = app.models.network(&model, &version).await?;
+    let predictor = app.models.predictor(&model, &version).await?;
     let head = format!("{{\"model_id\":\"{}\",\"version\":{number},\"layers\":[", model.id);
-    let inputs: Vec<usize> = network.spec().layers.iter().map(|layer| layer.inputs).collect();
+    let inputs: Vec<usize> = predictor.spec().layers.iter().map(|layer| layer.inputs).collect();
     let places = (0..inputs.len()).flat_map(move |layer| (0..=inputs[layer]).map(move |row| (layer, row)));
-    let pieces = places.map(move |(layer, row)| piece(&network, layer, row));
+    let pieces = places.map(move |(layer, row)| piece(predictor.network(), layer, row));
     let pieces = std::iter::once(head.into_bytes()).chain(pieces).chain([b"]}\n".to_vec()]);
     let pieces = stream::iter(pieces.map(|piece| Ok::<_, Infallible>(Bytes::from(piece))));
     Ok(reply::with_type(StatusCode::OK, "application/json", Body::from_stream(pieces)))

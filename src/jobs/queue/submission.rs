@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::job_queue::JobQueue;
 use super::reservation::Reservation;
-use crate::datasets::{DatasetError, Draft};
+use crate::datasets::{DatasetDraft, DatasetError};
 use crate::jobs::error::JobError;
 use crate::jobs::job::Job;
 use crate::jobs::record::{JobData, JobRecord, NewJob};
@@ -29,7 +29,7 @@ pub enum NewTraining {
 /// A data set, a model by it and the model's first training, which come into being together.
 pub struct FirstTraining {
     /// The data set, its columns written.
-    pub draft: Draft,
+    pub draft: DatasetDraft,
     /// The model.
     pub model: NewModel,
     /// Its training.
@@ -41,7 +41,7 @@ enum ModelToTrain {
     /// One that is there.
     Old(Uuid),
     /// One that comes into being with the job, and with its data set.
-    New(Box<(Draft, NewModel)>),
+    New(Box<(DatasetDraft, NewModel)>),
 }
 
 impl JobQueue {

@@ -119,7 +119,7 @@ pub(super) fn linear(
         if let Some(held_out) = &training.validation {
             calibrate(&mut own, &network, held_out, truth);
         }
-        let metrics: Metrics = scoring::measure(&own, &network, examples.inputs(), truth);
+        let metrics: Metrics = scoring::measure(&own, &network.logits_of(examples.inputs().view()), truth);
         Measure::from(&metrics)
     }))
 }

@@ -9,7 +9,7 @@ use crate::jobs::notice::Notice;
 use crate::jobs::progress::Reached;
 use crate::learning::snapshot::{Snapshot, SnapshotState};
 use crate::storage::exact;
-use crate::storage::tensors::{Tensor, TensorFile, Unreadable, Values, write};
+use crate::storage::tensors::{Tensor, TensorFile, TensorValues, Unreadable, write};
 
 const FORMAT: u32 = 1;
 
@@ -38,15 +38,15 @@ impl Checkpoint<'_> {
         let header = Header { format: FORMAT, warnings, elapsed_seconds, trainer: state };
         let history = to_numbers(&history);
         let mut tensors = vec![
-            flat("parameters", parameters.len(), Values::F32(&parameters)),
-            flat("optimizer.first", first.len(), Values::F32(&first)),
-            flat("optimizer.second", second.len(), Values::F32(&second)),
-            flat("complete_parameters", complete_parameters.len(), Values::F32(&complete_parameters)),
-            flat("order", order.len(), Values::U32(&order)),
-            flat("history", history.len(), Values::F64(&history)),
+            flat("parameters", parameters.len(), TensorValues::F32(&parameters)),
+            flat("optimizer.first", first.len(), TensorValues::F32(&first)),
+            flat("optimizer.second", second.len(), TensorValues::F32(&second)),
+            flat("complete_parameters", complete_parameters.len(), TensorValues::F32(&complete_parameters)),
+            flat("order", order.len(), TensorValues::U32(&order)),
+            flat("history", history.len(), TensorValues::F64(&history)),
         ];
         if let Some(best) = &best_parameters {
-            tensors.push(flat("best_parameters", best.len(), Values::F32(best)));
+            tensors.push(flat("best_parameters", best.len(), TensorValues::F32(best)));
         }
         write(&exact::to_text(&header), &tensors)
     }
@@ -87,6 +87,6 @@ impl Checkpoint<'_> {
     }
 }
 
-fn flat<'a>(name: &str, length: usize, values: Values<'a>) -> (String, Tensor<'a>) {
+fn flat<'a>(name: &str, length: usize, values: TensorValues<'a>) -> (String, Tensor<'a>) {
     (name.to_owned(), Tensor { shape: vec![length], values })
 }

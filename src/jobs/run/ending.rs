@@ -41,9 +41,9 @@ pub(super) async fn publish(
 ) -> Result<JobReport, JobError> {
     let (job, storage, registry) = (context.job, context.storage, context.registry);
     let (id, model_id) = (job.record.id, job.record.model_id);
-    let Some(Made { trained, facts }) = made else { return ended_before(storage, job).await };
+    let Some(Made { predictor, facts }) = made else { return ended_before(storage, job).await };
     write_history(storage, job).await?;
-    let draft = registry.draft(id, trained, file, facts.clone()).await?;
+    let draft = registry.draft(id, predictor, file, facts.clone()).await?;
     let mut write = storage.catalog.write().await?;
     let number = registry.publish(&mut write, model_id, &draft).await?;
     let version = Some((number, facts.metrics.clone()));
@@ -52,8 +52,8 @@ pub(super) async fn publish(
         return ended_before(storage, job).await;
     }
     write.commit().await?;
-    if let Some(Made { trained, .. }) = made.take() {
-        registry.published(model_id, &draft, trained);
+    if let Some(Made { predictor, .. }) = made.take() {
+        registry.published(model_id, number, &draft, predictor);
     }
     storage.discard(&job.record.given_up()).await;
     Ok(report)

@@ -17,10 +17,10 @@ use crate::learning::examples::Examples;
 use crate::learning::metrics::evaluate;
 use crate::learning::network::Network;
 use crate::learning::report::EpochReport;
-use crate::models::model::{MeasuredOn, RowsUsed, VersionFacts};
-use crate::models::registry::Trained;
+use crate::models::Predictor;
 use crate::models::scoring::{self, Truth};
 use crate::models::table::TableParts;
+use crate::models::version::{MeasuredOn, RowsUsed, VersionFacts};
 use crate::storage::exact;
 
 /// What is known of a model by data set before its first epoch and needed after its last: all but what is measured, and
@@ -32,7 +32,7 @@ pub(super) struct TableStart {
 
 /// A version that is to be published.
 pub(super) struct Made {
-    pub(super) trained: Trained,
+    pub(super) predictor: Predictor,
     pub(super) facts: VersionFacts,
 }
 
@@ -58,7 +58,7 @@ pub(super) fn layers(job: &Job, reached: &EpochReport, training: &Training, netw
     let (rows_used, examples) = measured_rows(training);
     let (_, metrics) = evaluate(&network, examples);
     let facts = facts(job.record.id, reached, &MeasuredOn { rows_used, metrics });
-    Made { trained: Trained { network, table: None }, facts }
+    Made { predictor: network.into(), facts }
 }
 
 /// Calibrates and measures the network of a model by data set.
@@ -85,7 +85,7 @@ pub(super) fn table(
         }
         parts.importance = importance.unwrap_or_default();
     }
-    let metrics = scoring::measure(&parts, &network, examples.inputs(), &truth);
+    let metrics = scoring::measure(&parts, &network.logits_of(examples.inputs().view()), &truth);
     let linear = linear(context, training, &parts, examples, &truth)?;
     let baselines = Baselines { linear, ..constant(&parts.encoder.target, &truth) };
     if let (RowsUsed::Validation, Some(finding)) = (rows_used, few_rows(&metrics, examples.rows())) {
@@ -93,7 +93,7 @@ pub(super) fn table(
     }
     let measured = MeasuredOn { rows_used, metrics };
     let facts = facts(job.record.id, reached, &TableMeasures { measured, rows: examples.rows(), baselines });
-    Ok(Made { trained: Trained { network, table: Some(parts) }, facts })
+    Ok(Made { predictor: Predictor::new(network.into(), Some(parts)), facts })
 }
 
 fn facts(job_id: Uuid, reached: &EpochReport, metrics: &impl Serialize) -> VersionFacts {

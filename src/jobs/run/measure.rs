@@ -87,7 +87,7 @@ pub(super) fn importance(
         false => (0..groups.len()).collect(),
     };
     let groups: Vec<Vec<usize>> = features.iter().map(|feature| groups[*feature].clone()).collect();
-    let mut loss = |inputs: &Array2<f32>| match measure(parts, network, inputs, &truth) {
+    let mut loss = |inputs: &Array2<f32>| match measure(parts, &network.logits_of(inputs.view()), &truth) {
         Metrics::Classification(measured) => measured.log_loss,
         Metrics::Regression(measured) => measured.rmse,
     };

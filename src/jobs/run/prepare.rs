@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::data::column::{Column, ColumnType, Table};
 use crate::data::encoder::{EncodeError, Encoder, Known, LeftOut, Target, Task, rows_with};
 use crate::data::findings::IDENTIFIER_COLUMN;
+use crate::data::histogram::Histogram;
 use crate::data::profile::{Finding, TableProfile};
 use crate::data::split::split;
 use crate::data::target_findings::about_target;
@@ -82,7 +83,9 @@ pub(super) fn prepare(
         (None, true) => (None, Truth::of_rows(&encoder, target, &train)?),
     };
     let training = Training { settings: settings.clone(), train: examples, validation };
-    let parts = TableParts { spec: model.clone(), encoder, calibration: None, scores: None, importance: Vec::new() };
+    let histograms = Histogram::of_features(&encoder, &table, &train)?;
+    let spec = model.clone();
+    let parts = TableParts { spec, encoder, calibration: None, scores: None, importance: Vec::new(), histograms };
     Ok(Prepared { training, network, parts, truth, findings })
 }
 

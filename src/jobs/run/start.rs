@@ -20,9 +20,8 @@ use crate::jobs::record::{JobData, checkpoint_blob};
 use crate::jobs::rows;
 use crate::jobs::training::Training;
 use crate::learning::network::Network;
-use crate::models::Model;
-use crate::models::networks::LoadedNetwork;
-use crate::models::table::{TableParts, TableSpec};
+use crate::models::table::TableSpec;
+use crate::models::{Model, Predictor};
 use crate::storage::StorageError;
 
 /// Everything that is known before the first epoch.
@@ -39,7 +38,7 @@ pub(super) struct Start {
 /// What storage has for a training.
 enum Read {
     Rows { model: Model, file: Bytes, start: Option<Network> },
-    Table { spec: TableSpec, data: TrainingTables, base: Option<Arc<LoadedNetwork>> },
+    Table { spec: TableSpec, data: TrainingTables, base: Option<Arc<Predictor>> },
 }
 
 impl Start {
@@ -62,9 +61,9 @@ impl Start {
                 Ok(Start { training, network, checkpoint, table: None, findings: Vec::new() })
             }
             Read::Table { spec, data, base } => {
-                let encoder = base.as_ref().and_then(|base| base.table()).map(|parts| &parts.encoder);
+                let encoder = base.as_ref().and_then(|base| base.table().ok()).map(|table| &table.parts.encoder);
                 let Prepared { training, network, parts, truth, findings } = prepare(&spec, config, data, encoder)?;
-                let network = base.map_or(network, |base| Network::clone(&base));
+                let network = base.map_or(network, |base| base.network().clone());
                 Ok(Start { training, network, checkpoint, table: Some(TableStart { parts, truth }), findings })
             }
         }
@@ -92,7 +91,7 @@ async fn read(context: &RunContext<'_>, resume: bool) -> Result<(Read, Option<Ch
             let start = match (&checkpoint, base) {
                 (Some(_), _) => None,
                 (None, None) => Some(registry.start(&model).await?),
-                (None, Some(number)) => Some(Network::clone(&*of_version(context, &model, number).await?)),
+                (None, Some(number)) => Some(of_version(context, &model, number).await?.network().clone()),
             };
             Read::Rows { model: Model::clone(&model), file, start }
         }
@@ -127,22 +126,23 @@ async fn base(context: &RunContext<'_>, model: &Model) -> Result<u64, JobError> 
     Ok(*job.record.base_version.get_or_init(|| number))
 }
 
-async fn of_version(context: &RunContext<'_>, model: &Model, number: u64) -> Result<Arc<LoadedNetwork>, JobError> {
+async fn of_version(context: &RunContext<'_>, model: &Model, number: u64) -> Result<Arc<Predictor>, JobError> {
     let version = context.registry.version(model, number).await?;
-    Ok(context.registry.network(model, &version).await?)
+    Ok(context.registry.predictor(model, &version).await?)
 }
 
 async fn columns(
     context: &RunContext<'_>,
     spec: &TableSpec,
-    base: Option<&LoadedNetwork>,
+    base: Option<&Predictor>,
     train: Uuid,
     validation: Option<Uuid>,
 ) -> Result<TrainingTables, JobError> {
     let dataset = context.datasets.get(&train.to_string()).await?;
     // A warm start has the features of its version; else what is left out in any case is not read.
-    let names: Vec<String> = match base.and_then(LoadedNetwork::table) {
-        Some(TableParts { encoder, .. }) => {
+    let names: Vec<String> = match base.and_then(|base| base.table().ok()) {
+        Some(table) => {
+            let encoder = &table.parts.encoder;
             encoder.features.iter().map(|feature| &feature.name).chain([&spec.target]).cloned().collect()
         }
         None => {

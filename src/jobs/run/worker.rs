@@ -121,9 +121,9 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
 /// Ends the job with a version, for as long as it takes to write that down.
 fn end_with(context: &RunContext, version: NewVersion) -> Done {
     let NewVersion { state, reason, made } = version;
-    let file = Bytes::from(artifact::encode(&made.trained.network, made.trained.table.as_ref(), Some(&made.facts)));
+    let file = Bytes::from(artifact::encode(&made.predictor, Some(&made.facts)));
     // A version is read again after a restart: one whose file could not be is not published.
-    if let (Some(_), Err(error)) = (&made.trained.table, artifact::decode(&file)) {
+    if let (Some(_), Err(error)) = (made.predictor.table().ok(), artifact::decode(&file)) {
         let detail = format!("the version's file could not be read again: {error}");
         return end_without(context, &Ending::failed(StopReason::Error, JobFailure::Unfit(detail)));
     }
