@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 
+use bytemuck::pod_collect_to_vec;
 use safetensors::tensor::{Dtype, SafeTensors};
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::api::body::plain_rows::plain_rows;
 use crate::data::fuzzing::TARGETS as DATA_TARGETS;
 use crate::data::rows::Rows;
+use crate::learning::members::{MAX_MEMBERS, Member, Members};
 use crate::learning::network::Network;
+use crate::models::Predictor;
 use crate::models::artifact::{decode, encode};
 use crate::models::stored::spec_from_json;
-use crate::storage::tensors::{Tensor, Values, write};
+use crate::storage::tensors::{Tensor, TensorValues, write};
 
 /// A corpus by its name, and what its files are fed to.
 pub type Target = (&'static str, fn(&[u8]));
@@ -62,11 +66,9 @@ pub fn version(bytes: &[u8]) {
 
 fn read_again(bytes: &[u8]) {
     let Ok(read) = decode(bytes) else { return };
-    let again = encode(&read.network, read.table.as_ref(), read.facts.as_ref());
-    let again = decode(&again).expect("what was read can be written and read again");
-    assert_eq!(again.network.spec(), read.network.spec());
-    let bits = |network: &Network| network.parameters().iter().map(|value| value.to_bits()).collect::<Vec<_>>();
-    assert_eq!(bits(&again.network), bits(&read.network));
+    let written = encode(&read.predictor, read.facts.as_ref());
+    let again = decode(&written).expect("what was read can be written and read again");
+    assert!(encode(&again.predictor, again.facts.as_ref()) == written, "nothing is lost on the way");
 }
 
 /// The file with a checksum that fits.
@@ -77,33 +79,51 @@ fn mended(bytes: &[u8]) -> Option<Vec<u8>> {
 
 /// A file with this header, whose parameters are 0.
 fn with_header(header: &str) -> Option<Vec<u8>> {
-    let fields: serde_json::Value = serde_json::from_str(header).ok()?;
-    let spec = spec_from_json(&fields["model"].to_string()).ok()?;
-    if spec.parameter_count() > MOST_PARAMETERS {
-        return None;
-    }
-    let parameters = vec![0.0; spec.parameter_count()];
-    let file = encode(&Network::with_parameters(Arc::new(spec), parameters), None, None);
+    let fields: Value = serde_json::from_str(header).ok()?;
+    let member = |member: &Value| {
+        let spec =
+            spec_from_json(&member["model"].to_string()).ok().filter(|s| s.parameter_count() <= MOST_PARAMETERS)?;
+        let parameters = vec![0.0; spec.parameter_count()];
+        Some(Member { network: Network::with_parameters(Arc::new(spec), parameters), weight: 1.0 })
+    };
+    let members: Option<Vec<Member>> = match fields["members"].as_array() {
+        Some(members) => members.iter().take(MAX_MEMBERS).map(member).collect(),
+        None => member(&fields).map(|one| vec![one]),
+    };
+    let file = encode(&Predictor::new(Members::new(members?)?, None), None);
     let scores = fields["held_out"].as_u64().map(|rows| (0..rows.min(64)).map(|row| row as f32).collect());
     sealed(&file, header, scores)
 }
 
-/// The tensors of a file under another header, with a checksum that fits.
+/// The values of a tensor.
+enum Owned {
+    F32(Vec<f32>),
+    F64(Vec<f64>),
+    U32(Vec<u32>),
+}
+
+/// The tensors of a file, and scores, under another header, with a checksum that fits.
 fn sealed(file: &[u8], header: &str, scores: Option<Vec<f32>>) -> Option<Vec<u8>> {
-    let tensors = SafeTensors::deserialize(file).ok()?.tensors();
-    let floats: Option<Vec<(String, Vec<usize>, Vec<f32>)>> = tensors
-        .into_iter()
-        .map(|(name, view)| {
-            let values =
-                view.data().chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
-            (view.dtype() == Dtype::F32).then(|| (name, view.shape().to_vec(), values.collect()))
-        })
-        .collect();
-    let scores = scores.map(|values| ("scores".to_owned(), vec![values.len()], values));
-    let all: Vec<_> = floats?.into_iter().chain(scores).collect();
-    let tensor = |shape: &Vec<usize>, values| Tensor { shape: shape.clone(), values: Values::F32(values) };
-    let tensors: Vec<_> = all.iter().map(|(name, shape, values)| (name.clone(), tensor(shape, values))).collect();
-    Some(write(header, &tensors))
+    let scores = scores.map(|values| ("scores".to_owned(), vec![values.len()], Owned::F32(values)));
+    let mut all: Vec<(String, Vec<usize>, Owned)> = scores.into_iter().collect();
+    for (name, view) in SafeTensors::deserialize(file).ok()?.tensors() {
+        let values = match view.dtype() {
+            Dtype::F32 => Owned::F32(pod_collect_to_vec(view.data())),
+            Dtype::F64 => Owned::F64(pod_collect_to_vec(view.data())),
+            Dtype::U32 => Owned::U32(pod_collect_to_vec(view.data())),
+            _ => return None,
+        };
+        all.push((name, view.shape().to_vec(), values));
+    }
+    let tensor = |(name, shape, values): &(String, Vec<usize>, Owned)| {
+        let values = match values {
+            Owned::F32(values) => TensorValues::F32(values),
+            Owned::F64(values) => TensorValues::F64(values),
+            Owned::U32(values) => TensorValues::U32(values),
+        };
+        (name.clone(), Tensor { shape: shape.clone(), values })
+    };
+    Some(write(header, &all.iter().map(tensor).collect::<Vec<_>>()))
 }
 
 #[cfg(test)]
@@ -173,7 +193,7 @@ mod tests {
     /// The corpus of versions would be worth little if all of it were refused.
     #[test]
     fn made_up_files_are_read() {
-        for name in ["layers.json", "table.json"] {
+        for name in ["layers.json", "members.json", "table.json"] {
             let path = format!("{}/fuzz/corpus/version/{name}", env!("CARGO_MANIFEST_DIR"));
             let header = std::fs::read_to_string(path).expect("the header");
             decode(&with_header(&header).expect("a model")).expect("a file that can be read");
