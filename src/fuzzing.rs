@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytemuck::pod_collect_to_vec;
 use safetensors::tensor::{Dtype, SafeTensors};
 use serde::Deserialize;
 use serde_json::Value;
@@ -108,22 +107,27 @@ fn sealed(file: &[u8], header: &str, scores: Option<Vec<f32>>) -> Option<Vec<u8>
     let mut all: Vec<(String, Vec<usize>, Owned)> = scores.into_iter().collect();
     for (name, view) in SafeTensors::deserialize(file).ok()?.tensors() {
         let values = match view.dtype() {
-            Dtype::F32 => Owned::F32(pod_collect_to_vec(view.data())),
-            Dtype::F64 => Owned::F64(pod_collect_to_vec(view.data())),
-            Dtype::U32 => Owned::U32(pod_collect_to_vec(view.data())),
+            Dtype::F32 => Owned::F32(chunks(view.data()).map(f32::from_le_bytes).collect()),
+            Dtype::F64 => Owned::F64(chunks(view.data()).map(f64::from_le_bytes).collect()),
+            Dtype::U32 => Owned::U32(chunks(view.data()).map(u32::from_le_bytes).collect()),
             _ => return None,
         };
         all.push((name, view.shape().to_vec(), values));
     }
-    let tensor = |(name, shape, values): &(String, Vec<usize>, Owned)| {
+    let tensors = all.iter().map(|(name, shape, values)| {
         let values = match values {
             Owned::F32(values) => TensorValues::F32(values),
             Owned::F64(values) => TensorValues::F64(values),
             Owned::U32(values) => TensorValues::U32(values),
         };
         (name.clone(), Tensor { shape: shape.clone(), values })
-    };
-    Some(write(header, &all.iter().map(tensor).collect::<Vec<_>>()))
+    });
+    Some(write(header, &tensors.collect::<Vec<_>>()))
+}
+
+/// Bytes by so many.
+fn chunks<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
+    bytes.as_chunks().0.iter().copied()
 }
 
 #[cfg(test)]

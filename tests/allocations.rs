@@ -139,7 +139,8 @@ fn reading_a_version_takes_no_more_memory_than_its_size_allows() {
     files.push(write(wide, &[]));
     for file in files {
         let peak = peak_of_reading(&file);
-        assert!(peak <= (64 << 10) + 16 * file.len(), "{peak} bytes for a file of {}", file.len());
+        // An index of names alone takes most: 17 times its size, and is at most 16 MiB long.
+        assert!(peak <= (64 << 10) + 20 * file.len(), "{peak} bytes for a file of {}", file.len());
     }
 }
 

@@ -193,10 +193,10 @@ mod tests {
         let named = members.iter().enumerate().flat_map(|(index, one)| tensors_of(one.network.spec(), &prefix(index)));
         let values: Vec<_> =
             named.map(|(name, shape)| (read.f32s(&name, &shape).expect("it is there"), name, shape)).collect();
-        let tensor = |(values, name, shape): &(Vec<f32>, String, Vec<usize>)| {
+        let tensors = values.iter().map(|(values, name, shape)| {
             (name.clone(), Tensor { shape: shape.clone(), values: TensorValues::F32(values) })
-        };
-        write(&change(read.header()), &values.iter().map(tensor).collect::<Vec<_>>())
+        });
+        write(&change(read.header()), &tensors.collect::<Vec<_>>())
     }
 
     fn form(file: &[u8]) -> u64 {
