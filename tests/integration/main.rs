@@ -7,6 +7,7 @@ mod connections;
 mod contract;
 mod datasets;
 mod durable;
+mod earlier_state;
 mod embeddings;
 mod errors;
 mod faults;
