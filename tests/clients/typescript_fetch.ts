@@ -1,0 +1,58 @@
+// Uses the client that openapi-generator's `typescript-fetch` made: `node typescript_fetch.js URL TABLE`.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import * as epochd from "./typescript-fetch/index.js";
+
+const [url, table] = process.argv.slice(2);
+const name = "client-fetch";
+const flowers = `${name}-table`;
+const inputs = [[0, 0], [0, 1], [1, 0], [1, 1]];
+const targets = [0, 1, 1, 0];
+const configuration = new epochd.Configuration({ basePath: url });
+const predictions = new epochd.PredictionsApi(configuration);
+const training = new epochd.TrainingApi(configuration);
+
+/** The job once it has ended, which must be well. */
+async function ended(id: string) {
+  const job = await new epochd.JobsApi(configuration).getJob({ job: id, wait: 60 });
+  assert(job.state === "succeeded" && job.error === null && job.metrics, JSON.stringify(job));
+  return job;
+}
+
+async function byLayerSizes() {
+  const model = await new epochd.ModelsApi(configuration).createModel({
+    createModel: { name, layers: [2, { units: 8, activation: "tanh" }, 1], outputActivation: "sigmoid", seed: 7 },
+  });
+  assert(model.parameterCount === 33 && model.task === null, JSON.stringify(model));
+  const queued = await training.trainModel({
+    model: name,
+    trainRequest: {
+      inputs, targets, epochs: 300, batchSize: "full", learningRate: 0.05, optimizer: { type: "adam", beta1: 0.8 },
+    },
+  });
+  const job = await ended(queued.id);
+  assert(job.metrics!.rmse! < 0.1 && job.config.optimizer.beta1 === 0.8, JSON.stringify(job));
+  const rows = await predictions.predict({ model: name, predictRequest: { inputs } });
+  assert("outputs" in rows);
+  assert.deepEqual(rows.outputs.map(([output]) => Math.round(output!)), targets);
+  const row = await predictions.predict({ model: name, predictRequest: { inputs: [0, 1] } });
+  assert("outputs" in row);
+  assert.deepEqual(row.outputs, [rows.outputs[1]]);
+  const evaluation = await predictions.evaluateModel({ model: name, evaluateRequest: { inputs, targets } });
+  assert(evaluation.rows === 4 && evaluation.metrics.rmse === job.metrics!.rmse);
+  const refused = await predictions.predict({ model: name, predictRequest: { inputs: [[0, 1, 2]] } })
+    .catch((error: unknown) => error);
+  assert(refused instanceof epochd.ResponseError, String(refused));
+  const problem = epochd.ProblemFromJSON(await refused.response.json());
+  assert(problem.code === "shape_mismatch" && problem.errors[0].pointer === "/inputs/0", JSON.stringify(problem));
+}
+
+async function byDataSet() {
+  const file = new Blob([readFileSync(table!)], { type: "text/csv" });
+  const job = await ended((await training.trainFile({ target: "species", name: flowers, epochs: 30, file })).id);
+  assert(job.metrics!.accuracy! > 0.8 && job.metrics!.baselines!.linear!.accuracy! > 0.5, JSON.stringify(job));
+  assert.equal((await new epochd.DatasetsApi(configuration).getDataset({ dataset: flowers })).rows, 344);
+}
+
+await byLayerSizes();
+await byDataSet();
