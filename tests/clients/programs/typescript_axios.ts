@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { File } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { isAxiosError } from "axios";
-import * as epochd from "./typescript-axios/index.js";
+import * as epochd from "./typescript-axios/index";
 
 const [url, table] = process.argv.slice(2);
 const name = "client-axios";
@@ -16,7 +16,7 @@ const training = new epochd.TrainingApi(configuration);
 
 /** The job once it has ended, which must be well. */
 async function ended(id: string) {
-  const { data: job } = await new epochd.JobsApi(configuration).getJob(id, undefined, 60);
+  const { data: job } = await new epochd.JobsApi(configuration).getJob(id, 60);
   assert(job.state === "succeeded" && job.error === null && job.metrics, JSON.stringify(job));
   return job;
 }
@@ -33,7 +33,7 @@ async function byLayerSizes() {
   assert(job.metrics!.rmse! < 0.1 && job.config.optimizer.beta1 === 0.8, JSON.stringify(job));
   const { data: rows } = await predictions.predict(name, { inputs });
   assert("outputs" in rows);
-  assert.deepEqual(rows.outputs.map(([output]) => Math.round(output)), targets);
+  assert.deepEqual(rows.outputs.map(([output]) => Math.round(output!)), targets);
   const { data: row } = await predictions.predict(name, { inputs: [0, 1] });
   assert("outputs" in row);
   assert.deepEqual(row.outputs, [rows.outputs[1]]);
@@ -47,14 +47,18 @@ async function byLayerSizes() {
 
 async function byDataSet() {
   const file = new File([readFileSync(table!)], "penguins.csv") as unknown as globalThis.File;
-  const { data: queued } = await training.trainFile("species", file, undefined, flowers, undefined, undefined, 30);
+  const { data: queued } = await training.trainFile("species", file, flowers, undefined, undefined, 30);
   const job = await ended(queued.id);
   assert(job.metrics!.accuracy! > 0.8 && job.metrics!.baselines!.linear!.accuracy! > 0.5, JSON.stringify(job));
-  const { data: rows } = await new epochd.DatasetsApi(configuration).listDatasetRows(flowers, undefined, 2);
+  const { data: rows } = await new epochd.DatasetsApi(configuration).listDatasetRows(flowers, 2);
   const { data: prediction } = await predictions.predict(flowers, { records: rows.data }, 0.9);
   assert("predictions" in prediction);
   assert.equal(prediction.predictions[0].label, rows.data[0].species);
 }
 
-await byLayerSizes();
-await byDataSet();
+async function main() {
+  await byLayerSizes();
+  await byDataSet();
+}
+
+void main();

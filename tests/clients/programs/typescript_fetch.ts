@@ -1,7 +1,7 @@
 // Uses the client that openapi-generator's `typescript-fetch` made: `node typescript_fetch.js URL TABLE`.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import * as epochd from "./typescript-fetch/index.js";
+import * as epochd from "./typescript-fetch/index";
 
 const [url, table] = process.argv.slice(2);
 const name = "client-fetch";
@@ -54,5 +54,9 @@ async function byDataSet() {
   assert.equal((await new epochd.DatasetsApi(configuration).getDataset({ dataset: flowers })).rows, 344);
 }
 
-await byLayerSizes();
-await byDataSet();
+async function main() {
+  await byLayerSizes();
+  await byDataSet();
+}
+
+void main();
