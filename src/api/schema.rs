@@ -234,13 +234,13 @@ fn table_schemas(encoder: &Encoder) -> Map<String, Value> {
         "column": text(),
         "flag": {"type": "string", "enum": ["above_max", "below_min", "unseen_category", "missing"]}}});
     let prediction = prediction(encoder.target.classes());
-    let further = vec![("Columns", record), ("Flag", flag), ("PredictedRow", prediction)];
+    let further = vec![("Columns", record), ("FlaggedColumn", flag), ("PredictedRow", prediction)];
     schemas("records", records, "predictions", component("PredictedRow"), further)
 }
 
 /// A label or a value. Labels are plain texts: a later version may know other classes.
 fn prediction(classes: &[String]) -> Value {
-    let flags = json!({"type": "array", "items": component("Flag")});
+    let flags = json!({"type": "array", "items": component("FlaggedColumn")});
     if classes.is_empty() {
         return json!({"type": "object", "required": ["value", "flags"], "properties": {
             "value": number(), "lower": number(), "upper": number(), "flags": flags}});

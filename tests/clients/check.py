@@ -34,7 +34,7 @@ SOURCES = {
     "openapi-typescript": r"^    {camel}: \{{",
     "rust": r"^pub async fn {snake}\(",
     "go": r"\) {pascal}Execute\(",
-    "java": r"^  public \S+ {camel}\(",
+    "java": r"^ +public \S+ {camel}\(",
 }
 
 
@@ -47,7 +47,7 @@ def warnings(generator, log):
         return [f"{lines[index]} {lines[index + 1]}" for index in heads]
     if generator == "openapi-typescript":
         return [line for line in log.splitlines() if re.search("warn|error|⚠", line, re.IGNORECASE)]
-    return [line for line in log.splitlines() if re.search(r"\b(WARN|ERROR)\b|Exception", line)]
+    return [line for line in log.splitlines() if re.search(r"\] (WARN|ERROR) |^(Exception|Caused by)", line)]
 
 
 def harmless(generator, warning):

@@ -21,13 +21,13 @@ async function ended(id: string) {
 
 async function byLayerSizes() {
   const model = await new epochd.ModelsApi(configuration).createModel({
-    createModel: { name, layers: [2, { units: 8, activation: "tanh" }, 1], outputActivation: "sigmoid", seed: 7 },
+    createModel: { name, layers: [2, { units: 8, activation: "tanh" }, 1], output_activation: "sigmoid", seed: 7 },
   });
-  assert(model.parameterCount === 33 && model.task === null, JSON.stringify(model));
+  assert(model.parameter_count === 33 && model.task === null, JSON.stringify(model));
   const queued = await training.trainModel({
     model: name,
     trainRequest: {
-      inputs, targets, epochs: 300, batchSize: "full", learningRate: 0.05, optimizer: { type: "adam", beta1: 0.8 },
+      inputs, targets, epochs: 300, batch_size: "full", learning_rate: 0.05, optimizer: { type: "adam", beta1: 0.8 },
     },
   });
   const job = await ended(queued.id);
@@ -43,7 +43,7 @@ async function byLayerSizes() {
   const refused = await predictions.predict({ model: name, predictRequest: { inputs: [[0, 1, 2]] } })
     .catch((error: unknown) => error);
   assert(refused instanceof epochd.ResponseError, String(refused));
-  const problem = epochd.ProblemFromJSON(await refused.response.json());
+  const problem = (await refused.response.json()) as epochd.Problem;
   assert(problem.code === "shape_mismatch" && problem.errors[0].pointer === "/inputs/0", JSON.stringify(problem));
 }
 
@@ -51,7 +51,10 @@ async function byDataSet() {
   const file = new Blob([readFileSync(table!)], { type: "text/csv" });
   const job = await ended((await training.trainFile({ target: "species", name: flowers, epochs: 30, file })).id);
   assert(job.metrics!.accuracy! > 0.8 && job.metrics!.baselines!.linear!.accuracy! > 0.5, JSON.stringify(job));
-  assert.equal((await new epochd.DatasetsApi(configuration).getDataset({ dataset: flowers })).rows, 344);
+  const { data: records } = await new epochd.DatasetsApi(configuration).listDatasetRows({ dataset: flowers, limit: 2 });
+  const prediction = await predictions.predict({ model: flowers, predictRequest: { records }, interval: 0.9 });
+  assert("predictions" in prediction);
+  assert.equal(prediction.predictions[0].label, records[0].species);
 }
 
 async function main() {
