@@ -34,7 +34,7 @@ fn main() {
     let arguments = Arguments::parse();
     let time = Duration::from_secs(arguments.seconds);
     let bytes = std::fs::metadata(&arguments.file).expect("the file is there").len();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = epochd::processors::available();
     let mut rows = 0;
     let ours = Times::repeat(time, || rows = store(&arguments.file));
     let mut plain_rows = 0;

@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 
 use epochd::learning::network::Network;
 use epochd::learning::spec::ModelSpec;
-use epochd::models::artifact;
-use epochd::models::model::VersionFacts;
 use epochd::models::stored::spec_to_json;
+use epochd::models::version::VersionFacts;
+use epochd::models::{Predictor, artifact};
 use epochd::storage::catalog::{ModelRow, VersionRow};
 use epochd::storage::{Catalog, Database};
 use jiff::Timestamp;
@@ -62,7 +62,7 @@ async fn fill(folder: &Path, count: usize) {
         let mut write = catalog.write().await.expect("a change");
         for i in start..(start + BATCH).min(count) {
             let spec = ModelSpec { layers: layers.clone(), seed: Some(i as u64), ..ModelSpec::default() };
-            let network = Network::new(Arc::new(spec.check().expect("a valid model").0));
+            let predictor = Predictor::from(Network::new(Arc::new(spec.check().expect("a valid model").0)));
             let (id, now) = (Uuid::now_v7(), Timestamp::now());
             let metrics = r#"{"rows_used":"training","rmse":0.1,"mae":0.1,"r2":0.9}"#;
             let facts = VersionFacts {
@@ -73,12 +73,12 @@ async fn fill(folder: &Path, count: usize) {
                 validation_loss: None,
                 metrics: RawValue::from_string(metrics.into()).expect("JSON").into(),
             };
-            fs::write(versions.join(format!("{id}.safetensors")), artifact::encode(&network, None, Some(&facts)))
+            fs::write(versions.join(format!("{id}.safetensors")), artifact::encode(&predictor, Some(&facts)))
                 .expect("a file");
             let model = ModelRow {
                 id,
                 name: Some(format!("m{i}")),
-                spec: spec_to_json(network.spec()).to_string(),
+                spec: spec_to_json(predictor.spec()).to_string(),
                 initial_blob: None,
                 metadata: serde_json::to_string(&BTreeMap::from([("owner", "bench")])).expect("JSON"),
                 created_at: now,
@@ -191,6 +191,6 @@ fn resident(process: &Child) -> f64 {
 fn machine() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1)).unwrap_or("unknown");
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let cores = epochd::processors::available();
     format!("{model}, {cores} cores\n")
 }

@@ -29,7 +29,7 @@ struct Arguments {
     /// Workloads; all if none is named.
     works: Vec<String>,
     /// Threads of a training.
-    #[arg(long, default_value_t = std::thread::available_parallelism().map_or(1, usize::from))]
+    #[arg(long, default_value_t = epochd::processors::available())]
     threads: usize,
     /// Epochs to train, the first of which is not timed.
     #[arg(long, default_value_t = 5)]

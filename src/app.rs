@@ -75,7 +75,7 @@ impl App {
     /// # Errors
     /// As [`App::open`].
     pub async fn open_behind(settings: Settings, gate: Gate) -> Result<Self, OpenError> {
-        let storage = Storage::open(&settings.place(), gate).await?;
+        let storage = Storage::open(&settings.location(), gate).await?;
         let meters = Meters::new();
         let models = ModelRegistry::new(storage.clone(), settings.model_memory);
         let datasets = DatasetRegistry::new(storage.clone());

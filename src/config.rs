@@ -7,7 +7,8 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::storage::Place;
+use crate::processors;
+use crate::storage::{SecretUrl, StateLocation};
 
 /// What all variables of the environment begin with.
 const PREFIX: &str = "EPOCHD_";
@@ -38,13 +39,13 @@ pub struct Settings {
     /// PostgreSQL database for models, versions and jobs, such as postgres://user:password@host/database [default: a
     /// SQLite file in the data folder]
     #[arg(long, env = "EPOCHD_DATABASE_URL", value_name = "URL", value_parser = database_url, global = true)]
-    pub database_url: Option<String>,
+    pub database_url: Option<SecretUrl>,
 
     /// Object store for version files, rows and checkpoints: s3://bucket/folder, gs://… or az://…, with credentials
     /// and endpoint in the variables that the store's own tools take, AWS_ACCESS_KEY_ID and so on [default: files in
     /// the data folder]
     #[arg(long, env = "EPOCHD_BLOB_URL", value_name = "URL", value_parser = blob_url, global = true)]
-    pub blob_url: Option<String>,
+    pub blob_url: Option<SecretUrl>,
 
     /// Trainings that run at once [default: number of cores]
     #[arg(long, env = "EPOCHD_CONCURRENT_JOBS", value_name = "N", value_parser = at_least_one)]
@@ -98,6 +99,14 @@ pub struct Settings {
     /// Seconds that a client may pause while it sends a body
     #[arg(long, env = "EPOCHD_BODY_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub body_timeout: Duration,
+
+    /// Seconds that the head of a request may take from its first byte on
+    #[arg(long, env = "EPOCHD_HEAD_TIMEOUT", value_name = "SECONDS", default_value = "15", value_parser = seconds)]
+    pub head_timeout: Duration,
+
+    /// Seconds that a connection is kept open between two requests
+    #[arg(long, env = "EPOCHD_IDLE_TIMEOUT", value_name = "SECONDS", default_value = "120", value_parser = seconds)]
+    pub idle_timeout: Duration,
 
     /// Seconds that open requests are given to finish after SIGTERM or Ctrl-C
     #[arg(long, env = "EPOCHD_SHUTDOWN_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
@@ -180,24 +189,20 @@ impl Settings {
     }
 
     /// Where state is kept.
-    pub fn place(&self) -> Place {
+    pub fn location(&self) -> StateLocation {
         let (database_url, blob_url) = (self.database_url.clone(), self.blob_url.clone());
-        Place { folder: self.data_dir.clone(), database_url, blob_url }
+        StateLocation { folder: self.data_dir.clone(), database_url, blob_url }
     }
 
     /// Trainings that run at once.
     pub fn concurrent_jobs(&self) -> usize {
-        self.concurrent_jobs.unwrap_or_else(cores)
+        self.concurrent_jobs.unwrap_or_else(processors::available)
     }
 
     /// Threads of all running trainings together.
     pub fn training_threads(&self) -> usize {
-        self.training_threads.unwrap_or_else(cores)
+        self.training_threads.unwrap_or_else(processors::available)
     }
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Refuses variables that begin as ours do and are none, so that a typing error does not pass as a default.
@@ -228,15 +233,19 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse::<usize>().ok().filter(|n| *n >= 1).ok_or_else(|| "a whole number of at least 1 is expected".into())
 }
 
-fn database_url(text: &str) -> Result<String, String> {
+fn database_url(text: &str) -> Result<SecretUrl, String> {
     let known = text.starts_with("postgres://") || text.starts_with("postgresql://");
-    if known { Ok(text.to_owned()) } else { Err("a URL such as postgres://user@host/database is expected".into()) }
+    if known {
+        Ok(text.to_owned().into())
+    } else {
+        Err("a URL such as postgres://user@host/database is expected".into())
+    }
 }
 
-fn blob_url(text: &str) -> Result<String, String> {
+fn blob_url(text: &str) -> Result<SecretUrl, String> {
     let known = ["s3://", "s3a://", "gs://", "az://", "abfs://", "abfss://", "https://"];
     let holds = known.iter().any(|scheme| text.starts_with(scheme));
-    if holds { Ok(text.to_owned()) } else { Err("a URL such as s3://bucket/folder is expected".into()) }
+    if holds { Ok(text.to_owned().into()) } else { Err("a URL such as s3://bucket/folder is expected".into()) }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -272,6 +281,15 @@ mod tests {
         assert!(parse(&[]).is_err());
         assert!(parse(&["--allow-anonymous"]).is_ok());
         assert!(Settings::for_tests().check().is_ok());
+    }
+
+    #[test]
+    fn no_password_is_shown_with_the_settings() {
+        let url = "postgres://me:secret@host/epochd";
+        let settings = Settings::parse_from(["epochd", "--database-url", url]);
+        assert_eq!(settings.database_url.as_ref().map(SecretUrl::as_str), Some(url));
+        let shown = format!("{settings:?} {:?}", settings.location());
+        assert!(shown.contains("postgres://…") && !shown.contains("secret"), "{shown}");
     }
 
     #[test]

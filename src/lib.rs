@@ -8,12 +8,12 @@
 //! - [`storage`]: rows in a catalog (SQLite or PostgreSQL), blobs in an object store. Knows no domain type.
 //! - [`datasets`]: stored tables and their registry.
 //! - [`models`]: models by layer sizes and by data set, their versions, the file of a version, the registry.
-//! - [`jobs`]: trainings as jobs: queue, workers, checkpoints, progress, events.
+//! - [`jobs`]: trainings as jobs: queue, runs, checkpoints, progress, events.
 //! - [`app`]: the handle that holds them together; opened at start, closed at the end.
 //! - [`backup`]: a data folder as one file, and back.
 //! - [`api`]: the only room that knows HTTP.
-//! - [`config`], [`telemetry`], [`request_log`], [`log_writer`], [`name`], [`waiting`]: settings; logs and metrics; what a
-//!   name may be; whether somebody still waits for work.
+//! - [`config`], [`telemetry`], [`name`], [`processors`], [`waiting`]: settings; the log and counters; what a name may be; how
+//!   many processors there are; whether somebody still waits for work.
 //!
 //! Imports go one way: `main → api, backup → app → jobs → models, datasets → learning, data, storage`. The last three do
 //! not know each other, nor do `models` and `datasets`. `telemetry` may be called from `jobs` and above. `ARCHITECTURE.md` walks through a training and a prediction.
@@ -26,10 +26,10 @@ pub mod data;
 pub mod datasets;
 pub mod jobs;
 pub mod learning;
-pub mod log_writer;
 pub mod models;
 pub mod name;
-pub mod request_log;
+pub mod processors;
+pub mod serving;
 pub mod storage;
 pub mod telemetry;
 pub mod waiting;

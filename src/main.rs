@@ -44,7 +44,7 @@ fn report(what: &str, done: Result<Extent, BackupError>) -> ExitCode {
 
 fn serve(settings: Settings) -> ExitCode {
     let _log = telemetry::start_logging(&settings);
-    api::access::log_panics();
+    api::log_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads can be started");
     match runtime.block_on(run(settings)) {
         Ok(()) => {
@@ -59,6 +59,7 @@ fn serve(settings: Settings) -> ExitCode {
 }
 
 async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
+    raise_descriptor_limit();
     let address = settings.listen;
     let busy = |error| format!("cannot listen on {address}: {error}");
     let listener = TcpListener::bind(address).await.map_err(busy)?;
@@ -69,6 +70,16 @@ async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
     api::serve(app, listener, stop_signal()?).await?;
     storage.close().await;
     Ok(())
+}
+
+/// Lets the process open as many files and connections as it may: shells start programs with 1,024, for the sake of old
+/// ones that cannot count further.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(?current, ?maximum, %error, "the limit on open files cannot be raised");
+    }
 }
 
 /// Resolves on SIGTERM or Ctrl-C.

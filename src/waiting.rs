@@ -1,12 +1,12 @@
-//! Whether somebody still waits for work on a blocking thread, which nothing else ends.
+//! Cancellation of work on a blocking thread, which goes on until it looks whether somebody still waits for it.
 
 use std::sync::{Arc, Weak};
 
-/// Held by who waits: dropped when the client leaves or the service stops.
+/// Held by the one who waits for the work, and dropped when the client leaves or the service stops.
 #[derive(Default)]
 pub struct Waiting(Arc<()>);
 
-/// What the work sees of it.
+/// What the work looks at.
 pub struct WaitedFor(Weak<()>);
 
 impl Waiting {

@@ -60,6 +60,6 @@ pub fn machine() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     let model = model.map_or("unknown processor", |(_, model)| model);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = epochd::processors::available();
     format!("{model}, {threads} threads, {}", jiff::Timestamp::now().strftime("%d %b %Y"))
 }

@@ -14,6 +14,8 @@ use crate::jobs::JobError;
 use crate::jobs::error::JobFailure;
 use crate::learning::error::{SpecError, SpecErrorKind};
 use crate::models::ModelError;
+use crate::serving::ServingError;
+use crate::serving::error::Wrong;
 use crate::storage::StorageError;
 
 /// Seconds after which a client may try again.
@@ -53,7 +55,7 @@ error_codes! {
     DatasetNotFound "dataset_not_found" 404 "There is no such data set" "GET /datasets lists those there are.";
     RouteNotFound "route_not_found" 404 "There is no such route" "GET /openapi.yaml lists the routes.";
     MethodNotAllowed "method_not_allowed" 405 "The route does not take this method" "The Allow header lists those it takes.";
-    RequestTimeout "request_timeout" 408 "The body did not arrive in time" "Send it without long pauses.";
+    RequestTimeout "request_timeout" 408 "The request did not arrive in time" "Send it without long pauses.";
     NameTaken "name_taken" 409 "The name is taken" "Choose another, or use the model that has it.";
     ModelBusy "model_busy" 409 "A training of the model is queued or running" "Wait for it or cancel it first.";
     DatasetBusy "dataset_busy" 409 "A training that needs the data set is queued or running" "Wait for it or cancel it first.";
@@ -62,6 +64,8 @@ error_codes! {
     VersionActive "version_active" 409 "The version is the active one" "Activate another version first.";
     JobEnded "job_ended" 409 "The job has ended" "There is nothing left to cancel.";
     PayloadTooLarge "payload_too_large" 413 "The body is too large" "Send less, or start the service with more --max-body.";
+    UriTooLong "uri_too_long" 414 "The request's target is too long" "Send what is long in the body.";
+    HeadersTooLarge "headers_too_large" 431 "The request's headers are too large" "Send fewer or shorter headers.";
     ReplyTooLarge "reply_too_large" 413 "The reply would be too large" "Send fewer rows at a time.";
     UnsupportedMediaType "unsupported_media_type" 415 "The content type is not taken" "Send Content-Type: application/json.";
     UnknownField "unknown_field" 422 "A field is not known" "Mend its name, or leave it out.";
@@ -123,6 +127,11 @@ impl ApiError {
         ApiError { code, detail: detail.into(), errors: Vec::new(), checks: None }
     }
 
+    /// A request that met a defect; the log says which.
+    pub fn defect() -> Self {
+        ApiError::new(ErrorCode::Internal, "the request met a defect of the service")
+    }
+
     /// An error at a place of the body.
     pub fn at(code: ErrorCode, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         let (pointer, detail) = (pointer.into(), detail.into());
@@ -173,7 +182,8 @@ impl ApiError {
     /// The complete reply to request `request_id`.
     pub fn reply(&self, request_id: &str) -> Response {
         let problem = self.problem(request_id);
-        let body = serde_json::to_vec(&problem).expect("a problem is plain data");
+        let mut body = serde_json::to_vec(&problem).expect("a problem is plain data");
+        body.push(b'\n');
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = StatusCode::from_u16(problem.status).expect("the table holds HTTP statuses");
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -199,7 +209,7 @@ pub struct Problem {
     pub request_id: String,
 }
 
-/// Leaves the error in the reply's extensions: `access`, which knows the request's id, writes it out.
+/// Leaves the error in the reply's extensions: `layers::problem`, which knows the request's id, writes it out.
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());
@@ -318,7 +328,43 @@ impl From<StorageError> for ApiError {
             StorageError::Missing(_) | StorageError::Damaged { .. } => {
                 ApiError::new(StateDamaged, "a part of the service's state is missing or damaged")
             }
-            StorageError::Conflict => ApiError::new(Internal, "the request met a defect of the service"),
+            StorageError::Conflict => ApiError::defect(),
+        }
+    }
+}
+
+impl From<ServingError> for ApiError {
+    fn from(error: ServingError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ServingError::Field { wrong, pointer: Some(pointer), .. } => ApiError::at(wrong.into(), pointer, detail),
+            ServingError::Field { wrong, pointer: None, .. } => ApiError::new(wrong.into(), detail),
+            ServingError::Overloaded => ApiError::new(Overloaded, detail),
+            ServingError::RowsTooLarge(_) => ApiError::new(TrainingTooLarge, detail),
+            ServingError::FileTooLarge(_) => ApiError::new(PayloadTooLarge, detail),
+            ServingError::AnswerTooLarge(_) => ApiError::new(ReplyTooLarge, detail),
+            ServingError::DatasetGone(_) => ApiError::new(DatasetNotFound, detail),
+            ServingError::Defect => ApiError::defect(),
+            ServingError::Model(error) => error.into(),
+            ServingError::Job(error) => error.into(),
+            ServingError::Dataset(error) => error.into(),
+            ServingError::Data(error) => error.into(),
+            ServingError::Encode(error) => error.into(),
+            ServingError::Spec(error) => error.into(),
+            ServingError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<Wrong> for ErrorCode {
+    fn from(wrong: Wrong) -> Self {
+        match wrong {
+            Wrong::Missing => MissingField,
+            Wrong::Unknown => UnknownField,
+            Wrong::Value => InvalidValue,
+            Wrong::Shape => ShapeMismatch,
+            Wrong::Kind => WrongModelKind,
+            Wrong::Unfit => UnfitData,
         }
     }
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::error::{ApiError, ErrorCode};
-use super::reply;
+use super::reply::json as reply;
 use crate::app::App;
 use crate::storage::RECEIPT_AGE;
 use crate::storage::catalog::ReceiptRow;
@@ -86,7 +86,7 @@ impl Idempotency {
             return Err(ApiError::new(ErrorCode::IdempotencyKeyReused, detail));
         }
         let status = StatusCode::from_u16(receipt.status).unwrap_or(StatusCode::OK);
-        let mut response = reply::with_type(status, "application/json", receipt.body);
+        let mut response = reply::with_type(status, "application/json", receipt.body + "\n");
         if let Ok(location) = HeaderValue::from_str(&receipt.location) {
             response.headers_mut().insert(header::LOCATION, location);
         }

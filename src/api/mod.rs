@@ -1,45 +1,62 @@
-//! The HTTP face: the only room that knows axum. One file per resource.
+//! The HTTP face: the only room that knows axum, tower-http and hyper.
 //!
 //! [`routes`] is the one list of routes; the contract test holds it against `openapi.yaml`. A request comes in by a
-//! connection of `serving`, passes `access` (id, log, metrics, problem documents, panics), and is led to its handler by
-//! `router`.
+//! connection of `server`, is led by axum's `Router` through `layers` (id, log, metrics, problem documents, panics,
+//! packing) to its handler in `resources`, which takes what `extract` and `body` have read and answers by `reply`.
 
-pub mod access;
-mod active;
-mod answers;
-mod bulk_predictions;
-mod data_fields;
-mod datasets;
+mod body;
 pub mod error;
-mod evaluation;
-mod events;
 mod extract;
-mod gzip;
 mod idempotency;
-mod jobs;
-mod long_reply;
-mod media;
-mod models;
-mod operations;
-mod page;
-mod parse;
-mod plain_rows;
-mod predictions;
-mod receiving;
+mod layers;
 mod reply;
-mod router;
-mod schema;
-mod serving;
-mod table_predictions;
-mod training;
-mod transfer;
-mod upload;
-mod versions;
+mod resources;
+mod server;
 
+use std::future::Future;
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::handler::Handler;
 use axum::http::Method;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::serve::Listener;
+use tokio::io::{AsyncRead, AsyncWrite};
 
-pub use router::Route;
-pub use serving::serve;
+use crate::app::App;
+use error::{ApiError, ErrorCode};
+use resources::{
+    datasets, evaluation, events, jobs, models, operations, predictions, schema, training, transfer, versions,
+};
+
+pub use layers::log_panics;
+
+/// One route: a method, a path template, its handler.
+pub struct Route {
+    /// GET, POST, …
+    pub method: Method,
+    /// As in `openapi.yaml`: `/models/{model}`.
+    pub path: &'static str,
+    handler: MethodRouter<App>,
+}
+
+impl Route {
+    fn get<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Self {
+        Route { method: Method::GET, path, handler: on(MethodFilter::GET, handler) }
+    }
+
+    fn post<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Self {
+        Route { method: Method::POST, path, handler: on(MethodFilter::POST, handler) }
+    }
+
+    fn patch<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Self {
+        Route { method: Method::PATCH, path, handler: on(MethodFilter::PATCH, handler) }
+    }
+
+    fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Self {
+        Route { method: Method::DELETE, path, handler: on(MethodFilter::DELETE, handler) }
+    }
+}
 
 /// Every route of the service.
 pub fn routes() -> Vec<Route> {
@@ -48,12 +65,12 @@ pub fn routes() -> Vec<Route> {
         Route::get("/models", models::list),
         Route::post("/models/import", transfer::import),
         Route::get("/models/{model}", models::show),
-        Route::new(Method::PATCH, "/models/{model}", models::change),
-        Route::new(Method::DELETE, "/models/{model}", models::remove),
+        Route::patch("/models/{model}", models::change),
+        Route::delete("/models/{model}", models::remove),
         Route::get("/models/{model}/versions", versions::list),
         Route::get("/models/{model}/versions/{version}", versions::show),
         Route::post("/models/{model}/versions/{version}/activate", versions::activate),
-        Route::new(Method::DELETE, "/models/{model}/versions/{version}", versions::remove),
+        Route::delete("/models/{model}/versions/{version}", versions::remove),
         Route::get("/models/{model}/versions/{version}/parameters", versions::parameters),
         Route::get("/models/{model}/versions/{version}/export", transfer::export),
         Route::post("/models/{model}/train", training::train),
@@ -68,7 +85,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/datasets", datasets::list),
         Route::get("/datasets/{dataset}", datasets::show),
         Route::get("/datasets/{dataset}/rows", datasets::rows),
-        Route::new(Method::DELETE, "/datasets/{dataset}", datasets::remove),
+        Route::delete("/datasets/{dataset}", datasets::remove),
         Route::post("/train", training::train_file),
         Route::get("/jobs", jobs::list),
         Route::get("/jobs/{job}", jobs::show),
@@ -82,4 +99,32 @@ pub fn routes() -> Vec<Route> {
         Route::get("/openapi.json", operations::openapi_json),
         Route::get("/docs/errors", operations::errors),
     ]
+}
+
+/// The service as a `tower::Service`: the routes of `app`, and what goes around them.
+pub fn router(app: App) -> Router {
+    let routes = routes().into_iter().fold(Router::new(), |router, route| router.route(route.path, route.handler));
+    let routes = routes.fallback(no_route).method_not_allowed_fallback(no_method);
+    layers::around(routes, &app).with_state(app)
+}
+
+async fn no_route() -> ApiError {
+    ApiError::new(ErrorCode::RouteNotFound, "there is no such route: see /openapi.yaml")
+}
+
+async fn no_method() -> ApiError {
+    ApiError::new(ErrorCode::MethodNotAllowed, "the route does not take this method: see the Allow header")
+}
+
+/// Serves `app` on `listener` until `shutdown` resolves; then closes the app, and gives open requests the time of
+/// `--shutdown-timeout` to finish.
+///
+/// # Errors
+/// What the listener ends with.
+pub async fn serve<L>(app: App, listener: L, shutdown: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()>
+where
+    L: Listener<Addr = SocketAddr>,
+    L::Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    server::serve(app, listener, router, shutdown).await
 }

@@ -24,6 +24,7 @@ pub mod findings;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod gathering;
+pub mod histogram;
 pub mod inference;
 pub mod ingest;
 mod json_objects;

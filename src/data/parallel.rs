@@ -1,14 +1,15 @@
 //! Work that several threads share.
 
-use std::num::NonZero;
 use std::thread;
+
+use crate::processors;
 
 /// More threads than this would only take more memory.
 const MOST: usize = 8;
 
 /// How many threads are of use on this machine.
 pub(crate) fn workers() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get).min(MOST)
+    processors::available().min(MOST)
 }
 
 /// Runs `work` on as many threads at once, and `here`, the same work with what only this thread may use, on this one.

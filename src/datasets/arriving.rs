@@ -21,19 +21,22 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Arriving {
     file: Arc<File>,
-    state: Arc<State>,
+    growth: Arc<Growth>,
 }
 
-/// The file, for who writes it: it has ended once this is dropped.
+/// The file, for whoever writes it: it has ended once this is dropped.
 pub struct ArrivingEnd {
     file: Arc<File>,
-    state: Arc<State>,
+    growth: Arc<Growth>,
 }
 
+/// How far the file has grown, for those who wait for more of it.
 #[derive(Default)]
-struct State {
+struct Growth {
     extent: Mutex<Extent>,
+    /// Told of every change of `extent`.
     changed: Condvar,
+    /// Whether a reader has waited too long.
     given_up: AtomicBool,
 }
 
@@ -44,13 +47,13 @@ struct Extent {
 }
 
 impl Arriving {
-    /// Over an empty file.
+    /// A reader's and a writer's handle of an empty file.
     pub fn new(file: File) -> (Self, ArrivingEnd) {
-        let (file, state) = (Arc::new(file), Arc::<State>::default());
-        (Arriving { file: file.clone(), state: state.clone() }, ArrivingEnd { file, state })
+        let (file, growth) = (Arc::new(file), Arc::<Growth>::default());
+        (Arriving { file: file.clone(), growth: growth.clone() }, ArrivingEnd { file, growth })
     }
 
-    /// The file alone, from its start.
+    /// The file itself, to be read from its start.
     ///
     /// # Errors
     /// The system's.
@@ -62,16 +65,16 @@ impl Arriving {
 
     /// Whether a reader waited too long.
     pub fn was_given_up(&self) -> bool {
-        self.state.given_up.load(Ordering::Relaxed)
+        self.growth.given_up.load(Ordering::Relaxed)
     }
 }
 
-impl State {
+impl Growth {
     fn extent(&self) -> MutexGuard<'_, Extent> {
         self.extent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for so many bytes, or the end.
+    /// Waits until there are so many bytes, or the file has ended; returns how many of them there are.
     fn wait_for(&self, bytes: u64) -> io::Result<u64> {
         let lacks = |extent: &mut Extent| extent.bytes < bytes && !extent.has_ended;
         let waited = self.changed.wait_timeout_while(self.extent(), PATIENCE, lacks);
@@ -86,13 +89,13 @@ impl State {
 
 impl Growing for Arriving {
     fn wait_for(&self, bytes: u64) -> io::Result<u64> {
-        self.state.wait_for(bytes)
+        self.growth.wait_for(bytes)
     }
 }
 
 impl Length for Arriving {
     fn len(&self) -> u64 {
-        self.state.extent().bytes
+        self.growth.extent().bytes
     }
 }
 
@@ -130,8 +133,8 @@ impl Read for Onward {
 impl Write for ArrivingEnd {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let length = (&*self.file).write(bytes)?;
-        self.state.extent().bytes += length as u64;
-        self.state.changed.notify_all();
+        self.growth.extent().bytes += length as u64;
+        self.growth.changed.notify_all();
         Ok(length)
     }
 
@@ -142,8 +145,8 @@ impl Write for ArrivingEnd {
 
 impl Drop for ArrivingEnd {
     fn drop(&mut self) {
-        self.state.extent().has_ended = true;
-        self.state.changed.notify_all();
+        self.growth.extent().has_ended = true;
+        self.growth.changed.notify_all();
     }
 }
 

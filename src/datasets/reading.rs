@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::source::Source;
+use super::source::BlobSource;
 use super::{Dataset, DatasetError, DatasetRegistry};
 use crate::data::column::{Column, Table};
 use crate::data::error::{DataError, DataErrorKind};
@@ -73,9 +73,9 @@ impl DatasetRegistry {
     async fn blocking<T: Send + 'static>(
         &self,
         dataset: &Dataset,
-        read: impl FnOnce(Source) -> Result<T, DataError> + Send + 'static,
+        read: impl FnOnce(BlobSource) -> Result<T, DataError> + Send + 'static,
     ) -> Result<T, DatasetError> {
-        let source = Source::new(self.storage.blobs.reader(&dataset.blob).await?);
+        let source = BlobSource::new(self.storage.blobs.reader(&dataset.blob).await?);
         let watched = source.clone();
         let done = tokio::task::spawn_blocking(move || read(source)).await;
         let damaged = |reason: String| StorageError::damaged(dataset.blob.clone(), reason);

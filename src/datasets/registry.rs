@@ -14,6 +14,7 @@ use crate::data::error::DataError;
 use crate::data::ingest::{Format, IngestLimits, Output, ingest};
 use crate::data::profile::TableProfile;
 use crate::name::check_name;
+use crate::processors;
 use crate::storage::catalog::{DatasetRow, ReceiptRow};
 use crate::storage::{self, BlobFile, RECEIPT_AGE, Storage, StorageError, exact};
 use crate::waiting::Waiting;
@@ -60,7 +61,7 @@ pub struct NewDataset {
 }
 
 /// A data set whose columns are written and that no row refers to yet.
-pub struct Draft {
+pub struct DatasetDraft {
     row: DatasetRow,
     dataset: Dataset,
 }
@@ -68,8 +69,8 @@ pub struct Draft {
 impl DatasetRegistry {
     /// The data sets in `storage`.
     pub fn new(storage: Storage) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-        let (readers, early_reader) = (Arc::new(Semaphore::new(cores)), Arc::new(Semaphore::new(1)));
+        let readers = Arc::new(Semaphore::new(processors::available()));
+        let early_reader = Arc::new(Semaphore::new(1));
         DatasetRegistry { storage, readers, early_reader, loading: Loading::default() }
     }
 
@@ -140,7 +141,7 @@ impl DatasetRegistry {
     ///
     /// # Errors
     /// `Storage`.
-    pub async fn draft(&self, new: NewDataset) -> Result<Draft, DatasetError> {
+    pub async fn draft(&self, new: NewDataset) -> Result<DatasetDraft, DatasetError> {
         let NewDataset { id, name, profile, columns } = new;
         let blob = format!("datasets/{id}.parquet");
         let bytes = self.storage.put_file_noted(&blob, columns).await?;
@@ -148,14 +149,14 @@ impl DatasetRegistry {
         let (rows, text) = (profile.rows, exact::to_text(&profile));
         let row = DatasetRow { id, name: name.clone(), blob: blob.clone(), bytes, rows, profile: text, created_at };
         let dataset = Dataset { id, name, bytes, created_at, profile: Arc::new(profile), blob };
-        Ok(Draft { row, dataset })
+        Ok(DatasetDraft { row, dataset })
     }
 
     /// Adds a drafted data set, as a part of `write`.
     ///
     /// # Errors
     /// `NameTaken`, `Storage`.
-    pub async fn add(&self, write: &mut storage::Write, draft: &Draft) -> Result<(), DatasetError> {
+    pub async fn add(&self, write: &mut storage::Write, draft: &DatasetDraft) -> Result<(), DatasetError> {
         write.add_dataset(&draft.row).await.map_err(|error| match (error, &draft.row.name) {
             (StorageError::Conflict, Some(name)) => DatasetError::NameTaken(name.clone()),
             (error, _) => error.into(),
@@ -164,7 +165,7 @@ impl DatasetRegistry {
     }
 
     /// Deletes the columns of a draft that was not added.
-    pub async fn discard(&self, draft: &Draft) {
+    pub async fn discard(&self, draft: &DatasetDraft) {
         self.storage.discard(std::slice::from_ref(&draft.row.blob)).await;
     }
 
@@ -294,7 +295,7 @@ impl Output for Sink {
     }
 }
 
-impl Draft {
+impl DatasetDraft {
     /// Where its columns are.
     pub fn blob(&self) -> &str {
         &self.row.blob

@@ -18,7 +18,7 @@ const HEADER: usize = 512;
 
 /// A blob to read columns from. Blocks: not for async threads.
 #[derive(Clone)]
-pub struct Source {
+pub struct BlobSource {
     blob: BlobReader,
     /// What was fetched last, and where it begins.
     window: Arc<Mutex<(u64, Bytes)>>,
@@ -26,10 +26,10 @@ pub struct Source {
     trouble: Arc<Mutex<Option<StorageError>>>,
 }
 
-impl Source {
+impl BlobSource {
     /// Reads from `blob`.
     pub fn new(blob: BlobReader) -> Self {
-        Source { blob, window: Arc::default(), trouble: Arc::default() }
+        BlobSource { blob, window: Arc::default(), trouble: Arc::default() }
     }
 
     /// The first trouble with storage there was, if there was any.
@@ -55,17 +55,17 @@ impl Source {
     }
 }
 
-impl Length for Source {
+impl Length for BlobSource {
     fn len(&self) -> u64 {
         self.blob.size()
     }
 }
 
-impl ChunkReader for Source {
-    type T = BufReader<From>;
+impl ChunkReader for BlobSource {
+    type T = BufReader<BlobStream>;
 
     fn get_read(&self, start: u64) -> Result<Self::T> {
-        Ok(BufReader::with_capacity(HEADER, From { source: self.clone(), position: start }))
+        Ok(BufReader::with_capacity(HEADER, BlobStream { source: self.clone(), position: start }))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
@@ -74,12 +74,12 @@ impl ChunkReader for Source {
 }
 
 /// Reads a blob from a position on.
-pub struct From {
-    source: Source,
+pub struct BlobStream {
+    source: BlobSource,
     position: u64,
 }
 
-impl Read for From {
+impl Read for BlobStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = (self.source.blob.size().saturating_sub(self.position)).min(buffer.len() as u64);
         if length == 0 {

@@ -56,7 +56,7 @@ pub enum JobError {
 }
 
 impl JobError {
-    /// The trouble with storage that is behind it, if that is what it is.
+    /// The error of storage that caused it, if one did.
     pub fn storage(&self) -> Option<&StorageError> {
         match self {
             JobError::Storage(error)

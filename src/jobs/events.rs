@@ -2,7 +2,7 @@
 //!
 //! Events are not kept: they follow from the job's history and state. An open job tells its state whenever that is not
 //! what the watcher knows, and its epochs at most 20 a second; an ended one the rest of its epochs, the last one always,
-//! and then its final state. A watcher's [`Place`] is the id of the last event it got, so that one who lost the
+//! and then its final state. A watcher says the [`EventId`] of the last event it got, so that one who lost the
 //! connection, or whose job went through a restart of the service, goes on from there.
 
 use std::fmt;
@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::error::JobError;
 use super::handle::JobHandle;
 use super::history::EpochEntry;
-use super::job::EPOCH_INTERVAL;
+use super::progress::{EPOCH_INTERVAL, StateMark};
 use super::report::JobReport;
 
 /// Entries of the history that are looked through at once.
@@ -28,30 +28,29 @@ pub enum Event {
     State(Box<JobReport>),
 }
 
-/// Which state a watcher knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StateMark {
-    /// That after so many changes.
-    Change(u64),
-    /// The final one.
-    End,
-}
-
-/// How far a watcher is: the last epoch and the last state it was told. Written `12-3`, or `12-end`.
+/// The id of an event: the last epoch and the last state that its watcher has been told. Written `12-3`, or `12-end`.
+///
+/// ```
+/// use epochd::jobs::events::EventId;
+///
+/// let id: EventId = "12-end".parse().expect("an id");
+/// assert!(id.is_end() && id.to_string() == "12-end");
+/// assert!("12".parse::<EventId>().is_err());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct EventId {
     epoch: u64,
     state: Option<StateMark>,
 }
 
-impl Place {
+impl EventId {
     /// Whether there is nothing left to tell.
     pub fn is_end(self) -> bool {
         self.state == Some(StateMark::End)
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self.state {
             Some(StateMark::End) => write!(f, "{}-end", self.epoch),
@@ -61,7 +60,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl FromStr for Place {
+impl FromStr for EventId {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
@@ -70,51 +69,52 @@ impl FromStr for Place {
             "end" => StateMark::End,
             change => StateMark::Change(change.parse().map_err(|_| ())?),
         };
-        Ok(Place { epoch: epoch.parse().map_err(|_| ())?, state: Some(state) })
+        Ok(EventId { epoch: epoch.parse().map_err(|_| ())?, state: Some(state) })
     }
 }
 
 /// One who watches a job.
 pub struct Watcher {
     job: JobHandle,
-    place: Place,
+    /// The last event it got.
+    told: EventId,
     news: Option<watch::Receiver<u64>>,
-    /// When the epoch of `place` was complete, in seconds of training, once looked up.
+    /// When the epoch of `told` was complete, in seconds of training, once looked up.
     told_at: Option<f64>,
     /// Epochs that are known not to be told.
     passed: u64,
 }
 
 impl Watcher {
-    /// A watcher who was told what comes before and at `place`.
-    pub fn new(job: JobHandle, place: Place) -> Self {
-        let news = if let JobHandle::Open(job) = &job { Some(job.watch()) } else { None };
-        Watcher { job, place, news, told_at: None, passed: place.epoch }
+    /// A watcher who was told all up to the event `told`.
+    pub fn new(job: JobHandle, told: EventId) -> Self {
+        let news = if let JobHandle::Open(job) = &job { Some(job.progress.watch()) } else { None };
+        Watcher { job, told, news, told_at: None, passed: told.epoch }
     }
 
-    /// The next event with its place; waits for it. `None` when no more will come from this process.
+    /// The next event with its id; waits for it. `None` when no more will come from this process.
     ///
     /// # Errors
     /// `Storage`.
-    pub async fn next(&mut self) -> Result<Option<(Place, Event)>, JobError> {
+    pub async fn next(&mut self) -> Result<Option<(EventId, Event)>, JobError> {
         loop {
             // Seen before looked for, so that what comes in between wakes the wait below.
             if let Some(news) = &mut self.news {
                 news.borrow_and_update();
             }
-            let over = if let JobHandle::Open(job) = &self.job { job.is_over() } else { true };
+            let over = if let JobHandle::Open(job) = &self.job { job.progress.is_over() } else { true };
             let (mark, report, epochs) = self.now();
             let state = report.map(|report| Event::State(Box::new(report)));
             if let (Some(state), StateMark::Change(_)) = (&state, mark) {
-                self.place.state = Some(mark);
-                return Ok(Some((self.place, state.clone())));
+                self.told.state = Some(mark);
+                return Ok(Some((self.told, state.clone())));
             }
             if let Some(entry) = self.next_epoch(epochs, mark == StateMark::End).await? {
-                return Ok(Some((self.place, Event::Epoch(entry))));
+                return Ok(Some((self.told, Event::Epoch(entry))));
             }
             if let Some(state) = state {
-                self.place.state = Some(mark);
-                return Ok(Some((self.place, state)));
+                self.told.state = Some(mark);
+                return Ok(Some((self.told, state)));
             }
             let Some(news) = self.news.as_mut().filter(|_| !over) else { return Ok(None) };
             if news.changed().await.is_err() {
@@ -125,9 +125,9 @@ impl Watcher {
 
     fn now(&self) -> (StateMark, Option<JobReport>, u64) {
         match &self.job {
-            JobHandle::Open(job) => job.mark(self.place.state),
+            JobHandle::Open(job) => job.mark(self.told.state),
             JobHandle::Ended { report, .. } => {
-                let unknown = self.place.state != Some(StateMark::End);
+                let unknown = self.told.state != Some(StateMark::End);
                 (StateMark::End, unknown.then(|| JobReport::clone(report)), report.epoch)
             }
         }
@@ -135,8 +135,8 @@ impl Watcher {
 
     /// The next epoch to tell of those up to `last`, which is told in any case if it is the job's `final` one.
     async fn next_epoch(&mut self, last: u64, is_final: bool) -> Result<Option<EpochEntry>, JobError> {
-        if self.told_at.is_none() && self.place.epoch > 0 {
-            let told = self.job.entries(self.place.epoch, 1).await?;
+        if self.told_at.is_none() && self.told.epoch > 0 {
+            let told = self.job.entries(self.told.epoch, 1).await?;
             self.told_at = told.first().map(|entry| entry.elapsed_seconds);
         }
         let due = self.told_at.map_or(0.0, |at| at + EPOCH_INTERVAL.as_secs_f64());
@@ -144,7 +144,7 @@ impl Watcher {
             let entries = self.job.entries(self.passed + 1, CHUNK).await?;
             let found = entries.iter().find(|entry| entry.elapsed_seconds >= due || is_final && entry.epoch == last);
             if let Some(entry) = found {
-                self.place.epoch = entry.epoch;
+                self.told.epoch = entry.epoch;
                 (self.told_at, self.passed) = (Some(entry.elapsed_seconds), entry.epoch);
                 return Ok(Some(*entry));
             }

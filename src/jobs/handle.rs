@@ -1,15 +1,15 @@
-//! A job as those see it who did not make it: one that is open, or one that the catalog remembers.
+//! A job as readers see it, whether it is still open (in memory) or has ended (in the catalog and a blob).
 
 use std::sync::Arc;
 
 use super::error::JobError;
-use super::files::history_blob;
 use super::history::{ENTRY_BYTES, EpochEntry, HistoryQuery, from_bytes, page};
 use super::job::Job;
+use super::record::history_blob;
 use super::report::JobReport;
 use crate::storage::Blobs;
 
-/// A job of either kind.
+/// A job that is open or has ended.
 #[derive(Clone)]
 pub enum JobHandle {
     /// Waits, runs, or has just ended.
@@ -35,7 +35,7 @@ impl JobHandle {
     /// Waits until the job has ended, or the service stops.
     pub async fn over(&self) {
         if let JobHandle::Open(job) = self {
-            job.over().await;
+            job.progress.over().await;
         }
     }
 
@@ -45,7 +45,7 @@ impl JobHandle {
     /// `Storage`.
     pub async fn entries(&self, first: u64, most: usize) -> Result<Vec<EpochEntry>, JobError> {
         match self {
-            JobHandle::Open(job) => Ok(job.entries(first, most)),
+            JobHandle::Open(job) => Ok(job.progress.entries(first, most)),
             JobHandle::Ended { report, blobs } => {
                 let last = report.epoch.min(first.saturating_add(most as u64).saturating_sub(1));
                 if first > last {
@@ -65,8 +65,8 @@ impl JobHandle {
     pub async fn history(&self, query: HistoryQuery) -> Result<(Vec<EpochEntry>, Option<u64>), JobError> {
         match self {
             JobHandle::Open(job) => {
-                let (epochs, next_after) = page(job.epochs_done(), query);
-                Ok((epochs.iter().flat_map(|epoch| job.entries(*epoch, 1)).collect(), next_after))
+                let (epochs, next_after) = page(job.progress.epochs_done(), query);
+                Ok((epochs.iter().flat_map(|epoch| job.progress.entries(*epoch, 1)).collect(), next_after))
             }
             JobHandle::Ended { report, blobs } => {
                 let (epochs, next_after) = page(report.epoch, query);

@@ -1,4 +1,4 @@
-//! The history of a job: one entry per epoch.
+//! The history of a job: one entry per epoch, and how entries are stored and paged.
 
 use serde::Serialize;
 
@@ -37,13 +37,20 @@ impl EpochEntry {
 pub struct HistoryQuery {
     /// Entries after this epoch.
     pub after: u64,
-    /// Each so many-th epoch, and always the last one so far.
+    /// Only epochs whose number this divides, and always the last one so far.
     pub every: u64,
     /// Most entries of a reply.
     pub limit: usize,
 }
 
 /// The epochs asked for of a history of `last` epochs, and the `after` of the next page, if there is more.
+///
+/// ```
+/// use epochd::jobs::history::{HistoryQuery, page};
+///
+/// assert_eq!(page(7, HistoryQuery { after: 0, every: 3, limit: 10 }), (vec![3, 6, 7], None));
+/// assert_eq!(page(7, HistoryQuery { after: 0, every: 1, limit: 3 }), (vec![1, 2, 3], Some(3)));
+/// ```
 pub fn page(last: u64, query: HistoryQuery) -> (Vec<u64>, Option<u64>) {
     let first = (query.after / query.every).saturating_add(1).saturating_mul(query.every);
     let mut epochs: Vec<u64> = Vec::new();

@@ -9,68 +9,11 @@ use uuid::Uuid;
 
 use super::error::{JobError, JobFailure};
 use super::notice::Notice;
+use super::record::JobRecord;
+use super::state::{JobState, StopReason};
 use crate::learning::training::ValidTrainingSpec;
 use crate::storage::catalog::{JobRow, OutcomeRow};
 use crate::storage::{StorageError, exact};
-
-/// Where a job stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum JobState {
-    Queued,
-    Running,
-    Succeeded,
-    Failed,
-    Cancelled,
-}
-
-impl JobState {
-    /// All states, for tables.
-    pub const ALL: [JobState; 5] =
-        [JobState::Queued, JobState::Running, JobState::Succeeded, JobState::Failed, JobState::Cancelled];
-
-    /// The state's word, in the catalog as on the wire.
-    pub fn word(self) -> &'static str {
-        match self {
-            JobState::Queued => "queued",
-            JobState::Running => "running",
-            JobState::Succeeded => "succeeded",
-            JobState::Failed => "failed",
-            JobState::Cancelled => "cancelled",
-        }
-    }
-
-    /// Whether nothing more will happen.
-    pub fn ended(self) -> bool {
-        matches!(self, JobState::Succeeded | JobState::Failed | JobState::Cancelled)
-    }
-}
-
-/// Why a job ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum StopReason {
-    Completed,
-    EarlyStopping,
-    TimeLimit,
-    Cancelled,
-    Diverged,
-    Interrupted,
-    Error,
-}
-
-/// A request to a running job to stop, and what becomes of its epochs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// Drop the epochs done.
-    Drop = 1,
-    /// Publish the epochs done as a version.
-    Keep = 2,
-    /// The service stops: the job goes on when it is started again.
-    Interrupt = 3,
-}
 
 /// Everything about a job at one moment.
 #[derive(Clone, Debug, Serialize)]
@@ -129,25 +72,56 @@ impl Ending {
     }
 }
 
-/// What the catalog keeps of an ended job beside its row's columns.
-#[derive(Serialize, Deserialize)]
-struct Outcome {
-    finished_at: Option<Timestamp>,
-    epoch: u64,
-    progress: f64,
-    rows_per_second: Option<f64>,
-    loss: Option<f64>,
-    validation_loss: Option<f64>,
-    best_epoch: Option<u64>,
-    stop_reason: Option<StopReason>,
-    warnings: Vec<Notice>,
-    version: Option<u64>,
-    failure: Option<JobFailure>,
+/// What a job has come to: of one that has ended, what the catalog keeps beside its row's columns.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Outcome {
+    pub(super) finished_at: Option<Timestamp>,
+    pub(super) epoch: u64,
+    pub(super) progress: f64,
+    pub(super) rows_per_second: Option<f64>,
+    pub(super) loss: Option<f64>,
+    pub(super) validation_loss: Option<f64>,
+    pub(super) best_epoch: Option<u64>,
+    pub(super) stop_reason: Option<StopReason>,
+    pub(super) warnings: Vec<Notice>,
+    pub(super) version: Option<u64>,
+    pub(super) failure: Option<JobFailure>,
 }
 
 impl JobReport {
+    /// The report of a job by its record and what it has come to, without metrics and remaining time.
+    pub(super) fn new(record: &JobRecord, state: JobState, started_at: Option<Timestamp>, outcome: Outcome) -> Self {
+        let (dataset_id, validation_dataset_id) = record.data.datasets();
+        JobReport {
+            id: record.id,
+            model_id: record.model_id,
+            state,
+            created_at: record.created_at,
+            started_at,
+            finished_at: outcome.finished_at,
+            epoch: outcome.epoch,
+            epochs: record.config.epochs,
+            progress: outcome.progress,
+            eta_seconds: None,
+            rows: record.rows,
+            rows_per_second: outcome.rows_per_second,
+            loss: outcome.loss,
+            validation_loss: outcome.validation_loss,
+            best_epoch: outcome.best_epoch,
+            stop_reason: outcome.stop_reason,
+            warnings: outcome.warnings,
+            version: outcome.version,
+            metrics: None,
+            config: record.config.clone(),
+            dataset_id,
+            validation_dataset_id,
+            failure: outcome.failure,
+            request_id: record.request_id.clone(),
+        }
+    }
+
     /// What the catalog keeps of this report of an ended job.
-    pub fn to_outcome(&self) -> OutcomeRow {
+    pub(super) fn to_outcome(&self) -> OutcomeRow {
         let outcome = Outcome {
             finished_at: self.finished_at,
             epoch: self.epoch,
@@ -173,37 +147,13 @@ impl JobReport {
     ///
     /// # Errors
     /// `Storage` with `Damaged`: the row does not say what a row of an ended job says.
-    pub fn from_row(row: JobRow) -> Result<Self, JobError> {
-        let damaged = |error: serde_json::Error| StorageError::damaged(format!("the record of job {}", row.id), error);
-        let config: ValidTrainingSpec = exact::from_text(&row.config).map_err(damaged)?;
+    pub(super) fn from_row(mut row: JobRow) -> Result<Self, JobError> {
+        let (id, metrics) = (row.id, row.metrics.take());
+        let damaged = |error| StorageError::damaged(format!("the record of job {id}"), error);
         let outcome: Outcome = exact::from_text(row.outcome.as_deref().unwrap_or_default()).map_err(damaged)?;
         let state = serde_json::from_value(row.state.clone().into()).map_err(damaged)?;
-        let metrics = row.metrics.map(RawValue::from_string).transpose().map_err(damaged)?;
-        Ok(JobReport {
-            id: row.id,
-            model_id: row.model_id,
-            state,
-            created_at: row.created_at,
-            started_at: row.started_at,
-            finished_at: outcome.finished_at,
-            epoch: outcome.epoch,
-            epochs: config.epochs,
-            progress: outcome.progress,
-            eta_seconds: None,
-            rows: row.rows as usize,
-            rows_per_second: outcome.rows_per_second,
-            loss: outcome.loss,
-            validation_loss: outcome.validation_loss,
-            best_epoch: outcome.best_epoch,
-            stop_reason: outcome.stop_reason,
-            warnings: outcome.warnings,
-            version: outcome.version,
-            metrics: metrics.map(Arc::from),
-            config,
-            dataset_id: row.dataset_id,
-            validation_dataset_id: row.validation_dataset_id,
-            failure: outcome.failure,
-            request_id: row.request_id,
-        })
+        let metrics = metrics.map(RawValue::from_string).transpose().map_err(damaged)?;
+        let report = JobReport::new(&JobRecord::from_row(&row)?, state, row.started_at, outcome);
+        Ok(JobReport { metrics: metrics.map(Arc::from), ..report })
     }
 }

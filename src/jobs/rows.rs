@@ -3,11 +3,11 @@
 use ndarray::Array2;
 use serde_json::Value;
 
-use super::request::Training;
+use super::training::Training;
 use crate::learning::examples::{Examples, Targets};
 use crate::learning::spec::ValidModelSpec;
 use crate::learning::training::ValidTrainingSpec;
-use crate::storage::tensors::{Tensor, TensorFile, Unreadable, Values, write};
+use crate::storage::tensors::{Tensor, TensorFile, TensorValues, Unreadable, write};
 
 /// What the file's header says: its form, from 1.
 const HEADER: &str = "{\"format\":1}";
@@ -24,15 +24,15 @@ pub fn encode(training: &Training) -> Vec<u8> {
 fn tensors<'a>(set: &str, examples: &'a Examples) -> Vec<(String, Tensor<'a>)> {
     let flat = |matrix: &'a Array2<f32>| Tensor {
         shape: matrix.shape().to_vec(),
-        values: Values::F32(matrix.as_slice().expect("row-major examples")),
+        values: TensorValues::F32(matrix.as_slice().expect("row-major examples")),
     };
     let targets = match examples.targets() {
         Targets::Values(values) => flat(values),
-        Targets::Classes(classes) => Tensor { shape: vec![classes.len()], values: Values::U32(classes) },
+        Targets::Classes(classes) => Tensor { shape: vec![classes.len()], values: TensorValues::U32(classes) },
     };
-    let weights = examples
-        .weights()
-        .map(|weights| (format!("{set}.weights"), Tensor { shape: vec![weights.len()], values: Values::F32(weights) }));
+    let weights = examples.weights().map(|weights| {
+        (format!("{set}.weights"), Tensor { shape: vec![weights.len()], values: TensorValues::F32(weights) })
+    });
     let always = [(format!("{set}.inputs"), flat(examples.inputs())), (format!("{set}.targets"), targets)];
     always.into_iter().chain(weights).collect()
 }

@@ -7,6 +7,7 @@ use super::evaluation::Evaluation;
 use super::examples::{Examples, Targets, label};
 use super::loss::Loss;
 use super::network::Network;
+use super::spec::ValidModelSpec;
 use super::team::Team;
 
 /// Models with more classes have no confusion matrix and no entry per class: a reply would drown in them.
@@ -70,18 +71,27 @@ pub struct Regression {
 
 /// Loss and measures of `network` on `examples`.
 pub fn evaluate(network: &Network, examples: &Examples) -> (f64, Metrics) {
-    let (spec, rows, targets) = (network.spec(), examples.rows(), examples.targets());
-    let (width, mut buffers, mut team) = (spec.outputs(), Evaluation::default(), Team::alone());
+    let (mut buffers, mut team) = (Evaluation::default(), Team::alone());
+    measured(network.spec(), examples, |see| buffers.mean_loss(network, examples, examples.rows(), &mut team, see))
+}
+
+/// Loss and measures on `examples` of a network of this specification: `answer` gives the outputs of all rows, piece after
+/// piece, to the function that it gets, and returns their mean loss.
+pub fn measured(
+    spec: &ValidModelSpec,
+    examples: &Examples,
+    answer: impl FnOnce(&mut dyn FnMut(&[f32])) -> f64,
+) -> (f64, Metrics) {
+    let (width, targets) = (spec.outputs(), examples.targets());
     if let Some(classes) = spec.classes() {
         let mut predicted = Predicted::default();
-        let see = |outputs: &[f32]| predicted.extend(outputs, width);
-        let loss = buffers.mean_loss(network, examples, rows, &mut team, see);
+        let loss = answer(&mut |outputs| predicted.extend(outputs, width));
         return (loss, Metrics::Classification(by_class(&predicted, &targets.labels(), classes, loss)));
     }
     // As many values as the targets have, which the client sent.
-    let mut outputs = Vec::with_capacity(rows * width);
-    let loss = buffers.mean_loss(network, examples, rows, &mut team, |piece| outputs.extend_from_slice(piece));
-    let outputs = Array2::from_shape_vec((rows, width), outputs).expect("one output row per row");
+    let mut outputs = Vec::with_capacity(examples.rows() * width);
+    let loss = answer(&mut |piece| outputs.extend_from_slice(piece));
+    let outputs = Array2::from_shape_vec((examples.rows(), width), outputs).expect("one output row per row");
     let metrics = match spec.loss {
         Loss::BinaryCrossEntropy => Metrics::Classification(by_output(&outputs, targets, loss)),
         _ => Metrics::Regression(regression(&outputs, targets)),

@@ -7,6 +7,7 @@
 //! Numbers are f32; losses and metrics are summed in f64. Matrices are row-major, one row per example.
 
 pub mod activation;
+pub mod beside;
 mod bits;
 pub mod calibration;
 pub mod conformal;
@@ -20,6 +21,7 @@ pub mod init;
 pub mod kernels;
 pub mod layer;
 pub mod loss;
+pub mod members;
 pub mod metrics;
 pub mod network;
 pub mod optimizer;

@@ -29,7 +29,7 @@ impl EpochReport {
 
 /// Why a training that did not fail has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum EndReason {
     /// All epochs are done.
     Completed,
     /// The watched loss had not improved for `patience` epochs.
@@ -42,7 +42,7 @@ pub enum End {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary {
     /// Why it ended.
-    pub end: End,
+    pub end: EndReason,
     /// The epoch whose parameters the network now has, with what it reached; `None` if no epoch is complete.
     pub published: Option<EpochReport>,
     /// The epoch with the best watched loss; 0 if none is complete.

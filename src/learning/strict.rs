@@ -82,6 +82,14 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
+/// Reads a setting that may be left out, or be null, which says that there is none, or be an object.
+///
+/// # Errors
+/// What the object's own deserialization finds.
+pub fn object_or_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::<Object<T>>::deserialize(d).map(|setting| Some(setting.map(|Object(setting)| setting)))
+}
+
 /// Reads a setting that is a word or an object whose `type` is that word: `"adam"` is `{"type":"adam"}`.
 ///
 /// # Errors

@@ -23,7 +23,7 @@ use super::examples::Examples;
 use super::network::Network;
 use super::optimizer::{OptimizerState, Step};
 use super::random::{Generator, Purpose, generator};
-use super::report::{Diverged, End, EpochReport, Summary};
+use super::report::{Diverged, EndReason, EpochReport, Summary};
 use super::schedule::ScheduleState;
 use super::snapshot::{Snapshot, UnderWay};
 use super::spec::ValidModelSpec;
@@ -140,19 +140,19 @@ impl<'a> Trainer<'a> {
         if self.resumed.is_none() {
             self.look_at_the_start(observer);
         }
-        let mut end = End::Completed;
+        let mut end = EndReason::Completed;
         while self.epoch < self.settings.epochs {
             let Some(report) = self.epoch(observer)? else {
-                end = End::Stopped;
+                end = EndReason::Stopped;
                 break;
             };
             self.diagnose(&report, observer);
             if observer.epoch(&report) == Control::Stop {
-                end = End::Stopped;
+                end = EndReason::Stopped;
                 break;
             }
             if self.patience_is_over() {
-                end = End::EarlyStopping;
+                end = EndReason::EarlyStopping;
                 break;
             }
         }
@@ -297,7 +297,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// Puts the parameters to publish into the network.
-    fn finish(&mut self, end: End) -> Summary {
+    fn finish(&mut self, end: EndReason) -> Summary {
         let mut published = self.last;
         if let (true, Some((best, parameters))) = (self.epoch > 0, &self.best_parameters) {
             self.network.parameters_mut().copy_from_slice(parameters);

@@ -10,14 +10,15 @@ use super::optimizer::Optimizer;
 use super::schedule::Schedule;
 use super::spec::{MAX_WIDTH, ValidModelSpec, check_seed};
 use super::stopping::EarlyStopping;
-use super::strict::map_of_at_most;
+use super::strict::{given, map_of_at_most, object_or_null, word_or_object};
 
 /// Most epochs of one training.
 pub const MAX_EPOCHS: u64 = 1_000_000;
 /// Largest batch size; `"full"` has no bound.
 pub const MAX_BATCH_SIZE: u64 = 1_000_000;
 
-/// The settings of a training as they are asked for.
+/// The settings of a training as they are asked for. A setting that may be left out may be null only where null has a
+/// meaning: off.
 ///
 /// | setting | default | range | purpose |
 /// |---|---|---|---|
@@ -36,24 +37,37 @@ pub const MAX_BATCH_SIZE: u64 = 1_000_000;
 /// | `max_seconds` | off | above 0 | time after which training stops |
 /// | `class_weight` | off | above 0 | weight of each class in the loss |
 /// | `warm_start` | false | | go on from the active version |
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct TrainingSpec {
+    #[serde(deserialize_with = "given")]
     pub epochs: Option<u64>,
+    #[serde(deserialize_with = "given")]
     pub batch_size: Option<BatchSize>,
+    #[serde(deserialize_with = "given")]
     pub shuffle: Option<bool>,
+    #[serde(deserialize_with = "given")]
     pub seed: Option<u64>,
+    #[serde(deserialize_with = "given")]
     pub learning_rate: Option<f64>,
+    #[serde(deserialize_with = "word_or_object")]
     pub optimizer: Option<Optimizer>,
+    #[serde(deserialize_with = "word_or_object")]
     pub learning_rate_schedule: Option<Schedule>,
+    #[serde(deserialize_with = "given")]
     pub l1: Option<f64>,
+    #[serde(deserialize_with = "given")]
     pub weight_decay: Option<f64>,
     pub gradient_clip_norm: Option<f64>,
+    #[serde(deserialize_with = "given")]
     pub validation_split: Option<f64>,
     /// `Some(None)` is never, where the default is otherwise.
+    #[serde(deserialize_with = "object_or_null")]
     pub early_stopping: Option<Option<EarlyStopping>>,
     pub max_seconds: Option<f64>,
     pub class_weight: Option<ClassWeight>,
+    #[serde(deserialize_with = "given")]
     pub warm_start: Option<bool>,
 }
 

@@ -1,18 +1,26 @@
-//! Models and their versions: what they are, the file of a version, where they are kept, and what examples fit them.
+//! Models and their versions: what they are, the file of a version, where they are kept, what answers for them, and what
+//! examples fit them.
 
 pub mod artifact;
+pub mod change;
+mod creation;
+mod entries;
 pub mod error;
 pub mod inline;
+mod memory;
 pub mod model;
-pub mod networks;
 pub mod prediction;
-mod records;
+pub mod predictor;
+pub mod publication;
+mod recency;
 pub mod registry;
 pub mod scoring;
 pub mod stored;
 pub mod table;
-mod weighted;
+pub mod version;
 
 pub use error::ModelError;
-pub use model::{Model, ModelKind, NewModel, Version};
+pub use model::{Model, ModelKind, NewModel};
+pub use predictor::Predictor;
 pub use registry::ModelRegistry;
+pub use version::Version;

@@ -1,17 +1,14 @@
-//! A model and its versions: the records, not the parameters.
+//! A model's record: what it is, without parameters.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::ModelError;
-use super::stored::{kind_from_json, spec_from_json};
+use super::stored::{spec_from_json, spec_to_json};
 use super::table::TableSpec;
-use crate::learning::metrics::Metrics;
+use super::{ModelError, Version};
 use crate::learning::spec::ValidModelSpec;
 use crate::name;
 use crate::storage::catalog::{ModelRow, VersionRow};
@@ -65,58 +62,29 @@ pub struct NewModel {
     pub metadata: BTreeMap<String, String>,
 }
 
-/// A trained state of a model; never changes.
-#[derive(Clone, Debug)]
-pub struct Version {
-    /// The model it belongs to.
-    pub model_id: Uuid,
-    /// Counted from 1 within the model.
-    pub number: u64,
-    /// Where its file is.
-    pub blob: String,
-    /// Its network, where that is not its model's.
-    pub network: Option<Arc<ValidModelSpec>>,
-    /// Size of its file; 0 if it is not known.
-    pub file_bytes: u64,
-    /// What its training reached.
-    pub facts: VersionFacts,
-}
+impl ModelKind {
+    /// The specification as the catalog keeps it.
+    pub fn to_json(&self) -> String {
+        match self {
+            ModelKind::Layers(spec) => spec_to_json(spec).to_string(),
+            ModelKind::Table(table) => exact::to_text(&**table),
+        }
+    }
 
-/// What the training of a version reached.
-#[derive(Clone, Debug)]
-pub struct VersionFacts {
-    /// The training that made it; `None` if it was imported.
-    pub job_id: Option<Uuid>,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// Training epochs in the parameters.
-    pub epochs: u64,
-    /// Training loss of the last of these epochs.
-    pub loss: f64,
-    /// Validation loss after the last of these epochs.
-    pub validation_loss: Option<f64>,
-    /// How good it is: a [`MeasuredOn`] as JSON.
-    pub metrics: Arc<RawValue>,
-}
-
-/// Metrics, and the rows they were measured on.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct MeasuredOn {
-    /// Validation rows where there were any, else the training rows.
-    pub rows_used: RowsUsed,
-    /// The measures.
-    #[serde(flatten)]
-    pub metrics: Metrics,
-}
-
-/// Which rows were measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RowsUsed {
-    /// Rows that training did not see.
-    Validation,
-    /// The rows trained on.
-    Training,
+    /// The specification that [`ModelKind::to_json`] made `text` of.
+    ///
+    /// # Errors
+    /// `File`, `Spec`, `Invalid`: the text is not that of a specification, or of one that may be.
+    pub fn from_json(text: &str) -> Result<Self, ModelError> {
+        let unreadable = |error| ModelError::File(format!("its model specification cannot be read: {error}"));
+        let value: serde_json::Value = serde_json::from_str(text).map_err(unreadable)?;
+        if value.get("target").is_none() {
+            return spec_from_json(text).map(|spec| ModelKind::Layers(Arc::new(spec)));
+        }
+        let table: TableSpec = exact::from_text(text).map_err(unreadable)?;
+        table.check()?;
+        Ok(ModelKind::Table(Arc::new(table)))
+    }
 }
 
 impl NewModel {
@@ -139,7 +107,7 @@ impl Model {
         let damaged = |reason: String| StorageError::damaged(format!("the record of model {}", row.id), reason);
         Ok(Model {
             id: row.id,
-            kind: kind_from_json(&row.spec).map_err(|error| damaged(error.to_string()))?,
+            kind: ModelKind::from_json(&row.spec).map_err(|error| damaged(error.to_string()))?,
             metadata: exact::from_text(&row.metadata).map_err(|error| damaged(error.to_string()))?,
             active: active.map(Version::from_row).transpose()?.map(Arc::new),
             name: row.name,
@@ -221,37 +189,6 @@ impl Model {
             }
         };
         512 + notes + measures + kind
-    }
-}
-
-impl Version {
-    /// The version of a row.
-    ///
-    /// # Errors
-    /// `Storage` with `Damaged`: the row does not say what a row says.
-    pub fn from_row(row: VersionRow) -> Result<Self, ModelError> {
-        let damaged = |error| StorageError::damaged(format!("version {} of model {}", row.number, row.model_id), error);
-        let metrics: Box<RawValue> = RawValue::from_string(row.metrics).map_err(damaged)?;
-        let facts = VersionFacts {
-            job_id: row.job_id,
-            created_at: row.created_at,
-            epochs: row.epochs,
-            loss: row.loss,
-            validation_loss: row.validation_loss,
-            metrics: metrics.into(),
-        };
-        let network = row.network.as_deref().map(spec_from_json).transpose();
-        let network = network.map_err(|error| {
-            StorageError::damaged(format!("version {} of model {}", row.number, row.model_id), error)
-        })?;
-        Ok(Version {
-            model_id: row.model_id,
-            number: row.number,
-            blob: row.blob,
-            network: network.map(Arc::new),
-            file_bytes: row.file_bytes.unwrap_or(0),
-            facts,
-        })
     }
 }
 

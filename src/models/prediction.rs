@@ -1,14 +1,14 @@
 //! Predictions of a version of a model by data set: the one call behind every protocol.
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 use super::ModelError;
-use super::networks::LoadedNetwork;
-use super::scoring::probabilities;
+use super::scoring::{Answered, Truth, probabilities};
 use super::table::TableParts;
 use crate::data::column::Table;
+use crate::data::encoder::EncodeError;
 use crate::data::encoder::feature::Sighting;
-use crate::data::encoder::{EncodeError, Encoder};
+use crate::learning::members::Members;
 
 /// What a version says of each row.
 #[derive(Clone, Debug)]
@@ -73,33 +73,51 @@ impl Interval {
     }
 }
 
-/// Predicts for the rows of `table`, which has a column for each feature.
-///
-/// # Errors
-/// A column is missing or of a wrong type.
-pub fn predict(
-    network: &LoadedNetwork,
-    parts: &TableParts,
-    table: &Table,
-    interval: Option<Interval>,
-) -> Result<Predictions, EncodeError> {
-    let encoder: &Encoder = &parts.encoder;
-    let encoded = encoder.transform(table)?;
-    let logits = network.logits_of(encoded.inputs.view());
-    let flat = logits.as_slice().expect("row-major logits");
-    let answers = match encoder.target.classes().is_empty() {
-        false => Answers::Classes {
-            probabilities: probabilities(parts.calibration.as_ref(), flat, logits.ncols()),
-            most: interval.map(|Interval(score)| score),
-        },
-        true => Answers::Values {
-            values: flat.iter().map(|output| encoder.target.value(*output)).collect(),
-            margin: interval.map(|Interval(score)| f64::from(score)),
-        },
-    };
-    let mut sightings = encoded.sightings;
-    sightings.sort_unstable();
-    Ok(Predictions { answers, rows: table.rows, sightings })
+/// What answers for a version of a model by data set: columns in, classes or values out.
+#[derive(Clone, Copy, Debug)]
+pub struct TablePredictor<'a> {
+    /// The networks.
+    pub members: &'a Members,
+    /// What goes with them.
+    pub parts: &'a TableParts,
+}
+
+impl TablePredictor<'_> {
+    /// Predicts for the rows of `table`, which has a column for each feature.
+    ///
+    /// # Errors
+    /// A column is missing or of a wrong type.
+    pub fn predict(self, table: &Table, interval: Option<Interval>) -> Result<Predictions, EncodeError> {
+        let TableParts { encoder, calibration, .. } = self.parts;
+        let encoded = encoder.transform(table)?;
+        let logits = self.members.logits_of(encoded.inputs.view());
+        let flat = logits.as_slice().expect("row-major logits");
+        let answers = match encoder.target.classes().is_empty() {
+            false => Answers::Classes {
+                probabilities: probabilities(calibration.as_ref(), flat, logits.ncols()),
+                most: interval.map(|Interval(score)| score),
+            },
+            true => Answers::Values {
+                values: flat.iter().map(|output| encoder.target.value(*output)).collect(),
+                margin: interval.map(|Interval(score)| f64::from(score)),
+            },
+        };
+        let mut sightings = encoded.sightings;
+        sightings.sort_unstable();
+        Ok(Predictions { answers, rows: table.rows, sightings })
+    }
+
+    /// Takes into `answered` what is answered to those rows of `table` that have a target.
+    ///
+    /// # Errors
+    /// A column is missing or of a wrong type, or a target is none of the model's.
+    pub fn answer(self, table: &Table, answered: &mut Answered) -> Result<(), EncodeError> {
+        let encoder = &self.parts.encoder;
+        let (truth, rows) = Truth::of(encoder, table)?;
+        let inputs = encoder.transform(table)?.inputs.select(Axis(0), &rows);
+        answered.add(self.parts, &self.members.logits_of(inputs.view()), &truth);
+        Ok(())
+    }
 }
 
 /// The index of the largest value, the first of equals.
@@ -111,4 +129,30 @@ pub fn most_likely(row: &[f32]) -> usize {
         }
     }
     best
+}
+
+/// The classes whose score, 1 − p as in the scores of the rows held out, is at most `most`, most likely first; the most
+/// likely one in any case.
+pub fn label_set<'a>(classes: &'a [String], row: &[f32], most: f32) -> Vec<&'a str> {
+    let mut order: Vec<usize> = (0..row.len()).collect();
+    order.sort_by(|a, b| row[*b].total_cmp(&row[*a]));
+    let likely = order.iter().take_while(|class| 1.0 - row[**class] <= most).count().max(1);
+    order[..likely].iter().map(|class| classes[*class].as_str()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_at_the_threshold_is_in_its_set() {
+        let classes: Vec<String> = ["a", "b", "c"].map(String::from).to_vec();
+        for thousandths in 1..300 {
+            let p = thousandths as f32 / 1000.0;
+            // The score of a row held out with this probability of its class, as the quantile may be.
+            let score = 1.0 - p;
+            assert_eq!(label_set(&classes, &[1.0 - 2.0 * p, p, p], score), ["a", "b", "c"], "{p}");
+        }
+        assert_eq!(label_set(&classes, &[0.5, 0.3, 0.2], 0.1), ["a"]);
+    }
 }

@@ -7,7 +7,6 @@ use crate::data::column::{Column, Table, Values};
 use crate::data::encoder::{EncodeError, Encoder, Task, rows_with};
 use crate::learning::calibration::Calibration;
 use crate::learning::metrics::{self, Metrics, Predicted};
-use crate::learning::network::Network;
 
 /// The target of the rows that a version is measured on.
 #[derive(Clone, Debug)]
@@ -74,10 +73,10 @@ pub fn probabilities(calibration: Option<&Calibration>, logits: &[f32], width: u
     Array2::from_shape_vec((logits.len() / width, width), probabilities).expect("a value per logit")
 }
 
-/// Measures of a version on encoded rows.
-pub fn measure(parts: &TableParts, network: &Network, inputs: &Array2<f32>, truth: &Truth) -> Metrics {
+/// Measures of a version on rows that its networks answer with `logits` (rows × outputs).
+pub fn measure(parts: &TableParts, logits: &Array2<f32>, truth: &Truth) -> Metrics {
     let mut answers = Answered::default();
-    answers.add(parts, network, inputs, truth);
+    answers.add(parts, logits, truth);
     answers.metrics(parts)
 }
 
@@ -103,9 +102,8 @@ impl Answered {
         self.labels.len().max(self.values.len())
     }
 
-    /// Takes in encoded rows.
-    pub fn add(&mut self, parts: &TableParts, network: &Network, inputs: &Array2<f32>, truth: &Truth) {
-        let logits = network.logits_of(inputs.view());
+    /// Takes in rows that the networks answer with `logits` (rows × outputs).
+    pub fn add(&mut self, parts: &TableParts, logits: &Array2<f32>, truth: &Truth) {
         let flat = logits.as_slice().expect("row-major logits");
         match truth {
             Truth::Labels(labels) => {

@@ -1,13 +1,9 @@
-//! How a model's specification is stored: as JSON in the form that `POST /models` takes, so that it explains itself.
-
-use std::sync::Arc;
+//! How a network's specification is stored: as JSON in the form that `POST /models` takes, so that it explains itself.
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::ModelError;
-use super::model::ModelKind;
-use super::table::TableSpec;
 use crate::learning::activation::{Activation, OutputActivation};
 use crate::learning::init::Initializer;
 use crate::learning::loss::Loss;
@@ -61,27 +57,4 @@ pub fn spec_from_json(text: &str) -> Result<ValidModelSpec, ModelError> {
     };
     let (spec, _) = spec.check()?;
     Ok(ValidModelSpec { initializer: stored.initializer, ..spec })
-}
-
-/// A model's specification as the catalog keeps it.
-pub fn kind_to_json(kind: &ModelKind) -> String {
-    match kind {
-        ModelKind::Layers(spec) => spec_to_json(spec).to_string(),
-        ModelKind::Table(table) => exact::to_text(table),
-    }
-}
-
-/// The specification that [`kind_to_json`] made `text` of.
-///
-/// # Errors
-/// `File`, `Spec`, `Invalid`: the text is not that of a specification, or of one that may be.
-pub fn kind_from_json(text: &str) -> Result<ModelKind, ModelError> {
-    let unreadable = |error| ModelError::File(format!("its model specification cannot be read: {error}"));
-    let value: Value = serde_json::from_str(text).map_err(unreadable)?;
-    if value.get("target").is_none() {
-        return spec_from_json(text).map(|spec| ModelKind::Layers(Arc::new(spec)));
-    }
-    let table: TableSpec = exact::from_text(text).map_err(unreadable)?;
-    table.check()?;
-    Ok(ModelKind::Table(Arc::new(table)))
 }

@@ -9,6 +9,7 @@ use super::ModelError;
 use crate::data::column::{Column, ColumnType, Values};
 use crate::data::encoder::feature::MAX_ONE_HOT;
 use crate::data::encoder::{Encoder, MAX_CLASSES, Target, Task, classes, rows_with};
+use crate::data::histogram::Histogram;
 use crate::data::profile::TableProfile;
 use crate::learning::activation::Activation;
 use crate::learning::calibration::Calibration;
@@ -82,6 +83,9 @@ pub struct TableParts {
     pub scores: Option<Scores>,
     /// How much each feature matters, most important first; empty where no rows were held out.
     pub importance: Vec<FeatureImportance>,
+    /// How the values of each feature of the encoder were distributed over the training rows; empty in versions that are
+    /// older than these statistics.
+    pub histograms: Vec<Histogram>,
 }
 
 /// How much worse the network gets when one feature's values are shuffled.

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::path::PathBuf;
 
 /// A call on storage that failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -85,4 +86,29 @@ fn out_of_space(error: &(dyn Error + 'static)) -> bool {
     let no_room = |kind| matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
     let here = error.downcast_ref::<io::Error>().is_some_and(|error| no_room(error.kind()));
     here || error.source().is_some_and(out_of_space)
+}
+
+/// Why storage cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The data folder cannot be made or written.
+    #[error("the data folder {} cannot be used: {source}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another process holds the data folder.
+    #[error("the data folder {} is held by another process: stop it, or name another --data-dir", .0.display())]
+    FolderHeld(PathBuf),
+    /// Another process holds the database.
+    #[error("the database of --database-url is held by another epochd: stop it, or name another database or schema")]
+    DatabaseHeld,
+    /// The catalog cannot be opened.
+    #[error("the catalog cannot be opened: {0}")]
+    Catalog(StorageError),
+    /// The object store cannot be opened.
+    #[error("the blobs cannot be opened: {0}")]
+    Blobs(StorageError),
 }

@@ -22,7 +22,7 @@ const MAX_INDEX: u64 = 16 << 20;
 /// The values of a tensor to be written.
 #[derive(Clone, Copy, Debug)]
 #[allow(missing_docs)]
-pub enum Values<'a> {
+pub enum TensorValues<'a> {
     F32(&'a [f32]),
     F64(&'a [f64]),
     U32(&'a [u32]),
@@ -34,7 +34,7 @@ pub struct Tensor<'a> {
     /// Row-major sizes.
     pub shape: Vec<usize>,
     /// As many as the shape says.
-    pub values: Values<'a>,
+    pub values: TensorValues<'a>,
 }
 
 /// Why a file cannot be read.
@@ -49,9 +49,9 @@ fn unreadable<T>(reason: impl Into<String>) -> Result<T, Unreadable> {
 impl Tensor<'_> {
     fn bytes(&self) -> &[u8] {
         match self.values {
-            Values::F32(values) => bytemuck::cast_slice(values),
-            Values::F64(values) => bytemuck::cast_slice(values),
-            Values::U32(values) => bytemuck::cast_slice(values),
+            TensorValues::F32(values) => bytemuck::cast_slice(values),
+            TensorValues::F64(values) => bytemuck::cast_slice(values),
+            TensorValues::U32(values) => bytemuck::cast_slice(values),
         }
     }
 }
@@ -59,9 +59,9 @@ impl Tensor<'_> {
 impl View for &Tensor<'_> {
     fn dtype(&self) -> Dtype {
         match self.values {
-            Values::F32(_) => Dtype::F32,
-            Values::F64(_) => Dtype::F64,
-            Values::U32(_) => Dtype::U32,
+            TensorValues::F32(_) => Dtype::F32,
+            TensorValues::F64(_) => Dtype::F64,
+            TensorValues::U32(_) => Dtype::U32,
         }
     }
 
@@ -230,9 +230,9 @@ mod tests {
     #[test]
     fn a_flipped_bit_anywhere_is_seen() {
         let tensors = [
-            ("a".to_owned(), Tensor { shape: vec![2, 2], values: Values::F32(&[1.0, -2.0, 3.5, f32::MIN]) }),
-            ("b".to_owned(), Tensor { shape: vec![3], values: Values::U32(&[1, 2, 3]) }),
-            ("c".to_owned(), Tensor { shape: vec![1], values: Values::F64(&[f64::INFINITY]) }),
+            ("a".to_owned(), Tensor { shape: vec![2, 2], values: TensorValues::F32(&[1.0, -2.0, 3.5, f32::MIN]) }),
+            ("b".to_owned(), Tensor { shape: vec![3], values: TensorValues::U32(&[1, 2, 3]) }),
+            ("c".to_owned(), Tensor { shape: vec![1], values: TensorValues::F64(&[f64::INFINITY]) }),
         ];
         let bytes = write("{\"n\":1}", &tensors);
         let file = TensorFile::read(&bytes).unwrap();

@@ -132,7 +132,7 @@ async fn a_file_is_read_no_further_when_nobody_waits_for_it() {
     read(file(2_000_000)).await.expect("a table");
     let whole = since.elapsed();
     // As many as may be read at once, so that the next one waits for the end of one of them.
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+    let cores = epochd::processors::available();
     let given_up: Vec<_> = (0..cores).map(|_| read(file(2_000_000))).collect();
     let all = futures_util::future::join_all(given_up);
     assert!(tokio::time::timeout(Duration::from_millis(20), all).await.is_err(), "it takes longer than that");
@@ -214,6 +214,7 @@ async fn no_network_is_read_before_the_body_that_asks_for_it() {
     let before = reads.load(Ordering::Relaxed);
     stream.write_all(head.as_bytes()).await.expect("sent");
     stream.write_all(&body.as_bytes()[..5]).await.expect("sent");
+    // Time enough to read a network, if it were read for a head without its body.
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(reads.load(Ordering::Relaxed), before, "the network waits for the body");
     stream.write_all(&body.as_bytes()[5..]).await.expect("sent");

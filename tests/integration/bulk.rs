@@ -17,7 +17,7 @@ use flate2::write::GzEncoder;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Reply, TestApp, flowers_csv, numbers, text};
+use crate::support::{Reply, TestApp, eventually, flowers_csv, numbers, text};
 
 const OCTETS: &str = "application/octet-stream";
 const JSON: &str = "application/json";
@@ -312,13 +312,7 @@ async fn a_reply_holds_memory_until_it_is_read_or_given_up() {
     assert_eq!(unread.status(), 200);
     assert_eq!(ask().await.status(), 503);
     drop(unread);
-    for _ in 0..200 {
-        if ask().await.status() == 200 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("what a reply held that was given up is free again");
+    eventually("what a reply held that was given up is free again", async || ask().await.status() == 200).await;
 }
 
 #[tokio::test]
@@ -333,12 +327,11 @@ async fn predictions_for_a_file_end_when_the_client_leaves() {
         let line = metrics.lines().find_map(|line| line.strip_prefix("epochd_predictions_total "));
         line.and_then(|count| count.parse::<f64>().ok()).expect("a counter") as usize
     };
-    while predicted().await == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    eventually("rows are predicted", async || predicted().await > 0).await;
     request.abort();
     let (mut before, mut now) = (0, predicted().await);
     while now > before {
+        // The work has ended once the counter stands still for so long.
         tokio::time::sleep(Duration::from_millis(300)).await;
         (before, now) = (now, predicted().await);
     }

@@ -14,7 +14,7 @@ use epochd::learning::spec::{Embedding, ModelSpec, ValidModelSpec};
 use epochd::learning::trainer::{Control, Observer, Trainer};
 use epochd::learning::training::{BatchSize, Classes, TrainingSpec};
 use epochd::models::artifact::{decode, encode};
-use epochd::storage::tensors::{Tensor, TensorFile, Values, write};
+use epochd::storage::tensors::{Tensor, TensorFile, TensorValues, write};
 use ndarray::{Array2, arr2};
 use serde_json::{Value, json};
 
@@ -195,12 +195,12 @@ fn impossible_embeddings_are_refused() {
 #[test]
 fn a_file_brings_back_the_network_and_refuses_other_tables() {
     let network = network(Activation::Tanh, Loss::Mse, 0.1);
-    let file = encode(&network, None, None);
-    let read = decode(&file).expect("a whole file").network;
+    let file = encode(&network.clone().into(), None);
+    let read = decode(&file).expect("a whole file").predictor.into_network();
     assert_eq!((read.spec(), read.parameters()), (network.spec(), network.parameters()));
     let plain = checked(ModelSpec { layers: vec![2.into(), 1.into()], ..ModelSpec::default() });
     let header = |file: &[u8]| String::from_utf8_lossy(file).contains("embeddings");
-    assert!(header(&file) && !header(&encode(&Network::new(plain), None, None)));
+    assert!(header(&file) && !header(&encode(&Network::new(plain).into(), None)));
     let tables = TensorFile::read(&file).expect("a whole file");
     assert_eq!(tables.shape("embeddings.1.weights"), Some(vec![3, 2]));
     let other = tables.header().replace("\"values\":4", "\"values\":5");
@@ -216,7 +216,7 @@ fn a_file_brings_back_the_network_and_refuses_other_tables() {
         .into_iter()
         .zip(&values)
         .map(|((name, shape), values)| {
-            let values = Values::F32(values);
+            let values = TensorValues::F32(values);
             (name, Tensor { shape, values })
         })
         .collect();

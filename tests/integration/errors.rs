@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{TestApp, endless_training, text, xor_model, xor_training};
+use crate::support::{TestApp, endless_training, eventually, text, xor_model, xor_training};
 
 #[tokio::test]
 async fn unknown_routes_and_methods_are_problems() {
@@ -103,16 +103,15 @@ async fn memory_for_bodies_is_shared_and_given_back() {
     let head = "POST /models/xor/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 240000\r\n\r\n";
     half.write_all(head.as_bytes()).await.expect("sent");
     half.write_all(&[b' '; 200_000]).await.expect("sent");
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    let body = || format!("{}{{\"inputs\":[0,1]}}", " ".repeat(100_000));
-    let reply = service.post_text("/models/xor/predict", body()).await;
+    let post = || service.post_text("/models/xor/predict", format!("{}{{\"inputs\":[0,1]}}", " ".repeat(100_000)));
+    eventually("the half holds its share", async || post().await.status == 503).await;
+    let reply = post().await;
     assert_eq!(reply.header("retry-after"), "1");
     reply.problem(503, "overloaded");
     service.post("/models/xor/predict", json!({"inputs": [0, 1]})).await.expect(200);
     // … and gives it back when its sender leaves.
     drop(half);
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    service.post_text("/models/xor/predict", body()).await.expect(200);
+    eventually("the share is given back", async || post().await.status == 200).await;
 }
 
 #[tokio::test]

@@ -49,6 +49,7 @@ async fn post_until_taken(service: &TestApp, model: usize) -> (Value, usize) {
         }
         assert!(!reply.header("retry-after").is_empty());
         reply.problem(429, "queue_full");
+        // As a client does that was told to come again.
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     unreachable!("the loop has no end")

@@ -27,4 +27,5 @@ mod tables;
 mod threads;
 mod training;
 mod transfer;
+mod uploads;
 mod warnings;

@@ -1,6 +1,8 @@
 //! Models: create, list, show, change, remove; their versions.
 
-use serde_json::json;
+use epochd::storage::catalog::ModelRow;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::support::{TestApp, endless_training, numbers, text, xor_model, xor_training};
 
@@ -154,6 +156,51 @@ async fn names_are_unique_and_free_again_after_a_change_or_removal() {
     service.delete("/models/a").await.expect(204);
     service.delete("/models/a").await.problem(404, "model_not_found");
     service.post("/models", xor_model("a")).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_word_of_the_paths_is_no_name() {
+    let service = TestApp::start().await;
+    let refused = |problem: Value| assert!(text(&problem["detail"]).contains("paths"), "{problem}");
+    let problem = service.post("/models", xor_model("import")).await.problem(422, "invalid_value");
+    assert_eq!(problem["errors"][0]["pointer"], "/name");
+    refused(problem);
+    service.with_xor().await;
+    refused(service.patch("/models/xor", json!({"name": "import"})).await.problem(422, "invalid_value"));
+    let file = service.get("/models/xor/versions/1/export").await.body;
+    let imported = service.post_file("/models/import?name=import", "application/octet-stream", file).await;
+    refused(imported.problem(422, "invalid_value"));
+    let csv = "x,y\n1,a\n2,b\n";
+    refused(service.post_csv("/datasets?name=import", csv).await.problem(422, "invalid_value"));
+    refused(service.post_csv("/train?name=import&target=y", csv).await.problem(422, "invalid_value"));
+    for route in epochd::api::routes() {
+        let mut parts = route.path.split('/').skip(1);
+        if let (Some("models" | "datasets"), Some(word), None) = (parts.next(), parts.next(), parts.next()) {
+            let word_is_name = !word.starts_with('{') && epochd::name::check_name(word).is_ok();
+            assert!(!word_is_name, "{} is reached by the route {}", word, route.path);
+        }
+    }
+}
+
+/// Early releases took such names.
+#[tokio::test]
+async fn a_model_that_has_the_name_of_a_path_is_reached_by_its_uuid_and_renamed() {
+    let service = TestApp::start().await;
+    let model = service.post("/models", xor_model("other")).await.expect(201);
+    let catalog = &service.app.storage.catalog;
+    let id = text(&model["id"]).parse().expect("a UUID");
+    let row = catalog.model(id).await.expect("storage").expect("it was created");
+    let row = ModelRow { id: Uuid::now_v7(), name: Some("import".to_owned()), ..row };
+    let mut write = catalog.write().await.expect("storage");
+    write.add_model(&row).await.expect("a free name");
+    write.commit().await.expect("storage");
+    let path = format!("/models/{}", row.id);
+    assert_eq!(service.get(&path).await.expect(200)["name"], "import");
+    let noted = json!({"name": "import", "metadata": {"owner": "me"}});
+    assert_eq!(service.patch(&path, noted).await.expect(200)["name"], "import", "it is no new name");
+    assert_eq!(service.patch(&path, json!({"name": "free"})).await.expect(200)["name"], "free");
+    service.get("/models/free").await.expect(200);
+    service.patch("/models/free", json!({"name": "import"})).await.problem(422, "invalid_value");
 }
 
 #[tokio::test]

@@ -62,12 +62,13 @@ async fn a_stopping_service_is_not_ready_takes_no_jobs_and_interrupts_those_it_h
     let queued = service.post("/models/other/train", xor_training(5)).await.expect(202);
     let path = format!("/jobs/{}?wait=60", text(&running["id"]));
     let app = service.app.clone();
-    let waiting = service.get(&path);
-    let (interrupted, ()) = tokio::join!(waiting, async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    let interrupted = {
+        let mut waiting = std::pin::pin!(service.get(&path));
+        let held = tokio::time::timeout(Duration::from_millis(100), &mut waiting).await;
+        assert!(held.is_err(), "the reply is held while the job runs");
         app.close().await;
-    });
-    let interrupted = interrupted.expect(200);
+        waiting.await.expect(200)
+    };
     assert_eq!((text(&interrupted["state"]), &interrupted["stop_reason"]), ("queued", &json!(null)));
     let queued = service.get(&format!("/jobs/{}", text(&queued["id"]))).await.expect(200);
     assert_eq!((text(&queued["state"]), &queued["stop_reason"]), ("queued", &json!(null)));

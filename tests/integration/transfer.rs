@@ -1,7 +1,17 @@
 //! Versions as files: export, import, deletion, damaged files, and the first form of the file, which stays readable.
 
-use epochd::storage::tensors::{Tensor, TensorFile, Values, write};
+use std::sync::Arc;
+
+use epochd::learning::activation::Activation;
+use epochd::learning::members::{Member, Members};
+use epochd::learning::network::Network;
+use epochd::learning::spec::ModelSpec;
+use epochd::models::Predictor;
+use epochd::models::artifact::{decode, encode};
+use epochd::models::version::VersionFacts;
+use epochd::storage::tensors::{Tensor, TensorFile, TensorValues, write};
 use reqwest::Method;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::support::{Reply, TestApp, numbers, text, xor_training};
@@ -9,6 +19,9 @@ use crate::support::{Reply, TestApp, numbers, text, xor_training};
 /// A file of the first form, made by the first release that had one.
 const FIRST_FORM: &[u8] = include_bytes!("../fixtures/version-form-1.safetensors");
 const FIRST_TABLE_FORM: &[u8] = include_bytes!("../fixtures/table-version-form-1.safetensors");
+/// Files of the second form, which adds several networks and histograms.
+const SECOND_FORM: &[u8] = include_bytes!("../fixtures/version-form-2.safetensors");
+const SECOND_TABLE_FORM: &[u8] = include_bytes!("../fixtures/table-version-form-2.safetensors");
 
 async fn export(service: &TestApp, path: &str) -> Vec<u8> {
     let reply = service.get(path).await;
@@ -97,8 +110,8 @@ async fn what_is_no_version_is_refused_before_anything_is_made() {
             .zip(widths.windows(2))
             .enumerate()
             .flat_map(|(i, ((weights, biases), pair))| {
-                let weights = Tensor { shape: vec![pair[0], pair[1]], values: Values::F32(weights) };
-                let biases = Tensor { shape: vec![pair[1]], values: Values::F32(biases) };
+                let weights = Tensor { shape: vec![pair[0], pair[1]], values: TensorValues::F32(weights) };
+                let biases = Tensor { shape: vec![pair[1]], values: TensorValues::F32(biases) };
                 [(format!("layers.{i}.weights"), weights), (format!("layers.{i}.biases"), biases)]
             })
             .collect();
@@ -121,7 +134,7 @@ async fn what_is_no_version_is_refused_before_anything_is_made() {
         ("a flipped bit", flipped, 400, "malformed_file"),
         ("a huge header", huge, 400, "malformed_file"),
         ("another program's file", foreign, 400, "malformed_file"),
-        ("a later form", empty(with(&|h| h["format"] = json!(2))), 400, "malformed_file"),
+        ("a later form", empty(with(&|h| h["format"] = json!(3))), 400, "malformed_file"),
         ("an encoder", empty(with(&|h| h["encoder"] = json!({}))), 400, "malformed_file"),
         ("no training", empty(with(&|h| h["training"] = json!(null))), 400, "malformed_file"),
         ("no tensors", empty(header.to_string()), 400, "malformed_file"),
@@ -230,11 +243,72 @@ async fn the_first_form_of_the_file_is_read_for_good() {
     }
 }
 
+/// Two networks, 2–3–1 and 2–1, that answer together with the weights 3 and 1: made by the ignored test below.
 #[tokio::test]
-async fn a_table_version_of_the_first_form_is_read_for_good() {
+async fn several_networks_of_the_second_form_are_read_for_good() {
     let service = TestApp::start().await;
-    import(&service, "/models/import?name=first", FIRST_TABLE_FORM).await.expect(201);
-    let expected: Value = serde_json::from_str(include_str!("../fixtures/table-version-form-1.json")).expect("JSON");
+    let model = import(&service, "/models/import?name=two", SECOND_FORM).await.expect(201);
+    assert_eq!((&model["layers"], &model["loss"]), (&json!([2, 3, 1]), &json!("mse")));
+    let predicted = service.post("/models/two/predict", json!({"inputs": [[1, 0], [0.5, -2]]})).await.expect(200);
+    // The first network answers tanh(x₁) + tanh(−x₂) + 0.5, the second 2x₁ + x₂.
+    let expected = [[1.0, 0.0], [0.5, -2.0]]
+        .map(|[one, two]: [f64; 2]| (3.0 * (one.tanh() + (-two).tanh() + 0.5) + (2.0 * one + two)) / 4.0);
+    for (row, expected) in expected.iter().enumerate() {
+        let output = numbers(&predicted["outputs"][row])[0];
+        assert!((output - expected).abs() < 1e-6, "{output} is not {expected}");
+    }
+    let evaluated = json!({"inputs": [[1, 0], [0.5, -2]], "targets": expected});
+    let evaluated = service.post("/models/two/evaluate", evaluated).await.expect(200);
+    assert!(evaluated["loss"].as_f64().expect("a number") < 1e-12, "{evaluated}");
+    let exported = export(&service, "/models/two/versions/1/export").await;
+    assert_eq!(exported, SECOND_FORM);
+    let parameters = service.get("/models/two/versions/1/parameters").await.expect(200);
+    assert_eq!(parameters["layers"].as_array().map(Vec::len), Some(2), "those of the first");
+}
+
+#[test]
+#[ignore = "makes a fixture, once: later releases must read it as it is"]
+fn makes_the_fixture_of_several_networks() {
+    let network = |layers: Value, parameters: &[f32]| {
+        let layers = serde_json::from_value(layers).expect("layers");
+        let spec = ModelSpec { layers, activation: Some(Activation::Tanh), seed: Some(3), ..ModelSpec::default() };
+        Network::with_parameters(Arc::new(spec.check().expect("a valid model").0), parameters.to_vec())
+    };
+    let first = network(json!([2, 3, 1]), &[1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.5]);
+    let second = network(json!([2, 1]), &[2.0, 1.0, 0.0]);
+    let members = vec![Member { network: first, weight: 3.0 }, Member { network: second, weight: 1.0 }];
+    let predictor = Predictor::new(Members::new(members).expect("they fit together"), None);
+    let facts = VersionFacts {
+        job_id: None,
+        created_at: "2026-11-26T13:00:00Z".parse().expect("a time"),
+        epochs: 7,
+        loss: 0.125,
+        validation_loss: None,
+        metrics: RawValue::from_string(r#"{"rows_used":"training","rmse":0.1,"mae":0.1,"r2":0.9}"#.into())
+            .expect("JSON")
+            .into(),
+    };
+    std::fs::write("tests/fixtures/version-form-2.safetensors", encode(&predictor, Some(&facts))).expect("a file");
+}
+
+#[tokio::test]
+async fn table_versions_of_each_form_are_read_for_good() {
+    let forms = [
+        (FIRST_TABLE_FORM, include_str!("../fixtures/table-version-form-1.json")),
+        (SECOND_TABLE_FORM, include_str!("../fixtures/table-version-form-2.json")),
+    ];
+    for (file, expected) in forms {
+        table_version_is_read(file, serde_json::from_str(expected).expect("JSON")).await;
+    }
+    let histograms =
+        |file| decode(file).expect("a whole file").predictor.table().expect("a table").parts.histograms.len();
+    assert_eq!((histograms(FIRST_TABLE_FORM), histograms(SECOND_TABLE_FORM)), (0, 7));
+}
+
+async fn table_version_is_read(file: &[u8], expected: Value) {
+    let service = TestApp::start().await;
+    import(&service, "/models/import?name=first", file).await.expect(201);
+    assert_eq!(export(&service, "/models/first/versions/1/export").await, file);
     let records = json!({"records": expected["records"]});
     let predicted = service.post("/models/first/predict?interval=0.8", records).await.expect(200);
     for (now, was) in [0, 1].map(|row| (&predicted["predictions"][row], &expected["predicted"]["predictions"][row])) {

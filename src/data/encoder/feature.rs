@@ -286,6 +286,12 @@ impl Feature {
         }
     }
 
+    /// The index in [`Feature::words`] of each of `words` that has a place of its own.
+    pub fn word_places(&self, words: &[String]) -> Vec<Option<usize>> {
+        let own = |slot| if let Slot::Own(place) = slot { Some(place) } else { None };
+        self.slots(words).into_iter().map(own).collect()
+    }
+
     /// Where each of `words` belongs.
     fn slots(&self, words: &[String]) -> Vec<Slot> {
         let (own, rare) = (self.words(), self.rare_words());

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::{EncodeError, Encoder};
 use crate::data::cell::DateOrder;
@@ -48,21 +49,28 @@ impl Encoder {
         UnknownColumn { name: name.to_owned(), hint }
     }
 
-    /// The features of `records`, which stand at `places`, as a table; what a record lacks is missing.
+    /// The features of these rows of `records`, which stand at `places`, as a table; what a record lacks is missing.
     ///
     /// # Errors
-    /// `Value`: the first value that is not of its column's type.
-    pub fn table_of_records(&self, records: &Records, places: &[Option<usize>]) -> Result<Table, EncodeError> {
+    /// `Value`: the first value that is not of its column's type, with its row among all records.
+    pub fn table_of_records(
+        &self,
+        records: &Records,
+        places: &[Option<usize>],
+        rows: Range<usize>,
+    ) -> Result<Table, EncodeError> {
         let mut columns = Vec::with_capacity(self.features.len());
         for (feature, place) in self.features.iter().zip(places) {
             columns.push(match place {
-                None => Column::missing(&feature.name, feature.kind, records.rows),
+                None => Column::missing(&feature.name, feature.kind, rows.len()),
                 Some(place) => {
-                    column_of_cells(&feature.name, feature.kind, feature.date_order, &records.columns[*place])?
+                    let cells = &records.columns[*place][rows.clone()];
+                    let column = column_of_cells(&feature.name, feature.kind, feature.date_order, cells);
+                    column.map_err(|error| error.after(rows.start))?
                 }
             });
         }
-        Ok(Table { columns, rows: records.rows })
+        Ok(Table { columns, rows: rows.len() })
     }
 }
 

@@ -1,20 +1,48 @@
-//! How a training gets into the queue.
+//! How a training gets into the queue: checked against the bounds, written down, then put at the end.
 
 use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::place::Place;
-use super::{Birth, JobQueue, Work};
-use crate::datasets::DatasetError;
+use super::job_queue::JobQueue;
+use super::reservation::Reservation;
+use crate::datasets::{DatasetDraft, DatasetError};
 use crate::jobs::error::JobError;
-use crate::jobs::job::{Job, JobData, NewJob};
+use crate::jobs::job::Job;
+use crate::jobs::record::{JobData, JobRecord, NewJob};
 use crate::jobs::report::JobReport;
 use crate::jobs::rows;
-use crate::jobs::table::TableTraining;
-use crate::models::{Model, ModelError};
+use crate::jobs::table_training::TableTraining;
+use crate::jobs::training::Training;
+use crate::models::{Model, ModelError, NewModel};
 use crate::storage::catalog::ReceiptRow;
 use crate::storage::{RECEIPT_AGE, Write};
+
+/// A training to be put into the queue.
+pub enum NewTraining {
+    /// On rows of its own.
+    Rows(Box<Training>),
+    /// Of a model by data set.
+    Table(Box<TableTraining>),
+}
+
+/// A data set, a model by it and the model's first training, which come into being together.
+pub struct FirstTraining {
+    /// The data set, its columns written.
+    pub draft: DatasetDraft,
+    /// The model.
+    pub model: NewModel,
+    /// Its training.
+    pub training: TableTraining,
+}
+
+/// The model that a job trains.
+enum ModelToTrain {
+    /// One that is there.
+    Old(Uuid),
+    /// One that comes into being with the job, and with its data set.
+    New(Box<(DatasetDraft, NewModel)>),
+}
 
 impl JobQueue {
     /// Puts a training at the end of the queue, once it is written down; `receipt` makes of it what is kept for the
@@ -26,42 +54,32 @@ impl JobQueue {
     pub async fn submit(
         &self,
         model: &Model,
-        work: Work,
+        training: NewTraining,
         request_id: String,
         receipt: impl FnOnce(&JobReport) -> Option<ReceiptRow>,
     ) -> Result<Arc<Job>, JobError> {
-        let (bytes, settings) = match &work {
-            Work::Rows(training) => (training.bytes(model.layers()?), &training.settings),
-            Work::Table(training) => (training.bytes, &training.settings),
+        let (bytes, settings) = match &training {
+            NewTraining::Rows(training) => (training.bytes(model.layers()?), &training.settings),
+            NewTraining::Table(training) => (training.bytes, &training.settings),
         };
-        let place = Place::take(&self.inner, bytes)?;
+        let place = Reservation::new(&self.scheduler, bytes)?;
         if settings.warm_start {
             model.active()?;
         }
-        let (model_id, config) = (model.id, settings.clone());
-        match work {
-            Work::Table(training) => {
-                let TableTraining { dataset: train, validation, rows, .. } = *training;
-                let data = JobData::Datasets { train, validation };
-                let job = NewJob { model_id, config, rows, data, bytes, request_id };
-                self.queue(place, job, None, receipt).await
-            }
-            Work::Rows(training) => {
+        let old = ModelToTrain::Old(model.id);
+        match training {
+            NewTraining::Table(training) => self.queue(place, by_table(*training, request_id), old, receipt).await,
+            NewTraining::Rows(training) => {
                 let blob = format!("rows/{}.safetensors", Uuid::now_v7());
-                let rows = training.train.rows();
+                let (config, rows) = (training.settings.clone(), training.train.rows());
+                let job = NewJob { request_id, bytes, rows, config, data: JobData::Rows(blob.clone()) };
                 let encoded = tokio::task::spawn_blocking(move || rows::encode(&training)).await;
-                let data = JobData::Rows(blob.clone());
-                let job = NewJob { model_id, config, rows, data, bytes, request_id };
                 let queued = async {
                     let file = encoded.expect("encoding does not panic");
-                    self.inner.storage.put_noted(&blob, file.into()).await?;
-                    self.queue(place, job, None, receipt).await
+                    self.scheduler.storage.put_noted(&blob, file.into()).await?;
+                    self.queue(place, job, old, receipt).await
                 };
-                let queued = queued.await;
-                if queued.is_err() {
-                    self.inner.storage.discard(&[blob]).await;
-                }
-                queued
+                self.or_discard(&blob, queued.await).await
             }
         }
     }
@@ -71,60 +89,71 @@ impl JobQueue {
     ///
     /// # Errors
     /// As [`JobQueue::submit`], and that a name is taken.
-    pub async fn submit_newborn(
+    pub async fn submit_first(
         &self,
-        birth: Birth,
-        training: TableTraining,
+        first: FirstTraining,
         request_id: String,
         receipt: impl FnOnce(&JobReport) -> Option<ReceiptRow>,
     ) -> Result<Arc<Job>, JobError> {
-        let TableTraining { settings: config, dataset: train, validation, rows, bytes } = training;
-        let discard = birth.draft.blob().to_owned();
+        let FirstTraining { draft, model, training } = first;
+        let blob = draft.blob().to_owned();
         let queued = async {
-            let place = Place::take(&self.inner, bytes)?;
-            let data = JobData::Datasets { train, validation };
-            let job = NewJob { model_id: Uuid::nil(), config, rows, data, bytes, request_id };
-            self.queue(place, job, Some(birth), receipt).await
+            let place = Reservation::new(&self.scheduler, training.bytes)?;
+            let new = ModelToTrain::New(Box::new((draft, model)));
+            self.queue(place, by_table(training, request_id), new, receipt).await
         };
-        let queued = queued.await;
+        self.or_discard(&blob, queued.await).await
+    }
+
+    /// Deletes `blob`, which the job was to refer to, if the job was not queued.
+    async fn or_discard(&self, blob: &str, queued: Result<Arc<Job>, JobError>) -> Result<Arc<Job>, JobError> {
         if queued.is_err() {
-            self.inner.storage.discard(&[discard]).await;
+            self.scheduler.storage.discard(&[blob.to_owned()]).await;
         }
         queued
     }
 
-    /// Writes a job down, and what comes into being with it, and puts it into its place.
+    /// Writes a job down, with the data set and the model that come into being with it, and puts it into its place.
     async fn queue(
         &self,
-        place: Place<'_>,
-        mut job: NewJob,
-        birth: Option<Birth>,
+        place: Reservation<'_>,
+        job: NewJob,
+        model: ModelToTrain,
         receipt: impl FnOnce(&JobReport) -> Option<ReceiptRow>,
     ) -> Result<Arc<Job>, JobError> {
-        let storage = &self.inner.storage;
+        let scheduler = &self.scheduler;
         // One at a time from here on: jobs are queued in the order of their identifiers.
-        let _order = self.inner.submitting.lock().await;
-        let mut write = storage.catalog.write().await?;
-        if let Some(Birth { draft, model }) = birth {
-            self.inner.datasets.add(&mut write, &draft).await?;
-            job.model_id = self.inner.registry.create_within(&mut write, model).await?.id;
-        }
-        let job = Arc::new(Job::new(job));
+        let _order = scheduler.submitting.lock().await;
+        let mut write = scheduler.storage.catalog.write().await?;
+        let model_id = match model {
+            ModelToTrain::Old(id) => id,
+            ModelToTrain::New(new) => {
+                scheduler.datasets.add(&mut write, &new.0).await?;
+                scheduler.registry.create_within(&mut write, new.1).await?.id
+            }
+        };
+        let job = Arc::new(Job::new(JobRecord::new(model_id, job)));
         if let Some(receipt) = receipt(&job.report()) {
             write.add_receipt(&receipt, RECEIPT_AGE).await?;
         }
-        if !write.lock_model(job.model_id).await? {
-            return Err(ModelError::NotFound(job.model_id.to_string()).into());
+        if !write.lock_model(model_id).await? {
+            return Err(ModelError::NotFound(model_id.to_string()).into());
         }
-        lock_data(&mut write, &job.data).await?;
-        write.add_job(&job.to_row()).await?;
+        lock_data(&mut write, &job.record.data).await?;
+        write.add_job(&job.record.to_row()).await?;
         write.commit().await?;
-        let mut jobs = self.inner.lock();
+        let mut jobs = scheduler.lock();
         place.give_up(&mut jobs);
         jobs.add(job.clone());
-        self.inner.start_waiting(&mut jobs);
+        scheduler.start_waiting(&mut jobs);
         Ok(job)
     }
+}
+
+/// The job of a training on data sets.
+fn by_table(training: TableTraining, request_id: String) -> NewJob {
+    let TableTraining { settings: config, dataset: train, validation, rows, bytes } = training;
+    NewJob { request_id, bytes, rows, config, data: JobData::Datasets { train, validation } }
 }
 
 /// Takes what a job trains on out of the reach of those who would delete it.

@@ -5,7 +5,8 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 use uuid::Uuid;
 
-use super::{Catalog, Write, before, counted, parsed};
+use super::columns::{before, counted, parsed};
+use super::{Catalog, Write};
 use crate::storage::StorageError;
 
 /// A data set's row.

@@ -93,8 +93,8 @@ impl TestApp {
         let home = Home::new().await;
         let mut settings = Settings::for_tests();
         settings.data_dir = home.folder().to_owned();
-        settings.database_url = home.database_url.clone();
-        settings.blob_url = home.blob_url.clone();
+        settings.database_url = home.database_url.clone().map(Into::into);
+        settings.blob_url = home.blob_url.clone().map(Into::into);
         change(&mut settings);
         Self::at(Arc::new(home), settings, gate).await
     }

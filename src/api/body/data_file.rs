@@ -1,0 +1,126 @@
+//! Data files as bodies: of any size, and read while they arrive.
+
+use std::fs::File;
+
+use axum::extract::{FromRequest, Request};
+use futures_util::future::BoxFuture;
+
+use super::form::{self, FormFile};
+use super::formats::{ADVICE, format_of};
+use super::media::{is_packed, media_type};
+use super::sink::{Sink, finish, send_body};
+use crate::api::error::{ApiError, ErrorCode};
+use crate::api::idempotency::{Idempotency, Repeatable};
+use crate::app::App;
+use crate::data::ingest::Format;
+use crate::datasets::{Arrival, Arriving, Asked, DatasetError, NewDataset};
+use crate::storage::StorageError;
+
+/// A data file that has arrived whole.
+pub struct Upload {
+    /// From its start, unpacked.
+    pub file: File,
+}
+
+impl Upload {
+    /// Waits for the body of a request; `arrival` is told how much is there.
+    ///
+    /// # Errors
+    /// The body is none of a data file, breaks off or is too large; storage does not take it.
+    pub async fn receive(request: Request, app: &App, arrival: Arrival) -> Result<Self, ApiError> {
+        let mut file = DataFile::begin(request, app, arrival).await?;
+        file.receive(app, None).await?;
+        Ok(Upload { file: file.data.into_file().map_err(StorageError::from)? })
+    }
+}
+
+/// A data file that arrives.
+pub struct DataFile {
+    /// What it is.
+    pub format: Format,
+    data: Arriving,
+    /// Receives the rest, and says then what makes a repetition of the request known.
+    rest: BoxFuture<'static, Result<Idempotency, ApiError>>,
+    /// Lists the file among those under way as long as it is held.
+    arrival: Arrival,
+}
+
+impl FromRequest<App> for DataFile {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let query = request.uri().query().unwrap_or("");
+        let name = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "name");
+        let arrival = app.datasets.loading.begin(name.map(|(_, name)| name.into_owned()));
+        DataFile::begin(request, app, arrival).await
+    }
+}
+
+impl DataFile {
+    async fn begin(request: Request, app: &App, arrival: Arrival) -> Result<Self, ApiError> {
+        let repeatable = Repeatable::of(&request)?;
+        let media_type = media_type(request.headers()).to_ascii_lowercase();
+        let packed = is_packed(request.headers())?;
+        if media_type == "multipart/form-data" {
+            if packed {
+                let detail = "a form is not packed as a whole: pack its file, and let the name end in .gz";
+                return Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail));
+            }
+            let FormFile { data, format, idempotency } = form::receive(request, app, repeatable, &arrival).await?;
+            return Ok(DataFile { format, data, rest: Box::pin(async { Ok(idempotency) }), arrival });
+        }
+        let format = format_of(request.headers()).ok_or_else(|| {
+            let got =
+                if media_type.is_empty() { "there is no Content-Type".into() } else { format!("got {media_type:?}") };
+            ApiError::new(ErrorCode::UnsupportedMediaType, format!("{got}: {ADVICE}"))
+        })?;
+        let (sink, data, writing) = Sink::start(app, packed, repeatable, &arrival)?;
+        let (body, app) = (request.into_body(), app.clone());
+        let rest = Box::pin(async move {
+            let sent = send_body(body, &app, sink).await;
+            finish(sent, writing).await
+        });
+        Ok(DataFile { format, data, rest, arrival })
+    }
+
+    /// Waits until the file is whole; once. Reads it meanwhile, if it is known what is `asked` and it can be.
+    ///
+    /// # Errors
+    /// The body breaks off or is too large; storage does not take it.
+    pub async fn receive(&mut self, app: &App, asked: Option<&Asked>) -> Result<Received, ApiError> {
+        let load = self.arrival.load();
+        let early = async {
+            match asked {
+                Some(asked) => app.datasets.read_early(asked, &self.data, load).await,
+                None => None,
+            }
+        };
+        let rest = async { (&mut self.rest).await.inspect(|_| load.set_whole()) };
+        let (idempotency, early) = tokio::join!(rest, early);
+        Ok(Received { idempotency: idempotency?, early })
+    }
+
+    /// Reads the file, if that was not done while it was received.
+    ///
+    /// # Errors
+    /// As [`crate::datasets::DatasetRegistry::read`].
+    pub async fn read(
+        &mut self,
+        app: &App,
+        asked: &Asked,
+        early: Option<Result<NewDataset, DatasetError>>,
+    ) -> Result<NewDataset, DatasetError> {
+        match early {
+            Some(read) => read,
+            None => app.datasets.read(asked, &self.data, self.arrival.load()).await,
+        }
+    }
+}
+
+/// What is known of a data file that was received.
+pub struct Received {
+    /// What makes a repetition of the request known.
+    pub idempotency: Idempotency,
+    /// What came of reading it meanwhile.
+    pub early: Option<Result<NewDataset, DatasetError>>,
+}

@@ -1,0 +1,109 @@
+//! What headers say of bodies: the forms in which rows come in and answers go out, and whether they are packed (compressed).
+
+use axum::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName};
+
+use crate::api::error::{ApiError, ErrorCode};
+
+/// A form of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Media {
+    /// An object with lists of numbers or records.
+    Json,
+    /// A header and a line for each row.
+    Csv,
+    /// Numbers without anything between them: f32, little-endian, row after row.
+    Octets,
+    /// Batches of typed columns, as a stream.
+    Arrow,
+}
+
+impl Media {
+    /// As it is named in headers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Media::Json => "application/json",
+            Media::Csv => "text/csv",
+            Media::Octets => "application/octet-stream",
+            Media::Arrow => "application/vnd.apache.arrow.stream",
+        }
+    }
+
+    /// The form of a body; one that is not `offered`, or none at all, counts as JSON, whose reader says what is wrong.
+    pub fn of_body(headers: &HeaderMap, offered: &[Media]) -> Media {
+        let given = media_type(headers);
+        offered.iter().copied().find(|media| given.eq_ignore_ascii_case(media.name())).unwrap_or(Media::Json)
+    }
+
+    /// The form of the reply: that of those `offered` which `Accept` wants most, or that of the body where it names none.
+    pub fn of_reply(headers: &HeaderMap, offered: &[Media], body: Media) -> Media {
+        let mut best = (body, 0.0);
+        for (name, weight) in preferences(headers, ACCEPT) {
+            let named = offered.iter().find(|media| name.eq_ignore_ascii_case(media.name()));
+            if let Some(media) = named.filter(|_| weight > best.1) {
+                best = (*media, weight);
+            }
+        }
+        best.0
+    }
+}
+
+/// What a header such as `text/csv;q=0.5, */*` names, in its order, each with its weight.
+fn preferences(headers: &HeaderMap, header: HeaderName) -> impl Iterator<Item = (&str, f32)> {
+    let values = headers.get_all(header).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(|preference| {
+        let mut parts = preference.split(';').map(str::trim);
+        let name = parts.next().unwrap_or("");
+        let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+        (name, weight.and_then(|weight| weight.parse().ok()).unwrap_or(1.0))
+    })
+}
+
+/// The type of a body without its parameters.
+pub fn media_type(headers: &HeaderMap) -> &str {
+    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    given.split(';').next().unwrap_or("").trim()
+}
+
+/// Whether a body is packed with gzip.
+///
+/// # Errors
+/// `unsupported_media_type` for any other encoding.
+pub fn is_packed(headers: &HeaderMap) -> Result<bool, ApiError> {
+    let encodings: Vec<String> = headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .map(|encoding| String::from_utf8_lossy(encoding.as_bytes()).to_ascii_lowercase())
+        .collect();
+    match encodings.join(", ").as_str() {
+        "" | "identity" => Ok(false),
+        "gzip" | "x-gzip" => Ok(true),
+        other => {
+            let detail = format!("Content-Encoding {other:?} is not taken: gzip or none");
+            Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(accept: &[&'static str], body: Media) -> Media {
+        let lines = accept.iter().map(|line| (ACCEPT, axum::http::HeaderValue::from_static(line)));
+        let mut headers = HeaderMap::new();
+        lines.for_each(|(name, line)| _ = headers.append(name, line));
+        Media::of_reply(&headers, &[Media::Json, Media::Csv, Media::Arrow], body)
+    }
+
+    #[test]
+    fn accept_is_read_with_its_weights() {
+        assert_eq!(reply(&[], Media::Csv), Media::Csv);
+        assert_eq!(reply(&["*/*"], Media::Csv), Media::Csv);
+        assert_eq!(reply(&["text/csv, application/json"], Media::Json), Media::Csv);
+        assert_eq!(reply(&["text/csv;q=0.1, application/json"], Media::Csv), Media::Json);
+        assert_eq!(reply(&["text/csv;q=0, application/json; charset=utf-8"], Media::Csv), Media::Json);
+        assert_eq!(reply(&["text/html", "Application/Vnd.Apache.Arrow.Stream"], Media::Json), Media::Arrow);
+        assert_eq!(reply(&["application/json-seq"], Media::Csv), Media::Csv);
+    }
+}

@@ -1,0 +1,36 @@
+//! The JSON body of a prediction.
+
+use serde::Deserialize;
+
+use super::parse::parse_json;
+use super::plain_rows::plain_rows;
+use crate::api::error::ApiError;
+use crate::data::records::Records;
+use crate::data::rows::Rows;
+use crate::learning::strict::given;
+use crate::serving::threads::cores;
+
+/// Rows to predict for: numbers for a model by layer sizes, records for one by data set.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PredictionBody {
+    /// rows × inputs
+    #[serde(default, deserialize_with = "given")]
+    pub inputs: Option<Rows>,
+    /// A record or several.
+    #[serde(default, deserialize_with = "given")]
+    pub records: Option<Records>,
+}
+
+impl PredictionBody {
+    /// Parses a body that most likely holds rows of numbers and nothing else; whatever else it is, serde reads.
+    ///
+    /// # Errors
+    /// As [`parse_json`].
+    pub fn of_rows(bytes: &[u8]) -> Result<Self, ApiError> {
+        match plain_rows(bytes, cores()) {
+            Some(rows) => Ok(PredictionBody { inputs: Some(rows), records: None }),
+            None => parse_json(bytes),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! A body of bounded size, read whole.
+
+use axum::body::{Bytes, HttpBody};
+use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use futures_util::FutureExt;
+use http_body_util::BodyExt;
+
+use super::bounds::{check_size, patient};
+use super::media::{is_packed, media_type};
+use super::unpack::unpack;
+use crate::api::error::{ApiError, ErrorCode};
+use crate::app::App;
+use crate::serving::memory::RequestMemory;
+use crate::serving::threads::blocking;
+
+/// Memory that is made ready for a body by its announced length.
+const MOST_AHEAD: u64 = 4 << 20;
+
+/// A file as the body.
+pub struct FileBody {
+    /// The file.
+    pub bytes: Bytes,
+    /// Held while it is worked on.
+    pub memory: RequestMemory,
+}
+
+impl FromRequest<App> for FileBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        let advice = "send the file as Content-Type: application/octet-stream (curl: --data-binary @FILE)";
+        check_content_type(request.headers(), "application/octet-stream", advice)?;
+        let (bytes, memory) = read_body(request, app).await?;
+        Ok(FileBody { bytes: bytes.into(), memory })
+    }
+}
+
+/// Whether the body is of the one type that is taken.
+///
+/// # Errors
+/// `unsupported_media_type` with `advice`.
+pub fn check_content_type(headers: &HeaderMap, taken: &str, advice: &str) -> Result<(), ApiError> {
+    if media_type(headers).eq_ignore_ascii_case(taken) {
+        return Ok(());
+    }
+    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let got = if given.is_empty() { "there is no Content-Type".to_owned() } else { format!("got {given:?}") };
+    Err(ApiError::new(ErrorCode::UnsupportedMediaType, format!("{got}: {advice}")))
+}
+
+/// Reads the whole body, and unpacks it, within the bounds on its size, on the memory of all bodies, and on pauses.
+///
+/// # Errors
+/// `payload_too_large`, `overloaded`, `request_timeout`, `malformed_request`, `unsupported_media_type`.
+pub async fn read_body(request: Request, app: &App) -> Result<(Vec<u8>, RequestMemory), ApiError> {
+    let is_packed = is_packed(request.headers())?;
+    let (bytes, mut memory) = read_as_sent(request, app).await?;
+    if !is_packed {
+        return Ok((bytes, memory));
+    }
+    let app = app.clone();
+    blocking(move || Ok((unpack(&bytes, &mut memory, &app)?, memory))).await?
+}
+
+async fn read_as_sent(request: Request, app: &App) -> Result<(Vec<u8>, RequestMemory), ApiError> {
+    let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    check_size(announced.unwrap_or(0), app)?;
+    let mut memory = RequestMemory::default();
+    // Memory is taken as data arrives: an announced length alone keeps nobody else out.
+    let mut bytes = Vec::with_capacity(announced.unwrap_or(0).min(MOST_AHEAD) as usize);
+    let mut body = request.into_body();
+    while !body.is_end_stream() {
+        // What is there already needs no clock.
+        let frame = match body.frame().now_or_never() {
+            Some(frame) => frame,
+            None => patient(body.frame(), app).await?,
+        };
+        let Some(frame) = frame else { break };
+        let broken = |error| ApiError::new(ErrorCode::MalformedRequest, format!("the body broke off: {error}"));
+        if let Ok(data) = frame.map_err(broken)?.into_data() {
+            check_size((bytes.len() + data.len()) as u64, app)?;
+            memory.cover((bytes.len() + data.len()) as u64, app)?;
+            bytes.extend_from_slice(&data);
+        }
+    }
+    Ok((bytes, memory))
+}

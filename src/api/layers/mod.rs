@@ -1,0 +1,58 @@
+//! What goes around every request, from the outside in: its id, its line in the log and its metrics, the document of an
+//! error, the packing of a long reply, and the catching of panics.
+//!
+//! All of it is one layer of the router, so that axum boxes it once: layers one by one cost a box each.
+
+mod around;
+mod compression;
+pub mod observe;
+mod problem;
+pub mod request_id;
+
+use std::any::Any;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
+
+use crate::api::error::ApiError;
+use crate::app::App;
+use around::AroundLayer;
+use compression::Compression;
+use observe::Observe;
+use problem::Problems;
+use request_id::{NewId, drop_unusable};
+
+/// The routes with all layers around them.
+pub fn around(routes: Router<App>, app: &App) -> Router<App> {
+    let meters = app.meters.clone();
+    routes.layer(
+        ServiceBuilder::new()
+            .map_request(drop_unusable)
+            .layer(SetRequestIdLayer::x_request_id(NewId))
+            .layer(PropagateRequestIdLayer::x_request_id())
+            .layer(AroundLayer::new(move || Observe::new(meters.clone())))
+            .layer(AroundLayer::new(|| Problems))
+            .layer(AroundLayer::new(|| Compression))
+            .map_response(|reply: Response<_>| reply.map(Body::new))
+            .layer(CatchPanicLayer::custom(panicked)),
+    )
+}
+
+/// The reply to a request whose handler panicked; the panic itself is logged by [`log_panics`]. What a handler leaves
+/// half done is its own: it locks nothing that others see.
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    ApiError::defect().into_response()
+}
+
+/// Sends panics to the log, with their place, instead of standard error as it is.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or("no message");
+        tracing::error!(place, message, "panic");
+    }));
+}

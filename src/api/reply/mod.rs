@@ -1,0 +1,8 @@
+//! Replies: in which form, how long they may be, and what they hold until they are sent.
+
+pub mod answers;
+pub mod answers_json;
+pub mod held;
+pub mod json;
+pub mod long;
+pub mod page;

@@ -1,0 +1,189 @@
+//! `/datasets`: create, list, show, look at rows, remove.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::api::body::data_file::{DataFile, Received};
+use crate::api::error::{ApiError, ErrorCode};
+use crate::api::extract::{DatasetPath, NoQuery, Params};
+use crate::api::reply::json as reply;
+use crate::api::reply::page::{Page, PageParams, in_range};
+use crate::app::App;
+use crate::data::column::ColumnType;
+use crate::data::profile::{ColumnProfile, Finding};
+use crate::datasets::{Asked, Dataset, Load};
+use crate::serving::threads::{blocking, to_the_end};
+
+/// Rows of a preview when none are asked for, and at most.
+const PREVIEW: (usize, usize) = (20, 1000);
+/// Files on their way in that are listed at most.
+const MAX_LOADING: usize = 1000;
+
+/// A data set as clients see it.
+#[derive(Serialize)]
+pub struct DatasetBody<'a> {
+    id: Uuid,
+    name: Option<&'a str>,
+    rows: u64,
+    bytes: u64,
+    created_at: Timestamp,
+    columns: &'a [ColumnProfile],
+    findings: &'a [Finding],
+}
+
+impl<'a> DatasetBody<'a> {
+    /// The data set.
+    pub fn of(dataset: &'a Dataset) -> Self {
+        DatasetBody {
+            id: dataset.id,
+            name: dataset.name.as_deref(),
+            rows: dataset.profile.rows,
+            bytes: dataset.bytes,
+            created_at: dataset.created_at,
+            columns: &dataset.profile.columns,
+            findings: &dataset.profile.findings,
+        }
+    }
+}
+
+/// A data file on its way in.
+#[derive(Serialize)]
+struct LoadBody<'a> {
+    name: Option<&'a str>,
+    state: &'static str,
+    bytes: u64,
+    rows: u64,
+    started_at: Timestamp,
+}
+
+impl<'a> LoadBody<'a> {
+    fn of(load: &'a Load) -> Self {
+        let state = if load.is_whole() { "reading" } else { "receiving" };
+        let (name, bytes, rows) = (load.name.as_deref(), load.bytes(), load.rows());
+        LoadBody { name, state, bytes, rows, started_at: load.started_at }
+    }
+}
+
+/// A page of data sets, with what is on its way in.
+#[derive(Serialize)]
+struct ListBody<'a> {
+    #[serde(flatten)]
+    page: Page<DatasetBody<'a>>,
+    loading: Vec<LoadBody<'a>>,
+}
+
+/// The parameters of `POST /datasets`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateParams {
+    name: Option<String>,
+    types: Option<String>,
+}
+
+/// The types of a `types` parameter: a JSON object from column names to types.
+///
+/// # Errors
+/// `invalid_value` with the parameter's name.
+pub fn parse_types(types: Option<&str>) -> Result<BTreeMap<String, ColumnType>, ApiError> {
+    types.map_or(Ok(BTreeMap::new()), |types| {
+        serde_json::from_str(types).map_err(|error| {
+            let detail = format!("types is a JSON object such as {{\"zip\":\"categorical\"}}: {error}");
+            ApiError::parameter(ErrorCode::InvalidValue, "types", detail)
+        })
+    })
+}
+
+/// `POST /datasets`: answers when the data is stored.
+pub async fn create(
+    State(app): State<App>,
+    Params(params): Params<CreateParams>,
+    mut file: DataFile,
+) -> Result<Response, ApiError> {
+    let types = parse_types(params.types.as_deref());
+    let asked = types.map(|types| Asked { name: params.name, format: file.format, types });
+    let Received { idempotency, early } = file.receive(&app, asked.as_ref().ok()).await?;
+    if let Some(reply) = idempotency.first_reply(&app).await? {
+        return Ok(reply);
+    }
+    let new = file.read(&app, &asked?, early).await;
+    let new = new.map_err(|error| ApiError::from(error).of_query(&["name", "types"]))?;
+    let (datasets, receipts) = (app.datasets.clone(), idempotency.clone());
+    let receipt =
+        move |dataset: &Dataset| receipts.receipt(StatusCode::CREATED, &location(dataset), &DatasetBody::of(dataset));
+    let created = to_the_end(async move { datasets.create(new, receipt).await }).await?;
+    let created = created.map_err(|error| ApiError::from(error).of_query(&["name", "types"]));
+    idempotency
+        .unless_repeated(&app, created, |dataset| {
+            tracing::info!(dataset_id = %dataset.id, name = dataset.name, rows = dataset.profile.rows, "data set stored");
+            reply::created(StatusCode::CREATED, &location(&dataset), &DatasetBody::of(&dataset))
+        })
+        .await
+}
+
+/// Where a data set is.
+fn location(dataset: &Dataset) -> String {
+    format!("/datasets/{}", dataset.id)
+}
+
+/// `GET /datasets`
+pub async fn list(State(app): State<App>, Params(params): Params<PageParams>) -> Result<Response, ApiError> {
+    let query = params.check::<Uuid>()?;
+    let (found, more) = app.datasets.list(query.before, query.limit).await?;
+    let loading = app.datasets.loading.list(MAX_LOADING);
+    let cursor = found.last().filter(|_| more).map(|dataset| dataset.id.to_string());
+    let reply = blocking(move || {
+        let page = Page::of(found.iter().map(DatasetBody::of).collect(), cursor);
+        let loading = loading.iter().map(|load| LoadBody::of(load)).collect();
+        reply::json(StatusCode::OK, &ListBody { page, loading })
+    });
+    Ok(reply.await?)
+}
+
+/// `GET /datasets/{dataset}`
+pub async fn show(DatasetPath(dataset): DatasetPath, _: NoQuery) -> Result<Response, ApiError> {
+    // Away from the async threads: the profiles of thousands of columns are megabytes.
+    Ok(blocking(move || reply::json(StatusCode::OK, &DatasetBody::of(&dataset))).await?)
+}
+
+/// The parameters of `GET /datasets/{dataset}/rows`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RowsParams {
+    limit: Option<usize>,
+}
+
+/// The first rows.
+#[derive(Serialize)]
+struct RowsBody {
+    data: Vec<Map<String, Value>>,
+}
+
+/// `GET /datasets/{dataset}/rows`
+pub async fn rows(
+    State(app): State<App>,
+    DatasetPath(dataset): DatasetPath,
+    Params(params): Params<RowsParams>,
+) -> Result<Response, ApiError> {
+    let limit = in_range("limit", params.limit.unwrap_or(PREVIEW.0), 1, PREVIEW.1)?;
+    let data = app.datasets.preview(&dataset, limit).await?;
+    Ok(blocking(move || reply::json(StatusCode::OK, &RowsBody { data })).await?)
+}
+
+/// `DELETE /datasets/{dataset}`
+pub async fn remove(
+    State(app): State<App>,
+    DatasetPath(dataset): DatasetPath,
+    _: NoQuery,
+) -> Result<Response, ApiError> {
+    let id = dataset.id;
+    to_the_end(async move { app.datasets.remove(&dataset).await }).await??;
+    tracing::info!(dataset_id = %id, "data set deleted");
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

@@ -1,0 +1,63 @@
+//! `POST /models/{model}/evaluate`: how good the active version is on data whose target is known.
+
+use axum::extract::{FromRequest, Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::api::body::formats::format_of;
+use crate::api::body::json::JsonBody;
+use crate::api::error::{ApiError, ErrorCode};
+use crate::api::extract::{ModelPath, NoQuery};
+use crate::api::reply::json::json;
+use crate::app::App;
+use crate::data::ingest::Format;
+use crate::data::records::Records;
+use crate::data::rows::{Rows, RowsOrNames};
+use crate::learning::strict::given;
+use crate::serving::data::DataFields;
+use crate::serving::evaluate::{Evaluation, evaluate as measure};
+
+/// The data to measure on: rows, a data set, or records with the target.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluationRequest {
+    #[serde(default, deserialize_with = "given")]
+    inputs: Option<Rows>,
+    #[serde(default, deserialize_with = "given")]
+    targets: Option<RowsOrNames>,
+    #[serde(default, deserialize_with = "given")]
+    dataset: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    features: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "given")]
+    records: Option<Records>,
+}
+
+/// Loss and metrics on the rows sent.
+#[derive(Serialize)]
+struct EvaluationBody {
+    model_id: Uuid,
+    #[serde(flatten)]
+    evaluation: Evaluation,
+}
+
+/// Measures the active version.
+pub async fn evaluate(
+    State(app): State<App>,
+    ModelPath(model): ModelPath,
+    _: NoQuery,
+    request: Request,
+) -> Result<Response, ApiError> {
+    if format_of(request.headers()).is_some_and(|format| format != Format::Json) {
+        let detail = "a data file is not taken here: POST it to /datasets and send {\"dataset\": its name}, or send its \
+                      rows as JSON";
+        return Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail));
+    }
+    let JsonBody { value, mut memory, .. } = JsonBody::<EvaluationRequest>::from_request(request, &app).await?;
+    let EvaluationRequest { inputs, targets, dataset, features, records } = value;
+    let fields = DataFields { inputs, targets, dataset, features };
+    let evaluation = measure(&app, &model, fields, records, &mut memory).await?;
+    Ok(json(StatusCode::OK, &EvaluationBody { model_id: model.id, evaluation }))
+}

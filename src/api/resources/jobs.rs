@@ -1,0 +1,124 @@
+//! `/jobs`: list, show (or wait), history of epochs, cancel.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::api::error::{ApiError, Problem};
+use crate::api::extract::{JobPath, Params};
+use crate::api::reply::json as reply;
+use crate::api::reply::page::{Page, in_range, page};
+use crate::app::App;
+use crate::jobs::history::{EpochEntry, HistoryQuery};
+use crate::jobs::queue::JobFilter;
+use crate::jobs::{JobReport, JobState};
+use crate::learning::training::MAX_EPOCHS;
+use crate::serving::threads::to_the_end;
+
+/// Longest `?wait=`, in seconds.
+const MAX_WAIT: u64 = 60;
+/// Most entries of a page of epochs.
+const MAX_PAGE: usize = 1000;
+
+/// A job as clients see it.
+#[derive(Serialize)]
+pub struct JobBody<'a> {
+    #[serde(flatten)]
+    report: &'a JobReport,
+    error: Option<Problem>,
+}
+
+impl<'a> JobBody<'a> {
+    /// The job of a report.
+    pub fn of(report: &'a JobReport) -> Self {
+        let error = report.failure.as_ref().map(|failure| ApiError::from(failure).problem(&report.request_id));
+        JobBody { report, error }
+    }
+}
+
+/// The parameters of `GET /jobs`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListParams {
+    model: Option<String>,
+    state: Option<JobState>,
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+/// `GET /jobs`
+pub async fn list(State(app): State<App>, Params(params): Params<ListParams>) -> Result<Response, ApiError> {
+    let query = page::<Uuid>(params.limit, params.cursor)?;
+    let model = match params.model {
+        Some(key) => Some(app.models.get(&key).await?.id),
+        None => None,
+    };
+    let reports = app.jobs.list(JobFilter { model, state: params.state }, query.before, query.limit + 1).await?;
+    let reports: Vec<&JobReport> = reports.iter().collect();
+    let page = Page::new(reports, query.limit, |report| report.id.to_string(), |report| JobBody::of(report));
+    Ok(reply::json(StatusCode::OK, &page))
+}
+
+/// The parameters of `GET /jobs/{job}`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShowParams {
+    #[serde(default)]
+    wait: u64,
+}
+
+/// `GET /jobs/{job}`: at once, or when the job has ended or the seconds of `wait` have passed.
+pub async fn show(JobPath(job): JobPath, Params(params): Params<ShowParams>) -> Result<Response, ApiError> {
+    let wait = in_range("wait", params.wait, 0, MAX_WAIT)?;
+    let _ = tokio::time::timeout(Duration::from_secs(wait), job.over()).await;
+    Ok(reply::json(StatusCode::OK, &JobBody::of(&job.report())))
+}
+
+/// The parameters of `GET /jobs/{job}/epochs`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochsParams {
+    #[serde(default)]
+    after: u64,
+    every: Option<u64>,
+    limit: Option<usize>,
+}
+
+/// A page of the history.
+#[derive(Serialize)]
+struct EpochsBody {
+    data: Vec<EpochEntry>,
+    next_after: Option<u64>,
+}
+
+/// `GET /jobs/{job}/epochs`
+pub async fn epochs(JobPath(job): JobPath, Params(params): Params<EpochsParams>) -> Result<Response, ApiError> {
+    let after = in_range("after", params.after, 0, MAX_EPOCHS)?;
+    let every = in_range("every", params.every.unwrap_or(1), 1, MAX_EPOCHS)?;
+    let limit = in_range("limit", params.limit.unwrap_or(MAX_PAGE), 1, MAX_PAGE)?;
+    let (data, next_after) = job.history(HistoryQuery { after, every, limit }).await?;
+    Ok(reply::json(StatusCode::OK, &EpochsBody { data, next_after }))
+}
+
+/// The parameters of `POST /jobs/{job}/cancel`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CancelParams {
+    #[serde(default)]
+    keep: bool,
+}
+
+/// `POST /jobs/{job}/cancel`: answers when the job has stopped.
+pub async fn cancel(
+    State(app): State<App>,
+    JobPath(job): JobPath,
+    Params(params): Params<CancelParams>,
+) -> Result<Response, ApiError> {
+    let cancelled = job.clone();
+    to_the_end(async move { app.jobs.cancel(&cancelled, params.keep).await }).await??;
+    Ok(reply::json(StatusCode::OK, &JobBody::of(&job.report())))
+}

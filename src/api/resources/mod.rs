@@ -1,0 +1,14 @@
+//! The resources of the service, one file each: handlers, and the bodies that they take and give.
+
+pub mod datasets;
+pub mod evaluation;
+pub mod events;
+pub mod jobs;
+pub mod models;
+pub mod operations;
+pub mod predictions;
+pub mod schema;
+pub mod table_predictions;
+pub mod training;
+pub mod transfer;
+pub mod versions;

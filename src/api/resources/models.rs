@@ -1,0 +1,321 @@
+//! `/models`: create, list, show, change, remove.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use uuid::Uuid;
+
+use crate::api::body::json::JsonBody;
+use crate::api::error::{ApiError, ErrorCode};
+use crate::api::extract::{ModelPath, NoQuery, Params};
+use crate::api::reply::json as reply;
+use crate::api::reply::page::{Page, PageParams};
+use crate::app::App;
+use crate::data::encoder::Task;
+use crate::learning::activation::{Activation, OutputActivation};
+use crate::learning::init::Initializer;
+use crate::learning::loss::Loss;
+use crate::learning::spec::{LayerParameters, LayerSpec, MAX_LAYERS, ModelSpec, ValidModelSpec};
+use crate::learning::strict::{Object, at_most, given, map_of_at_most};
+use crate::models::change::ModelChanges;
+use crate::models::model::MAX_METADATA;
+use crate::models::table::TableRequest;
+use crate::models::{Model, ModelKind, NewModel};
+use crate::serving::threads::{blocking, to_the_end};
+use crate::serving::train_file::table_spec;
+
+/// A model to create: a name, notes, and the fields of a [`ModelSpec`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewModelBody {
+    #[serde(default, deserialize_with = "given")]
+    name: Option<String>,
+    #[serde(default)]
+    metadata: Metadata,
+    #[serde(default, deserialize_with = "given")]
+    layers: Option<GivenLayers>,
+    #[serde(default, deserialize_with = "given")]
+    dataset: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    target: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    features: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "given")]
+    task: Option<Task>,
+    #[serde(default, deserialize_with = "given")]
+    hidden_layers: Option<GivenWidths>,
+    #[serde(default, deserialize_with = "given")]
+    dropout: Option<f64>,
+    #[serde(default, deserialize_with = "given")]
+    activation: Option<Activation>,
+    #[serde(default, deserialize_with = "given")]
+    output_activation: Option<OutputActivation>,
+    #[serde(default, deserialize_with = "given")]
+    loss: Option<Loss>,
+    #[serde(default, deserialize_with = "given")]
+    initializer: Option<Initializer>,
+    #[serde(default, deserialize_with = "given")]
+    initial_parameters: Option<GivenParameters>,
+    #[serde(default, deserialize_with = "given")]
+    seed: Option<u64>,
+}
+
+/// Layers, not more than may be.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct GivenLayers(#[serde(deserialize_with = "at_most::<_, _, MAX_LAYERS>")] Vec<LayerSpec>);
+
+/// Widths of layers, not more than may be.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct GivenWidths(#[serde(deserialize_with = "at_most::<_, _, MAX_LAYERS>")] Vec<usize>);
+
+/// Parameters of every layer.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct GivenParameters(#[serde(deserialize_with = "at_most::<_, _, MAX_LAYERS>")] Vec<Object<LayerParameters>>);
+
+/// The client's notes, not more than may be.
+#[derive(Default)]
+struct Metadata(BTreeMap<String, String>);
+
+impl<'de> Deserialize<'de> for Metadata {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MetadataVisitor;
+        impl<'de> Visitor<'de> for MetadataVisitor {
+            type Value = Metadata;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("an object of strings")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Metadata, A::Error> {
+                map_of_at_most::<_, _, MAX_METADATA>(map).map(Metadata)
+            }
+        }
+        deserializer.deserialize_map(MetadataVisitor)
+    }
+}
+
+impl NewModelBody {
+    /// Which kind of model is asked for, by the fields that only that kind has.
+    fn check_kind(&self) -> Result<(), ApiError> {
+        let of_layers = [
+            ("layers", self.layers.is_some()),
+            ("output_activation", self.output_activation.is_some()),
+            ("loss", self.loss.is_some()),
+            ("initializer", self.initializer.is_some()),
+            ("initial_parameters", self.initial_parameters.is_some()),
+        ];
+        let of_tables = [
+            ("target", self.target.is_some()),
+            ("features", self.features.is_some()),
+            ("task", self.task.is_some()),
+            ("hidden_layers", self.hidden_layers.is_some()),
+            ("dropout", self.dropout.is_some()),
+        ];
+        let (others, kind) = match (&self.dataset, &self.layers) {
+            (Some(_), _) => (of_layers, "by data set: its widths, loss and encoding follow from the data"),
+            (None, Some(_)) => (of_tables, "by layer sizes: this field is for models by `dataset`"),
+            (None, None) => {
+                let detail = "missing field `layers`: a model has `layers`, or a `dataset` and a `target`";
+                return Err(ApiError::at(ErrorCode::MissingField, "/layers", detail));
+            }
+        };
+        match others.iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((field, _)) => {
+                let detail = format!("`{field}` does not go with a model {kind}");
+                Err(ApiError::at(ErrorCode::InvalidValue, format!("/{field}"), detail))
+            }
+        }
+    }
+
+    fn check_layers(self) -> Result<NewModel, ApiError> {
+        let spec = ModelSpec {
+            layers: self.layers.map(|layers| layers.0).unwrap_or_default(),
+            activation: self.activation,
+            output_activation: self.output_activation,
+            loss: self.loss,
+            initializer: self.initializer,
+            initial_parameters: self.initial_parameters.map(|given| given.0.into_iter().map(|layer| layer.0).collect()),
+            seed: self.seed,
+            ..ModelSpec::default()
+        };
+        let (spec, initial) = spec.check()?;
+        Ok(NewModel { name: self.name, kind: ModelKind::Layers(Arc::new(spec)), initial, metadata: self.metadata.0 })
+    }
+
+    /// Reads the target of the data set: its classes are the model's.
+    async fn check_table(self, app: &App) -> Result<NewModel, ApiError> {
+        let key = self.dataset.unwrap_or_default();
+        let dataset = app.datasets.get(&key).await?;
+        let Some(target) = self.target else {
+            let detail = "missing field `target`: the column to predict";
+            return Err(ApiError::at(ErrorCode::MissingField, "/target", detail));
+        };
+        let request = TableRequest {
+            target,
+            features: self.features,
+            task: self.task,
+            hidden_layers: self.hidden_layers.map(|widths| widths.0),
+            activation: self.activation,
+            dropout: self.dropout,
+            seed: self.seed,
+        };
+        let spec = table_spec(app, &dataset, request).await?;
+        let kind = ModelKind::Table(Arc::new(spec));
+        Ok(NewModel { name: self.name, kind, initial: None, metadata: self.metadata.0 })
+    }
+}
+
+/// A model as clients see it. What belongs to models of the other kind is null.
+#[derive(Serialize)]
+pub struct ModelBody<'a> {
+    id: Uuid,
+    name: Option<&'a str>,
+    kind: &'static str,
+    layers: Option<Vec<usize>>,
+    activations: Option<Vec<OutputActivation>>,
+    dropout: Option<Vec<f64>>,
+    loss: Option<Loss>,
+    initializer: Option<Initializer>,
+    seed: u64,
+    parameter_count: Option<usize>,
+    dataset_id: Option<Uuid>,
+    task: Option<Task>,
+    target: Option<&'a str>,
+    features: Option<&'a [String]>,
+    classes: Option<&'a [String]>,
+    hidden_layers: Option<&'a [usize]>,
+    active_version: Option<u64>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    metadata: &'a BTreeMap<String, String>,
+}
+
+impl<'a> ModelBody<'a> {
+    /// The model as it is now. The network of a model by data set is that of its active version.
+    pub fn of(model: &'a Model) -> Self {
+        let (network, table) = match &model.kind {
+            ModelKind::Layers(spec) => (Some(spec), None),
+            ModelKind::Table(table) => {
+                (model.active.as_ref().and_then(|version| version.network.as_ref()), Some(table))
+            }
+        };
+        ModelBody {
+            id: model.id,
+            name: model.name.as_deref(),
+            kind: if table.is_some() { "dataset" } else { "layers" },
+            layers: network.map(|spec| {
+                std::iter::once(spec.inputs()).chain(spec.layers.iter().map(|layer| layer.units)).collect()
+            }),
+            activations: network.map(|spec| activations(spec)),
+            dropout: network.map(|spec| spec.layers.iter().map(|layer| layer.dropout).collect()),
+            loss: network.map(|spec| spec.loss),
+            initializer: network.and_then(|spec| spec.initializer),
+            seed: model.seed(),
+            parameter_count: network.map(|spec| spec.parameter_count()),
+            dataset_id: table.and_then(|table| table.dataset),
+            task: table.map(|table| table.task),
+            target: table.map(|table| table.target.as_str()),
+            features: table.map(|table| table.features.as_slice()),
+            classes: table.map(|table| table.classes.as_slice()).filter(|classes| !classes.is_empty()),
+            hidden_layers: table.map(|table| table.hidden_layers.as_slice()),
+            active_version: model.active.as_ref().map(|version| version.number),
+            created_at: model.created_at,
+            updated_at: model.updated_at,
+            metadata: &model.metadata,
+        }
+    }
+}
+
+fn activations(spec: &ValidModelSpec) -> Vec<OutputActivation> {
+    let (_, hidden) = spec.layers.split_last().expect("a model has a layer");
+    hidden.iter().map(|layer| OutputActivation::Elementwise(layer.activation)).chain([spec.output]).collect()
+}
+
+/// `POST /models`
+pub async fn create(
+    State(app): State<App>,
+    _: NoQuery,
+    JsonBody { value, idempotency, .. }: JsonBody<NewModelBody>,
+) -> Result<Response, ApiError> {
+    if let Some(reply) = idempotency.first_reply(&app).await? {
+        return Ok(reply);
+    }
+    value.check_kind()?;
+    let new = match (&value.dataset, &value.initial_parameters) {
+        (Some(_), _) => value.check_table(&app).await?,
+        // Given parameters may be many: checking them is work.
+        (None, Some(_)) => blocking(move || value.check_layers()).await??,
+        (None, None) => value.check_layers()?,
+    };
+    let (models, receipts) = (app.models.clone(), idempotency.clone());
+    let receipt = move |model: &Model| receipts.receipt(StatusCode::CREATED, &location(model), &ModelBody::of(model));
+    let created = to_the_end(async move { models.create(new, receipt).await }).await?;
+    idempotency
+        .unless_repeated(&app, created.map_err(ApiError::from), |model| {
+            tracing::info!(model_id = %model.id, name = model.name, "model created");
+            reply::created(StatusCode::CREATED, &location(&model), &ModelBody::of(&model))
+        })
+        .await
+}
+
+/// Where a model is.
+pub fn location(model: &Model) -> String {
+    format!("/models/{}", model.id)
+}
+
+/// `GET /models`
+pub async fn list(State(app): State<App>, Params(params): Params<PageParams>) -> Result<Response, ApiError> {
+    let query = params.check::<Uuid>()?;
+    let found = app.models.list(query.before, query.limit + 1).await?;
+    let models: Vec<&Model> = found.iter().collect();
+    let page = Page::new(models, query.limit, |model| model.id.to_string(), |model| ModelBody::of(model));
+    Ok(reply::json(StatusCode::OK, &page))
+}
+
+/// `GET /models/{model}`
+pub async fn show(ModelPath(model): ModelPath, _: NoQuery) -> Response {
+    reply::json(StatusCode::OK, &ModelBody::of(&model))
+}
+
+/// Changes to a model. A name of null takes the name away.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelChangesBody {
+    #[serde(default, deserialize_with = "given")]
+    name: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    metadata: Option<Metadata>,
+}
+
+/// `PATCH /models/{model}`
+pub async fn change(
+    State(app): State<App>,
+    ModelPath(model): ModelPath,
+    _: NoQuery,
+    JsonBody { value, .. }: JsonBody<ModelChangesBody>,
+) -> Result<Response, ApiError> {
+    if value.name.is_none() && value.metadata.is_none() {
+        return Err(ApiError::new(ErrorCode::MissingField, "there is nothing to change: send `name` or `metadata`"));
+    }
+    let changes = ModelChanges { name: value.name, metadata: value.metadata.map(|metadata| metadata.0) };
+    let model = to_the_end(async move { app.models.change(model.id, changes).await }).await??;
+    Ok(reply::json(StatusCode::OK, &ModelBody::of(&model)))
+}
+
+/// `DELETE /models/{model}`
+pub async fn remove(State(app): State<App>, ModelPath(model): ModelPath, _: NoQuery) -> Result<Response, ApiError> {
+    let removed = model.clone();
+    to_the_end(async move { app.jobs.remove_model(&removed).await }).await??;
+    tracing::info!(model_id = %model.id, name = model.name, "model deleted");
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

@@ -1,0 +1,86 @@
+//! For those who run the service: health, metrics, the contract, the list of errors.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Serialize;
+
+use crate::api::error::{ApiError, Check, ErrorCode};
+use crate::api::extract::NoQuery;
+use crate::api::reply::json as reply;
+use crate::app::App;
+
+/// The contract, as it stands in the project.
+const OPENAPI: &str = include_str!("../../../openapi.yaml");
+/// The same as JSON: `build.rs` writes it.
+const OPENAPI_JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
+
+/// How long a part of the service may take to say that it is well.
+const CHECK_PATIENCE: Duration = Duration::from_secs(2);
+
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    checks: Vec<Check>,
+}
+
+/// `GET /livez`: the process answers.
+pub async fn livez(_: NoQuery) -> Response {
+    reply::json(StatusCode::OK, &Health { status: "ok", checks: Vec::new() })
+}
+
+/// `GET /readyz`: the service takes work.
+pub async fn readyz(State(app): State<App>, _: NoQuery) -> Result<Response, ApiError> {
+    let open = !app.is_closing() && app.jobs.is_open();
+    let catalog = tokio::time::timeout(CHECK_PATIENCE, app.storage.catalog.check()).await;
+    let catalog = matches!(catalog, Ok(Ok(())));
+    let checks = vec![
+        Check { name: "jobs", status: if open { "ok" } else { "stopping" } },
+        Check { name: "catalog", status: if catalog { "ok" } else { "unavailable" } },
+    ];
+    match (open, catalog) {
+        (true, true) => Ok(reply::json(StatusCode::OK, &Health { status: "ready", checks })),
+        (false, _) => Err(ApiError::new(ErrorCode::Stopping, "the service is stopping").with_checks(checks)),
+        (true, false) => {
+            let detail = "the catalog does not answer: models that are not in memory cannot be reached";
+            Err(ApiError::new(ErrorCode::StorageUnavailable, detail).with_checks(checks))
+        }
+    }
+}
+
+/// `GET /metrics`: Prometheus text.
+pub async fn metrics(State(app): State<App>, _: NoQuery) -> Result<Response, ApiError> {
+    let text = app.meters.render(app.jobs.counts().await?, app.models.count().await?);
+    Ok(reply::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text))
+}
+
+/// `GET /openapi.yaml`
+pub async fn openapi(_: NoQuery) -> Response {
+    reply::with_type(StatusCode::OK, "application/yaml", OPENAPI)
+}
+
+/// `GET /openapi.json`
+pub async fn openapi_json(_: NoQuery) -> Response {
+    reply::with_type(StatusCode::OK, "application/json", OPENAPI_JSON)
+}
+
+/// `GET /docs/errors`: what the `type` of a problem document points at.
+pub async fn errors(_: NoQuery) -> Response {
+    let mut page = String::from(
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
+         <title>Errors of epochd</title><style>body{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;\
+         padding:0 1rem}td,th{text-align:left;padding:.3rem .8rem .3rem 0;vertical-align:top}:target{background:#ffd}\
+         </style><h1>Errors</h1><p>Every error is an RFC 9457 problem document with one of these codes.\
+         <table><tr><th>code<th>status<th>what it means<th>what to do",
+    );
+    for (code, status, title, remedy) in ErrorCode::ALL.iter().map(|code| code.entry()) {
+        write!(page, "<tr id={code}><td><code>{code}</code><td>{status}<td>{title}<td>{remedy}")
+            .expect("writing to a string does not fail");
+    }
+    page.push_str("</table></html>");
+    reply::with_type(StatusCode::OK, "text/html; charset=utf-8", page)
+}

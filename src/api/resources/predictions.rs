@@ -1,0 +1,195 @@
+//! `POST …/predict`: of models by layer sizes, rows in, outputs out; those by data set are in `table_predictions`.
+
+use axum::extract::{FromRequest, Request, State};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use ndarray::{Array2, ArrayView2};
+use serde::Deserialize;
+
+use super::table_predictions;
+use crate::api::body::json::JsonBody;
+use crate::api::body::media::Media;
+use crate::api::body::prediction::PredictionBody;
+use crate::api::body::read::FileBody;
+use crate::api::error::{ApiError, ErrorCode};
+use crate::api::extract::{ModelPath, Params, VersionPath};
+use crate::api::reply::held::holding;
+use crate::api::reply::json::{of_version, with_type};
+use crate::app::App;
+use crate::data::octets::{octet_rows, octets};
+use crate::learning::spec::ValidModelSpec;
+use crate::models::inline::inputs;
+use crate::models::{Model, ModelKind, Version};
+use crate::serving::memory::RequestMemory;
+use crate::serving::threads::blocking;
+use crate::serving::{active, predict_rows};
+
+/// Length of a number of a reply as text, about.
+const NUMBER_BYTES: usize = 13;
+/// Bytes up to which they are copied, or taken as numbers, on the spot. About 0.1 ms.
+const COPIED_ON_THE_SPOT: usize = 1 << 20;
+
+/// The forms of rows and outputs.
+const MEDIA: [Media; 2] = [Media::Json, Media::Octets];
+
+/// The parameters of `POST …/predict`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IntervalParams {
+    interval: Option<f64>,
+}
+
+/// The parameters of `POST /predict`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PredictParams {
+    model: String,
+    interval: Option<f64>,
+}
+
+/// `POST /models/{model}/predict`: the active version.
+pub async fn predict(
+    State(app): State<App>,
+    ModelPath(model): ModelPath,
+    Params(params): Params<IntervalParams>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let version = active(&app, &model).await?;
+    by_version(&app, &model, version, params.interval, request).await
+}
+
+/// `POST /models/{model}/versions/{version}/predict`
+pub async fn predict_version(
+    State(app): State<App>,
+    ModelPath(model): ModelPath,
+    VersionPath(number): VersionPath,
+    Params(params): Params<IntervalParams>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let version = app.models.version(&model, number).await?;
+    by_version(&app, &model, &version, params.interval, request).await
+}
+
+/// `POST /predict?model={model}`: the active version.
+pub async fn predict_by_query(
+    State(app): State<App>,
+    Params(params): Params<PredictParams>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let model = app.models.get(&params.model).await?;
+    let version = active(&app, &model).await?;
+    by_version(&app, &model, version, params.interval, request).await
+}
+
+async fn by_version(
+    app: &App,
+    model: &Model,
+    version: &Version,
+    interval: Option<f64>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    match &model.kind {
+        ModelKind::Table(_) => table_predictions::predict(app, model, version, interval, request).await,
+        ModelKind::Layers(_) if interval.is_some() => {
+            let detail = "intervals are for models by data set";
+            Err(ApiError::parameter(ErrorCode::InvalidValue, "interval", detail))
+        }
+        ModelKind::Layers(spec) => by_layers(app, model, version, spec, request).await,
+    }
+}
+
+async fn by_layers(
+    app: &App,
+    model: &Model,
+    version: &Version,
+    spec: &ValidModelSpec,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let body = Media::of_body(request.headers(), &MEDIA);
+    let reply = Media::of_reply(request.headers(), &MEDIA, body);
+    let (inputs, mut memory) = match body {
+        Media::Octets => of_octets(FileBody::from_request(request, app).await?, spec, app).await?,
+        _ => of_json(JsonBody::read(request, app, PredictionBody::of_rows).await?, spec)?,
+    };
+    let rows = inputs.nrows();
+    let predictor = app.models.predictor(model, version).await?;
+    let pieces = match reply {
+        Media::Octets => predict_rows(app, predictor, inputs, &mut memory, as_octets).await?,
+        _ => predict_rows(app, predictor, inputs, &mut memory, as_text).await?,
+    };
+    let (model_id, number, width) = (model.id, version.number, spec.outputs());
+    let answer = move || match reply {
+        Media::Octets => {
+            let mut response = of_version(Media::Octets.name(), joined("", pieces, "", ""), model_id, number);
+            let shape = HeaderValue::from_str(&format!("{rows},{width}")).expect("digits and a comma");
+            response.headers_mut().insert("x-shape", shape);
+            response
+        }
+        _ => {
+            let head = format!(r#"{{"model_id":"{model_id}","version":{number},"outputs":["#);
+            with_type(StatusCode::OK, "application/json", joined(&head, pieces, ",", "]}\n"))
+        }
+    };
+    let large = rows * width * NUMBER_BYTES > COPIED_ON_THE_SPOT;
+    let response = if large { blocking(answer).await? } else { answer() };
+    Ok(holding(memory, response))
+}
+
+/// The inputs of a JSON body.
+fn of_json(
+    mut body: JsonBody<PredictionBody>,
+    spec: &ValidModelSpec,
+) -> Result<(Array2<f32>, RequestMemory), ApiError> {
+    if body.value.records.is_some() {
+        let detail = "the model is one by layer sizes: send `inputs`, rows of numbers, instead of `records`";
+        return Err(ApiError::at(ErrorCode::WrongModelKind, "/records", detail));
+    }
+    let Some(rows) = body.value.inputs.take() else {
+        let detail = "missing field `inputs`: the model is one by layer sizes and takes rows of numbers";
+        return Err(ApiError::at(ErrorCode::MissingField, "/inputs", detail));
+    };
+    Ok((inputs(rows, spec, "")?, body.memory))
+}
+
+/// The inputs of a body of f32, little-endian, row after row.
+async fn of_octets(
+    FileBody { bytes, mut memory }: FileBody,
+    spec: &ValidModelSpec,
+    app: &App,
+) -> Result<(Array2<f32>, RequestMemory), ApiError> {
+    memory.reserve(bytes.len(), app)?;
+    let (width, large) = (spec.inputs(), bytes.len() > COPIED_ON_THE_SPOT);
+    let read = move || Ok::<_, ApiError>(octet_rows(&bytes, width)?);
+    let inputs = if large { blocking(read).await? } else { read() };
+    Ok((inputs?, memory))
+}
+
+/// The outputs of some rows as they stand in a JSON reply; values that are not finite are null.
+fn as_text(outputs: ArrayView2<f32>) -> Vec<u8> {
+    let mut text = Vec::with_capacity(outputs.len() * NUMBER_BYTES);
+    for row in outputs.outer_iter() {
+        if !text.is_empty() {
+            text.push(b',');
+        }
+        let row = row.to_slice().expect("outputs are row-major");
+        serde_json::to_writer(&mut text, row).expect("numbers can be written to memory");
+    }
+    text
+}
+
+fn as_octets(outputs: ArrayView2<f32>) -> Vec<u8> {
+    octets(outputs.as_slice().expect("outputs are row-major"))
+}
+
+/// Pieces one after the other. Each leaves memory when it is copied, so that they are there only once.
+fn joined(head: &str, pieces: Vec<Vec<u8>>, between: &str, tail: &str) -> Vec<u8> {
+    let length: usize = pieces.iter().map(|piece| piece.len() + between.len()).sum();
+    let mut whole = Vec::with_capacity(head.len() + length + tail.len());
+    whole.extend_from_slice(head.as_bytes());
+    for (i, piece) in pieces.into_iter().enumerate() {
+        whole.extend_from_slice(if i == 0 { "" } else { between }.as_bytes());
+        whole.extend_from_slice(&piece);
+    }
+    whole.extend_from_slice(tail.as_bytes());
+    whole
+}

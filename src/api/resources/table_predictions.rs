@@ -1,0 +1,139 @@
+//! Predictions of models by data set: records, CSV or Arrow in, labels or values out, in either form.
+
+use std::fs::File;
+
+use axum::extract::{FromRequest, Request};
+use axum::response::Response;
+
+use crate::api::body::data_file::Upload;
+use crate::api::body::json::JsonBody;
+use crate::api::body::media::Media;
+use crate::api::body::prediction::PredictionBody;
+use crate::api::error::{ApiError, ErrorCode};
+use crate::api::reply::answers::AnswerWriter;
+use crate::api::reply::answers_json::predictions;
+use crate::api::reply::held::holding;
+use crate::api::reply::json::of_version;
+use crate::api::reply::long::LongReply;
+use crate::app::App;
+use crate::datasets::Loading;
+use crate::models::{Model, Version};
+use crate::serving::predict_file::{FilePredictions, RowFormat};
+use crate::serving::predict_records;
+use crate::serving::table_version::TableVersion;
+use crate::serving::threads::blocking;
+use crate::waiting::{WaitedFor, Waiting};
+
+/// The forms of rows and answers.
+const MEDIA: [Media; 3] = [Media::Json, Media::Csv, Media::Arrow];
+/// Most rows that are answered as JSON, which is made in one piece, and cells and values of these rows.
+const MAX_JSON_ROWS: usize = 100_000;
+const MAX_JSON_VALUES: usize = 8 << 20;
+
+/// Predictions of a version of a model by data set.
+pub async fn predict(
+    app: &App,
+    model: &Model,
+    version: &Version,
+    interval: Option<f64>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    if let Some(level) = interval.filter(|level| !(*level > 0.0 && *level < 1.0)) {
+        let detail = format!("interval is {level}; it lies between 0 and 1, such as 0.9");
+        return Err(ApiError::parameter(ErrorCode::InvalidValue, "interval", detail));
+    }
+    let body = Media::of_body(request.headers(), &MEDIA);
+    let reply = Media::of_reply(request.headers(), &MEDIA, body);
+    // The network comes after the body: one that is in use cannot leave memory, and a body may be slow.
+    if body != Media::Json {
+        // Not listed: no data set comes of it.
+        let Upload { file } = Upload::receive(request, app, Loading::default().begin(None)).await?;
+        let version = TableVersion::load(app, model, version, interval).await?;
+        return for_file(app, version, body, reply, file).await;
+    }
+    let body = JsonBody::<PredictionBody>::from_request(request, app).await?;
+    let version = TableVersion::load(app, model, version, interval).await?;
+    for_records(app, version, reply, body).await
+}
+
+async fn for_records(
+    app: &App,
+    version: TableVersion,
+    reply: Media,
+    JsonBody { value, mut memory, .. }: JsonBody<PredictionBody>,
+) -> Result<Response, ApiError> {
+    if value.inputs.is_some() {
+        let detail = "the model is one by data set: send `records` of its columns instead of `inputs`";
+        return Err(ApiError::at(ErrorCode::WrongModelKind, "/inputs", detail));
+    }
+    let Some(records) = value.records else {
+        let detail = "missing field `records`: the model is one by data set and takes records of its columns";
+        return Err(ApiError::at(ErrorCode::MissingField, "/records", detail));
+    };
+    let response = predict_records(app, version, records, &mut memory, move |version, pieces| {
+        if reply == Media::Json {
+            return Ok(predictions(version, &pieces));
+        }
+        let (mut writer, mut whole) = (AnswerWriter::new(reply), Vec::new());
+        for piece in &pieces {
+            whole.extend(writer.write(piece, version.encoder())?);
+        }
+        whole.extend(writer.end()?);
+        Ok::<_, ApiError>(in_form(version, reply, whole))
+    });
+    let response = response.await??;
+    Ok(holding(memory, response))
+}
+
+async fn for_file(
+    app: &App,
+    version: TableVersion,
+    body: Media,
+    reply: Media,
+    file: File,
+) -> Result<Response, ApiError> {
+    let app = app.clone();
+    let waiting = Waiting::default();
+    let waited_for = waiting.seen();
+    let format = if body == Media::Arrow { RowFormat::Arrow } else { RowFormat::Csv };
+    blocking(move || answer(&app, &version, file, format, reply, waited_for)).await?
+}
+
+fn answer(
+    app: &App,
+    version: &TableVersion,
+    file: File,
+    format: RowFormat,
+    reply: Media,
+    waited_for: WaitedFor,
+) -> Result<Response, ApiError> {
+    let mut predicted = FilePredictions::open(app, version, file, format, waited_for)?;
+    let most_rows = MAX_JSON_ROWS.min(MAX_JSON_VALUES / predicted.width()).max(1);
+    let most_bytes = app.settings.max_upload.as_u64();
+    let (mut writer, mut written, mut kept, mut rows) = (AnswerWriter::new(reply), LongReply::default(), Vec::new(), 0);
+    while let Some(piece) = predicted.next()? {
+        rows += piece.rows;
+        if reply != Media::Json {
+            written.add(&writer.write(&piece, version.encoder())?, most_bytes, &app.storage)?;
+        } else if rows <= most_rows {
+            kept.push(piece);
+        } else {
+            let detail = format!("more than {most_rows} rows: ask for the reply as text/csv, which is streamed");
+            return Err(ApiError::new(ErrorCode::ReplyTooLarge, detail));
+        }
+    }
+    if rows == 0 {
+        return Err(ApiError::new(ErrorCode::MalformedData, "the data has columns and no rows"));
+    }
+    if reply == Media::Json {
+        return Ok(predictions(version, &kept));
+    }
+    written.add(&writer.end()?, most_bytes, &app.storage)?;
+    Ok(in_form(version, reply, written.body()?))
+}
+
+/// A reply in another form than JSON.
+fn in_form(version: &TableVersion, media: Media, body: impl Into<axum::body::Body>) -> Response {
+    let kind = if media == Media::Csv { "text/csv; charset=utf-8" } else { media.name() };
+    of_version(kind, body, version.model_id, version.version)
+}

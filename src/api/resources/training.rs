@@ -1,0 +1,197 @@
+//! `POST /models/{model}/train`, and `POST /train`, which brings a data set and a model into being with their training.
+
+use axum::extract::{FromRequestParts, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::Response;
+use serde::Deserialize;
+use serde::de::MapAccess;
+
+use super::datasets::parse_types;
+use super::jobs::JobBody;
+use crate::api::body::data_file::{DataFile, Received};
+use crate::api::body::json::JsonBody;
+use crate::api::body::parse::{parse_query, take_repeated};
+use crate::api::error::{ApiError, ErrorCode};
+use crate::api::extract::{ModelPath, NoQuery};
+use crate::api::idempotency::Idempotency;
+use crate::api::layers::request_id::RequestId;
+use crate::api::reply::json as reply;
+use crate::app::App;
+use crate::data::encoder::Task;
+use crate::data::ingest::Format;
+use crate::data::profile::TableProfile;
+use crate::datasets::Asked;
+use crate::jobs::JobReport;
+use crate::learning::beside::{Beside, Fields, once};
+use crate::learning::strict::Object;
+use crate::learning::training::TrainingSpec;
+use crate::models::table::TableRequest;
+use crate::serving;
+use crate::serving::data::DataFields;
+use crate::serving::train::TrainRequest;
+use crate::serving::train_file::no_target;
+use crate::storage::catalog::ReceiptRow;
+
+/// What to train on, and the settings.
+type TrainingBody = Beside<TrainingData, TrainingSpec>;
+
+/// The data to train on, and the data to validate on.
+#[derive(Default)]
+pub struct TrainingData {
+    data: DataFields,
+    validation: Option<Object<DataFields>>,
+}
+
+impl Fields for TrainingData {
+    const NAMES: &'static [&'static str] = &["inputs", "targets", "dataset", "features", "validation"];
+
+    fn read<'de, A: MapAccess<'de>>(&mut self, name: &'static str, map: &mut A) -> Result<(), A::Error> {
+        let data = &mut self.data;
+        match name {
+            "inputs" => once(&mut data.inputs, name, map),
+            "targets" => once(&mut data.targets, name, map),
+            "dataset" => once(&mut data.dataset, name, map),
+            "features" => once(&mut data.features, name, map),
+            _ => once(&mut self.validation, name, map),
+        }
+    }
+}
+
+impl TrainingBody {
+    /// The training that is asked for.
+    fn request(self) -> TrainRequest {
+        let Beside { fields: TrainingData { data, validation }, others: settings } = self;
+        TrainRequest { data, validation: validation.map(|Object(validation)| validation), settings }
+    }
+}
+
+/// Checks the request, puts the job into the queue, and answers before it runs.
+pub async fn train(
+    State(app): State<App>,
+    ModelPath(model): ModelPath,
+    request_id: RequestId,
+    _: NoQuery,
+    JsonBody { value, idempotency, memory }: JsonBody<TrainingBody>,
+) -> Result<Response, ApiError> {
+    if let Some(reply) = idempotency.first_reply(&app).await? {
+        return Ok(reply);
+    }
+    let receipt = receipts(&idempotency);
+    let submitted =
+        serving::train(&app, &model, value.request(), memory, request_id.as_str().to_owned(), receipt).await;
+    idempotency.unless_repeated(&app, submitted, accepted).await
+}
+
+/// What is kept of a job that is accepted, for the repetition of its request.
+fn receipts(idempotency: &Idempotency) -> impl Fn(&JobReport) -> Option<ReceiptRow> + Send + use<> {
+    let idempotency = idempotency.clone();
+    move |report| idempotency.receipt(StatusCode::ACCEPTED, &location(report), &JobBody::of(report))
+}
+
+/// The reply to a training whose job is accepted.
+fn accepted(report: JobReport) -> Response {
+    reply::created(StatusCode::ACCEPTED, &location(&report), &JobBody::of(&report))
+}
+
+/// Where a job is.
+fn location(report: &JobReport) -> String {
+    format!("/jobs/{}", report.id)
+}
+
+/// The parameters of `POST /train`, as errors name them.
+const PARAMETERS: [&str; 9] =
+    ["name", "target", "features", "task", "epochs", "hidden_layers", "seed", "validation_split", "types"];
+
+/// The parameters of `POST /train`, `features` among them, once for each column: names may contain any separator.
+pub struct TrainQuery {
+    params: TrainParams,
+    features: Vec<String>,
+}
+
+impl FromRequestParts<App> for TrainQuery {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+        let (features, rest) = take_repeated(parts.uri.query().unwrap_or(""), "features");
+        Ok(TrainQuery { params: parse_query(&rest)?, features })
+    }
+}
+
+/// The columns that `features` names: one each, or several with commas between them where no column has that name.
+fn columns_named(features: &[String], profile: &TableProfile) -> Option<Vec<String>> {
+    let parts = |given: &String| match profile.column(given) {
+        Some(_) => vec![given.clone()],
+        None => given.split(',').map(|name| name.trim().to_owned()).collect(),
+    };
+    (!features.is_empty()).then(|| features.iter().flat_map(parts).collect())
+}
+
+/// The other parameters of `POST /train`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainParams {
+    name: Option<String>,
+    target: Option<String>,
+    task: Option<Task>,
+    epochs: Option<u64>,
+    hidden_layers: Option<String>,
+    seed: Option<u64>,
+    validation_split: Option<f64>,
+    types: Option<String>,
+}
+
+/// What the parameters of `POST /train` ask for, as far as it can be known before the data is.
+struct AskedTraining {
+    dataset: Asked,
+    target: String,
+    hidden_layers: Option<Vec<usize>>,
+}
+
+impl TrainParams {
+    fn asked(&self, format: Format) -> Result<AskedTraining, ApiError> {
+        let target = self.target.clone().ok_or_else(|| {
+            let detail = "missing query parameter `target`: the column to predict";
+            ApiError::parameter(ErrorCode::MissingField, "target", detail)
+        })?;
+        let (name, types) = (self.name.clone(), parse_types(self.types.as_deref())?);
+        Ok(AskedTraining { dataset: Asked { name, format, types }, target, hidden_layers: self.widths()? })
+    }
+
+    /// Widths such as `64,32`.
+    fn widths(&self) -> Result<Option<Vec<usize>>, ApiError> {
+        let Some(text) = &self.hidden_layers else { return Ok(None) };
+        let widths: Result<Vec<usize>, _> = text.split(',').map(|width| width.trim().parse()).collect();
+        let detail = || format!("hidden_layers is {text:?}; widths such as 64,32 are expected");
+        let wrong = |_| ApiError::parameter(ErrorCode::InvalidValue, "hidden_layers", detail());
+        widths.map(Some).map_err(wrong)
+    }
+}
+
+/// `POST /train`: stores the data set, creates the model and starts its training; all of it or nothing.
+pub async fn train_file(
+    State(app): State<App>,
+    TrainQuery { params, features }: TrainQuery,
+    request_id: RequestId,
+    mut file: DataFile,
+) -> Result<Response, ApiError> {
+    let asked = params.asked(file.format);
+    let Received { idempotency, early } = file.receive(&app, asked.as_ref().ok().map(|asked| &asked.dataset)).await?;
+    if let Some(reply) = idempotency.first_reply(&app).await? {
+        return Ok(reply);
+    }
+    let AskedTraining { dataset, target, hidden_layers } = asked?;
+    let new = file.read(&app, &dataset, early).await;
+    let new = new.map_err(|error| ApiError::from(error).of_query(&PARAMETERS))?;
+    if new.profile.column(&target).is_none() {
+        return Err(ApiError::from(no_target(&target, &new.profile)).of_query(&PARAMETERS));
+    }
+    let (seed, task, features) = (params.seed, params.task, columns_named(&features, &new.profile));
+    let request = TableRequest { target, features, task, hidden_layers, seed, ..TableRequest::default() };
+    let settings =
+        TrainingSpec { epochs: params.epochs, validation_split: params.validation_split, ..TrainingSpec::default() };
+    let receipt = receipts(&idempotency);
+    let submitted = serving::train_file(&app, new, request, settings, request_id.as_str().to_owned(), receipt).await;
+    let submitted = submitted.map_err(|error| ApiError::from(error).of_query(&PARAMETERS));
+    idempotency.unless_repeated(&app, submitted, accepted).await
+}

@@ -1,0 +1,68 @@
+//! Models as files: `GET …/export`, `POST /models/import`.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::models::{ModelBody, location};
+use crate::api::body::read::FileBody;
+use crate::api::error::{ApiError, ErrorCode};
+use crate::api::extract::{ModelPath, Params, VersionPath};
+use crate::api::reply::json as reply;
+use crate::app::App;
+use crate::serving::threads::to_the_end;
+
+/// The parameters of `GET …/export`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExportParams {
+    format: Option<String>,
+}
+
+/// `GET /models/{model}/versions/{version}/export`: the version's file as it is kept.
+pub async fn export(
+    State(app): State<App>,
+    ModelPath(model): ModelPath,
+    VersionPath(number): VersionPath,
+    Params(params): Params<ExportParams>,
+) -> Result<Response, ApiError> {
+    if let Some(format) = params.format.filter(|format| format != "safetensors") {
+        let detail = format!("there is no format {format:?}: this release exports safetensors");
+        return Err(ApiError::parameter(ErrorCode::InvalidValue, "format", detail));
+    }
+    let version = app.models.version(&model, number).await?;
+    let (size, bytes) = app.models.file(&version).await?;
+    let mut response = reply::with_type(StatusCode::OK, "application/octet-stream", Body::from_stream(bytes));
+    let disposition = format!("attachment; filename=\"{}-{number}.safetensors\"", model.title());
+    let disposition = HeaderValue::from_str(&disposition).expect("names and identifiers are ASCII");
+    response.headers_mut().insert(CONTENT_DISPOSITION, disposition);
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(size));
+    Ok(response)
+}
+
+/// The parameters of `POST /models/import`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportParams {
+    name: Option<String>,
+}
+
+/// `POST /models/import`: a model of a file that export gave, with that as its version 1.
+pub async fn import(
+    State(app): State<App>,
+    Params(params): Params<ImportParams>,
+    FileBody { bytes, memory }: FileBody,
+) -> Result<Response, ApiError> {
+    let model = to_the_end(async move {
+        let imported = app.models.import(params.name, bytes).await;
+        drop(memory);
+        imported
+    })
+    .await?;
+    let model = model.map_err(|error| ApiError::from(error).of_query(&["name"]))?;
+    tracing::info!(model_id = %model.id, name = model.name, "model imported");
+    Ok(reply::created(StatusCode::CREATED, &location(&model), &ModelBody::of(&model)))
+}

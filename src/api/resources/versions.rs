@@ -1,0 +1,167 @@
+//! `/models/{model}/versions`: list, show, activate, remove, read the parameters.
+
+use std::convert::Infallible;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::models::ModelBody;
+use crate::api::error::ApiError;
+use crate::api::extract::{ModelPath, NoQuery, Params, VersionPath};
+use crate::api::reply::json as reply;
+use crate::api::reply::page::{Page, PageParams};
+use crate::app::App;
+use crate::data::encoder::Task;
+use crate::learning::network::Network;
+use crate::models::table::FeatureImportance;
+use crate::models::{Model, Version};
+use crate::serving::threads::to_the_end;
+
+/// A version as clients see it.
+#[derive(Serialize)]
+struct VersionBody<'a> {
+    version: u64,
+    job_id: Option<Uuid>,
+    created_at: Timestamp,
+    active: bool,
+    metrics: &'a RawValue,
+    epochs: u64,
+    loss: f64,
+    validation_loss: Option<f64>,
+}
+
+impl<'a> VersionBody<'a> {
+    fn of(model: &Model, version: &'a Version) -> Self {
+        VersionBody {
+            version: version.number,
+            job_id: version.facts.job_id,
+            created_at: version.facts.created_at,
+            active: model.is_active(version.number),
+            metrics: &version.facts.metrics,
+            epochs: version.facts.epochs,
+            loss: version.facts.loss,
+            validation_loss: version.facts.validation_loss,
+        }
+    }
+}
+
+/// `GET /models/{model}/versions`
+pub async fn list(
+    State(app): State<App>,
+    ModelPath(model): ModelPath,
+    Params(params): Params<PageParams>,
+) -> Result<Response, ApiError> {
+    let query = params.check::<u64>()?;
+    let found = app.models.versions(model.id, query.before, query.limit + 1).await?;
+    let versions: Vec<&Version> = found.iter().collect();
+    let cursor = |version: &&Version| version.number.to_string();
+    let page = Page::new(versions, query.limit, cursor, |version| VersionBody::of(&model, version));
+    Ok(reply::json(StatusCode::OK, &page))
+}
+
+/// `GET /models/{model}/versions/{version}`
+pub async fn show(
+    State(app): State<App>,
+    ModelPath(model): ModelPath,
+    VersionPath(number): VersionPath,
+    _: NoQuery,
+) -> Result<Response, ApiError> {
+    let version = app.models.version(&model, number).await?;
+    Ok(reply::json(StatusCode::OK, &VersionBody::of(&model, &version)))
+}
+
+/// How much each feature matters.
+#[derive(Serialize)]
+struct ImportanceBody<'a> {
+    model_id: Uuid,
+    version: u64,
+    measure: &'static str,
+    features: &'a [FeatureImportance],
+}
+
+/// `GET /models/{model}/versions/{version}/importance`
+pub async fn importance(
+    State(app): State<App>,
+    ModelPath(model): ModelPath,
+    VersionPath(number): VersionPath,
+    _: NoQuery,
+) -> Result<Response, ApiError> {
+    let table = model.table()?.clone();
+    let version = app.models.version(&model, number).await?;
+    let predictor = app.models.predictor(&model, &version).await?;
+    let features = predictor.table().map_or(&[][..], |table| &table.parts.importance);
+    let measure = match table.task {
+        Task::Classification => "log_loss",
+        Task::Regression => "rmse",
+    };
+    let body = ImportanceBody { model_id: model.id, version: number, measure, features };
+    Ok(reply::json(StatusCode::OK, &body))
+}
+
+/// `POST /models/{model}/versions/{version}/activate`
+pub async fn activate(
+    State(app): State<App>,
+    ModelPath(model): ModelPath,
+    VersionPath(number): VersionPath,
+    _: NoQuery,
+) -> Result<Response, ApiError> {
+    let model = to_the_end(async move { app.models.activate(&model, number).await }).await??;
+    tracing::info!(model_id = %model.id, version = number, "version activated");
+    Ok(reply::json(StatusCode::OK, &ModelBody::of(&model)))
+}
+
+/// `DELETE /models/{model}/versions/{version}`
+pub async fn remove(
+    State(app): State<App>,
+    ModelPath(model): ModelPath,
+    VersionPath(number): VersionPath,
+    _: NoQuery,
+) -> Result<Response, ApiError> {
+    let id = model.id;
+    to_the_end(async move { app.models.remove_version(&model, number).await }).await??;
+    tracing::info!(model_id = %id, version = number, "version deleted");
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `GET /models/{model}/versions/{version}/parameters`, streamed layer by layer: a network may be hundreds of MB.
+pub async fn parameters(
+    State(app): State<App>,
+    ModelPath(model): ModelPath,
+    VersionPath(number): VersionPath,
+    _: NoQuery,
+) -> Result<Response, ApiError> {
+    let version = app.models.version(&model, number).await?;
+    let predictor = app.models.predictor(&model, &version).await?;
+    let head = format!("{{\"model_id\":\"{}\",\"version\":{number},\"layers\":[", model.id);
+    let inputs: Vec<usize> = predictor.spec().layers.iter().map(|layer| layer.inputs).collect();
+    let places = (0..inputs.len()).flat_map(move |layer| (0..=inputs[layer]).map(move |row| (layer, row)));
+    let pieces = places.map(move |(layer, row)| piece(predictor.network(), layer, row));
+    let pieces = std::iter::once(head.into_bytes()).chain(pieces).chain([b"]}\n".to_vec()]);
+    let pieces = stream::iter(pieces.map(|piece| Ok::<_, Infallible>(Bytes::from(piece))));
+    Ok(reply::with_type(StatusCode::OK, "application/json", Body::from_stream(pieces)))
+}
+
+/// Row `row` of a layer's weights as JSON, or behind the last row its biases, with what stands around it.
+fn piece(network: &Network, layer: usize, row: usize) -> Vec<u8> {
+    let (weights, biases) = network.layer_parameters(layer);
+    if row == weights.nrows() {
+        return [b"],\"biases\":", &json(&biases.as_slice())[..], b"}"].concat();
+    }
+    let open: &[u8] = match (layer, row) {
+        (0, 0) => b"{\"weights\":[",
+        (_, 0) => b",{\"weights\":[",
+        _ => b",",
+    };
+    [open, &json(&weights.row(row).as_slice())].concat()
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("numbers are plain data")
+}

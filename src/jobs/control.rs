@@ -1,0 +1,80 @@
+//! What others ask of a job that runs: to stop, or to write a checkpoint. The thread that trains looks at it before every
+//! batch, so both are single atomics.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+/// A request to a running job to stop, and what becomes of its epochs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Drop the epochs done.
+    Drop = 1,
+    /// Publish the epochs done as a version.
+    Keep = 2,
+    /// The service stops: the job goes on when it is started again.
+    Interrupt = 3,
+}
+
+/// What a job is asked for.
+#[derive(Debug, Default)]
+pub struct JobControl {
+    /// A [`Stop`], or 0.
+    stop: AtomicU8,
+    checkpoint_due: AtomicBool,
+}
+
+impl JobControl {
+    /// Asks a running job to stop. The first request counts, but that of a stopping service outweighs any other.
+    pub(super) fn ask_to_stop(&self, stop: Stop) {
+        if stop == Stop::Interrupt {
+            self.stop.store(stop as u8, Ordering::Relaxed);
+        } else {
+            // Fails where a request came before, which then counts.
+            let _ = self.stop.compare_exchange(0, stop as u8, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
+    /// The request to stop, if there is one.
+    pub(super) fn stop(&self) -> Option<Stop> {
+        match self.stop.load(Ordering::Relaxed) {
+            1 => Some(Stop::Drop),
+            2 => Some(Stop::Keep),
+            3 => Some(Stop::Interrupt),
+            _ => None,
+        }
+    }
+
+    /// Asks for a checkpoint.
+    pub(super) fn ask_for_checkpoint(&self) {
+        self.checkpoint_due.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a checkpoint is asked for; takes the request away.
+    pub(super) fn take_checkpoint_request(&self) -> bool {
+        // Read before it is written: the read alone keeps the cache line shared.
+        self.checkpoint_due.load(Ordering::Relaxed) && self.checkpoint_due.swap(false, Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_request_to_stop_counts_and_a_stopping_service_outweighs_it() {
+        let control = JobControl::default();
+        assert_eq!(control.stop(), None);
+        control.ask_to_stop(Stop::Keep);
+        control.ask_to_stop(Stop::Drop);
+        assert_eq!(control.stop(), Some(Stop::Keep));
+        control.ask_to_stop(Stop::Interrupt);
+        control.ask_to_stop(Stop::Drop);
+        assert_eq!(control.stop(), Some(Stop::Interrupt));
+    }
+
+    #[test]
+    fn a_request_for_a_checkpoint_is_taken_once() {
+        let control = JobControl::default();
+        control.ask_for_checkpoint();
+        assert_eq!([control.take_checkpoint_request(), control.take_checkpoint_request()], [true, false]);
+    }
+}

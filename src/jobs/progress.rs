@@ -1,0 +1,275 @@
+//! What a job has reached so far: written by the thread that trains, read by whoever asks, told to those who watch.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::history::EpochEntry;
+use super::notice::Notice;
+use super::record::JobRecord;
+use super::report::{JobReport, Outcome};
+use super::state::JobState;
+use crate::learning::report::EpochReport;
+
+/// Watchers are woken for epochs no more often than this.
+pub(super) const EPOCH_INTERVAL: Duration = Duration::from_millis(50);
+
+/// What a training has reached, as a checkpoint keeps it.
+#[derive(Clone, Debug)]
+pub struct Reached {
+    /// One entry for each epoch.
+    pub history: Vec<EpochEntry>,
+    /// What the training had to say.
+    pub warnings: Vec<Notice>,
+    /// Time that was trained.
+    pub elapsed_seconds: f64,
+}
+
+/// Which of a job's states a watcher knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateMark {
+    /// That after so many changes.
+    Change(u64),
+    /// The final one.
+    End,
+}
+
+/// The progress of one job.
+#[derive(Debug)]
+pub struct JobProgress {
+    /// When this process put it into the queue.
+    queued: Instant,
+    /// Rows trained on; each epoch counts them anew.
+    rows_done: AtomicU64,
+    /// Held for a few lines at a time by the thread that trains and by readers.
+    standing: Mutex<Standing>,
+    /// Counts wake-ups; watchers sleep on it.
+    news: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Standing {
+    started: Option<Timestamp>,
+    /// Since when it runs, in this process.
+    running: Option<Instant>,
+    /// Time trained before that.
+    trained: Duration,
+    history: Vec<EpochEntry>,
+    /// The best epoch and its watched loss.
+    best: Option<(u64, f64)>,
+    warnings: Vec<Notice>,
+    /// Changes of state and warnings so far.
+    changes: u64,
+    /// How long the job had trained when watchers were last woken for an epoch.
+    woken: Duration,
+    ended: Option<Arc<JobReport>>,
+    /// The service stops; the job goes on when it is started again.
+    suspended: bool,
+}
+
+impl JobProgress {
+    /// That of a job that waits, and ran for the first time at `started` if an earlier process ran it.
+    pub(super) fn new(started: Option<Timestamp>) -> Self {
+        JobProgress {
+            queued: Instant::now(),
+            rows_done: AtomicU64::new(0),
+            standing: Mutex::new(Standing { started, ..Standing::default() }),
+            news: watch::Sender::new(0),
+        }
+    }
+
+    /// Where the job stands.
+    pub fn state(&self) -> JobState {
+        self.lock().state()
+    }
+
+    /// How long the job has been in the queue of this process.
+    pub(super) fn waited(&self) -> Duration {
+        self.queued.elapsed()
+    }
+
+    /// Time that was trained.
+    pub(super) fn trained(&self) -> Duration {
+        self.lock().trained()
+    }
+
+    /// Entries of the history from epoch `first` on, at most `most`.
+    pub fn entries(&self, first: u64, most: usize) -> Vec<EpochEntry> {
+        let standing = self.lock();
+        let start = (first.saturating_sub(1) as usize).min(standing.history.len());
+        let end = start.saturating_add(most).min(standing.history.len());
+        standing.history[start..end].to_vec()
+    }
+
+    /// Epochs in the history.
+    pub fn epochs_done(&self) -> u64 {
+        self.lock().history.len() as u64
+    }
+
+    /// The whole history.
+    pub(super) fn history(&self) -> Vec<EpochEntry> {
+        self.lock().history.clone()
+    }
+
+    /// What a checkpoint keeps of it.
+    pub(super) fn reached(&self) -> Reached {
+        let standing = self.lock();
+        Reached {
+            history: standing.history.clone(),
+            warnings: standing.warnings.clone(),
+            elapsed_seconds: standing.trained().as_secs_f64(),
+        }
+    }
+
+    /// Everything about the job of `record` now.
+    pub(super) fn report(&self, record: &JobRecord) -> JobReport {
+        self.report_of(&self.lock(), record)
+    }
+
+    /// Which state the job is in and how many epochs are done; with the report, if `known` is another state.
+    pub(super) fn mark(&self, record: &JobRecord, known: Option<StateMark>) -> (StateMark, Option<JobReport>, u64) {
+        let standing = self.lock();
+        let mark = if standing.ended.is_some() { StateMark::End } else { StateMark::Change(standing.changes) };
+        let report = (known != Some(mark)).then(|| self.report_of(&standing, record));
+        (mark, report, standing.history.len() as u64)
+    }
+
+    /// Changes whenever there is something new.
+    pub(super) fn watch(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    /// Whether nothing more will come from this process.
+    pub(super) fn is_over(&self) -> bool {
+        let standing = self.lock();
+        standing.ended.is_some() || standing.suspended
+    }
+
+    /// Waits until the job has ended, or the service stops.
+    pub(super) async fn over(&self) {
+        let mut news = self.watch();
+        while !self.is_over() {
+            if news.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The job runs. If it goes on from a checkpoint, `before` is what it had reached by then, and the rows done.
+    pub(super) fn start(&self, before: Option<(Reached, u64)>) {
+        let mut standing = self.lock();
+        standing.started = standing.started.or_else(|| Some(Timestamp::now()));
+        standing.running = Some(Instant::now());
+        if let Some((reached, rows_done)) = before {
+            standing.trained = Duration::try_from_secs_f64(reached.elapsed_seconds).unwrap_or_default();
+            standing.best = reached.history.iter().fold(None, better);
+            standing.history = reached.history;
+            standing.warnings = reached.warnings;
+            self.rows_done.store(rows_done, Ordering::Relaxed);
+        }
+        self.tell(&mut standing);
+    }
+
+    /// A batch of `rows` rows is done.
+    pub(super) fn batch(&self, rows: usize) {
+        self.rows_done.fetch_add(rows as u64, Ordering::Relaxed);
+    }
+
+    /// An epoch is complete.
+    pub(super) fn epoch(&self, report: &EpochReport) {
+        let mut standing = self.lock();
+        let trained = standing.trained();
+        let entry = EpochEntry::new(report, trained.as_secs_f64());
+        standing.history.push(entry);
+        standing.best = better(standing.best, &entry);
+        if standing.history.len() == 1 || trained >= standing.woken + EPOCH_INTERVAL {
+            standing.woken = trained;
+            self.wake();
+        }
+    }
+
+    /// There is something that the job's owner should know.
+    pub(super) fn warn(&self, warning: impl Into<Notice>) {
+        let mut standing = self.lock();
+        standing.warnings.push(warning.into());
+        self.tell(&mut standing);
+    }
+
+    /// The job has ended as `report` says, which is written down; a second ending is ignored.
+    pub(super) fn end(&self, report: JobReport) {
+        let mut standing = self.lock();
+        if standing.ended.is_none() {
+            standing.ended = Some(Arc::new(report));
+            self.tell(&mut standing);
+        }
+    }
+
+    /// The service stops before the job has ended.
+    pub(super) fn suspend(&self) {
+        let mut standing = self.lock();
+        standing.suspended = true;
+        standing.trained = standing.trained();
+        standing.running = None;
+        self.tell(&mut standing);
+    }
+
+    fn tell(&self, standing: &mut Standing) {
+        standing.changes += 1;
+        self.wake();
+    }
+
+    fn wake(&self) {
+        self.news.send_modify(|count| *count += 1);
+    }
+
+    // A panic elsewhere leaves the progress readable: it only ever grows by whole entries.
+    fn lock(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn report_of(&self, standing: &Standing, record: &JobRecord) -> JobReport {
+        if let Some(ended) = &standing.ended {
+            return JobReport::clone(ended);
+        }
+        let last = standing.history.last();
+        let rows_done = self.rows_done.load(Ordering::Relaxed);
+        let seconds = standing.trained().as_secs_f64();
+        let share = (rows_done as f64 / (record.rows as f64 * record.config.epochs as f64)).min(1.0);
+        let reached = Outcome {
+            epoch: standing.history.len() as u64,
+            progress: share,
+            rows_per_second: (rows_done > 0 && seconds > 0.0).then(|| rows_done as f64 / seconds),
+            loss: last.map(|entry| entry.loss),
+            validation_loss: last.and_then(|entry| entry.validation_loss),
+            best_epoch: standing.best.map(|(epoch, _)| epoch),
+            warnings: standing.warnings.clone(),
+            ..Outcome::default()
+        };
+        let eta_seconds = (standing.running.is_some() && share > 0.0).then(|| seconds * (1.0 - share) / share);
+        JobReport { eta_seconds, ..JobReport::new(record, standing.state(), standing.started, reached) }
+    }
+}
+
+impl Standing {
+    fn state(&self) -> JobState {
+        match (&self.ended, self.running) {
+            (Some(ended), _) => ended.state,
+            (None, Some(_)) => JobState::Running,
+            (None, None) => JobState::Queued,
+        }
+    }
+
+    /// Time that was trained.
+    fn trained(&self) -> Duration {
+        self.trained + self.running.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+}
+
+/// The better of an epoch with its watched loss and that of an entry.
+fn better(best: Option<(u64, f64)>, entry: &EpochEntry) -> Option<(u64, f64)> {
+    let watched = entry.validation_loss.unwrap_or(entry.loss);
+    if best.is_none_or(|(_, best)| watched < best) { Some((entry.epoch, watched)) } else { best }
+}

@@ -1,0 +1,65 @@
+//! How a job is cancelled.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::job_queue::JobQueue;
+use crate::jobs::control::Stop;
+use crate::jobs::error::JobError;
+use crate::jobs::handle::JobHandle;
+use crate::jobs::job::Job;
+use crate::jobs::report::Ending;
+use crate::jobs::run::write_end;
+use crate::jobs::state::JobState;
+use crate::storage::StorageError;
+
+/// How long a cancelled job may take to write its end down before the canceller is told to ask again.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(20);
+
+impl JobQueue {
+    /// Cancels a job and waits until it has ended; with `keep` the epochs done become a version.
+    ///
+    /// # Errors
+    /// `Ended` if it had ended before, `Stopping`, `Storage`.
+    pub async fn cancel(&self, job: &JobHandle, keep: bool) -> Result<(), JobError> {
+        let JobHandle::Open(job) = job else { return Err(JobError::Ended(job.report().id)) };
+        let ended = || JobError::Ended(job.record.id);
+        if !self.cancel_waiting(job).await? {
+            if job.progress.state().ended() {
+                return Err(ended());
+            }
+            job.control.ask_to_stop(if keep { Stop::Keep } else { Stop::Drop });
+        }
+        if tokio::time::timeout(CANCEL_PATIENCE, job.progress.over()).await.is_err() {
+            let detail = "the job has been told to stop, but its end cannot be written down yet: ask again";
+            return Err(StorageError::Unavailable(detail.into()).into());
+        }
+        match job.progress.state() {
+            JobState::Cancelled => Ok(()),
+            state if state.ended() => Err(ended()),
+            _ => Err(JobError::Stopping),
+        }
+    }
+
+    /// Ends a job that waits; false if it does not wait.
+    async fn cancel_waiting(&self, job: &Arc<Job>) -> Result<bool, JobError> {
+        let scheduler = &self.scheduler;
+        if !scheduler.lock().withhold(job.record.id) {
+            return Ok(false);
+        }
+        let written = write_end(&scheduler.storage, job, Ending::cancelled()).await;
+        let mut jobs = scheduler.lock();
+        let cancelled = match written {
+            Ok(report) => {
+                jobs.end(job, report);
+                Ok(true)
+            }
+            Err(error) => {
+                jobs.put_back(job.clone());
+                Err(error)
+            }
+        };
+        scheduler.start_waiting(&mut jobs);
+        cancelled
+    }
+}

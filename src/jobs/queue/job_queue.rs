@@ -1,0 +1,173 @@
+//! All jobs of the service, open or ended: taken up, found, listed, counted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::scheduler::{QueueLimits, Scheduler};
+use crate::datasets::DatasetRegistry;
+use crate::jobs::error::JobError;
+use crate::jobs::handle::JobHandle;
+use crate::jobs::job::Job;
+use crate::jobs::report::JobReport;
+use crate::jobs::state::JobState;
+use crate::models::{Model, ModelError, ModelRegistry};
+use crate::storage::Storage;
+use crate::storage::catalog::JobRowFilter;
+use crate::telemetry::Meters;
+
+/// All jobs of the service. Cheap to clone: a handle.
+#[derive(Clone)]
+pub struct JobQueue {
+    pub(super) scheduler: Arc<Scheduler>,
+    _running: Arc<InterruptOnDrop>,
+}
+
+/// Interrupts what runs when the last handle goes, so that no worker outlives the service.
+struct InterruptOnDrop(Arc<Scheduler>);
+
+impl Drop for InterruptOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+/// Which jobs are asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct JobFilter {
+    /// Jobs of this model.
+    pub model: Option<Uuid>,
+    /// Jobs in this state.
+    pub state: Option<JobState>,
+}
+
+impl JobQueue {
+    /// An empty queue. Must be called within a tokio runtime: jobs read and write through it.
+    pub fn new(
+        storage: Storage,
+        registry: ModelRegistry,
+        datasets: DatasetRegistry,
+        limits: QueueLimits,
+        meters: Arc<Meters>,
+    ) -> Self {
+        let scheduler = Arc::new(Scheduler::new(storage, registry, datasets, limits, meters));
+        JobQueue { _running: Arc::new(InterruptOnDrop(scheduler.clone())), scheduler }
+    }
+
+    /// Takes up the jobs that an earlier process left waiting or running; returns how many.
+    ///
+    /// # Errors
+    /// `Storage`. A job whose row is damaged is left alone, with a line in the log.
+    pub async fn recover(&self) -> Result<usize, JobError> {
+        let rows = self.scheduler.storage.catalog.open_jobs().await?;
+        let mut jobs = self.scheduler.lock();
+        for row in rows {
+            match Job::from_row(&row) {
+                Ok(job) => jobs.add(Arc::new(job)),
+                Err(error) => tracing::error!(job_id = %row.id, %error, "an open job cannot be taken up"),
+            }
+        }
+        let (taken_up, _) = jobs.counts();
+        self.scheduler.start_waiting(&mut jobs);
+        Ok(taken_up)
+    }
+
+    /// The job that `key` names.
+    ///
+    /// # Errors
+    /// `NotFound`, `Storage`.
+    pub async fn get(&self, key: &str) -> Result<JobHandle, JobError> {
+        let missing = || JobError::NotFound(key.to_owned());
+        let id = Uuid::try_parse(key).map_err(|_| missing())?;
+        if let Some(job) = self.open(id) {
+            return Ok(JobHandle::Open(job));
+        }
+        let row = self.scheduler.storage.catalog.job(id).await?.ok_or_else(missing)?;
+        if row.outcome.is_none() {
+            // It came in, or is being written down, while the catalog was asked.
+            return Ok(JobHandle::Open(self.open(id).map_or_else(|| Job::from_row(&row).map(Arc::new), Ok)?));
+        }
+        let report = Arc::new(JobReport::from_row(row)?);
+        Ok(JobHandle::Ended { report, blobs: self.scheduler.storage.blobs.clone() })
+    }
+
+    /// At most `limit` jobs older than `before` that fit `filter`, newest first.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn list(
+        &self,
+        filter: JobFilter,
+        before: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<JobReport>, JobError> {
+        if filter.state.is_some_and(|state| !state.ended()) {
+            return Ok(self.list_open(filter, before, limit));
+        }
+        let rows = JobRowFilter { model_id: filter.model, state: filter.state.map(JobState::word) };
+        let rows = self.scheduler.storage.catalog.jobs(&rows, before, limit).await?;
+        let mut reports = Vec::with_capacity(rows.len());
+        for row in rows {
+            reports.push(match self.open(row.id) {
+                Some(job) => job.report(),
+                None if row.outcome.is_some() => JobReport::from_row(row)?,
+                None => self.get(&row.id.to_string()).await?.report(),
+            });
+        }
+        Ok(reports)
+    }
+
+    fn list_open(&self, filter: JobFilter, before: Option<Uuid>, limit: usize) -> Vec<JobReport> {
+        let jobs = self.scheduler.lock();
+        let of_model = |job: &&Arc<Job>| filter.model.is_none_or(|model| model == job.record.model_id);
+        let in_state = |job: &&Arc<Job>| filter.state.is_none_or(|state| state == job.progress.state());
+        jobs.before(before).filter(of_model).filter(in_state).take(limit).map(|job| job.report()).collect()
+    }
+
+    /// Number of jobs in each state.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn counts(&self) -> Result<BTreeMap<&'static str, u64>, JobError> {
+        let counted = self.scheduler.storage.catalog.count_jobs().await?;
+        let of = |state: JobState| counted.iter().find(|(word, _)| word == state.word()).map_or(0, |(_, jobs)| *jobs);
+        let mut counts: BTreeMap<_, _> = JobState::ALL.map(|state| (state.word(), of(state))).into();
+        let (waiting, running) = self.scheduler.lock().counts();
+        counts.insert(JobState::Queued.word(), waiting as u64);
+        counts.insert(JobState::Running.word(), running as u64);
+        Ok(counts)
+    }
+
+    /// Removes a model that no job is queued or running for.
+    ///
+    /// # Errors
+    /// `ModelBusy`, that the model is gone, or `Storage`.
+    pub async fn remove_model(&self, model: &Model) -> Result<(), JobError> {
+        let mut write = self.scheduler.storage.catalog.write().await?;
+        if !write.lock_model(model.id).await? {
+            return Err(ModelError::NotFound(model.title()).into());
+        }
+        if write.has_open_jobs(model.id).await? {
+            return Err(JobError::ModelBusy(model.title()));
+        }
+        Ok(self.scheduler.registry.remove(write, model.id).await?)
+    }
+
+    /// Takes no new jobs, asks those that run to write a checkpoint and stop, and waits for them. They and those that
+    /// wait go on when the service is started again.
+    pub async fn close(&self) {
+        for job in self.scheduler.stop() {
+            job.progress.over().await;
+        }
+    }
+
+    /// Whether the queue takes jobs.
+    pub fn is_open(&self) -> bool {
+        !self.scheduler.lock().stopping()
+    }
+
+    fn open(&self, id: Uuid) -> Option<Arc<Job>> {
+        self.scheduler.lock().get(id).cloned()
+    }
+}

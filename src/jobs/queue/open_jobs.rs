@@ -1,0 +1,116 @@
+//! The jobs of the queue in memory: those that wait, in their order, and those that run.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::jobs::job::Job;
+use crate::jobs::report::JobReport;
+
+/// The jobs that have not ended.
+#[derive(Default)]
+pub(super) struct OpenJobs {
+    /// Those that wait, in the order of their identifiers, and those that run.
+    by_id: BTreeMap<Uuid, Arc<Job>>,
+    waiting: VecDeque<Arc<Job>>,
+    /// By model: at most one each.
+    running: HashMap<Uuid, Arc<Job>>,
+    /// Jobs that are being written down and will wait next, and their memory in bytes.
+    reserved: (usize, usize),
+    stopping: bool,
+}
+
+impl OpenJobs {
+    /// The open job with this identifier.
+    pub(super) fn get(&self, id: Uuid) -> Option<&Arc<Job>> {
+        self.by_id.get(&id)
+    }
+
+    /// Open jobs older than `before`, newest first.
+    pub(super) fn before(&self, before: Option<Uuid>) -> impl Iterator<Item = &Arc<Job>> {
+        self.by_id.range(..before.unwrap_or(Uuid::max())).rev().map(|(_, job)| job)
+    }
+
+    /// How many jobs wait, and how many run.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        (self.waiting.len(), self.running.len())
+    }
+
+    /// How many jobs wait or are about to, and their memory in bytes.
+    pub(super) fn waiting_or_reserved(&self) -> (usize, usize) {
+        let bytes = self.waiting.iter().map(|job| job.record.bytes).sum::<usize>();
+        (self.waiting.len() + self.reserved.0, bytes + self.reserved.1)
+    }
+
+    /// Counts a job of so many bytes that is about to wait.
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.reserved = (self.reserved.0 + 1, self.reserved.1 + bytes);
+    }
+
+    /// Takes a job of so many bytes off the count of those that are about to wait.
+    pub(super) fn unreserve(&mut self, bytes: usize) {
+        self.reserved = (self.reserved.0 - 1, self.reserved.1 - bytes);
+    }
+
+    /// Whether no more jobs are taken or started.
+    pub(super) fn stopping(&self) -> bool {
+        self.stopping
+    }
+
+    /// Puts a job at the end of those that wait; suspends it if no more are taken.
+    pub(super) fn add(&mut self, job: Arc<Job>) {
+        if self.stopping {
+            return job.progress.suspend();
+        }
+        self.by_id.insert(job.record.id, job.clone());
+        self.waiting.push_back(job);
+    }
+
+    /// Takes a job out of those that wait, so that it does not start; false if it does not wait.
+    pub(super) fn withhold(&mut self, id: Uuid) -> bool {
+        let position = self.waiting.iter().position(|waiting| waiting.record.id == id);
+        position.inspect(|position| drop(self.waiting.remove(*position))).is_some()
+    }
+
+    /// Puts a job that was withheld back where it was.
+    pub(super) fn put_back(&mut self, job: Arc<Job>) {
+        let position = self.waiting.partition_point(|waiting| waiting.record.id < job.record.id);
+        self.waiting.insert(position, job);
+    }
+
+    /// Lets a job run that is the first of those whose model is idle, if it is one of at most `concurrent` and their
+    /// memory stays within `most_bytes`. One that is alone runs whatever it takes.
+    pub(super) fn start_next(&mut self, concurrent: usize, most_bytes: u64) -> Option<Arc<Job>> {
+        if self.running.len() >= concurrent || self.stopping {
+            return None;
+        }
+        let next = self.waiting.iter().position(|job| !self.running.contains_key(&job.record.model_id))?;
+        let used: usize = self.running.values().map(|job| job.record.bytes).sum();
+        let fits = (used + self.waiting[next].record.bytes) as u64 <= most_bytes;
+        if !fits && !self.running.is_empty() {
+            return None;
+        }
+        let job = self.waiting.remove(next)?;
+        self.running.insert(job.record.model_id, job.clone());
+        Some(job)
+    }
+
+    /// The thread of a job leaves it; it stays open.
+    pub(super) fn leave(&mut self, job: &Job) {
+        self.running.remove(&job.record.model_id);
+    }
+
+    /// A job has ended, and the catalog says so.
+    pub(super) fn end(&mut self, job: &Job, report: JobReport) {
+        self.by_id.remove(&job.record.id);
+        job.progress.end(report);
+    }
+
+    /// Takes and starts no more jobs, and suspends those that wait; returns those that run.
+    pub(super) fn stop(&mut self) -> Vec<Arc<Job>> {
+        self.stopping = true;
+        self.waiting.drain(..).for_each(|job| job.progress.suspend());
+        self.running.values().cloned().collect()
+    }
+}

@@ -1,0 +1,164 @@
+//! A job's record: what its row in the catalog says of it from the beginning, and what its blobs are called.
+
+use std::sync::OnceLock;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::error::JobError;
+use super::state::JobState;
+use crate::learning::training::ValidTrainingSpec;
+use crate::storage::catalog::JobRow;
+use crate::storage::{StorageError, exact};
+
+/// What is settled about a job before it runs.
+#[derive(Debug)]
+pub struct JobRecord {
+    /// UUIDv7: ordered by time of creation.
+    pub id: Uuid,
+    /// The model that is trained.
+    pub model_id: Uuid,
+    /// The request that created it, for logs and problems.
+    pub request_id: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Memory that the training needs, in bytes, about.
+    pub bytes: usize,
+    /// Rows to train on.
+    pub rows: usize,
+    /// The settings.
+    pub config: ValidTrainingSpec,
+    /// What it trains on.
+    pub data: JobData,
+    /// The version that a warm start goes on from; set when the job runs for the first time.
+    pub(super) base_version: OnceLock<u64>,
+    /// Starts since the last checkpoint, when this process began.
+    pub(super) attempts: u64,
+}
+
+/// What a job trains on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobData {
+    /// Rows of its own, in this blob.
+    Rows(String),
+    /// Data sets.
+    Datasets {
+        /// To train on.
+        train: Uuid,
+        /// To validate on, in place of a part of the other.
+        validation: Option<Uuid>,
+    },
+}
+
+impl JobData {
+    fn of_row(row: &JobRow) -> Self {
+        match row.dataset_id {
+            None => JobData::Rows(row.rows_blob.clone()),
+            Some(train) => JobData::Datasets { train, validation: row.validation_dataset_id },
+        }
+    }
+
+    /// The blob of its rows, if it has rows of its own.
+    pub fn blob(&self) -> Option<&String> {
+        match self {
+            JobData::Rows(blob) => Some(blob),
+            JobData::Datasets { .. } => None,
+        }
+    }
+
+    /// The data sets to train and to validate on.
+    pub fn datasets(&self) -> (Option<Uuid>, Option<Uuid>) {
+        match self {
+            JobData::Rows(_) => (None, None),
+            JobData::Datasets { train, validation } => (Some(*train), *validation),
+        }
+    }
+}
+
+/// What a job is made of when it is created.
+pub(super) struct NewJob {
+    pub(super) request_id: String,
+    pub(super) bytes: usize,
+    pub(super) rows: usize,
+    pub(super) config: ValidTrainingSpec,
+    pub(super) data: JobData,
+}
+
+impl JobRecord {
+    /// The record of a job of this model that is created now.
+    pub(super) fn new(model_id: Uuid, new: NewJob) -> Self {
+        let NewJob { request_id, bytes, rows, config, data } = new;
+        let (id, created_at) = (Uuid::now_v7(), Timestamp::now());
+        let (base_version, attempts) = (OnceLock::new(), 0);
+        JobRecord { id, model_id, request_id, created_at, bytes, rows, config, data, base_version, attempts }
+    }
+
+    /// The record of a row.
+    ///
+    /// # Errors
+    /// `Storage` with `Damaged`: the row's settings cannot be read.
+    pub fn from_row(row: &JobRow) -> Result<Self, JobError> {
+        let damaged = |error| StorageError::damaged(format!("the record of job {}", row.id), error);
+        Ok(JobRecord {
+            id: row.id,
+            model_id: row.model_id,
+            request_id: row.request_id.clone(),
+            created_at: row.created_at,
+            bytes: row.memory as usize,
+            rows: row.rows as usize,
+            config: exact::from_text(&row.config).map_err(damaged)?,
+            data: JobData::of_row(row),
+            base_version: row.base_version.map(OnceLock::from).unwrap_or_default(),
+            attempts: row.attempts,
+        })
+    }
+
+    /// The row of a job that waits.
+    pub fn to_row(&self) -> JobRow {
+        let (dataset_id, validation_dataset_id) = self.data.datasets();
+        JobRow {
+            id: self.id,
+            model_id: self.model_id,
+            state: JobState::Queued.word().to_owned(),
+            request_id: self.request_id.clone(),
+            created_at: self.created_at,
+            rows: self.rows as u64,
+            memory: self.bytes as u64,
+            config: exact::to_text(&self.config),
+            rows_blob: self.data.blob().cloned().unwrap_or_default(),
+            dataset_id,
+            validation_dataset_id,
+            started_at: None,
+            base_version: None,
+            attempts: 0,
+            outcome: None,
+            metrics: None,
+        }
+    }
+
+    /// The blobs that the job's row no longer refers to once the job has ended.
+    pub(super) fn given_up(&self) -> Vec<String> {
+        self.data.blob().cloned().into_iter().chain([checkpoint_blob(self.id)]).collect()
+    }
+}
+
+/// The blobs that a job's row refers to. `rows_blob` is the row's column of that name while the job is open (empty if
+/// the job trains on data sets), `None` once it has ended. A checkpoint or history that is not written yet is listed all
+/// the same.
+pub fn blobs(id: Uuid, rows_blob: Option<String>) -> Vec<String> {
+    match rows_blob {
+        None => vec![history_blob(id)],
+        Some(rows) if rows.is_empty() => vec![checkpoint_blob(id)],
+        Some(rows) => vec![rows, checkpoint_blob(id)],
+    }
+}
+
+/// Where the last checkpoint of a job is until it has ended.
+pub(super) fn checkpoint_blob(id: Uuid) -> String {
+    format!("checkpoints/{id}.safetensors")
+}
+
+/// Where the history of a job is once it has ended: entries of 32 bytes.
+pub(super) fn history_blob(id: Uuid) -> String {
+    format!("histories/{id}")
+}

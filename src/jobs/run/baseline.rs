@@ -1,0 +1,145 @@
+//! What would be reached without a network of many layers, on the same rows: by a constant answer, and by a linear model.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::context::RunContext;
+use super::measure::calibrate;
+use super::unpublished::Unpublished;
+use crate::data::encoder::Target;
+use crate::jobs::control::Stop;
+use crate::jobs::job::Job;
+use crate::jobs::training::Training;
+use crate::learning::diagnosis::Warning;
+use crate::learning::examples::Examples;
+use crate::learning::metrics::{self, Metrics};
+use crate::learning::network::Network;
+use crate::learning::report::EpochReport;
+use crate::learning::stopping::EarlyStopping;
+use crate::learning::team::Team;
+use crate::learning::trainer::{Control, Observer, Trainer};
+use crate::learning::training::ValidTrainingSpec;
+use crate::models::scoring::{self, Truth};
+use crate::models::table::TableParts;
+
+/// About how many steps the linear baseline takes, and its learning rate: enough, as its loss is convex and its inputs are
+/// scaled.
+const LINEAR_STEPS: u64 = 4000;
+const LINEAR_RATE: f64 = 0.02;
+/// The linear baseline may take this share of the time that the network's training took, but so many seconds in any case.
+/// If it is not done by then, the version has no linear baseline.
+const LINEAR_SHARE: f64 = 0.5;
+const LINEAR_SECONDS: Duration = Duration::from_secs(5);
+
+/// The measures of the baselines.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(super) struct Baselines {
+    /// Always the most frequent class, with the classes' shares as probabilities.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) majority_class: Option<Measure>,
+    /// Always the mean.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mean: Option<Measure>,
+    /// Logistic or linear regression on the same input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) linear: Option<Measure>,
+}
+
+/// The measures that a baseline is compared by.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub(super) enum Measure {
+    Classification { accuracy: f64, log_loss: f64 },
+    Regression { rmse: f64, mae: f64, r2: Option<f64> },
+}
+
+impl From<&Metrics> for Measure {
+    fn from(metrics: &Metrics) -> Self {
+        match metrics {
+            Metrics::Classification(m) => Measure::Classification { accuracy: m.accuracy, log_loss: m.log_loss },
+            Metrics::Regression(m) => Measure::Regression { rmse: m.rmse, mae: m.mae, r2: m.r2 },
+        }
+    }
+}
+
+/// What a constant answer reaches: the most frequent class of the training rows, or their mean.
+pub(super) fn constant(target: &Target, truth: &Truth) -> Baselines {
+    match (target, truth) {
+        (Target::Classification { counts, .. }, Truth::Labels(labels)) => {
+            let total = counts.iter().sum::<u64>() as f64;
+            let most = (0..counts.len()).rev().max_by_key(|class| counts[*class]).unwrap_or(0);
+            let right = labels.iter().filter(|label| **label as usize == most).count();
+            let share = |label: &u32| (counts[*label as usize] as f64 / total).max(1e-15);
+            let log_loss = labels.iter().map(|label| -share(label).ln()).sum::<f64>() / labels.len() as f64;
+            let accuracy = right as f64 / labels.len() as f64;
+            Baselines { majority_class: Some(Measure::Classification { accuracy, log_loss }), ..Baselines::default() }
+        }
+        (Target::Regression { mean, .. }, Truth::Values(values)) => {
+            let metrics::Regression { rmse, mae, r2 } = metrics::regression_of(&vec![*mean; values.len()], values);
+            Baselines { mean: Some(Measure::Regression { rmse, mae, r2 }), ..Baselines::default() }
+        }
+        _ => unreachable!("the truth is of the target's task"),
+    }
+}
+
+/// What a linear model reaches on the same rows; `None` if it diverges, takes too long or the job is cancelled meanwhile.
+///
+/// # Errors
+/// The service stops meanwhile.
+pub(super) fn linear(
+    context: &RunContext,
+    training: &Training,
+    parts: &TableParts,
+    examples: &Examples,
+    truth: &Truth,
+) -> Result<Option<Measure>, Unpublished> {
+    let job = context.job;
+    let Ok(spec) = parts.spec.linear(&parts.encoder) else { return Ok(None) };
+    let batches = training.train.rows().div_ceil(training.settings.batch_size.of(training.train.rows()));
+    let settings = ValidTrainingSpec {
+        epochs: (LINEAR_STEPS / batches as u64).clamp(10, 500),
+        learning_rate: LINEAR_RATE,
+        early_stopping: Some(EarlyStopping::default()),
+        ..training.settings.clone()
+    };
+    let network = Network::new(Arc::new(spec));
+    let trainer = Trainer::new(network, &settings, &training.train, training.validation.as_ref());
+    let mut trainer = trainer.on(Team::on(context.cores));
+    let allowed = LINEAR_SECONDS.max(job.progress.trained().mul_f64(LINEAR_SHARE));
+    let mut quiet = Quiet { job, until: Instant::now() + allowed, stopped: false };
+    let ended = trainer.run(&mut quiet);
+    if quiet.stopped {
+        return if job.control.stop() == Some(Stop::Interrupt) { Err(Unpublished::Suspended) } else { Ok(None) };
+    }
+    let network = ended.ok().map(|_| trainer.into_network());
+    Ok(network.map(|network| {
+        let mut own = TableParts { calibration: None, ..parts.clone() };
+        if let Some(held_out) = &training.validation {
+            calibrate(&mut own, &network, held_out, truth);
+        }
+        let metrics: Metrics = scoring::measure(&own, &network.logits_of(examples.inputs().view()), truth);
+        Measure::from(&metrics)
+    }))
+}
+
+/// Stops the training of the baseline when the job is to stop or the time is up; hears of nothing else.
+struct Quiet<'a> {
+    job: &'a Job,
+    until: Instant,
+    stopped: bool,
+}
+
+impl Observer for Quiet<'_> {
+    fn batch(&mut self, _: usize) -> Control {
+        self.stopped = self.job.control.stop().is_some() || Instant::now() >= self.until;
+        if self.stopped { Control::Stop } else { Control::Continue }
+    }
+
+    fn epoch(&mut self, _: &EpochReport) -> Control {
+        Control::Continue
+    }
+
+    fn warning(&mut self, _: Warning) {}
+}

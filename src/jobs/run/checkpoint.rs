@@ -1,0 +1,92 @@
+//! The file of a checkpoint: everything that a job needs to go on as if nothing had happened.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::jobs::history::{ENTRY_NUMBERS, from_numbers, to_numbers};
+use crate::jobs::notice::Notice;
+use crate::jobs::progress::Reached;
+use crate::learning::snapshot::{Snapshot, SnapshotState};
+use crate::storage::exact;
+use crate::storage::tensors::{Tensor, TensorFile, TensorValues, Unreadable, write};
+
+const FORMAT: u32 = 1;
+
+/// Where a job stands between two batches.
+#[derive(Clone, Debug)]
+pub(super) struct Checkpoint<'a> {
+    /// The trainer.
+    pub(super) snapshot: Snapshot<'a>,
+    /// What it has reached.
+    pub(super) reached: Reached,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    format: u32,
+    warnings: Vec<Notice>,
+    elapsed_seconds: f64,
+    trainer: SnapshotState,
+}
+
+impl Checkpoint<'_> {
+    /// The file.
+    pub(super) fn encode(self) -> Vec<u8> {
+        let Snapshot { state, parameters, first, second, best_parameters, complete_parameters, order } = self.snapshot;
+        let Reached { history, warnings, elapsed_seconds } = self.reached;
+        let header = Header { format: FORMAT, warnings, elapsed_seconds, trainer: state };
+        let history = to_numbers(&history);
+        let mut tensors = vec![
+            flat("parameters", parameters.len(), TensorValues::F32(&parameters)),
+            flat("optimizer.first", first.len(), TensorValues::F32(&first)),
+            flat("optimizer.second", second.len(), TensorValues::F32(&second)),
+            flat("complete_parameters", complete_parameters.len(), TensorValues::F32(&complete_parameters)),
+            flat("order", order.len(), TensorValues::U32(&order)),
+            flat("history", history.len(), TensorValues::F64(&history)),
+        ];
+        if let Some(best) = &best_parameters {
+            tensors.push(flat("best_parameters", best.len(), TensorValues::F32(best)));
+        }
+        write(&exact::to_text(&header), &tensors)
+    }
+
+    /// The checkpoint of a file.
+    ///
+    /// # Errors
+    /// The file is damaged, or of a later release.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Checkpoint<'static>, Unreadable> {
+        let file = TensorFile::read(bytes)?;
+        let header: Header = exact::from_text(file.header()).map_err(|error| Unreadable(error.to_string()))?;
+        if header.format != FORMAT {
+            return Err(Unreadable(format!("its form is {}; this release reads form {FORMAT}", header.format)));
+        }
+        let shape = |name: &str| file.shape(name).unwrap_or_default();
+        let f32s = |name: &str| file.f32s(name, &shape(name)).map(Cow::Owned);
+        let history = file.f64s("history", &shape("history"))?;
+        if history.len() % ENTRY_NUMBERS != 0 {
+            return Err(Unreadable("its history breaks off".into()));
+        }
+        let best_parameters = file.shape("best_parameters").map(|_| f32s("best_parameters")).transpose()?;
+        Ok(Checkpoint {
+            snapshot: Snapshot {
+                state: header.trainer,
+                parameters: f32s("parameters")?,
+                first: f32s("optimizer.first")?,
+                second: f32s("optimizer.second")?,
+                best_parameters,
+                complete_parameters: f32s("complete_parameters")?,
+                order: Cow::Owned(file.u32s("order", &shape("order"))?),
+            },
+            reached: Reached {
+                history: from_numbers(1, &history),
+                warnings: header.warnings,
+                elapsed_seconds: header.elapsed_seconds,
+            },
+        })
+    }
+}
+
+fn flat<'a>(name: &str, length: usize, values: TensorValues<'a>) -> (String, Tensor<'a>) {
+    (name.to_owned(), Tensor { shape: vec![length], values })
+}

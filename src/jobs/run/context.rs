@@ -1,0 +1,29 @@
+//! What the run of a job works with.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use crate::datasets::DatasetRegistry;
+use crate::jobs::job::Job;
+use crate::learning::team::Cores;
+use crate::models::ModelRegistry;
+use crate::storage::Storage;
+use crate::telemetry::Meters;
+
+/// The job, and all that it is run with.
+#[derive(Clone, Copy)]
+pub(in crate::jobs) struct RunContext<'a> {
+    pub(in crate::jobs) job: &'a Arc<Job>,
+    pub(in crate::jobs) storage: &'a Storage,
+    pub(in crate::jobs) registry: &'a ModelRegistry,
+    pub(in crate::jobs) datasets: &'a DatasetRegistry,
+    pub(in crate::jobs) meters: &'a Meters,
+    /// Runs what waits for storage.
+    pub(in crate::jobs) runtime: &'a Handle,
+    /// The processors that all jobs share.
+    pub(in crate::jobs) cores: &'a Arc<Cores>,
+    /// Least time between two checkpoints.
+    pub(in crate::jobs) checkpoint_interval: Duration,
+}

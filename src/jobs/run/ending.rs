@@ -1,0 +1,85 @@
+//! How the end of a job is written down: its history, its version if it made one, and its row.
+
+use bytes::Bytes;
+
+use super::context::RunContext;
+use super::finish::Made;
+use crate::jobs::error::JobError;
+use crate::jobs::history::to_numbers;
+use crate::jobs::job::Job;
+use crate::jobs::record::history_blob;
+use crate::jobs::report::{Ending, JobReport};
+use crate::jobs::state::{JobState, StopReason};
+use crate::storage::{Storage, StorageError, Write};
+
+/// Writes down that a job ends so, without a version.
+///
+/// # Errors
+/// `Storage`: it has not ended then.
+pub(in crate::jobs) async fn write_end(storage: &Storage, job: &Job, ending: Ending) -> Result<JobReport, JobError> {
+    write_history(storage, job).await?;
+    let report = job.report_ended(ending);
+    let mut write = storage.catalog.write().await?;
+    if !end_row(&mut write, job, &report).await? {
+        return ended_before(storage, job).await;
+    }
+    write.commit().await?;
+    storage.discard(&job.record.given_up()).await;
+    Ok(report)
+}
+
+/// Publishes the version of `file` and ends the job, both in one change; takes it out of `made` once that is done.
+///
+/// # Errors
+/// Those of storage and of the registry: the job has not ended then.
+pub(super) async fn publish(
+    context: &RunContext<'_>,
+    state: JobState,
+    reason: StopReason,
+    file: Bytes,
+    made: &mut Option<Made>,
+) -> Result<JobReport, JobError> {
+    let (job, storage, registry) = (context.job, context.storage, context.registry);
+    let (id, model_id) = (job.record.id, job.record.model_id);
+    let Some(Made { predictor, facts }) = made else { return ended_before(storage, job).await };
+    write_history(storage, job).await?;
+    let draft = registry.draft(id, predictor, file, facts.clone()).await?;
+    let mut write = storage.catalog.write().await?;
+    let number = registry.publish(&mut write, model_id, &draft).await?;
+    let version = Some((number, facts.metrics.clone()));
+    let report = job.report_ended(Ending { state, reason, version, failure: None });
+    if !end_row(&mut write, job, &report).await? {
+        return ended_before(storage, job).await;
+    }
+    write.commit().await?;
+    if let Some(Made { predictor, .. }) = made.take() {
+        registry.published(model_id, number, &draft, predictor);
+    }
+    storage.discard(&job.record.given_up()).await;
+    Ok(report)
+}
+
+/// How a job ended whose end was written down although that seemed to have failed.
+async fn ended_before(storage: &Storage, job: &Job) -> Result<JobReport, JobError> {
+    let id = job.record.id;
+    let row = storage.catalog.job(id).await?.ok_or_else(|| JobError::NotFound(id.to_string()))?;
+    JobReport::from_row(row)
+}
+
+async fn write_history(storage: &Storage, job: &Job) -> Result<(), JobError> {
+    let history = job.progress.history();
+    if !history.is_empty() {
+        let bytes: Vec<u8> = to_numbers(&history).iter().flat_map(|number| number.to_le_bytes()).collect();
+        storage.blobs.put(&history_blob(job.record.id), bytes.into()).await?;
+    }
+    Ok(())
+}
+
+/// Ends the job's row, unless it has ended before; what it no longer refers to becomes litter.
+async fn end_row(write: &mut Write, job: &Job, report: &JobReport) -> Result<bool, StorageError> {
+    let ends = write.end_job(job.record.id, &report.to_outcome()).await?;
+    for blob in job.record.given_up() {
+        write.note_litter(&blob).await?;
+    }
+    Ok(ends)
+}

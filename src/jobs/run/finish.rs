@@ -1,0 +1,108 @@
+//! From a trained network to a version: its measures, and for a model by data set all that goes with it.
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::baseline::{Baselines, constant, linear};
+use super::context::RunContext;
+use super::few_rows::few_rows;
+use super::measure::{calibrate, importance};
+use super::unpublished::Unpublished;
+use crate::jobs::control::Stop;
+use crate::jobs::job::Job;
+use crate::jobs::training::Training;
+use crate::learning::examples::Examples;
+use crate::learning::metrics::evaluate;
+use crate::learning::network::Network;
+use crate::learning::report::EpochReport;
+use crate::models::Predictor;
+use crate::models::scoring::{self, Truth};
+use crate::models::table::TableParts;
+use crate::models::version::{MeasuredOn, RowsUsed, VersionFacts};
+use crate::storage::exact;
+
+/// What is known of a model by data set before its first epoch and needed after its last: all but what is measured, and
+/// the targets to measure it by.
+pub(super) struct TableStart {
+    pub(super) parts: TableParts,
+    pub(super) truth: Truth,
+}
+
+/// A version that is to be published.
+pub(super) struct Made {
+    pub(super) predictor: Predictor,
+    pub(super) facts: VersionFacts,
+}
+
+/// The measures of a version of a model by data set.
+#[derive(Serialize)]
+struct TableMeasures {
+    #[serde(flatten)]
+    measured: MeasuredOn,
+    rows: usize,
+    baselines: Baselines,
+}
+
+/// The rows that a version is measured on.
+fn measured_rows(training: &Training) -> (RowsUsed, &Examples) {
+    match &training.validation {
+        Some(validation) => (RowsUsed::Validation, validation),
+        None => (RowsUsed::Training, &training.train),
+    }
+}
+
+/// Measures the network of a model by layer sizes.
+pub(super) fn layers(job: &Job, reached: &EpochReport, training: &Training, network: Network) -> Made {
+    let (rows_used, examples) = measured_rows(training);
+    let (_, metrics) = evaluate(&network, examples);
+    let facts = facts(job.record.id, reached, &MeasuredOn { rows_used, metrics });
+    Made { predictor: network.into(), facts }
+}
+
+/// Calibrates and measures the network of a model by data set.
+///
+/// # Errors
+/// The service stops meanwhile.
+pub(super) fn table(
+    context: &RunContext,
+    reached: &EpochReport,
+    training: &Training,
+    network: Network,
+    start: TableStart,
+) -> Result<Made, Unpublished> {
+    let job = context.job;
+    let TableStart { mut parts, truth } = start;
+    let (rows_used, examples) = measured_rows(training);
+    if let Some(held_out) = &training.validation {
+        calibrate(&mut parts, &network, held_out, &truth);
+        // A training that is cancelled with its epochs kept is measured like any other.
+        let mut go_on = || !matches!(job.control.stop(), Some(Stop::Interrupt | Stop::Drop));
+        let importance = importance(&parts, &network, held_out, &truth, training.settings.seed, &mut go_on);
+        if importance.is_none() && job.control.stop() == Some(Stop::Interrupt) {
+            return Err(Unpublished::Suspended);
+        }
+        parts.importance = importance.unwrap_or_default();
+    }
+    let metrics = scoring::measure(&parts, &network.logits_of(examples.inputs().view()), &truth);
+    let linear = linear(context, training, &parts, examples, &truth)?;
+    let baselines = Baselines { linear, ..constant(&parts.encoder.target, &truth) };
+    if let (RowsUsed::Validation, Some(finding)) = (rows_used, few_rows(&metrics, examples.rows())) {
+        job.progress.warn(finding);
+    }
+    let measured = MeasuredOn { rows_used, metrics };
+    let facts = facts(job.record.id, reached, &TableMeasures { measured, rows: examples.rows(), baselines });
+    Ok(Made { predictor: Predictor::new(network.into(), Some(parts)), facts })
+}
+
+fn facts(job_id: Uuid, reached: &EpochReport, metrics: &impl Serialize) -> VersionFacts {
+    VersionFacts {
+        job_id: Some(job_id),
+        created_at: Timestamp::now(),
+        epochs: reached.epoch,
+        loss: reached.loss,
+        validation_loss: reached.validation_loss,
+        metrics: RawValue::from_string(exact::to_text(metrics)).expect("it was written as JSON").into(),
+    }
+}

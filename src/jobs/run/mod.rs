@@ -1,0 +1,19 @@
+//! The run of one job on a thread of its own: what it starts from, its epochs, and how its end is written down.
+
+mod baseline;
+mod checkpoint;
+mod context;
+mod ending;
+mod few_rows;
+mod finish;
+mod measure;
+mod observer;
+mod prepare;
+mod retry;
+mod start;
+mod unpublished;
+mod worker;
+
+pub(super) use context::RunContext;
+pub(super) use ending::write_end;
+pub(super) use worker::{Done, run};

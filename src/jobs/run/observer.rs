@@ -1,0 +1,145 @@
+//! The observer of a job's training: tells the job's progress what the trainer reports, tells the trainer what the job
+//! is asked for, and writes checkpoints.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use super::checkpoint::Checkpoint;
+use super::context::RunContext;
+use crate::jobs::control::Stop;
+use crate::jobs::record::checkpoint_blob;
+use crate::learning::diagnosis::Warning;
+use crate::learning::report::EpochReport;
+use crate::learning::snapshot::Snapshot;
+use crate::learning::trainer::{Control, Observer};
+use crate::storage::{Storage, StorageError};
+
+/// Checkpoints may take this share of a training's time: after one that took long, the next one waits longer.
+const CHECKPOINT_SHARE: f64 = 0.02;
+
+/// Observes the training of a job.
+pub(super) struct JobObserver<'a> {
+    context: &'a RunContext<'a>,
+    /// In seconds. None before the first epoch is complete, so that a training always leaves a version.
+    time_limit: Option<f64>,
+    pub(super) time_is_up: bool,
+    /// Whether the training stops because the service does.
+    pub(super) suspended: bool,
+    /// The checkpoint that is being written.
+    writing: Option<JoinHandle<()>>,
+    /// Sleeps until the next checkpoint is due, and asks for it then.
+    timer: JoinHandle<()>,
+}
+
+impl<'a> JobObserver<'a> {
+    pub(super) fn new(context: &'a RunContext<'a>) -> Self {
+        // A warm start is written down at once: the version it starts from may be deleted.
+        let first = if context.job.record.config.warm_start { Duration::ZERO } else { context.checkpoint_interval };
+        let time_limit =
+            if context.job.progress.epochs_done() > 0 { context.job.record.config.max_seconds } else { None };
+        let timer = due_after(context, first);
+        JobObserver { context, time_limit, time_is_up: false, suspended: false, writing: None, timer }
+    }
+
+    fn control(&mut self) -> Control {
+        let job = self.context.job;
+        match job.control.stop() {
+            Some(Stop::Interrupt) => return Control::Save,
+            Some(Stop::Drop | Stop::Keep) => return Control::Stop,
+            None => {}
+        }
+        self.time_is_up = self.time_limit.is_some_and(|limit| job.progress.trained() >= duration(limit));
+        match self.time_is_up {
+            true => Control::Stop,
+            false if job.control.take_checkpoint_request() => Control::Save,
+            false => Control::Continue,
+        }
+    }
+
+    fn write_checkpoint(&mut self, snapshot: Snapshot<'_>) {
+        let (since, context) = (Instant::now(), self.context);
+        let id = context.job.record.id;
+        let file = Bytes::from(Checkpoint { snapshot, reached: context.job.progress.reached() }.encode());
+        let storage = context.storage.clone();
+        self.writing = Some(context.runtime.spawn(async move {
+            if let Err(error) = put_checkpoint(&storage, id, file).await {
+                tracing::warn!(job_id = %id, %error, "a checkpoint could not be written");
+            }
+        }));
+        let cost = since.elapsed();
+        context.meters.checkpoint_seconds.observe(cost.as_secs_f64());
+        self.timer = due_after(context, context.checkpoint_interval.max(cost.div_f64(CHECKPOINT_SHARE)));
+    }
+}
+
+/// Waits for a checkpoint that is being written: when the job has ended, none may come after.
+impl Drop for JobObserver<'_> {
+    fn drop(&mut self) {
+        self.timer.abort();
+        if let Some(writing) = self.writing.take() {
+            let _ = self.context.runtime.block_on(writing);
+        }
+    }
+}
+
+async fn put_checkpoint(storage: &Storage, id: Uuid, file: Bytes) -> Result<(), StorageError> {
+    storage.blobs.put(&checkpoint_blob(id), file).await?;
+    let mut write = storage.catalog.write().await?;
+    write.job_progressed(id).await?;
+    write.commit().await
+}
+
+/// Asks for a checkpoint of the job after `wait`.
+fn due_after(context: &RunContext, wait: Duration) -> JoinHandle<()> {
+    let job = context.job.clone();
+    context.runtime.spawn(async move {
+        tokio::time::sleep(wait).await;
+        job.control.ask_for_checkpoint();
+    })
+}
+
+impl Observer for JobObserver<'_> {
+    fn batch(&mut self, rows: usize) -> Control {
+        let control = self.control();
+        if control != Control::Stop {
+            self.context.job.progress.batch(rows);
+        }
+        control
+    }
+
+    fn save(&mut self, snapshot: Snapshot<'_>) -> Control {
+        self.suspended = self.context.job.control.stop() == Some(Stop::Interrupt);
+        let busy = self.writing.as_ref().is_some_and(|writing| !writing.is_finished());
+        if self.suspended {
+            if let Some(writing) = self.writing.take() {
+                let _ = self.context.runtime.block_on(writing);
+            }
+            self.write_checkpoint(snapshot);
+            return Control::Stop;
+        }
+        match busy {
+            true => self.timer = due_after(self.context, self.context.checkpoint_interval),
+            false => self.write_checkpoint(snapshot),
+        }
+        Control::Continue
+    }
+
+    fn epoch(&mut self, report: &EpochReport) -> Control {
+        self.context.job.progress.epoch(report);
+        self.context.meters.epochs.inc();
+        self.time_limit = self.context.job.record.config.max_seconds;
+        Control::Continue
+    }
+
+    fn warning(&mut self, warning: Warning) {
+        self.context.job.progress.warn(warning);
+    }
+}
+
+/// Seconds as a duration; what is too long for one is as long as can be.
+fn duration(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}

@@ -1,0 +1,214 @@
+//! What the columns of a data set become before the first epoch: rows to train on and rows held out, encoded.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::data::column::{Column, ColumnType, Table};
+use crate::data::encoder::{EncodeError, Encoder, Known, LeftOut, Target, Task, rows_with};
+use crate::data::findings::IDENTIFIER_COLUMN;
+use crate::data::histogram::Histogram;
+use crate::data::profile::{Finding, TableProfile};
+use crate::data::split::split;
+use crate::data::target_findings::about_target;
+use crate::jobs::error::JobError;
+use crate::jobs::training::Training;
+use crate::learning::examples::{Examples, Targets};
+use crate::learning::network::Network;
+use crate::learning::random::{Purpose, generator};
+use crate::learning::training::{Classes, ValidTrainingSpec};
+use crate::models::scoring::Truth;
+use crate::models::table::{TableParts, TableSpec};
+
+/// A training of a model by data set, ready for the first epoch.
+pub(super) struct Prepared {
+    pub(super) training: Training,
+    /// With initial parameters as the model's specification draws them.
+    pub(super) network: Network,
+    pub(super) parts: TableParts,
+    /// The target of the rows to measure on.
+    pub(super) truth: Truth,
+    /// What is worth knowing about the data.
+    pub(super) findings: Vec<Finding>,
+}
+
+/// What a training reads of its data sets: the features' columns, then the target's.
+pub(super) struct TrainingTables {
+    pub(super) table: Table,
+    pub(super) profile: Arc<TableProfile>,
+    pub(super) validation: Option<Table>,
+}
+
+/// Splits the rows, fits the encoder on those to train on (unless `base`, the version that a warm start goes on from,
+/// brings one), and encodes all.
+///
+/// # Errors
+/// `Unfit`: the data cannot be learned from.
+pub(super) fn prepare(
+    model: &TableSpec,
+    settings: &ValidTrainingSpec,
+    data: TrainingTables,
+    base: Option<&Encoder>,
+) -> Result<Prepared, JobError> {
+    let TrainingTables { table, profile, validation } = data;
+    let target = column(&table, &model.target)?;
+    let rows = labelled(target)?;
+    let (train, held_out) = choose(model, settings, target, &rows)?;
+    let known = Known::of(&profile, &model.features, model.features_chosen);
+    let encoder = match base {
+        Some(encoder) => encoder.clone(),
+        None => Encoder::fit(&table, &model.target, model.task, &train, &known)?,
+    };
+    let mut findings = about_target(&table, &model.target, model.task, &train);
+    findings.extend(concerning(&profile, model));
+    findings.extend(left_out(&encoder, &profile));
+    if base.is_none() {
+        findings.extend(types_changed(model, &profile));
+    }
+    let mut network = Network::new(Arc::new(model.network(&encoder)?));
+    start_from_shares(&mut network, &encoder.target);
+    let inputs = encoder.transform(&table)?.inputs;
+    let all = |table_inputs: &ndarray::Array2<f32>, target: &Column, rows: &[usize]| {
+        let inputs = table_inputs.select(ndarray::Axis(0), rows);
+        Ok::<_, EncodeError>(Examples::new(inputs, targets(&encoder, target, rows)?))
+    };
+    let examples = weighted(all(&inputs, target, &train)?, settings, &encoder);
+    let (validation, truth) = match (validation, held_out.is_empty()) {
+        (Some(other), _) => {
+            let target = column(&other, &model.target)?.of_kind(target.kind)?.into_owned();
+            let rows = labelled(&target)?;
+            let inputs = encoder.transform(&other)?.inputs;
+            (Some(all(&inputs, &target, &rows)?), Truth::of_rows(&encoder, &target, &rows)?)
+        }
+        (None, false) => (Some(all(&inputs, target, &held_out)?), Truth::of_rows(&encoder, target, &held_out)?),
+        (None, true) => (None, Truth::of_rows(&encoder, target, &train)?),
+    };
+    let training = Training { settings: settings.clone(), train: examples, validation };
+    let histograms = Histogram::of_features(&encoder, &table, &train)?;
+    let spec = model.clone();
+    let parts = TableParts { spec, encoder, calibration: None, scores: None, importance: Vec::new(), histograms };
+    Ok(Prepared { training, network, parts, truth, findings })
+}
+
+/// Lets a classifier start from the classes' shares of the training rows: the output's biases are their log-odds.
+fn start_from_shares(network: &mut Network, target: &Target) {
+    let Target::Classification { counts, .. } = target else { return };
+    let logs: Vec<f32> = counts.iter().map(|count| (*count as f32).max(0.5).ln()).collect();
+    let parameters = network.parameters_mut();
+    let mean = logs.iter().sum::<f32>() / logs.len() as f32;
+    match logs.as_slice() {
+        // One output: the odds of the second class.
+        [first, second] => parameters[parameters.len() - 1] = second - first,
+        logs => {
+            let start = parameters.len() - logs.len();
+            parameters[start..].iter_mut().zip(logs).for_each(|(bias, log)| *bias = log - mean);
+        }
+    }
+}
+
+/// The rows that have a target.
+fn labelled(target: &Column) -> Result<Vec<usize>, EncodeError> {
+    let rows = rows_with(target);
+    let none = || EncodeError::Target { name: target.name.clone(), reason: "has no value in any row".into() };
+    if rows.is_empty() { Err(none()) } else { Ok(rows) }
+}
+
+fn column<'a>(table: &'a Table, name: &str) -> Result<&'a Column, EncodeError> {
+    table.column(name).ok_or_else(|| EncodeError::NoColumn(name.to_owned()))
+}
+
+/// Rows to train on and rows held out, of those that have a target; stratified where there are classes.
+fn choose(
+    model: &TableSpec,
+    settings: &ValidTrainingSpec,
+    target: &Column,
+    rows: &[usize],
+) -> Result<(Vec<usize>, Vec<usize>), JobError> {
+    let share = settings.validation_split;
+    if share == 0.0 || rows.len() < 2 {
+        return Ok((rows.to_vec(), Vec::new()));
+    }
+    let labels = (model.task == Task::Classification).then(|| strata(target, rows));
+    let split = split(rows.len(), share, labels.as_deref(), &mut generator(settings.seed, Purpose::Split));
+    let named = |chosen: Vec<usize>| chosen.into_iter().map(|index| rows[index]).collect();
+    Ok((named(split.train), named(split.validation)))
+}
+
+/// A number for each row, the same for rows of one class.
+fn strata(target: &Column, rows: &[usize]) -> Vec<u32> {
+    let mut known = HashMap::new();
+    let class = |row: &usize| {
+        let next = known.len() as u32;
+        *known.entry(target.values.text(*row)).or_insert(next)
+    };
+    rows.iter().map(class).collect()
+}
+
+/// The findings about the data set that are about something the model uses.
+fn concerning(profile: &TableProfile, model: &TableSpec) -> Vec<Finding> {
+    let used: HashSet<&str> = model.features.iter().chain([&model.target]).map(String::as_str).collect();
+    // Columns that are left out have a finding with the reason: see `left_out`.
+    let told = |finding: &&Finding| ["constant_column", "identifier_column"].contains(&finding.code.as_str());
+    let concerns = |finding: &&Finding| finding.column.as_ref().is_none_or(|name| used.contains(name.as_str()));
+    profile.findings.iter().filter(|finding| !told(finding) && concerns(finding)).cloned().collect()
+}
+
+/// A finding for each column whose type differs from that in the data set that the model was made for. Not for a warm start,
+/// which keeps the types of its version.
+fn types_changed(model: &TableSpec, profile: &TableProfile) -> Vec<Finding> {
+    let by_name: HashMap<&str, ColumnType> =
+        profile.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
+    let before = model.features.iter().chain([&model.target]).zip(&model.types);
+    let changed = before.filter_map(|(name, before)| Some((name, *before, *by_name.get(name.as_str())?)));
+    let finding = |(name, before, now): (&String, ColumnType, ColumnType)| {
+        let (before, now) = (before.word(), now.word());
+        let message = format!(
+            "column {name:?} was {before} in the data set that the model was made for and is {now} in this one: the new \
+             version takes it for {now}. If it should be {before}, mend the cells that are not, or give its type in `types` \
+             when the data set is stored."
+        );
+        Finding { code: "column_type_changed".to_owned(), message, column: Some(name.clone()) }
+    };
+    changed.filter(|(_, before, now)| before != now).map(finding).collect()
+}
+
+fn left_out(encoder: &Encoder, profile: &TableProfile) -> Vec<Finding> {
+    let identifiers = profile.identifiers();
+    let finding = |left: &LeftOut| {
+        let code = match identifiers.contains(left.name.as_str()) {
+            true => IDENTIFIER_COLUMN,
+            false => left.reason.code(),
+        };
+        let message = format!("column {:?} {}: it is left out", left.name, left.reason.clause());
+        Finding { code: code.to_owned(), message, column: Some(left.name.clone()) }
+    };
+    encoder.left_out.iter().map(finding).collect()
+}
+
+fn targets(encoder: &Encoder, target: &Column, rows: &[usize]) -> Result<Targets, EncodeError> {
+    match encoder.target.classes().len() {
+        0 => {
+            let values = encoder.target.standardised(target, rows)?;
+            Ok(Targets::Values(as_column(values)))
+        }
+        2 => {
+            let labels = encoder.target.labels(target, rows)?;
+            Ok(Targets::Values(as_column(labels.into_iter().map(|label| label as f32).collect())))
+        }
+        _ => Ok(Targets::Classes(encoder.target.labels(target, rows)?)),
+    }
+}
+
+fn as_column(values: Vec<f32>) -> ndarray::Array2<f32> {
+    ndarray::Array2::from_shape_vec((values.len(), 1), values).expect("one column")
+}
+
+fn weighted(examples: Examples, settings: &ValidTrainingSpec, encoder: &Encoder) -> Examples {
+    match &settings.class_weight {
+        None => examples,
+        Some(weights) => {
+            let row_weights =
+                weights.row_weights(&examples.targets().labels(), Classes::Named(encoder.target.classes()));
+            examples.with_weights(row_weights)
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What a training starts from: its rows, its network, its last checkpoint.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::checkpoint::Checkpoint;
+use super::context::RunContext;
+use super::finish::TableStart;
+use super::prepare::{Prepared, TrainingTables, prepare};
+use crate::data::column::Table;
+use crate::data::encoder::Known;
+use crate::data::profile::Finding;
+use crate::jobs::error::JobError;
+use crate::jobs::job::Job;
+use crate::jobs::record::{JobData, checkpoint_blob};
+use crate::jobs::rows;
+use crate::jobs::training::Training;
+use crate::learning::network::Network;
+use crate::models::table::TableSpec;
+use crate::models::{Model, Predictor};
+use crate::storage::StorageError;
+
+/// Everything that is known before the first epoch.
+pub(super) struct Start {
+    pub(super) training: Training,
+    pub(super) network: Network,
+    pub(super) checkpoint: Option<Checkpoint<'static>>,
+    /// Of a model by data set.
+    pub(super) table: Option<TableStart>,
+    /// What is worth knowing about the data.
+    pub(super) findings: Vec<Finding>,
+}
+
+/// What storage has for a training.
+enum Read {
+    Rows { model: Model, file: Bytes, start: Option<Network> },
+    Table { spec: TableSpec, data: TrainingTables, base: Option<Arc<Predictor>> },
+}
+
+impl Start {
+    /// Reads what the training starts from, with its last checkpoint if it may `resume`, and writes down that it starts.
+    ///
+    /// # Errors
+    /// `Storage`; `Unfit` if the data cannot be learned from.
+    pub(super) fn read(context: &RunContext, resume: bool) -> Result<Self, JobError> {
+        let (read, checkpoint) = context.runtime.block_on(read(context, resume))?;
+        let config = &context.job.record.config;
+        match read {
+            Read::Rows { model, file, start } => {
+                let spec = model.layers()?;
+                let name = || format!("the rows of job {}", context.job.record.id);
+                let training =
+                    rows::decode(&file, config.clone(), spec).map_err(|error| StorageError::damaged(name(), error))?;
+                // What a checkpoint brings takes the place of whatever the network starts with.
+                let nothing = || Network::with_parameters(spec.clone(), vec![0.0; spec.parameter_count()]);
+                let network = start.unwrap_or_else(nothing);
+                Ok(Start { training, network, checkpoint, table: None, findings: Vec::new() })
+            }
+            Read::Table { spec, data, base } => {
+                let encoder = base.as_ref().and_then(|base| base.table().ok()).map(|table| &table.parts.encoder);
+                let Prepared { training, network, parts, truth, findings } = prepare(&spec, config, data, encoder)?;
+                let network = base.map_or(network, |base| base.network().clone());
+                Ok(Start { training, network, checkpoint, table: Some(TableStart { parts, truth }), findings })
+            }
+        }
+    }
+}
+
+/// Says that a checkpoint cannot be used.
+pub(super) fn checkpoint_useless(job: &Job, error: &dyn std::fmt::Display) {
+    tracing::warn!(job_id = %job.record.id, %error, "the job's checkpoint cannot be used: it starts again");
+}
+
+async fn read(context: &RunContext<'_>, resume: bool) -> Result<(Read, Option<Checkpoint<'static>>), JobError> {
+    let (job, storage, registry) = (context.job, context.storage, context.registry);
+    let model = registry.get(&job.record.model_id.to_string()).await?;
+    let base = if job.record.config.warm_start { Some(base(context, &model).await?) } else { None };
+    let checkpoint = match storage.blobs.get(&checkpoint_blob(job.record.id)).await {
+        _ if !resume => None,
+        Ok(file) => Checkpoint::decode(&file).map_err(|error| checkpoint_useless(job, &error)).ok(),
+        Err(StorageError::Missing(_)) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let read = match &job.record.data {
+        JobData::Rows(blob) => {
+            let file = storage.blobs.get(blob).await?;
+            let start = match (&checkpoint, base) {
+                (Some(_), _) => None,
+                (None, None) => Some(registry.start(&model).await?),
+                (None, Some(number)) => Some(of_version(context, &model, number).await?.network().clone()),
+            };
+            Read::Rows { model: Model::clone(&model), file, start }
+        }
+        JobData::Datasets { train, validation } => {
+            let spec = TableSpec::clone(model.table()?);
+            // A warm start needs its version's encoder even where a checkpoint has its parameters.
+            let base_network = match base {
+                None => None,
+                Some(number) => Some(of_version(context, &model, number).await?),
+            };
+            let data = columns(context, &spec, base_network.as_deref(), *train, *validation).await?;
+            Read::Table { data, spec, base: base_network }
+        }
+    };
+    let mut write = storage.catalog.write().await?;
+    write.start_job(job.record.id, Timestamp::now()).await?;
+    write.commit().await?;
+    Ok((read, checkpoint))
+}
+
+/// The version that a warm start goes on from: the one that was active when it began first, which is written down before
+/// anything else is read, so that it stays the same however often the job begins again.
+async fn base(context: &RunContext<'_>, model: &Model) -> Result<u64, JobError> {
+    let job = context.job;
+    if let Some(number) = job.record.base_version.get() {
+        return Ok(*number);
+    }
+    let number = model.active()?.number;
+    let mut write = context.storage.catalog.write().await?;
+    write.note_base(job.record.id, number).await?;
+    write.commit().await?;
+    Ok(*job.record.base_version.get_or_init(|| number))
+}
+
+async fn of_version(context: &RunContext<'_>, model: &Model, number: u64) -> Result<Arc<Predictor>, JobError> {
+    let version = context.registry.version(model, number).await?;
+    Ok(context.registry.predictor(model, &version).await?)
+}
+
+async fn columns(
+    context: &RunContext<'_>,
+    spec: &TableSpec,
+    base: Option<&Predictor>,
+    train: Uuid,
+    validation: Option<Uuid>,
+) -> Result<TrainingTables, JobError> {
+    let dataset = context.datasets.get(&train.to_string()).await?;
+    // A warm start has the features of its version; else what is left out in any case is not read.
+    let names: Vec<String> = match base.and_then(|base| base.table().ok()) {
+        Some(table) => {
+            let encoder = &table.parts.encoder;
+            encoder.features.iter().map(|feature| &feature.name).chain([&spec.target]).cloned().collect()
+        }
+        None => {
+            let known = Known::of(&dataset.profile, &spec.features, spec.features_chosen);
+            let hopeless: HashSet<&str> = known.left_out.iter().map(|left| left.name.as_str()).collect();
+            let features = spec.features.iter().filter(|name| !hopeless.contains(name.as_str()));
+            features.chain([&spec.target]).cloned().collect()
+        }
+    };
+    let table = context.datasets.columns(&dataset, names.clone()).await?;
+    let validation: Option<Table> = match validation {
+        None => None,
+        Some(id) => {
+            let dataset = context.datasets.get(&id.to_string()).await?;
+            Some(context.datasets.columns(&dataset, names).await?)
+        }
+    };
+    Ok(TrainingTables { table, profile: dataset.profile.clone(), validation })
+}

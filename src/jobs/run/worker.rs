@@ -1,0 +1,153 @@
+//! One job from its start to its end: reads what it starts from, trains, measures, publishes.
+//!
+//! A job that was accepted ends only by its training, by its owner, or by what it needs being damaged.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+
+use super::context::RunContext;
+use super::ending::{publish, write_end};
+use super::finish::{self, Made};
+use super::observer::JobObserver;
+use super::start::{Start, checkpoint_useless};
+use super::unpublished::Unpublished;
+use crate::jobs::control::Stop;
+use crate::jobs::error::JobFailure;
+use crate::jobs::report::{Ending, JobReport};
+use crate::jobs::state::{JobState, StopReason};
+use crate::learning::report::EndReason;
+use crate::learning::team::Team;
+use crate::learning::trainer::Trainer;
+use crate::models::artifact;
+
+/// Starts in a row without a checkpoint after which a job is taken for the cause of the process's death.
+const MAX_ATTEMPTS: u64 = 20;
+
+/// How a run leaves its job.
+pub(in crate::jobs) enum Done {
+    /// It has ended, and the catalog says so.
+    Ended(Box<JobReport>),
+    /// The service stops: it goes on when it is started again.
+    Suspended,
+}
+
+/// A version to publish, and how the job that made it ends.
+struct NewVersion {
+    state: JobState,
+    reason: StopReason,
+    made: Made,
+}
+
+/// Runs a job. Never panics: a panic of the training becomes a failed job.
+pub(in crate::jobs) fn run(context: &RunContext) -> Done {
+    let version = catch_unwind(AssertUnwindSafe(|| version(context)));
+    let version = version.unwrap_or_else(|_| Err(Unpublished::failed(StopReason::Error, JobFailure::Panicked)));
+    let done = match version {
+        Ok(version) => end_with(context, version),
+        Err(Unpublished::Ended(ending)) => end_without(context, &ending),
+        Err(Unpublished::Suspended) => Done::Suspended,
+    };
+    let record = &context.job.record;
+    let (id, model, request) = (record.id, record.model_id, &record.request_id);
+    match &done {
+        Done::Suspended => tracing::info!(job_id = %id, model_id = %model, "job interrupted: it goes on later"),
+        Done::Ended(report) => {
+            let (state, reason) = (report.state, report.stop_reason);
+            let error = report.failure.as_ref().map(ToString::to_string);
+            tracing::info!(job_id = %id, model_id = %model, request_id = %request, ?state, ?reason, error, "job ended");
+        }
+    }
+    done
+}
+
+/// The version that the job makes.
+fn version(context: &RunContext) -> Result<NewVersion, Unpublished> {
+    let job = context.job;
+    if job.record.attempts >= MAX_ATTEMPTS {
+        let detail = format!("the process ended {MAX_ATTEMPTS} times while this job ran, before its first checkpoint");
+        return Err(Unpublished::failed(StopReason::Interrupted, JobFailure::Interrupted(detail)));
+    }
+    context.meters.queue_seconds.observe(job.progress.waited().as_secs_f64());
+    train(context, context.persist(true, || Start::read(context, true))?)
+}
+
+fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> {
+    let Start { training, network, checkpoint, table, findings } = start;
+    let job = context.job;
+    let trainer = Trainer::new(network, &training.settings, &training.train, training.validation.as_ref());
+    let mut trainer = trainer.on(Team::on(context.cores));
+    let rows = training.train.rows();
+    let batch_rows = training.settings.batch_size.of(rows);
+    let rows_done = checkpoint.as_ref().map(|checkpoint| checkpoint.snapshot.state.rows_done(rows, batch_rows));
+    let (snapshot, reached) = checkpoint.map(|checkpoint| (checkpoint.snapshot, checkpoint.reached)).unzip();
+    if let Some(snapshot) = snapshot
+        && let Err(misfit) = trainer.resume(snapshot)
+    {
+        checkpoint_useless(job, &misfit);
+        return train(context, context.persist(true, || Start::read(context, false))?);
+    }
+    let goes_on = reached.is_some();
+    job.progress.start(reached.zip(rows_done));
+    if !goes_on {
+        findings.into_iter().for_each(|finding| job.progress.warn(finding));
+    }
+    let mut observer = JobObserver::new(context);
+    let summary = trainer.run(&mut observer);
+    let (suspended, time_is_up) = (observer.suspended, observer.time_is_up);
+    drop(observer);
+    let summary = summary
+        .map_err(|diverged| Unpublished::failed(StopReason::Diverged, JobFailure::Diverged(diverged.to_string())))?;
+    if suspended {
+        return Err(Unpublished::Suspended);
+    }
+    let (state, reason, keep) = match (summary.end, job.control.stop()) {
+        (EndReason::Completed, _) => (JobState::Succeeded, StopReason::Completed, true),
+        (EndReason::EarlyStopping, _) => (JobState::Succeeded, StopReason::EarlyStopping, true),
+        (EndReason::Stopped, _) if time_is_up => (JobState::Succeeded, StopReason::TimeLimit, true),
+        (EndReason::Stopped, stop) => (JobState::Cancelled, StopReason::Cancelled, stop == Some(Stop::Keep)),
+    };
+    let Some(reached) = summary.published.filter(|_| keep) else {
+        return Err(Unpublished::Ended(Ending { state, reason, version: None, failure: None }));
+    };
+    let network = trainer.into_network();
+    let made = match table {
+        None => finish::layers(job, &reached, &training, network),
+        Some(start) => finish::table(context, &reached, &training, network, start)?,
+    };
+    Ok(NewVersion { state, reason, made })
+}
+
+/// Ends the job with a version, for as long as it takes to write that down.
+fn end_with(context: &RunContext, version: NewVersion) -> Done {
+    let NewVersion { state, reason, made } = version;
+    let file = Bytes::from(artifact::encode(&made.predictor, Some(&made.facts)));
+    // A version is read again after a restart: one whose file could not be is not published.
+    if let (Some(_), Err(error)) = (made.predictor.table().ok(), artifact::decode(&file)) {
+        let detail = format!("the version's file could not be read again: {error}");
+        return end_without(context, &Ending::failed(StopReason::Error, JobFailure::Unfit(detail)));
+    }
+    let mut made = Some(made);
+    let publish = || context.runtime.block_on(publish(context, state, reason, file.clone(), &mut made));
+    match context.persist(false, publish) {
+        Ok(report) => Done::Ended(Box::new(report)),
+        // What cannot be published fails, and that is written down in its place.
+        Err(Unpublished::Ended(ending)) => end_without(context, &ending),
+        Err(Unpublished::Suspended) => Done::Suspended,
+    }
+}
+
+/// Ends the job without a version, for as long as it takes to write that down.
+fn end_without(context: &RunContext, ending: &Ending) -> Done {
+    let job = context.job;
+    let write = || context.runtime.block_on(write_end(context.storage, job, ending.clone()));
+    match context.persist(false, write) {
+        Ok(report) => Done::Ended(Box::new(report)),
+        Err(Unpublished::Suspended) => Done::Suspended,
+        Err(Unpublished::Ended(_)) => {
+            let id = job.record.id;
+            tracing::error!(job_id = %id, "the job's end cannot be written down: it goes on at the next start");
+            Done::Suspended
+        }
+    }
+}

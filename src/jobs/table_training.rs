@@ -1,0 +1,125 @@
+//! A training of a model by data set: its settings checked, with defaults by its number of rows, and the memory it needs.
+
+use std::collections::HashSet;
+
+use uuid::Uuid;
+
+use super::error::JobError;
+use crate::data::column::ColumnType;
+use crate::datasets::Dataset;
+use crate::learning::error::SpecError;
+use crate::learning::optimizer::Optimizer;
+use crate::learning::schedule::Schedule;
+use crate::learning::stopping::EarlyStopping;
+use crate::learning::trainer::Trainer;
+use crate::learning::training::{BatchSize, Classes, TrainingSpec, ValidTrainingSpec};
+use crate::models::table::TableSpec;
+
+/// A checked training of a model by data set.
+#[derive(Clone, Debug)]
+pub struct TableTraining {
+    /// The settings, every default filled in.
+    pub settings: ValidTrainingSpec,
+    /// The data set to train on.
+    pub dataset: Uuid,
+    /// The data set to validate on, in place of a split.
+    pub validation: Option<Uuid>,
+    /// Rows to train on.
+    pub rows: usize,
+    /// Memory that the training needs, about.
+    pub bytes: usize,
+}
+
+impl TableTraining {
+    /// Checks settings for a training of `model` on `dataset`.
+    ///
+    /// # Errors
+    /// The first setting that is out of range or does not go with the model; a column that a data set lacks.
+    pub fn check(
+        model: &TableSpec,
+        settings: TrainingSpec,
+        dataset: &Dataset,
+        validation: Option<&Dataset>,
+    ) -> Result<Self, JobError> {
+        for (set, pointer) in [Some(dataset), validation].into_iter().flatten().zip(["/dataset", "/validation/dataset"])
+        {
+            require_columns(model, set, pointer)?;
+        }
+        if validation.is_some() && settings.validation_split.is_some() {
+            let detail = "give either `validation` or `validation_split`, not both";
+            return Err(SpecError::invalid("/validation", detail).into());
+        }
+        let rows = dataset.rows();
+        let missing = dataset.profile.column(&model.target).map_or(0, |column| column.missing as usize);
+        let settings = with_defaults(settings, rows, validation.is_some());
+        let classes = if model.classes.is_empty() { Classes::None } else { Classes::Named(&model.classes) };
+        let settings = settings.check(model.seed, classes)?;
+        let all_rows = rows + validation.map_or(0, Dataset::rows);
+        let network = model.shape_on(&dataset.profile)?;
+        let words = word_bytes(model, settings.warm_start, dataset, validation);
+        let of_network = Trainer::bytes(&network, &settings, rows) + Trainer::snapshot_bytes(&network, &settings, rows);
+        let bytes = model.data_bytes(&dataset.profile, all_rows).saturating_add(words).saturating_add(of_network);
+        let rows = rows_to_train_on(rows - missing.min(rows), settings.validation_split);
+        Ok(TableTraining { settings, dataset: dataset.id, validation: validation.map(|set| set.id), rows, bytes })
+    }
+}
+
+/// Memory of the words that a training reads, in bytes. Columns of free text are not read, except by a warm start: in the
+/// version that it goes on from the column may have had another type.
+fn word_bytes(model: &TableSpec, warm_start: bool, dataset: &Dataset, validation: Option<&Dataset>) -> usize {
+    let texts = dataset.profile.columns.iter().filter(|column| !warm_start && column.kind == ColumnType::Text);
+    let not_read: HashSet<&str> = texts.map(|column| column.name.as_str()).collect();
+    let sets = [Some(dataset), validation].into_iter().flatten();
+    sets.fold(0, |sum: usize, set| sum.saturating_add(model.word_bytes(&set.profile, &not_read)))
+}
+
+fn require_columns(model: &TableSpec, dataset: &Dataset, pointer: &str) -> Result<(), SpecError> {
+    let known = dataset.profile.names();
+    let mut needed = model.features.iter().chain([&model.target]);
+    match needed.find(|name| !known.contains(name.as_str())) {
+        None => Ok(()),
+        Some(name) => {
+            let detail = format!("data set {:?} has no column {name:?}, which the model needs", dataset.title());
+            Err(SpecError::invalid(pointer, detail))
+        }
+    }
+}
+
+/// The settings that suit `rows` rows, where the client chose none.
+fn with_defaults(settings: TrainingSpec, rows: usize, validated: bool) -> TrainingSpec {
+    let batch_size = match rows {
+        0..1_000 => 32,
+        1_000..8_000 => 64,
+        8_000..30_000 => 128,
+        _ => 256,
+    };
+    let epochs = (3_000_000 / rows.max(1)).clamp(30, 200) as u64;
+    let plain = settings.learning_rate_schedule.is_none() && settings.optimizer.is_none();
+    let split = if validated { 0.0 } else { held_out_share(rows) };
+    TrainingSpec {
+        epochs: settings.epochs.or(Some(epochs)),
+        batch_size: settings.batch_size.or(Some(BatchSize::Rows(batch_size))),
+        optimizer: settings.optimizer.or(Some(Optimizer::adamw())),
+        learning_rate: settings.learning_rate.or(plain.then_some(2e-3)),
+        learning_rate_schedule: settings.learning_rate_schedule.or(Some(Schedule::cosine())),
+        validation_split: settings.validation_split.or(Some(split)),
+        early_stopping: settings
+            .early_stopping
+            .or(Some(Some(EarlyStopping { patience: 40, ..EarlyStopping::default() }))),
+        ..settings
+    }
+}
+
+/// Rows that are left of `rows` when a share of them is held out.
+fn rows_to_train_on(rows: usize, share: f64) -> usize {
+    rows - ((rows as f64 * share).round() as usize).min(rows.saturating_sub(1))
+}
+
+/// The share of rows held out: enough of them to choose an epoch by, not more than 20,000.
+fn held_out_share(rows: usize) -> f64 {
+    match rows {
+        0..5_000 => 0.2,
+        5_000..50_000 => 0.15,
+        _ => (20_000.0 / rows as f64).min(0.1),
+    }
+}

@@ -1,0 +1,86 @@
+//! A training on rows in memory: as it is asked for, and checked with its settings, training rows and validation rows.
+
+use crate::data::split::split;
+use crate::learning::error::SpecError;
+use crate::learning::examples::Examples;
+use crate::learning::random::{Purpose, generator};
+use crate::learning::spec::ValidModelSpec;
+use crate::learning::trainer::Trainer;
+use crate::learning::training::{Classes, TrainingSpec, ValidTrainingSpec};
+use crate::models::inline::InlineExamples;
+
+/// A training as it is asked for, with its rows.
+#[derive(Clone, Debug)]
+pub struct TrainingRequest {
+    /// The rows to train on (and to split validation rows from).
+    pub examples: InlineExamples,
+    /// Rows to validate on, in place of a split.
+    pub validation: Option<InlineExamples>,
+    /// The settings.
+    pub settings: TrainingSpec,
+}
+
+/// A checked training: nothing about it can fail any more but the training itself.
+#[derive(Clone, Debug)]
+pub struct Training {
+    /// The settings, every default filled in.
+    pub settings: ValidTrainingSpec,
+    /// Rows to train on, with their weights.
+    pub train: Examples,
+    /// Rows to validate on.
+    pub validation: Option<Examples>,
+}
+
+impl TrainingRequest {
+    /// Checks the request for a training of `model`, and splits off the validation rows.
+    ///
+    /// # Errors
+    /// The first setting, row or value that does not fit, with its JSON pointer.
+    pub fn check(self, model: &ValidModelSpec) -> Result<Training, SpecError> {
+        if self.validation.is_some() && self.settings.validation_split.is_some() {
+            let detail = "give either `validation` or `validation_split`, not both";
+            return Err(SpecError::invalid("/validation", detail));
+        }
+        let settings = self.settings.check(model.seed, Classes::of(model))?;
+        let examples = self.examples.fit(model, "")?;
+        let given = self.validation.map(|validation| validation.fit(model, "/validation")).transpose()?;
+        let (train, validation) = match given {
+            None if settings.validation_split > 0.0 => held_out(&examples, model, &settings)?,
+            given => (examples, given),
+        };
+        let train = match &settings.class_weight {
+            None => train,
+            Some(weights) => {
+                let row_weights = weights.row_weights(&train.targets().labels(), Classes::of(model));
+                train.with_weights(row_weights)
+            }
+        };
+        Ok(Training { settings, train, validation })
+    }
+}
+
+/// Training rows and validation rows, stratified where there are classes.
+fn held_out(
+    examples: &Examples,
+    model: &ValidModelSpec,
+    settings: &ValidTrainingSpec,
+) -> Result<(Examples, Option<Examples>), SpecError> {
+    let share = settings.validation_split;
+    let labels = model.classes().map(|_| examples.targets().labels());
+    let mut generator = generator(settings.seed, Purpose::Split);
+    let split = split(examples.rows(), share, labels.as_deref(), &mut generator);
+    if split.validation.is_empty() {
+        let detail = format!("{share} of {} rows leaves no row to validate on: send more rows", examples.rows());
+        return Err(SpecError::invalid("/validation_split", detail));
+    }
+    Ok((examples.select(&split.train), Some(examples.select(&split.validation))))
+}
+
+impl Training {
+    /// Memory that the training needs, about: rows, parameters with their state, the passes' buffers, and a checkpoint.
+    pub fn bytes(&self, model: &ValidModelSpec) -> usize {
+        let rows = self.train.bytes() + self.validation.as_ref().map_or(0, Examples::bytes);
+        let of_rows = self.train.rows();
+        rows + Trainer::bytes(model, &self.settings, of_rows) + Trainer::snapshot_bytes(model, &self.settings, of_rows)
+    }
+}

@@ -1,0 +1,242 @@
+//! Reads the file of a version: nothing in it is left unchecked.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use super::header::{
+    FIRST_FORM, Header, Measures, MemberHeader, Reached, SCORES, SECOND_FORM, member_prefix, tensors_of,
+};
+use super::histograms;
+use crate::data::encoder::Encoder;
+use crate::learning::calibration::Calibration;
+use crate::learning::conformal::Scores;
+use crate::learning::members::{MAX_MEMBERS, Member, Members};
+use crate::learning::network::Network;
+use crate::learning::spec::ValidModelSpec;
+use crate::models::stored::spec_from_json;
+use crate::models::table::{FeatureImportance, TableParts, TableSpec};
+use crate::models::version::VersionFacts;
+use crate::models::{ModelError, Predictor};
+use crate::storage::exact;
+use crate::storage::tensors::{TensorFile, Unreadable};
+
+/// A file that was read.
+#[derive(Debug)]
+pub struct Artifact {
+    /// What answers.
+    pub predictor: Predictor,
+    /// What the training reached; `None` in a file of initial parameters.
+    pub facts: Option<VersionFacts>,
+}
+
+/// Reads a file: its form, specification and shapes are checked before anything is built.
+///
+/// # Errors
+/// `File` if it cannot be read, or what is wrong with its specification.
+pub fn decode(bytes: &[u8]) -> Result<Artifact, ModelError> {
+    let file = TensorFile::read(bytes).map_err(unreadable)?;
+    let header: Header = serde_json::from_str(file.header()).map_err(malformed)?;
+    if !(FIRST_FORM..=SECOND_FORM).contains(&header.format) {
+        let form = header.format;
+        let detail = format!("it has form {form}; this release reads forms up to {SECOND_FORM}: use a later release");
+        return Err(ModelError::File(detail));
+    }
+    if header.format == FIRST_FORM && !header.members.is_empty() {
+        return Err(ModelError::File("it has members, which form 1 does not have".into()));
+    }
+    let spec = spec_from_json(header.model.get())?;
+    let facts = header.training.as_ref().map(|training| facts(training)).transpose().map_err(malformed)?;
+    let table = match (&header.encoder, &header.table) {
+        (None, None) => None,
+        (Some(encoder), Some(table)) => Some(table_parts(&file, &spec, encoder, table, &header)?),
+        _ => return Err(ModelError::File("it has one of `encoder` and `table`: they go together".into())),
+    };
+    let of_scores = usize::from(table.as_ref().is_some_and(|table| table.scores.is_some()));
+    let of_histograms =
+        table.as_ref().map_or(0, |table| if table.histograms.is_empty() { 0 } else { histograms::TENSORS });
+    let networks = specifications(spec, &header.members)?;
+    check_tensor_count(&file, &networks, of_scores + of_histograms)?;
+    let members = members(&file, networks, bytes.len() / size_of::<f32>())?;
+    Ok(Artifact { predictor: Predictor::new(members, table), facts })
+}
+
+fn unreadable(Unreadable(reason): Unreadable) -> ModelError {
+    ModelError::File(reason)
+}
+
+fn malformed(error: serde_json::Error) -> ModelError {
+    ModelError::File(format!("its header cannot be read: {error}"))
+}
+
+/// A network of a file: its specification, its weight among others, and what the names of its tensors begin with.
+struct NetworkHeader {
+    spec: Arc<ValidModelSpec>,
+    weight: f64,
+    prefix: String,
+}
+
+/// The networks of a file whose first is of `spec`.
+fn specifications(spec: ValidModelSpec, members: &[MemberHeader]) -> Result<Vec<NetworkHeader>, ModelError> {
+    if members.is_empty() {
+        return Ok(vec![NetworkHeader { spec: Arc::new(spec), weight: 1.0, prefix: String::new() }]);
+    }
+    if members.len() > MAX_MEMBERS {
+        return Err(ModelError::File(format!("it has {} networks; {MAX_MEMBERS} is the most", members.len())));
+    }
+    let read = |(index, member): (usize, &MemberHeader)| {
+        let weight = exact::from_text(member.weight.get()).map_err(malformed)?;
+        Ok(NetworkHeader { spec: Arc::new(spec_from_json(member.model.get())?), weight, prefix: member_prefix(index) })
+    };
+    let networks = members.iter().enumerate().map(read).collect::<Result<Vec<_>, ModelError>>()?;
+    match *networks[0].spec == spec {
+        true => Ok(networks),
+        false => Err(ModelError::File("its `model` is not that of its first member".into())),
+    }
+}
+
+/// Checks that a file has the tensors of these networks and `others` further ones, and none beside them.
+fn check_tensor_count(file: &TensorFile, networks: &[NetworkHeader], others: usize) -> Result<(), ModelError> {
+    let count = |each: fn(&ValidModelSpec) -> usize| networks.iter().map(|network| each(&network.spec)).sum::<usize>();
+    let (tables, layers) = (count(|spec| spec.embeddings.len()), count(|spec| spec.layers.len()));
+    if file.len() == tables + 2 * layers + others {
+        return Ok(());
+    }
+    let of_tables = if tables == 0 { String::new() } else { format!(", {tables} embeddings one") };
+    Err(ModelError::File(format!("it has {} tensors; {layers} layers have two each{of_tables}", file.len())))
+}
+
+/// The networks with the parameters of a file that holds at most `most` values.
+fn members(file: &TensorFile, networks: Vec<NetworkHeader>, most: usize) -> Result<Members, ModelError> {
+    let mut members = Vec::with_capacity(networks.len());
+    for NetworkHeader { spec, weight, prefix } in networks {
+        let mut parameters = Vec::with_capacity(spec.parameter_count().min(most));
+        for (name, shape) in tensors_of(&spec, &prefix) {
+            file.append_f32(&name, &shape, &mut parameters).map_err(unreadable)?;
+        }
+        if !parameters.iter().all(|value| value.is_finite()) {
+            return Err(ModelError::File("a weight or bias in it is not finite".into()));
+        }
+        members.push(Member { network: Network::with_parameters(spec, parameters), weight });
+    }
+    Members::new(members).ok_or_else(|| ModelError::File("its networks cannot answer together".into()))
+}
+
+/// What a file of a model by data set has beside its network, checked to fit it.
+fn table_parts(
+    file: &TensorFile,
+    network: &ValidModelSpec,
+    encoder: &RawValue,
+    table: &RawValue,
+    header: &Header,
+) -> Result<TableParts, ModelError> {
+    let encoder: Encoder = exact::from_text(encoder.get()).map_err(malformed)?;
+    encoder.check().map_err(|reason| ModelError::File(format!("its encoder {reason}")))?;
+    let spec: TableSpec = exact::from_text(table.get()).map_err(malformed)?;
+    spec.check()?;
+    let calibration: Option<Calibration> =
+        header.calibration.as_ref().map(|fitted| exact::from_text(fitted.get())).transpose().map_err(malformed)?;
+    let importance: Option<Vec<FeatureImportance>> =
+        header.importance.as_ref().map(|list| exact::from_text(list.get())).transpose().map_err(malformed)?;
+    let scores = match file.shape(SCORES) {
+        None => None,
+        Some(shape) => {
+            let values = file.f32s(SCORES, &shape).map_err(unreadable)?;
+            let count = header.held_out.unwrap_or(values.len());
+            let unfit = || ModelError::File("its scores are not in order".into());
+            Some(Scores::from_sorted(values, count).ok_or_else(unfit)?)
+        }
+    };
+    let fits =
+        spec.network(&encoder).is_ok_and(|expected| expected == *network) && encoder.target.name() == spec.target;
+    if !fits {
+        return Err(ModelError::File("its encoder does not fit its network".into()));
+    }
+    let histograms = if header.format == FIRST_FORM { Vec::new() } else { histograms::read(file, &encoder)? };
+    Ok(TableParts { spec, encoder, calibration, scores, importance: importance.unwrap_or_default(), histograms })
+}
+
+fn facts(training: &RawValue) -> Result<VersionFacts, serde_json::Error> {
+    let Reached { job_id, created_at, epochs, loss, validation_loss } = exact::from_text(training.get())?;
+    let Measures { metrics } = serde_json::from_str(training.get())?;
+    Ok(VersionFacts { job_id, created_at, epochs, loss, validation_loss, metrics: metrics.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::arr2;
+
+    use super::*;
+    use crate::learning::spec::{LayerSpec, ModelSpec};
+    use crate::models::artifact::encode;
+    use crate::storage::tensors::{Tensor, TensorValues, write};
+
+    fn network(widths: &[usize], seed: u64) -> Network {
+        let layers = widths.iter().copied().map(LayerSpec::from).collect();
+        let spec = ModelSpec { layers, seed: Some(seed), ..ModelSpec::default() };
+        Network::new(Arc::new(spec.check().expect("a valid model").0))
+    }
+
+    /// Two networks with different hidden layers; a weight that JSON must not change.
+    fn two() -> Predictor {
+        let members = [(network(&[2, 3, 1], 1), 0.1 + 0.2), (network(&[2, 5, 4, 1], 2), 1.0)];
+        let members = members.map(|(network, weight)| Member { network, weight });
+        Predictor::new(Members::new(members.into()).expect("they fit together"), None)
+    }
+
+    /// The file of `predictor` with another header.
+    fn with_header(predictor: &Predictor, change: impl Fn(&str) -> String) -> Vec<u8> {
+        let file = encode(predictor, None);
+        let read = TensorFile::read(&file).expect("a whole file");
+        let members = predictor.members().list();
+        let prefix = |index| if members.len() > 1 { member_prefix(index) } else { String::new() };
+        let named = members.iter().enumerate().flat_map(|(index, one)| tensors_of(one.network.spec(), &prefix(index)));
+        let values: Vec<_> =
+            named.map(|(name, shape)| (read.f32s(&name, &shape).expect("it is there"), name, shape)).collect();
+        let tensor = |(values, name, shape): &(Vec<f32>, String, Vec<usize>)| {
+            (name.clone(), Tensor { shape: shape.clone(), values: TensorValues::F32(values) })
+        };
+        write(&change(read.header()), &values.iter().map(tensor).collect::<Vec<_>>())
+    }
+
+    fn form(file: &[u8]) -> u64 {
+        let header = TensorFile::read(file).expect("a whole file").header().to_owned();
+        serde_json::from_str::<serde_json::Value>(&header).expect("JSON")["format"].as_u64().expect("a number")
+    }
+
+    #[test]
+    fn several_networks_come_back_bit_for_bit() {
+        let (two, rows) = (two(), arr2(&[[0.5, -1.0], [2.0, 3.0]]));
+        let file = encode(&two, None);
+        assert_eq!(form(&file), 2);
+        let read = decode(&file).expect("a whole file").predictor;
+        assert_eq!(read.members().list().iter().map(|one| one.weight).collect::<Vec<_>>(), [0.1 + 0.2, 1.0]);
+        assert_eq!(read.predict(rows.view()), two.predict(rows.view()));
+        assert_eq!(encode(&read, None), file);
+    }
+
+    #[test]
+    fn what_earlier_releases_know_is_written_as_they_know_it() {
+        let one = Predictor::from(network(&[2, 3, 1], 1));
+        assert_eq!(form(&encode(&one, None)), 1);
+        assert_eq!(with_header(&one, str::to_owned), encode(&one, None));
+        assert!(decode(&with_header(&one, |header| header.replace("\"format\":1", "\"format\":2"))).is_ok());
+    }
+
+    #[test]
+    fn members_that_do_not_fit_are_refused() {
+        let changes = [
+            ("\"format\":2", "\"format\":1", "form 1"),
+            ("\"format\":2", "\"format\":3", "later release"),
+            ("\"weight\":1.0", "\"weight\":0.0", "answer together"),
+            ("\"weight\":1.0", "\"weight\":\"1\"", "header"),
+        ];
+        for (from, to, reason) in changes {
+            let file = with_header(&two(), |header| header.replace(from, to));
+            let error = decode(&file).expect_err(to).to_string();
+            assert!(error.contains(reason), "{to}: {error}");
+        }
+        let other_first = with_header(&two(), |header| header.replacen("\"seed\":1", "\"seed\":9", 1));
+        assert!(decode(&other_first).expect_err("another model").to_string().contains("first member"));
+    }
+}

@@ -1,0 +1,404 @@
+//! What is in memory of the models: one entry a model, with its record and the predictors of its versions.
+//!
+//! The catalog is the truth, entries are copies of what was used lately. A change is made in the catalog first and the
+//! record then dropped here. Versions never change, so their predictors stay when the record goes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use super::recency::{Candidate, Clock, LastUse, least_recent};
+use super::{Model, Predictor};
+
+/// Memory for records.
+const RECORD_BYTES: usize = 32 << 20;
+/// Whoever has to make room searches all entries for those used least recently. So that many share one search, up to
+/// this part of the memory is freed beyond what is needed, where that costs no large entry.
+const SPARE_PART: usize = 16;
+
+/// A predictor that is in memory, or that somebody is reading from its file: whoever else needs it waits for that.
+pub(super) type Slot = Arc<OnceCell<Arc<Predictor>>>;
+
+/// The entries.
+///
+/// A `RwLock` because nearly every call is a lookup: lookups do not wait for each other, on however many cores. Only a
+/// call that found nothing, and so went to the catalog or to a file before, takes the lock for writing. It is the standard
+/// library's because it is held for the few lines of a method here, never across an `.await` and never while something is
+/// read or dropped; waiting writers go before new readers, so that none starves.
+pub(super) struct Entries {
+    models: RwLock<Models>,
+    clock: Clock,
+    record_bytes: usize,
+}
+
+#[derive(Default)]
+struct Models {
+    by_id: HashMap<Uuid, Entry>,
+    /// The names of those whose record is here.
+    by_name: HashMap<String, Uuid>,
+    /// Memory of all records.
+    record_bytes: usize,
+    /// Records that have changed in the catalog so far.
+    changes: u64,
+}
+
+/// What is in memory of one model.
+#[derive(Default)]
+struct Entry {
+    record: Option<Arc<Model>>,
+    record_used: LastUse,
+    versions: Vec<Loaded>,
+}
+
+struct Loaded {
+    number: u64,
+    slot: Slot,
+    /// Memory of the predictor.
+    bytes: usize,
+    used: LastUse,
+}
+
+/// How many changes there were when a record was not found: it is read from the catalog next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Changes(u64);
+
+impl Default for Entries {
+    fn default() -> Self {
+        Entries::with_room_for(RECORD_BYTES)
+    }
+}
+
+impl Entries {
+    fn with_room_for(record_bytes: usize) -> Self {
+        Entries { models: RwLock::default(), clock: Clock::default(), record_bytes }
+    }
+
+    /// The record of the model with this identifier, or else of this name, if it is here.
+    pub(super) fn record(&self, key: &str, id: Option<Uuid>) -> Result<Arc<Model>, Changes> {
+        let models = self.read();
+        let entry = id.or_else(|| models.by_name.get(key).copied()).and_then(|id| models.by_id.get(&id));
+        match entry.and_then(|entry| Some((entry, entry.record.as_ref()?))) {
+            None => Err(Changes(models.changes)),
+            Some((entry, record)) => {
+                entry.record_used.note(self.clock.now());
+                Ok(record.clone())
+            }
+        }
+    }
+
+    /// Keeps a record that was read from the catalog when there had been so many changes; not if there was another since,
+    /// which may have been of this very record.
+    pub(super) fn put_record(&self, model: &Arc<Model>, since: Changes) {
+        let mut models = self.write();
+        if models.changes != since.0 {
+            return;
+        }
+        let now = self.clock.advance();
+        models.take_record(model.id);
+        models.record_bytes += model.bytes();
+        if let Some(name) = &model.name {
+            models.by_name.insert(name.clone(), model.id);
+        }
+        let entry = models.by_id.entry(model.id).or_default();
+        entry.record = Some(model.clone());
+        entry.record_used.note(now);
+        let over = models.record_bytes.saturating_sub(self.record_bytes);
+        let gone = if over > 0 { models.drop_records(over, self.record_bytes / SPARE_PART) } else { Vec::new() };
+        drop(models);
+        drop(gone);
+    }
+
+    /// Drops a record that has changed in the catalog, or may have.
+    pub(super) fn changed(&self, id: Uuid) {
+        let mut models = self.write();
+        models.changes += 1;
+        let gone = models.take_record(id);
+        models.tidy(id);
+        drop(models);
+        drop(gone);
+    }
+
+    /// Drops all that is here of a model that was deleted.
+    pub(super) fn removed(&self, id: Uuid) {
+        self.changed(id);
+        let gone = self.write().by_id.remove(&id);
+        drop(gone);
+    }
+
+    /// The predictor of a version, if it is here.
+    pub(super) fn predictor(&self, id: Uuid, version: u64) -> Option<Arc<Predictor>> {
+        let models = self.read();
+        let loaded = models.by_id.get(&id)?.version(version)?;
+        loaded.used.note(self.clock.now());
+        loaded.slot.get().cloned()
+    }
+
+    /// The place of a version's predictor, which takes `bytes`: the one that is here, else a new one.
+    pub(super) fn slot(&self, id: Uuid, version: u64, bytes: usize) -> Slot {
+        let mut models = self.write();
+        let entry = models.by_id.entry(id).or_default();
+        match entry.version(version) {
+            Some(loaded) => loaded.slot.clone(),
+            None => {
+                let slot = Slot::default();
+                entry.versions.push(Loaded::new(version, slot.clone(), bytes, self.clock.advance()));
+                slot
+            }
+        }
+    }
+
+    /// Keeps a predictor of a version that was just made.
+    pub(super) fn put_predictor(&self, id: Uuid, version: u64, predictor: Arc<Predictor>, bytes: usize) {
+        let slot = Arc::new(OnceCell::new_with(Some(predictor)));
+        let mut models = self.write();
+        let gone = models.take_version(id, version);
+        let entry = models.by_id.entry(id).or_default();
+        entry.versions.push(Loaded::new(version, slot, bytes, self.clock.advance()));
+        drop(models);
+        drop(gone);
+    }
+
+    /// Drops the predictor of a version that was deleted.
+    pub(super) fn drop_predictor(&self, id: Uuid, version: u64) {
+        let gone = self.write().take_version(id, version);
+        drop(gone);
+    }
+
+    /// Drops a place in which nothing could be read; not another that has taken its place since.
+    pub(super) fn drop_slot(&self, id: Uuid, version: u64, slot: &Slot) {
+        let mut models = self.write();
+        let is_it = |loaded: &Loaded| Arc::ptr_eq(&loaded.slot, slot);
+        if models.by_id.get(&id).and_then(|entry| entry.version(version)).is_some_and(is_it) {
+            let gone = models.take_version(id, version);
+            drop(models);
+            drop(gone);
+        }
+    }
+
+    /// Drops predictors of `bytes` together, those used least recently first, of those that `limit` bounds. False if there
+    /// is none.
+    pub(super) fn drop_predictors(&self, bytes: usize, limit: usize) -> bool {
+        let gone = self.write().drop_predictors(bytes, limit / SPARE_PART);
+        !gone.is_empty()
+    }
+
+    // A panic while the lock is held leaves the maps usable: what they lack is read again.
+    fn read(&self) -> RwLockReadGuard<'_, Models> {
+        self.models.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Models> {
+        self.models.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    fn version(&self, number: u64) -> Option<&Loaded> {
+        self.versions.iter().find(|loaded| loaded.number == number)
+    }
+}
+
+impl Loaded {
+    fn new(number: u64, slot: Slot, bytes: usize, now: u64) -> Self {
+        Loaded { number, slot, bytes, used: LastUse::at(now) }
+    }
+}
+
+/// What is taken out is returned, to be dropped when the lock is free again: freeing a large network takes its time.
+impl Models {
+    fn take_record(&mut self, id: Uuid) -> Option<Arc<Model>> {
+        let record = self.by_id.get_mut(&id)?.record.take()?;
+        self.record_bytes -= record.bytes();
+        if let Some(name) = record.name.as_ref().filter(|name| self.by_name.get(*name) == Some(&id)) {
+            self.by_name.remove(name);
+        }
+        Some(record)
+    }
+
+    fn take_version(&mut self, id: Uuid, number: u64) -> Option<Slot> {
+        let entry = self.by_id.get_mut(&id)?;
+        let at = entry.versions.iter().position(|loaded| loaded.number == number)?;
+        let loaded = entry.versions.swap_remove(at);
+        self.tidy(id);
+        Some(loaded.slot)
+    }
+
+    /// Removes the entry of a model if there is nothing in it.
+    fn tidy(&mut self, id: Uuid) {
+        if self.by_id.get(&id).is_some_and(|entry| entry.record.is_none() && entry.versions.is_empty()) {
+            self.by_id.remove(&id);
+        }
+    }
+
+    fn drop_records(&mut self, bytes: usize, spare: usize) -> Vec<Arc<Model>> {
+        let used = |(id, entry): (&Uuid, &Entry)| {
+            Some(Candidate { used: entry.record_used.get(), bytes: entry.record.as_ref()?.bytes(), key: (*id, 0) })
+        };
+        let chosen = least_recent(self.by_id.iter().filter_map(used).collect(), bytes, spare);
+        let mut gone = Vec::new();
+        for (id, _) in chosen {
+            gone.extend(self.take_record(id));
+            self.tidy(id);
+        }
+        gone
+    }
+
+    fn drop_predictors(&mut self, bytes: usize, spare: usize) -> Vec<Slot> {
+        let versions = self.by_id.iter().flat_map(|(id, entry)| entry.versions.iter().map(|loaded| (*id, loaded)));
+        let used = |(id, loaded): (Uuid, &Loaded)| Candidate {
+            used: loaded.used.get(),
+            bytes: loaded.bytes,
+            key: (id, loaded.number),
+        };
+        let chosen = least_recent(versions.map(used).collect(), bytes, spare);
+        chosen.into_iter().filter_map(|(id, number)| self.take_version(id, number)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::learning::network::Network;
+    use crate::learning::spec::{LayerSpec, ModelSpec};
+    use crate::models::ModelKind;
+
+    fn network() -> Network {
+        let spec = ModelSpec { layers: [1, 1].map(LayerSpec::from).to_vec(), ..ModelSpec::default() };
+        Network::new(Arc::new(spec.check().expect("a valid model").0))
+    }
+
+    fn model(id: u128, name: &str) -> Arc<Model> {
+        let (id, now) = (Uuid::from_u128(id), Timestamp::UNIX_EPOCH);
+        Arc::new(Model {
+            id,
+            name: Some(name.to_owned()),
+            kind: ModelKind::Layers(Arc::new(network().spec().clone())),
+            initial_blob: None,
+            metadata: BTreeMap::new(),
+            created_at: now,
+            updated_at: now,
+            active: None,
+        })
+    }
+
+    /// Reads a record as [`crate::models::ModelRegistry::get`] does.
+    fn put(entries: &Entries, model: &Arc<Model>) {
+        let missed = entries.record("", Some(model.id)).expect_err("it is not here yet");
+        entries.put_record(model, missed);
+    }
+
+    fn is_here(entries: &Entries, name: &str) -> bool {
+        entries.record(name, None).is_ok()
+    }
+
+    #[test]
+    fn a_lookup_does_not_wait_for_another_and_a_change_does() {
+        let entries = Arc::new(Entries::default());
+        put(&entries, &model(1, "a"));
+        let lookup = entries.read();
+        let (told, heard) = mpsc::channel();
+        let (other, tell) = (entries.clone(), told.clone());
+        thread::spawn(move || tell.send(other.record("a", None).is_ok()).expect("somebody listens"));
+        assert_eq!(heard.recv_timeout(Duration::from_secs(10)), Ok(true), "beside the first");
+        let other = entries.clone();
+        let change = thread::spawn(move || {
+            other.changed(Uuid::from_u128(1));
+            told.send(false).expect("somebody listens");
+        });
+        assert!(heard.recv_timeout(Duration::from_millis(50)).is_err(), "the first is not done");
+        drop(lookup);
+        assert_eq!(heard.recv_timeout(Duration::from_secs(10)), Ok(false));
+        change.join().expect("no panic");
+        assert!(!is_here(&entries, "a"));
+    }
+
+    #[test]
+    fn records_leave_in_the_order_of_their_use() {
+        let bytes = model(1, "a").bytes();
+        let entries = Entries::with_room_for(3 * bytes);
+        let all = ["a", "b", "c"];
+        (1..).zip(all).for_each(|(id, name)| put(&entries, &model(id, name)));
+        assert!(is_here(&entries, "a"));
+        put(&entries, &model(4, "d"));
+        assert!(is_here(&entries, "a"), "used after the others");
+        put(&entries, &model(5, "e"));
+        assert_eq!(["a", "b", "c", "d", "e"].map(|name| is_here(&entries, name)), [true, false, false, true, true]);
+        assert_eq!(entries.read().by_name.len(), 3);
+        assert_eq!(entries.read().record_bytes, 3 * bytes);
+    }
+
+    #[test]
+    fn a_record_read_before_a_change_is_not_put_back_after_it() {
+        let entries = Entries::default();
+        let slow = entries.record("a", None).expect_err("nothing is here");
+        entries.changed(Uuid::from_u128(1));
+        entries.put_record(&model(1, "a"), slow);
+        assert!(!is_here(&entries, "a"));
+        put(&entries, &model(1, "a"));
+        assert!(is_here(&entries, "a"), "one that was read since");
+    }
+
+    #[test]
+    fn a_renamed_model_is_found_by_its_new_name_alone() {
+        let entries = Entries::default();
+        put(&entries, &model(1, "old"));
+        entries.changed(Uuid::from_u128(1));
+        put(&entries, &model(1, "new"));
+        assert!(is_here(&entries, "new") && !is_here(&entries, "old"));
+        put(&entries, &model(2, "old"));
+        entries.changed(Uuid::from_u128(1));
+        assert!(is_here(&entries, "old") && !is_here(&entries, "new"));
+    }
+
+    #[test]
+    fn a_predictor_stays_with_who_holds_it_when_its_version_goes_and_with_its_model_when_the_record_changes() {
+        let entries = Entries::default();
+        let id = Uuid::from_u128(1);
+        let predictor = Arc::new(Predictor::from(network()));
+        entries.put_predictor(id, 1, predictor.clone(), 100);
+        put(&entries, &model(1, "a"));
+        entries.changed(id);
+        let held = entries.predictor(id, 1).expect("versions do not change");
+        entries.drop_predictor(id, 1);
+        assert!(entries.predictor(id, 1).is_none() && Arc::ptr_eq(&held, &predictor));
+        assert_eq!(held.predict(ndarray::arr2(&[[0.0]]).view()).len(), 1);
+        assert!(entries.read().by_id.is_empty(), "nothing is left of the model");
+    }
+
+    #[test]
+    fn predictors_leave_in_the_order_of_their_use_whatever_their_model() {
+        let entries = Entries::default();
+        let (first, second) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let versions = [(first, 1), (first, 2), (second, 1)];
+        for (id, number) in versions {
+            entries.put_predictor(id, number, Arc::new(Predictor::from(network())), 100);
+        }
+        assert!(entries.predictor(first, 1).is_some());
+        assert!(entries.drop_predictors(150, 0));
+        assert_eq!(versions.map(|(id, number)| entries.predictor(id, number).is_some()), [true, false, false]);
+        assert!(entries.drop_predictors(1, 0));
+        assert!(!entries.drop_predictors(1, 0), "there is none");
+    }
+
+    #[test]
+    fn a_place_that_failed_does_not_take_the_one_that_came_after() {
+        let entries = Entries::default();
+        let id = Uuid::from_u128(1);
+        let failed = entries.slot(id, 1, 100);
+        assert!(Arc::ptr_eq(&failed, &entries.slot(id, 1, 100)), "both wait for one reading");
+        entries.put_predictor(id, 1, Arc::new(Predictor::from(network())), 100);
+        entries.drop_slot(id, 1, &failed);
+        assert!(entries.predictor(id, 1).is_some());
+        entries.removed(id);
+        assert!(entries.predictor(id, 1).is_none());
+    }
+}

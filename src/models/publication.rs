@@ -1,0 +1,89 @@
+//! New versions: the file written first, then the row that refers to it, then what is in memory.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::memory::predictor_bytes;
+use super::stored::spec_to_json;
+use super::version::VersionFacts;
+use super::{ModelError, ModelRegistry, Predictor};
+use crate::storage::Write;
+use crate::storage::catalog::VersionRow;
+
+/// A version whose file is written and that no row refers to yet.
+#[derive(Clone, Debug)]
+pub struct VersionDraft {
+    blob: String,
+    bytes: u64,
+    /// Of a model by data set: the specification of its network.
+    network: Option<String>,
+    facts: VersionFacts,
+}
+
+impl VersionDraft {
+    /// The version that `predictor` answers for, with its file of `bytes` at `blob`.
+    pub(super) fn new(blob: String, bytes: u64, predictor: &Predictor, facts: VersionFacts) -> Self {
+        let network = predictor.table().is_ok().then(|| spec_to_json(predictor.spec()).to_string());
+        VersionDraft { blob, bytes, network, facts }
+    }
+}
+
+impl ModelRegistry {
+    /// Writes the file of a version that `job_id` made, and that `predictor` answers for.
+    ///
+    /// # Errors
+    /// `TooLarge`: it could never be loaded; `Storage`: a later try may succeed.
+    pub async fn draft(
+        &self,
+        job_id: Uuid,
+        predictor: &Predictor,
+        file: Bytes,
+        facts: VersionFacts,
+    ) -> Result<VersionDraft, ModelError> {
+        let (blob, bytes) = (version_blob(job_id), file.len() as u64);
+        self.memory().check(predictor_bytes(predictor.spec(), bytes))?;
+        self.storage().put_noted(&blob, file).await?;
+        Ok(VersionDraft::new(blob, bytes, predictor, facts))
+    }
+
+    /// Makes a draft, as a part of `write`, the next version of the model and the one that predicts.
+    ///
+    /// # Errors
+    /// `NotFound` if the model is gone, `Storage`.
+    pub async fn publish(&self, write: &mut Write, id: Uuid, draft: &VersionDraft) -> Result<u64, ModelError> {
+        let number = write.next_version(id).await?.ok_or_else(|| ModelError::NotFound(id.to_string()))?;
+        let row = VersionRow {
+            model_id: id,
+            number,
+            blob: draft.blob.clone(),
+            job_id: draft.facts.job_id,
+            created_at: draft.facts.created_at,
+            epochs: draft.facts.epochs,
+            loss: draft.facts.loss,
+            validation_loss: draft.facts.validation_loss,
+            metrics: draft.facts.metrics.get().to_owned(),
+            network: draft.network.clone(),
+            file_bytes: Some(draft.bytes),
+        };
+        write.add_version(&row).await?;
+        write.activate(id, number, draft.facts.created_at).await?;
+        write.strike_litter(&draft.blob).await?;
+        Ok(number)
+    }
+
+    /// Lets everyone see what [`ModelRegistry::publish`] made version `number`, once its change is committed. The predictor
+    /// stays in memory if there is room.
+    pub fn published(&self, id: Uuid, number: u64, draft: &VersionDraft, predictor: Predictor) {
+        let bytes = predictor_bytes(predictor.spec(), draft.bytes);
+        if let Ok(memory) = self.memory().reserve(bytes, self.entries()) {
+            self.entries().put_predictor(id, number, Arc::new(predictor.holding(memory)), bytes);
+        }
+        self.entries().changed(id);
+    }
+}
+
+pub(super) fn version_blob(id: Uuid) -> String {
+    format!("versions/{id}.safetensors")
+}

@@ -1,0 +1,140 @@
+//! How good a version is on data whose target is known.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::active::active;
+use super::data::DataFields;
+use super::error::{ServingError, Wrong};
+use super::memory::RequestMemory;
+use super::predict_records::{of_record, places};
+use super::threads::blocking;
+use crate::app::App;
+use crate::data::column::{Column, Table};
+use crate::data::encoder::reading::column_of_cells;
+use crate::data::records::Records;
+use crate::datasets::Dataset;
+use crate::learning::metrics::Metrics;
+use crate::models::prediction::TablePredictor;
+use crate::models::scoring::Answered;
+use crate::models::table::TableParts;
+use crate::models::{Model, ModelKind, Predictor};
+
+/// Cells, encoded values and answers of the rows that are worked off at once.
+const BATCH_VALUES: usize = 4 << 20;
+
+/// Loss and metrics of a version.
+#[derive(Clone, Debug, Serialize)]
+pub struct Evaluation {
+    /// The version measured.
+    pub version: u64,
+    /// Rows measured on.
+    pub rows: usize,
+    /// The loss that the model is trained with; of a model by data set log-loss or squared error.
+    pub loss: f64,
+    /// The measures.
+    pub metrics: Metrics,
+}
+
+/// Rows, loss, metrics.
+type Measured = (usize, f64, Metrics);
+
+/// Measures the active version of `model` on `records` with their target, or else on `data`.
+///
+/// # Errors
+/// `Field`: the data does not go with the model; `Unfit` where no row has a target; `RowsTooLarge`, `Overloaded`; what
+/// the version or the data set cannot be read for.
+pub async fn evaluate(
+    app: &App,
+    model: &Model,
+    data: DataFields,
+    records: Option<Records>,
+    memory: &mut RequestMemory,
+) -> Result<Evaluation, ServingError> {
+    let version = active(app, model).await?;
+    let predictor = async || app.models.predictor(model, version).await;
+    let (rows, loss, metrics) = match (&model.kind, records) {
+        (ModelKind::Layers(_), Some(_)) => {
+            let detail = "records are for models by data set: send `inputs` and `targets`";
+            return Err(ServingError::whole(Wrong::Kind, detail));
+        }
+        (ModelKind::Layers(spec), None) => {
+            let examples = data.examples(app, memory, spec, "").await?;
+            let (spec, predictor) = (spec.clone(), predictor().await?);
+            let measured = blocking(move || {
+                let examples = examples.fit(&spec, "")?;
+                let (loss, metrics) = predictor.evaluate(&examples);
+                Ok::<_, ServingError>((examples.rows(), loss, metrics))
+            });
+            measured.await??
+        }
+        (ModelKind::Table(_), Some(_)) if !data.is_empty() => {
+            let detail = "give either `records` or `dataset`, not both";
+            return Err(ServingError::at(Wrong::Value, "/records", detail));
+        }
+        (ModelKind::Table(_), Some(records)) => {
+            let predictor = predictor().await?;
+            blocking(move || on_records(predictor.table()?, &records)).await??
+        }
+        (ModelKind::Table(_), None) if data.is_empty() => {
+            let detail = "missing field `records`: rows with the target, or a `dataset`";
+            return Err(ServingError::at(Wrong::Missing, "/records", detail));
+        }
+        (ModelKind::Table(table), None) => {
+            let dataset = data.dataset(app, table.dataset, "").await?;
+            memory.reserve_rows(dataset.rows().saturating_mul(Answered::ROW_BYTES), app)?;
+            on_dataset(app, &dataset, predictor().await?).await?
+        }
+    };
+    Ok(Evaluation { version: version.number, rows, loss, metrics })
+}
+
+fn on_records(predictor: TablePredictor, records: &Records) -> Result<Measured, ServingError> {
+    let parts = predictor.parts;
+    let (encoder, target) = (&parts.encoder, parts.encoder.target.name());
+    let places = places(encoder, records)?;
+    let mut table = encoder.table_of_records(records, &places, 0..records.rows).map_err(of_record)?;
+    let kind = encoder.target.kind();
+    table.columns.push(match records.cells(target) {
+        None => Column::missing(target, kind, records.rows),
+        Some(cells) => column_of_cells(target, kind, None, cells).map_err(of_record)?,
+    });
+    let mut answered = Answered::default();
+    predictor.answer(&table, &mut answered)?;
+    measured(&answered, parts)
+}
+
+/// Goes through the data set batch by batch: however large it is, little of it is in memory.
+async fn on_dataset(app: &App, dataset: &Dataset, predictor: Arc<Predictor>) -> Result<Measured, ServingError> {
+    let encoder = &predictor.table()?.parts.encoder;
+    let features = encoder.features.iter().map(|feature| feature.name.clone());
+    let names: Vec<String> = features.chain([encoder.target.name().to_owned()]).collect();
+    let known = dataset.profile.names();
+    if let Some(lacking) = names.iter().find(|name| !known.contains(name.as_str())) {
+        let detail = format!("data set {:?} has no column {lacking:?}, which the model needs", dataset.title());
+        return Err(ServingError::at(Wrong::Value, "/dataset", detail));
+    }
+    let most_rows = BATCH_VALUES / (names.len() + encoder.width() + encoder.target.classes().len());
+    let (of_batch, mut rows_before) = (predictor.clone(), 0);
+    let add = move |answered: &mut Answered, table: Table| {
+        of_batch.table()?.answer(&table, answered).map_err(|error| error.after(rows_before))?;
+        rows_before += table.rows;
+        Ok::<_, ServingError>(())
+    };
+    let answered = app.datasets.fold(dataset, names, most_rows, Answered::default(), add).await??;
+    blocking(move || measured(&answered, predictor.table()?.parts)).await?
+}
+
+fn measured(answered: &Answered, parts: &TableParts) -> Result<Measured, ServingError> {
+    if answered.rows() == 0 {
+        let detail = format!("no row has a value of the target {:?}", parts.encoder.target.name());
+        return Err(ServingError::whole(Wrong::Unfit, detail));
+    }
+    let metrics = answered.metrics(parts);
+    let loss = match &metrics {
+        Metrics::Classification(measured) => measured.log_loss,
+        Metrics::Regression(measured) => measured.rmse.powi(2),
+    };
+    Ok((answered.rows(), loss, metrics))
+}

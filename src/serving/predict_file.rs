@@ -1,0 +1,174 @@
+//! Predictions of a model by data set for a file of rows, CSV or an Arrow stream: some rows after others, so that a million
+//! need no more memory than a thousand.
+
+use std::fs::File;
+use std::io;
+
+use super::error::{ServingError, Wrong};
+use super::memory::RequestMemory;
+use super::table_version::TableVersion;
+use crate::app::App;
+use crate::data::arrow_rows::{ArrowBatch, ArrowRows};
+use crate::data::column::{Column, Table};
+use crate::data::csv_rows::{CsvRows, TextRows};
+use crate::data::encoder::feature::Feature;
+use crate::data::encoder::{EncodeError, Encoder};
+use crate::data::error::DataError;
+use crate::models::prediction::Predictions;
+use crate::waiting::WaitedFor;
+
+/// Rows that are worked off at once, and cells and encoded values of these rows.
+const ROWS: usize = 4096;
+const VALUES: usize = 1 << 20;
+
+/// The forms of files that rows to predict for come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowFormat {
+    /// A header and a line for each row.
+    Csv,
+    /// Batches of typed columns, as a stream.
+    Arrow,
+}
+
+/// The predictions for the rows of a file. Reads and computes: not for async threads.
+pub struct FilePredictions<'a> {
+    app: &'a App,
+    version: &'a TableVersion,
+    rows: FileRows,
+    /// Where each feature stands.
+    places: Vec<Option<usize>>,
+    waited_for: WaitedFor,
+    /// A batch of an Arrow stream is read whole, and may be all of it.
+    _memory: RequestMemory,
+}
+
+impl<'a> FilePredictions<'a> {
+    /// Opens a file. It is given up when `waited_for` no longer holds: a packed (compressed) one may have very many rows.
+    ///
+    /// # Errors
+    /// `Data`: it is no file of this format; `Field`: it has a column that the model does not know; `FileTooLarge`,
+    /// `Overloaded`.
+    pub fn open(
+        app: &'a App,
+        version: &'a TableVersion,
+        file: File,
+        format: RowFormat,
+        waited_for: WaitedFor,
+    ) -> Result<Self, ServingError> {
+        let mut memory = RequestMemory::default();
+        if format == RowFormat::Arrow {
+            memory.reserve_file(&file, app)?;
+        }
+        let rows = FileRows::open(file, format)?;
+        let places = rows.places(version.encoder())?;
+        Ok(FilePredictions { app, version, rows, places, waited_for, _memory: memory })
+    }
+
+    /// Cells, encoded values and answers of a row.
+    pub fn width(&self) -> usize {
+        let encoder = self.version.encoder();
+        self.rows.headers().len() + encoder.width() + encoder.target.classes().len()
+    }
+
+    /// The predictions for the next rows; `None` at the end.
+    ///
+    /// # Errors
+    /// `Data`: a row cannot be read; `Field`: a value is none of its column.
+    pub fn next(&mut self) -> Result<Option<Predictions>, ServingError> {
+        if !self.waited_for.holds() {
+            return Err(DataError::stopped().into());
+        }
+        let most = ROWS.min(VALUES / self.width()).max(16);
+        let Some(batch) = self.rows.next(most)? else { return Ok(None) };
+        let table = self.rows.table(&batch, self.version.encoder(), &self.places)?;
+        self.app.meters.predictions.inc_by(table.rows as u64);
+        Ok(Some(self.version.table().predict(&table, self.version.interval)?))
+    }
+}
+
+/// A file of rows.
+enum FileRows {
+    Csv(CsvRows<io::BufReader<File>>),
+    Arrow(ArrowRows),
+}
+
+/// Some rows of it.
+enum Batch {
+    Csv(TextRows),
+    Arrow(ArrowBatch),
+}
+
+impl FileRows {
+    fn open(file: File, format: RowFormat) -> Result<Self, ServingError> {
+        Ok(match format {
+            RowFormat::Arrow => FileRows::Arrow(ArrowRows::new(file)?),
+            RowFormat::Csv => FileRows::Csv(CsvRows::new(io::BufReader::with_capacity(1 << 18, file))?),
+        })
+    }
+
+    fn headers(&self) -> &[String] {
+        match self {
+            FileRows::Csv(rows) => rows.headers(),
+            FileRows::Arrow(rows) => rows.headers(),
+        }
+    }
+
+    fn places(&self, encoder: &Encoder) -> Result<Vec<Option<usize>>, ServingError> {
+        encoder.places_in(self.headers()).map_err(|unknown| {
+            let place = if matches!(self, FileRows::Csv(_)) { "line 1: " } else { "" };
+            ServingError::whole(Wrong::Unknown, format!("{place}{unknown}"))
+        })
+    }
+
+    fn next(&mut self, most: usize) -> Result<Option<Batch>, ServingError> {
+        Ok(match self {
+            FileRows::Csv(rows) => rows.next_rows(most)?.map(Batch::Csv),
+            FileRows::Arrow(rows) => rows.next_rows(most)?.map(Batch::Arrow),
+        })
+    }
+
+    /// The features' columns of some rows.
+    fn table(&self, batch: &Batch, encoder: &Encoder, places: &[Option<usize>]) -> Result<Table, ServingError> {
+        match (self, batch) {
+            (FileRows::Arrow(rows), Batch::Arrow(batch)) => {
+                let read = rows.columns(batch, |columns| {
+                    table(encoder, places, batch.rows(), |at, feature| {
+                        columns.column(at, &feature.name, feature.kind, feature.date_order)
+                    })
+                });
+                read?.map_err(|error| of_row(error, "row", |row| batch.first() + row as u64))
+            }
+            (_, Batch::Csv(text)) => table(encoder, places, text.len(), |at, feature| {
+                let texts = text.columns[at].iter().map(Option::as_deref);
+                Column::from_texts(&feature.name, feature.kind, feature.date_order, texts)
+            })
+            .map_err(|error| of_row(error, "line", |row| text.lines[row])),
+            (FileRows::Csv(_), Batch::Arrow(_)) => unreachable!("a batch is of its file"),
+        }
+    }
+}
+
+fn table(
+    encoder: &Encoder,
+    places: &[Option<usize>],
+    rows: usize,
+    read: impl Fn(usize, &Feature) -> Result<Column, EncodeError>,
+) -> Result<Table, EncodeError> {
+    let column = |(feature, place): (&Feature, &Option<usize>)| match *place {
+        None => Ok(Column::missing(&feature.name, feature.kind, rows)),
+        Some(at) => read(at, feature),
+    };
+    let columns = encoder.features.iter().zip(places).map(column).collect::<Result<_, _>>()?;
+    Ok(Table { columns, rows })
+}
+
+/// The error of a value, with its line or row.
+fn of_row(error: EncodeError, what: &str, number: impl Fn(usize) -> u64) -> ServingError {
+    match &error {
+        EncodeError::Value { row, column, expected, got } => {
+            let detail = format!("{what} {}, column {column:?}: {expected} is expected, got {got}", number(*row));
+            ServingError::whole(Wrong::Value, detail)
+        }
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,73 @@
+//! Predictions of a model by layer sizes: rows of numbers in, rows of numbers out.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use futures_util::future::try_join_all;
+use ndarray::{Array2, ArrayView2, s};
+
+use super::error::ServingError;
+use super::memory::RequestMemory;
+use super::threads::{blocking, cores};
+use crate::app::App;
+use crate::models::Predictor;
+use crate::waiting::Waiting;
+
+/// Multiply-adds up to which a prediction is made on the spot; more leave the async threads. About 0.1 ms.
+pub const ON_THE_SPOT: usize = 2_000_000;
+/// Multiply-adds after which a prediction looks whether anybody still waits for it. About 1 ms.
+const UNTIL_A_LOOK: usize = 20_000_000;
+/// Multiply-adds that take as long as writing a number as text.
+const NUMBER_COST: usize = 500;
+/// Most numbers of a reply: about 120 MB of JSON.
+pub const MAX_OUTPUTS: usize = 10_000_000;
+/// Memory of a number of a reply: the f32 and its text.
+pub const OUTPUT_BYTES: usize = 16;
+
+/// Predicts for `inputs` (rows × inputs). `written` makes of the outputs of some rows (rows × outputs) what is answered;
+/// what it made comes back in the order of the rows. Many rows are shared among all cores, in pieces that change no bit,
+/// and are given up between two pieces when this future is dropped.
+///
+/// # Errors
+/// `AnswerTooLarge`, `Overloaded`, `Defect`.
+pub async fn predict_rows<T: Send + 'static>(
+    app: &App,
+    predictor: Arc<Predictor>,
+    inputs: Array2<f32>,
+    memory: &mut RequestMemory,
+    written: impl Fn(ArrayView2<f32>) -> T + Send + Sync + 'static,
+) -> Result<Vec<T>, ServingError> {
+    let (rows, spec) = (inputs.nrows(), predictor.spec());
+    let numbers = rows.saturating_mul(spec.outputs());
+    if numbers > MAX_OUTPUTS {
+        let detail = format!("{rows} rows of {} outputs; a reply holds {MAX_OUTPUTS} numbers", spec.outputs());
+        return Err(ServingError::AnswerTooLarge(detail));
+    }
+    memory.reserve(numbers * OUTPUT_BYTES, app)?;
+    app.meters.predictions.inc_by(rows as u64);
+    let row_cost = predictor.members().parameter_count() + NUMBER_COST * spec.outputs();
+    let work = rows.saturating_mul(row_cost);
+    if work <= ON_THE_SPOT {
+        return Ok(vec![written(predictor.predict(inputs.view()).view())]);
+    }
+    let shard = predictor.members().shard_rows();
+    let step = shard * (UNTIL_A_LOOK / row_cost / shard).max(1);
+    let shared = Arc::new((predictor, inputs, written));
+    let waiting = Waiting::default();
+    let shares = by_core(rows, shard, work / ON_THE_SPOT).map(|share| {
+        let (shared, waited_for) = (shared.clone(), waiting.seen());
+        blocking(move || {
+            let (predictor, inputs, written) = &*shared;
+            let pieces = share.clone().step_by(step).take_while(|_| waited_for.holds());
+            let piece = |start: usize| s![start..share.end.min(start + step), ..];
+            pieces.map(|start| written(predictor.predict(inputs.slice(piece(start))).view())).collect::<Vec<T>>()
+        })
+    });
+    Ok(try_join_all(shares).await?.into_iter().flatten().collect())
+}
+
+/// `rows` rows in up to `most` shares, one for each core: each of whole shards, so that their number changes no bit.
+fn by_core(rows: usize, shard: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
+    let share = rows.div_ceil(shard).div_ceil(cores().min(most).max(1)) * shard;
+    (0..rows).step_by(share).map(move |start| start..rows.min(start + share))
+}

@@ -1,0 +1,97 @@
+//! Trainings of a model on data that is given or stored.
+
+use std::sync::Arc;
+
+use super::data::DataFields;
+use super::error::ServingError;
+use super::memory::RequestMemory;
+use super::threads::{blocking, to_the_end};
+use crate::app::App;
+use crate::data::rows::RowsOrNames;
+use crate::jobs::{JobError, JobReport, NewTraining, TableTraining, TrainingRequest};
+use crate::learning::training::TrainingSpec;
+use crate::models::{Model, ModelKind};
+use crate::storage::catalog::ReceiptRow;
+
+/// A training that is asked for.
+pub struct TrainRequest {
+    /// What to train on.
+    pub data: DataFields,
+    /// What to validate on, in place of a share of the data.
+    pub validation: Option<DataFields>,
+    /// How to train.
+    pub settings: TrainingSpec,
+}
+
+impl TrainRequest {
+    /// The checked training of `model`.
+    ///
+    /// # Errors
+    /// `Field` or `Spec` with the place of what does not go with the model or cannot be used; what a data set cannot be
+    /// read for; `RowsTooLarge`, `Overloaded`.
+    pub async fn check(
+        self,
+        app: &App,
+        model: &Model,
+        memory: &mut RequestMemory,
+    ) -> Result<NewTraining, ServingError> {
+        let TrainRequest { data, validation, settings } = self;
+        match &model.kind {
+            ModelKind::Layers(spec) => {
+                let features = data.features.clone();
+                let targets = match &data.targets {
+                    Some(RowsOrNames::Names(names)) => Some(RowsOrNames::Names(names.clone())),
+                    _ => None,
+                };
+                let examples = data.examples(app, memory, spec, "").await?;
+                let validation = match validation {
+                    None => None,
+                    // Columns are named once, for both.
+                    Some(fields) if fields.dataset.is_some() => {
+                        let (features, targets) = (fields.features.or(features), fields.targets.or(targets));
+                        let fields = DataFields { features, targets, ..fields };
+                        Some(fields.examples(app, memory, spec, "/validation").await?)
+                    }
+                    Some(fields) => Some(fields.examples(app, memory, spec, "/validation").await?),
+                };
+                let (request, spec) = (TrainingRequest { examples, validation, settings }, spec.clone());
+                Ok(NewTraining::Rows(Box::new(blocking(move || request.check(&spec)).await??)))
+            }
+            ModelKind::Table(table) => {
+                let dataset = data.dataset(app, table.dataset, "").await?;
+                let validation = match validation {
+                    None => None,
+                    Some(fields) => Some(fields.dataset(app, None, "/validation").await?),
+                };
+                let training = TableTraining::check(table, settings, &dataset, validation.as_ref())?;
+                Ok(NewTraining::Table(Box::new(training)))
+            }
+        }
+    }
+}
+
+/// Checks a training, puts its job into the queue, and tells of the job as it was accepted, whatever it has come to
+/// since. `request_id` stays with the job; `receipt` makes of it what is kept for a repetition of the request.
+///
+/// # Errors
+/// As [`TrainRequest::check`]; `Job`: the queue is full or closed, or storage does not take it.
+pub async fn train(
+    app: &App,
+    model: &Arc<Model>,
+    request: TrainRequest,
+    mut memory: RequestMemory,
+    request_id: String,
+    mut receipt: impl FnMut(&JobReport) -> Option<ReceiptRow> + Send + 'static,
+) -> Result<JobReport, ServingError> {
+    let work = request.check(app, model, &mut memory).await?;
+    let (jobs, model) = (app.jobs.clone(), model.clone());
+    let submitted = to_the_end(async move {
+        let mut accepted = None;
+        let keep = |report: &JobReport| receipt(accepted.insert(report.clone()));
+        jobs.submit(&model, work, request_id, keep).await?;
+        drop(memory);
+        Ok::<_, JobError>(accepted.expect("every job that is accepted makes its receipt"))
+    })
+    .await?;
+    Ok(submitted?)
+}

@@ -1,0 +1,202 @@
+//! The database of the catalog: connections, transactions, and the form of its tables.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::{Arc, Once};
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyPool, ConnectOptions, Connection, Executor, SqlSafeStr};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::storage::{Gate, SecretUrl, StorageError};
+
+/// Connections to the database. SQLite has one writer at a time; the others read beside it.
+const CONNECTIONS: u32 = 8;
+/// How long a call waits for a connection, or for another process that writes.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Set on each SQLite connection. WAL lets readers go on beside the writer; FULL puts a commit on the disk before it
+/// is acknowledged.
+const PRAGMAS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                       PRAGMA foreign_keys = ON; PRAGMA cache_size = -4000;";
+
+/// Which database.
+#[derive(Clone, Debug)]
+pub enum Database {
+    /// A SQLite file, made if missing.
+    File(PathBuf),
+    /// `postgres://…`
+    Url(SecretUrl),
+}
+
+/// A database with the catalog's tables. Cheap to clone: a handle.
+#[derive(Clone)]
+pub struct Catalog {
+    pool: AnyPool,
+    /// SQLite takes one writer at a time: they queue here, in order, rather than poll the file's lock.
+    writer: Option<Arc<Mutex<()>>>,
+    gate: Gate,
+}
+
+/// A change under way; dropped without [`Write::commit`], it has not been.
+///
+/// The connection of a change that is not committed is closed. Where a disk is full SQLite may have ended the transaction
+/// by itself, and a pool that takes such a connection back cannot begin on it again.
+pub struct Write {
+    pub(super) connection: PoolConnection<Any>,
+    committed: bool,
+    gate: Gate,
+    _writer: Option<OwnedMutexGuard<()>>,
+}
+
+impl Catalog {
+    /// Connects, and brings the tables to their present form.
+    ///
+    /// # Errors
+    /// `Unavailable`: the database cannot be opened, or was written by a later release.
+    pub async fn open(database: &Database, gate: Gate) -> Result<Self, StorageError> {
+        let catalog = Catalog::connect(database, gate).await?;
+        migrator().run(&catalog.pool).await.map_err(|error| {
+            StorageError::Unavailable(format!(
+                "the database's tables cannot be brought to this release's form: {error}"
+            ))
+        })?;
+        Ok(catalog)
+    }
+
+    /// Connects to a database that has its tables.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn connect(database: &Database, gate: Gate) -> Result<Self, StorageError> {
+        static DRIVERS: Once = Once::new();
+        DRIVERS.call_once(sqlx::any::install_default_drivers);
+        let (url, sqlite) = match database {
+            Database::File(path) => (format!("sqlite://{}?mode=rwc", percent_encoded(&path.to_string_lossy())), true),
+            Database::Url(url) => (url.as_str().to_owned(), false),
+        };
+        let options = AnyConnectOptions::from_str(&url)?.disable_statement_logging();
+        let pool = AnyPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
+        let pool = match sqlite {
+            false => pool,
+            true => {
+                pool.after_connect(|connection, _| Box::pin(async move { connection.execute(PRAGMAS).await.map(drop) }))
+            }
+        };
+        let pool = pool.connect_with(options).await?;
+        Ok(Catalog { pool, writer: sqlite.then(Arc::default), gate })
+    }
+
+    /// Begins a change.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn write(&self) -> Result<Write, StorageError> {
+        (self.gate)("catalog write")?;
+        let (begin, _writer) = match &self.writer {
+            Some(writer) => ("BEGIN IMMEDIATE", Some(writer.clone().lock_owned().await)),
+            None => ("BEGIN", None),
+        };
+        let connection = self.pool.acquire().await?;
+        let mut write = Write { connection, committed: false, gate: self.gate.clone(), _writer };
+        write.connection.execute(begin).await?;
+        Ok(write)
+    }
+
+    /// Asks whether the database answers.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn check(&self) -> Result<(), StorageError> {
+        sqlx::query("SELECT 1").execute(self.reader()?).await?;
+        Ok(())
+    }
+
+    /// Takes the lock that one process at a time holds on a PostgreSQL database, for as long as the handle lives.
+    ///
+    /// # Errors
+    /// `Conflict` if another process holds it.
+    pub async fn hold(&self) -> Result<Option<DatabaseHold>, StorageError> {
+        if self.writer.is_some() {
+            return Ok(None);
+        }
+        let mut connection = self.pool.acquire().await?.detach();
+        let query = "SELECT CASE WHEN pg_try_advisory_lock(hashtext('epochd ' || current_schema())) THEN 1 ELSE 0 END";
+        let held: i32 = sqlx::query_scalar(query).fetch_one(&mut connection).await?;
+        if held == 1 {
+            Ok(Some(DatabaseHold { connection: std::sync::Mutex::new(connection) }))
+        } else {
+            Err(StorageError::Conflict)
+        }
+    }
+
+    /// Writes a copy of the whole SQLite database, as it is at one moment, into a new file.
+    ///
+    /// # Errors
+    /// `Full`, `Unavailable`.
+    pub async fn copy_to(&self, file: &str) -> Result<(), StorageError> {
+        sqlx::query("VACUUM INTO $1").bind(file).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Closes all connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    pub(super) fn reader(&self) -> Result<&AnyPool, StorageError> {
+        (self.gate)("catalog read")?;
+        Ok(&self.pool)
+    }
+}
+
+/// The connection whose session holds a PostgreSQL database.
+pub struct DatabaseHold {
+    // A mutex only because a connection may not be shared between threads; nobody locks it.
+    connection: std::sync::Mutex<sqlx::AnyConnection>,
+}
+
+impl DatabaseHold {
+    /// Lets another process have the database, now rather than when the server notices that this one is gone.
+    pub async fn release(self) {
+        let connection = self.connection.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _ = connection.close().await;
+    }
+}
+
+impl Write {
+    /// Makes the change last.
+    ///
+    /// # Errors
+    /// `Full`, `Unavailable`: the change has not been made.
+    pub async fn commit(mut self) -> Result<(), StorageError> {
+        (self.gate)("catalog commit")?;
+        self.connection.execute("COMMIT").await?;
+        self.committed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Write {
+    fn drop(&mut self) {
+        if !self.committed {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+fn migrator() -> Migrator {
+    let forms = [(1, "first", include_str!("first.sql")), (2, "second", include_str!("second.sql"))];
+    let migrations = forms.map(|(version, name, sql)| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    Migrator { migrations: migrations.to_vec().into(), ..Migrator::DEFAULT }
+}
+
+/// A path as it stands in a URL.
+fn percent_encoded(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
+    path.bytes().map(|byte| if plain(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect()
+}

@@ -1,0 +1,11 @@
+//! What the service tells of itself to those who run it: a log on standard error, and counters.
+
+mod log_writer;
+mod logging;
+pub mod meters;
+pub mod request_line;
+
+pub use log_writer::LogGuard;
+pub use logging::start_logging;
+pub use meters::{Meters, RouteMeters};
+pub use request_line::RequestLine;

@@ -1,0 +1,103 @@
+//! The line of a request in the log. It is put together here, in the form of all other lines, because `tracing` takes longer
+//! for an event than a small prediction takes.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::log_writer::LogWriter;
+use crate::config::LogFormat;
+
+static LOG: OnceLock<(Arc<LogWriter>, LogFormat)> = OnceLock::new();
+
+/// What is told of a request.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct RequestLine<'a> {
+    /// Its id.
+    pub request_id: &'a str,
+    /// GET, POST, …
+    pub method: &'a str,
+    /// As it was asked for, without the query.
+    pub path: &'a str,
+    /// Of the reply.
+    pub status: u16,
+    /// To the head of the reply.
+    pub microseconds: u64,
+    /// Who asked, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer: Option<SocketAddr>,
+}
+
+/// A line of JSON, with its fields in the order of other events.
+#[derive(Serialize)]
+struct Event<'a> {
+    timestamp: String,
+    level: &'static str,
+    message: &'static str,
+    #[serde(flatten)]
+    line: RequestLine<'a>,
+}
+
+/// Lets [`write`] write to `writer` from now on: the one that all other lines go to.
+pub fn start(writer: Arc<LogWriter>, format: LogFormat) {
+    let _ = LOG.set((writer, format));
+}
+
+/// Writes a line; false if this log was not started.
+pub fn write(line: RequestLine) -> bool {
+    let Some((writer, format)) = LOG.get() else { return false };
+    let mut text = Vec::with_capacity(256);
+    line.print(*format, Timestamp::now(), &mut text).expect("writing to memory does not fail");
+    writer.as_ref().write_all(&text).expect("appending to memory does not fail");
+    true
+}
+
+impl RequestLine<'_> {
+    fn print(self, format: LogFormat, time: Timestamp, out: &mut Vec<u8>) -> io::Result<()> {
+        let RequestLine { request_id, method, path, status, microseconds, peer } = self;
+        match format {
+            LogFormat::Text => {
+                write!(
+                    out,
+                    "{time:.6}  INFO request request_id={request_id:?} method={method} path={path:?} status={status} \
+                     microseconds={microseconds}"
+                )?;
+                peer.map_or(Ok(()), |peer| write!(out, " peer={peer}"))?;
+                out.write_all(b"\n")
+            }
+            LogFormat::Json => {
+                let timestamp = format!("{time:.6}");
+                serde_json::to_writer(&mut *out, &Event { timestamp, level: "INFO", message: "request", line: self })?;
+                out.write_all(b"\n")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_reads_as_those_of_other_events() {
+        let time: Timestamp = "2026-11-25T18:42:51.124953Z".parse().expect("a time");
+        let peer = Some("192.0.2.1:49152".parse().expect("an address"));
+        let line =
+            RequestLine { request_id: "a\"b", method: "GET", path: "/models", status: 200, microseconds: 217, peer };
+        let printed = |format| {
+            let mut out = Vec::new();
+            line.print(format, time, &mut out).expect("printed");
+            String::from_utf8(out).expect("text")
+        };
+        let text = "2026-11-25T18:42:51.124953Z  INFO request request_id=\"a\\\"b\" method=GET path=\"/models\" status=200 \
+                    microseconds=217 peer=192.0.2.1:49152\n";
+        assert_eq!(printed(LogFormat::Text), text);
+        let json =
+            r#"{"timestamp":"2026-11-25T18:42:51.124953Z","level":"INFO","message":"request","request_id":"a\"b","#;
+        let rest = r#""method":"GET","path":"/models","status":200,"microseconds":217,"peer":"192.0.2.1:49152"}"#;
+        assert_eq!(printed(LogFormat::Json), format!("{json}{rest}\n"));
+    }
+}

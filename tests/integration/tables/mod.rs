@@ -1,0 +1,8 @@
+//! Models by data set: from a table to a version, its predictions, and what is told about both.
+
+mod fruit;
+mod models;
+mod predictions;
+mod train_file;
+mod trainings;
+mod versions;

@@ -1,0 +1,90 @@
+//! `POST /train`: one call makes a data set, a model and its training of a file.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::fruit::predict;
+use crate::support::{TestApp, count, flowers_csv, text, xor_model};
+
+#[tokio::test]
+async fn one_call_makes_a_model_of_a_file() {
+    let service = TestApp::start().await;
+    let path = "/train?name=flowers&target=species&epochs=40&hidden_layers=16,8&seed=4&validation_split=0.3";
+    let reply = service.post_csv(path, flowers_csv(150)).await;
+    let location = reply.header("location").to_owned();
+    let job = reply.expect(202);
+    assert_eq!(location, format!("/jobs/{}", text(&job["id"])));
+    let ended = service.ended(&job).await;
+    assert_eq!((&ended["state"], &ended["metrics"]["rows"]), (&json!("succeeded"), &json!(45)), "{ended}");
+    let (model, dataset) =
+        (service.get("/models/flowers").await.expect(200), service.get("/datasets/flowers").await.expect(200));
+    assert_eq!((&model["id"], &model["dataset_id"]), (&job["model_id"], &dataset["id"]));
+    assert_eq!((&job["dataset_id"], &dataset["rows"]), (&dataset["id"], &json!(150)));
+    assert_eq!((&model["hidden_layers"], &model["seed"]), (&json!([16, 8]), &json!(4)));
+    let record = json!({"petal_length": 1.5, "petal_width": 0.3, "sepal_length": 5, "sepal_width": 3});
+    assert_eq!(predict(&service, "/models/flowers/predict", &record).await[0]["label"], "setosa");
+    // Numbers are a regression, unless it is said otherwise; names are not needed.
+    let job = service.post_csv("/train?target=petal_width&epochs=2", flowers_csv(60)).await.expect(202);
+    let model = service.get(&format!("/models/{}", text(&job["model_id"]))).await.expect(200);
+    assert_eq!((&model["task"], &model["name"]), (&json!("regression"), &Value::Null));
+    let labelled = "x,y\n".to_owned() + &(0..60).map(|i| format!("{},{}\n", i * 7 % 11, i % 3)).collect::<String>();
+    let job = service.post_csv("/train?target=y&task=classification&epochs=2", labelled).await.expect(202);
+    let model = service.get(&format!("/models/{}", text(&job["model_id"]))).await.expect(200);
+    assert_eq!(model["classes"], json!(["0", "1", "2"]));
+}
+
+#[tokio::test]
+async fn a_call_that_fails_leaves_neither_data_set_nor_model() {
+    let service = TestApp::start().await;
+    service.post("/models", xor_model("taken-model")).await.expect(201);
+    service.post_csv("/datasets?name=taken-data", flowers_csv(30)).await.expect(201);
+    let cases = [
+        ("name=f&target=kind", 422, "invalid_value", "target"),
+        ("name=f", 422, "missing_field", "target"),
+        ("name=f&target=species&task=regression", 422, "invalid_value", "target"),
+        ("name=f&target=species&task=guess", 422, "invalid_value", "task"),
+        ("name=f&target=species&epochs=0", 422, "invalid_value", "epochs"),
+        ("name=f&target=species&epochs=many", 422, "invalid_value", "epochs"),
+        ("name=f&target=species&hidden_layers=4,x", 422, "invalid_value", "hidden_layers"),
+        ("name=f&target=species&hidden_layers=0", 422, "invalid_value", "hidden_layers"),
+        ("name=f&target=species&validation_split=1", 422, "invalid_value", "validation_split"),
+        ("name=f&target=species&seed=-1", 422, "invalid_value", "seed"),
+        ("name=f&target=species&types=x", 422, "invalid_value", "types"),
+        ("name=F&target=species", 422, "invalid_value", "name"),
+        ("name=f&target=species&epoch=3", 422, "unknown_field", "epoch"),
+        ("name=taken-model&target=species", 409, "name_taken", "name"),
+        ("name=taken-data&target=species", 409, "name_taken", "name"),
+    ];
+    for (query, status, code, parameter) in cases {
+        let problem = service.post_csv(&format!("/train?{query}"), flowers_csv(30)).await.problem(status, code);
+        assert_eq!(problem["errors"][0]["parameter"], parameter, "{query}: {problem}");
+    }
+    let single = "x,y\n1,a\n2,a\n3,a\n";
+    service.post_csv("/train?target=y", single).await.problem(422, "invalid_value");
+    service.post_csv("/train?target=y", "x,y\n1,a\n2\n").await.problem(400, "malformed_data");
+    service.post_file("/train?target=y", "text/plain", single).await.problem(415, "unsupported_media_type");
+    let lists = (count(&service, "/models").await, count(&service, "/datasets").await, count(&service, "/jobs").await);
+    assert_eq!(lists, (1, 1, 0));
+    let service = service.restarted().await;
+    assert_eq!((count(&service, "/models").await, count(&service, "/datasets").await), (1, 1));
+    let job = service.post_csv("/train?name=f&target=species&epochs=2", flowers_csv(30)).await.expect(202);
+    assert_eq!(service.ended(&job).await["state"], "succeeded");
+}
+
+#[tokio::test]
+async fn a_repeated_call_makes_one_model() {
+    let service = TestApp::start().await;
+    let path = "/train?name=once&target=species&epochs=2";
+    let post = async |service: &TestApp, csv: String| {
+        let request =
+            service.raw(Method::POST, path).header("idempotency-key", "key").header("content-type", "text/csv");
+        service.send(Method::POST, path, request.body(csv)).await
+    };
+    let first = post(&service, flowers_csv(60)).await.expect(202);
+    service.ended(&first).await;
+    let service = service.restarted().await;
+    assert_eq!(post(&service, flowers_csv(60)).await.expect(202), first);
+    post(&service, flowers_csv(61)).await.problem(422, "idempotency_key_reused");
+    let lists = (count(&service, "/models").await, count(&service, "/datasets").await, count(&service, "/jobs").await);
+    assert_eq!(lists, (1, 1, 1));
+}
