@@ -9,5 +9,6 @@ fn main() {
     // Keys keep their order: of several bodies, generators of clients take the first one.
     let document: serde_json::Value = serde_saphyr::from_str(&yaml).expect("openapi.yaml is YAML");
     let folder = std::env::var_os("OUT_DIR").expect("cargo names the folder for what a build script writes");
-    std::fs::write(Path::new(&folder).join("openapi.json"), format!("{document}\n")).expect("the folder can be written to");
+    std::fs::write(Path::new(&folder).join("openapi.json"), format!("{document}\n"))
+        .expect("the folder can be written to");
 }

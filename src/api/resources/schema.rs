@@ -229,7 +229,8 @@ fn table_schemas(encoder: &Encoder) -> Map<String, Value> {
     properties.insert(encoder.target.name(), json!({"description": "Ignored: the target"}));
     let record = json!({"type": "object", "additionalProperties": false, "properties": properties,
                         "examples": [example(encoder)]});
-    let records = json!({"oneOf": [{"type": "array", "minItems": 1, "items": component("Columns")}, component("Columns")]});
+    let records =
+        json!({"oneOf": [{"type": "array", "minItems": 1, "items": component("Columns")}, component("Columns")]});
     let flag = json!({"type": "object", "required": ["column", "flag"], "properties": {
         "column": text(),
         "flag": {"type": "string", "enum": ["above_max", "below_min", "unseen_category", "missing"]}}});

@@ -185,13 +185,7 @@ impl Contract {
         self.check_schema_at(&pointer, &value)
     }
 
-    fn check_content(
-        &self,
-        reply: &str,
-        status: u16,
-        content_type: Option<&str>,
-        body: &[u8],
-    ) -> Result<(), String> {
+    fn check_content(&self, reply: &str, status: u16, content_type: Option<&str>, body: &[u8]) -> Result<(), String> {
         let listed: Vec<&str> = self.members(&format!("{reply}/content")).map(|(media, _)| media.as_str()).collect();
         if listed.is_empty() {
             return empty(body);
@@ -232,7 +226,8 @@ impl Contract {
         self.document.pointer(pointer).ok_or_else(|| format!("the contract has no schema at {pointer}"))?;
         let schema = json!({"$ref": format!("{DOCUMENT}#{}", percent_encode(pointer))});
         let options = jsonschema::options().with_registry(&self.registry).should_validate_formats(true);
-        let options = options.with_format("date-time", |text: &str| text.ends_with('Z') && text.parse::<Timestamp>().is_ok());
+        let options =
+            options.with_format("date-time", |text: &str| text.ends_with('Z') && text.parse::<Timestamp>().is_ok());
         let built = options.build(&schema).map_err(|error| format!("the schema at {pointer} is wrong: {error}"))?;
         let built = Arc::new(built);
         lock().insert(pointer.to_owned(), built.clone());

@@ -107,7 +107,20 @@ async fn by_layer_sizes(service: &Configuration) -> Outcome {
 async fn by_data_set(service: &Configuration, table: String) -> Outcome {
     let (target, file, name) = ("species", table.into(), Some(FLOWERS));
     let job = training_api::train_file(
-        service, target, file, name, None, None, Some(30), None, None, None, None, None, None, None,
+        service,
+        target,
+        file,
+        name,
+        None,
+        None,
+        Some(30),
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
     );
     let job = ended(service, job.await?).await?;
     assert!(job.metrics.and_then(|metrics| metrics.accuracy).is_some_and(|accuracy| accuracy > 0.8));
@@ -139,7 +152,8 @@ async fn by_own_documents(url: &str) -> Outcome {
         base_path: url.to_owned(),
         ..epochd_table::apis::configuration::Configuration::default()
     };
-    let penguin = Columns { bill_length_mm: Some(Some(47.2)), island: Some(Some("Biscoe".to_owned())), ..Columns::new() };
+    let penguin =
+        Columns { bill_length_mm: Some(Some(47.2)), island: Some(Some("Biscoe".to_owned())), ..Columns::new() };
     let request = Records::new(RequestRecords::Columns(Box::new(penguin)));
     let reply = epochd_table::apis::predictions_api::predict(&table, request, Some(0.9)).await?;
     let predicted = &reply.predictions[0];
