@@ -24,6 +24,8 @@ pub mod backup;
 pub mod config;
 pub mod data;
 pub mod datasets;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod jobs;
 pub mod learning;
 pub mod models;

@@ -1,4 +1,5 @@
-//! The epoch loop allocates nothing: counted by an allocator of its own, hence a binary of its own.
+//! What is allocated, counted by an allocator of its own, hence a binary of its own: by the epoch loop nothing, by reading the
+//! file of a version no more than some times its size, whatever it claims to hold.
 //!
 //! The layers are small enough for the project's own matrix product: the `gemm` crate, which larger ones go to, takes
 //! scratch for packing from the allocator with each call.
@@ -19,11 +20,16 @@ use epochd::learning::spec::{Embedding, LayerSpec, ModelSpec};
 use epochd::learning::stopping::EarlyStopping;
 use epochd::learning::trainer::{Control, Observer, Trainer};
 use epochd::learning::training::{BatchSize, Classes, TrainingSpec};
+use epochd::models::artifact::decode;
+use epochd::storage::tensors::write;
 use ndarray::Array2;
 
 thread_local! {
     /// Allocations of this thread: the test runner's own thread may allocate at any time.
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    /// Bytes that this thread holds (less what others freed for it), and the most that it held.
+    static HELD: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
 }
 
 struct Counting;
@@ -32,10 +38,13 @@ struct Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        HELD.set(HELD.get() + layout.size() as isize);
+        PEAK.set(PEAK.get().max(HELD.get()));
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD.set(HELD.get() - layout.size() as isize);
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -106,4 +115,36 @@ fn check(embeddings: Vec<Embedding>) {
         let allocated = notes.counts[epoch - 1] - notes.counts[epoch - 2];
         assert_eq!(allocated, 0, "allocations in epoch {epoch}");
     }
+}
+
+/// Most bytes that are held at a time while `bytes` are read as the file of a version.
+fn peak_of_reading(bytes: &[u8]) -> usize {
+    let before = HELD.get();
+    PEAK.set(before);
+    let _ = decode(bytes);
+    usize::try_from(PEAK.get() - before).expect("reading frees nothing of others")
+}
+
+#[test]
+fn reading_a_version_takes_no_more_memory_than_its_size_allows() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/version");
+    let files = std::fs::read_dir(corpus).expect("the fuzz target's corpus");
+    let mut files: Vec<Vec<u8>> =
+        files.map(|file| std::fs::read(file.expect("a file").path()).expect("its bytes")).collect();
+    // An index of nothing but names, and one whose header claims the widest network.
+    let names = (0..20_000).map(|i| format!(r#""{i}":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}"#));
+    files.push(safetensors_of(&format!("{{{}}}", names.collect::<Vec<_>>().join(","))));
+    let wide = r#"{"format":1,"model":{"layers":[10000,10000],"output_activation":"identity","loss":"mse",
+        "initializer":null,"seed":0},"encoder":null,"training":null}"#;
+    files.push(write(wide, &[]));
+    for file in files {
+        let peak = peak_of_reading(&file);
+        // An index of names alone takes most: 17 times its size, and is at most 16 MiB long.
+        assert!(peak <= (64 << 10) + 20 * file.len(), "{peak} bytes for a file of {}", file.len());
+    }
+}
+
+/// A safetensors file of an index alone.
+fn safetensors_of(index: &str) -> Vec<u8> {
+    [&(index.len() as u64).to_le_bytes(), index.as_bytes()].concat()
 }

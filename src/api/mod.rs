@@ -4,7 +4,7 @@
 //! connection of `server`, is led by axum's `Router` through `layers` (id, log, metrics, problem documents, panics,
 //! packing) to its handler in `resources`, which takes what `extract` and `body` have read and answers by `reply`.
 
-mod body;
+pub(crate) mod body;
 pub mod error;
 mod extract;
 mod idempotency;

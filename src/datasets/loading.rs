@@ -1,4 +1,4 @@
-//! Data files on their way into the registry: told of while they are received and read, and never kept.
+//! Data files that are being received or read: listed until their request is answered, and never stored.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::name::check_name;
 
 /// Seconds between two lines of the log about one file.
-const TOLD_EVERY: u64 = 10;
+const LOG_EVERY: u64 = 10;
 
 /// The files that are under way. Cheap to clone: a handle.
 #[derive(Clone, Default)]
@@ -17,15 +17,16 @@ pub struct Loading(Arc<Mutex<Vec<Arc<Load>>>>);
 
 /// How far a file has come.
 pub struct Load {
-    /// The name that its data set shall have, if it may.
+    /// The name that its data set is to have, if a data set may have it.
     pub name: Option<String>,
-    /// When its request came.
+    /// When its request began.
     pub started_at: Timestamp,
     since: Instant,
     bytes: AtomicU64,
     rows: AtomicU64,
     is_whole: AtomicBool,
-    told: AtomicU64,
+    /// Seconds after `since` when the log last had a line about it.
+    logged: AtomicU64,
 }
 
 /// A file that is listed until this is dropped: when its request is answered, or its client has left.
@@ -44,7 +45,7 @@ impl Loading {
             bytes: AtomicU64::new(0),
             rows: AtomicU64::new(0),
             is_whole: AtomicBool::new(false),
-            told: AtomicU64::new(0),
+            logged: AtomicU64::new(0),
         });
         self.lock().push(load.clone());
         Arrival { load, all: self.clone() }
@@ -92,7 +93,7 @@ impl Load {
     /// More bytes were received.
     pub fn add_bytes(&self, bytes: usize) {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.tell();
+        self.log();
     }
 
     /// All bytes are there.
@@ -102,15 +103,15 @@ impl Load {
 
     /// So many rows are read.
     pub fn set_rows(&self, rows: u64) {
-        // A file that is read again from its start has not come less far for that.
+        // A file may be read a second time from its start: the number that was shown before must not fall.
         self.rows.fetch_max(rows, Ordering::Relaxed);
-        self.tell();
+        self.log();
     }
 
-    fn tell(&self) {
-        let (now, told) = (self.since.elapsed().as_secs(), self.told.load(Ordering::Relaxed));
-        let is_due = now >= told + TOLD_EVERY;
-        if is_due && self.told.compare_exchange(told, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+    fn log(&self) {
+        let (now, logged) = (self.since.elapsed().as_secs(), self.logged.load(Ordering::Relaxed));
+        let is_due = now >= logged + LOG_EVERY;
+        if is_due && self.logged.compare_exchange(logged, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             let (name, bytes, rows) = (self.name.as_deref(), self.bytes(), self.rows());
             tracing::info!(name, seconds = now, bytes, rows, "data file under way");
         }

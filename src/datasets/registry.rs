@@ -29,15 +29,15 @@ const LONG_PROFILE: usize = 64 << 10;
 #[derive(Clone)]
 pub struct DatasetRegistry {
     pub(super) storage: Storage,
-    /// One for each file that may be read at once: each takes threads and up to a few hundred megabytes.
+    /// A permit for each file that may be read at once: reading takes threads and up to a few hundred megabytes.
     readers: Arc<Semaphore>,
-    /// One more, for a file that still arrives: it may take long, and keeps no other from being read.
+    /// One more permit, for a file that is read while it arrives: that may take long, and must keep no other waiting.
     early_reader: Arc<Semaphore>,
     /// Files on their way in.
     pub loading: Loading,
 }
 
-/// What a data set shall be.
+/// What a request asks of a new data set.
 #[derive(Clone, Debug)]
 pub struct Asked {
     /// Unique among data sets, if given.

@@ -22,7 +22,8 @@ pub struct BlobSource {
     blob: BlobReader,
     /// What was fetched last, and where it begins.
     window: Arc<Mutex<(u64, Bytes)>>,
-    /// The first trouble with storage: what readers make of it no longer tells it from damage.
+    /// The first error of storage. Parquet's readers wrap it into errors that look like those of a damaged file, so it is
+    /// kept here, where the caller finds it.
     trouble: Arc<Mutex<Option<StorageError>>>,
 }
 
@@ -32,7 +33,7 @@ impl BlobSource {
         BlobSource { blob, window: Arc::default(), trouble: Arc::default() }
     }
 
-    /// The first trouble with storage there was, if there was any.
+    /// The first error of storage, if there was any.
     pub fn trouble(&self) -> Option<StorageError> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
+use super::id_map::IdMap;
 use super::recency::{Candidate, Clock, LastUse, least_recent};
 use super::{Model, Predictor};
 
@@ -35,7 +36,7 @@ pub(super) struct Entries {
 
 #[derive(Default)]
 struct Models {
-    by_id: HashMap<Uuid, Entry>,
+    by_id: IdMap<Entry>,
     /// The names of those whose record is here.
     by_name: HashMap<String, Uuid>,
     /// Memory of all records.
@@ -61,7 +62,7 @@ struct Loaded {
 }
 
 /// How many changes there were when a record was not found: it is read from the catalog next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Changes(u64);
 
 impl Default for Entries {
@@ -95,7 +96,6 @@ impl Entries {
         if models.changes != since.0 {
             return;
         }
-        let now = self.clock.advance();
         models.take_record(model.id);
         models.record_bytes += model.bytes();
         if let Some(name) = &model.name {
@@ -103,7 +103,7 @@ impl Entries {
         }
         let entry = models.by_id.entry(model.id).or_default();
         entry.record = Some(model.clone());
-        entry.record_used.note(now);
+        entry.record_used = self.clock.put_in();
         let over = models.record_bytes.saturating_sub(self.record_bytes);
         let gone = if over > 0 { models.drop_records(over, self.record_bytes / SPARE_PART) } else { Vec::new() };
         drop(models);
@@ -143,7 +143,7 @@ impl Entries {
             Some(loaded) => loaded.slot.clone(),
             None => {
                 let slot = Slot::default();
-                entry.versions.push(Loaded::new(version, slot.clone(), bytes, self.clock.advance()));
+                entry.versions.push(Loaded { number: version, slot: slot.clone(), bytes, used: self.clock.put_in() });
                 slot
             }
         }
@@ -155,7 +155,7 @@ impl Entries {
         let mut models = self.write();
         let gone = models.take_version(id, version);
         let entry = models.by_id.entry(id).or_default();
-        entry.versions.push(Loaded::new(version, slot, bytes, self.clock.advance()));
+        entry.versions.push(Loaded { number: version, slot, bytes, used: self.clock.put_in() });
         drop(models);
         drop(gone);
     }
@@ -197,12 +197,6 @@ impl Entries {
 impl Entry {
     fn version(&self, number: u64) -> Option<&Loaded> {
         self.versions.iter().find(|loaded| loaded.number == number)
-    }
-}
-
-impl Loaded {
-    fn new(number: u64, slot: Slot, bytes: usize, now: u64) -> Self {
-        Loaded { number, slot, bytes, used: LastUse::at(now) }
     }
 }
 
@@ -277,15 +271,14 @@ mod tests {
     }
 
     fn model(id: u128, name: &str) -> Arc<Model> {
-        let (id, now) = (Uuid::from_u128(id), Timestamp::UNIX_EPOCH);
         Arc::new(Model {
-            id,
+            id: Uuid::from_u128(id),
             name: Some(name.to_owned()),
             kind: ModelKind::Layers(Arc::new(network().spec().clone())),
             initial_blob: None,
             metadata: BTreeMap::new(),
-            created_at: now,
-            updated_at: now,
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
             active: None,
         })
     }
@@ -325,8 +318,7 @@ mod tests {
     fn records_leave_in_the_order_of_their_use() {
         let bytes = model(1, "a").bytes();
         let entries = Entries::with_room_for(3 * bytes);
-        let all = ["a", "b", "c"];
-        (1..).zip(all).for_each(|(id, name)| put(&entries, &model(id, name)));
+        (1..).zip(["a", "b", "c"]).for_each(|(id, name)| put(&entries, &model(id, name)));
         assert!(is_here(&entries, "a"));
         put(&entries, &model(4, "d"));
         assert!(is_here(&entries, "a"), "used after the others");

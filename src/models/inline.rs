@@ -1,4 +1,4 @@
-//! Examples sent in a request, fitted to a model: widths, class indices, probabilities.
+//! Examples that stand in a request, checked against a model: widths of rows, indices of classes, probabilities.
 
 use ndarray::Array2;
 use serde::Deserialize;

@@ -6,6 +6,7 @@ pub mod change;
 mod creation;
 mod entries;
 pub mod error;
+mod id_map;
 pub mod inline;
 mod memory;
 pub mod model;

@@ -1,4 +1,4 @@
-//! Predictions of a version of a model by data set: the one call behind every protocol.
+//! Predictions of a version of a model by data set, whatever the form of request and reply.
 
 use ndarray::{Array2, Axis};
 
@@ -48,12 +48,13 @@ impl Predictions {
     }
 }
 
-/// Half of what an interval or the bound of a label set is made from.
+/// The conformal score of a level: an interval reaches this far to both sides of its value, and a label set has the classes
+/// whose score, 1 − p, is at most this.
 #[derive(Clone, Copy, Debug)]
 pub struct Interval(f32);
 
 impl Interval {
-    /// What the scores of a version make of a level such as 0.9.
+    /// The score that a level such as 0.9 stands for, by the rows that were held out of the version's training.
     ///
     /// # Errors
     /// `NoInterval`: too few rows were held out.

@@ -41,7 +41,7 @@ pub struct Predictor {
     members: Members,
     table: Option<TableParts>,
     /// Its share of the memory of all predictors.
-    memory: Option<OwnedSemaphorePermit>,
+    _memory: Option<OwnedSemaphorePermit>,
 }
 
 impl From<Network> for Predictor {
@@ -53,12 +53,12 @@ impl From<Network> for Predictor {
 impl Predictor {
     /// Of these networks; `table` has what goes with them in a model by data set.
     pub fn new(members: Members, table: Option<TableParts>) -> Self {
-        Predictor { members, table, memory: None }
+        Predictor { members, table, _memory: None }
     }
 
     /// The same, which holds its share of memory for as long as it is there.
     pub(super) fn holding(self, memory: OwnedSemaphorePermit) -> Self {
-        Predictor { memory: Some(memory), ..self }
+        Predictor { _memory: Some(memory), ..self }
     }
 
     /// Its networks.

@@ -15,8 +15,8 @@ impl Clock {
     }
 
     /// The time of something that is put in: later than all uses before, earlier than all afterwards.
-    pub(super) fn advance(&self) -> u64 {
-        self.0.fetch_add(2, Ordering::Relaxed) + 1
+    pub(super) fn put_in(&self) -> LastUse {
+        LastUse((self.0.fetch_add(2, Ordering::Relaxed) + 1).into())
     }
 }
 
@@ -26,10 +26,6 @@ impl Clock {
 pub(super) struct LastUse(AtomicU64);
 
 impl LastUse {
-    pub(super) fn at(time: u64) -> Self {
-        LastUse(time.into())
-    }
-
     pub(super) fn note(&self, now: u64) {
         if self.get() != now {
             self.0.store(now, Ordering::Relaxed);
@@ -89,7 +85,7 @@ mod tests {
     #[test]
     fn a_use_lies_between_what_was_put_in_before_and_after() {
         let clock = Clock::default();
-        let times = [clock.advance(), clock.now(), clock.advance(), clock.now()];
+        let times = [clock.put_in().get(), clock.now(), clock.put_in().get(), clock.now()];
         assert!(times.is_sorted_by(|one, next| one < next), "{times:?}");
     }
 }

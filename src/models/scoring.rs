@@ -94,7 +94,7 @@ pub struct Answered {
 }
 
 impl Answered {
-    /// Memory that a row takes at most until the measures are made, about.
+    /// Memory that a row takes here at most, about, until [`Answered::metrics`] is asked for.
     pub const ROW_BYTES: usize = 32;
 
     /// Number of rows.

@@ -20,14 +20,14 @@ use crate::learning::spec::{
     Embedding, LayerSpec, MAX_LAYERS, MAX_SEED, MAX_WIDTH, ModelSpec, ValidLayer, ValidModelSpec,
 };
 
-/// Values of each learned vector.
+/// Length of the vector that is learned for each word of an embedded column.
 const EMBEDDING_DIMENSIONS: usize = 8;
 /// Hidden layers when none are asked for.
 const HIDDEN_LAYERS: [usize; 2] = [256, 128];
 /// Dropout of hidden layers when none is asked for.
 const DROPOUT: f64 = 0.1;
 
-/// A model by data set as it is asked for.
+/// What a request says of a model by data set; what it leaves out has a default.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs)]
 pub struct TableRequest {

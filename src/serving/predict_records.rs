@@ -1,5 +1,7 @@
 //! Predictions of a model by data set for records: objects with a value for each column.
 
+use prometheus::IntCounter;
+
 use super::error::{ServingError, Wrong};
 use super::memory::RequestMemory;
 use super::predict_rows::{MAX_OUTPUTS, ON_THE_SPOT, OUTPUT_BYTES};
@@ -45,11 +47,11 @@ pub async fn predict_records<T: Send + 'static>(
     let names: usize = encoder.target.classes().iter().map(|class| class.len() + OUTPUT_BYTES).sum();
     let encoded = 4 * encoder.width() + FEATURE_BYTES * encoder.features.len();
     memory.reserve(rows.saturating_mul(names + encoded + 64), app)?;
-    app.meters.predictions.inc_by(rows as u64);
     let large = rows.saturating_mul(version.predictor.members().parameter_count()) > ON_THE_SPOT;
     let waiting = Waiting::default();
     let waited_for = waiting.seen();
-    let make = move || answers(&version, &records, &waited_for).map(|pieces| written(&version, pieces));
+    let done = app.meters.predictions.clone();
+    let make = move || answers(&version, &records, &waited_for, &done).map(|pieces| written(&version, pieces));
     if large { blocking(make).await? } else { make() }
 }
 
@@ -57,6 +59,7 @@ fn answers(
     version: &TableVersion,
     records: &Records,
     waited_for: &WaitedFor,
+    done: &IntCounter,
 ) -> Result<Vec<Predictions>, ServingError> {
     let encoder = version.encoder();
     let places = places(encoder, records)?;
@@ -66,6 +69,7 @@ fn answers(
             return Err(DataError::stopped().into());
         }
         let rows = start..records.rows.min(start + UNTIL_A_LOOK);
+        done.inc_by(rows.len() as u64);
         let table = encoder.table_of_records(records, &places, rows).map_err(of_record)?;
         let predictions = version.table().predict(&table, version.interval)?;
         flags += predictions.sightings.len();

@@ -44,10 +44,11 @@ pub async fn predict_rows<T: Send + 'static>(
         return Err(ServingError::AnswerTooLarge(detail));
     }
     memory.reserve(numbers * OUTPUT_BYTES, app)?;
-    app.meters.predictions.inc_by(rows as u64);
     let row_cost = predictor.members().parameter_count() + NUMBER_COST * spec.outputs();
     let work = rows.saturating_mul(row_cost);
+    let done = app.meters.predictions.clone();
     if work <= ON_THE_SPOT {
+        done.inc_by(rows as u64);
         return Ok(vec![written(predictor.predict(inputs.view()).view())]);
     }
     let shard = predictor.members().shard_rows();
@@ -55,12 +56,16 @@ pub async fn predict_rows<T: Send + 'static>(
     let shared = Arc::new((predictor, inputs, written));
     let waiting = Waiting::default();
     let shares = by_core(rows, shard, work / ON_THE_SPOT).map(|share| {
-        let (shared, waited_for) = (shared.clone(), waiting.seen());
+        let (shared, done, waited_for) = (shared.clone(), done.clone(), waiting.seen());
         blocking(move || {
             let (predictor, inputs, written) = &*shared;
-            let pieces = share.clone().step_by(step).take_while(|_| waited_for.holds());
-            let piece = |start: usize| s![start..share.end.min(start + step), ..];
-            pieces.map(|start| written(predictor.predict(inputs.slice(piece(start))).view())).collect::<Vec<T>>()
+            let starts = share.clone().step_by(step).take_while(|_| waited_for.holds());
+            let pieces = starts.map(|start| {
+                let rows = start..share.end.min(start + step);
+                done.inc_by(rows.len() as u64);
+                written(predictor.predict(inputs.slice(s![rows, ..])).view())
+            });
+            pieces.collect::<Vec<T>>()
         })
     });
     Ok(try_join_all(shares).await?.into_iter().flatten().collect())

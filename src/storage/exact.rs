@@ -23,7 +23,7 @@ pub fn to_text(value: &impl Serialize) -> String {
 /// # Errors
 /// The text is not that of a `T`.
 pub fn from_text<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
-    // The plain parser bounds the depth and knows all that can be wrong; what it accepts is read once more, exactly.
+    // serde_json's parser first: it refuses what is no JSON or too deep. What it accepts is read once more, exactly.
     serde_json::from_str::<Value>(text)?;
     serde_json::from_value(exact(serde_json::from_str(text)?)?)
 }

@@ -3,9 +3,11 @@
 mod backup;
 mod bounds;
 mod bulk;
+mod connections;
 mod contract;
 mod datasets;
 mod durable;
+mod earlier_state;
 mod embeddings;
 mod errors;
 mod faults;

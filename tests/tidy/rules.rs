@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::imports::{File, Graph, named};
 
 /// The floors, from the ground up. A room imports from rooms of lower floors and from itself.
-const FLOORS: [&[&str]; 9] = [
+const FLOORS: [&[&str]; 10] = [
     &["name", "strict", "waiting"],
     &["learning", "data", "storage"],
     &["config"],
@@ -15,6 +15,7 @@ const FLOORS: [&[&str]; 9] = [
     &["app", "backup"],
     &["serving"],
     &["api"],
+    &["fuzzing"],
 ];
 
 /// Crates that only the rooms beside them name.

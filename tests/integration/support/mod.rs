@@ -90,7 +90,15 @@ impl TestApp {
 
     /// With settings changed by `change`, and `gate` before each call on storage.
     pub async fn behind(gate: Gate, change: impl FnOnce(&mut Settings)) -> Self {
-        let home = Home::new().await;
+        Self::in_home(Home::new().await, gate, change).await
+    }
+
+    /// With default settings, on the state of `home`.
+    pub async fn on(home: Home) -> Self {
+        Self::in_home(home, open_gate(), |_| ()).await
+    }
+
+    async fn in_home(home: Home, gate: Gate, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings::for_tests();
         settings.data_dir = home.folder().to_owned();
         settings.database_url = home.database_url.clone().map(Into::into);

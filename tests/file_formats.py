@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Reads the files of a data folder by nothing but docs/file-formats.md: those of tests/fixtures, or of the folder named.
+
+    tests/file_formats.py [DATA_FOLDER]
+"""
+
+import hashlib
+import json
+import math
+import sqlite3
+import struct
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+SIZES = {"F32": 4, "U32": 4, "F64": 8}
+
+
+def tensors(path):
+    """The header and the tensors (type, shape, bytes) of a tensor file, whose checksum is checked."""
+    data = path.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    index, data = json.loads(data[8 : 8 + length]), data[8 + length :]
+    assert length % 8 == 0, "the index is filled up to eight bytes"
+    metadata = index.pop("__metadata__")
+    total = hashlib.sha256()
+
+    def add(part):
+        total.update(struct.pack("<Q", len(part)) + part)
+
+    add(metadata["epochd"].encode())
+    read = {}
+    for name, entry in sorted(index.items()):
+        begin, end = entry["data_offsets"]
+        shape = "[" + ", ".join(map(str, entry["shape"])) + "]"
+        add(f"{name} {entry['dtype']} {shape}".encode())
+        add(data[begin:end])
+        assert end - begin == math.prod(entry["shape"]) * SIZES[entry["dtype"]], name
+        read[name] = (entry["dtype"], entry["shape"], data[begin:end])
+    assert metadata["checksum"] == "sha256:" + total.hexdigest(), path
+    return json.loads(metadata["epochd"]), read
+
+
+def check_version(path):
+    header, read = tensors(path)
+    assert header["format"] == 1 and {"model", "encoder", "training"} <= header.keys()
+    widths = [layer if isinstance(layer, int) else layer["units"] for layer in header["model"]["layers"]]
+    tables = header["model"].get("embeddings", [])
+    # The first layer takes the plain inputs, and of each code its row of a table instead.
+    widths[0] += sum(table["dimensions"] - 1 for table in tables)
+    expected = {f"embeddings.{i}.weights": [table["values"], table["dimensions"]] for i, table in enumerate(tables)}
+    for i, (inputs, units) in enumerate(zip(widths, widths[1:])):
+        expected |= {f"layers.{i}.weights": [inputs, units], f"layers.{i}.biases": [units]}
+    found = {name: shape for name, (_, shape, _) in read.items() if name != "scores"}
+    assert found == expected, (path, found, expected)
+    assert ("table" in header) == bool(header["encoder"])
+    if "scores" in read:
+        scores = struct.unpack(f"<{read['scores'][1][0]}f", read["scores"][2])
+        assert list(scores) == sorted(scores) and len(scores) <= header["held_out"]
+
+
+def check_checkpoint(path):
+    header, read = tensors(path)
+    assert header["format"] == 1 and header.keys() == {"format", "warnings", "elapsed_seconds", "trainer"}
+    names = {"parameters", "optimizer.first", "optimizer.second", "complete_parameters", "order", "history"}
+    assert names <= read.keys() <= names | {"best_parameters"}
+    assert read["history"][1] == [4 * header["trainer"]["epoch"]] and read["order"][0] == "U32"
+
+
+def check_rows(path):
+    header, read = tensors(path)
+    assert header == {"format": 1}
+    assert {"train.inputs", "train.targets"} <= read.keys()
+    assert read["train.inputs"][1][0] == read["train.targets"][1][0]
+
+
+def check_parquet(path):
+    data = path.read_bytes()
+    (length,) = struct.unpack("<I", data[-8:-4])
+    footer = data[-8 - length : -8]
+    assert data[:4] == data[-4:] == b"PAR1" and b"epochd" in footer and b'{"format":1}' in footer
+
+
+def check(folder):
+    blobs = Path(folder, "blobs")
+    counts = {}
+    for kind, read in {"versions": check_version, "initial": check_version, "checkpoints": check_checkpoint, "rows": check_rows,
+                       "datasets": check_parquet}.items():
+        files = list(blobs.joinpath(kind).iterdir())
+        for path in files:
+            read(path)
+        counts[kind] = len(files)
+    catalog = sqlite3.connect(Path(folder, "catalog.sqlite"))
+    ended = catalog.execute("SELECT id, outcome FROM jobs WHERE outcome IS NOT NULL").fetchall()
+    counts["histories"] = 0
+    for job, outcome in ended:
+        history = blobs / "histories" / job
+        if history.exists():
+            entries = [struct.unpack("<4d", entry) for entry in batches(history.read_bytes(), 32)]
+            assert len(entries) == json.loads(outcome)["epoch"], outcome
+            counts["histories"] += 1
+    document = Path(__file__).parent.parent.joinpath("docs/file-formats.md").read_text()
+    for (table,) in catalog.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        columns = [row[1] for row in catalog.execute(f"PRAGMA table_info({table})")]
+        missing = [name for name in [table, *columns] if f"`{name}`" not in document]
+        assert table.startswith(("sqlite_", "_sqlx")) or not missing, (table, missing)
+    return counts
+
+
+def batches(data, size):
+    assert len(data) % size == 0
+    return (data[at : at + size] for at in range(0, len(data), size))
+
+
+def main():
+    if sys.argv[1:]:
+        return print(sys.argv[1], check(sys.argv[1]))
+    for archive in sorted(Path(__file__).parent.glob("fixtures/state-*/sqlite.tar.gz")):
+        with tempfile.TemporaryDirectory() as folder, tarfile.open(archive) as packed:
+            packed.extractall(folder)
+            print(archive.parent.name, check(folder))
+
+
+main()
