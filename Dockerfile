@@ -24,11 +24,12 @@ FROM ${BUILDER} AS build
 WORKDIR /build
 # Dependencies first: this layer is made anew only when they change.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir -p src tests/integration && touch src/lib.rs tests/integration/main.rs && echo 'fn main() {}' >src/main.rs \
+RUN mkdir -p src tests/integration && touch src/lib.rs tests/integration/main.rs \
+    && echo 'fn main() {}' | tee build.rs >src/main.rs \
     && cargo build --release --locked
-COPY openapi.yaml ./
+COPY openapi.yaml build.rs ./
 COPY src src
-RUN touch src/lib.rs src/main.rs && cargo build --release --locked
+RUN touch build.rs src/lib.rs src/main.rs && cargo build --release --locked
 
 FROM base AS runtime
 COPY --from=build /build/target/release/epochd /usr/local/bin/epochd

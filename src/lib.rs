@@ -1,22 +1,23 @@
 //! epochd trains neural networks and serves their predictions over HTTP.
 //!
-//! The rooms of the house, and what each is for:
+//! The rooms of the house, from the top down, and what each is for:
 //!
-//! - [`learning`]: networks, losses, optimizers, the epoch loop. Pure: no I/O, no clock, no threads.
+//! - [`api`]: the only room that knows HTTP.
+//! - [`serving`]: the use cases without HTTP: predict, evaluate, train.
+//! - [`app`], [`backup`]: the handle that holds together what follows; a data folder as one file, and back.
+//! - [`jobs`]: trainings as jobs: queue, runs, checkpoints, progress, events.
+//! - [`models`]: models by layer sizes and by data set, their versions, the file of a version, the registry, predictors.
+//! - [`datasets`]: stored tables and their registry.
+//! - [`telemetry`], [`config`]: the log and counters; settings.
+//! - [`learning`]: networks, losses, optimizers, the epoch loop. Pure: no I/O, no clock; threads in [`learning::team`] alone.
 //! - [`data`]: bytes to rows, typed columns and their profiles, columns to a network's input, the choice of rows. Reads
 //!   and writes only what it is handed.
 //! - [`storage`]: rows in a catalog (SQLite or PostgreSQL), blobs in an object store. Knows no domain type.
-//! - [`datasets`]: stored tables and their registry.
-//! - [`models`]: models by layer sizes and by data set, their versions, the file of a version, the registry.
-//! - [`jobs`]: trainings as jobs: queue, runs, checkpoints, progress, events.
-//! - [`app`]: the handle that holds them together; opened at start, closed at the end.
-//! - [`backup`]: a data folder as one file, and back.
-//! - [`api`]: the only room that knows HTTP.
-//! - [`config`], [`telemetry`], [`name`], [`processors`], [`waiting`]: settings; the log and counters; what a name may be; how
-//!   many processors there are; whether somebody still waits for work.
+//! - [`name`], [`processors`], [`strict`], [`waiting`]: what a name may be; how many processors there are; requests read
+//!   without tolerance; whether somebody still waits for work.
 //!
-//! Imports go one way: `main → api, backup → app → jobs → models, datasets → learning, data, storage`. The last three do
-//! not know each other, nor do `models` and `datasets`. `telemetry` may be called from `jobs` and above. `ARCHITECTURE.md` walks through a training and a prediction.
+//! Imports go down this list and never in a circle; `tests/tidy` holds that. `ARCHITECTURE.md` walks through a training and a
+//! prediction.
 
 pub mod api;
 pub mod app;

@@ -42,22 +42,35 @@ def tensors(path):
     return json.loads(metadata["epochd"]), read
 
 
+def parameters_of(model, prefix):
+    """The shapes of a network's tensors by their names."""
+    widths = [layer if isinstance(layer, int) else layer["units"] for layer in model["layers"]]
+    tables = enumerate(model.get("embeddings", []))
+    shapes = {f"{prefix}embeddings.{i}.weights": [table["values"], table["dimensions"]] for i, table in tables}
+    for i, (inputs, units) in enumerate(zip(widths, widths[1:])):
+        shapes |= {f"{prefix}layers.{i}.weights": [inputs, units], f"{prefix}layers.{i}.biases": [units]}
+    return shapes
+
+
 def check_version(path):
     header, read = tensors(path)
-    assert header["format"] == 1 and {"model", "encoder", "training"} <= header.keys()
-    widths = [layer if isinstance(layer, int) else layer["units"] for layer in header["model"]["layers"]]
-    tables = header["model"].get("embeddings", [])
-    # The first layer takes the plain inputs, and of each code its row of a table instead.
-    widths[0] += sum(table["dimensions"] - 1 for table in tables)
-    expected = {f"embeddings.{i}.weights": [table["values"], table["dimensions"]] for i, table in enumerate(tables)}
-    for i, (inputs, units) in enumerate(zip(widths, widths[1:])):
-        expected |= {f"layers.{i}.weights": [inputs, units], f"layers.{i}.biases": [units]}
-    found = {name: shape for name, (_, shape, _) in read.items() if name != "scores"}
+    members = header.get("members", [])
+    assert {"model", "encoder", "training"} <= header.keys()
+    expected = {} if members else parameters_of(header["model"], "")
+    for i, member in enumerate(members):
+        expected |= parameters_of(member["model"], f"members.{i}.")
+    histograms = {name: values for name, values in read.items() if name.startswith("histograms.")}
+    found = {name: shape for name, (_, shape, _) in read.items() if name != "scores" and name not in histograms}
     assert found == expected, (path, found, expected)
+    assert header["format"] == (2 if members or histograms else 1)
     assert ("table" in header) == bool(header["encoder"])
     if "scores" in read:
         scores = struct.unpack(f"<{read['scores'][1][0]}f", read["scores"][2])
         assert list(scores) == sorted(scores) and len(scores) <= header["held_out"]
+    if histograms:
+        bins = struct.unpack(f"<{len(header['encoder']['features'])}I", histograms["histograms.bins"][2])
+        assert histograms["histograms.counts"][1] == [sum(bins) + len(bins)]
+        assert histograms["histograms.bounds"][0] == "F64"
 
 
 def check_checkpoint(path):
@@ -116,6 +129,9 @@ def batches(data, size):
 def main():
     if sys.argv[1:]:
         return print(sys.argv[1], check(sys.argv[1]))
+    for path in sorted(Path(__file__).parent.glob("fixtures/*.safetensors")):
+        check_version(path)
+        print(path.name)
     for archive in sorted(Path(__file__).parent.glob("fixtures/state-*/sqlite.tar.gz")):
         with tempfile.TemporaryDirectory() as folder, tarfile.open(archive) as packed:
             packed.extractall(folder)

@@ -96,6 +96,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/readyz", operations::readyz),
         Route::get("/metrics", operations::metrics),
         Route::get("/openapi.yaml", operations::openapi),
+        Route::get("/openapi.json", operations::openapi_json),
         Route::get("/docs/errors", operations::errors),
     ]
 }

@@ -7,7 +7,9 @@ use epochd::api::routes;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::contract::{RequestExample, contract};
+use crate::support::contract::contract;
+use crate::support::conventions::breaches;
+use crate::support::examples::RequestExample;
 use crate::support::{TestApp, flowers_csv, text, xor_model, xor_training};
 
 #[test]
@@ -34,8 +36,67 @@ fn every_reply_that_the_contract_shows_fits_its_schema() {
         if !example.content_type.ends_with("json") {
             continue;
         }
-        let fits = contract().check_schema_at(&example.schema, &example.body);
+        let fits = contract().check_body(&example.reply, example.status, &example.content_type, &example.body);
         fits.unwrap_or_else(|error| panic!("{} {} {}: {error}", example.operation, example.status, example.name));
+    }
+}
+
+#[test]
+fn a_reply_with_a_field_a_time_or_a_code_that_is_not_declared_is_found() {
+    let reply = "/paths/~1models~1{model}/get/responses/200";
+    let model = contract().value("/components/examples/TrainedModel/value").expect("an example").clone();
+    let check = |model: &Value| contract().check_body(reply, 200, "application/json", model);
+    check(&model).expect("the example fits");
+    for (field, value) in [("colour", json!("red")), ("created_at", json!("2026-03-02T09:15:00+00:00"))] {
+        let mut changed = model.clone();
+        changed[field] = value;
+        assert!(check(&changed).is_err(), "{field}");
+    }
+    let (reply, problem) = ("/components/responses/TooManyRequests", "/content/application~1problem+json/examples");
+    let problem = contract().value(&format!("{reply}{problem}/queue_full/value")).expect("an example").clone();
+    let check = |problem: &Value| contract().check_body(reply, 429, "application/problem+json", problem);
+    check(&problem).expect("the example fits");
+    for (field, value) in [("status", json!(503)), ("code", json!("overloaded"))] {
+        let mut changed = problem.clone();
+        changed[field] = value;
+        assert!(check(&changed).is_err(), "{field}");
+    }
+}
+
+#[test]
+fn the_document_keeps_to_the_conventions_of_client_generators() {
+    let document = contract().value("").expect("the document");
+    assert_eq!(breaches(document), Vec::<String>::new());
+}
+
+#[test]
+fn a_breach_of_each_convention_is_found() {
+    let plant = |pointer: &str, name: &str, value: Value| {
+        let mut document = contract().value("").expect("the document").clone();
+        document.pointer_mut(pointer).expect("a place to plant at")[name] = value;
+        breaches(&document)
+    };
+    let field = "/components/schemas/Job/properties/epoch";
+    let body = "/paths/~1models/post/requestBody/content/application~1json";
+    let operation = "/paths/~1models/get";
+    let cases = [
+        (field, "type", json!("null"), "null"),
+        (field, "type", json!(["string", "number", "null"]), "several types"),
+        (field, "const", json!(1), "const"),
+        (field, "allOf", json!([{"minimum": 1}]), "allOf"),
+        (field, "prefixItems", json!([]), "prefixItems"),
+        (field, "default", json!(1), "default"),
+        ("/components/schemas/Timestamp", "pattern", json!("Z$"), "pattern"),
+        ("/components/schemas/Cell", "enum", json!([1]), "enum"),
+        (body, "schema", json!({}), "a body needs a schema"),
+        ("/components/parameters/Types", "schema", json!({"type": "null"}), "null"),
+        (operation, "operationId", json!("createModel"), "operationId"),
+        (operation, "tags", json!(["network"]), "tags"),
+        ("/components/schemas/Warning", "additionalProperties", json!(false), "additionalProperties"),
+    ];
+    for (pointer, name, value, expected) in cases {
+        let found = plant(pointer, name, value);
+        assert!(found.iter().any(|breach| breach.contains(&format!(": {expected}"))), "{pointer} {name}: {found:?}");
     }
 }
 
@@ -112,7 +173,7 @@ async fn defaults_of_the_contract_are_those_that_a_job_echoes() {
     let properties = contract().value("/components/schemas/TrainRequest/properties").expect("the training's schema");
     let mut compared = 0;
     for (name, schema) in properties.as_object().expect("an object") {
-        let Some(default) = schema.get("default") else { continue };
+        let Some(default) = schema.get("x-default") else { continue };
         let echoed = &job["config"][name];
         // A word stands for the object with that type.
         let echoed = if default.is_string() && echoed.is_object() { &echoed["type"] } else { echoed };

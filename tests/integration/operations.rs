@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{TestApp, endless_training, eventually, text, xor_model, xor_training};
+use crate::support::{TestApp, contract, endless_training, eventually, text, xor_model, xor_training};
 
 #[tokio::test]
 async fn health_routes_say_how_the_service_is() {
@@ -20,6 +20,13 @@ async fn the_contract_and_the_list_of_errors_are_served() {
     let service = TestApp::start().await;
     let contract = service.get("/openapi.yaml").await;
     assert_eq!(contract.body, include_bytes!("../../openapi.yaml"));
+    let as_json = service.get("/openapi.json").await;
+    assert_eq!(Some(&as_json.json()), contract::contract().value(""));
+    assert!(
+        as_json.body.starts_with(br#"{"openapi":"3.1.0","info":{"title""#),
+        "keys stand in the order of the document"
+    );
+    assert!(as_json.body.ends_with(b"}\n"));
     let errors = String::from_utf8(service.get("/docs/errors").await.body).expect("UTF-8");
     assert!(errors.contains("id=shape_mismatch"));
 }

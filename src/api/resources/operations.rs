@@ -15,6 +15,8 @@ use crate::app::App;
 
 /// The contract, as it stands in the project.
 const OPENAPI: &str = include_str!("../../../openapi.yaml");
+/// The same as JSON: `build.rs` writes it.
+const OPENAPI_JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
 /// How long a part of the service may take to say that it is well.
 const CHECK_PATIENCE: Duration = Duration::from_secs(2);
@@ -59,6 +61,11 @@ pub async fn metrics(State(app): State<App>, _: NoQuery) -> Result<Response, Api
 /// `GET /openapi.yaml`
 pub async fn openapi(_: NoQuery) -> Response {
     reply::with_type(StatusCode::OK, "application/yaml", OPENAPI)
+}
+
+/// `GET /openapi.json`
+pub async fn openapi_json(_: NoQuery) -> Response {
+    reply::with_type(StatusCode::OK, "application/json", OPENAPI_JSON)
 }
 
 /// `GET /docs/errors`: what the `type` of a problem document points at.

@@ -146,53 +146,81 @@ fn example(encoder: &Encoder) -> Value {
 pub async fn openapi(State(app): State<App>, ModelPath(model): ModelPath, _: NoQuery) -> Result<Response, ApiError> {
     let version = active(&app, &model).await?;
     let predictor = app.models.predictor(&model, version).await?;
-    let (request, reply) = match (&model.kind, predictor.table()) {
+    let schemas = match (&model.kind, predictor.table()) {
         (ModelKind::Layers(spec), _) => layers_schemas(spec),
         (ModelKind::Table(_), Ok(table)) => table_schemas(&table.parts.encoder),
         (ModelKind::Table(_), Err(_)) => return Err(ModelError::VersionDamaged { version: version.number }.into()),
     };
-    let document = document(&model, version.number, request, reply);
+    let document = document(&model, version.number, schemas);
     Ok(reply::json(StatusCode::OK, &document))
 }
 
-fn document(model: &Model, version: u64, request: Value, reply: Value) -> Value {
+/// The whole document. Its schemas keep to the conventions of `openapi.yaml`, so that generators of clients take it.
+fn document(model: &Model, version: u64, mut schemas: Map<String, Value>) -> Value {
     let interval = json!({"name": "interval", "in": "query", "required": false,
         "schema": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
         "description": "Level of an interval or a label set, such as 0.9"});
     let parameters = if model.table().is_ok() { json!([interval]) } else { json!([]) };
-    let content =
-        |schema: &str| json!({"application/json": {"schema": {"$ref": format!("#/components/schemas/{schema}")}}});
-    let problem = json!({"description": "RFC 9457 problem document",
-                         "content": {"application/problem+json": {"schema": {"type": "object"}}}});
+    schemas.insert("Problem".to_owned(), problem());
     json!({
         "openapi": "3.1.0",
         "info": {"title": format!("Predictions of {}", model.title()), "version": version.to_string(),
                  "description": "What this model takes and gives, as of its active version."},
+        "servers": [{"url": "/"}],
+        "security": [],
+        "tags": [{"name": "predictions", "description": "Asking this model."}],
         "paths": {format!("/models/{}/predict", model.title()): {"post": {
-            "operationId": "predict", "summary": "Predict", "parameters": parameters,
-            "requestBody": {"required": true, "content": content("Request")},
-            "responses": {"200": {"description": "A prediction for each row", "content": content("Reply")},
-                          "default": problem}}}},
-        "components": {"schemas": {"Request": request, "Reply": reply}}
+            "operationId": "predict", "tags": ["predictions"], "summary": "Predict", "parameters": parameters,
+            "requestBody": {"required": true, "content": {"application/json": {"schema": component("Request")}}},
+            "responses": {
+                "200": {"description": "A prediction for each row",
+                        "content": {"application/json": {"schema": component("Reply")}}},
+                "default": {"description": "What is wrong: a problem document as in RFC 9457",
+                            "content": {"application/problem+json": {"schema": component("Problem")}}}}}}},
+        "components": {"schemas": schemas}
     })
 }
 
-fn layers_schemas(spec: &ValidModelSpec) -> (Value, Value) {
-    let row =
-        |width: usize| json!({"type": "array", "items": {"type": "number"}, "minItems": width, "maxItems": width});
-    let rows = json!({"type": "array", "minItems": 1, "items": row(spec.inputs())});
-    let request = json!({"type": "object", "additionalProperties": false, "required": ["inputs"],
-                         "properties": {"inputs": {"oneOf": [rows, row(spec.inputs())]}}});
-    let outputs = json!({"type": "array", "items": row(spec.outputs())});
-    (request, reply_of("outputs", outputs))
+fn component(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
-fn reply_of(field: &str, rows: Value) -> Value {
-    json!({"type": "object", "required": ["model_id", "version", field], "properties": {
-        "model_id": {"type": "string", "format": "uuid"}, "version": {"type": "integer"}, field: rows}})
+fn number() -> Value {
+    json!({"type": "number", "format": "double"})
 }
 
-fn table_schemas(encoder: &Encoder) -> (Value, Value) {
+fn text() -> Value {
+    json!({"type": "string"})
+}
+
+fn problem() -> Value {
+    let place = json!({"type": "object", "required": ["detail"],
+                       "properties": {"pointer": text(), "parameter": text(), "detail": text()}});
+    json!({"type": "object", "required": ["type", "title", "status", "code", "detail", "errors", "request_id"],
+           "properties": {"type": text(), "title": text(), "status": {"type": "integer"}, "code": text(),
+                          "detail": text(), "errors": {"type": "array", "items": place}, "request_id": text()}})
+}
+
+/// The schemas `Request` and `Reply`, and those that they refer to. A request is closed, a reply may gain fields.
+fn schemas(field: &str, rows: Value, answers: &str, answer: Value, further: Vec<(&str, Value)>) -> Map<String, Value> {
+    let request = json!({"type": "object", "additionalProperties": false, "required": [field],
+                         "properties": {field: rows}});
+    let reply = json!({"type": "object", "required": ["model_id", "version", answers], "properties": {
+        "model_id": {"type": "string", "format": "uuid"}, "version": {"type": "integer"},
+        answers: {"type": "array", "items": answer}}});
+    let named = further.into_iter().chain([("Request", request), ("Reply", reply)]);
+    named.map(|(name, schema)| (name.to_owned(), schema)).collect()
+}
+
+fn layers_schemas(spec: &ValidModelSpec) -> Map<String, Value> {
+    let row = |width: usize| json!({"type": "array", "items": number(), "minItems": width, "maxItems": width});
+    // Generators know no choice between a list of rows and a list of numbers, so the choice is made for each item.
+    let inputs = json!({"type": "array", "minItems": 1, "items": {"oneOf": [number(), component("Row")]},
+                        "description": format!("Rows of {} numbers, or one row", spec.inputs())});
+    schemas("inputs", inputs, "outputs", row(spec.outputs()), vec![("Row", row(spec.inputs()))])
+}
+
+fn table_schemas(encoder: &Encoder) -> Map<String, Value> {
     let mut properties: BTreeMap<&str, Value> =
         encoder.features.iter().map(|feature| (feature.name.as_str(), property(feature))).collect();
     for left in &encoder.left_out {
@@ -201,38 +229,40 @@ fn table_schemas(encoder: &Encoder) -> (Value, Value) {
     properties.insert(encoder.target.name(), json!({"description": "Ignored: the target"}));
     let record = json!({"type": "object", "additionalProperties": false, "properties": properties,
                         "examples": [example(encoder)]});
-    let records = json!({"oneOf": [{"type": "array", "minItems": 1, "items": record}, record]});
-    let request = json!({"type": "object", "additionalProperties": false, "required": ["records"],
-                         "properties": {"records": records}});
-    let flags = json!({"type": "array", "items": {"type": "object", "required": ["column", "flag"], "properties": {
-        "column": {"type": "string"},
-        "flag": {"enum": ["above_max", "below_min", "unseen_category", "missing"]}}}});
-    let classes = encoder.target.classes();
-    let prediction = match classes.is_empty() {
-        true => json!({"type": "object", "required": ["value", "flags"], "properties": {
-            "value": {"type": "number"}, "lower": {"type": "number"}, "upper": {"type": "number"}, "flags": flags}}),
-        false => {
-            let by_class: Map<String, Value> =
-                classes.iter().map(|class| (class.clone(), json!({"type": "number"}))).collect();
-            json!({"type": "object", "required": ["label", "probability", "probabilities", "flags"], "properties": {
-                "label": {"enum": classes}, "probability": {"type": "number"},
-                "probabilities": {"type": "object", "properties": by_class, "required": classes},
-                "label_set": {"type": "array", "items": {"enum": classes}}, "flags": flags}})
-        }
-    };
-    (request, reply_of("predictions", json!({"type": "array", "items": prediction})))
+    let records =
+        json!({"oneOf": [{"type": "array", "minItems": 1, "items": component("Columns")}, component("Columns")]});
+    let flag = json!({"type": "object", "required": ["column", "flag"], "properties": {
+        "column": text(),
+        "flag": {"type": "string", "enum": ["above_max", "below_min", "unseen_category", "missing"]}}});
+    let prediction = prediction(encoder.target.classes());
+    let further = vec![("Columns", record), ("FlaggedColumn", flag), ("PredictedRow", prediction)];
+    schemas("records", records, "predictions", component("PredictedRow"), further)
 }
 
-/// The schema of a column: any value of its type is taken, what training saw is told beside it.
+/// A label or a value. Labels are plain texts: a later version may know other classes.
+fn prediction(classes: &[String]) -> Value {
+    let flags = json!({"type": "array", "items": component("FlaggedColumn")});
+    if classes.is_empty() {
+        return json!({"type": "object", "required": ["value", "flags"], "properties": {
+            "value": number(), "lower": number(), "upper": number(), "flags": flags}});
+    }
+    json!({"type": "object", "required": ["label", "probability", "probabilities", "flags"], "properties": {
+        "label": {"type": "string", "description": "The likeliest class", "examples": classes},
+        "probability": number(),
+        "probabilities": {"type": "object", "additionalProperties": number()},
+        "label_set": {"type": "array", "items": text(), "description": "With `interval`"}, "flags": flags}})
+}
+
+/// The schema of a column; what training saw is told beside it. Words may also be sent as the numbers or booleans that
+/// write them, which is left out here: several types in one place are more than some generators know.
 fn property(feature: &Feature) -> Value {
     let words = feature.words();
     match &feature.encoding {
-        Encoding::Numeric { min, max, .. } => json!({"type": ["number", "null"],
+        Encoding::Numeric { min, max, .. } => json!({"type": ["number", "null"], "format": "double",
             "description": format!("Training saw {} to {}", format_number(*min), format_number(*max))}),
         Encoding::Boolean { .. } => json!({"type": ["boolean", "null"]}),
         Encoding::Datetime { min, max, .. } => json!({"type": ["string", "null"],
             "description": format!("A date or time; training saw {} to {}", format_datetime(*min), format_datetime(*max))}),
-        _ => json!({"type": ["string", "number", "boolean", "null"],
-            "examples": &words[..words.len().min(MAX_CATEGORIES)]}),
+        _ => json!({"type": ["string", "null"], "examples": &words[..words.len().min(MAX_CATEGORIES)]}),
     }
 }

@@ -1,13 +1,15 @@
-//! The contract of `openapi.yaml`, read by machine: which routes there are, whether a request or a reply fits,
-//! and every example it shows.
+//! The contract of `openapi.yaml`, read by machine: which routes there are, and whether a request or a reply fits.
 //!
-//! Schemas of OpenAPI 3.1 are JSON Schema 2020-12, so they are checked as they stand. A place in the document is
-//! named by a JSON pointer such as `/components/schemas/Model`.
+//! Schemas of OpenAPI 3.1 are JSON Schema 2020-12. Two things are checked more strictly than they say. The schemas of
+//! replies are open, so that a client bears fields of later releases; here a field that is not declared is refused, so that
+//! none is forgotten in the document. And a problem must have the status that it comes with, and one of the codes of
+//! its response. A place in the document is named by a JSON pointer such as `/components/schemas/Model`.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
+use jiff::Timestamp;
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Registry, ValidationError, Validator};
 use serde_json::{Map, Value, json};
@@ -20,8 +22,6 @@ const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "
 const ROUTE_NOT_FOUND: &str = "/components/responses/RouteNotFound";
 /// The reply to a method that a known path does not have.
 const METHOD_NOT_ALLOWED: &str = "/components/responses/MethodNotAllowed";
-/// The model that examples are sent to, unless their `x-model` says another.
-const EXAMPLE_MODEL: &str = "xor";
 /// Longest text of one violation: some quote the whole value.
 const MAX_MESSAGE_CHARS: usize = 300;
 
@@ -39,44 +39,6 @@ pub struct Contract {
     validators: Mutex<HashMap<String, Arc<Validator>>>,
 }
 
-/// A request body that the contract shows, and what a service that holds the example models answers to it.
-#[derive(Clone, Debug)]
-pub struct RequestExample {
-    /// In upper case.
-    pub method: String,
-    /// The path's template, such as `/models/{model}/train`.
-    pub path: String,
-    /// The example's name within its operation.
-    pub name: String,
-    /// The name of the model that it is for.
-    pub model: String,
-    /// The column that a data file is to be trained on, where it is sent to `POST /train`.
-    pub target: Option<String>,
-    /// The media type of `body`.
-    pub content_type: String,
-    /// What to send: a JSON value, or the text of a body that is not JSON.
-    pub body: Value,
-    /// The statuses that count as success.
-    pub statuses: Vec<u16>,
-}
-
-/// A reply body that the contract shows.
-#[derive(Clone, Debug)]
-pub struct ReplyExample {
-    /// Method and path template, such as `GET /models/{model}`.
-    pub operation: String,
-    /// The status that it comes with.
-    pub status: u16,
-    /// The example's name within its reply.
-    pub name: String,
-    /// The media type of `body`.
-    pub content_type: String,
-    /// Where its schema stands, for [`Contract::check_schema_at`].
-    pub schema: String,
-    /// The body: a JSON value, or the text of a reply that is not JSON.
-    pub body: Value,
-}
-
 impl Contract {
     /// Reads `openapi.yaml`.
     ///
@@ -86,7 +48,7 @@ impl Contract {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.yaml");
         let text = std::fs::read_to_string(path).expect("openapi.yaml stands at the project's top level");
         let document: Value = serde_saphyr::from_str(&text).expect("openapi.yaml is YAML");
-        let registry = Registry::new().add(DOCUMENT, document.clone()).expect("the document's name is a URI");
+        let registry = Registry::new().add(DOCUMENT, closed(document.clone())).expect("the document's name is a URI");
         let registry = registry.prepare().expect("every reference within a schema leads somewhere");
         Contract { document, registry, validators: Mutex::default() }
     }
@@ -125,7 +87,7 @@ impl Contract {
             self.check_headers(&reply, headers)?;
             match method {
                 "HEAD" => empty(body),
-                _ => self.check_content(&reply, content_type, body),
+                _ => self.check_content(&reply, status, content_type, body),
             }
         };
         check().map_err(|error| format!("{method} {path} answered {status}: {error}"))
@@ -154,81 +116,21 @@ impl Contract {
         if errors.is_empty() { Ok(()) } else { Err(errors.join("\n")) }
     }
 
-    /// Every request body that the contract shows.
-    pub fn request_examples(&self) -> Vec<RequestExample> {
-        self.operations().flat_map(|(method, path, pointer)| self.examples_of_request(method, path, &pointer)).collect()
-    }
-
-    /// Every reply body that the contract shows, problems included. An example that several operations share comes
-    /// once for each.
-    pub fn reply_examples(&self) -> Vec<ReplyExample> {
-        self.operations().flat_map(|(method, path, pointer)| self.examples_of_replies(method, path, &pointer)).collect()
-    }
-
     /// What stands at a JSON pointer of the document.
     pub fn value(&self, pointer: &str) -> Option<&Value> {
         self.document.pointer(pointer)
     }
 
     /// Method (as in the document), path template and pointer of every operation.
-    fn operations(&self) -> impl Iterator<Item = (&str, &str, String)> {
+    pub(super) fn operations(&self) -> impl Iterator<Item = (&str, &str, String)> {
         self.members("/paths").flat_map(|(path, item)| {
             let methods = METHODS.into_iter().filter(|method| item.get(*method).is_some());
             methods.map(move |method| (method, path.as_str(), format!("/paths/{}/{method}", escape(path))))
         })
     }
 
-    fn examples_of_request(&self, method: &str, path: &str, operation: &str) -> Vec<RequestExample> {
-        let Some((request, _)) = self.follow(&format!("{operation}/requestBody")) else { return Vec::new() };
-        let statuses: Vec<u16> = self.statuses(operation).filter(|status| (200..300).contains(status)).collect();
-        let example = |found: Example| RequestExample {
-            method: method.to_uppercase(),
-            path: path.to_owned(),
-            name: found.name,
-            model: found.node.get("x-model").and_then(Value::as_str).unwrap_or(EXAMPLE_MODEL).to_owned(),
-            target: found.node.get("x-target").and_then(Value::as_str).map(str::to_owned),
-            content_type: found.content_type,
-            body: value_of(found.node),
-            statuses: statuses.clone(),
-        };
-        self.examples(&request).into_iter().map(example).collect()
-    }
-
-    fn examples_of_replies(&self, method: &str, path: &str, operation: &str) -> Vec<ReplyExample> {
-        let replies = self.statuses(operation).filter_map(|status| {
-            let (reply, _) = self.follow(&format!("{operation}/responses/{status}"))?;
-            Some((status, reply))
-        });
-        let example = |status: u16, found: Example| ReplyExample {
-            operation: format!("{} {path}", method.to_uppercase()),
-            status,
-            name: found.name,
-            content_type: found.content_type,
-            schema: found.schema,
-            body: value_of(found.node),
-        };
-        replies
-            .flat_map(|(status, reply)| self.examples(&reply).into_iter().map(move |found| example(status, found)))
-            .collect()
-    }
-
-    /// The named examples under the `content` of a request body or a reply.
-    fn examples(&self, owner: &str) -> Vec<Example<'_>> {
-        let mut found = Vec::new();
-        for (media_type, _) in self.members(&format!("{owner}/content")) {
-            let media = format!("{owner}/content/{}", escape(media_type));
-            for (name, _) in self.members(&format!("{media}/examples")) {
-                let at = format!("{media}/examples/{}", escape(name));
-                let (_, node) = self.follow(&at).expect("a member that was just listed, or what it refers to");
-                let schema = format!("{media}/schema");
-                found.push(Example { name: name.clone(), content_type: media_type.clone(), schema, node });
-            }
-        }
-        found
-    }
-
     /// The statuses that an operation lists.
-    fn statuses(&self, operation: &str) -> impl Iterator<Item = u16> {
+    pub(super) fn statuses(&self, operation: &str) -> impl Iterator<Item = u16> {
         self.members(&format!("{operation}/responses")).filter_map(|(status, _)| status.parse().ok())
     }
 
@@ -283,7 +185,7 @@ impl Contract {
         self.check_schema_at(&pointer, &value)
     }
 
-    fn check_content(&self, reply: &str, content_type: Option<&str>, body: &[u8]) -> Result<(), String> {
+    fn check_content(&self, reply: &str, status: u16, content_type: Option<&str>, body: &[u8]) -> Result<(), String> {
         let listed: Vec<&str> = self.members(&format!("{reply}/content")).map(|(media, _)| media.as_str()).collect();
         if listed.is_empty() {
             return empty(body);
@@ -296,7 +198,24 @@ impl Contract {
             return Ok(());
         }
         let value: Value = serde_json::from_slice(body).map_err(|error| format!("its body is not JSON: {error}"))?;
-        self.check_schema_at(&format!("{reply}/content/{}/schema", escape(&media_type)), &value)
+        self.check_body(reply, status, &media_type, &value)
+    }
+
+    /// Whether a body in JSON is one that the response at a pointer describes.
+    ///
+    /// # Errors
+    /// What does not fit, and where.
+    pub fn check_body(&self, reply: &str, status: u16, media_type: &str, body: &Value) -> Result<(), String> {
+        self.check_schema_at(&format!("{reply}/content/{}/schema", escape(media_type)), body)?;
+        if media_type != "application/problem+json" {
+            return Ok(());
+        }
+        let codes = self.value(&format!("{reply}/x-codes")).and_then(Value::as_array).ok_or("x-codes are missing")?;
+        match (body["status"] == status, codes.contains(&body["code"])) {
+            (false, _) => Err(format!("the problem says {}", body["status"])),
+            (_, false) => Err(format!("the code {} is none of x-codes", body["code"])),
+            (true, true) => Ok(()),
+        }
     }
 
     fn validator(&self, pointer: &str) -> Result<Arc<Validator>, String> {
@@ -307,6 +226,8 @@ impl Contract {
         self.document.pointer(pointer).ok_or_else(|| format!("the contract has no schema at {pointer}"))?;
         let schema = json!({"$ref": format!("{DOCUMENT}#{}", percent_encode(pointer))});
         let options = jsonschema::options().with_registry(&self.registry).should_validate_formats(true);
+        let options =
+            options.with_format("date-time", |text: &str| text.ends_with('Z') && text.parse::<Timestamp>().is_ok());
         let built = options.build(&schema).map_err(|error| format!("the schema at {pointer} is wrong: {error}"))?;
         let built = Arc::new(built);
         lock().insert(pointer.to_owned(), built.clone());
@@ -314,7 +235,7 @@ impl Contract {
     }
 
     /// The node at a pointer or, where it is a reference, the node that it leads to; with the pointer to it.
-    fn follow(&self, pointer: &str) -> Option<(String, &Value)> {
+    pub(super) fn follow(&self, pointer: &str) -> Option<(String, &Value)> {
         let mut pointer = Cow::Borrowed(pointer);
         loop {
             let node = self.document.pointer(&pointer)?;
@@ -326,21 +247,35 @@ impl Contract {
     }
 
     /// The members of the object at a pointer; none if there is no object.
-    fn members<'a>(&'a self, pointer: &str) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
+    pub(super) fn members<'a>(&'a self, pointer: &str) -> impl Iterator<Item = (&'a String, &'a Value)> + use<'a> {
         self.document.pointer(pointer).and_then(Value::as_object).into_iter().flat_map(Map::iter)
     }
 }
 
-/// A named example, where it was found.
-struct Example<'a> {
-    name: String,
-    content_type: String,
-    schema: String,
-    node: &'a Value,
+/// The document with every object closed whose fields are declared.
+fn closed(node: Value) -> Value {
+    match node {
+        Value::Object(members) => {
+            let mut members: Map<String, Value> =
+                members.into_iter().map(|(name, member)| (name, closed(member))).collect();
+            let is_object = names_type(members.get("type"), "object");
+            if is_object && members.get("properties").is_some_and(Value::is_object) {
+                members.entry("additionalProperties").or_insert(Value::Bool(false));
+            }
+            Value::Object(members)
+        }
+        Value::Array(items) => items.into_iter().map(closed).collect(),
+        other => other,
+    }
 }
 
-fn value_of(example: &Value) -> Value {
-    example.get("value").expect("every example holds its value").clone()
+/// Whether the `type` of a schema is this one, or allows it.
+fn names_type(kind: Option<&Value>, name: &str) -> bool {
+    match kind {
+        Some(Value::String(kind)) => kind == name,
+        Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == name),
+        _ => false,
+    }
 }
 
 fn empty(body: &[u8]) -> Result<(), String> {
@@ -376,7 +311,7 @@ fn is_json(media_type: &str) -> bool {
 }
 
 /// A key as a segment of a JSON pointer (RFC 6901).
-fn escape(key: &str) -> String {
+pub(super) fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 

@@ -1,6 +1,8 @@
 //! The one door for tests: a service on a free port, and a client that holds every reply against `openapi.yaml`.
 
 pub mod contract;
+pub mod conventions;
+pub mod examples;
 
 use std::future::Future;
 use std::net::SocketAddr;

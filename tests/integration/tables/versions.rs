@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::fruit::{fruit_csv, fruit_service, predict, records, with_weights};
-use crate::support::{TestApp, eventually, text};
+use crate::support::{Reply, TestApp, eventually, text};
 
 #[tokio::test]
 async fn a_restart_changes_no_bit_of_a_prediction() {

@@ -1,0 +1,14 @@
+//! Writes `openapi.yaml` as JSON, which `GET /openapi.json` answers with: the service itself needs no reader of YAML.
+
+use std::path::Path;
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=openapi.yaml");
+    let yaml = std::fs::read_to_string("openapi.yaml").expect("openapi.yaml stands at the project's top level");
+    // Keys keep their order: of several bodies, generators of clients take the first one.
+    let document: serde_json::Value = serde_saphyr::from_str(&yaml).expect("openapi.yaml is YAML");
+    let folder = std::env::var_os("OUT_DIR").expect("cargo names the folder for what a build script writes");
+    std::fs::write(Path::new(&folder).join("openapi.json"), format!("{document}\n"))
+        .expect("the folder can be written to");
+}
