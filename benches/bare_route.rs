@@ -17,7 +17,7 @@ use axum::response::IntoResponse;
 use axum::routing::post;
 use axum::serve::ListenerExt;
 use common::figures::{Times, line, machine};
-use epochd::data::rows::Rows;
+use epochd::data::json::Rows;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 

@@ -7,17 +7,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::api::body::plain_rows::plain_rows;
-use crate::data::fuzzing::TARGETS as DATA_TARGETS;
-use crate::data::rows::Rows;
+use crate::data::fuzzing::{TARGETS as DATA_TARGETS, Target};
+use crate::data::json::Rows;
 use crate::learning::members::{MAX_MEMBERS, Member, Members};
 use crate::learning::network::Network;
 use crate::models::Predictor;
 use crate::models::artifact::{decode, encode};
 use crate::models::stored::spec_from_json;
 use crate::storage::tensors::{Tensor, TensorValues, write};
-
-/// A corpus by its name, and what its files are fed to.
-pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
 pub fn targets() -> impl Iterator<Item = Target> {

@@ -34,5 +34,6 @@ pub mod name;
 pub mod processors;
 pub mod serving;
 pub mod storage;
+pub mod strict;
 pub mod telemetry;
 pub mod waiting;

@@ -112,7 +112,11 @@ impl Workload {
             let slice = Slice::from(range);
             let y = y.slice_axis(Axis(0), slice);
             let targets = match self.loss {
-                Loss::CrossEntropy => Targets::Classes(y.outer_iter().map(epochd::learning::examples::label).collect()),
+                Loss::CrossEntropy => Targets::Classes(
+                    y.outer_iter()
+                        .map(|row| epochd::learning::examples::label(row.to_slice().expect("row-major")))
+                        .collect(),
+                ),
                 Loss::BinaryCrossEntropy => Targets::Values(y.mapv(|y| f32::from(u8::from(y > 0.0)))),
                 _ => Targets::Values(y.to_owned()),
             };

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 use arrow_array::builder::{ArrayBuilder, BooleanBuilder, Float64Builder, StringBuilder, TimestampMicrosecondBuilder};
 
-use super::cell::{self, DateOrder, is_missing_word, is_not_finite, parse_boolean, parse_datetime_as, scan_number};
-use super::inference::{Evidence, Form, Written};
+use crate::data::inference::{Evidence, Form, Written};
+use crate::data::values::{DateOrder, Decimal, is_missing_word, is_not_finite, parse_boolean, parse_datetime_as, trim};
 
 /// Appends cells of a known form.
 pub(crate) enum Builder {
@@ -72,10 +72,10 @@ impl Builder {
         place: impl Fn() -> u64,
     ) -> Result<(), Misfit> {
         if let Builder::Number(builder) = self {
-            let trimmed = cell::trim(text.as_bytes());
-            if let Some(number) = scan_number(trimmed) {
+            let trimmed = trim(text.as_bytes());
+            if let Some(number) = Decimal::of(trimmed) {
                 evidence.observe_number(trimmed, &number, place);
-                builder.append_option(cell::value(trimmed, &number).filter(|value| value.is_finite()));
+                builder.append_option(number.value(trimmed).filter(|value| value.is_finite()));
                 return Ok(());
             }
         }
@@ -117,8 +117,8 @@ impl Builder {
 
 #[inline]
 fn number(text: &str) -> Result<Option<f64>, Misfit> {
-    let trimmed = cell::trim(text.as_bytes());
-    match scan_number(trimmed).and_then(|number| cell::value(trimmed, &number)) {
+    let trimmed = trim(text.as_bytes());
+    match Decimal::of(trimmed).and_then(|number| number.value(trimmed)) {
         Some(value) => Ok(Some(value).filter(|value| value.is_finite())),
         None if is_missing_word(text) || is_not_finite(text) => Ok(None),
         None => Err(Misfit),

@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::cell::{
+use crate::data::column::{Column, ColumnType, Table, Values, Words};
+use crate::data::encoder::EncodeError;
+use crate::data::values::{
     DateOrder, format_datetime, format_number, is_missing_word, parse_boolean, parse_datetime, parse_datetime_as,
     parse_number,
 };
-use super::column::{Column, ColumnType, Table, Values, Words};
-use super::encoder::EncodeError;
 
 impl Values {
     /// Whether a row has no value.

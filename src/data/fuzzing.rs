@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::csv_rows::CsvRows;
-use super::ingest::{Format, IngestLimits, ingest};
-use super::records::Records;
-use super::stored::{preview, read_columns};
+use crate::data::csv::CsvRows;
+use crate::data::ingest::{Format, IngestLimits, ingest};
+use crate::data::json::Records;
+use crate::data::stored::{preview, read_columns};
 
-/// The targets of this room: the name of a corpus, and what its files are fed to.
-pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+/// A corpus by its name, and what its files are fed to.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// The targets of this room.
+pub const TARGETS: [Target; 7] = [
     ("csv", |bytes| file(bytes, Format::Csv)),
     ("ndjson", |bytes| file(bytes, Format::Ndjson)),
     ("json", |bytes| file(bytes, Format::Json)),
@@ -62,7 +65,7 @@ pub fn csv_rows(bytes: &[u8]) {
             cells.iter_mut().zip(read.columns).for_each(|(all, part)| all.extend(part));
             lines.extend(read.lines);
         }
-        Ok::<_, super::error::DataError>((cells, lines))
+        Ok::<_, crate::data::error::DataError>((cells, lines))
     };
     let (one, all) = (rows(1), rows(usize::MAX));
     assert_eq!(one.is_ok(), all.is_ok());

@@ -1,13 +1,10 @@
-//! What a column is, from all of its cells.
+//! Type inference: what a column is, from all of its cells.
 
-use super::cell::{
-    self, DateOrder, Scanned, is_missing_word, is_not_finite, overflows, parse_boolean, parse_datetime_as, scan_number,
+use crate::data::column::ColumnType;
+use crate::data::values::{
+    DateOrder, Decimal, is_missing_word, is_not_finite, parse_boolean, parse_datetime_as, separator, trim, usual_order,
 };
-use super::column::ColumnType;
-use super::datetime::{separator, usual_order};
 
-/// Up to as many different values a column's count of them is exact.
-pub const EXACT_DISTINCT: usize = 10_000;
 /// Words of more different values than this may be text.
 const TEXT_DISTINCT: u64 = 32;
 /// Words longer than this on average are text.
@@ -60,7 +57,7 @@ pub(crate) enum Form {
 pub(crate) struct Evidence {
     /// The forms that fit every cell so far.
     possible: u8,
-    /// Whether there was a cell that says something.
+    /// Whether there was a cell that is not missing.
     any: bool,
     /// Where the first number stands that floats cannot hold exactly.
     pub large_integer: Option<u64>,
@@ -68,7 +65,7 @@ pub(crate) struct Evidence {
     pub not_finite: Option<(u64, u64)>,
     /// Where the first cell stands that is no number, and its text, cut.
     pub not_a_number: Option<(u64, Box<str>)>,
-    /// Of the first date whose first part is not the year.
+    /// Line and separator of the first date that does not begin with its year.
     separator: Option<(u64, u8)>,
 }
 
@@ -93,8 +90,8 @@ impl Evidence {
             return;
         }
         if self.possible & NUMBER != 0 && written != Written::Quoted {
-            let trimmed = cell::trim(text.as_bytes());
-            if let Some(number) = scan_number(trimmed) {
+            let trimmed = trim(text.as_bytes());
+            if let Some(number) = Decimal::of(trimmed) {
                 return self.observe_number(trimmed, &number, place);
             }
         }
@@ -103,16 +100,16 @@ impl Evidence {
 
     /// Takes a number into account, in a column of which nothing but numbers was seen.
     #[inline]
-    pub fn observe_number(&mut self, text: &[u8], number: &Scanned, place: impl Fn() -> u64) {
+    pub fn observe_number(&mut self, text: &[u8], number: &Decimal, place: impl Fn() -> u64) {
         self.observe_short_number();
         if number.is_large_integer() {
             self.large_integer.get_or_insert_with(place);
-        } else if overflows(text, number) {
+        } else if number.overflows(text) {
             self.count_not_finite(place());
         }
     }
 
-    /// The same of a number that a float holds exactly or nearly.
+    /// The same of a number that is neither infinite nor an integer beyond 2^53: there is nothing to look up.
     #[inline]
     pub fn observe_short_number(&mut self) {
         (self.any, self.possible) = (true, NUMBER);
@@ -188,13 +185,14 @@ impl Evidence {
         }
     }
 
-    /// How the cells are to be read as a given type; they may prove not to be of it.
-    pub fn form_as(&self, kind: ColumnType) -> Form {
-        match kind {
-            ColumnType::Numeric => Form::Number,
-            ColumnType::Boolean => Form::Boolean,
-            ColumnType::Datetime => Form::Datetime(self.order()),
-            ColumnType::Categorical | ColumnType::Text => Form::Words,
+    /// How the cells are to be read as the type that was asked for, if one was; they may prove not to be of it.
+    pub fn form_of(&self, asked: Option<ColumnType>) -> Form {
+        match asked {
+            None => self.form(),
+            Some(ColumnType::Numeric) => Form::Number,
+            Some(ColumnType::Boolean) => Form::Boolean,
+            Some(ColumnType::Datetime) => Form::Datetime(self.order()),
+            Some(ColumnType::Categorical | ColumnType::Text) => Form::Words,
         }
     }
 

@@ -1,46 +1,73 @@
-//! Data from outside: bytes to typed columns, rows and matrices, and the choice of rows. Pure: no I/O, no HTTP.
+//! Data from outside: bytes to typed columns, rows and matrices, and the choice of rows.
 //!
-//! Data files: [`ingest`] reads them, [`stored`] is what they become, [`profile`] what is known of them. Columns:
-//! [`mod@column`], [`convert`], [`encoder`] (to a network's input). Requests: [`rows`] of numbers, [`octets`], [`records`], [`csv_rows`],
-//! [`arrow_rows`].
+//! Readers of each format: [`csv`], [`json`], [`arrow`] (Arrow streams and Parquet). What they read: [`values`] says what a
+//! text means, [`mod@column`] holds typed columns, [`convert`] reads one as another type. A data file becomes a table by
+//! [`ingest`]: its stored form ([`stored`]) and its [`profile`]. [`encoder`] takes columns to a network's input.
+//! Requests of plain numbers: [`json::Rows`], [`octets`].
+//!
+//! Reads and writes only what it is handed: a file or a body, never a path. [`ingest`] and the writer of the stored form
+//! share their work among a few threads, which end before they return.
+//!
+//! From the bytes of a CSV file to a network's input:
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//!
+//! use bytes::Bytes;
+//! use epochd::data::encoder::{Encoder, Known, Task};
+//! use epochd::data::ingest::{Format, IngestLimits, ingest};
+//! use epochd::data::stored::read_columns;
+//!
+//! let csv = Bytes::from("size,sold\n1,no\n2,no\n3,yes\n4,yes\n5,\n");
+//! let (types, limits, mut stored) = (BTreeMap::new(), IngestLimits::default(), Vec::new());
+//! let profile = ingest(csv, Format::Csv, &types, &limits, &mut stored, &mut |_| true)?;
+//! let types: Vec<&str> = profile.columns.iter().map(|column| column.kind.word()).collect();
+//! assert_eq!((types, profile.rows, profile.columns[1].missing), (vec!["numeric", "categorical"], 5, 1));
+//!
+//! // Fitted on the four rows that have a target, and applied to all five.
+//! let table = read_columns(Bytes::from(stored), &profile, &["size", "sold"])?;
+//! let encoder = Encoder::fit(&table, "sold", Task::Classification, &[0, 1, 2, 3], &Known::default())?;
+//! let encoded = encoder.transform(&table)?;
+//! assert_eq!(encoded.inputs.dim(), (5, 1));
+//! assert!(encoded.inputs[(0, 0)] < 0.0 && encoded.inputs[(4, 0)] > 0.0); // scaled around the median 2.5
+//! assert_eq!(encoded.sightings.len(), 1); // 5 is above all that training saw
+//! assert_eq!(encoder.target.labels(&table.columns[1], &[0, 3])?, [0, 1]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Words, each with one meaning:
+//!
+//! | word | what it is | elsewhere |
+//! |---|---|---|
+//! | piece | whole rows of a file that one thread reads at a time | chunk |
+//! | survey | what a piece shows of its columns | schema inference |
+//! | form | how the cells of a column are read and stored | physical type |
+//! | kind | what a column's values are to a model ([`column::ColumnType`]) | logical type |
+//! | record | a row of a text file, or an object of JSON | |
+//! | sighting | a value outside what training saw | out-of-distribution value |
+//! | octets | numbers in binary | raw binary |
 
-mod arrow_cells;
-mod arrow_pieces;
-pub mod arrow_rows;
+pub mod arrow;
 mod builder;
-pub mod cell;
 pub mod column;
 pub mod convert;
-mod csv_header;
-mod csv_pieces;
-pub mod csv_rows;
-mod csv_scan;
-mod datetime;
-mod distinct;
-mod duplicates;
+pub mod csv;
 pub mod encoder;
 pub mod error;
-pub mod findings;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-mod gathering;
-pub mod histogram;
-pub mod inference;
+mod header;
+mod inference;
 pub mod ingest;
-mod json_objects;
-mod json_pieces;
-mod moments;
+pub mod json;
+mod limits;
 pub mod octets;
 mod parallel;
+mod pieces;
 pub mod profile;
-pub mod records;
-pub mod rows;
-mod short_number;
 mod source;
 pub mod split;
-mod statistics;
 pub mod stored;
-mod stored_preview;
-mod stored_read;
 pub mod target_findings;
-mod written_numbers;
+mod text;
+pub mod values;

@@ -1,4 +1,4 @@
-//! Rows of numbers as octets: f32, little-endian, row after row, nothing in between.
+//! Rows of numbers as octets (raw binary): f32, little-endian, row after row, nothing in between.
 
 use ndarray::Array2;
 

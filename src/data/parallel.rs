@@ -4,7 +4,7 @@ use std::thread;
 
 use crate::processors;
 
-/// More threads than this would only take more memory.
+/// Most threads: beyond about eight, reading is bound by memory, and each thread holds pieces of its own.
 const MOST: usize = 8;
 
 /// How many threads are of use on this machine.
@@ -12,7 +12,8 @@ pub(crate) fn workers() -> usize {
     processors::available().min(MOST)
 }
 
-/// Runs `work` on as many threads at once, and `here`, the same work with what only this thread may use, on this one.
+/// Runs `work` on `workers` threads at once. This thread is one of them and runs `here` in its place: the same work, with
+/// what only this thread may use.
 ///
 /// # Panics
 /// If `work` panics.

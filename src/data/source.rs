@@ -1,4 +1,4 @@
-//! Sources of bytes that can be read from anywhere.
+//! Where the bytes of a data file come from: read at any offset, perhaps while they still arrive.
 
 use std::fmt;
 use std::fs::File;
@@ -9,17 +9,17 @@ use bytes::Bytes;
 use parquet::errors::Result as ParquetResult;
 use parquet::file::reader::{ChunkReader, Length};
 
-use super::error::DataError;
+use crate::data::error::DataError;
 
 /// Bytes of a piece that is parsed at once.
 pub(crate) const PIECE_BYTES: usize = 2 << 20;
 
-/// A source that may still grow while it is read.
+/// A source of bytes that may still grow while it is read.
 pub trait Growing: ChunkReader {
     /// Waits until so many bytes are there, or all there will be; says how many of them are.
     ///
     /// # Errors
-    /// Nothing more comes.
+    /// The rest will never come.
     fn wait_for(&self, bytes: u64) -> io::Result<u64> {
         Ok(self.len().min(bytes))
     }
@@ -42,15 +42,15 @@ pub(crate) fn bytes_at(source: &impl Growing, start: u64, length: usize) -> Resu
 }
 
 /// A source that several readers can share.
-pub(crate) struct Shared<S>(pub Arc<S>);
+pub(crate) struct SharedSource<S>(pub Arc<S>);
 
-impl<S: ChunkReader> Length for Shared<S> {
+impl<S: ChunkReader> Length for SharedSource<S> {
     fn len(&self) -> u64 {
         self.0.len()
     }
 }
 
-impl<S: ChunkReader> ChunkReader for Shared<S> {
+impl<S: ChunkReader> ChunkReader for SharedSource<S> {
     type T = S::T;
 
     fn get_read(&self, start: u64) -> ParquetResult<S::T> {

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::column::{Column, Table, Values};
-use super::encoder::{Task, classes};
-use super::profile::Finding;
+use crate::data::column::{Column, Table, Values};
+use crate::data::encoder::{Task, classes};
+use crate::data::profile::Finding;
 
 /// A class below this share of the rows is rarely learned without care.
 const IMBALANCE_SHARE: f64 = 0.05;

@@ -2,6 +2,23 @@
 //!
 //! Definitions and constants are PyTorch's (`torch.nn`). A hidden activation works element by element; the output
 //! layer may use softmax as well, which couples the elements of a row.
+//!
+//! ```
+//! use epochd::learning::activation::{Activation, OutputActivation};
+//!
+//! // a = max(0, z), and on the way back ∂L/∂z = ∂L/∂a where z was above 0.
+//! let mut values = [-1.0, 0.5];
+//! Activation::Relu.forward(&mut values);
+//! assert_eq!(values, [0.0, 0.5]);
+//! let mut gradient = [3.0, 3.0];
+//! Activation::Relu.backward(&[], &values, &mut gradient);
+//! assert_eq!(gradient, [0.0, 3.0]);
+//!
+//! // Two equal logits are two equal probabilities.
+//! let mut row = [7.0, 7.0];
+//! OutputActivation::SOFTMAX.forward(&mut row, 2);
+//! assert_eq!(row, [0.5, 0.5]);
+//! ```
 
 use serde::de::{Error, value::StrDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -66,12 +83,18 @@ impl Activation {
         forward(self, values);
     }
 
-    /// Adds its bias to every unit of `values` (rows × units), and turns z into a = f(z), in place.
+    /// Adds its bias to every unit of `values`, and turns z into a = f(z), in place.
+    ///
+    /// # Shapes
+    /// `values` is rows × units, row-major; `biases` has units.
     pub fn forward_biased(self, values: &mut [f32], biases: &[f32]) {
         forward_biased(self, values, biases);
     }
 
-    /// Adds its bias to every unit of `pre` (rows × units), which then holds z, and writes a = f(z) into `active`.
+    /// Adds its bias to every unit of `pre`, which then holds z, and writes a = f(z) into `active`.
+    ///
+    /// # Shapes
+    /// `pre` and `active` are rows × units, row-major; `biases` has units.
     pub fn forward_keeping(self, pre: &mut [f32], biases: &[f32], active: &mut [f32]) {
         forward_keeping(self, pre, biases, active);
     }
@@ -170,7 +193,10 @@ impl OutputActivation {
     /// Softmax over the outputs of a row.
     pub const SOFTMAX: OutputActivation = OutputActivation::Softmax(SoftmaxWord::Softmax);
 
-    /// Turns logits into outputs, in place, row by row: `values` holds rows × `width`.
+    /// Turns logits into outputs, in place, row by row.
+    ///
+    /// # Shapes
+    /// `values` is rows × `width`, row-major.
     pub fn forward(self, values: &mut [f32], width: usize) {
         match self {
             OutputActivation::Elementwise(activation) => activation.forward(values),
@@ -179,6 +205,9 @@ impl OutputActivation {
     }
 
     /// Turns ∂L/∂ŷ into ∂L/∂z, in place, row by row. For softmax: ∂L/∂zᵢ = ŷᵢ (gᵢ − Σⱼ gⱼ ŷⱼ).
+    ///
+    /// # Shapes
+    /// `logits`, `outputs` and `gradient` are rows × `width`, row-major.
     pub fn backward(self, logits: &[f32], outputs: &[f32], gradient: &mut [f32], width: usize) {
         match self {
             OutputActivation::Elementwise(activation) => activation.backward(logits, outputs, gradient),

@@ -6,6 +6,17 @@
 //! with a probability of at least `level`, whatever the network and the distribution of rows, as long as the rows are
 //! exchangeable. Of a regression the score is |y − ŷ|, and the interval ŷ ± q; of a classifier it is 1 − p(true class),
 //! and the set of answers all classes with 1 − p ≤ q (Sadinle, Lei & Wasserman 2019).
+//!
+//! ```
+//! use epochd::learning::conformal::Scores;
+//!
+//! // Nine errors of a regression: the ⌈10 · 0.8⌉ = 8th smallest bounds the next one in 8 cases of 10.
+//! let errors = vec![0.9, 0.1, 0.8, 0.2, 0.7, 0.3, 0.6, 0.4, 0.5];
+//! let scores = Scores::new(errors, 1000);
+//! assert_eq!(scores.quantile(0.8), Some(0.8));
+//! assert_eq!(scores.quantile(0.95), None);
+//! assert_eq!(Scores::rows_needed(0.95), 19);
+//! ```
 
 /// Differences from a whole rank that are only rounding: 0.07 · 100 is a little more than 7 in binary.
 const ROUNDING: f64 = 1e-9;
@@ -83,8 +94,11 @@ impl Scores {
     }
 }
 
-/// The scores 1 − p(true class) of rows with these probabilities (rows × `width`) and classes. A width of 1 is that of
-/// two classes with one output, the probability of class 1.
+/// The scores 1 − p(true class) of rows with these probabilities and classes.
+///
+/// # Shapes
+/// `probabilities` is rows × `width`, `labels` one a row. A width of 1 is that of two classes with one output, the
+/// probability of class 1.
 ///
 /// # Panics
 /// If there are not probabilities for each label, or a label is no class.

@@ -1,25 +1,25 @@
 //! The loss of rows that are only looked at.
 
-use super::cuts::{part, shard_rows, widest};
 use super::examples::Examples;
 use super::loss::Scored;
 use super::network::{Network, Scratch};
 use super::spec::ValidModelSpec;
 use super::team::{Team, WIDE_WORK};
+use super::tiling::{shard_rows, tile_range, widest};
 
-/// Most rows of a piece: enough for products at full speed, few enough for all threads to have some.
-const PIECE_ROWS: usize = 256;
-/// Pieces that are worked off together.
-const PIECES: usize = 8;
+/// Most rows of a tile: enough for products at full speed, few enough for all threads to have some.
+const TILE_ROWS: usize = 256;
+/// Tiles that are worked off together.
+const TILES: usize = 8;
 
-/// Buffers for pieces of rows; grow to what a piece needs.
+/// Buffers for tiles of rows; grow to what a tile needs.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
-    pieces: Vec<Piece>,
+    tiles: Vec<ForwardTile>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Piece {
+struct ForwardTile {
     scratch: Scratch,
     outputs: Vec<f32>,
     targets: Vec<f32>,
@@ -29,13 +29,13 @@ struct Piece {
 
 impl Default for Evaluation {
     fn default() -> Self {
-        Evaluation { pieces: vec![Piece::default(); PIECES] }
+        Evaluation { tiles: vec![ForwardTile::default(); TILES] }
     }
 }
 
 impl Evaluation {
     /// The mean loss over the first `rows` rows of `examples`, without dropout and unweighted; `see` gets the outputs of
-    /// the rows, piece after piece.
+    /// the rows, tile after tile.
     pub fn mean_loss(
         &mut self,
         network: &Network,
@@ -44,21 +44,21 @@ impl Evaluation {
         team: &mut Team,
         mut see: impl FnMut(&[f32]),
     ) -> f64 {
-        let piece_rows = piece_rows(network.spec());
-        let count = rows.div_ceil(piece_rows);
+        let tile_rows = tile_rows(network.spec());
+        let count = rows.div_ceil(tile_rows);
         let wide = rows.saturating_mul(network.parameters().len()) > WIDE_WORK;
         // Buffers that no other thread fills would be memory for nothing.
-        let together = if wide && !team.is_alone() { PIECES } else { 1 };
+        let together = if wide && !team.is_alone() { TILES } else { 1 };
         let mut sum = 0.0;
         for first in (0..count).step_by(together) {
-            let pieces = &mut self.pieces[..together.min(count - first)];
-            team.each(wide, pieces, |index, piece| {
-                let rows = part(rows, piece_rows, first + index);
-                piece.look_at(network, examples, rows.start, rows.end);
+            let tiles = &mut self.tiles[..together.min(count - first)];
+            team.each(wide, tiles, |index, tile| {
+                let rows = tile_range(rows, tile_rows, first + index);
+                tile.look_at(network, examples, rows.start, rows.end);
             });
-            for piece in pieces {
-                sum += piece.loss;
-                see(&piece.outputs);
+            for tile in tiles {
+                sum += tile.loss;
+                see(&tile.outputs);
             }
         }
         sum / rows as f64
@@ -66,15 +66,15 @@ impl Evaluation {
 
     /// Values that the buffers hold for a model at most.
     pub fn values(model: &ValidModelSpec) -> usize {
-        PIECES * piece_rows(model) * (2 * widest(model) + 2 * model.outputs())
+        TILES * tile_rows(model) * (2 * widest(model) + 2 * model.outputs())
     }
 }
 
-fn piece_rows(model: &ValidModelSpec) -> usize {
-    PIECE_ROWS.min(shard_rows(model))
+fn tile_rows(model: &ValidModelSpec) -> usize {
+    TILE_ROWS.min(shard_rows(model))
 }
 
-impl Piece {
+impl ForwardTile {
     fn look_at(&mut self, network: &Network, examples: &Examples, start: usize, end: usize) {
         let (spec, width) = (network.spec(), network.spec().outputs());
         let logits = network.logits(examples.input_rows(start, end), &mut self.scratch);

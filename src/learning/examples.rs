@@ -1,6 +1,19 @@
 //! Training examples: rows of inputs with their targets.
+//!
+//! # Shapes
+//! Inputs are rows × inputs, targets rows × outputs or one class a row.
+//!
+//! ```
+//! use epochd::learning::examples::{Targets, label};
+//!
+//! let mut target = [0.0; 3];
+//! Targets::Classes(vec![2, 0]).write(0, &mut target);
+//! assert_eq!(target, [0.0, 0.0, 1.0]); // one-hot
+//! assert_eq!(label(&[0.2, 0.7, 0.1]), 1);
+//! assert_eq!(label(&[0.4]), 0); // a single output is the probability of class 1
+//! ```
 
-use ndarray::{Array2, ArrayView1, Axis};
+use ndarray::{Array2, Axis};
 
 /// What the outputs of each row should be.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +59,10 @@ impl Targets {
     pub fn labels(&self) -> Vec<u32> {
         match self {
             Targets::Classes(classes) => classes.clone(),
-            Targets::Values(values) => values.outer_iter().map(label).collect(),
+            Targets::Values(values) => {
+                let rows = values.as_slice().expect("targets are in standard layout").chunks_exact(values.ncols());
+                rows.map(label).collect()
+            }
         }
     }
 
@@ -65,18 +81,23 @@ impl Targets {
     }
 }
 
-/// The class that a row of outputs stands for: the largest, the first of equals; a single output from ½ on is class 1.
-pub fn label(row: ArrayView1<f32>) -> u32 {
-    if row.len() == 1 {
-        return u32::from(row[0] >= 0.5);
+/// The class that a row of outputs stands for: the most likely one; a single output from ½ on is class 1.
+pub fn label(row: &[f32]) -> u32 {
+    match row {
+        [output] => u32::from(*output >= 0.5),
+        row => most_likely(row) as u32,
     }
+}
+
+/// The index of the largest value, the first of equals.
+pub fn most_likely(row: &[f32]) -> usize {
     let mut best = 0;
     for (class, value) in row.iter().enumerate() {
         if *value > row[best] {
             best = class;
         }
     }
-    best as u32
+    best
 }
 
 /// Rows to learn from, or to be measured on.
@@ -88,7 +109,10 @@ pub struct Examples {
 }
 
 impl Examples {
-    /// Rows of `inputs` (rows × inputs) with their targets.
+    /// Rows of `inputs` with their targets.
+    ///
+    /// # Shapes
+    /// `inputs` is rows × inputs, `targets` has as many rows.
     ///
     /// # Panics
     /// If the numbers of rows differ or `inputs` is not in standard layout: callers check what comes from outside.

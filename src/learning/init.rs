@@ -2,6 +2,21 @@
 //!
 //! Variances follow Glorot & Bengio 2010, He et al. 2015 and LeCun et al. 1998, as PyTorch and Keras define them;
 //! the normal forms are not truncated. Biases start at zero.
+//!
+//! ```
+//! use epochd::learning::init::Initializer;
+//! use epochd::learning::random::{Purpose, generator};
+//!
+//! // U(−r, r) with r = √(6 / (2 + 4)) = 1, the same for the same seed.
+//! let draw = |seed| {
+//!     let mut weights = [0.0; 2 * 4];
+//!     Initializer::GlorotUniform.fill(&mut weights, 2, 4, &mut generator(seed, Purpose::Parameters));
+//!     weights
+//! };
+//! assert!(draw(1).iter().all(|w| w.abs() <= 1.0));
+//! assert_eq!(draw(1), draw(1));
+//! assert_ne!(draw(1), draw(2));
+//! ```
 
 use rand_distr::{Distribution, StandardNormal, Uniform};
 use serde::{Deserialize, Serialize};
@@ -30,7 +45,10 @@ pub enum Initializer {
 }
 
 impl Initializer {
-    /// Fills `weights` (inputs × outputs, row-major).
+    /// Fills the weights of a layer.
+    ///
+    /// # Shapes
+    /// `weights` is inputs × outputs, row-major.
     pub fn fill(self, weights: &mut [f32], inputs: usize, outputs: usize, generator: &mut Generator) {
         let (fan_in, fan_out) = (inputs as f32, outputs as f32);
         match self {

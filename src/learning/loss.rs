@@ -3,6 +3,20 @@
 //! Two pairs are fused because their gradient is simple and stable only together (Goodfellow et al., "Deep
 //! Learning", section 6.2.2): softmax with cross-entropy, and sigmoid with binary cross-entropy. With p the output
 //! and y the target, both give ∂L/∂z = p − y, and the value is taken from the logits, so that ±1e4 stays finite.
+//!
+//! ```
+//! use epochd::learning::activation::OutputActivation;
+//! use epochd::learning::loss::{Loss, Scored};
+//!
+//! // Logits 0 and ln 3 are the probabilities ¼ and ¾; the second class is true.
+//! let (logits, outputs, targets) = ([0.0, 3f32.ln()], [0.25, 0.75], [0.0, 1.0]);
+//! let batch = Scored { logits: &logits, outputs: &outputs, targets: &targets, weights: None, width: 2 };
+//! assert!((Loss::CrossEntropy.sum(&batch) + 0.75f64.ln()).abs() < 1e-6);
+//!
+//! let mut gradient = [0.0; 2];
+//! Loss::CrossEntropy.gradient(OutputActivation::SOFTMAX, &batch, 1.0, &mut gradient);
+//! assert_eq!(gradient, [0.25, -0.25]); // p − y
+//! ```
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +39,10 @@ pub enum Loss {
     CrossEntropy,
 }
 
-/// A batch seen by the loss: `logits`, `outputs` (activation of the logits) and `targets` hold rows × `width` values.
+/// A batch seen by the loss.
+///
+/// # Shapes
+/// `logits`, `outputs` and `targets` hold rows × `width` values, row-major; `weights` one for each row.
 pub struct Scored<'a> {
     /// z of the last layer.
     pub logits: &'a [f32],
@@ -78,8 +95,11 @@ impl Loss {
         }
     }
 
-    /// Writes ∂(Σ weight · row loss · `scale`)/∂z into `gradient` (rows × width). With `scale` = 1/Σ weight this is
-    /// the gradient of the batch's mean loss.
+    /// Writes ∂(Σ weight · row loss · `scale`)/∂z into `gradient`. With `scale` = 1/Σ weight this is the gradient of the
+    /// batch's mean loss.
+    ///
+    /// # Shapes
+    /// `gradient` is rows × width, as the batch's logits.
     pub fn gradient(self, output: OutputActivation, batch: &Scored, scale: f32, gradient: &mut [f32]) {
         let width = batch.width;
         let per_value = scale / width as f32;

@@ -8,12 +8,12 @@
 use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::activation::{Activation, OutputActivation};
-use super::cuts::{part, shard_rows};
 use super::examples::Examples;
 use super::loss::Scored;
 use super::metrics::{self, Metrics};
 use super::network::Network;
 use super::spec::ValidModelSpec;
+use super::tiling::{shard_rows, tile_range};
 
 /// Most networks that answer together.
 pub const MAX_MEMBERS: usize = 64;
@@ -141,7 +141,7 @@ impl Members {
         let (spec, rows, shard) = (self.first().spec(), examples.rows(), self.shard_rows());
         let (width, mut sum) = (spec.outputs(), 0.0);
         for index in 0..rows.div_ceil(shard) {
-            let rows = part(rows, shard, index);
+            let rows = tile_range(rows, shard, index);
             let outputs = self.predict(examples.inputs().slice(s![rows.clone(), ..]));
             let mut targets = vec![0.0; outputs.len()];
             examples.targets().write_rows(rows.start, &mut targets, width);

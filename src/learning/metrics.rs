@@ -1,4 +1,13 @@
 //! How good a network is on examples. Definitions are scikit-learn's (`sklearn.metrics`).
+//!
+//! ```
+//! use epochd::learning::metrics::regression_of;
+//!
+//! // Errors 1, 0, −1 on the targets 1, 2, 3: RMSE √(2/3), MAE 2/3, and R² = 1 − 2/2.
+//! let measures = regression_of(&[2.0, 2.0, 2.0], &[1.0, 2.0, 3.0]);
+//! assert_eq!((measures.rmse, measures.mae), ((2.0f64 / 3.0).sqrt(), 2.0 / 3.0));
+//! assert_eq!(measures.r2, Some(0.0));
+//! ```
 
 use ndarray::{Array2, ArrayView1};
 use serde::Serialize;
@@ -90,7 +99,7 @@ pub fn measured(
     }
     // As many values as the targets have, which the client sent.
     let mut outputs = Vec::with_capacity(examples.rows() * width);
-    let loss = answer(&mut |piece| outputs.extend_from_slice(piece));
+    let loss = answer(&mut |of_tile| outputs.extend_from_slice(of_tile));
     let outputs = Array2::from_shape_vec((examples.rows(), width), outputs).expect("one output row per row");
     let metrics = match spec.loss {
         Loss::BinaryCrossEntropy => Metrics::Classification(by_output(&outputs, targets, loss)),
@@ -120,7 +129,7 @@ impl Predicted {
     /// Takes in rows of `width` outputs.
     pub fn extend(&mut self, outputs: &[f32], width: usize) {
         for row in outputs.chunks_exact(width) {
-            self.labels.push(label(ArrayView1::from(row)));
+            self.labels.push(label(row));
             self.scores.push(row[width - 1]);
         }
     }

@@ -1,16 +1,36 @@
 //! A network: layers over one flat parameter buffer, forward for prediction, forward and backward for training.
+//!
+//! The smallest network that computes XOR, with weights by hand (Goodfellow et al., "Deep Learning", section 6.1):
+//! h₁ = max(0, x₁ + x₂), h₂ = max(0, x₁ + x₂ − 1), ŷ = h₁ − 2h₂.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use epochd::learning::activation::Activation;
+//! use epochd::learning::network::Network;
+//! use epochd::learning::spec::ModelSpec;
+//! use ndarray::arr2;
+//!
+//! let layers = vec![2.into(), 2.into(), 1.into()];
+//! let spec = ModelSpec { layers, activation: Some(Activation::Relu), ..ModelSpec::default() }.check()?.0;
+//! let (w1, b1, w2, b2) = ([1.0, 1.0, 1.0, 1.0], [0.0, -1.0], [1.0, -2.0], [0.0]);
+//! let network = Network::with_parameters(Arc::new(spec), [&w1[..], &b1, &w2, &b2].concat());
+//! let inputs = arr2(&[[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]);
+//! assert_eq!(network.predict(inputs.view()), arr2(&[[0.0], [1.0], [1.0], [0.0]]));
+//! # Ok::<(), epochd::learning::error::SpecError>(())
+//! ```
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
-use super::cuts::shard_rows;
 use super::layer::{Dense, Embed, InputGradient, Layer, Tape};
 use super::loss::Scored;
 use super::optimizer::ParameterGroup;
 use super::random::{Purpose, generator};
 use super::spec::{Embedding, ValidModelSpec};
+use super::tiling::shard_rows;
 
 /// A network with its parameters.
 #[derive(Clone, Debug)]
@@ -86,7 +106,10 @@ impl Network {
         self.layers.iter().flat_map(Layer::groups).collect()
     }
 
-    /// Weights (inputs × outputs) and biases of dense layer `index`, as the specification counts them.
+    /// Weights and biases of dense layer `index`, as the specification counts them.
+    ///
+    /// # Shapes
+    /// Weights are inputs × units, biases units.
     pub fn layer_parameters(&self, index: usize) -> (ArrayView2<'_, f32>, ArrayView1<'_, f32>) {
         match &self.layers[self.first_dense() + index] {
             Layer::Dense(dense) => dense.parameters(&self.parameters),
@@ -105,7 +128,10 @@ impl Network {
         }
     }
 
-    /// Outputs for `inputs` (rows × inputs): rows × outputs.
+    /// Outputs of the network.
+    ///
+    /// # Shapes
+    /// `inputs` is rows × inputs, the result rows × outputs.
     ///
     /// # Panics
     /// If the input's width is not the network's: callers check it and name the row.
@@ -115,7 +141,10 @@ impl Network {
         outputs
     }
 
-    /// Logits for `inputs` (rows × inputs): rows × outputs, in standard layout. Rows are worked off in shards.
+    /// Logits of the network, in standard layout. Rows are worked off in shards.
+    ///
+    /// # Shapes
+    /// `inputs` is rows × inputs, the result rows × outputs.
     ///
     /// # Panics
     /// If the input's width is not the network's.
@@ -132,7 +161,8 @@ impl Network {
         logits
     }
 
-    /// Forward pass without memory of its way: the logits of a shard of `inputs`, rows × outputs.
+    /// Forward pass for prediction, which keeps nothing for a backward pass: the logits of a shard of `inputs`, rows ×
+    /// outputs.
     pub fn logits<'a>(&self, inputs: &[f32], scratch: &'a mut Scratch) -> &'a [f32] {
         let rows = inputs.len() / self.spec.inputs();
         for (i, layer) in self.layers.iter().enumerate() {
@@ -151,7 +181,10 @@ impl Network {
         }
     }
 
-    /// Forward pass over `inputs` (rows × inputs) that keeps what the backward pass needs. With a seed, dropout is drawn.
+    /// Forward pass that keeps what the backward pass needs. With a seed, dropout is drawn.
+    ///
+    /// # Shapes
+    /// `inputs` is rows × inputs, row-major, of at most as many rows as the workspace was made for.
     pub fn forward(&self, inputs: &[f32], workspace: &mut Workspace, dropout: Option<u64>) {
         let rows = inputs.len() / self.spec.inputs();
         for (i, layer) in self.layers.iter().enumerate() {
@@ -196,7 +229,10 @@ impl Network {
         }
     }
 
-    /// ∂L/∂parameters, flat, after [`Network::backward`] over `inputs`: added to what is in `gradients` if `accumulate`.
+    /// ∂L/∂parameters after [`Network::backward`] over `inputs`: added to what is in `gradients` if `accumulate`.
+    ///
+    /// # Shapes
+    /// `inputs` is rows × inputs, row-major; `gradients` is laid out as the flat parameters.
     pub fn gradients(&self, inputs: &[f32], workspace: &Workspace, gradients: &mut [f32], accumulate: bool) {
         let rows = inputs.len() / self.spec.inputs();
         for block in self.blocks() {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bits;
 
-/// What an epoch reached. Serialized, its floats are their bits, for snapshots.
+/// What an epoch reached. Serialized, for snapshots, its floats are written as their bits.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochReport {
     /// Counted from 1.

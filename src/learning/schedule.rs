@@ -1,4 +1,13 @@
 //! Learning rate schedules. Definitions and defaults are those of `torch.optim.lr_scheduler`.
+//!
+//! ```
+//! use epochd::learning::schedule::{Schedule, ScheduleState};
+//!
+//! // η₀ = 0.8, halved every 10 epochs.
+//! let schedule = ScheduleState::new(Schedule::Step { step_size: 10, gamma: 0.5 }, 0.8, 100, 1);
+//! let rate = |epoch| schedule.rates(epoch, 0).learning_rate;
+//! assert_eq!([rate(0), rate(9), rate(10), rate(25)], [0.8, 0.8, 0.4, 0.2]);
+//! ```
 
 use std::f64::consts::PI;
 
@@ -54,7 +63,7 @@ pub enum Schedule {
         /// What η is multiplied with.
         #[serde(default = "plateau_factor")]
         factor: f64,
-        /// Epochs without improvement that are let pass.
+        /// Epochs without improvement before η falls.
         #[serde(default = "plateau_patience")]
         patience: u64,
         /// An improvement is a fall by more than this share of the best.
@@ -102,7 +111,7 @@ fn plateau_threshold() -> f64 {
 
 /// OneCycleLR's bounds of μ or β₁.
 const CYCLE_MOMENTUM: (f64, f64) = (0.85, 0.95);
-/// ReduceLROnPlateau leaves falls smaller than this out.
+/// As PyTorch's ReduceLROnPlateau, which ignores falls of η that are smaller than this.
 const SMALLEST_FALL: f64 = 1e-8;
 
 impl Default for Schedule {
@@ -164,7 +173,7 @@ pub struct ScheduleState {
     pub(super) plateau: Plateau,
 }
 
-/// What a plateau schedule has come to.
+/// The state of a plateau schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plateau {
     #[serde(with = "bits")]

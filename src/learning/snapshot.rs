@@ -17,7 +17,7 @@ use super::stopping::Best;
 /// A training between two batches.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Snapshot<'a> {
-    /// Everything small.
+    /// Everything that is not a buffer.
     pub state: SnapshotState,
     /// The network's parameters.
     pub parameters: Cow<'a, [f32]>,
@@ -51,7 +51,7 @@ impl Snapshot<'_> {
     }
 }
 
-/// What is small of a [`Snapshot`]. Serialized, its floats are their bits.
+/// The part of a [`Snapshot`] that is not a buffer. Serialized, its floats are written as their bits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SnapshotState {
     /// Epochs done.
@@ -64,15 +64,15 @@ pub struct SnapshotState {
     pub best_report: Option<EpochReport>,
     /// Steps that the optimizer has taken.
     pub steps: u64,
-    /// What a plateau schedule has come to.
+    /// The state of a plateau schedule.
     pub plateau: Plateau,
     /// The best epoch so far.
     pub best: Best,
-    /// What the rules have seen and raised.
+    /// What the rules of diagnosis have seen, and the warnings they have raised.
     pub diagnosis: Diagnosis,
-    /// Where the order of rows is drawn next.
+    /// Position of the generator that shuffles the rows.
     pub shuffle: Position,
-    /// Where dropout masks are drawn next.
+    /// Position of the generator of dropout seeds.
     pub dropout: Position,
 }
 

@@ -1,4 +1,14 @@
 //! Early stopping, and the memory of the best epoch.
+//!
+//! ```
+//! use epochd::learning::stopping::{Best, EarlyStopping};
+//!
+//! let mut best = Best::new(Some(&EarlyStopping { min_delta: 0.1, ..EarlyStopping::default() }));
+//! assert!(best.improves(1, 1.0));
+//! assert!(!best.improves(2, 0.95)); // a fall by no more than `min_delta`
+//! assert!(best.improves(3, 0.8));
+//! assert_eq!(best.epoch, 3);
+//! ```
 
 use serde::{Deserialize, Serialize};
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 
-use round::{End, MAX_PARTS, Round};
+use round::{MAX_PARTS, Round, Side};
 
 /// Rows × parameters of work that is worth more than one thread: about 20 µs.
 pub(super) const WIDE_WORK: usize = 500_000;
@@ -76,36 +76,36 @@ impl Team {
     /// Calls `work` once for each of `items`, with its index. `wide` says whether the work is worth more than one
     /// thread, as from about `WIDE_WORK` on.
     pub fn each<T: Send>(&mut self, wide: bool, items: &mut [T], work: impl Fn(usize, &mut T) + Sync) {
-        let (count, items) = (items.len(), Shared(items.as_mut_ptr()));
+        let (count, items) = (items.len(), Disjoint(items.as_mut_ptr()));
         // SAFETY: the index is below `count`, and `run` hands out each index once: no two borrows overlap.
         self.run(wide, count, &|index| work(index, unsafe { items.part(index..index + 1) }.first_mut().expect("one")));
     }
 
-    /// Calls `work` once for each of `cuts`, with its index and that part of each of `buffers`. A buffer may be empty:
+    /// Calls `work` once for each of `ranges`, with its index and that part of each of `buffers`. A buffer may be empty:
     /// so are its parts.
     ///
     /// # Panics
-    /// If the cuts overlap, do not ascend, or go beyond a buffer.
-    pub fn each_cut<const N: usize>(
+    /// If the ranges overlap, do not ascend, or go beyond a buffer.
+    pub fn each_range<const N: usize>(
         &mut self,
         wide: bool,
-        cuts: &[Range<usize>],
+        ranges: &[Range<usize>],
         buffers: [&mut [f32]; N],
         work: impl Fn(usize, [&mut [f32]; N]) + Sync,
     ) {
         let mut end = 0;
-        for cut in cuts {
-            assert!(end <= cut.start && cut.start <= cut.end, "cuts ascend");
-            end = cut.end;
+        for range in ranges {
+            assert!(end <= range.start && range.start <= range.end, "ranges ascend");
+            end = range.end;
         }
         let fits = |buffer: &&mut [f32]| buffer.is_empty() || end <= buffer.len();
-        assert!(buffers.iter().all(fits), "cuts lie within the buffers");
-        let buffers = buffers.map(|buffer| (buffer.is_empty(), Shared(buffer.as_mut_ptr())));
-        self.run(wide, cuts.len(), &|index| {
+        assert!(buffers.iter().all(fits), "ranges lie within the buffers");
+        let buffers = buffers.map(|buffer| (buffer.is_empty(), Disjoint(buffer.as_mut_ptr())));
+        self.run(wide, ranges.len(), &|index| {
             let parts = buffers.each_ref().map(|(empty, buffer)| {
-                let cut = if *empty { 0..0 } else { cuts[index].clone() };
-                // SAFETY: the cut lies within the buffer, cuts do not overlap, and `run` hands out each index once.
-                unsafe { buffer.part(cut) }
+                let range = if *empty { 0..0 } else { ranges[index].clone() };
+                // SAFETY: the range lies within the buffer, ranges do not overlap, and `run` hands out each index once.
+                unsafe { buffer.part(range) }
             });
             work(index, parts);
         });
@@ -129,7 +129,7 @@ impl Team {
                 helper.thread.thread().unpark();
             }
         }
-        while self.round.work_once(End::Front) {}
+        while self.round.work_once(Side::Front) {}
         if let Some(panic) = self.round.finish() {
             resume_unwind(panic);
         }
@@ -167,12 +167,12 @@ pub fn lower_priority() {
 }
 
 /// A pointer to values of which each thread touches only its own.
-struct Shared<T>(*mut T);
+struct Disjoint<T>(*mut T);
 
 // SAFETY: whoever takes a part promises that no other thread has it.
-unsafe impl<T: Send> Sync for Shared<T> {}
+unsafe impl<T: Send> Sync for Disjoint<T> {}
 
-impl<T> Shared<T> {
+impl<T> Disjoint<T> {
     /// # Safety
     /// The range lies within what the pointer was made of, whose borrow is still held, and overlaps no part in use.
     #[allow(clippy::mut_from_ref)]
@@ -200,10 +200,10 @@ mod tests {
     }
 
     #[test]
-    fn cuts_are_handed_out_with_all_their_buffers() {
+    fn ranges_are_handed_out_with_all_their_buffers() {
         let mut team = Team::on(&Cores::new(2));
         let (mut a, mut b) = (vec![1.0f32; 10], vec![0.0f32; 10]);
-        team.each_cut(true, &[0..3, 3..4, 6..10], [&mut a, &mut b, &mut []], |index, [a, b, none]| {
+        team.each_range(true, &[0..3, 3..4, 6..10], [&mut a, &mut b, &mut []], |index, [a, b, none]| {
             assert!(none.is_empty());
             a.iter_mut().zip(b).for_each(|(a, b)| (*a, *b) = (0.0, index as f32 + *a));
         });

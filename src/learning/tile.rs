@@ -40,7 +40,7 @@ impl Tile {
         self.loss
     }
 
-    /// What the last pass left of each layer.
+    /// The tapes of the last pass.
     pub fn workspace(&self) -> &Workspace {
         &self.workspace
     }

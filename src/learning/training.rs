@@ -10,7 +10,7 @@ use super::optimizer::Optimizer;
 use super::schedule::Schedule;
 use super::spec::{MAX_WIDTH, ValidModelSpec, check_seed};
 use super::stopping::EarlyStopping;
-use super::strict::{given, map_of_at_most, object_or_null, word_or_object};
+use crate::strict::{given, map_of_at_most, object_or_null, word_or_object};
 
 /// Most epochs of one training.
 pub const MAX_EPOCHS: u64 = 1_000_000;

@@ -3,7 +3,7 @@
 use ndarray::Array2;
 use serde::Deserialize;
 
-use crate::data::rows::{Rows, RowsError};
+use crate::data::json::{Rows, RowsError};
 use crate::learning::error::SpecError;
 use crate::learning::examples::{Examples, Targets};
 use crate::learning::loss::Loss;

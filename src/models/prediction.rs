@@ -7,7 +7,7 @@ use super::scoring::{Answered, Truth, probabilities};
 use super::table::TableParts;
 use crate::data::column::Table;
 use crate::data::encoder::EncodeError;
-use crate::data::encoder::feature::Sighting;
+use crate::data::encoder::Sighting;
 use crate::learning::members::Members;
 
 /// What a version says of each row.
@@ -119,17 +119,6 @@ impl TablePredictor<'_> {
         answered.add(self.parts, &self.members.logits_of(inputs.view()), &truth);
         Ok(())
     }
-}
-
-/// The index of the largest value, the first of equals.
-pub fn most_likely(row: &[f32]) -> usize {
-    let mut best = 0;
-    for (class, p) in row.iter().enumerate() {
-        if *p > row[best] {
-            best = class;
-        }
-    }
-    best
 }
 
 /// The classes whose score, 1 − p as in the scores of the rows held out, is at most `most`, most likely first; the most

@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::ModelError;
 use crate::data::column::{Column, ColumnType, Values};
-use crate::data::encoder::feature::MAX_ONE_HOT;
+use crate::data::encoder::Histogram;
+use crate::data::encoder::MAX_ONE_HOT;
 use crate::data::encoder::{Encoder, MAX_CLASSES, Target, Task, classes, rows_with};
-use crate::data::histogram::Histogram;
 use crate::data::profile::TableProfile;
 use crate::learning::activation::Activation;
 use crate::learning::calibration::Calibration;

@@ -5,15 +5,15 @@ use serde::Deserialize;
 use super::error::{ServingError, Wrong};
 use super::memory::RequestMemory;
 use crate::app::App;
-use crate::data::cell::format_number;
 use crate::data::column::{Column, ColumnType, Table, Values};
 use crate::data::encoder::{classes, rows_with};
-use crate::data::rows::{Rows, RowsOrNames};
+use crate::data::json::{Rows, RowsOrNames};
+use crate::data::values::format_number;
 use crate::datasets::{Dataset, DatasetError};
 use crate::learning::loss::Loss;
 use crate::learning::spec::ValidModelSpec;
-use crate::learning::strict::given;
 use crate::models::inline::InlineExamples;
+use crate::strict::given;
 
 /// Memory of a number of a column: the number, and its copy in the file of a training's rows.
 const VALUE_BYTES: usize = 8;

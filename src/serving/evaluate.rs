@@ -13,7 +13,7 @@ use super::threads::blocking;
 use crate::app::App;
 use crate::data::column::{Column, Table};
 use crate::data::encoder::reading::column_of_cells;
-use crate::data::records::Records;
+use crate::data::json::Records;
 use crate::datasets::Dataset;
 use crate::learning::metrics::Metrics;
 use crate::models::prediction::TablePredictor;

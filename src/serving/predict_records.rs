@@ -10,7 +10,7 @@ use super::threads::blocking;
 use crate::app::App;
 use crate::data::encoder::{EncodeError, Encoder};
 use crate::data::error::DataError;
-use crate::data::records::Records;
+use crate::data::json::Records;
 use crate::models::prediction::Predictions;
 use crate::waiting::{WaitedFor, Waiting};
 

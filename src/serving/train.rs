@@ -7,7 +7,7 @@ use super::error::ServingError;
 use super::memory::RequestMemory;
 use super::threads::{blocking, to_the_end};
 use crate::app::App;
-use crate::data::rows::RowsOrNames;
+use crate::data::json::RowsOrNames;
 use crate::jobs::{JobError, JobReport, NewTraining, TableTraining, TrainingRequest};
 use crate::learning::training::TrainingSpec;
 use crate::models::{Model, ModelKind};

@@ -18,6 +18,7 @@ use epochd::storage::tensors::{Tensor, TensorFile, TensorValues, write};
 use ndarray::{Array2, arr2};
 use serde_json::{Value, json};
 
+use crate::gradients::{agrees_with_central_differences, shards_add_up};
 use crate::support::numbers;
 
 const ROWS: usize = 6;
@@ -54,60 +55,23 @@ fn targets() -> Vec<f32> {
     (0..ROWS).flat_map(|row| [0.1 + 0.15 * row as f32, 0.9 - 0.15 * row as f32]).collect()
 }
 
-fn loss(network: &Network) -> f64 {
-    let mut workspace = network.workspace(ROWS);
-    network.forward(&inputs(), &mut workspace, Some(1));
-    network.spec().loss.sum(&network.scored(&workspace, &targets(), None)) / ROWS as f64
-}
-
 #[test]
 fn gradients_of_tables_and_layers_agree_with_central_differences() {
-    for (activation, kind, dropout) in [
+    for (activation, loss, dropout) in [
         (Activation::Tanh, Loss::Mse, 0.0),
         (Activation::Silu, Loss::CrossEntropy, 0.0),
         (Activation::Gelu, Loss::BinaryCrossEntropy, 0.3),
         (Activation::Tanh, Loss::CrossEntropy, 0.4),
     ] {
-        let mut network = network(activation, kind, dropout);
-        let mut workspace = network.workspace(ROWS);
-        network.forward(&inputs(), &mut workspace, Some(1));
-        let batch = targets();
-        let batch = BatchTargets { values: &batch, weights: None };
-        network.backward(batch, &mut workspace, 1.0 / ROWS as f32);
-        let mut gradients = vec![0.0; network.parameters().len()];
-        network.gradients(&inputs(), &workspace, &mut gradients, false);
-        for (i, analytic) in gradients.iter().enumerate() {
-            let (h, at) = (4e-3f32, network.parameters()[i]);
-            network.parameters_mut()[i] = at + h;
-            let above = loss(&network);
-            network.parameters_mut()[i] = at - h;
-            let numeric = (above - loss(&network)) / (f64::from(at + h) - f64::from(at - h));
-            network.parameters_mut()[i] = at;
-            let off = (numeric - f64::from(*analytic)).abs();
-            let most = 5e-4 + 5e-3 * f64::from(analytic.abs());
-            assert!(off < most, "{activation:?} {kind:?}, parameter {i}: {numeric} is not {analytic}");
-        }
+        let batch = BatchTargets { values: &targets(), weights: None };
+        let network = network(activation, loss, dropout);
+        agrees_with_central_differences(network, &inputs(), batch, &format!("{activation:?} {loss:?}"));
     }
 }
 
 #[test]
 fn shards_of_a_batch_add_up_to_its_gradient() {
-    let network = network(Activation::Gelu, Loss::CrossEntropy, 0.0);
-    let (inputs, targets) = (inputs(), targets());
-    let mut workspace = network.workspace(ROWS);
-    let mut gradients = vec![0.0; network.parameters().len()];
-    let mut pass = |rows: std::ops::Range<usize>, accumulate| {
-        let inputs = &inputs[rows.start * 4..rows.end * 4];
-        let targets = BatchTargets { values: &targets[rows.start * 2..rows.end * 2], weights: None };
-        network.forward(inputs, &mut workspace, None);
-        network.backward(targets, &mut workspace, 1.0 / ROWS as f32);
-        network.gradients(inputs, &workspace, &mut gradients, accumulate);
-        gradients.clone()
-    };
-    let whole = pass(0..ROWS, false);
-    pass(0..2, false);
-    let parts = pass(2..ROWS, true);
-    assert!(whole.iter().zip(&parts).all(|(a, b)| (a - b).abs() < 1e-6));
+    shards_add_up(&network(Activation::Gelu, Loss::CrossEntropy, 0.0), &inputs(), &targets());
 }
 
 /// One pass by hand: a table of 3 vectors of length 2, one plain value, one linear output.

@@ -44,22 +44,28 @@ fn gradients(network: &Network, inputs: &[f32], workspace: &Workspace) -> Vec<f3
     gradients
 }
 
-/// The weighted mean loss at the network's parameters, with the same dropout every time.
-fn loss(network: &Network, weights: Option<&[f32]>) -> f64 {
-    let mut workspace = network.workspace(ROWS);
-    network.forward(&inputs(), &mut workspace, Some(1));
-    let total: f32 = weights.map_or(ROWS as f32, |weights| weights.iter().sum());
-    network.spec().loss.sum(&network.scored(&workspace, &targets(), weights)) / f64::from(total)
+/// The weighted mean loss of `batch` at the network's parameters, with the same dropout every time.
+fn loss(network: &Network, inputs: &[f32], batch: BatchTargets) -> f64 {
+    let mut workspace = network.workspace(rows(network, batch));
+    network.forward(inputs, &mut workspace, Some(1));
+    network.spec().loss.sum(&network.scored(&workspace, batch.values, batch.weights))
+        / f64::from(total_weight(network, batch))
 }
 
-/// Checks every parameter's gradient against (L(w + h) − L(w − h)) / 2h.
-fn check(mut network: Network, weights: Option<&[f32]>, what: &str) {
-    let mut workspace = network.workspace(ROWS);
-    network.forward(&inputs(), &mut workspace, Some(1));
-    let total: f32 = weights.map_or(ROWS as f32, |weights| weights.iter().sum());
-    let values = targets();
-    network.backward(BatchTargets { values: &values, weights }, &mut workspace, 1.0 / total);
-    let gradients = gradients(&network, &inputs(), &workspace);
+fn rows(network: &Network, batch: BatchTargets) -> usize {
+    batch.values.len() / network.spec().outputs()
+}
+
+fn total_weight(network: &Network, batch: BatchTargets) -> f32 {
+    batch.weights.map_or(rows(network, batch) as f32, |weights| weights.iter().sum())
+}
+
+/// Checks every parameter's gradient of the mean loss of `batch` against (L(w + h) − L(w − h)) / 2h.
+pub fn agrees_with_central_differences(mut network: Network, inputs: &[f32], batch: BatchTargets, what: &str) {
+    let mut workspace = network.workspace(rows(&network, batch));
+    network.forward(inputs, &mut workspace, Some(1));
+    network.backward(batch, &mut workspace, 1.0 / total_weight(&network, batch));
+    let gradients = gradients(&network, inputs, &workspace);
     assert!(gradients.iter().any(|g| g.abs() > 1e-3), "{what}: there is a gradient");
     for (i, analytic) in gradients.iter().enumerate() {
         let h = 4e-3f32;
@@ -67,7 +73,7 @@ fn check(mut network: Network, weights: Option<&[f32]>, what: &str) {
         let mut difference = 0.0;
         for (sign, side) in [(1.0, at + h), (-1.0, at - h)] {
             network.parameters_mut()[i] = side;
-            difference += sign * loss(&network, weights);
+            difference += sign * loss(&network, inputs, batch);
         }
         let step = f64::from(at + h) - f64::from(at - h);
         network.parameters_mut()[i] = at;
@@ -75,6 +81,30 @@ fn check(mut network: Network, weights: Option<&[f32]>, what: &str) {
         let off = (numeric - analytic).abs();
         assert!(off < 5e-4 + 5e-3 * analytic.abs(), "{what}, parameter {i}: {numeric} is not {analytic}");
     }
+}
+
+/// Checks that the gradients of the first two rows and of the others add up to those of all rows.
+pub fn shards_add_up(network: &Network, inputs: &[f32], targets: &[f32]) {
+    let (width, outputs) = (network.spec().inputs(), network.spec().outputs());
+    let all = targets.len() / outputs;
+    let mut workspace = network.workspace(all);
+    let mut gradients = vec![0.0; network.parameters().len()];
+    let mut pass = |rows: std::ops::Range<usize>, accumulate| {
+        let inputs = &inputs[rows.start * width..rows.end * width];
+        let targets = BatchTargets { values: &targets[rows.start * outputs..rows.end * outputs], weights: None };
+        network.forward(inputs, &mut workspace, None);
+        network.backward(targets, &mut workspace, 1.0 / all as f32);
+        network.gradients(inputs, &workspace, &mut gradients, accumulate);
+        gradients.clone()
+    };
+    let whole = pass(0..all, false);
+    pass(0..2, false);
+    let both = pass(2..all, true);
+    assert!(whole.iter().zip(&both).all(|(a, b)| (a - b).abs() < 1e-6));
+}
+
+fn check(network: Network, weights: Option<&[f32]>, what: &str) {
+    agrees_with_central_differences(network, &inputs(), BatchTargets { values: &targets(), weights }, what);
 }
 
 #[test]
@@ -108,22 +138,7 @@ fn gradients_agree_with_row_weights_and_with_dropout() {
 
 #[test]
 fn shards_of_a_batch_add_up_to_its_gradient() {
-    let network = network(Activation::Gelu, None, Loss::CrossEntropy, 0.0);
-    let (inputs, targets) = (inputs(), targets());
-    let mut workspace = network.workspace(ROWS);
-    let mut gradients = vec![0.0; network.parameters().len()];
-    let mut pass = |rows: std::ops::Range<usize>, accumulate| {
-        let inputs = &inputs[rows.start * 3..rows.end * 3];
-        let targets = BatchTargets { values: &targets[rows.start * 2..rows.end * 2], weights: None };
-        network.forward(inputs, &mut workspace, None);
-        network.backward(targets, &mut workspace, 1.0 / ROWS as f32);
-        network.gradients(inputs, &workspace, &mut gradients, accumulate);
-        gradients.clone()
-    };
-    let whole = pass(0..ROWS, false);
-    pass(0..2, false);
-    let parts = pass(2..ROWS, true);
-    assert!(whole.iter().zip(&parts).all(|(a, b)| (a - b).abs() < 1e-6));
+    shards_add_up(&network(Activation::Gelu, None, Loss::CrossEntropy, 0.0), &inputs(), &targets());
 }
 
 /// One step of gradient descent on a 1-1-1 sigmoid network, by hand.

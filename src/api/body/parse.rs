@@ -5,7 +5,7 @@ use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
 use crate::api::error::{ApiError, ErrorCode};
-use crate::learning::strict::Object;
+use crate::strict::Object;
 
 /// How alike two words must be (Jaro-Winkler, 0 to 1) for one to be suggested for the other.
 const ALIKE: f64 = 0.75;
@@ -154,7 +154,7 @@ fn without_position(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::learning::strict::given;
+    use crate::strict::given;
     use serde::Deserialize;
 
     #[derive(Debug, Deserialize)]

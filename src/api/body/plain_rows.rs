@@ -5,18 +5,11 @@
 
 use std::thread;
 
-use crate::data::rows::Rows;
+use crate::data::json::Rows;
+use crate::data::values::Decimal;
 
 /// Bytes that are worth a thread of their own: about 0.3 ms.
 const PIECE: usize = 256 << 10;
-/// Most digits of a number: what they say fits into 64 bits.
-const MAX_DIGITS: usize = 19;
-/// The powers of ten that are exact.
-const POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
-    1e21, 1e22,
-];
-
 /// The rows of `body`, of equal width and with at least one number, read by up to `threads` threads; `None` for whatever
 /// else it may be.
 pub fn plain_rows(body: &[u8], threads: usize) -> Option<Rows> {
@@ -97,57 +90,9 @@ fn numbers<'a>(mut rest: &'a [u8], values: &mut Vec<f32>) -> Option<&'a [u8]> {
 /// A number, unless it is long or its exponent large; and what follows it.
 #[inline(always)]
 fn number(text: &[u8]) -> Option<(f32, &[u8])> {
-    // Signs are as good as random: to branch on them takes longer than the rest of the number.
-    let negative = *text.first()? == b'-';
-    let start = &text[usize::from(negative)..];
-    let (whole, mut rest) = digits(0, start);
-    let whole_digits = start.len() - rest.len();
-    if whole_digits == 0 || (start[0] == b'0' && whole_digits > 1) {
-        return None;
-    }
-    let (mut all, mut fraction_digits) = (whole, 0);
-    if let Some(fraction) = rest.strip_prefix(b".") {
-        (all, rest) = digits(whole, fraction);
-        fraction_digits = fraction.len() - rest.len();
-        if fraction_digits == 0 {
-            return None;
-        }
-    }
-    let mut exponent = -(fraction_digits as isize);
-    if let Some(b'e' | b'E') = rest.first() {
-        let (of_text, behind) = self::exponent(&rest[1..])?;
-        (exponent, rest) = (exponent + of_text, behind);
-    }
-    let power = POWERS.get(exponent.unsigned_abs())?;
-    let size = if exponent < 0 { all as f64 / power } else { all as f64 * power };
-    let value = f64::from_bits(size.to_bits() | u64::from(negative) << 63) as f32;
-    (whole_digits + fraction_digits <= MAX_DIGITS && value.is_finite()).then_some((value, rest))
-}
-
-/// The digits at the start, behind those of `number`; and what follows them.
-#[inline(always)]
-fn digits(mut number: u64, mut text: &[u8]) -> (u64, &[u8]) {
-    while let Some((byte, rest)) = text.split_first() {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
-        }
-        number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
-        text = rest;
-    }
-    (number, text)
-}
-
-/// An exponent of up to three digits.
-fn exponent(text: &[u8]) -> Option<(isize, &[u8])> {
-    let (negative, start) = match text.split_first()? {
-        (b'-', rest) => (true, rest),
-        (b'+', rest) => (false, rest),
-        _ => (false, text),
-    };
-    let (size, rest) = digits(0, start);
-    let size = if (1..=3).contains(&(start.len() - rest.len())) { size as isize } else { return None };
-    Some((if negative { -size } else { size }, rest))
+    let (number, rest) = Decimal::of_json(text)?;
+    let value = number.product()? as f32;
+    value.is_finite().then_some((value, rest))
 }
 
 const SPACE: [u8; 4] = [b' ', b'\n', b'\r', b'\t'];

@@ -5,10 +5,10 @@ use serde::Deserialize;
 use super::parse::parse_json;
 use super::plain_rows::plain_rows;
 use crate::api::error::ApiError;
-use crate::data::records::Records;
-use crate::data::rows::Rows;
-use crate::learning::strict::given;
+use crate::data::json::Records;
+use crate::data::json::Rows;
 use crate::serving::threads::cores;
+use crate::strict::given;
 
 /// Rows to predict for: numbers for a model by layer sizes, records for one by data set.
 #[derive(Deserialize)]

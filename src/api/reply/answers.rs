@@ -11,7 +11,8 @@ use arrow_schema::ArrowError;
 use crate::api::body::media::Media;
 use crate::api::error::ApiError;
 use crate::data::encoder::Encoder;
-use crate::models::prediction::{Answers, Predictions, label_set, most_likely};
+use crate::learning::examples::most_likely;
+use crate::models::prediction::{Answers, Predictions, label_set};
 use crate::storage::StorageError;
 
 /// Writes answers, some rows at a time.

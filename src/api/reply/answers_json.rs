@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use super::json::json;
 use crate::data::encoder::Encoder;
-use crate::data::encoder::feature::Sighting;
-use crate::models::prediction::{Answers, Predictions, label_set, most_likely};
+use crate::data::encoder::Sighting;
+use crate::learning::examples::most_likely;
+use crate::models::prediction::{Answers, Predictions, label_set};
 use crate::serving::table_version::TableVersion;
 
 /// The reply of these predictions, which come some rows after others.

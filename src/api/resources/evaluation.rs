@@ -13,11 +13,11 @@ use crate::api::extract::{ModelPath, NoQuery};
 use crate::api::reply::json::json;
 use crate::app::App;
 use crate::data::ingest::Format;
-use crate::data::records::Records;
-use crate::data::rows::{Rows, RowsOrNames};
-use crate::learning::strict::given;
+use crate::data::json::Records;
+use crate::data::json::{Rows, RowsOrNames};
 use crate::serving::data::DataFields;
 use crate::serving::evaluate::{Evaluation, evaluate as measure};
+use crate::strict::given;
 
 /// The data to measure on: rows, a data set, or records with the target.
 #[derive(Deserialize)]

@@ -22,13 +22,13 @@ use crate::learning::activation::{Activation, OutputActivation};
 use crate::learning::init::Initializer;
 use crate::learning::loss::Loss;
 use crate::learning::spec::{LayerParameters, LayerSpec, MAX_LAYERS, ModelSpec, ValidModelSpec};
-use crate::learning::strict::{Object, at_most, given, map_of_at_most};
 use crate::models::change::ModelChanges;
 use crate::models::model::MAX_METADATA;
 use crate::models::table::TableRequest;
 use crate::models::{Model, ModelKind, NewModel};
 use crate::serving::threads::{blocking, to_the_end};
 use crate::serving::train_file::table_spec;
+use crate::strict::{Object, at_most, given, map_of_at_most};
 
 /// A model to create: a name, notes, and the fields of a [`ModelSpec`].
 #[derive(Deserialize)]

@@ -23,8 +23,6 @@ use crate::data::ingest::Format;
 use crate::data::profile::TableProfile;
 use crate::datasets::Asked;
 use crate::jobs::JobReport;
-use crate::learning::beside::{Beside, Fields, once};
-use crate::learning::strict::Object;
 use crate::learning::training::TrainingSpec;
 use crate::models::table::TableRequest;
 use crate::serving;
@@ -32,6 +30,8 @@ use crate::serving::data::DataFields;
 use crate::serving::train::TrainRequest;
 use crate::serving::train_file::no_target;
 use crate::storage::catalog::ReceiptRow;
+use crate::strict::Object;
+use crate::strict::{Beside, Fields, once};
 
 /// What to train on, and the settings.
 type TrainingBody = Beside<TrainingData, TrainingSpec>;

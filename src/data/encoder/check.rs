@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::feature::{Encoding, Feature};
+use super::encode::Encoder;
+use super::encoding::Encoding;
+use super::feature::Feature;
 use super::scale::Scale;
-use super::{Encoder, MAX_CLASSES, Target};
+use super::target::{MAX_CLASSES, Target};
 use crate::data::column::ColumnType;
 
 /// Most columns of an encoder.

@@ -1,28 +1,13 @@
 //! One column as a part of a network's input.
 
-use std::collections::{HashMap, HashSet};
-
 use serde::{Deserialize, Serialize};
 
-use super::Reason;
+use super::encoding::Encoding;
+use super::fitting;
+use super::left_out::Reason;
 use super::numbers::Numbers;
-use super::scale::Scale;
 use crate::data::column::{Column, ColumnType, Values, Words};
-use crate::data::datetime::DateOrder;
-use crate::data::encoder::feature::time::Part;
-
-mod time;
-
-/// Words up to which each has a column of its own; more are embedded.
-pub const MAX_ONE_HOT: usize = 32;
-/// A word in fewer training rows shares one place with all that are as rare, and with those that training never saw.
-pub const RARE_BELOW: usize = 3;
-/// Rare words that are remembered, to tell them from unseen ones.
-const MAX_RARE_WORDS: usize = 10_000;
-/// Bytes of a column's words that are kept: what is beyond counts as rare. A version's file holds them in its index.
-const MAX_WORD_BYTES: usize = 4 << 20;
-/// A longer word counts as rare and is not remembered.
-const MAX_WORD: usize = 1024;
+use crate::data::values::DateOrder;
 
 /// A column and how it is encoded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,61 +26,7 @@ pub struct Feature {
     pub encoding: Encoding,
 }
 
-/// How a column is encoded.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "form", rename_all = "snake_case")]
-pub enum Encoding {
-    /// One scaled value; a missing one is the median.
-    Numeric {
-        /// Robust scale.
-        scale: Scale,
-        /// Smallest value of the training rows.
-        min: f64,
-        /// Largest value of the training rows.
-        max: f64,
-    },
-    /// −1 for false, 1 for true, 0 for missing; then scaled.
-    Boolean {
-        /// Robust scale of −1 and 1.
-        scale: Scale,
-    },
-    /// −1 for the first word, 1 for the second, 0 for any other; then scaled.
-    Pair {
-        /// The two words in order.
-        values: [String; 2],
-        /// Robust scale of −1 and 1.
-        scale: Scale,
-    },
-    /// A column per word, then one for rare words if there are any; each 0 or 1, then scaled.
-    OneHot {
-        /// The words in order.
-        values: Vec<String>,
-        /// Words that share the last column.
-        rare: Vec<String>,
-        /// Robust scale of each column.
-        scales: Vec<Scale>,
-    },
-    /// A code for a learned vector: 0 missing, 1 rare or never seen, then the words in order.
-    Embedding {
-        /// The words in order.
-        values: Vec<String>,
-        /// Words that share code 1.
-        rare: Vec<String>,
-    },
-    /// Time since 1970 as a scaled number, then sine and cosine of the parts of the date that vary.
-    Datetime {
-        /// Robust scale of microseconds since 1970.
-        scale: Scale,
-        /// Smallest value of the training rows, in microseconds since 1970.
-        min: i64,
-        /// Largest value of the training rows.
-        max: i64,
-        /// Parts that vary among the training rows.
-        parts: Vec<Part>,
-    },
-}
-
-/// How a value lies outside what training saw.
+/// A sighting (out-of-distribution value): how a value lies outside what training saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sighting {
@@ -109,17 +40,17 @@ pub enum Sighting {
     Missing,
 }
 
-/// Where a feature lies in an encoded row.
+/// Where the columns of a feature begin in an encoded row.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct Offsets {
     /// Its first plain column.
     pub plain: usize,
-    /// The column of its code, if it has one.
+    /// The column of its embedding's code, if it has one.
     pub code: usize,
 }
 
-impl Place {
-    /// The columns of `feature` at this place.
+impl Offsets {
+    /// The columns of `feature` at these offsets.
     pub fn columns(self, feature: &Feature) -> Vec<usize> {
         let code = feature.codes().map(|_| self.code);
         (self.plain..self.plain + feature.plain_width()).chain(code).collect()
@@ -138,10 +69,10 @@ impl Feature {
         }
         let encoding = match (&column.values, column.kind) {
             (_, ColumnType::Text) => return Err(Reason::Text),
-            (Values::Numeric(values), _) => numeric(rows.iter().map(|row| values[*row]).collect()),
-            (Values::Boolean(values), _) => boolean(rows.iter().filter_map(|row| values[*row]).collect()),
-            (Values::Datetime(values), _) => time::fit(rows.iter().filter_map(|row| values[*row]).collect()),
-            (Values::Words(words), _) => of_words(words, rows)?,
+            (Values::Numeric(values), _) => fitting::numeric(rows.iter().map(|row| values[*row]).collect()),
+            (Values::Boolean(values), _) => fitting::boolean(rows.iter().filter_map(|row| values[*row]).collect()),
+            (Values::Datetime(values), _) => fitting::datetime(rows.iter().filter_map(|row| values[*row]).collect()),
+            (Values::Words(words), _) => fitting::of_words(words, rows)?,
         };
         let constant = match &encoding {
             Encoding::Numeric { min, max, .. } => min == max,
@@ -197,7 +128,7 @@ impl Feature {
     pub fn write(
         &self,
         values: &Values,
-        place: Place,
+        offsets: Offsets,
         width: usize,
         inputs: &mut [f32],
         mut see: impl FnMut(usize, Sighting),
@@ -205,7 +136,7 @@ impl Feature {
         for row in (0..values.len()).filter(|row| !self.missing && values.is_missing(*row)) {
             see(row, Sighting::Missing);
         }
-        let rows = inputs.chunks_exact_mut(width).map(|row| &mut row[place.plain..]);
+        let rows = inputs.chunks_exact_mut(width).map(|row| &mut row[offsets.plain..]);
         match (&self.encoding, values) {
             (Encoding::Numeric { scale, min, max }, Values::Numeric(values)) => {
                 for (row, (out, x)) in rows.zip(values).enumerate() {
@@ -229,11 +160,11 @@ impl Feature {
                     sight(at < *min, at > *max).into_iter().for_each(|seen| see(row, seen));
                 }
             }
-            (_, Values::Words(words)) => self.write_words(words, place, width, inputs, &mut see),
+            (_, Values::Words(words)) => self.write_words(words, offsets, width, inputs, &mut see),
             _ => unreachable!("a column of the feature's kind has values of that kind"),
         }
         if self.missing && self.plain_width() > 0 {
-            let indicator = place.plain + self.plain_width() - 1;
+            let indicator = offsets.plain + self.plain_width() - 1;
             for (row, out) in inputs.chunks_exact_mut(width).enumerate() {
                 out[indicator] = f32::from(values.is_missing(row));
             }
@@ -243,7 +174,7 @@ impl Feature {
     fn write_words(
         &self,
         words: &Words,
-        place: Place,
+        offsets: Offsets,
         width: usize,
         inputs: &mut [f32],
         see: &mut impl FnMut(usize, Sighting),
@@ -262,7 +193,7 @@ impl Feature {
                         Some(Slot::Own(_)) => 1.0,
                         _ => 0.0,
                     };
-                    out[place.plain] = scale.apply(x);
+                    out[offsets.plain] = scale.apply(x);
                 }
                 Encoding::OneHot { values, scales, .. } => {
                     let on = match slot {
@@ -271,11 +202,11 @@ impl Feature {
                         None => usize::MAX,
                     };
                     for (column, scale) in scales.iter().enumerate() {
-                        out[place.plain + column] = scale.apply(if column == on { 1.0 } else { 0.0 });
+                        out[offsets.plain + column] = scale.apply(if column == on { 1.0 } else { 0.0 });
                     }
                 }
                 Encoding::Embedding { .. } => {
-                    out[place.code] = match slot {
+                    out[offsets.code] = match slot {
                         None => 0.0,
                         Some(Slot::Rare | Slot::Unseen) => 1.0,
                         Some(Slot::Own(index)) => (index + 2) as f32,
@@ -310,30 +241,6 @@ impl Feature {
     }
 }
 
-/// The words that get a place of their own: those in enough rows, the most frequent first where they are too long together.
-fn frequent_enough<'a>(seen: &[(&'a str, usize)]) -> HashSet<&'a str> {
-    let mut by_count: Vec<_> =
-        seen.iter().filter(|(word, count)| *count >= RARE_BELOW && word.len() <= MAX_WORD).collect();
-    by_count.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-    let mut bytes = 0;
-    let fits = |word: &&str| {
-        bytes += word.len() + 8;
-        bytes <= MAX_WORD_BYTES
-    };
-    by_count.into_iter().map(|(word, _)| *word).take_while(fits).collect()
-}
-
-/// Rare words that are told from unseen ones, in order.
-fn remembered(rare: &[(&str, usize)]) -> Vec<String> {
-    let mut bytes = 0;
-    let fits = |word: &&str| {
-        bytes += word.len() + 8;
-        bytes <= MAX_WORD_BYTES / 4
-    };
-    let short = rare.iter().map(|(word, _)| *word).filter(|word| word.len() <= MAX_WORD);
-    short.take(MAX_RARE_WORDS).take_while(fits).map(str::to_owned).collect()
-}
-
 /// Where a word belongs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Slot {
@@ -348,44 +255,4 @@ fn sight(below: bool, above: bool) -> Option<Sighting> {
         (_, true) => Some(Sighting::AboveMax),
         _ => None,
     }
-}
-
-fn numeric(mut values: Vec<f64>) -> Encoding {
-    values.retain(|value| !value.is_nan());
-    values.sort_unstable_by(f64::total_cmp);
-    Encoding::Numeric { scale: Scale::fit(&values), min: values[0], max: values[values.len() - 1] }
-}
-
-fn boolean(values: Vec<bool>) -> Encoding {
-    let on = values.iter().filter(|value| **value).count();
-    Encoding::Boolean { scale: Scale::fit_two(-1.0, 1.0, on, values.len()) }
-}
-
-fn of_words(words: &Words, rows: &[usize]) -> Result<Encoding, Reason> {
-    let mut counts: HashMap<u32, usize> = HashMap::new();
-    rows.iter().filter(|row| words.codes[**row] != Words::MISSING).for_each(|row| {
-        *counts.entry(words.codes[*row]).or_default() += 1;
-    });
-    let mut seen: Vec<(&str, usize)> =
-        counts.iter().map(|(code, count)| (words.words[*code as usize].as_str(), *count)).collect();
-    seen.sort_unstable();
-    let kept = frequent_enough(&seen);
-    let (common, rare): (Vec<_>, Vec<_>) = seen.into_iter().partition(|(word, _)| kept.contains(word));
-    if common.is_empty() {
-        return Err(Reason::Rare);
-    }
-    let values: Vec<String> = common.iter().map(|(word, _)| (*word).to_owned()).collect();
-    let rare_words = remembered(&rare);
-    if values.len() > MAX_ONE_HOT {
-        return Ok(Encoding::Embedding { values, rare: rare_words });
-    }
-    if let ([first, second], true) = (values.as_slice(), rare.is_empty()) {
-        let (off, on) = (common[0].1, common[1].1);
-        let scale = Scale::fit_two(-1.0, 1.0, on, off + on);
-        return Ok(Encoding::Pair { values: [first.clone(), second.clone()], scale });
-    }
-    let shared: usize = rare.iter().map(|(_, count)| count).sum();
-    let columns = common.iter().map(|(_, count)| *count).chain((shared > 0).then_some(shared));
-    let scales = columns.map(|count| Scale::fit_two(0.0, 1.0, count, rows.len())).collect();
-    Ok(Encoding::OneHot { values, rare: rare_words, scales })
 }

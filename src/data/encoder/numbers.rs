@@ -3,9 +3,10 @@
 use std::cell::OnceCell;
 use std::collections::HashMap;
 
-use crate::data::cell::canonical_number;
+use crate::data::values::canonical_number;
 
-/// Words by the number that they write. The index is made for the first word that needs it: most are found as they are.
+/// Words by the number that they write. The index is made when a word is first looked for that is not among them as it is
+/// written: most are.
 pub(super) struct Numbers<'a, I> {
     words: I,
     index: OnceCell<HashMap<std::borrow::Cow<'a, str>, usize>>,

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::{EncodeError, Encoder};
-use crate::data::cell::DateOrder;
+use super::encode::Encoder;
+use super::error::EncodeError;
 use crate::data::column::{Column, ColumnType, Table, Values};
 use crate::data::convert::{expected, parse_date_of, words_of};
-use crate::data::records::{Cell, Records};
+use crate::data::json::{Cell, Records};
+use crate::data::values::DateOrder;
 
 /// How alike two names must be (Jaro-Winkler, 0 to 1) for one to be suggested for the other.
 const ALIKE: f64 = 0.8;

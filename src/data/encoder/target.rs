@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::EncodeError;
+use super::error::EncodeError;
 use super::numbers::Numbers;
-use crate::data::cell::format_number;
 use crate::data::column::{Column, ColumnType, Values};
+use crate::data::values::format_number;
 
 /// Most classes of a target.
 pub const MAX_CLASSES: usize = 1000;

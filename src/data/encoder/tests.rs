@@ -1,8 +1,7 @@
 //! What an encoder promises, on tables made here.
 
-use super::feature::{Encoding, Sighting};
 use super::*;
-use crate::data::column::{Values, Words};
+use crate::data::column::{Column, ColumnType, Table, Values, Words};
 use crate::data::convert::words_of;
 
 fn numeric(name: &str, values: &[f64]) -> Column {

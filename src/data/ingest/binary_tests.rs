@@ -9,10 +9,11 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use serde_json::json;
 
-use super::super::error::DataErrorKind;
-use super::super::findings::{LARGE_INTEGERS, NOT_FINITE};
 use super::tests::{codes, csv, read, refused, rows};
 use super::*;
+use crate::data::column::ColumnType;
+use crate::data::error::DataErrorKind;
+use crate::data::profile::findings::{LARGE_INTEGERS, NOT_FINITE};
 
 fn all_types() -> RecordBatch {
     let day = 86_400_i64;

@@ -1,12 +1,14 @@
 //! CSV files whose first piece says something else of a column than a later one.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use serde_json::json;
 
-use super::super::error::DataErrorKind;
-use super::super::stored::preview;
 use super::tests::{csv, kinds, refused, rows};
 use super::*;
+use crate::data::error::DataErrorKind;
+use crate::data::stored::preview;
 
 /// The same rows in two orders: what contradicts the first piece comes first in one, last in the other. Quotes with line
 /// breaks and delimiters lie across every border of pieces.

@@ -1,9 +1,10 @@
 //! Files as spreadsheets and scripts write them.
 
-use super::super::findings::*;
-use super::super::inference::EXACT_DISTINCT;
 use super::tests::{codes, csv, read, refused};
 use super::*;
+use crate::data::column::ColumnType;
+use crate::data::profile::findings::*;
+use crate::data::profile::{EXACT_DISTINCT, IDENTIFIER_COLUMN};
 
 /// A column of `name` with these cells, one a line.
 fn column(name: &str, cells: impl Iterator<Item = String>) -> String {

@@ -7,17 +7,18 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use arrow_array::ArrayRef;
 
-use super::super::column::ColumnType;
-use super::super::duplicates::Duplicates;
-use super::super::error::DataError;
-use super::super::findings::{Studied, findings};
-use super::super::gathering::{Columns, Gathered};
-use super::super::parallel::in_parallel;
-use super::super::profile::TableProfile;
-use super::super::records::SPARSE;
-use super::super::statistics::ColumnStatistics;
-use super::super::stored::StoredWriter;
-use super::{Converted, IngestLimits, Output, Pieces, WIDE};
+use super::gathering::Gathered;
+use super::output::Output;
+use crate::data::column::ColumnType;
+use crate::data::error::DataError;
+use crate::data::limits::{IngestLimits, SPARSE};
+use crate::data::parallel::in_parallel;
+use crate::data::pieces::{Columns, Converted, Pieces, WIDE};
+use crate::data::profile::TableProfile;
+use crate::data::profile::duplicates::Duplicates;
+use crate::data::profile::findings::{Studied, findings};
+use crate::data::profile::statistics::ColumnStatistics;
+use crate::data::stored::StoredWriter;
 
 /// A row group of few columns is written once its arrays take this much memory.
 const GROUP_BYTES: usize = 24 << 20;
@@ -38,21 +39,21 @@ pub(super) struct Run<'a> {
     pub rows: AtomicU64,
 }
 
-/// Pieces, each with its number, taken by one thread at a time.
+/// The pieces of a file in their order: a thread that has nothing to do takes the next one, with its number.
 struct Turns<P: Pieces> {
     cursor: P::Cursor,
     taken: usize,
     ended: bool,
 }
 
-/// What one thread has made of the pieces that it took.
+/// What one thread has made of the pieces that it has taken.
 #[derive(Default)]
-struct Share {
+struct Taken {
     gathered: Gathered,
     converted: Vec<(usize, Converted)>,
 }
 
-/// How far the columns that were expected hold while they are written.
+/// While a file is written as its first piece suggests: what its cells have shown, and whether the suggestion failed.
 #[derive(Default)]
 struct Trial {
     gathered: Gathered,
@@ -150,14 +151,14 @@ impl Run<'_> {
         let (mut out, mut writer) = (Some(out), None);
         let turns = Mutex::new(Turns::begin(pieces, Some(columns))?);
         loop {
-            let parts = self.group(pieces, &turns, columns, trial.as_deref_mut())?;
-            if parts.is_empty() || trial.as_ref().is_some_and(|trial| trial.failed.load(Ordering::Relaxed)) {
+            let group = self.group(pieces, &turns, columns, trial.as_deref_mut())?;
+            if group.is_empty() || trial.as_ref().is_some_and(|trial| trial.failed.load(Ordering::Relaxed)) {
                 break;
             }
-            let mut hashes = vec![0; parts.iter().map(|part| part.rows).sum()];
-            let mut arrays: Vec<Vec<ArrayRef>> = vec![Vec::with_capacity(parts.len()); count];
-            for part in parts {
-                arrays.iter_mut().zip(part.columns).for_each(|(column, array)| column.push(array));
+            let mut hashes = vec![0; group.iter().map(|piece| piece.rows).sum()];
+            let mut arrays: Vec<Vec<ArrayRef>> = vec![Vec::with_capacity(group.len()); count];
+            for piece in group {
+                arrays.iter_mut().zip(piece.columns).for_each(|(column, array)| column.push(array));
             }
             if let Some(out) = out.take() {
                 writer = Some(StoredWriter::new(out, &columns.names, &columns.forms, &arrays)?);
@@ -170,7 +171,7 @@ impl Run<'_> {
         Ok(written)
     }
 
-    /// The parts of the next row group, in the order of the rows.
+    /// The pieces of the next row group, in the order of the rows.
     fn group<P: Pieces>(
         &mut self,
         pieces: &P,
@@ -183,30 +184,30 @@ impl Run<'_> {
         let bytes = AtomicUsize::new(0);
         let failed = trial.as_ref().map(|trial| &trial.failed);
         let has_failed = || failed.is_some_and(|failed| failed.load(Ordering::Relaxed));
-        let work = |share: &mut Share, index, piece| {
+        let work = |taken: &mut Taken, index, piece| {
             let Some(failed) = failed else {
-                return Ok(share.take(index, pieces.convert(piece, columns)?, &bytes));
+                return Ok(taken.take(index, pieces.convert(piece, columns)?, &bytes));
             };
             let (survey, converted) =
                 if has_failed() { (pieces.survey(piece)?, None) } else { pieces.try_convert(piece, columns)? };
             let rows = survey.rows;
             match converted.filter(|_| columns.fit(&survey.evidence)) {
-                Some(converted) => _ = share.take(index, converted, &bytes),
+                Some(converted) => _ = taken.take(index, converted, &bytes),
                 None => failed.store(true, Ordering::Relaxed),
             }
-            share.gathered.add(index, survey, limits.max_columns)?;
+            taken.gathered.add(index, survey, limits.max_columns)?;
             Ok(rows)
         };
         let enough = || bytes.load(Ordering::Relaxed) >= most && !has_failed();
-        let shares = self.each(pieces, turns, enough, work)?;
+        let all = self.each(pieces, turns, enough, work)?;
         let (gathered, converted): (Vec<_>, Vec<_>) =
-            shares.into_iter().map(|share| (share.gathered, share.converted)).unzip();
+            all.into_iter().map(|taken| (taken.gathered, taken.converted)).unzip();
         if let Some(trial) = trial {
             gathered.into_iter().try_for_each(|gathered| trial.gathered.merge(gathered, limits.max_columns))?;
         }
-        let mut parts: Vec<_> = converted.into_iter().flatten().collect();
-        parts.sort_unstable_by_key(|(index, _)| *index);
-        Ok(parts.into_iter().map(|(_, part)| part).collect())
+        let mut group: Vec<_> = converted.into_iter().flatten().collect();
+        group.sort_unstable_by_key(|(index, _)| *index);
+        Ok(group.into_iter().map(|(_, piece)| piece).collect())
     }
 
     /// Takes pieces until there are enough or none is left; the error of the earliest piece wins.
@@ -253,7 +254,11 @@ impl Run<'_> {
         written.statistics.iter_mut().for_each(ColumnStatistics::settle);
         let statistics = &written.statistics;
         let profiles: Vec<_> = (0..columns.names.len())
-            .map(|at| statistics[at].profile(&columns.names[at], columns.kind(at, &statistics[at]), columns.forms[at]))
+            .map(|at| {
+                let form = columns.forms[at];
+                let kind = columns.asked[at].unwrap_or_else(|| statistics[at].kind(form));
+                statistics[at].profile(&columns.names[at], kind, form)
+            })
             .collect();
         let studied: Vec<_> = (0..columns.names.len())
             .map(|at| Studied {
@@ -269,7 +274,7 @@ impl Run<'_> {
     }
 }
 
-impl Share {
+impl Taken {
     /// Keeps a piece's arrays; says how many rows they have.
     fn take(&mut self, index: usize, converted: Converted, bytes: &AtomicUsize) -> u64 {
         let size = converted.columns.iter().map(|array| array.get_buffer_memory_size()).sum();

@@ -1,15 +1,17 @@
 //! Files of text, whole and broken, to profiles and back.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use serde_json::json;
 
-use super::super::column::Values;
-use super::super::datetime::DateOrder;
-use super::super::error::DataErrorKind;
-use super::super::findings::*;
-use super::super::profile::Bound;
-use super::super::stored::{METADATA, METADATA_KEY, for_each_batch, preview, read_columns};
 use super::*;
+use crate::data::column::{ColumnType, Values};
+use crate::data::error::{DataError, DataErrorKind};
+use crate::data::profile::findings::*;
+use crate::data::profile::{Bound, IDENTIFIER_COLUMN, TableProfile};
+use crate::data::stored::{METADATA, METADATA_KEY, for_each_batch, preview, read_columns};
+use crate::data::values::DateOrder;
 
 pub(super) fn read(
     bytes: &[u8],

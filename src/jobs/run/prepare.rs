@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::data::column::{Column, ColumnType, Table};
+use crate::data::encoder::Histogram;
 use crate::data::encoder::{EncodeError, Encoder, Known, LeftOut, Target, Task, rows_with};
-use crate::data::findings::IDENTIFIER_COLUMN;
-use crate::data::histogram::Histogram;
+use crate::data::profile::IDENTIFIER_COLUMN;
 use crate::data::profile::{Finding, TableProfile};
 use crate::data::split::split;
 use crate::data::target_findings::about_target;

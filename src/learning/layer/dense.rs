@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ndarray::{ArrayView1, ArrayView2};
 
-use super::{BLOCK_VALUES, InputGradient, Tape};
+use super::tape::{InputGradient, Tape};
 use crate::learning::activation::Activation;
 use crate::learning::init::Initializer;
 use crate::learning::kernels::{Matrix, MatrixMut, matmul, vectorized};
@@ -12,8 +12,11 @@ use crate::learning::optimizer::ParameterGroup;
 use crate::learning::random::Generator;
 use crate::learning::spec::ValidLayer;
 
-/// Units and inputs from which on it pays to turn a product round, and its result back.
-const TURNED: usize = 64;
+/// Parameters of a block, about: its gradient and the optimizer's state stay in a core's cache while it is worked on.
+pub(in crate::learning) const BLOCK_VALUES: usize = 1 << 15;
+
+/// From so many units and inputs on, the transposed product is faster even with its result to be transposed back.
+const TRANSPOSED: usize = 64;
 /// Most blocks of a layer: each of them reads the whole batch's ∂L/∂z.
 const MAX_BLOCKS: usize = 16;
 
@@ -82,7 +85,7 @@ impl Dense {
             dropped: buffer(dropout),
             gradient: buffer(true),
             bias_gradient: vec![0.0; self.units],
-            turned: Vec::with_capacity(if self.turns(self.inputs) { rows * self.inputs } else { 0 }),
+            transposed: Vec::with_capacity(if self.is_transposed(self.inputs) { rows * self.inputs } else { 0 }),
         }
     }
 
@@ -143,19 +146,19 @@ impl Dense {
         let Some(InputGradient { values, skipped }) = input_gradient else { return };
         let (wanted, delta) = (self.inputs - skipped, Matrix::new(delta, self.units));
         let weights = self.matrix(parameters).rows(skipped..self.inputs);
-        if !self.turns(wanted) {
+        if !self.is_transposed(wanted) {
             let values = MatrixMut::new(values, self.inputs).without_columns(skipped);
             return matmul(values, delta, weights.transposed(), false);
         }
         // W·δᵀ reads both along their rows, and takes two thirds of the time of δ·Wᵀ.
-        tape.turned.resize(wanted * rows, 0.0);
-        matmul(MatrixMut::new(&mut tape.turned, rows), weights, delta.transposed(), false);
-        transpose(&tape.turned, rows, &mut values[skipped..], self.inputs);
+        tape.transposed.resize(wanted * rows, 0.0);
+        matmul(MatrixMut::new(&mut tape.transposed, rows), weights, delta.transposed(), false);
+        transpose(&tape.transposed, rows, &mut values[skipped..], self.inputs);
     }
 
-    /// Whether the product for the gradient of so many inputs is turned round.
-    fn turns(&self, inputs: usize) -> bool {
-        inputs.min(self.units) >= TURNED
+    /// Whether ∂L/∂input of so many inputs is found by the transposed product.
+    fn is_transposed(&self, inputs: usize) -> bool {
+        inputs.min(self.units) >= TRANSPOSED
     }
 
     /// Rows of the weights in blocks of about one size, then the biases.

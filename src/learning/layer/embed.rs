@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use ndarray::ArrayView2;
 
-use super::Tape;
+use super::tape::Tape;
 use crate::learning::init::Initializer;
 use crate::learning::optimizer::ParameterGroup;
 use crate::learning::random::Generator;
@@ -24,20 +24,20 @@ const ZERO_CODES: usize = 2;
 #[derive(Clone, Debug)]
 pub struct Embed {
     plain: usize,
-    tables: Vec<Table>,
+    tables: Vec<EmbeddingTable>,
     units: usize,
 }
 
 /// The vectors of one column's codes.
 #[derive(Clone, Debug)]
-struct Table {
+struct EmbeddingTable {
     values: usize,
     dimensions: usize,
     /// values × dimensions, row-major, in the flat buffer.
     weights: Range<usize>,
 }
 
-impl Table {
+impl EmbeddingTable {
     /// Where the vector of `code` lies in the flat buffer. What is no code (a fraction, not a number, out of range) is
     /// read as code 0, the missing value.
     fn vector(&self, code: f32) -> Range<usize> {
@@ -52,17 +52,17 @@ impl Embed {
     /// The layer of a model's embeddings, if it has any. Their tables are the first of the flat buffer.
     pub fn new(model: &ValidModelSpec) -> Option<Self> {
         let mut offset = 0;
-        let tables: Vec<Table> = (model.embeddings.iter())
+        let tables: Vec<EmbeddingTable> = (model.embeddings.iter())
             .map(|embedding| {
                 let start = offset;
                 offset += embedding.parameter_count();
-                Table { values: embedding.values, dimensions: embedding.dimensions, weights: start..offset }
+                EmbeddingTable { values: embedding.values, dimensions: embedding.dimensions, weights: start..offset }
             })
             .collect();
         (!tables.is_empty()).then(|| Embed { plain: model.plain_inputs(), tables, units: model.layers[0].inputs })
     }
 
-    /// Table `index`: values × dimensions.
+    /// EmbeddingTable `index`: values × dimensions.
     pub fn parameters<'a>(&self, index: usize, parameters: &'a [f32]) -> ArrayView2<'a, f32> {
         let table = &self.tables[index];
         let values = &parameters[table.weights.clone()];
@@ -80,7 +80,7 @@ impl Embed {
     }
 
     pub(super) fn groups(&self) -> Vec<ParameterGroup> {
-        let group = |table: &Table| ParameterGroup {
+        let group = |table: &EmbeddingTable| ParameterGroup {
             range: table.weights.clone(),
             learning_rate_factor: 1.0,
             decay_factor: 1.0,

@@ -1,7 +1,35 @@
-//! A step of an optimizer, part by part of the parameters.
+//! One step of an optimizer, block by block of the parameters.
 
-use super::{Optimizer, ParameterGroup, Step};
+use std::ops::Range;
+
+use super::settings::Optimizer;
 use crate::learning::kernels::vectorized;
+
+/// Parameters that are trained alike: a range of the flat buffer with its factors on learning rate and decay.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParameterGroup {
+    /// Where in the flat buffer.
+    pub range: Range<usize>,
+    /// Multiplies the learning rate.
+    pub learning_rate_factor: f64,
+    /// Multiplies weight decay and L1; 0 for biases.
+    pub decay_factor: f64,
+}
+
+/// The settings of one step, the same for all parameters.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// η
+    pub learning_rate: f64,
+    /// In place of the optimizer's own μ or β₁, where a schedule moves it.
+    pub momentum: Option<f64>,
+    /// What the gradient is multiplied with first (gradient clipping).
+    pub gradient_scale: f32,
+    /// L1 penalty on weights: l1 · sign(w) joins the gradient.
+    pub l1: f64,
+    /// L2 penalty on weights: λw joins the gradient; under AdamW it shrinks w directly.
+    pub weight_decay: f64,
+}
 
 /// One step, the same for all parameters.
 #[derive(Clone, Copy, Debug)]

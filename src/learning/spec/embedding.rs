@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{SpecError, require};
+use crate::learning::error::{SpecError, require};
 
 /// Embeddings of a model.
 pub const MAX_EMBEDDINGS: usize = 1_000;

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_WIDTH, SpecError, ValidLayer, require};
-use crate::learning::strict::at_most;
+use super::layer::{MAX_WIDTH, ValidLayer};
+use crate::learning::error::{SpecError, require};
+use crate::strict::at_most;
 
 /// Weights (inputs × outputs) and biases (outputs) of one layer.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// Looks for work before a helper goes to sleep: about 50 µs, longer than the pause between two batches.
+/// How often a helper without work looks for some before it goes to sleep: for about 50 µs, longer than the pause between
+/// two batches.
 const SPINS: u32 = 4_000;
-/// Looks for the others' end, about 2 ms, before it is waited for in pauses: more than any share takes of a batch that is not
-/// very large, and less than a time slice.
+/// How often the training thread looks whether the helpers are done before it sleeps between two looks: for about 2 ms,
+/// longer than a part of a batch takes unless that is very large, and shorter than a time slice of the system.
 const WAIT_SPINS: u32 = 40_000;
 const WAIT: Duration = Duration::from_micros(50);
 /// Most parts of a round.
@@ -20,13 +21,13 @@ pub(super) const MAX_PARTS: usize = u16::MAX as usize;
 /// Work under way: parts are taken one by one until none is left.
 #[derive(Default)]
 pub(super) struct Round {
-    /// See [`State`].
+    /// The bits of [`Untaken`].
     state: AtomicU64,
     /// Parts that are not done.
     open: AtomicUsize,
     /// Helpers that may take parts.
     admitted: AtomicUsize,
-    work: UnsafeCell<Option<Work>>,
+    work: UnsafeCell<Option<Call>>,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     over: AtomicBool,
 }
@@ -34,15 +35,15 @@ pub(super) struct Round {
 /// Parts that nobody has taken, from `front` to before `back`, of the round of this number: a thread that comes late
 /// cannot take a part of another round.
 #[derive(Clone, Copy)]
-struct State {
+struct Untaken {
     round: u32,
     front: u16,
     back: u16,
 }
 
-impl State {
+impl Untaken {
     fn of(bits: u64) -> Self {
-        State { round: (bits >> 32) as u32, front: (bits >> 16) as u16, back: bits as u16 }
+        Untaken { round: (bits >> 32) as u32, front: (bits >> 16) as u16, back: bits as u16 }
     }
 
     fn bits(self) -> u64 {
@@ -50,11 +51,11 @@ impl State {
     }
 
     /// Takes a part from one end: its index, and what is left.
-    fn take(self, end: End) -> Option<(usize, State)> {
-        let State { front, back, .. } = self;
-        (front < back).then(|| match end {
-            End::Front => (usize::from(front), State { front: front + 1, ..self }),
-            End::Back => (usize::from(back - 1), State { back: back - 1, ..self }),
+    fn take(self, side: Side) -> Option<(usize, Untaken)> {
+        let Untaken { front, back, .. } = self;
+        (front < back).then(|| match side {
+            Side::Front => (usize::from(front), Untaken { front: front + 1, ..self }),
+            Side::Back => (usize::from(back - 1), Untaken { back: back - 1, ..self }),
         })
     }
 }
@@ -62,14 +63,14 @@ impl State {
 /// Where a thread takes its parts. The one that trains and its helpers begin at opposite ends, so that of two threads
 /// each has about the same parts in every round, and their data in its cache.
 #[derive(Clone, Copy)]
-pub(super) enum End {
+pub(super) enum Side {
     Front,
     Back,
 }
 
-/// What to do with the index of a part, without the lifetime that [`Round::finish`] holds it to.
+/// What is called with the index of each part. Its lifetime is left out: [`Round::finish`] returns before it ends.
 #[derive(Clone, Copy)]
-struct Work(*const (dyn Fn(usize) + Sync));
+struct Call(*const (dyn Fn(usize) + Sync));
 
 // SAFETY: `work` is written only between rounds, and read only by threads that have taken a part of the round.
 unsafe impl Send for Round {}
@@ -84,21 +85,21 @@ impl Round {
         unsafe {
             let work =
                 std::mem::transmute::<*const (dyn Fn(usize) + Sync), *const (dyn Fn(usize) + Sync + 'static)>(work);
-            *self.work.get() = Some(Work(work));
+            *self.work.get() = Some(Call(work));
         }
         self.open.store(parts, Ordering::Relaxed);
         self.admitted.store(helpers, Ordering::Relaxed);
-        let round = State::of(self.state.load(Ordering::Relaxed)).round.wrapping_add(1);
-        self.state.store(State { round, front: 0, back: parts as u16 }.bits(), Ordering::SeqCst);
+        let round = Untaken::of(self.state.load(Ordering::Relaxed)).round.wrapping_add(1);
+        self.state.store(Untaken { round, front: 0, back: parts as u16 }.bits(), Ordering::SeqCst);
     }
 
     /// Takes a part and does it; false if none is left. A panic is kept for [`Round::finish`].
-    pub(super) fn work_once(&self, end: End) -> bool {
-        let take = |bits: u64| Some(State::of(bits).take(end)?.1.bits());
+    pub(super) fn work_once(&self, side: Side) -> bool {
+        let take = |bits: u64| Some(Untaken::of(bits).take(side)?.1.bits());
         let Ok(bits) = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, take) else { return false };
-        let (index, _) = State::of(bits).take(end).expect("a part was taken");
+        let (index, _) = Untaken::of(bits).take(side).expect("a part was taken");
         // SAFETY: this thread has taken a part, so the round goes on until `open` is counted down below.
-        let work = unsafe { (*self.work.get()).map(|Work(work)| &*work) }.expect("a round has its work");
+        let work = unsafe { (*self.work.get()).map(|Call(work)| &*work) }.expect("a round has its work");
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(index))) {
             *self.panic.lock().expect("nothing panics under this lock") = Some(panic);
         }
@@ -127,7 +128,7 @@ impl Round {
         let mut idle = 0;
         while !self.over.load(Ordering::SeqCst) {
             let admitted = number < self.admitted.load(Ordering::Relaxed);
-            if admitted && self.work_once(End::Back) {
+            if admitted && self.work_once(Side::Back) {
                 idle = 0;
             } else if idle < SPINS {
                 idle += 1;
@@ -135,7 +136,7 @@ impl Round {
             } else {
                 asleep.store(true, Ordering::SeqCst);
                 // Work that came before the flag was up wakes nobody, so it is looked for once more.
-                let waiting = admitted && State::of(self.state.load(Ordering::SeqCst)).take(End::Back).is_some();
+                let waiting = admitted && Untaken::of(self.state.load(Ordering::SeqCst)).take(Side::Back).is_some();
                 if !waiting && !self.over.load(Ordering::SeqCst) {
                     thread::park();
                 }

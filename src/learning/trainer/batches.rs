@@ -1,12 +1,10 @@
-//! One batch: its rows through the network and back, in tiles; then the gradients of the parameters, and a step, in
-//! shares of them. Tiles and shares are as the batch and the network are, so threads change no bit.
+//! One batch: its rows go through the network and back in tiles; then the gradients of the parameters are found, and a step
+//! taken, in bundles of blocks. Tiles and bundles depend on the batch and the network alone, so the number of threads changes no bit.
 
 use std::ops::Range;
 
 use rand::RngExt;
 
-use super::pass_rows;
-use crate::learning::cuts::{part, tile_rows};
 use crate::learning::examples::Examples;
 use crate::learning::kernels::vectorized;
 use crate::learning::layer::{BLOCK_VALUES, Layer};
@@ -15,10 +13,11 @@ use crate::learning::optimizer::{OptimizerState, ParameterGroup, Step};
 use crate::learning::random::Generator;
 use crate::learning::team::{Team, WIDE_WORK};
 use crate::learning::tile::Tile;
+use crate::learning::tiling::{pass_rows, tile_range, tile_rows};
 use crate::learning::training::ValidTrainingSpec;
 
-/// Parameters of a share at least: what a thread steps on in about 1 µs.
-const SMALL_SHARE: usize = 1024;
+/// Parameters of a bundle at least: what a thread steps on in about 1 µs.
+const SMALL_BUNDLE: usize = 1024;
 
 /// What batches are worked off with; made once, so that no epoch allocates.
 pub(super) struct Batches {
@@ -28,13 +27,13 @@ pub(super) struct Batches {
     /// Tiles that the last pass filled.
     filled: usize,
     /// The blocks, small neighbours together: what one thread takes at a time.
-    shares: Vec<Vec<Block>>,
-    /// The shares' ranges of the flat buffer.
-    cuts: Vec<Range<usize>>,
+    bundles: Vec<Vec<Block>>,
+    /// The bundles' ranges of the flat buffer.
+    ranges: Vec<Range<usize>>,
     groups: Vec<ParameterGroup>,
     /// ∂L/∂parameters, flat.
     gradients: Vec<f32>,
-    /// The sum of the squares of each share's gradients.
+    /// The sum of the squares of each bundle's gradients.
     squares: Vec<f64>,
     /// A seed of dropout masks for each tile, where there is dropout.
     seeds: Vec<u64>,
@@ -45,18 +44,18 @@ impl Batches {
         let pass_rows = pass_rows(network.spec(), settings, rows);
         let tile_rows = tile_rows(network.spec(), pass_rows);
         let tiles = pass_rows.div_ceil(tile_rows);
-        let shares = shares(network.blocks(), network.parameters().len());
+        let bundles = bundles(network.blocks(), network.parameters().len());
         let dropout = network.spec().layers.iter().any(|layer| layer.dropout > 0.0);
         Batches {
             tile_rows,
             tiles: (0..tiles).map(|_| Tile::new(network, tile_rows)).collect(),
             filled: 0,
-            cuts: shares.iter().map(|share| share[0].range.start..share[share.len() - 1].range.end).collect(),
-            squares: vec![0.0; shares.len()],
+            ranges: bundles.iter().map(|bundle| bundle[0].range.start..bundle[bundle.len() - 1].range.end).collect(),
+            squares: vec![0.0; bundles.len()],
             groups: network.groups(),
             gradients: vec![0.0; network.parameters().len()],
             seeds: vec![0; if dropout { tiles } else { 0 }],
-            shares,
+            bundles,
         }
     }
 
@@ -76,7 +75,7 @@ impl Batches {
         self.seeds.iter_mut().take(self.filled).for_each(|seed| *seed = dropout.random());
         let (tiles, seeds) = (&mut self.tiles[..self.filled], &self.seeds);
         team.each(true, tiles, |index, filled| {
-            let rows = &rows[part(rows.len(), tile_rows, index)];
+            let rows = &rows[tile_range(rows.len(), tile_rows, index)];
             filled.pass(network, examples, rows, scale, seeds.get(index).copied());
         });
         tiles.iter().map(Tile::loss).sum()
@@ -85,11 +84,11 @@ impl Batches {
     /// Keeps the gradients of the last pass for the step after the next one; `first` says that there are none to add to.
     pub(super) fn accumulate(&mut self, network: &mut Network, first: bool, team: &mut Team) {
         let wide = self.is_wide();
-        let Batches { tiles, filled, shares, cuts, gradients, .. } = self;
+        let Batches { tiles, filled, bundles, ranges, gradients, .. } = self;
         let (layers, _) = network.layers_and_parameters();
-        team.each_cut(wide, cuts, [gradients], |index, [gradients]| {
-            for block in &shares[index] {
-                let gradient = &mut gradients[within(&cuts[index], block)];
+        team.each_range(wide, ranges, [gradients], |index, [gradients]| {
+            for block in &bundles[index] {
+                let gradient = &mut gradients[within(&ranges[index], block)];
                 add_up(&tiles[..*filled], layers, block, gradient, first);
             }
         });
@@ -112,12 +111,12 @@ impl Batches {
             step.gradient_scale = self.clipping(most, team);
         }
         let wide = self.is_wide();
-        let Batches { tiles, filled, shares, cuts, groups, gradients, .. } = self;
+        let Batches { tiles, filled, bundles, ranges, groups, gradients, .. } = self;
         let (layers, parameters) = network.layers_and_parameters();
         let (stepper, [first_state, second_state]) = optimizer.begin(&step);
-        team.each_cut(wide, cuts, [gradients, parameters, first_state, second_state], |index, [g, w, m, v]| {
-            for block in &shares[index] {
-                let range = within(&cuts[index], block);
+        team.each_range(wide, ranges, [gradients, parameters, first_state, second_state], |index, [g, w, m, v]| {
+            for block in &bundles[index] {
+                let range = within(&ranges[index], block);
                 let of = |state: &[f32]| if state.is_empty() { 0..0 } else { range.clone() };
                 let (m_range, v_range) = (of(m), of(v));
                 let gradient = &mut g[range.clone()];
@@ -137,8 +136,8 @@ impl Batches {
 
     /// The factor that brings the gradient's norm down to `most`, as PyTorch's `clip_grad_norm_`.
     fn clipping(&mut self, most: f64, team: &mut Team) -> f32 {
-        let (wide, gradients, cuts) = (self.is_wide(), &self.gradients, &self.cuts);
-        team.each(wide, &mut self.squares, |index, sum| *sum = sum_of_squares(&gradients[cuts[index].clone()]));
+        let (wide, gradients, ranges) = (self.is_wide(), &self.gradients, &self.ranges);
+        team.each(wide, &mut self.squares, |index, sum| *sum = sum_of_squares(&gradients[ranges[index].clone()]));
         let norm = self.squares.iter().sum::<f64>().sqrt();
         (most / (norm + 1e-6)).min(1.0) as f32
     }
@@ -146,24 +145,24 @@ impl Batches {
 
 /// Puts blocks together until they are worth a thread's while: a quarter of all parameters, if that is no more than a
 /// block has at most.
-fn shares(blocks: Vec<Block>, parameters: usize) -> Vec<Vec<Block>> {
-    let enough = (parameters / 4).clamp(SMALL_SHARE, BLOCK_VALUES);
-    let mut shares: Vec<Vec<Block>> = Vec::new();
+fn bundles(blocks: Vec<Block>, parameters: usize) -> Vec<Vec<Block>> {
+    let enough = (parameters / 4).clamp(SMALL_BUNDLE, BLOCK_VALUES);
+    let mut bundles: Vec<Vec<Block>> = Vec::new();
     let mut held = enough;
     for block in blocks {
         if held >= enough {
-            shares.push(Vec::new());
+            bundles.push(Vec::new());
             held = 0;
         }
         held += block.range.len();
-        shares.last_mut().expect("there is a share").push(block);
+        bundles.last_mut().expect("there is a bundle").push(block);
     }
-    shares
+    bundles
 }
 
-/// Where a block lies in its share.
-fn within(share: &Range<usize>, block: &Block) -> Range<usize> {
-    block.range.start - share.start..block.range.end - share.start
+/// Where a block lies in its bundle.
+fn within(bundle: &Range<usize>, block: &Block) -> Range<usize> {
+    block.range.start - bundle.start..block.range.end - bundle.start
 }
 
 /// The gradient of a block over all tiles, added to what is there unless `first`.

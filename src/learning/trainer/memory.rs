@@ -1,9 +1,9 @@
 //! What a training takes of the memory.
 
-use super::{PROBE_ROWS, Trainer, pass_rows};
-use crate::learning::cuts::tile_rows;
+use super::epochs::{PROBE_ROWS, Trainer};
 use crate::learning::evaluation::Evaluation;
 use crate::learning::spec::ValidModelSpec;
+use crate::learning::tiling::{pass_rows, tile_rows};
 use crate::learning::training::ValidTrainingSpec;
 
 impl Trainer<'_> {

@@ -1,7 +1,7 @@
 //! Histograms as tensors: those of all features one after the other.
 
 use crate::data::encoder::Encoder;
-use crate::data::histogram::Histogram;
+use crate::data::encoder::Histogram;
 use crate::models::ModelError;
 use crate::storage::tensors::{Tensor, TensorFile, TensorValues, Unreadable};
 

@@ -1,0 +1,126 @@
+//! An encoder: the encodings of a table's columns, fitted together, and applied to tables of the same columns.
+
+use std::collections::HashSet;
+
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+use super::error::EncodeError;
+use super::feature::{Feature, Offsets, Sighting};
+use super::left_out::{Known, LeftOut};
+use super::target::{Target, Task};
+use crate::data::column::{Column, Table};
+
+/// The encoding of a table's columns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Encoder {
+    /// The columns that are learned from, in the order of the network's input.
+    pub features: Vec<Feature>,
+    /// Columns that say nothing that can be learned.
+    pub left_out: Vec<LeftOut>,
+    /// What is predicted.
+    pub target: Target,
+}
+
+/// An encoded table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Encoded {
+    /// rows × [`Encoder::width`]
+    pub inputs: Array2<f32>,
+    /// The values that lie outside what training saw: row, feature and how; in no particular order.
+    pub sightings: Vec<(usize, usize, Sighting)>,
+}
+
+impl Encoder {
+    /// Fits an encoder on the training rows `rows` of `table`: its columns but for `target` are features.
+    ///
+    /// # Errors
+    /// `NoColumn`, `NoFeatures`, `Target`.
+    pub fn fit(table: &Table, target: &str, task: Task, rows: &[usize], known: &Known) -> Result<Self, EncodeError> {
+        let answer = table.column(target).ok_or_else(|| EncodeError::NoColumn(target.to_owned()))?;
+        let (mut features, mut left_out) = (Vec::new(), known.left_out.clone());
+        let hopeless: HashSet<&str> = known.left_out.iter().map(|left| left.name.as_str()).collect();
+        let looked_at = |column: &&Column| column.name != target && !hopeless.contains(column.name.as_str());
+        for column in table.columns.iter().filter(looked_at) {
+            match Feature::fit(column, rows) {
+                Ok(feature) => {
+                    let date_order = known.date_orders.get(&column.name).copied();
+                    features.push(Feature { date_order, ..feature });
+                }
+                Err(reason) => left_out.push(LeftOut { name: column.name.clone(), kind: column.kind, reason }),
+            }
+        }
+        if features.is_empty() {
+            let reasons: Vec<_> =
+                left_out.iter().take(5).map(|left| format!("{:?} {}", left.name, left.reason.clause())).collect();
+            let none = "the data has no other column than the target".to_owned();
+            return Err(EncodeError::NoFeatures(if reasons.is_empty() { none } else { reasons.join("; ") }));
+        }
+        Ok(Encoder { features, left_out, target: Target::fit(answer, task, rows)? })
+    }
+
+    /// Width of an encoded row: plain values first, then a code for each embedded column.
+    pub fn width(&self) -> usize {
+        self.plain_width() + self.embedded().count()
+    }
+
+    fn plain_width(&self) -> usize {
+        self.features.iter().map(Feature::plain_width).sum()
+    }
+
+    /// The number of codes of each embedded column, in the order of the row's last columns.
+    pub fn embedded(&self) -> impl Iterator<Item = usize> + '_ {
+        self.features.iter().filter_map(Feature::codes)
+    }
+
+    /// The columns of an encoded row that each feature has.
+    pub fn groups(&self) -> Vec<Vec<usize>> {
+        self.offsets().zip(&self.features).map(|(offsets, feature)| offsets.columns(feature)).collect()
+    }
+
+    fn offsets(&self) -> impl Iterator<Item = Offsets> + '_ {
+        let (mut plain, mut code) = (0, self.plain_width());
+        self.features.iter().map(move |feature| {
+            let offsets = Offsets { plain, code };
+            plain += feature.plain_width();
+            code += usize::from(feature.codes().is_some());
+            offsets
+        })
+    }
+
+    /// Encodes a table that has a column of the right type for each feature.
+    ///
+    /// # Errors
+    /// `NoColumn`; `Value` where a column of another type cannot be read as what it should be.
+    pub fn transform(&self, table: &Table) -> Result<Encoded, EncodeError> {
+        let width = self.width();
+        let mut inputs = vec![0.0; table.rows * width];
+        let (mut sightings, mut next) = (Vec::new(), 0);
+        for (index, (feature, offsets)) in self.features.iter().zip(self.offsets()).enumerate() {
+            let at = table.position(next, &feature.name);
+            let at = at.ok_or_else(|| EncodeError::NoColumn(feature.name.clone()))?;
+            next = at + 1;
+            let column = table.columns[at].of_kind(feature.kind)?;
+            feature.write(&column.values, offsets, width, &mut inputs, |row, seen| sightings.push((row, index, seen)));
+        }
+        let inputs = Array2::from_shape_vec((table.rows, width), inputs).expect("width values in each row");
+        Ok(Encoded { inputs, sightings })
+    }
+
+    /// The feature of a name.
+    pub fn feature(&self, name: &str) -> Option<&Feature> {
+        self.features.iter().find(|feature| feature.name == name)
+    }
+
+    /// Every column that a row may have: features, those left out, the target.
+    pub fn known(&self) -> impl Iterator<Item = &str> {
+        let features = self.features.iter().map(|feature| feature.name.as_str());
+        let left_out = self.left_out.iter().map(|left| left.name.as_str());
+        features.chain(left_out).chain([self.target.name()])
+    }
+}
+
+/// The rows in which `column` has a value.
+pub fn rows_with(column: &Column) -> Vec<usize> {
+    (0..column.values.len()).filter(|row| !column.values.is_missing(*row)).collect()
+}

@@ -1,0 +1,93 @@
+//! What is known of columns before an encoder is fitted, and why columns are left out of it.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::column::ColumnType;
+use crate::data::profile::{ColumnProfile, TableProfile};
+use crate::data::values::DateOrder;
+
+/// What is known of columns before their values are looked at.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Columns that are left out whatever their values: they need not be in the table.
+    pub left_out: Vec<LeftOut>,
+    /// How dates that are no ISO 8601 are written, by column.
+    pub date_orders: BTreeMap<String, DateOrder>,
+}
+
+impl Known {
+    /// What the profile of a data set tells of the columns named. Those that number the rows are left out unless they were
+    /// `chosen`, or nothing else would be left: they may be a time or a place.
+    pub fn of(profile: &TableProfile, features: &[String], chosen: bool) -> Self {
+        let features: HashSet<&str> = features.iter().map(String::as_str).collect();
+        let identifiers = profile.identifiers();
+        let columns = || profile.columns.iter().filter(|column| features.contains(column.name.as_str()));
+        let hopeless = |column: &&ColumnProfile| column.kind == ColumnType::Text || column.missing == profile.rows;
+        let numbers = |column: &&ColumnProfile| identifiers.contains(column.name.as_str());
+        let spared = chosen || columns().all(|column| hopeless(&column) || numbers(&column));
+        let left_out = columns().filter_map(|column| {
+            let reason = match column.kind {
+                ColumnType::Text => Reason::Text,
+                _ if !spared && numbers(&column) => Reason::Identifier,
+                _ => return None,
+            };
+            Some(LeftOut { name: column.name.clone(), kind: column.kind, reason })
+        });
+        let orders = columns().filter_map(|column| Some((column.name.clone(), column.date_order?)));
+        Known { left_out: left_out.collect(), date_orders: orders.collect() }
+    }
+}
+
+/// A column that is not learned from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// As the data names it.
+    pub name: String,
+    /// What its values are.
+    #[serde(rename = "type")]
+    pub kind: ColumnType,
+    /// Why it is left out.
+    pub reason: Reason,
+}
+
+/// Why a column is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// It has one value in all training rows.
+    Constant,
+    /// It has none.
+    Missing,
+    /// Its words are names, identifiers or sentences.
+    Text,
+    /// It has another value in almost every row.
+    Identifier,
+    /// Each of its words is too rare to learn from.
+    Rare,
+}
+
+impl Reason {
+    /// The code of the finding that tells of it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Reason::Constant => "constant_column",
+            Reason::Missing => "mostly_missing",
+            Reason::Text => "text_column",
+            Reason::Identifier => "identifier_column",
+            Reason::Rare => "rare_words",
+        }
+    }
+
+    /// The reason as a clause: "column x …".
+    pub fn clause(self) -> &'static str {
+        match self {
+            Reason::Constant => "has the same value in every training row",
+            Reason::Missing => "has no value in any training row",
+            Reason::Text => "holds text or identifiers, from which this release does not learn",
+            Reason::Identifier => "has another value in almost every row",
+            Reason::Rare => "has only words that occur once or twice",
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! From typed columns to the numbers that a network takes, and from classes and values to its targets.
+//!
+//! An encoder is fitted on training rows alone and stored inside its version: clients never scale anything. What it does
+//! follows Holzmüller et al. 2024 ("Better by default"): numbers are scaled robustly and clipped smoothly, words become
+//! one column each, or where they are many, codes of learned vectors; what is missing is a value of its own.
+
+mod calendar;
+mod check;
+mod encode;
+mod encoding;
+mod error;
+mod feature;
+mod fitting;
+mod histogram;
+mod left_out;
+mod numbers;
+pub mod reading;
+pub mod scale;
+mod target;
+
+pub use calendar::DatePart;
+pub use encode::{Encoded, Encoder, rows_with};
+pub use encoding::Encoding;
+pub use error::EncodeError;
+pub use feature::{Feature, Sighting};
+pub use fitting::{MAX_ONE_HOT, RARE_BELOW};
+pub use histogram::Histogram;
+pub use left_out::{Known, LeftOut, Reason};
+pub use target::{MAX_CLASSES, Target, Task, classes};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,30 @@
+//! The names of a table's columns, as a header or a schema gives them.
+
+use std::collections::HashSet;
+
+use super::error::DataError;
+
+/// The names of a header's fields: trimmed, and made up where one is empty.
+///
+/// # Errors
+/// A name stands there twice, or there are too many.
+pub(crate) fn header_names(fields: Vec<String>, line: u64, most: usize) -> Result<Vec<String>, DataError> {
+    if fields.len() > most {
+        let detail = format!("the header has {} columns; at most {most} are allowed", fields.len());
+        return Err(DataError::too_large(detail).at(line));
+    }
+    let mut names: Vec<String> = fields.iter().map(|field| field.trim().to_owned()).collect();
+    let mut taken = HashSet::new();
+    for name in names.iter().filter(|name| !name.is_empty()) {
+        if !taken.insert(name.clone()) {
+            return Err(DataError::malformed("two columns have this name; rename one of them").at(line).of(name));
+        }
+    }
+    for (at, name) in names.iter_mut().enumerate().filter(|(_, name)| name.is_empty()) {
+        *name = format!("column_{}", at + 1);
+        while !taken.insert(name.clone()) {
+            name.push('_');
+        }
+    }
+    Ok(names)
+}

@@ -1,0 +1,67 @@
+//! The formats of data files, and the entry that reads each of them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
+
+use super::output::Output;
+use super::run::Run;
+use crate::data::arrow::pieces::ArrowPieces;
+use crate::data::column::ColumnType;
+use crate::data::csv::pieces::CsvPieces;
+use crate::data::error::DataError;
+use crate::data::json::pieces::JsonPieces;
+use crate::data::limits::IngestLimits;
+use crate::data::parallel::workers;
+use crate::data::profile::TableProfile;
+use crate::data::source::Growing;
+
+/// How data is written in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Comma-separated values, or separated by another character, with a header.
+    Csv,
+    /// A JSON object on each line.
+    Ndjson,
+    /// One JSON array of objects.
+    Json,
+    /// Apache Parquet.
+    Parquet,
+    /// The streaming format of Apache Arrow.
+    ArrowStream,
+}
+
+impl Format {
+    /// Whether a file is read from its start to its end.
+    pub fn is_read_in_order(self) -> bool {
+        self != Format::Parquet
+    }
+}
+
+/// Reads `source`, finds the type of every column over all rows unless `types` has it, writes the stored form to `out`
+/// and returns the profile.
+///
+/// `source` is not compressed, may still grow, and can be read again from its start; `out` is empty. `progress` is told
+/// now and then how many rows are done (of fewer again if the source has to be read once more), and may answer false
+/// to stop.
+///
+/// # Errors
+/// The data cannot be parsed or used, or exceeds `limits`; `source` cannot be read or `out` not be written; `progress`
+/// said to stop.
+pub fn ingest<S: Growing + 'static>(
+    source: S,
+    format: Format,
+    types: &BTreeMap<String, ColumnType>,
+    limits: &IngestLimits,
+    out: &mut dyn Output,
+    progress: &mut dyn FnMut(u64) -> bool,
+) -> Result<TableProfile, DataError> {
+    let workers = workers();
+    let mut run = Run { types, limits, workers, progress, readings: 1, before: 0, rows: AtomicU64::new(0) };
+    match format {
+        Format::Csv => run.ingest(&CsvPieces::new(&source, limits)?, out),
+        Format::Ndjson => run.ingest(&JsonPieces::lines(&source, limits)?, out),
+        Format::Json => run.ingest(&JsonPieces::array(&source, limits)?, out),
+        Format::Parquet => run.ingest(&ArrowPieces::parquet(source, limits)?, out),
+        Format::ArrowStream => run.ingest(&ArrowPieces::stream(source, limits)?, out),
+    }
+}

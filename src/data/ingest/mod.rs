@@ -1,0 +1,25 @@
+//! A data file becomes a table: types from all rows, the stored form, the profile.
+//!
+//! The source is read twice: once to see what each column is, once to write it. A CSV file is written in its first reading
+//! as its first piece suggests and read again only if a later cell says otherwise. In each reading several
+//! threads take pieces of the source in turn, so that memory holds a few pieces and one row group, however large the source
+//! is.
+
+mod format;
+mod gathering;
+mod output;
+mod run;
+
+pub use super::limits::IngestLimits;
+pub use super::source::Growing;
+pub use format::{Format, ingest};
+pub use output::Output;
+
+#[cfg(test)]
+mod binary_tests;
+#[cfg(test)]
+mod contradiction_tests;
+#[cfg(test)]
+mod messy_tests;
+#[cfg(test)]
+mod tests;

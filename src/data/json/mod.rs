@@ -1,0 +1,9 @@
+//! JSON: files of objects in pieces, bodies of records, and rows of plain numbers.
+
+mod objects;
+pub(super) mod pieces;
+pub mod records;
+pub mod rows;
+
+pub use records::{Cell, Records};
+pub use rows::{Rows, RowsError, RowsOrNames};

@@ -1,0 +1,307 @@
+//! Rows as JSON objects, read straight into columns.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::data::limits::{SPARSE, is_sparse};
+use crate::data::values::{LARGEST_EXACT_INTEGER, format_number};
+
+/// The most columns that are read.
+pub const MAX_COLUMNS: usize = 16_384;
+/// A value whose column is not known yet.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    /// Null, or not there.
+    Missing,
+    /// A number.
+    Number(f64),
+    /// An integer that floats do not tell from its neighbours: its sign and its size.
+    LargeInteger {
+        /// Whether it is below 0.
+        negative: bool,
+        /// Without its sign.
+        size: u64,
+    },
+    /// True or false.
+    Boolean(bool),
+    /// A text.
+    Text(Box<str>),
+}
+
+/// Rows as columns; of JSON it is one object or a list of objects.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Records {
+    /// The keys, in the order of their first appearance.
+    pub names: Vec<String>,
+    /// For each name one cell a row.
+    pub columns: Vec<Vec<Cell>>,
+    /// Number of rows.
+    pub rows: usize,
+}
+
+impl Cell {
+    /// An integer.
+    fn integer(negative: bool, size: u64) -> Self {
+        match size {
+            0..=LARGEST_EXACT_INTEGER if negative => Cell::Number(-(size as f64)),
+            0..=LARGEST_EXACT_INTEGER => Cell::Number(size as f64),
+            _ => Cell::LargeInteger { negative, size },
+        }
+    }
+
+    /// The number, if it is one, as the float next to it.
+    pub fn number(&self) -> Option<f64> {
+        match *self {
+            Cell::Number(number) => Some(number),
+            Cell::LargeInteger { negative: true, size } => Some(-(size as f64)),
+            Cell::LargeInteger { negative: false, size } => Some(size as f64),
+            _ => None,
+        }
+    }
+
+    /// The text of the value, the one of a data file that has it; nothing if it is missing.
+    pub fn text(&self) -> Option<Cow<'_, str>> {
+        Some(match self {
+            Cell::Missing => return None,
+            // + 0.0: zero has no sign in text.
+            Cell::Number(number) => Cow::Owned(format_number(*number + 0.0)),
+            Cell::LargeInteger { negative, size } => Cow::Owned(format!("{}{size}", if *negative { "-" } else { "" })),
+            Cell::Boolean(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
+            Cell::Text(text) => Cow::Borrowed(text),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Records {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut reading = Reading::default();
+        deserializer.deserialize_any(Outer(&mut reading))?;
+        let Reading { mut records, .. } = reading;
+        let rows = records.rows;
+        if is_sparse((rows as u64).saturating_mul(records.names.len() as u64), reading.given) {
+            return Err(D::Error::custom(SPARSE));
+        }
+        records.columns.iter_mut().for_each(|column| column.resize(rows, Cell::Missing));
+        Ok(records)
+    }
+}
+
+#[derive(Default)]
+struct Reading {
+    records: Records,
+    index: HashMap<String, usize>,
+    /// The column after the one last seen: most rows have their keys in the same order.
+    expected: usize,
+    /// Cells that were given.
+    given: u64,
+    /// Cells that are held.
+    held: u64,
+}
+
+impl Reading {
+    /// The column of a key, which must not have been in this row yet.
+    fn column<E: Error>(&mut self, key: &str) -> Result<usize, E> {
+        let records = &mut self.records;
+        let row = records.rows;
+        let known = match records.names.get(self.expected) {
+            Some(name) if name == key => Some(self.expected),
+            _ => self.index.get(key).copied(),
+        };
+        let column = match known {
+            Some(column) => column,
+            None if records.names.len() >= MAX_COLUMNS => {
+                return Err(E::custom(format!("row {row} has one key too many: at most {MAX_COLUMNS} are allowed")));
+            }
+            None => {
+                records.names.push(key.to_owned());
+                records.columns.push(Vec::new());
+                self.index.insert(key.to_owned(), records.names.len() - 1);
+                records.names.len() - 1
+            }
+        };
+        self.expected = column + 1;
+        let cells = &mut records.columns[column];
+        if cells.len() > row {
+            return Err(E::custom(format!("row {row} has the key {key:?} twice")));
+        }
+        self.given += 1;
+        self.held += (row + 1 - cells.len()) as u64;
+        if is_sparse(self.held, self.given) {
+            return Err(E::custom(SPARSE));
+        }
+        cells.resize(row, Cell::Missing);
+        Ok(column)
+    }
+}
+
+/// One object or a list of them.
+struct Outer<'r>(&'r mut Reading);
+
+impl<'de> Visitor<'de> for Outer<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object or a list of objects")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        Row(self.0).visit_map(map)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while list.next_element_seed(Row(&mut *self.0))?.is_some() {}
+        Ok(())
+    }
+}
+
+/// One row.
+struct Row<'r>(&'r mut Reading);
+
+impl<'de> DeserializeSeed<'de> for Row<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Row<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "an object as row {}", self.0.records.rows)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        self.0.expected = 0;
+        while let Some(column) = map.next_key_seed(Key(&mut *self.0))? {
+            let records = &mut self.0.records;
+            let cell = map.next_value_seed(CellSeed { row: records.rows, key: &records.names[column] })?;
+            records.columns[column].push(cell);
+        }
+        self.0.records.rows += 1;
+        Ok(())
+    }
+}
+
+/// A key, which becomes its column.
+struct Key<'r>(&'r mut Reading);
+
+impl<'de> DeserializeSeed<'de> for Key<'_> {
+    type Value = usize;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key<'_> {
+    type Value = usize;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<usize, E> {
+        self.0.column(key)
+    }
+}
+
+/// The value of a key.
+struct CellSeed<'k> {
+    row: usize,
+    key: &'k str,
+}
+
+impl<'de> DeserializeSeed<'de> for CellSeed<'_> {
+    type Value = Cell;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cell, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for CellSeed<'_> {
+    type Value = Cell;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "a number, a text, true, false or null in row {} at {:?}", self.row, self.key)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Cell, E> {
+        Ok(Cell::Missing)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Cell, E> {
+        Ok(Cell::Boolean(value))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Cell, E> {
+        Ok(Cell::Number(value))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Cell, E> {
+        Ok(Cell::integer(false, value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Cell, E> {
+        Ok(Cell::integer(value < 0, value.unsigned_abs()))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Cell, E> {
+        Ok(if value.is_empty() { Cell::Missing } else { Cell::Text(value.into()) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<Records, String> {
+        serde_json::from_str(json).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn rows_become_columns_in_order_of_appearance() {
+        let records = read(r#"[{"a":1,"b":"x"},{"c":true,"a":null},{},{"b":"é\n","a":-2.5}]"#).unwrap();
+        assert_eq!((records.names.join(","), records.rows), ("a,b,c".to_owned(), 4));
+        let (number, text) = (Cell::Number, |text: &str| Cell::Text(text.into()));
+        assert_eq!(records.columns[0], [number(1.0), Cell::Missing, Cell::Missing, number(-2.5)]);
+        assert_eq!(records.columns[1], [text("x"), Cell::Missing, Cell::Missing, text("é\n")]);
+        assert_eq!(records.columns[2], [Cell::Missing, Cell::Boolean(true), Cell::Missing, Cell::Missing]);
+        let large =
+            read(r#"[{"a":9007199254740993},{"a":-9007199254740993},{"a":9007199254740992},{"a":1.0}]"#).unwrap();
+        let texts: Vec<_> = large.columns[0].iter().filter_map(Cell::text).collect();
+        assert_eq!(texts, ["9007199254740993", "-9007199254740993", "9007199254740992", "1"]);
+        let one = read(r#"{"a":1}"#).unwrap();
+        assert_eq!((one.rows, one.columns), (1, vec![vec![number(1.0)]]));
+        assert_eq!(read("[]").unwrap(), Records::default());
+    }
+
+    #[test]
+    fn what_is_no_cell_is_refused_with_its_place() {
+        for (json, part) in [
+            (r#"[{"a":1},{"b":[1]}]"#, "row 1 at \"b\""),
+            (r#"[{"a":{}}]"#, "row 0 at \"a\""),
+            (r#"[{"a":1},{"a":1,"a":2}]"#, "row 1 has the key \"a\" twice"),
+            ("[{},3]", "an object as row 1"),
+            ("3", "an object or a list of objects"),
+            (r#"[{"a":1e999}]"#, "number out of range"),
+        ] {
+            let error = read(json).unwrap_err();
+            assert!(error.contains(part), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn columns_and_empty_cells_are_bounded() {
+        let wide: Vec<String> = (0..=MAX_COLUMNS).map(|at| format!("\"{at}\":0")).collect();
+        assert!(read(&format!("{{{}}}", wide.join(","))).unwrap_err().contains("one key too many"));
+        let sparse: Vec<String> = (0..10_000).map(|at| format!("{{\"{at}\":0}}")).collect();
+        assert!(read(&format!("[{}]", sparse.join(","))).unwrap_err().contains("too few of their keys"));
+    }
+}

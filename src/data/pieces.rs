@@ -1,0 +1,101 @@
+//! What every reader of files hands over: pieces of whole rows, what they show, and their cells as arrays.
+
+use arrow_array::ArrayRef;
+
+use super::column::ColumnType;
+use super::error::DataError;
+use super::inference::{Evidence, Form};
+
+/// From so many columns on a table is wide.
+pub(crate) const WIDE: usize = 1000;
+
+/// A file in pieces of whole rows.
+pub(crate) trait Pieces: Sync {
+    /// Where the next piece begins.
+    type Cursor: Send;
+    /// Rows, not parsed yet.
+    type Piece: Send;
+    /// Whether `try_convert` spares the second reading.
+    const IN_ONE_READING: bool = false;
+
+    /// Begins anew; `columns` is how many there are, if that is known.
+    fn start(&self, columns: Option<&Columns>) -> Result<Self::Cursor, DataError>;
+    /// The next piece, if there is one.
+    fn next(&self, cursor: &mut Self::Cursor) -> Result<Option<Self::Piece>, DataError>;
+    /// What the cells of a piece show.
+    fn survey(&self, piece: Self::Piece) -> Result<Survey, DataError>;
+    /// The cells of a piece as arrays of these columns.
+    fn convert(&self, piece: Self::Piece, columns: &Columns) -> Result<Converted, DataError>;
+    /// What the cells of a piece show, and the arrays of these columns unless a cell does not fit them.
+    fn try_convert(&self, piece: Self::Piece, _: &Columns) -> Result<(Survey, Option<Converted>), DataError> {
+        Ok((self.survey(piece)?, None))
+    }
+    /// What a line or row is called in messages.
+    fn place(&self) -> &'static str {
+        "line"
+    }
+}
+
+/// What a piece shows: its columns in order of appearance.
+#[derive(Default)]
+pub(crate) struct Survey {
+    pub rows: u64,
+    /// Cells that are there in the file, if only to say that a value is missing.
+    pub given: u64,
+    pub names: Vec<String>,
+    pub evidence: Vec<Evidence>,
+}
+
+impl Survey {
+    /// Of rows that have a cell for each column.
+    pub fn full(rows: usize, names: Vec<String>, evidence: Vec<Evidence>) -> Self {
+        Survey { rows: rows as u64, given: rows as u64 * names.len() as u64, names, evidence }
+    }
+}
+
+/// The rows of a piece.
+pub(crate) struct Converted {
+    pub rows: usize,
+    /// One array for each column.
+    pub columns: Vec<ArrayRef>,
+}
+
+/// What the columns are.
+#[derive(Default)]
+pub(crate) struct Columns {
+    pub names: Vec<String>,
+    pub evidence: Vec<Evidence>,
+    /// The types that were asked for.
+    pub asked: Vec<Option<ColumnType>>,
+    pub forms: Vec<Form>,
+}
+
+impl Columns {
+    /// Whether the columns keep their forms if further cells show this, column by column.
+    pub fn fit(&self, further: &[Evidence]) -> bool {
+        let columns = self.asked.iter().zip(&self.evidence).zip(further).zip(&self.forms);
+        columns.into_iter().all(|(((asked, evidence), further), expected)| {
+            let mut all = evidence.clone();
+            all.merge(further);
+            all.form_of(*asked) == *expected
+        })
+    }
+
+    /// Which columns are read as numbers.
+    pub fn are_numbers(&self) -> Vec<bool> {
+        self.forms.iter().map(|form| *form == Form::Number).collect()
+    }
+
+    /// The error of a cell that is not of its column's form.
+    pub fn misfit(&self, at: usize, got: &str) -> DataError {
+        let expected = match self.forms[at] {
+            Form::Number => "a number",
+            Form::Boolean => "true or false",
+            Form::Datetime(_) => "a date, or not one written like the others",
+            Form::Words => "a text",
+        };
+        let got: String = got.chars().take(60).collect();
+        let kind = self.asked[at].map_or("column", ColumnType::word);
+        DataError::unfit(format!("{got:?} is not {expected}; the type {kind} does not fit")).of(&self.names[at])
+    }
+}

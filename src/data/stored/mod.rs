@@ -1,0 +1,13 @@
+//! The stored form of a table: a Parquet file with one column for each of the table.
+//!
+//! Numbers are DOUBLE, dates are timestamps in microseconds UTC, words are strings; missing values are null. The
+//! file's metadata has `epochd`: `{"format":1}`.
+
+mod preview;
+mod read;
+mod write;
+
+pub use preview::preview;
+pub use read::{distinct_values, for_each_batch, read_columns};
+pub(super) use write::StoredWriter;
+pub use write::{METADATA, METADATA_KEY};

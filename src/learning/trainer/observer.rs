@@ -1,0 +1,30 @@
+//! Who watches a training, and what it may ask of it.
+
+use crate::learning::diagnosis::Warning;
+use crate::learning::report::EpochReport;
+use crate::learning::snapshot::Snapshot;
+
+/// Whether training goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// Go on.
+    Continue,
+    /// Stop; epochs that are complete count.
+    Stop,
+    /// Hand a snapshot to [`Observer::save`], then do what it answers. Anywhere but before a batch: go on.
+    Save,
+}
+
+/// Who watches a training.
+pub trait Observer {
+    /// A batch of `rows` rows is about to start.
+    fn batch(&mut self, rows: usize) -> Control;
+    /// The snapshot that was asked for, before the batch that is about to start.
+    fn save(&mut self, _: Snapshot<'_>) -> Control {
+        Control::Continue
+    }
+    /// An epoch is complete.
+    fn epoch(&mut self, report: &EpochReport) -> Control;
+    /// Something about the run that its owner should know.
+    fn warning(&mut self, warning: Warning);
+}
