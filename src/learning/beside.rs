@@ -88,7 +88,8 @@ impl<'de, A: MapAccess<'de>, F: Fields> MapAccess<'de> for Others<'_, A, F> {
     }
 }
 
-/// The error of an unknown field, which names the other fields, with the names of these too.
+/// The error of an unknown field with the names of these fields too. serde lists those of the other type after "expected one
+/// of" where they are more than two.
 fn with_names<E: Error, F: Fields>(error: E) -> E {
     let names: String = F::NAMES.iter().map(|name| format!("`{name}`, ")).collect();
     E::custom(error.to_string().replacen("expected one of ", &format!("expected one of {names}"), 1))
@@ -114,19 +115,23 @@ mod tests {
     struct Settings {
         seed: u64,
         epochs: u64,
+        shuffle: bool,
     }
 
     #[test]
     fn each_type_reads_its_own_fields_in_any_order() {
         let read: Beside<Rows, Settings> =
-            serde_json::from_str(r#"{"epochs":3,"rows":[1,2],"seed":4}"#).expect("right");
-        assert_eq!((read.fields.0, read.others.seed, read.others.epochs), (Some(vec![1, 2]), 4, 3));
+            serde_json::from_str(r#"{"epochs":3,"rows":[1,2],"seed":4,"shuffle":true}"#).expect("right");
+        assert_eq!(
+            (read.fields.0, read.others.seed, read.others.epochs, read.others.shuffle),
+            (Some(vec![1, 2]), 4, 3, true)
+        );
     }
 
     #[test]
     fn a_wrong_field_is_told_of_as_if_there_were_one_type() {
         let cases = [
-            (r#"{"row":[1]}"#, "unknown field `row`, expected one of `rows`, `seed`, `epochs`"),
+            (r#"{"row":[1]}"#, "unknown field `row`, expected one of `rows`, `seed`, `epochs`, `shuffle`"),
             (r#"{"rows":[1],"rows":[2]}"#, "duplicate field `rows`"),
             (r#"{"rows":null}"#, "invalid type: null, expected a sequence"),
         ];

@@ -74,7 +74,7 @@ impl<'a> FilePredictions<'a> {
     ///
     /// # Errors
     /// `Data`: a row cannot be read; `Field`: a value is none of its column.
-    pub fn next(&mut self) -> Result<Option<Predictions>, ServingError> {
+    pub fn next_rows(&mut self) -> Result<Option<Predictions>, ServingError> {
         if !self.waited_for.holds() {
             return Err(DataError::stopped().into());
         }

@@ -111,7 +111,9 @@ impl HttpBody for Chunks {
 
     fn size_hint(&self) -> SizeHint {
         let (mut hint, rest) = (self.body.size_hint(), self.rest.len() as u64);
-        hint.upper().map(|upper| hint.set_upper(upper + rest));
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper + rest);
+        }
         hint.set_lower(hint.lower() + rest);
         hint
     }

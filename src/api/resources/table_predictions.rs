@@ -111,7 +111,7 @@ fn answer(
     let most_rows = MAX_JSON_ROWS.min(MAX_JSON_VALUES / predicted.width()).max(1);
     let most_bytes = app.settings.max_upload.as_u64();
     let (mut writer, mut written, mut kept, mut rows) = (AnswerWriter::new(reply), LongReply::default(), Vec::new(), 0);
-    while let Some(piece) = predicted.next()? {
+    while let Some(piece) = predicted.next_rows()? {
         rows += piece.rows;
         if reply != Media::Json {
             written.add(&writer.write(&piece, version.encoder())?, most_bytes, &app.storage)?;
