@@ -113,6 +113,8 @@ impl Reading {
                     }
                     at + 3
                 }
+                // Who may see a thing, as in `pub(in crate::jobs)`, is no import.
+                [TokenTree::Ident(word), TokenTree::Group(_), ..] if word == "pub" => at + 2,
                 [TokenTree::Ident(word), ..] if word == "use" => {
                     let mut paths = Vec::new();
                     let end = tree(&tokens, at + 1, Vec::new(), &mut paths);
@@ -138,7 +140,7 @@ impl Reading {
 
     /// Takes in a path, under the name that a `use` gives it.
     fn take(&self, path: Names, alias: Option<String>, named: &mut Named) {
-        let Some(path) = self.from_root(&path) else {
+        let Some(path) = self.whole(&path) else {
             named.outside.extend(path.into_iter().next());
             return;
         };
@@ -149,7 +151,7 @@ impl Reading {
     }
 
     /// The path from the crate's root, if it begins in this crate.
-    fn from_root(&self, path: &[String]) -> Option<Names> {
+    fn whole(&self, path: &[String]) -> Option<Names> {
         let supers = path.iter().take_while(|name| *name == "super").count();
         let (base, rest) = match path.first()?.as_str() {
             "crate" => (&self.module[..0], &path[1..]),
