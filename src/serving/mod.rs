@@ -6,7 +6,7 @@
 //!
 //! use epochd::app::App;
 //! use epochd::config::Settings;
-//! use epochd::data::rows::{Rows, RowsOrNames};
+//! use epochd::data::json::{Rows, RowsOrNames};
 //! use epochd::learning::spec::{LayerSpec, ModelSpec};
 //! use epochd::learning::training::TrainingSpec;
 //! use epochd::models::{ModelKind, NewModel};
