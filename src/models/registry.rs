@@ -11,7 +11,7 @@ use bytesize::ByteSize;
 use uuid::Uuid;
 
 use super::artifact::{Artifact, decode};
-use super::entries::Entries;
+use super::entries::{Changes, Entries};
 use super::memory::{PredictorMemory, predictor_bytes};
 use super::{Model, ModelError, Predictor, Version};
 use crate::learning::network::Network;
@@ -64,10 +64,14 @@ impl ModelRegistry {
     /// `NotFound`, `Storage`.
     pub async fn get(&self, key: &str) -> Result<Arc<Model>, ModelError> {
         let id = Uuid::try_parse(key).ok();
-        let changes = match self.entries().record(key, id) {
-            Ok(model) => return Ok(model),
-            Err(changes) => changes,
-        };
+        match self.entries().record(key, id) {
+            Ok(model) => Ok(model),
+            // In a box: requests hold this future, and hardly any needs the catalog.
+            Err(changes) => Box::pin(self.look_up(key, id, changes)).await,
+        }
+    }
+
+    async fn look_up(&self, key: &str, id: Option<Uuid>, changes: Changes) -> Result<Arc<Model>, ModelError> {
         let catalog = &self.storage().catalog;
         let row = match id {
             Some(id) => catalog.model(id).await?,
@@ -136,6 +140,10 @@ impl ModelRegistry {
         if let Some(predictor) = self.entries().predictor(model.id, version.number) {
             return Ok(predictor);
         }
+        Box::pin(self.load(model, version)).await
+    }
+
+    async fn load(&self, model: &Model, version: &Version) -> Result<Arc<Predictor>, ModelError> {
         let spec = model.network_of(version).ok_or(ModelError::VersionDamaged { version: version.number })?;
         let bytes = predictor_bytes(spec, version.file_bytes);
         self.memory().check(bytes)?;

@@ -13,11 +13,19 @@ use crate::models::{Model, ModelError, Version};
 /// # Errors
 /// `NotTrained`, with what became of the model's last training.
 pub async fn active<'a>(app: &App, model: &'a Model) -> Result<&'a Arc<Version>, ServingError> {
-    if let Ok(version) = model.active() {
-        return Ok(version);
+    match model.active() {
+        Ok(version) => Ok(version),
+        Err(_) => Err(Box::pin(not_trained(app, model)).await),
     }
+}
+
+/// Why a model has no active version.
+async fn not_trained(app: &App, model: &Model) -> ServingError {
     let filter = JobFilter { model: Some(model.id), state: None };
-    let last = app.jobs.list(filter, None, 1).await?.pop();
+    let last = match app.jobs.list(filter, None, 1).await {
+        Ok(mut jobs) => jobs.pop(),
+        Err(error) => return error.into(),
+    };
     let why = last.map(|job| match (job.state, &job.failure) {
         (JobState::Queued | JobState::Running, _) => {
             format!("job {} is {}: GET /jobs/{}?wait=60 waits for it", job.id, job.state.word(), job.id)
@@ -25,5 +33,5 @@ pub async fn active<'a>(app: &App, model: &'a Model) -> Result<&'a Arc<Version>,
         (state, None) => format!("its last training, job {}, is {}", job.id, state.word()),
         (_, Some(failure)) => format!("its last training, job {}, failed: {failure}", job.id),
     });
-    Err(ModelError::NotTrained { model: model.title(), why }.into())
+    ModelError::NotTrained { model: model.title(), why }.into()
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::try_join_all;
 use ndarray::{Array2, ArrayView2, s};
+use prometheus::IntCounter;
 
 use super::error::ServingError;
 use super::memory::RequestMemory;
@@ -51,11 +52,23 @@ pub async fn predict_rows<T: Send + 'static>(
         done.inc_by(rows as u64);
         return Ok(vec![written(predictor.predict(inputs.view()).view())]);
     }
-    let shard = predictor.members().shard_rows();
+    Box::pin(on_all_cores(predictor, inputs, written, row_cost, work / ON_THE_SPOT, done)).await
+}
+
+/// Shares the rows among up to `most` cores, each of which works off some of its rows after others.
+async fn on_all_cores<T: Send + 'static>(
+    predictor: Arc<Predictor>,
+    inputs: Array2<f32>,
+    written: impl Fn(ArrayView2<f32>) -> T + Send + Sync + 'static,
+    row_cost: usize,
+    most: usize,
+    done: IntCounter,
+) -> Result<Vec<T>, ServingError> {
+    let (rows, shard) = (inputs.nrows(), predictor.members().shard_rows());
     let step = shard * (UNTIL_A_LOOK / row_cost / shard).max(1);
     let shared = Arc::new((predictor, inputs, written));
     let waiting = Waiting::default();
-    let shares = by_core(rows, shard, work / ON_THE_SPOT).map(|share| {
+    let shares = by_core(rows, shard, most).map(|share| {
         let (shared, done, waited_for) = (shared.clone(), done.clone(), waiting.seen());
         blocking(move || {
             let (predictor, inputs, written) = &*shared;

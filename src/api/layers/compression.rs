@@ -18,29 +18,15 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
-use super::around::Around;
-
 /// Replies from this size on are packed: smaller ones fit into a few packets as they are.
 const WORTH_IT: u64 = 8 << 10;
 /// Bytes that are packed at once, in about 0.3 ms.
 const CHUNK: usize = 64 << 10;
 
-/// Packs long replies for clients that take them so.
-#[derive(Clone, Copy)]
-pub struct Compression;
-
-impl Around for Compression {
-    /// What the client accepts.
-    type Noted = Option<HeaderValue>;
-
-    fn note(&self, request: &Request) -> Option<HeaderValue> {
-        request.headers().get(ACCEPT_ENCODING).cloned()
-    }
-
-    fn finish(&self, accepted: Option<HeaderValue>, reply: Response) -> Response {
-        let short = reply.body().size_hint().upper().is_some_and(|size| size < WORTH_IT);
-        if short || !is_text(reply.headers()) { reply } else { packed(accepted, reply) }
-    }
+/// The reply, packed if it is a long text and the client takes it so, as its `Accept-Encoding` says.
+pub fn packed(accepted: Option<HeaderValue>, reply: Response) -> Response {
+    let short = reply.body().size_hint().upper().is_some_and(|size| size < WORTH_IT);
+    if short || !is_text(reply.headers()) { reply } else { by_layer(accepted, reply) }
 }
 
 /// Numbers as octets hardly shrink, and events are to arrive one by one.
@@ -52,7 +38,7 @@ fn is_text(headers: &HeaderMap) -> bool {
 }
 
 /// The reply as tower-http's layer gives it.
-fn packed(accepted: Option<HeaderValue>, reply: Response) -> Response {
+fn by_layer(accepted: Option<HeaderValue>, reply: Response) -> Response {
     let mut request = Request::default();
     accepted.clone().map(|accepted| request.headers_mut().insert(ACCEPT_ENCODING, accepted));
     let names_gzip = accepted.as_ref().is_some_and(|names| names.to_str().is_ok_and(|names| names.contains("gzip")));

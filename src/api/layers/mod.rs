@@ -3,10 +3,9 @@
 //!
 //! All of it is one layer of the router, so that axum boxes it once: layers one by one cost a box each.
 
-mod around;
 mod compression;
+mod exchange;
 pub mod observe;
-mod problem;
 pub mod request_id;
 
 use std::any::Any;
@@ -20,23 +19,17 @@ use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 
 use crate::api::error::ApiError;
 use crate::app::App;
-use around::AroundLayer;
-use compression::Compression;
-use observe::Observe;
-use problem::Problems;
+use exchange::ExchangeLayer;
 use request_id::{NewId, drop_unusable};
 
 /// The routes with all layers around them.
 pub fn around(routes: Router<App>, app: &App) -> Router<App> {
-    let meters = app.meters.clone();
     routes.layer(
         ServiceBuilder::new()
             .map_request(drop_unusable)
             .layer(SetRequestIdLayer::x_request_id(NewId))
             .layer(PropagateRequestIdLayer::x_request_id())
-            .layer(AroundLayer::new(move || Observe::new(meters.clone())))
-            .layer(AroundLayer::new(|| Problems))
-            .layer(AroundLayer::new(|| Compression))
+            .layer(ExchangeLayer::new(app.meters.clone()))
             .map_response(|reply: Response<_>| reply.map(Body::new))
             .layer(CatchPanicLayer::custom(panicked)),
     )

@@ -6,9 +6,7 @@ use std::time::Instant;
 
 use axum::extract::{ConnectInfo, MatchedPath, Request};
 use axum::http::{Method, Uri};
-use axum::response::Response;
 
-use super::around::Around;
 use super::request_id::RequestId;
 use crate::telemetry::{Meters, RequestLine, RouteMeters, request_line};
 
@@ -26,7 +24,7 @@ pub struct Observe {
 }
 
 /// What is told of a request.
-pub struct Noted {
+pub struct Seen {
     start: Instant,
     id: RequestId,
     method: Method,
@@ -35,19 +33,11 @@ pub struct Noted {
     peer: Option<SocketAddr>,
 }
 
-impl Observe {
-    /// Counts in `meters`.
-    pub fn new(meters: Arc<Meters>) -> Self {
-        Observe { meters, of_route: Arc::default() }
-    }
-}
-
-impl Around for Observe {
-    type Noted = Noted;
-
-    fn note(&self, request: &Request) -> Noted {
+impl Seen {
+    /// Of a request that comes in now.
+    pub fn of(request: &Request) -> Self {
         let extensions = request.extensions();
-        Noted {
+        Seen {
             start: Instant::now(),
             id: RequestId::of(extensions),
             method: request.method().clone(),
@@ -57,24 +47,36 @@ impl Around for Observe {
         }
     }
 
-    fn finish(&self, noted: Noted, reply: Response) -> Response {
-        let (status, elapsed) = (reply.status().as_u16(), noted.start.elapsed());
-        let template = noted.template.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
-        self.meters.count(&self.of_route, template, known_method(noted.method.as_str()), status, elapsed);
+    /// The request's id.
+    pub fn id(&self) -> &str {
+        self.id.as_str()
+    }
+}
+
+impl Observe {
+    /// Counts in `meters`.
+    pub fn new(meters: Arc<Meters>) -> Self {
+        Observe { meters, of_route: Arc::default() }
+    }
+
+    /// Logs and counts a request that is answered with `status`.
+    pub fn tell(&self, seen: &Seen, status: u16) {
+        let elapsed = seen.start.elapsed();
+        let template = seen.template.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
+        self.meters.count(&self.of_route, template, known_method(seen.method.as_str()), status, elapsed);
         let line = RequestLine {
-            request_id: noted.id.as_str(),
-            method: noted.method.as_str(),
-            path: noted.uri.path(),
+            request_id: seen.id(),
+            method: seen.method.as_str(),
+            path: seen.uri.path(),
             status,
             microseconds: elapsed.as_micros() as u64,
-            peer: noted.peer,
+            peer: seen.peer,
         };
         if PROBES.contains(&template) && status < 500 {
             tracing::debug!(request_id = line.request_id, method = line.method, path = line.path, status, "request");
         } else {
             log(line);
         }
-        reply
     }
 }
 

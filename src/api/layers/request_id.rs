@@ -1,13 +1,13 @@
 //! The id of a request: the caller's, or a new UUIDv7. tower-http's layers put it on the request and on the reply.
 
+use std::convert::Infallible;
+
 use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use tower_http::request_id::{MakeRequestId, RequestId as IdOfLayer};
 use uuid::timestamp::context::{ContextV7, ThreadLocalContext};
 use uuid::{Timestamp, Uuid};
-
-use std::convert::Infallible;
 
 thread_local! {
     /// Keeps the ids that a thread makes apart; one for all threads would have them wait for each other.
@@ -24,13 +24,18 @@ pub struct NewId;
 
 impl MakeRequestId for NewId {
     fn make_request_id<B>(&mut self, _: &axum::http::Request<B>) -> Option<IdOfLayer> {
-        Some(IdOfLayer::new(HeaderValue::from_str(&new_id()).expect("hexadecimal digits")))
+        let id = HeaderValue::from_str(new_uuid().hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+        Some(IdOfLayer::new(id.expect("hexadecimal digits")))
     }
 }
 
 /// A new id.
 pub fn new_id() -> String {
-    Uuid::new_v7(Timestamp::now(ThreadLocalContext::new(&COUNTER))).hyphenated().to_string()
+    new_uuid().hyphenated().to_string()
+}
+
+fn new_uuid() -> Uuid {
+    Uuid::new_v7(Timestamp::now(ThreadLocalContext::new(&COUNTER)))
 }
 
 /// Takes an id away from the request that is not 1 to 128 visible ASCII characters: it gets a new one.

@@ -89,7 +89,8 @@ async fn by_version(
     request: Request,
 ) -> Result<Response, ApiError> {
     match &model.kind {
-        ModelKind::Table(_) => table_predictions::predict(app, model, version, interval, request).await,
+        // Apart from the other branch, whose future is small and made for every row.
+        ModelKind::Table(_) => Box::pin(table_predictions::predict(app, model, version, interval, request)).await,
         ModelKind::Layers(_) if interval.is_some() => {
             let detail = "intervals are for models by data set";
             Err(ApiError::parameter(ErrorCode::InvalidValue, "interval", detail))
@@ -108,7 +109,7 @@ async fn by_layers(
     let body = Media::of_body(request.headers(), &MEDIA);
     let reply = Media::of_reply(request.headers(), &MEDIA, body);
     let (inputs, mut memory) = match body {
-        Media::Octets => of_octets(FileBody::from_request(request, app).await?, spec, app).await?,
+        Media::Octets => Box::pin(of_octets(request, spec, app)).await?,
         _ => of_json(JsonBody::read(request, app, PredictionBody::of_rows).await?, spec)?,
     };
     let rows = inputs.nrows();
@@ -153,10 +154,11 @@ fn of_json(
 
 /// The inputs of a body of f32, little-endian, row after row.
 async fn of_octets(
-    FileBody { bytes, mut memory }: FileBody,
+    request: Request,
     spec: &ValidModelSpec,
     app: &App,
 ) -> Result<(Array2<f32>, RequestMemory), ApiError> {
+    let FileBody { bytes, mut memory } = FileBody::from_request(request, app).await?;
     memory.reserve(bytes.len(), app)?;
     let (width, large) = (spec.inputs(), bytes.len() > COPIED_ON_THE_SPOT);
     let read = move || Ok::<_, ApiError>(octet_rows(&bytes, width)?);

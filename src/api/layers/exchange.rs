@@ -1,0 +1,89 @@
+//! The one layer of our own: it notes what is needed of a request, and packs, words and tells of its reply. Three layers
+//! would move request and reply three times.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use axum::extract::Request;
+use axum::http::HeaderValue;
+use axum::http::header::ACCEPT_ENCODING;
+use axum::response::Response;
+use pin_project_lite::pin_project;
+use tower::{Layer, Service};
+
+use super::compression::packed;
+use super::observe::{Observe, Seen};
+use crate::api::error::ApiError;
+use crate::telemetry::Meters;
+
+/// Puts an [`Exchange`] of its own around each route.
+#[derive(Clone)]
+pub struct ExchangeLayer {
+    meters: Arc<Meters>,
+}
+
+impl ExchangeLayer {
+    /// Counts in `meters`.
+    pub fn new(meters: Arc<Meters>) -> Self {
+        ExchangeLayer { meters }
+    }
+}
+
+impl<S> Layer<S> for ExchangeLayer {
+    type Service = Exchange<S>;
+
+    fn layer(&self, inner: S) -> Exchange<S> {
+        Exchange { inner, observe: Observe::new(self.meters.clone()) }
+    }
+}
+
+/// A route with what goes around it.
+#[derive(Clone)]
+pub struct Exchange<S> {
+    inner: S,
+    observe: Observe,
+}
+
+impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Request> for Exchange<S> {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Answering<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let seen = Some((Seen::of(&request), request.headers().get(ACCEPT_ENCODING).cloned()));
+        Answering { reply: self.inner.call(request), observe: self.observe.clone(), seen }
+    }
+}
+
+pin_project! {
+    /// A reply under way.
+    pub struct Answering<F> {
+        #[pin]
+        reply: F,
+        observe: Observe,
+        seen: Option<(Seen, Option<HeaderValue>)>,
+    }
+}
+
+impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut reply = ready!(this.reply.poll(context))?;
+        let (seen, accepted) = this.seen.take().expect("a future is not polled after it ended");
+        // Handlers leave an error in their reply: only here is it known which request it is of.
+        if let Some(error) = reply.extensions_mut().remove::<ApiError>() {
+            reply = error.reply(seen.id());
+        }
+        let reply = packed(accepted, reply);
+        this.observe.tell(&seen, reply.status().as_u16());
+        Poll::Ready(Ok(reply))
+    }
+}
