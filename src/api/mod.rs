@@ -19,12 +19,13 @@ use std::net::SocketAddr;
 use axum::Router;
 use axum::handler::Handler;
 use axum::http::Method;
-use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::routing::{MethodFilter, MethodRouter, any, on};
 use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::app::App;
 use error::{ApiError, ErrorCode};
+use layers::observe::UNMATCHED;
 use resources::{
     datasets, evaluation, events, jobs, models, operations, predictions, schema, training, transfer, versions,
 };
@@ -103,9 +104,19 @@ pub fn routes() -> Vec<Route> {
 
 /// The service as a `tower::Service`: the routes of `app`, and what goes around them.
 pub fn router(app: App) -> Router {
-    let routes = routes().into_iter().fold(Router::new(), |router, route| router.route(route.path, route.handler));
-    let routes = routes.fallback(no_route).method_not_allowed_fallback(no_method);
-    layers::around(routes, &app).with_state(app)
+    let mut paths: Vec<(&'static str, MethodRouter<App>)> = Vec::new();
+    for Route { path, handler, .. } in routes() {
+        match paths.iter_mut().find(|(known, _)| *known == path) {
+            Some((_, handlers)) => *handlers = std::mem::take(handlers).merge(handler),
+            None => paths.push((path, handler)),
+        }
+    }
+    let around = |template, handlers: MethodRouter<App>| layers::around(template, handlers, &app);
+    let mut router = Router::new();
+    for (path, handlers) in paths {
+        router = router.route(path, around(path, handlers.fallback(no_method)));
+    }
+    router.fallback_service(around(UNMATCHED, any(no_route)).with_state(app.clone())).with_state(app)
 }
 
 async fn no_route() -> ApiError {

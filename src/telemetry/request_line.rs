@@ -2,7 +2,6 @@
 //! for an event than a small prediction takes.
 
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
@@ -28,7 +27,7 @@ pub struct RequestLine<'a> {
     pub microseconds: u64,
     /// Who asked, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub peer: Option<SocketAddr>,
+    pub peer: Option<&'a str>,
 }
 
 /// A line of JSON, with its fields in the order of other events.
@@ -60,12 +59,16 @@ impl RequestLine<'_> {
         let RequestLine { request_id, method, path, status, microseconds, peer } = self;
         match format {
             LogFormat::Text => {
-                write!(
-                    out,
-                    "{time:.6}  INFO request request_id={request_id:?} method={method} path={path:?} status={status} \
-                     microseconds={microseconds}"
-                )?;
-                peer.map_or(Ok(()), |peer| write!(out, " peer={peer}"))?;
+                write!(out, "{time:.6}  INFO request request_id=")?;
+                quote(request_id, out)?;
+                for part in [" method=", method, " path="] {
+                    out.extend_from_slice(part.as_bytes());
+                }
+                quote(path, out)?;
+                write!(out, " status={status} microseconds={microseconds}")?;
+                for part in peer.map(|peer| [" peer=", peer]).into_iter().flatten() {
+                    out.extend_from_slice(part.as_bytes());
+                }
                 out.write_all(b"\n")
             }
             LogFormat::Json => {
@@ -77,6 +80,18 @@ impl RequestLine<'_> {
     }
 }
 
+/// Writes a word in quotes, as `Debug` would; most have nothing to escape.
+fn quote(word: &str, out: &mut Vec<u8>) -> io::Result<()> {
+    let plain = word.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'"' && byte != b'\\');
+    if !plain {
+        return write!(out, "{word:?}");
+    }
+    out.push(b'"');
+    out.extend_from_slice(word.as_bytes());
+    out.push(b'"');
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,7 +99,7 @@ mod tests {
     #[test]
     fn a_line_reads_as_those_of_other_events() {
         let time: Timestamp = "2026-11-25T18:42:51.124953Z".parse().expect("a time");
-        let peer = Some("192.0.2.1:49152".parse().expect("an address"));
+        let peer = Some("192.0.2.1:49152");
         let line =
             RequestLine { request_id: "a\"b", method: "GET", path: "/models", status: 200, microseconds: 217, peer };
         let printed = |format| {

@@ -21,13 +21,14 @@ use crate::telemetry::Meters;
 /// Puts an [`Exchange`] of its own around each route.
 #[derive(Clone)]
 pub struct ExchangeLayer {
+    template: &'static str,
     meters: Arc<Meters>,
 }
 
 impl ExchangeLayer {
-    /// Counts in `meters`.
-    pub fn new(meters: Arc<Meters>) -> Self {
-        ExchangeLayer { meters }
+    /// Of the path `template`; counts in `meters`.
+    pub fn new(template: &'static str, meters: Arc<Meters>) -> Self {
+        ExchangeLayer { template, meters }
     }
 }
 
@@ -35,7 +36,7 @@ impl<S> Layer<S> for ExchangeLayer {
     type Service = Exchange<S>;
 
     fn layer(&self, inner: S) -> Exchange<S> {
-        Exchange { inner, observe: Observe::new(self.meters.clone()) }
+        Exchange { inner, observe: Observe::new(self.template, self.meters.clone()) }
     }
 }
 

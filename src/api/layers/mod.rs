@@ -1,7 +1,7 @@
 //! What goes around every request, from the outside in: its id, its line in the log and its metrics, the document of an
 //! error, the packing of a long reply, and the catching of panics.
 //!
-//! All of it is one layer of the router, so that axum boxes it once: layers one by one cost a box each.
+//! All of it is one layer of a path, so that axum boxes it once: layers one by one cost a box each.
 
 mod compression;
 mod exchange;
@@ -10,9 +10,9 @@ pub mod request_id;
 
 use std::any::Any;
 
-use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use axum::routing::MethodRouter;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
@@ -22,14 +22,14 @@ use crate::app::App;
 use exchange::ExchangeLayer;
 use request_id::{NewId, drop_unusable};
 
-/// The routes with all layers around them.
-pub fn around(routes: Router<App>, app: &App) -> Router<App> {
-    routes.layer(
+/// The handlers of the path `template` with all layers around them.
+pub fn around(template: &'static str, handlers: MethodRouter<App>, app: &App) -> MethodRouter<App> {
+    handlers.layer(
         ServiceBuilder::new()
             .map_request(drop_unusable)
             .layer(SetRequestIdLayer::x_request_id(NewId))
             .layer(PropagateRequestIdLayer::x_request_id())
-            .layer(ExchangeLayer::new(app.meters.clone()))
+            .layer(ExchangeLayer::new(template, app.meters.clone()))
             .map_response(|reply: Response<_>| reply.map(Body::new))
             .layer(CatchPanicLayer::custom(panicked)),
     )

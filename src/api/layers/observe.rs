@@ -1,10 +1,9 @@
 //! The line of a request in the log, and its metrics.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{ConnectInfo, MatchedPath, Request};
+use axum::extract::{ConnectInfo, Request};
 use axum::http::{Method, Uri};
 
 use super::request_id::RequestId;
@@ -13,11 +12,15 @@ use crate::telemetry::{Meters, RequestLine, RouteMeters, request_line};
 /// Routes that machines ask every few seconds: logged at debug level.
 const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 /// What stands for the template of a route where a request has none.
-const UNMATCHED: &str = "unmatched";
+pub const UNMATCHED: &str = "unmatched";
+
+/// A client's address, written once for all requests of its connection.
+pub type Peer = Arc<str>;
 
 /// Logs and counts the requests of one route.
 #[derive(Clone)]
 pub struct Observe {
+    template: &'static str,
     meters: Arc<Meters>,
     /// The counters of the route, once they are looked up.
     of_route: Arc<RouteMeters>,
@@ -29,8 +32,7 @@ pub struct Seen {
     id: RequestId,
     method: Method,
     uri: Uri,
-    template: Option<MatchedPath>,
-    peer: Option<SocketAddr>,
+    peer: Option<Peer>,
 }
 
 impl Seen {
@@ -42,8 +44,7 @@ impl Seen {
             id: RequestId::of(extensions),
             method: request.method().clone(),
             uri: request.uri().clone(),
-            template: extensions.get::<MatchedPath>().cloned(),
-            peer: extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0),
+            peer: extensions.get::<ConnectInfo<Peer>>().map(|peer| peer.0.clone()),
         }
     }
 
@@ -54,25 +55,24 @@ impl Seen {
 }
 
 impl Observe {
-    /// Counts in `meters`.
-    pub fn new(meters: Arc<Meters>) -> Self {
-        Observe { meters, of_route: Arc::default() }
+    /// Of the path `template`; counts in `meters`.
+    pub fn new(template: &'static str, meters: Arc<Meters>) -> Self {
+        Observe { template, meters, of_route: Arc::default() }
     }
 
     /// Logs and counts a request that is answered with `status`.
     pub fn tell(&self, seen: &Seen, status: u16) {
         let elapsed = seen.start.elapsed();
-        let template = seen.template.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
-        self.meters.count(&self.of_route, template, known_method(seen.method.as_str()), status, elapsed);
+        self.meters.count(&self.of_route, self.template, known_method(seen.method.as_str()), status, elapsed);
         let line = RequestLine {
             request_id: seen.id(),
             method: seen.method.as_str(),
             path: seen.uri.path(),
             status,
             microseconds: elapsed.as_micros() as u64,
-            peer: seen.peer,
+            peer: seen.peer.as_deref(),
         };
-        if PROBES.contains(&template) && status < 500 {
+        if PROBES.contains(&self.template) && status < 500 {
             tracing::debug!(request_id = line.request_id, method = line.method, path = line.path, status, "request");
         } else {
             log(line);
@@ -81,7 +81,7 @@ impl Observe {
 }
 
 /// Logs and counts a request whose head was refused before it had a route.
-pub fn refused(id: &str, status: u16, peer: SocketAddr, meters: &Meters) {
+pub fn refused(id: &str, status: u16, peer: &str, meters: &Meters) {
     let nothing = std::time::Duration::ZERO;
     meters.count(&RouteMeters::default(), UNMATCHED, "other", status, nothing);
     log(RequestLine { request_id: id, method: "-", path: "-", status, microseconds: 0, peer: Some(peer) });
@@ -90,7 +90,6 @@ pub fn refused(id: &str, status: u16, peer: SocketAddr, meters: &Meters) {
 fn log(line: RequestLine) {
     if tracing::enabled!(tracing::Level::INFO) && !request_line::write(line) {
         let RequestLine { request_id, method, path, status, microseconds, peer } = line;
-        let peer = peer.map(tracing::field::display);
         tracing::info!(request_id, method, path, status, microseconds, peer, "request");
     }
 }

@@ -19,6 +19,7 @@ use tower::Service;
 
 use super::refusal::refuse;
 use super::wire::{Phase, Watched, WatchedBody, Wire};
+use crate::api::layers::observe::Peer;
 use crate::telemetry::Meters;
 
 /// How long a client may take where it could hold a connection for nothing.
@@ -50,9 +51,11 @@ impl Connection {
         let Connection { router, meters, peer, limits, mut closed } = self;
         let watched = Watched::new();
         let requests = watched.clone();
+        let told: Peer = peer.to_string().into();
+        let peer = told.clone();
         let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
             requests.answering();
-            request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(ConnectInfo(told.clone()));
             let (reply, watched) = (router.clone().call(request.map(Body::new)), requests.clone());
             async move { reply.await.map(|reply| reply.map(|body| WatchedBody::new(body, watched))) }
         });
@@ -78,7 +81,7 @@ impl Connection {
         let (stream, refused) = connection.into_parts().io.into_inner().into_parts();
         let late = (late == Some(Phase::Head)).then_some(StatusCode::REQUEST_TIMEOUT);
         if let Some(status) = refused.or(late) {
-            refuse(stream, status, peer, &meters).await;
+            refuse(stream, status, &peer, &meters).await;
         }
     }
 }

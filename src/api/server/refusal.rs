@@ -1,6 +1,5 @@
 //! The reply to a head that never became a request: too long, against the rules of HTTP, or never finished.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -16,12 +15,7 @@ use crate::telemetry::Meters;
 const LINGER: (u64, Duration) = (1 << 20, Duration::from_secs(1));
 
 /// Writes the refusal to `stream` and closes it. Notes it in the log and the metrics.
-pub async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(
-    mut stream: S,
-    status: StatusCode,
-    peer: SocketAddr,
-    meters: &Meters,
-) {
+pub async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, status: StatusCode, peer: &str, meters: &Meters) {
     let id = new_id();
     let problem = error(status).problem(&id);
     observe::refused(&id, problem.status, peer, meters);
