@@ -19,11 +19,14 @@ pub type Peer = Arc<str>;
 
 /// Logs and counts the requests of one route.
 #[derive(Clone)]
-pub struct Observe {
+pub struct Observe(Arc<Observed>);
+
+/// One count of handles for a route, and for each router its own: see `server`.
+struct Observed {
     template: &'static str,
     meters: Arc<Meters>,
     /// The counters of the route, once they are looked up.
-    of_route: Arc<RouteMeters>,
+    of_route: RouteMeters,
 }
 
 /// What is told of a request.
@@ -57,13 +60,13 @@ impl Seen {
 impl Observe {
     /// Of the path `template`; counts in `meters`.
     pub fn new(template: &'static str, meters: Arc<Meters>) -> Self {
-        Observe { template, meters, of_route: Arc::default() }
+        Observe(Arc::new(Observed { template, meters, of_route: RouteMeters::default() }))
     }
 
     /// Logs and counts a request that is answered with `status`.
     pub fn tell(&self, seen: &Seen, status: u16) {
-        let elapsed = seen.start.elapsed();
-        self.meters.count(&self.of_route, self.template, known_method(seen.method.as_str()), status, elapsed);
+        let (elapsed, Observed { template, meters, of_route }) = (seen.start.elapsed(), &*self.0);
+        meters.count(of_route, template, known_method(seen.method.as_str()), status, elapsed);
         let line = RequestLine {
             request_id: seen.id(),
             method: seen.method.as_str(),
@@ -72,7 +75,7 @@ impl Observe {
             microseconds: elapsed.as_micros() as u64,
             peer: seen.peer.as_deref(),
         };
-        if PROBES.contains(&self.template) && status < 500 {
+        if PROBES.contains(template) && status < 500 {
             tracing::debug!(request_id = line.request_id, method = line.method, path = line.path, status, "request");
         } else {
             log(line);
