@@ -1,7 +1,7 @@
 //! Long replies of text packed (compressed) with gzip by tower-http's layer, which short ones do not pass.
 //!
-//! The layer packs on the threads that answer, as the client takes what is packed. A reply is therefore handed to it in
-//! chunks, and other requests get their turn between two of them.
+//! The layer packs on the thread that asks it for more, as the client takes what is packed. A reply is therefore handed to it
+//! in chunks, and while one of them is packed another thread takes over the tasks of this one. No thread waits for a client.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -14,6 +14,8 @@ use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version};
 use axum::response::Response;
 use futures_util::FutureExt;
 use http_body::{Frame, SizeHint};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
@@ -51,10 +53,38 @@ fn by_layer(accepted: Option<HeaderValue>, reply: Response) -> Response {
     let always = |_: StatusCode, _: Version, _: &HeaderMap, _: &Extensions| true;
     let layer = CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(always);
     let Ok(reply) = layer.layer(made).oneshot(request).now_or_never().expect("the reply is there already");
-    reply.map(Body::new)
+    reply.map(|body| if names_gzip { Body::new(Apart(Body::new(body))) } else { Body::new(body) })
 }
 
-/// A body in chunks of at most 64 KiB, between which other tasks of the thread go on.
+/// A body whose frames take their time to make: the tasks of the thread go on elsewhere meanwhile.
+struct Apart(Body);
+
+impl HttpBody for Apart {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let next = || Pin::new(&mut self.0).poll_frame(context);
+        match Handle::current().runtime_flavor() {
+            // There is no other thread.
+            RuntimeFlavor::CurrentThread => next(),
+            _ => block_in_place(next),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+/// A body in chunks of at most 64 KiB, after each of which its task lets others go first.
 struct Chunks {
     body: Body,
     /// What is left of the frame that came last.

@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn broken_data_is_refused_with_its_line() {
         for (text, line, part) in [
-            (&b"a,b\n1,2\n\n3\n"[..], 4, "line 4 has 1 field; the header has 2"),
+            (&b"a,b\n1,2\n\n3\n"[..], 4, "line 4: the row has 1 field; the header has 2"),
             (b"a\n\"x", 2, "never closed"),
             (b"a\nx\n\xff\n", 3, "UTF-8"),
             (b"\xff\xfea\0", 1, "UTF-16"),

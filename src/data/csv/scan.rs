@@ -223,7 +223,7 @@ pub(crate) fn unclosed(line: u64) -> DataError {
 /// A record of another width than the header.
 pub(crate) fn ragged(line: u64, fields: usize, columns: usize) -> DataError {
     let s = |count: usize| if count == 1 { "" } else { "s" };
-    let detail = format!("line {line} has {fields} field{}; the header has {columns}", s(fields));
+    let detail = format!("the row has {fields} field{}; the header has {columns}", s(fields));
     DataError::malformed(detail).at(line)
 }
 

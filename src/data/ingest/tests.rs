@@ -125,9 +125,9 @@ fn broken_csv_is_refused_with_its_place() {
             Malformed,
             6,
             None,
-            "line 6 has 5 fields; the header has 4",
+            "line 6: the row has 5 fields; the header has 4",
         ),
-        (b"a,b\n1\n", Malformed, 2, None, "line 2 has 1 field; the header has 2"),
+        (b"a,b\n1\n", Malformed, 2, None, "line 2: the row has 1 field; the header has 2"),
         (b"a,b\n1,\"2\n", Malformed, 2, None, "never closed"),
         (b"a,\"b\n1,2\n", Malformed, 1, None, "never closed"),
         (b"a,b,a\n1,2,3\n", Malformed, 1, Some("a"), "two columns"),
@@ -144,6 +144,7 @@ fn broken_csv_is_refused_with_its_place() {
         let head = String::from_utf8_lossy(&text[..text.len().min(40)]).into_owned();
         assert_eq!((error.kind, error.line, error.column.as_deref()), (kind, Some(line), column), "{head}: {error}");
         assert!(error.to_string().contains(part), "{error}");
+        assert_eq!(error.to_string().matches(&format!("line {line}")).count(), 1, "the line is named once: {error}");
     }
     let error = refused(b"a,b\n", Format::Csv, &[]);
     assert_eq!((error.kind, error.detail.as_str()), (Malformed, "there are no rows"));
