@@ -67,7 +67,7 @@ impl HttpBody for Apart {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let next = || Pin::new(&mut self.0).poll_frame(context);
+        let mut next = || Pin::new(&mut self.0).poll_frame(context);
         match Handle::current().runtime_flavor() {
             // There is no other thread.
             RuntimeFlavor::CurrentThread => next(),
