@@ -40,7 +40,7 @@ struct Event<'a> {
     line: RequestLine<'a>,
 }
 
-/// Lets [`write`] write to `writer` from now on: the one that all other lines go to.
+/// Lets [`write()`] write to `writer` from now on: the one that all other lines go to.
 pub fn start(writer: Arc<LogWriter>, format: LogFormat) {
     let _ = LOG.set((writer, format));
 }
