@@ -1,13 +1,12 @@
 //! The memory for requests: what a request is made of, reads and answers counts against one budget.
 
-use std::fs::File;
-
 use bytesize::ByteSize;
+use parquet::file::reader::Length;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::error::ServingError;
 use crate::app::App;
-use crate::storage::StorageError;
+use crate::datasets::Arriving;
 
 /// Requests from this size on count: small predictions get through while large uploads fill the memory.
 pub const LARGE: usize = 64 * 1024;
@@ -42,8 +41,8 @@ impl RequestMemory {
     ///
     /// # Errors
     /// `FileTooLarge` if there is never so much, `Overloaded` if it is not free.
-    pub fn reserve_file(&mut self, file: &File, app: &App) -> Result<(), ServingError> {
-        let bytes = file.metadata().map_err(StorageError::from)?.len();
+    pub fn reserve_file(&mut self, file: &Arriving, app: &App) -> Result<(), ServingError> {
+        let bytes = file.len();
         let limit = app.settings.request_memory;
         if bytes > limit.as_u64() {
             let detail = format!("the stream is larger than {limit} (--request-memory): send it in parts, or as CSV");

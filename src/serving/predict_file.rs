@@ -1,7 +1,6 @@
 //! Predictions of a model by data set for a file of rows, CSV or an Arrow stream: some rows after others, so that a million
 //! need no more memory than a thousand.
 
-use std::fs::File;
 use std::io;
 
 use super::error::{ServingError, Wrong};
@@ -14,6 +13,8 @@ use crate::data::csv::{CsvRows, TextRows};
 use crate::data::encoder::Feature;
 use crate::data::encoder::{EncodeError, Encoder};
 use crate::data::error::DataError;
+use crate::datasets::Arriving;
+use crate::datasets::arriving::Onward;
 use crate::models::prediction::Predictions;
 use crate::waiting::WaitedFor;
 
@@ -51,7 +52,7 @@ impl<'a> FilePredictions<'a> {
     pub fn open(
         app: &'a App,
         version: &'a TableVersion,
-        file: File,
+        file: Arriving,
         format: RowFormat,
         waited_for: WaitedFor,
     ) -> Result<Self, ServingError> {
@@ -88,8 +89,8 @@ impl<'a> FilePredictions<'a> {
 
 /// A file of rows.
 enum FileRows {
-    Csv(CsvRows<io::BufReader<File>>),
-    Arrow(ArrowRows),
+    Csv(CsvRows<io::BufReader<Onward>>),
+    Arrow(ArrowRows<Arriving>),
 }
 
 /// Some rows of it.
@@ -99,10 +100,10 @@ enum Batch {
 }
 
 impl FileRows {
-    fn open(file: File, format: RowFormat) -> Result<Self, ServingError> {
+    fn open(file: Arriving, format: RowFormat) -> Result<Self, ServingError> {
         Ok(match format {
             RowFormat::Arrow => FileRows::Arrow(ArrowRows::new(file)?),
-            RowFormat::Csv => FileRows::Csv(CsvRows::new(io::BufReader::with_capacity(1 << 18, file))?),
+            RowFormat::Csv => FileRows::Csv(CsvRows::new(io::BufReader::with_capacity(1 << 18, file.reader()))?),
         })
     }
 

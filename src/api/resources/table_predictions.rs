@@ -1,7 +1,5 @@
 //! Predictions of models by data set: records, CSV or Arrow in, labels or values out, in either form.
 
-use std::fs::File;
-
 use axum::extract::{FromRequest, Request};
 use axum::response::Response;
 
@@ -16,7 +14,7 @@ use crate::api::reply::held::holding;
 use crate::api::reply::json::of_version;
 use crate::api::reply::long::LongReply;
 use crate::app::App;
-use crate::datasets::Loading;
+use crate::datasets::{Arriving, Loading};
 use crate::models::{Model, Version};
 use crate::serving::predict_file::{FilePredictions, RowFormat};
 use crate::serving::predict_records;
@@ -90,7 +88,7 @@ async fn for_file(
     version: TableVersion,
     body: Media,
     reply: Media,
-    file: File,
+    file: Arriving,
 ) -> Result<Response, ApiError> {
     let app = app.clone();
     let waiting = Waiting::default();
@@ -102,7 +100,7 @@ async fn for_file(
 fn answer(
     app: &App,
     version: &TableVersion,
-    file: File,
+    file: Arriving,
     format: RowFormat,
     reply: Media,
     waited_for: WaitedFor,
@@ -110,11 +108,11 @@ fn answer(
     let mut predicted = FilePredictions::open(app, version, file, format, waited_for)?;
     let most_rows = MAX_JSON_ROWS.min(MAX_JSON_VALUES / predicted.width()).max(1);
     let most_bytes = app.settings.max_upload.as_u64();
-    let (mut writer, mut written, mut kept, mut rows) = (AnswerWriter::new(reply), LongReply::default(), Vec::new(), 0);
+    let (mut writer, mut written, mut kept, mut rows) = (AnswerWriter::new(reply), LongReply::new(app), Vec::new(), 0);
     while let Some(piece) = predicted.next_rows()? {
         rows += piece.rows;
         if reply != Media::Json {
-            written.add(&writer.write(&piece, version.encoder())?, most_bytes, &app.storage)?;
+            written.add(&writer.write(&piece, version.encoder())?, most_bytes)?;
         } else if rows <= most_rows {
             kept.push(piece);
         } else {
@@ -128,8 +126,9 @@ fn answer(
     if reply == Media::Json {
         return Ok(predictions(version, &kept));
     }
-    written.add(&writer.end()?, most_bytes, &app.storage)?;
-    Ok(in_form(version, reply, written.body()?))
+    written.add(&writer.end()?, most_bytes)?;
+    let (body, memory) = written.body()?;
+    Ok(holding(memory, in_form(version, reply, body)))
 }
 
 /// A reply in another form than JSON.
