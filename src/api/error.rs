@@ -19,7 +19,7 @@ use crate::serving::error::Wrong;
 use crate::storage::StorageError;
 
 /// Seconds after which a client may try again.
-const RETRY_SECONDS: u64 = 1;
+pub const RETRY_SECONDS: u64 = 1;
 
 /// Makes [`ErrorCode`] of the table below.
 macro_rules! error_codes {
@@ -79,6 +79,7 @@ error_codes! {
     TrainingDiverged "training_diverged" 422 "The training diverged" "Lower the learning rate or scale the inputs.";
     IdempotencyKeyReused "idempotency_key_reused" 422 "The Idempotency-Key was used for another request" "Use a new key for a new request.";
     QueueFull "queue_full" 429 "The queue is full" "Try again after the seconds of Retry-After.";
+    TooManyConnections "too_many_connections" 429 "There are too many connections" "Use fewer connections, each for many requests; try again after the seconds of Retry-After.";
     VersionDamaged "version_damaged" 500 "The version's file is missing or damaged" "Activate another version, train again, or restore a backup.";
     StateDamaged "state_damaged" 500 "Stored state is missing or damaged" "The service's log says what; restore a backup.";
     JobInterrupted "job_interrupted" 500 "The process died again and again during the training" "Look for the cause in its log; train with fewer rows or a smaller model.";

@@ -6,6 +6,7 @@ use std::time::Instant;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{Method, Uri};
 
+use super::peer::Peer;
 use super::request_id::RequestId;
 use crate::telemetry::{Meters, RequestLine, RouteMeters, request_line};
 
@@ -13,9 +14,6 @@ use crate::telemetry::{Meters, RequestLine, RouteMeters, request_line};
 const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 /// What stands for the template of a route where a request has none.
 pub const UNMATCHED: &str = "unmatched";
-
-/// A client's address, written once for all requests of its connection.
-pub type Peer = Arc<str>;
 
 /// Logs and counts the requests of one route.
 #[derive(Clone)]
@@ -51,6 +49,11 @@ impl Seen {
         }
     }
 
+    /// Who asked.
+    pub fn peer(&self) -> Option<&Peer> {
+        self.peer.as_ref()
+    }
+
     /// The request's id.
     pub fn id(&self) -> &str {
         self.id.as_str()
@@ -73,7 +76,7 @@ impl Observe {
             path: seen.uri.path(),
             status,
             microseconds: elapsed.as_micros() as u64,
-            peer: seen.peer.as_deref(),
+            peer: seen.peer().map(|peer| &*peer.address),
         };
         if PROBES.contains(template) && status < 500 {
             tracing::debug!(request_id = line.request_id, method = line.method, path = line.path, status, "request");
