@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::Settings;
 use crate::datasets::DatasetRegistry;
 use crate::jobs::{JobError, JobQueue, QueueLimits};
-use crate::memory::Share;
+use crate::memory::Shares;
 use crate::models::ModelRegistry;
 use crate::storage::{self, Gate, Storage};
 use crate::telemetry::Meters;
@@ -39,8 +39,8 @@ pub struct Parts {
     pub meters: Arc<Meters>,
     /// The settings it was opened with.
     pub settings: Settings,
-    /// Memory for what requests send, what is made of it, and replies.
-    pub request_memory: Share,
+    /// The shares of the memory.
+    pub memory: Shares,
     /// Largest body other than a data file, in bytes.
     pub max_body: u64,
     closing: Arc<AtomicBool>,
@@ -85,7 +85,8 @@ impl App {
         let plan = settings.memory_plan().map_err(OpenError::Memory)?;
         let storage = Storage::open(&settings.location(), gate).await?;
         let meters = Meters::new();
-        let models = ModelRegistry::new(storage.clone(), plan.models);
+        let memory = plan.shares();
+        let models = ModelRegistry::new(storage.clone(), memory.models.clone());
         let datasets = DatasetRegistry::new(storage.clone());
         let limits = QueueLimits {
             concurrent: settings.concurrent_jobs(),
@@ -96,8 +97,7 @@ impl App {
             checkpoint_interval: settings.checkpoint_interval,
         };
         let jobs = JobQueue::new(storage.clone(), models.clone(), datasets.clone(), limits, meters.clone());
-        let request_memory = Share::new("requests", plan.requests);
-        let most = MAX_BODY.min(request_memory.limit_of_one());
+        let most = MAX_BODY.min(memory.requests.limit_of_one());
         let max_body = settings.max_body.map_or(most, |max_body| max_body.as_u64());
         let app = App(Arc::new(Handle(Arc::new(Parts {
             models,
@@ -105,7 +105,7 @@ impl App {
             jobs,
             storage,
             meters,
-            request_memory,
+            memory,
             max_body,
             settings,
             closing: Arc::default(),

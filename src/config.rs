@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::memory::{self, Share};
+use crate::memory;
 use crate::processors;
 use crate::storage::{SecretUrl, StateLocation};
 
@@ -190,7 +190,7 @@ impl Settings {
                     .into(),
             );
         }
-        let most = Share::new("requests", self.memory_plan()?.requests).limit_of_one();
+        let most = self.memory_plan()?.shares().requests.limit_of_one();
         if self.max_body.is_some_and(|max_body| max_body.as_u64() > most) {
             let most = ByteSize::b(most);
             return Err(format!("--max-body is larger than {most}, which one client may hold of --request-memory"));

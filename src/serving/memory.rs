@@ -78,7 +78,8 @@ impl RequestMemory {
             Refused::Now => ServingError::Overloaded,
             Refused::Never { limit } => {
                 let limit = ByteSize::b(limit);
-                let detail = format!("the stream is larger than {limit} (--request-memory): send it in parts, or as CSV");
+                let detail =
+                    format!("the stream is larger than {limit} (--request-memory): send it in parts, or as CSV");
                 ServingError::FileTooLarge(detail)
             }
         })?;
@@ -117,7 +118,7 @@ impl RequestMemory {
     /// What is charged for the request.
     pub fn charge(&mut self, app: &App) -> &Charge {
         self.charge.get_or_insert_with(|| {
-            let charge = app.request_memory.charge(self.client.as_deref().and_then(client_at));
+            let charge = app.memory.requests.charge(self.client.as_deref().and_then(client_at));
             self.most.inspect(|most| charge.bound(*most));
             charge
         })

@@ -11,8 +11,8 @@ use super::bounds::{check_size, patient};
 use super::media::{is_packed, media_type};
 use super::unpack::unpack;
 use crate::api::error::{ApiError, ErrorCode};
-use crate::app::App;
 use crate::api::layers::observe::peer;
+use crate::app::App;
 use crate::serving::memory::RequestMemory;
 use crate::serving::threads::blocking;
 

@@ -27,7 +27,11 @@ pub fn holding(memory: RequestMemory, mut response: Response) -> Response {
 ///
 /// # Errors
 /// The memory for the reply is not to be had.
-pub fn charged(share: &Share, client: impl FnOnce() -> Option<Client>, mut reply: Response) -> Result<Response, Refused> {
+pub fn charged(
+    share: &Share,
+    client: impl FnOnce() -> Option<Client>,
+    mut reply: Response,
+) -> Result<Response, Refused> {
     let charge = reply.extensions_mut().remove::<Charge>();
     let bytes = match reply.body().size_hint().exact() {
         Some(bytes) => bytes,

@@ -140,7 +140,7 @@ mod tests {
         for length in [0, 10, PIECE, PIECE + 1, 5 * PIECE + 77] {
             let text: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
             let mut pieces = written(&text);
-                pieces.add(b"end".to_vec()).expect("nobody counts");
+            pieces.add(b"end".to_vec()).expect("nobody counts");
             let body = pieces.body();
             assert_eq!(body.size_hint().exact(), Some(length as u64 + 3));
             assert_eq!(body.collect().await.expect("a body").to_bytes(), [&text[..], b"end"].concat());
