@@ -89,6 +89,11 @@ impl Arriving {
         self.0.given_up.load(Ordering::Relaxed)
     }
 
+    /// How many bytes there are.
+    pub fn bytes(&self) -> u64 {
+        self.0.extent().bytes
+    }
+
     /// Reads from the start on.
     pub fn reader(&self) -> Onward {
         Onward { source: self.clone(), position: 0 }
@@ -135,7 +140,7 @@ impl Growing for Arriving {
 
 impl Length for Arriving {
     fn len(&self) -> u64 {
-        self.0.extent().bytes
+        self.bytes()
     }
 }
 

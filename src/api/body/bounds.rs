@@ -6,6 +6,8 @@ use axum::body::{Body, Bytes, HttpBody};
 use futures_util::FutureExt;
 use http_body_util::BodyExt;
 
+use bytesize::ByteSize;
+
 use crate::api::error::{ApiError, ErrorCode};
 use crate::app::App;
 use crate::config::Settings;
@@ -99,7 +101,7 @@ fn broken(error: &axum::Error) -> ApiError {
 /// # Errors
 /// `payload_too_large`.
 pub fn check_size(bytes: u64, app: &App) -> Result<(), ApiError> {
-    let most = app.settings.max_body;
+    let most = ByteSize::b(app.max_body);
     let detail = || format!("the body is larger than {most} (--max-body)");
     if bytes <= most.as_u64() { Ok(()) } else { Err(ApiError::new(ErrorCode::PayloadTooLarge, detail())) }
 }

@@ -10,6 +10,7 @@ use super::sink::{Sink, send_body};
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::idempotency::{Idempotency, Repeatable};
 use crate::api::layers::deadline::untimed;
+use crate::api::layers::observe::peer;
 use crate::app::App;
 use crate::data::ingest::Format;
 use crate::datasets::{Arrival, Arriving, Asked, DatasetError, NewDataset};
@@ -74,7 +75,7 @@ impl DataFile {
                 if media_type.is_empty() { "there is no Content-Type".into() } else { format!("got {media_type:?}") };
             ApiError::new(ErrorCode::UnsupportedMediaType, format!("{got}: {ADVICE}"))
         })?;
-        let (mut sink, data) = Sink::start(app, packed, repeatable, &arrival);
+        let (mut sink, data) = Sink::start(app, packed, repeatable, &arrival, peer(&request));
         let (body, app) = (request.into_body(), app.clone());
         let rest = Box::pin(async move {
             send_body(body, &app, &mut sink).await?;

@@ -16,6 +16,7 @@ use super::formats::of_field;
 use super::sink::Sink;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::idempotency::{Idempotency, Repeatable};
+use crate::api::layers::observe::peer;
 use crate::app::App;
 use crate::data::ingest::Format;
 use crate::datasets::{Arrival, Arriving};
@@ -56,6 +57,7 @@ pub async fn receive(
         0 => malformed(format!("the head of a part, with what stands before it, is longer than {MOST_HEAD} bytes")),
         _ => malformed(format!("the form cannot be read: {}", error.body_text())),
     };
+    let client = peer(&request);
     let request = request.map(|body| Body::new(Doled::of(body, head.clone())));
     let form = Multipart::from_request(request, app).await;
     let mut form = form.map_err(|error| malformed(error.body_text()))?;
@@ -64,7 +66,7 @@ pub async fn receive(
         let several = || malformed("the form has more than one part: send one file".into());
         let repeatable = repeatable.take().ok_or_else(several)?;
         let (format, packed) = of_field(&field)?;
-        let (mut sink, data) = Sink::start(app, packed, repeatable, arrival);
+        let (mut sink, data) = Sink::start(app, packed, repeatable, arrival, client.clone());
         head.store(NO_HEAD, Ordering::Relaxed);
         while let Some(piece) = pace.wait(field.chunk()).await?.map_err(broken)? {
             pace.earn(piece.len());

@@ -53,11 +53,18 @@ struct Out {
 }
 
 impl Intake {
-    /// Of a new file that is written to `end` while `waited_for` holds.
-    pub fn new(app: &App, end: ArrivingEnd, packed: bool, repeatable: Repeatable, waited_for: WaitedFor) -> Self {
+    /// Of a new file that is written to `end` while `waited_for` holds; unpacking it is charged to `memory`.
+    pub fn new(
+        app: &App,
+        end: ArrivingEnd,
+        packed: bool,
+        repeatable: Repeatable,
+        waited_for: WaitedFor,
+        memory: RequestMemory,
+    ) -> Self {
         let out = Out { end, waited_for, written: 0, most: app.settings.max_upload, failed: None };
         let form = Form::Unknown { start: Vec::new(), packed, out: Some(out) };
-        Intake { app: app.clone(), form, repeatable, memory: RequestMemory::default() }
+        Intake { app: app.clone(), form, repeatable, memory }
     }
 
     /// Whether no piece was taken yet, and the file is not said to be packed.

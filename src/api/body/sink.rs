@@ -67,18 +67,25 @@ enum Turn {
 
 impl Sink {
     /// The sink of a new file, and the file.
-    pub fn start(app: &App, packed: bool, repeatable: Repeatable, arrival: &Arrival) -> (Self, Arriving) {
-        let (mut kept, of_app) = (RequestMemory::default(), app.clone());
+    pub fn start(
+        app: &App,
+        packed: bool,
+        repeatable: Repeatable,
+        arrival: &Arrival,
+        client: Option<Arc<str>>,
+    ) -> (Self, Arriving) {
+        let (mut kept, of_app) = (RequestMemory::of(client.clone()), app.clone());
         let may_keep = Box::new(move |bytes| kept.cover(bytes, &of_app).is_ok());
         let (data, end) = Arriving::new(app.storage.scratch.clone(), may_keep);
         let waiting = Waiting::default();
-        let intake = Intake::new(app, end, packed, repeatable, waiting.seen());
+        let unpacking = RequestMemory::of(client.clone());
+        let intake = Intake::new(app, end, packed, repeatable, waiting.seen(), unpacking);
         let sink = Sink {
             app: app.clone(),
             load: arrival.load().clone(),
             gathered: Vec::new(),
             bytes: 0,
-            memory: RequestMemory::default(),
+            memory: RequestMemory::of(client),
             turn: Turn::Idle(Box::new(intake)),
             _waiting: waiting,
         };

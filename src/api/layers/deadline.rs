@@ -5,19 +5,17 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::Extensions;
 use axum::http::request::Parts;
 use pin_project_lite::pin_project;
 use tokio::time::{Sleep, sleep};
 
-use super::peer::Peer;
+use super::peer::{Peer, caller};
 
 /// Lets a request take as long as it needs: its body has a rate of its own, or it is to wait.
 pub fn untimed(extensions: &Extensions) {
-    if let Some(ConnectInfo(peer)) = extensions.get::<ConnectInfo<Peer>>() {
-        peer.received.is_untimed();
-    }
+    caller(extensions).inspect(|peer| peer.received.is_untimed());
 }
 
 /// Marks the requests of a handler as [`untimed`].

@@ -18,7 +18,10 @@ use super::compression::packed;
 use super::deadline::Deadline;
 use super::observe::{Observe, Seen};
 use crate::api::error::{ApiError, ErrorCode};
+use crate::api::reply::held::charged;
 use crate::app::App;
+use crate::memory::Share;
+use crate::serving::memory::client_at;
 use crate::telemetry::Meters;
 
 /// Puts an [`Exchange`] of its own around each route.
@@ -26,13 +29,15 @@ use crate::telemetry::Meters;
 pub struct ExchangeLayer {
     template: &'static str,
     meters: Arc<Meters>,
+    memory: Share,
     timeout: Duration,
 }
 
 impl ExchangeLayer {
-    /// Of the path `template`; counts in the meters of `app`.
+    /// Of the path `template`; counts in the meters of `app`, and charges replies to its memory for requests.
     pub fn new(template: &'static str, app: &App) -> Self {
-        ExchangeLayer { template, meters: app.meters.clone(), timeout: app.settings.request_timeout }
+        let (meters, memory) = (app.meters.clone(), app.memory.requests.clone());
+        ExchangeLayer { template, meters, memory, timeout: app.settings.request_timeout }
     }
 }
 
@@ -40,7 +45,8 @@ impl<S> Layer<S> for ExchangeLayer {
     type Service = Exchange<S>;
 
     fn layer(&self, inner: S) -> Exchange<S> {
-        Exchange { inner, observe: Observe::new(self.template, self.meters.clone()), timeout: self.timeout }
+        let observe = Observe::new(self.template, self.meters.clone(), self.memory.clone());
+        Exchange { inner, observe, timeout: self.timeout }
     }
 }
 
@@ -89,7 +95,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
             Poll::Ready(reply) => reply,
             // The work is dropped with this future.
             Poll::Pending => {
-                let peer = this.seen.as_ref().and_then(|(seen, _)| seen.peer());
+                let peer = this.seen.as_ref().and_then(|(seen, _)| seen.caller());
                 ready!(this.deadline.poll_late(peer, context));
                 late().into_response()
             }
@@ -99,7 +105,11 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
         if let Some(error) = reply.extensions_mut().remove::<ApiError>() {
             reply = error.reply(seen.id());
         }
-        let reply = packed(accepted, reply);
+        let client = || seen.peer().and_then(client_at);
+        let reply = match charged(this.observe.memory(), client, reply) {
+            Ok(reply) => packed(accepted, reply),
+            Err(refused) => ApiError::from(refused).reply(seen.id()),
+        };
         this.observe.tell(&seen, reply.status().as_u16());
         Poll::Ready(Ok(reply))
     }

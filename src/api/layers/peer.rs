@@ -4,14 +4,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use axum::extract::ConnectInfo;
+use axum::http::Extensions;
+
 /// A client, as all requests of its connection share it.
 pub type Peer = Arc<Caller>;
+
+/// Who sent a request, where its connection tells.
+pub fn caller(extensions: &Extensions) -> Option<&Peer> {
+    extensions.get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer)
+}
 
 /// What is known of a client.
 #[derive(Debug)]
 pub struct Caller {
     /// Its address, written once.
-    pub address: Box<str>,
+    pub address: Arc<str>,
     /// How far its request has come.
     pub received: Received,
 }

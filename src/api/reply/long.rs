@@ -29,9 +29,9 @@ pub struct LongReply {
 }
 
 impl LongReply {
-    /// One that is empty.
-    pub fn new(app: &App) -> Self {
-        LongReply { app: app.clone(), start: Vec::new(), memory: RequestMemory::default(), file: None, bytes: 0 }
+    /// One that is empty; what of it stays in memory is charged to `memory`.
+    pub fn new(app: &App, memory: RequestMemory) -> Self {
+        LongReply { app: app.clone(), start: Vec::new(), memory, file: None, bytes: 0 }
     }
 
     /// Adds a piece of a reply that may have `most` bytes.

@@ -49,7 +49,7 @@ pub struct Connection {
     /// Where refusals are counted.
     pub meters: Arc<Meters>,
     /// The client's address.
-    pub peer: Box<str>,
+    pub peer: Arc<str>,
     /// How long the client may take.
     pub limits: Limits,
     /// Where the connection stands.

@@ -4,13 +4,14 @@
 //! What counts is whatever holds a [`Place`]: a connection today, a stream of one as well where one carries several.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
 use super::watched::Watched;
+use crate::memory::Client;
 use crate::telemetry::Meters;
 
 /// A client that has been silent for less keeps its place: it may be about to send its request.
@@ -33,13 +34,12 @@ struct All {
 struct Taken {
     next: u64,
     places: HashMap<u64, Guest>,
-    /// Places by address.
-    of_address: HashMap<IpAddr, usize>,
+    by_client: HashMap<Client, usize>,
 }
 
 /// Who has a place.
 struct Guest {
-    address: IpAddr,
+    client: Client,
     /// Where the connection stands, and its task.
     seen: Option<(Arc<Watched>, AbortHandle)>,
 }
@@ -70,8 +70,8 @@ impl Places {
     /// # Errors
     /// There is none.
     pub fn take(&self, address: IpAddr) -> Result<Place, NoPlace> {
-        let (address, mut taken) = (network(address), self.lock());
-        let held = taken.of_address.get(&address).copied().unwrap_or(0);
+        let (client, mut taken) = (Client::from(address), self.lock());
+        let held = taken.by_client.get(&client).copied().unwrap_or(0);
         if self.0.of_address.is_some_and(|most| held >= most) {
             return Err(NoPlace::Address);
         }
@@ -81,10 +81,10 @@ impl Places {
                 return Err(NoPlace::All);
             }
         }
-        *taken.of_address.entry(address).or_default() += 1;
+        *taken.by_client.entry(client).or_default() += 1;
         let number = taken.next;
         taken.next += 1;
-        taken.places.insert(number, Guest { address, seen: None });
+        taken.places.insert(number, Guest { client, seen: None });
         self.0.meters.connections.set(taken.places.len() as i64);
         Ok(Place { number, places: self.clone() })
     }
@@ -137,10 +137,10 @@ impl Taken {
 
     fn leave(&mut self, number: u64) {
         let Some(guest) = self.places.remove(&number) else { return };
-        if let Some(held) = self.of_address.get_mut(&guest.address) {
+        if let Some(held) = self.by_client.get_mut(&guest.client) {
             *held -= 1;
             if *held == 0 {
-                self.of_address.remove(&guest.address);
+                self.by_client.remove(&guest.client);
             }
         }
     }
@@ -158,14 +158,6 @@ impl Drop for Place {
         let mut taken = self.places.lock();
         taken.leave(self.number);
         self.places.0.meters.connections.set(taken.places.len() as i64);
-    }
-}
-
-/// What counts as one address: in IPv6 a /64 network, of which a single host has all addresses.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-        address => address,
     }
 }
 
