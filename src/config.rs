@@ -110,7 +110,7 @@ pub struct Settings {
     pub scratch_space: Option<ByteSize>,
 
     /// Connections at once; when all are taken, those that wait for a request longest make room, and where none does,
-    /// more are refused with 429 [default: 4096, or as many as the limit on open files leaves room for]
+    /// more are refused with 429 [default: 2048, or as many as the limit on open files leaves room for]
     #[arg(long, env = "EPOCHD_MAX_CONNECTIONS", value_name = "N", value_parser = at_least_one)]
     pub max_connections: Option<usize>,
 
@@ -145,7 +145,8 @@ pub struct Settings {
     #[arg(long, env = "EPOCHD_IDLE_TIMEOUT", value_name = "SECONDS", default_value = "120", value_parser = seconds)]
     pub idle_timeout: Duration,
 
-    /// Seconds that open requests are given to finish after SIGTERM or Ctrl-C
+    /// Seconds from SIGTERM or Ctrl-C to the end of the process: open requests are given that time to finish, and jobs to
+    /// write a checkpoint
     #[arg(long, env = "EPOCHD_SHUTDOWN_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub shutdown_timeout: Duration,
 

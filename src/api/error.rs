@@ -80,7 +80,6 @@ error_codes! {
     TrainingDiverged "training_diverged" 422 "The training diverged" "Lower the learning rate or scale the inputs.";
     IdempotencyKeyReused "idempotency_key_reused" 422 "The Idempotency-Key was used for another request" "Use a new key for a new request.";
     QueueFull "queue_full" 429 "The queue is full" "Try again after the seconds of Retry-After.";
-    TooManyConnections "too_many_connections" 429 "There are too many connections" "Use fewer connections, each for many requests; try again after the seconds of Retry-After.";
     Overloaded "overloaded" 429 "The service is overloaded" "Try again after the seconds of Retry-After.";
     VersionDamaged "version_damaged" 500 "The version's file is missing or damaged" "Activate another version, train again, or restore a backup.";
     StateDamaged "state_damaged" 500 "Stored state is missing or damaged" "The service's log says what; restore a backup.";

@@ -51,11 +51,11 @@ impl LongReply {
             self.start.extend_from_slice(piece);
             return Ok(());
         }
-        self.to_file(piece).map_err(|error| StorageError::from(error).into())
+        self.write_to_file(piece).map_err(|error| StorageError::from(error).into())
     }
 
     /// Moves what is in memory to a file, and adds a piece there.
-    fn to_file(&mut self, piece: &[u8]) -> io::Result<()> {
+    fn write_to_file(&mut self, piece: &[u8]) -> io::Result<()> {
         let file = self.file.insert(self.app.storage.scratch.file()?);
         file.write_all(&std::mem::take(&mut self.start))?;
         self.memory = RequestMemory::default();

@@ -73,7 +73,7 @@ impl Doorman {
             Closed::Descriptors => ("descriptors", "the service has as many files and connections open as it may"),
         };
         self.meters.connections_refused.with_label_values(&[reason]).inc();
-        let reply = written(&ApiError::new(ErrorCode::TooManyConnections, detail), peer, &self.meters);
+        let reply = written(&ApiError::new(ErrorCode::Overloaded, detail), peer, &self.meters);
         let permit = self.lingering.clone().try_acquire_owned().ok().filter(|_| why != Closed::Descriptors);
         let Some(permit) = permit else { return at_once(stream, &reply) };
         tokio::spawn(async move {
@@ -121,7 +121,7 @@ fn error(status: StatusCode) -> ApiError {
             ApiError::new(ErrorCode::RequestTimeout, "the request's head did not arrive in time (--head-timeout)")
         }
         StatusCode::TOO_MANY_REQUESTS => {
-            ApiError::new(ErrorCode::TooManyConnections, "too many requests with long heads come in at once")
+            ApiError::new(ErrorCode::Overloaded, "too many requests with long heads come in at once")
         }
         _ => ApiError::new(ErrorCode::MalformedRequest, "the request's head is not HTTP/1.1 (RFC 9112)"),
     }
