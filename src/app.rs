@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use crate::config::Settings;
 use crate::datasets::DatasetRegistry;
 use crate::jobs::{JobError, JobQueue, QueueLimits};
 use crate::memory::Shares;
 use crate::models::ModelRegistry;
+use crate::processors;
 use crate::storage::{self, Gate, Storage};
 use crate::telemetry::Meters;
 
@@ -47,6 +50,8 @@ pub struct Parts {
     pub memory: Shares,
     /// How much the requests are.
     pub pressure: Pressure,
+    /// Places for requests that take long: two for each core, as some of them wait for the disk.
+    pub long_work: Arc<Semaphore>,
     /// Largest body other than a data file, in bytes.
     pub max_body: u64,
     closing: Arc<AtomicBool>,
@@ -113,6 +118,7 @@ impl App {
             meters,
             memory,
             pressure: Pressure::new(),
+            long_work: Arc::new(Semaphore::new(2 * processors::available())),
             max_body,
             settings,
             closing: Arc::default(),

@@ -340,7 +340,7 @@ impl From<ServingError> for ApiError {
         match error {
             ServingError::Field { wrong, pointer: Some(pointer), .. } => ApiError::at(wrong.into(), pointer, detail),
             ServingError::Field { wrong, pointer: None, .. } => ApiError::new(wrong.into(), detail),
-            ServingError::Overloaded => ApiError::new(Overloaded, detail),
+            ServingError::Overloaded | ServingError::Busy => ApiError::new(Overloaded, detail),
             ServingError::RowsTooLarge(_) => ApiError::new(TrainingTooLarge, detail),
             ServingError::MemoryNeverFree(_) | ServingError::FileTooLarge(_) => ApiError::new(PayloadTooLarge, detail),
             ServingError::AnswerTooLarge(_) => ApiError::new(ReplyTooLarge, detail),

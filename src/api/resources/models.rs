@@ -254,7 +254,7 @@ pub async fn create(
     let new = match (&value.dataset, &value.initial_parameters) {
         (Some(_), _) => value.check_table(&app).await?,
         // Given parameters may be many: checking them is work.
-        (None, Some(_)) => blocking(move || value.check_layers()).await??,
+        (None, Some(_)) => blocking(&app, move || value.check_layers()).await??,
         (None, None) => value.check_layers()?,
     };
     let (models, receipts) = (app.models.clone(), idempotency.clone());
