@@ -302,6 +302,7 @@ impl From<DataError> for ApiError {
             DataErrorKind::Malformed => MalformedData,
             DataErrorKind::Unfit => UnfitData,
             DataErrorKind::TooLarge => PayloadTooLarge,
+            DataErrorKind::Overloaded => Overloaded,
             DataErrorKind::Stopped => Stopping,
             DataErrorKind::Io => StorageUnavailable,
         };

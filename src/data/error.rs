@@ -11,6 +11,8 @@ pub enum DataErrorKind {
     Unfit,
     /// It is more than the limits allow.
     TooLarge,
+    /// It would take memory that others hold at the moment.
+    Overloaded,
     /// The caller asked to stop.
     Stopped,
     /// It could not be read, or the result not be written.
@@ -48,6 +50,11 @@ impl DataError {
     /// Data beyond a limit.
     pub fn too_large(detail: impl Into<String>) -> Self {
         DataError::new(DataErrorKind::TooLarge, detail)
+    }
+
+    /// Data that there is no memory for at the moment.
+    pub fn overloaded() -> Self {
+        DataError::new(DataErrorKind::Overloaded, "other requests hold the memory that this one needs: try again later")
     }
 
     /// A reading that the caller stopped.

@@ -19,8 +19,8 @@ impl Default for IngestLimits {
     }
 }
 
-/// A record of a text file may not have more bytes than this, so that a reader that looks for its end stops.
-pub(crate) const MOST_RECORD_BYTES: usize = 64 << 20;
+/// A row may not have more bytes than this, so that a reader that looks for its end stops, and few rows are little memory.
+pub(crate) const MOST_RECORD_BYTES: usize = 16 << 20;
 
 /// So many cells are read however many of them are missing.
 const FREE_CELLS: u64 = 1 << 20;

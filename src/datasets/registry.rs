@@ -13,6 +13,7 @@ use crate::data::column::ColumnType;
 use crate::data::error::DataError;
 use crate::data::ingest::{Format, IngestLimits, Output, ingest};
 use crate::data::profile::TableProfile;
+use crate::memory::Charge;
 use crate::name::check_name;
 use crate::processors;
 use crate::storage::catalog::{DatasetRow, ReceiptRow};
@@ -76,13 +77,19 @@ impl DatasetRegistry {
 
     /// Reads a data file that is whole, and types its columns; those of `types` as they say. Waits while as many files are
     /// read as may be at once, and ends when nobody waits for it any more: the client has left, or the service stops.
-    /// `load` is told how far it has come.
+    /// `load` is told how far it has come, `memory` is charged with what is made of it.
     ///
     /// # Errors
     /// `Name`, `Data` with what is wrong with the file, `Storage`.
-    pub async fn read(&self, asked: &Asked, data: &Arriving, load: &Arc<Load>) -> Result<NewDataset, DatasetError> {
+    pub async fn read(
+        &self,
+        asked: &Asked,
+        data: &Arriving,
+        load: &Arc<Load>,
+        memory: &Charge,
+    ) -> Result<NewDataset, DatasetError> {
         let turn = self.readers.clone().acquire_owned().await.expect("the semaphore is never closed");
-        self.read_in(turn, asked, data, load).await
+        self.read_in(turn, asked, data, load, memory).await
     }
 
     /// As [`DatasetRegistry::read`] of a file that still arrives; nothing if it has to be read once it is whole: another
@@ -92,9 +99,10 @@ impl DatasetRegistry {
         asked: &Asked,
         data: &Arriving,
         load: &Arc<Load>,
+        memory: &Charge,
     ) -> Option<Result<NewDataset, DatasetError>> {
         let turn = self.early_reader.clone().try_acquire_owned().ok().filter(|_| asked.format.is_read_in_order())?;
-        let read = self.read_in(turn, asked, data, load).await;
+        let read = self.read_in(turn, asked, data, load, memory).await;
         Some(read).filter(|_| !data.was_given_up())
     }
 
@@ -104,17 +112,18 @@ impl DatasetRegistry {
         asked: &Asked,
         data: &Arriving,
         load: &Arc<Load>,
+        memory: &Charge,
     ) -> Result<NewDataset, DatasetError> {
         asked.name.as_deref().map_or(Ok(()), check_name).map_err(DatasetError::Name)?;
         let (registry, waiting) = (self.clone(), Waiting::default());
         let waited_for = waiting.seen();
-        let (asked, data, load) = (asked.clone(), data.clone(), load.clone());
+        let (asked, data, load, memory) = (asked.clone(), data.clone(), load.clone(), memory.clone());
         let read = tokio::task::spawn_blocking(move || {
             let mut progress = |rows| {
                 load.set_rows(rows);
                 waited_for.holds()
             };
-            let read = registry.read_file(asked, data, &mut progress);
+            let read = registry.read_file(asked, data, &memory, &mut progress);
             drop(turn);
             read
         });
@@ -126,11 +135,12 @@ impl DatasetRegistry {
         &self,
         asked: Asked,
         data: Arriving,
+        memory: &Charge,
         progress: &mut dyn FnMut(u64) -> bool,
     ) -> Result<NewDataset, DatasetError> {
         let Asked { name, format, types } = asked;
         let mut sink = Sink { file: self.storage.blob_file()?, failed: None };
-        let profile = ingest(data, format, &types, &IngestLimits::default(), &mut sink, progress);
+        let profile = ingest(data, format, &types, &IngestLimits::default(), memory, &mut sink, progress);
         if let Some(failed) = sink.failed {
             return Err(failed.into());
         }

@@ -14,6 +14,7 @@ use crate::data::csv::{CsvRows, TextRows};
 use crate::data::encoder::Feature;
 use crate::data::encoder::{EncodeError, Encoder};
 use crate::data::error::DataError;
+use crate::memory::Share;
 use crate::models::prediction::Predictions;
 use crate::waiting::WaitedFor;
 
@@ -101,7 +102,9 @@ enum Batch {
 impl FileRows {
     fn open(file: File, format: RowFormat) -> Result<Self, ServingError> {
         Ok(match format {
-            RowFormat::Arrow => FileRows::Arrow(ArrowRows::new(file)?),
+            RowFormat::Arrow => {
+                FileRows::Arrow(ArrowRows::new(file, &Share::new("requests", bytesize::ByteSize::gib(1)).charge(None))?)
+            }
             RowFormat::Csv => FileRows::Csv(CsvRows::new(io::BufReader::with_capacity(1 << 18, file))?),
         })
     }

@@ -14,6 +14,7 @@ use crate::api::idempotency::{Idempotency, Repeatable};
 use crate::app::App;
 use crate::data::ingest::Format;
 use crate::datasets::{Arrival, Arriving, Asked, DatasetError, NewDataset};
+use crate::memory::{Charge, Share};
 use crate::storage::StorageError;
 
 /// A data file that has arrived whole.
@@ -39,6 +40,8 @@ pub struct DataFile {
     /// What it is.
     pub format: Format,
     data: Arriving,
+    /// Takes what is made of the file.
+    memory: Charge,
     /// Receives the rest, and says then what makes a repetition of the request known.
     rest: BoxFuture<'static, Result<Idempotency, ApiError>>,
     /// Lists the file among those under way as long as it is held.
@@ -58,6 +61,7 @@ impl FromRequest<App> for DataFile {
 
 impl DataFile {
     async fn begin(request: Request, app: &App, arrival: Arrival) -> Result<Self, ApiError> {
+        let memory = Share::new("requests", app.settings.request_memory).charge(None);
         let repeatable = Repeatable::of(&request)?;
         let media_type = media_type(request.headers()).to_ascii_lowercase();
         let packed = is_packed(request.headers())?;
@@ -67,7 +71,7 @@ impl DataFile {
                 return Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail));
             }
             let FormFile { data, format, idempotency } = form::receive(request, app, repeatable, &arrival).await?;
-            return Ok(DataFile { format, data, rest: Box::pin(async { Ok(idempotency) }), arrival });
+            return Ok(DataFile { format, data, memory, rest: Box::pin(async { Ok(idempotency) }), arrival });
         }
         let format = format_of(request.headers()).ok_or_else(|| {
             let got =
@@ -80,7 +84,7 @@ impl DataFile {
             let sent = send_body(body, &app, sink).await;
             finish(sent, writing).await
         });
-        Ok(DataFile { format, data, rest, arrival })
+        Ok(DataFile { format, data, memory, rest, arrival })
     }
 
     /// Waits until the file is whole; once. Reads it meanwhile, if it is known what is `asked` and it can be.
@@ -91,7 +95,7 @@ impl DataFile {
         let load = self.arrival.load();
         let early = async {
             match asked {
-                Some(asked) => app.datasets.read_early(asked, &self.data, load).await,
+                Some(asked) => app.datasets.read_early(asked, &self.data, load, &self.memory).await,
                 None => None,
             }
         };
@@ -112,7 +116,7 @@ impl DataFile {
     ) -> Result<NewDataset, DatasetError> {
         match early {
             Some(read) => read,
-            None => app.datasets.read(asked, &self.data, self.arrival.load()).await,
+            None => app.datasets.read(asked, &self.data, self.arrival.load(), &self.memory).await,
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::data::error::DataError;
 use crate::data::limits::IngestLimits;
 use crate::data::pieces::Pieces;
 use crate::data::values::DateOrder;
+use crate::memory::Charge;
 
 /// An Arrow stream whose schema was read.
 pub struct ArrowRows {
@@ -21,12 +22,12 @@ pub struct ArrowRows {
 pub struct ArrowBatch(ArrowPiece);
 
 impl ArrowRows {
-    /// Reads the schema.
+    /// Reads the schema; `memory` is charged with what is read.
     ///
     /// # Errors
     /// It is no Arrow stream, or has columns that cannot be read.
-    pub fn new(file: File) -> Result<Self, DataError> {
-        let pieces = ArrowPieces::stream(file, &IngestLimits::default())?;
+    pub fn new(file: File, memory: &Charge) -> Result<Self, DataError> {
+        let pieces = ArrowPieces::stream(file, &IngestLimits::default(), memory)?;
         let cursor = pieces.start(None)?;
         Ok(ArrowRows { pieces, cursor })
     }
