@@ -1,5 +1,6 @@
 //! What can be wrong with data.
 
+use crate::wording::Shown;
 use std::fmt;
 
 /// How data is wrong, which decides whose fault it is.
@@ -83,9 +84,9 @@ impl DataError {
 impl fmt::Display for DataError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match (self.line, &self.column) {
-            (Some(line), Some(column)) => write!(f, "line {line}, column {column:?}: {}", self.detail),
+            (Some(line), Some(column)) => write!(f, "line {line}, column {}: {}", Shown(column), self.detail),
             (Some(line), None) => write!(f, "line {line}: {}", self.detail),
-            (None, Some(column)) => write!(f, "column {column:?}: {}", self.detail),
+            (None, Some(column)) => write!(f, "column {}: {}", Shown(column), self.detail),
             (None, None) => f.write_str(&self.detail),
         }
     }

@@ -13,7 +13,7 @@ use crate::data::column::ColumnType;
 use crate::data::error::DataError;
 use crate::data::ingest::{Format, IngestLimits, Output, ingest};
 use crate::data::profile::TableProfile;
-use crate::memory::Charge;
+use crate::memory::{Charge, FOR_A_BYTE};
 use crate::name::check_name;
 use crate::processors;
 use crate::storage::catalog::{DatasetRow, ReceiptRow};
@@ -119,10 +119,16 @@ impl DatasetRegistry {
         let waited_for = waiting.seen();
         let (asked, data, load, memory) = (asked.clone(), data.clone(), load.clone(), memory.clone());
         let read = tokio::task::spawn_blocking(move || {
+            let mut allowed_for = 0;
             let mut progress = |rows| {
                 load.set_rows(rows);
+                // What a reading may hold follows what was sent, while the file arrives.
+                let sent = load.bytes();
+                memory.widen((sent - allowed_for) * FOR_A_BYTE);
+                allowed_for = sent;
                 waited_for.holds()
             };
+            progress(0);
             let read = registry.read_file(asked, data, &memory, &mut progress);
             drop(turn);
             read

@@ -19,6 +19,7 @@ use crate::learning::loss::Loss;
 use crate::learning::spec::{
     Embedding, LayerSpec, MAX_LAYERS, MAX_SEED, MAX_WIDTH, ModelSpec, ValidLayer, ValidModelSpec,
 };
+use crate::wording::Shown;
 
 /// Length of the vector that is learned for each word of an embedded column.
 const EMBEDDING_DIMENSIONS: usize = 8;
@@ -116,12 +117,12 @@ impl TableRequest {
             }
         };
         if rows.is_empty() {
-            return Err(invalid("/target", format!("the target {:?} has no value in any row", self.target)));
+            return Err(invalid("/target", format!("the target {} has no value in any row", Shown(&self.target))));
         }
         let known = profile.column(&self.target);
         if task == Task::Classification && rows.len() > MAX_CLASSES && target.kind != ColumnType::Datetime {
             let count = known.map_or(rows.len() as u64, |column| column.distinct.max(rows.len() as u64));
-            let detail = format!("the target {:?} has {count} classes; {MAX_CLASSES} is the most", self.target);
+            let detail = format!("the target {} has {count} classes; {MAX_CLASSES} is the most", Shown(&self.target));
             return Err(invalid("/target", detail));
         }
         if task == Task::Regression
@@ -130,7 +131,7 @@ impl TableRequest {
         {
             return Err(invalid(
                 "/target",
-                format!("the target {:?} has values too large to compute with", self.target),
+                format!("the target {} has values too large to compute with", Shown(&self.target)),
             ));
         }
         Target::fit(target, task, &rows).map_err(|error| invalid("/target", error.to_string()))?;
@@ -176,7 +177,10 @@ fn checked_features(features: Vec<String>, target: &str, profile: &TableProfile)
             () if !seen.insert(name) => "is named twice",
             () => continue,
         };
-        return Err(ModelError::Invalid { pointer: format!("/features/{i}"), detail: format!("{name:?} {wrong}") });
+        return Err(ModelError::Invalid {
+            pointer: format!("/features/{i}"),
+            detail: format!("{} {wrong}", Shown(name)),
+        });
     }
     match features.is_empty() {
         true => Err(ModelError::Invalid { pointer: "/features".into(), detail: "features is empty".into() }),

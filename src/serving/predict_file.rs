@@ -14,7 +14,7 @@ use crate::data::csv::{CsvRows, TextRows};
 use crate::data::encoder::Feature;
 use crate::data::encoder::{EncodeError, Encoder};
 use crate::data::error::DataError;
-use crate::memory::Share;
+use crate::memory::Charge;
 use crate::models::prediction::Predictions;
 use crate::waiting::WaitedFor;
 
@@ -41,9 +41,10 @@ pub struct FilePredictions<'a> {
     /// Where each feature stands.
     places: Vec<Option<usize>>,
     waited_for: WaitedFor,
-    /// Held for the rows that are worked off, and for the file where it is read whole.
+    /// Held for the rows that are worked off, and for what was read of a stream.
     memory: RequestMemory,
-    file_bytes: u64,
+    /// What is held for the rows, in bytes.
+    working: u64,
 }
 
 impl<'a> FilePredictions<'a> {
@@ -60,14 +61,9 @@ impl<'a> FilePredictions<'a> {
         waited_for: WaitedFor,
         mut memory: RequestMemory,
     ) -> Result<Self, ServingError> {
-        let mut file_bytes = 0;
-        if format == RowFormat::Arrow {
-            // A batch of a stream is read whole, and may be all of it.
-            file_bytes = memory.reserve_file(&file, app)?;
-        }
-        let rows = FileRows::open(file, format)?;
+        let rows = FileRows::open(file, format, memory.charge(app))?;
         let places = rows.places(version.encoder())?;
-        Ok(FilePredictions { app, version, rows, places, waited_for, memory, file_bytes })
+        Ok(FilePredictions { app, version, rows, places, waited_for, memory, working: 0 })
     }
 
     /// Cells, encoded values and answers of a row.
@@ -87,7 +83,10 @@ impl<'a> FilePredictions<'a> {
         let most = ROWS.min(VALUES / self.width()).max(16);
         let Some(batch) = self.rows.next(most)? else { return Ok(None) };
         let working = batch.rows().saturating_mul(self.width() * VALUE_BYTES) as u64;
-        self.memory.cover(self.file_bytes + working, self.app)?;
+        if working > self.working {
+            self.memory.charge(self.app).grow(working - self.working)?;
+            self.working = working;
+        }
         let table = self.rows.table(&batch, self.version.encoder(), &self.places)?;
         self.app.meters.predictions.inc_by(table.rows as u64);
         Ok(Some(self.version.table().predict(&table, self.version.interval)?))
@@ -116,11 +115,9 @@ impl Batch {
 }
 
 impl FileRows {
-    fn open(file: File, format: RowFormat) -> Result<Self, ServingError> {
+    fn open(file: File, format: RowFormat, memory: &Charge) -> Result<Self, ServingError> {
         Ok(match format {
-            RowFormat::Arrow => {
-                FileRows::Arrow(ArrowRows::new(file, &Share::new("requests", bytesize::ByteSize::gib(1)).charge(None))?)
-            }
+            RowFormat::Arrow => FileRows::Arrow(ArrowRows::new(file, memory)?),
             RowFormat::Csv => FileRows::Csv(CsvRows::new(io::BufReader::with_capacity(1 << 18, file))?),
         })
     }

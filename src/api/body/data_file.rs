@@ -11,11 +11,14 @@ use super::media::{is_packed, media_type};
 use super::sink::{Sink, finish, send_body};
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::idempotency::{Idempotency, Repeatable};
+use crate::api::layers::observe::peer;
 use crate::app::App;
 use crate::data::ingest::Format;
 use crate::datasets::{Arrival, Arriving, Asked, DatasetError, NewDataset};
-use crate::memory::{Charge, Share};
+use crate::memory::{Charge, FOR_ANY};
+use crate::serving::memory::client_at;
 use crate::storage::StorageError;
+use crate::wording::Shown;
 
 /// A data file that has arrived whole.
 pub struct Upload {
@@ -61,7 +64,8 @@ impl FromRequest<App> for DataFile {
 
 impl DataFile {
     async fn begin(request: Request, app: &App, arrival: Arrival) -> Result<Self, ApiError> {
-        let memory = Share::new("requests", app.settings.request_memory).charge(None);
+        let memory = app.memory.requests.charge(peer(&request).as_deref().and_then(client_at));
+        memory.bound(FOR_ANY);
         let repeatable = Repeatable::of(&request)?;
         let media_type = media_type(request.headers()).to_ascii_lowercase();
         let packed = is_packed(request.headers())?;
@@ -74,8 +78,11 @@ impl DataFile {
             return Ok(DataFile { format, data, memory, rest: Box::pin(async { Ok(idempotency) }), arrival });
         }
         let format = format_of(request.headers()).ok_or_else(|| {
-            let got =
-                if media_type.is_empty() { "there is no Content-Type".into() } else { format!("got {media_type:?}") };
+            let got = if media_type.is_empty() {
+                "there is no Content-Type".into()
+            } else {
+                format!("got {}", Shown(&media_type))
+            };
             ApiError::new(ErrorCode::UnsupportedMediaType, format!("{got}: {ADVICE}"))
         })?;
         let (sink, data, writing) = Sink::start(app, packed, repeatable, &arrival)?;

@@ -8,6 +8,7 @@ use super::feature::Feature;
 use super::scale::Scale;
 use super::target::{MAX_CLASSES, Target};
 use crate::data::column::ColumnType;
+use crate::wording::Shown;
 
 /// Most columns of an encoder.
 const MAX_COLUMNS: usize = 16_384;
@@ -21,7 +22,7 @@ impl Encoder {
         let mut names = BTreeSet::new();
         let twice = self.known().find(|name| !names.insert(name.to_owned()));
         if let Some(name) = twice {
-            return Err(format!("names the column {name:?} twice"));
+            return Err(format!("names the column {} twice", Shown(name)));
         }
         if self.features.is_empty() || names.len() > MAX_COLUMNS {
             return Err(format!("has {} features of {} columns", self.features.len(), names.len()));
@@ -33,7 +34,7 @@ impl Encoder {
 
 impl Feature {
     fn check(&self) -> Result<(), String> {
-        let unfit = |what: &str| Err(format!("has a column {:?} {what}", self.name));
+        let unfit = |what: &str| Err(format!("has a column {} {what}", Shown(&self.name)));
         let fits = match (&self.encoding, self.kind) {
             (Encoding::Numeric { scale, min, max }, ColumnType::Numeric) => {
                 scale.is_finite() && min.is_finite() && max.is_finite() && min <= max
@@ -69,7 +70,7 @@ impl Target {
                 [mean, std, min, max].iter().all(|number| number.is_finite()) && *std > 0.0 && min <= max
             }
         };
-        if fits { Ok(()) } else { Err(format!("has a target {:?} that is out of order", self.name())) }
+        if fits { Ok(()) } else { Err(format!("has a target {} that is out of order", Shown(self.name()))) }
     }
 }
 

@@ -7,8 +7,9 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::data::limits::{SPARSE, is_sparse};
+use crate::data::limits::{MAX_NAMES_BYTES, SPARSE, check_name, is_sparse, long_names};
 use crate::data::values::{LARGEST_EXACT_INTEGER, format_number};
+use crate::wording::Shown;
 
 /// The most columns that are read.
 pub const MAX_COLUMNS: usize = 16_384;
@@ -94,6 +95,7 @@ impl<'de> Deserialize<'de> for Records {
 struct Reading {
     records: Records,
     index: HashMap<String, usize>,
+    names_bytes: usize,
     /// The column after the one last seen: most rows have their keys in the same order.
     expected: usize,
     /// Cells that were given.
@@ -117,6 +119,11 @@ impl Reading {
                 return Err(E::custom(format!("row {row} has one key too many: at most {MAX_COLUMNS} are allowed")));
             }
             None => {
+                check_name(key).map_err(|long| E::custom(format!("row {row}: {long}")))?;
+                self.names_bytes += key.len();
+                if self.names_bytes > MAX_NAMES_BYTES {
+                    return Err(E::custom(long_names()));
+                }
                 records.names.push(key.to_owned());
                 records.columns.push(Vec::new());
                 self.index.insert(key.to_owned(), records.names.len() - 1);
@@ -126,7 +133,7 @@ impl Reading {
         self.expected = column + 1;
         let cells = &mut records.columns[column];
         if cells.len() > row {
-            return Err(E::custom(format!("row {row} has the key {key:?} twice")));
+            return Err(E::custom(format!("row {row} has the key {} twice", Shown(key))));
         }
         self.given += 1;
         self.held += (row + 1 - cells.len()) as u64;
@@ -229,7 +236,7 @@ impl<'de> Visitor<'de> for CellSeed<'_> {
     type Value = Cell;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "a number, a text, true, false or null in row {} at {:?}", self.row, self.key)
+        write!(f, "a number, a text, true, false or null in row {} at {}", self.row, Shown(self.key))
     }
 
     fn visit_unit<E: Error>(self) -> Result<Cell, E> {

@@ -6,6 +6,10 @@ use ndarray::Array2;
 use serde::de::{DeserializeSeed, Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::records::MAX_COLUMNS;
+use crate::data::limits::{MAX_NAME_CHARACTERS, check_name};
+use crate::strict::Name;
+
 /// `[[1,2],[3,4]]` or one row `[1,2]`. Every value is a finite f32.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Rows {
@@ -117,8 +121,12 @@ impl<'de> Deserialize<'de> for RowsOrNames {
                     let row = matches!(first, Some(First::Row));
                     return rest(list, table, first.map(|_| row)).map(RowsOrNames::Rows);
                 };
+                check_name(&name).map_err(A::Error::custom)?;
                 let mut names = vec![name];
-                while let Some(name) = list.next_element()? {
+                while let Some(Name::<MAX_NAME_CHARACTERS>(name)) = list.next_element()? {
+                    if names.len() == MAX_COLUMNS {
+                        return Err(A::Error::custom(format!("more than {MAX_COLUMNS} names of columns")));
+                    }
                     names.push(name);
                 }
                 Ok(RowsOrNames::Names(names))

@@ -9,6 +9,7 @@ use super::written_numbers::{is_code, mostly_numbers};
 use crate::data::column::ColumnType;
 use crate::data::inference::Evidence;
 use crate::data::values::parse_number;
+use crate::wording::Shown;
 
 /// A column has one value in all rows.
 pub const CONSTANT_COLUMN: &str = "constant_column";
@@ -48,7 +49,7 @@ pub(crate) struct Studied<'a> {
 /// The findings of all columns, in their order, and then those of the rows.
 pub(crate) fn findings(columns: &[Studied], duplicates: &mut Duplicates, rows: u64) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut seen = HashMap::new();
+    let mut seen: HashMap<_, &str> = HashMap::new();
     for column in columns {
         reading(column, &mut findings);
         let (profile, values) = (column.profile, column.statistics.values());
@@ -63,10 +64,10 @@ pub(crate) fn findings(columns: &[Studied], duplicates: &mut Duplicates, rows: u
         let content = (profile.kind, column.statistics.sequence, profile.missing);
         if values > 0 && profile.distinct > 1 {
             if let Some(first) = seen.get(&content) {
-                let message = format!("It equals column {first:?} in every row: leave one of them out.");
+                let message = format!("It equals column {} in every row: leave one of them out.", Shown(first));
                 findings.push(of_column(DUPLICATE_COLUMN, profile, message));
             } else {
-                seen.insert(content, &profile.name);
+                seen.insert(content, profile.name.as_str());
             }
         }
     }
@@ -124,7 +125,7 @@ fn numbers_as_words(column: &Studied) -> Option<String> {
     let percent = (1000.0 * found.share).floor() / 10.0;
     let seen = match found.written {
         Some((writing, example)) => {
-            format!("{percent} % of its values are numbers, some of them {} as in {example:?}", writing.clause())
+            format!("{percent} % of its values are numbers, some of them {} as in {}", writing.clause(), Shown(example))
         }
         None => {
             format!("{} % of its values are numbers; {} {line} has {first:?}", percent.min(99.9), column.place)
