@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::error::DataError;
-use super::limits::{MAX_NAMES_BYTES, check_name, long_names};
+use super::limits::{MAX_NAMES_BYTES, check_column_name, long_names};
 
 /// The names of a header's fields: trimmed, and made up where one is empty.
 ///
@@ -15,7 +15,7 @@ pub(crate) fn header_names(fields: Vec<String>, line: u64, most: usize) -> Resul
         return Err(DataError::too_large(detail).at(line));
     }
     let mut names: Vec<String> = fields.iter().map(|field| field.trim().to_owned()).collect();
-    if let Some(long) = names.iter().find_map(|name| check_name(name).err()) {
+    if let Some(long) = names.iter().find_map(|name| check_column_name(name).err()) {
         return Err(DataError::too_large(long).at(line));
     }
     if names.iter().map(String::len).sum::<usize>() > MAX_NAMES_BYTES {

@@ -51,7 +51,7 @@ pub(crate) fn oversized(bytes: usize, most: usize) -> DataError {
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn check_name(name: &str) -> Result<(), String> {
+pub fn check_column_name(name: &str) -> Result<(), String> {
     // Few names are so long that their characters have to be counted.
     if name.len() <= MAX_NAME_CHARACTERS || name.chars().count() <= MAX_NAME_CHARACTERS {
         return Ok(());

@@ -64,7 +64,7 @@ mod inference;
 pub mod ingest;
 pub mod json;
 mod lease;
-mod limits;
+pub mod limits;
 pub mod octets;
 mod parallel;
 mod pieces;

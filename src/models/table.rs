@@ -10,6 +10,7 @@ use crate::data::column::{Column, ColumnType, Values};
 use crate::data::encoder::Histogram;
 use crate::data::encoder::MAX_ONE_HOT;
 use crate::data::encoder::{Encoder, MAX_CLASSES, Target, Task, classes, rows_with};
+use crate::data::limits::check_column_name;
 use crate::data::profile::TableProfile;
 use crate::learning::activation::Activation;
 use crate::learning::calibration::Calibration;
@@ -87,6 +88,28 @@ pub struct TableParts {
     /// How the values of each feature of the encoder were distributed over the training rows; empty in versions that are
     /// older than these statistics.
     pub histograms: Vec<Histogram>,
+}
+
+impl TableParts {
+    /// Whether what came with a file is no longer than what is made here.
+    ///
+    /// # Errors
+    /// `File`: what is too long.
+    pub fn check_lengths(&self) -> Result<(), ModelError> {
+        self.encoder.check_lengths().map_err(ModelError::File)?;
+        let (columns, spec) = (self.encoder.known().count(), &self.spec);
+        // Features and the target are among the columns; a column that was left out has no importance.
+        let lists = [spec.features.len(), spec.types.len(), spec.classes.len(), self.importance.len()];
+        let most = [columns, columns + 1, MAX_CLASSES, columns];
+        if lists.iter().zip(most).any(|(length, most)| *length > most) {
+            return Err(ModelError::File("a list in it is longer than its columns or classes are many".into()));
+        }
+        let names = spec.features.iter().chain(self.importance.iter().map(|one| &one.feature)).chain(&spec.classes);
+        match names.chain([&spec.target]).find_map(|name| check_column_name(name).err()) {
+            None => Ok(()),
+            Some(long) => Err(ModelError::File(long)),
+        }
+    }
 }
 
 /// How much worse the network gets when one feature's values are shuffled.

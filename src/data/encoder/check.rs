@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use super::encode::Encoder;
 use super::encoding::Encoding;
 use super::feature::Feature;
+use super::fitting::MAX_WORD;
 use super::scale::Scale;
-use super::target::{MAX_CLASSES, Target};
+use super::target::{MAX_CLASSES, Target, long_class};
 use crate::data::column::ColumnType;
+use crate::data::limits::check_column_name;
 use crate::wording::Shown;
 
 /// Most columns of an encoder.
@@ -29,6 +31,25 @@ impl Encoder {
         }
         self.features.iter().try_for_each(Feature::check)?;
         self.target.check()
+    }
+}
+
+impl Encoder {
+    /// Whether no name, class or word is longer than data may have. What was stored before there were such bounds is read
+    /// all the same.
+    ///
+    /// # Errors
+    /// What is too long.
+    pub fn check_lengths(&self) -> Result<(), String> {
+        self.known().try_for_each(check_column_name)?;
+        if let Some(long) = long_class(self.target.classes().iter()) {
+            return Err(format!("the target {long}"));
+        }
+        let words = self.features.iter().flat_map(|feature| feature.words().iter().chain(feature.rare_words()));
+        match words.into_iter().find(|word| word.len() > MAX_WORD) {
+            None => Ok(()),
+            Some(word) => Err(format!("a word has at most {MAX_WORD} bytes; one begins with {}", Shown(word))),
+        }
     }
 }
 

@@ -169,7 +169,7 @@ impl Target {
 }
 
 /// What is wrong with the first class that is too long, if one is.
-pub fn long_class<'a>(mut classes: impl Iterator<Item = &'a String>) -> Option<String> {
+pub(super) fn long_class<'a>(mut classes: impl Iterator<Item = &'a String>) -> Option<String> {
     let long = classes.find(|class| class.chars().count() > MAX_CLASS_CHARACTERS)?;
     let begins = Shown(long);
     Some(format!(

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::data::error::DataError;
 use crate::data::inference::Written;
-use crate::data::limits::{IngestLimits, MAX_NAMES_BYTES, check_name, long_names, oversized, too_many_columns};
+use crate::data::limits::{IngestLimits, MAX_NAMES_BYTES, check_column_name, long_names, oversized, too_many_columns};
 
 /// A cell that is not missing.
 pub(crate) struct RawCell<'a> {
@@ -107,7 +107,7 @@ impl<'l> Objects<'l> {
                 return Err(too_many_columns(self.names.len() + 1, self.limits.max_columns));
             }
             None => {
-                check_name(key).map_err(DataError::too_large)?;
+                check_column_name(key).map_err(DataError::too_large)?;
                 self.names_bytes += key.len();
                 if self.names_bytes > MAX_NAMES_BYTES {
                     return Err(long_names());

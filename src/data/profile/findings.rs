@@ -27,6 +27,8 @@ pub const LARGE_INTEGERS: &str = "large_integers";
 pub const NUMBERS_AS_WORDS: &str = "numbers_as_words";
 /// Numbers are infinite.
 pub const NOT_FINITE: &str = "not_finite";
+/// There are more findings than are listed.
+pub const FURTHER_FINDINGS: &str = "further_findings";
 /// Day and month cannot be told apart.
 pub const AMBIGUOUS_DATES: &str = "ambiguous_dates";
 
@@ -34,6 +36,9 @@ pub const AMBIGUOUS_DATES: &str = "ambiguous_dates";
 const IDENTIFIER_ROWS: u64 = 20;
 /// A categorical column of more values than this has very many.
 const MANY_VALUES: u64 = 1000;
+
+/// Findings that a profile holds beside those of columns that name the rows, which trainings look for.
+const MAX_FINDINGS: usize = 1000;
 
 /// A column with all that is known of it.
 pub(crate) struct Studied<'a> {
@@ -71,8 +76,24 @@ pub(crate) fn findings(columns: &[Studied], duplicates: &mut Duplicates, rows: u
             }
         }
     }
+    shorten(&mut findings);
     findings.extend(copies(duplicates, rows));
     findings
+}
+
+/// Leaves as many findings as a profile holds, and says how many there were beyond.
+fn shorten(findings: &mut Vec<Finding>) {
+    let (before, mut kept) = (findings.len(), 0);
+    findings.retain(|finding| {
+        let is_needed = finding.code == IDENTIFIER_COLUMN;
+        kept += usize::from(!is_needed);
+        is_needed || kept <= MAX_FINDINGS
+    });
+    let beyond = before - findings.len();
+    if beyond > 0 {
+        let message = format!("{beyond} further findings about columns are not listed: {MAX_FINDINGS} are.");
+        findings.push(Finding { code: FURTHER_FINDINGS.to_owned(), message, column: None });
+    }
 }
 
 fn of_column(code: &str, profile: &ColumnProfile, message: String) -> Finding {
