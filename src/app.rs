@@ -1,5 +1,7 @@
 //! The application: what holds models, jobs and counters together, opened at start and closed at the end.
 
+mod pressure;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,6 +13,8 @@ use crate::memory::Shares;
 use crate::models::ModelRegistry;
 use crate::storage::{self, Gate, Storage};
 use crate::telemetry::Meters;
+
+pub use pressure::Pressure;
 
 /// How often storage is swept of what nothing refers to.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
@@ -41,6 +45,8 @@ pub struct Parts {
     pub settings: Settings,
     /// The shares of the memory.
     pub memory: Shares,
+    /// How much the requests are.
+    pub pressure: Pressure,
     /// Largest body other than a data file, in bytes.
     pub max_body: u64,
     closing: Arc<AtomicBool>,
@@ -106,6 +112,7 @@ impl App {
             storage,
             meters,
             memory,
+            pressure: Pressure::new(),
             max_body,
             settings,
             closing: Arc::default(),
@@ -115,6 +122,8 @@ impl App {
             tracing::info!(jobs = taken_up, "going on with the jobs of the process before");
         }
         tokio::spawn(sweep(app.storage.clone(), Arc::downgrade(&app.closing)));
+        let alive = Arc::downgrade(&app.closing);
+        tokio::spawn(app.pressure.clone().watch(move || alive.strong_count() > 0));
         Ok(app)
     }
 

@@ -1,7 +1,6 @@
 //! Predictions of a model by data set for a file of rows, CSV or an Arrow stream: some rows after others, so that a million
 //! need no more memory than a thousand.
 
-use std::fs::File;
 use std::io;
 
 use super::error::{ServingError, Wrong};
@@ -14,6 +13,8 @@ use crate::data::csv::{CsvRows, TextRows};
 use crate::data::encoder::Feature;
 use crate::data::encoder::{EncodeError, Encoder};
 use crate::data::error::DataError;
+use crate::datasets::Arriving;
+use crate::datasets::arriving::Onward;
 use crate::memory::Charge;
 use crate::models::prediction::Predictions;
 use crate::waiting::WaitedFor;
@@ -48,15 +49,16 @@ pub struct FilePredictions<'a> {
 }
 
 impl<'a> FilePredictions<'a> {
-    /// Opens a file, whose rows are worked off within `memory`. It is given up when `waited_for` no longer holds: a packed (compressed) one may have very many rows.
+    /// Opens a file, whose rows are worked off within `memory`. It is given up when `waited_for` no longer holds: a packed
+    /// (compressed) one may have very many rows.
     ///
     /// # Errors
-    /// `Data`: it is no file of this format; `Field`: it has a column that the model does not know; `FileTooLarge`,
-    /// `Overloaded`.
+    /// `Data`: it is no file of this format, or there is no memory for it; `Field`: it has a column that the model does not
+    /// know.
     pub fn open(
         app: &'a App,
         version: &'a TableVersion,
-        file: File,
+        file: Arriving,
         format: RowFormat,
         waited_for: WaitedFor,
         mut memory: RequestMemory,
@@ -95,8 +97,8 @@ impl<'a> FilePredictions<'a> {
 
 /// A file of rows.
 enum FileRows {
-    Csv(CsvRows<io::BufReader<File>>),
-    Arrow(ArrowRows),
+    Csv(CsvRows<io::BufReader<Onward>>),
+    Arrow(ArrowRows<Arriving>),
 }
 
 /// Some rows of it.
@@ -115,10 +117,10 @@ impl Batch {
 }
 
 impl FileRows {
-    fn open(file: File, format: RowFormat, memory: &Charge) -> Result<Self, ServingError> {
+    fn open(file: Arriving, format: RowFormat, memory: &Charge) -> Result<Self, ServingError> {
         Ok(match format {
             RowFormat::Arrow => FileRows::Arrow(ArrowRows::new(file, memory)?),
-            RowFormat::Csv => FileRows::Csv(CsvRows::new(io::BufReader::with_capacity(1 << 18, file))?),
+            RowFormat::Csv => FileRows::Csv(CsvRows::new(io::BufReader::with_capacity(1 << 18, file.reader()))?),
         })
     }
 

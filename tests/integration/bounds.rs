@@ -121,7 +121,7 @@ async fn objects_that_share_too_few_keys_are_no_data_set() {
 async fn a_file_is_read_no_further_when_nobody_waits_for_it() {
     let service = TestApp::start().await;
     let file = |rows: u32| {
-        let (file, mut end) = Arriving::new(tempfile::tempfile().expect("a file"));
+        let (file, mut end) = Arriving::new(service.app.storage.scratch.clone(), Box::new(|_| true));
         end.write_all(long_csv(rows, None).as_bytes()).expect("room on the disk");
         file
     };

@@ -1,29 +1,27 @@
 //! Data files as bodies: of any size, and read while they arrive.
 
-use std::fs::File;
-
 use axum::extract::{FromRequest, Request};
 use futures_util::future::BoxFuture;
 
 use super::form::{self, FormFile};
 use super::formats::{ADVICE, format_of};
 use super::media::{is_packed, media_type};
-use super::sink::{Sink, finish, send_body};
+use super::sink::{Sink, send_body};
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::idempotency::{Idempotency, Repeatable};
+use crate::api::layers::deadline::untimed;
 use crate::api::layers::observe::peer;
 use crate::app::App;
 use crate::data::ingest::Format;
 use crate::datasets::{Arrival, Arriving, Asked, DatasetError, NewDataset};
 use crate::memory::{Charge, FOR_ANY};
 use crate::serving::memory::client_at;
-use crate::storage::StorageError;
 use crate::wording::Shown;
 
 /// A data file that has arrived whole.
 pub struct Upload {
-    /// From its start, unpacked.
-    pub file: File,
+    /// Unpacked.
+    pub file: Arriving,
 }
 
 impl Upload {
@@ -34,7 +32,7 @@ impl Upload {
     pub async fn receive(request: Request, app: &App, arrival: Arrival) -> Result<Self, ApiError> {
         let mut file = DataFile::begin(request, app, arrival).await?;
         file.receive(app, None).await?;
-        Ok(Upload { file: file.data.into_file().map_err(StorageError::from)? })
+        Ok(Upload { file: file.data })
     }
 }
 
@@ -66,6 +64,8 @@ impl DataFile {
     async fn begin(request: Request, app: &App, arrival: Arrival) -> Result<Self, ApiError> {
         let memory = app.memory.requests.charge(peer(&request).as_deref().and_then(client_at));
         memory.bound(FOR_ANY);
+        // Of any size: what bounds its time is the rate at which it comes and is worked on.
+        untimed(request.extensions());
         let repeatable = Repeatable::of(&request)?;
         let media_type = media_type(request.headers()).to_ascii_lowercase();
         let packed = is_packed(request.headers())?;
@@ -85,11 +85,11 @@ impl DataFile {
             };
             ApiError::new(ErrorCode::UnsupportedMediaType, format!("{got}: {ADVICE}"))
         })?;
-        let (sink, data, writing) = Sink::start(app, packed, repeatable, &arrival)?;
+        let (mut sink, data) = Sink::start(app, packed, repeatable, &arrival, peer(&request));
         let (body, app) = (request.into_body(), app.clone());
         let rest = Box::pin(async move {
-            let sent = send_body(body, &app, sink).await;
-            finish(sent, writing).await
+            send_body(body, &app, &mut sink).await?;
+            sink.finish().await
         });
         Ok(DataFile { format, data, memory, rest, arrival })
     }
@@ -101,14 +101,14 @@ impl DataFile {
     pub async fn receive(&mut self, app: &App, asked: Option<&Asked>) -> Result<Received, ApiError> {
         let load = self.arrival.load();
         let early = async {
-            match asked {
+            Ok(match asked {
                 Some(asked) => app.datasets.read_early(asked, &self.data, load, &self.memory).await,
                 None => None,
-            }
+            })
         };
         let rest = async { (&mut self.rest).await.inspect(|_| load.set_whole()) };
-        let (idempotency, early) = tokio::join!(rest, early);
-        Ok(Received { idempotency: idempotency?, early })
+        let (idempotency, early) = tokio::try_join!(rest, early)?;
+        Ok(Received { idempotency, early })
     }
 
     /// Reads the file, if that was not done while it was received.

@@ -85,10 +85,10 @@ impl<'a> Compact<'a> {
             TRUE | FALSE => {}
             BYTE => _ = self.byte()?,
             4..=6 => _ = self.varint()?,
-            DOUBLE => self.pass(8)?,
+            DOUBLE => _ = self.take(8)?,
             BINARY => {
                 let length = self.varint()?;
-                self.pass(length)?;
+                self.take(length)?;
             }
             LIST | SET => {
                 let (entries, kind) = self.list()?;
@@ -114,8 +114,11 @@ impl<'a> Compact<'a> {
         Some(())
     }
 
-    fn pass(&mut self, bytes: u64) -> Option<()> {
-        self.at = self.at.checked_add(usize::try_from(bytes).ok()?).filter(|at| *at <= self.bytes.len())?;
-        Some(())
+    /// The next bytes, so many.
+    pub fn take(&mut self, bytes: u64) -> Option<&'a [u8]> {
+        let end = self.at.checked_add(usize::try_from(bytes).ok()?)?;
+        let taken = self.bytes.get(self.at..end)?;
+        self.at = end;
+        Some(taken)
     }
 }

@@ -2,6 +2,7 @@
 
 mod cells;
 mod compact;
+mod deltas;
 mod footer;
 mod pages;
 pub(super) mod pieces;

@@ -25,12 +25,21 @@ const MOST_UNSURE_BYTES: u64 = FREE_BYTES / 1032;
 const LZ4_FRAMES: [[u8; 4]; 2] = [[0x04, 0x22, 0x4d, 0x18], [0x02, 0x21, 0x4c, 0x18]];
 
 /// What reading a file takes at a time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Demand {
     /// Bytes of the pages that are unpacked at the same time, whatever the number of rows.
     pub pages: u64,
     /// Bytes of the cells of a row, about, before words that several rows share are told apart.
     pub row: u64,
+    /// The row groups and columns in them whose words are written with lists of lengths.
+    pub deltas: Vec<(usize, usize)>,
+}
+
+/// The same of a column of a row group.
+struct ColumnDemand {
+    pages: u64,
+    row: u64,
+    has_deltas: bool,
 }
 
 /// What the header of a page says.
@@ -47,7 +56,9 @@ struct Page {
     is_packed: bool,
 }
 
-/// Words that share their beginnings with the words before them, as Parquet numbers the encodings.
+/// Words behind the list of their lengths, as Parquet numbers the encodings.
+const DELTA_LENGTH_BYTE_ARRAY: i64 = 6;
+/// Words that share their beginnings with the words before them.
 const DELTA_BYTE_ARRAY: i64 = 7;
 const DATA: i64 = 0;
 const DICTIONARY: i64 = 2;
@@ -60,10 +71,11 @@ impl Demand {
     /// `Malformed`: the pages are not as the file says; `TooLarge`: they unpack to more than such a file may.
     pub fn of<S: ChunkReader>(source: &S, metadata: &ParquetMetaData) -> Result<Self, DataError> {
         let mut most = Demand::default();
-        for group in metadata.row_groups() {
+        for (at, group) in metadata.row_groups().iter().enumerate() {
             let mut of_group = Demand::default();
-            for column in group.columns() {
+            for (index, column) in group.columns().iter().enumerate() {
                 let demand = of_column(source, column)?;
+                most.deltas.extend(demand.has_deltas.then_some((at, index)));
                 of_group.pages = of_group.pages.saturating_add(demand.pages);
                 of_group.row = of_group.row.saturating_add(demand.row);
             }
@@ -85,12 +97,12 @@ impl Demand {
 
 /// What reading a column of a row group takes: its dictionary, two pages, as rows that are read at once may lie in two, and
 /// what the largest page has for a row.
-fn of_column<S: ChunkReader>(source: &S, column: &ColumnChunkMetaData) -> Result<Demand, DataError> {
+fn of_column<S: ChunkReader>(source: &S, column: &ColumnChunkMetaData) -> Result<ColumnDemand, DataError> {
     let (start, length) = column.byte_range();
     let end = start.saturating_add(length);
     let is_words = column.column_type() == Type::BYTE_ARRAY;
     let (mut at, mut window) = (start, (start, bytes::Bytes::new()));
-    let (mut dictionary, mut data, mut row) = (0, 0, 0);
+    let (mut dictionary, mut data, mut row, mut has_deltas) = (0, 0, 0, false);
     while at < end {
         let (page, behind) = page_at(source, &mut window, at, end).map_err(|error| of(column, error))?;
         let fits = behind.checked_add(page.packed).filter(|end_of_page| *end_of_page <= end);
@@ -104,6 +116,7 @@ fn of_column<S: ChunkReader>(source: &S, column: &ColumnChunkMetaData) -> Result
             DICTIONARY => dictionary = page.unpacked + 16 * page.values,
             DATA | DATA_2 => {
                 data = page.unpacked.max(data);
+                has_deltas |= matches!(page.encoding, DELTA_LENGTH_BYTE_ARRAY | DELTA_BYTE_ARRAY);
                 let of_a_row = match page.encoding {
                     // A word may repeat the beginning of the one before: each may be as long as the page.
                     DELTA_BYTE_ARRAY => page.unpacked,
@@ -116,7 +129,7 @@ fn of_column<S: ChunkReader>(source: &S, column: &ColumnChunkMetaData) -> Result
         at = next;
     }
     let pages = dictionary + if is_words { 2 * data } else { data };
-    Ok(Demand { pages, row: 17 + if is_words { row } else { 0 } })
+    Ok(ColumnDemand { pages, row: 17 + if is_words { row } else { 0 }, has_deltas })
 }
 
 fn of(column: &ColumnChunkMetaData, error: DataError) -> DataError {

@@ -13,9 +13,9 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, Parq
 use parquet::file::metadata::ParquetMetaData;
 
 use super::cells::{Cells, Wrong, is_supported};
-use super::footer;
 use super::pages::Demand;
 use super::stream::{Reading, open_stream};
+use super::{deltas, footer};
 use crate::data::error::DataError;
 use crate::data::header::header_names;
 use crate::data::inference::Evidence;
@@ -94,10 +94,25 @@ impl<S: Growing + 'static> ArrowPieces<S> {
             Ok((metadata, demand))
         })?;
         let schema = Arc::clone(metadata.schema());
-        Ok(ArrowPieces {
+        let pieces = ArrowPieces {
             demand,
             _lease: Some(lease),
             ..ArrowPieces::new(source, Some(metadata), &schema, limits, memory)?
+        };
+        pieces.check_deltas()?;
+        Ok(pieces)
+    }
+
+    /// Goes through the lists of lengths of words, where there are any.
+    fn check_deltas(&self) -> Result<(), DataError> {
+        let Some(metadata) = self.metadata.as_ref().filter(|_| !self.demand.deltas.is_empty()) else { return Ok(()) };
+        let _pages = Lease::of(&self.memory, self.demand.pages)?;
+        guard("Parquet", || {
+            self.demand.deltas.iter().try_for_each(|(group, column)| {
+                let group = metadata.metadata().row_group(*group);
+                let source = Arc::new(SharedSource(Arc::clone(&self.source)));
+                deltas::check(source, group.column(*column), group.num_rows() as usize)
+            })
         })
     }
 
