@@ -10,6 +10,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use crate::memory;
 use crate::processors;
 use crate::storage::{SecretUrl, StateLocation};
+use crate::wording::nearest;
 
 /// What all variables of the environment begin with.
 const PREFIX: &str = "EPOCHD_";
@@ -265,8 +266,7 @@ fn check_environment(names: impl Iterator<Item = String>) -> Result<(), String> 
     let known: Vec<&str> = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str()).collect();
     for name in names.filter(|name| name.starts_with(PREFIX) && !belongs_to_others(name)) {
         if !known.contains(&name.as_str()) {
-            let near =
-                known.iter().max_by(|a, b| strsim::jaro_winkler(a, &name).total_cmp(&strsim::jaro_winkler(b, &name)));
+            let near = nearest(&name, known.iter().copied(), 0.0);
             let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
             return Err(format!("the environment sets {name}, which is no setting{hint}"));
         }

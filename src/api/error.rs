@@ -303,6 +303,7 @@ impl From<DataError> for ApiError {
             DataErrorKind::Malformed => MalformedData,
             DataErrorKind::Unfit => UnfitData,
             DataErrorKind::TooLarge => PayloadTooLarge,
+            DataErrorKind::Overloaded => Overloaded,
             DataErrorKind::Stopped => Stopping,
             DataErrorKind::Io => StorageUnavailable,
         };
@@ -342,7 +343,7 @@ impl From<ServingError> for ApiError {
             ServingError::Field { wrong, pointer: None, .. } => ApiError::new(wrong.into(), detail),
             ServingError::Overloaded | ServingError::Busy => ApiError::new(Overloaded, detail),
             ServingError::RowsTooLarge(_) => ApiError::new(TrainingTooLarge, detail),
-            ServingError::MemoryNeverFree(_) | ServingError::FileTooLarge(_) => ApiError::new(PayloadTooLarge, detail),
+            ServingError::MemoryNeverFree(_) => ApiError::new(PayloadTooLarge, detail),
             ServingError::AnswerTooLarge(_) => ApiError::new(ReplyTooLarge, detail),
             ServingError::DatasetGone(_) => ApiError::new(DatasetNotFound, detail),
             ServingError::Defect => ApiError::defect(),

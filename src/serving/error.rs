@@ -36,9 +36,6 @@ pub enum ServingError {
     /// The rows need more memory than requests may ever have.
     #[error("{0}")]
     RowsTooLarge(String),
-    /// A file is too large to be read in memory.
-    #[error("{0}")]
-    FileTooLarge(String),
     /// There would be more to answer than a reply may hold.
     #[error("{0}")]
     AnswerTooLarge(String),

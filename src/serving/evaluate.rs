@@ -20,6 +20,7 @@ use crate::models::prediction::TablePredictor;
 use crate::models::scoring::Answered;
 use crate::models::table::TableParts;
 use crate::models::{Model, ModelKind, Predictor};
+use crate::wording::Shown;
 
 /// Cells, encoded values and answers of the rows that are worked off at once.
 const BATCH_VALUES: usize = 4 << 20;
@@ -134,7 +135,7 @@ async fn on_dataset(app: &App, dataset: &Dataset, predictor: Arc<Predictor>) -> 
     let names: Vec<String> = features.chain([encoder.target.name().to_owned()]).collect();
     let known = dataset.profile.names();
     if let Some(lacking) = names.iter().find(|name| !known.contains(name.as_str())) {
-        let detail = format!("data set {:?} has no column {lacking:?}, which the model needs", dataset.title());
+        let detail = format!("data set {:?} has no column {}, which the model needs", dataset.title(), Shown(lacking));
         return Err(ServingError::at(Wrong::Value, "/dataset", detail));
     }
     let most_rows = BATCH_VALUES / (names.len() + encoder.width() + encoder.target.classes().len());
@@ -150,7 +151,7 @@ async fn on_dataset(app: &App, dataset: &Dataset, predictor: Arc<Predictor>) -> 
 
 fn measured(answered: &Answered, parts: &TableParts) -> Result<Measured, ServingError> {
     if answered.rows() == 0 {
-        let detail = format!("no row has a value of the target {:?}", parts.encoder.target.name());
+        let detail = format!("no row has a value of the target {}", Shown(parts.encoder.target.name()));
         return Err(ServingError::whole(Wrong::Unfit, detail));
     }
     let metrics = answered.metrics(parts);
