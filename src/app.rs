@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use crate::config::Settings;
 use crate::datasets::DatasetRegistry;
 use crate::jobs::{JobError, JobQueue, QueueLimits};
+use crate::memory::Share;
 use crate::models::ModelRegistry;
 use crate::storage::{self, Gate, Storage};
 use crate::telemetry::Meters;
@@ -84,7 +85,7 @@ impl App {
             threads: settings.training_threads(),
             waiting: settings.queue_capacity,
             kept: settings.keep_jobs,
-            memory: settings.training_memory,
+            memory: Share::new("trainings", settings.training_memory),
             checkpoint_interval: settings.checkpoint_interval,
         };
         let jobs = JobQueue::new(storage.clone(), models.clone(), datasets.clone(), limits, meters.clone());
@@ -120,7 +121,7 @@ impl App {
     /// Turns readiness off, takes no new jobs, and interrupts those that run: they go on at the next start.
     pub async fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
-        self.jobs.close().await;
+        self.jobs.close(self.settings.shutdown_timeout).await;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
@@ -17,6 +18,9 @@ use crate::storage::Storage;
 use crate::storage::catalog::JobRowFilter;
 use crate::telemetry::Meters;
 
+/// Of the time that the queue waits for its jobs when it closes, they wait this share for storage.
+const STORAGE_SHARE: f64 = 0.8;
+
 /// All jobs of the service. Cheap to clone: a handle.
 #[derive(Clone)]
 pub struct JobQueue {
@@ -29,7 +33,7 @@ struct InterruptOnDrop(Arc<Scheduler>);
 
 impl Drop for InterruptOnDrop {
     fn drop(&mut self) {
-        self.0.stop();
+        self.0.stop(None);
     }
 }
 
@@ -154,12 +158,18 @@ impl JobQueue {
         Ok(self.scheduler.registry.remove(write, model.id).await?)
     }
 
-    /// Takes no new jobs, asks those that run to write a checkpoint and stop, and waits for them. They and those that
-    /// wait go on when the service is started again.
-    pub async fn close(&self) {
-        for job in self.scheduler.stop() {
-            job.progress.over().await;
-        }
+    /// Takes no new jobs, asks those that run to write a checkpoint and stop, and waits for them, `patience` at most. They
+    /// and those that wait go on when the service is started again. False if some still run: what they do from now on is lost.
+    pub async fn close(&self, patience: Duration) -> bool {
+        let now = Instant::now();
+        // A job that waits for storage gives up a little earlier, so that its log says so.
+        let running = self.scheduler.stop(now.checked_add(patience.mul_f64(STORAGE_SHARE)));
+        let all_over = async {
+            for job in running {
+                job.progress.over().await;
+            }
+        };
+        tokio::time::timeout(patience, all_over).await.is_ok()
     }
 
     /// Whether the queue takes jobs.

@@ -11,6 +11,7 @@ use super::checkpoint::Checkpoint;
 use super::context::RunContext;
 use super::finish::TableStart;
 use super::prepare::{Prepared, TrainingTables, prepare};
+use super::unpublished::Halt;
 use crate::data::column::Table;
 use crate::data::encoder::Known;
 use crate::data::profile::Finding;
@@ -45,9 +46,9 @@ impl Start {
     /// Reads what the training starts from, with its last checkpoint if it may `resume`, and writes down that it starts.
     ///
     /// # Errors
-    /// `Storage`; `Unfit` if the data cannot be learned from.
-    pub(super) fn read(context: &RunContext, resume: bool) -> Result<Self, JobError> {
-        let (read, checkpoint) = context.runtime.block_on(read(context, resume))?;
+    /// `Storage`; `Unfit` if the data cannot be learned from; that the job is to stop.
+    pub(super) fn read(context: &RunContext, resume: bool) -> Result<Self, Halt> {
+        let (read, checkpoint) = context.read(read(context, resume))??;
         let config = &context.job.record.config;
         match read {
             Read::Rows { model, file, start } => {
@@ -62,7 +63,9 @@ impl Start {
             }
             Read::Table { spec, data, base } => {
                 let encoder = base.as_ref().and_then(|base| base.table().ok()).map(|table| &table.parts.encoder);
-                let Prepared { training, network, parts, truth, findings } = prepare(&spec, config, data, encoder)?;
+                let go_on = || context.job.control.stop().is_none();
+                let prepared = prepare(&spec, config, data, encoder, &go_on)?;
+                let Prepared { training, network, parts, truth, findings } = prepared;
                 let network = base.map_or(network, |base| base.network().clone());
                 Ok(Start { training, network, checkpoint, table: Some(TableStart { parts, truth }), findings })
             }
