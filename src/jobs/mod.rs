@@ -46,6 +46,7 @@
 pub mod control;
 pub mod error;
 pub mod events;
+mod footprint;
 pub mod handle;
 pub mod history;
 pub mod job;

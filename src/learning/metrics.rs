@@ -108,7 +108,7 @@ pub fn measured(
 ) -> Option<(f64, Metrics)> {
     let targets = examples.targets();
     if let Some(classes) = spec.classes() {
-        let mut predicted = Predicted::default();
+        let mut predicted = Predicted::for_rows(examples.rows());
         let loss = answer(&mut |outputs| predicted.extend(outputs, spec.outputs()))?;
         return Some((loss, Metrics::Classification(by_class(&predicted, &targets.labels(), classes, loss))));
     }
@@ -141,6 +141,11 @@ pub struct Predicted {
 }
 
 impl Predicted {
+    /// With room for so many rows.
+    pub fn for_rows(rows: usize) -> Self {
+        Predicted { labels: Vec::with_capacity(rows), scores: Vec::with_capacity(rows) }
+    }
+
     /// Takes in rows of `width` outputs.
     pub fn extend(&mut self, outputs: &[f32], width: usize) {
         for row in outputs.chunks_exact(width) {
@@ -231,9 +236,8 @@ impl<'a> SeenOutputs<'a> {
     }
 
     fn by_output(&self, log_loss: f64) -> Classification {
-        let of = |(class, sums): (usize, &OutputSums)| {
-            ClassMetrics::new(class, sums.both, sums.predicted, sums.support)
-        };
+        let of =
+            |(class, sums): (usize, &OutputSums)| ClassMetrics::new(class, sums.both, sums.predicted, sums.support);
         let per_class: Vec<ClassMetrics> = self.sums.iter().enumerate().map(of).collect();
         let right = self.sums.iter().map(|sums| sums.right).sum::<u64>();
         Classification {
@@ -287,7 +291,7 @@ fn macro_f1(per_class: &[ClassMetrics]) -> f64 {
 /// The probability that a row of class 1 scores above a row of class 0, ties counting half (Mann & Whitney 1947).
 fn roc_auc(scores: &[f32], truth: &[u32]) -> Option<f64> {
     let mut ranked: Vec<(f32, u32)> = scores.iter().copied().zip(truth.iter().copied()).collect();
-    ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
+    ranked.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let positives = truth.iter().filter(|class| **class == 1).count() as f64;
     let negatives = truth.len() as f64 - positives;
     let (mut rank_sum, mut below) = (0.0, 0usize);

@@ -118,6 +118,21 @@ impl Answered {
     /// Memory that a row takes here at most, about, until [`Answered::metrics`] is asked for.
     pub const ROW_BYTES: usize = 32;
 
+    /// With room for so many rows that are measured by `truth`.
+    pub fn for_rows(rows: usize, truth: &Truth) -> Self {
+        match truth {
+            Truth::Labels(_) => Answered {
+                labels: Vec::with_capacity(rows),
+                predicted: Predicted::for_rows(rows),
+                ..Answered::default()
+            },
+            Truth::Values(_) => {
+                let [values, answers] = [(); 2].map(|()| Vec::with_capacity(rows));
+                Answered { values, answers, ..Answered::default() }
+            }
+        }
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.labels.len().max(self.values.len())

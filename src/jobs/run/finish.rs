@@ -56,12 +56,7 @@ fn measured_rows(training: &Training) -> (RowsUsed, &Examples) {
 ///
 /// # Errors
 /// The job is to stop meanwhile.
-pub(super) fn layers(
-    job: &Job,
-    reached: &EpochReport,
-    training: &Training,
-    network: Network,
-) -> Result<Made, Stopped> {
+pub(super) fn layers(job: &Job, reached: &EpochReport, training: &Training, network: Network) -> Result<Made, Stopped> {
     let (rows_used, examples) = measured_rows(training);
     let measured = evaluate_unless(&network, examples, &mut || !job.control.is_urgent());
     let (_, metrics) = measured.ok_or(Stopped)?;

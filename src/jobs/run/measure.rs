@@ -12,6 +12,8 @@ use crate::learning::importance::permutation_importance;
 use crate::learning::metrics::Metrics;
 use crate::learning::network::Network;
 use crate::learning::random::{Purpose, generator};
+use crate::learning::spec::ValidModelSpec;
+use crate::learning::tiling::{piece_rows, tile_range, widest};
 use crate::models::scoring::{Answered, Reading, Truth};
 use crate::models::table::FeatureImportance;
 
@@ -61,15 +63,16 @@ impl Measuring<'_> {
             logits.extend_from_slice(piece);
             (self.go_on)()
         };
-        let chosen: Vec<usize> = (0..count).map(|i| i * rows / count).collect();
+        let row = |i: usize| i * rows / count;
         let all = match count == rows {
             true => network.for_each_logits(self.all_inputs(), &mut see),
-            false => chosen.chunks(CALIBRATION_ROWS).all(|chosen| {
-                let inputs = self.examples.inputs().select(Axis(0), chosen);
+            false => (0..count.div_ceil(CALIBRATION_ROWS)).all(|piece| {
+                let chosen: Vec<usize> = tile_range(count, CALIBRATION_ROWS, piece).map(row).collect();
+                let inputs = self.examples.inputs().select(Axis(0), &chosen);
                 network.for_each_logits(inputs.as_slice().expect("row-major"), &mut see)
             }),
         };
-        let labels: Vec<u32> = chosen.iter().map(|row| labels[*row]).collect();
+        let labels: Vec<u32> = (0..count).map(|i| labels[row(i)]).collect();
         let fitted = all.then(|| Calibration::fit_unless(&logits, width, &labels, &mut || (self.go_on)())).flatten();
         fitted.map(Some).ok_or(Stopped)
     }
@@ -84,8 +87,9 @@ impl Measuring<'_> {
         calibration: Option<&Calibration>,
         scored: bool,
     ) -> Result<(Metrics, Option<Scores>), Stopped> {
-        let (reading, mut answered, mut scores, mut row) =
-            (self.reading(calibration), Answered::default(), Vec::new(), 0);
+        let rows = self.examples.rows();
+        let (reading, mut answered) = (self.reading(calibration), Answered::for_rows(rows, self.truth));
+        let (mut scores, mut row) = (Vec::with_capacity(if scored { rows } else { 0 }), 0);
         let mut see = |logits: &[f32]| {
             answered.extend(reading, logits, self.truth, row);
             if scored {
@@ -141,6 +145,30 @@ impl Effort {
         let rows = (predictions / (features * repeats)).clamp(least.min(most), most);
         Effort { repeats, rows, features: (predictions / (rows * repeats)).clamp(1, features) }
     }
+}
+
+/// Memory that measuring `network` takes beside its parameters, in bytes: on `rows` rows, of which there are scores if they
+/// are `held_out`, with `features` features.
+pub(in crate::jobs) fn measuring_bytes(
+    network: &ValidModelSpec,
+    features: usize,
+    rows: usize,
+    held_out: bool,
+) -> usize {
+    let outputs = network.outputs();
+    let piece = piece_rows(network).min(rows);
+    let pass = piece * (2 * widest(network) + 4 * outputs);
+    // Of a class: truth, answer, probability, and both once more to rank them. Of a number: both in f64.
+    let answered = rows * 5;
+    if !held_out {
+        return (pass + answered) * size_of::<f32>();
+    }
+    let fitted = rows.min(CALIBRATION_VALUES / outputs);
+    let calibration = if network.classes().is_some() || outputs == 1 { fitted * (outputs + 1) } else { 0 };
+    let effort = Effort::of(features, rows, network.parameter_count());
+    let shuffled =
+        2 * effort.rows * network.inputs() + if effort.features < features { 2 * effort.rows * outputs } else { 0 };
+    (pass + calibration.max(answered + rows).max(shuffled)) * size_of::<f32>()
 }
 
 impl Measuring<'_> {
