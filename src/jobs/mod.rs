@@ -59,6 +59,7 @@ mod rows;
 mod run;
 pub mod state;
 pub mod table_training;
+pub mod thinning;
 pub mod training;
 
 pub use error::JobError;

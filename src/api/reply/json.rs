@@ -14,6 +14,11 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
     with_type(status, "application/json", body)
 }
 
+/// `value` as JSON.
+pub fn text(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("replies are plain data with text keys")
+}
+
 /// `value` as JSON, with the path of what was made.
 pub fn created(status: StatusCode, location: &str, value: &impl Serialize) -> Response {
     let mut response = json(status, value);
