@@ -24,6 +24,7 @@ mod predictions;
 mod reference;
 mod reproducibility;
 mod resume;
+mod stopping;
 mod support;
 mod tables;
 mod threads;
