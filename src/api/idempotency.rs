@@ -78,15 +78,15 @@ impl Repeatable {
 }
 
 impl Idempotency {
-    /// The reply that the request got before, if it did. Where less than the whole of it was kept, `again` makes its body of
-    /// what the request made, given its identifier.
+    /// The reply that the request got before, if it did. Where less than the whole of it was kept, `again` makes it of what
+    /// the request made, given its identifier.
     ///
     /// # Errors
     /// `idempotency_key_reused` if the key was another request's; what `again` ends with.
     pub async fn first_reply(
         &self,
         app: &App,
-        again: impl AsyncFnOnce(&App, &str) -> Result<String, ApiError>,
+        again: impl AsyncFnOnce(&App, &str) -> Result<Response, ApiError>,
     ) -> Result<Option<Response>, ApiError> {
         let Some((key, fingerprint)) = &self.0 else { return Ok(None) };
         let Some(receipt) = app.storage.catalog.receipt(key, RECEIPT_AGE).await? else { return Ok(None) };
@@ -94,19 +94,20 @@ impl Idempotency {
             let detail = "the Idempotency-Key was sent within 24 hours with another request";
             return Err(ApiError::new(ErrorCode::IdempotencyKeyReused, detail));
         }
-        let body = match receipt.body.strip_prefix(PART) {
-            None => receipt.body,
+        let status = StatusCode::from_u16(receipt.status).unwrap_or(StatusCode::OK);
+        let kept = |body: &str| reply::with_type(status, "application/json", format!("{body}\n"));
+        let mut response = match receipt.body.strip_prefix(PART) {
+            None => kept(&receipt.body),
             Some(essentials) => {
                 let id = receipt.location.rsplit('/').next().unwrap_or_default();
                 match again(app, id).await {
                     // It is deleted.
-                    Err(error) if error.status() == 404 && !essentials.is_empty() => essentials.to_owned(),
+                    Err(error) if error.status() == 404 && !essentials.is_empty() => kept(essentials),
                     made => made?,
                 }
             }
         };
-        let status = StatusCode::from_u16(receipt.status).unwrap_or(StatusCode::OK);
-        let mut response = reply::with_type(status, "application/json", body + "\n");
+        *response.status_mut() = status;
         if let Ok(location) = HeaderValue::from_str(&receipt.location) {
             response.headers_mut().insert(header::LOCATION, location);
         }
@@ -115,14 +116,12 @@ impl Idempotency {
 
     /// What is kept of the reply to the request, if it has a key: all of it, unless it is long.
     pub fn receipt(&self, status: StatusCode, location: &str, body: &impl Serialize) -> Option<ReceiptRow> {
-        let text = |body| reply::text(body);
         self.keeping(status, location, || Some(text(body)).filter(|text| text.len() <= MAX_KEPT).unwrap_or(PART.into()))
     }
 
     /// What is kept of a reply that is made again of what the request made: `essentials` for when that is deleted.
     pub fn receipt_of(&self, status: StatusCode, location: &str, essentials: &impl Serialize) -> Option<ReceiptRow> {
-        let text = || serde_json::to_string(essentials).expect("replies are plain data with text keys");
-        self.keeping(status, location, || PART.to_owned() + &text())
+        self.keeping(status, location, || PART.to_owned() + &text(essentials))
     }
 
     fn keeping(&self, status: StatusCode, location: &str, body: impl FnOnce() -> String) -> Option<ReceiptRow> {
@@ -140,7 +139,7 @@ impl Idempotency {
         app: &App,
         made: Result<T, E>,
         reply: impl FnOnce(T) -> Response,
-        again: impl AsyncFnOnce(&App, &str) -> Result<String, ApiError>,
+        again: impl AsyncFnOnce(&App, &str) -> Result<Response, ApiError>,
     ) -> Result<Response, ApiError> {
         match made {
             Ok(made) => Ok(reply(made)),
@@ -150,4 +149,8 @@ impl Idempotency {
             },
         }
     }
+}
+
+fn text(body: &impl Serialize) -> String {
+    serde_json::to_string(body).expect("replies are plain data with text keys")
 }

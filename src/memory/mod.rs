@@ -12,6 +12,6 @@ pub mod scope;
 pub mod share;
 
 pub use charge::{Charge, Refused};
-pub use plan::Plan;
+pub use plan::{Plan, Shares, Wanted};
 pub use scope::{made, scope};
 pub use share::{Client, Share};

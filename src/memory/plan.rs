@@ -3,6 +3,7 @@
 use bytesize::ByteSize;
 
 use super::machine;
+use super::share::Share;
 
 /// Of the memory that the machine or the control group has, the part that is planned with, in percent: the rest is for
 /// pages that the system keeps of files, and for what an allocator holds beyond what is asked of it.
@@ -27,6 +28,17 @@ pub struct Plan {
     pub models: ByteSize,
 }
 
+/// The shares of the memory.
+#[derive(Clone, Debug)]
+pub struct Shares {
+    /// Bodies, what they become, and replies.
+    pub requests: Share,
+    /// Trainings that run.
+    pub trainings: Share,
+    /// Parameters of models in use.
+    pub models: Share,
+}
+
 /// What was asked for; the rest follows.
 #[derive(Clone, Copy, Debug, Default)]
 #[allow(missing_docs)]
@@ -44,6 +56,15 @@ impl Plan {
     /// The shares that were asked for are more than there is.
     pub fn new(wanted: Wanted) -> Result<Self, String> {
         Plan::on(wanted, machine::available().unwrap_or(UNKNOWN))
+    }
+
+    /// The shares, nothing of which is taken.
+    pub fn shares(&self) -> Shares {
+        Shares {
+            requests: Share::new("requests", self.requests),
+            trainings: Share::new("trainings", self.trainings),
+            models: Share::new("models", self.models),
+        }
     }
 
     /// A plan for a machine with `available` bytes. Shares that were not asked for divide what the others leave:

@@ -1,5 +1,7 @@
 //! What a body may take: time between two pieces of it, and bytes.
 
+use bytesize::ByteSize;
+
 use crate::api::error::{ApiError, ErrorCode};
 use crate::app::App;
 
@@ -19,7 +21,7 @@ pub async fn patient<T>(wait: impl Future<Output = T>, app: &App) -> Result<T, A
 /// # Errors
 /// `payload_too_large`.
 pub fn check_size(bytes: u64, app: &App) -> Result<(), ApiError> {
-    let most = app.settings.max_body;
+    let most = ByteSize::b(app.max_body);
     let detail = || format!("the body is larger than {most} (--max-body)");
     if bytes <= most.as_u64() { Ok(()) } else { Err(ApiError::new(ErrorCode::PayloadTooLarge, detail())) }
 }

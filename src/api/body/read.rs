@@ -11,6 +11,7 @@ use super::bounds::{check_size, patient};
 use super::media::{is_packed, media_type};
 use super::unpack::unpack;
 use crate::api::error::{ApiError, ErrorCode};
+use crate::api::layers::observe::peer;
 use crate::app::App;
 use crate::serving::memory::RequestMemory;
 use crate::serving::threads::blocking;
@@ -57,6 +58,7 @@ pub fn check_content_type(headers: &HeaderMap, taken: &str, advice: &str) -> Res
 pub async fn read_body(request: Request, app: &App) -> Result<(Vec<u8>, RequestMemory), ApiError> {
     let is_packed = is_packed(request.headers())?;
     let (bytes, mut memory) = read_as_sent(request, app).await?;
+    memory.bound(bytes.len() as u64);
     if !is_packed {
         return Ok((bytes, memory));
     }
@@ -67,7 +69,7 @@ pub async fn read_body(request: Request, app: &App) -> Result<(Vec<u8>, RequestM
 async fn read_as_sent(request: Request, app: &App) -> Result<(Vec<u8>, RequestMemory), ApiError> {
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     check_size(announced.unwrap_or(0), app)?;
-    let mut memory = RequestMemory::default();
+    let mut memory = RequestMemory::of(peer(&request));
     // Memory is taken as data arrives: an announced length alone keeps nobody else out.
     let mut bytes = Vec::with_capacity(announced.unwrap_or(0).min(MOST_AHEAD) as usize);
     let mut body = request.into_body();

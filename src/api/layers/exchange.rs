@@ -16,6 +16,9 @@ use tower::{Layer, Service};
 use super::compression::packed;
 use super::observe::{Observe, Seen};
 use crate::api::error::ApiError;
+use crate::api::reply::held::charged;
+use crate::memory::Share;
+use crate::serving::memory::client_at;
 use crate::telemetry::Meters;
 
 /// Puts an [`Exchange`] of its own around each route.
@@ -23,12 +26,13 @@ use crate::telemetry::Meters;
 pub struct ExchangeLayer {
     template: &'static str,
     meters: Arc<Meters>,
+    memory: Share,
 }
 
 impl ExchangeLayer {
-    /// Of the path `template`; counts in `meters`.
-    pub fn new(template: &'static str, meters: Arc<Meters>) -> Self {
-        ExchangeLayer { template, meters }
+    /// Of the path `template`; counts in `meters`, and charges replies to `memory`.
+    pub fn new(template: &'static str, meters: Arc<Meters>, memory: Share) -> Self {
+        ExchangeLayer { template, meters, memory }
     }
 }
 
@@ -36,7 +40,7 @@ impl<S> Layer<S> for ExchangeLayer {
     type Service = Exchange<S>;
 
     fn layer(&self, inner: S) -> Exchange<S> {
-        Exchange { inner, observe: Observe::new(self.template, self.meters.clone()) }
+        Exchange { inner, observe: Observe::new(self.template, self.meters.clone(), self.memory.clone()) }
     }
 }
 
@@ -83,7 +87,11 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
         if let Some(error) = reply.extensions_mut().remove::<ApiError>() {
             reply = error.reply(seen.id());
         }
-        let reply = packed(accepted, reply);
+        let client = || seen.peer().and_then(client_at);
+        let reply = match charged(this.observe.memory(), client, reply) {
+            Ok(reply) => packed(accepted, reply),
+            Err(refused) => ApiError::from(refused).reply(seen.id()),
+        };
         this.observe.tell(&seen, reply.status().as_u16());
         Poll::Ready(Ok(reply))
     }

@@ -29,7 +29,7 @@ pub fn around(template: &'static str, handlers: MethodRouter<App>, app: &App) ->
             .map_request(drop_unusable)
             .layer(SetRequestIdLayer::x_request_id(NewId))
             .layer(PropagateRequestIdLayer::x_request_id())
-            .layer(ExchangeLayer::new(template, app.meters.clone()))
+            .layer(ExchangeLayer::new(template, app.meters.clone(), app.memory.requests.clone()))
             .map_response(|reply: Response<_>| reply.map(Body::new))
             .layer(CatchPanicLayer::custom(panicked)),
     )

@@ -7,6 +7,7 @@ use axum::extract::{ConnectInfo, Request};
 use axum::http::{Method, Uri};
 
 use super::request_id::RequestId;
+use crate::memory::Share;
 use crate::telemetry::{Meters, RequestLine, RouteMeters, request_line};
 
 /// Routes that machines ask every few seconds: logged at debug level.
@@ -17,6 +18,11 @@ pub const UNMATCHED: &str = "unmatched";
 /// A client's address, written once for all requests of its connection.
 pub type Peer = Arc<str>;
 
+/// The client that a request is from, where its connection tells.
+pub fn peer(request: &Request) -> Option<Peer> {
+    request.extensions().get::<ConnectInfo<Peer>>().map(|peer| peer.0.clone())
+}
+
 /// Logs and counts the requests of one route.
 #[derive(Clone)]
 pub struct Observe(Arc<Observed>);
@@ -25,6 +31,7 @@ pub struct Observe(Arc<Observed>);
 struct Observed {
     template: &'static str,
     meters: Arc<Meters>,
+    memory: Share,
     /// The counters of the route, once they are looked up.
     of_route: RouteMeters,
 }
@@ -47,8 +54,13 @@ impl Seen {
             id: RequestId::of(extensions),
             method: request.method().clone(),
             uri: request.uri().clone(),
-            peer: extensions.get::<ConnectInfo<Peer>>().map(|peer| peer.0.clone()),
+            peer: peer(request),
         }
+    }
+
+    /// The client's address and port.
+    pub fn peer(&self) -> Option<&str> {
+        self.peer.as_deref()
     }
 
     /// The request's id.
@@ -58,14 +70,19 @@ impl Seen {
 }
 
 impl Observe {
-    /// Of the path `template`; counts in `meters`.
-    pub fn new(template: &'static str, meters: Arc<Meters>) -> Self {
-        Observe(Arc::new(Observed { template, meters, of_route: RouteMeters::default() }))
+    /// Of the path `template`; counts in `meters`. Its replies are charged to `memory`.
+    pub fn new(template: &'static str, meters: Arc<Meters>, memory: Share) -> Self {
+        Observe(Arc::new(Observed { template, meters, memory, of_route: RouteMeters::default() }))
+    }
+
+    /// What replies are charged to.
+    pub fn memory(&self) -> &Share {
+        &self.0.memory
     }
 
     /// Logs and counts a request that is answered with `status`.
     pub fn tell(&self, seen: &Seen, status: u16) {
-        let (elapsed, Observed { template, meters, of_route }) = (seen.start.elapsed(), &*self.0);
+        let (elapsed, Observed { template, meters, of_route, .. }) = (seen.start.elapsed(), &*self.0);
         meters.count(of_route, template, known_method(seen.method.as_str()), status, elapsed);
         let line = RequestLine {
             request_id: seen.id(),

@@ -135,10 +135,10 @@ pub async fn create(
         .await
 }
 
-/// The body of the reply to a request that made the data set `id`.
-async fn again(app: &App, id: &str) -> Result<String, ApiError> {
+/// The reply to a request that made the data set `id`.
+async fn again(app: &App, id: &str) -> Result<Response, ApiError> {
     let dataset = app.datasets.get(id).await?;
-    Ok(blocking(move || reply::text(&DatasetBody::of(&dataset))).await?)
+    Ok(blocking(move || reply::json(StatusCode::CREATED, &DatasetBody::of(&dataset))).await?)
 }
 
 /// Where a data set is.

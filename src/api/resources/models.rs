@@ -273,9 +273,9 @@ pub async fn create(
         .await
 }
 
-/// The body of the reply to a request that made the model `id`.
-async fn again(app: &App, id: &str) -> Result<String, ApiError> {
-    Ok(reply::text(&ModelBody::of(&*app.models.get(id).await?)))
+/// The reply to a request that made the model `id`.
+async fn again(app: &App, id: &str) -> Result<Response, ApiError> {
+    Ok(reply::json(StatusCode::CREATED, &ModelBody::of(&*app.models.get(id).await?)))
 }
 
 /// Where a model is.

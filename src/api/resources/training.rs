@@ -94,9 +94,9 @@ fn accepted(report: JobReport) -> Response {
     reply::created(StatusCode::ACCEPTED, &location(&report), &JobBody::of(&report))
 }
 
-/// The body of the reply to a request that made the job `id`.
-async fn again(app: &App, id: &str) -> Result<String, ApiError> {
-    Ok(reply::text(&JobBody::of(&app.jobs.get(id).await?.report())))
+/// The reply to a request that made the job `id`.
+async fn again(app: &App, id: &str) -> Result<Response, ApiError> {
+    Ok(reply::json(StatusCode::ACCEPTED, &JobBody::of(&app.jobs.get(id).await?.report())))
 }
 
 /// Where a job is.
