@@ -9,7 +9,7 @@ use crate::datasets::DatasetRegistry;
 use crate::jobs::{JobError, JobQueue, QueueLimits};
 use crate::memory::Shares;
 use crate::models::ModelRegistry;
-use crate::storage::{self, Gate, Storage};
+use crate::storage::{self, Gate, Storage, Stored};
 use crate::telemetry::Meters;
 
 /// How often storage is swept of what nothing refers to.
@@ -84,6 +84,8 @@ impl App {
     pub async fn open_behind(settings: Settings, gate: Gate) -> Result<Self, OpenError> {
         let plan = settings.memory_plan().map_err(OpenError::Memory)?;
         let storage = Storage::open(&settings.location(), gate).await?;
+        let (objects, bytes) = (settings.max_stored_objects, settings.max_stored_bytes.as_u64());
+        storage.quota.bound(Stored { objects, bytes });
         let meters = Meters::new();
         let memory = plan.shares();
         let models = ModelRegistry::new(storage.clone(), memory.models.clone());

@@ -89,6 +89,7 @@ error_codes! {
     Stopping "stopping" 503 "The service is stopping" "Try again; another instance may answer.";
     StorageUnavailable "storage_unavailable" 503 "The database or the object store does not work" "Try again; the service's log says what is wrong.";
     StorageFull "storage_full" 507 "The storage is full" "Make room where the state is kept, or delete models; then try again.";
+    QuotaExceeded "quota_exceeded" 507 "The quota of the stored state is spent" "Delete data sets, models, versions or ended jobs, or raise --max-stored-bytes and --max-stored-objects.";
 }
 
 use ErrorCode::*;
@@ -330,6 +331,7 @@ impl From<StorageError> for ApiError {
         tracing::error!(%error, "storage failed");
         match error {
             StorageError::Full => ApiError::new(StorageFull, error.to_string()),
+            StorageError::QuotaSpent(_) => ApiError::new(QuotaExceeded, error.to_string()),
             StorageError::Unavailable(_) => {
                 ApiError::new(StorageUnavailable, "the service cannot reach its state at the moment: try again")
             }

@@ -26,6 +26,8 @@ pub struct TableTraining {
     pub rows: usize,
     /// Memory that the training needs, about.
     pub bytes: usize,
+    /// Size of its version's file, about.
+    pub file_bytes: usize,
 }
 
 impl TableTraining {
@@ -56,8 +58,10 @@ impl TableTraining {
         let train = rows_to_train_on(labelled, settings.validation_split);
         let columns = ColumnsOf::new(model, &dataset.profile, settings.warm_start);
         let others = validation.map(|set| (ColumnsOf::new(model, &set.profile, settings.warm_start), set.rows()));
+        let network = columns.network()?;
+        let file_bytes = network.parameter_count() * size_of::<f32>();
         let footprint = Footprint {
-            network: &columns.network()?,
+            network: &network,
             linear: columns.linear().ok(),
             settings: &settings,
             train,
@@ -71,7 +75,7 @@ impl TableTraining {
         // Columns are read, and encoded beside themselves.
         let bytes = read.saturating_add(footprint.row_bytes()).max(footprint.bytes());
         let validation = validation.map(|set| set.id);
-        Ok(TableTraining { settings, dataset: dataset.id, validation, rows: train, bytes })
+        Ok(TableTraining { settings, dataset: dataset.id, validation, rows: train, bytes, file_bytes })
     }
 }
 

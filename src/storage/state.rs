@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::catalog::{Catalog, Database, DatabaseHold};
 use super::error::OpenError;
 use super::folder::{self, Hold};
-use super::{BlobFile, Blobs, Gate, StateLocation, StorageError};
+use super::{BlobFile, Blobs, Gate, Quota, StateLocation, StorageError};
 
 /// Litter that is younger may belong to a call that is under way.
 const LITTER_AGE: i64 = 3600;
@@ -28,6 +28,8 @@ pub struct Storage {
     pub catalog: Catalog,
     /// Files.
     pub blobs: Blobs,
+    /// How much may be stored.
+    pub quota: Quota,
     folder: Arc<PathBuf>,
     hold: Arc<Mutex<Option<Hold>>>,
 }
@@ -51,7 +53,7 @@ impl Storage {
         blobs.check().await.map_err(OpenError::Blobs)?;
         let hold = Arc::new(Mutex::new(Some(Hold { _folder: folder, database })));
         let folder = Arc::new(location.folder.clone());
-        Ok(Storage { catalog, blobs, folder, hold })
+        Ok(Storage { catalog, blobs, quota: Quota::default(), folder, hold })
     }
 
     /// Writes a blob that a change will refer to soon: noted as litter until that change strikes it out.
