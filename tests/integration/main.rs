@@ -21,6 +21,7 @@ mod messy;
 mod models;
 mod operations;
 mod predictions;
+mod quota;
 mod reference;
 mod reproducibility;
 mod resume;
