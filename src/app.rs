@@ -14,7 +14,7 @@ use crate::jobs::{JobError, JobQueue, QueueLimits};
 use crate::memory::Shares;
 use crate::models::ModelRegistry;
 use crate::processors;
-use crate::storage::{self, Gate, Storage};
+use crate::storage::{self, Gate, Storage, Stored};
 use crate::telemetry::Meters;
 
 pub use pressure::Pressure;
@@ -95,6 +95,8 @@ impl App {
     pub async fn open_behind(settings: Settings, gate: Gate) -> Result<Self, OpenError> {
         let plan = settings.memory_plan().map_err(OpenError::Memory)?;
         let storage = Storage::open(&settings.location(), gate).await?;
+        let (objects, bytes) = (settings.max_stored_objects, settings.max_stored_bytes.as_u64());
+        storage.quota.bound(Stored { objects, bytes });
         let meters = Meters::new();
         let memory = plan.shares();
         let models = ModelRegistry::new(storage.clone(), memory.models.clone());
@@ -104,7 +106,7 @@ impl App {
             threads: settings.training_threads(),
             waiting: settings.queue_capacity,
             kept: settings.keep_jobs,
-            memory: plan.trainings,
+            memory: memory.trainings.clone(),
             checkpoint_interval: settings.checkpoint_interval,
         };
         let jobs = JobQueue::new(storage.clone(), models.clone(), datasets.clone(), limits, meters.clone());
@@ -146,7 +148,7 @@ impl App {
     /// Turns readiness off, takes no new jobs, and interrupts those that run: they go on at the next start.
     pub async fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
-        self.jobs.close().await;
+        self.jobs.close(self.settings.shutdown_timeout).await;
     }
 }
 

@@ -66,6 +66,14 @@ pub struct Settings {
     #[arg(long, env = "EPOCHD_KEEP_JOBS", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub keep_jobs: Option<u64>,
 
+    /// Bytes that may be stored in all: data sets, version files, histories; what would be more is refused with 507
+    #[arg(long, env = "EPOCHD_MAX_STORED_BYTES", value_name = "SIZE", default_value = "1TiB")]
+    pub max_stored_bytes: ByteSize,
+
+    /// Objects that may be stored in all: data sets, models, versions and jobs; more are refused with 507
+    #[arg(long, env = "EPOCHD_MAX_STORED_OBJECTS", value_name = "N", default_value = "1000000")]
+    pub max_stored_objects: u64,
+
     /// Least seconds between two checkpoints of a running training; what comes after the last one is trained again
     /// after a crash
     #[arg(

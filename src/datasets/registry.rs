@@ -17,7 +17,7 @@ use crate::memory::{Charge, FOR_A_BYTE};
 use crate::name::check_name;
 use crate::processors;
 use crate::storage::catalog::{DatasetRow, ReceiptRow};
-use crate::storage::{self, BlobFile, RECEIPT_AGE, Storage, StorageError, exact};
+use crate::storage::{self, BlobFile, RECEIPT_AGE, Storage, StorageError, Stored, exact};
 use crate::waiting::{WaitedFor, Waiting};
 
 /// Profiles that are listed at once, in bytes.
@@ -212,9 +212,11 @@ impl DatasetRegistry {
         {
             return Err(DatasetError::NameTaken(name.clone()));
         }
+        self.storage.quota.check(&self.storage.catalog, Stored::one(0)).await?;
         let draft = self.draft(new).await?;
         let written = async {
             let mut write = self.storage.catalog.write().await?;
+            self.storage.quota.take(&mut write, Stored::one(draft.dataset.bytes)).await?;
             if let Some(receipt) = receipt(&draft.dataset) {
                 write.add_receipt(&receipt, RECEIPT_AGE).await?;
             }
