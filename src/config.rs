@@ -47,6 +47,18 @@ pub struct Settings {
     #[arg(long, env = "EPOCHD_BLOB_URL", value_name = "URL", value_parser = blob_url, global = true)]
     pub blob_url: Option<SecretUrl>,
 
+    /// Seconds that a call on the database or the object store may take, with a second more for each MiB that it moves;
+    /// then the request is answered with 503
+    #[arg(
+        long,
+        env = "EPOCHD_STORAGE_TIMEOUT",
+        value_name = "SECONDS",
+        default_value = "15",
+        value_parser = seconds,
+        global = true
+    )]
+    pub storage_timeout: Duration,
+
     /// Trainings that run at once [default: number of cores]
     #[arg(long, env = "EPOCHD_CONCURRENT_JOBS", value_name = "N", value_parser = at_least_one)]
     pub concurrent_jobs: Option<usize>,
@@ -191,7 +203,7 @@ impl Settings {
     /// Where state is kept.
     pub fn location(&self) -> StateLocation {
         let (database_url, blob_url) = (self.database_url.clone(), self.blob_url.clone());
-        StateLocation { folder: self.data_dir.clone(), database_url, blob_url }
+        StateLocation { folder: self.data_dir.clone(), database_url, blob_url, timeout: self.storage_timeout }
     }
 
     /// Trainings that run at once.

@@ -16,7 +16,7 @@ use crate::data::profile::TableProfile;
 use crate::name::check_name;
 use crate::processors;
 use crate::storage::catalog::{DatasetRow, ReceiptRow};
-use crate::storage::{self, BlobFile, RECEIPT_AGE, Storage, StorageError, exact};
+use crate::storage::{self, BlobFile, Checksums, RECEIPT_AGE, Storage, StorageError, exact};
 use crate::waiting::Waiting;
 
 /// Profiles that are listed at once, in bytes.
@@ -63,6 +63,7 @@ pub struct NewDataset {
 /// A data set whose columns are written and that no row refers to yet.
 pub struct DatasetDraft {
     row: DatasetRow,
+    checksums: Checksums,
     dataset: Dataset,
 }
 
@@ -144,12 +145,13 @@ impl DatasetRegistry {
     pub async fn draft(&self, new: NewDataset) -> Result<DatasetDraft, DatasetError> {
         let NewDataset { id, name, profile, columns } = new;
         let blob = format!("datasets/{id}.parquet");
-        let bytes = self.storage.put_file_noted(&blob, columns).await?;
+        let checksums = self.storage.put_file_noted(&blob, columns).await?;
+        let bytes = checksums.bytes();
         let created_at = Timestamp::now();
         let (rows, text) = (profile.rows, exact::to_text(&profile));
         let row = DatasetRow { id, name: name.clone(), blob: blob.clone(), bytes, rows, profile: text, created_at };
         let dataset = Dataset { id, name, bytes, created_at, profile: Arc::new(profile), blob };
-        Ok(DatasetDraft { row, dataset })
+        Ok(DatasetDraft { row, checksums, dataset })
     }
 
     /// Adds a drafted data set, as a part of `write`.
@@ -161,6 +163,7 @@ impl DatasetRegistry {
             (StorageError::Conflict, Some(name)) => DatasetError::NameTaken(name.clone()),
             (error, _) => error.into(),
         })?;
+        write.put_checksums(&draft.row.blob, &draft.checksums).await?;
         Ok(write.strike_litter(&draft.row.blob).await?)
     }
 

@@ -7,12 +7,17 @@
 mod columns;
 mod database;
 mod datasets;
+mod deadline;
+mod hold;
 mod housekeeping;
 mod jobs;
 mod models;
+mod proofs;
+mod tidiness;
 
-pub use database::{Catalog, Database, DatabaseHold, Write};
+pub use database::{Catalog, Database, Write};
 pub use datasets::DatasetRow;
+pub use hold::{DatabaseHold, DatabaseLock};
 pub use housekeeping::ReceiptRow;
 pub use jobs::{JobRow, JobRowFilter, OutcomeRow};
 pub use models::{ModelRow, VersionRow};

@@ -1,0 +1,136 @@
+//! Checksums of a blob, block by block, so that any part of it can be checked without reading the whole.
+
+use std::fmt::Write;
+
+use super::StorageError;
+
+/// Bytes that have a checksum together. A read is widened to whole blocks: small ones cost little room in the catalog
+/// (8 characters each), and little reading.
+pub const BLOCK_BYTES: u64 = 64 << 10;
+
+/// The CRC-32 (that of zlib) of each block of a blob, and its size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checksums {
+    bytes: u64,
+    blocks: Vec<u32>,
+}
+
+impl Checksums {
+    /// Of bytes in memory.
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut summing = Summing::default();
+        summing.add(bytes);
+        summing.finish()
+    }
+
+    /// Size of the blob.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Checks whole blocks of the blob `key`, the first of which begins at `start`.
+    ///
+    /// # Errors
+    /// `Damaged`, with the first block that is not what was written.
+    pub fn check(&self, key: &str, start: u64, blocks: &[u8]) -> Result<(), StorageError> {
+        let first = usize::try_from(start / BLOCK_BYTES).expect("offsets fit");
+        for (block, index) in blocks.chunks(BLOCK_BYTES as usize).zip(first..) {
+            if self.blocks.get(index) != Some(&crc32fast::hash(block)) {
+                let at = index as u64 * BLOCK_BYTES;
+                return Err(StorageError::damaged(key, format!("the checksum of its block at byte {at} does not fit")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the size of the blob `key`.
+    ///
+    /// # Errors
+    /// `Damaged`.
+    pub fn check_size(&self, key: &str, bytes: u64) -> Result<(), StorageError> {
+        if bytes == self.bytes {
+            return Ok(());
+        }
+        Err(StorageError::damaged(key, format!("it has {bytes} bytes; {} were written", self.bytes)))
+    }
+
+    /// As the catalog keeps them: eight hexadecimal digits a block.
+    pub(super) fn to_text(&self) -> String {
+        let mut text = String::with_capacity(self.blocks.len() * 8);
+        self.blocks.iter().for_each(|sum| write!(text, "{sum:08x}").expect("writing to a string does not fail"));
+        text
+    }
+
+    /// What [`Checksums::to_text`] made `text` of, for a blob of so many bytes; none if it is not that.
+    pub(super) fn from_text(bytes: u64, text: &str) -> Option<Self> {
+        let digits = text.as_bytes().chunks(8).map(|digits| std::str::from_utf8(digits).ok());
+        let blocks: Option<Vec<u32>> = digits.map(|digits| u32::from_str_radix(digits?, 16).ok()).collect();
+        let blocks = blocks.filter(|blocks| blocks.len() as u64 == bytes.div_ceil(BLOCK_BYTES))?;
+        Some(Checksums { bytes, blocks })
+    }
+}
+
+/// Checksums in the making.
+#[derive(Clone, Debug, Default)]
+pub struct Summing {
+    /// Of the block under way.
+    block: crc32fast::Hasher,
+    bytes: u64,
+    blocks: Vec<u32>,
+}
+
+impl Summing {
+    /// Takes further bytes in.
+    pub fn add(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let room = BLOCK_BYTES - self.bytes % BLOCK_BYTES;
+            let (now, later) = bytes.split_at(bytes.len().min(room as usize));
+            self.block.update(now);
+            self.bytes += now.len() as u64;
+            if self.bytes % BLOCK_BYTES == 0 {
+                self.end_block();
+            }
+            bytes = later;
+        }
+    }
+
+    /// The checksums of all that was taken in.
+    pub fn finish(mut self) -> Checksums {
+        if self.bytes % BLOCK_BYTES != 0 {
+            self.end_block();
+        }
+        Checksums { bytes: self.bytes, blocks: self.blocks }
+    }
+
+    fn end_block(&mut self) {
+        self.blocks.push(std::mem::take(&mut self.block).finalize());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flipped_bit_and_a_wrong_size_are_seen_in_whatever_pieces_they_were_written() {
+        let block = BLOCK_BYTES as usize;
+        for length in [0, 1, block - 1, block, 2 * block + 5] {
+            let bytes: Vec<u8> = (0..length).map(|i| (i * 7 % 251) as u8).collect();
+            let mut summing = Summing::default();
+            bytes.chunks(1000).for_each(|piece| summing.add(piece));
+            let sums = summing.finish();
+            assert_eq!(sums, Checksums::of(&bytes));
+            assert_eq!(Checksums::from_text(length as u64, &sums.to_text()), Some(sums.clone()));
+            assert_eq!(Checksums::from_text(length as u64 + BLOCK_BYTES, &sums.to_text()), None);
+            assert!(sums.check("k", 0, &bytes).is_ok() && sums.check_size("k", length as u64 + 1).is_err());
+            for at in [0, length / 2, length.saturating_sub(1)].into_iter().filter(|at| *at < length) {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1 << (at % 8);
+                assert!(sums.check("k", 0, &flipped).is_err(), "byte {at} of {length}");
+                let start = at / block * block;
+                assert!(sums.check("k", start as u64, &flipped[start..]).is_err());
+            }
+        }
+        assert_eq!(Checksums::from_text(1, "0000000g"), None);
+    }
+}
