@@ -4,7 +4,8 @@
 //!
 //! - [`api`]: the only room that knows HTTP.
 //! - [`serving`]: the use cases without HTTP: predict, evaluate, train.
-//! - [`app`], [`backup`]: the handle that holds together what follows; a data folder as one file, and back.
+//! - [`app`], [`backup`], [`check`]: the handle that holds together what follows; a data folder as one file, and back;
+//!   whether all state is whole.
 //! - [`jobs`]: trainings as jobs: queue, runs, checkpoints, progress, events.
 //! - [`models`]: models by layer sizes and by data set, their versions, the file of a version, the registry, predictors.
 //! - [`datasets`]: stored tables and their registry.
@@ -22,6 +23,7 @@
 pub mod api;
 pub mod app;
 pub mod backup;
+pub mod check;
 pub mod config;
 pub mod data;
 pub mod datasets;

@@ -9,8 +9,9 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use epochd::app::App;
 use epochd::backup::{BackupError, Extent};
+use epochd::check::{Finding, Outcome};
 use epochd::config::{Command, Settings};
-use epochd::{api, backup, telemetry};
+use epochd::{api, backup, check, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -20,6 +21,8 @@ use tokio::signal::unix::{SignalKind, signal};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // What is made from here on is its owner's alone: state is what somebody's data says.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let settings = Settings::from_process();
     match settings.command.clone() {
         None => serve(settings),
@@ -30,6 +33,26 @@ fn main() -> ExitCode {
             report("backed up", runtime.block_on(backup::back_up(&settings.data_dir, &file)))
         }
         Some(Command::Restore { file }) => report("restored", backup::restore(&settings.data_dir, &file)),
+        Some(Command::Check { repair }) => check_state(&settings, repair),
+    }
+}
+
+/// Checks all state, and says what is wrong with it.
+fn check_state(settings: &Settings, repair: bool) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads can be started");
+    let mut progress = |what: &str, so_far: Outcome| {
+        eprintln!("at {what}; {} rows and {} files so far", so_far.rows, so_far.blobs);
+    };
+    let mut say = |finding: &Finding| println!("{finding}");
+    match runtime.block_on(check::check(&settings.location(), repair, &mut say, &mut progress)) {
+        Ok(Outcome { rows, blobs, found, mended }) => {
+            println!("checked {rows} rows and {blobs} files: {found} findings, {mended} of them mended");
+            if found == mended { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -72,8 +95,19 @@ async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
     let address = listener.local_addr()?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "listening on http://{address}");
     let storage = app.storage.clone();
-    api::serve(app, listener, stop_signal()?).await?;
+    let signal = stop_signal()?;
+    let lost = storage.clone();
+    let stop = async move {
+        tokio::select! {
+            () = signal => {}
+            () = lost.lost() => tracing::error!("another epochd has taken the database: stopping"),
+        }
+    };
+    api::serve(app, listener, stop).await?;
     storage.close().await;
+    if storage.is_lost() {
+        return Err("stopped because another epochd has taken the database".into());
+    }
     Ok(())
 }
 

@@ -154,11 +154,11 @@ pub fn blobs(id: Uuid, rows_blob: Option<String>) -> Vec<String> {
 }
 
 /// Where the last checkpoint of a job is until it has ended.
-pub(super) fn checkpoint_blob(id: Uuid) -> String {
+pub fn checkpoint_blob(id: Uuid) -> String {
     format!("checkpoints/{id}.safetensors")
 }
 
 /// Where the history of a job is once it has ended: entries of 32 bytes.
-pub(super) fn history_blob(id: Uuid) -> String {
+pub fn history_blob(id: Uuid) -> String {
     format!("histories/{id}")
 }

@@ -67,6 +67,7 @@ impl Storage {
             opened: SystemTime::now(),
             hold: Arc::new(Mutex::new(Some(Hold { _folder: held, database: hold }))),
             lost,
+            seen: Arc::default(),
         })
     }
 

@@ -2,19 +2,22 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::catalog::{Catalog, DatabaseHold};
 use super::folder::{self, FolderHold};
+use super::identity::IDENTITY;
 use super::{BlobFile, BlobReader, Blobs, Checksums, StorageError};
 
 /// Litter that is younger may belong to a call that is under way.
 const LITTER_AGE: i64 = 3600;
 /// A backup that has not ended after so long has died.
 const BACKUP_AGE: i64 = 6 * 3600;
+/// A store that worked so long ago is not asked again by each probe.
+const SEEN: Duration = Duration::from_secs(3);
 /// How long the first reply to a request is given again.
 pub const RECEIPT_AGE: i64 = 24 * 3600;
 
@@ -31,6 +34,8 @@ pub struct Storage {
     pub(super) hold: Arc<Mutex<Option<Hold>>>,
     /// Whether another process has taken the database.
     pub(super) lost: watch::Receiver<bool>,
+    /// When the blobs' store was last seen to work.
+    pub(super) seen: Arc<tokio::sync::Mutex<Option<Instant>>>,
 }
 
 /// What keeps other processes out, for as long as it lives.
@@ -142,6 +147,21 @@ impl Storage {
         write.drop_old_backups(BACKUP_AGE).await?;
         write.commit().await?;
         self.catalog.shrink().await
+    }
+
+    /// Asks whether the blobs' store works and still has this state. Asks it once where many want to know at once, and not
+    /// again for some seconds after it did.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Missing`.
+    pub async fn check_blobs(&self) -> Result<(), StorageError> {
+        let mut seen = self.seen.lock().await;
+        if seen.is_none_or(|seen| seen.elapsed() > SEEN) {
+            *seen = None;
+            self.blobs.size(IDENTITY).await?;
+            *seen = Some(Instant::now());
+        }
+        Ok(())
     }
 
     /// Whether another process has taken the database, so that this one can write no more.

@@ -12,7 +12,7 @@ const FLOORS: [&[&str]; 10] = [
     &["telemetry"],
     &["models", "datasets"],
     &["jobs"],
-    &["app", "backup"],
+    &["app", "backup", "check"],
     &["serving"],
     &["api"],
     &["fuzzing"],
@@ -27,7 +27,7 @@ const CRATES: [(&str, &[&str]); 9] = [
     ("tower_http", &["api"]),
     ("sqlx", &["storage"]),
     ("object_store", &["storage"]),
-    ("tokio", &["storage", "models", "datasets", "jobs", "app", "backup", "serving", "api", "main"]),
+    ("tokio", &["storage", "models", "datasets", "jobs", "app", "backup", "check", "serving", "api", "main"]),
     ("clap", &["config"]),
 ];
 

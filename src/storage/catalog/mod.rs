@@ -14,6 +14,7 @@ mod jobs;
 mod models;
 mod proofs;
 mod tidiness;
+mod walk;
 
 pub use database::{Catalog, Database, Write};
 pub use datasets::DatasetRow;
@@ -21,3 +22,4 @@ pub use hold::{DatabaseHold, DatabaseLock};
 pub use housekeeping::ReceiptRow;
 pub use jobs::{JobRow, JobRowFilter, OutcomeRow};
 pub use models::{ModelRow, VersionRow};
+pub use walk::Table;
