@@ -1,18 +1,24 @@
 //! Checksums of a blob, block by block, so that any part of it can be checked without reading the whole.
 
 use std::fmt::Write;
+use std::hash::Hasher;
+
+use twox_hash::XxHash64;
 
 use super::StorageError;
 
-/// Bytes that have a checksum together. A read is widened to whole blocks: small ones cost little room in the catalog
-/// (8 characters each), and little reading.
+/// Bytes that have a checksum together. A read is widened to whole blocks, so they are small; each takes 16 characters in
+/// the catalog.
 pub const BLOCK_BYTES: u64 = 64 << 10;
+const SEED: u64 = 0;
+/// Of a checksum as text.
+const DIGITS: usize = 16;
 
-/// The CRC-32 (that of zlib) of each block of a blob, and its size.
+/// The XXH64 of each block of a blob, and its size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checksums {
     bytes: u64,
-    blocks: Vec<u32>,
+    blocks: Vec<u64>,
 }
 
 impl Checksums {
@@ -35,7 +41,7 @@ impl Checksums {
     pub fn check(&self, key: &str, start: u64, blocks: &[u8]) -> Result<(), StorageError> {
         let first = usize::try_from(start / BLOCK_BYTES).expect("offsets fit");
         for (block, index) in blocks.chunks(BLOCK_BYTES as usize).zip(first..) {
-            if self.blocks.get(index) != Some(&crc32fast::hash(block)) {
+            if self.blocks.get(index) != Some(&XxHash64::oneshot(SEED, block)) {
                 let at = index as u64 * BLOCK_BYTES;
                 return Err(StorageError::damaged(key, format!("the checksum of its block at byte {at} does not fit")));
             }
@@ -54,29 +60,35 @@ impl Checksums {
         Err(StorageError::damaged(key, format!("it has {bytes} bytes; {} were written", self.bytes)))
     }
 
-    /// As the catalog keeps them: eight hexadecimal digits a block.
+    /// As the catalog keeps them: 16 hexadecimal digits a block.
     pub(super) fn to_text(&self) -> String {
-        let mut text = String::with_capacity(self.blocks.len() * 8);
-        self.blocks.iter().for_each(|sum| write!(text, "{sum:08x}").expect("writing to a string does not fail"));
+        let mut text = String::with_capacity(self.blocks.len() * DIGITS);
+        self.blocks.iter().for_each(|sum| write!(text, "{sum:016x}").expect("writing to a string does not fail"));
         text
     }
 
     /// What [`Checksums::to_text`] made `text` of, for a blob of so many bytes; none if it is not that.
     pub(super) fn from_text(bytes: u64, text: &str) -> Option<Self> {
-        let digits = text.as_bytes().chunks(8).map(|digits| std::str::from_utf8(digits).ok());
-        let blocks: Option<Vec<u32>> = digits.map(|digits| u32::from_str_radix(digits?, 16).ok()).collect();
+        let digits = text.as_bytes().chunks(DIGITS).map(|digits| std::str::from_utf8(digits).ok());
+        let blocks: Option<Vec<u64>> = digits.map(|digits| u64::from_str_radix(digits?, 16).ok()).collect();
         let blocks = blocks.filter(|blocks| blocks.len() as u64 == bytes.div_ceil(BLOCK_BYTES))?;
         Some(Checksums { bytes, blocks })
     }
 }
 
 /// Checksums in the making.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone)]
 pub struct Summing {
     /// Of the block under way.
-    block: crc32fast::Hasher,
+    block: XxHash64,
     bytes: u64,
-    blocks: Vec<u32>,
+    blocks: Vec<u64>,
+}
+
+impl Default for Summing {
+    fn default() -> Self {
+        Summing { block: XxHash64::with_seed(SEED), bytes: 0, blocks: Vec::new() }
+    }
 }
 
 impl Summing {
@@ -85,7 +97,7 @@ impl Summing {
         while !bytes.is_empty() {
             let room = BLOCK_BYTES - self.bytes % BLOCK_BYTES;
             let (now, later) = bytes.split_at(bytes.len().min(room as usize));
-            self.block.update(now);
+            self.block.write(now);
             self.bytes += now.len() as u64;
             if self.bytes % BLOCK_BYTES == 0 {
                 self.end_block();
@@ -103,7 +115,8 @@ impl Summing {
     }
 
     fn end_block(&mut self) {
-        self.blocks.push(std::mem::take(&mut self.block).finalize());
+        let block = std::mem::replace(&mut self.block, XxHash64::with_seed(SEED));
+        self.blocks.push(block.finish());
     }
 }
 
@@ -131,6 +144,6 @@ mod tests {
                 assert!(sums.check("k", start as u64, &flipped[start..]).is_err());
             }
         }
-        assert_eq!(Checksums::from_text(1, "0000000g"), None);
+        assert_eq!(Checksums::from_text(1, "000000000000000g"), None);
     }
 }
