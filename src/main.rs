@@ -20,6 +20,9 @@ use tokio::signal::unix::{SignalKind, signal};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// How long the log is given for its last lines where the process is ended.
+const LAST_LINES: Duration = Duration::from_millis(100);
+
 fn main() -> ExitCode {
     // What is made from here on is its owner's alone: state is what somebody's data says.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
@@ -88,7 +91,7 @@ fn serve(settings: Settings) -> ExitCode {
 
 async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
     raise_descriptor_limit();
-    let address = settings.listen;
+    let (address, shutdown_timeout) = (settings.listen, settings.shutdown_timeout);
     let busy = |error| format!("cannot listen on {address}: {error}");
     let listener = TcpListener::bind(address).await.map_err(busy)?;
     let app = App::open(settings).await?;
@@ -102,6 +105,7 @@ async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
             () = signal => {}
             () = lost.lost() => tracing::error!("another epochd has taken the database: stopping"),
         }
+        end_in(shutdown_timeout);
     };
     api::serve(app, listener, stop).await?;
     storage.close().await;
@@ -109,6 +113,21 @@ async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
         return Err("stopped because another epochd has taken the database".into());
     }
     Ok(())
+}
+
+/// Ends the process when the time of `--shutdown-timeout` is over, whatever holds it up: a store that does not answer, a
+/// thread that computes. What was acknowledged is on the disk, and what is left undone goes on at the next start.
+fn end_in(timeout: Duration) {
+    let started = std::thread::Builder::new().name("shutdown".into()).spawn(move || {
+        std::thread::sleep(timeout);
+        tracing::warn!("the time of --shutdown-timeout is over: ending with storage still open or threads at work");
+        // The log's own thread takes its last lines meanwhile.
+        std::thread::sleep(LAST_LINES);
+        std::process::exit(0);
+    });
+    if let Err(error) = started {
+        tracing::warn!(%error, "the end by --shutdown-timeout cannot be watched over");
+    }
 }
 
 /// Lets the process open as many files and connections as it may: shells start programs with 1,024, for the sake of old

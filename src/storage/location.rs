@@ -13,6 +13,8 @@ pub struct StateLocation {
     pub database_url: Option<SecretUrl>,
     /// An object store, in place of files in the folder.
     pub blob_url: Option<SecretUrl>,
+    /// Most bytes of scratch files in the folder; by default half of what its disk has free.
+    pub scratch_limit: Option<u64>,
     /// Deadline of a call on the database or the store; one that moves much has more time.
     pub timeout: Duration,
 }
@@ -78,6 +80,7 @@ mod tests {
                 folder: PathBuf::from("data"),
                 database_url: Some(SecretUrl::from(url.to_owned())),
                 blob_url: None,
+                scratch_limit: None,
                 timeout: Duration::from_secs(1),
             };
             let expected = format!("StateLocation {{ folder: \"data\", database_url: Some({shown}), blob_url: None,");

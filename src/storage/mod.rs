@@ -17,6 +17,7 @@ pub mod identity;
 pub mod location;
 mod opening;
 mod remote;
+pub mod scratch;
 pub mod state;
 pub mod tensors;
 
@@ -28,4 +29,5 @@ pub use checksums::Checksums;
 pub use error::{OpenError, StorageError};
 pub use gate::Gate;
 pub use location::{SecretUrl, StateLocation};
+pub use scratch::{ScratchFile, ScratchSpace};
 pub use state::{RECEIPT_AGE, Storage};

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::catalog::{Catalog, DatabaseHold};
 use super::folder::{self, FolderHold};
 use super::identity::IDENTITY;
-use super::{BlobFile, BlobReader, Blobs, Checksums, StorageError};
+use super::{BlobFile, BlobReader, Blobs, Checksums, ScratchSpace, StorageError};
 
 /// Litter that is younger may belong to a call that is under way.
 const LITTER_AGE: i64 = 3600;
@@ -28,6 +28,8 @@ pub struct Storage {
     pub catalog: Catalog,
     /// Files.
     pub blobs: Blobs,
+    /// Files of requests under way.
+    pub scratch: ScratchSpace,
     pub(super) folder: Arc<PathBuf>,
     pub(super) patience: Duration,
     pub(super) opened: SystemTime,
@@ -73,20 +75,13 @@ impl Storage {
         self.blobs.reader(key, checksums).await
     }
 
-    /// A new file without a name in the data folder, gone when it is closed: for what is too large for memory.
-    ///
-    /// # Errors
-    /// `Full`, `Unavailable`.
-    pub fn scratch_file(&self) -> Result<std::fs::File, StorageError> {
-        tempfile::tempfile_in(&*self.folder).map_err(StorageError::from)
-    }
-
-    /// A new file that is to become a blob.
+    /// A new file that is to become a blob; it has no name, and is gone when it is closed before.
     ///
     /// # Errors
     /// `Full`, `Unavailable`.
     pub fn blob_file(&self) -> Result<BlobFile, StorageError> {
-        Ok(BlobFile::new(self.scratch_file()?, self.blobs.are_files()))
+        let file = tempfile::tempfile_in(&*self.folder)?;
+        Ok(BlobFile::new(file, self.blobs.are_files()))
     }
 
     /// Deletes those of `blobs` that are noted as litter. What fails or takes too long stays noted, and is deleted by a

@@ -5,17 +5,23 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::header::ACCEPT_ENCODING;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
 use super::compression::packed;
+use super::deadline::Deadline;
 use super::observe::{Observe, Seen};
-use crate::api::error::ApiError;
+use crate::api::error::{ApiError, ErrorCode};
+use crate::api::reply::held::charged;
+use crate::app::App;
+use crate::memory::Share;
+use crate::serving::memory::client_at;
 use crate::telemetry::Meters;
 
 /// Puts an [`Exchange`] of its own around each route.
@@ -23,12 +29,15 @@ use crate::telemetry::Meters;
 pub struct ExchangeLayer {
     template: &'static str,
     meters: Arc<Meters>,
+    memory: Share,
+    timeout: Duration,
 }
 
 impl ExchangeLayer {
-    /// Of the path `template`; counts in `meters`.
-    pub fn new(template: &'static str, meters: Arc<Meters>) -> Self {
-        ExchangeLayer { template, meters }
+    /// Of the path `template`; counts in the meters of `app`, and charges replies to its memory for requests.
+    pub fn new(template: &'static str, app: &App) -> Self {
+        let (meters, memory) = (app.meters.clone(), app.memory.requests.clone());
+        ExchangeLayer { template, meters, memory, timeout: app.settings.request_timeout }
     }
 }
 
@@ -36,7 +45,8 @@ impl<S> Layer<S> for ExchangeLayer {
     type Service = Exchange<S>;
 
     fn layer(&self, inner: S) -> Exchange<S> {
-        Exchange { inner, observe: Observe::new(self.template, self.meters.clone()) }
+        let observe = Observe::new(self.template, self.meters.clone(), self.memory.clone());
+        Exchange { inner, observe, timeout: self.timeout }
     }
 }
 
@@ -45,6 +55,7 @@ impl<S> Layer<S> for ExchangeLayer {
 pub struct Exchange<S> {
     inner: S,
     observe: Observe,
+    timeout: Duration,
 }
 
 impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Request> for Exchange<S> {
@@ -58,7 +69,8 @@ impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Reque
 
     fn call(&mut self, request: Request) -> Self::Future {
         let seen = Some((Seen::of(&request), request.headers().get(ACCEPT_ENCODING).cloned()));
-        Answering { reply: self.inner.call(request), observe: self.observe.clone(), seen }
+        let deadline = Deadline::new(self.timeout);
+        Answering { reply: self.inner.call(request), observe: self.observe.clone(), seen, deadline }
     }
 }
 
@@ -69,6 +81,8 @@ pin_project! {
         reply: F,
         observe: Observe,
         seen: Option<(Seen, Option<HeaderValue>)>,
+        #[pin]
+        deadline: Deadline,
     }
 }
 
@@ -77,14 +91,34 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut reply = ready!(this.reply.poll(context))?;
+        let mut reply = match this.reply.poll(context)? {
+            Poll::Ready(reply) => reply,
+            // The work is dropped with this future.
+            Poll::Pending => {
+                let peer = this.seen.as_ref().and_then(|(seen, _)| seen.caller());
+                ready!(this.deadline.poll_late(peer, context));
+                late().into_response()
+            }
+        };
         let (seen, accepted) = this.seen.take().expect("a future is not polled after it ended");
         // Handlers leave an error in their reply: only here is it known which request it is of.
         if let Some(error) = reply.extensions_mut().remove::<ApiError>() {
             reply = error.reply(seen.id());
         }
-        let reply = packed(accepted, reply);
+        let client = || seen.peer().and_then(client_at);
+        let reply = match charged(this.observe.memory(), client, reply) {
+            Ok(reply) => packed(accepted, reply),
+            Err(refused) => ApiError::from(refused).reply(seen.id()),
+        };
         this.observe.tell(&seen, reply.status().as_u16());
         Poll::Ready(Ok(reply))
     }
+}
+
+/// The error of a request that was not answered in time.
+fn late() -> ApiError {
+    ApiError::new(
+        ErrorCode::RequestTimeout,
+        "the reply was not there in time (--request-timeout): ask for less at once",
+    )
 }

@@ -1,0 +1,69 @@
+//! Who is at the other end of a connection, and when the request that it answers was there whole.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::extract::ConnectInfo;
+use axum::http::Extensions;
+
+/// A client, as all requests of its connection share it.
+pub type Peer = Arc<Caller>;
+
+/// Who sent a request, where its connection tells.
+pub fn caller(extensions: &Extensions) -> Option<&Peer> {
+    extensions.get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer)
+}
+
+/// What is known of a client.
+#[derive(Debug)]
+pub struct Caller {
+    /// Its address, written once.
+    pub address: Arc<str>,
+    /// How far its request has come.
+    pub received: Received,
+}
+
+/// The body has not come whole yet.
+const NOT_YET: u64 = u64::MAX;
+/// The request has no such time.
+const UNTIMED: u64 = u64::MAX - 1;
+
+/// When the request that a connection answers was there whole.
+#[derive(Debug)]
+pub struct Received {
+    opened: Instant,
+    /// In milliseconds since `opened`, or one of the above.
+    at: AtomicU64,
+}
+
+impl Received {
+    /// Of a new connection.
+    pub fn new() -> Self {
+        Received { opened: Instant::now(), at: AtomicU64::new(NOT_YET) }
+    }
+
+    /// The next request has begun.
+    pub fn begins(&self) {
+        self.at.store(NOT_YET, Ordering::Relaxed);
+    }
+
+    /// The request is there whole.
+    pub fn is_whole(&self) {
+        let now = self.opened.elapsed().as_millis() as u64;
+        let _ = self.at.compare_exchange(NOT_YET, now, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// The request has no such time.
+    pub fn is_untimed(&self) {
+        self.at.store(UNTIMED, Ordering::Relaxed);
+    }
+
+    /// How much is left of `limit`; all of it where the time has not begun.
+    pub fn left(&self, limit: Duration) -> Duration {
+        match self.at.load(Ordering::Relaxed) {
+            NOT_YET | UNTIMED => limit,
+            at => limit.saturating_sub(self.opened.elapsed().saturating_sub(Duration::from_millis(at))),
+        }
+    }
+}
