@@ -93,7 +93,7 @@ impl App {
             threads: settings.training_threads(),
             waiting: settings.queue_capacity,
             kept: settings.keep_jobs,
-            memory: plan.trainings,
+            memory: memory.trainings.clone(),
             checkpoint_interval: settings.checkpoint_interval,
         };
         let jobs = JobQueue::new(storage.clone(), models.clone(), datasets.clone(), limits, meters.clone());
@@ -131,7 +131,7 @@ impl App {
     /// Turns readiness off, takes no new jobs, and interrupts those that run: they go on at the next start.
     pub async fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
-        self.jobs.close().await;
+        self.jobs.close(self.settings.shutdown_timeout).await;
     }
 }
 

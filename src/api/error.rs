@@ -63,6 +63,7 @@ error_codes! {
     ModelNotTrained "model_not_trained" 409 "The model is not trained yet" "Train it first.";
     IntervalUnavailable "interval_unavailable" 409 "The version has no interval of this level" "Train with more validation rows, or ask for a lower level.";
     VersionActive "version_active" 409 "The version is the active one" "Activate another version first.";
+    JobOpen "job_open" 409 "The job is queued or running" "Wait for it or cancel it first.";
     JobEnded "job_ended" 409 "The job has ended" "There is nothing left to cancel.";
     PayloadTooLarge "payload_too_large" 413 "The body is too large" "Send less, or start the service with more --max-body.";
     UriTooLong "uri_too_long" 414 "The request's target is too long" "Send what is long in the body.";
@@ -163,6 +164,11 @@ impl ApiError {
     /// With the state of the service's parts.
     pub fn with_checks(self, checks: Vec<Check>) -> Self {
         ApiError { checks: Some(checks), ..self }
+    }
+
+    /// The status of the reply.
+    pub fn status(&self) -> u16 {
+        self.code.entry().1
     }
 
     /// The document that the client gets.
@@ -269,6 +275,7 @@ impl From<JobError> for ApiError {
         let code = match error {
             JobError::NotFound(_) => JobNotFound,
             JobError::Ended(_) => JobEnded,
+            JobError::Open(_) => JobOpen,
             JobError::QueueFull { .. } => QueueFull,
             JobError::Stopping => Stopping,
             JobError::TooLarge { .. } => TrainingTooLarge,

@@ -8,6 +8,7 @@ use super::progress::{JobProgress, StateMark};
 use super::record::JobRecord;
 use super::report::{Ending, JobReport};
 use super::state::JobState;
+use super::thinning::KEPT_EPOCHS;
 use crate::storage::catalog::JobRow;
 
 /// One training.
@@ -59,6 +60,7 @@ impl Job {
             version,
             metrics,
             failure: ending.failure,
+            thinned: report.epoch > KEPT_EPOCHS,
             ..report
         }
     }

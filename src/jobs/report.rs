@@ -41,6 +41,9 @@ pub struct JobReport {
     pub config: ValidTrainingSpec,
     pub dataset_id: Option<Uuid>,
     pub validation_dataset_id: Option<Uuid>,
+    /// Whether some of its epochs are kept, and not every one.
+    #[serde(skip)]
+    pub thinned: bool,
     #[serde(skip)]
     pub failure: Option<JobFailure>,
     #[serde(skip)]
@@ -86,6 +89,8 @@ pub(super) struct Outcome {
     pub(super) warnings: Vec<Notice>,
     pub(super) version: Option<u64>,
     pub(super) failure: Option<JobFailure>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) thinned: bool,
 }
 
 impl JobReport {
@@ -115,6 +120,7 @@ impl JobReport {
             config: record.config.clone(),
             dataset_id,
             validation_dataset_id,
+            thinned: outcome.thinned,
             failure: outcome.failure,
             request_id: record.request_id.clone(),
         }
@@ -134,6 +140,7 @@ impl JobReport {
             warnings: self.warnings.clone(),
             version: self.version,
             failure: self.failure.clone(),
+            thinned: self.thinned,
         };
         OutcomeRow {
             state: self.state.word(),

@@ -30,6 +30,7 @@ mod reproducibility;
 mod resume;
 mod rot;
 mod slow_clients;
+mod stopping;
 mod support;
 mod tables;
 mod threads;

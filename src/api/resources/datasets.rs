@@ -109,22 +109,36 @@ pub async fn create(
     let types = parse_types(params.types.as_deref());
     let asked = types.map(|types| Asked { name: params.name, format: file.format, types });
     let Received { idempotency, early } = file.receive(&app, asked.as_ref().ok()).await?;
-    if let Some(reply) = idempotency.first_reply(&app).await? {
+    if let Some(reply) = idempotency.first_reply(&app, again).await? {
         return Ok(reply);
     }
     let new = file.read(&app, &asked?, early).await;
     let new = new.map_err(|error| ApiError::from(error).of_query(&["name", "types"]))?;
     let (datasets, receipts) = (app.datasets.clone(), idempotency.clone());
-    let receipt =
-        move |dataset: &Dataset| receipts.receipt(StatusCode::CREATED, &location(dataset), &DatasetBody::of(dataset));
+    let receipt = move |dataset: &Dataset| {
+        let essentials = DatasetBody { columns: &[], findings: &[], ..DatasetBody::of(dataset) };
+        receipts.receipt_of(StatusCode::CREATED, &location(dataset), &essentials)
+    };
     let created = to_the_end(async move { datasets.create(new, receipt).await }).await?;
     let created = created.map_err(|error| ApiError::from(error).of_query(&["name", "types"]));
     idempotency
-        .unless_repeated(&app, created, |dataset| {
-            tracing::info!(dataset_id = %dataset.id, name = dataset.name, rows = dataset.profile.rows, "data set stored");
-            reply::created(StatusCode::CREATED, &location(&dataset), &DatasetBody::of(&dataset))
-        })
+        .unless_repeated(
+            &app,
+            created,
+            |dataset| {
+                let (id, name, rows) = (dataset.id, dataset.name.as_deref(), dataset.profile.rows);
+                tracing::info!(dataset_id = %id, name, rows, "data set stored");
+                reply::created(StatusCode::CREATED, &location(&dataset), &DatasetBody::of(&dataset))
+            },
+            again,
+        )
         .await
+}
+
+/// The reply to a request that made the data set `id`.
+async fn again(app: &App, id: &str) -> Result<Response, ApiError> {
+    let dataset = app.datasets.get(id).await?;
+    Ok(blocking(move || reply::json(StatusCode::CREATED, &DatasetBody::of(&dataset))).await?)
 }
 
 /// Where a data set is.

@@ -1,8 +1,9 @@
 //! Rows of jobs.
 
 use jiff::Timestamp;
-use sqlx::Row;
-use sqlx::any::AnyRow;
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, Row};
 use uuid::Uuid;
 
 use super::columns::{before, counted, parsed, parsed_or_null};
@@ -75,6 +76,38 @@ fn job(row: &AnyRow) -> Result<JobRow, StorageError> {
     })
 }
 
+/// The statement that lists these columns of jobs: of all, of a model, in a state, of a model in a state. One text for each,
+/// so that each finds its index.
+macro_rules! listing {
+    ($columns:literal) => {
+        [
+            concat!("SELECT ", $columns, " FROM jobs WHERE id < $1 ORDER BY id DESC LIMIT $2"),
+            concat!("SELECT ", $columns, " FROM jobs WHERE id < $1 AND model_id = $3 ORDER BY id DESC LIMIT $2"),
+            concat!("SELECT ", $columns, " FROM jobs WHERE id < $1 AND state = $3 ORDER BY id DESC LIMIT $2"),
+            concat!(
+                "SELECT ",
+                $columns,
+                " FROM jobs WHERE id < $1 AND model_id = $3 AND state = $4 ORDER BY id DESC LIMIT $2"
+            ),
+        ]
+    };
+}
+
+impl JobRowFilter {
+    /// The one of the texts of `listing!` that is of this filter, with its values.
+    fn bind(
+        &self,
+        texts: [&'static str; 4],
+        older_than: Option<Uuid>,
+        limit: usize,
+    ) -> Query<'static, Any, AnyArguments> {
+        let text = texts[usize::from(self.model_id.is_some()) + 2 * usize::from(self.state.is_some())];
+        let query = sqlx::query(text).bind(before(older_than)).bind(limit as i64);
+        let values = [self.model_id.map(|id| id.to_string()), self.state.map(str::to_owned)];
+        values.into_iter().flatten().fold(query, |query, value| query.bind(value))
+    }
+}
+
 impl Catalog {
     /// The job with this identifier.
     ///
@@ -104,30 +137,25 @@ impl Catalog {
         older_than: Option<Uuid>,
         limit: usize,
     ) -> Result<Vec<JobRow>, StorageError> {
-        let (before, limit) = (before(older_than), limit as i64);
-        let query = match (filter.model_id, filter.state) {
-            (None, None) => {
-                sqlx::query("SELECT * FROM jobs WHERE id < $1 ORDER BY id DESC LIMIT $2").bind(before).bind(limit)
-            }
-            (Some(model), None) => {
-                sqlx::query("SELECT * FROM jobs WHERE id < $1 AND model_id = $3 ORDER BY id DESC LIMIT $2")
-                    .bind(before)
-                    .bind(limit)
-                    .bind(model.to_string())
-            }
-            (None, Some(state)) => {
-                sqlx::query("SELECT * FROM jobs WHERE id < $1 AND state = $3 ORDER BY id DESC LIMIT $2")
-                    .bind(before)
-                    .bind(limit)
-                    .bind(state)
-            }
-            (Some(model), Some(state)) => {
-                let query =
-                    "SELECT * FROM jobs WHERE id < $1 AND model_id = $3 AND state = $4 ORDER BY id DESC LIMIT $2";
-                sqlx::query(query).bind(before).bind(limit).bind(model.to_string()).bind(state)
-            }
-        };
+        let query = filter.bind(listing!("*"), older_than, limit);
         query.fetch_all(self.reader()?).await?.iter().map(job).collect()
+    }
+
+    /// The same, of each job its identifier and how long what its row says is.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Damaged`.
+    pub async fn job_lengths(
+        &self,
+        filter: &JobRowFilter,
+        older_than: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<(Uuid, u64)>, StorageError> {
+        let texts = listing!(
+            "id, CAST(LENGTH(config) + LENGTH(COALESCE(outcome, '')) + LENGTH(COALESCE(metrics, '')) AS BIGINT) AS length"
+        );
+        let rows = filter.bind(texts, older_than, limit).fetch_all(self.reader()?).await?;
+        rows.iter().map(|row| Ok((parsed(row, "id")?, counted(row, "length")?))).collect()
     }
 
     /// Every job, and the blob of its rows if it is open.
@@ -246,13 +274,12 @@ impl Write {
         rows.iter().map(|row| parsed(row, "id")).collect()
     }
 
-    /// Removes an ended job.
+    /// Removes an ended job; false if there is no such one.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn remove_job(&mut self, id: Uuid) -> Result<(), StorageError> {
+    pub async fn remove_job(&mut self, id: Uuid) -> Result<bool, StorageError> {
         let query = sqlx::query("DELETE FROM jobs WHERE id = $1 AND outcome IS NOT NULL").bind(id.to_string());
-        query.execute(&mut self.connection).await?;
-        Ok(())
+        Ok(query.execute(&mut self.connection).await?.rows_affected() == 1)
     }
 }
