@@ -15,6 +15,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::identifier::new_id;
 use crate::jobs;
 use crate::storage::folder::{self, BLOBS, CATALOG};
 use crate::storage::identity::IDENTITY;
@@ -84,7 +85,7 @@ pub async fn back_up(folder: &Path, file: &Path) -> Result<Extent, BackupError> 
         return Err(BackupError::Exists(file.to_owned()));
     }
     let catalog = Catalog::connect(&Database::File(folder.join(CATALOG)), Arc::new(|_| Ok(())), PATIENCE).await?;
-    let id = Uuid::now_v7();
+    let id = new_id();
     let mut write = catalog.write().await?;
     write.begin_backup(id).await?;
     write.commit().await?;

@@ -96,10 +96,18 @@ impl Check<'_> {
             return Ok(());
         }
         let Some(bytes) = self.whole(&blob, owner).await? else { return Ok(()) };
-        let expected = report.epoch * jobs::history::ENTRY_BYTES;
-        if bytes.len() as u64 != expected {
-            let wrong = format!("it has {} bytes; {expected} belong there ({owner})", bytes.len());
-            self.found(Fault::Damaged, blob, wrong, None);
+        let wrong = match self.storage.catalog.checksums(&blob).await? {
+            Some(checksums) => {
+                let fits = checksums.check_size(&blob, bytes.len() as u64);
+                fits.and_then(|()| checksums.check(&blob, 0, &bytes)).err()
+            }
+            None if report.thinned || bytes.len() as u64 == report.epoch * jobs::history::ENTRY_BYTES => {
+                return self.unverified(owner, &blob).await;
+            }
+            None => Some(StorageError::damaged(&blob, format!("{} epochs do not have its length", report.epoch))),
+        };
+        if let Some(StorageError::Damaged { reason, .. }) = wrong {
+            self.found(Fault::Damaged, blob, format!("{reason} ({owner})"), None);
         }
         Ok(())
     }
@@ -144,7 +152,7 @@ impl Check<'_> {
         }
     }
 
-    /// A data set of an earlier release, which wrote no checksums: it can be read, and gets them.
+    /// A data set or history of an earlier release, which wrote no checksums: it can be read, and gets them.
     async fn unverified(&mut self, owner: &str, blob: &str) -> Result<(), StorageError> {
         if self.repair {
             let checksums = self.sum(blob).await?;

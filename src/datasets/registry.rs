@@ -13,6 +13,7 @@ use crate::data::column::ColumnType;
 use crate::data::error::DataError;
 use crate::data::ingest::{Format, IngestLimits, Output, ingest};
 use crate::data::profile::TableProfile;
+use crate::identifier::new_id;
 use crate::name::check_name;
 use crate::processors;
 use crate::storage::catalog::{DatasetRow, ReceiptRow};
@@ -147,7 +148,7 @@ impl DatasetRegistry {
         if let Some(failed) = sink.failed {
             return Err(failed.into());
         }
-        Ok(NewDataset { id: Uuid::now_v7(), name, profile: profile?, columns: sink.file })
+        Ok(NewDataset { id: new_id(), name, profile: profile?, columns: sink.file })
     }
 
     /// Stores the columns of a data set. They are litter until [`DatasetRegistry::add`] is committed.

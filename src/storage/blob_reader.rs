@@ -6,8 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
-use super::checksums::{BLOCK_BYTES, Checksums};
-use super::{Blobs, StorageError};
+use super::{Blobs, Checksums, StorageError};
 
 /// Reads parts of a blob, and blocks meanwhile: not for async threads.
 #[derive(Clone)]
@@ -34,10 +33,9 @@ impl BlobReader {
     /// # Errors
     /// `Missing`, `Unavailable`, also where the part reaches beyond the end; `Damaged` if it is not what was written.
     pub fn read_around(&self, part: Range<u64>) -> Result<(u64, Bytes), StorageError> {
-        let start = part.start / BLOCK_BYTES * BLOCK_BYTES;
-        // A part that reaches beyond the end is left so, for the store to refuse.
-        let end = part.end.next_multiple_of(BLOCK_BYTES).min(self.size).max(part.end);
-        let parts = self.runtime.block_on(self.blobs.parts(&self.key, &[start..end]))?;
+        let around = self.checksums.as_ref().map_or(part.clone(), |checksums| checksums.blocks_around(part));
+        let start = around.start;
+        let parts = self.runtime.block_on(self.blobs.parts(&self.key, &[around]))?;
         let blocks = parts.into_iter().next().expect("as many parts as were asked for");
         self.checksums.as_ref().map_or(Ok(()), |checksums| checksums.check(&self.key, start, &blocks))?;
         Ok((start, blocks))

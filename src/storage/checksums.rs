@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::hash::Hasher;
+use std::ops::Range;
 
 use twox_hash::XxHash64;
 
@@ -32,6 +33,13 @@ impl Checksums {
     /// Size of the blob.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// The whole blocks that have a part of the blob.
+    pub fn blocks_around(&self, part: Range<u64>) -> Range<u64> {
+        // A part that reaches beyond the end is left so, for the store to refuse.
+        let end = part.end.next_multiple_of(BLOCK_BYTES).min(self.bytes).max(part.end);
+        part.start / BLOCK_BYTES * BLOCK_BYTES..end
     }
 
     /// Checks whole blocks of the blob `key`, the first of which begins at `start`.

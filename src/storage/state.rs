@@ -1,5 +1,6 @@
 //! Stored state, opened and held by this process: the catalog and the blobs, and what holds the two together.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -75,6 +76,23 @@ impl Storage {
         self.blobs.reader(key, checksums).await
     }
 
+    /// Parts of a blob. They are held against the checksums that the catalog has of it, if
+    /// it has any.
+    ///
+    /// # Errors
+    /// `Missing`, `Unavailable`, also where a part reaches beyond the end; `Damaged`.
+    pub async fn parts(&self, key: &str, parts: &[Range<u64>]) -> Result<Vec<Bytes>, StorageError> {
+        let Some(checksums) = self.catalog.checksums(key).await? else { return self.blobs.parts(key, parts).await };
+        checksums.check_size(key, self.blobs.size(key).await?)?;
+        let start = parts.iter().map(|part| part.start).min().unwrap_or(0);
+        let end = parts.iter().map(|part| part.end).max().unwrap_or(0);
+        let around = checksums.blocks_around(start..end);
+        let blocks = self.blobs.parts(key, std::slice::from_ref(&around)).await?.remove(0);
+        checksums.check(key, around.start, &blocks)?;
+        let within = |at: u64| ((at - around.start) as usize).min(blocks.len());
+        Ok(parts.iter().map(|part| blocks.slice(within(part.start)..within(part.end))).collect())
+    }
+
     /// A new file that is to become a blob; it has no name, and is gone when it is closed before.
     ///
     /// # Errors
@@ -118,6 +136,7 @@ impl Storage {
         let mut write = self.catalog.write().await?;
         for blob in litter {
             write.strike_litter(blob).await?;
+            write.remove_checksums(blob).await?;
         }
         write.commit().await
     }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::job_queue::JobQueue;
 use super::reservation::Reservation;
 use crate::datasets::{DatasetDraft, DatasetError};
+use crate::identifier::new_id;
 use crate::jobs::error::JobError;
 use crate::jobs::job::Job;
 use crate::jobs::record::{JobData, JobRecord, NewJob};
@@ -70,7 +71,7 @@ impl JobQueue {
         match training {
             NewTraining::Table(training) => self.queue(place, by_table(*training, request_id), old, receipt).await,
             NewTraining::Rows(training) => {
-                let blob = format!("rows/{}.safetensors", Uuid::now_v7());
+                let blob = format!("rows/{}.safetensors", new_id());
                 let (config, rows) = (training.settings.clone(), training.train.rows());
                 let job = NewJob { request_id, bytes, rows, config, data: JobData::Rows(blob.clone()) };
                 let encoded = tokio::task::spawn_blocking(move || rows::encode(&training)).await;

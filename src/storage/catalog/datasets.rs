@@ -117,13 +117,11 @@ impl Write {
         Ok(open > 0)
     }
 
-    /// Removes a data set, and the checksums of its blob.
+    /// Removes a data set.
     ///
     /// # Errors
     /// `Unavailable`.
     pub async fn remove_dataset(&mut self, id: Uuid) -> Result<(), StorageError> {
-        let query = "DELETE FROM checksums WHERE blob IN (SELECT blob FROM datasets WHERE id = $1)";
-        sqlx::query(query).bind(id.to_string()).execute(&mut self.connection).await?;
         let query = sqlx::query("DELETE FROM datasets WHERE id = $1").bind(id.to_string());
         query.execute(&mut self.connection).await?;
         Ok(())

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::Catalog;
 use super::deadline::{Connection, within};
+use crate::identifier::new_id;
 use crate::storage::StorageError;
 
 /// Waits in the database, so that the end of the session is noticed at once; short, because the server notices the end of
@@ -94,7 +95,7 @@ impl Catalog {
     /// # Errors
     /// `Unavailable`, also if changes of the holder before do not come to their end.
     pub async fn hold(&mut self, lock: DatabaseLock) -> Result<DatabaseHold, StorageError> {
-        let name = Uuid::now_v7().to_string();
+        let name = new_id().to_string();
         let query = sqlx::query("UPDATE state SET holder = $1 WHERE one = 1").bind(name.clone());
         query.execute(self.reader()?).await?;
         let fence = Arc::new(Fence { name, lost: watch::Sender::new(false) });
