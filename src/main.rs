@@ -11,6 +11,7 @@ use epochd::app::App;
 use epochd::backup::{BackupError, Extent};
 use epochd::check::{Finding, Outcome};
 use epochd::config::{Command, Settings};
+use epochd::identifier::clock_is_set;
 use epochd::{api, backup, check, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -90,6 +91,9 @@ fn serve(settings: Settings) -> ExitCode {
 }
 
 async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
+    if !clock_is_set() {
+        return Err("the system's clock stands before 1970: set it, as times are kept with what is stored".into());
+    }
     raise_descriptor_limit();
     let (address, shutdown_timeout) = (settings.listen, settings.shutdown_timeout);
     let busy = |error| format!("cannot listen on {address}: {error}");

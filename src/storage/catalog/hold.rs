@@ -12,7 +12,6 @@ use sqlx::any::AnyConnectOptions;
 use sqlx::{AnyConnection, ConnectOptions, Connection as _};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
-use uuid::Uuid;
 
 use super::Catalog;
 use super::deadline::{Connection, within};
