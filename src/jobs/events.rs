@@ -11,7 +11,7 @@ use std::str::FromStr;
 use tokio::sync::watch;
 
 use super::error::JobError;
-use super::handle::JobHandle;
+use super::handle::{EndedJob, JobHandle};
 use super::history::EpochEntry;
 use super::progress::{EPOCH_INTERVAL, StateMark};
 use super::report::JobReport;
@@ -126,7 +126,7 @@ impl Watcher {
     fn now(&self) -> (StateMark, Option<JobReport>, u64) {
         match &self.job {
             JobHandle::Open(job) => job.mark(self.told.state),
-            JobHandle::Ended { report, .. } => {
+            JobHandle::Ended(EndedJob { report, .. }) => {
                 let unknown = self.told.state != Some(StateMark::End);
                 (StateMark::End, unknown.then(|| JobReport::clone(report)), report.epoch)
             }
@@ -148,8 +148,8 @@ impl Watcher {
                 (self.told_at, self.passed) = (Some(entry.elapsed_seconds), entry.epoch);
                 return Ok(Some(*entry));
             }
-            let seen = self.passed + entries.len() as u64;
-            if entries.is_empty() || seen >= last {
+            let seen = entries.last().map_or(last, |entry| entry.epoch);
+            if seen >= last {
                 // The last one is looked at again: it may turn out to be final.
                 self.passed = self.passed.max(last - 1);
                 return Ok(None);

@@ -46,6 +46,7 @@
 pub mod control;
 pub mod error;
 pub mod events;
+mod footprint;
 pub mod handle;
 pub mod history;
 pub mod job;
@@ -58,6 +59,7 @@ mod rows;
 mod run;
 pub mod state;
 pub mod table_training;
+pub mod thinning;
 pub mod training;
 
 pub use error::JobError;

@@ -12,15 +12,17 @@ pub mod exact;
 pub mod folder;
 pub mod gate;
 pub mod location;
+pub mod quota;
 pub mod scratch;
 pub mod state;
 pub mod tensors;
 
 pub use blob_file::BlobFile;
 pub use blobs::{BlobReader, Blobs};
-pub use catalog::{Catalog, Database, Write};
+pub use catalog::{Catalog, Database, Stored, Write};
 pub use error::{OpenError, StorageError};
 pub use gate::Gate;
 pub use location::{SecretUrl, StateLocation};
+pub use quota::Quota;
 pub use scratch::{ScratchFile, ScratchSpace};
 pub use state::{RECEIPT_AGE, Storage};

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::catalog::{Catalog, Database, DatabaseHold};
 use super::error::OpenError;
 use super::folder::{self, Hold};
-use super::{BlobFile, Blobs, Gate, ScratchSpace, StateLocation, StorageError};
+use super::{BlobFile, Blobs, Gate, Quota, ScratchSpace, StateLocation, StorageError};
 
 /// Litter that is younger may belong to a call that is under way.
 const LITTER_AGE: i64 = 3600;
@@ -30,6 +30,8 @@ pub struct Storage {
     pub blobs: Blobs,
     /// Files of requests under way.
     pub scratch: ScratchSpace,
+    /// How much may be stored.
+    pub quota: Quota,
     folder: Arc<PathBuf>,
     hold: Arc<Mutex<Option<Hold>>>,
 }
@@ -54,7 +56,7 @@ impl Storage {
         let hold = Arc::new(Mutex::new(Some(Hold { _folder: folder, database })));
         let scratch = ScratchSpace::new(&location.folder, location.scratch_limit);
         let folder = Arc::new(location.folder.clone());
-        Ok(Storage { catalog, blobs, scratch, folder, hold })
+        Ok(Storage { catalog, blobs, scratch, quota: Quota::default(), folder, hold })
     }
 
     /// Writes a blob that a change will refer to soon: noted as litter until that change strikes it out.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::context::RunContext;
 use super::finish::Made;
 use crate::jobs::error::JobError;
-use crate::jobs::history::to_numbers;
+use crate::jobs::history::to_bytes;
 use crate::jobs::job::Job;
 use crate::jobs::record::history_blob;
 use crate::jobs::report::{Ending, JobReport};
@@ -67,10 +67,9 @@ async fn ended_before(storage: &Storage, job: &Job) -> Result<JobReport, JobErro
 }
 
 async fn write_history(storage: &Storage, job: &Job) -> Result<(), JobError> {
-    let history = job.progress.history();
-    if !history.is_empty() {
-        let bytes: Vec<u8> = to_numbers(&history).iter().flat_map(|number| number.to_le_bytes()).collect();
-        storage.blobs.put(&history_blob(job.record.id), bytes.into()).await?;
+    let (kept, thinned) = job.progress.history().kept();
+    if !kept.is_empty() {
+        storage.blobs.put(&history_blob(job.record.id), to_bytes(&kept, thinned).into()).await?;
     }
     Ok(())
 }

@@ -188,7 +188,11 @@ impl Drop for Write {
 }
 
 fn migrator() -> Migrator {
-    let forms = [(1, "first", include_str!("first.sql")), (2, "second", include_str!("second.sql"))];
+    let forms = [
+        (1, "first", include_str!("first.sql")),
+        (2, "second", include_str!("second.sql")),
+        (4, "fourth", include_str!("fourth.sql")),
+    ];
     let migrations = forms.map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });

@@ -10,9 +10,11 @@ mod datasets;
 mod housekeeping;
 mod jobs;
 mod models;
+mod quota;
 
 pub use database::{Catalog, Database, DatabaseHold, Write};
 pub use datasets::DatasetRow;
 pub use housekeeping::ReceiptRow;
 pub use jobs::{JobRow, JobRowFilter, OutcomeRow};
 pub use models::{ModelRow, VersionRow};
+pub use quota::Stored;
