@@ -86,6 +86,20 @@ async fn silent_connections_make_room_for_those_that_come() {
 }
 
 #[tokio::test]
+async fn clients_that_stop_within_a_request_make_room_later() {
+    let service = TestApp::with(|settings| settings.max_connections = Some(1)).await;
+    let mut stopped = busy(&service).await;
+    eventually("it is taken", || async { service.app.meters.connections.get() == 1 }).await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    refused(&all(&mut connected(service.address()).await).await, "--max-connections");
+    // As long as a client may stop within a body while others have no place.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(is_served(&mut connected(service.address()).await).await);
+    assert_eq!(all(&mut stopped).await, "");
+    eventually("the upload is forgotten", || async { service.app.datasets.loading.list(1).is_empty() }).await;
+}
+
+#[tokio::test]
 async fn one_address_may_have_so_many() {
     let service = TestApp::with(|settings| settings.connections_per_address = Some(2)).await;
     let (mut one, two) = (connected(service.address()).await, connected(service.address()).await);
@@ -106,7 +120,8 @@ impl Process {
         command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(folder).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines().map(|line| line.expect("UTF-8"));
-        let address = lines.find_map(|line| Some(line.split_once("listening on http://")?.1.trim().to_owned()));
+        let address = lines
+            .find_map(|line| Some(line.split_once("listening on http://")?.1.split_whitespace().next()?.to_owned()));
         std::thread::spawn(move || lines.for_each(drop));
         Process(child, address.expect("an address"))
     }

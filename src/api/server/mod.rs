@@ -21,11 +21,12 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
+use crate::api::layers::peer::{Caller, Peer};
 use crate::app::App;
 use crate::telemetry::Meters;
 use accept::{Accepted, Acceptor, most_connections};
 use connection::{Connection, Limits};
-use places::Places;
+use places::{Places, Seen};
 use refusal::{Closed, Doorman};
 
 /// Of the time of `--shutdown-timeout`, the part that is kept for open requests while the jobs stop, and most of it.
@@ -108,10 +109,11 @@ impl Server {
             Err(none) => return self.doorman.turn_away(stream, &peer, Closed::NoPlace(none)),
         };
         let (number, watched) = (place.number(), self.limits.watched());
+        let peer: Peer = Arc::new(Caller::new(peer.into()));
         let connection = Connection {
             router: router.clone(),
             meters: self.meters.clone(),
-            peer: peer.into(),
+            peer: peer.clone(),
             limits: self.limits,
             watched: watched.clone(),
             closed,
@@ -122,7 +124,7 @@ impl Server {
             connection.serve(stream).await;
             drop(open);
         });
-        self.places.note(number, watched, task.abort_handle());
+        self.places.note(number, Seen { watched, peer, task: task.abort_handle() });
     }
 }
 

@@ -74,9 +74,10 @@ impl Watched {
         matches!(phase, Phase::Idle | Phase::Head).then_some(lasts)
     }
 
-    /// Whether the connection is silent still: it is not answered any more then.
-    pub fn end_if_silent(&self) -> bool {
-        self.silent_for().is_some()
+    /// For how long the client has taken nothing of what waits to be sent.
+    pub fn stalled_for(&self) -> Option<Duration> {
+        let stalled = self.stalled.load(Ordering::Relaxed);
+        (stalled != NEVER).then(|| Duration::from_millis(self.elapsed().saturating_sub(stalled)))
     }
 
     /// How much longer the client may take nothing of what waits to be sent; `None` while it does.
