@@ -81,8 +81,25 @@ async fn silent_connections_make_room_for_those_that_come() {
     let (mut one, mut two) = (connected(service.address()).await, connected(service.address()).await);
     assert!(is_served(&mut one).await && is_served(&mut two).await);
     assert_eq!((all(&mut idle).await, all(&mut half).await), (String::new(), String::new()));
+    let mut three = connected(service.address()).await;
+    refused(&all(&mut three).await, "--max-connections");
     assert_eq!(service.app.meters.connections_cut.with_label_values(&["made_room"]).get(), 2);
     kept.write_all(b"1,2\n").await.expect("a request under way is kept");
+}
+
+#[tokio::test]
+async fn who_was_there_before_a_flood_stays() {
+    let service = TestApp::with(|settings| settings.max_connections = Some(4)).await;
+    let (mut first, mut asked) = (connected(service.address()).await, connected(service.address()).await);
+    assert!(is_served(&mut asked).await);
+    let mut flood = Vec::new();
+    for _ in 0..20 {
+        flood.push(connected(service.address()).await);
+    }
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert!(is_served(&mut connected(service.address()).await).await, "one that comes new");
+    let _ = asked.read(&mut [0; 4096]).await;
+    assert!(is_served(&mut first).await && is_served(&mut asked).await);
 }
 
 #[tokio::test]

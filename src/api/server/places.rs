@@ -1,8 +1,10 @@
 //! Places for connections: so many in all, and so many of one address where that is bounded. When all are taken, those
-//! whose clients the service has waited for longest make room: for a request, for more of it, or for taking the reply.
+//! whose clients the service waits for make room: for a request, for more of it, or for taking the reply. First go clients that
+//! never sent a request, the latest first, so that those of before a flood stay; then those that are waited for longest.
 //!
 //! What counts is whatever holds a [`Place`]: a connection today, a stream of one as well where one carries several.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -101,7 +103,7 @@ impl Places {
         Ok(Place { number, places: self.clone() })
     }
 
-    /// Ends some of the connections whose clients have been silent longest: there is no descriptor for another one.
+    /// Ends some of the connections whose clients are silent: there is no descriptor for another one.
     pub fn make_room(&self) {
         self.clear(&mut self.lock());
     }
@@ -130,11 +132,11 @@ impl Places {
 }
 
 impl Taken {
-    /// Ends at most so many of the connections whose clients have been silent longest; says how many.
+    /// Ends at most so many of the connections whose clients are silent; says how many.
     fn clear(&mut self, most: usize) -> usize {
-        let silent = |(number, guest): (&u64, &Guest)| Some((guest.seen.as_ref()?.silence()?, *number));
+        let silent = |(number, guest): (&u64, &Guest)| Some((guest.seen.as_ref()?.rank(*number)?, *number));
         let mut silent: Vec<_> = self.places.iter().filter_map(silent).collect();
-        silent.sort_unstable_by(|a, b| b.cmp(a));
+        silent.sort_unstable();
         silent.truncate(most);
         for (_, number) in &silent {
             self.places.get(number).and_then(|guest| guest.seen.as_ref()).inspect(|seen| seen.task.abort());
@@ -155,6 +157,12 @@ impl Taken {
 }
 
 impl Seen {
+    /// Where a silent connection stands in the order of those that make room; nothing of one that does not.
+    fn rank(&self, number: u64) -> Option<(bool, Reverse<u64>)> {
+        let (silence, has_asked) = (self.silence()?, self.watched.has_asked());
+        Some((has_asked, Reverse(if has_asked { silence.as_millis() as u64 } else { number })))
+    }
+
     /// For how long the client has been silent where it is the one to do something; nothing if that is not long.
     fn silence(&self) -> Option<Duration> {
         let between = self.watched.silent_for().filter(|time| *time >= MAKES_ROOM_AFTER);
