@@ -39,6 +39,8 @@ pub struct Storage {
     pub(super) lost: watch::Receiver<bool>,
     /// When the blobs' store was last seen to work.
     pub(super) seen: Arc<tokio::sync::Mutex<Option<Instant>>>,
+    /// Whether the identifier of the state is among the blobs.
+    pub(super) stamped: bool,
 }
 
 /// What keeps other processes out, for as long as it lives.
@@ -172,7 +174,10 @@ impl Storage {
         let mut seen = self.seen.lock().await;
         if seen.is_none_or(|seen| seen.elapsed() > SEEN) {
             *seen = None;
-            self.blobs.size(IDENTITY).await?;
+            match self.stamped {
+                true => self.blobs.size(IDENTITY).await.map(drop)?,
+                false => self.blobs.check().await?,
+            }
             *seen = Some(Instant::now());
         }
         Ok(())

@@ -34,6 +34,7 @@ mod stopping;
 mod support;
 mod tables;
 mod threads;
+mod tidiness;
 mod training;
 mod transfer;
 mod uploads;
