@@ -11,6 +11,7 @@ use crate::memory;
 use crate::processors;
 use crate::storage::location::without_secrets;
 use crate::storage::{SecretUrl, StateLocation};
+use crate::wording::nearest;
 
 /// What all variables of the environment begin with.
 const PREFIX: &str = "EPOCHD_";
@@ -77,6 +78,14 @@ pub struct Settings {
     /// Ended jobs that are remembered, with their histories; older ones are removed [default: all]
     #[arg(long, env = "EPOCHD_KEEP_JOBS", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub keep_jobs: Option<u64>,
+
+    /// Bytes that may be stored in all: data sets, version files, histories; what would be more is refused with 507
+    #[arg(long, env = "EPOCHD_MAX_STORED_BYTES", value_name = "SIZE", default_value = "1TiB")]
+    pub max_stored_bytes: ByteSize,
+
+    /// Objects that may be stored in all: data sets, models, versions and jobs; more are refused with 507
+    #[arg(long, env = "EPOCHD_MAX_STORED_OBJECTS", value_name = "N", default_value = "1000000")]
+    pub max_stored_objects: u64,
 
     /// Least seconds between two checkpoints of a running training; what comes after the last one is trained again
     /// after a crash
@@ -294,8 +303,7 @@ fn check_environment(names: impl Iterator<Item = String>) -> Result<(), String> 
     let known: Vec<&str> = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str()).collect();
     for name in names.filter(|name| name.starts_with(PREFIX) && !belongs_to_others(name)) {
         if !known.contains(&name.as_str()) {
-            let near =
-                known.iter().max_by(|a, b| strsim::jaro_winkler(a, &name).total_cmp(&strsim::jaro_winkler(b, &name)));
+            let near = nearest(&name, known.iter().copied(), 0.0);
             let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
             return Err(format!("the environment sets {name}, which is no setting{hint}"));
         }

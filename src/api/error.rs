@@ -89,6 +89,7 @@ error_codes! {
     Stopping "stopping" 503 "The service is stopping" "Try again; another instance may answer.";
     StorageUnavailable "storage_unavailable" 503 "The database or the object store does not work" "Try again; the service's log says what is wrong.";
     StorageFull "storage_full" 507 "The storage is full" "Make room where the state is kept, or delete models; then try again.";
+    QuotaExceeded "quota_exceeded" 507 "The quota of the stored state is spent" "Delete data sets, models, versions or ended jobs, or raise --max-stored-bytes and --max-stored-objects.";
 }
 
 use ErrorCode::*;
@@ -310,6 +311,7 @@ impl From<DataError> for ApiError {
             DataErrorKind::Malformed => MalformedData,
             DataErrorKind::Unfit => UnfitData,
             DataErrorKind::TooLarge => PayloadTooLarge,
+            DataErrorKind::Overloaded => Overloaded,
             DataErrorKind::Stopped => Stopping,
             DataErrorKind::Io => StorageUnavailable,
         };
@@ -330,6 +332,7 @@ impl From<StorageError> for ApiError {
         tracing::error!(%error, "storage failed");
         match error {
             StorageError::Full => ApiError::new(StorageFull, error.to_string()),
+            StorageError::QuotaSpent(_) => ApiError::new(QuotaExceeded, error.to_string()),
             StorageError::Unavailable(_) => {
                 ApiError::new(StorageUnavailable, "the service cannot reach its state at the moment: try again")
             }
@@ -347,9 +350,9 @@ impl From<ServingError> for ApiError {
         match error {
             ServingError::Field { wrong, pointer: Some(pointer), .. } => ApiError::at(wrong.into(), pointer, detail),
             ServingError::Field { wrong, pointer: None, .. } => ApiError::new(wrong.into(), detail),
-            ServingError::Overloaded => ApiError::new(Overloaded, detail),
+            ServingError::Overloaded | ServingError::Busy => ApiError::new(Overloaded, detail),
             ServingError::RowsTooLarge(_) => ApiError::new(TrainingTooLarge, detail),
-            ServingError::MemoryNeverFree(_) | ServingError::FileTooLarge(_) => ApiError::new(PayloadTooLarge, detail),
+            ServingError::MemoryNeverFree(_) => ApiError::new(PayloadTooLarge, detail),
             ServingError::AnswerTooLarge(_) => ApiError::new(ReplyTooLarge, detail),
             ServingError::DatasetGone(_) => ApiError::new(DatasetNotFound, detail),
             ServingError::Defect => ApiError::defect(),

@@ -14,10 +14,11 @@ use crate::data::error::DataError;
 use crate::data::ingest::{Format, IngestLimits, Output, ingest};
 use crate::data::profile::TableProfile;
 use crate::identifier::new_id;
+use crate::memory::{Charge, FOR_A_BYTE};
 use crate::name::check_name;
 use crate::processors;
 use crate::storage::catalog::{DatasetRow, ReceiptRow};
-use crate::storage::{self, BlobFile, Checksums, RECEIPT_AGE, Storage, StorageError, exact};
+use crate::storage::{self, BlobFile, Checksums, RECEIPT_AGE, Storage, StorageError, Stored, exact};
 use crate::waiting::{WaitedFor, Waiting};
 
 /// Profiles that are listed at once, in bytes.
@@ -78,15 +79,21 @@ impl DatasetRegistry {
 
     /// Reads a data file that is whole, and types its columns; those of `types` as they say. Waits while as many files are
     /// read as may be at once, and ends when nobody waits for it any more: the client has left, or the service stops.
-    /// `load` is told how far it has come.
+    /// `load` is told how far it has come, `memory` is charged with what is made of it.
     ///
     /// # Errors
     /// `Name`, `Data` with what is wrong with the file, `Storage`.
-    pub async fn read(&self, asked: &Asked, data: &Arriving, load: &Arc<Load>) -> Result<NewDataset, DatasetError> {
+    pub async fn read(
+        &self,
+        asked: &Asked,
+        data: &Arriving,
+        load: &Arc<Load>,
+        memory: &Charge,
+    ) -> Result<NewDataset, DatasetError> {
         asked.name.as_deref().map_or(Ok(()), check_name).map_err(DatasetError::Name)?;
         let turn = self.readers.clone().acquire_owned().await.expect("the semaphore is never closed");
         let waiting = Waiting::default();
-        let read = tokio::task::spawn_blocking(self.reading(turn, waiting.seen(), asked, data, load));
+        let read = tokio::task::spawn_blocking(self.reading(turn, waiting.seen(), asked, data, load, memory));
         read.await.map_err(defect)?
     }
 
@@ -97,6 +104,7 @@ impl DatasetRegistry {
         asked: &Asked,
         data: &Arriving,
         load: &Arc<Load>,
+        memory: &Charge,
     ) -> Option<Result<NewDataset, DatasetError>> {
         // What is short is whole before a reader has begun.
         if !asked.format.is_read_in_order() || !data.is_long().await {
@@ -107,7 +115,7 @@ impl DatasetRegistry {
         }
         let turn = self.early_reader.clone().try_acquire_owned().ok()?;
         let waiting = Waiting::default();
-        let read = self.reading(turn, waiting.seen(), asked, data, load);
+        let read = self.reading(turn, waiting.seen(), asked, data, load, memory);
         let (tell, told) = oneshot::channel();
         // A thread of its own: it waits for the client now and then, which none of the pool's may.
         let reader = std::thread::Builder::new().name("early reader".into());
@@ -123,14 +131,22 @@ impl DatasetRegistry {
         asked: &Asked,
         data: &Arriving,
         load: &Arc<Load>,
+        memory: &Charge,
     ) -> impl FnOnce() -> Result<NewDataset, DatasetError> + Send + 'static {
-        let (registry, asked, data, load) = (self.clone(), asked.clone(), data.clone(), load.clone());
+        let (registry, asked, data, load, memory) =
+            (self.clone(), asked.clone(), data.clone(), load.clone(), memory.clone());
         move || {
+            let mut allowed_for = 0;
             let mut progress = |rows| {
                 load.set_rows(rows);
+                // What a reading may hold follows what was sent, while the file arrives.
+                let sent = load.bytes();
+                memory.widen((sent - allowed_for) * FOR_A_BYTE);
+                allowed_for = sent;
                 waited_for.holds()
             };
-            let read = registry.read_file(asked, data, &mut progress);
+            progress(0);
+            let read = registry.read_file(asked, data, &memory, &mut progress);
             drop(turn);
             read
         }
@@ -140,11 +156,12 @@ impl DatasetRegistry {
         &self,
         asked: Asked,
         data: Arriving,
+        memory: &Charge,
         progress: &mut dyn FnMut(u64) -> bool,
     ) -> Result<NewDataset, DatasetError> {
         let Asked { name, format, types } = asked;
         let mut sink = Sink { file: self.storage.blob_file()?, failed: None };
-        let profile = ingest(data, format, &types, &IngestLimits::default(), &mut sink, progress);
+        let profile = ingest(data, format, &types, &IngestLimits::default(), memory, &mut sink, progress);
         if let Some(failed) = sink.failed {
             return Err(failed.into());
         }
@@ -199,9 +216,11 @@ impl DatasetRegistry {
         {
             return Err(DatasetError::NameTaken(name.clone()));
         }
+        self.storage.quota.check(&self.storage.catalog, Stored::one(0)).await?;
         let draft = self.draft(new).await?;
         let written = async {
             let mut write = self.storage.catalog.write().await?;
+            self.storage.quota.take(&mut write, Stored::one(draft.dataset.bytes)).await?;
             if let Some(receipt) = receipt(&draft.dataset) {
                 write.add_receipt(&receipt, RECEIPT_AGE).await?;
             }

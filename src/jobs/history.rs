@@ -88,6 +88,8 @@ pub fn page_of(kept: &[EpochEntry], query: HistoryQuery) -> (Vec<EpochEntry>, Op
     (found, next_after)
 }
 
+/// Epochs that are kept of a longer history once the job has ended, evenly spaced, beside the first, the best and the last.
+pub const KEPT_EPOCHS: u64 = 10_000;
 /// Numbers of a stored entry: loss, validation loss (NaN for none), learning rate, elapsed seconds.
 pub const ENTRY_NUMBERS: usize = 4;
 /// Bytes of a stored entry; where every epoch is stored, that of epoch n begins at byte (n − 1) times this.
@@ -129,6 +131,11 @@ pub fn to_bytes(history: &[EpochEntry], thinned: bool) -> Vec<u8> {
         epoch.into_iter().chain(numbers(entry).map(f64::to_le_bytes)).flatten()
     };
     history.iter().flat_map(bytes).collect()
+}
+
+/// About how many bytes the history of a job of so many epochs takes once it has ended.
+pub fn stored_bytes(epochs: u64) -> u64 {
+    if epochs > KEPT_EPOCHS { KEPT_EPOCHS * THINNED_BYTES as u64 } else { epochs * ENTRY_BYTES }
 }
 
 /// The entries of a thinned history that was stored as `bytes`; `None` if it breaks off.

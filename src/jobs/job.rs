@@ -4,11 +4,11 @@ use jiff::Timestamp;
 
 use super::control::JobControl;
 use super::error::JobError;
+use super::history::KEPT_EPOCHS;
 use super::progress::{JobProgress, StateMark};
 use super::record::JobRecord;
 use super::report::{Ending, JobReport};
 use super::state::JobState;
-use super::thinning::KEPT_EPOCHS;
 use crate::storage::catalog::JobRow;
 
 /// One training.

@@ -83,12 +83,14 @@ pub(super) struct NewJob {
     pub(super) rows: usize,
     pub(super) config: ValidTrainingSpec,
     pub(super) data: JobData,
+    /// Bytes of its rows, if it has rows of its own.
+    pub(super) kept_bytes: u64,
 }
 
 impl JobRecord {
     /// The record of a job of this model that is created now.
     pub(super) fn new(model_id: Uuid, new: NewJob) -> Self {
-        let NewJob { request_id, bytes, rows, config, data } = new;
+        let NewJob { request_id, bytes, rows, config, data, kept_bytes: _ } = new;
         let (id, created_at) = (new_id(), Timestamp::now());
         let (base_version, attempts) = (OnceLock::new(), 0);
         JobRecord { id, model_id, request_id, created_at, bytes, rows, config, data, base_version, attempts }
@@ -132,6 +134,7 @@ impl JobRecord {
             started_at: None,
             base_version: None,
             attempts: 0,
+            kept_bytes: 0,
             outcome: None,
             metrics: None,
         }

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::error::{JobError, JobFailure};
+use super::history::stored_bytes;
 use super::notice::Notice;
 use super::record::JobRecord;
 use super::state::{JobState, StopReason};
@@ -147,6 +148,7 @@ impl JobReport {
             started_at: self.started_at,
             outcome: exact::to_text(&outcome),
             metrics: self.metrics.as_ref().map(|metrics| metrics.get().to_owned()),
+            kept_bytes: stored_bytes(self.epoch),
         }
     }
 

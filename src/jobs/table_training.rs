@@ -12,6 +12,7 @@ use crate::learning::stopping::EarlyStopping;
 use crate::learning::training::{BatchSize, Classes, TrainingSpec, ValidTrainingSpec};
 use crate::models::table::TableSpec;
 use crate::models::table_size::ColumnsOf;
+use crate::wording::Shown;
 
 /// A checked training of a model by data set.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct TableTraining {
     pub rows: usize,
     /// Memory that the training needs, about.
     pub bytes: usize,
+    /// Size of its version's file, about.
+    pub file_bytes: usize,
 }
 
 impl TableTraining {
@@ -56,8 +59,10 @@ impl TableTraining {
         let train = rows_to_train_on(labelled, settings.validation_split);
         let columns = ColumnsOf::new(model, &dataset.profile, settings.warm_start);
         let others = validation.map(|set| (ColumnsOf::new(model, &set.profile, settings.warm_start), set.rows()));
+        let network = columns.network()?;
+        let file_bytes = network.parameter_count() * size_of::<f32>();
         let footprint = Footprint {
-            network: &columns.network()?,
+            network: &network,
             linear: columns.linear().ok(),
             settings: &settings,
             train,
@@ -71,7 +76,7 @@ impl TableTraining {
         // Columns are read, and encoded beside themselves.
         let bytes = read.saturating_add(footprint.row_bytes()).max(footprint.bytes());
         let validation = validation.map(|set| set.id);
-        Ok(TableTraining { settings, dataset: dataset.id, validation, rows: train, bytes })
+        Ok(TableTraining { settings, dataset: dataset.id, validation, rows: train, bytes, file_bytes })
     }
 }
 
@@ -91,7 +96,7 @@ fn require_columns(model: &TableSpec, dataset: &Dataset, pointer: &str) -> Resul
     match needed.find(|name| !known.contains(name.as_str())) {
         None => Ok(()),
         Some(name) => {
-            let detail = format!("data set {:?} has no column {name:?}, which the model needs", dataset.title());
+            let detail = format!("data set {:?} has no column {}, which the model needs", dataset.title(), Shown(name));
             Err(SpecError::invalid(pointer, detail))
         }
     }

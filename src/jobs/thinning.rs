@@ -1,9 +1,7 @@
 //! The history of a job in bounded memory: of very many epochs an even choice is kept, with the first, the best and the last.
 
-use super::history::EpochEntry;
+use super::history::{EpochEntry, KEPT_EPOCHS};
 
-/// Epochs that are kept of a longer history once it has ended, evenly spaced, beside the first, the best and the last.
-pub const KEPT_EPOCHS: u64 = 10_000;
 /// Epochs that are held while a job runs: when there are so many, every other one is dropped. Several times what is kept at
 /// last, so that the choice is even then as well.
 const MOST_HELD: usize = 4 * KEPT_EPOCHS as usize;

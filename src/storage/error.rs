@@ -12,6 +12,9 @@ pub enum StorageError {
     /// The disk or the quota is full: nothing was written.
     #[error("the storage is full: nothing was written")]
     Full,
+    /// More would be stored than may be: nothing was written.
+    #[error("the quota of the stored state is spent: {0}")]
+    QuotaSpent(String),
     /// The database or the object store does not answer, or refuses: a later try may succeed.
     #[error("the storage does not work at the moment: {0}")]
     Unavailable(String),

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::catalog::{Catalog, Database, DatabaseHold};
 use super::state::Hold;
-use super::{Blobs, Gate, OpenError, ScratchSpace, StateLocation, Storage, StorageError, folder, identity};
+use super::{Blobs, Gate, OpenError, Quota, ScratchSpace, StateLocation, Storage, StorageError, folder, identity};
 
 /// How long a process waits for a database that another one holds, and how often it asks.
 const HOLD_PATIENCE: Duration = Duration::from_secs(5);
@@ -62,6 +62,7 @@ impl Storage {
         Ok(Storage {
             catalog,
             blobs: blobs.map_err(OpenError::Blobs)?,
+            quota: Quota::default(),
             scratch: ScratchSpace::new(&location.folder, location.scratch_limit),
             folder: Arc::new(location.folder.clone()),
             patience: location.timeout,

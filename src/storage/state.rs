@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::catalog::{Catalog, DatabaseHold};
 use super::folder::{self, FolderHold};
 use super::identity::IDENTITY;
-use super::{BlobFile, BlobReader, Blobs, Checksums, ScratchSpace, StorageError};
+use super::{BlobFile, BlobReader, Blobs, Checksums, Quota, ScratchSpace, StorageError};
 
 /// Litter that is younger may belong to a call that is under way.
 const LITTER_AGE: i64 = 3600;
@@ -31,6 +31,8 @@ pub struct Storage {
     pub blobs: Blobs,
     /// Files of requests under way.
     pub scratch: ScratchSpace,
+    /// How much may be stored.
+    pub quota: Quota,
     pub(super) folder: Arc<PathBuf>,
     pub(super) patience: Duration,
     pub(super) opened: SystemTime,

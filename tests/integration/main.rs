@@ -25,6 +25,7 @@ mod models;
 mod operations;
 mod places;
 mod predictions;
+mod quota;
 mod reference;
 mod reproducibility;
 mod resume;

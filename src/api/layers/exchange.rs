@@ -14,12 +14,13 @@ use axum::response::{IntoResponse, Response};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
+use super::admission::Refusal;
 use super::compression::packed;
 use super::deadline::Deadline;
-use super::observe::{Observe, Seen};
+use super::observe::{Observe, Seen, is_probe};
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::reply::held::charged;
-use crate::app::App;
+use crate::app::{App, Pressure};
 use crate::memory::Share;
 use crate::serving::memory::client_at;
 use crate::telemetry::Meters;
@@ -31,13 +32,16 @@ pub struct ExchangeLayer {
     meters: Arc<Meters>,
     memory: Share,
     timeout: Duration,
+    /// None for probes, which are always answered.
+    pressure: Option<Pressure>,
 }
 
 impl ExchangeLayer {
     /// Of the path `template`; counts in the meters of `app`, and charges replies to its memory for requests.
     pub fn new(template: &'static str, app: &App) -> Self {
         let (meters, memory) = (app.meters.clone(), app.memory.requests.clone());
-        ExchangeLayer { template, meters, memory, timeout: app.settings.request_timeout }
+        let pressure = (!is_probe(template)).then(|| app.pressure.clone());
+        ExchangeLayer { template, meters, memory, timeout: app.settings.request_timeout, pressure }
     }
 }
 
@@ -46,7 +50,7 @@ impl<S> Layer<S> for ExchangeLayer {
 
     fn layer(&self, inner: S) -> Exchange<S> {
         let observe = Observe::new(self.template, self.meters.clone(), self.memory.clone());
-        Exchange { inner, observe, timeout: self.timeout }
+        Exchange { inner, observe, timeout: self.timeout, pressure: self.pressure.clone() }
     }
 }
 
@@ -56,6 +60,7 @@ pub struct Exchange<S> {
     inner: S,
     observe: Observe,
     timeout: Duration,
+    pressure: Option<Pressure>,
 }
 
 impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Request> for Exchange<S> {
@@ -68,9 +73,14 @@ impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Reque
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let seen = Some((Seen::of(&request), request.headers().get(ACCEPT_ENCODING).cloned()));
-        let deadline = Deadline::new(self.timeout);
-        Answering { reply: self.inner.call(request), observe: self.observe.clone(), seen, deadline }
+        let (seen, accepted) = (Seen::of(&request), request.headers().get(ACCEPT_ENCODING).cloned());
+        let refusal = self.pressure.as_ref().and_then(|pressure| Refusal::of(pressure, seen.caller()));
+        let reply = match refusal {
+            None => Outcome::Answer { reply: self.inner.call(request) },
+            Some(refusal) => Outcome::Refusal { refusal },
+        };
+        let (observe, deadline) = (self.observe.clone(), Deadline::new(self.timeout));
+        Answering { reply, observe, seen: Some((seen, accepted)), deadline }
     }
 }
 
@@ -78,11 +88,36 @@ pin_project! {
     /// A reply under way.
     pub struct Answering<F> {
         #[pin]
-        reply: F,
+        reply: Outcome<F>,
         observe: Observe,
         seen: Option<(Seen, Option<HeaderValue>)>,
         #[pin]
         deadline: Deadline,
+    }
+}
+
+pin_project! {
+    /// What comes of a request.
+    #[project = OutcomeProjection]
+    enum Outcome<F> {
+        Answer {
+            #[pin]
+            reply: F,
+        },
+        Refusal {
+            refusal: Refusal,
+        },
+    }
+}
+
+impl<F: Future<Output = Result<Response, Infallible>>> Future for Outcome<F> {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            OutcomeProjection::Answer { reply } => reply.poll(context),
+            OutcomeProjection::Refusal { refusal } => refusal.poll(context).map(|error| Ok(error.into_response())),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! All of it is one layer of a path, so that axum boxes it once: layers one by one cost a box each.
 
+mod admission;
 mod compression;
 pub mod deadline;
 mod exchange;

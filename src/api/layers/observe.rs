@@ -16,6 +16,11 @@ const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 /// What stands for the template of a route where a request has none.
 pub const UNMATCHED: &str = "unmatched";
 
+/// Whether a path is asked by machines that look after the service.
+pub fn is_probe(template: &str) -> bool {
+    PROBES.contains(&template)
+}
+
 /// The address and port of the client that a request is from, where its connection tells.
 pub fn peer(request: &Request) -> Option<Arc<str>> {
     caller(request.extensions()).map(|peer| peer.address.clone())
@@ -95,7 +100,7 @@ impl Observe {
             microseconds: elapsed.as_micros() as u64,
             peer: seen.peer(),
         };
-        if PROBES.contains(template) && status < 500 {
+        if is_probe(template) && status < 500 {
             tracing::debug!(request_id = line.request_id, method = line.method, path = line.path, status, "request");
         } else {
             log(line);

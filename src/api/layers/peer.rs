@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::extract::ConnectInfo;
 use axum::http::Extensions;
+use tokio::time::Instant;
 
 /// A client, as all requests of its connection share it.
 pub type Peer = Arc<Caller>;
@@ -22,6 +23,27 @@ pub struct Caller {
     pub address: Arc<str>,
     /// How far its request has come.
     pub received: Received,
+    /// Until when its requests are refused, in milliseconds since its connection was opened; 0 if they are not.
+    refused_until: AtomicU64,
+}
+
+impl Caller {
+    /// Who has just connected from this address.
+    pub fn new(address: Arc<str>) -> Self {
+        Caller { address, received: Received::new(), refused_until: AtomicU64::new(0) }
+    }
+
+    /// Until when it was told to wait, if it was.
+    pub fn waits_until(&self) -> Option<Instant> {
+        let until = self.refused_until.load(Ordering::Relaxed);
+        (until > 0).then(|| self.received.opened + Duration::from_millis(until))
+    }
+
+    /// Notes that it was told to wait.
+    pub fn is_to_wait_until(&self, until: Instant) {
+        let until = until.duration_since(self.received.opened).as_millis() as u64;
+        self.refused_until.store(until, Ordering::Relaxed);
+    }
 }
 
 /// The body has not come whole yet.
@@ -39,7 +61,7 @@ pub struct Received {
 
 impl Received {
     /// Of a new connection.
-    pub fn new() -> Self {
+    fn new() -> Self {
         Received { opened: Instant::now(), at: AtomicU64::new(NOT_YET) }
     }
 

@@ -60,7 +60,7 @@ pub async fn list(State(app): State<App>, Params(params): Params<ListParams>) ->
     };
     let (found, more) = app.jobs.list(JobFilter { model, state: params.state }, query.before, query.limit).await?;
     let cursor = found.last().filter(|_| more).map(|report| report.id.to_string());
-    Ok(blocking(move || {
+    Ok(blocking(&app, move || {
         let page = Page::of(found.iter().map(JobBody::of).collect(), cursor);
         reply::json(StatusCode::OK, &page)
     })

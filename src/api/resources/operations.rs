@@ -63,6 +63,8 @@ async fn answers<E>(check: impl Future<Output = Result<(), E>>) -> bool {
 /// `GET /metrics`: Prometheus text.
 pub async fn metrics(State(app): State<App>, _: NoQuery) -> Result<Response, ApiError> {
     app.meters.scratch_bytes.set(app.storage.scratch.used() as i64);
+    let stored = app.storage.catalog.stored().await?;
+    app.meters.set_stored(stored.objects, stored.bytes);
     let text = app.meters.render(app.jobs.counts().await?, app.models.count().await?, &app.memory);
     Ok(reply::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text))
 }

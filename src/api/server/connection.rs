@@ -22,7 +22,7 @@ use super::places::Place;
 use super::refusal::refuse;
 use super::watched::{Phase, Watched};
 use super::wire::Wire;
-use crate::api::layers::peer::{Caller, Peer, Received};
+use crate::api::layers::peer::{Caller, Peer};
 use crate::config::Settings;
 use crate::telemetry::Meters;
 
@@ -73,7 +73,7 @@ impl Connection {
     pub async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
         let Connection { router, meters, peer, limits, watched, mut closed, place } = self;
         let requests = watched.clone();
-        let peer: Peer = Arc::new(Caller { address: peer, received: Received::new() });
+        let peer: Peer = Arc::new(Caller::new(peer));
         let caller = peer.clone();
         let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
             requests.answering();

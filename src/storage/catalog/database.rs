@@ -183,6 +183,7 @@ fn migrator() -> Migrator {
         (1, "first", include_str!("first.sql")),
         (2, "second", include_str!("second.sql")),
         (3, "third", include_str!("third.sql")),
+        (4, "fourth", include_str!("fourth.sql")),
     ];
     let migrations = forms.map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)

@@ -30,6 +30,8 @@ pub struct JobRow {
     pub base_version: Option<u64>,
     /// Starts since the last checkpoint.
     pub attempts: u64,
+    /// Bytes of its rows while it is open, of its history once it has ended.
+    pub kept_bytes: u64,
     /// Once it has ended.
     pub outcome: Option<String>,
     pub metrics: Option<String>,
@@ -43,6 +45,8 @@ pub struct OutcomeRow {
     pub started_at: Option<Timestamp>,
     pub outcome: String,
     pub metrics: Option<String>,
+    /// Bytes of its history.
+    pub kept_bytes: u64,
 }
 
 /// Which jobs are asked for.
@@ -56,6 +60,7 @@ pub struct JobRowFilter {
 
 fn job(row: &AnyRow) -> Result<JobRow, StorageError> {
     let base: Option<i64> = row.try_get("base_version")?;
+    let kept: Option<i64> = row.try_get("kept_bytes")?;
     Ok(JobRow {
         id: parsed(row, "id")?,
         model_id: parsed(row, "model_id")?,
@@ -71,6 +76,7 @@ fn job(row: &AnyRow) -> Result<JobRow, StorageError> {
         started_at: parsed_or_null(row, "started_at")?,
         base_version: base.map(|number| number as u64),
         attempts: counted(row, "attempts")?,
+        kept_bytes: kept.map_or(0, |bytes| bytes as u64),
         outcome: row.try_get("outcome")?,
         metrics: row.try_get("metrics")?,
     })
@@ -186,13 +192,14 @@ impl Write {
     /// `Unavailable`.
     pub async fn add_job(&mut self, row: &JobRow) -> Result<(), StorageError> {
         let query = "INSERT INTO jobs (id, model_id, state, request_id, created_at, rows_count, memory, config, rows_blob, \
-                     dataset_id, validation_dataset_id, attempts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0)";
+                     dataset_id, validation_dataset_id, kept_bytes, attempts) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0)";
         let query = sqlx::query(query).bind(row.id.to_string()).bind(row.model_id.to_string());
         let query = query.bind(row.state.clone()).bind(row.request_id.clone()).bind(row.created_at.to_string());
         let query =
             query.bind(row.rows as i64).bind(row.memory as i64).bind(row.config.clone()).bind(row.rows_blob.clone());
         let query = query.bind(row.dataset_id.map(|id| id.to_string()));
-        let query = query.bind(row.validation_dataset_id.map(|id| id.to_string()));
+        let query = query.bind(row.validation_dataset_id.map(|id| id.to_string())).bind(row.kept_bytes as i64);
         query.execute(&mut self.connection).await?;
         Ok(())
     }
@@ -233,11 +240,12 @@ impl Write {
     /// # Errors
     /// `Unavailable`.
     pub async fn end_job(&mut self, id: Uuid, outcome: &OutcomeRow) -> Result<bool, StorageError> {
-        let query = "UPDATE jobs SET state = $2, started_at = $3, outcome = $4, metrics = $5 \
+        let query = "UPDATE jobs SET state = $2, started_at = $3, outcome = $4, metrics = $5, kept_bytes = $6 \
                      WHERE id = $1 AND outcome IS NULL";
         let query = sqlx::query(query).bind(id.to_string()).bind(outcome.state);
         let query = query.bind(outcome.started_at.map(|at| at.to_string()));
         let query = query.bind(outcome.outcome.clone()).bind(outcome.metrics.clone());
+        let query = query.bind(outcome.kept_bytes as i64);
         Ok(query.execute(&mut self.connection).await?.rows_affected() == 1)
     }
 

@@ -13,6 +13,7 @@ mod housekeeping;
 mod jobs;
 mod models;
 mod proofs;
+mod quota;
 mod tidiness;
 mod walk;
 
@@ -22,4 +23,5 @@ pub use hold::{DatabaseHold, DatabaseLock};
 pub use housekeeping::ReceiptRow;
 pub use jobs::{JobRow, JobRowFilter, OutcomeRow};
 pub use models::{ModelRow, VersionRow};
+pub use quota::Stored;
 pub use walk::Table;

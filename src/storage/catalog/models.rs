@@ -17,6 +17,8 @@ pub struct ModelRow {
     pub name: Option<String>,
     pub spec: String,
     pub initial_blob: Option<String>,
+    /// Bytes of that blob, where they have been noted.
+    pub initial_bytes: Option<u64>,
     pub metadata: String,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -44,11 +46,13 @@ pub struct VersionRow {
 
 fn model(row: &AnyRow) -> Result<ModelRow, StorageError> {
     let active: Option<i64> = row.try_get("active_version")?;
+    let initial: Option<i64> = row.try_get("initial_bytes")?;
     Ok(ModelRow {
         id: parsed(row, "id")?,
         name: row.try_get("name")?,
         spec: row.try_get("spec")?,
         initial_blob: row.try_get("initial_blob")?,
+        initial_bytes: initial.map(|bytes| bytes as u64),
         metadata: row.try_get("metadata")?,
         created_at: parsed(row, "created_at")?,
         updated_at: parsed(row, "updated_at")?,
@@ -144,11 +148,12 @@ impl Write {
     /// # Errors
     /// `Conflict` if its name is taken.
     pub async fn add_model(&mut self, row: &ModelRow) -> Result<(), StorageError> {
-        let query = "INSERT INTO models (id, name, spec, initial_blob, metadata, created_at, updated_at, next_version) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, 1)";
+        let query = "INSERT INTO models (id, name, spec, initial_blob, metadata, created_at, updated_at, initial_bytes, \
+                     next_version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1)";
         let query = sqlx::query(query).bind(row.id.to_string()).bind(row.name.clone()).bind(row.spec.clone());
         let query = query.bind(row.initial_blob.clone()).bind(row.metadata.clone());
         let query = query.bind(row.created_at.to_string()).bind(row.updated_at.to_string());
+        let query = query.bind(row.initial_bytes.map(signed));
         query.execute(&mut self.connection).await?;
         Ok(())
     }
