@@ -35,6 +35,7 @@ mod stopping;
 mod support;
 mod tables;
 mod threads;
+mod tidiness;
 mod training;
 mod transfer;
 mod uploads;
