@@ -80,6 +80,7 @@ async fn fill(folder: &Path, count: usize) {
                 name: Some(format!("m{i}")),
                 spec: spec_to_json(predictor.spec()).to_string(),
                 initial_blob: None,
+                initial_bytes: None,
                 metadata: serde_json::to_string(&BTreeMap::from([("owner", "bench")])).expect("JSON"),
                 created_at: now,
                 updated_at: now,

@@ -67,7 +67,7 @@ impl EndedJob {
             return Ok(kept[start..].iter().take(most).copied().collect());
         }
         let end = self.report.epoch.saturating_add(1).min(first.saturating_add(most as u64));
-        if first < end { self.ranges(&[first..end]).await } else { Ok(Vec::new()) }
+        if first < end { self.ranges(std::slice::from_ref(&(first..end))).await } else { Ok(Vec::new()) }
     }
 
     async fn history(&self, query: HistoryQuery) -> Result<(Vec<EpochEntry>, Option<u64>), JobError> {
