@@ -1,16 +1,23 @@
 //! The application: what holds models, jobs and counters together, opened at start and closed at the end.
 
+mod pressure;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use tokio::sync::Semaphore;
 
 use crate::config::Settings;
 use crate::datasets::DatasetRegistry;
 use crate::jobs::{JobError, JobQueue, QueueLimits};
 use crate::memory::Shares;
 use crate::models::ModelRegistry;
+use crate::processors;
 use crate::storage::{self, Gate, Storage, Stored};
 use crate::telemetry::Meters;
+
+pub use pressure::Pressure;
 
 /// How often storage is swept of what nothing refers to.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
@@ -41,6 +48,10 @@ pub struct Parts {
     pub settings: Settings,
     /// The shares of the memory.
     pub memory: Shares,
+    /// How much the requests are.
+    pub pressure: Pressure,
+    /// Places for requests that take long: two for each core, as some of them wait for the disk.
+    pub long_work: Arc<Semaphore>,
     /// Largest body other than a data file, in bytes.
     pub max_body: u64,
     closing: Arc<AtomicBool>,
@@ -108,6 +119,8 @@ impl App {
             storage,
             meters,
             memory,
+            pressure: Pressure::new(),
+            long_work: Arc::new(Semaphore::new(2 * processors::available())),
             max_body,
             settings,
             closing: Arc::default(),
@@ -117,6 +130,8 @@ impl App {
             tracing::info!(jobs = taken_up, "going on with the jobs of the process before");
         }
         tokio::spawn(sweep(app.storage.clone(), Arc::downgrade(&app.closing)));
+        let alive = Arc::downgrade(&app.closing);
+        tokio::spawn(app.pressure.clone().watch(move || alive.strong_count() > 0));
         Ok(app)
     }
 

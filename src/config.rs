@@ -10,6 +10,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use crate::memory;
 use crate::processors;
 use crate::storage::{SecretUrl, StateLocation};
+use crate::wording::nearest;
 
 /// What all variables of the environment begin with.
 const PREFIX: &str = "EPOCHD_";
@@ -112,9 +113,38 @@ pub struct Settings {
     #[arg(long, env = "EPOCHD_MODEL_MEMORY", value_name = "SIZE")]
     pub model_memory: Option<ByteSize>,
 
+    /// Space in the data folder for data files on their way in and for long replies; more are refused with 507
+    /// [default: half of what the disk has free]
+    #[arg(long, env = "EPOCHD_SCRATCH_SPACE", value_name = "SIZE")]
+    pub scratch_space: Option<ByteSize>,
+
+    /// Connections at once; when all are taken, those that wait for a request longest make room, and where none does,
+    /// more are refused with 429 [default: 2048, or as many as the limit on open files leaves room for]
+    #[arg(long, env = "EPOCHD_MAX_CONNECTIONS", value_name = "N", value_parser = at_least_one)]
+    pub max_connections: Option<usize>,
+
+    /// Connections at once of one address (of a /64 network in IPv6); more are refused with 429. Behind a proxy all come
+    /// from one [default: no limit of its own]
+    #[arg(long, env = "EPOCHD_CONNECTIONS_PER_ADDRESS", value_name = "N", value_parser = at_least_one)]
+    pub connections_per_address: Option<usize>,
+
     /// Seconds that a client may pause while it sends a body
     #[arg(long, env = "EPOCHD_BODY_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub body_timeout: Duration,
+
+    /// Seconds that a client may take nothing of a reply that waits to be sent
+    #[arg(long, env = "EPOCHD_REPLY_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub reply_timeout: Duration,
+
+    /// Bytes a second that a client sends of a body, and takes of a reply, at least, once it has lost the time of
+    /// --body-timeout or --reply-timeout in pauses
+    #[arg(long, env = "EPOCHD_MIN_RATE", value_name = "SIZE", default_value = "1KiB")]
+    pub min_rate: ByteSize,
+
+    /// Seconds from a whole request to the head of its reply, after which it is given up with 408. Data files, replies in
+    /// other forms than JSON, and `wait` do not count
+    #[arg(long, env = "EPOCHD_REQUEST_TIMEOUT", value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    pub request_timeout: Duration,
 
     /// Seconds that the head of a request may take from its first byte on
     #[arg(long, env = "EPOCHD_HEAD_TIMEOUT", value_name = "SECONDS", default_value = "15", value_parser = seconds)]
@@ -124,7 +154,8 @@ pub struct Settings {
     #[arg(long, env = "EPOCHD_IDLE_TIMEOUT", value_name = "SECONDS", default_value = "120", value_parser = seconds)]
     pub idle_timeout: Duration,
 
-    /// Seconds that open requests are given to finish after SIGTERM or Ctrl-C
+    /// Seconds from SIGTERM or Ctrl-C to the end of the process: open requests are given that time to finish, and jobs to
+    /// write a checkpoint
     #[arg(long, env = "EPOCHD_SHUTDOWN_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub shutdown_timeout: Duration,
 
@@ -222,7 +253,8 @@ impl Settings {
     /// Where state is kept.
     pub fn location(&self) -> StateLocation {
         let (database_url, blob_url) = (self.database_url.clone(), self.blob_url.clone());
-        StateLocation { folder: self.data_dir.clone(), database_url, blob_url }
+        let scratch_limit = self.scratch_space.map(|space| space.as_u64());
+        StateLocation { folder: self.data_dir.clone(), database_url, blob_url, scratch_limit }
     }
 
     /// Trainings that run at once.
@@ -242,8 +274,7 @@ fn check_environment(names: impl Iterator<Item = String>) -> Result<(), String> 
     let known: Vec<&str> = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str()).collect();
     for name in names.filter(|name| name.starts_with(PREFIX) && !belongs_to_others(name)) {
         if !known.contains(&name.as_str()) {
-            let near =
-                known.iter().max_by(|a, b| strsim::jaro_winkler(a, &name).total_cmp(&strsim::jaro_winkler(b, &name)));
+            let near = nearest(&name, known.iter().copied(), 0.0);
             let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
             return Err(format!("the environment sets {name}, which is no setting{hint}"));
         }

@@ -20,7 +20,7 @@ use crate::serving::error::Wrong;
 use crate::storage::StorageError;
 
 /// Seconds after which a client may try again.
-const RETRY_SECONDS: u64 = 1;
+pub const RETRY_SECONDS: u64 = 1;
 
 /// Makes [`ErrorCode`] of the table below.
 macro_rules! error_codes {
@@ -311,6 +311,7 @@ impl From<DataError> for ApiError {
             DataErrorKind::Malformed => MalformedData,
             DataErrorKind::Unfit => UnfitData,
             DataErrorKind::TooLarge => PayloadTooLarge,
+            DataErrorKind::Overloaded => Overloaded,
             DataErrorKind::Stopped => Stopping,
             DataErrorKind::Io => StorageUnavailable,
         };
@@ -349,9 +350,9 @@ impl From<ServingError> for ApiError {
         match error {
             ServingError::Field { wrong, pointer: Some(pointer), .. } => ApiError::at(wrong.into(), pointer, detail),
             ServingError::Field { wrong, pointer: None, .. } => ApiError::new(wrong.into(), detail),
-            ServingError::Overloaded => ApiError::new(Overloaded, detail),
+            ServingError::Overloaded | ServingError::Busy => ApiError::new(Overloaded, detail),
             ServingError::RowsTooLarge(_) => ApiError::new(TrainingTooLarge, detail),
-            ServingError::MemoryNeverFree(_) | ServingError::FileTooLarge(_) => ApiError::new(PayloadTooLarge, detail),
+            ServingError::MemoryNeverFree(_) => ApiError::new(PayloadTooLarge, detail),
             ServingError::AnswerTooLarge(_) => ApiError::new(ReplyTooLarge, detail),
             ServingError::DatasetGone(_) => ApiError::new(DatasetNotFound, detail),
             ServingError::Defect => ApiError::defect(),

@@ -8,12 +8,13 @@ use crate::datasets::DatasetError;
 use crate::learning::error::SpecError;
 use crate::models::ModelError;
 use crate::storage::StorageError;
+use crate::wording::Shown;
 
 /// A call on jobs that cannot be answered.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum JobError {
     /// No job has this identifier.
-    #[error("there is no job {0:?}")]
+    #[error("there is no job {}", Shown(.0))]
     NotFound(String),
     /// The job has ended already.
     #[error("job {0} has ended: it can no longer be cancelled")]

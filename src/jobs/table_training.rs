@@ -12,6 +12,7 @@ use crate::learning::stopping::EarlyStopping;
 use crate::learning::training::{BatchSize, Classes, TrainingSpec, ValidTrainingSpec};
 use crate::models::table::TableSpec;
 use crate::models::table_size::ColumnsOf;
+use crate::wording::Shown;
 
 /// A checked training of a model by data set.
 #[derive(Clone, Debug)]
@@ -95,7 +96,7 @@ fn require_columns(model: &TableSpec, dataset: &Dataset, pointer: &str) -> Resul
     match needed.find(|name| !known.contains(name.as_str())) {
         None => Ok(()),
         Some(name) => {
-            let detail = format!("data set {:?} has no column {name:?}, which the model needs", dataset.title());
+            let detail = format!("data set {:?} has no column {}, which the model needs", dataset.title(), Shown(name));
             Err(SpecError::invalid(pointer, detail))
         }
     }

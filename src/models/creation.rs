@@ -17,6 +17,9 @@ use crate::learning::network::Network;
 use crate::storage::catalog::{ModelRow, ReceiptRow};
 use crate::storage::{RECEIPT_AGE, StorageError, Stored, Write, exact};
 
+/// The measures of an imported version have at most so many bytes: those of a hundred classes are a third of it.
+const MAX_METRICS_BYTES: usize = 256 << 10;
+
 /// Files by the names of their blobs.
 type Files = Vec<(String, Bytes)>;
 
@@ -79,6 +82,10 @@ impl ModelRegistry {
         let Some(facts) = facts else {
             return Err(ModelError::File("it has no `training`: it is not the file of a version".into()));
         };
+        if facts.metrics.get().len() > MAX_METRICS_BYTES {
+            return Err(ModelError::File(format!("its metrics take more than {MAX_METRICS_BYTES} bytes")));
+        }
+        predictor.table().map_or(Ok(()), |table| table.parts.check_lengths())?;
         let spec = predictor.spec();
         self.memory().check(predictor_bytes(spec, bytes.len() as u64))?;
         let (kind, is_table) = match predictor.table() {

@@ -9,6 +9,7 @@ use super::ModelError;
 use crate::data::column::{Column, ColumnType, Values};
 use crate::data::encoder::Histogram;
 use crate::data::encoder::{Encoder, MAX_CLASSES, Target, Task, classes, rows_with};
+use crate::data::limits::check_column_name;
 use crate::data::profile::TableProfile;
 use crate::learning::activation::Activation;
 use crate::learning::calibration::Calibration;
@@ -18,6 +19,7 @@ use crate::learning::loss::Loss;
 use crate::learning::spec::{
     Embedding, LayerSpec, MAX_LAYERS, MAX_SEED, MAX_WIDTH, ModelSpec, ValidLayer, ValidModelSpec,
 };
+use crate::wording::Shown;
 
 /// Length of the vector that is learned for each word of an embedded column.
 pub(super) const EMBEDDING_DIMENSIONS: usize = 8;
@@ -87,6 +89,28 @@ pub struct TableParts {
     pub histograms: Vec<Histogram>,
 }
 
+impl TableParts {
+    /// Whether what came with a file is no longer than what is made here.
+    ///
+    /// # Errors
+    /// `File`: what is too long.
+    pub fn check_lengths(&self) -> Result<(), ModelError> {
+        self.encoder.check_lengths().map_err(ModelError::File)?;
+        let (columns, spec) = (self.encoder.known().count(), &self.spec);
+        // Features and the target are among the columns; a column that was left out has no importance.
+        let lists = [spec.features.len(), spec.types.len(), spec.classes.len(), self.importance.len()];
+        let most = [columns, columns + 1, MAX_CLASSES, columns];
+        if lists.iter().zip(most).any(|(length, most)| *length > most) {
+            return Err(ModelError::File("a list in it is longer than its columns or classes are many".into()));
+        }
+        let names = spec.features.iter().chain(self.importance.iter().map(|one| &one.feature)).chain(&spec.classes);
+        match names.chain([&spec.target]).find_map(|name| check_column_name(name).err()) {
+            None => Ok(()),
+            Some(long) => Err(ModelError::File(long)),
+        }
+    }
+}
+
 /// How much worse the network gets when one feature's values are shuffled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeatureImportance {
@@ -115,12 +139,12 @@ impl TableRequest {
             }
         };
         if rows.is_empty() {
-            return Err(invalid("/target", format!("the target {:?} has no value in any row", self.target)));
+            return Err(invalid("/target", format!("the target {} has no value in any row", Shown(&self.target))));
         }
         let known = profile.column(&self.target);
         if task == Task::Classification && rows.len() > MAX_CLASSES && target.kind != ColumnType::Datetime {
             let count = known.map_or(rows.len() as u64, |column| column.distinct.max(rows.len() as u64));
-            let detail = format!("the target {:?} has {count} classes; {MAX_CLASSES} is the most", self.target);
+            let detail = format!("the target {} has {count} classes; {MAX_CLASSES} is the most", Shown(&self.target));
             return Err(invalid("/target", detail));
         }
         if task == Task::Regression
@@ -129,7 +153,7 @@ impl TableRequest {
         {
             return Err(invalid(
                 "/target",
-                format!("the target {:?} has values too large to compute with", self.target),
+                format!("the target {} has values too large to compute with", Shown(&self.target)),
             ));
         }
         Target::fit(target, task, &rows).map_err(|error| invalid("/target", error.to_string()))?;
@@ -175,7 +199,10 @@ fn checked_features(features: Vec<String>, target: &str, profile: &TableProfile)
             () if !seen.insert(name) => "is named twice",
             () => continue,
         };
-        return Err(ModelError::Invalid { pointer: format!("/features/{i}"), detail: format!("{name:?} {wrong}") });
+        return Err(ModelError::Invalid {
+            pointer: format!("/features/{i}"),
+            detail: format!("{} {wrong}", Shown(name)),
+        });
     }
     match features.is_empty() {
         true => Err(ModelError::Invalid { pointer: "/features".into(), detail: "features is empty".into() }),

@@ -13,6 +13,7 @@ pub mod folder;
 pub mod gate;
 pub mod location;
 pub mod quota;
+pub mod scratch;
 pub mod state;
 pub mod tensors;
 
@@ -23,4 +24,5 @@ pub use error::{OpenError, StorageError};
 pub use gate::Gate;
 pub use location::{SecretUrl, StateLocation};
 pub use quota::Quota;
+pub use scratch::{ScratchFile, ScratchSpace};
 pub use state::{RECEIPT_AGE, Storage};

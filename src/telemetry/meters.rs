@@ -6,7 +6,8 @@ use std::time::Duration;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 use crate::memory::Shares;
@@ -33,10 +34,18 @@ pub struct Meters {
     pub epochs: IntCounter,
     /// Time that trainings were held up by their checkpoints.
     pub checkpoint_seconds: Histogram,
+    /// Connections open.
+    pub connections: IntGauge,
+    /// Connections that there was no place for, by reason.
+    pub connections_refused: IntCounterVec,
+    /// Connections that the service ended because of what their clients did not do, by what it was.
+    pub connections_cut: IntCounterVec,
+    /// Bytes of files on the disk that belong to requests under way.
+    pub scratch_bytes: IntGauge,
     jobs: IntGaugeVec,
-    models: prometheus::IntGauge,
+    models: IntGauge,
     /// Objects and bytes that are stored.
-    stored: [prometheus::IntGauge; 2],
+    stored: [IntGauge; 2],
     /// Bytes charged to each share of the memory, and what it may hold.
     memory: [IntGaugeVec; 2],
 }
@@ -73,8 +82,20 @@ impl Meters {
             checkpoint_seconds: register(&registry, {
                 Histogram::with_opts(checkpoint.buckets(CHECKPOINT_BUCKETS.to_vec()))
             }),
+            connections: register(&registry, IntGauge::new("epochd_connections", "Connections open.")),
+            connections_refused: register(&registry, {
+                let opts = Opts::new("epochd_connections_refused_total", "Connections refused, by reason.");
+                IntCounterVec::new(opts, &["reason"])
+            }),
+            connections_cut: register(&registry, {
+                let opts = Opts::new("epochd_connections_cut_total", "Connections that the service ended, by reason.");
+                IntCounterVec::new(opts, &["reason"])
+            }),
+            scratch_bytes: register(&registry, {
+                IntGauge::new("epochd_scratch_bytes", "Disk taken by requests under way.")
+            }),
             jobs: register(&registry, IntGaugeVec::new(Opts::new("epochd_jobs", "Jobs by state."), &["state"])),
-            models: register(&registry, prometheus::IntGauge::new("epochd_models", "Models in the registry.")),
+            models: register(&registry, IntGauge::new("epochd_models", "Models in the registry.")),
             memory: [
                 ("epochd_memory_used_bytes", "Memory charged to a share: what was made and is not gone."),
                 ("epochd_memory_limit_bytes", "Memory that a share may hold."),

@@ -121,13 +121,14 @@ async fn objects_that_share_too_few_keys_are_no_data_set() {
 async fn a_file_is_read_no_further_when_nobody_waits_for_it() {
     let service = TestApp::start().await;
     let file = |rows: u32| {
-        let (file, mut end) = Arriving::new(tempfile::tempfile().expect("a file"));
+        let (file, mut end) = Arriving::new(service.app.storage.scratch.clone(), Box::new(|_| true));
         end.write_all(long_csv(rows, None).as_bytes()).expect("room on the disk");
         file
     };
     let arrival = Loading::default().begin(None);
     let asked = Asked { name: None, format: Format::Csv, types: BTreeMap::new() };
-    let read = async |file: Arriving| service.app.datasets.read(&asked, &file, arrival.load()).await;
+    let memory = service.app.memory.requests.charge(None);
+    let read = async |file: Arriving| service.app.datasets.read(&asked, &file, arrival.load(), &memory).await;
     let since = Instant::now();
     read(file(2_000_000)).await.expect("a table");
     let whole = since.elapsed();

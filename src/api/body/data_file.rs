@@ -1,25 +1,27 @@
 //! Data files as bodies: of any size, and read while they arrive.
 
-use std::fs::File;
-
 use axum::extract::{FromRequest, Request};
 use futures_util::future::BoxFuture;
 
 use super::form::{self, FormFile};
 use super::formats::{ADVICE, format_of};
 use super::media::{is_packed, media_type};
-use super::sink::{Sink, finish, send_body};
+use super::sink::{Sink, send_body};
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::idempotency::{Idempotency, Repeatable};
+use crate::api::layers::deadline::untimed;
+use crate::api::layers::observe::peer;
 use crate::app::App;
 use crate::data::ingest::Format;
 use crate::datasets::{Arrival, Arriving, Asked, DatasetError, NewDataset};
-use crate::storage::StorageError;
+use crate::memory::{Charge, FOR_ANY};
+use crate::serving::memory::client_at;
+use crate::wording::Shown;
 
 /// A data file that has arrived whole.
 pub struct Upload {
-    /// From its start, unpacked.
-    pub file: File,
+    /// Unpacked.
+    pub file: Arriving,
 }
 
 impl Upload {
@@ -30,7 +32,7 @@ impl Upload {
     pub async fn receive(request: Request, app: &App, arrival: Arrival) -> Result<Self, ApiError> {
         let mut file = DataFile::begin(request, app, arrival).await?;
         file.receive(app, None).await?;
-        Ok(Upload { file: file.data.into_file().map_err(StorageError::from)? })
+        Ok(Upload { file: file.data })
     }
 }
 
@@ -39,6 +41,8 @@ pub struct DataFile {
     /// What it is.
     pub format: Format,
     data: Arriving,
+    /// Takes what is made of the file.
+    memory: Charge,
     /// Receives the rest, and says then what makes a repetition of the request known.
     rest: BoxFuture<'static, Result<Idempotency, ApiError>>,
     /// Lists the file among those under way as long as it is held.
@@ -58,6 +62,10 @@ impl FromRequest<App> for DataFile {
 
 impl DataFile {
     async fn begin(request: Request, app: &App, arrival: Arrival) -> Result<Self, ApiError> {
+        let memory = app.memory.requests.charge(peer(&request).as_deref().and_then(client_at));
+        memory.bound(FOR_ANY);
+        // Of any size: what bounds its time is the rate at which it comes and is worked on.
+        untimed(request.extensions());
         let repeatable = Repeatable::of(&request)?;
         let media_type = media_type(request.headers()).to_ascii_lowercase();
         let packed = is_packed(request.headers())?;
@@ -67,20 +75,23 @@ impl DataFile {
                 return Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail));
             }
             let FormFile { data, format, idempotency } = form::receive(request, app, repeatable, &arrival).await?;
-            return Ok(DataFile { format, data, rest: Box::pin(async { Ok(idempotency) }), arrival });
+            return Ok(DataFile { format, data, memory, rest: Box::pin(async { Ok(idempotency) }), arrival });
         }
         let format = format_of(request.headers()).ok_or_else(|| {
-            let got =
-                if media_type.is_empty() { "there is no Content-Type".into() } else { format!("got {media_type:?}") };
+            let got = if media_type.is_empty() {
+                "there is no Content-Type".into()
+            } else {
+                format!("got {}", Shown(&media_type))
+            };
             ApiError::new(ErrorCode::UnsupportedMediaType, format!("{got}: {ADVICE}"))
         })?;
-        let (sink, data, writing) = Sink::start(app, packed, repeatable, &arrival)?;
+        let (mut sink, data) = Sink::start(app, packed, repeatable, &arrival, peer(&request));
         let (body, app) = (request.into_body(), app.clone());
         let rest = Box::pin(async move {
-            let sent = send_body(body, &app, sink).await;
-            finish(sent, writing).await
+            send_body(body, &app, &mut sink).await?;
+            sink.finish().await
         });
-        Ok(DataFile { format, data, rest, arrival })
+        Ok(DataFile { format, data, memory, rest, arrival })
     }
 
     /// Waits until the file is whole; once. Reads it meanwhile, if it is known what is `asked` and it can be.
@@ -90,14 +101,14 @@ impl DataFile {
     pub async fn receive(&mut self, app: &App, asked: Option<&Asked>) -> Result<Received, ApiError> {
         let load = self.arrival.load();
         let early = async {
-            match asked {
-                Some(asked) => app.datasets.read_early(asked, &self.data, load).await,
+            Ok(match asked {
+                Some(asked) => app.datasets.read_early(asked, &self.data, load, &self.memory).await,
                 None => None,
-            }
+            })
         };
         let rest = async { (&mut self.rest).await.inspect(|_| load.set_whole()) };
-        let (idempotency, early) = tokio::join!(rest, early);
-        Ok(Received { idempotency: idempotency?, early })
+        let (idempotency, early) = tokio::try_join!(rest, early)?;
+        Ok(Received { idempotency, early })
     }
 
     /// Reads the file, if that was not done while it was received.
@@ -112,7 +123,7 @@ impl DataFile {
     ) -> Result<NewDataset, DatasetError> {
         match early {
             Some(read) => read,
-            None => app.datasets.read(asked, &self.data, self.arrival.load()).await,
+            None => app.datasets.read(asked, &self.data, self.arrival.load(), &self.memory).await,
         }
     }
 }

@@ -1,13 +1,11 @@
 //! A body of bounded size, read whole.
 
-use axum::body::{Bytes, HttpBody};
+use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use futures_util::FutureExt;
-use http_body_util::BodyExt;
 
-use super::bounds::{check_size, patient};
+use super::bounds::{Pace, check_size};
 use super::media::{is_packed, media_type};
 use super::unpack::unpack;
 use crate::api::error::{ApiError, ErrorCode};
@@ -15,6 +13,7 @@ use crate::api::layers::observe::peer;
 use crate::app::App;
 use crate::serving::memory::RequestMemory;
 use crate::serving::threads::blocking;
+use crate::wording::Shown;
 
 /// Memory that is made ready for a body by its announced length.
 const MOST_AHEAD: u64 = 4 << 20;
@@ -47,7 +46,7 @@ pub fn check_content_type(headers: &HeaderMap, taken: &str, advice: &str) -> Res
         return Ok(());
     }
     let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let got = if given.is_empty() { "there is no Content-Type".to_owned() } else { format!("got {given:?}") };
+    let got = if given.is_empty() { "there is no Content-Type".to_owned() } else { format!("got {}", Shown(given)) };
     Err(ApiError::new(ErrorCode::UnsupportedMediaType, format!("{got}: {advice}")))
 }
 
@@ -62,8 +61,8 @@ pub async fn read_body(request: Request, app: &App) -> Result<(Vec<u8>, RequestM
     if !is_packed {
         return Ok((bytes, memory));
     }
-    let app = app.clone();
-    blocking(move || Ok((unpack(&bytes, &mut memory, &app)?, memory))).await?
+    let within = app.clone();
+    blocking(app, move || Ok((unpack(&bytes, &mut memory, &within)?, memory))).await?
 }
 
 async fn read_as_sent(request: Request, app: &App) -> Result<(Vec<u8>, RequestMemory), ApiError> {
@@ -73,19 +72,11 @@ async fn read_as_sent(request: Request, app: &App) -> Result<(Vec<u8>, RequestMe
     // Memory is taken as data arrives: an announced length alone keeps nobody else out.
     let mut bytes = Vec::with_capacity(announced.unwrap_or(0).min(MOST_AHEAD) as usize);
     let mut body = request.into_body();
-    while !body.is_end_stream() {
-        // What is there already needs no clock.
-        let frame = match body.frame().now_or_never() {
-            Some(frame) => frame,
-            None => patient(body.frame(), app).await?,
-        };
-        let Some(frame) = frame else { break };
-        let broken = |error| ApiError::new(ErrorCode::MalformedRequest, format!("the body broke off: {error}"));
-        if let Ok(data) = frame.map_err(broken)?.into_data() {
-            check_size((bytes.len() + data.len()) as u64, app)?;
-            memory.cover((bytes.len() + data.len()) as u64, app)?;
-            bytes.extend_from_slice(&data);
-        }
+    let mut pace = Pace::new(&app.settings);
+    while let Some(data) = pace.piece(&mut body).await? {
+        check_size((bytes.len() + data.len()) as u64, app)?;
+        memory.cover((bytes.len() + data.len()) as u64, app)?;
+        bytes.extend_from_slice(&data);
     }
     Ok((bytes, memory))
 }

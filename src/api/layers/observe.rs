@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
 use axum::http::{Method, Uri};
 
+use super::peer::{Peer, caller};
 use super::request_id::RequestId;
 use crate::memory::Share;
 use crate::telemetry::{Meters, RequestLine, RouteMeters, request_line};
@@ -15,12 +16,14 @@ const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 /// What stands for the template of a route where a request has none.
 pub const UNMATCHED: &str = "unmatched";
 
-/// A client's address, written once for all requests of its connection.
-pub type Peer = Arc<str>;
+/// Whether a path is asked by machines that look after the service.
+pub fn is_probe(template: &str) -> bool {
+    PROBES.contains(&template)
+}
 
-/// The client that a request is from, where its connection tells.
-pub fn peer(request: &Request) -> Option<Peer> {
-    request.extensions().get::<ConnectInfo<Peer>>().map(|peer| peer.0.clone())
+/// The address and port of the client that a request is from, where its connection tells.
+pub fn peer(request: &Request) -> Option<Arc<str>> {
+    caller(request.extensions()).map(|peer| peer.address.clone())
 }
 
 /// Logs and counts the requests of one route.
@@ -54,13 +57,18 @@ impl Seen {
             id: RequestId::of(extensions),
             method: request.method().clone(),
             uri: request.uri().clone(),
-            peer: peer(request),
+            peer: caller(request.extensions()).cloned(),
         }
+    }
+
+    /// Who asked.
+    pub fn caller(&self) -> Option<&Peer> {
+        self.peer.as_ref()
     }
 
     /// The client's address and port.
     pub fn peer(&self) -> Option<&str> {
-        self.peer.as_deref()
+        self.peer.as_ref().map(|peer| &*peer.address)
     }
 
     /// The request's id.
@@ -90,9 +98,9 @@ impl Observe {
             path: seen.uri.path(),
             status,
             microseconds: elapsed.as_micros() as u64,
-            peer: seen.peer.as_deref(),
+            peer: seen.peer(),
         };
-        if PROBES.contains(template) && status < 500 {
+        if is_probe(template) && status < 500 {
             tracing::debug!(request_id = line.request_id, method = line.method, path = line.path, status, "request");
         } else {
             log(line);

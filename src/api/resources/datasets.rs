@@ -138,7 +138,7 @@ pub async fn create(
 /// The reply to a request that made the data set `id`.
 async fn again(app: &App, id: &str) -> Result<Response, ApiError> {
     let dataset = app.datasets.get(id).await?;
-    Ok(blocking(move || reply::json(StatusCode::CREATED, &DatasetBody::of(&dataset))).await?)
+    Ok(blocking(app, move || reply::json(StatusCode::CREATED, &DatasetBody::of(&dataset))).await?)
 }
 
 /// Where a data set is.
@@ -152,7 +152,7 @@ pub async fn list(State(app): State<App>, Params(params): Params<PageParams>) ->
     let (found, more) = app.datasets.list(query.before, query.limit).await?;
     let loading = app.datasets.loading.list(MAX_LOADING);
     let cursor = found.last().filter(|_| more).map(|dataset| dataset.id.to_string());
-    let reply = blocking(move || {
+    let reply = blocking(&app, move || {
         let page = Page::of(found.iter().map(DatasetBody::of).collect(), cursor);
         let loading = loading.iter().map(|load| LoadBody::of(load)).collect();
         reply::json(StatusCode::OK, &ListBody { page, loading })
@@ -161,9 +161,9 @@ pub async fn list(State(app): State<App>, Params(params): Params<PageParams>) ->
 }
 
 /// `GET /datasets/{dataset}`
-pub async fn show(DatasetPath(dataset): DatasetPath, _: NoQuery) -> Result<Response, ApiError> {
+pub async fn show(State(app): State<App>, DatasetPath(dataset): DatasetPath, _: NoQuery) -> Result<Response, ApiError> {
     // Away from the async threads: the profiles of thousands of columns are megabytes.
-    Ok(blocking(move || reply::json(StatusCode::OK, &DatasetBody::of(&dataset))).await?)
+    Ok(blocking(&app, move || reply::json(StatusCode::OK, &DatasetBody::of(&dataset))).await?)
 }
 
 /// The parameters of `GET /datasets/{dataset}/rows`.
@@ -187,7 +187,7 @@ pub async fn rows(
 ) -> Result<Response, ApiError> {
     let limit = in_range("limit", params.limit.unwrap_or(PREVIEW.0), 1, PREVIEW.1)?;
     let data = app.datasets.preview(&dataset, limit).await?;
-    Ok(blocking(move || reply::json(StatusCode::OK, &RowsBody { data })).await?)
+    Ok(blocking(&app, move || reply::json(StatusCode::OK, &RowsBody { data })).await?)
 }
 
 /// `DELETE /datasets/{dataset}`

@@ -18,6 +18,7 @@ use crate::api::reply::json as reply;
 use crate::api::reply::page::{Page, PageParams};
 use crate::app::App;
 use crate::data::encoder::Task;
+use crate::data::json::column_names;
 use crate::learning::activation::{Activation, OutputActivation};
 use crate::learning::init::Initializer;
 use crate::learning::loss::Loss;
@@ -44,7 +45,7 @@ pub struct NewModelBody {
     dataset: Option<String>,
     #[serde(default, deserialize_with = "given")]
     target: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "column_names")]
     features: Option<Vec<String>>,
     #[serde(default, deserialize_with = "given")]
     task: Option<Task>,
@@ -254,7 +255,7 @@ pub async fn create(
     let new = match (&value.dataset, &value.initial_parameters) {
         (Some(_), _) => value.check_table(&app).await?,
         // Given parameters may be many: checking them is work.
-        (None, Some(_)) => blocking(move || value.check_layers()).await??,
+        (None, Some(_)) => blocking(&app, move || value.check_layers()).await??,
         (None, None) => value.check_layers()?,
     };
     let (models, receipts) = (app.models.clone(), idempotency.clone());

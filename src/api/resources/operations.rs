@@ -54,6 +54,7 @@ pub async fn readyz(State(app): State<App>, _: NoQuery) -> Result<Response, ApiE
 
 /// `GET /metrics`: Prometheus text.
 pub async fn metrics(State(app): State<App>, _: NoQuery) -> Result<Response, ApiError> {
+    app.meters.scratch_bytes.set(app.storage.scratch.used() as i64);
     let stored = app.storage.catalog.stored().await?;
     app.meters.set_stored(stored.objects, stored.bytes);
     let text = app.meters.render(app.jobs.counts().await?, app.models.count().await?, &app.memory);

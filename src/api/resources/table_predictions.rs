@@ -1,6 +1,6 @@
 //! Predictions of models by data set: records, CSV or Arrow in, labels or values out, in either form.
 
-use std::fs::File;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
@@ -11,7 +11,7 @@ use crate::api::body::json::JsonBody;
 use crate::api::body::media::Media;
 use crate::api::body::prediction::PredictionBody;
 use crate::api::error::{ApiError, ErrorCode};
-use crate::api::layers::observe::{Peer, peer};
+use crate::api::layers::observe::peer;
 use crate::api::reply::answers::AnswerWriter;
 use crate::api::reply::answers_json::predictions;
 use crate::api::reply::held::holding;
@@ -19,7 +19,7 @@ use crate::api::reply::json::of_version;
 use crate::api::reply::long::LongReply;
 use crate::api::reply::pieces::Pieces;
 use crate::app::App;
-use crate::datasets::Loading;
+use crate::datasets::{Arriving, Loading};
 use crate::models::prediction::Predictions;
 use crate::models::{Model, Version};
 use crate::serving::memory::RequestMemory;
@@ -102,18 +102,19 @@ async fn for_file(
     version: TableVersion,
     body: Media,
     reply: Media,
-    file: File,
-    client: Option<Peer>,
+    file: Arriving,
+    client: Option<Arc<str>>,
 ) -> Result<Response, ApiError> {
-    let app = app.clone();
+    let within = app.clone();
     let waiting = Waiting::default();
     let waited_for = waiting.seen();
     let format = if body == Media::Arrow { RowFormat::Arrow } else { RowFormat::Csv };
     let working = RequestMemory::of(client.clone());
-    let memory = RequestMemory::of(client);
-    blocking(move || {
-        let rows = FilePredictions::open(&app, &version, file, format, waited_for, working)?;
-        answer(&app, &version, rows, reply, memory)
+    let memory = RequestMemory::of(client.clone());
+    let written = LongReply::new(&app, RequestMemory::of(client));
+    blocking(app, move || {
+        let rows = FilePredictions::open(&within, &version, file, format, waited_for, working)?;
+        answer(&within, &version, rows, reply, memory, written)
     })
     .await?
 }
@@ -124,14 +125,15 @@ fn answer(
     mut predicted: FilePredictions,
     reply: Media,
     mut memory: RequestMemory,
+    mut written: LongReply,
 ) -> Result<Response, ApiError> {
     let most_rows = MAX_JSON_ROWS.min(MAX_JSON_VALUES / predicted.width()).max(1);
     let most_bytes = app.settings.max_upload.as_u64();
-    let (mut writer, mut written, mut kept, mut rows) = (AnswerWriter::new(reply), LongReply::default(), Vec::new(), 0);
+    let (mut writer, mut kept, mut rows) = (AnswerWriter::new(reply), Vec::new(), 0);
     while let Some(piece) = predicted.next_rows()? {
         rows += piece.rows;
         if reply != Media::Json {
-            written.add(&writer.write(&piece, version.encoder())?, most_bytes, &app.storage)?;
+            written.add(&writer.write(&piece, version.encoder())?, most_bytes)?;
         } else if rows <= most_rows {
             memory.reserve(piece.bytes(), app)?;
             kept.push(piece);
@@ -147,8 +149,9 @@ fn answer(
         let response = predictions(&mut memory, app, version, &kept)?;
         return Ok(holding(memory, response));
     }
-    written.add(&writer.end()?, most_bytes, &app.storage)?;
-    Ok(in_form(version, reply, written.body()?))
+    written.add(&writer.end()?, most_bytes)?;
+    let (body, memory) = written.body()?;
+    Ok(holding(memory, in_form(version, reply, body)))
 }
 
 /// A reply in another form than JSON.

@@ -32,6 +32,7 @@ use crate::serving::train_file::no_target;
 use crate::storage::catalog::ReceiptRow;
 use crate::strict::Object;
 use crate::strict::{Beside, Fields, once};
+use crate::wording::Shown;
 
 /// What to train on, and the settings.
 type TrainingBody = Beside<TrainingData, TrainingSpec>;
@@ -167,7 +168,7 @@ impl TrainParams {
     fn widths(&self) -> Result<Option<Vec<usize>>, ApiError> {
         let Some(text) = &self.hidden_layers else { return Ok(None) };
         let widths: Result<Vec<usize>, _> = text.split(',').map(|width| width.trim().parse()).collect();
-        let detail = || format!("hidden_layers is {text:?}; widths such as 64,32 are expected");
+        let detail = || format!("hidden_layers is {}; widths such as 64,32 are expected", Shown(text));
         let wrong = |_| ApiError::parameter(ErrorCode::InvalidValue, "hidden_layers", detail());
         widths.map(Some).map_err(wrong)
     }

@@ -10,6 +10,7 @@ use super::feature::{Feature, Offsets, Sighting};
 use super::left_out::{Known, LeftOut};
 use super::target::{Target, Task};
 use crate::data::column::{Column, Table};
+use crate::wording::Shown;
 
 /// The encoding of a table's columns.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,7 +71,7 @@ impl Encoder {
         }
         if features.is_empty() {
             let reasons: Vec<_> =
-                left_out.iter().take(5).map(|left| format!("{:?} {}", left.name, left.reason.clause())).collect();
+                left_out.iter().take(5).map(|left| format!("{} {}", Shown(&left.name), left.reason.clause())).collect();
             let none = "the data has no other column than the target".to_owned();
             return Err(EncodeError::NoFeatures(if reasons.is_empty() { none } else { reasons.join("; ") }));
         }

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::error::EncodeError;
 use super::numbers::Numbers;
 use crate::data::column::{Column, ColumnType, Values};
+use crate::data::limits::MAX_CLASS_CHARACTERS;
 use crate::data::values::format_number;
+use crate::wording::Shown;
 
 /// Most classes of a target.
 pub const MAX_CLASSES: usize = 1000;
@@ -72,6 +74,9 @@ impl Target {
                 if counted.len() > MAX_CLASSES {
                     let classes = counted.len();
                     return Err(unfit(format!("has {classes} classes; {MAX_CLASSES} is the most")));
+                }
+                if let Some(long) = long_class(counted.iter().map(|(class, _)| class)) {
+                    return Err(unfit(long));
                 }
                 let (classes, counts) = counted.into_iter().unzip();
                 Ok(Target::Classification { name: column.name.clone(), kind: column.kind, classes, counts })
@@ -169,6 +174,15 @@ impl Target {
             Target::Classification { .. } => f64::from(output),
         }
     }
+}
+
+/// What is wrong with the first class that is too long, if one is.
+pub(super) fn long_class<'a>(mut classes: impl Iterator<Item = &'a String>) -> Option<String> {
+    let long = classes.find(|class| class.chars().count() > MAX_CLASS_CHARACTERS)?;
+    let begins = Shown(long);
+    Some(format!(
+        "has a class of more than {MAX_CLASS_CHARACTERS} characters, which begins with {begins}: name classes shortly"
+    ))
 }
 
 /// The classes of the rows named, in order, and how many rows each has.

@@ -18,6 +18,7 @@ use crate::learning::random::{Purpose, generator};
 use crate::learning::training::{Classes, ValidTrainingSpec};
 use crate::models::scoring::Truth;
 use crate::models::table::{TableParts, TableSpec};
+use crate::wording::Shown;
 
 /// A training of a model by data set, ready for the first epoch.
 pub(super) struct Prepared {
@@ -195,7 +196,7 @@ fn left_out(encoder: &Encoder, profile: &TableProfile) -> Vec<Finding> {
             true => IDENTIFIER_COLUMN,
             false => left.reason.code(),
         };
-        let message = format!("column {:?} {}: it is left out", left.name, left.reason.clause());
+        let message = format!("column {} {}: it is left out", Shown(&left.name), left.reason.clause());
         Finding { code: code.to_owned(), message, column: Some(left.name.clone()) }
     };
     encoder.left_out.iter().map(finding).collect()
