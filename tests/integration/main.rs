@@ -17,6 +17,7 @@ mod idempotency;
 mod intervals;
 mod jobs;
 mod kill;
+mod lengths;
 mod load;
 mod messy;
 mod models;
