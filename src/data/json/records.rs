@@ -370,10 +370,10 @@ mod tests {
         assert!((1000 * size_of::<Cell>() as u64..=records.bytes()).contains(&held), "{held} {}", records.bytes());
         charge.settle(0);
         // A key of sixteen in each row: one byte in ten of the body is a cell, and sixteen cells are held for it.
-        let keys: Vec<String> = (0..16).map(|at| format!("{{"{at}":1}}")).collect();
+        let keys: Vec<String> = (0..16).map(|at| format!(r#"{{"{at}":1}}"#)).collect();
         assert!(within(&rows(&keys.join(","), 1000)).is_err());
         charge.settle(0);
-        assert!(within(&rows(&format!("{{"a":\"{}\"}}", "x".repeat(1000)), 2000)).is_err());
+        assert!(within(&rows(&format!(r#"{{"a":"{}"}}"#, "x".repeat(1000)), 2000)).is_err());
     }
 
     #[test]
