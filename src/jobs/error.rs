@@ -19,6 +19,9 @@ pub enum JobError {
     /// The job has ended already.
     #[error("job {0} has ended: it can no longer be cancelled")]
     Ended(Uuid),
+    /// The job has not ended yet.
+    #[error("job {0} is queued or running: cancel it first, or wait for its end")]
+    Open(Uuid),
     /// As many jobs wait as may wait.
     #[error("{waiting} jobs are waiting, the most that may: try again when some have ended")]
     QueueFull {

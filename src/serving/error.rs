@@ -27,6 +27,9 @@ pub enum ServingError {
     /// The memory for requests is taken at the moment.
     #[error("the memory for requests is taken (--request-memory): try again in a moment")]
     Overloaded,
+    /// All cores have long work to do, and had for as long as was waited.
+    #[error("the service has more long requests than it can work off: try again in a moment")]
+    Busy,
     /// What the request asks for takes more memory than one request may have.
     #[error("what is made of the request takes more than {} of memory: send fewer rows at a time", ByteSize::b(*.0))]
     MemoryNeverFree(u64),

@@ -67,7 +67,7 @@ pub async fn evaluate(
         (ModelKind::Layers(spec), None) => {
             let examples = data.examples(app, memory, spec, "").await?;
             let (spec, predictor) = (spec.clone(), predictor().await?);
-            let measured = blocking(move || {
+            let measured = blocking(app, move || {
                 let examples = examples.fit(&spec, "")?;
                 let (loss, metrics) = predictor.evaluate(&examples);
                 Ok::<_, ServingError>((examples.rows(), loss, metrics))
@@ -81,8 +81,8 @@ pub async fn evaluate(
         (ModelKind::Table(_), Some(records)) => {
             let predictor = predictor().await?;
             let mut memory = std::mem::take(memory);
-            let (app, predictor) = (app.clone(), predictor);
-            blocking(move || on_records(&app, predictor.table()?, &records, &mut memory)).await??
+            let within = app.clone();
+            blocking(app, move || on_records(&within, predictor.table()?, &records, &mut memory)).await??
         }
         (ModelKind::Table(_), None) if data.is_empty() => {
             let detail = "missing field `records`: rows with the target, or a `dataset`";
@@ -146,7 +146,7 @@ async fn on_dataset(app: &App, dataset: &Dataset, predictor: Arc<Predictor>) -> 
         Ok::<_, ServingError>(())
     };
     let answered = app.datasets.fold(dataset, names, most_rows, Answered::default(), add).await??;
-    blocking(move || measured(&answered, predictor.table()?.parts)).await?
+    blocking(app, move || measured(&answered, predictor.table()?.parts)).await?
 }
 
 fn measured(answered: &Answered, parts: &TableParts) -> Result<Measured, ServingError> {

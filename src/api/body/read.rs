@@ -61,8 +61,8 @@ pub async fn read_body(request: Request, app: &App) -> Result<(Vec<u8>, RequestM
     if !is_packed {
         return Ok((bytes, memory));
     }
-    let app = app.clone();
-    blocking(move || Ok((unpack(&bytes, &mut memory, &app)?, memory))).await?
+    let within = app.clone();
+    blocking(app, move || Ok((unpack(&bytes, &mut memory, &within)?, memory))).await?
 }
 
 async fn read_as_sent(request: Request, app: &App) -> Result<(Vec<u8>, RequestMemory), ApiError> {

@@ -130,6 +130,14 @@ impl Target {
         }
     }
 
+    /// Outputs of a network that predicts it: a probability for each class, one for two of them, or a number.
+    pub fn outputs(&self) -> usize {
+        match self.classes().len() {
+            0 | 2 => 1,
+            classes => classes,
+        }
+    }
+
     /// The class of each row named.
     ///
     /// # Errors
