@@ -25,15 +25,15 @@ def attack(trial):
         trained = 0
         for name, csv in tables.items():
             path = f"/train?name={name}&target=y&epochs=1"
-            reply = trial.cost(service, f"training {name}", lambda: service.packed(path, csv, CSV), told=False)
+            reply = trial.cost(service, f"training {name}", lambda: service.packed(path, csv, CSV))
             if reply.status != 202:
                 trial.check(reply.status in (400, 413, 422), f"{name}: {reply.status} {reply.body[:100]}")
                 continue
             trained += 1
             service.ended(reply.json()["id"])
             predict(trial, service, name)
-            trial.cost(service, f"importance of {name}", lambda: service.get(f"/models/{name}/versions/1/importance"), told=False)
-            trial.cost(service, f"schema of {name}", lambda: service.get(f"/models/{name}/schema"), told=False)
+            trial.cost(service, f"importance of {name}", lambda: service.get(f"/models/{name}/versions/1/importance"))
+            trial.cost(service, f"schema of {name}", lambda: service.get(f"/models/{name}/schema"))
         trial.check(trained > 1, "no table with honest names was taken")
 
 
@@ -44,7 +44,7 @@ def predict(trial, service, name: str):
     for kind, body in ((CSV, csv), (JSON, records)):
         for accept in (JSON, CSV):
             ask = lambda: service.request("POST", f"/models/{name}/predict", body, kind, 100, keep=1000, Accept=accept)
-            trial.cost(service, f"{kind} to {accept}, {name}", ask, told=False)
+            trial.cost(service, f"{kind} to {accept}, {name}", ask)
 
 
 run(attack, __doc__)

@@ -31,7 +31,7 @@ def opened(service, count: int) -> list:
     held = []
     for _ in range(count):
         try:
-            held.append(service.connect(timeout=5))
+            held.append(service.connect(timeout=1))
         except OSError:
             break
     return held
@@ -83,7 +83,7 @@ def fat(trial, service):
 
 def few_descriptors(trial):
     """More clients than the process has descriptors."""
-    with trial.service("--head-timeout", "5", "--idle-timeout", "10", descriptors=256) as service:
+    with trial.service("--head-timeout", "5", descriptors=256) as service:
         held = opened(service, 400)
         time.sleep(1)
         begin = time.monotonic()

@@ -60,7 +60,7 @@ def attack(trial):
             for form, body, more in (("", plain, {}), (", packed", packed, {"Content_Encoding": "gzip"})):
                 assert len(body) <= 1_000_000, (what, len(body))
                 ask = lambda: service.request("POST", path, body, JSON, 100, **more)
-                reply = trial.cost(service, f"{what}{form}", ask, told=False)
+                reply = trial.cost(service, f"{what}{form}", ask)
                 if reply.status == 202:
                     job = reply.json()["id"]
                     service.request("POST", f"/jobs/{job}/cancel")

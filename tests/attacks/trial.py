@@ -1,6 +1,7 @@
 """What an attack is held against: the bounds that all share, what was measured, and whether all of it held."""
 
 import argparse
+import subprocess
 import sys
 import time
 from contextlib import contextmanager
@@ -22,7 +23,13 @@ class Trial:
     def __init__(self, binary: str, long: bool):
         self.binary, self.long = binary, long
         self.figures: list[str] = []
+        self.costs: list[tuple[float, str]] = []
         self.faults: list[str] = []
+
+    def known(self, flag: str, value: str) -> tuple[str, ...]:
+        """The flag with its value, where the program has it: an attack may also be tried on a release that has not."""
+        told = subprocess.run([self.binary, "--help"], capture_output=True, text=True).stdout
+        return (flag, value) if flag in told else ()
 
     @contextmanager
     def service(self, *flags: str, watched=True, **more):
@@ -51,7 +58,7 @@ class Trial:
 
     def most(self, what: str, value: float, bound: float, unit=""):
         """Held if the value is at most the bound."""
-        told = f"{what} {value:.2f} {unit}" if value < 10 else f"{what} {value:.0f} {unit}"
+        told = f"{what} {value:.2f} {unit}" if 0 < value < 10 else f"{what} {value:.0f} {unit}"
         self.figures.append(told.strip())
         self.check(value <= bound, f"{told.strip()}, at most {bound:g}")
 
@@ -59,19 +66,25 @@ class Trial:
         if not held:
             self.faults.append(what)
 
-    def cost(self, service: Service, what: str, ask, bound=REQUEST, refused=(503, 507), told=True) -> Reply:
+    def cost(self, service: Service, what: str, ask, bound=REQUEST, refused=(429, 503, 507)) -> Reply:
         """What `ask` adds to resident memory at most, held; no reply of it may be a fault of the server."""
         service.forget_peak()
         begin = time.monotonic()
         reply = ask()
         added = service.peak() - service.rest
-        if told or added > bound:
-            self.most(f"{what}: +", added, bound, f"MiB in {time.monotonic() - begin:.1f} s, {reply.status} {reply.code()}")
+        told = f"{what}: +{added:.0f} MiB in {time.monotonic() - begin:.1f} s, {reply.status} {reply.code()}".strip()
+        self.costs.append((added, told))
+        self.check(added <= bound, f"{told}, at most {bound} MiB")
         self.check(reply.status != 0, f"{what}: no reply, {reply.body!r}")
         self.check(reply.status < 500 or reply.status in refused, f"{what}: {reply.status} {reply.body[:200]!r}")
         if not service.alive():
             raise Died(what)
         return reply
+
+    def line(self) -> str:
+        """All figures; of many requests the dearest."""
+        dearest = f"of {len(self.costs)} requests the dearest, {max(self.costs)[1]}" if self.costs else None
+        return "; ".join(filter(None, [dearest, *self.figures]))
 
 
 class Died(Exception):
@@ -92,7 +105,7 @@ def run(attack, doc: str):
         trial.faults.append(f"the service died: {what}")
     except (RuntimeError, AssertionError, OSError, ValueError, KeyError) as error:
         trial.faults.append(f"{type(error).__name__}: {str(error)[:600]}")
-    print(f"{'FAILED' if trial.faults else 'held'} in {time.monotonic() - begin:.0f} s: " + "; ".join(trial.figures))
+    print(f"{'FAILED' if trial.faults else 'held'} in {time.monotonic() - begin:.0f} s: {trial.line()}")
     for fault in trial.faults:
         print("    FAULT", fault)
     sys.exit(1 if trial.faults else 0)

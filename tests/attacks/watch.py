@@ -29,6 +29,7 @@ class Watch:
         command = [sys.executable, __file__, str(service.port), str(service.pid)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.process.stdout.readline()
+        time.sleep(0.5)  # Until it has its connections.
         self.seen = {}
 
     def __enter__(self):
