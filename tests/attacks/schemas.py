@@ -32,7 +32,7 @@ def attack(trial):
                 bodies = json_bodies(made, media) if kind == "application/json" else other_bodies(kind)
                 for what, parts in bodies:
                     count += ask(trial, service, method, path, kind, what, parts)
-            for query in queries(operation):
+            for query in queries(made, operation):
                 target = filled_path(path, "penguins") + query
                 trial.cost(service, f"{method} {path} {query[:30]}", lambda: service.request(method, target, keep=0, timeout=30))
                 count += 1
@@ -113,11 +113,11 @@ def tidy(service, reply):
         service.request("DELETE", location)
 
 
-def queries(operation: dict):
+def queries(made: Extremes, operation: dict):
     """Parameters that are long, many or at their greatest."""
-    names = [entry.get("name") for entry in operation.get("parameters", []) if entry.get("in") == "query"]
+    parameters = map(made.resolved, operation.get("parameters", []))
     yield ""
-    for name in filter(None, names):
+    for name in [parameter["name"] for parameter in parameters if parameter["in"] == "query"]:
         yield f"?{name}={'x' * 30_000}"
         yield f"?{name}=1000"
     yield "?" + "&".join(f"x{number}=1" for number in range(5000))
