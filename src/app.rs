@@ -1,20 +1,26 @@
 //! The application: what holds models, jobs and counters together, opened at start and closed at the end.
 
+mod pressure;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
 use crate::config::Settings;
 use crate::datasets::DatasetRegistry;
 use crate::jobs::{JobError, JobQueue, QueueLimits};
+use crate::memory::Shares;
 use crate::models::ModelRegistry;
 use crate::storage::{self, Gate, Storage};
 use crate::telemetry::Meters;
 
+pub use pressure::Pressure;
+
 /// How often storage is swept of what nothing refers to.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(600);
+
+/// Largest body other than a data file, in bytes, if memory allows it and nothing else is asked for.
+const MAX_BODY: u64 = 256 << 20;
 
 /// The service without its HTTP face. Cheap to clone: a handle.
 #[derive(Clone)]
@@ -37,8 +43,12 @@ pub struct Parts {
     pub meters: Arc<Meters>,
     /// The settings it was opened with.
     pub settings: Settings,
-    /// Memory for request bodies, in KiB.
-    pub request_memory: Arc<Semaphore>,
+    /// The shares of the memory.
+    pub memory: Shares,
+    /// How much the requests are.
+    pub pressure: Pressure,
+    /// Largest body other than a data file, in bytes.
+    pub max_body: u64,
     closing: Arc<AtomicBool>,
 }
 
@@ -48,6 +58,9 @@ pub enum OpenError {
     /// Its state cannot be opened.
     #[error(transparent)]
     Storage(#[from] storage::OpenError),
+    /// The memory does not suffice for what is asked of it.
+    #[error("{0}")]
+    Memory(String),
     /// The jobs of an earlier process cannot be taken up.
     #[error("the open jobs cannot be read: {0}")]
     Jobs(#[from] JobError),
@@ -75,27 +88,32 @@ impl App {
     /// # Errors
     /// As [`App::open`].
     pub async fn open_behind(settings: Settings, gate: Gate) -> Result<Self, OpenError> {
+        let plan = settings.memory_plan().map_err(OpenError::Memory)?;
         let storage = Storage::open(&settings.location(), gate).await?;
         let meters = Meters::new();
-        let models = ModelRegistry::new(storage.clone(), settings.model_memory);
+        let memory = plan.shares();
+        let models = ModelRegistry::new(storage.clone(), memory.models.clone());
         let datasets = DatasetRegistry::new(storage.clone());
         let limits = QueueLimits {
             concurrent: settings.concurrent_jobs(),
             threads: settings.training_threads(),
             waiting: settings.queue_capacity,
             kept: settings.keep_jobs,
-            memory: settings.training_memory,
+            memory: plan.trainings,
             checkpoint_interval: settings.checkpoint_interval,
         };
         let jobs = JobQueue::new(storage.clone(), models.clone(), datasets.clone(), limits, meters.clone());
-        let request_kib = usize::try_from(settings.request_memory.as_u64() / 1024).unwrap_or(usize::MAX);
+        let most = MAX_BODY.min(memory.requests.limit_of_one());
+        let max_body = settings.max_body.map_or(most, |max_body| max_body.as_u64());
         let app = App(Arc::new(Handle(Arc::new(Parts {
             models,
             datasets,
             jobs,
             storage,
             meters,
-            request_memory: Arc::new(Semaphore::new(request_kib.min(Semaphore::MAX_PERMITS))),
+            memory,
+            pressure: Pressure::new(),
+            max_body,
             settings,
             closing: Arc::default(),
         }))));
@@ -104,6 +122,8 @@ impl App {
             tracing::info!(jobs = taken_up, "going on with the jobs of the process before");
         }
         tokio::spawn(sweep(app.storage.clone(), Arc::downgrade(&app.closing)));
+        let alive = Arc::downgrade(&app.closing);
+        tokio::spawn(app.pressure.clone().watch(move || alive.strong_count() > 0));
         Ok(app)
     }
 

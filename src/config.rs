@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::memory;
 use crate::processors;
 use crate::storage::{SecretUrl, StateLocation};
 
@@ -75,30 +76,66 @@ pub struct Settings {
     )]
     pub checkpoint_interval: Duration,
 
-    /// Largest request body other than a data file
-    #[arg(long, env = "EPOCHD_MAX_BODY", value_name = "SIZE", default_value = "256MiB")]
-    pub max_body: ByteSize,
+    /// Largest request body other than a data file [default: 256MiB, or as much as one client may hold of
+    /// --request-memory if that is less]
+    #[arg(long, env = "EPOCHD_MAX_BODY", value_name = "SIZE")]
+    pub max_body: Option<ByteSize>,
 
     /// Largest data file, as it is sent and unpacked: data files are streamed to the disk
     #[arg(long, env = "EPOCHD_MAX_UPLOAD", value_name = "SIZE", default_value = "16GiB")]
     pub max_upload: ByteSize,
 
-    /// Memory for the bodies of all requests that are being read or worked on, and for what requests read of data
-    /// sets; more are refused with 503
-    #[arg(long, env = "EPOCHD_REQUEST_MEMORY", value_name = "SIZE", default_value = "1GiB")]
-    pub request_memory: ByteSize,
+    /// Memory of the whole process; 128 MiB of it are for the service itself, the rest is shared out to requests,
+    /// trainings and models [default: 80 % of what the container or the machine has]
+    #[arg(long, env = "EPOCHD_MEMORY", value_name = "SIZE")]
+    pub memory: Option<ByteSize>,
 
-    /// Memory for all running trainings together, and as much again for those that wait
-    #[arg(long, env = "EPOCHD_TRAINING_MEMORY", value_name = "SIZE", default_value = "4GiB")]
-    pub training_memory: ByteSize,
+    /// Memory for what requests send, what is made of it, and replies until they are sent; more are refused with 429
+    /// [default: a quarter of --memory]
+    #[arg(long, env = "EPOCHD_REQUEST_MEMORY", value_name = "SIZE")]
+    pub request_memory: Option<ByteSize>,
+
+    /// Memory for all running trainings together; those that need more than is free wait [default: half of --memory]
+    #[arg(long, env = "EPOCHD_TRAINING_MEMORY", value_name = "SIZE")]
+    pub training_memory: Option<ByteSize>,
 
     /// Memory for the parameters of models in use: they are read on first use, and those used least recently dropped
-    #[arg(long, env = "EPOCHD_MODEL_MEMORY", value_name = "SIZE", default_value = "2GiB")]
-    pub model_memory: ByteSize,
+    /// [default: a quarter of --memory]
+    #[arg(long, env = "EPOCHD_MODEL_MEMORY", value_name = "SIZE")]
+    pub model_memory: Option<ByteSize>,
+
+    /// Space in the data folder for data files on their way in and for long replies; more are refused with 507
+    /// [default: half of what the disk has free]
+    #[arg(long, env = "EPOCHD_SCRATCH_SPACE", value_name = "SIZE")]
+    pub scratch_space: Option<ByteSize>,
+
+    /// Connections at once; when all are taken, those that wait for a request longest make room, and where none does,
+    /// more are refused with 429 [default: 2048, or as many as the limit on open files leaves room for]
+    #[arg(long, env = "EPOCHD_MAX_CONNECTIONS", value_name = "N", value_parser = at_least_one)]
+    pub max_connections: Option<usize>,
+
+    /// Connections at once of one address (of a /64 network in IPv6); more are refused with 429. Behind a proxy all come
+    /// from one [default: no limit of its own]
+    #[arg(long, env = "EPOCHD_CONNECTIONS_PER_ADDRESS", value_name = "N", value_parser = at_least_one)]
+    pub connections_per_address: Option<usize>,
 
     /// Seconds that a client may pause while it sends a body
     #[arg(long, env = "EPOCHD_BODY_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub body_timeout: Duration,
+
+    /// Seconds that a client may take nothing of a reply that waits to be sent
+    #[arg(long, env = "EPOCHD_REPLY_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub reply_timeout: Duration,
+
+    /// Bytes a second that a client sends of a body, and takes of a reply, at least, once it has lost the time of
+    /// --body-timeout or --reply-timeout in pauses
+    #[arg(long, env = "EPOCHD_MIN_RATE", value_name = "SIZE", default_value = "1KiB")]
+    pub min_rate: ByteSize,
+
+    /// Seconds from a whole request to the head of its reply, after which it is given up with 408. Data files, replies in
+    /// other forms than JSON, and `wait` do not count
+    #[arg(long, env = "EPOCHD_REQUEST_TIMEOUT", value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    pub request_timeout: Duration,
 
     /// Seconds that the head of a request may take from its first byte on
     #[arg(long, env = "EPOCHD_HEAD_TIMEOUT", value_name = "SECONDS", default_value = "15", value_parser = seconds)]
@@ -108,7 +145,8 @@ pub struct Settings {
     #[arg(long, env = "EPOCHD_IDLE_TIMEOUT", value_name = "SECONDS", default_value = "120", value_parser = seconds)]
     pub idle_timeout: Duration,
 
-    /// Seconds that open requests are given to finish after SIGTERM or Ctrl-C
+    /// Seconds from SIGTERM or Ctrl-C to the end of the process: open requests are given that time to finish, and jobs to
+    /// write a checkpoint
     #[arg(long, env = "EPOCHD_SHUTDOWN_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub shutdown_timeout: Duration,
 
@@ -182,16 +220,32 @@ impl Settings {
                     .into(),
             );
         }
-        if self.max_body > self.request_memory {
-            return Err("--max-body must not be larger than --request-memory".into());
+        let most = self.memory_plan()?.shares().requests.limit_of_one();
+        if self.max_body.is_some_and(|max_body| max_body.as_u64() > most) {
+            let most = ByteSize::b(most);
+            return Err(format!("--max-body is larger than {most}, which one client may hold of --request-memory"));
         }
         Ok(())
+    }
+
+    /// How the memory is shared out.
+    ///
+    /// # Errors
+    /// The shares that were asked for are more than there is.
+    pub fn memory_plan(&self) -> Result<memory::Plan, String> {
+        memory::Plan::new(memory::Wanted {
+            total: self.memory,
+            requests: self.request_memory,
+            trainings: self.training_memory,
+            models: self.model_memory,
+        })
     }
 
     /// Where state is kept.
     pub fn location(&self) -> StateLocation {
         let (database_url, blob_url) = (self.database_url.clone(), self.blob_url.clone());
-        StateLocation { folder: self.data_dir.clone(), database_url, blob_url }
+        let scratch_limit = self.scratch_space.map(|space| space.as_u64());
+        StateLocation { folder: self.data_dir.clone(), database_url, blob_url, scratch_limit }
     }
 
     /// Trainings that run at once.

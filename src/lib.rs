@@ -13,6 +13,7 @@
 //! - [`data`]: bytes to rows, typed columns and their profiles, columns to a network's input, the choice of rows. Reads
 //!   and writes only what it is handed.
 //! - [`storage`]: rows in a catalog (SQLite or PostgreSQL), blobs in an object store. Knows no domain type.
+//! - [`memory`]: the memory of the process as one budget, its shares, and what is charged to them.
 //! - [`name`], [`processors`], [`strict`], [`waiting`]: what a name may be; how many processors there are; requests read
 //!   without tolerance; whether somebody still waits for work.
 //!
@@ -29,6 +30,7 @@ pub mod datasets;
 pub mod fuzzing;
 pub mod jobs;
 pub mod learning;
+pub mod memory;
 pub mod models;
 pub mod name;
 pub mod processors;

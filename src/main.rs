@@ -19,6 +19,9 @@ use tokio::signal::unix::{SignalKind, signal};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// How long the log is given for its last lines where the process is ended.
+const LAST_LINES: Duration = Duration::from_millis(100);
+
 fn main() -> ExitCode {
     let settings = Settings::from_process();
     match settings.command.clone() {
@@ -65,16 +68,31 @@ fn serve(settings: Settings) -> ExitCode {
 
 async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
     raise_descriptor_limit();
-    let address = settings.listen;
+    let (address, shutdown_timeout) = (settings.listen, settings.shutdown_timeout);
     let busy = |error| format!("cannot listen on {address}: {error}");
     let listener = TcpListener::bind(address).await.map_err(busy)?;
     let app = App::open(settings).await?;
     let address = listener.local_addr()?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "listening on http://{address}");
     let storage = app.storage.clone();
-    api::serve(app, listener, stop_signal()?).await?;
+    api::serve(app, listener, stop_signal(shutdown_timeout)?).await?;
     storage.close().await;
     Ok(())
+}
+
+/// Ends the process when the time of `--shutdown-timeout` is over, whatever holds it up: a store that does not answer, a
+/// thread that computes. What was acknowledged is on the disk, and what is left undone goes on at the next start.
+fn end_in(timeout: Duration) {
+    let started = std::thread::Builder::new().name("shutdown".into()).spawn(move || {
+        std::thread::sleep(timeout);
+        tracing::warn!("the time of --shutdown-timeout is over: ending with storage still open or threads at work");
+        // The log's own thread takes its last lines meanwhile.
+        std::thread::sleep(LAST_LINES);
+        std::process::exit(0);
+    });
+    if let Err(error) = started {
+        tracing::warn!(%error, "the end by --shutdown-timeout cannot be watched over");
+    }
 }
 
 /// Lets the process open as many files and connections as it may: shells start programs with 1,024, for the sake of old
@@ -87,14 +105,15 @@ fn raise_descriptor_limit() {
     }
 }
 
-/// Resolves on SIGTERM or Ctrl-C.
-fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+/// Resolves on SIGTERM or Ctrl-C; the process has as long as `timeout` to end from then on.
+fn stop_signal(timeout: Duration) -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
             _ = interrupt.recv() => tracing::info!("Ctrl-C: stopping"),
         }
+        end_in(timeout);
     })
 }
 

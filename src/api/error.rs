@@ -13,13 +13,14 @@ use crate::datasets::DatasetError;
 use crate::jobs::JobError;
 use crate::jobs::error::JobFailure;
 use crate::learning::error::{SpecError, SpecErrorKind};
+use crate::memory::Refused;
 use crate::models::ModelError;
 use crate::serving::ServingError;
 use crate::serving::error::Wrong;
 use crate::storage::StorageError;
 
 /// Seconds after which a client may try again.
-const RETRY_SECONDS: u64 = 1;
+pub const RETRY_SECONDS: u64 = 1;
 
 /// Makes [`ErrorCode`] of the table below.
 macro_rules! error_codes {
@@ -79,12 +80,12 @@ error_codes! {
     TrainingDiverged "training_diverged" 422 "The training diverged" "Lower the learning rate or scale the inputs.";
     IdempotencyKeyReused "idempotency_key_reused" 422 "The Idempotency-Key was used for another request" "Use a new key for a new request.";
     QueueFull "queue_full" 429 "The queue is full" "Try again after the seconds of Retry-After.";
+    Overloaded "overloaded" 429 "The service is overloaded" "Try again after the seconds of Retry-After.";
     VersionDamaged "version_damaged" 500 "The version's file is missing or damaged" "Activate another version, train again, or restore a backup.";
     StateDamaged "state_damaged" 500 "Stored state is missing or damaged" "The service's log says what; restore a backup.";
     JobInterrupted "job_interrupted" 500 "The process died again and again during the training" "Look for the cause in its log; train with fewer rows or a smaller model.";
     Internal "internal" 500 "A defect of the service" "Its log, searched for the request_id, says more.";
     Stopping "stopping" 503 "The service is stopping" "Try again; another instance may answer.";
-    Overloaded "overloaded" 503 "The service is overloaded" "Try again after the seconds of Retry-After.";
     StorageUnavailable "storage_unavailable" 503 "The database or the object store does not work" "Try again; the service's log says what is wrong.";
     StorageFull "storage_full" 507 "The storage is full" "Make room where the state is kept, or delete models; then try again.";
 }
@@ -341,7 +342,7 @@ impl From<ServingError> for ApiError {
             ServingError::Field { wrong, pointer: None, .. } => ApiError::new(wrong.into(), detail),
             ServingError::Overloaded => ApiError::new(Overloaded, detail),
             ServingError::RowsTooLarge(_) => ApiError::new(TrainingTooLarge, detail),
-            ServingError::FileTooLarge(_) => ApiError::new(PayloadTooLarge, detail),
+            ServingError::MemoryNeverFree(_) | ServingError::FileTooLarge(_) => ApiError::new(PayloadTooLarge, detail),
             ServingError::AnswerTooLarge(_) => ApiError::new(ReplyTooLarge, detail),
             ServingError::DatasetGone(_) => ApiError::new(DatasetNotFound, detail),
             ServingError::Defect => ApiError::defect(),
@@ -353,6 +354,12 @@ impl From<ServingError> for ApiError {
             ServingError::Spec(error) => error.into(),
             ServingError::Storage(error) => error.into(),
         }
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        ServingError::from(refused).into()
     }
 }
 

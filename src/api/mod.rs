@@ -14,14 +14,12 @@ mod resources;
 mod server;
 
 use std::future::Future;
-use std::net::SocketAddr;
 
 use axum::Router;
 use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{MethodFilter, MethodRouter, any, on};
-use axum::serve::Listener;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 
 use crate::app::App;
 use error::{ApiError, ErrorCode};
@@ -128,14 +126,14 @@ async fn no_method() -> ApiError {
 }
 
 /// Serves `app` on `listener` until `shutdown` resolves; then closes the app, and gives open requests the time of
-/// `--shutdown-timeout` to finish.
+/// `--shutdown-timeout` to finish. It returns when that is over, whatever is left.
 ///
 /// # Errors
 /// What the listener ends with.
-pub async fn serve<L>(app: App, listener: L, shutdown: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()>
-where
-    L: Listener<Addr = SocketAddr>,
-    L::Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+pub async fn serve(
+    app: App,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
     server::serve(app, listener, router, shutdown).await
 }

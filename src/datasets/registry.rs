@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use uuid::Uuid;
 
 use super::{Arriving, Dataset, DatasetError, Load, Loading};
@@ -17,7 +17,7 @@ use crate::name::check_name;
 use crate::processors;
 use crate::storage::catalog::{DatasetRow, ReceiptRow};
 use crate::storage::{self, BlobFile, RECEIPT_AGE, Storage, StorageError, exact};
-use crate::waiting::Waiting;
+use crate::waiting::{WaitedFor, Waiting};
 
 /// Profiles that are listed at once, in bytes.
 const MAX_LISTED_BYTES: u64 = 16 << 20;
@@ -81,8 +81,11 @@ impl DatasetRegistry {
     /// # Errors
     /// `Name`, `Data` with what is wrong with the file, `Storage`.
     pub async fn read(&self, asked: &Asked, data: &Arriving, load: &Arc<Load>) -> Result<NewDataset, DatasetError> {
+        asked.name.as_deref().map_or(Ok(()), check_name).map_err(DatasetError::Name)?;
         let turn = self.readers.clone().acquire_owned().await.expect("the semaphore is never closed");
-        self.read_in(turn, asked, data, load).await
+        let waiting = Waiting::default();
+        let read = tokio::task::spawn_blocking(self.reading(turn, waiting.seen(), asked, data, load));
+        read.await.map_err(defect)?
     }
 
     /// As [`DatasetRegistry::read`] of a file that still arrives; nothing if it has to be read once it is whole: another
@@ -93,23 +96,34 @@ impl DatasetRegistry {
         data: &Arriving,
         load: &Arc<Load>,
     ) -> Option<Result<NewDataset, DatasetError>> {
-        let turn = self.early_reader.clone().try_acquire_owned().ok().filter(|_| asked.format.is_read_in_order())?;
-        let read = self.read_in(turn, asked, data, load).await;
-        Some(read).filter(|_| !data.was_given_up())
+        // What is short is whole before a reader has begun.
+        if !asked.format.is_read_in_order() || !data.is_long().await {
+            return None;
+        }
+        if let Err(error) = asked.name.as_deref().map_or(Ok(()), check_name) {
+            return Some(Err(DatasetError::Name(error)));
+        }
+        let turn = self.early_reader.clone().try_acquire_owned().ok()?;
+        let waiting = Waiting::default();
+        let read = self.reading(turn, waiting.seen(), asked, data, load);
+        let (tell, told) = oneshot::channel();
+        // A thread of its own: it waits for the client now and then, which none of the pool's may.
+        let reader = std::thread::Builder::new().name("early reader".into());
+        reader.spawn(move || tell.send(read())).ok()?;
+        Some(told.await.unwrap_or_else(|lost| Err(defect(lost)))).filter(|_| !data.was_given_up())
     }
 
-    async fn read_in(
+    /// The work of reading a file while `waited_for` holds; `turn` is given back at its end.
+    fn reading(
         &self,
         turn: OwnedSemaphorePermit,
+        waited_for: WaitedFor,
         asked: &Asked,
         data: &Arriving,
         load: &Arc<Load>,
-    ) -> Result<NewDataset, DatasetError> {
-        asked.name.as_deref().map_or(Ok(()), check_name).map_err(DatasetError::Name)?;
-        let (registry, waiting) = (self.clone(), Waiting::default());
-        let waited_for = waiting.seen();
-        let (asked, data, load) = (asked.clone(), data.clone(), load.clone());
-        let read = tokio::task::spawn_blocking(move || {
+    ) -> impl FnOnce() -> Result<NewDataset, DatasetError> + Send + 'static {
+        let (registry, asked, data, load) = (self.clone(), asked.clone(), data.clone(), load.clone());
+        move || {
             let mut progress = |rows| {
                 load.set_rows(rows);
                 waited_for.holds()
@@ -117,9 +131,7 @@ impl DatasetRegistry {
             let read = registry.read_file(asked, data, &mut progress);
             drop(turn);
             read
-        });
-        let defect = |_| DataError::malformed("the file met a defect of the service, whose log says more");
-        read.await.map_err(defect)?
+        }
     }
 
     fn read_file(
@@ -261,6 +273,11 @@ impl DatasetRegistry {
         self.storage.discard(std::slice::from_ref(&dataset.blob)).await;
         Ok(())
     }
+}
+
+/// The error of a file whose reader panicked.
+fn defect<E>(_: E) -> DatasetError {
+    DataError::malformed("the file met a defect of the service, whose log says more").into()
 }
 
 /// The data set of a row; a long profile is parsed away from the async threads.

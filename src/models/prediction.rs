@@ -41,6 +41,15 @@ pub enum Answers {
 }
 
 impl Predictions {
+    /// Memory that they take, about.
+    pub fn bytes(&self) -> usize {
+        let answers = match &self.answers {
+            Answers::Classes { probabilities, .. } => size_of_val(probabilities.as_slice().unwrap_or_default()),
+            Answers::Values { values, .. } => size_of_val(values.as_slice()),
+        };
+        answers + size_of_val(self.sightings.as_slice())
+    }
+
     /// What lies outside what training saw in a row: feature and how.
     pub fn flags(&self, row: usize) -> impl Iterator<Item = (usize, Sighting)> + Clone + '_ {
         let start = self.sightings.partition_point(|(of, ..)| *of < row);

@@ -1,7 +1,6 @@
 //! What answers: the networks of a version, and for a model by data set all that stands around them.
 
 use ndarray::{Array2, ArrayView2};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::ModelError;
 use super::prediction::TablePredictor;
@@ -11,6 +10,7 @@ use crate::learning::members::Members;
 use crate::learning::metrics::Metrics;
 use crate::learning::network::Network;
 use crate::learning::spec::ValidModelSpec;
+use crate::memory::Charge;
 
 /// A version in memory, ready to answer: one or more networks whose outputs are averaged, and for a model by data set its
 /// encoder, calibration, scores for intervals and statistics of training.
@@ -41,7 +41,7 @@ pub struct Predictor {
     members: Members,
     table: Option<TableParts>,
     /// Its share of the memory of all predictors.
-    _memory: Option<OwnedSemaphorePermit>,
+    _memory: Option<Charge>,
 }
 
 impl From<Network> for Predictor {
@@ -57,7 +57,7 @@ impl Predictor {
     }
 
     /// The same, which holds its share of memory for as long as it is there.
-    pub(super) fn holding(self, memory: OwnedSemaphorePermit) -> Self {
+    pub(super) fn holding(self, memory: Charge) -> Self {
         Predictor { _memory: Some(memory), ..self }
     }
 

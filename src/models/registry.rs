@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use bytesize::ByteSize;
 use uuid::Uuid;
 
 use super::artifact::{Artifact, decode};
@@ -16,6 +15,7 @@ use super::memory::{PredictorMemory, predictor_bytes};
 use super::{Model, ModelError, Predictor, Version};
 use crate::learning::network::Network;
 use crate::learning::spec::ValidModelSpec;
+use crate::memory::Share;
 use crate::storage::catalog::ModelRow;
 use crate::storage::{Storage, StorageError};
 
@@ -32,9 +32,9 @@ struct Inner {
 }
 
 impl ModelRegistry {
-    /// The models in `storage`; predictors in memory may take `limit`.
-    pub fn new(storage: Storage, limit: ByteSize) -> Self {
-        let inner = Inner { storage, entries: Entries::default(), memory: PredictorMemory::new(limit) };
+    /// The models in `storage`; predictors are charged to `memory`.
+    pub fn new(storage: Storage, memory: Share) -> Self {
+        let inner = Inner { storage, entries: Entries::default(), memory: PredictorMemory::new(memory) };
         ModelRegistry { inner: Arc::new(inner) }
     }
 

@@ -1,10 +1,13 @@
 //! Why a use case cannot be done.
 
+use bytesize::ByteSize;
+
 use crate::data::encoder::EncodeError;
 use crate::data::error::DataError;
 use crate::datasets::DatasetError;
 use crate::jobs::JobError;
 use crate::learning::error::SpecError;
+use crate::memory::Refused;
 use crate::models::ModelError;
 use crate::storage::StorageError;
 
@@ -24,6 +27,9 @@ pub enum ServingError {
     /// The memory for requests is taken at the moment.
     #[error("the memory for requests is taken (--request-memory): try again in a moment")]
     Overloaded,
+    /// What the request asks for takes more memory than one request may have.
+    #[error("what is made of the request takes more than {} of memory: send fewer rows at a time", ByteSize::b(*.0))]
+    MemoryNeverFree(u64),
     /// The rows need more memory than requests may ever have.
     #[error("{0}")]
     RowsTooLarge(String),
@@ -77,6 +83,15 @@ pub enum Wrong {
     Kind,
     /// Its data cannot be learned from or measured on.
     Unfit,
+}
+
+impl From<Refused> for ServingError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Now => ServingError::Overloaded,
+            Refused::Never { limit } => ServingError::MemoryNeverFree(limit),
+        }
+    }
 }
 
 impl ServingError {

@@ -23,6 +23,10 @@ use crate::models::{Model, ModelKind, Predictor};
 
 /// Cells, encoded values and answers of the rows that are worked off at once.
 const BATCH_VALUES: usize = 4 << 20;
+/// The same of records.
+const RECORD_VALUES: usize = 1 << 19;
+/// Memory of one of them: as it is read, encoded and answered.
+const VALUE_BYTES: usize = 32;
 
 /// Loss and metrics of a version.
 #[derive(Clone, Debug, Serialize)]
@@ -75,7 +79,9 @@ pub async fn evaluate(
         }
         (ModelKind::Table(_), Some(records)) => {
             let predictor = predictor().await?;
-            blocking(move || on_records(predictor.table()?, &records)).await??
+            let mut memory = std::mem::take(memory);
+            let (app, predictor) = (app.clone(), predictor);
+            blocking(move || on_records(&app, predictor.table()?, &records, &mut memory)).await??
         }
         (ModelKind::Table(_), None) if data.is_empty() => {
             let detail = "missing field `records`: rows with the target, or a `dataset`";
@@ -83,25 +89,41 @@ pub async fn evaluate(
         }
         (ModelKind::Table(table), None) => {
             let dataset = data.dataset(app, table.dataset, "").await?;
-            memory.reserve_rows(dataset.rows().saturating_mul(Answered::ROW_BYTES), app)?;
+            let batch = BATCH_VALUES.saturating_mul(VALUE_BYTES);
+            memory.reserve_rows(dataset.rows().saturating_mul(Answered::ROW_BYTES).saturating_add(batch), app)?;
             on_dataset(app, &dataset, predictor().await?).await?
         }
     };
     Ok(Evaluation { version: version.number, rows, loss, metrics })
 }
 
-fn on_records(predictor: TablePredictor, records: &Records) -> Result<Measured, ServingError> {
+/// Goes through the records some rows after others: a row may be encoded to thousands of numbers.
+fn on_records(
+    app: &App,
+    predictor: TablePredictor,
+    records: &Records,
+    memory: &mut RequestMemory,
+) -> Result<Measured, ServingError> {
     let parts = predictor.parts;
     let (encoder, target) = (&parts.encoder, parts.encoder.target.name());
-    let places = places(encoder, records)?;
-    let mut table = encoder.table_of_records(records, &places, 0..records.rows).map_err(of_record)?;
-    let kind = encoder.target.kind();
-    table.columns.push(match records.cells(target) {
-        None => Column::missing(target, kind, records.rows),
-        Some(cells) => column_of_cells(target, kind, None, cells).map_err(of_record)?,
-    });
+    let (places, kind) = (places(encoder, records)?, encoder.target.kind());
+    let width = encoder.features.len() + encoder.width() + encoder.target.classes().len();
+    let at_once = (RECORD_VALUES / width).clamp(1, records.rows.max(1));
+    memory.reserve(at_once * width * VALUE_BYTES, app)?;
+    memory.reserve(records.rows.saturating_mul(Answered::ROW_BYTES), app)?;
     let mut answered = Answered::default();
-    predictor.answer(&table, &mut answered)?;
+    for start in (0..records.rows).step_by(at_once) {
+        let rows = start..records.rows.min(start + at_once);
+        let mut table = encoder.table_of_records(records, &places, rows.clone()).map_err(of_record)?;
+        table.columns.push(match records.cells(target) {
+            None => Column::missing(target, kind, rows.len()),
+            Some(cells) => {
+                let read = column_of_cells(target, kind, None, &cells[rows]);
+                read.map_err(|error| of_record(error.after(start)))?
+            }
+        });
+        predictor.answer(&table, &mut answered).map_err(|error| error.after(start))?;
+    }
     measured(&answered, parts)
 }
 

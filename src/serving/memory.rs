@@ -1,28 +1,52 @@
-//! The memory for requests: what a request is made of, reads and answers counts against one budget.
+//! The memory of one request: what it sends, what is made of it and what is answered are charged to its client.
 
-use std::fs::File;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytesize::ByteSize;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::error::ServingError;
 use crate::app::App;
-use crate::storage::StorageError;
+use crate::memory::{Charge, Client, Refused, scope};
 
-/// Requests from this size on count: small predictions get through while large uploads fill the memory.
+/// Requests from this size on are large: they leave the async threads, and what is made of them is charged as it is made.
 pub const LARGE: usize = 64 * 1024;
+/// Up to so many bytes a request holds hardly more than its connection, and nothing is charged.
+const UNCOUNTED: u64 = 4 << 10;
+/// What a request may hold however little it sends, in bytes: a small body unpacks to a large one.
+const FOR_ANY: u64 = 160 << 20;
+/// What it may hold beyond that for each byte that it sends: ten of packed text, and what is made of each of these.
+const FOR_A_BYTE: u64 = 64;
 
-/// A request's share of the memory for requests. It is given back when this is dropped.
+/// A request's part of the memory. It is given back when this is dropped.
 #[derive(Default)]
-pub struct RequestMemory(Option<OwnedSemaphorePermit>);
+pub struct RequestMemory {
+    charge: Option<Charge>,
+    /// Its address and port, as its connection says.
+    client: Option<Arc<str>>,
+    /// The most that it may hold, once it is known how much was sent.
+    most: Option<u64>,
+}
 
 impl RequestMemory {
-    /// Takes `bytes` more, for a reply much larger than the request.
+    /// Of a request of the client at this address and port.
+    pub fn of(client: Option<Arc<str>>) -> Self {
+        RequestMemory { client, ..RequestMemory::default() }
+    }
+
+    /// Bounds what the request may hold by what it has sent: `sent` bytes.
+    pub fn bound(&mut self, sent: u64) {
+        let most = FOR_ANY.saturating_add(sent.saturating_mul(FOR_A_BYTE));
+        self.most = Some(most);
+        self.charge.as_ref().inspect(|charge| charge.bound(most));
+    }
+
+    /// Takes `bytes` more.
     ///
     /// # Errors
-    /// `Overloaded` if so much is not free.
+    /// `MemoryNeverFree`, `Overloaded`.
     pub fn reserve(&mut self, bytes: usize, app: &App) -> Result<(), ServingError> {
-        self.cover(((self.held() as u64) * 1024).saturating_add(bytes as u64), app)
+        self.cover(self.held().saturating_add(bytes as u64), app)
     }
 
     /// Takes `bytes` more for rows of a stored data set, which a request of a few bytes can call for.
@@ -30,53 +54,84 @@ impl RequestMemory {
     /// # Errors
     /// `RowsTooLarge` if there is never so much, `Overloaded` if it is not free.
     pub fn reserve_rows(&mut self, bytes: usize, app: &App) -> Result<(), ServingError> {
-        let (needed, limit) = (ByteSize::b(bytes as u64), app.settings.request_memory);
-        if needed > limit {
-            let detail = format!("the rows need {needed} of memory; requests have {limit} (--request-memory)");
-            return Err(ServingError::RowsTooLarge(detail));
-        }
-        self.reserve(bytes, app)
+        let charge = self.charge(app);
+        charge.widen(bytes as u64);
+        charge.grow(bytes as u64).map_err(|refused| match refused {
+            Refused::Now => ServingError::Overloaded,
+            Refused::Never { limit } => {
+                let (needed, limit) = (ByteSize::b(bytes as u64), ByteSize::b(limit));
+                let detail = format!("the rows need {needed} of memory; a request has {limit} (--request-memory)");
+                ServingError::RowsTooLarge(detail)
+            }
+        })
     }
 
-    /// Takes as much as a file has, which is read in batches that may be as large as the file.
+    /// Takes as many bytes as a file has, which is read in batches that may be as large as the file; says how many.
     ///
     /// # Errors
     /// `FileTooLarge` if there is never so much, `Overloaded` if it is not free.
-    pub fn reserve_file(&mut self, file: &File, app: &App) -> Result<(), ServingError> {
-        let bytes = file.metadata().map_err(StorageError::from)?.len();
-        let limit = app.settings.request_memory;
-        if bytes > limit.as_u64() {
-            let detail = format!("the stream is larger than {limit} (--request-memory): send it in parts, or as CSV");
-            return Err(ServingError::FileTooLarge(detail));
-        }
-        self.cover(bytes, app)
+    pub fn reserve_file(&mut self, bytes: u64, app: &App) -> Result<u64, ServingError> {
+        self.charge(app).grow(bytes).map_err(|refused| match refused {
+            Refused::Now => ServingError::Overloaded,
+            Refused::Never { limit } => {
+                let limit = ByteSize::b(limit);
+                let detail =
+                    format!("the stream is larger than {limit} (--request-memory): send it in parts, or as CSV");
+                ServingError::FileTooLarge(detail)
+            }
+        })?;
+        Ok(bytes)
     }
 
     /// Makes it cover `bytes` in all.
     ///
     /// # Errors
-    /// `Overloaded` if so much is not free.
+    /// `MemoryNeverFree`, `Overloaded`.
     pub fn cover(&mut self, bytes: u64, app: &App) -> Result<(), ServingError> {
-        let missing = usize::try_from(bytes.div_ceil(1024)).unwrap_or(usize::MAX).saturating_sub(self.held());
-        if missing == 0 || bytes < LARGE as u64 {
+        if self.charge.is_none() && bytes < UNCOUNTED {
             return Ok(());
         }
-        let more = app.request_memory.clone().try_acquire_many_owned(u32::try_from(missing).unwrap_or(u32::MAX));
-        let more = more.map_err(|_| ServingError::Overloaded)?;
-        match &mut self.0 {
-            Some(permit) => permit.merge(more),
-            None => self.0 = Some(more),
-        }
-        Ok(())
+        Ok(self.charge(app).cover(bytes)?)
     }
 
-    /// Whether it is so little that nothing is taken.
-    pub fn is_none(&self) -> bool {
-        self.0.is_none()
+    /// Makes it hold `bytes`: what is there once an estimate is over.
+    pub fn settle(&mut self, bytes: u64) {
+        self.charge.as_ref().inspect(|charge| charge.settle(bytes));
     }
 
-    /// In KiB.
-    fn held(&self) -> usize {
-        self.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits)
+    /// Gives `bytes` back.
+    pub fn give_back(&mut self, bytes: u64) {
+        self.charge.as_ref().inspect(|charge| charge.shrink(bytes));
     }
+
+    /// Does `work` and charges what it tells of by [`crate::memory::made`].
+    ///
+    /// # Errors
+    /// `MemoryNeverFree`, `Overloaded`, whatever `work` has made of it.
+    pub fn scope<T>(&mut self, app: &App, work: impl FnOnce() -> T) -> Result<T, ServingError> {
+        Ok(scope(self.charge(app), work)?)
+    }
+
+    /// What is charged for the request.
+    pub fn charge(&mut self, app: &App) -> &Charge {
+        self.charge.get_or_insert_with(|| {
+            let charge = app.memory.requests.charge(self.client.as_deref().and_then(client_at));
+            self.most.inspect(|most| charge.bound(*most));
+            charge
+        })
+    }
+
+    /// What was charged, if anything was.
+    pub fn into_charge(self) -> Option<Charge> {
+        self.charge
+    }
+
+    fn held(&self) -> u64 {
+        self.charge.as_ref().map_or(0, Charge::held)
+    }
+}
+
+/// The client at an address and port, written out.
+pub fn client_at(address: &str) -> Option<Client> {
+    address.parse::<SocketAddr>().ok().map(|address| address.ip().into())
 }

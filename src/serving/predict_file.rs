@@ -1,7 +1,6 @@
 //! Predictions of a model by data set for a file of rows, CSV or an Arrow stream: some rows after others, so that a million
 //! need no more memory than a thousand.
 
-use std::fs::File;
 use std::io;
 
 use super::error::{ServingError, Wrong};
@@ -14,12 +13,16 @@ use crate::data::csv::{CsvRows, TextRows};
 use crate::data::encoder::Feature;
 use crate::data::encoder::{EncodeError, Encoder};
 use crate::data::error::DataError;
+use crate::datasets::Arriving;
+use crate::datasets::arriving::Onward;
 use crate::models::prediction::Predictions;
 use crate::waiting::WaitedFor;
 
 /// Rows that are worked off at once, and cells and encoded values of these rows.
 const ROWS: usize = 4096;
 const VALUES: usize = 1 << 20;
+/// Memory of a cell or value of them: a cell as text, typed, encoded, and flagged if it lies outside what training saw.
+const VALUE_BYTES: usize = 64;
 
 /// The forms of files that rows to predict for come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,12 +41,13 @@ pub struct FilePredictions<'a> {
     /// Where each feature stands.
     places: Vec<Option<usize>>,
     waited_for: WaitedFor,
-    /// A batch of an Arrow stream is read whole, and may be all of it.
-    _memory: RequestMemory,
+    /// Held for the rows that are worked off, and for the file where it is read whole.
+    memory: RequestMemory,
+    file_bytes: u64,
 }
 
 impl<'a> FilePredictions<'a> {
-    /// Opens a file. It is given up when `waited_for` no longer holds: a packed (compressed) one may have very many rows.
+    /// Opens a file, whose rows are worked off within `memory`. It is given up when `waited_for` no longer holds: a packed (compressed) one may have very many rows.
     ///
     /// # Errors
     /// `Data`: it is no file of this format; `Field`: it has a column that the model does not know; `FileTooLarge`,
@@ -51,17 +55,19 @@ impl<'a> FilePredictions<'a> {
     pub fn open(
         app: &'a App,
         version: &'a TableVersion,
-        file: File,
+        file: Arriving,
         format: RowFormat,
         waited_for: WaitedFor,
+        mut memory: RequestMemory,
     ) -> Result<Self, ServingError> {
-        let mut memory = RequestMemory::default();
+        let mut file_bytes = 0;
         if format == RowFormat::Arrow {
-            memory.reserve_file(&file, app)?;
+            // A batch of a stream is read whole, and may be all of it.
+            file_bytes = memory.reserve_file(file.bytes(), app)?;
         }
         let rows = FileRows::open(file, format)?;
         let places = rows.places(version.encoder())?;
-        Ok(FilePredictions { app, version, rows, places, waited_for, _memory: memory })
+        Ok(FilePredictions { app, version, rows, places, waited_for, memory, file_bytes })
     }
 
     /// Cells, encoded values and answers of a row.
@@ -80,6 +86,8 @@ impl<'a> FilePredictions<'a> {
         }
         let most = ROWS.min(VALUES / self.width()).max(16);
         let Some(batch) = self.rows.next(most)? else { return Ok(None) };
+        let working = batch.rows().saturating_mul(self.width() * VALUE_BYTES) as u64;
+        self.memory.cover(self.file_bytes + working, self.app)?;
         let table = self.rows.table(&batch, self.version.encoder(), &self.places)?;
         self.app.meters.predictions.inc_by(table.rows as u64);
         Ok(Some(self.version.table().predict(&table, self.version.interval)?))
@@ -88,8 +96,8 @@ impl<'a> FilePredictions<'a> {
 
 /// A file of rows.
 enum FileRows {
-    Csv(CsvRows<io::BufReader<File>>),
-    Arrow(ArrowRows),
+    Csv(CsvRows<io::BufReader<Onward>>),
+    Arrow(ArrowRows<Arriving>),
 }
 
 /// Some rows of it.
@@ -98,11 +106,20 @@ enum Batch {
     Arrow(ArrowBatch),
 }
 
+impl Batch {
+    fn rows(&self) -> usize {
+        match self {
+            Batch::Csv(text) => text.len(),
+            Batch::Arrow(batch) => batch.rows(),
+        }
+    }
+}
+
 impl FileRows {
-    fn open(file: File, format: RowFormat) -> Result<Self, ServingError> {
+    fn open(file: Arriving, format: RowFormat) -> Result<Self, ServingError> {
         Ok(match format {
             RowFormat::Arrow => FileRows::Arrow(ArrowRows::new(file)?),
-            RowFormat::Csv => FileRows::Csv(CsvRows::new(io::BufReader::with_capacity(1 << 18, file))?),
+            RowFormat::Csv => FileRows::Csv(CsvRows::new(io::BufReader::with_capacity(1 << 18, file.reader()))?),
         })
     }
 

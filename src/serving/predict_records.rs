@@ -1,10 +1,8 @@
 //! Predictions of a model by data set for records: objects with a value for each column.
 
-use prometheus::IntCounter;
-
 use super::error::{ServingError, Wrong};
 use super::memory::RequestMemory;
-use super::predict_rows::{MAX_OUTPUTS, ON_THE_SPOT, OUTPUT_BYTES};
+use super::predict_rows::{MAX_OUTPUTS, ON_THE_SPOT};
 use super::table_version::TableVersion;
 use super::threads::blocking;
 use crate::app::App;
@@ -14,25 +12,25 @@ use crate::data::json::Records;
 use crate::models::prediction::Predictions;
 use crate::waiting::{WaitedFor, Waiting};
 
-/// Memory of a feature of a row: its value, and its flag if it has one.
-const FEATURE_BYTES: usize = 32;
-/// Most flags of a reply: about 500 MB of JSON.
-const MAX_FLAGS: usize = 10_000_000;
+/// Memory of a value of a row: as it is read, encoded, and flagged if it lies outside what training saw.
+const VALUE_BYTES: usize = 48;
+/// Values of the records that are worked off at once.
+const VALUES: usize = 1 << 19;
 /// Records after which a prediction looks whether anybody still waits for it.
 const UNTIL_A_LOOK: usize = 4096;
 
-/// Predicts for `records`. `written` makes of the predictions, some rows after others, what is answered. Many records
-/// leave the async threads, and are given up between two pieces when this future is dropped.
+/// Predicts for `records`. `written` makes of the predictions, some rows after others, what is answered, within the memory
+/// of the request. Many records leave the async threads, and are given up between two pieces when this future is dropped.
 ///
 /// # Errors
 /// `Field`: a record has a column that the model does not know, or a value that is none of its column; `AnswerTooLarge`,
-/// `Overloaded`, `Defect`.
+/// `MemoryNeverFree`, `Overloaded`, `Defect`.
 pub async fn predict_records<T: Send + 'static>(
     app: &App,
     version: TableVersion,
     records: Records,
-    memory: &mut RequestMemory,
-    written: impl FnOnce(&TableVersion, Vec<Predictions>) -> T + Send + 'static,
+    mut memory: RequestMemory,
+    written: impl FnOnce(&TableVersion, Vec<Predictions>, RequestMemory) -> T + Send + 'static,
 ) -> Result<T, ServingError> {
     let encoder = version.encoder();
     let (rows, classes) = (records.rows, encoder.target.classes().len().max(1));
@@ -44,42 +42,56 @@ pub async fn predict_records<T: Send + 'static>(
         let detail = format!("{rows} records of {classes} classes; a reply holds {MAX_OUTPUTS} numbers: send CSV");
         return Err(ServingError::AnswerTooLarge(detail));
     }
-    let names: usize = encoder.target.classes().iter().map(|class| class.len() + OUTPUT_BYTES).sum();
-    let encoded = 4 * encoder.width() + FEATURE_BYTES * encoder.features.len();
-    memory.reserve(rows.saturating_mul(names + encoded + 64), app)?;
-    let large = rows.saturating_mul(version.predictor.members().parameter_count()) > ON_THE_SPOT;
+    let work = version.predictor.members().parameter_count().max(values_of_a_row(&version));
+    let large = rows.saturating_mul(work) > ON_THE_SPOT;
     let waiting = Waiting::default();
     let waited_for = waiting.seen();
-    let done = app.meters.predictions.clone();
-    let make = move || answers(&version, &records, &waited_for, &done).map(|pieces| written(&version, pieces));
+    let app = app.clone();
+    let make = move || {
+        let pieces = answers(&app, &version, &records, &waited_for, &mut memory)?;
+        Ok(written(&version, pieces, memory))
+    };
     if large { blocking(make).await? } else { make() }
 }
 
 fn answers(
+    app: &App,
     version: &TableVersion,
     records: &Records,
     waited_for: &WaitedFor,
-    done: &IntCounter,
+    memory: &mut RequestMemory,
 ) -> Result<Vec<Predictions>, ServingError> {
     let encoder = version.encoder();
     let places = places(encoder, records)?;
-    let (mut pieces, mut flags) = (Vec::with_capacity(records.rows.div_ceil(UNTIL_A_LOOK)), 0);
-    for start in (0..records.rows).step_by(UNTIL_A_LOOK) {
+    let at_once = rows_at_once(version).min(records.rows);
+    let working = at_once * values_of_a_row(version) * VALUE_BYTES;
+    memory.reserve(working, app)?;
+    let mut pieces = Vec::with_capacity(records.rows.div_ceil(at_once));
+    for start in (0..records.rows).step_by(at_once) {
         if !waited_for.holds() {
             return Err(DataError::stopped().into());
         }
-        let rows = start..records.rows.min(start + UNTIL_A_LOOK);
-        done.inc_by(rows.len() as u64);
+        let rows = start..records.rows.min(start + at_once);
+        app.meters.predictions.inc_by(rows.len() as u64);
         let table = encoder.table_of_records(records, &places, rows).map_err(of_record)?;
         let predictions = version.table().predict(&table, version.interval)?;
-        flags += predictions.sightings.len();
-        if flags > MAX_FLAGS {
-            let detail = format!("more than {MAX_FLAGS} values lie outside what training saw: send fewer records");
-            return Err(ServingError::AnswerTooLarge(detail));
-        }
+        memory.reserve(predictions.bytes(), app)?;
         pieces.push(predictions);
     }
+    memory.give_back(working as u64);
     Ok(pieces)
+}
+
+/// Rows that are worked off at once: whole shards, so that cutting the records changes no bit.
+fn rows_at_once(version: &TableVersion) -> usize {
+    let (most, shard) = (VALUES / values_of_a_row(version), version.predictor.members().shard_rows());
+    (most / shard).clamp(1, UNTIL_A_LOOK.div_ceil(shard)) * shard
+}
+
+/// What a row is read to, encoded to and answered with.
+fn values_of_a_row(version: &TableVersion) -> usize {
+    let encoder = version.encoder();
+    (encoder.features.len() + encoder.width() + encoder.target.classes().len()).max(1)
 }
 
 /// Where in the records each feature stands.

@@ -12,6 +12,8 @@ pub struct StateLocation {
     pub database_url: Option<SecretUrl>,
     /// An object store, in place of files in the folder.
     pub blob_url: Option<SecretUrl>,
+    /// Most bytes of scratch files in the folder; by default half of what its disk has free.
+    pub scratch_limit: Option<u64>,
 }
 
 /// A URL that may hold a password or a signature: `Debug` shows its scheme alone.
@@ -53,8 +55,11 @@ mod tests {
                 folder: PathBuf::from("data"),
                 database_url: Some(SecretUrl::from(url.to_owned())),
                 blob_url: None,
+                scratch_limit: None,
             };
-            let expected = format!("StateLocation {{ folder: \"data\", database_url: Some({shown}), blob_url: None }}");
+            let expected = format!(
+                "StateLocation {{ folder: \"data\", database_url: Some({shown}), blob_url: None, scratch_limit: None }}"
+            );
             assert_eq!(format!("{location:?}"), expected);
         }
     }

@@ -12,6 +12,7 @@ pub mod exact;
 pub mod folder;
 pub mod gate;
 pub mod location;
+pub mod scratch;
 pub mod state;
 pub mod tensors;
 
@@ -21,4 +22,5 @@ pub use catalog::{Catalog, Database, Write};
 pub use error::{OpenError, StorageError};
 pub use gate::Gate;
 pub use location::{SecretUrl, StateLocation};
+pub use scratch::{ScratchFile, ScratchSpace};
 pub use state::{RECEIPT_AGE, Storage};

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::catalog::{Catalog, Database, DatabaseHold};
 use super::error::OpenError;
 use super::folder::{self, Hold};
-use super::{BlobFile, Blobs, Gate, StateLocation, StorageError};
+use super::{BlobFile, Blobs, Gate, ScratchSpace, StateLocation, StorageError};
 
 /// Litter that is younger may belong to a call that is under way.
 const LITTER_AGE: i64 = 3600;
@@ -28,6 +28,8 @@ pub struct Storage {
     pub catalog: Catalog,
     /// Files.
     pub blobs: Blobs,
+    /// Files of requests under way.
+    pub scratch: ScratchSpace,
     folder: Arc<PathBuf>,
     hold: Arc<Mutex<Option<Hold>>>,
 }
@@ -50,8 +52,9 @@ impl Storage {
         let blobs = blobs.map_err(OpenError::Blobs)?;
         blobs.check().await.map_err(OpenError::Blobs)?;
         let hold = Arc::new(Mutex::new(Some(Hold { _folder: folder, database })));
+        let scratch = ScratchSpace::new(&location.folder, location.scratch_limit);
         let folder = Arc::new(location.folder.clone());
-        Ok(Storage { catalog, blobs, folder, hold })
+        Ok(Storage { catalog, blobs, scratch, folder, hold })
     }
 
     /// Writes a blob that a change will refer to soon: noted as litter until that change strikes it out.
@@ -72,20 +75,13 @@ impl Storage {
         self.blobs.put_file(key, file).await
     }
 
-    /// A new file without a name in the data folder, gone when it is closed: for what is too large for memory.
-    ///
-    /// # Errors
-    /// `Full`, `Unavailable`.
-    pub fn scratch_file(&self) -> Result<std::fs::File, StorageError> {
-        tempfile::tempfile_in(&*self.folder).map_err(StorageError::from)
-    }
-
-    /// A new file that is to become a blob.
+    /// A new file that is to become a blob; it has no name, and is gone when it is closed before.
     ///
     /// # Errors
     /// `Full`, `Unavailable`.
     pub fn blob_file(&self) -> Result<BlobFile, StorageError> {
-        Ok(BlobFile::new(self.scratch_file()?, self.blobs.are_files()))
+        let file = tempfile::tempfile_in(&*self.folder)?;
+        Ok(BlobFile::new(file, self.blobs.are_files()))
     }
 
     /// Deletes those of `blobs` that are noted as litter. What fails stays noted, and is deleted by a later sweep; while

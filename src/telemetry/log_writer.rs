@@ -84,7 +84,7 @@ impl Write for &LogWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut pending = self.lock();
         if pending.lines.len() + line.len() <= MOST {
-            pending.lines.extend_from_slice(line);
+            append_visible(line, &mut pending.lines);
         }
         let wake = std::mem::take(&mut pending.asleep);
         drop(pending);
@@ -97,6 +97,29 @@ impl Write for &LogWriter {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Appends a line, with what turns the direction of text around or breaks lines in some viewers written as `\u202e`, which
+/// JSON takes as well: else a path could show as another one.
+fn append_visible(line: &[u8], out: &mut Vec<u8>) {
+    let mut rest = line;
+    // The first bytes that these characters have in UTF-8.
+    while let Some(at) = memchr::memchr2(0xe2, 0xd8, rest) {
+        let length = if rest[at] == 0xe2 { 3 } else { 2 };
+        let character = rest.get(at..at + length).and_then(|bytes| std::str::from_utf8(bytes).ok()?.chars().next());
+        out.extend_from_slice(&rest[..at]);
+        match character.filter(|character| turns_or_breaks(*character)) {
+            Some(character) => out.extend_from_slice(format!("\\u{:04x}", u32::from(character)).as_bytes()),
+            None => out.extend_from_slice(&rest[at..(at + length).min(rest.len())]),
+        }
+        rest = rest.get(at + length..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+}
+
+/// Whether a character is one of Unicode's controls of direction (UAX #9), or a separator of lines or paragraphs.
+fn turns_or_breaks(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}')
 }
 
 impl Drop for LogGuard {
@@ -144,6 +167,27 @@ mod tests {
         let batches: Vec<_> = out.try_iter().collect();
         assert!(batches.len() <= 3, "{} batches", batches.len());
         assert_eq!(String::from_utf8(batches.concat()).expect("text"), expected);
+    }
+
+    #[test]
+    fn no_line_turns_its_text_around() {
+        let written = |line: &str| {
+            let mut out = Vec::new();
+            append_visible(line.as_bytes(), &mut out);
+            String::from_utf8(out).expect("text")
+        };
+        let turned = "a\u{202a}b\u{202e}\u{2066}c\u{2069}\u{200e}\u{200f}\u{61c}\u{2028}\u{2029}";
+        assert_eq!(written(turned), r"a\u202ab\u202e\u2066c\u2069\u200e\u200f\u061c\u2028\u2029");
+        for plain in ["plain", "é – “quoted” … →", "\u{61b}\u{61d} \u{2027}\u{202f}\u{2065}\u{206a}", "日本語"]
+        {
+            assert_eq!(written(plain), plain);
+        }
+        let mut cut = Vec::new();
+        append_visible(b"\xe2\x80", &mut cut);
+        assert_eq!(cut, b"\xe2\x80");
+        let line = format!("{{\"path\":\"{}\"}}", turned);
+        let read: serde_json::Value = serde_json::from_str(&written(&line)).expect("JSON");
+        assert_eq!(read["path"], turned);
     }
 
     #[test]

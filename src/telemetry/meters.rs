@@ -6,8 +6,11 @@ use std::time::Duration;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
+
+use crate::memory::Shares;
 
 /// Upper bounds of the request latency histogram, in seconds: 100 µs to 60 s.
 const LATENCY_BUCKETS: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 5.0, 60.0];
@@ -31,8 +34,18 @@ pub struct Meters {
     pub epochs: IntCounter,
     /// Time that trainings were held up by their checkpoints.
     pub checkpoint_seconds: Histogram,
+    /// Connections open.
+    pub connections: IntGauge,
+    /// Connections that there was no place for, by reason.
+    pub connections_refused: IntCounterVec,
+    /// Connections that the service ended because of what their clients did not do, by what it was.
+    pub connections_cut: IntCounterVec,
+    /// Bytes of files on the disk that belong to requests under way.
+    pub scratch_bytes: IntGauge,
     jobs: IntGaugeVec,
-    models: prometheus::IntGauge,
+    models: IntGauge,
+    /// Bytes charged to each share of the memory, and what it may hold.
+    memory: [IntGaugeVec; 2],
 }
 
 /// The counters of a route for the method and status that came first, which most of its requests have.
@@ -67,8 +80,25 @@ impl Meters {
             checkpoint_seconds: register(&registry, {
                 Histogram::with_opts(checkpoint.buckets(CHECKPOINT_BUCKETS.to_vec()))
             }),
+            connections: register(&registry, IntGauge::new("epochd_connections", "Connections open.")),
+            connections_refused: register(&registry, {
+                let opts = Opts::new("epochd_connections_refused_total", "Connections refused, by reason.");
+                IntCounterVec::new(opts, &["reason"])
+            }),
+            connections_cut: register(&registry, {
+                let opts = Opts::new("epochd_connections_cut_total", "Connections that the service ended, by reason.");
+                IntCounterVec::new(opts, &["reason"])
+            }),
+            scratch_bytes: register(&registry, {
+                IntGauge::new("epochd_scratch_bytes", "Disk taken by requests under way.")
+            }),
             jobs: register(&registry, IntGaugeVec::new(Opts::new("epochd_jobs", "Jobs by state."), &["state"])),
-            models: register(&registry, prometheus::IntGauge::new("epochd_models", "Models in the registry.")),
+            models: register(&registry, IntGauge::new("epochd_models", "Models in the registry.")),
+            memory: [
+                ("epochd_memory_used_bytes", "Memory charged to a share: what was made and is not gone."),
+                ("epochd_memory_limit_bytes", "Memory that a share may hold."),
+            ]
+            .map(|(name, help)| register(&registry, IntGaugeVec::new(Opts::new(name, help), &["share"]))),
             registry,
         };
         let process = ProcessCollector::new(std::process::id() as i32, "epochd");
@@ -97,8 +127,13 @@ impl Meters {
         }
     }
 
-    /// Everything as Prometheus text (format 0.0.4), with the numbers of jobs by state and of models.
-    pub fn render(&self, jobs: impl IntoIterator<Item = (&'static str, u64)>, models: u64) -> String {
+    /// Everything as Prometheus text (format 0.0.4), with the numbers of jobs by state and of models, and the memory.
+    pub fn render(&self, jobs: impl IntoIterator<Item = (&'static str, u64)>, models: u64, memory: &Shares) -> String {
+        let [used, limit] = &self.memory;
+        for share in [&memory.requests, &memory.trainings, &memory.models] {
+            used.with_label_values(&[share.name()]).set(share.used() as i64);
+            limit.with_label_values(&[share.name()]).set(share.limit() as i64);
+        }
         for state in ["queued", "running", "succeeded", "failed", "cancelled"] {
             self.jobs.with_label_values(&[state]).set(0);
         }

@@ -69,7 +69,7 @@ async fn rows_of_data_sets_count_as_memory_of_requests() {
     let training = json!({"dataset": "long", "features": ["x", "y"], "targets": ["kind"], "epochs": 1});
     let job = service.train("layers", training.clone()).await;
     assert_eq!(job["state"], "succeeded", "{job}");
-    let service = service.restarted_with(|settings| settings.request_memory = ByteSize::kib(256)).await;
+    let service = service.restarted_with(|settings| settings.request_memory = Some(ByteSize::kib(256))).await;
     let problem = service.post("/models/layers/train", training).await.problem(422, "training_too_large");
     assert!(text(&problem["detail"]).contains("--request-memory"), "{problem}");
     for model in ["kinds", "values"] {
@@ -121,7 +121,7 @@ async fn objects_that_share_too_few_keys_are_no_data_set() {
 async fn a_file_is_read_no_further_when_nobody_waits_for_it() {
     let service = TestApp::start().await;
     let file = |rows: u32| {
-        let (file, mut end) = Arriving::new(tempfile::tempfile().expect("a file"));
+        let (file, mut end) = Arriving::new(service.app.storage.scratch.clone(), Box::new(|_| true));
         end.write_all(long_csv(rows, None).as_bytes()).expect("room on the disk");
         file
     };
@@ -158,7 +158,7 @@ async fn a_preview_is_short_however_long_the_cells_and_however_many_the_columns(
 
 #[tokio::test]
 async fn long_words_count_as_memory_of_a_training() {
-    let service = TestApp::with(|settings| settings.training_memory = ByteSize::mib(32)).await;
+    let service = TestApp::with(|settings| settings.training_memory = Some(ByteSize::mib(32))).await;
     for (name, length, code) in [("short", 20, None), ("long", 20_000, Some("training_too_large"))] {
         let row = |i: u32| format!("{}{},{}\n", "w".repeat(length * usize::from(i < 1_000)), i % 1_000, i % 2);
         let csv = (0..2_000).map(row).fold("word,y\n".to_owned(), |csv, row| csv + &row);
@@ -197,7 +197,7 @@ fn blob_gate(reads: &Arc<AtomicU64>, broken: &Arc<AtomicBool>) -> Gate {
 async fn no_network_is_read_before_the_body_that_asks_for_it() {
     let (reads, broken) = (Arc::default(), Arc::default());
     let service =
-        TestApp::behind(blob_gate(&reads, &broken), |settings| settings.model_memory = ByteSize::kib(64)).await;
+        TestApp::behind(blob_gate(&reads, &broken), |settings| settings.model_memory = Some(ByteSize::kib(64))).await;
     service.post_csv("/datasets?name=long", long_csv(200, None)).await.expect(201);
     for name in ["a", "b", "c", "d"] {
         let model = json!({"name": name, "dataset": "long", "target": "kind", "hidden_layers": [64, 64]});

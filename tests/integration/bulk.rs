@@ -86,7 +86,7 @@ async fn many_rows_are_shared_among_threads() {
 
 #[tokio::test]
 async fn octets_that_are_no_rows_are_refused() {
-    let service = TestApp::with(|settings| settings.max_body = ByteSize::kib(1)).await;
+    let service = TestApp::with(|settings| settings.max_body = Some(ByteSize::kib(1))).await;
     service.with_xor().await;
     for wrong in [vec![], vec![0; 4], vec![0; 12], vec![0; 9]] {
         let detail = format!("the body has {} bytes; a row of 2 inputs has 8", wrong.len());
@@ -154,7 +154,7 @@ async fn service_reply(service: &TestApp, headers: &[(&str, &str)], body: Vec<u8
 
 #[tokio::test]
 async fn what_is_packed_is_bounded_by_what_comes_out() {
-    let service = TestApp::with(|settings| settings.max_body = ByteSize::kib(64)).await;
+    let service = TestApp::with(|settings| settings.max_body = Some(ByteSize::kib(64))).await;
     service.with_xor().await;
     let gzip = [("content-type", JSON), ("content-encoding", "gzip")];
     let bomb = packed(format!("{{\"inputs\":[0,1]{}}}", " ".repeat(10 << 20)).as_bytes());
@@ -279,7 +279,7 @@ async fn arrow_says_what_json_and_csv_say() {
 
 #[tokio::test]
 async fn an_arrow_stream_that_cannot_be_used_is_refused() {
-    let service = with_flowers(|settings| settings.request_memory = ByteSize::kib(512)).await;
+    let service = with_flowers(|settings| settings.request_memory = Some(ByteSize::kib(512))).await;
     let column =
         |name: &str, array: ArrayRef| stream(&[RecordBatch::try_from_iter([(name, array)]).expect("a column")]);
     let post = async |body: Vec<u8>| service.post_file(FLOWERS, ARROW, body).await;
@@ -300,7 +300,7 @@ async fn an_arrow_stream_that_cannot_be_used_is_refused() {
 
 #[tokio::test]
 async fn a_reply_holds_memory_until_it_is_read_or_given_up() {
-    let service = TestApp::with(|settings| settings.request_memory = ByteSize::mib(48)).await;
+    let service = TestApp::with(|settings| settings.request_memory = Some(ByteSize::mib(48))).await;
     service.with_xor().await;
     // 8 MB of rows, and as many for the numbers of a reply that is more than sockets hold.
     let rows = octets(&vec![0.5; 2_000_000]);
@@ -310,7 +310,7 @@ async fn a_reply_holds_memory_until_it_is_read_or_given_up() {
     };
     let unread = ask().await;
     assert_eq!(unread.status(), 200);
-    assert_eq!(ask().await.status(), 503);
+    assert_eq!(ask().await.status(), 429);
     drop(unread);
     eventually("what a reply held that was given up is free again", async || ask().await.status() == 200).await;
 }

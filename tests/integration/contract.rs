@@ -56,7 +56,7 @@ fn a_reply_with_a_field_a_time_or_a_code_that_is_not_declared_is_found() {
     let problem = contract().value(&format!("{reply}{problem}/queue_full/value")).expect("an example").clone();
     let check = |problem: &Value| contract().check_body(reply, 429, "application/problem+json", problem);
     check(&problem).expect("the example fits");
-    for (field, value) in [("status", json!(503)), ("code", json!("overloaded"))] {
+    for (field, value) in [("status", json!(503)), ("code", json!("stopping"))] {
         let mut changed = problem.clone();
         changed[field] = value;
         assert!(check(&changed).is_err(), "{field}");

@@ -189,7 +189,7 @@ async fn a_warm_start_that_is_interrupted_starts_from_the_version_it_started_fro
 
 #[tokio::test]
 async fn networks_leave_memory_when_others_need_it_and_come_back() {
-    let service = TestApp::with(|settings| settings.model_memory = bytesize::ByteSize::kib(20)).await;
+    let service = TestApp::with(|settings| settings.model_memory = Some(bytesize::ByteSize::kib(20))).await;
     let mut answers = Vec::new();
     for i in 0..20 {
         let name = format!("m{i}");

@@ -91,7 +91,7 @@ async fn an_imported_model_with_given_parameters_starts_from_those_of_the_file()
 
 #[tokio::test]
 async fn what_is_no_version_is_refused_before_anything_is_made() {
-    let service = TestApp::with(|settings| settings.max_body = bytesize::ByteSize::kib(100)).await;
+    let service = TestApp::with(|settings| settings.max_body = Some(bytesize::ByteSize::kib(100))).await;
     service.with_xor().await;
     let file = export(&service, "/models/xor/versions/1/export").await;
     let header: Value = serde_json::from_str(TensorFile::read(&file).expect("our own").header()).expect("JSON");

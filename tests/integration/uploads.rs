@@ -1,5 +1,10 @@
 //! Data files under way: what is told of them while they arrive, and what is left of one that breaks off.
 
+use std::io::Write;
+
+use bytesize::ByteSize;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -84,4 +89,100 @@ async fn rows_are_told_while_they_are_read() {
     assert!(seen > 0 && seen <= 2_000_000, "{seen}");
     assert_eq!(stored["rows"], 2_000_000);
     assert_eq!(service.get("/datasets").await.expect(200)["loading"], json!([]));
+}
+
+/// What a form is answered whose body begins with `start` and goes on without end.
+async fn endless_form(service: &TestApp, start: &str) -> String {
+    let mut stream = TcpStream::connect(service.address()).await.expect("a connection");
+    let head = format!(
+        "POST /datasets HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=edge\r\nContent-Length: {}\r\n\r\n",
+        1u64 << 34
+    );
+    stream.write_all((head + start).as_bytes()).await.expect("an open connection");
+    let (mut reading, mut writing) = stream.split();
+    let mut sent = 0;
+    let sending = async {
+        while writing.write_all(&[b'a'; 64 << 10]).await.is_ok() {
+            sent += 64 << 10;
+        }
+    };
+    let mut reply = Vec::new();
+    let _ = tokio::join!(sending, reading.read_to_end(&mut reply));
+    assert!(sent < 64 << 20, "{sent} bytes of a head were taken");
+    String::from_utf8_lossy(&reply).into_owned()
+}
+
+#[tokio::test]
+async fn the_head_of_a_forms_part_has_an_end() {
+    let service = TestApp::start().await;
+    let before = "--edge\r\nContent-Disposition: form-data; name=\"";
+    let after =
+        "--edge\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f.csv\"\r\n\r\na,b\n1,2\n\r\n--edge\r\n";
+    for start in [before, "", after] {
+        let reply = endless_form(&service, start).await;
+        let told = reply.starts_with("HTTP/1.1 400") && reply.contains("malformed_request") && reply.contains("16384");
+        // A client that still sends may lose the reply to the end of its connection.
+        assert!(told || reply.is_empty(), "{reply}");
+    }
+    let long = format!("x-a: {}\r\n", "a".repeat(10_000));
+    let part = |head: &str| {
+        format!(
+            "preamble\r\n--edge\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f.csv\"\r\n{head}\r\n{CSV}\r\n--edge--\r\nepilogue"
+        )
+    };
+    let kind = "multipart/form-data; boundary=edge";
+    service.post_file("/datasets", kind, part(&long)).await.expect(201);
+    let problem = service.post_file("/datasets", kind, part(&long.repeat(2))).await.problem(400, "malformed_request");
+    assert!(crate::support::text(&problem["detail"]).contains("16384 bytes"), "{problem}");
+    assert_eq!(service.app.storage.scratch.used(), 0);
+}
+
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+    packer.write_all(bytes).expect("into memory");
+    packer.finish().expect("into memory")
+}
+
+#[tokio::test]
+async fn uploads_under_way_take_no_more_of_the_disk_than_they_may() {
+    let service = TestApp::with(|settings| settings.scratch_space = Some(ByteSize::mib(8))).await;
+    let used = || service.app.storage.scratch.used();
+    let four = packed("1,2\n".repeat(1 << 20).as_bytes());
+    let head = format!(
+        "POST /datasets HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+        four.len() + 100_000
+    );
+    let mut open = TcpStream::connect(service.address()).await.expect("a connection");
+    open.write_all(head.as_bytes()).await.expect("an open connection");
+    open.write_all(&four).await.expect("an open connection");
+    // What makes it worth a thread: a second file behind the first.
+    open.write_all(&packed(&(0..20_000_u32).flat_map(u32::to_le_bytes).collect::<Vec<_>>())).await.expect("open");
+    eventually("it is unpacked to the disk", || async { used() >= 4 << 20 }).await;
+    let csv = "0.123456,-1.234567\n".repeat(300_000);
+    let gzip = service.raw(reqwest::Method::POST, "/datasets").header("content-type", "text/csv");
+    let gzip = gzip.header("content-encoding", "gzip").body(packed(csv.as_bytes()));
+    service.send(reqwest::Method::POST, "/datasets", gzip).await.problem(507, "storage_full");
+    service.post_csv("/datasets", CSV).await.expect(201);
+    let metrics = service.raw(reqwest::Method::GET, "/metrics").send().await.expect("a reply").text().await;
+    assert!(metrics.expect("text").contains(&format!("epochd_scratch_bytes {}", used())));
+    drop(open);
+    eventually("all of it is free again", || async { used() == 0 }).await;
+    service.post_csv("/datasets", csv).await.expect(201);
+}
+
+#[tokio::test]
+async fn predictions_by_csv_need_no_disk() {
+    let service = TestApp::start().await;
+    service.post_csv("/datasets?name=flowers", flowers_csv(300)).await.expect(201);
+    service.post("/models", json!({"name": "m", "dataset": "flowers", "target": "species"})).await.expect(201);
+    service.train("m", json!({"epochs": 2})).await;
+    let service = service.restarted_with(|settings| settings.scratch_space = Some(ByteSize::b(0))).await;
+    for (kind, accept) in [("text/csv", "text/csv"), ("text/csv", "application/json")] {
+        let request = service.raw(reqwest::Method::POST, "/models/m/predict").header("content-type", kind);
+        let reply = request.header("accept", accept).body(flowers_csv(2_000)).send().await.expect("a reply");
+        assert_eq!(reply.status(), 200);
+        assert!(reply.bytes().await.expect("whole").len() > 2_000);
+    }
+    let reply = service.post_file("/models/m/predict", "text/csv", flowers_csv(60_000)).await;
+    reply.problem(507, "storage_full");
 }

@@ -1,17 +1,99 @@
-//! What a body may take: time between two pieces of it, and bytes.
+//! What a body may take: time between two pieces of it, time as a whole, and bytes.
+
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes, HttpBody};
+use futures_util::FutureExt;
+use http_body_util::BodyExt;
+
+use bytesize::ByteSize;
 
 use crate::api::error::{ApiError, ErrorCode};
 use crate::app::App;
+use crate::config::Settings;
 
-/// Waits for something from the client, but not for ever.
-///
-/// # Errors
-/// `request_timeout`.
-pub async fn patient<T>(wait: impl Future<Output = T>, app: &App) -> Result<T, ApiError> {
-    let seconds = app.settings.body_timeout.as_secs_f64();
-    let late =
-        |_| ApiError::new(ErrorCode::RequestTimeout, format!("nothing came for {seconds} s before the body's end"));
-    tokio::time::timeout(app.settings.body_timeout, wait).await.map_err(late)
+/// How much longer a client may be waited for. Waiting uses the time up, and what comes earns it back at the rate of
+/// `--min-rate`, up to the longest pause: so a body that drips ends as surely as one that stops.
+pub struct Pace {
+    left: Duration,
+    pause: Duration,
+    /// Bytes a second.
+    rate: f64,
+}
+
+impl Pace {
+    /// Of a body that begins.
+    pub fn new(settings: &Settings) -> Self {
+        let pause = settings.body_timeout;
+        Pace { left: pause, pause, rate: settings.min_rate.as_u64() as f64 }
+    }
+
+    /// Waits for something from the client, but not for ever.
+    ///
+    /// # Errors
+    /// `request_timeout`.
+    pub async fn wait<T>(&mut self, wait: impl Future<Output = T>) -> Result<T, ApiError> {
+        let since = Instant::now();
+        let came = tokio::time::timeout(self.left, wait).await.map_err(|_| self.late())?;
+        self.left = self.left.saturating_sub(since.elapsed());
+        Ok(came)
+    }
+
+    /// So many bytes came.
+    pub fn earn(&mut self, bytes: usize) {
+        let earned = Duration::try_from_secs_f64(bytes as f64 / self.rate).unwrap_or(self.pause);
+        self.left = self.left.saturating_add(earned).min(self.pause);
+    }
+
+    /// The next piece of a body if it is there already.
+    ///
+    /// # Errors
+    /// `malformed_request`: the body breaks off.
+    pub fn piece_at_hand(&mut self, body: &mut Body) -> Option<Result<Option<Bytes>, ApiError>> {
+        loop {
+            match body.frame().now_or_never()? {
+                Some(Ok(frame)) => {
+                    // What is no data is a trailer, which nobody asks for.
+                    if let Ok(data) = frame.into_data() {
+                        self.earn(data.len());
+                        return Some(Ok(Some(data)));
+                    }
+                }
+                Some(Err(error)) => return Some(Err(broken(&error))),
+                None => return Some(Ok(None)),
+            }
+        }
+    }
+
+    /// The next piece of a body; nothing at its end.
+    ///
+    /// # Errors
+    /// `request_timeout`; `malformed_request`: the body breaks off.
+    pub async fn piece(&mut self, body: &mut Body) -> Result<Option<Bytes>, ApiError> {
+        // What is there already needs no clock.
+        while !body.is_end_stream() {
+            if let Some(piece) = self.piece_at_hand(body) {
+                return piece;
+            }
+            let Some(frame) = self.wait(body.frame()).await? else { break };
+            if let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() {
+                self.earn(data.len());
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+
+    fn late(&self) -> ApiError {
+        let (pause, rate) = (self.pause.as_secs_f64(), self.rate);
+        let detail =
+            format!("the body came too slowly: it paused for {pause} s, or sent less than {rate} bytes a second");
+        ApiError::new(ErrorCode::RequestTimeout, detail)
+    }
+}
+
+fn broken(error: &axum::Error) -> ApiError {
+    ApiError::new(ErrorCode::MalformedRequest, format!("the body broke off: {error}"))
 }
 
 /// Whether a body may have so many bytes.
@@ -19,7 +101,7 @@ pub async fn patient<T>(wait: impl Future<Output = T>, app: &App) -> Result<T, A
 /// # Errors
 /// `payload_too_large`.
 pub fn check_size(bytes: u64, app: &App) -> Result<(), ApiError> {
-    let most = app.settings.max_body;
+    let most = ByteSize::b(app.max_body);
     let detail = || format!("the body is larger than {most} (--max-body)");
     if bytes <= most.as_u64() { Ok(()) } else { Err(ApiError::new(ErrorCode::PayloadTooLarge, detail())) }
 }

@@ -1,25 +1,24 @@
 //! Data files as bodies: of any size, and read while they arrive.
 
-use std::fs::File;
-
 use axum::extract::{FromRequest, Request};
 use futures_util::future::BoxFuture;
 
 use super::form::{self, FormFile};
 use super::formats::{ADVICE, format_of};
 use super::media::{is_packed, media_type};
-use super::sink::{Sink, finish, send_body};
+use super::sink::{Sink, send_body};
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::idempotency::{Idempotency, Repeatable};
+use crate::api::layers::deadline::untimed;
+use crate::api::layers::observe::peer;
 use crate::app::App;
 use crate::data::ingest::Format;
 use crate::datasets::{Arrival, Arriving, Asked, DatasetError, NewDataset};
-use crate::storage::StorageError;
 
 /// A data file that has arrived whole.
 pub struct Upload {
-    /// From its start, unpacked.
-    pub file: File,
+    /// Unpacked.
+    pub file: Arriving,
 }
 
 impl Upload {
@@ -30,7 +29,7 @@ impl Upload {
     pub async fn receive(request: Request, app: &App, arrival: Arrival) -> Result<Self, ApiError> {
         let mut file = DataFile::begin(request, app, arrival).await?;
         file.receive(app, None).await?;
-        Ok(Upload { file: file.data.into_file().map_err(StorageError::from)? })
+        Ok(Upload { file: file.data })
     }
 }
 
@@ -58,6 +57,8 @@ impl FromRequest<App> for DataFile {
 
 impl DataFile {
     async fn begin(request: Request, app: &App, arrival: Arrival) -> Result<Self, ApiError> {
+        // Of any size: what bounds its time is the rate at which it comes and is worked on.
+        untimed(request.extensions());
         let repeatable = Repeatable::of(&request)?;
         let media_type = media_type(request.headers()).to_ascii_lowercase();
         let packed = is_packed(request.headers())?;
@@ -74,11 +75,11 @@ impl DataFile {
                 if media_type.is_empty() { "there is no Content-Type".into() } else { format!("got {media_type:?}") };
             ApiError::new(ErrorCode::UnsupportedMediaType, format!("{got}: {ADVICE}"))
         })?;
-        let (sink, data, writing) = Sink::start(app, packed, repeatable, &arrival)?;
+        let (mut sink, data) = Sink::start(app, packed, repeatable, &arrival, peer(&request));
         let (body, app) = (request.into_body(), app.clone());
         let rest = Box::pin(async move {
-            let sent = send_body(body, &app, sink).await;
-            finish(sent, writing).await
+            send_body(body, &app, &mut sink).await?;
+            sink.finish().await
         });
         Ok(DataFile { format, data, rest, arrival })
     }
@@ -90,14 +91,14 @@ impl DataFile {
     pub async fn receive(&mut self, app: &App, asked: Option<&Asked>) -> Result<Received, ApiError> {
         let load = self.arrival.load();
         let early = async {
-            match asked {
+            Ok(match asked {
                 Some(asked) => app.datasets.read_early(asked, &self.data, load).await,
                 None => None,
-            }
+            })
         };
         let rest = async { (&mut self.rest).await.inspect(|_| load.set_whole()) };
-        let (idempotency, early) = tokio::join!(rest, early);
-        Ok(Received { idempotency: idempotency?, early })
+        let (idempotency, early) = tokio::try_join!(rest, early)?;
+        Ok(Received { idempotency, early })
     }
 
     /// Reads the file, if that was not done while it was received.

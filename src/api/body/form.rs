@@ -1,16 +1,32 @@
 //! A data file as the one part of a form (`multipart/form-data`, as browsers and `curl -F` send it).
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+
+use axum::BoxError;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::multipart::{Multipart, MultipartError};
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use http_body::Frame;
 
-use super::bounds::patient;
+use super::bounds::Pace;
 use super::formats::of_field;
-use super::sink::{Sink, finish};
+use super::sink::Sink;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::idempotency::{Idempotency, Repeatable};
+use crate::api::layers::observe::peer;
 use crate::app::App;
 use crate::data::ingest::Format;
 use crate::datasets::{Arrival, Arriving};
+
+/// Most bytes of a part's head, with what stands before it.
+const MOST_HEAD: usize = 16 << 10;
+/// Bytes that the reader of forms is given at once.
+const DOLE: usize = 64 << 10;
+/// What is left of a head where none is read.
+const NO_HEAD: usize = usize::MAX;
 
 /// A file of a form that has arrived.
 pub struct FormFile {
@@ -34,29 +50,77 @@ pub async fn receive(
     arrival: &Arrival,
 ) -> Result<FormFile, ApiError> {
     let malformed = |detail: String| ApiError::new(ErrorCode::MalformedRequest, detail);
-    let broken = |error: MultipartError| malformed(format!("the form cannot be read: {}", error.body_text()));
     // It has a bound of its own: `--max-upload`.
     DefaultBodyLimit::disable().apply(&mut request);
+    let head = Arc::new(AtomicUsize::new(MOST_HEAD));
+    let broken = |error: MultipartError| match head.load(Ordering::Relaxed) {
+        0 => malformed(format!("the head of a part, with what stands before it, is longer than {MOST_HEAD} bytes")),
+        _ => malformed(format!("the form cannot be read: {}", error.body_text())),
+    };
+    let client = peer(&request);
+    let request = request.map(|body| Body::new(Doled::of(body, head.clone())));
     let form = Multipart::from_request(request, app).await;
     let mut form = form.map_err(|error| malformed(error.body_text()))?;
-    let mut repeatable = Some(repeatable);
-    let mut received = None;
-    while let Some(mut field) = patient(form.next_field(), app).await?.map_err(broken)? {
+    let (mut pace, mut repeatable, mut received) = (Pace::new(&app.settings), Some(repeatable), None);
+    while let Some(mut field) = pace.wait(form.next_field()).await?.map_err(broken)? {
         let several = || malformed("the form has more than one part: send one file".into());
         let repeatable = repeatable.take().ok_or_else(several)?;
         let (format, packed) = of_field(&field)?;
-        let (sink, data, writing) = Sink::start(app, packed, repeatable, arrival)?;
-        let sent = async {
-            while let Some(piece) = patient(field.chunk(), app).await?.map_err(broken)? {
-                if !sink.send(piece).await {
-                    break;
-                }
-            }
-            Ok(())
-        };
-        let sent = sent.await;
-        drop(sink);
-        received = Some(FormFile { data, format, idempotency: finish(sent, writing).await? });
+        let (mut sink, data) = Sink::start(app, packed, repeatable, arrival, client.clone());
+        head.store(NO_HEAD, Ordering::Relaxed);
+        while let Some(piece) = pace.wait(field.chunk()).await?.map_err(broken)? {
+            pace.earn(piece.len());
+            sink.send(piece).await?;
+        }
+        head.store(MOST_HEAD, Ordering::Relaxed);
+        received = Some(FormFile { data, format, idempotency: sink.finish().await? });
     }
     received.ok_or_else(|| malformed("the form has no file".into()))
+}
+
+/// A body for the reader of forms, which keeps all that it can get: it is given a little each time it asks, and of heads
+/// no more than they may have.
+struct Doled {
+    body: Body,
+    /// What is left of the frame that came last.
+    rest: Bytes,
+    /// Whether it was given something since it began to ask.
+    was_given: bool,
+    /// Bytes that a head may still have.
+    head: Arc<AtomicUsize>,
+}
+
+impl Doled {
+    fn of(body: Body, head: Arc<AtomicUsize>) -> Self {
+        Doled { body, rest: Bytes::new(), was_given: false, head }
+    }
+}
+
+impl HttpBody for Doled {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if std::mem::take(&mut self.was_given) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        while self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) => self.rest = frame.into_data().unwrap_or_default(),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                None => return Poll::Ready(None),
+            }
+        }
+        let left = self.head.load(Ordering::Relaxed);
+        let length = self.rest.len().min(DOLE).min(left);
+        if length == 0 {
+            return Poll::Ready(Some(Err("the head is too long".into())));
+        }
+        if left != NO_HEAD {
+            self.head.store(left - length, Ordering::Relaxed);
+        }
+        self.was_given = true;
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(length)))))
+    }
 }

@@ -30,7 +30,8 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<App> for JsonBody<T> {
 }
 
 impl<T: Send + 'static> JsonBody<T> {
-    /// Reads the body of a request, and parses it with `parse`; a large one away from the async threads.
+    /// Reads the body of a request, and parses it with `parse`; a large one away from the async threads, and what is made of
+    /// it is charged.
     ///
     /// # Errors
     /// Those of [`read_body`] and of `parse`.
@@ -38,10 +39,19 @@ impl<T: Send + 'static> JsonBody<T> {
         let advice = "send the body as Content-Type: application/json (curl: use --json instead of -d)";
         check_content_type(request.headers(), "application/json", advice)?;
         let repeatable = Repeatable::of(&request)?;
-        let (bytes, memory) = read_body(request, app).await?;
-        let small = bytes.len() < LARGE;
-        let parse = move || Ok::<_, ApiError>((repeatable.with_body(&bytes), parse(&bytes)?));
-        let (idempotency, value) = if small { parse()? } else { blocking(parse).await?? };
-        Ok(JsonBody { value, idempotency, memory })
+        let (bytes, mut memory) = read_body(request, app).await?;
+        if bytes.len() < LARGE {
+            let (idempotency, value) = (repeatable.with_body(&bytes), parse(&bytes)?);
+            return Ok(JsonBody { value, idempotency, memory });
+        }
+        let app = app.clone();
+        let parse = move || {
+            let value = memory.scope(&app, || parse(&bytes))??;
+            let idempotency = repeatable.with_body(&bytes);
+            // What is made of the bytes stays, and they go.
+            memory.give_back(bytes.len() as u64);
+            Ok(JsonBody { value, idempotency, memory })
+        };
+        blocking(parse).await?
     }
 }

@@ -4,6 +4,7 @@ pub mod bounds;
 pub mod data_file;
 pub mod form;
 pub mod formats;
+pub mod intake;
 pub mod json;
 pub mod media;
 pub mod parse;

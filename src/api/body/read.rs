@@ -1,16 +1,15 @@
 //! A body of bounded size, read whole.
 
-use axum::body::{Bytes, HttpBody};
+use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use futures_util::FutureExt;
-use http_body_util::BodyExt;
 
-use super::bounds::{check_size, patient};
+use super::bounds::{Pace, check_size};
 use super::media::{is_packed, media_type};
 use super::unpack::unpack;
 use crate::api::error::{ApiError, ErrorCode};
+use crate::api::layers::observe::peer;
 use crate::app::App;
 use crate::serving::memory::RequestMemory;
 use crate::serving::threads::blocking;
@@ -57,6 +56,7 @@ pub fn check_content_type(headers: &HeaderMap, taken: &str, advice: &str) -> Res
 pub async fn read_body(request: Request, app: &App) -> Result<(Vec<u8>, RequestMemory), ApiError> {
     let is_packed = is_packed(request.headers())?;
     let (bytes, mut memory) = read_as_sent(request, app).await?;
+    memory.bound(bytes.len() as u64);
     if !is_packed {
         return Ok((bytes, memory));
     }
@@ -67,23 +67,15 @@ pub async fn read_body(request: Request, app: &App) -> Result<(Vec<u8>, RequestM
 async fn read_as_sent(request: Request, app: &App) -> Result<(Vec<u8>, RequestMemory), ApiError> {
     let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     check_size(announced.unwrap_or(0), app)?;
-    let mut memory = RequestMemory::default();
+    let mut memory = RequestMemory::of(peer(&request));
     // Memory is taken as data arrives: an announced length alone keeps nobody else out.
     let mut bytes = Vec::with_capacity(announced.unwrap_or(0).min(MOST_AHEAD) as usize);
     let mut body = request.into_body();
-    while !body.is_end_stream() {
-        // What is there already needs no clock.
-        let frame = match body.frame().now_or_never() {
-            Some(frame) => frame,
-            None => patient(body.frame(), app).await?,
-        };
-        let Some(frame) = frame else { break };
-        let broken = |error| ApiError::new(ErrorCode::MalformedRequest, format!("the body broke off: {error}"));
-        if let Ok(data) = frame.map_err(broken)?.into_data() {
-            check_size((bytes.len() + data.len()) as u64, app)?;
-            memory.cover((bytes.len() + data.len()) as u64, app)?;
-            bytes.extend_from_slice(&data);
-        }
+    let mut pace = Pace::new(&app.settings);
+    while let Some(data) = pace.piece(&mut body).await? {
+        check_size((bytes.len() + data.len()) as u64, app)?;
+        memory.cover((bytes.len() + data.len()) as u64, app)?;
+        bytes.extend_from_slice(&data);
     }
     Ok((bytes, memory))
 }

@@ -1,152 +1,160 @@
-//! The body of a data file on its way to a scratch file, unpacked, counted and hashed.
+//! The body of a data file on its way to where it is read from. It is gathered into pieces as the client sends them, and a
+//! thread of the pool takes each piece at once and gives itself back: none ever waits for a client.
 
-use std::io::{self, Read, Write};
-use std::mem;
 use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
 use bytesize::ByteSize;
-use flate2::read::MultiGzDecoder;
-use http_body_util::BodyExt;
-use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
-use super::bounds::patient;
+use super::bounds::Pace;
+use super::intake::{GZIP, Intake};
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::idempotency::{Idempotency, Repeatable};
 use crate::app::App;
-use crate::datasets::{Arrival, Arriving, ArrivingEnd, Load};
-use crate::storage::StorageError;
+use crate::datasets::{Arrival, Arriving, Load};
+use crate::serving::memory::{LARGE, RequestMemory};
+use crate::serving::threads::blocking;
+use crate::waiting::Waiting;
 
-/// Pieces of a body that wait for the disk.
-const PIECES: usize = 16;
-/// What a file begins with that is packed with gzip, and no file of the formats: it is unpacked even if nothing says so.
-const GZIP: [u8; 3] = [0x1f, 0x8b, 0x08];
+/// Bytes that are handed on at once.
+const PIECE: usize = 512 << 10;
+/// Bytes from which on a pause of the client is used to hand them on.
+const WORTH_A_THREAD: usize = 64 << 10;
 
 /// Sends a body to its file, piece by piece.
-pub async fn send_body(mut body: Body, app: &App, sink: Sink) -> Result<(), ApiError> {
-    while let Some(frame) = patient(body.frame(), app).await? {
-        let broken = |error| ApiError::new(ErrorCode::MalformedRequest, format!("the body broke off: {error}"));
-        if let Ok(data) = frame.map_err(broken)?.into_data()
-            && !sink.send(data).await
-        {
-            break;
-        }
+///
+/// # Errors
+/// The body breaks off, comes too slowly or is too large; it cannot be unpacked; storage does not take it.
+pub async fn send_body(mut body: Body, app: &App, sink: &mut Sink) -> Result<(), ApiError> {
+    let mut pace = Pace::new(&app.settings);
+    loop {
+        let piece = match pace.piece_at_hand(&mut body) {
+            Some(piece) => piece?,
+            None => {
+                sink.client_pauses().await?;
+                pace.piece(&mut body).await?
+            }
+        };
+        let Some(piece) = piece else { return Ok(()) };
+        sink.send(piece).await?;
     }
-    Ok(())
 }
 
-type Writing = tokio::task::JoinHandle<Result<Idempotency, ApiError>>;
-
-/// Waits until all that was sent is written. What the writer met is told of after what the client broke off.
-pub async fn finish(sent: Result<(), ApiError>, writing: Writing) -> Result<Idempotency, ApiError> {
-    let written = writing.await;
-    sent?;
-    written.map_err(|_| ApiError::defect())?
+/// Where the pieces of a body go.
+pub struct Sink {
+    app: App,
+    /// How far the file has come is told here.
+    load: Arc<Load>,
+    gathered: Vec<Bytes>,
+    /// Of what is gathered.
+    bytes: usize,
+    /// Covers what is gathered and what is worked on.
+    memory: RequestMemory,
+    turn: Turn,
+    /// Dropped with this: what is worked on ends then.
+    _waiting: Waiting,
 }
 
-/// Where the pieces of a body go: to a blocking thread that writes them to a scratch file.
-pub struct Sink(mpsc::Sender<Bytes>);
+/// Who has the file.
+enum Turn {
+    Idle(Box<Intake>),
+    Working(JoinHandle<Result<Box<Intake>, ApiError>>),
+    /// It was lost with a piece that could not be taken.
+    Lost,
+}
 
 impl Sink {
-    /// The sink of a new file, the file, and the end of writing it.
-    ///
-    /// # Errors
-    /// Storage has no room for a file.
+    /// The sink of a new file, and the file.
     pub fn start(
         app: &App,
         packed: bool,
         repeatable: Repeatable,
         arrival: &Arrival,
-    ) -> Result<(Self, Arriving, Writing), ApiError> {
-        let (sender, receiver) = mpsc::channel(PIECES);
-        let most = app.settings.max_upload;
-        let (data, end) = Arriving::new(app.storage.scratch_file()?);
-        let load = arrival.load().clone();
-        let pieces = Pieces { receiver, current: Bytes::new(), repeatable, load, most: most.as_u64() };
-        Ok((Sink(sender), data, tokio::task::spawn_blocking(move || write(pieces, end, packed, most))))
-    }
-
-    /// False if nobody takes the piece: the writer has stopped.
-    pub async fn send(&self, piece: Bytes) -> bool {
-        self.0.send(piece).await.is_ok()
-    }
-}
-
-/// The pieces of a body as they arrive, read on a thread that may block.
-struct Pieces {
-    receiver: mpsc::Receiver<Bytes>,
-    current: Bytes,
-    repeatable: Repeatable,
-    load: Arc<Load>,
-    most: u64,
-}
-
-impl Pieces {
-    /// What is left of the piece that came last, or the next one; empty at the end.
-    fn next(&mut self) -> io::Result<Bytes> {
-        while self.current.is_empty() {
-            let Some(piece) = self.receiver.blocking_recv() else { return Ok(Bytes::new()) };
-            self.repeatable.update(&piece);
-            self.load.add_bytes(piece.len());
-            if self.load.bytes() > self.most {
-                return Err(io::ErrorKind::FileTooLarge.into());
-            }
-            self.current = piece;
-        }
-        Ok(mem::take(&mut self.current))
-    }
-}
-
-impl Read for Pieces {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.current = self.next()?;
-        let length = self.current.len().min(buffer.len());
-        buffer[..length].copy_from_slice(&self.current.split_to(length));
-        Ok(length)
-    }
-}
-
-fn write(mut pieces: Pieces, mut file: ArrivingEnd, packed: bool, most: ByteSize) -> Result<Idempotency, ApiError> {
-    let mut start = Vec::new();
-    let read = (&mut pieces).take(GZIP.len() as u64).read_to_end(&mut start);
-    read.map_err(|error| unwritten(&error, most))?;
-    if packed || start == GZIP {
-        copy(&mut MultiGzDecoder::new(start.as_slice().chain(&mut pieces)), &mut file, most)?;
-        // What follows the last member of a gzip file is not data; it is a part of the request all the same.
-        io::copy(&mut pieces, &mut io::sink()).map_err(|error| unwritten(&error, most))?;
-    } else {
-        let mut piece = Bytes::from(start);
-        while !piece.is_empty() {
-            file.write_all(&piece).map_err(StorageError::from)?;
-            piece = pieces.next().map_err(|error| unwritten(&error, most))?;
-        }
-    }
-    Ok(pieces.repeatable.finish())
-}
-
-fn copy(from: &mut impl Read, to: &mut impl Write, most: ByteSize) -> Result<(), ApiError> {
-    let mut buffer = vec![0; 256 << 10];
-    let mut total = 0;
-    loop {
-        let length = match from.read(&mut buffer) {
-            Err(error) => return Err(unwritten(&error, most)),
-            Ok(0) => return Ok(()),
-            Ok(length) => length,
+        client: Option<Arc<str>>,
+    ) -> (Self, Arriving) {
+        let (mut kept, of_app) = (RequestMemory::of(client.clone()), app.clone());
+        let may_keep = Box::new(move |bytes| kept.cover(bytes, &of_app).is_ok());
+        let (data, end) = Arriving::new(app.storage.scratch.clone(), may_keep);
+        let waiting = Waiting::default();
+        let unpacking = RequestMemory::of(client.clone());
+        let intake = Intake::new(app, end, packed, repeatable, waiting.seen(), unpacking);
+        let sink = Sink {
+            app: app.clone(),
+            load: arrival.load().clone(),
+            gathered: Vec::new(),
+            bytes: 0,
+            memory: RequestMemory::of(client),
+            turn: Turn::Idle(Box::new(intake)),
+            _waiting: waiting,
         };
-        total += length as u64;
-        if total > most.as_u64() {
-            return Err(unwritten(&io::ErrorKind::FileTooLarge.into(), most));
+        (sink, data)
+    }
+
+    /// Takes a piece, and waits where the file is not written as fast as it comes.
+    ///
+    /// # Errors
+    /// `payload_too_large`; a piece before could not be taken.
+    pub async fn send(&mut self, piece: Bytes) -> Result<(), ApiError> {
+        self.load.add_bytes(piece.len());
+        let most = self.app.settings.max_upload;
+        if self.load.bytes() > most.as_u64() {
+            return Err(too_large(most));
         }
-        to.write_all(&buffer[..length]).map_err(StorageError::from)?;
+        self.bytes += piece.len();
+        self.gathered.push(piece);
+        // Twice: the next piece is gathered while one is worked on.
+        let is_covered = self.memory.cover(2 * self.bytes as u64, &self.app).is_ok();
+        if self.bytes >= PIECE || !is_covered { self.hand_on().await } else { Ok(()) }
+    }
+
+    /// Hands on what is there while nothing comes, if a thread is worth it.
+    ///
+    /// # Errors
+    /// A piece before could not be taken.
+    pub async fn client_pauses(&mut self) -> Result<(), ApiError> {
+        let is_free = match &self.turn {
+            Turn::Working(work) => work.is_finished(),
+            _ => true,
+        };
+        if is_free && self.bytes >= WORTH_A_THREAD { self.hand_on().await } else { Ok(()) }
+    }
+
+    /// Waits until all that was sent is written.
+    ///
+    /// # Errors
+    /// A piece could not be taken.
+    pub async fn finish(mut self) -> Result<Idempotency, ApiError> {
+        let pieces = std::mem::take(&mut self.gathered);
+        let is_short = self.bytes < LARGE && !pieces.first().is_some_and(|piece| piece.starts_with(&GZIP[..1]));
+        let mut intake = self.idle().await?;
+        if is_short && intake.is_untouched() {
+            return intake.take(&pieces).and_then(|()| intake.end());
+        }
+        blocking(move || intake.take(&pieces).and_then(|()| intake.end())).await?
+    }
+
+    /// Has a thread take what is gathered, after what it takes already.
+    async fn hand_on(&mut self) -> Result<(), ApiError> {
+        let mut intake = self.idle().await?;
+        self.bytes = 0;
+        let pieces = std::mem::take(&mut self.gathered);
+        self.turn = Turn::Working(tokio::task::spawn_blocking(move || intake.take(&pieces).map(|()| intake)));
+        Ok(())
+    }
+
+    /// The file, when nobody works on it.
+    async fn idle(&mut self) -> Result<Box<Intake>, ApiError> {
+        match std::mem::replace(&mut self.turn, Turn::Lost) {
+            Turn::Idle(intake) => Ok(intake),
+            Turn::Working(work) => work.await.map_err(|_| ApiError::defect())?,
+            Turn::Lost => Err(ApiError::defect()),
+        }
     }
 }
 
-fn unwritten(error: &io::Error, most: ByteSize) -> ApiError {
-    match error.kind() {
-        io::ErrorKind::FileTooLarge => {
-            ApiError::new(ErrorCode::PayloadTooLarge, format!("the data file is larger than {most} (--max-upload)"))
-        }
-        _ => ApiError::new(ErrorCode::MalformedRequest, format!("the body cannot be unpacked with gzip: {error}")),
-    }
+/// The error of a data file beyond `most`.
+fn too_large(most: ByteSize) -> ApiError {
+    ApiError::new(ErrorCode::PayloadTooLarge, format!("the data file is larger than {most} (--max-upload)"))
 }

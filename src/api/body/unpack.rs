@@ -25,6 +25,7 @@ pub fn unpack(packed: &[u8], memory: &mut RequestMemory, app: &App) -> Result<Ve
         check_size(bytes.len() as u64, app)?;
         memory.cover((packed.len() + bytes.capacity()) as u64, app)?;
         if read == 0 {
+            memory.settle(bytes.len() as u64);
             return Ok(bytes);
         }
     }

@@ -5,17 +5,24 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::header::ACCEPT_ENCODING;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
+use super::admission::Refusal;
 use super::compression::packed;
-use super::observe::{Observe, Seen};
-use crate::api::error::ApiError;
+use super::deadline::Deadline;
+use super::observe::{Observe, Seen, is_probe};
+use crate::api::error::{ApiError, ErrorCode};
+use crate::api::reply::held::charged;
+use crate::app::{App, Pressure};
+use crate::memory::Share;
+use crate::serving::memory::client_at;
 use crate::telemetry::Meters;
 
 /// Puts an [`Exchange`] of its own around each route.
@@ -23,12 +30,18 @@ use crate::telemetry::Meters;
 pub struct ExchangeLayer {
     template: &'static str,
     meters: Arc<Meters>,
+    memory: Share,
+    timeout: Duration,
+    /// None for probes, which are always answered.
+    pressure: Option<Pressure>,
 }
 
 impl ExchangeLayer {
-    /// Of the path `template`; counts in `meters`.
-    pub fn new(template: &'static str, meters: Arc<Meters>) -> Self {
-        ExchangeLayer { template, meters }
+    /// Of the path `template`; counts in the meters of `app`, and charges replies to its memory for requests.
+    pub fn new(template: &'static str, app: &App) -> Self {
+        let (meters, memory) = (app.meters.clone(), app.memory.requests.clone());
+        let pressure = (!is_probe(template)).then(|| app.pressure.clone());
+        ExchangeLayer { template, meters, memory, timeout: app.settings.request_timeout, pressure }
     }
 }
 
@@ -36,7 +49,8 @@ impl<S> Layer<S> for ExchangeLayer {
     type Service = Exchange<S>;
 
     fn layer(&self, inner: S) -> Exchange<S> {
-        Exchange { inner, observe: Observe::new(self.template, self.meters.clone()) }
+        let observe = Observe::new(self.template, self.meters.clone(), self.memory.clone());
+        Exchange { inner, observe, timeout: self.timeout, pressure: self.pressure.clone() }
     }
 }
 
@@ -45,6 +59,8 @@ impl<S> Layer<S> for ExchangeLayer {
 pub struct Exchange<S> {
     inner: S,
     observe: Observe,
+    timeout: Duration,
+    pressure: Option<Pressure>,
 }
 
 impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Request> for Exchange<S> {
@@ -57,8 +73,14 @@ impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Reque
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let seen = Some((Seen::of(&request), request.headers().get(ACCEPT_ENCODING).cloned()));
-        Answering { reply: self.inner.call(request), observe: self.observe.clone(), seen }
+        let (seen, accepted) = (Seen::of(&request), request.headers().get(ACCEPT_ENCODING).cloned());
+        let refusal = self.pressure.as_ref().and_then(|pressure| Refusal::of(pressure, seen.caller()));
+        let reply = match refusal {
+            None => Outcome::Answer { reply: self.inner.call(request) },
+            Some(refusal) => Outcome::Refusal { refusal },
+        };
+        let (observe, deadline) = (self.observe.clone(), Deadline::new(self.timeout));
+        Answering { reply, observe, seen: Some((seen, accepted)), deadline }
     }
 }
 
@@ -66,9 +88,36 @@ pin_project! {
     /// A reply under way.
     pub struct Answering<F> {
         #[pin]
-        reply: F,
+        reply: Outcome<F>,
         observe: Observe,
         seen: Option<(Seen, Option<HeaderValue>)>,
+        #[pin]
+        deadline: Deadline,
+    }
+}
+
+pin_project! {
+    /// What comes of a request.
+    #[project = OutcomeProjection]
+    enum Outcome<F> {
+        Answer {
+            #[pin]
+            reply: F,
+        },
+        Refusal {
+            refusal: Refusal,
+        },
+    }
+}
+
+impl<F: Future<Output = Result<Response, Infallible>>> Future for Outcome<F> {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            OutcomeProjection::Answer { reply } => reply.poll(context),
+            OutcomeProjection::Refusal { refusal } => refusal.poll(context).map(|error| Ok(error.into_response())),
+        }
     }
 }
 
@@ -77,14 +126,34 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut reply = ready!(this.reply.poll(context))?;
+        let mut reply = match this.reply.poll(context)? {
+            Poll::Ready(reply) => reply,
+            // The work is dropped with this future.
+            Poll::Pending => {
+                let peer = this.seen.as_ref().and_then(|(seen, _)| seen.caller());
+                ready!(this.deadline.poll_late(peer, context));
+                late().into_response()
+            }
+        };
         let (seen, accepted) = this.seen.take().expect("a future is not polled after it ended");
         // Handlers leave an error in their reply: only here is it known which request it is of.
         if let Some(error) = reply.extensions_mut().remove::<ApiError>() {
             reply = error.reply(seen.id());
         }
-        let reply = packed(accepted, reply);
+        let client = || seen.peer().and_then(client_at);
+        let reply = match charged(this.observe.memory(), client, reply) {
+            Ok(reply) => packed(accepted, reply),
+            Err(refused) => ApiError::from(refused).reply(seen.id()),
+        };
         this.observe.tell(&seen, reply.status().as_u16());
         Poll::Ready(Ok(reply))
     }
+}
+
+/// The error of a request that was not answered in time.
+fn late() -> ApiError {
+    ApiError::new(
+        ErrorCode::RequestTimeout,
+        "the reply was not there in time (--request-timeout): ask for less at once",
+    )
 }

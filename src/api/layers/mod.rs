@@ -3,9 +3,12 @@
 //!
 //! All of it is one layer of a path, so that axum boxes it once: layers one by one cost a box each.
 
+mod admission;
 mod compression;
+pub mod deadline;
 mod exchange;
 pub mod observe;
+pub mod peer;
 pub mod request_id;
 
 use std::any::Any;
@@ -29,7 +32,7 @@ pub fn around(template: &'static str, handlers: MethodRouter<App>, app: &App) ->
             .map_request(drop_unusable)
             .layer(SetRequestIdLayer::x_request_id(NewId))
             .layer(PropagateRequestIdLayer::x_request_id())
-            .layer(ExchangeLayer::new(template, app.meters.clone()))
+            .layer(ExchangeLayer::new(template, app))
             .map_response(|reply: Response<_>| reply.map(Body::new))
             .layer(CatchPanicLayer::custom(panicked)),
     )

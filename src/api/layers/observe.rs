@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
 use axum::http::{Method, Uri};
 
+use super::peer::{Peer, caller};
 use super::request_id::RequestId;
+use crate::memory::Share;
 use crate::telemetry::{Meters, RequestLine, RouteMeters, request_line};
 
 /// Routes that machines ask every few seconds: logged at debug level.
@@ -14,8 +16,15 @@ const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 /// What stands for the template of a route where a request has none.
 pub const UNMATCHED: &str = "unmatched";
 
-/// A client's address, written once for all requests of its connection.
-pub type Peer = Arc<str>;
+/// Whether a path is asked by machines that look after the service.
+pub fn is_probe(template: &str) -> bool {
+    PROBES.contains(&template)
+}
+
+/// The address and port of the client that a request is from, where its connection tells.
+pub fn peer(request: &Request) -> Option<Arc<str>> {
+    caller(request.extensions()).map(|peer| peer.address.clone())
+}
 
 /// Logs and counts the requests of one route.
 #[derive(Clone)]
@@ -25,6 +34,7 @@ pub struct Observe(Arc<Observed>);
 struct Observed {
     template: &'static str,
     meters: Arc<Meters>,
+    memory: Share,
     /// The counters of the route, once they are looked up.
     of_route: RouteMeters,
 }
@@ -47,8 +57,18 @@ impl Seen {
             id: RequestId::of(extensions),
             method: request.method().clone(),
             uri: request.uri().clone(),
-            peer: extensions.get::<ConnectInfo<Peer>>().map(|peer| peer.0.clone()),
+            peer: caller(request.extensions()).cloned(),
         }
+    }
+
+    /// Who asked.
+    pub fn caller(&self) -> Option<&Peer> {
+        self.peer.as_ref()
+    }
+
+    /// The client's address and port.
+    pub fn peer(&self) -> Option<&str> {
+        self.peer.as_ref().map(|peer| &*peer.address)
     }
 
     /// The request's id.
@@ -58,14 +78,19 @@ impl Seen {
 }
 
 impl Observe {
-    /// Of the path `template`; counts in `meters`.
-    pub fn new(template: &'static str, meters: Arc<Meters>) -> Self {
-        Observe(Arc::new(Observed { template, meters, of_route: RouteMeters::default() }))
+    /// Of the path `template`; counts in `meters`. Its replies are charged to `memory`.
+    pub fn new(template: &'static str, meters: Arc<Meters>, memory: Share) -> Self {
+        Observe(Arc::new(Observed { template, meters, memory, of_route: RouteMeters::default() }))
+    }
+
+    /// What replies are charged to.
+    pub fn memory(&self) -> &Share {
+        &self.0.memory
     }
 
     /// Logs and counts a request that is answered with `status`.
     pub fn tell(&self, seen: &Seen, status: u16) {
-        let (elapsed, Observed { template, meters, of_route }) = (seen.start.elapsed(), &*self.0);
+        let (elapsed, Observed { template, meters, of_route, .. }) = (seen.start.elapsed(), &*self.0);
         meters.count(of_route, template, known_method(seen.method.as_str()), status, elapsed);
         let line = RequestLine {
             request_id: seen.id(),
@@ -73,9 +98,9 @@ impl Observe {
             path: seen.uri.path(),
             status,
             microseconds: elapsed.as_micros() as u64,
-            peer: seen.peer.as_deref(),
+            peer: seen.peer(),
         };
-        if PROBES.contains(template) && status < 500 {
+        if is_probe(template) && status < 500 {
             tracing::debug!(request_id = line.request_id, method = line.method, path = line.path, status, "request");
         } else {
             log(line);

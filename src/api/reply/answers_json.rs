@@ -6,17 +6,32 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::json::json;
+use super::json::{json, json_within};
+use crate::api::error::ApiError;
+use crate::app::App;
 use crate::data::encoder::Encoder;
 use crate::data::encoder::Sighting;
 use crate::learning::examples::most_likely;
 use crate::models::prediction::{Answers, Predictions, label_set};
+use crate::serving::memory::RequestMemory;
 use crate::serving::table_version::TableVersion;
 
 /// The reply of these predictions, which come some rows after others.
-pub fn predictions(version: &TableVersion, pieces: &[Predictions]) -> Response {
+///
+/// # Errors
+/// `payload_too_large`, `overloaded`: it does not fit into the memory of the request.
+pub fn predictions(
+    memory: &mut RequestMemory,
+    app: &App,
+    version: &TableVersion,
+    pieces: &[Predictions],
+) -> Result<Response, ApiError> {
     let predictions = Rows { pieces, encoder: version.encoder() };
-    json(StatusCode::OK, &PredictionsBody { model_id: version.model_id, version: version.version, predictions })
+    let body = PredictionsBody { model_id: version.model_id, version: version.version, predictions };
+    match pieces {
+        [one] if one.rows == 1 => Ok(json(StatusCode::OK, &body)),
+        _ => json_within(memory, app, StatusCode::OK, &body),
+    }
 }
 
 /// A reply's rows.

@@ -1,30 +1,67 @@
-//! Replies that hold their share of the memory for requests.
+//! Replies that hold their part of the memory for requests until they are sent.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes, HttpBody};
+use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
 use http_body::{Frame, SizeHint};
 
+use crate::memory::{Charge, Client, Refused, Share};
 use crate::serving::memory::RequestMemory;
 
-/// The reply, which holds a share of the memory for requests until it is sent or given up: a client that does not read it
-/// keeps no more than that.
-pub fn holding(memory: RequestMemory, response: Response) -> Response {
-    if memory.is_none() { response } else { response.map(|body| Body::new(Holding { body, memory: Arc::new(memory) })) }
+/// Replies from this size on are charged: shorter ones take hardly more than their connection.
+const COUNTED: u64 = 16 << 10;
+/// What a reply of unknown length takes: the piece that is sent and the next one.
+const UNKNOWN: u64 = 512 << 10;
+
+/// The reply with what is charged for its request, which [`charged`] brings down to what the reply takes.
+pub fn holding(memory: RequestMemory, mut response: Response) -> Response {
+    memory.into_charge().map(|charge| response.extensions_mut().insert(charge));
+    response
+}
+
+/// The reply, which holds memory of `share` until it is sent or given up: a client that does not read it keeps no more than
+/// that. One that was made within the memory of its request holds on to that.
+///
+/// # Errors
+/// The memory for the reply is not to be had.
+pub fn charged(
+    share: &Share,
+    client: impl FnOnce() -> Option<Client>,
+    mut reply: Response,
+) -> Result<Response, Refused> {
+    let charge = reply.extensions_mut().remove::<Charge>();
+    let bytes = match reply.body().size_hint().exact() {
+        Some(bytes) => bytes,
+        None if is_events(&reply) => 0,
+        None => UNKNOWN,
+    };
+    let charge = match charge {
+        Some(charge) => charge,
+        None if bytes < COUNTED => return Ok(reply),
+        None => share.charge(client()),
+    };
+    charge.cover(bytes)?;
+    charge.settle(bytes);
+    Ok(reply.map(|body| Body::new(Holding { body, charge })))
+}
+
+/// Whether it is a stream of events, which are short and sent as they come.
+fn is_events(reply: &Response) -> bool {
+    reply.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream")
 }
 
 struct Holding {
     body: Body,
-    memory: Arc<RequestMemory>,
+    charge: Charge,
 }
 
 /// Bytes of a reply on their way to the socket: a body that is one piece is gone long before them.
 struct Held {
     bytes: Bytes,
-    _memory: Arc<RequestMemory>,
+    _charge: Charge,
 }
 
 impl AsRef<[u8]> for Held {
@@ -42,7 +79,7 @@ impl HttpBody for Holding {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        let held = |bytes| Bytes::from_owner(Held { bytes, _memory: self.memory.clone() });
+        let held = |bytes| Bytes::from_owner(Held { bytes, _charge: self.charge.clone() });
         Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(held))))
     }
 

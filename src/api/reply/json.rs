@@ -1,5 +1,7 @@
 //! Replies: JSON with a status, and where the new thing is.
 
+use std::io::Write;
+
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderValue, StatusCode};
@@ -7,11 +9,36 @@ use axum::response::Response;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::pieces::Pieces;
+use crate::api::error::ApiError;
+use crate::app::App;
+use crate::serving::memory::RequestMemory;
+
 /// `value` as JSON, with a newline at its end. Numbers that are not finite become null.
 pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
-    let mut body = serde_json::to_vec(value).expect("replies are plain data with text keys");
-    body.push(b'\n');
+    let body = text(value).expect("replies are plain data with text keys, and nobody counts what is made");
     with_type(status, "application/json", body)
+}
+
+/// As [`json`], charged to `memory` as it is made: for what may be long.
+///
+/// # Errors
+/// `payload_too_large`, `overloaded`.
+pub fn json_within(
+    memory: &mut RequestMemory,
+    app: &App,
+    status: StatusCode,
+    value: &impl Serialize,
+) -> Result<Response, ApiError> {
+    let body = memory.scope(app, || text(value))?.map_err(|_| ApiError::defect())?;
+    Ok(with_type(status, "application/json", body))
+}
+
+fn text(value: &impl Serialize) -> serde_json::Result<Body> {
+    let mut pieces = Pieces::default();
+    serde_json::to_writer(&mut pieces, value)?;
+    pieces.write_all(b"\n").map_err(serde_json::Error::io)?;
+    Ok(pieces.body())
 }
 
 /// `value` as JSON, with the path of what was made.

@@ -1,15 +1,16 @@
 //! Long replies: made whole, on the disk where they are long, before their first byte is sent: so that a wrong row far down
 //! is a proper error, and a client that sends everything before it reads anything is not left waiting.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read, Write};
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
 
 use crate::api::error::{ApiError, ErrorCode};
-use crate::storage::{Storage, StorageError};
+use crate::app::App;
+use crate::serving::memory::RequestMemory;
+use crate::storage::{ScratchFile, StorageError};
 
 /// A reply up to so many bytes stays in memory.
 const IN_MEMORY: usize = 1 << 20;
@@ -17,20 +18,27 @@ const IN_MEMORY: usize = 1 << 20;
 const PIECE: usize = 256 << 10;
 
 /// A reply under way: in memory while it is short, then in a file.
-#[derive(Default)]
 pub struct LongReply {
-    memory: Vec<u8>,
-    file: Option<File>,
+    app: App,
+    start: Vec<u8>,
+    /// Covers `start`.
+    memory: RequestMemory,
+    file: Option<ScratchFile>,
     /// Of the whole reply so far.
     bytes: u64,
 }
 
 impl LongReply {
+    /// One that is empty; what of it stays in memory is charged to `memory`.
+    pub fn new(app: &App, memory: RequestMemory) -> Self {
+        LongReply { app: app.clone(), start: Vec::new(), memory, file: None, bytes: 0 }
+    }
+
     /// Adds a piece of a reply that may have `most` bytes.
     ///
     /// # Errors
     /// `reply_too_large`; the file cannot be written.
-    pub fn add(&mut self, piece: &[u8], most: u64, storage: &Storage) -> Result<(), ApiError> {
+    pub fn add(&mut self, piece: &[u8], most: u64) -> Result<(), ApiError> {
         self.bytes += piece.len() as u64;
         if self.bytes > most {
             let detail = format!("the reply would be larger than {most} bytes (--max-upload): send fewer rows");
@@ -39,21 +47,27 @@ impl LongReply {
         if let Some(file) = &mut self.file {
             return Ok(file.write_all(piece).map_err(StorageError::from)?);
         }
-        self.memory.extend_from_slice(piece);
-        if self.memory.len() > IN_MEMORY {
-            let mut file = storage.scratch_file()?;
-            file.write_all(&std::mem::take(&mut self.memory)).map_err(StorageError::from)?;
-            self.file = Some(file);
+        if self.bytes <= IN_MEMORY as u64 && self.memory.cover(2 * self.bytes, &self.app).is_ok() {
+            self.start.extend_from_slice(piece);
+            return Ok(());
         }
-        Ok(())
+        self.write_to_file(piece).map_err(|error| StorageError::from(error).into())
     }
 
-    /// The body.
+    /// Moves what is in memory to a file, and adds a piece there.
+    fn write_to_file(&mut self, piece: &[u8]) -> io::Result<()> {
+        let file = self.file.insert(self.app.storage.scratch.file()?);
+        file.write_all(&std::mem::take(&mut self.start))?;
+        self.memory = RequestMemory::default();
+        file.write_all(piece)
+    }
+
+    /// The body, and the memory that it takes.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn body(self) -> Result<Body, ApiError> {
-        let Some(mut file) = self.file else { return Ok(self.memory.into()) };
+    pub fn body(self) -> Result<(Body, RequestMemory), ApiError> {
+        let Some(mut file) = self.file else { return Ok((self.start.into(), self.memory)) };
         file.rewind().map_err(StorageError::from)?;
         let pieces = stream::try_unfold(file, |mut file| async move {
             let read = tokio::task::spawn_blocking(move || {
@@ -65,6 +79,6 @@ impl LongReply {
             let (piece, file) = read.await.map_err(io::Error::other)??;
             Ok::<_, io::Error>((!piece.is_empty()).then(|| (Bytes::from(piece), file)))
         });
-        Ok(Body::from_stream(pieces))
+        Ok((Body::from_stream(pieces), self.memory))
     }
 }

@@ -6,3 +6,4 @@ pub mod held;
 pub mod json;
 pub mod long;
 pub mod page;
+pub mod pieces;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::api::error::{ApiError, Problem};
 use crate::api::extract::{JobPath, Params};
+use crate::api::layers::deadline::Untimed;
 use crate::api::reply::json as reply;
 use crate::api::reply::page::{Page, in_range, page};
 use crate::app::App;
@@ -72,7 +73,7 @@ pub struct ShowParams {
 }
 
 /// `GET /jobs/{job}`: at once, or when the job has ended or the seconds of `wait` have passed.
-pub async fn show(JobPath(job): JobPath, Params(params): Params<ShowParams>) -> Result<Response, ApiError> {
+pub async fn show(_: Untimed, JobPath(job): JobPath, Params(params): Params<ShowParams>) -> Result<Response, ApiError> {
     let wait = in_range("wait", params.wait, 0, MAX_WAIT)?;
     let _ = tokio::time::timeout(Duration::from_secs(wait), job.over()).await;
     Ok(reply::json(StatusCode::OK, &JobBody::of(&job.report())))

@@ -54,7 +54,8 @@ pub async fn readyz(State(app): State<App>, _: NoQuery) -> Result<Response, ApiE
 
 /// `GET /metrics`: Prometheus text.
 pub async fn metrics(State(app): State<App>, _: NoQuery) -> Result<Response, ApiError> {
-    let text = app.meters.render(app.jobs.counts().await?, app.models.count().await?);
+    app.meters.scratch_bytes.set(app.storage.scratch.used() as i64);
+    let text = app.meters.render(app.jobs.counts().await?, app.models.count().await?, &app.memory);
     Ok(reply::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text))
 }
 

@@ -1,7 +1,8 @@
 //! Predictions of models by data set: records, CSV or Arrow in, labels or values out, in either form.
 
-use std::fs::File;
+use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::response::Response;
 
@@ -10,19 +11,23 @@ use crate::api::body::json::JsonBody;
 use crate::api::body::media::Media;
 use crate::api::body::prediction::PredictionBody;
 use crate::api::error::{ApiError, ErrorCode};
+use crate::api::layers::observe::peer;
 use crate::api::reply::answers::AnswerWriter;
 use crate::api::reply::answers_json::predictions;
 use crate::api::reply::held::holding;
 use crate::api::reply::json::of_version;
 use crate::api::reply::long::LongReply;
+use crate::api::reply::pieces::Pieces;
 use crate::app::App;
-use crate::datasets::Loading;
+use crate::datasets::{Arriving, Loading};
+use crate::models::prediction::Predictions;
 use crate::models::{Model, Version};
+use crate::serving::memory::RequestMemory;
 use crate::serving::predict_file::{FilePredictions, RowFormat};
 use crate::serving::predict_records;
 use crate::serving::table_version::TableVersion;
 use crate::serving::threads::blocking;
-use crate::waiting::{WaitedFor, Waiting};
+use crate::waiting::Waiting;
 
 /// The forms of rows and answers.
 const MEDIA: [Media; 3] = [Media::Json, Media::Csv, Media::Arrow];
@@ -47,9 +52,10 @@ pub async fn predict(
     // The network comes after the body: one that is in use cannot leave memory, and a body may be slow.
     if body != Media::Json {
         // Not listed: no data set comes of it.
+        let client = peer(&request);
         let Upload { file } = Upload::receive(request, app, Loading::default().begin(None)).await?;
         let version = TableVersion::load(app, model, version, interval).await?;
-        return for_file(app, version, body, reply, file).await;
+        return for_file(app, version, body, reply, file, client).await;
     }
     let body = JsonBody::<PredictionBody>::from_request(request, app).await?;
     let version = TableVersion::load(app, model, version, interval).await?;
@@ -60,7 +66,7 @@ async fn for_records(
     app: &App,
     version: TableVersion,
     reply: Media,
-    JsonBody { value, mut memory, .. }: JsonBody<PredictionBody>,
+    JsonBody { value, memory, .. }: JsonBody<PredictionBody>,
 ) -> Result<Response, ApiError> {
     if value.inputs.is_some() {
         let detail = "the model is one by data set: send `records` of its columns instead of `inputs`";
@@ -70,19 +76,25 @@ async fn for_records(
         let detail = "missing field `records`: the model is one by data set and takes records of its columns";
         return Err(ApiError::at(ErrorCode::MissingField, "/records", detail));
     };
-    let response = predict_records(app, version, records, &mut memory, move |version, pieces| {
-        if reply == Media::Json {
-            return Ok(predictions(version, &pieces));
-        }
-        let (mut writer, mut whole) = (AnswerWriter::new(reply), Vec::new());
-        for piece in &pieces {
-            whole.extend(writer.write(piece, version.encoder())?);
-        }
-        whole.extend(writer.end()?);
-        Ok::<_, ApiError>(in_form(version, reply, whole))
+    let within = app.clone();
+    let response = predict_records(app, version, records, memory, move |version, pieces, mut memory| {
+        let response = match reply {
+            Media::Json => predictions(&mut memory, &within, version, &pieces)?,
+            _ => in_form(version, reply, memory.scope(&within, || in_pieces(version, reply, pieces))??),
+        };
+        Ok::<_, ApiError>(holding(memory, response))
     });
-    let response = response.await??;
-    Ok(holding(memory, response))
+    response.await?
+}
+
+/// CSV or Arrow of predictions; each of them goes as it is written.
+fn in_pieces(version: &TableVersion, reply: Media, predictions: Vec<Predictions>) -> Result<Body, ApiError> {
+    let (mut writer, mut whole) = (AnswerWriter::new(reply), Pieces::default());
+    for some in predictions {
+        whole.add(writer.write(&some, version.encoder())?)?;
+    }
+    whole.add(writer.end()?)?;
+    Ok(whole.body())
 }
 
 async fn for_file(
@@ -90,32 +102,40 @@ async fn for_file(
     version: TableVersion,
     body: Media,
     reply: Media,
-    file: File,
+    file: Arriving,
+    client: Option<Arc<str>>,
 ) -> Result<Response, ApiError> {
     let app = app.clone();
     let waiting = Waiting::default();
     let waited_for = waiting.seen();
     let format = if body == Media::Arrow { RowFormat::Arrow } else { RowFormat::Csv };
-    blocking(move || answer(&app, &version, file, format, reply, waited_for)).await?
+    let working = RequestMemory::of(client.clone());
+    let memory = RequestMemory::of(client.clone());
+    let written = LongReply::new(&app, RequestMemory::of(client));
+    blocking(move || {
+        let rows = FilePredictions::open(&app, &version, file, format, waited_for, working)?;
+        answer(&app, &version, rows, reply, memory, written)
+    })
+    .await?
 }
 
 fn answer(
     app: &App,
     version: &TableVersion,
-    file: File,
-    format: RowFormat,
+    mut predicted: FilePredictions,
     reply: Media,
-    waited_for: WaitedFor,
+    mut memory: RequestMemory,
+    mut written: LongReply,
 ) -> Result<Response, ApiError> {
-    let mut predicted = FilePredictions::open(app, version, file, format, waited_for)?;
     let most_rows = MAX_JSON_ROWS.min(MAX_JSON_VALUES / predicted.width()).max(1);
     let most_bytes = app.settings.max_upload.as_u64();
-    let (mut writer, mut written, mut kept, mut rows) = (AnswerWriter::new(reply), LongReply::default(), Vec::new(), 0);
+    let (mut writer, mut kept, mut rows) = (AnswerWriter::new(reply), Vec::new(), 0);
     while let Some(piece) = predicted.next_rows()? {
         rows += piece.rows;
         if reply != Media::Json {
-            written.add(&writer.write(&piece, version.encoder())?, most_bytes, &app.storage)?;
+            written.add(&writer.write(&piece, version.encoder())?, most_bytes)?;
         } else if rows <= most_rows {
+            memory.reserve(piece.bytes(), app)?;
             kept.push(piece);
         } else {
             let detail = format!("more than {most_rows} rows: ask for the reply as text/csv, which is streamed");
@@ -126,10 +146,12 @@ fn answer(
         return Err(ApiError::new(ErrorCode::MalformedData, "the data has columns and no rows"));
     }
     if reply == Media::Json {
-        return Ok(predictions(version, &kept));
+        let response = predictions(&mut memory, app, version, &kept)?;
+        return Ok(holding(memory, response));
     }
-    written.add(&writer.end()?, most_bytes, &app.storage)?;
-    Ok(in_form(version, reply, written.body()?))
+    written.add(&writer.end()?, most_bytes)?;
+    let (body, memory) = written.body()?;
+    Ok(holding(memory, in_form(version, reply, body)))
 }
 
 /// A reply in another form than JSON.

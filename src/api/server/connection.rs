@@ -1,13 +1,13 @@
 //! One connection, from its first byte to its last.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -17,18 +17,29 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tower::Service;
 
+use super::bodies::{WatchedBody, WholeBody};
+use super::places::Place;
 use super::refusal::refuse;
-use super::wire::{Phase, Watched, WatchedBody, Wire};
-use crate::api::layers::observe::Peer;
+use super::watched::{Phase, Watched};
+use super::wire::Wire;
+use crate::api::layers::peer::{Caller, Peer};
+use crate::config::Settings;
 use crate::telemetry::Meters;
+
+/// Bytes that are read at once, and the longest head.
+const BUFFER: usize = 80 << 10;
 
 /// How long a client may take where it could hold a connection for nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// From the first byte of a head to its end.
-    pub head: Duration,
+    head: Duration,
     /// From a reply to the next request.
-    pub idle: Duration,
+    idle: Duration,
+    /// For taking nothing of a reply.
+    reply: Duration,
+    /// Bytes a second of a reply.
+    rate: u64,
 }
 
 /// What a connection is served with.
@@ -38,31 +49,44 @@ pub struct Connection {
     /// Where refusals are counted.
     pub meters: Arc<Meters>,
     /// The client's address.
-    pub peer: SocketAddr,
+    pub peer: Arc<str>,
     /// How long the client may take.
     pub limits: Limits,
+    /// Where the connection stands.
+    pub watched: Arc<Watched>,
     /// Changes when the service stops.
     pub closed: watch::Receiver<()>,
+    /// Held until the end.
+    pub place: Place,
+}
+
+/// Why a connection is ended before its client ends it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Late {
+    Head,
+    Idle,
+    Reply,
 }
 
 impl Connection {
     /// Answers the requests that come on `stream`, the last one that it is in when the service stops.
     pub async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
-        let Connection { router, meters, peer, limits, mut closed } = self;
-        let watched = Watched::new();
+        let Connection { router, meters, peer, limits, watched, mut closed, place } = self;
         let requests = watched.clone();
-        let told: Peer = peer.to_string().into();
-        let peer = told.clone();
+        let peer: Peer = Arc::new(Caller::new(peer));
+        let caller = peer.clone();
         let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
             requests.answering();
-            request.extensions_mut().insert(ConnectInfo(told.clone()));
-            let (reply, watched) = (router.clone().call(request.map(Body::new)), requests.clone());
-            async move { reply.await.map(|reply| reply.map(|body| WatchedBody::new(body, watched))) }
+            caller.received.begins();
+            request.extensions_mut().insert(ConnectInfo(caller.clone()));
+            let request = request.map(|body| Body::new(WholeBody::new(body, caller.clone())));
+            let (reply, watched) = (router.clone().call(request), requests.clone());
+            async move { reply.await.map(|reply| on_its_way(reply, watched)) }
         });
         let wire = TokioIo::new(Wire::new(stream, watched.clone()));
-        let mut connection = http1::Builder::new().serve_connection(wire, answer);
+        let mut connection = http1::Builder::new().max_buf_size(BUFFER).serve_connection(wire, answer);
         let mut closing = false;
-        let mut deadline = std::pin::pin!(tokio::time::sleep(limits.head.min(limits.idle)));
+        let mut deadline = std::pin::pin!(tokio::time::sleep(limits.shortest()));
         let late = loop {
             tokio::select! {
                 biased;
@@ -74,34 +98,76 @@ impl Connection {
                 }
                 () = &mut deadline => match limits.left(&watched) {
                     Ok(left) => deadline.as_mut().reset(Instant::now() + left),
-                    Err(phase) => break Some(phase),
+                    Err(late) => break Some(late),
                 }
             }
         };
         let (stream, refused) = connection.into_parts().io.into_inner().into_parts();
-        let late = (late == Some(Phase::Head)).then_some(StatusCode::REQUEST_TIMEOUT);
+        if let Some(late) = late {
+            late.told(&peer, &meters);
+        }
+        let late = (late == Some(Late::Head)).then_some(StatusCode::REQUEST_TIMEOUT);
         if let Some(status) = refused.or(late) {
-            refuse(stream, status, &peer, &meters).await;
+            refuse(stream, status, &peer.address, &meters).await;
+        }
+        drop(place);
+    }
+}
+
+/// The reply, which says that it is the last one where the connection is not kept after a long head.
+fn on_its_way(mut reply: Response, watched: Arc<Watched>) -> Response<WatchedBody> {
+    if watched.has_long_head() {
+        reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    reply.map(|body| WatchedBody::new(body, watched))
+}
+
+impl Late {
+    fn told(self, peer: &Peer, meters: &Meters) {
+        let reason = match self {
+            Late::Head => "head",
+            Late::Idle => "idle",
+            Late::Reply => "reply",
+        };
+        meters.connections_cut.with_label_values(&[reason]).inc();
+        if self == Late::Reply {
+            tracing::info!(peer = &*peer.address, "a client took its reply too slowly (--reply-timeout, --min-rate)");
         }
     }
 }
 
 impl Limits {
+    /// As the settings have them.
+    pub fn of(settings: &Settings) -> Self {
+        let (head, idle, reply) = (settings.head_timeout, settings.idle_timeout, settings.reply_timeout);
+        Limits { head, idle, reply, rate: settings.min_rate.as_u64() }
+    }
+
+    /// The watch over a new connection.
+    pub fn watched(&self) -> Arc<Watched> {
+        Watched::new(self.reply, self.rate)
+    }
+
+    fn shortest(&self) -> Duration {
+        self.head.min(self.idle).min(self.reply)
+    }
+
     /// After how long to look again whether the client takes too long.
     ///
     /// # Errors
-    /// The phase in which it does.
-    fn left(&self, watched: &Watched) -> Result<Duration, Phase> {
+    /// What it takes too long for.
+    fn left(&self, watched: &Watched) -> Result<Duration, Late> {
         let (phase, lasts) = watched.now();
-        let limit = match phase {
-            Phase::Idle => self.idle,
-            Phase::Head => self.head,
-            Phase::Answering | Phase::Sending => return Ok(self.head.min(self.idle)),
+        let (left, late) = match (watched.patience_left(), phase) {
+            (Some(left), _) => (Some(left), Late::Reply),
+            (None, Phase::Idle) => (self.idle.checked_sub(lasts), Late::Idle),
+            (None, Phase::Head) => (self.head.checked_sub(lasts), Late::Head),
+            (None, Phase::Answering | Phase::Sending) => return Ok(self.shortest()),
         };
-        match limit.checked_sub(lasts) {
-            // A head that begins meanwhile has its own, shorter time.
-            Some(left) if !left.is_zero() => Ok(left.min(self.head)),
-            _ => Err(phase),
+        match left {
+            // What begins meanwhile has its own time, which may be shorter.
+            Some(left) if !left.is_zero() => Ok(left.min(self.shortest())),
+            _ => Err(late),
         }
     }
 }

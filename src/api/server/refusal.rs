@@ -1,11 +1,18 @@
-//! The reply to a head that never became a request: too long, against the rules of HTTP, or never finished.
+//! The reply to what never became a request: a head that is too long, against the rules of HTTP, or never finished, and a
+//! connection that there is no place for.
 
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 
-use crate::api::error::{ApiError, ErrorCode};
+use super::places::NoPlace;
+use crate::api::error::{ApiError, ErrorCode, RETRY_SECONDS};
 use crate::api::layers::observe;
 use crate::api::layers::request_id::new_id;
 use crate::telemetry::Meters;
@@ -13,19 +20,17 @@ use crate::telemetry::Meters;
 /// Most that is read, and for how long, of what a refused client still sends: closing at once would reset the
 /// connection and could take the reply with it.
 const LINGER: (u64, Duration) = (1 << 20, Duration::from_secs(1));
+/// Connections without a place whose clients are waited for in this way; more are closed at once.
+const LINGERING: usize = 64;
+/// Most that is read at once of what a client has sent that is not waited for.
+const DRAINED: usize = 16 << 10;
 
 /// Writes the refusal to `stream` and closes it. Notes it in the log and the metrics.
-pub async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, status: StatusCode, peer: &str, meters: &Meters) {
-    let id = new_id();
-    let problem = error(status).problem(&id);
-    observe::refused(&id, problem.status, peer, meters);
-    let body = serde_json::to_string(&problem).expect("a problem is plain data");
-    let status = StatusCode::from_u16(problem.status).expect("the table holds HTTP statuses");
-    let reply = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\nx-request-id: {id}\r\n\
-         connection: close\r\n\r\n{body}\n",
-        body.len() + 1
-    );
+pub async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(stream: S, status: StatusCode, peer: &str, meters: &Meters) {
+    linger(stream, &written(&error(status), peer, meters)).await;
+}
+
+async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, reply: &str) {
     // The client may be gone; there is nobody else to tell.
     let _ = tokio::time::timeout(LINGER.1, async {
         stream.write_all(reply.as_bytes()).await?;
@@ -35,7 +40,77 @@ pub async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, status: St
     .await;
 }
 
-/// What is wrong with a head that hyper answers with `status`.
+/// Refuses connections that there is no place for.
+pub struct Doorman {
+    meters: Arc<Meters>,
+    lingering: Arc<Semaphore>,
+}
+
+/// Why a connection has no place, as the metric names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// There is no place.
+    NoPlace(NoPlace),
+    /// There is no descriptor for it.
+    Descriptors,
+}
+
+impl Doorman {
+    /// Counts in `meters`.
+    pub fn new(meters: Arc<Meters>) -> Self {
+        Doorman { meters, lingering: Arc::new(Semaphore::new(LINGERING)) }
+    }
+
+    /// Answers a client that its connection is one too many, and ends it. Waits for nothing.
+    pub fn turn_away(&self, stream: TcpStream, peer: &str, why: Closed) {
+        let (reason, detail) = match why {
+            Closed::NoPlace(NoPlace::All) => {
+                ("limit", "the service has as many connections as it may (--max-connections)")
+            }
+            Closed::NoPlace(NoPlace::Address) => {
+                ("address", "your address has as many connections as one may (--connections-per-address)")
+            }
+            Closed::Descriptors => ("descriptors", "the service has as many files and connections open as it may"),
+        };
+        self.meters.connections_refused.with_label_values(&[reason]).inc();
+        let reply = written(&ApiError::new(ErrorCode::Overloaded, detail), peer, &self.meters);
+        let permit = self.lingering.clone().try_acquire_owned().ok().filter(|_| why != Closed::Descriptors);
+        let Some(permit) = permit else { return at_once(stream, &reply) };
+        tokio::spawn(async move {
+            linger(stream, &reply).await;
+            drop(permit);
+        });
+    }
+}
+
+/// Writes the reply as far as the system takes it at once.
+fn at_once(stream: TcpStream, reply: &str) {
+    let _ = stream.into_std().and_then(|mut stream| {
+        stream.write_all(reply.as_bytes())?;
+        stream.shutdown(Shutdown::Write)?;
+        stream.read(&mut [0; DRAINED])
+    });
+}
+
+/// The whole reply. Notes it in the log and the metrics.
+fn written(error: &ApiError, peer: &str, meters: &Meters) -> String {
+    let id = new_id();
+    let problem = error.problem(&id);
+    observe::refused(&id, problem.status, peer, meters);
+    let body = serde_json::to_string(&problem).expect("a problem is plain data");
+    let status = StatusCode::from_u16(problem.status).expect("the table holds HTTP statuses");
+    let retry = match status {
+        StatusCode::TOO_MANY_REQUESTS => format!("retry-after: {RETRY_SECONDS}\r\n"),
+        _ => String::new(),
+    };
+    let length = body.len() + 1;
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\ncontent-length: {length}\r\nx-request-id: {id}\r\n\
+         {retry}connection: close\r\n\r\n{body}\n"
+    )
+}
+
+/// What is wrong with a head that is answered with `status`.
 fn error(status: StatusCode) -> ApiError {
     match status {
         StatusCode::URI_TOO_LONG => ApiError::new(ErrorCode::UriTooLong, "the request's target is too long"),
@@ -44,6 +119,9 @@ fn error(status: StatusCode) -> ApiError {
         }
         StatusCode::REQUEST_TIMEOUT => {
             ApiError::new(ErrorCode::RequestTimeout, "the request's head did not arrive in time (--head-timeout)")
+        }
+        StatusCode::TOO_MANY_REQUESTS => {
+            ApiError::new(ErrorCode::Overloaded, "too many requests with long heads come in at once")
         }
         _ => ApiError::new(ErrorCode::MalformedRequest, "the request's head is not HTTP/1.1 (RFC 9112)"),
     }

@@ -1,73 +1,21 @@
-//! The stream of a connection, watched: between which requests it stands, since when, and what hyper writes on its own.
+//! The stream of a connection, watched: what comes and goes is told to [`Watched`], and what hyper writes on its own is held
+//! back.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
 
-use axum::body::{Body, Bytes, HttpBody};
 use axum::http::StatusCode;
-use http_body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Where a connection stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Phase {
-    /// Between two requests; also before the first.
-    Idle,
-    /// The head of a request has begun.
-    Head,
-    /// A request is being answered.
-    Answering,
-    /// The reply is made, and parts of it may still be on their way.
-    Sending,
-}
+use super::watched::{Phase, Watched};
 
-const PHASES: [Phase; 4] = [Phase::Idle, Phase::Head, Phase::Answering, Phase::Sending];
-
-/// The phase of a connection, which its stream, its requests and its task share.
-#[derive(Debug)]
-pub struct Watched {
-    phase: AtomicU8,
-    /// When the phase began, in milliseconds since `opened`; of idle and head.
-    since: AtomicU64,
-    opened: Instant,
-}
-
-impl Watched {
-    /// Of a new connection.
-    pub fn new() -> Arc<Self> {
-        Arc::new(Watched { phase: AtomicU8::new(Phase::Idle as u8), since: AtomicU64::new(0), opened: Instant::now() })
-    }
-
-    /// The phase, and for how long it has lasted if it is one that the client may not stretch.
-    pub fn now(&self) -> (Phase, Duration) {
-        let since = Duration::from_millis(self.since.load(Ordering::Relaxed));
-        (self.phase(), self.opened.elapsed().saturating_sub(since))
-    }
-
-    /// A request has come whole up to its body.
-    pub fn answering(&self) {
-        self.set(Phase::Answering);
-    }
-
-    fn phase(&self) -> Phase {
-        PHASES[usize::from(self.phase.load(Ordering::Relaxed))]
-    }
-
-    fn set(&self, phase: Phase) {
-        self.phase.store(phase as u8, Ordering::Relaxed);
-    }
-
-    /// Begins a phase that lasts until the client does something.
-    fn begin(&self, phase: Phase) {
-        self.since.store(self.opened.elapsed().as_millis() as u64, Ordering::Relaxed);
-        self.set(phase);
-    }
-}
+/// A head of so many bytes is long: few of them may come in at once, and the buffer of one goes with its connection.
+const LONG_HEAD: usize = 16 << 10;
+/// Long heads that come in at once.
+static LONG_HEADS: Semaphore = Semaphore::const_new(256);
 
 /// A stream that keeps its connection's phase, and holds back what is written while no request is being answered: that is
 /// hyper refusing a head by itself, without a body.
@@ -76,18 +24,62 @@ pub struct Wire<S> {
     watched: Arc<Watched>,
     /// The status line and headers that hyper wrote, and nobody was sent.
     held_back: Vec<u8>,
+    /// Of the head that is coming in.
+    head: usize,
+    /// Held while a long head comes in.
+    long_head: Option<SemaphorePermit<'static>>,
+    /// Why the connection is ended here.
+    refused: Option<StatusCode>,
 }
 
 impl<S> Wire<S> {
     /// Watches `stream`.
     pub fn new(stream: S, watched: Arc<Watched>) -> Self {
-        Wire { stream, watched, held_back: Vec::new() }
+        Wire { stream, watched, held_back: Vec::new(), head: 0, long_head: None, refused: None }
     }
 
     /// The stream, and the status that hyper refused a head with.
     pub fn into_parts(self) -> (S, Option<StatusCode>) {
         let status = self.held_back.strip_prefix(b"HTTP/1.1 ").or(self.held_back.strip_prefix(b"HTTP/1.0 "));
-        (self.stream, status.and_then(|rest| StatusCode::from_bytes(rest.get(..3)?).ok()))
+        (self.stream, self.refused.or(status.and_then(|rest| StatusCode::from_bytes(rest.get(..3)?).ok())))
+    }
+
+    /// Notes that `bytes` more have come.
+    ///
+    /// # Errors
+    /// They belong to a head, and too many long ones come in already.
+    fn has_read(&mut self, bytes: usize) -> io::Result<()> {
+        match self.watched.phase() {
+            Phase::Idle if bytes > 0 => {
+                self.head = 0;
+                self.watched.begin(Phase::Head);
+            }
+            Phase::Idle | Phase::Head => {}
+            Phase::Answering | Phase::Sending => {
+                self.long_head = None;
+                return Ok(());
+            }
+        }
+        self.head += bytes;
+        if self.head > LONG_HEAD && self.long_head.is_none() {
+            self.watched.had_long_head();
+            self.long_head = LONG_HEADS.try_acquire().ok();
+            if self.long_head.is_none() {
+                self.refused = Some(StatusCode::TOO_MANY_REQUESTS);
+                return Err(io::ErrorKind::ResourceBusy.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes what came of writing.
+    fn has_written(&mut self, written: &Poll<io::Result<usize>>) {
+        match written {
+            Poll::Pending => self.watched.stalls(),
+            Poll::Ready(Ok(bytes)) => self.watched.took(*bytes),
+            Poll::Ready(Err(_)) => {}
+        }
+        self.long_head = None;
     }
 
     fn is_refusal(&self) -> bool {
@@ -103,10 +95,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        if buffer.filled().len() > before && self.watched.phase() == Phase::Idle {
-            self.watched.begin(Phase::Head);
-        }
-        Poll::Ready(Ok(()))
+        Poll::Ready(self.has_read(buffer.filled().len() - before))
     }
 }
 
@@ -116,7 +105,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
             self.held_back.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.has_written(&written);
+        written
     }
 
     fn poll_write_vectored(
@@ -129,7 +120,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
             slices.iter().for_each(|slice| self.held_back.extend_from_slice(slice));
             return Poll::Ready(Ok(bytes));
         }
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.has_written(&written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -150,44 +143,5 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
             // The refusal is written by whoever takes the stream back.
             false => Poll::Ready(Ok(())),
         }
-    }
-}
-
-/// The body of a reply; when hyper has taken all of it, or given it up, the reply is on its way.
-pub struct WatchedBody {
-    body: Body,
-    watched: Arc<Watched>,
-}
-
-impl WatchedBody {
-    /// Watches `body`.
-    pub fn new(body: Body, watched: Arc<Watched>) -> Self {
-        WatchedBody { body, watched }
-    }
-}
-
-impl Drop for WatchedBody {
-    fn drop(&mut self) {
-        self.watched.set(Phase::Sending);
-    }
-}
-
-impl HttpBody for WatchedBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -1,7 +1,5 @@
 //! An Arrow stream, some rows at a time, as columns of the kinds that are asked for.
 
-use std::fs::File;
-
 use super::cells::Cells;
 use super::pieces::{ArrowCursor, ArrowPiece, ArrowPieces, guard};
 use crate::data::column::{Column, ColumnType};
@@ -9,23 +7,24 @@ use crate::data::encoder::EncodeError;
 use crate::data::error::DataError;
 use crate::data::limits::IngestLimits;
 use crate::data::pieces::Pieces;
+use crate::data::source::Growing;
 use crate::data::values::DateOrder;
 
 /// An Arrow stream whose schema was read.
-pub struct ArrowRows {
-    pieces: ArrowPieces<File>,
+pub struct ArrowRows<S> {
+    pieces: ArrowPieces<S>,
     cursor: ArrowCursor,
 }
 
 /// Some rows.
 pub struct ArrowBatch(ArrowPiece);
 
-impl ArrowRows {
+impl<S: Growing + 'static> ArrowRows<S> {
     /// Reads the schema.
     ///
     /// # Errors
     /// It is no Arrow stream, or has columns that cannot be read.
-    pub fn new(file: File) -> Result<Self, DataError> {
+    pub fn new(file: S) -> Result<Self, DataError> {
         let pieces = ArrowPieces::stream(file, &IngestLimits::default())?;
         let cursor = pieces.start(None)?;
         Ok(ArrowRows { pieces, cursor })

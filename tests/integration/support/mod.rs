@@ -222,6 +222,11 @@ impl TestApp {
         self.app.storage.close().await;
     }
 
+    /// Waits until the service has ended, whatever is left of it.
+    pub async fn has_ended(&mut self) {
+        (&mut self.server).await.expect("no panic").expect("a clean end");
+    }
+
     /// Tells the service to stop, without waiting.
     pub fn begin_stop(&mut self) {
         self.stop.take().map(|stop| stop.send(()));

@@ -200,7 +200,7 @@ async fn columns_that_cannot_help_or_help_too_much_are_named() {
 
 #[tokio::test]
 async fn a_model_that_no_memory_could_hold_is_refused_before_it_is_trained() {
-    let service = TestApp::with(|settings| settings.model_memory = bytesize::ByteSize::mib(1)).await;
+    let service = TestApp::with(|settings| settings.model_memory = Some(bytesize::ByteSize::mib(1))).await;
     service.post_csv("/datasets?name=fruit", fruit_csv(0..60)).await.expect(201);
     let wide = json!({"name": "wide", "dataset": "fruit", "target": "kind", "hidden_layers": [2000, 2000]});
     service.post("/models", wide).await.problem(422, "model_too_large");

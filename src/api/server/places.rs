@@ -1,0 +1,211 @@
+//! Places for connections: so many in all, and so many of one address where that is bounded. When all are taken, those
+//! whose clients have been silent longest between two requests, or within a head, make room.
+//!
+//! What counts is whatever holds a [`Place`]: a connection today, a stream of one as well where one carries several.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::task::AbortHandle;
+
+use super::watched::Watched;
+use crate::memory::Client;
+use crate::telemetry::Meters;
+
+/// A client that has been silent for less keeps its place: it may be about to send its request.
+const MAKES_ROOM_AFTER: Duration = Duration::from_secs(1);
+/// The part of all places that is cleared at once, so that not every newcomer has all of them searched.
+const CLEARED: usize = 32;
+
+/// All places. Cheap to clone: a handle.
+#[derive(Clone)]
+pub struct Places(Arc<All>);
+
+struct All {
+    most: usize,
+    of_address: Option<usize>,
+    taken: Mutex<Taken>,
+    meters: Arc<Meters>,
+}
+
+#[derive(Default)]
+struct Taken {
+    next: u64,
+    places: HashMap<u64, Guest>,
+    by_client: HashMap<Client, usize>,
+}
+
+/// Who has a place.
+struct Guest {
+    client: Client,
+    /// Where the connection stands, and its task.
+    seen: Option<(Arc<Watched>, AbortHandle)>,
+}
+
+/// A place, given back when this is dropped.
+pub struct Place {
+    number: u64,
+    places: Places,
+}
+
+/// Why there is no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoPlace {
+    /// All are taken.
+    All,
+    /// The address has as many as one may have.
+    Address,
+}
+
+impl Places {
+    /// `most` places, of which one address may have `of_address`.
+    pub fn new(most: usize, of_address: Option<usize>, meters: Arc<Meters>) -> Self {
+        Places(Arc::new(All { most, of_address, taken: Mutex::default(), meters }))
+    }
+
+    /// A place for a client at `address`.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn take(&self, address: IpAddr) -> Result<Place, NoPlace> {
+        let (client, mut taken) = (Client::from(address), self.lock());
+        let held = taken.by_client.get(&client).copied().unwrap_or(0);
+        if self.0.of_address.is_some_and(|most| held >= most) {
+            return Err(NoPlace::Address);
+        }
+        if taken.places.len() >= self.0.most {
+            let is_cleared = self.clear(&mut taken);
+            if !is_cleared {
+                return Err(NoPlace::All);
+            }
+        }
+        *taken.by_client.entry(client).or_default() += 1;
+        let number = taken.next;
+        taken.next += 1;
+        taken.places.insert(number, Guest { client, seen: None });
+        self.0.meters.connections.set(taken.places.len() as i64);
+        Ok(Place { number, places: self.clone() })
+    }
+
+    /// Ends some of the connections whose clients have been silent longest: there is no descriptor for another one.
+    pub fn make_room(&self) {
+        self.clear(&mut self.lock());
+    }
+
+    fn clear(&self, taken: &mut Taken) -> bool {
+        let cleared = taken.clear((self.0.most / CLEARED).max(1)) as u64;
+        self.0.meters.connections_cut.with_label_values(&["made_room"]).inc_by(cleared);
+        cleared > 0
+    }
+
+    /// How many are taken.
+    pub fn taken(&self) -> usize {
+        self.lock().places.len()
+    }
+
+    /// Says who has the place of that number, so that it can make room.
+    pub fn note(&self, number: u64, watched: Arc<Watched>, task: AbortHandle) {
+        if let Some(guest) = self.lock().places.get_mut(&number) {
+            guest.seen = Some((watched, task));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Taken {
+    /// Ends at most so many of the connections whose clients have been silent longest; says how many.
+    fn clear(&mut self, most: usize) -> usize {
+        let silent = |(number, guest): (&u64, &Guest)| Some((guest.seen.as_ref()?.0.silent_for()?, *number));
+        let mut silent: Vec<_> =
+            self.places.iter().filter_map(silent).filter(|(time, _)| *time >= MAKES_ROOM_AFTER).collect();
+        silent.sort_unstable_by(|a, b| b.cmp(a));
+        silent.truncate(most);
+        let ended = silent.into_iter().filter(|(_, number)| {
+            let seen = self.places.get(number).and_then(|guest| guest.seen.as_ref());
+            let ends = seen.filter(|(watched, _)| watched.end_if_silent());
+            ends.inspect(|(_, task)| task.abort()).is_some()
+        });
+        let ended: Vec<_> = ended.collect();
+        ended.iter().for_each(|(_, number)| self.leave(*number));
+        ended.len()
+    }
+
+    fn leave(&mut self, number: u64) {
+        let Some(guest) = self.places.remove(&number) else { return };
+        if let Some(held) = self.by_client.get_mut(&guest.client) {
+            *held -= 1;
+            if *held == 0 {
+                self.by_client.remove(&guest.client);
+            }
+        }
+    }
+}
+
+impl Place {
+    /// Its number.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.lock();
+        taken.leave(self.number);
+        self.places.0.meters.connections.set(taken.places.len() as i64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn places_are_counted_in_all_and_by_address() {
+        let places = Places::new(3, Some(2), Meters::new());
+        let one = places.take(address("192.0.2.1")).expect("free");
+        let _two = places.take(address("::ffff:192.0.2.1")).expect("free");
+        assert_eq!(places.take(address("192.0.2.1")).err(), Some(NoPlace::Address));
+        let _three = places.take(address("2001:db8::1")).expect("free");
+        assert_eq!(places.take(address("192.0.2.2")).err(), Some(NoPlace::All));
+        assert_eq!(places.taken(), 3);
+        drop(one);
+        let _four = places.take(address("2001:db8::2:3:4:5")).expect("free");
+        assert_eq!(places.take(address("2001:db8::7")).err(), Some(NoPlace::Address), "one network");
+    }
+
+    #[tokio::test]
+    async fn the_silent_make_room_and_the_busy_do_not() {
+        let places = Places::new(2, None, Meters::new());
+        let guest = |silent: bool| {
+            let place = places.take(address("192.0.2.1")).expect("free");
+            let watched = Watched::new(Duration::from_secs(1), 1024);
+            if !silent {
+                watched.answering();
+            }
+            let number = place.number();
+            let task = tokio::spawn(async move {
+                let _place = place;
+                std::future::pending::<()>().await;
+            });
+            places.note(number, watched, task.abort_handle());
+            task
+        };
+        let (silent, busy) = (guest(true), guest(false));
+        assert_eq!(places.take(address("192.0.2.2")).err(), Some(NoPlace::All), "it came a moment ago");
+        tokio::time::sleep(MAKES_ROOM_AFTER).await;
+        let _place = places.take(address("192.0.2.2")).expect("room was made");
+        assert!(silent.await.is_err_and(|error| error.is_cancelled()) && !busy.is_finished());
+        assert_eq!(places.taken(), 2);
+        assert_eq!(places.take(address("192.0.2.2")).err(), Some(NoPlace::All));
+    }
+}

@@ -1,0 +1,54 @@
+//! The end of the service: it comes with the time of `--shutdown-timeout`, whatever holds it up.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use epochd::storage::Gate;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::support::{TestApp, endless_training, eventually, text, xor_model};
+
+#[tokio::test]
+async fn the_end_comes_even_if_the_store_hangs_while_a_job_writes() {
+    let hangs = Arc::new(AtomicBool::new(false));
+    let (told, calls) = (hangs.clone(), Arc::new(AtomicBool::new(false)));
+    let called = calls.clone();
+    let gate: Gate = Arc::new(move |call| {
+        // The thread of a job writes; it stands still as with a store that does not answer.
+        if told.load(Ordering::Relaxed) && call == "blob put" {
+            called.store(true, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_secs(8));
+        }
+        Ok(())
+    });
+    let mut service = TestApp::behind(gate, |settings| {
+        settings.shutdown_timeout = Duration::from_secs(2);
+        settings.checkpoint_interval = Duration::from_millis(100);
+    })
+    .await;
+    service.post("/models", xor_model("m")).await.expect(201);
+    let job = service.post("/models/m/train", endless_training()).await.expect(202);
+    let path = format!("/jobs/{}", text(&job["id"]));
+    eventually("it runs", || async { service.get(&path).await.expect(200)["state"] == "running" }).await;
+    hangs.store(true, Ordering::Relaxed);
+    eventually("it writes", || async { calls.load(Ordering::Relaxed) }).await;
+    let since = Instant::now();
+    service.begin_stop();
+    service.has_ended().await;
+    assert!(since.elapsed() < Duration::from_secs(4), "{:?}", since.elapsed());
+}
+
+#[tokio::test]
+async fn the_end_comes_even_if_a_request_does_not_end() {
+    let mut service = TestApp::with(|settings| settings.shutdown_timeout = Duration::from_secs(1)).await;
+    let mut stream = TcpStream::connect(service.address()).await.expect("a connection");
+    let head = b"POST /datasets HTTP/1.1\r\nhost: x\r\ncontent-type: text/csv\r\ncontent-length: 100\r\n\r\na,b\n";
+    stream.write_all(head).await.expect("sent");
+    eventually("it is under way", || async { !service.app.datasets.loading.list(1).is_empty() }).await;
+    let since = Instant::now();
+    service.begin_stop();
+    service.has_ended().await;
+    assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
+}
