@@ -58,8 +58,8 @@ class Extremes:
         if depth == DEPTH:
             return
         for kind in self.choices(schema):
+            before = base if isinstance(base, dict) else self.least(kind)
             for name, inner in kind.get("properties", {}).items():
-                before = base if isinstance(base, dict) else {}
                 for path, value, smalls in self.places(inner, before.get(name), depth + 1):
                     yield f"/{name}{path}", before | {name: value}, smalls
             if "items" in kind:

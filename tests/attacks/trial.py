@@ -11,6 +11,10 @@ from watch import Watch
 
 #: MiB that no request of under 1 MB may add to resident memory.
 REQUEST = 300
+#: MiB that one request may leave to the next without being waited for.
+LEFT = 60
+#: Faults of an attack that are told in full.
+TOLD = 12
 #: Seconds that `/livez` may be silent.
 SILENCE = 1.0
 #: Seconds that a good client may wait for a small answer beside an attack.
@@ -68,10 +72,11 @@ class Trial:
 
     def cost(self, service: Service, what: str, ask, bound=REQUEST, refused=(429, 503, 507)) -> Reply:
         """What `ask` adds to resident memory at most, held; no reply of it may be a fault of the server."""
+        before = at_rest(service)
         service.forget_peak()
         begin = time.monotonic()
         reply = ask()
-        added = service.peak() - service.rest
+        added = service.peak() - before
         told = f"{what}: +{added:.0f} MiB in {time.monotonic() - begin:.1f} s, {reply.status} {reply.code()}".strip()
         self.costs.append((added, told))
         self.check(added <= bound, f"{told}, at most {bound} MiB")
@@ -85,6 +90,14 @@ class Trial:
         """All figures; of many requests the dearest."""
         dearest = f"of {len(self.costs)} requests the dearest, {max(self.costs)[1]}" if self.costs else None
         return "; ".join(filter(None, [dearest, *self.figures]))
+
+
+def at_rest(service: Service, seconds=2.0) -> float:
+    """MiB now, after what the request before left has been given back, for which it gets so many seconds."""
+    end = time.monotonic() + seconds
+    while (memory := service.memory()) > service.rest + LEFT and time.monotonic() < end:
+        time.sleep(0.05)
+    return memory
 
 
 class Died(Exception):
@@ -106,8 +119,10 @@ def run(attack, doc: str):
     except (RuntimeError, AssertionError, OSError, ValueError, KeyError) as error:
         trial.faults.append(f"{type(error).__name__}: {str(error)[:600]}")
     print(f"{'FAILED' if trial.faults else 'held'} in {time.monotonic() - begin:.0f} s: {trial.line()}")
-    for fault in trial.faults:
+    for fault in trial.faults[:TOLD]:
         print("    FAULT", fault)
+    if len(trial.faults) > TOLD:
+        print(f"    and {len(trial.faults) - TOLD} more")
     sys.exit(1 if trial.faults else 0)
 
 
