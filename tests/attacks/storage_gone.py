@@ -92,7 +92,6 @@ def database(trial, flags):
                 "a new model": lambda: service.post("/models", {"layers": [2, 1]}, ANSWER + 5),
             }
             gone(trial, service, proxy, "the database", needs)
-            service.kill()
     finally:
         proxy.refuse()
         sql(url, f"DROP DATABASE {name} WITH (FORCE)")
