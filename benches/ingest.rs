@@ -13,9 +13,11 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use clap::Parser;
 use common::figures::{Times, line, machine};
 use epochd::data::ingest::{Format, IngestLimits, ingest};
+use epochd::memory::Share;
 
 /// What is asked for on the command line.
 #[derive(Parser)]
@@ -54,7 +56,8 @@ fn store(path: &Path) -> u64 {
     let source = File::open(path).expect("the file is there");
     let mut out = tempfile::tempfile().expect("a temporary file");
     let (types, limits) = (BTreeMap::new(), IngestLimits::default());
-    let profile = ingest(source, Format::Csv, &types, &limits, &mut out, &mut |_| true);
+    let memory = Share::new("requests", ByteSize::gib(1)).charge(None);
+    let profile = ingest(source, Format::Csv, &types, &limits, &memory, &mut out, &mut |_| true);
     profile.expect("the file is a table").rows
 }
 

@@ -56,7 +56,8 @@ async fn fill(folder: &Path, count: usize) {
     let versions = folder.join("blobs/versions");
     fs::create_dir_all(&versions).expect("a folder");
     let database = Database::File(folder.join("catalog.sqlite"));
-    let catalog = Catalog::open(&database, Arc::new(|_| Ok(()))).await.expect("a catalog");
+    let catalog = Catalog::connect(&database, Arc::new(|_| Ok(())), Duration::from_secs(5)).await.expect("a catalog");
+    catalog.migrate().await.expect("the catalog's tables");
     let layers = [4, 16, 3].map(Into::into).to_vec();
     for start in (0..count).step_by(BATCH) {
         let mut write = catalog.write().await.expect("a change");
@@ -80,6 +81,7 @@ async fn fill(folder: &Path, count: usize) {
                 name: Some(format!("m{i}")),
                 spec: spec_to_json(predictor.spec()).to_string(),
                 initial_blob: None,
+                initial_bytes: None,
                 metadata: serde_json::to_string(&BTreeMap::from([("owner", "bench")])).expect("JSON"),
                 created_at: now,
                 updated_at: now,

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use crate::config::Settings;
 use crate::datasets::DatasetRegistry;
 use crate::jobs::{JobError, JobQueue, QueueLimits};
 use crate::memory::Shares;
 use crate::models::ModelRegistry;
-use crate::storage::{self, Gate, Storage};
+use crate::processors;
+use crate::storage::{self, Gate, Storage, Stored};
 use crate::telemetry::Meters;
 
 pub use pressure::Pressure;
@@ -47,6 +50,8 @@ pub struct Parts {
     pub memory: Shares,
     /// How much the requests are.
     pub pressure: Pressure,
+    /// Places for requests that take long: two for each core, as some of them wait for the disk.
+    pub long_work: Arc<Semaphore>,
     /// Largest body other than a data file, in bytes.
     pub max_body: u64,
     closing: Arc<AtomicBool>,
@@ -90,6 +95,8 @@ impl App {
     pub async fn open_behind(settings: Settings, gate: Gate) -> Result<Self, OpenError> {
         let plan = settings.memory_plan().map_err(OpenError::Memory)?;
         let storage = Storage::open(&settings.location(), gate).await?;
+        let (objects, bytes) = (settings.max_stored_objects, settings.max_stored_bytes.as_u64());
+        storage.quota.bound(Stored { objects, bytes });
         let meters = Meters::new();
         let memory = plan.shares();
         let models = ModelRegistry::new(storage.clone(), memory.models.clone());
@@ -99,7 +106,7 @@ impl App {
             threads: settings.training_threads(),
             waiting: settings.queue_capacity,
             kept: settings.keep_jobs,
-            memory: plan.trainings,
+            memory: memory.trainings.clone(),
             checkpoint_interval: settings.checkpoint_interval,
         };
         let jobs = JobQueue::new(storage.clone(), models.clone(), datasets.clone(), limits, meters.clone());
@@ -113,6 +120,7 @@ impl App {
             meters,
             memory,
             pressure: Pressure::new(),
+            long_work: Arc::new(Semaphore::new(2 * processors::available())),
             max_body,
             settings,
             closing: Arc::default(),
@@ -140,7 +148,7 @@ impl App {
     /// Turns readiness off, takes no new jobs, and interrupts those that run: they go on at the next start.
     pub async fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
-        self.jobs.close().await;
+        self.jobs.close(self.settings.shutdown_timeout).await;
     }
 }
 

@@ -63,6 +63,7 @@ error_codes! {
     ModelNotTrained "model_not_trained" 409 "The model is not trained yet" "Train it first.";
     IntervalUnavailable "interval_unavailable" 409 "The version has no interval of this level" "Train with more validation rows, or ask for a lower level.";
     VersionActive "version_active" 409 "The version is the active one" "Activate another version first.";
+    JobOpen "job_open" 409 "The job is queued or running" "Wait for it or cancel it first.";
     JobEnded "job_ended" 409 "The job has ended" "There is nothing left to cancel.";
     PayloadTooLarge "payload_too_large" 413 "The body is too large" "Send less, or start the service with more --max-body.";
     UriTooLong "uri_too_long" 414 "The request's target is too long" "Send what is long in the body.";
@@ -88,6 +89,7 @@ error_codes! {
     Stopping "stopping" 503 "The service is stopping" "Try again; another instance may answer.";
     StorageUnavailable "storage_unavailable" 503 "The database or the object store does not work" "Try again; the service's log says what is wrong.";
     StorageFull "storage_full" 507 "The storage is full" "Make room where the state is kept, or delete models; then try again.";
+    QuotaExceeded "quota_exceeded" 507 "The quota of the stored state is spent" "Delete data sets, models, versions or ended jobs, or raise --max-stored-bytes and --max-stored-objects.";
 }
 
 use ErrorCode::*;
@@ -163,6 +165,11 @@ impl ApiError {
     /// With the state of the service's parts.
     pub fn with_checks(self, checks: Vec<Check>) -> Self {
         ApiError { checks: Some(checks), ..self }
+    }
+
+    /// The status of the reply.
+    pub fn status(&self) -> u16 {
+        self.code.entry().1
     }
 
     /// The document that the client gets.
@@ -269,6 +276,7 @@ impl From<JobError> for ApiError {
         let code = match error {
             JobError::NotFound(_) => JobNotFound,
             JobError::Ended(_) => JobEnded,
+            JobError::Open(_) => JobOpen,
             JobError::QueueFull { .. } => QueueFull,
             JobError::Stopping => Stopping,
             JobError::TooLarge { .. } => TrainingTooLarge,
@@ -303,6 +311,7 @@ impl From<DataError> for ApiError {
             DataErrorKind::Malformed => MalformedData,
             DataErrorKind::Unfit => UnfitData,
             DataErrorKind::TooLarge => PayloadTooLarge,
+            DataErrorKind::Overloaded => Overloaded,
             DataErrorKind::Stopped => Stopping,
             DataErrorKind::Io => StorageUnavailable,
         };
@@ -323,6 +332,7 @@ impl From<StorageError> for ApiError {
         tracing::error!(%error, "storage failed");
         match error {
             StorageError::Full => ApiError::new(StorageFull, error.to_string()),
+            StorageError::QuotaSpent(_) => ApiError::new(QuotaExceeded, error.to_string()),
             StorageError::Unavailable(_) => {
                 ApiError::new(StorageUnavailable, "the service cannot reach its state at the moment: try again")
             }
@@ -340,9 +350,9 @@ impl From<ServingError> for ApiError {
         match error {
             ServingError::Field { wrong, pointer: Some(pointer), .. } => ApiError::at(wrong.into(), pointer, detail),
             ServingError::Field { wrong, pointer: None, .. } => ApiError::new(wrong.into(), detail),
-            ServingError::Overloaded => ApiError::new(Overloaded, detail),
+            ServingError::Overloaded | ServingError::Busy => ApiError::new(Overloaded, detail),
             ServingError::RowsTooLarge(_) => ApiError::new(TrainingTooLarge, detail),
-            ServingError::MemoryNeverFree(_) | ServingError::FileTooLarge(_) => ApiError::new(PayloadTooLarge, detail),
+            ServingError::MemoryNeverFree(_) => ApiError::new(PayloadTooLarge, detail),
             ServingError::AnswerTooLarge(_) => ApiError::new(ReplyTooLarge, detail),
             ServingError::DatasetGone(_) => ApiError::new(DatasetNotFound, detail),
             ServingError::Defect => ApiError::defect(),

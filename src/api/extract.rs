@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::datasets::Dataset;
 use crate::jobs::JobHandle;
 use crate::models::Model;
+use crate::wording::Shown;
 
 /// Query parameters, unknown ones refused.
 pub struct Params<T>(pub T);
@@ -99,5 +100,5 @@ fn unreadable(_: PathRejection) -> ApiError {
 }
 
 fn no_version(word: &str) -> ApiError {
-    ApiError::new(ErrorCode::VersionNotFound, format!("{word:?} is no version: it is a number"))
+    ApiError::new(ErrorCode::VersionNotFound, format!("{} is no version: it is a number", Shown(word)))
 }

@@ -20,6 +20,10 @@ use crate::storage::catalog::ReceiptRow;
 const HEADER: &str = "idempotency-key";
 /// Longest key.
 const MAX_KEY: usize = 255;
+/// Longest body of a reply that is kept, in bytes: what is longer is made again.
+const MAX_KEPT: usize = 16 << 10;
+/// What stands before the part of a body that is kept, where that is not all of it: no JSON begins so.
+const PART: &str = "part:";
 
 /// A request's key, and what is known of the request before its body.
 pub struct Repeatable(Option<(String, Sha256)>);
@@ -74,11 +78,16 @@ impl Repeatable {
 }
 
 impl Idempotency {
-    /// The reply that the request got before, if it did.
+    /// The reply that the request got before, if it did. Where less than the whole of it was kept, `again` makes it of what
+    /// the request made, given its identifier.
     ///
     /// # Errors
-    /// `idempotency_key_reused` if the key was another request's.
-    pub async fn first_reply(&self, app: &App) -> Result<Option<Response>, ApiError> {
+    /// `idempotency_key_reused` if the key was another request's; what `again` ends with.
+    pub async fn first_reply(
+        &self,
+        app: &App,
+        again: impl AsyncFnOnce(&App, &str) -> Result<Response, ApiError>,
+    ) -> Result<Option<Response>, ApiError> {
         let Some((key, fingerprint)) = &self.0 else { return Ok(None) };
         let Some(receipt) = app.storage.catalog.receipt(key, RECEIPT_AGE).await? else { return Ok(None) };
         if receipt.fingerprint != *fingerprint {
@@ -86,23 +95,38 @@ impl Idempotency {
             return Err(ApiError::new(ErrorCode::IdempotencyKeyReused, detail));
         }
         let status = StatusCode::from_u16(receipt.status).unwrap_or(StatusCode::OK);
-        let mut response = reply::with_type(status, "application/json", receipt.body + "\n");
+        let kept = |body: &str| reply::with_type(status, "application/json", format!("{body}\n"));
+        let mut response = match receipt.body.strip_prefix(PART) {
+            None => kept(&receipt.body),
+            Some(essentials) => {
+                let id = receipt.location.rsplit('/').next().unwrap_or_default();
+                match again(app, id).await {
+                    // It is deleted.
+                    Err(error) if error.status() == 404 && !essentials.is_empty() => kept(essentials),
+                    made => made?,
+                }
+            }
+        };
+        *response.status_mut() = status;
         if let Ok(location) = HeaderValue::from_str(&receipt.location) {
             response.headers_mut().insert(header::LOCATION, location);
         }
         Ok(Some(response))
     }
 
-    /// What is kept of the reply to the request, if it has a key.
+    /// What is kept of the reply to the request, if it has a key: all of it, unless it is long.
     pub fn receipt(&self, status: StatusCode, location: &str, body: &impl Serialize) -> Option<ReceiptRow> {
+        self.keeping(status, location, || Some(text(body)).filter(|text| text.len() <= MAX_KEPT).unwrap_or(PART.into()))
+    }
+
+    /// What is kept of a reply that is made again of what the request made: `essentials` for when that is deleted.
+    pub fn receipt_of(&self, status: StatusCode, location: &str, essentials: &impl Serialize) -> Option<ReceiptRow> {
+        self.keeping(status, location, || PART.to_owned() + &text(essentials))
+    }
+
+    fn keeping(&self, status: StatusCode, location: &str, body: impl FnOnce() -> String) -> Option<ReceiptRow> {
         let (key, fingerprint) = self.0.clone()?;
-        Some(ReceiptRow {
-            key,
-            fingerprint,
-            status: status.as_u16(),
-            location: location.to_owned(),
-            body: serde_json::to_string(body).expect("replies are plain data with text keys"),
-        })
+        Some(ReceiptRow { key, fingerprint, status: status.as_u16(), location: location.to_owned(), body: body() })
     }
 
     /// The reply to what the request made; or, if it made nothing because the same request came first a moment ago, the
@@ -115,13 +139,18 @@ impl Idempotency {
         app: &App,
         made: Result<T, E>,
         reply: impl FnOnce(T) -> Response,
+        again: impl AsyncFnOnce(&App, &str) -> Result<Response, ApiError>,
     ) -> Result<Response, ApiError> {
         match made {
             Ok(made) => Ok(reply(made)),
-            Err(error) => match self.first_reply(app).await? {
+            Err(error) => match self.first_reply(app, again).await? {
                 Some(first) => Ok(first),
                 None => Err(error.into()),
             },
         }
     }
+}
+
+fn text(body: &impl Serialize) -> String {
+    serde_json::to_string(body).expect("replies are plain data with text keys")
 }

@@ -90,6 +90,7 @@ pub fn routes() -> Vec<Route> {
         Route::post("/train", training::train_file),
         Route::get("/jobs", jobs::list),
         Route::get("/jobs/{job}", jobs::show),
+        Route::delete("/jobs/{job}", jobs::remove),
         Route::get("/jobs/{job}/epochs", jobs::epochs),
         Route::get("/jobs/{job}/events", events::events),
         Route::post("/jobs/{job}/cancel", jobs::cancel),

@@ -23,13 +23,18 @@ pub(crate) struct Misfit;
 impl Builder {
     /// An empty one with room for `rows` cells.
     pub fn with_capacity(form: Form, rows: usize) -> Self {
+        Builder::with_word_bytes(form, rows, 8 * rows)
+    }
+
+    /// The same with room for words of so many bytes together.
+    pub fn with_word_bytes(form: Form, rows: usize, bytes: usize) -> Self {
         match form {
             Form::Number => Builder::Number(Float64Builder::with_capacity(rows)),
             Form::Boolean => Builder::Boolean(BooleanBuilder::with_capacity(rows)),
             Form::Datetime(order) => {
                 Builder::Datetime(order, TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC"))
             }
-            Form::Words => Builder::Words(StringBuilder::with_capacity(rows, 8 * rows)),
+            Form::Words => Builder::Words(StringBuilder::with_capacity(rows, bytes)),
         }
     }
 

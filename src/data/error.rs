@@ -1,5 +1,6 @@
 //! What can be wrong with data.
 
+use crate::wording::Shown;
 use std::fmt;
 
 /// How data is wrong, which decides whose fault it is.
@@ -11,6 +12,8 @@ pub enum DataErrorKind {
     Unfit,
     /// It is more than the limits allow.
     TooLarge,
+    /// It would take memory that others hold at the moment.
+    Overloaded,
     /// The caller asked to stop.
     Stopped,
     /// It could not be read, or the result not be written.
@@ -50,6 +53,11 @@ impl DataError {
         DataError::new(DataErrorKind::TooLarge, detail)
     }
 
+    /// Data that there is no memory for at the moment.
+    pub fn overloaded() -> Self {
+        DataError::new(DataErrorKind::Overloaded, "other requests hold the memory that this one needs: try again later")
+    }
+
     /// A reading that the caller stopped.
     pub fn stopped() -> Self {
         DataError::new(DataErrorKind::Stopped, "the reading was stopped")
@@ -76,9 +84,9 @@ impl DataError {
 impl fmt::Display for DataError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match (self.line, &self.column) {
-            (Some(line), Some(column)) => write!(f, "line {line}, column {column:?}: {}", self.detail),
+            (Some(line), Some(column)) => write!(f, "line {line}, column {}: {}", Shown(column), self.detail),
             (Some(line), None) => write!(f, "line {line}: {}", self.detail),
-            (None, Some(column)) => write!(f, "column {column:?}: {}", self.detail),
+            (None, Some(column)) => write!(f, "column {}: {}", Shown(column), self.detail),
             (None, None) => f.write_str(&self.detail),
         }
     }

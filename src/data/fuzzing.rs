@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use bytesize::ByteSize;
 
 use crate::data::csv::CsvRows;
 use crate::data::ingest::{Format, IngestLimits, ingest};
 use crate::data::json::Records;
 use crate::data::stored::{preview, read_columns};
+use crate::memory::Share;
 
 /// A corpus by its name, and what its files are fed to.
 pub type Target = (&'static str, fn(&[u8]));
@@ -29,9 +31,11 @@ pub const TARGETS: [Target; 7] = [
 /// If a property does not hold.
 pub fn file(bytes: &[u8], format: Format) {
     let limits = IngestLimits { max_columns: 64, max_rows: 1 << 16, max_cell_bytes: 1 << 12 };
-    let mut stored = Vec::new();
+    let (memory, mut stored) = (Share::new("requests", ByteSize::mib(64)).charge(None), Vec::new());
     let source = Bytes::copy_from_slice(bytes);
-    let Ok(profile) = ingest(source, format, &BTreeMap::new(), &limits, &mut stored, &mut |_| true) else { return };
+    let Ok(profile) = ingest(source, format, &BTreeMap::new(), &limits, &memory, &mut stored, &mut |_| true) else {
+        return;
+    };
     let names: Vec<&str> = profile.columns.iter().map(|column| column.name.as_str()).collect();
     assert!(profile.rows > 0 && !names.is_empty());
     let stored = Bytes::from(stored);

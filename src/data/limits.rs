@@ -1,6 +1,7 @@
 //! What a data file or a body may not exceed, and the errors of what does.
 
 use super::error::DataError;
+use crate::wording::Shown;
 
 /// What a file may not exceed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +20,15 @@ impl Default for IngestLimits {
     }
 }
 
-/// A record of a text file may not have more bytes than this, so that a reader that looks for its end stops.
-pub(crate) const MOST_RECORD_BYTES: usize = 64 << 20;
+/// A row may not have more bytes than this, so that a reader that looks for its end stops, and few rows are little memory.
+pub(crate) const MOST_RECORD_BYTES: usize = 16 << 20;
+
+/// A column's name has at most so many characters: names stand in profiles, messages and replies, many times.
+pub const MAX_NAME_CHARACTERS: usize = 1000;
+/// The names of a table's columns have at most so many bytes together.
+pub const MAX_NAMES_BYTES: usize = 2 << 20;
+/// A class has at most so many characters: it stands in the reply of each row.
+pub const MAX_CLASS_CHARACTERS: usize = 256;
 
 /// So many cells are read however many of them are missing.
 const FREE_CELLS: u64 = 1 << 20;
@@ -37,6 +45,25 @@ pub(crate) fn is_sparse(cells: u64, given: u64) -> bool {
 /// A cell beyond the limit.
 pub(crate) fn oversized(bytes: usize, most: usize) -> DataError {
     DataError::too_large(format!("the cell has {bytes} bytes; at most {most} are allowed"))
+}
+
+/// Checks a column's name.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_column_name(name: &str) -> Result<(), String> {
+    // Few names are so long that their characters have to be counted.
+    if name.len() <= MAX_NAME_CHARACTERS || name.chars().count() <= MAX_NAME_CHARACTERS {
+        return Ok(());
+    }
+    Err(format!("a column's name has at most {MAX_NAME_CHARACTERS} characters; one begins with {}", Shown(name)))
+}
+
+/// The names of the columns are longer than allowed, together.
+pub(crate) fn long_names() -> DataError {
+    DataError::too_large(format!(
+        "the names of the columns have more than {MAX_NAMES_BYTES} bytes together: shorten them"
+    ))
 }
 
 /// There are more columns than allowed.

@@ -14,13 +14,16 @@
 //! use std::collections::BTreeMap;
 //!
 //! use bytes::Bytes;
+//! use bytesize::ByteSize;
 //! use epochd::data::encoder::{Encoder, Known, Task};
 //! use epochd::data::ingest::{Format, IngestLimits, ingest};
 //! use epochd::data::stored::read_columns;
+//! use epochd::memory::Share;
 //!
 //! let csv = Bytes::from("size,sold\n1,no\n2,no\n3,yes\n4,yes\n5,\n");
 //! let (types, limits, mut stored) = (BTreeMap::new(), IngestLimits::default(), Vec::new());
-//! let profile = ingest(csv, Format::Csv, &types, &limits, &mut stored, &mut |_| true)?;
+//! let memory = Share::new("requests", ByteSize::mib(64)).charge(None);
+//! let profile = ingest(csv, Format::Csv, &types, &limits, &memory, &mut stored, &mut |_| true)?;
 //! let types: Vec<&str> = profile.columns.iter().map(|column| column.kind.word()).collect();
 //! assert_eq!((types, profile.rows, profile.columns[1].missing), (vec!["numeric", "categorical"], 5, 1));
 //!
@@ -60,7 +63,8 @@ mod header;
 mod inference;
 pub mod ingest;
 pub mod json;
-mod limits;
+mod lease;
+pub mod limits;
 pub mod octets;
 mod parallel;
 mod pieces;

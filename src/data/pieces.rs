@@ -5,9 +5,14 @@ use arrow_array::ArrayRef;
 use super::column::ColumnType;
 use super::error::DataError;
 use super::inference::{Evidence, Form};
+use super::lease::Lease;
 
 /// From so many columns on a table is wide.
 pub(crate) const WIDE: usize = 1000;
+/// The pieces that all threads work on at the same time become about so many cells.
+pub(crate) const CELLS_AT_ONCE: usize = 4 << 20;
+/// A cell of an array takes at most so many bytes beside those of its word.
+const CELL_BYTES: u64 = 12;
 
 /// A file in pieces of whole rows.
 pub(crate) trait Pieces: Sync {
@@ -58,6 +63,19 @@ pub(crate) struct Converted {
     pub rows: usize,
     /// One array for each column.
     pub columns: Vec<ArrayRef>,
+    /// Of the arrays.
+    pub lease: Lease,
+}
+
+impl Converted {
+    /// Arrays of so many rows, whose memory `lease` was estimated for.
+    ///
+    /// # Errors
+    /// `TooLarge`, `Overloaded`: the estimate was too low, and there is no more.
+    pub fn new(rows: usize, columns: Vec<ArrayRef>, mut lease: Lease) -> Result<Self, DataError> {
+        lease.settle(columns.iter().map(|array| array.get_buffer_memory_size() as u64).sum())?;
+        Ok(Converted { rows, columns, lease })
+    }
 }
 
 /// What the columns are.
@@ -71,6 +89,11 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
+    /// Memory of `rows` cells of each of `columns` columns, but for their words.
+    pub fn cell_bytes(rows: usize, columns: usize) -> u64 {
+        CELL_BYTES * (rows as u64).saturating_mul(columns as u64)
+    }
+
     /// Whether the columns keep their forms if further cells show this, column by column.
     pub fn fit(&self, further: &[Evidence]) -> bool {
         let columns = self.asked.iter().zip(&self.evidence).zip(further).zip(&self.forms);

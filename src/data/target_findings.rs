@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::data::column::{Column, Table, Values};
 use crate::data::encoder::{Task, classes};
 use crate::data::profile::Finding;
+use crate::wording::Shown;
 
 /// A class below this share of the rows is rarely learned without care.
 const IMBALANCE_SHARE: f64 = 0.05;
@@ -46,8 +47,11 @@ fn finding(code: &str, message: String, column: &str) -> Finding {
 
 fn about_classes(answer: &Column, rows: &[usize], found: &mut Vec<Finding>) {
     let counted = classes(answer, rows);
-    let few: Vec<String> =
-        counted.iter().filter(|(_, count)| *count < FEW_ROWS).map(|(class, n)| format!("{class:?} ({n})")).collect();
+    let few: Vec<String> = counted
+        .iter()
+        .filter(|(_, count)| *count < FEW_ROWS)
+        .map(|(class, n)| format!("{} ({n})", Shown(class)))
+        .collect();
     if !few.is_empty() {
         let message = format!(
             "these classes have fewer than {FEW_ROWS} training rows: {}: collect more, or merge them",

@@ -2,12 +2,13 @@
 
 use crate::data::error::DataError;
 use crate::storage::StorageError;
+use crate::wording::Shown;
 
 /// A call on data sets that cannot be answered.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum DatasetError {
     /// No data set has this identifier or name.
-    #[error("there is no data set {0:?}")]
+    #[error("there is no data set {}", Shown(.0))]
     NotFound(String),
     /// Another data set has this name.
     #[error("there is already a data set named {0:?}")]

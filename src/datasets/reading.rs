@@ -11,15 +11,17 @@ use crate::storage::StorageError;
 use crate::waiting::Waiting;
 
 impl DatasetRegistry {
-    /// Columns of a data set, in the order named.
+    /// Columns of a data set, in the order named. Reading ends when nobody waits any more.
     ///
     /// # Errors
     /// `Storage`; `Data` if the columns are damaged.
     pub async fn columns(&self, dataset: &Dataset, names: Vec<String>) -> Result<Table, DatasetError> {
         let profile = dataset.profile.clone();
+        let waiting = Waiting::default();
+        let waited_for = waiting.seen();
         self.blocking(dataset, move |source| {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            stored::read_columns(source, &profile, &names)
+            stored::read_columns_unless(source, &profile, &names, &|| waited_for.holds())
         })
         .await
     }
@@ -75,7 +77,7 @@ impl DatasetRegistry {
         dataset: &Dataset,
         read: impl FnOnce(BlobSource) -> Result<T, DataError> + Send + 'static,
     ) -> Result<T, DatasetError> {
-        let source = BlobSource::new(self.storage.blobs.reader(&dataset.blob).await?);
+        let source = BlobSource::new(self.storage.reader(&dataset.blob).await?);
         let watched = source.clone();
         let done = tokio::task::spawn_blocking(move || read(source)).await;
         let damaged = |reason: String| StorageError::damaged(dataset.blob.clone(), reason);

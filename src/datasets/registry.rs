@@ -13,10 +13,12 @@ use crate::data::column::ColumnType;
 use crate::data::error::DataError;
 use crate::data::ingest::{Format, IngestLimits, Output, ingest};
 use crate::data::profile::TableProfile;
+use crate::identifier::new_id;
+use crate::memory::{Charge, FOR_A_BYTE};
 use crate::name::check_name;
 use crate::processors;
 use crate::storage::catalog::{DatasetRow, ReceiptRow};
-use crate::storage::{self, BlobFile, RECEIPT_AGE, Storage, StorageError, exact};
+use crate::storage::{self, BlobFile, Checksums, RECEIPT_AGE, Storage, StorageError, Stored, exact};
 use crate::waiting::{WaitedFor, Waiting};
 
 /// Profiles that are listed at once, in bytes.
@@ -63,6 +65,7 @@ pub struct NewDataset {
 /// A data set whose columns are written and that no row refers to yet.
 pub struct DatasetDraft {
     row: DatasetRow,
+    checksums: Checksums,
     dataset: Dataset,
 }
 
@@ -76,15 +79,21 @@ impl DatasetRegistry {
 
     /// Reads a data file that is whole, and types its columns; those of `types` as they say. Waits while as many files are
     /// read as may be at once, and ends when nobody waits for it any more: the client has left, or the service stops.
-    /// `load` is told how far it has come.
+    /// `load` is told how far it has come, `memory` is charged with what is made of it.
     ///
     /// # Errors
     /// `Name`, `Data` with what is wrong with the file, `Storage`.
-    pub async fn read(&self, asked: &Asked, data: &Arriving, load: &Arc<Load>) -> Result<NewDataset, DatasetError> {
+    pub async fn read(
+        &self,
+        asked: &Asked,
+        data: &Arriving,
+        load: &Arc<Load>,
+        memory: &Charge,
+    ) -> Result<NewDataset, DatasetError> {
         asked.name.as_deref().map_or(Ok(()), check_name).map_err(DatasetError::Name)?;
         let turn = self.readers.clone().acquire_owned().await.expect("the semaphore is never closed");
         let waiting = Waiting::default();
-        let read = tokio::task::spawn_blocking(self.reading(turn, waiting.seen(), asked, data, load));
+        let read = tokio::task::spawn_blocking(self.reading(turn, waiting.seen(), asked, data, load, memory));
         read.await.map_err(defect)?
     }
 
@@ -95,6 +104,7 @@ impl DatasetRegistry {
         asked: &Asked,
         data: &Arriving,
         load: &Arc<Load>,
+        memory: &Charge,
     ) -> Option<Result<NewDataset, DatasetError>> {
         // What is short is whole before a reader has begun.
         if !asked.format.is_read_in_order() || !data.is_long().await {
@@ -105,11 +115,11 @@ impl DatasetRegistry {
         }
         let turn = self.early_reader.clone().try_acquire_owned().ok()?;
         let waiting = Waiting::default();
-        let read = self.reading(turn, waiting.seen(), asked, data, load);
+        let read = self.reading(turn, waiting.seen(), asked, data, load, memory);
         let (tell, told) = oneshot::channel();
         // A thread of its own: it waits for the client now and then, which none of the pool's may.
         let reader = std::thread::Builder::new().name("early reader".into());
-        reader.spawn(move || tell.send(read())).ok()?;
+        reader.spawn(move || drop(tell.send(read()))).ok()?;
         Some(told.await.unwrap_or_else(|lost| Err(defect(lost)))).filter(|_| !data.was_given_up())
     }
 
@@ -121,14 +131,22 @@ impl DatasetRegistry {
         asked: &Asked,
         data: &Arriving,
         load: &Arc<Load>,
+        memory: &Charge,
     ) -> impl FnOnce() -> Result<NewDataset, DatasetError> + Send + 'static {
-        let (registry, asked, data, load) = (self.clone(), asked.clone(), data.clone(), load.clone());
+        let (registry, asked, data, load, memory) =
+            (self.clone(), asked.clone(), data.clone(), load.clone(), memory.clone());
         move || {
+            let mut allowed_for = 0;
             let mut progress = |rows| {
                 load.set_rows(rows);
+                // What a reading may hold follows what was sent, while the file arrives.
+                let sent = load.bytes();
+                memory.widen((sent - allowed_for) * FOR_A_BYTE);
+                allowed_for = sent;
                 waited_for.holds()
             };
-            let read = registry.read_file(asked, data, &mut progress);
+            progress(0);
+            let read = registry.read_file(asked, data, &memory, &mut progress);
             drop(turn);
             read
         }
@@ -138,15 +156,16 @@ impl DatasetRegistry {
         &self,
         asked: Asked,
         data: Arriving,
+        memory: &Charge,
         progress: &mut dyn FnMut(u64) -> bool,
     ) -> Result<NewDataset, DatasetError> {
         let Asked { name, format, types } = asked;
         let mut sink = Sink { file: self.storage.blob_file()?, failed: None };
-        let profile = ingest(data, format, &types, &IngestLimits::default(), &mut sink, progress);
+        let profile = ingest(data, format, &types, &IngestLimits::default(), memory, &mut sink, progress);
         if let Some(failed) = sink.failed {
             return Err(failed.into());
         }
-        Ok(NewDataset { id: Uuid::now_v7(), name, profile: profile?, columns: sink.file })
+        Ok(NewDataset { id: new_id(), name, profile: profile?, columns: sink.file })
     }
 
     /// Stores the columns of a data set. They are litter until [`DatasetRegistry::add`] is committed.
@@ -156,12 +175,13 @@ impl DatasetRegistry {
     pub async fn draft(&self, new: NewDataset) -> Result<DatasetDraft, DatasetError> {
         let NewDataset { id, name, profile, columns } = new;
         let blob = format!("datasets/{id}.parquet");
-        let bytes = self.storage.put_file_noted(&blob, columns).await?;
+        let checksums = self.storage.put_file_noted(&blob, columns).await?;
+        let bytes = checksums.bytes();
         let created_at = Timestamp::now();
         let (rows, text) = (profile.rows, exact::to_text(&profile));
         let row = DatasetRow { id, name: name.clone(), blob: blob.clone(), bytes, rows, profile: text, created_at };
         let dataset = Dataset { id, name, bytes, created_at, profile: Arc::new(profile), blob };
-        Ok(DatasetDraft { row, dataset })
+        Ok(DatasetDraft { row, checksums, dataset })
     }
 
     /// Adds a drafted data set, as a part of `write`.
@@ -173,6 +193,7 @@ impl DatasetRegistry {
             (StorageError::Conflict, Some(name)) => DatasetError::NameTaken(name.clone()),
             (error, _) => error.into(),
         })?;
+        write.put_checksums(&draft.row.blob, &draft.checksums).await?;
         Ok(write.strike_litter(&draft.row.blob).await?)
     }
 
@@ -195,9 +216,11 @@ impl DatasetRegistry {
         {
             return Err(DatasetError::NameTaken(name.clone()));
         }
+        self.storage.quota.check(&self.storage.catalog, Stored::one(0)).await?;
         let draft = self.draft(new).await?;
         let written = async {
             let mut write = self.storage.catalog.write().await?;
+            self.storage.quota.take(&mut write, Stored::one(draft.dataset.bytes)).await?;
             if let Some(receipt) = receipt(&draft.dataset) {
                 write.add_receipt(&receipt, RECEIPT_AGE).await?;
             }

@@ -1,7 +1,9 @@
 //! What others ask of a job that runs: to stop, or to write a checkpoint. The thread that trains looks at it before every
 //! batch, so both are single atomics.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::Instant;
 
 /// A request to a running job to stop, and what becomes of its epochs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub struct JobControl {
     /// A [`Stop`], or 0.
     stop: AtomicU8,
     checkpoint_due: AtomicBool,
+    /// Until when a service that stops waits for the job.
+    deadline: OnceLock<Instant>,
 }
 
 impl JobControl {
@@ -33,6 +37,19 @@ impl JobControl {
         }
     }
 
+    /// Interrupts the job because the service stops, which waits for it until `deadline`.
+    pub(super) fn interrupt(&self, deadline: Option<Instant>) {
+        if let Some(deadline) = deadline {
+            self.deadline.get_or_init(|| deadline);
+        }
+        self.ask_to_stop(Stop::Interrupt);
+    }
+
+    /// Whether the service has stopped to wait for the job.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.stop() == Some(Stop::Interrupt) && self.deadline.get().is_some_and(|deadline| Instant::now() >= *deadline)
+    }
+
     /// The request to stop, if there is one.
     pub(super) fn stop(&self) -> Option<Stop> {
         match self.stop.load(Ordering::Relaxed) {
@@ -41,6 +58,12 @@ impl JobControl {
             3 => Some(Stop::Interrupt),
             _ => None,
         }
+    }
+
+    /// Whether what the job does is in vain, so that it leaves it at once: unlike one that is stopped and kept, whose version
+    /// is still to be measured.
+    pub(super) fn is_urgent(&self) -> bool {
+        matches!(self.stop(), Some(Stop::Drop | Stop::Interrupt))
     }
 
     /// Asks for a checkpoint.
@@ -69,6 +92,18 @@ mod tests {
         control.ask_to_stop(Stop::Interrupt);
         control.ask_to_stop(Stop::Drop);
         assert_eq!(control.stop(), Some(Stop::Interrupt));
+    }
+
+    #[test]
+    fn a_job_is_given_up_when_the_time_is_over_that_the_service_waits() {
+        let control = JobControl::default();
+        control.ask_to_stop(Stop::Keep);
+        assert!(!control.is_urgent() && !control.is_given_up());
+        control.interrupt(Some(Instant::now()));
+        assert!(control.is_urgent() && control.is_given_up());
+        let patient = JobControl::default();
+        patient.interrupt(None);
+        assert!(patient.is_urgent() && !patient.is_given_up());
     }
 
     #[test]

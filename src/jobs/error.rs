@@ -8,16 +8,20 @@ use crate::datasets::DatasetError;
 use crate::learning::error::SpecError;
 use crate::models::ModelError;
 use crate::storage::StorageError;
+use crate::wording::Shown;
 
 /// A call on jobs that cannot be answered.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum JobError {
     /// No job has this identifier.
-    #[error("there is no job {0:?}")]
+    #[error("there is no job {}", Shown(.0))]
     NotFound(String),
     /// The job has ended already.
     #[error("job {0} has ended: it can no longer be cancelled")]
     Ended(Uuid),
+    /// The job has not ended yet.
+    #[error("job {0} is queued or running: cancel it first, or wait for its end")]
+    Open(Uuid),
     /// As many jobs wait as may wait.
     #[error("{waiting} jobs are waiting, the most that may: try again when some have ended")]
     QueueFull {

@@ -126,9 +126,9 @@ impl Watcher {
     fn now(&self) -> (StateMark, Option<JobReport>, u64) {
         match &self.job {
             JobHandle::Open(job) => job.mark(self.told.state),
-            JobHandle::Ended { report, .. } => {
+            JobHandle::Ended(ended) => {
                 let unknown = self.told.state != Some(StateMark::End);
-                (StateMark::End, unknown.then(|| JobReport::clone(report)), report.epoch)
+                (StateMark::End, unknown.then(|| JobReport::clone(&ended.report)), ended.report.epoch)
             }
         }
     }
@@ -148,8 +148,8 @@ impl Watcher {
                 (self.told_at, self.passed) = (Some(entry.elapsed_seconds), entry.epoch);
                 return Ok(Some(*entry));
             }
-            let seen = self.passed + entries.len() as u64;
-            if entries.is_empty() || seen >= last {
+            let seen = entries.last().map_or(last, |entry| entry.epoch);
+            if seen >= last {
                 // The last one is looked at again: it may turn out to be final.
                 self.passed = self.passed.max(last - 1);
                 return Ok(None);

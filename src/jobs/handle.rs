@@ -1,13 +1,16 @@
 //! A job as readers see it, whether it is still open (in memory) or has ended (in the catalog and a blob).
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use tokio::sync::OnceCell;
+
 use super::error::JobError;
-use super::history::{ENTRY_BYTES, EpochEntry, HistoryQuery, from_bytes, page};
+use super::history::{ENTRY_BYTES, EpochEntry, HistoryQuery, from_bytes, from_thinned, page, page_of};
 use super::job::Job;
 use super::record::history_blob;
 use super::report::JobReport;
-use crate::storage::Blobs;
+use crate::storage::{Storage, StorageError};
 
 /// A job that is open or has ended.
 #[derive(Clone)]
@@ -15,12 +18,68 @@ pub enum JobHandle {
     /// Waits, runs, or has just ended.
     Open(Arc<Job>),
     /// Ended some time ago.
-    Ended {
-        /// As it ended.
-        report: Arc<JobReport>,
-        /// Where its history is.
-        blobs: Blobs,
-    },
+    Ended(Box<EndedJob>),
+}
+
+/// A job that ended some time ago.
+#[derive(Clone)]
+pub struct EndedJob {
+    /// As it ended.
+    pub report: Arc<JobReport>,
+    /// Where its history is.
+    storage: Storage,
+    /// A thinned history, once it was read.
+    thinned: Arc<OnceCell<Vec<EpochEntry>>>,
+}
+
+impl EndedJob {
+    pub(super) fn new(report: JobReport, storage: Storage) -> Self {
+        EndedJob { report: report.into(), storage, thinned: Arc::default() }
+    }
+
+    /// The entries of a thinned history; `None` of one that has every epoch.
+    async fn thinned(&self) -> Result<Option<&[EpochEntry]>, JobError> {
+        if !self.report.thinned {
+            return Ok(None);
+        }
+        let read = async || {
+            let blob = history_blob(self.report.id);
+            let damaged = || StorageError::damaged(blob.clone(), "it breaks off");
+            let size = self.storage.blobs.size(&blob).await?;
+            let whole = self.storage.parts(&blob, std::slice::from_ref(&(0..size))).await?;
+            from_thinned(&whole[0]).ok_or_else(damaged)
+        };
+        Ok(Some(self.thinned.get_or_try_init(read).await?))
+    }
+
+    /// The entries of these epochs of a history that has every epoch.
+    async fn ranges(&self, parts: &[Range<u64>]) -> Result<Vec<EpochEntry>, JobError> {
+        if parts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let bytes: Vec<_> =
+            parts.iter().map(|part| (part.start - 1) * ENTRY_BYTES..(part.end - 1) * ENTRY_BYTES).collect();
+        let bytes = self.storage.parts(&history_blob(self.report.id), &bytes).await?;
+        Ok(parts.iter().zip(&bytes).flat_map(|(part, bytes)| from_bytes(part.start, bytes)).collect())
+    }
+
+    async fn entries(&self, first: u64, most: usize) -> Result<Vec<EpochEntry>, JobError> {
+        if let Some(kept) = self.thinned().await? {
+            let start = kept.partition_point(|entry| entry.epoch < first);
+            return Ok(kept[start..].iter().take(most).copied().collect());
+        }
+        let end = self.report.epoch.saturating_add(1).min(first.saturating_add(most as u64));
+        if first < end { self.ranges(std::slice::from_ref(&(first..end))).await } else { Ok(Vec::new()) }
+    }
+
+    async fn history(&self, query: HistoryQuery) -> Result<(Vec<EpochEntry>, Option<u64>), JobError> {
+        if let Some(kept) = self.thinned().await? {
+            return Ok(page_of(kept, query));
+        }
+        let (epochs, next_after) = page(self.report.epoch, query);
+        let parts: Vec<_> = epochs.iter().map(|epoch| *epoch..epoch + 1).collect();
+        Ok((self.ranges(&parts).await?, next_after))
+    }
 }
 
 impl JobHandle {
@@ -28,7 +87,7 @@ impl JobHandle {
     pub fn report(&self) -> JobReport {
         match self {
             JobHandle::Open(job) => job.report(),
-            JobHandle::Ended { report, .. } => JobReport::clone(report),
+            JobHandle::Ended(job) => JobReport::clone(&job.report),
         }
     }
 
@@ -46,15 +105,7 @@ impl JobHandle {
     pub async fn entries(&self, first: u64, most: usize) -> Result<Vec<EpochEntry>, JobError> {
         match self {
             JobHandle::Open(job) => Ok(job.progress.entries(first, most)),
-            JobHandle::Ended { report, blobs } => {
-                let last = report.epoch.min(first.saturating_add(most as u64).saturating_sub(1));
-                if first > last {
-                    return Ok(Vec::new());
-                }
-                let part = (first - 1) * ENTRY_BYTES..last * ENTRY_BYTES;
-                let parts = blobs.parts(&history_blob(report.id), &[part]).await?;
-                Ok(from_bytes(first, &parts[0]))
-            }
+            JobHandle::Ended(job) => job.entries(first, most).await,
         }
     }
 
@@ -64,18 +115,8 @@ impl JobHandle {
     /// `Storage`.
     pub async fn history(&self, query: HistoryQuery) -> Result<(Vec<EpochEntry>, Option<u64>), JobError> {
         match self {
-            JobHandle::Open(job) => {
-                let (epochs, next_after) = page(job.progress.epochs_done(), query);
-                Ok((epochs.iter().flat_map(|epoch| job.progress.entries(*epoch, 1)).collect(), next_after))
-            }
-            JobHandle::Ended { report, blobs } => {
-                let (epochs, next_after) = page(report.epoch, query);
-                let parts: Vec<_> = epochs.iter().map(|n| (n - 1) * ENTRY_BYTES..n * ENTRY_BYTES).collect();
-                let parts =
-                    if parts.is_empty() { Vec::new() } else { blobs.parts(&history_blob(report.id), &parts).await? };
-                let entries = epochs.iter().zip(&parts).flat_map(|(epoch, bytes)| from_bytes(*epoch, bytes));
-                Ok((entries.collect(), next_after))
-            }
+            JobHandle::Open(job) => Ok(page_of(&job.progress.entries(1, usize::MAX), query)),
+            JobHandle::Ended(job) => job.history(query).await,
         }
     }
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::control::JobControl;
 use super::error::JobError;
+use super::history::KEPT_EPOCHS;
 use super::progress::{JobProgress, StateMark};
 use super::record::JobRecord;
 use super::report::{Ending, JobReport};
@@ -59,6 +60,7 @@ impl Job {
             version,
             metrics,
             failure: ending.failure,
+            thinned: report.epoch > KEPT_EPOCHS,
             ..report
         }
     }

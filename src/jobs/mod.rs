@@ -46,9 +46,11 @@
 pub mod control;
 pub mod error;
 pub mod events;
+mod footprint;
 pub mod handle;
 pub mod history;
 pub mod job;
+mod lost;
 pub mod notice;
 pub mod progress;
 pub mod queue;
@@ -58,13 +60,15 @@ mod rows;
 mod run;
 pub mod state;
 pub mod table_training;
+pub mod thinning;
 pub mod training;
 
 pub use error::JobError;
 pub use handle::JobHandle;
 pub use job::Job;
+pub use lost::end_lost;
 pub use queue::{FirstTraining, JobQueue, NewTraining, QueueLimits};
-pub use record::blobs;
+pub use record::{blobs, checkpoint_blob, history_blob};
 pub use report::JobReport;
 pub use state::{JobState, StopReason};
 pub use table_training::TableTraining;

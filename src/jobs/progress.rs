@@ -12,6 +12,7 @@ use super::notice::Notice;
 use super::record::JobRecord;
 use super::report::{JobReport, Outcome};
 use super::state::JobState;
+use super::thinning::History;
 use crate::learning::report::EpochReport;
 
 /// Watchers are woken for epochs no more often than this.
@@ -20,8 +21,8 @@ pub(super) const EPOCH_INTERVAL: Duration = Duration::from_millis(50);
 /// What a training has reached, as a checkpoint keeps it.
 #[derive(Clone, Debug)]
 pub struct Reached {
-    /// One entry for each epoch.
-    pub history: Vec<EpochEntry>,
+    /// What its epochs reached.
+    pub history: History,
     /// What the training had to say.
     pub warnings: Vec<Notice>,
     /// Time that was trained.
@@ -57,9 +58,7 @@ struct Standing {
     running: Option<Instant>,
     /// Time trained before that.
     trained: Duration,
-    history: Vec<EpochEntry>,
-    /// The best epoch and its watched loss.
-    best: Option<(u64, f64)>,
+    history: History,
     warnings: Vec<Notice>,
     /// Changes of state and warnings so far.
     changes: u64,
@@ -98,19 +97,16 @@ impl JobProgress {
 
     /// Entries of the history from epoch `first` on, at most `most`.
     pub fn entries(&self, first: u64, most: usize) -> Vec<EpochEntry> {
-        let standing = self.lock();
-        let start = (first.saturating_sub(1) as usize).min(standing.history.len());
-        let end = start.saturating_add(most).min(standing.history.len());
-        standing.history[start..end].to_vec()
+        self.lock().history.entries(first, most)
     }
 
-    /// Epochs in the history.
-    pub fn epochs_done(&self) -> u64 {
-        self.lock().history.len() as u64
+    /// Epochs done.
+    pub(super) fn epochs_done(&self) -> u64 {
+        self.lock().history.epochs()
     }
 
     /// The whole history.
-    pub(super) fn history(&self) -> Vec<EpochEntry> {
+    pub(super) fn history(&self) -> History {
         self.lock().history.clone()
     }
 
@@ -134,7 +130,7 @@ impl JobProgress {
         let standing = self.lock();
         let mark = if standing.ended.is_some() { StateMark::End } else { StateMark::Change(standing.changes) };
         let report = (known != Some(mark)).then(|| self.report_of(&standing, record));
-        (mark, report, standing.history.len() as u64)
+        (mark, report, standing.history.epochs())
     }
 
     /// Changes whenever there is something new.
@@ -165,7 +161,6 @@ impl JobProgress {
         standing.running = Some(Instant::now());
         if let Some((reached, rows_done)) = before {
             standing.trained = Duration::try_from_secs_f64(reached.elapsed_seconds).unwrap_or_default();
-            standing.best = reached.history.iter().fold(None, better);
             standing.history = reached.history;
             standing.warnings = reached.warnings;
             self.rows_done.store(rows_done, Ordering::Relaxed);
@@ -184,8 +179,7 @@ impl JobProgress {
         let trained = standing.trained();
         let entry = EpochEntry::new(report, trained.as_secs_f64());
         standing.history.push(entry);
-        standing.best = better(standing.best, &entry);
-        if standing.history.len() == 1 || trained >= standing.woken + EPOCH_INTERVAL {
+        if entry.epoch == 1 || trained >= standing.woken + EPOCH_INTERVAL {
             standing.woken = trained;
             self.wake();
         }
@@ -239,12 +233,12 @@ impl JobProgress {
         let seconds = standing.trained().as_secs_f64();
         let share = (rows_done as f64 / (record.rows as f64 * record.config.epochs as f64)).min(1.0);
         let reached = Outcome {
-            epoch: standing.history.len() as u64,
+            epoch: standing.history.epochs(),
             progress: share,
             rows_per_second: (rows_done > 0 && seconds > 0.0).then(|| rows_done as f64 / seconds),
             loss: last.map(|entry| entry.loss),
             validation_loss: last.and_then(|entry| entry.validation_loss),
-            best_epoch: standing.best.map(|(epoch, _)| epoch),
+            best_epoch: standing.history.best_epoch(),
             warnings: standing.warnings.clone(),
             ..Outcome::default()
         };
@@ -266,10 +260,4 @@ impl Standing {
     fn trained(&self) -> Duration {
         self.trained + self.running.map_or(Duration::ZERO, |since| since.elapsed())
     }
-}
-
-/// The better of an epoch with its watched loss and that of an entry.
-fn better(best: Option<(u64, f64)>, entry: &EpochEntry) -> Option<(u64, f64)> {
-    let watched = entry.validation_loss.unwrap_or(entry.loss);
-    if best.is_none_or(|(_, best)| watched < best) { Some((entry.epoch, watched)) } else { best }
 }

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::error::{JobError, JobFailure};
+use super::history::stored_bytes;
 use super::notice::Notice;
 use super::record::JobRecord;
 use super::state::{JobState, StopReason};
@@ -41,6 +42,9 @@ pub struct JobReport {
     pub config: ValidTrainingSpec,
     pub dataset_id: Option<Uuid>,
     pub validation_dataset_id: Option<Uuid>,
+    /// Whether some of its epochs are kept, and not every one.
+    #[serde(skip)]
+    pub thinned: bool,
     #[serde(skip)]
     pub failure: Option<JobFailure>,
     #[serde(skip)]
@@ -86,6 +90,8 @@ pub(super) struct Outcome {
     pub(super) warnings: Vec<Notice>,
     pub(super) version: Option<u64>,
     pub(super) failure: Option<JobFailure>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) thinned: bool,
 }
 
 impl JobReport {
@@ -115,6 +121,7 @@ impl JobReport {
             config: record.config.clone(),
             dataset_id,
             validation_dataset_id,
+            thinned: outcome.thinned,
             failure: outcome.failure,
             request_id: record.request_id.clone(),
         }
@@ -134,12 +141,14 @@ impl JobReport {
             warnings: self.warnings.clone(),
             version: self.version,
             failure: self.failure.clone(),
+            thinned: self.thinned,
         };
         OutcomeRow {
             state: self.state.word(),
             started_at: self.started_at,
             outcome: exact::to_text(&outcome),
             metrics: self.metrics.as_ref().map(|metrics| metrics.get().to_owned()),
+            kept_bytes: stored_bytes(self.epoch),
         }
     }
 
@@ -147,7 +156,7 @@ impl JobReport {
     ///
     /// # Errors
     /// `Storage` with `Damaged`: the row does not say what a row of an ended job says.
-    pub(super) fn from_row(mut row: JobRow) -> Result<Self, JobError> {
+    pub fn from_row(mut row: JobRow) -> Result<Self, JobError> {
         let (id, metrics) = (row.id, row.metrics.take());
         let damaged = |error| StorageError::damaged(format!("the record of job {id}"), error);
         let outcome: Outcome = exact::from_text(row.outcome.as_deref().unwrap_or_default()).map_err(damaged)?;

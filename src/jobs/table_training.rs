@@ -1,19 +1,18 @@
 //! A training of a model by data set: its settings checked, with defaults by its number of rows, and the memory it needs.
 
-use std::collections::HashSet;
-
 use uuid::Uuid;
 
 use super::error::JobError;
-use crate::data::column::ColumnType;
+use super::footprint::Footprint;
 use crate::datasets::Dataset;
 use crate::learning::error::SpecError;
 use crate::learning::optimizer::Optimizer;
 use crate::learning::schedule::Schedule;
 use crate::learning::stopping::EarlyStopping;
-use crate::learning::trainer::Trainer;
 use crate::learning::training::{BatchSize, Classes, TrainingSpec, ValidTrainingSpec};
 use crate::models::table::TableSpec;
+use crate::models::table_size::ColumnsOf;
+use crate::wording::Shown;
 
 /// A checked training of a model by data set.
 #[derive(Clone, Debug)]
@@ -28,6 +27,8 @@ pub struct TableTraining {
     pub rows: usize,
     /// Memory that the training needs, about.
     pub bytes: usize,
+    /// Size of its version's file, about.
+    pub file_bytes: usize,
 }
 
 impl TableTraining {
@@ -54,23 +55,39 @@ impl TableTraining {
         let settings = with_defaults(settings, rows, validation.is_some());
         let classes = if model.classes.is_empty() { Classes::None } else { Classes::Named(&model.classes) };
         let settings = settings.check(model.seed, classes)?;
-        let all_rows = rows + validation.map_or(0, Dataset::rows);
-        let network = model.shape_on(&dataset.profile)?;
-        let words = word_bytes(model, settings.warm_start, dataset, validation);
-        let of_network = Trainer::bytes(&network, &settings, rows) + Trainer::snapshot_bytes(&network, &settings, rows);
-        let bytes = model.data_bytes(&dataset.profile, all_rows).saturating_add(words).saturating_add(of_network);
-        let rows = rows_to_train_on(rows - missing.min(rows), settings.validation_split);
-        Ok(TableTraining { settings, dataset: dataset.id, validation: validation.map(|set| set.id), rows, bytes })
+        let labelled = rows - missing.min(rows);
+        let train = rows_to_train_on(labelled, settings.validation_split);
+        let columns = ColumnsOf::new(model, &dataset.profile, settings.warm_start);
+        let others = validation.map(|set| (ColumnsOf::new(model, &set.profile, settings.warm_start), set.rows()));
+        let network = columns.network()?;
+        let file_bytes = network.parameter_count() * size_of::<f32>();
+        let footprint = Footprint {
+            network: &network,
+            linear: columns.linear().ok(),
+            settings: &settings,
+            train,
+            validation: others.as_ref().map_or(labelled - train, |(_, rows)| *rows),
+            features: columns.count().saturating_sub(1),
+        };
+        let read = [Some((columns, rows)), others]
+            .into_iter()
+            .flatten()
+            .fold(0, |sum: usize, (columns, rows)| sum.saturating_add(reading_bytes(&columns, rows)));
+        // Columns are read, and encoded beside themselves.
+        let bytes = read.saturating_add(footprint.row_bytes()).max(footprint.bytes());
+        let validation = validation.map(|set| set.id);
+        Ok(TableTraining { settings, dataset: dataset.id, validation, rows: train, bytes, file_bytes })
     }
 }
 
-/// Memory of the words that a training reads, in bytes. Columns of free text are not read, except by a warm start: in the
-/// version that it goes on from the column may have had another type.
-fn word_bytes(model: &TableSpec, warm_start: bool, dataset: &Dataset, validation: Option<&Dataset>) -> usize {
-    let texts = dataset.profile.columns.iter().filter(|column| !warm_start && column.kind == ColumnType::Text);
-    let not_read: HashSet<&str> = texts.map(|column| column.name.as_str()).collect();
-    let sets = [Some(dataset), validation].into_iter().flatten();
-    sets.fold(0, |sum: usize, set| sum.saturating_add(model.word_bytes(&set.profile, &not_read)))
+/// Memory of columns that are read, in bytes: their values and words, the rows that are chosen of them, and what a reader
+/// holds of the stored form.
+fn reading_bytes(columns: &ColumnsOf, rows: usize) -> usize {
+    /// Values of a column that a reader holds beside those that it has handed on: a page, and a batch of it.
+    const HELD_VALUES: usize = 16_384;
+    let of_row = columns.row_bytes() + 3 * size_of::<usize>();
+    let held = rows.min(HELD_VALUES).saturating_mul(2 * columns.row_bytes());
+    rows.saturating_mul(of_row).saturating_add(held).saturating_add(columns.word_bytes())
 }
 
 fn require_columns(model: &TableSpec, dataset: &Dataset, pointer: &str) -> Result<(), SpecError> {
@@ -79,7 +96,7 @@ fn require_columns(model: &TableSpec, dataset: &Dataset, pointer: &str) -> Resul
     match needed.find(|name| !known.contains(name.as_str())) {
         None => Ok(()),
         Some(name) => {
-            let detail = format!("data set {:?} has no column {name:?}, which the model needs", dataset.title());
+            let detail = format!("data set {:?} has no column {}, which the model needs", dataset.title(), Shown(name));
             Err(SpecError::invalid(pointer, detail))
         }
     }

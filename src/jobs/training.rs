@@ -1,11 +1,11 @@
 //! A training on rows in memory: as it is asked for, and checked with its settings, training rows and validation rows.
 
+use super::footprint::Footprint;
 use crate::data::split::split;
 use crate::learning::error::SpecError;
 use crate::learning::examples::Examples;
 use crate::learning::random::{Purpose, generator};
 use crate::learning::spec::ValidModelSpec;
-use crate::learning::trainer::Trainer;
 use crate::learning::training::{Classes, TrainingSpec, ValidTrainingSpec};
 use crate::models::inline::InlineExamples;
 
@@ -77,10 +77,17 @@ fn held_out(
 }
 
 impl Training {
-    /// Memory that the training needs, about: rows, parameters with their state, the passes' buffers, and a checkpoint.
+    /// Memory that the training needs, in bytes, about: in one of its phases its rows stand beside the file that they were
+    /// read from.
     pub fn bytes(&self, model: &ValidModelSpec) -> usize {
-        let rows = self.train.bytes() + self.validation.as_ref().map_or(0, Examples::bytes);
-        let of_rows = self.train.rows();
-        rows + Trainer::bytes(model, &self.settings, of_rows) + Trainer::snapshot_bytes(model, &self.settings, of_rows)
+        let footprint = Footprint {
+            network: model,
+            linear: None,
+            settings: &self.settings,
+            train: self.train.rows(),
+            validation: self.validation.as_ref().map_or(0, Examples::rows),
+            features: 0,
+        };
+        footprint.bytes().max(2 * footprint.row_bytes())
     }
 }

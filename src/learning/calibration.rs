@@ -31,6 +31,8 @@ const PRIOR: f64 = 2.0;
 const GRID: usize = 17;
 /// Steps of the golden section search: they narrow two grid intervals to less than 1e-6 of ln β.
 const STEPS: usize = 30;
+/// Logits that are looked at between two questions whether to go on: some milliseconds.
+const LOOK_VALUES: usize = 1 << 18;
 
 /// How logits become calibrated probabilities: p = (1 − mix)·f(β·z) + mix/K, with f softmax, or the sigmoid for a
 /// single output, and K the number of classes.
@@ -58,13 +60,32 @@ impl Calibration {
     /// # Panics
     /// If there is not a label for each row, or a label is no class.
     pub fn fit(logits: &[f32], width: usize, labels: &[u32]) -> Self {
+        Calibration::fit_unless(logits, width, labels, &mut || true).expect("nobody stops it")
+    }
+
+    /// The same; `None` once `go_on`, which is asked every some milliseconds, says no.
+    ///
+    /// # Panics
+    /// As [`Calibration::fit`].
+    pub fn fit_unless(logits: &[f32], width: usize, labels: &[u32], go_on: &mut dyn FnMut() -> bool) -> Option<Self> {
         assert_eq!(logits.len(), labels.len() * width, "logits for every label");
         assert!(labels.iter().all(|label| (*label as usize) < width.max(2)), "labels are classes");
         if labels.is_empty() {
-            return Calibration::identity();
+            return Some(Calibration::identity());
         }
-        let objective = |ln_beta: f64| log_loss(logits, width, labels, ln_beta.exp()) + PRIOR * ln_beta.powi(2);
-        Calibration { inverse_temperature: minimum(objective).exp(), mix: 1.0 / (labels.len() as f64 + 1.0) }
+        let rows = (LOOK_VALUES / width).max(1);
+        let objective = |ln_beta: f64| {
+            let (beta, mut sum) = (ln_beta.exp(), 0.0);
+            for (logits, labels) in logits.chunks(rows * width).zip(labels.chunks(rows)) {
+                if !go_on() {
+                    return None;
+                }
+                sum = log_loss(sum, logits, width, labels, beta);
+            }
+            Some(sum + PRIOR * ln_beta.powi(2))
+        };
+        let inverse_temperature = minimum(objective)?.exp();
+        Some(Calibration { inverse_temperature, mix: 1.0 / (labels.len() as f64 + 1.0) })
     }
 
     /// Writes the calibrated probabilities of `logits` into `probabilities`.
@@ -99,9 +120,9 @@ fn normalise(z: &mut [f64]) {
     z.iter_mut().for_each(|z| *z /= sum);
 }
 
-/// The sum over rows of −ln p(label), with p from β·z and without mixing. A single logit z is that of two classes whose
+/// `sum` and the sum over rows of −ln p(label), with p from β·z and without mixing. A single logit z is that of two classes whose
 /// logits are 0 and z.
-fn log_loss(logits: &[f32], width: usize, labels: &[u32], beta: f64) -> f64 {
+fn log_loss(sum: f64, logits: &[f32], width: usize, labels: &[u32], beta: f64) -> f64 {
     let row = |(z, label): (&[f32], &u32)| match z {
         [z] => {
             let margin = beta * f64::from(*z) * if *label == 1 { 1.0 } else { -1.0 };
@@ -113,41 +134,41 @@ fn log_loss(logits: &[f32], width: usize, labels: &[u32], beta: f64) -> f64 {
             sum.ln() + beta * (max - f64::from(z[*label as usize]))
         }
     };
-    logits.chunks_exact(width).zip(labels).map(row).sum()
+    logits.chunks_exact(width).zip(labels).map(row).fold(sum, |sum, loss| sum + loss)
 }
 
 /// Where `objective` is least among all places looked at: a grid over ln β, then golden section search (Kiefer 1953)
-/// around its best. 0 if the objective is nowhere a number.
-fn minimum(objective: impl Fn(f64) -> f64) -> f64 {
-    let mut best = (0.0, objective(0.0));
+/// around its best. 0 if the objective is nowhere a number; `None` once the objective is told to stop.
+fn minimum(mut objective: impl FnMut(f64) -> Option<f64>) -> Option<f64> {
+    let mut best = (0.0, objective(0.0)?);
     let mut seen = |place: f64| {
-        let value = objective(place);
+        let value = objective(place)?;
         if value < best.1 || best.1.is_nan() {
             best = (place, value);
         }
-        (value, best.0)
+        Some((value, best.0))
     };
     let (end, middle) = (MOST_INVERSE_TEMPERATURE.ln(), (GRID / 2) as f64);
     let mut centre = 0.0;
     for i in 0..GRID {
-        centre = seen(end * (i as f64 - middle) / middle).1;
+        centre = seen(end * (i as f64 - middle) / middle)?.1;
     }
     let ratio = (5f64.sqrt() - 1.0) / 2.0;
     let (mut low, mut high) = ((centre - end / middle).max(-end), (centre + end / middle).min(end));
     let (mut left, mut right) = (high - ratio * (high - low), low + ratio * (high - low));
-    let (mut at_left, mut at_right) = (seen(left).0, seen(right).0);
+    let (mut at_left, mut at_right) = (seen(left)?.0, seen(right)?.0);
     for _ in 0..STEPS {
         if at_left < at_right {
             (high, right, at_right) = (right, left, at_left);
             left = high - ratio * (high - low);
-            at_left = seen(left).0;
+            at_left = seen(left)?.0;
         } else {
             (low, left, at_left) = (left, right, at_right);
             right = low + ratio * (high - low);
-            at_right = seen(right).0;
+            at_right = seen(right)?.0;
         }
     }
-    best.0
+    Some(best.0)
 }
 
 #[cfg(test)]
@@ -179,7 +200,7 @@ mod tests {
     }
 
     fn objective(logits: &[f32], width: usize, labels: &[u32], beta: f64) -> f64 {
-        log_loss(logits, width, labels, beta) + PRIOR * beta.ln().powi(2)
+        log_loss(0.0, logits, width, labels, beta) + PRIOR * beta.ln().powi(2)
     }
 
     #[test]
@@ -234,6 +255,18 @@ mod tests {
         for (p, pair) in narrow.iter().zip(wide.chunks_exact(2)) {
             assert!((p - pair[1]).abs() < 1e-6 && (pair[0] + pair[1] - 1.0).abs() < 1e-6);
         }
+    }
+
+    #[test]
+    fn it_ends_when_it_is_told_to() {
+        let (logits, labels) = drawn(200_000, 4, 1.0, 9);
+        let mut asked = 0;
+        let mut go_on = || {
+            asked += 1;
+            asked < 10
+        };
+        assert_eq!(Calibration::fit_unless(&logits, 4, &labels, &mut go_on), None);
+        assert_eq!(asked, 10, "asked within a place and between places");
     }
 
     #[test]

@@ -35,15 +35,15 @@ impl Default for Evaluation {
 
 impl Evaluation {
     /// The mean loss over the first `rows` rows of `examples`, without dropout and unweighted; `see` gets the outputs of
-    /// the rows, tile after tile.
+    /// the rows, tile after tile, until it says no: then there is no loss.
     pub fn mean_loss(
         &mut self,
         network: &Network,
         examples: &Examples,
         rows: usize,
         team: &mut Team,
-        mut see: impl FnMut(&[f32]),
-    ) -> f64 {
+        mut see: impl FnMut(&[f32]) -> bool,
+    ) -> Option<f64> {
         let tile_rows = tile_rows(network.spec());
         let count = rows.div_ceil(tile_rows);
         let wide = rows.saturating_mul(network.parameters().len()) > WIDE_WORK;
@@ -58,10 +58,12 @@ impl Evaluation {
             });
             for tile in tiles {
                 sum += tile.loss;
-                see(&tile.outputs);
+                if !see(&tile.outputs) {
+                    return None;
+                }
             }
         }
-        sum / rows as f64
+        Some(sum / rows as f64)
     }
 
     /// Values that the buffers hold for a model at most.

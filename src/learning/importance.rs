@@ -23,36 +23,35 @@ pub struct Importance {
 /// The importance of each feature to `score`, a measure of answers to inputs (rows × inputs) that is lower when they are
 /// better, such as log loss or RMSE. A feature is a group of input columns, whose values stay together as they move from
 /// row to row. The score is asked once for the inputs as they are, and `repeats` times for each feature; the orders are
-/// drawn from `generator`. Before each feature `go_on` is asked, and if it says no, nothing is returned.
+/// drawn from `generator`. It gives `None` where it was told to stop: then nothing is returned.
 ///
 /// # Panics
 /// If there are no repeats, or a group names a column that is not there.
 pub fn permutation_importance(
-    score: &mut dyn FnMut(&Array2<f32>) -> f64,
+    score: &mut dyn FnMut(&Array2<f32>) -> Option<f64>,
     inputs: &Array2<f32>,
     groups: &[Vec<usize>],
     repeats: usize,
     generator: &mut Generator,
-    go_on: &mut dyn FnMut() -> bool,
 ) -> Option<Vec<Importance>> {
     assert!(repeats > 0, "a feature is shuffled at least once");
-    let baseline = score(inputs);
+    let baseline = score(inputs)?;
     let mut shuffled = inputs.clone();
     let mut order: Vec<usize> = (0..inputs.nrows()).collect();
     let mut importance = |columns: &Vec<usize>| {
-        let rises: Vec<f64> = (0..repeats)
+        let rises: Option<Vec<f64>> = (0..repeats)
             .map(|_| {
                 order.shuffle(generator);
                 move_columns(inputs, &mut shuffled, columns, &order);
-                score(&shuffled) - baseline
+                Some(score(&shuffled)? - baseline)
             })
             .collect();
         for column in columns {
             shuffled.index_axis_mut(Axis(1), *column).assign(&inputs.index_axis(Axis(1), *column));
         }
-        mean_and_deviation(&rises)
+        rises.map(|rises| mean_and_deviation(&rises))
     };
-    groups.iter().map(|columns| go_on().then(|| importance(columns))).collect()
+    groups.iter().map(&mut importance).collect()
 }
 
 /// Gives row i of `shuffled` the values of row `order[i]` of `inputs` in these columns.
@@ -95,7 +94,7 @@ mod tests {
         seed: u64,
     ) -> Vec<Importance> {
         let mut generator = generator(seed, Purpose::Importance);
-        permutation_importance(&mut |rows| score(rows), &inputs(), groups, repeats, &mut generator, &mut || true)
+        permutation_importance(&mut |rows| Some(score(rows)), &inputs(), groups, repeats, &mut generator)
             .expect("nobody stops it")
     }
 
@@ -147,26 +146,22 @@ mod tests {
     fn few_rows_and_no_features_are_no_trouble() {
         let mut generator = generator(0, Purpose::Importance);
         let mut of = |rows: usize, groups: &[Vec<usize>]| {
-            let mut score = |rows: &Array2<f32>| rows.nrows() as f64;
-            permutation_importance(&mut score, &Array2::zeros((rows, 2)), groups, 2, &mut generator, &mut || true)
+            let mut score = |rows: &Array2<f32>| Some(rows.nrows() as f64);
+            permutation_importance(&mut score, &Array2::zeros((rows, 2)), groups, 2, &mut generator)
         };
         assert_eq!(of(1, &[vec![0], vec![]]), Some(vec![Importance { mean: 0.0, std: 0.0 }; 2]));
         assert_eq!(of(0, &[]), Some(Vec::new()));
     }
 
     #[test]
-    fn it_ends_between_two_features_when_it_is_told_to() {
-        let (mut generator, mut scores, mut asked) = (generator(0, Purpose::Importance), 0, 0);
+    fn it_ends_between_two_scores_when_it_is_told_to() {
+        let (mut generator, mut scores) = (generator(0, Purpose::Importance), 0);
         let mut score = |_: &Array2<f32>| {
             scores += 1;
-            0.0
-        };
-        let mut go_on = || {
-            asked += 1;
-            asked < 3
+            (scores < 4).then_some(0.0)
         };
         let groups = [vec![0], vec![1], vec![2], vec![3]];
-        let found = permutation_importance(&mut score, &inputs(), &groups, 2, &mut generator, &mut go_on);
-        assert_eq!((found, scores), (None, 1 + 2 * 2));
+        let found = permutation_importance(&mut score, &inputs(), &groups, 2, &mut generator);
+        assert_eq!((found, scores), (None, 4));
     }
 }

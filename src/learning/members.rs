@@ -133,7 +133,8 @@ impl Members {
         if self.list.len() == 1 {
             return metrics::evaluate(self.first(), examples);
         }
-        metrics::measured(self.first().spec(), examples, |see| self.mean_loss(examples, see))
+        let measured = metrics::measured(self.first().spec(), examples, |see| Some(self.mean_loss(examples, see)));
+        measured.expect("all rows are answered")
     }
 
     /// The mean loss of the rows, unweighted; `see` gets their outputs, shard after shard.

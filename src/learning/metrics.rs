@@ -80,32 +80,47 @@ pub struct Regression {
 
 /// Loss and measures of `network` on `examples`.
 pub fn evaluate(network: &Network, examples: &Examples) -> (f64, Metrics) {
+    evaluate_unless(network, examples, &mut || true).expect("nobody stops it")
+}
+
+/// The same; `None` once `go_on`, which is asked every some rows, says no.
+pub fn evaluate_unless(
+    network: &Network,
+    examples: &Examples,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Option<(f64, Metrics)> {
     let (mut buffers, mut team) = (Evaluation::default(), Team::alone());
-    measured(network.spec(), examples, |see| buffers.mean_loss(network, examples, examples.rows(), &mut team, see))
+    measured(network.spec(), examples, |see| {
+        let see = |outputs: &[f32]| {
+            see(outputs);
+            go_on()
+        };
+        buffers.mean_loss(network, examples, examples.rows(), &mut team, see)
+    })
 }
 
 /// Loss and measures on `examples` of a network of this specification: `answer` gives the outputs of all rows, piece after
-/// piece, to the function that it gets, and returns their mean loss.
+/// piece, to the function that it gets, and returns their mean loss; where it returns none, there are no measures.
 pub fn measured(
     spec: &ValidModelSpec,
     examples: &Examples,
-    answer: impl FnOnce(&mut dyn FnMut(&[f32])) -> f64,
-) -> (f64, Metrics) {
-    let (width, targets) = (spec.outputs(), examples.targets());
+    answer: impl FnOnce(&mut dyn FnMut(&[f32])) -> Option<f64>,
+) -> Option<(f64, Metrics)> {
+    let targets = examples.targets();
     if let Some(classes) = spec.classes() {
-        let mut predicted = Predicted::default();
-        let loss = answer(&mut |outputs| predicted.extend(outputs, width));
-        return (loss, Metrics::Classification(by_class(&predicted, &targets.labels(), classes, loss)));
+        let mut predicted = Predicted::for_rows(examples.rows());
+        let loss = answer(&mut |outputs| predicted.extend(outputs, spec.outputs()))?;
+        return Some((loss, Metrics::Classification(by_class(&predicted, &targets.labels(), classes, loss))));
     }
-    // As many values as the targets have, which the client sent.
-    let mut outputs = Vec::with_capacity(examples.rows() * width);
-    let loss = answer(&mut |of_tile| outputs.extend_from_slice(of_tile));
-    let outputs = Array2::from_shape_vec((examples.rows(), width), outputs).expect("one output row per row");
-    let metrics = match spec.loss {
-        Loss::BinaryCrossEntropy => Metrics::Classification(by_output(&outputs, targets, loss)),
-        _ => Metrics::Regression(regression(&outputs, targets)),
-    };
-    (loss, metrics)
+    let mut seen = SeenOutputs::new(targets);
+    let loss = answer(&mut |outputs| seen.extend(outputs))?;
+    Some((
+        loss,
+        match spec.loss {
+            Loss::BinaryCrossEntropy => Metrics::Classification(seen.by_output(loss)),
+            _ => Metrics::Regression(seen.regression()),
+        },
+    ))
 }
 
 impl Classification {
@@ -126,6 +141,11 @@ pub struct Predicted {
 }
 
 impl Predicted {
+    /// With room for so many rows.
+    pub fn for_rows(rows: usize) -> Self {
+        Predicted { labels: Vec::with_capacity(rows), scores: Vec::with_capacity(rows) }
+    }
+
     /// Takes in rows of `width` outputs.
     pub fn extend(&mut self, outputs: &[f32], width: usize) {
         for row in outputs.chunks_exact(width) {
@@ -167,24 +187,84 @@ pub fn by_class(predicted: &Predicted, truth: &[u32], classes: usize, log_loss: 
 
 /// Measures where each output is a yes or no of its own, decided at ½.
 pub fn by_output(outputs: &Array2<f32>, targets: &Targets, log_loss: f64) -> Classification {
-    let Targets::Values(targets) = targets else { unreachable!("independent outputs have values as targets") };
-    let mut right = 0;
-    let columns = outputs.columns().into_iter().zip(targets.columns()).enumerate();
-    let per_class: Vec<ClassMetrics> = columns
-        .map(|(class, (p, y))| {
-            let pairs: Vec<(bool, bool)> = p.iter().zip(y).map(|(p, y)| (*p >= 0.5, *y >= 0.5)).collect();
-            let count = |holds: &dyn Fn(&(bool, bool)) -> bool| pairs.iter().filter(|pair| holds(pair)).count() as u64;
-            right += count(&|(p, y)| p == y);
-            ClassMetrics::new(class, count(&|(p, y)| *p && *y), count(&|(p, _)| *p), count(&|(_, y)| *y))
-        })
-        .collect();
-    Classification {
-        accuracy: right as f64 / outputs.len() as f64,
-        log_loss,
-        macro_f1: macro_f1(&per_class),
-        roc_auc: None,
-        confusion_matrix: None,
-        per_class: if per_class.len() > MAX_LISTED_CLASSES { Vec::new() } else { per_class },
+    let mut seen = SeenOutputs::new(targets);
+    seen.extend(outputs.as_slice().expect("standard layout"));
+    seen.by_output(log_loss)
+}
+
+/// Outputs that were compared with their targets, some rows after others: all that measures of values need.
+struct SeenOutputs<'a> {
+    targets: &'a Array2<f32>,
+    rows: usize,
+    sums: Vec<OutputSums>,
+}
+
+/// Of one output, over the rows so far.
+#[derive(Clone, Default)]
+struct OutputSums {
+    /// Σ (ŷ − y)²
+    squares: f64,
+    /// Σ |ŷ − y|
+    distances: f64,
+    /// Rows where ŷ and y are on the same side of ½; where ŷ, y, and both are at least ½.
+    right: u64,
+    predicted: u64,
+    support: u64,
+    both: u64,
+}
+
+impl<'a> SeenOutputs<'a> {
+    fn new(targets: &'a Targets) -> Self {
+        let Targets::Values(targets) = targets else { unreachable!("independent outputs have values as targets") };
+        SeenOutputs { targets, rows: 0, sums: vec![OutputSums::default(); targets.ncols()] }
+    }
+
+    /// Takes in the outputs of further rows.
+    fn extend(&mut self, outputs: &[f32]) {
+        for row in outputs.chunks_exact(self.sums.len()) {
+            for ((sums, p), y) in self.sums.iter_mut().zip(row).zip(self.targets.row(self.rows)) {
+                let (error, is, should) = (f64::from(*p) - f64::from(*y), *p >= 0.5, *y >= 0.5);
+                sums.squares += error * error;
+                sums.distances += error.abs();
+                sums.right += u64::from(is == should);
+                sums.predicted += u64::from(is);
+                sums.support += u64::from(should);
+                sums.both += u64::from(is && should);
+            }
+            self.rows += 1;
+        }
+    }
+
+    fn by_output(&self, log_loss: f64) -> Classification {
+        let of =
+            |(class, sums): (usize, &OutputSums)| ClassMetrics::new(class, sums.both, sums.predicted, sums.support);
+        let per_class: Vec<ClassMetrics> = self.sums.iter().enumerate().map(of).collect();
+        let right = self.sums.iter().map(|sums| sums.right).sum::<u64>();
+        Classification {
+            accuracy: right as f64 / (self.rows * self.sums.len()) as f64,
+            log_loss,
+            macro_f1: macro_f1(&per_class),
+            roc_auc: None,
+            confusion_matrix: None,
+            per_class: if per_class.len() > MAX_LISTED_CLASSES { Vec::new() } else { per_class },
+        }
+    }
+
+    fn regression(&self) -> Regression {
+        let (rows, outputs) = (self.rows as f64, self.sums.len() as f64);
+        let mean = |measure: &dyn Fn(&OutputSums) -> f64| self.sums.iter().map(measure).sum::<f64>() / outputs;
+        let wide = |value: &f32| f64::from(*value);
+        let r2 = |(y, sums): (ArrayView1<f32>, &OutputSums)| {
+            let mean = y.iter().map(wide).sum::<f64>() / rows;
+            let total: f64 = y.iter().map(|y| (wide(y) - mean).powi(2)).sum();
+            (total > 0.0).then(|| 1.0 - sums.squares / total)
+        };
+        let r2: Option<Vec<f64>> = self.targets.columns().into_iter().zip(&self.sums).map(r2).collect();
+        Regression {
+            rmse: mean(&|sums| sums.squares / rows).sqrt(),
+            mae: mean(&|sums| sums.distances / rows),
+            r2: r2.map(|columns| columns.iter().sum::<f64>() / outputs),
+        }
     }
 }
 
@@ -211,7 +291,7 @@ fn macro_f1(per_class: &[ClassMetrics]) -> f64 {
 /// The probability that a row of class 1 scores above a row of class 0, ties counting half (Mann & Whitney 1947).
 fn roc_auc(scores: &[f32], truth: &[u32]) -> Option<f64> {
     let mut ranked: Vec<(f32, u32)> = scores.iter().copied().zip(truth.iter().copied()).collect();
-    ranked.sort_by(|a, b| a.0.total_cmp(&b.0));
+    ranked.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let positives = truth.iter().filter(|class| **class == 1).count() as f64;
     let negatives = truth.len() as f64 - positives;
     let (mut rank_sum, mut below) = (0.0, 0usize);
@@ -226,17 +306,9 @@ fn roc_auc(scores: &[f32], truth: &[u32]) -> Option<f64> {
 
 /// Measures of numbers: rows × outputs.
 pub fn regression(outputs: &Array2<f32>, targets: &Targets) -> Regression {
-    let Targets::Values(targets) = targets else { unreachable!("a regression has values as targets") };
-    let wide = |column: ArrayView1<f32>| column.iter().map(|value| f64::from(*value)).collect::<Vec<f64>>();
-    let columns = outputs.columns().into_iter().zip(targets.columns());
-    let each: Vec<Regression> = columns.map(|(p, y)| regression_of(&wide(p), &wide(y))).collect();
-    let mean = |measure: &dyn Fn(&Regression) -> f64| each.iter().map(measure).sum::<f64>() / each.len() as f64;
-    let r2: Option<Vec<f64>> = each.iter().map(|column| column.r2).collect();
-    Regression {
-        rmse: mean(&|column| column.rmse.powi(2)).sqrt(),
-        mae: mean(&|column| column.mae),
-        r2: r2.map(|columns| columns.iter().sum::<f64>() / columns.len() as f64),
-    }
+    let mut seen = SeenOutputs::new(targets);
+    seen.extend(outputs.as_slice().expect("standard layout"));
+    seen.regression()
 }
 
 /// Measures of the predictions of one number per row.

@@ -30,7 +30,7 @@ use super::loss::Scored;
 use super::optimizer::ParameterGroup;
 use super::random::{Purpose, generator};
 use super::spec::{Embedding, ValidModelSpec};
-use super::tiling::shard_rows;
+use super::tiling::{piece_rows, shard_rows};
 
 /// A network with its parameters.
 #[derive(Clone, Debug)]
@@ -159,6 +159,13 @@ impl Network {
             out.copy_from_slice(self.logits(rows, &mut scratch));
         }
         logits
+    }
+
+    /// Gives `see` the logits of `inputs` (rows × inputs, row-major), some rows after others, until it says no; false if it
+    /// did. However many rows and outputs there are, those of a piece alone are in memory.
+    pub fn for_each_logits(&self, inputs: &[f32], see: &mut dyn FnMut(&[f32]) -> bool) -> bool {
+        let (mut scratch, rows) = (Scratch::default(), piece_rows(&self.spec));
+        inputs.chunks(rows * self.spec.inputs()).all(|piece| see(self.logits(piece, &mut scratch)))
     }
 
     /// Forward pass for prediction, which keeps nothing for a backward pass: the logits of a shard of `inputs`, rows ×

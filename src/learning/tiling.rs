@@ -22,6 +22,10 @@ const TILE_WORK: usize = 250_000;
 /// Most tiles of a shard.
 const MAX_TILES: usize = 16;
 
+/// Rows × parameters between two looks at whether to go on, and the rows at least: a product with fewer is slow.
+const PIECE_WORK: usize = 2_000_000_000;
+const LEAST_PIECE_ROWS: usize = 32;
+
 /// Rows of a tile (the rows that one thread takes through the network) of a shard of `rows` rows.
 pub fn tile_rows(model: &ValidModelSpec, rows: usize) -> usize {
     let parameters = model.parameter_count();
@@ -34,6 +38,12 @@ pub fn tile_rows(model: &ValidModelSpec, rows: usize) -> usize {
 /// Rows of a shard: fewer where the layers are very wide.
 pub fn shard_rows(model: &ValidModelSpec) -> usize {
     (SHARD_VALUES / widest(model)).clamp(1, SHARD_ROWS)
+}
+
+/// Rows of a shard that is worked off between two looks at whether to go on: fewer of a large network, so that it takes no
+/// more than a tenth of a second or so.
+pub fn piece_rows(model: &ValidModelSpec) -> usize {
+    shard_rows(model).min((PIECE_WORK / model.parameter_count().max(1)).max(LEAST_PIECE_ROWS))
 }
 
 /// Values of a row where the network is widest.

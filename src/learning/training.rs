@@ -11,6 +11,7 @@ use super::schedule::Schedule;
 use super::spec::{MAX_WIDTH, ValidModelSpec, check_seed};
 use super::stopping::EarlyStopping;
 use crate::strict::{given, map_of_at_most, object_or_null, word_or_object};
+use crate::wording::Shown;
 
 /// Most epochs of one training.
 pub const MAX_EPOCHS: u64 = 1_000_000;
@@ -182,7 +183,7 @@ impl ValidTrainingSpec {
         within("learning_rate", positive(self.learning_rate), &shown(self.learning_rate), "above 0")?;
         within("l1", not_negative(self.l1), &shown(self.l1), "at least 0")?;
         within("weight_decay", not_negative(self.weight_decay), &shown(self.weight_decay), "at least 0")?;
-        within("validation_split", (0.0..=0.9).contains(&split), &split, "between 0 and 0.9")?;
+        within("validation_split", (0.0..=0.9).contains(&split), &shown(split), "between 0 and 0.9")?;
         optional("gradient_clip_norm", self.gradient_clip_norm)?;
         optional("max_seconds", self.max_seconds)
     }
@@ -257,8 +258,8 @@ impl ClassWeight {
         let ClassWeight::Given(weights) = self else { return Ok(()) };
         for (class, weight) in weights {
             require(classes.has(class), "/class_weight", || match classes {
-                Classes::Count(count) => format!("class {class:?} is not one of 0 to {}", count - 1),
-                _ => format!("class {class:?} is not one of the model's"),
+                Classes::Count(count) => format!("class {} is not one of 0 to {}", Shown(class), count - 1),
+                _ => format!("class {} is not one of the model's", Shown(class)),
             })?;
             let pointer = format!("/class_weight/{class}");
             let holds = *weight > 0.0 && (*weight as f32).is_normal();

@@ -5,6 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::share::{Client, Holding, Share};
 
+/// What a request may hold however little it sends, in bytes: a small body unpacks to a large one.
+pub const FOR_ANY: u64 = 160 << 20;
+/// What it may hold beyond that for each byte that it sends: ten of packed text, and what is made of each of these.
+pub const FOR_A_BYTE: u64 = 64;
+
 /// Memory that is not to be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {

@@ -11,7 +11,7 @@ pub mod plan;
 pub mod scope;
 pub mod share;
 
-pub use charge::{Charge, Refused};
+pub use charge::{Charge, FOR_A_BYTE, FOR_ANY, Refused};
 pub use plan::{Plan, Shares, Wanted};
 pub use scope::{made, scope};
 pub use share::{Client, Share};

@@ -13,9 +13,13 @@ use super::model::check_name;
 use super::publication::{VersionDraft, version_blob};
 use super::version::VersionFacts;
 use super::{Model, ModelError, ModelKind, ModelRegistry, NewModel, Predictor};
+use crate::identifier::new_id;
 use crate::learning::network::Network;
 use crate::storage::catalog::{ModelRow, ReceiptRow};
-use crate::storage::{RECEIPT_AGE, StorageError, Write, exact};
+use crate::storage::{RECEIPT_AGE, StorageError, Stored, Write, exact};
+
+/// The measures of an imported version have at most so many bytes: those of a hundred classes are a third of it.
+const MAX_METRICS_BYTES: usize = 256 << 10;
 
 /// Files by the names of their blobs.
 type Files = Vec<(String, Bytes)>;
@@ -48,6 +52,7 @@ impl ModelRegistry {
             if let Some(initial) = new.initial {
                 let file = encode(&Network::with_parameters(spec.clone(), initial).into(), None);
                 row.initial_blob = Some(initial_blob(row.id));
+                row.initial_bytes = Some(file.len() as u64);
                 files.push((initial_blob(row.id), file.into()));
             }
         }
@@ -78,6 +83,10 @@ impl ModelRegistry {
         let Some(facts) = facts else {
             return Err(ModelError::File("it has no `training`: it is not the file of a version".into()));
         };
+        if facts.metrics.get().len() > MAX_METRICS_BYTES {
+            return Err(ModelError::File(format!("its metrics take more than {MAX_METRICS_BYTES} bytes")));
+        }
+        predictor.table().map_or(Ok(()), |table| table.parts.check_lengths())?;
         let spec = predictor.spec();
         self.memory().check(predictor_bytes(spec, bytes.len() as u64))?;
         let (kind, is_table) = match predictor.table() {
@@ -85,14 +94,16 @@ impl ModelRegistry {
             Ok(table) => (ModelKind::Table(Arc::new(table.parts.spec.clone())), true),
         };
         let (mut row, _) = record(name, kind, BTreeMap::new())?;
-        let blob = version_blob(Uuid::now_v7());
+        let blob = version_blob(new_id());
         let bytes_of_file = bytes.len() as u64;
         let mut files = vec![(blob.clone(), bytes)];
         // The start that the client gave elsewhere did not come along: trainings start from what did.
         if !is_table && spec.initializer.is_none() {
             row.initial_blob = Some(initial_blob(row.id));
             let start = Predictor::from(predictor.network().clone());
-            files.push((initial_blob(row.id), encode(&start, None).into()));
+            let file = encode(&start, None);
+            row.initial_bytes = Some(file.len() as u64);
+            files.push((initial_blob(row.id), file.into()));
         }
         let facts = VersionFacts { job_id: None, created_at: Timestamp::now(), ..facts };
         let first = VersionDraft::new(blob, bytes_of_file, &predictor, facts);
@@ -110,11 +121,15 @@ impl ModelRegistry {
     ) -> Result<(), ModelError> {
         let storage = self.storage();
         let blobs: Vec<String> = files.iter().map(|(blob, _)| blob.clone()).collect();
+        let bytes = files.iter().map(|(_, file)| file.len() as u64).sum();
+        let more = Stored { objects: 1 + u64::from(first.is_some()), bytes };
         let written = async {
+            storage.quota.check(&storage.catalog, more).await?;
             for (blob, file) in files {
                 storage.put_noted(&blob, file).await?;
             }
             let mut write = storage.catalog.write().await?;
+            storage.quota.take(&mut write, more).await?;
             if let Some(receipt) = receipt {
                 write.add_receipt(&receipt, RECEIPT_AGE).await?;
             }
@@ -152,10 +167,11 @@ fn record(
 ) -> Result<(ModelRow, Model), ModelError> {
     let now = Timestamp::now();
     let row = ModelRow {
-        id: Uuid::now_v7(),
+        id: new_id(),
         name,
         spec: kind.to_json(),
         initial_blob: None,
+        initial_bytes: None,
         metadata: exact::to_text(&metadata),
         created_at: now,
         updated_at: now,

@@ -2,15 +2,16 @@
 
 use crate::learning::error::SpecError;
 use crate::storage::StorageError;
+use crate::wording::Shown;
 
 /// A call on models that cannot be answered.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ModelError {
     /// No model has this identifier or name.
-    #[error("there is no model {0:?}")]
+    #[error("there is no model {}", Shown(.0))]
     NotFound(String),
     /// The model has no such version.
-    #[error("model {model:?} has no version {version}")]
+    #[error("model {} has no version {version}", Shown(model))]
     VersionNotFound {
         /// As the client called it.
         model: String,
@@ -33,7 +34,7 @@ pub enum ModelError {
         version: u64,
     },
     /// The model has no version to predict with.
-    #[error("model {model:?} is not trained yet: {}", why.as_deref().unwrap_or("POST to its /train first"))]
+    #[error("model {} is not trained yet: {}", Shown(model), why.as_deref().unwrap_or("POST to its /train first"))]
     NotTrained {
         /// As the client may call it.
         model: String,
@@ -44,7 +45,7 @@ pub enum ModelError {
     #[error("{0}")]
     NoInterval(String),
     /// The call is for models of the other kind.
-    #[error("model {model:?} is one by {is}: this is for models by {not}")]
+    #[error("model {} is one by {is}: this is for models by {not}", Shown(model))]
     WrongKind {
         /// As the client called it.
         model: String,

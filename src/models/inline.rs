@@ -4,6 +4,7 @@ use ndarray::Array2;
 use serde::Deserialize;
 
 use crate::data::json::{Rows, RowsError};
+use crate::data::values::format_number;
 use crate::learning::error::SpecError;
 use crate::learning::examples::{Examples, Targets};
 use crate::learning::loss::Loss;
@@ -75,7 +76,7 @@ fn targets(rows: Rows, model: &ValidModelSpec, at: &str) -> Result<Targets, Spec
     match model.loss {
         Loss::BinaryCrossEntropy => check_rows(&values, at, |row| {
             let wrong = row.iter().find(|y| !(0.0..=1.0).contains(*y))?;
-            Some(format!("the target {wrong} is not between 0 and 1, as binary_cross_entropy needs"))
+            Some(format!("the target {} is not between 0 and 1, as binary_cross_entropy needs", format_number(*wrong)))
         })?,
         Loss::CrossEntropy => check_rows(&values, at, |row| {
             let probabilities = row.iter().all(|y| (0.0..=1.0).contains(y));
@@ -93,7 +94,8 @@ fn class_indices(values: &[f32], classes: usize, at: &str) -> Result<Targets, Sp
     }
     let index = |(row, value): (usize, &f32)| {
         let fits = value.fract() == 0.0 && *value >= 0.0 && (*value as usize) < classes;
-        let detail = || format!("{value} is no class index: the model has the classes 0 to {}", classes - 1);
+        let detail =
+            || format!("{} is no class index: the model has the classes 0 to {}", format_number(*value), classes - 1);
         if fits { Ok(*value as u32) } else { Err(SpecError::invalid(format!("{at}/{row}"), detail())) }
     };
     values.iter().enumerate().map(index).collect::<Result<_, _>>().map(Targets::Classes)

@@ -18,6 +18,7 @@ pub mod registry;
 pub mod scoring;
 pub mod stored;
 pub mod table;
+pub mod table_size;
 pub mod version;
 
 pub use error::ModelError;

@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::table::TableParts;
 use crate::data::column::{Column, Table, Values};
-use crate::data::encoder::{EncodeError, Encoder, Task, rows_with};
+use crate::data::encoder::{EncodeError, Encoder, Target, Task, rows_with};
 use crate::learning::calibration::Calibration;
 use crate::learning::metrics::{self, Metrics, Predicted};
 
@@ -73,11 +73,32 @@ pub fn probabilities(calibration: Option<&Calibration>, logits: &[f32], width: u
     Array2::from_shape_vec((logits.len() / width, width), probabilities).expect("a value per logit")
 }
 
-/// Measures of a version on rows that its networks answer with `logits` (rows × outputs).
-pub fn measure(parts: &TableParts, logits: &Array2<f32>, truth: &Truth) -> Metrics {
-    let mut answers = Answered::default();
-    answers.add(parts, logits, truth);
-    answers.metrics(parts)
+/// What makes answers of logits.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading<'a> {
+    /// What is predicted.
+    pub target: &'a Target,
+    /// What makes probabilities honest.
+    pub calibration: Option<&'a Calibration>,
+}
+
+impl Reading<'_> {
+    /// How far off the answers to rows are, as [`Scores`](crate::learning::conformal::Scores) take it: their logits are given,
+    /// and their targets stand in `truth` from row `start` on.
+    pub fn scores(&self, logits: &[f32], truth: &Truth, start: usize) -> Vec<f32> {
+        match truth {
+            Truth::Labels(labels) => {
+                // As predictions find them: a class at the threshold of its set must be in it.
+                let probabilities = probabilities(self.calibration, logits, self.target.outputs());
+                let rows = probabilities.outer_iter().zip(&labels[start..]);
+                rows.map(|(row, label)| 1.0 - row[*label as usize]).collect()
+            }
+            Truth::Values(values) => {
+                let error = |(output, y): (&f32, &f64)| (self.target.value(*output) - y).abs() as f32;
+                logits.iter().zip(&values[start..]).map(error).collect()
+            }
+        }
+    }
 }
 
 /// What a version answers to rows whose target is known, some rows after others: all that its measures need.
@@ -97,6 +118,21 @@ impl Answered {
     /// Memory that a row takes here at most, about, until [`Answered::metrics`] is asked for.
     pub const ROW_BYTES: usize = 32;
 
+    /// With room for so many rows that are measured by `truth`.
+    pub fn for_rows(rows: usize, truth: &Truth) -> Self {
+        match truth {
+            Truth::Labels(_) => Answered {
+                labels: Vec::with_capacity(rows),
+                predicted: Predicted::for_rows(rows),
+                ..Answered::default()
+            },
+            Truth::Values(_) => {
+                let [values, answers] = [(); 2].map(|()| Vec::with_capacity(rows));
+                Answered { values, answers, ..Answered::default() }
+            }
+        }
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.labels.len().max(self.values.len())
@@ -104,10 +140,17 @@ impl Answered {
 
     /// Takes in rows that the networks answer with `logits` (rows × outputs).
     pub fn add(&mut self, parts: &TableParts, logits: &Array2<f32>, truth: &Truth) {
-        let flat = logits.as_slice().expect("row-major logits");
+        let reading = Reading { target: &parts.encoder.target, calibration: parts.calibration.as_ref() };
+        self.extend(reading, logits.as_slice().expect("row-major logits"), truth, 0);
+    }
+
+    /// The same; the rows' targets stand in `truth` from row `start` on.
+    pub fn extend(&mut self, reading: Reading, logits: &[f32], truth: &Truth, start: usize) {
         match truth {
             Truth::Labels(labels) => {
-                let probabilities = probabilities(parts.calibration.as_ref(), flat, logits.ncols());
+                let width = reading.target.outputs();
+                let labels = &labels[start..start + logits.len() / width];
+                let probabilities = probabilities(reading.calibration, logits, width);
                 // A probability of 0 counts as 1e-15, as in scikit-learn.
                 let loss =
                     |(row, label): (usize, &u32)| -f64::from(probabilities[[row, *label as usize]]).max(1e-15).ln();
@@ -116,15 +159,20 @@ impl Answered {
                 self.labels.extend(labels);
             }
             Truth::Values(values) => {
-                self.answers.extend(flat.iter().map(|output| parts.encoder.target.value(*output)));
-                self.values.extend(values);
+                self.answers.extend(logits.iter().map(|output| reading.target.value(*output)));
+                self.values.extend(&values[start..start + logits.len()]);
             }
         }
     }
 
     /// The measures on all rows so far.
     pub fn metrics(&self, parts: &TableParts) -> Metrics {
-        let classes = parts.encoder.target.classes();
+        self.measures(&parts.encoder.target)
+    }
+
+    /// The same of any networks that predict `target`.
+    pub fn measures(&self, target: &Target) -> Metrics {
+        let classes = target.classes();
         if classes.is_empty() {
             return Metrics::Regression(metrics::regression_of(&self.answers, &self.values));
         }

@@ -1,6 +1,6 @@
 //! A model by data set: named columns in, classes or values out.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::ModelError;
 use crate::data::column::{Column, ColumnType, Values};
 use crate::data::encoder::Histogram;
-use crate::data::encoder::MAX_ONE_HOT;
 use crate::data::encoder::{Encoder, MAX_CLASSES, Target, Task, classes, rows_with};
+use crate::data::limits::check_column_name;
 use crate::data::profile::TableProfile;
 use crate::learning::activation::Activation;
 use crate::learning::calibration::Calibration;
@@ -19,9 +19,10 @@ use crate::learning::loss::Loss;
 use crate::learning::spec::{
     Embedding, LayerSpec, MAX_LAYERS, MAX_SEED, MAX_WIDTH, ModelSpec, ValidLayer, ValidModelSpec,
 };
+use crate::wording::Shown;
 
 /// Length of the vector that is learned for each word of an embedded column.
-const EMBEDDING_DIMENSIONS: usize = 8;
+pub(super) const EMBEDDING_DIMENSIONS: usize = 8;
 /// Hidden layers when none are asked for.
 const HIDDEN_LAYERS: [usize; 2] = [256, 128];
 /// Dropout of hidden layers when none is asked for.
@@ -88,6 +89,28 @@ pub struct TableParts {
     pub histograms: Vec<Histogram>,
 }
 
+impl TableParts {
+    /// Whether what came with a file is no longer than what is made here.
+    ///
+    /// # Errors
+    /// `File`: what is too long.
+    pub fn check_lengths(&self) -> Result<(), ModelError> {
+        self.encoder.check_lengths().map_err(ModelError::File)?;
+        let (columns, spec) = (self.encoder.known().count(), &self.spec);
+        // Features and the target are among the columns; a column that was left out has no importance.
+        let lists = [spec.features.len(), spec.types.len(), spec.classes.len(), self.importance.len()];
+        let most = [columns, columns + 1, MAX_CLASSES, columns];
+        if lists.iter().zip(most).any(|(length, most)| *length > most) {
+            return Err(ModelError::File("a list in it is longer than its columns or classes are many".into()));
+        }
+        let names = spec.features.iter().chain(self.importance.iter().map(|one| &one.feature)).chain(&spec.classes);
+        match names.chain([&spec.target]).find_map(|name| check_column_name(name).err()) {
+            None => Ok(()),
+            Some(long) => Err(ModelError::File(long)),
+        }
+    }
+}
+
 /// How much worse the network gets when one feature's values are shuffled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeatureImportance {
@@ -116,12 +139,12 @@ impl TableRequest {
             }
         };
         if rows.is_empty() {
-            return Err(invalid("/target", format!("the target {:?} has no value in any row", self.target)));
+            return Err(invalid("/target", format!("the target {} has no value in any row", Shown(&self.target))));
         }
         let known = profile.column(&self.target);
         if task == Task::Classification && rows.len() > MAX_CLASSES && target.kind != ColumnType::Datetime {
             let count = known.map_or(rows.len() as u64, |column| column.distinct.max(rows.len() as u64));
-            let detail = format!("the target {:?} has {count} classes; {MAX_CLASSES} is the most", self.target);
+            let detail = format!("the target {} has {count} classes; {MAX_CLASSES} is the most", Shown(&self.target));
             return Err(invalid("/target", detail));
         }
         if task == Task::Regression
@@ -130,7 +153,7 @@ impl TableRequest {
         {
             return Err(invalid(
                 "/target",
-                format!("the target {:?} has values too large to compute with", self.target),
+                format!("the target {} has values too large to compute with", Shown(&self.target)),
             ));
         }
         Target::fit(target, task, &rows).map_err(|error| invalid("/target", error.to_string()))?;
@@ -176,7 +199,10 @@ fn checked_features(features: Vec<String>, target: &str, profile: &TableProfile)
             () if !seen.insert(name) => "is named twice",
             () => continue,
         };
-        return Err(ModelError::Invalid { pointer: format!("/features/{i}"), detail: format!("{name:?} {wrong}") });
+        return Err(ModelError::Invalid {
+            pointer: format!("/features/{i}"),
+            detail: format!("{} {wrong}", Shown(name)),
+        });
     }
     match features.is_empty() {
         true => Err(ModelError::Invalid { pointer: "/features".into(), detail: "features is empty".into() }),
@@ -225,7 +251,7 @@ impl TableSpec {
         self.dense(plain, embeddings, hidden, encoder.target.classes().len())
     }
 
-    fn dense(
+    pub(super) fn dense(
         &self,
         plain: usize,
         embeddings: Vec<Embedding>,
@@ -252,53 +278,5 @@ impl TableSpec {
         let last = spec.layers.len() - 1;
         spec.layers[..last].iter_mut().for_each(|layer: &mut ValidLayer| layer.dropout = self.dropout);
         Ok(spec)
-    }
-
-    /// About what a version's network is when it is trained on these columns: for estimates, before an encoder is fitted.
-    ///
-    /// # Errors
-    /// As [`TableSpec::network`].
-    pub fn shape_on(&self, profile: &TableProfile) -> Result<ValidModelSpec, ModelError> {
-        let features: HashSet<&str> = self.features.iter().map(String::as_str).collect();
-        let embedded = profile.columns.iter().filter(|column| {
-            let words = column.kind == ColumnType::Categorical && column.distinct as usize > MAX_ONE_HOT;
-            words && features.contains(column.name.as_str())
-        });
-        let embeddings: Vec<Embedding> = embedded
-            .map(|column| Embedding { values: column.distinct as usize + 2, dimensions: EMBEDDING_DIMENSIONS })
-            .collect();
-        let plain = self.width_on(profile);
-        self.dense(plain, embeddings, &self.hidden_layers, self.classes.len())
-    }
-
-    /// Memory that a training of the model on `rows` rows of these columns needs beside what its network takes, about:
-    /// the columns as they are and encoded, but for their words.
-    pub fn data_bytes(&self, profile: &TableProfile, rows: usize) -> usize {
-        rows.saturating_mul(16 * self.features.len() + 8 * self.width_on(profile))
-    }
-
-    /// Memory of the words of these columns, but for those that are `not_read`.
-    pub fn word_bytes(&self, profile: &TableProfile, not_read: &HashSet<&str>) -> usize {
-        let read: HashSet<&str> = self.features.iter().chain([&self.target]).map(String::as_str).collect();
-        let words = profile.columns.iter().filter(|column| {
-            let name = column.name.as_str();
-            let words = matches!(column.kind, ColumnType::Categorical | ColumnType::Text);
-            words && read.contains(name) && !not_read.contains(name)
-        });
-        let bytes = words.fold(0, |sum: u64, column| sum.saturating_add(column.dictionary_bytes()));
-        usize::try_from(bytes).unwrap_or(usize::MAX)
-    }
-
-    /// The width of an encoded row of these columns at most, about.
-    pub fn width_on(&self, profile: &TableProfile) -> usize {
-        let features: HashSet<&str> = self.features.iter().map(String::as_str).collect();
-        let columns = profile.columns.iter().filter(|column| features.contains(column.name.as_str()));
-        let width = columns.map(|column| match column.kind {
-            ColumnType::Numeric | ColumnType::Boolean => 2,
-            ColumnType::Datetime => 10,
-            ColumnType::Categorical => 2 + (column.distinct as usize).min(32),
-            ColumnType::Text => 0,
-        });
-        width.sum::<usize>().max(1)
     }
 }

@@ -23,7 +23,7 @@ pub async fn active<'a>(app: &App, model: &'a Model) -> Result<&'a Arc<Version>,
 async fn not_trained(app: &App, model: &Model) -> ServingError {
     let filter = JobFilter { model: Some(model.id), state: None };
     let last = match app.jobs.list(filter, None, 1).await {
-        Ok(mut jobs) => jobs.pop(),
+        Ok((mut jobs, _)) => jobs.pop(),
         Err(error) => return error.into(),
     };
     let why = last.map(|job| match (job.state, &job.failure) {

@@ -7,13 +7,14 @@ use super::memory::RequestMemory;
 use crate::app::App;
 use crate::data::column::{Column, ColumnType, Table, Values};
 use crate::data::encoder::{classes, rows_with};
-use crate::data::json::{Rows, RowsOrNames};
+use crate::data::json::{Rows, RowsOrNames, column_names};
 use crate::data::values::format_number;
 use crate::datasets::{Dataset, DatasetError};
 use crate::learning::loss::Loss;
 use crate::learning::spec::ValidModelSpec;
 use crate::models::inline::InlineExamples;
 use crate::strict::given;
+use crate::wording::Shown;
 
 /// Memory of a number of a column: the number, and its copy in the file of a training's rows.
 const VALUE_BYTES: usize = 8;
@@ -34,7 +35,7 @@ pub struct DataFields {
     #[serde(default, deserialize_with = "given")]
     pub dataset: Option<String>,
     /// Names of the columns that hold the inputs
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "column_names")]
     pub features: Option<Vec<String>>,
 }
 
@@ -167,7 +168,7 @@ impl Chosen<'_> {
         {
             let pointer = format!("{}/{field}", self.at);
             if let Some((i, name)) = names.iter().enumerate().find(|(_, name)| !known.contains(name.as_str())) {
-                let detail = format!("data set {:?} has no column {name:?}", dataset.title());
+                let detail = format!("data set {:?} has no column {}", dataset.title(), Shown(name));
                 return Err(ServingError::at(Wrong::Value, format!("{pointer}/{i}"), detail));
             }
             if names.is_empty() {
@@ -201,8 +202,11 @@ fn append_rows(flat: &mut Vec<f32>, columns: &[Column], before: usize, at: &str)
             Values::Numeric(values) => &|row| values[row],
             Values::Boolean(values) => &|row| values[row].map_or(f64::NAN, |value| f64::from(u8::from(value))),
             _ => {
-                let detail =
-                    format!("column {:?} is {}; a model by layer sizes takes numbers", column.name, column.kind.word());
+                let detail = format!(
+                    "column {} is {}; a model by layer sizes takes numbers",
+                    Shown(&column.name),
+                    column.kind.word()
+                );
                 return Err(wrong(detail));
             }
         };
@@ -211,8 +215,8 @@ fn append_rows(flat: &mut Vec<f32>, columns: &[Column], before: usize, at: &str)
             if !narrow.is_finite() {
                 let got = if value(row).is_nan() { "no value".to_owned() } else { format_number(value(row)) };
                 return Err(wrong(format!(
-                    "column {:?} has {got} in row {}; a model by layer sizes takes 32-bit numbers",
-                    column.name,
+                    "column {} has {got} in row {}; a model by layer sizes takes 32-bit numbers",
+                    Shown(&column.name),
                     before + row
                 )));
             }
@@ -236,7 +240,7 @@ async fn class_names(
     let outputs = spec.outputs();
     let column = app.datasets.distinct_values(dataset, name, outputs).await?;
     if column.values.len() > outputs {
-        let detail = format!("column {name:?} has more than {outputs} classes, which the model has");
+        let detail = format!("column {} has more than {outputs} classes, which the model has", Shown(name));
         return Err(ServingError::at(Wrong::Value, format!("{at}/targets/0"), detail));
     }
     Ok(classes(&column, &rows_with(&column)).into_iter().map(|(class, _)| class).collect())
@@ -245,7 +249,7 @@ async fn class_names(
 /// Appends the class of each row of `column`: whole numbers as they are, anything else by its place among `names`.
 fn append_indices(flat: &mut Vec<f32>, column: &Column, names: &[String], at: &str) -> Result<(), ServingError> {
     if rows_with(column).len() < column.values.len() {
-        let detail = format!("column {:?} has rows without a value", column.name);
+        let detail = format!("column {} has rows without a value", Shown(&column.name));
         return Err(ServingError::at(Wrong::Value, format!("{at}/0"), detail));
     }
     if let Values::Numeric(values) = &column.values {

@@ -27,15 +27,15 @@ pub enum ServingError {
     /// The memory for requests is taken at the moment.
     #[error("the memory for requests is taken (--request-memory): try again in a moment")]
     Overloaded,
+    /// All cores have long work to do, and had for as long as was waited.
+    #[error("the service has more long requests than it can work off: try again in a moment")]
+    Busy,
     /// What the request asks for takes more memory than one request may have.
     #[error("what is made of the request takes more than {} of memory: send fewer rows at a time", ByteSize::b(*.0))]
     MemoryNeverFree(u64),
     /// The rows need more memory than requests may ever have.
     #[error("{0}")]
     RowsTooLarge(String),
-    /// A file is too large to be read in memory.
-    #[error("{0}")]
-    FileTooLarge(String),
     /// There would be more to answer than a reply may hold.
     #[error("{0}")]
     AnswerTooLarge(String),

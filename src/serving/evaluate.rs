@@ -20,6 +20,7 @@ use crate::models::prediction::TablePredictor;
 use crate::models::scoring::Answered;
 use crate::models::table::TableParts;
 use crate::models::{Model, ModelKind, Predictor};
+use crate::wording::Shown;
 
 /// Cells, encoded values and answers of the rows that are worked off at once.
 const BATCH_VALUES: usize = 4 << 20;
@@ -66,7 +67,7 @@ pub async fn evaluate(
         (ModelKind::Layers(spec), None) => {
             let examples = data.examples(app, memory, spec, "").await?;
             let (spec, predictor) = (spec.clone(), predictor().await?);
-            let measured = blocking(move || {
+            let measured = blocking(app, move || {
                 let examples = examples.fit(&spec, "")?;
                 let (loss, metrics) = predictor.evaluate(&examples);
                 Ok::<_, ServingError>((examples.rows(), loss, metrics))
@@ -80,8 +81,8 @@ pub async fn evaluate(
         (ModelKind::Table(_), Some(records)) => {
             let predictor = predictor().await?;
             let mut memory = std::mem::take(memory);
-            let (app, predictor) = (app.clone(), predictor);
-            blocking(move || on_records(&app, predictor.table()?, &records, &mut memory)).await??
+            let within = app.clone();
+            blocking(app, move || on_records(&within, predictor.table()?, &records, &mut memory)).await??
         }
         (ModelKind::Table(_), None) if data.is_empty() => {
             let detail = "missing field `records`: rows with the target, or a `dataset`";
@@ -134,7 +135,7 @@ async fn on_dataset(app: &App, dataset: &Dataset, predictor: Arc<Predictor>) -> 
     let names: Vec<String> = features.chain([encoder.target.name().to_owned()]).collect();
     let known = dataset.profile.names();
     if let Some(lacking) = names.iter().find(|name| !known.contains(name.as_str())) {
-        let detail = format!("data set {:?} has no column {lacking:?}, which the model needs", dataset.title());
+        let detail = format!("data set {:?} has no column {}, which the model needs", dataset.title(), Shown(lacking));
         return Err(ServingError::at(Wrong::Value, "/dataset", detail));
     }
     let most_rows = BATCH_VALUES / (names.len() + encoder.width() + encoder.target.classes().len());
@@ -145,12 +146,12 @@ async fn on_dataset(app: &App, dataset: &Dataset, predictor: Arc<Predictor>) -> 
         Ok::<_, ServingError>(())
     };
     let answered = app.datasets.fold(dataset, names, most_rows, Answered::default(), add).await??;
-    blocking(move || measured(&answered, predictor.table()?.parts)).await?
+    blocking(app, move || measured(&answered, predictor.table()?.parts)).await?
 }
 
 fn measured(answered: &Answered, parts: &TableParts) -> Result<Measured, ServingError> {
     if answered.rows() == 0 {
-        let detail = format!("no row has a value of the target {:?}", parts.encoder.target.name());
+        let detail = format!("no row has a value of the target {}", Shown(parts.encoder.target.name()));
         return Err(ServingError::whole(Wrong::Unfit, detail));
     }
     let metrics = answered.metrics(parts);

@@ -7,17 +7,12 @@ use bytesize::ByteSize;
 
 use super::error::ServingError;
 use crate::app::App;
-use crate::memory::{Charge, Client, Refused, scope};
+use crate::memory::{Charge, Client, FOR_A_BYTE, FOR_ANY, Refused, scope};
 
 /// Requests from this size on are large: they leave the async threads, and what is made of them is charged as it is made.
 pub const LARGE: usize = 64 * 1024;
 /// Up to so many bytes a request holds hardly more than its connection, and nothing is charged.
 const UNCOUNTED: u64 = 4 << 10;
-/// What a request may hold however little it sends, in bytes: a small body unpacks to a large one.
-const FOR_ANY: u64 = 160 << 20;
-/// What it may hold beyond that for each byte that it sends: ten of packed text, and what is made of each of these.
-const FOR_A_BYTE: u64 = 64;
-
 /// A request's part of the memory. It is given back when this is dropped.
 #[derive(Default)]
 pub struct RequestMemory {
@@ -64,23 +59,6 @@ impl RequestMemory {
                 ServingError::RowsTooLarge(detail)
             }
         })
-    }
-
-    /// Takes as many bytes as a file has, which is read in batches that may be as large as the file; says how many.
-    ///
-    /// # Errors
-    /// `FileTooLarge` if there is never so much, `Overloaded` if it is not free.
-    pub fn reserve_file(&mut self, bytes: u64, app: &App) -> Result<u64, ServingError> {
-        self.charge(app).grow(bytes).map_err(|refused| match refused {
-            Refused::Now => ServingError::Overloaded,
-            Refused::Never { limit } => {
-                let limit = ByteSize::b(limit);
-                let detail =
-                    format!("the stream is larger than {limit} (--request-memory): send it in parts, or as CSV");
-                ServingError::FileTooLarge(detail)
-            }
-        })?;
-        Ok(bytes)
     }
 
     /// Makes it cover `bytes` in all.

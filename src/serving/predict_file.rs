@@ -15,6 +15,7 @@ use crate::data::encoder::{EncodeError, Encoder};
 use crate::data::error::DataError;
 use crate::datasets::Arriving;
 use crate::datasets::arriving::Onward;
+use crate::memory::Charge;
 use crate::models::prediction::Predictions;
 use crate::waiting::WaitedFor;
 
@@ -41,17 +42,19 @@ pub struct FilePredictions<'a> {
     /// Where each feature stands.
     places: Vec<Option<usize>>,
     waited_for: WaitedFor,
-    /// Held for the rows that are worked off, and for the file where it is read whole.
+    /// Held for the rows that are worked off, and for what was read of a stream.
     memory: RequestMemory,
-    file_bytes: u64,
+    /// What is held for the rows, in bytes.
+    working: u64,
 }
 
 impl<'a> FilePredictions<'a> {
-    /// Opens a file, whose rows are worked off within `memory`. It is given up when `waited_for` no longer holds: a packed (compressed) one may have very many rows.
+    /// Opens a file, whose rows are worked off within `memory`. It is given up when `waited_for` no longer holds: a packed
+    /// (compressed) one may have very many rows.
     ///
     /// # Errors
-    /// `Data`: it is no file of this format; `Field`: it has a column that the model does not know; `FileTooLarge`,
-    /// `Overloaded`.
+    /// `Data`: it is no file of this format, or there is no memory for it; `Field`: it has a column that the model does not
+    /// know.
     pub fn open(
         app: &'a App,
         version: &'a TableVersion,
@@ -60,14 +63,9 @@ impl<'a> FilePredictions<'a> {
         waited_for: WaitedFor,
         mut memory: RequestMemory,
     ) -> Result<Self, ServingError> {
-        let mut file_bytes = 0;
-        if format == RowFormat::Arrow {
-            // A batch of a stream is read whole, and may be all of it.
-            file_bytes = memory.reserve_file(file.bytes(), app)?;
-        }
-        let rows = FileRows::open(file, format)?;
+        let rows = FileRows::open(file, format, memory.charge(app))?;
         let places = rows.places(version.encoder())?;
-        Ok(FilePredictions { app, version, rows, places, waited_for, memory, file_bytes })
+        Ok(FilePredictions { app, version, rows, places, waited_for, memory, working: 0 })
     }
 
     /// Cells, encoded values and answers of a row.
@@ -87,7 +85,10 @@ impl<'a> FilePredictions<'a> {
         let most = ROWS.min(VALUES / self.width()).max(16);
         let Some(batch) = self.rows.next(most)? else { return Ok(None) };
         let working = batch.rows().saturating_mul(self.width() * VALUE_BYTES) as u64;
-        self.memory.cover(self.file_bytes + working, self.app)?;
+        if working > self.working {
+            self.memory.charge(self.app).grow(working - self.working)?;
+            self.working = working;
+        }
         let table = self.rows.table(&batch, self.version.encoder(), &self.places)?;
         self.app.meters.predictions.inc_by(table.rows as u64);
         Ok(Some(self.version.table().predict(&table, self.version.interval)?))
@@ -116,9 +117,9 @@ impl Batch {
 }
 
 impl FileRows {
-    fn open(file: Arriving, format: RowFormat) -> Result<Self, ServingError> {
+    fn open(file: Arriving, format: RowFormat, memory: &Charge) -> Result<Self, ServingError> {
         Ok(match format {
-            RowFormat::Arrow => FileRows::Arrow(ArrowRows::new(file)?),
+            RowFormat::Arrow => FileRows::Arrow(ArrowRows::new(file, memory)?),
             RowFormat::Csv => FileRows::Csv(CsvRows::new(io::BufReader::with_capacity(1 << 18, file.reader()))?),
         })
     }

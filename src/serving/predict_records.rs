@@ -46,12 +46,12 @@ pub async fn predict_records<T: Send + 'static>(
     let large = rows.saturating_mul(work) > ON_THE_SPOT;
     let waiting = Waiting::default();
     let waited_for = waiting.seen();
-    let app = app.clone();
+    let within = app.clone();
     let make = move || {
-        let pieces = answers(&app, &version, &records, &waited_for, &mut memory)?;
+        let pieces = answers(&within, &version, &records, &waited_for, &mut memory)?;
         Ok(written(&version, pieces, memory))
     };
-    if large { blocking(make).await? } else { make() }
+    if large { blocking(app, make).await? } else { make() }
 }
 
 fn answers(

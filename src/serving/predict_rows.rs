@@ -52,11 +52,12 @@ pub async fn predict_rows<T: Send + 'static>(
         done.inc_by(rows as u64);
         return Ok(vec![written(predictor.predict(inputs.view()).view())]);
     }
-    Box::pin(on_all_cores(predictor, inputs, written, row_cost, work / ON_THE_SPOT, done)).await
+    Box::pin(on_all_cores(app, predictor, inputs, written, row_cost, work / ON_THE_SPOT, done)).await
 }
 
 /// Shares the rows among up to `most` cores, each of which works off some of its rows after others.
 async fn on_all_cores<T: Send + 'static>(
+    app: &App,
     predictor: Arc<Predictor>,
     inputs: Array2<f32>,
     written: impl Fn(ArrayView2<f32>) -> T + Send + Sync + 'static,
@@ -70,7 +71,7 @@ async fn on_all_cores<T: Send + 'static>(
     let waiting = Waiting::default();
     let shares = by_core(rows, shard, most).map(|share| {
         let (shared, done, waited_for) = (shared.clone(), done.clone(), waiting.seen());
-        blocking(move || {
+        blocking(app, move || {
             let (predictor, inputs, written) = &*shared;
             let starts = share.clone().step_by(step).take_while(|_| waited_for.holds());
             let pieces = starts.map(|start| {

@@ -1,12 +1,29 @@
 //! Work off the async threads, and work that outlives who asked for it.
 
-use super::error::ServingError;
+use std::time::Duration;
 
-/// Runs `work` on the blocking pool.
+use super::error::ServingError;
+use crate::app::App;
+
+/// How long work waits for one of the places of long work: longer than any burst, shorter than clients have patience.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Runs `work` on the blocking pool, when one of the places of `app` for long work is free: more of it at once than there
+/// are cores would be done no sooner, and keep short requests from their threads.
 ///
 /// # Errors
-/// `Defect` if it panicked.
-pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ServingError> {
+/// `Busy` if no place was free for long; `Defect` if it panicked.
+pub async fn blocking<T: Send + 'static>(
+    app: &App,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ServingError> {
+    let place = app.long_work.clone().acquire_owned();
+    let place = tokio::time::timeout(PATIENCE, place).await.map_err(|_| ServingError::Busy)?;
+    let work = move || {
+        let done = work();
+        drop(place);
+        done
+    };
     tokio::task::spawn_blocking(work).await.map_err(|_| ServingError::Defect)
 }
 

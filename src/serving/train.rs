@@ -55,7 +55,7 @@ impl TrainRequest {
                     Some(fields) => Some(fields.examples(app, memory, spec, "/validation").await?),
                 };
                 let (request, spec) = (TrainingRequest { examples, validation, settings }, spec.clone());
-                Ok(NewTraining::Rows(Box::new(blocking(move || request.check(&spec)).await??)))
+                Ok(NewTraining::Rows(Box::new(blocking(app, move || request.check(&spec)).await??)))
             }
             ModelKind::Table(table) => {
                 let dataset = data.dataset(app, table.dataset, "").await?;

@@ -14,6 +14,7 @@ use crate::learning::training::TrainingSpec;
 use crate::models::table::{TableRequest, TableSpec};
 use crate::models::{ModelKind, NewModel};
 use crate::storage::catalog::ReceiptRow;
+use crate::wording::Shown;
 
 /// Stores `file`, creates the model of `request` on it and starts its training. The model gets the data set's name.
 /// `request_id` stays with the job; `receipt` makes of it what is kept for a repetition of the request.
@@ -70,7 +71,7 @@ pub async fn table_spec(app: &App, dataset: &Dataset, request: TableRequest) -> 
 
 /// The error of a target that is no column.
 pub fn no_target(target: &str, profile: &TableProfile) -> ServingError {
-    let names: Vec<&str> = profile.columns.iter().take(20).map(|column| column.name.as_str()).collect();
-    let detail = format!("the data has no column {target:?}; it has {}", names.join(", "));
+    let names: Vec<String> = profile.columns.iter().take(20).map(|column| Shown(&column.name).to_string()).collect();
+    let detail = format!("the data has no column {}; it has {}", Shown(target), names.join(", "));
     ServingError::at(Wrong::Value, "/target", detail)
 }

@@ -21,4 +21,4 @@ mod beside;
 mod settings;
 
 pub use beside::{Beside, Fields, once};
-pub use settings::{Object, at_most, given, map_of_at_most, object_or_null, word_or_object};
+pub use settings::{Name, Object, at_most, given, map_of_at_most, names_of_at_most, object_or_null, word_or_object};

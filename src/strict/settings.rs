@@ -43,6 +43,41 @@ pub fn at_most<'de, D: Deserializer<'de>, T: Deserialize<'de>, const N: usize>(d
     d.deserialize_seq(List::<T, N>(PhantomData))
 }
 
+/// Reads a list of at most `N` names, each of at most `LENGTH` characters.
+///
+/// # Errors
+/// More names, or a longer one.
+pub fn names_of_at_most<'de, D: Deserializer<'de>, const N: usize, const LENGTH: usize>(
+    d: D,
+) -> Result<Vec<String>, D::Error> {
+    at_most::<_, Name<LENGTH>, N>(d).map(|names| names.into_iter().map(|Name(name)| name).collect())
+}
+
+/// A text of at most so many characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name<const LENGTH: usize>(pub String);
+
+impl<'de, const LENGTH: usize> Deserialize<'de> for Name<LENGTH> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameVisitor<const LENGTH: usize>;
+        impl<const LENGTH: usize> Visitor<'_> for NameVisitor<LENGTH> {
+            type Value = Name<LENGTH>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<Name<LENGTH>, E> {
+                if name.len() > LENGTH && name.chars().count() > LENGTH {
+                    return Err(E::custom(format!("a name of more than {LENGTH} characters")));
+                }
+                Ok(Name(name.to_owned()))
+            }
+        }
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
 /// Reads a map of at most `N` entries from text to `T`, and stops at the first one too many.
 ///
 /// # Errors

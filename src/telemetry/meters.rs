@@ -44,6 +44,8 @@ pub struct Meters {
     pub scratch_bytes: IntGauge,
     jobs: IntGaugeVec,
     models: IntGauge,
+    /// Objects and bytes that are stored.
+    stored: [IntGauge; 2],
     /// Bytes charged to each share of the memory, and what it may hold.
     memory: [IntGaugeVec; 2],
 }
@@ -99,6 +101,11 @@ impl Meters {
                 ("epochd_memory_limit_bytes", "Memory that a share may hold."),
             ]
             .map(|(name, help)| register(&registry, IntGaugeVec::new(Opts::new(name, help), &["share"]))),
+            stored: [
+                ("epochd_stored_objects", "Data sets, models, versions and jobs that are stored."),
+                ("epochd_stored_bytes", "Bytes of data sets, versions and histories that are stored."),
+            ]
+            .map(|(name, help)| register(&registry, prometheus::IntGauge::new(name, help))),
             registry,
         };
         let process = ProcessCollector::new(std::process::id() as i32, "epochd");
@@ -125,6 +132,12 @@ impl Meters {
             replies().inc();
             latency().observe(elapsed.as_secs_f64());
         }
+    }
+
+    /// Sets how many objects and bytes are stored.
+    pub fn set_stored(&self, objects: u64, bytes: u64) {
+        let values = [objects, bytes].map(|value| i64::try_from(value).unwrap_or(i64::MAX));
+        self.stored.iter().zip(values).for_each(|(gauge, value)| gauge.set(value));
     }
 
     /// Everything as Prometheus text (format 0.0.4), with the numbers of jobs by state and of models, and the memory.

@@ -127,7 +127,8 @@ async fn a_file_is_read_no_further_when_nobody_waits_for_it() {
     };
     let arrival = Loading::default().begin(None);
     let asked = Asked { name: None, format: Format::Csv, types: BTreeMap::new() };
-    let read = async |file: Arriving| service.app.datasets.read(&asked, &file, arrival.load()).await;
+    let memory = service.app.memory.requests.charge(None);
+    let read = async |file: Arriving| service.app.datasets.read(&asked, &file, arrival.load(), &memory).await;
     let since = Instant::now();
     read(file(2_000_000)).await.expect("a table");
     let whole = since.elapsed();

@@ -59,3 +59,36 @@ async fn the_same_request_many_times_at_once_is_done_once() {
     assert!(jobs.iter().all(|job| *job == jobs[0]));
     assert_eq!(count(&service, "/jobs").await, 1);
 }
+
+/// What is kept of the reply to the request with this key.
+async fn kept(service: &TestApp, key: &str) -> String {
+    let receipt = service.app.storage.catalog.receipt(key, 3600).await.expect("the catalog answers");
+    receipt.expect("a receipt").body
+}
+
+#[tokio::test]
+async fn receipts_are_short_and_long_replies_are_made_again() {
+    let service = TestApp::start().await;
+    let columns = |of: &dyn Fn(usize) -> String| (0..800).map(of).collect::<Vec<_>>().join(",");
+    let csv = format!("{}\n{}\n", columns(&|i| format!("a_long_name_{i}")), columns(&|i| i.to_string()));
+    let store = || async {
+        let request = service.raw(Method::POST, "/datasets?name=wide").header("idempotency-key", "wide");
+        let request = request.header("content-type", "text/csv").body(csv.clone());
+        service.send(Method::POST, "/datasets?name=wide", request).await
+    };
+    let first = store().await.expect(201);
+    assert!(kept(&service, "wide").await.len() < 512);
+    assert_eq!(store().await.expect(201), first);
+
+    let model = json!({"name": "wide", "dataset": "wide", "target": "a_long_name_0"});
+    let made = post(&service, "/models", "model", &model).await.expect(201);
+    assert!(kept(&service, "model").await.len() < 16);
+    assert_eq!(post(&service, "/models", "model", &model).await.expect(201), made);
+    assert_eq!(service.delete("/models/wide").await.status, 204);
+    post(&service, "/models", "model", &model).await.problem(404, "model_not_found");
+
+    assert_eq!(service.delete("/datasets/wide").await.status, 204);
+    let again = store().await.expect(201);
+    assert_eq!((&again["id"], &again["rows"], &again["columns"]), (&first["id"], &first["rows"], &json!([])));
+    assert_eq!(count(&service, "/datasets").await, 0, "nothing is made twice");
+}

@@ -254,6 +254,52 @@ async fn old_ended_jobs_make_room_for_new_ones() {
 }
 
 #[tokio::test]
+async fn an_ended_job_is_deleted_with_its_history_and_its_version_stays() {
+    let service = TestApp::start().await;
+    service.post("/models", xor_model("xor")).await.expect(201);
+    let ended = service.train("xor", xor_training(5)).await;
+    let open = service.post("/models/xor/train", endless_training()).await.expect(202);
+    let [ended, open] = [&ended, &open].map(|job| format!("/jobs/{}", text(&job["id"])));
+    assert_eq!(service.delete(&format!("{ended}?x=1")).await.status, 422);
+    service.delete(&open).await.problem(409, "job_open");
+    assert_eq!(service.delete(&ended).await.status, 204);
+    service.delete(&ended).await.problem(404, "job_not_found");
+    service.get(&ended).await.problem(404, "job_not_found");
+    service.get(&format!("{ended}/epochs")).await.problem(404, "job_not_found");
+    let version = service.get("/models/xor/versions/1").await.expect(200);
+    assert_eq!(format!("/jobs/{}", text(&version["job_id"])), ended);
+    service.post_empty(&format!("{open}/cancel")).await.expect(200);
+    assert_eq!(service.delete(&open).await.status, 204);
+    assert_eq!(service.get("/jobs").await.expect(200)["data"], json!([]));
+    assert!(service.app.storage.blobs.get(&format!("histories/{}", &ended[6..])).await.is_err(), "its history is gone");
+}
+
+#[tokio::test]
+async fn of_a_long_training_the_first_the_best_the_last_and_an_even_choice_of_epochs_are_kept() {
+    let service = TestApp::start().await;
+    service.post("/models", xor_model("xor")).await.expect(201);
+    let job = service.train("xor", xor_training(90_000)).await;
+    let path = format!("/jobs/{}", text(&job["id"]));
+    let (mut kept, mut after) = (Vec::new(), json!(0));
+    while !after.is_null() {
+        let page = service.get(&format!("{path}/epochs?after={after}")).await.expect(200);
+        kept.extend(page["data"].as_array().expect("a list").iter().map(|entry| entry["epoch"].as_u64().expect("set")));
+        after = page["next_after"].clone();
+    }
+    assert!((10_000..=10_003).contains(&kept.len()), "{}", kept.len());
+    assert!(kept[0] == 1 && kept[kept.len() - 1] == 90_000 && kept.contains(&job["best_epoch"].as_u64().expect("set")));
+    assert!(kept.windows(2).all(|pair| pair[0] < pair[1] && pair[1] - pair[0] <= 18), "evenly");
+    let size = service.app.storage.blobs.get(&format!("histories/{}", text(&job["id"]))).await.expect("a blob").len();
+    assert!(size <= 10_003 * 40, "{size}");
+    let some = service.get(&format!("{path}/epochs?every=30000")).await.expect(200);
+    let some: Vec<u64> = some["data"].as_array().expect("a list").iter().filter_map(|e| e["epoch"].as_u64()).collect();
+    assert!(some.len() == 3 && some[2] == 90_000 && some[0].abs_diff(30_000) <= 18, "{some:?}");
+    let told = events(&service, &job, Some("89000-0"), usize::MAX).await;
+    assert_eq!(told[told.len() - 2].data["epoch"], 90_000);
+    assert_eq!(told[told.len() - 1].data, job);
+}
+
+#[tokio::test]
 async fn a_panic_of_a_training_is_a_failed_job_and_the_service_goes_on() {
     let armed = Arc::new(AtomicBool::new(false));
     let gate = armed.clone();

@@ -1,5 +1,6 @@
 //! Snapshots of the trainer: a training resumed from any batch gives the bits of an undisturbed one.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use epochd::learning::diagnosis::Warning;
@@ -60,8 +61,54 @@ impl Observer for Watch<'_> {
     }
 }
 
+/// Is in a hurry from a question on, whether that comes within a batch or within the validation rows.
+struct Hurry {
+    reports: Vec<EpochReport>,
+    warnings: Vec<Warning>,
+    asked: Cell<usize>,
+    at: usize,
+    snapshot: Option<Snapshot<'static>>,
+}
+
+impl Observer for Hurry {
+    fn batch(&mut self, _: usize) -> Control {
+        if self.asked.get() >= self.at { Control::Save } else { Control::Continue }
+    }
+
+    fn save(&mut self, snapshot: Snapshot<'_>) -> Control {
+        self.snapshot = Some(snapshot.into_owned());
+        Control::Stop
+    }
+
+    fn is_urgent(&self) -> bool {
+        self.asked.set(self.asked.get() + 1);
+        self.asked.get() >= self.at
+    }
+
+    fn epoch(&mut self, report: &EpochReport) -> Control {
+        self.reports.push(*report);
+        Control::Continue
+    }
+
+    fn warning(&mut self, warning: Warning) {
+        self.warnings.push(warning);
+    }
+}
+
 impl Case {
     fn new(settings: Value, dropout: f64, class_weight: bool, validation: bool) -> Self {
+        Case::of_rows((ROWS, 20), settings, dropout, class_weight, validation)
+    }
+
+    /// With so many rows to train and to validate on.
+    fn of_rows(
+        (train, validated): (usize, usize),
+        settings: Value,
+        dropout: f64,
+        class_weight: bool,
+        validation: bool,
+    ) -> Self {
+        let train_rows = train;
         let layer =
             |units: usize, dropout: f64| -> Value { json!({"units": units, "activation": "tanh", "dropout": dropout}) };
         let layers = [json!(3), layer(7, dropout), layer(5, dropout), json!(1)];
@@ -88,10 +135,10 @@ impl Case {
             let targets = Array2::from_shape_fn((rows, 1), |(i, _)| ((i + shift) % 3 / 2) as f32);
             Examples::new(inputs, Targets::Values(targets))
         };
-        let train = examples(ROWS, 0);
-        let weights = (0..ROWS).map(|i| 0.5 + (i % 3) as f32).collect();
+        let train = examples(train_rows, 0);
+        let weights = (0..train_rows).map(|i| 0.5 + (i % 3) as f32).collect();
         let train = if class_weight { train.with_weights(weights) } else { train };
-        Case { spec: Arc::new(spec), settings, train, validation: validation.then(|| examples(20, 5)) }
+        Case { spec: Arc::new(spec), settings, train, validation: validation.then(|| examples(validated, 5)) }
     }
 
     fn trainer(&self) -> Trainer<'_> {
@@ -165,6 +212,31 @@ fn a_training_may_be_interrupted_before_every_single_batch() {
     }
     assert_eq!(interruptions, 24);
     assert_eq!(told, expected);
+}
+
+/// A batch of 3,000 rows is worked off in three shards, and 600 validation rows in three tiles.
+#[test]
+fn a_training_may_be_interrupted_within_a_batch_and_within_its_validation() {
+    let settings = json!({"optimizer": {"type": "adam"}, "batch_size": "full", "early_stopping": {"patience": 5}});
+    let case = Case::of_rows((3_000, 600), settings, 0.3, true, true);
+    let (expected, _) = case.run(None, usize::MAX);
+    let mut interruptions = 0;
+    for at in 1..100 {
+        let mut trainer = case.trainer();
+        let (reports, warnings) = (Vec::new(), Vec::new());
+        let mut hurry = Hurry { reports, warnings, asked: Cell::new(0), at, snapshot: None };
+        trainer.run(&mut hurry).expect("no divergence");
+        let Some(snapshot) = hurry.snapshot else { break };
+        interruptions += 1;
+        let (rest, _) = case.run(Some(stored(snapshot)), usize::MAX);
+        let told = Told {
+            reports: [hurry.reports, rest.reports].concat(),
+            warnings: [hurry.warnings, rest.warnings].concat(),
+            ..rest
+        };
+        assert_eq!(told, expected, "at question {at}");
+    }
+    assert!(interruptions >= 6 * 5, "{interruptions}");
 }
 
 #[test]

@@ -14,6 +14,9 @@ use crate::api::layers::observe::peer;
 use crate::app::App;
 use crate::data::ingest::Format;
 use crate::datasets::{Arrival, Arriving, Asked, DatasetError, NewDataset};
+use crate::memory::{Charge, FOR_ANY};
+use crate::serving::memory::client_at;
+use crate::wording::Shown;
 
 /// A data file that has arrived whole.
 pub struct Upload {
@@ -38,6 +41,8 @@ pub struct DataFile {
     /// What it is.
     pub format: Format,
     data: Arriving,
+    /// Takes what is made of the file.
+    memory: Charge,
     /// Receives the rest, and says then what makes a repetition of the request known.
     rest: BoxFuture<'static, Result<Idempotency, ApiError>>,
     /// Lists the file among those under way as long as it is held.
@@ -57,6 +62,8 @@ impl FromRequest<App> for DataFile {
 
 impl DataFile {
     async fn begin(request: Request, app: &App, arrival: Arrival) -> Result<Self, ApiError> {
+        let memory = app.memory.requests.charge(peer(&request).as_deref().and_then(client_at));
+        memory.bound(FOR_ANY);
         // Of any size: what bounds its time is the rate at which it comes and is worked on.
         untimed(request.extensions());
         let repeatable = Repeatable::of(&request)?;
@@ -68,11 +75,14 @@ impl DataFile {
                 return Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail));
             }
             let FormFile { data, format, idempotency } = form::receive(request, app, repeatable, &arrival).await?;
-            return Ok(DataFile { format, data, rest: Box::pin(async { Ok(idempotency) }), arrival });
+            return Ok(DataFile { format, data, memory, rest: Box::pin(async { Ok(idempotency) }), arrival });
         }
         let format = format_of(request.headers()).ok_or_else(|| {
-            let got =
-                if media_type.is_empty() { "there is no Content-Type".into() } else { format!("got {media_type:?}") };
+            let got = if media_type.is_empty() {
+                "there is no Content-Type".into()
+            } else {
+                format!("got {}", Shown(&media_type))
+            };
             ApiError::new(ErrorCode::UnsupportedMediaType, format!("{got}: {ADVICE}"))
         })?;
         let (mut sink, data) = Sink::start(app, packed, repeatable, &arrival, peer(&request));
@@ -81,7 +91,7 @@ impl DataFile {
             send_body(body, &app, &mut sink).await?;
             sink.finish().await
         });
-        Ok(DataFile { format, data, rest, arrival })
+        Ok(DataFile { format, data, memory, rest, arrival })
     }
 
     /// Waits until the file is whole; once. Reads it meanwhile, if it is known what is `asked` and it can be.
@@ -92,7 +102,7 @@ impl DataFile {
         let load = self.arrival.load();
         let early = async {
             Ok(match asked {
-                Some(asked) => app.datasets.read_early(asked, &self.data, load).await,
+                Some(asked) => app.datasets.read_early(asked, &self.data, load, &self.memory).await,
                 None => None,
             })
         };
@@ -113,7 +123,7 @@ impl DataFile {
     ) -> Result<NewDataset, DatasetError> {
         match early {
             Some(read) => read,
-            None => app.datasets.read(asked, &self.data, self.arrival.load()).await,
+            None => app.datasets.read(asked, &self.data, self.arrival.load(), &self.memory).await,
         }
     }
 }

@@ -6,6 +6,7 @@ use axum::http::HeaderMap;
 use super::media::media_type;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::data::ingest::Format;
+use crate::wording::Shown;
 
 /// Content types, and the endings of names, that stand for a format.
 const FORMATS: [(Format, &[&str], &[&str]); 5] = [
@@ -38,8 +39,11 @@ pub fn of_field(field: &Field<'_>) -> Result<(Format, bool), ApiError> {
     let by_type = FORMATS.iter().find(|(_, types, _)| types.contains(&media_type));
     let found = by_type.or_else(|| FORMATS.iter().find(|(_, _, endings)| endings.contains(&ending)));
     let unknown = || {
-        let detail =
-            format!("neither the type {media_type:?} nor the name {name:?} of the file says what it is: {ADVICE}");
+        let detail = format!(
+            "neither the type {} nor the name {} of the file says what it is: {ADVICE}",
+            Shown(media_type),
+            Shown(&name)
+        );
         ApiError::new(ErrorCode::UnsupportedMediaType, detail)
     };
     found.map(|(format, ..)| (*format, packed)).ok_or_else(unknown)

@@ -44,14 +44,14 @@ impl<T: Send + 'static> JsonBody<T> {
             let (idempotency, value) = (repeatable.with_body(&bytes), parse(&bytes)?);
             return Ok(JsonBody { value, idempotency, memory });
         }
-        let app = app.clone();
+        let within = app.clone();
         let parse = move || {
-            let value = memory.scope(&app, || parse(&bytes))??;
+            let value = memory.scope(&within, || parse(&bytes))??;
             let idempotency = repeatable.with_body(&bytes);
             // What is made of the bytes stays, and they go.
             memory.give_back(bytes.len() as u64);
             Ok(JsonBody { value, idempotency, memory })
         };
-        blocking(parse).await?
+        blocking(app, parse).await?
     }
 }

@@ -4,6 +4,7 @@ use axum::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName};
 
 use crate::api::error::{ApiError, ErrorCode};
+use crate::wording::Shown;
 
 /// A form of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +80,7 @@ pub fn is_packed(headers: &HeaderMap) -> Result<bool, ApiError> {
         "" | "identity" => Ok(false),
         "gzip" | "x-gzip" => Ok(true),
         other => {
-            let detail = format!("Content-Encoding {other:?} is not taken: gzip or none");
+            let detail = format!("Content-Encoding {} is not taken: gzip or none", Shown(other));
             Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail))
         }
     }

@@ -6,6 +6,7 @@ use serde_path_to_error::{Path, Segment};
 
 use crate::api::error::{ApiError, ErrorCode};
 use crate::strict::Object;
+use crate::wording::nearest;
 
 /// How alike two words must be (Jaro-Winkler, 0 to 1) for one to be suggested for the other.
 const ALIKE: f64 = 0.75;
@@ -113,9 +114,8 @@ impl<'a> Finding<'a> {
         let Some(word) = word.and_then(|rest| rest.split('`').next()) else { return self.message.to_owned() };
         let expected = self.message.split_once("`, expected ").map_or("", |(_, expected)| expected);
         let candidates = expected.split('`').skip(1).step_by(2);
-        let near = candidates.map(|name| (strsim::jaro_winkler(word, name), name)).filter(|(alike, _)| *alike > ALIKE);
-        match near.max_by(|a, b| a.0.total_cmp(&b.0)) {
-            Some((_, name)) => format!("{} (did you mean `{name}`?)", self.message),
+        match nearest(word, candidates, ALIKE) {
+            Some(name) => format!("{} (did you mean `{name}`?)", self.message),
             None => self.message.to_owned(),
         }
     }

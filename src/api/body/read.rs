@@ -13,6 +13,7 @@ use crate::api::layers::observe::peer;
 use crate::app::App;
 use crate::serving::memory::RequestMemory;
 use crate::serving::threads::blocking;
+use crate::wording::Shown;
 
 /// Memory that is made ready for a body by its announced length.
 const MOST_AHEAD: u64 = 4 << 20;
@@ -45,7 +46,7 @@ pub fn check_content_type(headers: &HeaderMap, taken: &str, advice: &str) -> Res
         return Ok(());
     }
     let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let got = if given.is_empty() { "there is no Content-Type".to_owned() } else { format!("got {given:?}") };
+    let got = if given.is_empty() { "there is no Content-Type".to_owned() } else { format!("got {}", Shown(given)) };
     Err(ApiError::new(ErrorCode::UnsupportedMediaType, format!("{got}: {advice}")))
 }
 
@@ -60,8 +61,8 @@ pub async fn read_body(request: Request, app: &App) -> Result<(Vec<u8>, RequestM
     if !is_packed {
         return Ok((bytes, memory));
     }
-    let app = app.clone();
-    blocking(move || Ok((unpack(&bytes, &mut memory, &app)?, memory))).await?
+    let within = app.clone();
+    blocking(app, move || Ok((unpack(&bytes, &mut memory, &within)?, memory))).await?
 }
 
 async fn read_as_sent(request: Request, app: &App) -> Result<(Vec<u8>, RequestMemory), ApiError> {

@@ -132,7 +132,7 @@ impl Sink {
         if is_short && intake.is_untouched() {
             return intake.take(&pieces).and_then(|()| intake.end());
         }
-        blocking(move || intake.take(&pieces).and_then(|()| intake.end())).await?
+        blocking(&self.app, move || intake.take(&pieces).and_then(|()| intake.end())).await?
     }
 
     /// Has a thread take what is gathered, after what it takes already.

@@ -11,6 +11,7 @@ use arrow_schema::ArrowError;
 use crate::api::body::media::Media;
 use crate::api::error::ApiError;
 use crate::data::encoder::Encoder;
+use crate::data::values::format_number;
 use crate::learning::examples::most_likely;
 use crate::models::prediction::{Answers, Predictions, label_set};
 use crate::storage::StorageError;
@@ -119,7 +120,7 @@ fn write_rows(out: &mut csv::Writer<impl Write>, predictions: &Predictions, enco
                 let row = row.as_slice().expect("row-major probabilities");
                 out.write_field(&classes[most_likely(row)]).map_err(unwritten)?;
                 for p in row {
-                    out.write_field(p.to_string()).map_err(unwritten)?;
+                    out.write_field(format_number(*p)).map_err(unwritten)?;
                 }
                 if let Some(most) = most {
                     // As a JSON list: a class may contain any separator.
@@ -128,9 +129,9 @@ fn write_rows(out: &mut csv::Writer<impl Write>, predictions: &Predictions, enco
                 }
             }
             Answers::Values { values, margin } => {
-                out.write_field(values[row].to_string()).map_err(unwritten)?;
+                out.write_field(format_number(values[row])).map_err(unwritten)?;
                 for end in margin.iter().flat_map(|margin| [values[row] - margin, values[row] + margin]) {
-                    out.write_field(end.to_string()).map_err(unwritten)?;
+                    out.write_field(format_number(end)).map_err(unwritten)?;
                 }
             }
         }

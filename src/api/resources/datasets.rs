@@ -109,22 +109,36 @@ pub async fn create(
     let types = parse_types(params.types.as_deref());
     let asked = types.map(|types| Asked { name: params.name, format: file.format, types });
     let Received { idempotency, early } = file.receive(&app, asked.as_ref().ok()).await?;
-    if let Some(reply) = idempotency.first_reply(&app).await? {
+    if let Some(reply) = idempotency.first_reply(&app, again).await? {
         return Ok(reply);
     }
     let new = file.read(&app, &asked?, early).await;
     let new = new.map_err(|error| ApiError::from(error).of_query(&["name", "types"]))?;
     let (datasets, receipts) = (app.datasets.clone(), idempotency.clone());
-    let receipt =
-        move |dataset: &Dataset| receipts.receipt(StatusCode::CREATED, &location(dataset), &DatasetBody::of(dataset));
+    let receipt = move |dataset: &Dataset| {
+        let essentials = DatasetBody { columns: &[], findings: &[], ..DatasetBody::of(dataset) };
+        receipts.receipt_of(StatusCode::CREATED, &location(dataset), &essentials)
+    };
     let created = to_the_end(async move { datasets.create(new, receipt).await }).await?;
     let created = created.map_err(|error| ApiError::from(error).of_query(&["name", "types"]));
     idempotency
-        .unless_repeated(&app, created, |dataset| {
-            tracing::info!(dataset_id = %dataset.id, name = dataset.name, rows = dataset.profile.rows, "data set stored");
-            reply::created(StatusCode::CREATED, &location(&dataset), &DatasetBody::of(&dataset))
-        })
+        .unless_repeated(
+            &app,
+            created,
+            |dataset| {
+                let (id, name, rows) = (dataset.id, dataset.name.as_deref(), dataset.profile.rows);
+                tracing::info!(dataset_id = %id, name, rows, "data set stored");
+                reply::created(StatusCode::CREATED, &location(&dataset), &DatasetBody::of(&dataset))
+            },
+            again,
+        )
         .await
+}
+
+/// The reply to a request that made the data set `id`.
+async fn again(app: &App, id: &str) -> Result<Response, ApiError> {
+    let dataset = app.datasets.get(id).await?;
+    Ok(blocking(app, move || reply::json(StatusCode::CREATED, &DatasetBody::of(&dataset))).await?)
 }
 
 /// Where a data set is.
@@ -138,7 +152,7 @@ pub async fn list(State(app): State<App>, Params(params): Params<PageParams>) ->
     let (found, more) = app.datasets.list(query.before, query.limit).await?;
     let loading = app.datasets.loading.list(MAX_LOADING);
     let cursor = found.last().filter(|_| more).map(|dataset| dataset.id.to_string());
-    let reply = blocking(move || {
+    let reply = blocking(&app, move || {
         let page = Page::of(found.iter().map(DatasetBody::of).collect(), cursor);
         let loading = loading.iter().map(|load| LoadBody::of(load)).collect();
         reply::json(StatusCode::OK, &ListBody { page, loading })
@@ -147,9 +161,9 @@ pub async fn list(State(app): State<App>, Params(params): Params<PageParams>) ->
 }
 
 /// `GET /datasets/{dataset}`
-pub async fn show(DatasetPath(dataset): DatasetPath, _: NoQuery) -> Result<Response, ApiError> {
+pub async fn show(State(app): State<App>, DatasetPath(dataset): DatasetPath, _: NoQuery) -> Result<Response, ApiError> {
     // Away from the async threads: the profiles of thousands of columns are megabytes.
-    Ok(blocking(move || reply::json(StatusCode::OK, &DatasetBody::of(&dataset))).await?)
+    Ok(blocking(&app, move || reply::json(StatusCode::OK, &DatasetBody::of(&dataset))).await?)
 }
 
 /// The parameters of `GET /datasets/{dataset}/rows`.
@@ -173,7 +187,7 @@ pub async fn rows(
 ) -> Result<Response, ApiError> {
     let limit = in_range("limit", params.limit.unwrap_or(PREVIEW.0), 1, PREVIEW.1)?;
     let data = app.datasets.preview(&dataset, limit).await?;
-    Ok(blocking(move || reply::json(StatusCode::OK, &RowsBody { data })).await?)
+    Ok(blocking(&app, move || reply::json(StatusCode::OK, &RowsBody { data })).await?)
 }
 
 /// `DELETE /datasets/{dataset}`

@@ -13,7 +13,7 @@ use crate::api::extract::{ModelPath, NoQuery};
 use crate::api::reply::json::json;
 use crate::app::App;
 use crate::data::ingest::Format;
-use crate::data::json::Records;
+use crate::data::json::{Records, column_names};
 use crate::data::json::{Rows, RowsOrNames};
 use crate::serving::data::DataFields;
 use crate::serving::evaluate::{Evaluation, evaluate as measure};
@@ -29,7 +29,7 @@ pub struct EvaluationRequest {
     targets: Option<RowsOrNames>,
     #[serde(default, deserialize_with = "given")]
     dataset: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "column_names")]
     features: Option<Vec<String>>,
     #[serde(default, deserialize_with = "given")]
     records: Option<Records>,

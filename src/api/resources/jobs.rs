@@ -1,15 +1,15 @@
-//! `/jobs`: list, show (or wait), history of epochs, cancel.
+//! `/jobs`: list, show (or wait), history of epochs, cancel, delete.
 
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::api::error::{ApiError, Problem};
-use crate::api::extract::{JobPath, Params};
+use crate::api::extract::{JobPath, NoQuery, Params};
 use crate::api::layers::deadline::Untimed;
 use crate::api::reply::json as reply;
 use crate::api::reply::page::{Page, in_range, page};
@@ -18,7 +18,7 @@ use crate::jobs::history::{EpochEntry, HistoryQuery};
 use crate::jobs::queue::JobFilter;
 use crate::jobs::{JobReport, JobState};
 use crate::learning::training::MAX_EPOCHS;
-use crate::serving::threads::to_the_end;
+use crate::serving::threads::{blocking, to_the_end};
 
 /// Longest `?wait=`, in seconds.
 const MAX_WAIT: u64 = 60;
@@ -58,10 +58,13 @@ pub async fn list(State(app): State<App>, Params(params): Params<ListParams>) ->
         Some(key) => Some(app.models.get(&key).await?.id),
         None => None,
     };
-    let reports = app.jobs.list(JobFilter { model, state: params.state }, query.before, query.limit + 1).await?;
-    let reports: Vec<&JobReport> = reports.iter().collect();
-    let page = Page::new(reports, query.limit, |report| report.id.to_string(), |report| JobBody::of(report));
-    Ok(reply::json(StatusCode::OK, &page))
+    let (found, more) = app.jobs.list(JobFilter { model, state: params.state }, query.before, query.limit).await?;
+    let cursor = found.last().filter(|_| more).map(|report| report.id.to_string());
+    Ok(blocking(&app, move || {
+        let page = Page::of(found.iter().map(JobBody::of).collect(), cursor);
+        reply::json(StatusCode::OK, &page)
+    })
+    .await?)
 }
 
 /// The parameters of `GET /jobs/{job}`.
@@ -103,6 +106,14 @@ pub async fn epochs(JobPath(job): JobPath, Params(params): Params<EpochsParams>)
     let limit = in_range("limit", params.limit.unwrap_or(MAX_PAGE), 1, MAX_PAGE)?;
     let (data, next_after) = job.history(HistoryQuery { after, every, limit }).await?;
     Ok(reply::json(StatusCode::OK, &EpochsBody { data, next_after }))
+}
+
+/// `DELETE /jobs/{job}`
+pub async fn remove(State(app): State<App>, JobPath(job): JobPath, _: NoQuery) -> Result<Response, ApiError> {
+    let id = job.report().id;
+    to_the_end(async move { app.jobs.remove(&job).await }).await??;
+    tracing::info!(job_id = %id, "job deleted");
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// The parameters of `POST /jobs/{job}/cancel`.

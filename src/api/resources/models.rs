@@ -18,6 +18,7 @@ use crate::api::reply::json as reply;
 use crate::api::reply::page::{Page, PageParams};
 use crate::app::App;
 use crate::data::encoder::Task;
+use crate::data::json::column_names;
 use crate::learning::activation::{Activation, OutputActivation};
 use crate::learning::init::Initializer;
 use crate::learning::loss::Loss;
@@ -44,7 +45,7 @@ pub struct NewModelBody {
     dataset: Option<String>,
     #[serde(default, deserialize_with = "given")]
     target: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "column_names")]
     features: Option<Vec<String>>,
     #[serde(default, deserialize_with = "given")]
     task: Option<Task>,
@@ -247,25 +248,35 @@ pub async fn create(
     _: NoQuery,
     JsonBody { value, idempotency, .. }: JsonBody<NewModelBody>,
 ) -> Result<Response, ApiError> {
-    if let Some(reply) = idempotency.first_reply(&app).await? {
+    if let Some(reply) = idempotency.first_reply(&app, again).await? {
         return Ok(reply);
     }
     value.check_kind()?;
     let new = match (&value.dataset, &value.initial_parameters) {
         (Some(_), _) => value.check_table(&app).await?,
         // Given parameters may be many: checking them is work.
-        (None, Some(_)) => blocking(move || value.check_layers()).await??,
+        (None, Some(_)) => blocking(&app, move || value.check_layers()).await??,
         (None, None) => value.check_layers()?,
     };
     let (models, receipts) = (app.models.clone(), idempotency.clone());
     let receipt = move |model: &Model| receipts.receipt(StatusCode::CREATED, &location(model), &ModelBody::of(model));
     let created = to_the_end(async move { models.create(new, receipt).await }).await?;
     idempotency
-        .unless_repeated(&app, created.map_err(ApiError::from), |model| {
-            tracing::info!(model_id = %model.id, name = model.name, "model created");
-            reply::created(StatusCode::CREATED, &location(&model), &ModelBody::of(&model))
-        })
+        .unless_repeated(
+            &app,
+            created.map_err(ApiError::from),
+            |model| {
+                tracing::info!(model_id = %model.id, name = model.name, "model created");
+                reply::created(StatusCode::CREATED, &location(&model), &ModelBody::of(&model))
+            },
+            again,
+        )
         .await
+}
+
+/// The reply to a request that made the model `id`.
+async fn again(app: &App, id: &str) -> Result<Response, ApiError> {
+    Ok(reply::json(StatusCode::CREATED, &ModelBody::of(&*app.models.get(id).await?)))
 }
 
 /// Where a model is.

@@ -162,7 +162,7 @@ async fn of_octets(
     memory.reserve(bytes.len(), app)?;
     let (width, large) = (spec.inputs(), bytes.len() > COPIED_ON_THE_SPOT);
     let read = move || Ok::<_, ApiError>(octet_rows(&bytes, width)?);
-    let inputs = if large { blocking(read).await? } else { read() };
+    let inputs = if large { blocking(app, read).await? } else { read() };
     Ok((inputs?, memory))
 }
 

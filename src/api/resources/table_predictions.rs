@@ -105,16 +105,16 @@ async fn for_file(
     file: Arriving,
     client: Option<Arc<str>>,
 ) -> Result<Response, ApiError> {
-    let app = app.clone();
+    let within = app.clone();
     let waiting = Waiting::default();
     let waited_for = waiting.seen();
     let format = if body == Media::Arrow { RowFormat::Arrow } else { RowFormat::Csv };
     let working = RequestMemory::of(client.clone());
     let memory = RequestMemory::of(client.clone());
-    let written = LongReply::new(&app, RequestMemory::of(client));
-    blocking(move || {
-        let rows = FilePredictions::open(&app, &version, file, format, waited_for, working)?;
-        answer(&app, &version, rows, reply, memory, written)
+    let written = LongReply::new(app, RequestMemory::of(client));
+    blocking(app, move || {
+        let rows = FilePredictions::open(&within, &version, file, format, waited_for, working)?;
+        answer(&within, &version, rows, reply, memory, written)
     })
     .await?
 }

@@ -32,6 +32,7 @@ use crate::serving::train_file::no_target;
 use crate::storage::catalog::ReceiptRow;
 use crate::strict::Object;
 use crate::strict::{Beside, Fields, once};
+use crate::wording::Shown;
 
 /// What to train on, and the settings.
 type TrainingBody = Beside<TrainingData, TrainingSpec>;
@@ -74,13 +75,13 @@ pub async fn train(
     _: NoQuery,
     JsonBody { value, idempotency, memory }: JsonBody<TrainingBody>,
 ) -> Result<Response, ApiError> {
-    if let Some(reply) = idempotency.first_reply(&app).await? {
+    if let Some(reply) = idempotency.first_reply(&app, again).await? {
         return Ok(reply);
     }
     let receipt = receipts(&idempotency);
     let submitted =
         serving::train(&app, &model, value.request(), memory, request_id.as_str().to_owned(), receipt).await;
-    idempotency.unless_repeated(&app, submitted, accepted).await
+    idempotency.unless_repeated(&app, submitted, accepted, again).await
 }
 
 /// What is kept of a job that is accepted, for the repetition of its request.
@@ -92,6 +93,11 @@ fn receipts(idempotency: &Idempotency) -> impl Fn(&JobReport) -> Option<ReceiptR
 /// The reply to a training whose job is accepted.
 fn accepted(report: JobReport) -> Response {
     reply::created(StatusCode::ACCEPTED, &location(&report), &JobBody::of(&report))
+}
+
+/// The reply to a request that made the job `id`.
+async fn again(app: &App, id: &str) -> Result<Response, ApiError> {
+    Ok(reply::json(StatusCode::ACCEPTED, &JobBody::of(&app.jobs.get(id).await?.report())))
 }
 
 /// Where a job is.
@@ -162,7 +168,7 @@ impl TrainParams {
     fn widths(&self) -> Result<Option<Vec<usize>>, ApiError> {
         let Some(text) = &self.hidden_layers else { return Ok(None) };
         let widths: Result<Vec<usize>, _> = text.split(',').map(|width| width.trim().parse()).collect();
-        let detail = || format!("hidden_layers is {text:?}; widths such as 64,32 are expected");
+        let detail = || format!("hidden_layers is {}; widths such as 64,32 are expected", Shown(text));
         let wrong = |_| ApiError::parameter(ErrorCode::InvalidValue, "hidden_layers", detail());
         widths.map(Some).map_err(wrong)
     }
@@ -177,7 +183,7 @@ pub async fn train_file(
 ) -> Result<Response, ApiError> {
     let asked = params.asked(file.format);
     let Received { idempotency, early } = file.receive(&app, asked.as_ref().ok().map(|asked| &asked.dataset)).await?;
-    if let Some(reply) = idempotency.first_reply(&app).await? {
+    if let Some(reply) = idempotency.first_reply(&app, again).await? {
         return Ok(reply);
     }
     let AskedTraining { dataset, target, hidden_layers } = asked?;
@@ -193,5 +199,5 @@ pub async fn train_file(
     let receipt = receipts(&idempotency);
     let submitted = serving::train_file(&app, new, request, settings, request_id.as_str().to_owned(), receipt).await;
     let submitted = submitted.map_err(|error| ApiError::from(error).of_query(&PARAMETERS));
-    idempotency.unless_repeated(&app, submitted, accepted).await
+    idempotency.unless_repeated(&app, submitted, accepted, again).await
 }

@@ -14,6 +14,7 @@ use crate::api::extract::{ModelPath, Params, VersionPath};
 use crate::api::reply::json as reply;
 use crate::app::App;
 use crate::serving::threads::to_the_end;
+use crate::wording::Shown;
 
 /// The parameters of `GET …/export`.
 #[derive(Deserialize)]
@@ -30,7 +31,7 @@ pub async fn export(
     Params(params): Params<ExportParams>,
 ) -> Result<Response, ApiError> {
     if let Some(format) = params.format.filter(|format| format != "safetensors") {
-        let detail = format!("there is no format {format:?}: this release exports safetensors");
+        let detail = format!("there is no format {}: this release exports safetensors", Shown(&format));
         return Err(ApiError::parameter(ErrorCode::InvalidValue, "format", detail));
     }
     let version = app.models.version(&model, number).await?;

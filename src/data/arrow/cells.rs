@@ -63,13 +63,22 @@ impl<'a> Cells<'a> {
         (0..self.rows).filter(|row| self.missing.as_ref().is_none_or(|missing| missing.is_valid(*row)))
     }
 
-    /// The longest word in bytes with its row, and the bytes of all words.
-    pub fn word_bytes(&self) -> Option<(usize, usize, usize)> {
+    /// The longest word in bytes, with its row.
+    pub fn longest_word(&self) -> Option<(usize, usize)> {
         let CellReader::Word(word) = &self.values else { return None };
-        let lengths = self.present().map(|row| (word(row).len(), row));
-        let mut total = 0;
-        let longest = lengths.inspect(|(length, _)| total += length).max()?;
-        Some((longest.0, longest.1, total))
+        self.present().map(|row| (word(row).len(), row)).max()
+    }
+
+    /// Bytes of all words together.
+    pub fn word_bytes(&self) -> usize {
+        let CellReader::Word(word) = &self.values else { return 0 };
+        self.present().map(|row| word(row).len()).sum()
+    }
+
+    /// Adds the length of each row's word to `lengths`.
+    pub fn add_word_lengths(&self, lengths: &mut [usize]) {
+        let CellReader::Word(word) = &self.values else { return };
+        self.present().for_each(|row| lengths[row] += word(row).len());
     }
 
     /// Takes the cells into account, the first of which is that of row `first`.
@@ -95,7 +104,7 @@ impl<'a> Cells<'a> {
 
     /// The cells as an array of a form.
     pub fn convert(&self, form: Form) -> Result<ArrayRef, Wrong> {
-        let mut builder = Builder::with_capacity(form, self.rows);
+        let mut builder = Builder::with_word_bytes(form, self.rows, self.word_bytes());
         for row in self.present() {
             builder.pad(row);
             self.push(row, &mut builder)?;

@@ -9,6 +9,7 @@ use crate::data::limits::IngestLimits;
 use crate::data::pieces::Pieces;
 use crate::data::source::Growing;
 use crate::data::values::DateOrder;
+use crate::memory::Charge;
 
 /// An Arrow stream whose schema was read.
 pub struct ArrowRows<S> {
@@ -20,12 +21,12 @@ pub struct ArrowRows<S> {
 pub struct ArrowBatch(ArrowPiece);
 
 impl<S: Growing + 'static> ArrowRows<S> {
-    /// Reads the schema.
+    /// Reads the schema; `memory` is charged with what is read.
     ///
     /// # Errors
     /// It is no Arrow stream, or has columns that cannot be read.
-    pub fn new(file: S) -> Result<Self, DataError> {
-        let pieces = ArrowPieces::stream(file, &IngestLimits::default())?;
+    pub fn new(file: S, memory: &Charge) -> Result<Self, DataError> {
+        let pieces = ArrowPieces::stream(file, &IngestLimits::default(), memory)?;
         let cursor = pieces.start(None)?;
         Ok(ArrowRows { pieces, cursor })
     }

@@ -8,11 +8,20 @@ use super::scan::{Field, Record, RecordReader, RecordsEnd, ragged, records_end, 
 use crate::data::builder::Builder;
 use crate::data::error::DataError;
 use crate::data::header::header_names;
-use crate::data::inference::{Evidence, Written};
+use crate::data::inference::{Evidence, Form, Written};
+use crate::data::lease::Lease;
 use crate::data::limits::{IngestLimits, MOST_RECORD_BYTES, oversized};
-use crate::data::pieces::{Columns, Converted, Pieces, Survey, WIDE};
+use crate::data::parallel::workers;
+use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, Pieces, Survey, WIDE};
 use crate::data::source::{Growing, PIECE_BYTES, bytes_at};
 use crate::data::text::{lines_in, text_of, without_mark};
+use crate::memory::Charge;
+
+/// A piece of many columns is read in at most so many bytes: pieces of very few rows would be arrays of more bookkeeping than
+/// content.
+const WIDE_PIECE_BYTES: usize = 4 * PIECE_BYTES;
+/// The bytes of such pieces that all threads work on at the same time.
+const WIDE_BYTES_AT_ONCE: usize = 16 << 20;
 
 /// A CSV file whose header was read.
 pub(crate) struct CsvPieces<'a, S> {
@@ -22,6 +31,7 @@ pub(crate) struct CsvPieces<'a, S> {
     /// Where the rows begin.
     rows: CsvCursor,
     most_cell_bytes: usize,
+    memory: Charge,
 }
 
 /// Where the next record begins.
@@ -37,6 +47,8 @@ pub(crate) struct CsvPiece {
     /// The line that they begin on.
     line: u64,
     lines: usize,
+    /// Of the bytes.
+    _lease: Lease,
 }
 
 impl<'a, S: Growing> CsvPieces<'a, S> {
@@ -44,14 +56,15 @@ impl<'a, S: Growing> CsvPieces<'a, S> {
     ///
     /// # Errors
     /// There is none, or it is not as it should be.
-    pub fn new(source: &'a S, limits: &IngestLimits) -> Result<Self, DataError> {
+    pub fn new(source: &'a S, limits: &IngestLimits, memory: &Charge) -> Result<Self, DataError> {
         let head = bytes_at(source, 0, PIECE_BYTES)?;
         let content = without_mark(&head)?;
         let (delimiter, passed) = declared(content).unwrap_or_else(|| (Delimiter::of(content), 0));
         let start =
             CsvCursor { offset: (head.len() - content.len() + passed) as u64, line: 1 + lines_in(&content[..passed]) };
-        let mut pieces =
-            CsvPieces { source, delimiter, names: Vec::new(), rows: start, most_cell_bytes: limits.max_cell_bytes };
+        let (names, memory) = (Vec::new(), memory.clone());
+        let most_cell_bytes = limits.max_cell_bytes;
+        let mut pieces = CsvPieces { source, delimiter, names, rows: start, most_cell_bytes, memory };
         let empty = || DataError::malformed("the file is empty: it needs a header and rows").at(start.line);
         let piece = pieces.next(&mut { start })?.ok_or_else(empty)?;
         // The rest of the piece may be broken; whoever reads the rows will say so.
@@ -73,6 +86,17 @@ impl<'a, S: Growing> CsvPieces<'a, S> {
         let end = records.position();
         pieces.rows = CsvCursor { offset: start.offset + end as u64, line: start.line + records.lines_before(end) };
         Ok(pieces)
+    }
+
+    /// Where a part of whole records ends that becomes no more cells than a piece may, if these become more: a cell takes a
+    /// byte in the file, and eight in its array.
+    fn shortened(&self, records: &[u8]) -> Option<usize> {
+        let most_rows = (CELLS_AT_ONCE / workers() / self.names.len().max(1)).max(1);
+        let end = memchr_iter(b'\n', records).nth(most_rows - 1)?;
+        match records_end(&records[..=end], self.delimiter, false) {
+            RecordsEnd::At(end) => Some(end),
+            RecordsEnd::None | RecordsEnd::Open(_) => None,
+        }
     }
 
     /// Gives each cell of a piece, with its column and where it begins, to `cell`: numbers as such if they are short and
@@ -112,6 +136,12 @@ impl CsvPiece {
     fn builders(&self, columns: &Columns) -> Vec<Builder> {
         columns.forms.iter().map(|form| Builder::with_capacity(*form, self.lines + 1)).collect()
     }
+
+    /// The memory of its cells as arrays: words grow by doubling.
+    fn lease(&self, columns: &Columns, memory: &Charge) -> Result<Lease, DataError> {
+        let words = if columns.forms.contains(&Form::Words) { 2 * self.bytes.len() as u64 } else { 0 };
+        Lease::of(memory, Columns::cell_bytes(self.lines + 1, columns.forms.len()) + words)
+    }
 }
 
 impl<S: Growing> Pieces for CsvPieces<'_, S> {
@@ -124,9 +154,13 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
     }
 
     fn next(&self, cursor: &mut CsvCursor) -> Result<Option<CsvPiece>, DataError> {
-        // Pieces of very few rows would be arrays of more bookkeeping than content.
-        let mut wanted = if self.names.len() < WIDE { PIECE_BYTES } else { 4 * PIECE_BYTES };
+        let mut wanted = match self.names.len() {
+            0..WIDE => PIECE_BYTES,
+            _ => (WIDE_BYTES_AT_ONCE / workers()).clamp(PIECE_BYTES, WIDE_PIECE_BYTES),
+        };
+        let mut lease = Lease::of(&self.memory, 0)?;
         loop {
+            lease.cover(wanted as u64)?;
             let bytes = bytes_at(self.source, cursor.offset, wanted)?;
             if bytes.is_empty() {
                 return Ok(None);
@@ -134,9 +168,10 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
             let is_last = bytes.len() < wanted;
             match records_end(&bytes, self.delimiter, is_last) {
                 RecordsEnd::At(end) => {
+                    let end = self.shortened(&bytes[..end]).unwrap_or(end);
                     let bytes = bytes.slice(..end);
                     let lines = memchr_iter(b'\n', &bytes).count();
-                    let piece = CsvPiece { bytes, line: cursor.line, lines };
+                    let piece = CsvPiece { bytes, line: cursor.line, lines, _lease: lease };
                     *cursor = CsvCursor { offset: cursor.offset + end as u64, line: cursor.line + lines as u64 };
                     return Ok(Some(piece));
                 }
@@ -172,6 +207,7 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
     /// A cell that does not fit ends the conversion, and the piece is surveyed from its start.
     fn try_convert(&self, piece: CsvPiece, columns: &Columns) -> Result<(Survey, Option<Converted>), DataError> {
         let text = text_of(&piece.bytes, piece.line)?;
+        let lease = piece.lease(columns, &self.memory)?;
         let mut builders = piece.builders(columns);
         let mut evidence = vec![Evidence::default(); self.names.len()];
         let mut misfits = false;
@@ -191,16 +227,18 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
             Ok(())
         });
         if misfits {
-            drop(builders);
+            drop((builders, lease));
             return Ok((self.survey(piece)?, None));
         }
         let rows = read?;
         let survey = Survey::full(rows, self.names.clone(), evidence);
-        Ok((survey, Some(Converted { rows, columns: builders.into_iter().map(Builder::finish).collect() })))
+        let arrays = builders.into_iter().map(Builder::finish).collect();
+        Ok((survey, Some(Converted::new(rows, arrays, lease)?)))
     }
 
     fn convert(&self, piece: CsvPiece, columns: &Columns) -> Result<Converted, DataError> {
         let text = text_of(&piece.bytes, piece.line)?;
+        let lease = piece.lease(columns, &self.memory)?;
         let mut builders = piece.builders(columns);
         let rows = self.each_cell(text, piece.line, &columns.are_numbers(), |column, start, field| {
             match field {
@@ -211,7 +249,7 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
             }
             Ok(())
         })?;
-        Ok(Converted { rows, columns: builders.into_iter().map(Builder::finish).collect() })
+        Converted::new(rows, builders.into_iter().map(Builder::finish).collect(), lease)
     }
 }
 

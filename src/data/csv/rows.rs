@@ -11,6 +11,8 @@ use crate::data::text::{lines_in, text_of, without_mark};
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 256 << 10;
+/// Rows of so many bytes are given at once, however many are asked for.
+const MOST_BYTES: usize = 4 << 20;
 
 /// A CSV stream whose header was read.
 pub struct CsvRows<R> {
@@ -85,7 +87,7 @@ impl<R: Read> CsvRows<R> {
         &self.headers
     }
 
-    /// The next rows, at most so many; nothing at the end.
+    /// The next rows, at most so many, and fewer where they are long; nothing at the end.
     ///
     /// # Errors
     /// The data is not as it should be, or cannot be read.
@@ -119,7 +121,8 @@ impl<R: Read> CsvRows<R> {
         most: usize,
         mut field: impl FnMut(usize, &str, u64) -> Result<(), DataError>,
     ) -> Result<Vec<(u64, usize)>, DataError> {
-        let mut read = Vec::new();
+        let (mut read, mut most) = (Vec::new(), most);
+        let mut bytes = 0;
         while read.len() < most && self.find_whole()? {
             let text = text_of(&self.buffer[..self.whole], self.line)?;
             let mut records = RecordReader::new(text, self.delimiter);
@@ -132,6 +135,10 @@ impl<R: Read> CsvRows<R> {
                 })?;
                 let Some(record) = record else { break };
                 read.push((line + lines_in(&self.buffer[at..record.start]), record.fields));
+                bytes += records.position() - at;
+                if bytes >= MOST_BYTES {
+                    most = read.len();
+                }
                 line += lines_in(&self.buffer[at..records.position()]);
                 at = records.position();
             }

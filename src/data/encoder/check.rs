@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 use super::encode::Encoder;
 use super::encoding::Encoding;
 use super::feature::Feature;
+use super::fitting::MAX_WORD;
 use super::scale::Scale;
-use super::target::{MAX_CLASSES, Target};
+use super::target::{MAX_CLASSES, Target, long_class};
 use crate::data::column::ColumnType;
+use crate::data::limits::check_column_name;
+use crate::wording::Shown;
 
 /// Most columns of an encoder.
 const MAX_COLUMNS: usize = 16_384;
@@ -21,7 +24,7 @@ impl Encoder {
         let mut names = BTreeSet::new();
         let twice = self.known().find(|name| !names.insert(name.to_owned()));
         if let Some(name) = twice {
-            return Err(format!("names the column {name:?} twice"));
+            return Err(format!("names the column {} twice", Shown(name)));
         }
         if self.features.is_empty() || names.len() > MAX_COLUMNS {
             return Err(format!("has {} features of {} columns", self.features.len(), names.len()));
@@ -31,9 +34,28 @@ impl Encoder {
     }
 }
 
+impl Encoder {
+    /// Whether no name, class or word is longer than data may have. What was stored before there were such bounds is read
+    /// all the same.
+    ///
+    /// # Errors
+    /// What is too long.
+    pub fn check_lengths(&self) -> Result<(), String> {
+        self.known().try_for_each(check_column_name)?;
+        if let Some(long) = long_class(self.target.classes().iter()) {
+            return Err(format!("the target {long}"));
+        }
+        let words = self.features.iter().flat_map(|feature| feature.words().iter().chain(feature.rare_words()));
+        match words.into_iter().find(|word| word.len() > MAX_WORD) {
+            None => Ok(()),
+            Some(word) => Err(format!("a word has at most {MAX_WORD} bytes; one begins with {}", Shown(word))),
+        }
+    }
+}
+
 impl Feature {
     fn check(&self) -> Result<(), String> {
-        let unfit = |what: &str| Err(format!("has a column {:?} {what}", self.name));
+        let unfit = |what: &str| Err(format!("has a column {} {what}", Shown(&self.name)));
         let fits = match (&self.encoding, self.kind) {
             (Encoding::Numeric { scale, min, max }, ColumnType::Numeric) => {
                 scale.is_finite() && min.is_finite() && max.is_finite() && min <= max
@@ -69,7 +91,7 @@ impl Target {
                 [mean, std, min, max].iter().all(|number| number.is_finite()) && *std > 0.0 && min <= max
             }
         };
-        if fits { Ok(()) } else { Err(format!("has a target {:?} that is out of order", self.name())) }
+        if fits { Ok(()) } else { Err(format!("has a target {} that is out of order", Shown(self.name()))) }
     }
 }
 

@@ -10,6 +10,7 @@ use super::feature::{Feature, Offsets, Sighting};
 use super::left_out::{Known, LeftOut};
 use super::target::{Target, Task};
 use crate::data::column::{Column, Table};
+use crate::wording::Shown;
 
 /// The encoding of a table's columns.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,11 +38,29 @@ impl Encoder {
     /// # Errors
     /// `NoColumn`, `NoFeatures`, `Target`.
     pub fn fit(table: &Table, target: &str, task: Task, rows: &[usize], known: &Known) -> Result<Self, EncodeError> {
+        Ok(Encoder::fit_unless(table, target, task, rows, known, &|| true)?.expect("nobody stops it"))
+    }
+
+    /// The same; `None` once `go_on`, which is asked before each column, says no.
+    ///
+    /// # Errors
+    /// As [`Encoder::fit`].
+    pub fn fit_unless(
+        table: &Table,
+        target: &str,
+        task: Task,
+        rows: &[usize],
+        known: &Known,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Option<Self>, EncodeError> {
         let answer = table.column(target).ok_or_else(|| EncodeError::NoColumn(target.to_owned()))?;
         let (mut features, mut left_out) = (Vec::new(), known.left_out.clone());
         let hopeless: HashSet<&str> = known.left_out.iter().map(|left| left.name.as_str()).collect();
         let looked_at = |column: &&Column| column.name != target && !hopeless.contains(column.name.as_str());
         for column in table.columns.iter().filter(looked_at) {
+            if !go_on() {
+                return Ok(None);
+            }
             match Feature::fit(column, rows) {
                 Ok(feature) => {
                     let date_order = known.date_orders.get(&column.name).copied();
@@ -52,11 +71,11 @@ impl Encoder {
         }
         if features.is_empty() {
             let reasons: Vec<_> =
-                left_out.iter().take(5).map(|left| format!("{:?} {}", left.name, left.reason.clause())).collect();
+                left_out.iter().take(5).map(|left| format!("{} {}", Shown(&left.name), left.reason.clause())).collect();
             let none = "the data has no other column than the target".to_owned();
             return Err(EncodeError::NoFeatures(if reasons.is_empty() { none } else { reasons.join("; ") }));
         }
-        Ok(Encoder { features, left_out, target: Target::fit(answer, task, rows)? })
+        Ok(Some(Encoder { features, left_out, target: Target::fit(answer, task, rows)? }))
     }
 
     /// Width of an encoded row: plain values first, then a code for each embedded column.
@@ -93,18 +112,46 @@ impl Encoder {
     /// # Errors
     /// `NoColumn`; `Value` where a column of another type cannot be read as what it should be.
     pub fn transform(&self, table: &Table) -> Result<Encoded, EncodeError> {
-        let width = self.width();
-        let mut inputs = vec![0.0; table.rows * width];
-        let (mut sightings, mut next) = (Vec::new(), 0);
+        let mut sightings = Vec::new();
+        let see = |row, index, seen| sightings.push((row, index, seen));
+        let inputs = self.encode(table, 0..table.rows, see, &|| true)?.expect("nobody stops it");
+        Ok(Encoded { inputs, sightings })
+    }
+
+    /// Encodes some rows of such a table; `None` once `go_on`, which is asked before each column, says no.
+    ///
+    /// # Errors
+    /// As [`Encoder::transform`].
+    pub fn inputs_of(
+        &self,
+        table: &Table,
+        rows: &[usize],
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Option<Array2<f32>>, EncodeError> {
+        self.encode(table, rows.iter().copied(), |_, _, _| (), go_on)
+    }
+
+    fn encode(
+        &self,
+        table: &Table,
+        rows: impl ExactSizeIterator<Item = usize> + Clone,
+        mut see: impl FnMut(usize, usize, Sighting),
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Option<Array2<f32>>, EncodeError> {
+        let (width, count) = (self.width(), rows.len());
+        let (mut inputs, mut next) = (vec![0.0; count * width], 0);
         for (index, (feature, offsets)) in self.features.iter().zip(self.offsets()).enumerate() {
+            if !go_on() {
+                return Ok(None);
+            }
             let at = table.position(next, &feature.name);
             let at = at.ok_or_else(|| EncodeError::NoColumn(feature.name.clone()))?;
             next = at + 1;
             let column = table.columns[at].of_kind(feature.kind)?;
-            feature.write(&column.values, offsets, width, &mut inputs, |row, seen| sightings.push((row, index, seen)));
+            let see = |row, seen| see(row, index, seen);
+            feature.write(&column.values, rows.clone(), offsets, width, &mut inputs, see);
         }
-        let inputs = Array2::from_shape_vec((table.rows, width), inputs).expect("width values in each row");
-        Ok(Encoded { inputs, sightings })
+        Ok(Some(Array2::from_shape_vec((count, width), inputs).expect("width values in each row")))
     }
 
     /// The feature of a name.

@@ -1,16 +1,18 @@
 //! Why columns cannot be encoded.
 
+use crate::wording::Shown;
+
 /// Why an encoder cannot be fitted, or a table not be encoded.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum EncodeError {
     /// The table lacks a column.
-    #[error("the data has no column {0:?}, which the model needs")]
+    #[error("the data has no column {}, which the model needs", Shown(.0))]
     NoColumn(String),
     /// No column is left to learn from.
     #[error("no column is left to learn from: {0}")]
     NoFeatures(String),
     /// The target cannot be learned.
-    #[error("the target {name:?} {reason}")]
+    #[error("the target {} {reason}", Shown(name))]
     Target {
         /// The column.
         name: String,
@@ -18,7 +20,7 @@ pub enum EncodeError {
         reason: String,
     },
     /// A row has a class that the model does not have.
-    #[error("the target {name:?} has the class {class:?} in row {row}, which the model does not have")]
+    #[error("the target {} has the class {} in row {row}, which the model does not have", Shown(name), Shown(class))]
     Class {
         /// Counted from 0.
         row: usize,
@@ -28,7 +30,7 @@ pub enum EncodeError {
         class: String,
     },
     /// A value is not of the column's type.
-    #[error("row {row} of column {column:?}: {expected} is expected, got {got}")]
+    #[error("row {row} of column {}: {expected} is expected, got {got}", Shown(column))]
     Value {
         /// Counted from 0.
         row: usize,

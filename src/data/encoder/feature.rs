@@ -123,36 +123,39 @@ impl Feature {
         }
     }
 
-    /// Writes the column's part of every row of `inputs`, rows of `width` values; tells `see` of rows outside what
-    /// training saw. `values` are of the feature's kind.
+    /// Writes the column's part of every row of `inputs`, rows of `width` values, from those rows of `values` that `sources`
+    /// names; tells `see` of rows outside what training saw. `values` are of the feature's kind.
     pub fn write(
         &self,
         values: &Values,
+        sources: impl Iterator<Item = usize> + Clone,
         offsets: Offsets,
         width: usize,
         inputs: &mut [f32],
         mut see: impl FnMut(usize, Sighting),
     ) {
-        for row in (0..values.len()).filter(|row| !self.missing && values.is_missing(*row)) {
-            see(row, Sighting::Missing);
+        if !self.missing {
+            let missing = sources.clone().enumerate().filter(|(_, source)| values.is_missing(*source));
+            missing.for_each(|(row, _)| see(row, Sighting::Missing));
         }
-        let rows = inputs.chunks_exact_mut(width).map(|row| &mut row[offsets.plain..]);
+        let rows = inputs.chunks_exact_mut(width).map(|row| &mut row[offsets.plain..]).zip(sources.clone());
         match (&self.encoding, values) {
             (Encoding::Numeric { scale, min, max }, Values::Numeric(values)) => {
-                for (row, (out, x)) in rows.zip(values).enumerate() {
+                for (row, (out, source)) in rows.enumerate() {
+                    let x = &values[source];
                     // The scale takes the median to 0.
                     out[0] = if x.is_nan() { 0.0 } else { scale.apply(*x) };
                     sight(x < min, x > max).into_iter().for_each(|seen| see(row, seen));
                 }
             }
             (Encoding::Boolean { scale }, Values::Boolean(values)) => {
-                for (out, x) in rows.zip(values) {
-                    out[0] = scale.apply(x.map_or(0.0, |x| if x { 1.0 } else { -1.0 }));
+                for (out, source) in rows {
+                    out[0] = scale.apply(values[source].map_or(0.0, |x| if x { 1.0 } else { -1.0 }));
                 }
             }
             (Encoding::Datetime { scale, min, max, parts }, Values::Datetime(values)) => {
-                for (row, (out, at)) in rows.zip(values).enumerate() {
-                    let Some(at) = *at else { continue };
+                for (row, (out, source)) in rows.enumerate() {
+                    let Some(at) = values[source] else { continue };
                     out[0] = scale.apply(at as f64);
                     for (out, part) in out[1..].chunks_exact_mut(2).zip(parts) {
                         (out[0], out[1]) = part.on_the_circle(at);
@@ -160,13 +163,15 @@ impl Feature {
                     sight(at < *min, at > *max).into_iter().for_each(|seen| see(row, seen));
                 }
             }
-            (_, Values::Words(words)) => self.write_words(words, offsets, width, inputs, &mut see),
+            (_, Values::Words(words)) => {
+                self.write_words(words, sources.clone(), offsets, width, inputs, &mut see);
+            }
             _ => unreachable!("a column of the feature's kind has values of that kind"),
         }
         if self.missing && self.plain_width() > 0 {
             let indicator = offsets.plain + self.plain_width() - 1;
-            for (row, out) in inputs.chunks_exact_mut(width).enumerate() {
-                out[indicator] = f32::from(values.is_missing(row));
+            for (out, source) in inputs.chunks_exact_mut(width).zip(sources) {
+                out[indicator] = f32::from(values.is_missing(source));
             }
         }
     }
@@ -174,14 +179,15 @@ impl Feature {
     fn write_words(
         &self,
         words: &Words,
+        sources: impl Iterator<Item = usize>,
         offsets: Offsets,
         width: usize,
         inputs: &mut [f32],
         see: &mut impl FnMut(usize, Sighting),
     ) {
         let slots = self.slots(&words.words);
-        let of_row = |code: &u32| slots.get(*code as usize).copied();
-        for (row, slot) in words.codes.iter().map(of_row).enumerate() {
+        let of_row = |source: usize| slots.get(words.codes[source] as usize).copied();
+        for (row, slot) in sources.map(of_row).enumerate() {
             if slot == Some(Slot::Unseen) {
                 see(row, Sighting::UnseenCategory);
             }

@@ -17,7 +17,7 @@ const MAX_RARE_WORDS: usize = 10_000;
 /// Bytes of a column's words that are kept: what is beyond counts as rare. A version's file holds them in its index.
 const MAX_WORD_BYTES: usize = 4 << 20;
 /// A longer word counts as rare and is not remembered.
-const MAX_WORD: usize = 1024;
+pub(super) const MAX_WORD: usize = 1024;
 
 /// Scale and range of the numbers of the training rows; NaN where one is missing.
 pub(super) fn numeric(mut values: Vec<f64>) -> Encoding {

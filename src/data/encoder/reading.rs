@@ -10,13 +10,14 @@ use crate::data::column::{Column, ColumnType, Table, Values};
 use crate::data::convert::{expected, parse_date_of, words_of};
 use crate::data::json::{Cell, Records};
 use crate::data::values::DateOrder;
+use crate::wording::{Shown, nearest};
 
 /// How alike two names must be (Jaro-Winkler, 0 to 1) for one to be suggested for the other.
 const ALIKE: f64 = 0.8;
 
 /// Names that an encoder does not know.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the model has no column {name:?}{hint}")]
+#[error("the model has no column {}{hint}", Shown(name))]
 pub struct UnknownColumn {
     /// The name.
     pub name: String,
@@ -44,9 +45,8 @@ impl Encoder {
     }
 
     fn unknown(&self, name: &str) -> UnknownColumn {
-        let alike = self.known().map(|known| (strsim::jaro_winkler(known, name), known));
-        let near = alike.filter(|(alike, _)| *alike > ALIKE).max_by(|a, b| a.0.total_cmp(&b.0));
-        let hint = near.map(|(_, known)| format!("; did you mean {known:?}?")).unwrap_or_default();
+        let near = nearest(name, self.known(), ALIKE);
+        let hint = near.map(|known| format!("; did you mean {known:?}?")).unwrap_or_default();
         UnknownColumn { name: name.to_owned(), hint }
     }
 

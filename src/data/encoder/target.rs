@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::error::EncodeError;
 use super::numbers::Numbers;
 use crate::data::column::{Column, ColumnType, Values};
+use crate::data::limits::MAX_CLASS_CHARACTERS;
 use crate::data::values::format_number;
+use crate::wording::Shown;
 
 /// Most classes of a target.
 pub const MAX_CLASSES: usize = 1000;
@@ -73,6 +75,9 @@ impl Target {
                     let classes = counted.len();
                     return Err(unfit(format!("has {classes} classes; {MAX_CLASSES} is the most")));
                 }
+                if let Some(long) = long_class(counted.iter().map(|(class, _)| class)) {
+                    return Err(unfit(long));
+                }
                 let (classes, counts) = counted.into_iter().unzip();
                 Ok(Target::Classification { name: column.name.clone(), kind: column.kind, classes, counts })
             }
@@ -125,6 +130,14 @@ impl Target {
         }
     }
 
+    /// Outputs of a network that predicts it: a probability for each class, one for two of them, or a number.
+    pub fn outputs(&self) -> usize {
+        match self.classes().len() {
+            0 | 2 => 1,
+            classes => classes,
+        }
+    }
+
     /// The class of each row named.
     ///
     /// # Errors
@@ -161,6 +174,15 @@ impl Target {
             Target::Classification { .. } => f64::from(output),
         }
     }
+}
+
+/// What is wrong with the first class that is too long, if one is.
+pub(super) fn long_class<'a>(mut classes: impl Iterator<Item = &'a String>) -> Option<String> {
+    let long = classes.find(|class| class.chars().count() > MAX_CLASS_CHARACTERS)?;
+    let begins = Shown(long);
+    Some(format!(
+        "has a class of more than {MAX_CLASS_CHARACTERS} characters, which begins with {begins}: name classes shortly"
+    ))
 }
 
 /// The classes of the rows named, in order, and how many rows each has.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde_json::json;
 
-use super::tests::{csv, kinds, refused, rows};
+use super::tests::{csv, kinds, memory, refused, rows};
 use super::*;
 use crate::data::error::DataErrorKind;
 use crate::data::stored::preview;
@@ -51,7 +51,8 @@ fn what_follows_a_contradiction_is_read_with_the_same_care() {
         true
     };
     let limits = IngestLimits { max_rows: 1_200_001, ..IngestLimits::default() };
-    let profile = ingest(source, Format::Csv, &BTreeMap::new(), &limits, &mut Vec::new(), &mut progress).unwrap();
+    let profile =
+        ingest(source, Format::Csv, &BTreeMap::new(), &limits, &memory(), &mut Vec::new(), &mut progress).unwrap();
     assert_eq!(profile.rows, 1_200_001);
     assert!(told.iter().all(|rows| *rows <= 1_200_001), "{told:?}");
 }

@@ -14,6 +14,7 @@ use crate::data::limits::IngestLimits;
 use crate::data::parallel::workers;
 use crate::data::profile::TableProfile;
 use crate::data::source::Growing;
+use crate::memory::Charge;
 
 /// How data is written in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +43,8 @@ impl Format {
 ///
 /// `source` is not compressed, may still grow, and can be read again from its start; `out` is empty. `progress` is told
 /// now and then how many rows are done (of fewer again if the source has to be read once more), and may answer false
-/// to stop.
+/// to stop. `memory` is charged with what the reading makes, before it is made: what no file of few columns and short
+/// words takes is some tens of megabytes.
 ///
 /// # Errors
 /// The data cannot be parsed or used, or exceeds `limits`; `source` cannot be read or `out` not be written; `progress`
@@ -52,16 +54,17 @@ pub fn ingest<S: Growing + 'static>(
     format: Format,
     types: &BTreeMap<String, ColumnType>,
     limits: &IngestLimits,
+    memory: &Charge,
     out: &mut dyn Output,
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<TableProfile, DataError> {
     let workers = workers();
-    let mut run = Run { types, limits, workers, progress, readings: 1, before: 0, rows: AtomicU64::new(0) };
+    let mut run = Run { types, limits, memory, workers, progress, readings: 1, before: 0, rows: AtomicU64::new(0) };
     match format {
-        Format::Csv => run.ingest(&CsvPieces::new(&source, limits)?, out),
-        Format::Ndjson => run.ingest(&JsonPieces::lines(&source, limits)?, out),
-        Format::Json => run.ingest(&JsonPieces::array(&source, limits)?, out),
-        Format::Parquet => run.ingest(&ArrowPieces::parquet(source, limits)?, out),
-        Format::ArrowStream => run.ingest(&ArrowPieces::stream(source, limits)?, out),
+        Format::Csv => run.ingest(&CsvPieces::new(&source, limits, memory)?, out),
+        Format::Ndjson => run.ingest(&JsonPieces::lines(&source, limits, memory)?, out),
+        Format::Json => run.ingest(&JsonPieces::array(&source, limits, memory)?, out),
+        Format::Parquet => run.ingest(&ArrowPieces::parquet(source, limits, memory)?, out),
+        Format::ArrowStream => run.ingest(&ArrowPieces::stream(source, limits, memory)?, out),
     }
 }

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use crate::data::column::ColumnType;
 use crate::data::error::DataError;
 use crate::data::inference::Evidence;
-use crate::data::limits::{is_sparse, too_many_columns};
+use crate::data::limits::{MAX_NAMES_BYTES, is_sparse, long_names, too_many_columns};
 use crate::data::pieces::{Columns, Survey};
 
 /// The columns of some pieces.
 #[derive(Default)]
 pub(crate) struct Gathered {
     columns: HashMap<String, Seen>,
+    names_bytes: usize,
     /// Cells that are there in the file.
     given: u64,
 }
@@ -51,13 +52,18 @@ impl Gathered {
                 known.evidence.merge(&seen.evidence);
             }
             None => {
+                self.names_bytes += name.len();
                 self.columns.insert(name, seen);
             }
         }
     }
 
     fn check(&self, most: usize) -> Result<(), DataError> {
-        if self.columns.len() > most { Err(too_many_columns(self.columns.len(), most)) } else { Ok(()) }
+        match self.columns.len() {
+            columns if columns > most => Err(too_many_columns(columns, most)),
+            _ if self.names_bytes > MAX_NAMES_BYTES => Err(long_names()),
+            _ => Ok(()),
+        }
     }
 
     /// Whether of `rows` rows so few cells are given that the table would be out of proportion to the file.

@@ -9,6 +9,7 @@ mod format;
 mod gathering;
 mod output;
 mod run;
+mod standing;
 
 pub use super::limits::IngestLimits;
 pub use super::source::Growing;

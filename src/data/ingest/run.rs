@@ -9,6 +9,7 @@ use arrow_array::ArrayRef;
 
 use super::gathering::Gathered;
 use super::output::Output;
+use super::standing::Standing;
 use crate::data::column::ColumnType;
 use crate::data::error::DataError;
 use crate::data::limits::{IngestLimits, SPARSE};
@@ -19,16 +20,21 @@ use crate::data::profile::duplicates::Duplicates;
 use crate::data::profile::findings::{Studied, findings};
 use crate::data::profile::statistics::ColumnStatistics;
 use crate::data::stored::StoredWriter;
+use crate::memory::Charge;
 
 /// A row group of few columns is written once its arrays take this much memory.
 const GROUP_BYTES: usize = 24 << 20;
 /// The same of many columns: a file of many small row groups has a large index.
 const WIDE_GROUP_BYTES: usize = 60 << 20;
+/// A row counts as so many bytes at least: there is a hash of each on every thread.
+const ROW_BYTES: usize = 24;
 
 /// A file on its way into its stored form.
 pub(super) struct Run<'a> {
     pub types: &'a BTreeMap<String, ColumnType>,
     pub limits: &'a IngestLimits,
+    /// Takes what is made.
+    pub memory: &'a Charge,
     pub workers: usize,
     pub progress: &'a mut dyn FnMut(u64) -> bool,
     /// How many readings there will be, as far as is known.
@@ -150,15 +156,20 @@ impl Run<'_> {
         let mut written = Written { statistics: statistics.collect(), duplicates: Duplicates::default() };
         let (mut out, mut writer) = (Some(out), None);
         let turns = Mutex::new(Turns::begin(pieces, Some(columns))?);
+        let mut standing = Standing::new(columns, self.workers, self.memory)?;
         loop {
             let group = self.group(pieces, &turns, columns, trial.as_deref_mut())?;
             if group.is_empty() || trial.as_ref().is_some_and(|trial| trial.failed.load(Ordering::Relaxed)) {
                 break;
             }
+            let _working = standing.grow(&group)?;
             let mut hashes = vec![0; group.iter().map(|piece| piece.rows).sum()];
             let mut arrays: Vec<Vec<ArrayRef>> = vec![Vec::with_capacity(group.len()); count];
+            // Kept until the arrays are written: what is encoded takes their place.
+            let mut leases = Vec::with_capacity(group.len());
             for piece in group {
                 arrays.iter_mut().zip(piece.columns).for_each(|(column, array)| column.push(array));
+                leases.push(piece.lease);
             }
             if let Some(out) = out.take() {
                 writer = Some(StoredWriter::new(out, &columns.names, &columns.forms, &arrays)?);
@@ -277,8 +288,8 @@ impl Run<'_> {
 impl Taken {
     /// Keeps a piece's arrays; says how many rows they have.
     fn take(&mut self, index: usize, converted: Converted, bytes: &AtomicUsize) -> u64 {
-        let size = converted.columns.iter().map(|array| array.get_buffer_memory_size()).sum();
-        bytes.fetch_add(size, Ordering::Relaxed);
+        let size = converted.lease.bytes() as usize;
+        bytes.fetch_add(size.max(ROW_BYTES * converted.rows), Ordering::Relaxed);
         let rows = converted.rows as u64;
         self.converted.push((index, converted));
         rows

@@ -12,6 +12,12 @@ use crate::data::profile::findings::*;
 use crate::data::profile::{Bound, IDENTIFIER_COLUMN, TableProfile};
 use crate::data::stored::{METADATA, METADATA_KEY, for_each_batch, preview, read_columns};
 use crate::data::values::DateOrder;
+use crate::memory::{Charge, Share};
+
+/// Memory for a file of any test.
+pub(super) fn memory() -> Charge {
+    Share::new("requests", bytesize::ByteSize::gib(1)).charge(None)
+}
 
 pub(super) fn read(
     bytes: &[u8],
@@ -21,7 +27,7 @@ pub(super) fn read(
     let types = types.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect();
     let mut out = Vec::new();
     let source = Bytes::copy_from_slice(bytes);
-    let profile = ingest(source, format, &types, &IngestLimits::default(), &mut out, &mut |_| true)?;
+    let profile = ingest(source, format, &types, &IngestLimits::default(), &memory(), &mut out, &mut |_| true)?;
     Ok((profile, out.into()))
 }
 
@@ -163,7 +169,8 @@ fn limits_hold() {
     let run = |text: &str, format| {
         let mut out = Vec::new();
         let source = Bytes::copy_from_slice(text.as_bytes());
-        ingest(source, format, &BTreeMap::new(), &limits, &mut out, &mut |_| true).map_err(|error| error.kind)
+        ingest(source, format, &BTreeMap::new(), &limits, &memory(), &mut out, &mut |_| true)
+            .map_err(|error| error.kind)
     };
     assert!(run("a,b\n1,2\n1,2\n", Format::Csv).is_ok());
     for (text, format) in [
@@ -186,8 +193,15 @@ fn a_reading_can_be_stopped() {
         false
     };
     let source = Bytes::from_static(b"a\n1\n2\n3\n4\n");
-    let result =
-        ingest(source, Format::Csv, &BTreeMap::new(), &IngestLimits::default(), &mut Vec::new(), &mut progress);
+    let result = ingest(
+        source,
+        Format::Csv,
+        &BTreeMap::new(),
+        &IngestLimits::default(),
+        &memory(),
+        &mut Vec::new(),
+        &mut progress,
+    );
     assert!(result.is_err_and(|error| error.kind == DataErrorKind::Stopped) || told.is_empty());
 }
 

@@ -1,9 +1,11 @@
 //! JSON: files of objects in pieces, bodies of records, and rows of plain numbers.
 
+mod names;
 mod objects;
 pub(super) mod pieces;
 pub mod records;
 pub mod rows;
 
+pub use names::column_names;
 pub use records::{Cell, Records};
 pub use rows::{Rows, RowsError, RowsOrNames};

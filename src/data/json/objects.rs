@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::data::error::DataError;
 use crate::data::inference::Written;
-use crate::data::limits::{IngestLimits, oversized, too_many_columns};
+use crate::data::limits::{IngestLimits, MAX_NAMES_BYTES, check_column_name, long_names, oversized, too_many_columns};
 
 /// A cell that is not missing.
 pub(crate) struct RawCell<'a> {
@@ -23,6 +23,7 @@ pub(crate) type OnCell<'c> = dyn FnMut(usize, usize, RawCell, &dyn Fn() -> u64) 
 /// Reads objects whose keys are columns.
 pub(crate) struct Objects<'l> {
     names: Vec<String>,
+    names_bytes: usize,
     index: HashMap<String, usize>,
     /// For each column one more than the last row that has it.
     seen: Vec<usize>,
@@ -42,7 +43,7 @@ impl<'l> Objects<'l> {
     pub fn new(names: Vec<String>, limits: &'l IngestLimits, grows: bool) -> Self {
         let index = names.iter().cloned().zip(0..).collect();
         let seen = vec![0; names.len()];
-        Objects { names, index, seen, rows: 0, given: 0, expected: 0, limits, grows, failure: None }
+        Objects { names, names_bytes: 0, index, seen, rows: 0, given: 0, expected: 0, limits, grows, failure: None }
     }
 
     /// Objects so far.
@@ -106,6 +107,11 @@ impl<'l> Objects<'l> {
                 return Err(too_many_columns(self.names.len() + 1, self.limits.max_columns));
             }
             None => {
+                check_column_name(key).map_err(DataError::too_large)?;
+                self.names_bytes += key.len();
+                if self.names_bytes > MAX_NAMES_BYTES {
+                    return Err(long_names());
+                }
                 self.names.push(key.to_owned());
                 self.index.insert(key.to_owned(), self.names.len() - 1);
                 self.seen.push(0);

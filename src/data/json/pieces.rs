@@ -7,20 +7,27 @@ use super::objects::{Objects, RawCell};
 use crate::data::builder::Builder;
 use crate::data::error::DataError;
 use crate::data::inference::{Evidence, Form, Written};
+use crate::data::lease::Lease;
 use crate::data::limits::{IngestLimits, MOST_RECORD_BYTES};
-use crate::data::pieces::{Columns, Converted, Pieces, Survey};
+use crate::data::parallel::workers;
+use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, Pieces, Survey};
 use crate::data::source::{Growing, PIECE_BYTES, bytes_at};
 use crate::data::text::{lines_in, text_of, without_mark};
 use crate::data::values::canonical_number;
+use crate::memory::Charge;
 
 /// A piece becomes at most about so many cells: an object may name few of many columns.
 const MOST_CELLS: usize = 2 << 20;
+/// What a key takes while its piece is surveyed, beside its bytes, which are held three times: its evidence, and places in
+/// tables.
+const KEY_BYTES: u64 = 256;
 
 /// A file of JSON objects.
 pub(crate) struct JsonPieces<'a, S> {
     source: &'a S,
     shape: Shape,
     limits: &'a IngestLimits,
+    memory: &'a Charge,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -42,6 +49,8 @@ pub(crate) struct JsonCursor {
 pub(crate) struct JsonPiece {
     bytes: Bytes,
     line: u64,
+    /// Of the bytes, and of the copy with brackets that is made of those of an array.
+    _lease: Lease,
 }
 
 /// What a look at some bytes has found.
@@ -59,16 +68,16 @@ impl<'a, S: Growing> JsonPieces<'a, S> {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn lines(source: &'a S, limits: &'a IngestLimits) -> Result<Self, DataError> {
-        Ok(JsonPieces { source, shape: Shape::Lines, limits })
+    pub fn lines(source: &'a S, limits: &'a IngestLimits, memory: &'a Charge) -> Result<Self, DataError> {
+        Ok(JsonPieces { source, shape: Shape::Lines, limits, memory })
     }
 
     /// One array.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn array(source: &'a S, limits: &'a IngestLimits) -> Result<Self, DataError> {
-        Ok(JsonPieces { source, shape: Shape::Array, limits })
+    pub fn array(source: &'a S, limits: &'a IngestLimits, memory: &'a Charge) -> Result<Self, DataError> {
+        Ok(JsonPieces { source, shape: Shape::Array, limits, memory })
     }
 
     /// Gives every cell of a piece, with its row, column and line, to `cell`; says how many rows there are.
@@ -141,13 +150,16 @@ impl<S: Growing> Pieces for JsonPieces<'_, S> {
     fn start(&self, columns: Option<&Columns>) -> Result<JsonCursor, DataError> {
         let head = bytes_at(self.source, 0, 3)?;
         let mark = head.len() - without_mark(&head)?.len();
-        let most_rows = columns.map_or(usize::MAX, |columns| (MOST_CELLS / columns.names.len().max(1)).max(1));
+        let most_cells = MOST_CELLS.min(CELLS_AT_ONCE / workers());
+        let most_rows = columns.map_or(usize::MAX, |columns| (most_cells / columns.names.len().max(1)).max(1));
         Ok(JsonCursor { offset: mark as u64, line: 1, most_rows, begun: false })
     }
 
     fn next(&self, cursor: &mut JsonCursor) -> Result<Option<JsonPiece>, DataError> {
         let mut wanted = PIECE_BYTES;
+        let mut lease = Lease::of(self.memory, 0)?;
         loop {
+            lease.cover(2 * wanted as u64)?;
             let bytes = bytes_at(self.source, cursor.offset, wanted)?;
             let is_last = bytes.len() < wanted;
             match cursor.find(self.shape, &bytes, is_last)? {
@@ -156,7 +168,7 @@ impl<S: Growing> Pieces for JsonPieces<'_, S> {
                     cursor.begun = true;
                     cursor.offset += end as u64;
                     cursor.line += lines_in(&bytes[..end]);
-                    return Ok(Some(JsonPiece { bytes: bytes.slice(start..end), line }));
+                    return Ok(Some(JsonPiece { bytes: bytes.slice(start..end), line, _lease: lease }));
                 }
                 Found::End => return Ok(None),
                 Found::More if wanted >= MOST_RECORD_BYTES => {
@@ -179,6 +191,8 @@ impl<S: Growing> Pieces for JsonPieces<'_, S> {
             Ok(())
         })?;
         let (given, names) = (objects.given(), objects.into_names());
+        let keys = names.iter().map(|name| KEY_BYTES + 3 * name.len() as u64).sum::<u64>();
+        let _keys = Lease::of(self.memory, keys)?;
         evidence.resize(names.len(), Evidence::default());
         Ok(Survey { rows: rows as u64, given, names, evidence })
     }
@@ -186,7 +200,14 @@ impl<S: Growing> Pieces for JsonPieces<'_, S> {
     fn convert(&self, piece: JsonPiece, columns: &Columns) -> Result<Converted, DataError> {
         let mut objects = Objects::new(columns.names.clone(), self.limits, false);
         let mut builders: Vec<Builder> = columns.forms.iter().map(|form| Builder::with_capacity(*form, 0)).collect();
+        let mut lease = Lease::of(self.memory, 2 * piece.bytes.len() as u64)?;
+        let (count, mut covered) = (columns.names.len(), 0);
         let rows = self.each_cell(&piece, &mut objects, |row, column, cell, line| {
+            if row >= covered {
+                // Arrays grow by doubling.
+                covered = 2 * row.max(32);
+                lease.cover(2 * piece.bytes.len() as u64 + Columns::cell_bytes(covered, count))?;
+            }
             builders[column].pad(row);
             // A number has no writing of its own in JSON: 1.0 and 1 are one word.
             let is_word = cell.written == Written::Number && columns.forms[column] == Form::Words;
@@ -195,8 +216,9 @@ impl<S: Growing> Pieces for JsonPieces<'_, S> {
                 .push(canonical.as_deref().unwrap_or(cell.text))
                 .map_err(|_| columns.misfit(column, cell.text).at(line()))
         })?;
+        lease.cover(2 * piece.bytes.len() as u64 + Columns::cell_bytes(rows, count))?;
         builders.iter_mut().for_each(|builder| builder.pad(rows));
-        Ok(Converted { rows, columns: builders.into_iter().map(Builder::finish).collect() })
+        Converted::new(rows, builders.into_iter().map(Builder::finish).collect(), lease)
     }
 }
 

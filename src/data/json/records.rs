@@ -3,15 +3,26 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::mem;
 
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::data::limits::{SPARSE, is_sparse};
+use crate::data::limits::{MAX_NAMES_BYTES, SPARSE, check_column_name, is_sparse, long_names};
 use crate::data::values::{LARGEST_EXACT_INTEGER, format_number};
+use crate::memory::made;
+use crate::wording::Shown;
 
 /// The most columns that are read.
 pub const MAX_COLUMNS: usize = 16_384;
+/// What a name takes beside its bytes, and a text.
+const NAME_BYTES: usize = 160;
+const ALLOCATION_BYTES: usize = 16;
+/// Names and texts are charged in steps of so many bytes.
+const STEP_BYTES: usize = 64 << 10;
+/// What is said where the memory for the records is not to be had; whoever opened the scope says it better.
+const NO_MEMORY: &str = "there is no memory for so many cells";
+
 /// A value whose column is not known yet.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
@@ -41,6 +52,19 @@ pub struct Records {
     pub columns: Vec<Vec<Cell>>,
     /// Number of rows.
     pub rows: usize,
+}
+
+impl Records {
+    /// Memory of the records, in bytes.
+    pub fn bytes(&self) -> u64 {
+        let cells = self.columns.iter().map(|cells| cells.capacity() * size_of::<Cell>()).sum::<usize>();
+        let texts = self.columns.iter().flatten().map(|cell| match cell {
+            Cell::Text(text) => text.len() + ALLOCATION_BYTES,
+            _ => 0,
+        });
+        let names = self.names.iter().map(|name| name.len() + size_of::<String>()).sum::<usize>();
+        (cells + texts.sum::<usize>() + names) as u64
+    }
 }
 
 impl Cell {
@@ -85,7 +109,10 @@ impl<'de> Deserialize<'de> for Records {
         if is_sparse((rows as u64).saturating_mul(records.names.len() as u64), reading.given) {
             return Err(D::Error::custom(SPARSE));
         }
-        records.columns.iter_mut().for_each(|column| column.resize(rows, Cell::Missing));
+        for column in &mut records.columns {
+            make_room(column, rows, rows)?;
+            column.resize(rows, Cell::Missing);
+        }
         Ok(records)
     }
 }
@@ -94,12 +121,15 @@ impl<'de> Deserialize<'de> for Records {
 struct Reading {
     records: Records,
     index: HashMap<String, usize>,
+    names_bytes: usize,
     /// The column after the one last seen: most rows have their keys in the same order.
     expected: usize,
     /// Cells that were given.
     given: u64,
     /// Cells that are held.
     held: u64,
+    /// Bytes of names and texts that are not charged yet.
+    uncharged: usize,
 }
 
 impl Reading {
@@ -117,6 +147,13 @@ impl Reading {
                 return Err(E::custom(format!("row {row} has one key too many: at most {MAX_COLUMNS} are allowed")));
             }
             None => {
+                check_column_name(key).map_err(|long| E::custom(format!("row {row}: {long}")))?;
+                self.names_bytes += key.len();
+                if self.names_bytes > MAX_NAMES_BYTES {
+                    return Err(E::custom(long_names()));
+                }
+                // The name stands in the list and in the index.
+                self.uncharged += 2 * key.len() + NAME_BYTES;
                 records.names.push(key.to_owned());
                 records.columns.push(Vec::new());
                 self.index.insert(key.to_owned(), records.names.len() - 1);
@@ -126,16 +163,37 @@ impl Reading {
         self.expected = column + 1;
         let cells = &mut records.columns[column];
         if cells.len() > row {
-            return Err(E::custom(format!("row {row} has the key {key:?} twice")));
+            return Err(E::custom(format!("row {row} has the key {} twice", Shown(key))));
         }
         self.given += 1;
         self.held += (row + 1 - cells.len()) as u64;
         if is_sparse(self.held, self.given) {
             return Err(E::custom(SPARSE));
         }
+        make_room(cells, row + 1, 2 * cells.capacity())?;
         cells.resize(row, Cell::Missing);
         Ok(column)
     }
+
+    /// Counts bytes of names and texts, and charges them in steps.
+    fn add_text<E: Error>(&mut self, bytes: usize) -> Result<(), E> {
+        self.uncharged += bytes + ALLOCATION_BYTES;
+        if self.uncharged >= STEP_BYTES {
+            made(mem::take(&mut self.uncharged) as u64).map_err(|_| E::custom(NO_MEMORY))?;
+        }
+        Ok(())
+    }
+}
+
+/// Gives `cells` room for `needed` cells, and for `wanted` where it has to be made.
+fn make_room<E: Error>(cells: &mut Vec<Cell>, needed: usize, wanted: usize) -> Result<(), E> {
+    if needed > cells.capacity() {
+        let capacity = needed.max(wanted).max(4);
+        let more = (capacity - cells.capacity()) * size_of::<Cell>();
+        made(more as u64).map_err(|_| E::custom(NO_MEMORY))?;
+        cells.reserve_exact(capacity - cells.len());
+    }
+    Ok(())
 }
 
 /// One object or a list of them.
@@ -181,7 +239,9 @@ impl<'de> Visitor<'de> for Row<'_> {
         while let Some(column) = map.next_key_seed(Key(&mut *self.0))? {
             let records = &mut self.0.records;
             let cell = map.next_value_seed(CellSeed { row: records.rows, key: &records.names[column] })?;
+            let text = if let Cell::Text(text) = &cell { Some(text.len()) } else { None };
             records.columns[column].push(cell);
+            text.map_or(Ok(()), |length| self.0.add_text(length))?;
         }
         self.0.records.rows += 1;
         Ok(())
@@ -229,7 +289,7 @@ impl<'de> Visitor<'de> for CellSeed<'_> {
     type Value = Cell;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "a number, a text, true, false or null in row {} at {:?}", self.row, self.key)
+        write!(f, "a number, a text, true, false or null in row {} at {}", self.row, Shown(self.key))
     }
 
     fn visit_unit<E: Error>(self) -> Result<Cell, E> {

@@ -6,6 +6,14 @@ use ndarray::Array2;
 use serde::de::{DeserializeSeed, Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::records::MAX_COLUMNS;
+use crate::data::limits::{MAX_NAME_CHARACTERS, check_column_name};
+use crate::memory::made;
+use crate::strict::Name;
+
+/// Room is made for so many values at first.
+const LEAST_VALUES: usize = 64;
+
 /// `[[1,2],[3,4]]` or one row `[1,2]`. Every value is a finite f32.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Rows {
@@ -73,6 +81,18 @@ impl Rows {
 }
 
 impl RowList {
+    /// Appends a value; room for it is charged where it has to be made.
+    #[inline]
+    fn push<E: Error>(&mut self, value: f32) -> Result<(), E> {
+        if self.values.len() == self.values.capacity() {
+            let more = self.values.capacity().max(LEAST_VALUES);
+            made((more * size_of::<f32>()) as u64).map_err(|_| E::custom("there is no memory for so many numbers"))?;
+            self.values.reserve_exact(more);
+        }
+        self.values.push(value);
+        Ok(())
+    }
+
     fn into_matrix(self, width: usize) -> Result<Array2<f32>, RowsError> {
         if self.rows == 0 {
             return Err(RowsError::Empty);
@@ -117,8 +137,12 @@ impl<'de> Deserialize<'de> for RowsOrNames {
                     let row = matches!(first, Some(First::Row));
                     return rest(list, table, first.map(|_| row)).map(RowsOrNames::Rows);
                 };
+                check_column_name(&name).map_err(A::Error::custom)?;
                 let mut names = vec![name];
-                while let Some(name) = list.next_element()? {
+                while let Some(Name::<MAX_NAME_CHARACTERS>(name)) = list.next_element()? {
+                    if names.len() == MAX_COLUMNS {
+                        return Err(A::Error::custom(format!("more than {MAX_COLUMNS} names of columns")));
+                    }
                     names.push(name);
                 }
                 Ok(RowsOrNames::Names(names))
@@ -243,7 +267,7 @@ impl<'de> Visitor<'de> for Entry<'_> {
         if self.expects == Expects::Row {
             return Err(E::invalid_type(serde::de::Unexpected::Float(value), &self));
         }
-        self.table.values.push(finite(value)?);
+        self.table.push(finite(value)?)?;
         Ok(false)
     }
 
@@ -262,7 +286,7 @@ impl<'de> Visitor<'de> for Entry<'_> {
         let table = self.table;
         let start = table.values.len();
         while let Some(Number(value)) = row.next_element()? {
-            table.values.push(value);
+            table.push(value)?;
         }
         let width = table.values.len() - start;
         if table.rows == 0 {

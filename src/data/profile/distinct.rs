@@ -15,6 +15,19 @@ const SKETCH_BYTES: usize = 24 << 20;
 /// What an entry of a map or of a sketch takes beyond its content.
 const ENTRY_BYTES: usize = 32;
 
+/// What all columns' counts take at most once `rows` rows of `columns` columns are counted whose arrays took `bytes`.
+pub(crate) fn most_bytes(columns: usize, rows: u64, bytes: u64) -> u64 {
+    let columns = columns.max(1) as u64;
+    let each = columns.saturating_mul(rows.min(EXACT_DISTINCT as u64));
+    let exact = each.saturating_mul(ENTRY_BYTES as u64).saturating_add(bytes).min(EXACT_BYTES as u64);
+    exact + columns.saturating_mul(rows.min(sketch_size(columns as usize) as u64)) * ENTRY_BYTES as u64
+}
+
+/// How many hashes the sketch of one of `columns` columns keeps.
+fn sketch_size(columns: usize) -> usize {
+    (SKETCH_BYTES / ENTRY_BYTES / columns).clamp(64, 4096)
+}
+
 /// Counts the different values of one column.
 pub(crate) struct Distinct<K> {
     counts: HashMap<K, u64, RandomState>,
@@ -33,7 +46,7 @@ impl<K: Hash + Eq> Distinct<K> {
             counts: HashMap::default(),
             room: EXACT_BYTES / columns,
             sketch: None,
-            sketch_size: (SKETCH_BYTES / ENTRY_BYTES / columns).clamp(64, 4096),
+            sketch_size: sketch_size(columns),
         }
     }
 

@@ -3,8 +3,16 @@
 /// Up to so many different rows the count is exact.
 const MOST: usize = 1 << 20;
 
+/// What a row that is counted takes while counts are brought into order: its hash and its count, twice, and their copy.
+const ROW_BYTES: u64 = 64;
+
 /// Of a hash, these many bits choose its list.
 const LIST_BITS: u32 = 8;
+
+/// What the counts of `rows` rows take at most.
+pub(crate) fn most_bytes(rows: u64) -> u64 {
+    rows.min(MOST as u64) * ROW_BYTES
+}
 
 /// Counts rows that are copies of an earlier one.
 #[derive(Default)]

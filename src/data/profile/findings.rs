@@ -9,6 +9,7 @@ use super::written_numbers::{is_code, mostly_numbers};
 use crate::data::column::ColumnType;
 use crate::data::inference::Evidence;
 use crate::data::values::parse_number;
+use crate::wording::Shown;
 
 /// A column has one value in all rows.
 pub const CONSTANT_COLUMN: &str = "constant_column";
@@ -26,6 +27,8 @@ pub const LARGE_INTEGERS: &str = "large_integers";
 pub const NUMBERS_AS_WORDS: &str = "numbers_as_words";
 /// Numbers are infinite.
 pub const NOT_FINITE: &str = "not_finite";
+/// There are more findings than are listed.
+pub const FURTHER_FINDINGS: &str = "further_findings";
 /// Day and month cannot be told apart.
 pub const AMBIGUOUS_DATES: &str = "ambiguous_dates";
 
@@ -33,6 +36,9 @@ pub const AMBIGUOUS_DATES: &str = "ambiguous_dates";
 const IDENTIFIER_ROWS: u64 = 20;
 /// A categorical column of more values than this has very many.
 const MANY_VALUES: u64 = 1000;
+
+/// Findings that a profile holds beside those of columns that name the rows, which trainings look for.
+const MAX_FINDINGS: usize = 1000;
 
 /// A column with all that is known of it.
 pub(crate) struct Studied<'a> {
@@ -48,7 +54,7 @@ pub(crate) struct Studied<'a> {
 /// The findings of all columns, in their order, and then those of the rows.
 pub(crate) fn findings(columns: &[Studied], duplicates: &mut Duplicates, rows: u64) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut seen = HashMap::new();
+    let mut seen: HashMap<_, &str> = HashMap::new();
     for column in columns {
         reading(column, &mut findings);
         let (profile, values) = (column.profile, column.statistics.values());
@@ -63,15 +69,31 @@ pub(crate) fn findings(columns: &[Studied], duplicates: &mut Duplicates, rows: u
         let content = (profile.kind, column.statistics.sequence, profile.missing);
         if values > 0 && profile.distinct > 1 {
             if let Some(first) = seen.get(&content) {
-                let message = format!("It equals column {first:?} in every row: leave one of them out.");
+                let message = format!("It equals column {} in every row: leave one of them out.", Shown(first));
                 findings.push(of_column(DUPLICATE_COLUMN, profile, message));
             } else {
-                seen.insert(content, &profile.name);
+                seen.insert(content, profile.name.as_str());
             }
         }
     }
+    shorten(&mut findings);
     findings.extend(copies(duplicates, rows));
     findings
+}
+
+/// Leaves as many findings as a profile holds, and says how many there were beyond.
+fn shorten(findings: &mut Vec<Finding>) {
+    let (before, mut kept) = (findings.len(), 0);
+    findings.retain(|finding| {
+        let is_needed = finding.code == IDENTIFIER_COLUMN;
+        kept += usize::from(!is_needed);
+        is_needed || kept <= MAX_FINDINGS
+    });
+    let beyond = before - findings.len();
+    if beyond > 0 {
+        let message = format!("{beyond} further findings about columns are not listed: {MAX_FINDINGS} are.");
+        findings.push(Finding { code: FURTHER_FINDINGS.to_owned(), message, column: None });
+    }
 }
 
 fn of_column(code: &str, profile: &ColumnProfile, message: String) -> Finding {
@@ -124,7 +146,7 @@ fn numbers_as_words(column: &Studied) -> Option<String> {
     let percent = (1000.0 * found.share).floor() / 10.0;
     let seen = match found.written {
         Some((writing, example)) => {
-            format!("{percent} % of its values are numbers, some of them {} as in {example:?}", writing.clause())
+            format!("{percent} % of its values are numbers, some of them {} as in {}", writing.clause(), Shown(example))
         }
         None => {
             format!("{} % of its values are numbers; {} {line} has {first:?}", percent.min(99.9), column.place)

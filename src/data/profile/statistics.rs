@@ -15,6 +15,10 @@ use crate::data::values::{DateOrder, format_datetime, format_number};
 const TOP: usize = 10;
 /// A frequent value is cut off beyond this many bytes.
 const TOP_BYTES: usize = 256;
+/// The frequent values of all columns of a table take about so many bytes of JSON at most.
+const TABLE_BYTES: usize = 1 << 20;
+/// What a frequent value takes in JSON beside its text.
+const ENTRY_BYTES: usize = 24;
 const MISSING_HASH: u64 = 0x6a09_e667_f3bc_c908;
 
 /// What is known of a column's values so far.
@@ -27,6 +31,8 @@ pub(crate) struct ColumnStatistics {
     sum_of_hashes: u64,
     /// Mixed into the rows' hashes, so that a value counts differently in each column.
     seed: u64,
+    /// Bytes that the column's frequent values may take in the profile.
+    top_bytes: usize,
     hashes: Vec<u64>,
     of_kind: OfKind,
 }
@@ -48,7 +54,8 @@ impl ColumnStatistics {
             Form::Words => OfKind::Words { bytes: WordBytes::default(), distinct: Distinct::new(columns) },
         };
         let seed = hash_bits(index as u64 + 1);
-        ColumnStatistics { rows: 0, missing: 0, sequence: 0, sum_of_hashes: 0, seed, hashes: Vec::new(), of_kind }
+        let (top_bytes, hashes) = (TABLE_BYTES / columns.max(1), Vec::new());
+        ColumnStatistics { rows: 0, missing: 0, sequence: 0, sum_of_hashes: 0, seed, top_bytes, hashes, of_kind }
     }
 
     /// Takes the values of the stored form of a column into account, and adds their hashes to those of their rows.
@@ -235,7 +242,18 @@ impl ColumnStatistics {
             }
             _ => {}
         }
+        self.shorten(&mut profile.top);
         profile
+    }
+
+    /// Leaves as many frequent values as there is room for in the profile of so many columns.
+    fn shorten(&self, top: &mut Vec<Frequent>) {
+        let mut bytes = 0;
+        let fit = top.iter().take_while(|frequent| {
+            bytes += frequent.value.len() + ENTRY_BYTES;
+            bytes <= self.top_bytes
+        });
+        top.truncate(fit.count());
     }
 }
 

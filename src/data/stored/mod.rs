@@ -8,6 +8,6 @@ mod read;
 mod write;
 
 pub use preview::preview;
-pub use read::{distinct_values, for_each_batch, read_columns};
+pub use read::{distinct_values, for_each_batch, read_columns, read_columns_unless};
 pub(super) use write::StoredWriter;
 pub use write::{METADATA, METADATA_KEY};

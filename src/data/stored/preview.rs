@@ -14,10 +14,12 @@ use crate::data::values::format_datetime;
 
 /// Cells that are given at most: fewer rows of many columns.
 const MOST_CELLS: usize = 1 << 17;
+/// Bytes of names and texts that are given at most, and so many more for the last row.
+const MOST_BYTES: usize = 8 << 20;
 /// Characters of a text; a longer one is cut and ends with an ellipsis.
 const MOST_CHARACTERS: usize = 256;
 
-/// Reads at most `limit` rows from `offset` on, as JSON objects; fewer of very wide tables.
+/// Reads at most `limit` rows from `offset` on, as JSON objects; fewer of very wide tables and of long names and texts.
 ///
 /// Integers are written without `.0`, dates in RFC 3339, long texts are cut, and missing values are null.
 ///
@@ -36,12 +38,18 @@ pub fn preview<S: ChunkReader + 'static>(
         return Ok(Vec::new());
     }
     let file = StoredFile::open(source, profile, &names)?;
-    let mut objects = Vec::new();
+    let (mut objects, mut bytes) = (Vec::new(), 0);
     for batch in file.read(Some(offset..end), file.group_rows())? {
         let batch = batch.map_err(unreadable)?;
         for row in 0..batch.num_rows() {
             let cells = names.iter().zip(batch.columns());
-            objects.push(cells.map(|(name, array)| ((*name).to_owned(), json(array.as_ref(), row))).collect());
+            let object: Map<String, Value> =
+                cells.map(|(name, array)| ((*name).to_owned(), json(array.as_ref(), row))).collect();
+            bytes += object.iter().map(|(name, value)| name.len() + value.as_str().map_or(0, str::len)).sum::<usize>();
+            objects.push(object);
+            if bytes >= MOST_BYTES {
+                return Ok(objects);
+            }
         }
     }
     Ok(objects)

@@ -33,12 +33,28 @@ pub fn read_columns<S: ChunkReader + 'static>(
     profile: &TableProfile,
     names: &[&str],
 ) -> Result<Table, DataError> {
+    read_columns_unless(source, profile, names, &|| true)
+}
+
+/// The same, for as long as `go_on` says so.
+///
+/// # Errors
+/// As [`read_columns`]; `Stopped`.
+pub fn read_columns_unless<S: ChunkReader + 'static>(
+    source: S,
+    profile: &TableProfile,
+    names: &[&str],
+    go_on: &dyn Fn() -> bool,
+) -> Result<Table, DataError> {
     let file = StoredFile::open(source, profile, names)?;
     let mut columns = file.empty_columns(profile.rows as usize);
     let mut codes: Vec<HashMap<String, u32>> = vec![HashMap::new(); columns.len()];
     let mut rows = 0;
     for batch in file.read(None, BATCH_ROWS)? {
         let batch = batch.map_err(unreadable)?;
+        if !go_on() {
+            return Err(DataError::stopped());
+        }
         rows += batch.num_rows();
         append(&batch, &mut columns, &mut codes)?;
     }

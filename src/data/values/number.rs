@@ -1,6 +1,7 @@
 //! Numbers as text: what is one, its value to the last bit, and how one is written.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::decimal::Decimal;
 use super::words::trim;
@@ -23,8 +24,9 @@ pub fn is_not_finite(text: &str) -> bool {
 }
 
 /// A number as text: an integer without `.0`, anything else in the shortest form that reads back the same.
-pub fn format_number(value: f64) -> String {
-    if value != 0.0 && !(1e-5..1e17).contains(&value.abs()) { format!("{value:e}") } else { format!("{value}") }
+pub fn format_number<T: Copy + Into<f64> + fmt::Display + fmt::LowerExp>(value: T) -> String {
+    let size = value.into().abs();
+    if size != 0.0 && !(1e-5..1e17).contains(&size) { format!("{value:e}") } else { format!("{value}") }
 }
 
 /// The one text of a number, whatever its writing: an integer's digits, however many; anything else as [`format_number`]
@@ -119,5 +121,7 @@ mod tests {
             [1.0, -0.5, 1e15, 1e-7, 1e300, 0.1].map(format_number),
             ["1", "-0.5", "1000000000000000", "1e-7", "1e300", "0.1"]
         );
+        assert_eq!([1e-320, -5e-324, f64::MAX].map(format_number), ["1e-320", "-5e-324", "1.7976931348623157e308"]);
+        assert_eq!([0.1_f32, 1e-40, 1.0, 0.0].map(format_number), ["0.1", "1e-40", "1", "0"]);
     }
 }

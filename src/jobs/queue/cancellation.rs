@@ -13,14 +13,15 @@ use crate::jobs::run::write_end;
 use crate::jobs::state::JobState;
 use crate::storage::StorageError;
 
-/// How long a cancelled job may take to write its end down before the canceller is told to ask again.
+/// How long the canceller waits for the job's end.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(20);
 
 impl JobQueue {
-    /// Cancels a job and waits until it has ended; with `keep` the epochs done become a version.
+    /// Cancels a job and waits until it has ended; with `keep` the epochs done become a version, which is measured first: the
+    /// job may then still run when the canceller is answered, or may have succeeded, where its epochs were done already.
     ///
     /// # Errors
-    /// `Ended` if it had ended before, `Stopping`, `Storage`.
+    /// `Ended` if it had ended before, `Stopping`, `Storage` if its end cannot be written down.
     pub async fn cancel(&self, job: &JobHandle, keep: bool) -> Result<(), JobError> {
         let JobHandle::Open(job) = job else { return Err(JobError::Ended(job.report().id)) };
         let ended = || JobError::Ended(job.record.id);
@@ -30,14 +31,17 @@ impl JobQueue {
             }
             job.control.ask_to_stop(if keep { Stop::Keep } else { Stop::Drop });
         }
-        if tokio::time::timeout(CANCEL_PATIENCE, job.progress.over()).await.is_err() {
-            let detail = "the job has been told to stop, but its end cannot be written down yet: ask again";
-            return Err(StorageError::Unavailable(detail.into()).into());
-        }
+        let over = tokio::time::timeout(CANCEL_PATIENCE, job.progress.over()).await;
         match job.progress.state() {
             JobState::Cancelled => Ok(()),
+            JobState::Succeeded if keep => Ok(()),
             state if state.ended() => Err(ended()),
-            _ => Err(JobError::Stopping),
+            _ if over.is_ok() => Err(JobError::Stopping),
+            _ if keep => Ok(()),
+            _ => {
+                let detail = "the job has been told to stop, but its end cannot be written down yet: ask again";
+                Err(StorageError::Unavailable(detail.into()).into())
+            }
         }
     }
 

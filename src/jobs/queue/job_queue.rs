@@ -2,20 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
 use super::scheduler::{QueueLimits, Scheduler};
 use crate::datasets::DatasetRegistry;
 use crate::jobs::error::JobError;
-use crate::jobs::handle::JobHandle;
+use crate::jobs::handle::{EndedJob, JobHandle};
 use crate::jobs::job::Job;
+use crate::jobs::record::history_blob;
 use crate::jobs::report::JobReport;
 use crate::jobs::state::JobState;
 use crate::models::{Model, ModelError, ModelRegistry};
 use crate::storage::Storage;
 use crate::storage::catalog::JobRowFilter;
 use crate::telemetry::Meters;
+
+/// What the rows of jobs that are listed at once say, in bytes.
+const MAX_LISTED_BYTES: u64 = 8 << 20;
+/// Of the time that the queue waits for its jobs when it closes, they wait this share for storage.
+const STORAGE_SHARE: f64 = 0.8;
 
 /// All jobs of the service. Cheap to clone: a handle.
 #[derive(Clone)]
@@ -29,7 +36,7 @@ struct InterruptOnDrop(Arc<Scheduler>);
 
 impl Drop for InterruptOnDrop {
     fn drop(&mut self) {
-        self.0.stop();
+        self.0.stop(None);
     }
 }
 
@@ -88,11 +95,12 @@ impl JobQueue {
             // It came in, or is being written down, while the catalog was asked.
             return Ok(JobHandle::Open(self.open(id).map_or_else(|| Job::from_row(&row).map(Arc::new), Ok)?));
         }
-        let report = Arc::new(JobReport::from_row(row)?);
-        Ok(JobHandle::Ended { report, blobs: self.scheduler.storage.blobs.clone() })
+        let ended = EndedJob::new(JobReport::from_row(row)?, self.scheduler.storage.clone());
+        Ok(JobHandle::Ended(Box::new(ended)))
     }
 
-    /// At most `limit` jobs older than `before` that fit `filter`, newest first.
+    /// At most `limit` jobs older than `before` that fit `filter`, newest first, and whether there are more. Fewer where they
+    /// have much to say: measures of a hundred classes are tens of kilobytes each.
     ///
     /// # Errors
     /// `Storage`.
@@ -101,12 +109,23 @@ impl JobQueue {
         filter: JobFilter,
         before: Option<Uuid>,
         limit: usize,
-    ) -> Result<Vec<JobReport>, JobError> {
+    ) -> Result<(Vec<JobReport>, bool), JobError> {
         if filter.state.is_some_and(|state| !state.ended()) {
-            return Ok(self.list_open(filter, before, limit));
+            let mut open = self.list_open(filter, before, limit + 1);
+            let more = open.len() > limit;
+            open.truncate(limit);
+            return Ok((open, more));
         }
-        let rows = JobRowFilter { model_id: filter.model, state: filter.state.map(JobState::word) };
-        let rows = self.scheduler.storage.catalog.jobs(&rows, before, limit).await?;
+        let catalog = &self.scheduler.storage.catalog;
+        let fits = JobRowFilter { model_id: filter.model, state: filter.state.map(JobState::word) };
+        let found = catalog.job_lengths(&fits, before, limit + 1).await?;
+        let mut bytes = 0;
+        let within = found.iter().take(limit).take_while(|(_, length)| {
+            bytes += length;
+            bytes <= MAX_LISTED_BYTES
+        });
+        let count = within.count().max(1);
+        let rows = catalog.jobs(&fits, before, count).await?;
         let mut reports = Vec::with_capacity(rows.len());
         for row in rows {
             reports.push(match self.open(row.id) {
@@ -115,7 +134,7 @@ impl JobQueue {
                 None => self.get(&row.id.to_string()).await?.report(),
             });
         }
-        Ok(reports)
+        Ok((reports, found.len() > count))
     }
 
     fn list_open(&self, filter: JobFilter, before: Option<Uuid>, limit: usize) -> Vec<JobReport> {
@@ -154,12 +173,40 @@ impl JobQueue {
         Ok(self.scheduler.registry.remove(write, model.id).await?)
     }
 
-    /// Takes no new jobs, asks those that run to write a checkpoint and stop, and waits for them. They and those that
-    /// wait go on when the service is started again.
-    pub async fn close(&self) {
-        for job in self.scheduler.stop() {
-            job.progress.over().await;
+    /// Removes a job that has ended, with its history. A version that it made stays.
+    ///
+    /// # Errors
+    /// `Open` if it has not ended, `NotFound` if it is gone, `Storage`.
+    pub async fn remove(&self, job: &JobHandle) -> Result<(), JobError> {
+        let id = job.report().id;
+        if let JobHandle::Open(job) = job
+            && !job.progress.state().ended()
+        {
+            return Err(JobError::Open(id));
         }
+        let history = history_blob(id);
+        let mut write = self.scheduler.storage.catalog.write().await?;
+        if !write.remove_job(id).await? {
+            return Err(JobError::NotFound(id.to_string()));
+        }
+        write.note_litter(&history).await?;
+        write.commit().await?;
+        self.scheduler.storage.discard(&[history]).await;
+        Ok(())
+    }
+
+    /// Takes no new jobs, asks those that run to write a checkpoint and stop, and waits for them, `patience` at most. They
+    /// and those that wait go on when the service is started again. False if some still run: what they do from now on is lost.
+    pub async fn close(&self, patience: Duration) -> bool {
+        let now = Instant::now();
+        // A job that waits for storage gives up a little earlier, so that its log says so.
+        let running = self.scheduler.stop(now.checked_add(patience.mul_f64(STORAGE_SHARE)));
+        let all_over = async {
+            for job in running {
+                job.progress.over().await;
+            }
+        };
+        tokio::time::timeout(patience, all_over).await.is_ok()
     }
 
     /// Whether the queue takes jobs.

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::jobs::job::Job;
 use crate::jobs::report::JobReport;
+use crate::memory::{Charge, Share};
 
 /// The jobs that have not ended.
 #[derive(Default)]
@@ -16,8 +17,8 @@ pub(super) struct OpenJobs {
     waiting: VecDeque<Arc<Job>>,
     /// By model: at most one each.
     running: HashMap<Uuid, Arc<Job>>,
-    /// Jobs that are being written down and will wait next, and their memory in bytes.
-    reserved: (usize, usize),
+    /// Jobs that are being written down and will wait next.
+    reserved: usize,
     stopping: bool,
 }
 
@@ -37,20 +38,19 @@ impl OpenJobs {
         (self.waiting.len(), self.running.len())
     }
 
-    /// How many jobs wait or are about to, and their memory in bytes.
-    pub(super) fn waiting_or_reserved(&self) -> (usize, usize) {
-        let bytes = self.waiting.iter().map(|job| job.record.bytes).sum::<usize>();
-        (self.waiting.len() + self.reserved.0, bytes + self.reserved.1)
+    /// How many jobs wait or are about to.
+    pub(super) fn waiting_or_reserved(&self) -> usize {
+        self.waiting.len() + self.reserved
     }
 
-    /// Counts a job of so many bytes that is about to wait.
-    pub(super) fn reserve(&mut self, bytes: usize) {
-        self.reserved = (self.reserved.0 + 1, self.reserved.1 + bytes);
+    /// Counts a job that is about to wait.
+    pub(super) fn reserve(&mut self) {
+        self.reserved += 1;
     }
 
-    /// Takes a job of so many bytes off the count of those that are about to wait.
-    pub(super) fn unreserve(&mut self, bytes: usize) {
-        self.reserved = (self.reserved.0 - 1, self.reserved.1 - bytes);
+    /// Takes a job off the count of those that are about to wait.
+    pub(super) fn unreserve(&mut self) {
+        self.reserved -= 1;
     }
 
     /// Whether no more jobs are taken or started.
@@ -79,21 +79,23 @@ impl OpenJobs {
         self.waiting.insert(position, job);
     }
 
-    /// Lets a job run that is the first of those whose model is idle, if it is one of at most `concurrent` and their
-    /// memory stays within `most_bytes`. One that is alone runs whatever it takes.
-    pub(super) fn start_next(&mut self, concurrent: usize, most_bytes: u64) -> Option<Arc<Job>> {
+    /// Lets a job run that is the first of those whose model is idle, if it is one of at most `concurrent` and `memory` has
+    /// room for it, which it then holds. One that is alone runs whatever it takes.
+    pub(super) fn start_next(&mut self, concurrent: usize, memory: &Share) -> Option<(Arc<Job>, Charge)> {
         if self.running.len() >= concurrent || self.stopping {
             return None;
         }
         let next = self.waiting.iter().position(|job| !self.running.contains_key(&job.record.model_id))?;
-        let used: usize = self.running.values().map(|job| job.record.bytes).sum();
-        let fits = (used + self.waiting[next].record.bytes) as u64 <= most_bytes;
-        if !fits && !self.running.is_empty() {
-            return None;
+        let (bytes, charge) = (self.waiting[next].record.bytes as u64, memory.charge(None));
+        if charge.grow(bytes).is_err() {
+            if !self.running.is_empty() {
+                return None;
+            }
+            charge.settle(bytes);
         }
         let job = self.waiting.remove(next)?;
         self.running.insert(job.record.model_id, job.clone());
-        Some(job)
+        Some((job, charge))
     }
 
     /// The thread of a job leaves it; it stays open.

@@ -6,48 +6,46 @@ use super::open_jobs::OpenJobs;
 use super::scheduler::Scheduler;
 use crate::jobs::error::JobError;
 
-/// A place for a job of so many bytes; given up when dropped.
+/// A place for a job; given up when dropped.
 pub(super) struct Reservation<'a> {
     scheduler: &'a Scheduler,
-    bytes: usize,
     held: bool,
 }
 
 impl<'a> Reservation<'a> {
-    /// Reserves a place.
+    /// Reserves a place for a job that needs so many bytes once it runs.
     ///
     /// # Errors
     /// `TooLarge`, `Stopping`, `QueueFull`.
     pub(super) fn new(scheduler: &'a Scheduler, bytes: usize) -> Result<Self, JobError> {
         let limits = &scheduler.limits;
-        if bytes as u64 > limits.memory.as_u64() {
-            let needed = ByteSize::b(bytes as u64).to_string();
-            return Err(JobError::TooLarge { needed, limit: limits.memory.to_string() });
+        if bytes as u64 > limits.memory.limit() {
+            let [needed, limit] = [bytes as u64, limits.memory.limit()].map(|bytes| ByteSize::b(bytes).to_string());
+            return Err(JobError::TooLarge { needed, limit });
         }
         let mut jobs = scheduler.lock();
         if jobs.stopping() {
             return Err(JobError::Stopping);
         }
-        let (waiting, waiting_bytes) = jobs.waiting_or_reserved();
-        let memory_full = waiting > 0 && (waiting_bytes + bytes) as u64 > limits.memory.as_u64();
-        if waiting >= limits.waiting || memory_full {
+        let waiting = jobs.waiting_or_reserved();
+        if waiting >= limits.waiting {
             return Err(JobError::QueueFull { waiting });
         }
-        jobs.reserve(bytes);
-        Ok(Reservation { scheduler, bytes, held: true })
+        jobs.reserve();
+        Ok(Reservation { scheduler, held: true })
     }
 
     /// Gives the place up to a job that takes it, under the lock that `jobs` comes from.
     pub(super) fn give_up(mut self, jobs: &mut OpenJobs) {
         self.held = false;
-        jobs.unreserve(self.bytes);
+        jobs.unreserve();
     }
 }
 
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
         if self.held {
-            self.scheduler.lock().unreserve(self.bytes);
+            self.scheduler.lock().unreserve();
         }
     }
 }

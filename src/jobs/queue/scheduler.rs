@@ -2,25 +2,24 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bytesize::ByteSize;
 use tokio::runtime::Handle;
 
 use super::open_jobs::OpenJobs;
 use crate::datasets::DatasetRegistry;
-use crate::jobs::control::Stop;
 use crate::jobs::error::JobError;
 use crate::jobs::job::Job;
 use crate::jobs::record::history_blob;
 use crate::jobs::run::{Done, RunContext, run};
 use crate::learning::team::{Cores, lower_priority};
+use crate::memory::{Charge, Share};
 use crate::models::ModelRegistry;
 use crate::storage::Storage;
 use crate::telemetry::Meters;
 
 /// Bounds of the queue.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct QueueLimits {
     /// Jobs that run at once.
     pub concurrent: usize,
@@ -30,8 +29,8 @@ pub struct QueueLimits {
     pub waiting: usize,
     /// Ended jobs that stay readable; all if none is given.
     pub kept: Option<u64>,
-    /// Memory that all trainings together may take.
-    pub memory: ByteSize,
+    /// Memory that all running trainings together may take.
+    pub memory: Share,
     /// Least time between two checkpoints of a job.
     pub checkpoint_interval: Duration,
 }
@@ -79,26 +78,28 @@ impl Scheduler {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes no new jobs, suspends those that wait, and asks those that run to stop; returns these.
-    pub(super) fn stop(&self) -> Vec<Arc<Job>> {
+    /// Takes no new jobs, suspends those that wait, and asks those that run to stop until `deadline`, after which they
+    /// wait for storage no longer; returns these.
+    pub(super) fn stop(&self, deadline: Option<Instant>) -> Vec<Arc<Job>> {
         let mut jobs = self.lock();
         let running = jobs.stop();
-        running.iter().for_each(|job| job.control.ask_to_stop(Stop::Interrupt));
+        running.iter().for_each(|job| job.control.interrupt(deadline));
         running
     }
 
     /// Starts jobs from the front of the queue while there is room; a job whose model is busy lets others pass.
     pub(super) fn start_waiting(self: &Arc<Self>, jobs: &mut OpenJobs) {
-        while let Some(job) = jobs.start_next(self.limits.concurrent, self.limits.memory.as_u64()) {
+        while let Some((job, memory)) = jobs.start_next(self.limits.concurrent, &self.limits.memory) {
             let scheduler = self.clone();
             // The blocking thread waits for the job's own, so that the runtime does not end before the job.
-            self.runtime.spawn_blocking(move || behind_requests(move || scheduler.run(&job)));
+            self.runtime.spawn_blocking(move || behind_requests(move || scheduler.run(&job, memory)));
         }
     }
 
-    fn run(self: Arc<Self>, job: &Arc<Job>) {
+    fn run(self: Arc<Self>, job: &Arc<Job>, memory: Charge) {
         let done = run(&RunContext {
             job,
+            memory: &memory,
             storage: &self.storage,
             registry: &self.registry,
             datasets: &self.datasets,
@@ -107,6 +108,7 @@ impl Scheduler {
             cores: &self.cores,
             checkpoint_interval: self.limits.checkpoint_interval,
         });
+        drop(memory);
         // Whoever learns that the job has ended finds the queue without it: both change under one lock.
         let mut jobs = self.lock();
         jobs.leave(job);

@@ -7,16 +7,19 @@ use uuid::Uuid;
 use super::job_queue::JobQueue;
 use super::reservation::Reservation;
 use crate::datasets::{DatasetDraft, DatasetError};
+use crate::identifier::new_id;
 use crate::jobs::error::JobError;
+use crate::jobs::history::stored_bytes;
 use crate::jobs::job::Job;
 use crate::jobs::record::{JobData, JobRecord, NewJob};
 use crate::jobs::report::JobReport;
 use crate::jobs::rows;
 use crate::jobs::table_training::TableTraining;
 use crate::jobs::training::Training;
+use crate::learning::training::ValidTrainingSpec;
 use crate::models::{Model, ModelError, NewModel};
-use crate::storage::catalog::ReceiptRow;
-use crate::storage::{RECEIPT_AGE, Write};
+use crate::storage::catalog::{JobRow, ReceiptRow};
+use crate::storage::{RECEIPT_AGE, Stored, Write};
 
 /// A training to be put into the queue.
 pub enum NewTraining {
@@ -68,16 +71,24 @@ impl JobQueue {
         }
         let old = ModelToTrain::Old(model.id);
         match training {
-            NewTraining::Table(training) => self.queue(place, by_table(*training, request_id), old, receipt).await,
+            NewTraining::Table(training) => {
+                let more = of_job(&training.settings, training.file_bytes);
+                self.queue(place, by_table(*training, request_id), old, more, receipt).await
+            }
             NewTraining::Rows(training) => {
-                let blob = format!("rows/{}.safetensors", Uuid::now_v7());
+                let blob = format!("rows/{}.safetensors", new_id());
                 let (config, rows) = (training.settings.clone(), training.train.rows());
-                let job = NewJob { request_id, bytes, rows, config, data: JobData::Rows(blob.clone()) };
+                let file_bytes = model.layers()?.parameter_count() * size_of::<f32>();
+                let data = JobData::Rows(blob.clone());
+                let job = NewJob { request_id, bytes, rows, config, data, kept_bytes: 0 };
                 let encoded = tokio::task::spawn_blocking(move || rows::encode(&training)).await;
                 let queued = async {
-                    let file = encoded.expect("encoding does not panic");
-                    self.scheduler.storage.put_noted(&blob, file.into()).await?;
-                    self.queue(place, job, old, receipt).await
+                    let (file, storage) = (encoded.expect("encoding does not panic"), &self.scheduler.storage);
+                    let more = of_job(&job.config, file_bytes).and(Stored { objects: 0, bytes: file.len() as u64 });
+                    let job = NewJob { kept_bytes: file.len() as u64, ..job };
+                    storage.quota.check(&storage.catalog, more).await?;
+                    storage.put_noted(&blob, file.into()).await?;
+                    self.queue(place, job, old, more, receipt).await
                 };
                 self.or_discard(&blob, queued.await).await
             }
@@ -99,8 +110,11 @@ impl JobQueue {
         let blob = draft.blob().to_owned();
         let queued = async {
             let place = Reservation::new(&self.scheduler, training.bytes)?;
+            // A model beside the data set and the job.
+            let more = of_job(&training.settings, training.file_bytes).and(Stored::one(draft.dataset().bytes));
+            let more = more.and(Stored::one(0));
             let new = ModelToTrain::New(Box::new((draft, model)));
-            self.queue(place, by_table(training, request_id), new, receipt).await
+            self.queue(place, by_table(training, request_id), new, more, receipt).await
         };
         self.or_discard(&blob, queued.await).await
     }
@@ -119,12 +133,14 @@ impl JobQueue {
         place: Reservation<'_>,
         job: NewJob,
         model: ModelToTrain,
+        more: Stored,
         receipt: impl FnOnce(&JobReport) -> Option<ReceiptRow>,
     ) -> Result<Arc<Job>, JobError> {
-        let scheduler = &self.scheduler;
+        let (scheduler, kept_bytes) = (&self.scheduler, job.kept_bytes);
         // One at a time from here on: jobs are queued in the order of their identifiers.
         let _order = scheduler.submitting.lock().await;
         let mut write = scheduler.storage.catalog.write().await?;
+        scheduler.storage.quota.take(&mut write, more).await?;
         let model_id = match model {
             ModelToTrain::Old(id) => id,
             ModelToTrain::New(new) => {
@@ -140,7 +156,7 @@ impl JobQueue {
             return Err(ModelError::NotFound(model_id.to_string()).into());
         }
         lock_data(&mut write, &job.record.data).await?;
-        write.add_job(&job.record.to_row()).await?;
+        write.add_job(&JobRow { kept_bytes, ..job.record.to_row() }).await?;
         write.commit().await?;
         let mut jobs = scheduler.lock();
         place.give_up(&mut jobs);
@@ -150,10 +166,15 @@ impl JobQueue {
     }
 }
 
+/// What a job comes to that ends with a version of so many bytes: both of them, and its history.
+fn of_job(settings: &ValidTrainingSpec, file_bytes: usize) -> Stored {
+    Stored { objects: 2, bytes: stored_bytes(settings.epochs) + file_bytes as u64 }
+}
+
 /// The job of a training on data sets.
 fn by_table(training: TableTraining, request_id: String) -> NewJob {
-    let TableTraining { settings: config, dataset: train, validation, rows, bytes } = training;
-    NewJob { request_id, bytes, rows, config, data: JobData::Datasets { train, validation } }
+    let TableTraining { settings: config, dataset: train, validation, rows, bytes, .. } = training;
+    NewJob { request_id, bytes, rows, config, data: JobData::Datasets { train, validation }, kept_bytes: 0 }
 }
 
 /// Takes what a job trains on out of the reach of those who would delete it.

@@ -6,14 +6,12 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::context::RunContext;
-use super::measure::calibrate;
-use super::unpublished::Unpublished;
+use super::measure::Measuring;
+use super::unpublished::Stopped;
 use crate::data::encoder::Target;
-use crate::jobs::control::Stop;
 use crate::jobs::job::Job;
 use crate::jobs::training::Training;
 use crate::learning::diagnosis::Warning;
-use crate::learning::examples::Examples;
 use crate::learning::metrics::{self, Metrics};
 use crate::learning::network::Network;
 use crate::learning::report::EpochReport;
@@ -21,8 +19,8 @@ use crate::learning::stopping::EarlyStopping;
 use crate::learning::team::Team;
 use crate::learning::trainer::{Control, Observer, Trainer};
 use crate::learning::training::ValidTrainingSpec;
-use crate::models::scoring::{self, Truth};
-use crate::models::table::TableParts;
+use crate::models::scoring::Truth;
+use crate::models::table::TableSpec;
 
 /// About how many steps the linear baseline takes, and its learning rate: enough, as its loss is convex and its inputs are
 /// scaled.
@@ -84,44 +82,49 @@ pub(super) fn constant(target: &Target, truth: &Truth) -> Baselines {
     }
 }
 
-/// What a linear model reaches on the same rows; `None` if it diverges, takes too long or the job is cancelled meanwhile.
+/// What a linear model reaches on the same rows; `None` if it diverges or takes too long.
 ///
 /// # Errors
-/// The service stops meanwhile.
+/// The job is to stop meanwhile.
 pub(super) fn linear(
     context: &RunContext,
     training: &Training,
-    parts: &TableParts,
-    examples: &Examples,
-    truth: &Truth,
-) -> Result<Option<Measure>, Unpublished> {
+    spec: &TableSpec,
+    measuring: Measuring,
+) -> Result<Option<Measure>, Stopped> {
     let job = context.job;
-    let Ok(spec) = parts.spec.linear(&parts.encoder) else { return Ok(None) };
-    let batches = training.train.rows().div_ceil(training.settings.batch_size.of(training.train.rows()));
-    let settings = ValidTrainingSpec {
-        epochs: (LINEAR_STEPS / batches as u64).clamp(10, 500),
-        learning_rate: LINEAR_RATE,
-        early_stopping: Some(EarlyStopping::default()),
-        ..training.settings.clone()
-    };
+    let Ok(spec) = spec.linear(measuring.encoder) else { return Ok(None) };
+    let settings = linear_settings(training.train.rows(), &training.settings);
     let network = Network::new(Arc::new(spec));
     let trainer = Trainer::new(network, &settings, &training.train, training.validation.as_ref());
     let mut trainer = trainer.on(Team::on(context.cores));
     let allowed = LINEAR_SECONDS.max(job.progress.trained().mul_f64(LINEAR_SHARE));
     let mut quiet = Quiet { job, until: Instant::now() + allowed, stopped: false };
     let ended = trainer.run(&mut quiet);
-    if quiet.stopped {
-        return if job.control.stop() == Some(Stop::Interrupt) { Err(Unpublished::Suspended) } else { Ok(None) };
+    if job.control.is_urgent() {
+        return Err(Stopped);
     }
-    let network = ended.ok().map(|_| trainer.into_network());
-    Ok(network.map(|network| {
-        let mut own = TableParts { calibration: None, ..parts.clone() };
-        if let Some(held_out) = &training.validation {
-            calibrate(&mut own, &network, held_out, truth);
-        }
-        let metrics: Metrics = scoring::measure(&own, &network.logits_of(examples.inputs().view()), truth);
-        Measure::from(&metrics)
-    }))
+    if quiet.stopped || ended.is_err() {
+        return Ok(None);
+    }
+    let network = trainer.into_network();
+    let calibration = match &training.validation {
+        Some(_) => measuring.calibration(&network)?,
+        None => None,
+    };
+    let (metrics, _) = measuring.answers(&network, calibration.as_ref(), false)?;
+    Ok(Some(Measure::from(&metrics)))
+}
+
+/// The settings of the linear baseline beside a training on `rows` rows.
+pub(in crate::jobs) fn linear_settings(rows: usize, settings: &ValidTrainingSpec) -> ValidTrainingSpec {
+    let batches = rows.div_ceil(settings.batch_size.of(rows)).max(1);
+    ValidTrainingSpec {
+        epochs: (LINEAR_STEPS / batches as u64).clamp(10, 500),
+        learning_rate: LINEAR_RATE,
+        early_stopping: Some(EarlyStopping::default()),
+        ..settings.clone()
+    }
 }
 
 /// Stops the training of the baseline when the job is to stop or the time is up; hears of nothing else.
@@ -133,8 +136,12 @@ struct Quiet<'a> {
 
 impl Observer for Quiet<'_> {
     fn batch(&mut self, _: usize) -> Control {
-        self.stopped = self.job.control.stop().is_some() || Instant::now() >= self.until;
+        self.stopped = self.is_urgent();
         if self.stopped { Control::Stop } else { Control::Continue }
+    }
+
+    fn is_urgent(&self) -> bool {
+        self.job.control.is_urgent() || Instant::now() >= self.until
     }
 
     fn epoch(&mut self, _: &EpochReport) -> Control {

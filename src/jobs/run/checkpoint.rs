@@ -7,11 +7,14 @@ use serde::{Deserialize, Serialize};
 use crate::jobs::history::{ENTRY_NUMBERS, from_numbers, to_numbers};
 use crate::jobs::notice::Notice;
 use crate::jobs::progress::Reached;
+use crate::jobs::thinning::History;
 use crate::learning::snapshot::{Snapshot, SnapshotState};
 use crate::storage::exact;
 use crate::storage::tensors::{Tensor, TensorFile, TensorValues, Unreadable, write};
 
 const FORMAT: u32 = 1;
+/// The tensor of the epochs' numbers, of a history that does not have every one.
+const EPOCHS: &str = "history.epochs";
 
 /// Where a job stands between two batches.
 #[derive(Clone, Debug)]
@@ -28,6 +31,9 @@ struct Header {
     warnings: Vec<Notice>,
     elapsed_seconds: f64,
     trainer: SnapshotState,
+    /// The distance of the epochs that the history holds; it has every one where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stride: Option<u64>,
 }
 
 impl Checkpoint<'_> {
@@ -35,8 +41,11 @@ impl Checkpoint<'_> {
     pub(super) fn encode(self) -> Vec<u8> {
         let Snapshot { state, parameters, first, second, best_parameters, complete_parameters, order } = self.snapshot;
         let Reached { history, warnings, elapsed_seconds } = self.reached;
-        let header = Header { format: FORMAT, warnings, elapsed_seconds, trainer: state };
-        let history = to_numbers(&history);
+        let stride = Some(history.stride()).filter(|stride| *stride > 1);
+        let header = Header { format: FORMAT, warnings, elapsed_seconds, trainer: state, stride };
+        let entries = history.entries(1, usize::MAX);
+        let epochs: Vec<u32> = entries.iter().filter(|_| stride.is_some()).map(|entry| entry.epoch as u32).collect();
+        let history = to_numbers(&entries);
         let mut tensors = vec![
             flat("parameters", parameters.len(), TensorValues::F32(&parameters)),
             flat("optimizer.first", first.len(), TensorValues::F32(&first)),
@@ -45,6 +54,9 @@ impl Checkpoint<'_> {
             flat("order", order.len(), TensorValues::U32(&order)),
             flat("history", history.len(), TensorValues::F64(&history)),
         ];
+        if stride.is_some() {
+            tensors.push(flat(EPOCHS, epochs.len(), TensorValues::U32(&epochs)));
+        }
         if let Some(best) = &best_parameters {
             tensors.push(flat("best_parameters", best.len(), TensorValues::F32(best)));
         }
@@ -64,9 +76,13 @@ impl Checkpoint<'_> {
         let shape = |name: &str| file.shape(name).unwrap_or_default();
         let f32s = |name: &str| file.f32s(name, &shape(name)).map(Cow::Owned);
         let history = file.f64s("history", &shape("history"))?;
-        if history.len() % ENTRY_NUMBERS != 0 {
+        let epochs = file.shape(EPOCHS).map(|shape| file.u32s(EPOCHS, &shape)).transpose()?;
+        let length = epochs.as_ref().map_or(history.len() / ENTRY_NUMBERS, Vec::len);
+        if history.len() != length * ENTRY_NUMBERS {
             return Err(Unreadable("its history breaks off".into()));
         }
+        let epochs = epochs.unwrap_or_else(|| (1..=length as u32).collect());
+        let entries = from_numbers(epochs.into_iter().map(u64::from), &history);
         let best_parameters = file.shape("best_parameters").map(|_| f32s("best_parameters")).transpose()?;
         Ok(Checkpoint {
             snapshot: Snapshot {
@@ -79,7 +95,7 @@ impl Checkpoint<'_> {
                 order: Cow::Owned(file.u32s("order", &shape("order"))?),
             },
             reached: Reached {
-                history: from_numbers(1, &history),
+                history: History::of(entries, header.stride.unwrap_or(1)),
                 warnings: header.warnings,
                 elapsed_seconds: header.elapsed_seconds,
             },

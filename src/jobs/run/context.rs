@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use crate::datasets::DatasetRegistry;
 use crate::jobs::job::Job;
 use crate::learning::team::Cores;
+use crate::memory::Charge;
 use crate::models::ModelRegistry;
 use crate::storage::Storage;
 use crate::telemetry::Meters;
@@ -16,6 +17,8 @@ use crate::telemetry::Meters;
 #[derive(Clone, Copy)]
 pub(in crate::jobs) struct RunContext<'a> {
     pub(in crate::jobs) job: &'a Arc<Job>,
+    /// What the job holds of the memory of all trainings.
+    pub(in crate::jobs) memory: &'a Charge,
     pub(in crate::jobs) storage: &'a Storage,
     pub(in crate::jobs) registry: &'a ModelRegistry,
     pub(in crate::jobs) datasets: &'a DatasetRegistry,

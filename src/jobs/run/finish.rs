@@ -8,17 +8,16 @@ use uuid::Uuid;
 use super::baseline::{Baselines, constant, linear};
 use super::context::RunContext;
 use super::few_rows::few_rows;
-use super::measure::{calibrate, importance};
-use super::unpublished::Unpublished;
-use crate::jobs::control::Stop;
+use super::measure::Measuring;
+use super::unpublished::Stopped;
 use crate::jobs::job::Job;
 use crate::jobs::training::Training;
 use crate::learning::examples::Examples;
-use crate::learning::metrics::evaluate;
+use crate::learning::metrics::evaluate_unless;
 use crate::learning::network::Network;
 use crate::learning::report::EpochReport;
 use crate::models::Predictor;
-use crate::models::scoring::{self, Truth};
+use crate::models::scoring::Truth;
 use crate::models::table::TableParts;
 use crate::models::version::{MeasuredOn, RowsUsed, VersionFacts};
 use crate::storage::exact;
@@ -54,45 +53,49 @@ fn measured_rows(training: &Training) -> (RowsUsed, &Examples) {
 }
 
 /// Measures the network of a model by layer sizes.
-pub(super) fn layers(job: &Job, reached: &EpochReport, training: &Training, network: Network) -> Made {
-    let (rows_used, examples) = measured_rows(training);
-    let (_, metrics) = evaluate(&network, examples);
-    let facts = facts(job.record.id, reached, &MeasuredOn { rows_used, metrics });
-    Made { predictor: network.into(), facts }
-}
-
-/// Calibrates and measures the network of a model by data set.
 ///
 /// # Errors
-/// The service stops meanwhile.
+/// The job is to stop meanwhile.
+pub(super) fn layers(job: &Job, reached: &EpochReport, training: &Training, network: Network) -> Result<Made, Stopped> {
+    let (rows_used, examples) = measured_rows(training);
+    let measured = evaluate_unless(&network, examples, &mut || !job.control.is_urgent());
+    let (_, metrics) = measured.ok_or(Stopped)?;
+    let facts = facts(job.record.id, reached, &MeasuredOn { rows_used, metrics });
+    Ok(Made { predictor: network.into(), facts })
+}
+
+/// Calibrates and measures the network of a model by data set. A training that is cancelled with its epochs kept is measured
+/// like any other.
+///
+/// # Errors
+/// The job is to stop meanwhile.
 pub(super) fn table(
     context: &RunContext,
     reached: &EpochReport,
     training: &Training,
     network: Network,
     start: TableStart,
-) -> Result<Made, Unpublished> {
+) -> Result<Made, Stopped> {
     let job = context.job;
     let TableStart { mut parts, truth } = start;
     let (rows_used, examples) = measured_rows(training);
-    if let Some(held_out) = &training.validation {
-        calibrate(&mut parts, &network, held_out, &truth);
-        // A training that is cancelled with its epochs kept is measured like any other.
-        let mut go_on = || !matches!(job.control.stop(), Some(Stop::Interrupt | Stop::Drop));
-        let importance = importance(&parts, &network, held_out, &truth, training.settings.seed, &mut go_on);
-        if importance.is_none() && job.control.stop() == Some(Stop::Interrupt) {
-            return Err(Unpublished::Suspended);
-        }
-        parts.importance = importance.unwrap_or_default();
-    }
-    let metrics = scoring::measure(&parts, &network.logits_of(examples.inputs().view()), &truth);
-    let linear = linear(context, training, &parts, examples, &truth)?;
+    let go_on = || !job.control.is_urgent();
+    let measuring = Measuring { encoder: &parts.encoder, examples, truth: &truth, go_on: &go_on };
+    let held_out = training.validation.is_some();
+    let calibration = if held_out { measuring.calibration(&network)? } else { None };
+    let (metrics, scores) = measuring.answers(&network, calibration.as_ref(), held_out)?;
+    let importance = match held_out {
+        true => measuring.importance(&network, calibration.as_ref(), training.settings.seed)?,
+        false => Vec::new(),
+    };
+    let linear = linear(context, training, &parts.spec, measuring)?;
     let baselines = Baselines { linear, ..constant(&parts.encoder.target, &truth) };
     if let (RowsUsed::Validation, Some(finding)) = (rows_used, few_rows(&metrics, examples.rows())) {
         job.progress.warn(finding);
     }
     let measured = MeasuredOn { rows_used, metrics };
     let facts = facts(job.record.id, reached, &TableMeasures { measured, rows: examples.rows(), baselines });
+    (parts.calibration, parts.scores, parts.importance) = (calibration, scores, importance);
     Ok(Made { predictor: Predictor::new(network.into(), Some(parts)), facts })
 }
 

@@ -3,6 +3,7 @@
 
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 
+use super::unpublished::Stopped;
 use crate::data::encoder::Encoder;
 use crate::learning::calibration::Calibration;
 use crate::learning::conformal::Scores;
@@ -11,11 +12,16 @@ use crate::learning::importance::permutation_importance;
 use crate::learning::metrics::Metrics;
 use crate::learning::network::Network;
 use crate::learning::random::{Purpose, generator};
-use crate::models::scoring::{Truth, measure, probabilities};
-use crate::models::table::{FeatureImportance, TableParts};
+use crate::learning::spec::ValidModelSpec;
+use crate::learning::tiling::{piece_rows, tile_range, widest};
+use crate::models::scoring::{Answered, Reading, Truth};
+use crate::models::table::FeatureImportance;
 
 /// Most scores that are kept of the rows held out.
 const MAX_SCORES: usize = 20_000;
+/// Most logits that a calibration is fitted on, and rows of them that are chosen at once.
+const CALIBRATION_VALUES: usize = 8 << 20;
+const CALIBRATION_ROWS: usize = 1024;
 /// Multiply-adds that all shuffles of a version's features may take together: some seconds of one processor.
 const IMPORTANCE_WORK: usize = 20_000_000_000;
 /// A row counts as so many multiply-adds at least: it is moved and measured too.
@@ -24,24 +30,100 @@ const LEAST_ROW_WORK: usize = 1_000;
 const IMPORTANCE_ROWS: (usize, usize) = (2_000, 50);
 const IMPORTANCE_REPEATS: (usize, usize) = (5, 2);
 
-/// Fits the calibration of the version's probabilities and the scores of its intervals, on rows that were held out.
-pub(super) fn calibrate(parts: &mut TableParts, network: &Network, held_out: &Examples, truth: &Truth) {
-    let logits = network.logits_of(held_out.inputs().view());
-    let width = logits.ncols();
-    let logits = logits.as_slice().expect("row-major logits");
-    let scores: Vec<f32> = match truth {
-        Truth::Labels(labels) => {
-            let calibration = Calibration::fit(logits, width, labels);
-            let probabilities = probabilities(Some(&calibration), logits, width);
-            parts.calibration = Some(calibration);
-            labels.iter().enumerate().map(|(row, label)| 1.0 - probabilities[[row, *label as usize]]).collect()
+/// Rows to measure networks on, with what they should answer.
+#[derive(Clone, Copy)]
+pub(super) struct Measuring<'a> {
+    pub(super) encoder: &'a Encoder,
+    pub(super) examples: &'a Examples,
+    pub(super) truth: &'a Truth,
+    /// Asked every some milliseconds.
+    pub(super) go_on: &'a dyn Fn() -> bool,
+}
+
+impl Measuring<'_> {
+    fn all_inputs(&self) -> &[f32] {
+        self.examples.input_rows(0, self.examples.rows())
+    }
+
+    fn reading<'a>(&'a self, calibration: Option<&'a Calibration>) -> Reading<'a> {
+        Reading { target: &self.encoder.target, calibration }
+    }
+
+    /// Fits the calibration of a network's probabilities; none of a regression. Of very many logits those of some rows are
+    /// taken, evenly spaced: a single number is fitted, and [`CALIBRATION_VALUES`] fix it.
+    ///
+    /// # Errors
+    /// It was told to stop.
+    pub(super) fn calibration(&self, network: &Network) -> Result<Option<Calibration>, Stopped> {
+        let Truth::Labels(labels) = self.truth else { return Ok(None) };
+        let (rows, width) = (labels.len(), self.encoder.target.outputs());
+        let count = rows.min((CALIBRATION_VALUES / width).max(1));
+        let mut logits = Vec::with_capacity(count * width);
+        let mut see = |piece: &[f32]| {
+            logits.extend_from_slice(piece);
+            (self.go_on)()
+        };
+        let row = |i: usize| i * rows / count;
+        let all = match count == rows {
+            true => network.for_each_logits(self.all_inputs(), &mut see),
+            false => (0..count.div_ceil(CALIBRATION_ROWS)).all(|piece| {
+                let chosen: Vec<usize> = tile_range(count, CALIBRATION_ROWS, piece).map(row).collect();
+                let inputs = self.examples.inputs().select(Axis(0), &chosen);
+                network.for_each_logits(inputs.as_slice().expect("row-major"), &mut see)
+            }),
+        };
+        let labels: Vec<u32> = (0..count).map(|i| labels[row(i)]).collect();
+        let fitted = all.then(|| Calibration::fit_unless(&logits, width, &labels, &mut || (self.go_on)())).flatten();
+        fitted.map(Some).ok_or(Stopped)
+    }
+
+    /// The network's answers to all rows, piece after piece: what measures need of them, and if `scored` how far off each is.
+    ///
+    /// # Errors
+    /// It was told to stop.
+    pub(super) fn answers(
+        &self,
+        network: &Network,
+        calibration: Option<&Calibration>,
+        scored: bool,
+    ) -> Result<(Metrics, Option<Scores>), Stopped> {
+        let rows = self.examples.rows();
+        let (reading, mut answered) = (self.reading(calibration), Answered::for_rows(rows, self.truth));
+        let (mut scores, mut row) = (Vec::with_capacity(if scored { rows } else { 0 }), 0);
+        let mut see = |logits: &[f32]| {
+            answered.extend(reading, logits, self.truth, row);
+            if scored {
+                scores.extend(reading.scores(logits, self.truth, row));
+            }
+            row += logits.len() / network.spec().outputs();
+            (self.go_on)()
+        };
+        if !network.for_each_logits(self.all_inputs(), &mut see) {
+            return Err(Stopped);
         }
-        Truth::Values(values) => {
-            let error = |(output, y): (&f32, &f64)| (parts.encoder.target.value(*output) - y).abs() as f32;
-            logits.iter().zip(values).map(error).collect()
-        }
-    };
-    parts.scores = Some(Scores::new(scores, MAX_SCORES));
+        Ok((answered.measures(&self.encoder.target), scored.then(|| Scores::new(scores, MAX_SCORES))))
+    }
+
+    /// The loss of answers to `inputs`, some of the rows, shuffled perhaps: log loss or RMSE.
+    fn loss(
+        &self,
+        network: &Network,
+        calibration: Option<&Calibration>,
+        inputs: &Array2<f32>,
+        truth: &Truth,
+    ) -> Option<f64> {
+        let (reading, mut answered, mut row) = (self.reading(calibration), Answered::default(), 0);
+        let mut see = |logits: &[f32]| {
+            answered.extend(reading, logits, truth, row);
+            row += logits.len() / network.spec().outputs();
+            (self.go_on)()
+        };
+        let all = network.for_each_logits(inputs.as_slice().expect("row-major"), &mut see);
+        all.then(|| match answered.measures(&self.encoder.target) {
+            Metrics::Classification(measured) => measured.log_loss,
+            Metrics::Regression(measured) => measured.rmse,
+        })
+    }
 }
 
 /// How much work importance may be: the more features, the fewer shuffles of each; then the fewer rows; then the fewer
@@ -65,62 +147,90 @@ impl Effort {
     }
 }
 
-/// How much worse the version gets on `held_out` when one feature's values are shuffled, most important feature first. Where
-/// there are more features than [`Effort`] allows, only those are shuffled that correlate most with the version's answers.
-/// Asks `go_on` before each shuffle, and gives `None` if that says no.
-pub(super) fn importance(
-    parts: &TableParts,
-    network: &Network,
-    held_out: &Examples,
-    truth: &Truth,
-    seed: u64,
-    go_on: &mut dyn FnMut() -> bool,
-) -> Option<Vec<FeatureImportance>> {
-    let encoder: &Encoder = &parts.encoder;
-    let groups = encoder.groups();
-    let effort = Effort::of(groups.len(), held_out.rows(), network.spec().parameter_count());
-    let chosen: Vec<usize> = (0..effort.rows).map(|i| i * held_out.rows() / effort.rows).collect();
-    let inputs = held_out.inputs().select(Axis(0), &chosen);
-    let truth = truth.select(&chosen);
-    let features = match effort.features < groups.len() {
-        true => most_promising(&groups, &inputs, &network.logits_of(inputs.view()), effort.features),
-        false => (0..groups.len()).collect(),
-    };
-    let groups: Vec<Vec<usize>> = features.iter().map(|feature| groups[*feature].clone()).collect();
-    let mut loss = |inputs: &Array2<f32>| match measure(parts, &network.logits_of(inputs.view()), &truth) {
-        Metrics::Classification(measured) => measured.log_loss,
-        Metrics::Regression(measured) => measured.rmse,
-    };
-    let mut generator = generator(seed, Purpose::Importance);
-    let found = permutation_importance(&mut loss, &inputs, &groups, effort.repeats, &mut generator, go_on)?;
-    let named = features.iter().map(|feature| &encoder.features[*feature]).zip(found);
-    let mut list: Vec<FeatureImportance> = named
-        .map(|(feature, found)| FeatureImportance {
-            feature: feature.name.clone(),
-            importance: found.mean,
-            std: found.std,
-        })
-        .collect();
-    list.sort_by(|a, b| b.importance.total_cmp(&a.importance));
-    Some(list)
+/// Memory that measuring `network` takes beside its parameters, in bytes: on `rows` rows, of which there are scores if they
+/// are `held_out`, with `features` features.
+pub(in crate::jobs) fn measuring_bytes(
+    network: &ValidModelSpec,
+    features: usize,
+    rows: usize,
+    held_out: bool,
+) -> usize {
+    let outputs = network.outputs();
+    let piece = piece_rows(network).min(rows);
+    let pass = piece * (2 * widest(network) + 4 * outputs);
+    // Of a class: truth, answer, probability, and both once more to rank them. Of a number: both in f64.
+    let answered = rows * 5;
+    if !held_out {
+        return (pass + answered) * size_of::<f32>();
+    }
+    let fitted = rows.min(CALIBRATION_VALUES / outputs);
+    let calibration = if network.classes().is_some() || outputs == 1 { fitted * (outputs + 1) } else { 0 };
+    let effort = Effort::of(features, rows, network.parameter_count());
+    let shuffled =
+        2 * effort.rows * network.inputs() + if effort.features < features { 2 * effort.rows * outputs } else { 0 };
+    (pass + calibration.max(answered + rows).max(shuffled)) * size_of::<f32>()
+}
+
+impl Measuring<'_> {
+    /// How much worse the network gets when one feature's values are shuffled, most important feature first. Where there are
+    /// more features than [`Effort`] allows, only those are shuffled that correlate most with the network's answers.
+    ///
+    /// # Errors
+    /// It was told to stop.
+    pub(super) fn importance(
+        &self,
+        network: &Network,
+        calibration: Option<&Calibration>,
+        seed: u64,
+    ) -> Result<Vec<FeatureImportance>, Stopped> {
+        let groups = self.encoder.groups();
+        let effort = Effort::of(groups.len(), self.examples.rows(), network.spec().parameter_count());
+        let chosen: Vec<usize> = (0..effort.rows).map(|i| i * self.examples.rows() / effort.rows).collect();
+        let inputs = self.examples.inputs().select(Axis(0), &chosen);
+        let truth = self.truth.select(&chosen);
+        let features = match effort.features < groups.len() {
+            true => most_promising(&groups, &inputs, &network.logits_of(inputs.view()), effort.features, self.go_on)?,
+            false => (0..groups.len()).collect(),
+        };
+        let groups: Vec<Vec<usize>> = features.iter().map(|feature| groups[*feature].clone()).collect();
+        let mut loss = |inputs: &Array2<f32>| self.loss(network, calibration, inputs, &truth);
+        let mut generator = generator(seed, Purpose::Importance);
+        let found = permutation_importance(&mut loss, &inputs, &groups, effort.repeats, &mut generator);
+        let named = features.iter().map(|feature| &self.encoder.features[*feature]).zip(found.ok_or(Stopped)?);
+        let mut list: Vec<FeatureImportance> = named
+            .map(|(feature, found)| FeatureImportance {
+                feature: feature.name.clone(),
+                importance: found.mean,
+                std: found.std,
+            })
+            .collect();
+        list.sort_by(|a, b| b.importance.total_cmp(&a.importance));
+        Ok(list)
+    }
 }
 
 /// The `most` features with a column that `outputs` (rows × outputs) correlate with most, in their order.
-fn most_promising(groups: &[Vec<usize>], inputs: &Array2<f32>, outputs: &Array2<f32>, most: usize) -> Vec<usize> {
+fn most_promising(
+    groups: &[Vec<usize>],
+    inputs: &Array2<f32>,
+    outputs: &Array2<f32>,
+    most: usize,
+    go_on: &dyn Fn() -> bool,
+) -> Result<Vec<usize>, Stopped> {
     let outputs: Vec<Array1<f32>> = outputs.columns().into_iter().map(standardised).collect();
     let promise = |columns: &Vec<usize>| {
         let of_column = |column: &usize| {
             let x = standardised(inputs.column(*column));
             outputs.iter().map(|y| x.dot(y).abs()).fold(0.0, f32::max)
         };
-        columns.iter().map(of_column).fold(0.0, f32::max)
+        go_on().then(|| columns.iter().map(of_column).fold(0.0, f32::max))
     };
-    let promises: Vec<f32> = groups.iter().map(promise).collect();
+    let promises: Vec<f32> = groups.iter().map(promise).collect::<Option<_>>().ok_or(Stopped)?;
     let mut order: Vec<usize> = (0..groups.len()).collect();
     order.sort_by(|a, b| promises[*b].total_cmp(&promises[*a]));
     order.truncate(most);
     order.sort_unstable();
-    order
+    Ok(order)
 }
 
 /// The values centred and scaled to Euclidean length 1; zeros where they do not vary.
@@ -153,7 +263,8 @@ mod tests {
         let inputs = Array2::from_shape_fn((40, 4), |(row, column)| (row * [3, 7, 11, 13][column] % 41) as f32);
         let outputs = Array2::from_shape_fn((40, 1), |(row, _)| 2.0 - inputs[[row, 2]]);
         let groups = [vec![0], vec![1, 2], vec![3]];
-        assert_eq!(most_promising(&groups, &inputs, &outputs, 1), [1]);
-        assert_eq!(most_promising(&groups, &Array2::zeros((40, 4)), &outputs, 2), [0, 1]);
+        let found = |inputs: &Array2<f32>, most| most_promising(&groups, inputs, &outputs, most, &|| true).ok();
+        assert_eq!(found(&inputs, 1), Some(vec![1]));
+        assert_eq!(found(&Array2::zeros((40, 4)), 2), Some(vec![0, 1]));
     }
 }

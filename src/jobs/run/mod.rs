@@ -14,6 +14,8 @@ mod start;
 mod unpublished;
 mod worker;
 
+pub(super) use baseline::linear_settings;
 pub(super) use context::RunContext;
 pub(super) use ending::write_end;
+pub(super) use measure::measuring_bytes;
 pub(super) use worker::{Done, run};

@@ -79,8 +79,10 @@ impl<'a> JobObserver<'a> {
 impl Drop for JobObserver<'_> {
     fn drop(&mut self) {
         self.timer.abort();
-        if let Some(writing) = self.writing.take() {
-            let _ = self.context.runtime.block_on(writing);
+        if let Some(mut writing) = self.writing.take()
+            && self.context.write(&mut writing).is_err()
+        {
+            writing.abort();
         }
     }
 }
@@ -114,10 +116,10 @@ impl Observer for JobObserver<'_> {
         self.suspended = self.context.job.control.stop() == Some(Stop::Interrupt);
         let busy = self.writing.as_ref().is_some_and(|writing| !writing.is_finished());
         if self.suspended {
-            if let Some(writing) = self.writing.take() {
-                let _ = self.context.runtime.block_on(writing);
+            let context = self.context;
+            if self.writing.as_mut().is_none_or(|writing| context.write(writing).is_ok()) {
+                self.write_checkpoint(snapshot);
             }
-            self.write_checkpoint(snapshot);
             return Control::Stop;
         }
         match busy {
@@ -125,6 +127,10 @@ impl Observer for JobObserver<'_> {
             false => self.write_checkpoint(snapshot),
         }
         Control::Continue
+    }
+
+    fn is_urgent(&self) -> bool {
+        self.context.job.control.is_urgent()
     }
 
     fn epoch(&mut self, report: &EpochReport) -> Control {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::unpublished::{Halt, Stopped};
 use crate::data::column::{Column, ColumnType, Table};
 use crate::data::encoder::Histogram;
 use crate::data::encoder::{EncodeError, Encoder, Known, LeftOut, Target, Task, rows_with};
@@ -10,7 +11,6 @@ use crate::data::profile::IDENTIFIER_COLUMN;
 use crate::data::profile::{Finding, TableProfile};
 use crate::data::split::split;
 use crate::data::target_findings::about_target;
-use crate::jobs::error::JobError;
 use crate::jobs::training::Training;
 use crate::learning::examples::{Examples, Targets};
 use crate::learning::network::Network;
@@ -18,6 +18,7 @@ use crate::learning::random::{Purpose, generator};
 use crate::learning::training::{Classes, ValidTrainingSpec};
 use crate::models::scoring::Truth;
 use crate::models::table::{TableParts, TableSpec};
+use crate::wording::Shown;
 
 /// A training of a model by data set, ready for the first epoch.
 pub(super) struct Prepared {
@@ -39,24 +40,28 @@ pub(super) struct TrainingTables {
 }
 
 /// Splits the rows, fits the encoder on those to train on (unless `base`, the version that a warm start goes on from,
-/// brings one), and encodes all.
+/// brings one), and encodes all. `go_on` is asked before each column.
 ///
 /// # Errors
-/// `Unfit`: the data cannot be learned from.
+/// `Unfit`: the data cannot be learned from. That the job is to stop.
 pub(super) fn prepare(
     model: &TableSpec,
     settings: &ValidTrainingSpec,
     data: TrainingTables,
     base: Option<&Encoder>,
-) -> Result<Prepared, JobError> {
+    go_on: &dyn Fn() -> bool,
+) -> Result<Prepared, Halt> {
     let TrainingTables { table, profile, validation } = data;
     let target = column(&table, &model.target)?;
     let rows = labelled(target)?;
-    let (train, held_out) = choose(model, settings, target, &rows)?;
-    let known = Known::of(&profile, &model.features, model.features_chosen);
+    let (train, held_out) = choose(model, settings, target, rows);
     let encoder = match base {
         Some(encoder) => encoder.clone(),
-        None => Encoder::fit(&table, &model.target, model.task, &train, &known)?,
+        None => {
+            let known = Known::of(&profile, &model.features, model.features_chosen);
+            let fitted = Encoder::fit_unless(&table, &model.target, model.task, &train, &known, go_on)?;
+            fitted.ok_or(Stopped)?
+        }
     };
     let mut findings = about_target(&table, &model.target, model.task, &train);
     findings.extend(concerning(&profile, model));
@@ -66,27 +71,40 @@ pub(super) fn prepare(
     }
     let mut network = Network::new(Arc::new(model.network(&encoder)?));
     start_from_shares(&mut network, &encoder.target);
-    let inputs = encoder.transform(&table)?.inputs;
-    let all = |table_inputs: &ndarray::Array2<f32>, target: &Column, rows: &[usize]| {
-        let inputs = table_inputs.select(ndarray::Axis(0), rows);
-        Ok::<_, EncodeError>(Examples::new(inputs, targets(&encoder, target, rows)?))
-    };
-    let examples = weighted(all(&inputs, target, &train)?, settings, &encoder);
+    let histograms = Histogram::of_features(&encoder, &table, &train)?;
+    let encoding = Encoding { encoder: &encoder, go_on };
+    let examples = weighted(encoding.examples(&table, target, &train)?, settings, &encoder);
     let (validation, truth) = match (validation, held_out.is_empty()) {
         (Some(other), _) => {
-            let target = column(&other, &model.target)?.of_kind(target.kind)?.into_owned();
+            drop(table);
+            let target = column(&other, &model.target)?.of_kind(encoder.target.kind())?;
             let rows = labelled(&target)?;
-            let inputs = encoder.transform(&other)?.inputs;
-            (Some(all(&inputs, &target, &rows)?), Truth::of_rows(&encoder, &target, &rows)?)
+            (Some(encoding.examples(&other, &target, &rows)?), Truth::of_rows(&encoder, &target, &rows)?)
         }
-        (None, false) => (Some(all(&inputs, target, &held_out)?), Truth::of_rows(&encoder, target, &held_out)?),
+        (None, false) => {
+            let examples = encoding.examples(&table, target, &held_out)?;
+            (Some(examples), Truth::of_rows(&encoder, target, &held_out)?)
+        }
         (None, true) => (None, Truth::of_rows(&encoder, target, &train)?),
     };
     let training = Training { settings: settings.clone(), train: examples, validation };
-    let histograms = Histogram::of_features(&encoder, &table, &train)?;
     let spec = model.clone();
     let parts = TableParts { spec, encoder, calibration: None, scores: None, importance: Vec::new(), histograms };
     Ok(Prepared { training, network, parts, truth, findings })
+}
+
+/// An encoder at work.
+struct Encoding<'a> {
+    encoder: &'a Encoder,
+    go_on: &'a dyn Fn() -> bool,
+}
+
+impl Encoding<'_> {
+    /// The rows named, encoded, with their targets.
+    fn examples(&self, table: &Table, target: &Column, rows: &[usize]) -> Result<Examples, Halt> {
+        let inputs = self.encoder.inputs_of(table, rows, self.go_on)?.ok_or(Stopped)?;
+        Ok(Examples::new(inputs, targets(self.encoder, target, rows)?))
+    }
 }
 
 /// Lets a classifier start from the classes' shares of the training rows: the output's biases are their log-odds.
@@ -121,16 +139,16 @@ fn choose(
     model: &TableSpec,
     settings: &ValidTrainingSpec,
     target: &Column,
-    rows: &[usize],
-) -> Result<(Vec<usize>, Vec<usize>), JobError> {
+    rows: Vec<usize>,
+) -> (Vec<usize>, Vec<usize>) {
     let share = settings.validation_split;
     if share == 0.0 || rows.len() < 2 {
-        return Ok((rows.to_vec(), Vec::new()));
+        return (rows, Vec::new());
     }
-    let labels = (model.task == Task::Classification).then(|| strata(target, rows));
+    let labels = (model.task == Task::Classification).then(|| strata(target, &rows));
     let split = split(rows.len(), share, labels.as_deref(), &mut generator(settings.seed, Purpose::Split));
     let named = |chosen: Vec<usize>| chosen.into_iter().map(|index| rows[index]).collect();
-    Ok((named(split.train), named(split.validation)))
+    (named(split.train), named(split.validation))
 }
 
 /// A number for each row, the same for rows of one class.
@@ -178,7 +196,7 @@ fn left_out(encoder: &Encoder, profile: &TableProfile) -> Vec<Finding> {
             true => IDENTIFIER_COLUMN,
             false => left.reason.code(),
         };
-        let message = format!("column {:?} {}: it is left out", left.name, left.reason.clause());
+        let message = format!("column {} {}: it is left out", Shown(&left.name), left.reason.clause());
         Finding { code: code.to_owned(), message, column: Some(left.name.clone()) }
     };
     encoder.left_out.iter().map(finding).collect()

@@ -4,8 +4,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::context::RunContext;
-use super::unpublished::Unpublished;
-use crate::jobs::control::Stop;
+use super::unpublished::{Halt, Stopped, Unpublished};
+use crate::jobs::control::{JobControl, Stop};
 use crate::jobs::error::{JobError, JobFailure};
 use crate::jobs::report::Ending;
 use crate::jobs::state::StopReason;
@@ -18,23 +18,49 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 const STOP_POLL: Duration = Duration::from_millis(20);
 
 impl RunContext<'_> {
+    /// Waits for what is read, until the job is to stop.
+    pub(super) fn read<T>(&self, call: impl Future<Output = T>) -> Result<T, Stopped> {
+        self.wait(call, |control| control.stop().is_some())
+    }
+
+    /// Waits for what is written, and where the service stops no longer than it waits for its jobs: the store may hang.
+    pub(super) fn write<T>(&self, call: impl Future<Output = T>) -> Result<T, Stopped> {
+        self.wait(call, JobControl::is_given_up)
+    }
+
+    fn wait<T>(&self, call: impl Future<Output = T>, is_over: fn(&JobControl) -> bool) -> Result<T, Stopped> {
+        let over = async {
+            while !is_over(&self.job.control) {
+                tokio::time::sleep(STOP_POLL).await;
+            }
+        };
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                done = call => Ok(done),
+                () = over => Err(Stopped),
+            }
+        })
+    }
+
     /// Tries `call` until storage works; else how the job is left instead. Its owner may cancel it meanwhile if
     /// `may_cancel`.
     pub(super) fn persist<T>(
         &self,
         may_cancel: bool,
-        mut call: impl FnMut() -> Result<T, JobError>,
+        mut call: impl FnMut() -> Result<T, Halt>,
     ) -> Result<T, Unpublished> {
         let job = self.job;
         let mut wait = RETRY.0;
         loop {
             match call() {
                 Ok(value) => return Ok(value),
-                Err(JobError::Model(ModelError::MemoryFull { .. })) => {}
-                Err(error) if error.storage().is_some_and(StorageError::is_passing) => {
+                Err(Halt::Stopped) => return Err(Unpublished::stopped(job)),
+                Err(Halt::Failed(JobError::Model(ModelError::MemoryFull { .. }))) => {}
+                Err(Halt::Failed(error)) if error.storage().is_some_and(StorageError::is_passing) => {
                     tracing::warn!(job_id = %job.record.id, %error, "storage does not work: the job tries again");
                 }
-                Err(error) => return Err(Unpublished::failed(StopReason::Error, lasting(&error))),
+                Err(Halt::Failed(error)) => return Err(Unpublished::failed(StopReason::Error, lasting(&error))),
             }
             let since = Instant::now();
             while since.elapsed() < wait {

@@ -11,14 +11,17 @@ use super::checkpoint::Checkpoint;
 use super::context::RunContext;
 use super::finish::TableStart;
 use super::prepare::{Prepared, TrainingTables, prepare};
+use super::unpublished::Halt;
 use crate::data::column::Table;
 use crate::data::encoder::Known;
 use crate::data::profile::Finding;
 use crate::jobs::error::JobError;
+use crate::jobs::footprint::Footprint;
 use crate::jobs::job::Job;
 use crate::jobs::record::{JobData, checkpoint_blob};
 use crate::jobs::rows;
 use crate::jobs::training::Training;
+use crate::learning::examples::Examples;
 use crate::learning::network::Network;
 use crate::models::table::TableSpec;
 use crate::models::{Model, Predictor};
@@ -45,9 +48,9 @@ impl Start {
     /// Reads what the training starts from, with its last checkpoint if it may `resume`, and writes down that it starts.
     ///
     /// # Errors
-    /// `Storage`; `Unfit` if the data cannot be learned from.
-    pub(super) fn read(context: &RunContext, resume: bool) -> Result<Self, JobError> {
-        let (read, checkpoint) = context.runtime.block_on(read(context, resume))?;
+    /// `Storage`; `Unfit` if the data cannot be learned from; that the job is to stop.
+    pub(super) fn read(context: &RunContext, resume: bool) -> Result<Self, Halt> {
+        let (read, checkpoint) = context.read(read(context, resume))??;
         let config = &context.job.record.config;
         match read {
             Read::Rows { model, file, start } => {
@@ -62,11 +65,31 @@ impl Start {
             }
             Read::Table { spec, data, base } => {
                 let encoder = base.as_ref().and_then(|base| base.table().ok()).map(|table| &table.parts.encoder);
-                let Prepared { training, network, parts, truth, findings } = prepare(&spec, config, data, encoder)?;
+                let go_on = || context.job.control.stop().is_none();
+                let prepared = prepare(&spec, config, data, encoder, &go_on)?;
+                let Prepared { training, network, parts, truth, findings } = prepared;
                 let network = base.map_or(network, |base| base.network().clone());
-                Ok(Start { training, network, checkpoint, table: Some(TableStart { parts, truth }), findings })
+                let start = Start { training, network, checkpoint, table: Some(TableStart { parts, truth }), findings };
+                context.memory.settle(start.bytes() as u64);
+                Ok(start)
             }
         }
+    }
+}
+
+impl Start {
+    /// Memory that the training takes from here on, as its encoded rows and its network tell.
+    fn bytes(&self) -> usize {
+        let encoder = self.table.as_ref().map(|table| (&table.parts.spec, &table.parts.encoder));
+        let footprint = Footprint {
+            network: self.network.spec(),
+            linear: encoder.and_then(|(spec, encoder)| spec.linear(encoder).ok()),
+            settings: &self.training.settings,
+            train: self.training.train.rows(),
+            validation: self.training.validation.as_ref().map_or(0, Examples::rows),
+            features: encoder.map_or(0, |(_, encoder)| encoder.features.len()),
+        };
+        footprint.bytes()
     }
 }
 

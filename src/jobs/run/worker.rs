@@ -11,7 +11,7 @@ use super::ending::{publish, write_end};
 use super::finish::{self, Made};
 use super::observer::JobObserver;
 use super::start::{Start, checkpoint_useless};
-use super::unpublished::Unpublished;
+use super::unpublished::{Stopped, Unpublished};
 use crate::jobs::control::Stop;
 use crate::jobs::error::JobFailure;
 use crate::jobs::report::{Ending, JobReport};
@@ -113,22 +113,33 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
     let network = trainer.into_network();
     let made = match table {
         None => finish::layers(job, &reached, &training, network),
-        Some(start) => finish::table(context, &reached, &training, network, start)?,
+        Some(start) => finish::table(context, &reached, &training, network, start),
     };
-    Ok(NewVersion { state, reason, made })
+    Ok(NewVersion { state, reason, made: made.map_err(|Stopped| Unpublished::stopped(job))? })
 }
 
 /// Ends the job with a version, for as long as it takes to write that down.
 fn end_with(context: &RunContext, version: NewVersion) -> Done {
     let NewVersion { state, reason, made } = version;
+    let is_urgent = || context.job.control.is_urgent();
+    let stopped = || match Unpublished::stopped(context.job) {
+        Unpublished::Ended(ending) => end_without(context, &ending),
+        Unpublished::Suspended => Done::Suspended,
+    };
+    if is_urgent() {
+        return stopped();
+    }
     let file = Bytes::from(artifact::encode(&made.predictor, Some(&made.facts)));
     // A version is read again after a restart: one whose file could not be is not published.
     if let (Some(_), Err(error)) = (made.predictor.table().ok(), artifact::decode(&file)) {
         let detail = format!("the version's file could not be read again: {error}");
         return end_without(context, &Ending::failed(StopReason::Error, JobFailure::Unfit(detail)));
     }
+    if is_urgent() {
+        return stopped();
+    }
     let mut made = Some(made);
-    let publish = || context.runtime.block_on(publish(context, state, reason, file.clone(), &mut made));
+    let publish = || Ok(context.write(publish(context, state, reason, file.clone(), &mut made))??);
     match context.persist(false, publish) {
         Ok(report) => Done::Ended(Box::new(report)),
         // What cannot be published fails, and that is written down in its place.
@@ -140,7 +151,7 @@ fn end_with(context: &RunContext, version: NewVersion) -> Done {
 /// Ends the job without a version, for as long as it takes to write that down.
 fn end_without(context: &RunContext, ending: &Ending) -> Done {
     let job = context.job;
-    let write = || context.runtime.block_on(write_end(context.storage, job, ending.clone()));
+    let write = || Ok(context.write(write_end(context.storage, job, ending.clone()))??);
     match context.persist(false, write) {
         Ok(report) => Done::Ended(Box::new(report)),
         Err(Unpublished::Suspended) => Done::Suspended,

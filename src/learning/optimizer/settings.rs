@@ -125,7 +125,7 @@ impl Optimizer {
     pub(in crate::learning) fn check(&self) -> Result<(), SpecError> {
         let share = |name: &str, value: f64| {
             require((0.0..1.0).contains(&value), &format!("/optimizer/{name}"), || {
-                format!("{name} is {value}; it lies in 0 ≤ {name} < 1")
+                format!("{name} is {}; it lies in 0 ≤ {name} < 1", shown(value))
             })
         };
         let positive = |name: &str, value: f64, zero: bool| {

@@ -11,6 +11,7 @@ use crate::learning::evaluation::Evaluation;
 use crate::learning::examples::Examples;
 use crate::learning::network::Network;
 use crate::learning::optimizer::Step;
+use crate::learning::random::Position;
 use crate::learning::report::{Diverged, EndReason, EpochReport, Summary};
 use crate::learning::snapshot::{Snapshot, SnapshotMisfit, UnderWay};
 use crate::learning::team::Team;
@@ -126,11 +127,15 @@ impl<'a> Trainer<'a> {
                 l1: self.settings.l1,
                 weight_decay: self.settings.weight_decay,
             };
-            let (loss, weight) = self.batch(start, end, step)?;
-            done.add(loss, weight, rates.learning_rate);
+            match self.batch(start, end, step, observer)? {
+                Some((loss, weight)) => done.add(loss, weight, rates.learning_rate),
+                None => return Ok(self.abandon(done, observer)),
+            }
         }
         let (loss, learning_rate) = (done.loss / done.weight, done.learning_rate);
-        let validation_loss = self.validation_loss();
+        let Some(validation_loss) = self.validation_loss(observer) else {
+            return Ok(self.abandon(done, observer));
+        };
         let report = EpochReport { epoch: self.state.epoch + 1, loss, validation_loss, learning_rate };
         self.complete(report)?;
         Ok(Some(report))
@@ -143,6 +148,15 @@ impl<'a> Trainer<'a> {
             control => control,
         };
         control == Control::Stop
+    }
+
+    /// Leaves an epoch at once, because the observer said that it is urgent.
+    fn abandon(&mut self, done: UnderWay, observer: &mut dyn Observer) -> Option<EpochReport> {
+        self.is_stopped(0, done, observer);
+        if !self.state.complete_parameters.is_empty() {
+            self.state.network.parameters_mut().copy_from_slice(&self.state.complete_parameters);
+        }
+        None
     }
 
     /// Books a complete epoch: schedule, best epoch, parameters to come back to.
@@ -166,8 +180,14 @@ impl<'a> Trainer<'a> {
     }
 
     /// A step along the gradient of the mean loss of rows `start..end` of the epoch's order. Returns the weighted sum of
-    /// the rows' losses, and the sum of their weights.
-    fn batch(&mut self, start: usize, end: usize, step: Step) -> Result<(f64, f64), Diverged> {
+    /// the rows' losses, and the sum of their weights; `None` if it is urgent to stop, and then nothing has changed.
+    fn batch(
+        &mut self,
+        start: usize,
+        end: usize,
+        step: Step,
+        observer: &dyn Observer,
+    ) -> Result<Option<(f64, f64)>, Diverged> {
         let rows = &self.state.order[start..end];
         let weight = match self.train.weights() {
             None => rows.len() as f64,
@@ -175,22 +195,30 @@ impl<'a> Trainer<'a> {
         };
         let (scale, shard) = ((1.0 / weight) as f32, shard_rows(self.state.network.spec()));
         let (mut loss, last) = (0.0, (rows.len() - 1) / shard);
+        let dropout = Position::of(&self.state.dropout);
         for (index, rows) in rows.chunks(shard).enumerate() {
             let (batches, team) = (&mut self.batches, &mut self.team);
             loss += batches.pass(&self.state.network, self.train, rows, scale, &mut self.state.dropout, team);
             if index < last {
                 batches.accumulate(&mut self.state.network, index == 0, team);
+                if observer.is_urgent() {
+                    dropout.restore(&mut self.state.dropout);
+                    return Ok(None);
+                }
             }
         }
         self.check_loss(loss / weight)?;
         let (clip_norm, team) = (self.settings.gradient_clip_norm, &mut self.team);
         self.batches.step(&mut self.state.network, &mut self.state.optimizer, step, clip_norm, last == 0, team);
-        Ok((loss, weight))
+        Ok(Some((loss, weight)))
     }
 
-    fn validation_loss(&mut self) -> Option<f64> {
-        let validation = self.validation?;
-        Some(self.evaluation.mean_loss(&self.state.network, validation, validation.rows(), &mut self.team, |_| ()))
+    /// The mean loss of the validation rows, if there are any; `None` if it is urgent to stop.
+    fn validation_loss(&mut self, observer: &dyn Observer) -> Option<Option<f64>> {
+        let Some(validation) = self.validation else { return Some(None) };
+        let (network, rows) = (&self.state.network, validation.rows());
+        let go_on = |_: &[f32]| !observer.is_urgent();
+        self.evaluation.mean_loss(network, validation, rows, &mut self.team, go_on).map(Some)
     }
 
     fn check_loss(&self, loss: f64) -> Result<(), Diverged> {
@@ -214,7 +242,8 @@ impl<'a> Trainer<'a> {
 
     fn look_at_the_start(&mut self, observer: &mut dyn Observer) {
         let rows = self.train.rows().min(PROBE_ROWS);
-        let loss = self.evaluation.mean_loss(&self.state.network, self.train, rows, &mut self.team, |_| ());
+        let loss = self.evaluation.mean_loss(&self.state.network, self.train, rows, &mut self.team, |_| true);
+        let loss = loss.expect("all rows are looked at");
         let plain = Slice::from(..self.state.network.spec().plain_inputs());
         let inputs = self.train.inputs().slice_axis(Axis(1), plain);
         self.state.diagnosis.start(loss, inputs).into_iter().for_each(|warning| observer.warning(warning));

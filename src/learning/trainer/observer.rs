@@ -23,6 +23,11 @@ pub trait Observer {
     fn save(&mut self, _: Snapshot<'_>) -> Control {
         Control::Continue
     }
+    /// Whether the training is to stop at once, in the midst of a batch or of the validation rows: the batch is then as if it
+    /// had not begun, and [`Observer::batch`] is asked once more what to do. Asked every some milliseconds of work.
+    fn is_urgent(&self) -> bool {
+        false
+    }
     /// An epoch is complete.
     fn epoch(&mut self, report: &EpochReport) -> Control;
     /// Something about the run that its owner should know.

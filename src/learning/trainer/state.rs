@@ -140,7 +140,8 @@ impl TrainerState {
         let (epoch, batches) = (state.epoch, rows.div_ceil(settings.batch_size.of(rows)) as u64);
         let done = state.under_way.batches;
         fits(epoch < settings.epochs, || format!("{epoch} epochs of {} are done", settings.epochs))?;
-        fits(done < batches, || format!("{done} batches of {batches} are done"))?;
+        // All of them where it was taken while the validation rows were measured.
+        fits(done <= batches, || format!("{done} batches of {batches} are done"))?;
         let (steps, expected) = (state.steps, epoch * batches + done);
         fits(steps == expected, || format!("the optimizer took {steps} steps in {expected} batches"))?;
         let last = state.last.map_or(0, |report| report.epoch);

@@ -1,8 +1,9 @@
 //! Rows of jobs.
 
 use jiff::Timestamp;
-use sqlx::Row;
-use sqlx::any::AnyRow;
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, Row};
 use uuid::Uuid;
 
 use super::columns::{before, counted, parsed, parsed_or_null};
@@ -29,6 +30,8 @@ pub struct JobRow {
     pub base_version: Option<u64>,
     /// Starts since the last checkpoint.
     pub attempts: u64,
+    /// Bytes of its rows while it is open, of its history once it has ended.
+    pub kept_bytes: u64,
     /// Once it has ended.
     pub outcome: Option<String>,
     pub metrics: Option<String>,
@@ -42,6 +45,8 @@ pub struct OutcomeRow {
     pub started_at: Option<Timestamp>,
     pub outcome: String,
     pub metrics: Option<String>,
+    /// Bytes of its history.
+    pub kept_bytes: u64,
 }
 
 /// Which jobs are asked for.
@@ -55,6 +60,7 @@ pub struct JobRowFilter {
 
 fn job(row: &AnyRow) -> Result<JobRow, StorageError> {
     let base: Option<i64> = row.try_get("base_version")?;
+    let kept: Option<i64> = row.try_get("kept_bytes")?;
     Ok(JobRow {
         id: parsed(row, "id")?,
         model_id: parsed(row, "model_id")?,
@@ -70,9 +76,42 @@ fn job(row: &AnyRow) -> Result<JobRow, StorageError> {
         started_at: parsed_or_null(row, "started_at")?,
         base_version: base.map(|number| number as u64),
         attempts: counted(row, "attempts")?,
+        kept_bytes: kept.map_or(0, |bytes| bytes as u64),
         outcome: row.try_get("outcome")?,
         metrics: row.try_get("metrics")?,
     })
+}
+
+/// The statement that lists these columns of jobs: of all, of a model, in a state, of a model in a state. One text for each,
+/// so that each finds its index.
+macro_rules! listing {
+    ($columns:literal) => {
+        [
+            concat!("SELECT ", $columns, " FROM jobs WHERE id < $1 ORDER BY id DESC LIMIT $2"),
+            concat!("SELECT ", $columns, " FROM jobs WHERE id < $1 AND model_id = $3 ORDER BY id DESC LIMIT $2"),
+            concat!("SELECT ", $columns, " FROM jobs WHERE id < $1 AND state = $3 ORDER BY id DESC LIMIT $2"),
+            concat!(
+                "SELECT ",
+                $columns,
+                " FROM jobs WHERE id < $1 AND model_id = $3 AND state = $4 ORDER BY id DESC LIMIT $2"
+            ),
+        ]
+    };
+}
+
+impl JobRowFilter {
+    /// The one of the texts of `listing!` that is of this filter, with its values.
+    fn bind(
+        &self,
+        texts: [&'static str; 4],
+        older_than: Option<Uuid>,
+        limit: usize,
+    ) -> Query<'static, Any, AnyArguments> {
+        let text = texts[usize::from(self.model_id.is_some()) + 2 * usize::from(self.state.is_some())];
+        let query = sqlx::query(text).bind(before(older_than)).bind(limit as i64);
+        let values = [self.model_id.map(|id| id.to_string()), self.state.map(str::to_owned)];
+        values.into_iter().flatten().fold(query, |query, value| query.bind(value))
+    }
 }
 
 impl Catalog {
@@ -104,30 +143,25 @@ impl Catalog {
         older_than: Option<Uuid>,
         limit: usize,
     ) -> Result<Vec<JobRow>, StorageError> {
-        let (before, limit) = (before(older_than), limit as i64);
-        let query = match (filter.model_id, filter.state) {
-            (None, None) => {
-                sqlx::query("SELECT * FROM jobs WHERE id < $1 ORDER BY id DESC LIMIT $2").bind(before).bind(limit)
-            }
-            (Some(model), None) => {
-                sqlx::query("SELECT * FROM jobs WHERE id < $1 AND model_id = $3 ORDER BY id DESC LIMIT $2")
-                    .bind(before)
-                    .bind(limit)
-                    .bind(model.to_string())
-            }
-            (None, Some(state)) => {
-                sqlx::query("SELECT * FROM jobs WHERE id < $1 AND state = $3 ORDER BY id DESC LIMIT $2")
-                    .bind(before)
-                    .bind(limit)
-                    .bind(state)
-            }
-            (Some(model), Some(state)) => {
-                let query =
-                    "SELECT * FROM jobs WHERE id < $1 AND model_id = $3 AND state = $4 ORDER BY id DESC LIMIT $2";
-                sqlx::query(query).bind(before).bind(limit).bind(model.to_string()).bind(state)
-            }
-        };
+        let query = filter.bind(listing!("*"), older_than, limit);
         query.fetch_all(self.reader()?).await?.iter().map(job).collect()
+    }
+
+    /// The same, of each job its identifier and how long what its row says is.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Damaged`.
+    pub async fn job_lengths(
+        &self,
+        filter: &JobRowFilter,
+        older_than: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<(Uuid, u64)>, StorageError> {
+        let texts = listing!(
+            "id, CAST(LENGTH(config) + LENGTH(COALESCE(outcome, '')) + LENGTH(COALESCE(metrics, '')) AS BIGINT) AS length"
+        );
+        let rows = filter.bind(texts, older_than, limit).fetch_all(self.reader()?).await?;
+        rows.iter().map(|row| Ok((parsed(row, "id")?, counted(row, "length")?))).collect()
     }
 
     /// Every job, and the blob of its rows if it is open.
@@ -158,14 +192,15 @@ impl Write {
     /// `Unavailable`.
     pub async fn add_job(&mut self, row: &JobRow) -> Result<(), StorageError> {
         let query = "INSERT INTO jobs (id, model_id, state, request_id, created_at, rows_count, memory, config, rows_blob, \
-                     dataset_id, validation_dataset_id, attempts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0)";
+                     dataset_id, validation_dataset_id, kept_bytes, attempts) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0)";
         let query = sqlx::query(query).bind(row.id.to_string()).bind(row.model_id.to_string());
         let query = query.bind(row.state.clone()).bind(row.request_id.clone()).bind(row.created_at.to_string());
         let query =
             query.bind(row.rows as i64).bind(row.memory as i64).bind(row.config.clone()).bind(row.rows_blob.clone());
         let query = query.bind(row.dataset_id.map(|id| id.to_string()));
-        let query = query.bind(row.validation_dataset_id.map(|id| id.to_string()));
-        query.execute(&mut *self.connection).await?;
+        let query = query.bind(row.validation_dataset_id.map(|id| id.to_string())).bind(row.kept_bytes as i64);
+        query.execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -175,7 +210,7 @@ impl Write {
     /// `Unavailable`.
     pub async fn note_base(&mut self, id: Uuid, base: u64) -> Result<(), StorageError> {
         let query = sqlx::query("UPDATE jobs SET base_version = $2 WHERE id = $1");
-        query.bind(id.to_string()).bind(base as i64).execute(&mut *self.connection).await?;
+        query.bind(id.to_string()).bind(base as i64).execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -186,7 +221,7 @@ impl Write {
     pub async fn start_job(&mut self, id: Uuid, at: Timestamp) -> Result<(), StorageError> {
         let query = "UPDATE jobs SET state = 'running', started_at = COALESCE(started_at, $2), \
                      attempts = attempts + 1 WHERE id = $1";
-        sqlx::query(query).bind(id.to_string()).bind(at.to_string()).execute(&mut *self.connection).await?;
+        sqlx::query(query).bind(id.to_string()).bind(at.to_string()).execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -196,7 +231,7 @@ impl Write {
     /// `Unavailable`.
     pub async fn job_progressed(&mut self, id: Uuid) -> Result<(), StorageError> {
         let query = sqlx::query("UPDATE jobs SET attempts = 0 WHERE id = $1").bind(id.to_string());
-        query.execute(&mut *self.connection).await?;
+        query.execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -205,12 +240,13 @@ impl Write {
     /// # Errors
     /// `Unavailable`.
     pub async fn end_job(&mut self, id: Uuid, outcome: &OutcomeRow) -> Result<bool, StorageError> {
-        let query = "UPDATE jobs SET state = $2, started_at = $3, outcome = $4, metrics = $5 \
+        let query = "UPDATE jobs SET state = $2, started_at = $3, outcome = $4, metrics = $5, kept_bytes = $6 \
                      WHERE id = $1 AND outcome IS NULL";
         let query = sqlx::query(query).bind(id.to_string()).bind(outcome.state);
         let query = query.bind(outcome.started_at.map(|at| at.to_string()));
         let query = query.bind(outcome.outcome.clone()).bind(outcome.metrics.clone());
-        Ok(query.execute(&mut *self.connection).await?.rows_affected() == 1)
+        let query = query.bind(outcome.kept_bytes as i64);
+        Ok(query.execute(&mut self.connection).await?.rows_affected() == 1)
     }
 
     /// Whether a job of the model is waiting or running.
@@ -220,7 +256,7 @@ impl Write {
     pub async fn has_open_jobs(&mut self, model_id: Uuid) -> Result<bool, StorageError> {
         let query = "SELECT COUNT(*) FROM jobs WHERE model_id = $1 AND state IN ('queued', 'running')";
         let query = sqlx::query_scalar(query).bind(model_id.to_string());
-        let open: i64 = query.fetch_one(&mut *self.connection).await?;
+        let open: i64 = query.fetch_one(&mut self.connection).await?;
         Ok(open > 0)
     }
 
@@ -232,7 +268,7 @@ impl Write {
         let query = "SELECT COUNT(*) FROM jobs WHERE model_id = $1 AND state IN ('queued', 'running') \
                      AND base_version = $2";
         let query = sqlx::query_scalar(query).bind(model_id.to_string()).bind(version as i64);
-        let open: i64 = query.fetch_one(&mut *self.connection).await?;
+        let open: i64 = query.fetch_one(&mut self.connection).await?;
         Ok(open > 0)
     }
 
@@ -242,17 +278,16 @@ impl Write {
     /// `Unavailable`.
     pub async fn old_jobs(&mut self, kept: u64) -> Result<Vec<Uuid>, StorageError> {
         let query = "SELECT id FROM jobs WHERE outcome IS NOT NULL ORDER BY id DESC LIMIT 1000 OFFSET $1";
-        let rows = sqlx::query(query).bind(kept as i64).fetch_all(&mut *self.connection).await?;
+        let rows = sqlx::query(query).bind(kept as i64).fetch_all(&mut self.connection).await?;
         rows.iter().map(|row| parsed(row, "id")).collect()
     }
 
-    /// Removes an ended job.
+    /// Removes an ended job; false if there is no such one.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn remove_job(&mut self, id: Uuid) -> Result<(), StorageError> {
+    pub async fn remove_job(&mut self, id: Uuid) -> Result<bool, StorageError> {
         let query = sqlx::query("DELETE FROM jobs WHERE id = $1 AND outcome IS NOT NULL").bind(id.to_string());
-        query.execute(&mut *self.connection).await?;
-        Ok(())
+        Ok(query.execute(&mut self.connection).await?.rows_affected() == 1)
     }
 }

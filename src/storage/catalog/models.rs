@@ -17,6 +17,8 @@ pub struct ModelRow {
     pub name: Option<String>,
     pub spec: String,
     pub initial_blob: Option<String>,
+    /// Bytes of that blob, where they have been noted.
+    pub initial_bytes: Option<u64>,
     pub metadata: String,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -44,11 +46,13 @@ pub struct VersionRow {
 
 fn model(row: &AnyRow) -> Result<ModelRow, StorageError> {
     let active: Option<i64> = row.try_get("active_version")?;
+    let initial: Option<i64> = row.try_get("initial_bytes")?;
     Ok(ModelRow {
         id: parsed(row, "id")?,
         name: row.try_get("name")?,
         spec: row.try_get("spec")?,
         initial_blob: row.try_get("initial_blob")?,
+        initial_bytes: initial.map(|bytes| bytes as u64),
         metadata: row.try_get("metadata")?,
         created_at: parsed(row, "created_at")?,
         updated_at: parsed(row, "updated_at")?,
@@ -144,12 +148,13 @@ impl Write {
     /// # Errors
     /// `Conflict` if its name is taken.
     pub async fn add_model(&mut self, row: &ModelRow) -> Result<(), StorageError> {
-        let query = "INSERT INTO models (id, name, spec, initial_blob, metadata, created_at, updated_at, next_version) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, 1)";
+        let query = "INSERT INTO models (id, name, spec, initial_blob, metadata, created_at, updated_at, initial_bytes, \
+                     next_version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1)";
         let query = sqlx::query(query).bind(row.id.to_string()).bind(row.name.clone()).bind(row.spec.clone());
         let query = query.bind(row.initial_blob.clone()).bind(row.metadata.clone());
         let query = query.bind(row.created_at.to_string()).bind(row.updated_at.to_string());
-        query.execute(&mut *self.connection).await?;
+        let query = query.bind(row.initial_bytes.map(signed));
+        query.execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -159,7 +164,7 @@ impl Write {
     /// `Unavailable`.
     pub async fn lock_model(&mut self, id: Uuid) -> Result<bool, StorageError> {
         let query = sqlx::query("UPDATE models SET next_version = next_version WHERE id = $1").bind(id.to_string());
-        Ok(query.execute(&mut *self.connection).await?.rows_affected() == 1)
+        Ok(query.execute(&mut self.connection).await?.rows_affected() == 1)
     }
 
     /// Gives a model its name and its metadata.
@@ -175,7 +180,7 @@ impl Write {
     ) -> Result<(), StorageError> {
         let query = sqlx::query("UPDATE models SET name = $2, metadata = $3, updated_at = $4 WHERE id = $1");
         let query = query.bind(id.to_string()).bind(name).bind(metadata).bind(at.to_string());
-        query.execute(&mut *self.connection).await?;
+        query.execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -186,7 +191,7 @@ impl Write {
     pub async fn activate(&mut self, id: Uuid, number: u64, at: Timestamp) -> Result<(), StorageError> {
         let query = sqlx::query("UPDATE models SET active_version = $2, updated_at = $3 WHERE id = $1");
         let query = query.bind(id.to_string()).bind(signed(number)).bind(at.to_string());
-        query.execute(&mut *self.connection).await?;
+        query.execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -196,7 +201,7 @@ impl Write {
     /// `Unavailable`, `Damaged`.
     pub async fn model(&mut self, id: Uuid) -> Result<Option<ModelRow>, StorageError> {
         let query = sqlx::query("SELECT * FROM models WHERE id = $1").bind(id.to_string());
-        query.fetch_optional(&mut *self.connection).await?.as_ref().map(model).transpose()
+        query.fetch_optional(&mut self.connection).await?.as_ref().map(model).transpose()
     }
 
     /// A version as this change sees it.
@@ -206,7 +211,7 @@ impl Write {
     pub async fn version(&mut self, model_id: Uuid, number: u64) -> Result<Option<VersionRow>, StorageError> {
         let query = sqlx::query("SELECT * FROM versions WHERE model_id = $1 AND number = $2");
         let query = query.bind(model_id.to_string()).bind(signed(number));
-        query.fetch_optional(&mut *self.connection).await?.as_ref().map(version).transpose()
+        query.fetch_optional(&mut self.connection).await?.as_ref().map(version).transpose()
     }
 
     /// Takes the number of a model's next version; none if the model is gone.
@@ -216,7 +221,7 @@ impl Write {
     pub async fn next_version(&mut self, model_id: Uuid) -> Result<Option<u64>, StorageError> {
         let query = "UPDATE models SET next_version = next_version + 1 WHERE id = $1 RETURNING next_version";
         let query = sqlx::query_scalar(query).bind(model_id.to_string());
-        let next: Option<i64> = query.fetch_optional(&mut *self.connection).await?;
+        let next: Option<i64> = query.fetch_optional(&mut self.connection).await?;
         Ok(next.map(|next| next as u64 - 1))
     }
 
@@ -232,7 +237,7 @@ impl Write {
         let query = query.bind(signed(row.epochs)).bind(row.loss.to_string());
         let query = query.bind(row.validation_loss.map(|loss| loss.to_string())).bind(row.metrics.clone());
         let query = query.bind(row.network.clone()).bind(row.file_bytes.map(signed));
-        query.execute(&mut *self.connection).await?;
+        query.execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -242,7 +247,7 @@ impl Write {
     /// `Unavailable`.
     pub async fn remove_version(&mut self, model_id: Uuid, number: u64) -> Result<(), StorageError> {
         let query = sqlx::query("DELETE FROM versions WHERE model_id = $1 AND number = $2");
-        query.bind(model_id.to_string()).bind(signed(number)).execute(&mut *self.connection).await?;
+        query.bind(model_id.to_string()).bind(signed(number)).execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -254,11 +259,11 @@ impl Write {
         let query = "SELECT blob FROM versions WHERE model_id = $1 UNION ALL \
                      SELECT initial_blob FROM models WHERE id = $1 AND initial_blob IS NOT NULL";
         let query = sqlx::query_scalar(query).bind(id.to_string());
-        let blobs: Vec<String> = query.fetch_all(&mut *self.connection).await?;
+        let blobs: Vec<String> = query.fetch_all(&mut self.connection).await?;
         for blob in &blobs {
             self.note_litter(blob).await?;
         }
-        sqlx::query("DELETE FROM models WHERE id = $1").bind(id.to_string()).execute(&mut *self.connection).await?;
+        sqlx::query("DELETE FROM models WHERE id = $1").bind(id.to_string()).execute(&mut self.connection).await?;
         Ok(blobs)
     }
 }

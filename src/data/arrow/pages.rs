@@ -1,0 +1,231 @@
+//! The pages of a Parquet file, by their headers alone: what they unpack to is known before anything is unpacked.
+
+use std::io::{self, Read};
+
+use flate2::read::MultiGzDecoder;
+use parquet::basic::{Compression, Type};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use parquet::file::reader::ChunkReader;
+
+use super::compact::{Compact, STRUCT, TRUE};
+use super::pieces::damaged;
+use crate::data::error::DataError;
+
+/// A header and, where they are small, the pages behind it are read at once.
+const WINDOW: u64 = 4096;
+/// A header has at most so many bytes: it may quote the smallest and the largest word of its page.
+const MOST_HEADER_BYTES: u64 = 1 << 20;
+/// Pages of one row group that are unpacked at the same time may take so many bytes, and so many more for each byte of
+/// the file.
+const FREE_BYTES: u64 = 64 << 20;
+const BYTES_PER_BYTE: u64 = 64;
+/// A page packed as gzip into more bytes than this may unpack to more than [`FREE_BYTES`]: gzip packs 1,032 bytes into one.
+const MOST_UNSURE_BYTES: u64 = FREE_BYTES / 1032;
+/// How LZ4 frames begin, now and formerly: what they unpack to is known to none but their decoder.
+const LZ4_FRAMES: [[u8; 4]; 2] = [[0x04, 0x22, 0x4d, 0x18], [0x02, 0x21, 0x4c, 0x18]];
+
+/// What reading a file takes at a time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Demand {
+    /// Bytes of the pages that are unpacked at the same time, whatever the number of rows.
+    pub pages: u64,
+    /// Bytes of the cells of a row, about, before words that several rows share are told apart.
+    pub row: u64,
+    /// The row groups and columns in them whose words are written with lists of lengths.
+    pub deltas: Vec<(usize, usize)>,
+}
+
+/// The same of a column of a row group.
+struct ColumnDemand {
+    pages: u64,
+    row: u64,
+    has_deltas: bool,
+}
+
+/// What the header of a page says.
+#[derive(Debug, Default)]
+struct Page {
+    kind: i64,
+    unpacked: u64,
+    packed: u64,
+    values: u64,
+    encoding: i64,
+    /// Bytes before the values that are never packed.
+    levels: u64,
+    /// Whether the values are packed, where the column's are.
+    is_packed: bool,
+}
+
+/// Words behind the list of their lengths, as Parquet numbers the encodings.
+const DELTA_LENGTH_BYTE_ARRAY: i64 = 6;
+/// Words that share their beginnings with the words before them.
+const DELTA_BYTE_ARRAY: i64 = 7;
+const DATA: i64 = 0;
+const DICTIONARY: i64 = 2;
+const DATA_2: i64 = 3;
+
+impl Demand {
+    /// Looks at the headers of all pages.
+    ///
+    /// # Errors
+    /// `Malformed`: the pages are not as the file says; `TooLarge`: they unpack to more than such a file may.
+    pub fn of<S: ChunkReader>(source: &S, metadata: &ParquetMetaData) -> Result<Self, DataError> {
+        let mut most = Demand::default();
+        for (at, group) in metadata.row_groups().iter().enumerate() {
+            let mut of_group = Demand::default();
+            for (index, column) in group.columns().iter().enumerate() {
+                let demand = of_column(source, column)?;
+                most.deltas.extend(demand.has_deltas.then_some((at, index)));
+                of_group.pages = of_group.pages.saturating_add(demand.pages);
+                of_group.row = of_group.row.saturating_add(demand.row);
+            }
+            most.pages = most.pages.max(of_group.pages);
+            most.row = most.row.max(of_group.row);
+        }
+        let free = FREE_BYTES.saturating_add(source.len().saturating_mul(BYTES_PER_BYTE));
+        if most.pages > free {
+            return Err(DataError::too_large(format!(
+                "the pages of a row group unpack to {} MiB at a time, too much for a file of {} bytes: write it with \
+                 smaller pages or fewer columns",
+                most.pages >> 20,
+                source.len()
+            )));
+        }
+        Ok(most)
+    }
+}
+
+/// What reading a column of a row group takes: its dictionary, two pages, as rows that are read at once may lie in two, and
+/// what the largest page has for a row.
+fn of_column<S: ChunkReader>(source: &S, column: &ColumnChunkMetaData) -> Result<ColumnDemand, DataError> {
+    let (start, length) = column.byte_range();
+    let end = start.saturating_add(length);
+    let is_words = column.column_type() == Type::BYTE_ARRAY;
+    let (mut at, mut window) = (start, (start, bytes::Bytes::new()));
+    let (mut dictionary, mut data, mut row, mut has_deltas) = (0, 0, 0, false);
+    while at < end {
+        let (page, behind) = page_at(source, &mut window, at, end).map_err(|error| of(column, error))?;
+        let fits = behind.checked_add(page.packed).filter(|end_of_page| *end_of_page <= end);
+        let Some(next) = fits else { return Err(of(column, damaged("Parquet", "a page is longer than its column"))) };
+        check_packing(source, column, &page, behind).map_err(|error| of(column, error))?;
+        match page.kind {
+            DICTIONARY if page.values > page.unpacked => {
+                return Err(of(column, damaged("Parquet", "a dictionary has fewer bytes than entries")));
+            }
+            // A word is found by a view of 16 bytes, and stays where it was unpacked; a number is copied.
+            DICTIONARY => dictionary = page.unpacked + 16 * page.values,
+            DATA | DATA_2 => {
+                data = page.unpacked.max(data);
+                has_deltas |= matches!(page.encoding, DELTA_LENGTH_BYTE_ARRAY | DELTA_BYTE_ARRAY);
+                let of_a_row = match page.encoding {
+                    // A word may repeat the beginning of the one before: each may be as long as the page.
+                    DELTA_BYTE_ARRAY => page.unpacked,
+                    _ => page.unpacked.div_ceil(page.values.max(1)),
+                };
+                row = of_a_row.max(row);
+            }
+            _ => {}
+        }
+        at = next;
+    }
+    let pages = dictionary + if is_words { 2 * data } else { data };
+    Ok(ColumnDemand { pages, row: 17 + if is_words { row } else { 0 }, has_deltas })
+}
+
+fn of(column: &ColumnChunkMetaData, error: DataError) -> DataError {
+    error.of(&column.column_path().string())
+}
+
+/// The page whose header is at `at`, and where its content begins.
+fn page_at<S: ChunkReader>(
+    source: &S,
+    window: &mut (u64, bytes::Bytes),
+    at: u64,
+    end: u64,
+) -> Result<(Page, u64), DataError> {
+    let unreadable = |error| damaged("Parquet", error);
+    let mut wanted = WINDOW;
+    loop {
+        let known = at.checked_sub(window.0).and_then(|skip| window.1.get(skip as usize..)).unwrap_or_default();
+        let mut header = Compact::new(known);
+        if let Some(page) = Page::read(&mut header) {
+            return Ok((page, at + header.position() as u64));
+        }
+        let is_all = window.0 == at && window.1.len() as u64 >= wanted.min(end - at);
+        if is_all && (wanted >= end - at || wanted >= MOST_HEADER_BYTES) {
+            return Err(damaged("Parquet", "the header of a page cannot be read"));
+        }
+        wanted = if is_all { wanted * 8 } else { wanted };
+        *window = (at, source.get_bytes(at, wanted.min(end - at) as usize).map_err(unreadable)?);
+    }
+}
+
+impl Page {
+    /// Nothing if it is no header, or goes on behind the bytes.
+    fn read(header: &mut Compact) -> Option<Page> {
+        let mut page = Page { kind: -1, is_packed: true, ..Page::default() };
+        let mut last = 0;
+        loop {
+            let (field, kind) = header.field(last)?;
+            match field {
+                _ if kind == 0 => return Some(page),
+                1 => page.kind = header.integer()?,
+                2 => page.unpacked = u64::try_from(header.integer()?).ok()?,
+                3 => page.packed = u64::try_from(header.integer()?).ok()?,
+                5 | 7 if kind == STRUCT => page.read_content(header, 2)?,
+                8 if kind == STRUCT => page.read_content(header, 4)?,
+                _ => header.skip(kind)?,
+            }
+            last = field;
+        }
+    }
+
+    /// What a header says of the page's values; the field `encoding` says how they are written.
+    fn read_content(&mut self, header: &mut Compact, encoding: i64) -> Option<()> {
+        let mut last = 0;
+        loop {
+            let (field, kind) = header.field(last)?;
+            match field {
+                _ if kind == 0 => return Some(()),
+                1 => self.values = u64::try_from(header.integer()?).ok()?,
+                field if field == encoding => self.encoding = header.integer()?,
+                // Of the second form of data pages alone, whose encoding is its fourth field.
+                5 | 6 if encoding == 4 => self.levels += u64::try_from(header.integer()?).ok()?,
+                7 if encoding == 4 => self.is_packed = kind == TRUE,
+                _ => header.skip(kind)?,
+            }
+            last = field;
+        }
+    }
+}
+
+/// Checks that a page unpacks to what its header says, where its decoder does not end there by itself.
+fn check_packing<S: ChunkReader>(
+    source: &S,
+    column: &ColumnChunkMetaData,
+    page: &Page,
+    at: u64,
+) -> Result<(), DataError> {
+    let content = |length: u64| {
+        let bytes = source.get_bytes(at, page.packed.min(length) as usize);
+        bytes.map_err(|error| damaged("Parquet", error))
+    };
+    match column.compression() {
+        Compression::GZIP(_) if page.is_packed && page.packed > MOST_UNSURE_BYTES => {
+            let packed = content(u64::MAX)?;
+            let values = packed.get(page.levels as usize..).unwrap_or_default();
+            let mut unpacked = MultiGzDecoder::new(values).take(page.unpacked + 1);
+            match io::copy(&mut unpacked, &mut io::sink()) {
+                Ok(length) if length > page.unpacked => {
+                    Err(damaged("Parquet", "a page unpacks to more than its header says"))
+                }
+                // What cannot be unpacked to its end is left to the decoder, which ends at the same place.
+                _ => Ok(()),
+            }
+        }
+        Compression::LZ4 if LZ4_FRAMES.iter().any(|mark| content(4).is_ok_and(|bytes| bytes[..] == *mark)) => {
+            Err(DataError::unfit("LZ4 frames cannot be read: write the file with LZ4_RAW, ZSTD or SNAPPY"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,59 @@
+//! The memory of a reading that stays until its end, and that of writing a row group.
+
+use crate::data::error::DataError;
+use crate::data::lease::Lease;
+use crate::data::pieces::{Columns, Converted};
+use crate::data::profile::{distinct, duplicates};
+use crate::memory::Charge;
+
+/// What a column takes on every thread beside its name, which is held several times: what its cells have shown.
+const COLUMN_BYTES: u64 = 256;
+/// What the profile of a column takes, but for its name and its frequent values.
+const PROFILE_BYTES: u64 = 1024;
+/// A column of a row group in the index of the stored form.
+const INDEX_BYTES: u64 = 600;
+/// What writing a column of a row group takes from the beginning to the end of the group, beside its values.
+const WRITER_BYTES: u64 = 2 << 10;
+/// The hash of a row.
+const HASH_BYTES: u64 = 8;
+
+/// What a reading holds until its end: statistics, copies of rows that were seen, and the index of what is written.
+pub(super) struct Standing<'a> {
+    memory: &'a Charge,
+    lease: Lease,
+    columns: u64,
+    threads: u64,
+    /// Of the columns' names and profiles.
+    base: u64,
+    rows: u64,
+    bytes: u64,
+    groups: u64,
+}
+
+impl<'a> Standing<'a> {
+    /// Of these columns, before a row is written.
+    ///
+    /// # Errors
+    /// `TooLarge`, `Overloaded`.
+    pub fn new(columns: &Columns, workers: usize, memory: &'a Charge) -> Result<Self, DataError> {
+        let (count, threads) = (columns.names.len() as u64, workers as u64);
+        let names: u64 = columns.names.iter().map(|name| name.len() as u64).sum();
+        let base = (threads + 3) * (names + COLUMN_BYTES * count) + PROFILE_BYTES * count;
+        let lease = Lease::of(memory, base)?;
+        Ok(Standing { memory, lease, columns: count, threads, base, rows: 0, bytes: 0, groups: 0 })
+    }
+
+    /// Takes what a further row group adds; gives what writing it takes while it is written.
+    ///
+    /// # Errors
+    /// `TooLarge`, `Overloaded`.
+    pub fn grow(&mut self, group: &[Converted]) -> Result<Lease, DataError> {
+        let rows = group.iter().map(|piece| piece.rows as u64).sum::<u64>();
+        (self.rows, self.groups) = (self.rows + rows, self.groups + 1);
+        self.bytes += group.iter().map(|piece| piece.lease.bytes()).sum::<u64>();
+        let statistics = distinct::most_bytes(self.columns as usize, self.rows, self.bytes);
+        let index = self.groups * self.columns * INDEX_BYTES;
+        self.lease.cover(self.base + statistics + duplicates::most_bytes(self.rows) + index)?;
+        Lease::of(self.memory, (self.threads + 1) * rows * HASH_BYTES + self.columns * WRITER_BYTES)
+    }
+}

@@ -1,0 +1,60 @@
+//! The memory that a training takes: estimated before it is accepted, found out once its data is encoded.
+//!
+//! A training goes through phases, and what one of them made is gone before the next makes as much: its columns are read and
+//! encoded; its network is trained; the version is measured beside a linear model; its file is written. It needs as much
+//! memory as the largest of them.
+
+use super::run::{linear_settings, measuring_bytes};
+use crate::learning::spec::ValidModelSpec;
+use crate::learning::trainer::Trainer;
+use crate::learning::training::ValidTrainingSpec;
+
+/// What a training takes in any case: buffers for storage, its record, its history.
+const OVERHEAD: usize = 512 << 10;
+
+/// What the memory of a training follows from.
+pub(super) struct Footprint<'a> {
+    /// The network that is trained.
+    pub(super) network: &'a ValidModelSpec,
+    /// The linear model that a model by data set is compared with.
+    pub(super) linear: Option<ValidModelSpec>,
+    pub(super) settings: &'a ValidTrainingSpec,
+    /// Rows to train on.
+    pub(super) train: usize,
+    /// Rows held out, or of a data set of their own.
+    pub(super) validation: usize,
+    /// Features that are shuffled to learn their importance.
+    pub(super) features: usize,
+}
+
+impl Footprint<'_> {
+    /// Memory of all rows, encoded, with their targets and weights.
+    pub(super) fn row_bytes(&self) -> usize {
+        let network = self.network;
+        let targets = if network.outputs() > 1 && network.classes().is_some() { 1 } else { network.outputs() };
+        let weights = self.train * usize::from(self.settings.class_weight.is_some());
+        let values = (self.train + self.validation).saturating_mul(network.inputs() + targets);
+        values.saturating_add(weights).saturating_mul(size_of::<f32>())
+    }
+
+    /// Memory of the training once its rows are encoded.
+    pub(super) fn bytes(&self) -> usize {
+        let (network, settings) = (self.network, self.settings);
+        let parameters = network.parameter_count() * size_of::<f32>();
+        let measured = if self.validation > 0 { self.validation } else { self.train };
+        // The truth of the rows that are measured, in the target's own unit at most.
+        let rows = self.row_bytes().saturating_add(measured * size_of::<f64>());
+        let training = Trainer::bytes(network, settings, self.train)
+            .saturating_add(Trainer::snapshot_bytes(network, settings, self.train));
+        let held_out = self.validation > 0;
+        let measuring = |network| measuring_bytes(network, self.features, measured, held_out);
+        let of_linear = self.linear.as_ref().map_or(0, |linear| {
+            let training = Trainer::bytes(linear, &linear_settings(self.train, settings), self.train);
+            training.max(linear.parameter_count() * size_of::<f32>() + measuring(linear))
+        });
+        let measuring = parameters.saturating_add(measuring(network).max(of_linear));
+        // The network, its file, and what is read of that to see that it can be.
+        let writing = 3 * parameters;
+        rows.saturating_add(training.max(measuring)).max(writing).saturating_add(OVERHEAD)
+    }
+}

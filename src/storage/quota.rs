@@ -1,0 +1,81 @@
+//! The quota: how many objects and how many bytes may be stored in all.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use tokio::sync::Mutex;
+
+use super::StorageError;
+use super::catalog::{Catalog, Stored, Write};
+
+/// Counting may take one part in so many of the time.
+const COUNTING_SHARE: u32 = 10;
+
+/// What may be stored in all; everything until it is bounded. Cheap to clone: a handle.
+#[derive(Clone, Default)]
+pub struct Quota(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    limit: OnceLock<Stored>,
+    /// Held while the catalog is counted, so that it is counted once.
+    counted: Mutex<Counted>,
+}
+
+/// What was counted last, and what has been added since; deletions are seen when it is counted again.
+#[derive(Default)]
+struct Counted {
+    stored: Option<Stored>,
+    /// When it may be counted again.
+    next: Option<Instant>,
+}
+
+impl Quota {
+    /// Bounds what may be stored. The first call counts.
+    pub fn bound(&self, limit: Stored) {
+        self.0.limit.get_or_init(|| limit);
+    }
+
+    /// Asks whether `more` may be stored, before anything is written for it.
+    ///
+    /// # Errors
+    /// `QuotaSpent`, `Unavailable`.
+    pub async fn check(&self, catalog: &Catalog, more: Stored) -> Result<(), StorageError> {
+        self.within(more, async || catalog.stored().await).await.map(drop)
+    }
+
+    /// Takes `more` of the quota, for what `write` is about to add.
+    ///
+    /// # Errors
+    /// As [`Quota::check`].
+    pub async fn take(&self, write: &mut Write, more: Stored) -> Result<(), StorageError> {
+        if let Some((counted, stored)) = &mut self.within(more, async || write.stored().await).await? {
+            counted.stored = Some(stored.and(more));
+        }
+        Ok(())
+    }
+
+    /// What is stored, if there is room for `more`; none where nothing is bounded.
+    async fn within(
+        &self,
+        more: Stored,
+        count: impl AsyncFnOnce() -> Result<Stored, StorageError>,
+    ) -> Result<Option<(tokio::sync::MutexGuard<'_, Counted>, Stored)>, StorageError> {
+        let Some(limit) = self.0.limit.get() else { return Ok(None) };
+        let mut counted = self.0.counted.lock().await;
+        let fits = |stored: &Stored| stored.and(more).is_within(*limit);
+        let known =
+            counted.stored.filter(|stored| fits(stored) || counted.next.is_some_and(|next| Instant::now() < next));
+        let stored = match known {
+            Some(stored) => stored,
+            None => {
+                let since = Instant::now();
+                let stored = count().await?;
+                counted.stored = Some(stored);
+                counted.next = Some(since + since.elapsed() * COUNTING_SHARE);
+                stored
+            }
+        };
+        if fits(&stored) { Ok(Some((counted, stored))) } else { Err(stored.spent(*limit)) }
+    }
+}
