@@ -57,8 +57,9 @@ class Trial:
         self.most("good client waits", seen["slowest"], PATIENCE, f"s ({seen['slowest_of']})")
         self.check(seen["served"] > 0 and not seen["failed"], f"good client: {seen['served']} served, failed {seen['failed']}")
         self.check(seen["gauges"] > 0, "/metrics has no gauge of the memory budget")
-        self.most("not in the budget's gauge", seen["unaccounted"], 0, "MiB")
-        self.most("too much in the gauge", seen["overstated"], 0, "MiB")
+        when = f"({seen['when']})" if seen["when"] else ""
+        self.most("beyond what the budget's gauge explains", seen["unaccounted"], 0, f"MiB {when}".strip())
+        self.most("beyond what resident memory explains", seen["overstated"], 0, "MiB")
 
     def most(self, what: str, value: float, bound: float, unit=""):
         """Held if the value is at most the bound."""

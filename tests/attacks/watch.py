@@ -76,7 +76,7 @@ class Watcher:
         self.rest, self.peak = self.resident(), 0.0
         self.missing, self.excess = deque([0.0] * LASTING, LASTING), deque([0.0] * LASTING, LASTING)
         self.unaccounted = self.overstated = 0.0
-        self.gauges = 0
+        self.gauges, self.when = 0, ""
 
     def probe(self):
         """Longest time from asking `/livez` to its 200, over failures."""
@@ -107,7 +107,7 @@ class Watcher:
             if status == 200:
                 self.served += 1
             else:
-                self.failed[str(status)] += 1
+                self.failed[f"{status} {asked[1]} of {len(asked[2] or str())} bytes"] += 1
 
     def resident(self) -> float:
         try:
@@ -135,11 +135,12 @@ class Watcher:
             bound = max(50.0, max(taken, charged) / 5)
             self.missing.append(taken - charged - bound)
             self.excess.append(charged - taken - bound)
-            self.unaccounted = max(self.unaccounted, min(self.missing))
+            if min(self.missing) > self.unaccounted:
+                self.unaccounted, self.when = min(self.missing), f"{taken:.0f} MiB resident, {charged:.0f} charged"
             self.overstated = max(self.overstated, min(self.excess))
 
     def seen(self) -> dict:
-        fields = ("silence", "slowest", "slowest_of", "served", "failed", "rest", "peak", "gauges", "unaccounted", "overstated")
+        fields = ("silence", "slowest", "slowest_of", "served", "failed", "rest", "peak", "gauges", "when", "unaccounted", "overstated")
         return {field: getattr(self, field) for field in fields}
 
 
