@@ -100,7 +100,7 @@ impl App {
         let meters = Meters::new();
         let memory = plan.shares();
         let models = ModelRegistry::new(storage.clone(), memory.models.clone());
-        let datasets = DatasetRegistry::new(storage.clone());
+        let datasets = DatasetRegistry::new(storage.clone(), memory.requests.clone());
         let limits = QueueLimits {
             concurrent: settings.concurrent_jobs(),
             threads: settings.training_threads(),

@@ -59,10 +59,9 @@ pub async fn list(
     Params(params): Params<PageParams>,
 ) -> Result<Response, ApiError> {
     let query = params.check::<u64>()?;
-    let found = app.models.versions(model.id, query.before, query.limit + 1).await?;
-    let versions: Vec<&Version> = found.iter().collect();
-    let cursor = |version: &&Version| version.number.to_string();
-    let page = Page::new(versions, query.limit, cursor, |version| VersionBody::of(&model, version));
+    let (found, more) = app.models.versions(model.id, query.before, query.limit).await?;
+    let cursor = found.last().filter(|_| more).map(|version| version.number.to_string());
+    let page = Page::of(found.iter().map(|version| VersionBody::of(&model, version)).collect(), cursor);
     Ok(reply::json(StatusCode::OK, &page))
 }
 
