@@ -133,7 +133,7 @@ pub struct Settings {
     #[arg(long, env = "EPOCHD_SCRATCH_SPACE", value_name = "SIZE")]
     pub scratch_space: Option<ByteSize>,
 
-    /// Connections at once; when all are taken, those that wait for a request longest make room, and where none does,
+    /// Connections at once; when all are taken, those whose clients do nothing make room, and where none does,
     /// more are refused with 429 [default: 2048, or as many as the limit on open files leaves room for]
     #[arg(long, env = "EPOCHD_MAX_CONNECTIONS", value_name = "N", value_parser = at_least_one)]
     pub max_connections: Option<usize>,
@@ -156,8 +156,8 @@ pub struct Settings {
     #[arg(long, env = "EPOCHD_MIN_RATE", value_name = "SIZE", default_value = "1KiB")]
     pub min_rate: ByteSize,
 
-    /// Seconds from a whole request to the head of its reply, after which it is given up with 408. Data files, replies in
-    /// other forms than JSON, and `wait` do not count
+    /// Seconds from a whole request to the head of its reply, after which it is given up with 408. Data files, rows as CSV
+    /// or Arrow, and `wait` do not count
     #[arg(long, env = "EPOCHD_REQUEST_TIMEOUT", value_name = "SECONDS", default_value = "300", value_parser = seconds)]
     pub request_timeout: Duration,
 

@@ -119,7 +119,7 @@ impl DatasetRegistry {
         let (tell, told) = oneshot::channel();
         // A thread of its own: it waits for the client now and then, which none of the pool's may.
         let reader = std::thread::Builder::new().name("early reader".into());
-        reader.spawn(move || tell.send(read())).ok()?;
+        reader.spawn(move || drop(tell.send(read()))).ok()?;
         Some(told.await.unwrap_or_else(|lost| Err(defect(lost)))).filter(|_| !data.was_given_up())
     }
 

@@ -18,7 +18,7 @@ pub enum JobHandle {
     /// Waits, runs, or has just ended.
     Open(Arc<Job>),
     /// Ended some time ago.
-    Ended(EndedJob),
+    Ended(Box<EndedJob>),
 }
 
 /// A job that ended some time ago.
@@ -46,7 +46,8 @@ impl EndedJob {
             let blob = history_blob(self.report.id);
             let damaged = || StorageError::damaged(blob.clone(), "it breaks off");
             let size = self.storage.blobs.size(&blob).await?;
-            from_thinned(&self.storage.parts(&blob, &[0..size]).await?[0]).ok_or_else(damaged)
+            let whole = self.storage.parts(&blob, std::slice::from_ref(&(0..size))).await?;
+            from_thinned(&whole[0]).ok_or_else(damaged)
         };
         Ok(Some(self.thinned.get_or_try_init(read).await?))
     }
@@ -68,7 +69,7 @@ impl EndedJob {
             return Ok(kept[start..].iter().take(most).copied().collect());
         }
         let end = self.report.epoch.saturating_add(1).min(first.saturating_add(most as u64));
-        if first < end { self.ranges(&[first..end]).await } else { Ok(Vec::new()) }
+        if first < end { self.ranges(std::slice::from_ref(&(first..end))).await } else { Ok(Vec::new()) }
     }
 
     async fn history(&self, query: HistoryQuery) -> Result<(Vec<EpochEntry>, Option<u64>), JobError> {

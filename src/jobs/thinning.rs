@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn a_short_history_is_kept_whole() {
         let short = history(KEPT_EPOCHS, 77);
-        assert_eq!(short.kept().1, false);
+        assert!(!short.kept().1);
         assert_eq!(epochs(&short.kept().0), (1..=KEPT_EPOCHS).collect::<Vec<_>>());
         assert_eq!(epochs(&short.entries(9, 3)), [9, 10, 11]);
         assert_eq!((short.epochs(), short.best_epoch(), short.stride()), (KEPT_EPOCHS, Some(77), 1));
@@ -153,7 +153,8 @@ mod tests {
         let mut read = History::of(long.entries(1, usize::MAX), long.stride());
         assert_eq!(read, long);
         let next = EpochEntry { epoch: 100_002, ..*long.last().expect("an entry") };
-        (long.push(next), read.push(next));
+        long.push(next);
+        read.push(next);
         assert_eq!(read, long);
         assert_eq!(
             epochs(&long.entries(100_001, 9)),

@@ -19,6 +19,7 @@ mod idempotency;
 mod intervals;
 mod jobs;
 mod kill;
+mod lengths;
 mod load;
 mod messy;
 mod models;
