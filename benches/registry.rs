@@ -56,7 +56,8 @@ async fn fill(folder: &Path, count: usize) {
     let versions = folder.join("blobs/versions");
     fs::create_dir_all(&versions).expect("a folder");
     let database = Database::File(folder.join("catalog.sqlite"));
-    let catalog = Catalog::open(&database, Arc::new(|_| Ok(()))).await.expect("a catalog");
+    let catalog = Catalog::connect(&database, Arc::new(|_| Ok(())), Duration::from_secs(5)).await.expect("a catalog");
+    catalog.migrate().await.expect("the catalog's tables");
     let layers = [4, 16, 3].map(Into::into).to_vec();
     for start in (0..count).step_by(BATCH) {
         let mut write = catalog.write().await.expect("a change");

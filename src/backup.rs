@@ -10,16 +10,21 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::identifier::new_id;
 use crate::jobs;
 use crate::storage::folder::{self, BLOBS, CATALOG};
+use crate::storage::identity::IDENTITY;
 use crate::storage::{Catalog, Database, OpenError, StorageError};
 
 /// The last entry of a backup: the checksums of the others, as JSON.
 const MANIFEST: &str = "manifest.json";
+/// Deadline of a statement on the catalog: the service may be writing.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why a backup was not made or not restored.
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +84,8 @@ pub async fn back_up(folder: &Path, file: &Path) -> Result<Extent, BackupError> 
     if file.exists() {
         return Err(BackupError::Exists(file.to_owned()));
     }
-    let catalog = Catalog::connect(&Database::File(folder.join(CATALOG)), Arc::new(|_| Ok(()))).await?;
-    let id = Uuid::now_v7();
+    let catalog = Catalog::connect(&Database::File(folder.join(CATALOG)), Arc::new(|_| Ok(())), PATIENCE).await?;
+    let id = new_id();
     let mut write = catalog.write().await?;
     write.begin_backup(id).await?;
     write.commit().await?;
@@ -97,7 +102,7 @@ async fn write_file(catalog: &Catalog, id: Uuid, folder: &Path, file: &Path) -> 
     let scratch = tempfile::tempdir_in(parent).map_err(at(parent))?;
     let copy = scratch.path().join(CATALOG);
     catalog.copy_to(&copy.to_string_lossy()).await?;
-    let copied = Catalog::connect(&Database::File(copy.clone()), Arc::new(|_| Ok(()))).await?;
+    let copied = Catalog::connect(&Database::File(copy.clone()), Arc::new(|_| Ok(())), PATIENCE).await?;
     let mut write = copied.write().await?;
     write.end_backup(id).await?;
     write.commit().await?;
@@ -114,6 +119,7 @@ async fn write_file(catalog: &Catalog, id: Uuid, folder: &Path, file: &Path) -> 
 async fn blobs_of(catalog: &Catalog) -> Result<Vec<String>, StorageError> {
     let mut blobs = catalog.version_blobs().await?;
     blobs.extend(catalog.dataset_blobs().await?);
+    blobs.push(IDENTITY.to_owned());
     for (id, rows_blob) in catalog.job_rows_blobs().await? {
         blobs.extend(jobs::blobs(id, rows_blob));
     }

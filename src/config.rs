@@ -9,6 +9,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::memory;
 use crate::processors;
+use crate::storage::location::without_secrets;
 use crate::storage::{SecretUrl, StateLocation};
 use crate::wording::nearest;
 
@@ -40,14 +41,26 @@ pub struct Settings {
 
     /// PostgreSQL database for models, versions and jobs, such as postgres://user:password@host/database [default: a
     /// SQLite file in the data folder]
-    #[arg(long, env = "EPOCHD_DATABASE_URL", value_name = "URL", value_parser = database_url, global = true)]
+    #[arg(long, env = "EPOCHD_DATABASE_URL", value_name = "URL", hide_env_values = true, global = true)]
     pub database_url: Option<SecretUrl>,
 
     /// Object store for version files, rows and checkpoints: s3://bucket/folder, gs://… or az://…, with credentials
     /// and endpoint in the variables that the store's own tools take, AWS_ACCESS_KEY_ID and so on [default: files in
     /// the data folder]
-    #[arg(long, env = "EPOCHD_BLOB_URL", value_name = "URL", value_parser = blob_url, global = true)]
+    #[arg(long, env = "EPOCHD_BLOB_URL", value_name = "URL", hide_env_values = true, global = true)]
     pub blob_url: Option<SecretUrl>,
+
+    /// Seconds that a call on the database or the object store may take, with a second more for each MiB that it moves;
+    /// then the request is answered with 503
+    #[arg(
+        long,
+        env = "EPOCHD_STORAGE_TIMEOUT",
+        value_name = "SECONDS",
+        default_value = "15",
+        value_parser = seconds,
+        global = true
+    )]
+    pub storage_timeout: Duration,
 
     /// Trainings that run at once [default: number of cores]
     #[arg(long, env = "EPOCHD_CONCURRENT_JOBS", value_name = "N", value_parser = at_least_one)]
@@ -183,6 +196,14 @@ pub enum Command {
         /// A file that `epochd backup` wrote
         file: PathBuf,
     },
+    /// Read all state of a service that is stopped, and list what is missing, damaged, unverified or left over; exit
+    /// status 0 if there is nothing of that. As at a start, the catalog gets this release's form
+    Check {
+        /// Mend what can be mended: give data sets of earlier releases checksums, end jobs whose rows are lost, note files
+        /// that nothing refers to for deletion. Each change is listed
+        #[arg(long)]
+        repair: bool,
+    },
 }
 
 /// Form of the log.
@@ -197,12 +218,12 @@ pub enum LogFormat {
 impl Settings {
     /// Settings of this process. Prints help or an error and exits where clap would.
     pub fn from_process() -> Self {
-        let settings = Settings::parse();
+        let settings = Settings::try_parse().unwrap_or_else(|error| exit_with(&error));
         if let Err(message) = check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
-            Settings::command().error(clap::error::ErrorKind::UnknownArgument, message).exit();
+            exit_with(&Settings::command().error(clap::error::ErrorKind::UnknownArgument, message));
         }
         if let Err(message) = settings.check() {
-            Settings::command().error(clap::error::ErrorKind::ValueValidation, message).exit();
+            exit_with(&Settings::command().error(clap::error::ErrorKind::ValueValidation, message));
         }
         settings
     }
@@ -221,6 +242,8 @@ impl Settings {
                 self.listen
             ));
         }
+        self.database_url.as_ref().map_or(Ok(()), check_database_url)?;
+        self.blob_url.as_ref().map_or(Ok(()), check_blob_url)?;
         let local = self.database_url.is_none() && self.blob_url.is_none();
         if matches!(self.command, Some(Command::Backup { .. } | Command::Restore { .. })) && !local {
             return Err(
@@ -254,7 +277,13 @@ impl Settings {
     pub fn location(&self) -> StateLocation {
         let (database_url, blob_url) = (self.database_url.clone(), self.blob_url.clone());
         let scratch_limit = self.scratch_space.map(|space| space.as_u64());
-        StateLocation { folder: self.data_dir.clone(), database_url, blob_url, scratch_limit }
+        StateLocation {
+            folder: self.data_dir.clone(),
+            database_url,
+            blob_url,
+            scratch_limit,
+            timeout: self.storage_timeout,
+        }
     }
 
     /// Trainings that run at once.
@@ -295,19 +324,27 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse::<usize>().ok().filter(|n| *n >= 1).ok_or_else(|| "a whole number of at least 1 is expected".into())
 }
 
-fn database_url(text: &str) -> Result<SecretUrl, String> {
-    let known = text.starts_with("postgres://") || text.starts_with("postgresql://");
-    if known {
-        Ok(text.to_owned().into())
-    } else {
-        Err("a URL such as postgres://user@host/database is expected".into())
-    }
+// URLs are checked here rather than by clap, which repeats a wrong value with the password in it.
+
+fn check_database_url(url: &SecretUrl) -> Result<(), String> {
+    let known = ["postgres://", "postgresql://"];
+    let fits = known.iter().any(|scheme| url.as_str().starts_with(scheme));
+    fits.then_some(()).ok_or_else(|| "--database-url: a URL such as postgres://user@host/database is expected".into())
 }
 
-fn blob_url(text: &str) -> Result<SecretUrl, String> {
+fn check_blob_url(url: &SecretUrl) -> Result<(), String> {
     let known = ["s3://", "s3a://", "gs://", "az://", "abfs://", "abfss://", "https://"];
-    let holds = known.iter().any(|scheme| text.starts_with(scheme));
-    if holds { Ok(text.to_owned().into()) } else { Err("a URL such as s3://bucket/folder is expected".into()) }
+    let fits = known.iter().any(|scheme| url.as_str().starts_with(scheme));
+    fits.then_some(()).ok_or_else(|| "--blob-url: a URL such as s3://bucket/folder is expected".into())
+}
+
+/// Prints help or an error and exits, as clap would; a URL that stands at a wrong place is not repeated with its password.
+fn exit_with(error: &clap::Error) -> ! {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    eprint!("{}", without_secrets(&error.render().to_string()));
+    std::process::exit(error.exit_code());
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -352,6 +389,16 @@ mod tests {
         assert_eq!(settings.database_url.as_ref().map(SecretUrl::as_str), Some(url));
         let shown = format!("{settings:?} {:?}", settings.location());
         assert!(shown.contains("postgres://…") && !shown.contains("secret"), "{shown}");
+    }
+
+    #[test]
+    fn wrong_urls_are_refused_and_not_repeated() {
+        for (flag, url) in [("--database-url", "mysql://me:secret@host/x"), ("--blob-url", "ftp://me:secret@host/x")] {
+            let message = Settings::parse_from(["epochd", flag, url]).check().expect_err("no such scheme");
+            assert!(message.contains(flag) && !message.contains("secret"), "{message}");
+        }
+        let help = Settings::command().render_help().to_string();
+        assert!(!help.contains("secret"));
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //!
 //! - [`api`]: the only room that knows HTTP.
 //! - [`serving`]: the use cases without HTTP: predict, evaluate, train.
-//! - [`app`], [`backup`]: the handle that holds together what follows; a data folder as one file, and back.
+//! - [`app`], [`backup`], [`check`]: the handle that holds together what follows; a data folder as one file, and back;
+//!   whether all state is whole.
 //! - [`jobs`]: trainings as jobs: queue, runs, checkpoints, progress, events.
 //! - [`models`]: models by layer sizes and by data set, their versions, the file of a version, the registry, predictors.
 //! - [`datasets`]: stored tables and their registry.
@@ -14,8 +15,8 @@
 //!   and writes only what it is handed.
 //! - [`storage`]: rows in a catalog (SQLite or PostgreSQL), blobs in an object store. Knows no domain type.
 //! - [`memory`]: the memory of the process as one budget, its shares, and what is charged to them.
-//! - [`name`], [`processors`], [`strict`], [`waiting`], [`wording`]: what a name may be; how many processors there are;
-//!   requests read without tolerance; whether somebody still waits for work; what messages quote.
+//! - [`identifier`], [`name`], [`processors`], [`strict`], [`waiting`], [`wording`]: new identifiers; what a name may be; how
+//!   many processors there are; requests read without tolerance; whether somebody still waits for work; what messages quote.
 //!
 //! Imports go down this list and never in a circle; `tests/tidy` holds that. `ARCHITECTURE.md` walks through a training and a
 //! prediction.
@@ -23,11 +24,13 @@
 pub mod api;
 pub mod app;
 pub mod backup;
+pub mod check;
 pub mod config;
 pub mod data;
 pub mod datasets;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+pub mod identifier;
 pub mod jobs;
 pub mod learning;
 pub mod memory;

@@ -9,8 +9,10 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use epochd::app::App;
 use epochd::backup::{BackupError, Extent};
+use epochd::check::{Finding, Outcome};
 use epochd::config::{Command, Settings};
-use epochd::{api, backup, telemetry};
+use epochd::identifier::clock_is_set;
+use epochd::{api, backup, check, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -23,6 +25,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const LAST_LINES: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
+    // What is made from here on is its owner's alone: state is what somebody's data says.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let settings = Settings::from_process();
     match settings.command.clone() {
         None => serve(settings),
@@ -33,6 +37,26 @@ fn main() -> ExitCode {
             report("backed up", runtime.block_on(backup::back_up(&settings.data_dir, &file)))
         }
         Some(Command::Restore { file }) => report("restored", backup::restore(&settings.data_dir, &file)),
+        Some(Command::Check { repair }) => check_state(&settings, repair),
+    }
+}
+
+/// Checks all state, and says what is wrong with it.
+fn check_state(settings: &Settings, repair: bool) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads can be started");
+    let mut progress = |what: &str, so_far: Outcome| {
+        eprintln!("at {what}; {} rows and {} files so far", so_far.rows, so_far.blobs);
+    };
+    let mut say = |finding: &Finding| println!("{finding}");
+    match runtime.block_on(check::check(&settings.location(), repair, &mut say, &mut progress)) {
+        Ok(Outcome { rows, blobs, found, mended }) => {
+            println!("checked {rows} rows and {blobs} files: {found} findings, {mended} of them mended");
+            if found == mended { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -67,6 +91,9 @@ fn serve(settings: Settings) -> ExitCode {
 }
 
 async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
+    if !clock_is_set() {
+        return Err("the system's clock stands before 1970: set it, as times are kept with what is stored".into());
+    }
     raise_descriptor_limit();
     let (address, shutdown_timeout) = (settings.listen, settings.shutdown_timeout);
     let busy = |error| format!("cannot listen on {address}: {error}");
@@ -75,8 +102,20 @@ async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
     let address = listener.local_addr()?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "listening on http://{address}");
     let storage = app.storage.clone();
-    api::serve(app, listener, stop_signal(shutdown_timeout)?).await?;
+    let signal = stop_signal()?;
+    let lost = storage.clone();
+    let stop = async move {
+        tokio::select! {
+            () = signal => {}
+            () = lost.lost() => tracing::error!("another epochd has taken the database: stopping"),
+        }
+        end_in(shutdown_timeout);
+    };
+    api::serve(app, listener, stop).await?;
     storage.close().await;
+    if storage.is_lost() {
+        return Err("stopped because another epochd has taken the database".into());
+    }
     Ok(())
 }
 
@@ -105,15 +144,14 @@ fn raise_descriptor_limit() {
     }
 }
 
-/// Resolves on SIGTERM or Ctrl-C; the process has as long as `timeout` to end from then on.
-fn stop_signal(timeout: Duration) -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+/// Resolves on SIGTERM or Ctrl-C.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
             _ = interrupt.recv() => tracing::info!("Ctrl-C: stopping"),
         }
-        end_in(timeout);
     })
 }
 

@@ -77,7 +77,7 @@ impl DatasetRegistry {
         dataset: &Dataset,
         read: impl FnOnce(BlobSource) -> Result<T, DataError> + Send + 'static,
     ) -> Result<T, DatasetError> {
-        let source = BlobSource::new(self.storage.blobs.reader(&dataset.blob).await?);
+        let source = BlobSource::new(self.storage.reader(&dataset.blob).await?);
         let watched = source.clone();
         let done = tokio::task::spawn_blocking(move || read(source)).await;
         let damaged = |reason: String| StorageError::damaged(dataset.blob.clone(), reason);

@@ -13,11 +13,12 @@ use crate::data::column::ColumnType;
 use crate::data::error::DataError;
 use crate::data::ingest::{Format, IngestLimits, Output, ingest};
 use crate::data::profile::TableProfile;
+use crate::identifier::new_id;
 use crate::memory::{Charge, FOR_A_BYTE};
 use crate::name::check_name;
 use crate::processors;
 use crate::storage::catalog::{DatasetRow, ReceiptRow};
-use crate::storage::{self, BlobFile, RECEIPT_AGE, Storage, StorageError, Stored, exact};
+use crate::storage::{self, BlobFile, Checksums, RECEIPT_AGE, Storage, StorageError, Stored, exact};
 use crate::waiting::{WaitedFor, Waiting};
 
 /// Profiles that are listed at once, in bytes.
@@ -64,6 +65,7 @@ pub struct NewDataset {
 /// A data set whose columns are written and that no row refers to yet.
 pub struct DatasetDraft {
     row: DatasetRow,
+    checksums: Checksums,
     dataset: Dataset,
 }
 
@@ -117,7 +119,7 @@ impl DatasetRegistry {
         let (tell, told) = oneshot::channel();
         // A thread of its own: it waits for the client now and then, which none of the pool's may.
         let reader = std::thread::Builder::new().name("early reader".into());
-        reader.spawn(move || tell.send(read())).ok()?;
+        reader.spawn(move || drop(tell.send(read()))).ok()?;
         Some(told.await.unwrap_or_else(|lost| Err(defect(lost)))).filter(|_| !data.was_given_up())
     }
 
@@ -163,7 +165,7 @@ impl DatasetRegistry {
         if let Some(failed) = sink.failed {
             return Err(failed.into());
         }
-        Ok(NewDataset { id: Uuid::now_v7(), name, profile: profile?, columns: sink.file })
+        Ok(NewDataset { id: new_id(), name, profile: profile?, columns: sink.file })
     }
 
     /// Stores the columns of a data set. They are litter until [`DatasetRegistry::add`] is committed.
@@ -173,12 +175,13 @@ impl DatasetRegistry {
     pub async fn draft(&self, new: NewDataset) -> Result<DatasetDraft, DatasetError> {
         let NewDataset { id, name, profile, columns } = new;
         let blob = format!("datasets/{id}.parquet");
-        let bytes = self.storage.put_file_noted(&blob, columns).await?;
+        let checksums = self.storage.put_file_noted(&blob, columns).await?;
+        let bytes = checksums.bytes();
         let created_at = Timestamp::now();
         let (rows, text) = (profile.rows, exact::to_text(&profile));
         let row = DatasetRow { id, name: name.clone(), blob: blob.clone(), bytes, rows, profile: text, created_at };
         let dataset = Dataset { id, name, bytes, created_at, profile: Arc::new(profile), blob };
-        Ok(DatasetDraft { row, dataset })
+        Ok(DatasetDraft { row, checksums, dataset })
     }
 
     /// Adds a drafted data set, as a part of `write`.
@@ -190,6 +193,7 @@ impl DatasetRegistry {
             (StorageError::Conflict, Some(name)) => DatasetError::NameTaken(name.clone()),
             (error, _) => error.into(),
         })?;
+        write.put_checksums(&draft.row.blob, &draft.checksums).await?;
         Ok(write.strike_litter(&draft.row.blob).await?)
     }
 

@@ -44,11 +44,10 @@ impl BlobSource {
         let (start, fetched) = &*window;
         if part.start < *start || part.end > start + fetched.len() as u64 {
             let end = part.end.max((part.start + READ_AHEAD).min(self.blob.size()));
-            let fetched = self.blob.read(part.start..end).inspect_err(|error| {
+            *window = self.blob.read_around(part.start..end).inspect_err(|error| {
                 let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
                 trouble.get_or_insert_with(|| error.clone());
-            });
-            *window = (part.start, fetched?);
+            })?;
         }
         let (start, fetched) = &*window;
         let within = |at: u64| ((at - start) as usize).min(fetched.len());

@@ -11,7 +11,7 @@ use std::str::FromStr;
 use tokio::sync::watch;
 
 use super::error::JobError;
-use super::handle::{EndedJob, JobHandle};
+use super::handle::JobHandle;
 use super::history::EpochEntry;
 use super::progress::{EPOCH_INTERVAL, StateMark};
 use super::report::JobReport;
@@ -126,9 +126,9 @@ impl Watcher {
     fn now(&self) -> (StateMark, Option<JobReport>, u64) {
         match &self.job {
             JobHandle::Open(job) => job.mark(self.told.state),
-            JobHandle::Ended(EndedJob { report, .. }) => {
+            JobHandle::Ended(ended) => {
                 let unknown = self.told.state != Some(StateMark::End);
-                (StateMark::End, unknown.then(|| JobReport::clone(report)), report.epoch)
+                (StateMark::End, unknown.then(|| JobReport::clone(&ended.report)), ended.report.epoch)
             }
         }
     }

@@ -10,7 +10,7 @@ use super::history::{ENTRY_BYTES, EpochEntry, HistoryQuery, from_bytes, from_thi
 use super::job::Job;
 use super::record::history_blob;
 use super::report::JobReport;
-use crate::storage::{Blobs, StorageError};
+use crate::storage::{Storage, StorageError};
 
 /// A job that is open or has ended.
 #[derive(Clone)]
@@ -18,7 +18,7 @@ pub enum JobHandle {
     /// Waits, runs, or has just ended.
     Open(Arc<Job>),
     /// Ended some time ago.
-    Ended(EndedJob),
+    Ended(Box<EndedJob>),
 }
 
 /// A job that ended some time ago.
@@ -27,14 +27,14 @@ pub struct EndedJob {
     /// As it ended.
     pub report: Arc<JobReport>,
     /// Where its history is.
-    blobs: Blobs,
+    storage: Storage,
     /// A thinned history, once it was read.
     thinned: Arc<OnceCell<Vec<EpochEntry>>>,
 }
 
 impl EndedJob {
-    pub(super) fn new(report: JobReport, blobs: Blobs) -> Self {
-        EndedJob { report: report.into(), blobs, thinned: Arc::default() }
+    pub(super) fn new(report: JobReport, storage: Storage) -> Self {
+        EndedJob { report: report.into(), storage, thinned: Arc::default() }
     }
 
     /// The entries of a thinned history; `None` of one that has every epoch.
@@ -45,7 +45,9 @@ impl EndedJob {
         let read = async || {
             let blob = history_blob(self.report.id);
             let damaged = || StorageError::damaged(blob.clone(), "it breaks off");
-            from_thinned(&self.blobs.get(&blob).await?).ok_or_else(damaged)
+            let size = self.storage.blobs.size(&blob).await?;
+            let whole = self.storage.parts(&blob, std::slice::from_ref(&(0..size))).await?;
+            from_thinned(&whole[0]).ok_or_else(damaged)
         };
         Ok(Some(self.thinned.get_or_try_init(read).await?))
     }
@@ -57,7 +59,7 @@ impl EndedJob {
         }
         let bytes: Vec<_> =
             parts.iter().map(|part| (part.start - 1) * ENTRY_BYTES..(part.end - 1) * ENTRY_BYTES).collect();
-        let bytes = self.blobs.parts(&history_blob(self.report.id), &bytes).await?;
+        let bytes = self.storage.parts(&history_blob(self.report.id), &bytes).await?;
         Ok(parts.iter().zip(&bytes).flat_map(|(part, bytes)| from_bytes(part.start, bytes)).collect())
     }
 

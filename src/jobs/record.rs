@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::error::JobError;
 use super::state::JobState;
+use crate::identifier::new_id;
 use crate::learning::training::ValidTrainingSpec;
 use crate::storage::catalog::JobRow;
 use crate::storage::{StorageError, exact};
@@ -90,7 +91,7 @@ impl JobRecord {
     /// The record of a job of this model that is created now.
     pub(super) fn new(model_id: Uuid, new: NewJob) -> Self {
         let NewJob { request_id, bytes, rows, config, data, kept_bytes: _ } = new;
-        let (id, created_at) = (Uuid::now_v7(), Timestamp::now());
+        let (id, created_at) = (new_id(), Timestamp::now());
         let (base_version, attempts) = (OnceLock::new(), 0);
         JobRecord { id, model_id, request_id, created_at, bytes, rows, config, data, base_version, attempts }
     }
@@ -157,11 +158,11 @@ pub fn blobs(id: Uuid, rows_blob: Option<String>) -> Vec<String> {
 }
 
 /// Where the last checkpoint of a job is until it has ended.
-pub(super) fn checkpoint_blob(id: Uuid) -> String {
+pub fn checkpoint_blob(id: Uuid) -> String {
     format!("checkpoints/{id}.safetensors")
 }
 
 /// Where the history of a job is once it has ended: entries of 32 bytes.
-pub(super) fn history_blob(id: Uuid) -> String {
+pub fn history_blob(id: Uuid) -> String {
     format!("histories/{id}")
 }

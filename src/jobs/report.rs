@@ -156,7 +156,7 @@ impl JobReport {
     ///
     /// # Errors
     /// `Storage` with `Damaged`: the row does not say what a row of an ended job says.
-    pub(super) fn from_row(mut row: JobRow) -> Result<Self, JobError> {
+    pub fn from_row(mut row: JobRow) -> Result<Self, JobError> {
         let (id, metrics) = (row.id, row.metrics.take());
         let damaged = |error| StorageError::damaged(format!("the record of job {id}"), error);
         let outcome: Outcome = exact::from_text(row.outcome.as_deref().unwrap_or_default()).map_err(damaged)?;

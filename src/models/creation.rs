@@ -13,6 +13,7 @@ use super::model::check_name;
 use super::publication::{VersionDraft, version_blob};
 use super::version::VersionFacts;
 use super::{Model, ModelError, ModelKind, ModelRegistry, NewModel, Predictor};
+use crate::identifier::new_id;
 use crate::learning::network::Network;
 use crate::storage::catalog::{ModelRow, ReceiptRow};
 use crate::storage::{RECEIPT_AGE, StorageError, Stored, Write, exact};
@@ -93,7 +94,7 @@ impl ModelRegistry {
             Ok(table) => (ModelKind::Table(Arc::new(table.parts.spec.clone())), true),
         };
         let (mut row, _) = record(name, kind, BTreeMap::new())?;
-        let blob = version_blob(Uuid::now_v7());
+        let blob = version_blob(new_id());
         let bytes_of_file = bytes.len() as u64;
         let mut files = vec![(blob.clone(), bytes)];
         // The start that the client gave elsewhere did not come along: trainings start from what did.
@@ -166,7 +167,7 @@ fn record(
 ) -> Result<(ModelRow, Model), ModelError> {
     let now = Timestamp::now();
     let row = ModelRow {
-        id: Uuid::now_v7(),
+        id: new_id(),
         name,
         spec: kind.to_json(),
         initial_blob: None,

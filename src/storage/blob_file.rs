@@ -4,12 +4,15 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use super::checksums::{Checksums, Summing};
+
 /// Bytes that are left to the system before it is told to write them to the disk.
 const WRITE_BACK_BYTES: u64 = 8 << 20;
 
 /// A file without a name, gone when it is closed unless it has become a blob.
 pub struct BlobFile {
     file: File,
+    sums: Summing,
     written: u64,
     /// Bytes that are on their way to the disk.
     written_back: u64,
@@ -19,7 +22,7 @@ pub struct BlobFile {
 
 impl BlobFile {
     pub(super) fn new(file: File, stays: bool) -> Self {
-        BlobFile { file, written: 0, written_back: 0, stays }
+        BlobFile { file, sums: Summing::default(), written: 0, written_back: 0, stays }
     }
 
     /// Forgets what was written.
@@ -28,8 +31,13 @@ impl BlobFile {
     /// The system's.
     pub fn restart(&mut self) -> io::Result<()> {
         self.file.rewind()?;
-        (self.written, self.written_back) = (0, 0);
+        (self.written, self.written_back, self.sums) = (0, 0, Summing::default());
         self.file.set_len(0)
+    }
+
+    /// The checksums of what was written.
+    pub(super) fn checksums(&self) -> Checksums {
+        self.sums.clone().finish()
     }
 
     /// The file, to be read from its start.
@@ -73,6 +81,7 @@ impl BlobFile {
 impl Write for BlobFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let length = self.file.write(bytes)?;
+        self.sums.add(&bytes[..length]);
         self.written += length as u64;
         self.write_back();
         Ok(length)

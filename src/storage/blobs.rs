@@ -1,10 +1,12 @@
 //! Blobs: whole files under a key, in an object store. A local folder by default, S3, GCS or Azure by URL.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
@@ -12,20 +14,27 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
 use object_store::prefix::PrefixStore;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload};
-use tokio::runtime::Handle;
+use tokio::time::timeout;
 
-use super::{BlobFile, Gate, StorageError};
+use super::checksums::Checksums;
+use super::remote;
+use super::{BlobFile, BlobReader, Gate, StorageError};
 
 /// Size of the parts in which a large file is written: the smallest that every store takes is 5 MiB.
 const PART_BYTES: usize = 8 << 20;
+/// A call that moves many bytes has a second more for each so many of them.
+const LEAST_RATE: u64 = 1 << 20;
 
-/// Where blobs are kept. Cheap to clone: a handle.
+/// Where blobs are kept. Cheap to clone: a handle. Every call has a deadline.
 #[derive(Clone)]
 pub struct Blobs {
     store: Arc<dyn ObjectStore>,
     /// The store, if it is a folder.
     folder: Option<Arc<LocalFileSystem>>,
     gate: Gate,
+    patience: Duration,
+    /// Keys whose writing was given up at its deadline: it may still come to its end.
+    late: Arc<Mutex<HashSet<String>>>,
 }
 
 impl Blobs {
@@ -33,26 +42,34 @@ impl Blobs {
     ///
     /// # Errors
     /// The folder cannot be made.
-    pub fn in_folder(folder: &Path, gate: Gate) -> Result<Self, StorageError> {
+    pub fn in_folder(folder: &Path, gate: Gate, patience: Duration) -> Result<Self, StorageError> {
         let failed = |error: std::io::Error| StorageError::Unavailable(format!("{}: {error}", folder.display()));
         std::fs::create_dir_all(folder).map_err(failed)?;
         let store = Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true));
-        Ok(Blobs { folder: Some(store.clone()), store, gate })
+        Ok(Blobs { folder: Some(store.clone()), store, gate, patience, late: Arc::default() })
     }
 
     /// Blobs at `url`, such as `s3://bucket/folder`, with credentials and endpoint from the environment.
     ///
     /// # Errors
     /// The URL names no kind of store that is known, or its settings do not fit.
-    pub fn at_url(url: &str, gate: Gate) -> Result<Self, StorageError> {
-        // Another library of the process may have chosen a provider before: then that one serves.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let unfit = |error: String| StorageError::Unavailable(format!("the blob URL cannot be used: {error}"));
-        let url = reqwest::Url::parse(url).map_err(|error| unfit(error.to_string()))?;
-        let variables = std::env::vars().filter(|(name, _)| is_store_setting(name));
-        let variables = variables.map(|(name, value)| (name.to_ascii_lowercase(), value));
-        let (store, path) = object_store::parse_url_opts(&url, variables).map_err(|error| unfit(error.to_string()))?;
-        Ok(Blobs { store: Arc::new(PrefixStore::new(store, path)), folder: None, gate })
+    pub fn at_url(url: &str, gate: Gate, patience: Duration) -> Result<Self, StorageError> {
+        let (store, path) = remote::open(url, patience)?;
+        let store = Arc::new(PrefixStore::new(store, path));
+        Ok(Blobs { store, folder: None, gate, patience, late: Arc::default() })
+    }
+
+    /// Does a call on the store that moves so many bytes, within its deadline.
+    async fn within<T, E: Into<StorageError>>(
+        &self,
+        bytes: u64,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, StorageError> {
+        let deadline = self.patience + Duration::from_millis(bytes.saturating_mul(1000) / LEAST_RATE);
+        match timeout(deadline, call).await {
+            Ok(done) => done.map_err(E::into),
+            Err(_) => Err(no_answer(deadline)),
+        }
     }
 
     /// Writes `bytes` under `key`, whole or not at all.
@@ -61,8 +78,32 @@ impl Blobs {
     /// `Full`, `Unavailable`.
     pub async fn put(&self, key: &str, bytes: Bytes) -> Result<(), StorageError> {
         (self.gate)("blob put")?;
-        self.store.put(&Key::from(key), PutPayload::from_bytes(bytes)).await?;
+        let (key, length) = (Key::from(key), bytes.len() as u64);
+        self.writing(key.as_ref(), self.within(length, self.store.put(&key, PutPayload::from_bytes(bytes)))).await?;
         Ok(())
+    }
+
+    /// Remembers a key whose writing is given up, or was never waited for, before it has come to its end.
+    async fn writing<T>(
+        &self,
+        key: &str,
+        write: impl Future<Output = Result<T, StorageError>>,
+    ) -> Result<T, StorageError> {
+        self.late().insert(key.to_owned());
+        let done = write.await;
+        if !matches!(done, Err(StorageError::Unavailable(_))) {
+            self.late().remove(key);
+        }
+        done
+    }
+
+    fn late(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether something may still be written under `key` by a call that was given up: deleted now, it could come back.
+    pub(super) fn may_still_come(&self, key: &str) -> bool {
+        self.late().contains(key)
     }
 
     /// Whether blobs are files of a folder.
@@ -71,38 +112,76 @@ impl Blobs {
     }
 
     /// Makes `file` the blob of a new `key`, whole or not at all: the file itself where blobs are files, else a copy that
-    /// is sent in parts. Returns its size.
+    /// is sent in parts. Returns its checksums.
     ///
     /// # Errors
     /// `Full`, `Unavailable`.
-    pub async fn put_file(&self, key: &str, file: BlobFile) -> Result<u64, StorageError> {
+    pub async fn put_file(&self, key: &str, file: BlobFile) -> Result<Checksums, StorageError> {
         (self.gate)("blob put")?;
-        let path = self.folder.as_ref().map(|folder| folder.path_to_filesystem(&Key::from(key))).transpose()?;
-        let settled = tokio::task::spawn_blocking(move || {
-            let settled = path.map_or(Ok(false), |path| file.settle(&path))?;
-            let file = file.into_file()?;
-            Ok::<_, std::io::Error>((settled.then(|| file.metadata().map(|file| file.len())).transpose()?, file))
-        });
-        let (size, file) = settled.await.expect("writing does not panic")?;
-        if let Some(size) = size {
-            return Ok(size);
-        }
-        let mut upload = self.store.put_multipart(&Key::from(key)).await?;
-        let written = put_parts(upload.as_mut(), file).await;
-        if written.is_err() {
-            let _ = upload.abort().await;
-        }
-        written
+        let checksums = file.checksums();
+        let key = Key::from(key);
+        self.writing(key.as_ref(), self.settle_or_send(&key, file, checksums.bytes())).await?;
+        Ok(checksums)
     }
 
-    /// A reader of parts of the blob, for threads that may block.
+    async fn settle_or_send(&self, key: &Key, file: BlobFile, bytes: u64) -> Result<(), StorageError> {
+        let path = self.folder.as_ref().map(|folder| folder.path_to_filesystem(key)).transpose()?;
+        let settled = tokio::task::spawn_blocking(move || {
+            let settled = path.map_or(Ok(false), |path| file.settle(&path))?;
+            Ok::<_, std::io::Error>((settled, file.into_file()?))
+        });
+        let settled = async { settled.await.expect("writing does not panic") };
+        let (settled, file) = self.within(bytes, settled).await?;
+        if settled {
+            return Ok(());
+        }
+        let mut upload = self.within(0, self.store.put_multipart(key)).await?;
+        let sent = self.send_parts(upload.as_mut(), file).await;
+        if sent.is_err() {
+            let patience = self.patience;
+            tokio::spawn(async move { timeout(patience, upload.abort()).await });
+        }
+        sent
+    }
+
+    async fn send_parts(&self, upload: &mut dyn MultipartUpload, file: File) -> Result<(), StorageError> {
+        let mut file = Some(file);
+        while let Some(mut source) = file.take() {
+            let read = tokio::task::spawn_blocking(move || {
+                let mut part = Vec::with_capacity(PART_BYTES);
+                source.by_ref().take(PART_BYTES as u64).read_to_end(&mut part).map(|_| (source, part))
+            });
+            let failed = |error: std::io::Error| StorageError::Unavailable(format!("a file cannot be read: {error}"));
+            let (source, part) = read.await.expect("reading does not panic").map_err(failed)?;
+            if part.len() == PART_BYTES {
+                file = Some(source);
+            }
+            if !part.is_empty() {
+                self.within(part.len() as u64, upload.put_part(part.into())).await?;
+            }
+        }
+        self.within(0, upload.complete()).await?;
+        Ok(())
+    }
+
+    /// A reader of parts of the blob, for threads that may block. What it reads is held against `checksums`, if there are
+    /// any.
+    ///
+    /// # Errors
+    /// `Missing`, `Unavailable`; `Damaged` if its size is not that of the checksums.
+    pub(super) async fn reader(&self, key: &str, checksums: Option<Checksums>) -> Result<BlobReader, StorageError> {
+        let size = self.size(key).await?;
+        checksums.as_ref().map_or(Ok(()), |checksums| checksums.check_size(key, size))?;
+        Ok(BlobReader::new(self.clone(), key.to_owned(), size, checksums))
+    }
+
+    /// Size of the blob.
     ///
     /// # Errors
     /// `Missing`, `Unavailable`.
-    pub async fn reader(&self, key: &str) -> Result<BlobReader, StorageError> {
+    pub async fn size(&self, key: &str) -> Result<u64, StorageError> {
         (self.gate)("blob get")?;
-        let size = self.store.head(&Key::from(key)).await?.size;
-        Ok(BlobReader { blobs: self.clone(), key: key.to_owned(), size, runtime: Handle::current() })
+        Ok(self.within(0, self.store.head(&Key::from(key))).await?.size)
     }
 
     /// The whole blob.
@@ -111,7 +190,8 @@ impl Blobs {
     /// `Missing`, `Unavailable`.
     pub async fn get(&self, key: &str) -> Result<Bytes, StorageError> {
         (self.gate)("blob get")?;
-        Ok(self.store.get(&Key::from(key)).await?.bytes().await?)
+        let found = self.within(0, self.store.get(&Key::from(key))).await?;
+        self.within(found.meta.size, found.bytes()).await
     }
 
     /// The blob's size and its bytes as they come.
@@ -123,8 +203,13 @@ impl Blobs {
         key: &str,
     ) -> Result<(u64, impl Stream<Item = Result<Bytes, StorageError>> + Send + use<>), StorageError> {
         (self.gate)("blob get")?;
-        let found = self.store.get(&Key::from(key)).await?;
-        Ok((found.meta.size, found.into_stream().map_err(StorageError::from)))
+        let found = self.within(0, self.store.get(&Key::from(key))).await?;
+        let (size, patience) = (found.meta.size, self.patience);
+        let pieces = futures_util::stream::try_unfold(found.into_stream(), move |mut pieces| async move {
+            let piece = timeout(patience, pieces.try_next()).await.map_err(|_| no_answer(patience))?;
+            Ok(piece?.map(|piece| (piece, pieces)))
+        });
+        Ok((size, pieces))
     }
 
     /// Parts of the blob.
@@ -133,7 +218,8 @@ impl Blobs {
     /// `Missing`, `Unavailable`; also where a part reaches beyond the end.
     pub async fn parts(&self, key: &str, parts: &[Range<u64>]) -> Result<Vec<Bytes>, StorageError> {
         (self.gate)("blob get")?;
-        Ok(self.store.get_ranges(&Key::from(key), parts).await?)
+        let bytes = parts.iter().map(|part| part.end.saturating_sub(part.start)).sum();
+        self.within(bytes, self.store.get_ranges(&Key::from(key), parts)).await
     }
 
     /// Removes a blob; it is no error if there is none.
@@ -142,10 +228,19 @@ impl Blobs {
     /// `Unavailable`.
     pub async fn delete(&self, key: &str) -> Result<(), StorageError> {
         (self.gate)("blob delete")?;
-        match self.store.delete(&Key::from(key)).await.map_err(StorageError::from) {
+        match self.within(0, self.store.delete(&Key::from(key))).await {
             Err(StorageError::Missing(_)) => Ok(()),
             done => done,
         }
+    }
+
+    /// The keys of all blobs, in no particular order.
+    pub fn keys(&self) -> impl Stream<Item = Result<String, StorageError>> + Send + use<> {
+        let patience = self.patience;
+        futures_util::stream::try_unfold(self.store.list(None), move |mut found| async move {
+            let next = timeout(patience, found.try_next()).await.map_err(|_| no_answer(patience))?;
+            Ok(next?.map(|found_one| (found_one.location.to_string(), found)))
+        })
     }
 
     /// Asks whether the store answers at all.
@@ -153,58 +248,11 @@ impl Blobs {
     /// # Errors
     /// `Unavailable`.
     pub async fn check(&self) -> Result<(), StorageError> {
-        self.store.list(None).next().await.transpose()?;
+        std::pin::pin!(self.keys()).next().await.transpose()?;
         Ok(())
     }
 }
 
-async fn put_parts(upload: &mut dyn MultipartUpload, file: File) -> Result<u64, StorageError> {
-    let (mut file, mut size) = (Some(file), 0);
-    while let Some(mut source) = file.take() {
-        let read = tokio::task::spawn_blocking(move || {
-            let mut part = Vec::with_capacity(PART_BYTES);
-            source.by_ref().take(PART_BYTES as u64).read_to_end(&mut part).map(|_| (source, part))
-        });
-        let failed = |error: std::io::Error| StorageError::Unavailable(format!("a file cannot be read: {error}"));
-        let (source, part) = read.await.expect("reading does not panic").map_err(failed)?;
-        size += part.len() as u64;
-        if part.len() == PART_BYTES {
-            file = Some(source);
-        }
-        if !part.is_empty() {
-            upload.put_part(part.into()).await?;
-        }
-    }
-    upload.complete().await?;
-    Ok(size)
-}
-
-/// Reads parts of a blob, and blocks meanwhile: not for async threads.
-#[derive(Clone)]
-pub struct BlobReader {
-    blobs: Blobs,
-    key: String,
-    size: u64,
-    runtime: Handle,
-}
-
-impl BlobReader {
-    /// The blob's size.
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// The bytes of a part.
-    ///
-    /// # Errors
-    /// `Missing`, `Unavailable`; also where the part reaches beyond the end.
-    pub fn read(&self, part: Range<u64>) -> Result<Bytes, StorageError> {
-        let parts = self.runtime.block_on(self.blobs.parts(&self.key, &[part]))?;
-        Ok(parts.into_iter().next().expect("as many parts as were asked for"))
-    }
-}
-
-/// Whether a variable of the environment configures a store: those that the stores' own tools know.
-fn is_store_setting(name: &str) -> bool {
-    ["AWS_", "GOOGLE_", "AZURE_"].iter().any(|prefix| name.starts_with(prefix))
+fn no_answer(patience: Duration) -> StorageError {
+    StorageError::Unavailable(format!("the blobs' store gave no answer in {} seconds", patience.as_secs_f64()))
 }

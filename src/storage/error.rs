@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use super::location::without_secrets;
+
 /// A call on storage that failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StorageError {
@@ -55,13 +57,17 @@ impl From<sqlx::Error> for StorageError {
             return match error {
                 sqlx::Error::ColumnDecode { index, source } => StorageError::damaged(index, source),
                 error if out_of_space(&error) => StorageError::Full,
-                error => StorageError::Unavailable(error.to_string()),
+                error => StorageError::Unavailable(without_secrets(&error.to_string())),
             };
         };
-        // SQLITE_FULL; PostgreSQL's disk_full.
-        let full = refused.code().is_some_and(|code| code == "13" || code == "53100");
+        let code = refused.code().unwrap_or_default().into_owned();
+        // Codes of SQLite are numbers whose lowest byte says what kind they are: SQLITE_FULL, SQLITE_CORRUPT,
+        // SQLITE_NOTADB. Those of PostgreSQL have five characters: disk_full, and the two of class XX that say the same.
+        let sqlite = code.parse::<u32>().ok().filter(|_| code.len() < 5).map(|code| code & 0xff);
+        let damaged = matches!(sqlite, Some(11 | 26)) || code == "XX001" || code == "XX002";
         match () {
-            () if full => StorageError::Full,
+            () if sqlite == Some(13) || code == "53100" => StorageError::Full,
+            () if damaged => StorageError::damaged("the catalog", refused),
             () if refused.is_unique_violation() => StorageError::Conflict,
             () => StorageError::Unavailable(refused.to_string()),
         }
@@ -73,7 +79,7 @@ impl From<object_store::Error> for StorageError {
         match error {
             object_store::Error::NotFound { path, .. } => StorageError::Missing(path),
             error if out_of_space(&error) => StorageError::Full,
-            error => StorageError::Unavailable(error.to_string()),
+            error => StorageError::Unavailable(without_secrets(&error.to_string())),
         }
     }
 }
@@ -111,6 +117,33 @@ pub enum OpenError {
     /// The catalog cannot be opened.
     #[error("the catalog cannot be opened: {0}")]
     Catalog(StorageError),
+    /// The catalog's file is not what was written.
+    #[error(
+        "the catalog {} is damaged: {reason}. Restore a backup (epochd restore), or save what can be read of it with \
+         `sqlite3 {} .recover`",
+        path.display(),
+        path.display()
+    )]
+    CatalogDamaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The catalog and the blobs are not those of one state.
+    #[error(
+        "the catalog ({catalog}) and the blobs ({blobs}) do not belong together: {reason}. Name the blobs that belong to \
+         this catalog, or restore a backup; `epochd check` lists what is missing, and `epochd check --repair` takes the \
+         two as they are"
+    )]
+    Strangers {
+        /// Where the catalog is.
+        catalog: String,
+        /// Where the blobs are.
+        blobs: String,
+        /// What shows it.
+        reason: String,
+    },
     /// The object store cannot be opened.
     #[error("the blobs cannot be opened: {0}")]
     Blobs(StorageError),

@@ -5,21 +5,28 @@
 //! each blob is either referred to or listed as litter, and [`Storage::sweep`] removes what is listed.
 
 pub mod blob_file;
+pub mod blob_reader;
 pub mod blobs;
 pub mod catalog;
+pub mod checksums;
 pub mod error;
 pub mod exact;
 pub mod folder;
 pub mod gate;
+pub mod identity;
 pub mod location;
+mod opening;
 pub mod quota;
+mod remote;
 pub mod scratch;
 pub mod state;
 pub mod tensors;
 
 pub use blob_file::BlobFile;
-pub use blobs::{BlobReader, Blobs};
+pub use blob_reader::BlobReader;
+pub use blobs::Blobs;
 pub use catalog::{Catalog, Database, Stored, Write};
+pub use checksums::Checksums;
 pub use error::{OpenError, StorageError};
 pub use gate::Gate;
 pub use location::{SecretUrl, StateLocation};

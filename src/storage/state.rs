@@ -1,23 +1,24 @@
 //! Stored state, opened and held by this process: the catalog and the blobs, and what holds the two together.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use tokio::sync::watch;
 
-use super::catalog::{Catalog, Database, DatabaseHold};
-use super::error::OpenError;
-use super::folder::{self, Hold};
-use super::{BlobFile, Blobs, Gate, Quota, ScratchSpace, StateLocation, StorageError};
+use super::catalog::{Catalog, DatabaseHold};
+use super::folder::{self, FolderHold};
+use super::identity::IDENTITY;
+use super::{BlobFile, BlobReader, Blobs, Checksums, Quota, ScratchSpace, StorageError};
 
 /// Litter that is younger may belong to a call that is under way.
 const LITTER_AGE: i64 = 3600;
 /// A backup that has not ended after so long has died.
 const BACKUP_AGE: i64 = 6 * 3600;
-/// How long a process waits for a database that another one holds, and how often it asks.
-const HOLD_PATIENCE: Duration = Duration::from_secs(5);
-const HOLD_POLL: Duration = Duration::from_millis(50);
+/// A store that worked so long ago is not asked again by each probe.
+const SEEN: Duration = Duration::from_secs(3);
 /// How long the first reply to a request is given again.
 pub const RECEIPT_AGE: i64 = 24 * 3600;
 
@@ -32,33 +33,23 @@ pub struct Storage {
     pub scratch: ScratchSpace,
     /// How much may be stored.
     pub quota: Quota,
-    folder: Arc<PathBuf>,
-    hold: Arc<Mutex<Option<Hold>>>,
+    pub(super) folder: Arc<PathBuf>,
+    pub(super) patience: Duration,
+    pub(super) opened: SystemTime,
+    pub(super) hold: Arc<Mutex<Option<Hold>>>,
+    /// Whether another process has taken the database.
+    pub(super) lost: watch::Receiver<bool>,
+    /// When the blobs' store was last seen to work.
+    pub(super) seen: Arc<tokio::sync::Mutex<Option<Instant>>>,
+}
+
+/// What keeps other processes out, for as long as it lives.
+pub(super) struct Hold {
+    pub(super) _folder: FolderHold,
+    pub(super) database: Option<DatabaseHold>,
 }
 
 impl Storage {
-    /// Opens the state at `location`, made if there is none, and holds it for this process.
-    ///
-    /// # Errors
-    /// Another process holds it, or it cannot be used.
-    pub async fn open(location: &StateLocation, gate: Gate) -> Result<Self, OpenError> {
-        let folder = folder::hold(&location.folder)?;
-        let file = location.folder.join(folder::CATALOG);
-        let database = location.database_url.clone().map_or(Database::File(file), Database::Url);
-        let catalog = Catalog::open(&database, gate.clone()).await.map_err(OpenError::Catalog)?;
-        let database = hold_database(&catalog).await?;
-        let blobs = match &location.blob_url {
-            Some(url) => Blobs::at_url(url.as_str(), gate),
-            None => Blobs::in_folder(&location.folder.join(folder::BLOBS), gate),
-        };
-        let blobs = blobs.map_err(OpenError::Blobs)?;
-        blobs.check().await.map_err(OpenError::Blobs)?;
-        let hold = Arc::new(Mutex::new(Some(Hold { _folder: folder, database })));
-        let scratch = ScratchSpace::new(&location.folder, location.scratch_limit);
-        let folder = Arc::new(location.folder.clone());
-        Ok(Storage { catalog, blobs, scratch, quota: Quota::default(), folder, hold })
-    }
-
     /// Writes a blob that a change will refer to soon: noted as litter until that change strikes it out.
     ///
     /// # Errors
@@ -68,13 +59,40 @@ impl Storage {
         self.blobs.put(key, bytes).await
     }
 
-    /// The same of a file; returns its size.
+    /// The same of a file; returns its checksums.
     ///
     /// # Errors
     /// As [`Storage::put_noted`].
-    pub async fn put_file_noted(&self, key: &str, file: BlobFile) -> Result<u64, StorageError> {
+    pub async fn put_file_noted(&self, key: &str, file: BlobFile) -> Result<Checksums, StorageError> {
         self.catalog.note_litter(key).await?;
         self.blobs.put_file(key, file).await
+    }
+
+    /// A reader of parts of a blob, for threads that may block. What it reads is held against the checksums that the
+    /// catalog has of it, if it has any.
+    ///
+    /// # Errors
+    /// `Missing`, `Unavailable`; `Damaged` if its size is not the one it was written with.
+    pub async fn reader(&self, key: &str) -> Result<BlobReader, StorageError> {
+        let checksums = self.catalog.checksums(key).await?;
+        self.blobs.reader(key, checksums).await
+    }
+
+    /// Parts of a blob. They are held against the checksums that the catalog has of it, if
+    /// it has any.
+    ///
+    /// # Errors
+    /// `Missing`, `Unavailable`, also where a part reaches beyond the end; `Damaged`.
+    pub async fn parts(&self, key: &str, parts: &[Range<u64>]) -> Result<Vec<Bytes>, StorageError> {
+        let Some(checksums) = self.catalog.checksums(key).await? else { return self.blobs.parts(key, parts).await };
+        checksums.check_size(key, self.blobs.size(key).await?)?;
+        let start = parts.iter().map(|part| part.start).min().unwrap_or(0);
+        let end = parts.iter().map(|part| part.end).max().unwrap_or(0);
+        let around = checksums.blocks_around(start..end);
+        let blocks = self.blobs.parts(key, std::slice::from_ref(&around)).await?.remove(0);
+        checksums.check(key, around.start, &blocks)?;
+        let within = |at: u64| ((at - around.start) as usize).min(blocks.len());
+        Ok(parts.iter().map(|part| blocks.slice(within(part.start)..within(part.end))).collect())
     }
 
     /// A new file that is to become a blob; it has no name, and is gone when it is closed before.
@@ -86,44 +104,94 @@ impl Storage {
         Ok(BlobFile::new(file, self.blobs.are_files()))
     }
 
-    /// Deletes those of `blobs` that are noted as litter. What fails stays noted, and is deleted by a later sweep; while
-    /// a backup is under way all stay, because it may be reading them.
+    /// Deletes those of `blobs` that are noted as litter. What fails or takes too long stays noted, and is deleted by a
+    /// later sweep; while a backup is under way all stay, because it may be reading them.
     pub async fn discard(&self, blobs: &[String]) {
-        if let Err(error) = self.try_discard(blobs).await {
-            tracing::warn!(%error, "some blobs could not be deleted yet");
+        let settled: Vec<&String> = blobs.iter().filter(|blob| !self.blobs.may_still_come(blob)).collect();
+        match tokio::time::timeout(self.patience, self.try_discard(&settled)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "some blobs could not be deleted yet"),
+            Err(_) => tracing::warn!("some blobs could not be deleted yet: that takes too long"),
         }
     }
 
-    async fn try_discard(&self, blobs: &[String]) -> Result<(), StorageError> {
+    async fn try_discard(&self, blobs: &[&String]) -> Result<(), StorageError> {
         if blobs.is_empty() || self.catalog.backup_is_under_way(BACKUP_AGE).await? {
             return Ok(());
         }
-        let mut deleted = Vec::new();
+        // A change that was thought to have failed may have been made: then a row refers to the blob. This change waits
+        // for one that is still being made, and sees how it ended.
+        let mut look = self.catalog.write().await?;
+        let mut litter = Vec::new();
         for blob in blobs {
-            // A change that was thought to have failed may have been made: then a row refers to the blob.
-            if self.catalog.is_litter(blob).await? {
-                self.blobs.delete(blob).await?;
-                deleted.push(blob);
+            if look.is_litter(blob).await? {
+                litter.push(blob);
             }
         }
+        look.roll_back().await?;
+        if litter.is_empty() {
+            return Ok(());
+        }
+        for blob in &litter {
+            self.blobs.delete(blob).await?;
+        }
         let mut write = self.catalog.write().await?;
-        for blob in deleted {
+        for blob in litter {
             write.strike_litter(blob).await?;
+            write.remove_checksums(blob).await?;
         }
         write.commit().await
     }
 
-    /// Deletes what nothing refers to any more, and receipts that are too old.
+    /// Deletes what nothing refers to any more, what processes before left half written, and receipts that are too old.
+    /// Gives room back to the disk.
     ///
     /// # Errors
     /// `Unavailable`: the rest is left to the next sweep.
     pub async fn sweep(&self) -> Result<(), StorageError> {
+        let (folder, opened) = (self.folder.clone(), self.opened);
+        let removed = tokio::task::spawn_blocking(move || folder::remove_leftovers(&folder, opened)).await;
+        match removed.expect("removing files does not panic") {
+            Ok(0) => {}
+            Ok(files) => tracing::info!(files, "removed what an earlier process had left half written"),
+            Err(error) => tracing::warn!(%error, "the data folder could not be looked through"),
+        }
         let litter = self.catalog.old_litter(LITTER_AGE).await?;
-        self.try_discard(&litter).await?;
+        self.try_discard(&litter.iter().collect::<Vec<_>>()).await?;
         let mut write = self.catalog.write().await?;
         write.drop_old_receipts(RECEIPT_AGE).await?;
         write.drop_old_backups(BACKUP_AGE).await?;
-        write.commit().await
+        write.commit().await?;
+        self.catalog.shrink().await
+    }
+
+    /// Asks whether the blobs' store works and still has this state. Asks it once where many want to know at once, and not
+    /// again for some seconds after it did.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Missing`.
+    pub async fn check_blobs(&self) -> Result<(), StorageError> {
+        let mut seen = self.seen.lock().await;
+        if seen.is_none_or(|seen| seen.elapsed() > SEEN) {
+            *seen = None;
+            self.blobs.size(IDENTITY).await?;
+            *seen = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Whether another process has taken the database, so that this one can write no more.
+    pub fn is_lost(&self) -> bool {
+        *self.lost.borrow()
+    }
+
+    /// Resolves when another process has taken the database.
+    pub async fn lost(&self) {
+        let mut lost = self.lost.clone();
+        if lost.wait_for(|lost| *lost).await.is_err() {
+            // Nobody watches any more: the state is closed, or no process can take it.
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Closes the catalog's connections, and lets another process have the state.
@@ -132,18 +200,6 @@ impl Storage {
         let hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(database) = hold.and_then(|hold| hold.database) {
             database.release().await;
-        }
-    }
-}
-
-/// Holds the catalog's database for this process. One that was killed a moment ago may still seem to hold it.
-async fn hold_database(catalog: &Catalog) -> Result<Option<DatabaseHold>, OpenError> {
-    let since = Instant::now();
-    loop {
-        match catalog.hold().await {
-            Err(StorageError::Conflict) if since.elapsed() < HOLD_PATIENCE => tokio::time::sleep(HOLD_POLL).await,
-            Err(StorageError::Conflict) => return Err(OpenError::DatabaseHeld),
-            held => return held.map_err(OpenError::Catalog),
         }
     }
 }

@@ -102,6 +102,7 @@ async fn no_blob_is_forgotten(service: &TestApp) {
     let catalog = &service.app.storage.catalog;
     let mut known: BTreeSet<String> = catalog.version_blobs().await.expect("blobs").into_iter().collect();
     known.extend(catalog.old_litter(-1).await.expect("litter"));
+    known.insert(epochd::storage::identity::IDENTITY.to_owned());
     for (id, rows_blob) in catalog.job_rows_blobs().await.expect("jobs") {
         known.extend(jobs::blobs(id, rows_blob));
     }

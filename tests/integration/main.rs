@@ -1,8 +1,10 @@
 //! The service as its clients see it: one binary, over a real socket. Files are named by capability.
 
+mod away;
 mod backup;
 mod bounds;
 mod bulk;
+mod check;
 mod connections;
 mod contract;
 mod datasets;
@@ -27,6 +29,7 @@ mod quota;
 mod reference;
 mod reproducibility;
 mod resume;
+mod rot;
 mod slow_clients;
 mod stopping;
 mod support;

@@ -6,13 +6,13 @@ use super::imports::{File, Graph, named};
 
 /// The floors, from the ground up. A room imports from rooms of lower floors and from itself.
 const FLOORS: [&[&str]; 10] = [
-    &["memory", "name", "processors", "strict", "waiting", "wording"],
+    &["identifier", "memory", "name", "processors", "strict", "waiting", "wording"],
     &["learning", "data", "storage"],
     &["config"],
     &["telemetry"],
     &["models", "datasets"],
     &["jobs"],
-    &["app", "backup"],
+    &["app", "backup", "check"],
     &["serving"],
     &["api"],
     &["fuzzing"],
@@ -27,7 +27,7 @@ const CRATES: [(&str, &[&str]); 9] = [
     ("tower_http", &["api"]),
     ("sqlx", &["storage"]),
     ("object_store", &["storage"]),
-    ("tokio", &["storage", "models", "datasets", "jobs", "app", "backup", "serving", "api", "main"]),
+    ("tokio", &["storage", "models", "datasets", "jobs", "app", "backup", "check", "serving", "api", "main"]),
     ("clap", &["config"]),
 ];
 

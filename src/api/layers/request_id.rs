@@ -9,6 +9,8 @@ use tower_http::request_id::{MakeRequestId, RequestId as IdOfLayer};
 use uuid::timestamp::context::{ContextV7, ThreadLocalContext};
 use uuid::{Timestamp, Uuid};
 
+use crate::identifier::{self, clock_is_set};
+
 thread_local! {
     /// Keeps the ids that a thread makes apart; one for all threads would have them wait for each other.
     static COUNTER: ContextV7 = const { ContextV7::new() };
@@ -35,6 +37,9 @@ pub fn new_id() -> String {
 }
 
 fn new_uuid() -> Uuid {
+    if !clock_is_set() {
+        return identifier::new_id();
+    }
     Uuid::new_v7(Timestamp::now(ThreadLocalContext::new(&COUNTER)))
 }
 

@@ -36,20 +36,28 @@ pub async fn livez(_: NoQuery) -> Response {
 /// `GET /readyz`: the service takes work.
 pub async fn readyz(State(app): State<App>, _: NoQuery) -> Result<Response, ApiError> {
     let open = !app.is_closing() && app.jobs.is_open();
-    let catalog = tokio::time::timeout(CHECK_PATIENCE, app.storage.catalog.check()).await;
-    let catalog = matches!(catalog, Ok(Ok(())));
+    let (catalog, blobs) = tokio::join!(answers(app.storage.catalog.check()), answers(app.storage.check_blobs()));
+    let of = |works: bool| if works { "ok" } else { "unavailable" };
+    let held = !app.storage.is_lost();
     let checks = vec![
         Check { name: "jobs", status: if open { "ok" } else { "stopping" } },
-        Check { name: "catalog", status: if catalog { "ok" } else { "unavailable" } },
+        Check { name: "catalog", status: of(catalog) },
+        Check { name: "blobs", status: of(blobs) },
+        Check { name: "hold", status: if held { "ok" } else { "lost" } },
     ];
-    match (open, catalog) {
-        (true, true) => Ok(reply::json(StatusCode::OK, &Health { status: "ready", checks })),
-        (false, _) => Err(ApiError::new(ErrorCode::Stopping, "the service is stopping").with_checks(checks)),
-        (true, false) => {
-            let detail = "the catalog does not answer: models that are not in memory cannot be reached";
-            Err(ApiError::new(ErrorCode::StorageUnavailable, detail).with_checks(checks))
-        }
+    let unavailable = |detail| Err(ApiError::new(ErrorCode::StorageUnavailable, detail).with_checks(checks.clone()));
+    match () {
+        () if !held => unavailable("another process has taken the database: this one stops"),
+        () if !open => Err(ApiError::new(ErrorCode::Stopping, "the service is stopping").with_checks(checks)),
+        () if !catalog => unavailable("the catalog does not answer: models that are not in memory cannot be reached"),
+        () if !blobs => unavailable("the blobs cannot be reached: versions and data sets that are not in memory"),
+        () => Ok(reply::json(StatusCode::OK, &Health { status: "ready", checks })),
     }
+}
+
+/// Whether a part of the service says in time that it is well.
+async fn answers<E>(check: impl Future<Output = Result<(), E>>) -> bool {
+    matches!(tokio::time::timeout(CHECK_PATIENCE, check).await, Ok(Ok(())))
 }
 
 /// `GET /metrics`: Prometheus text.

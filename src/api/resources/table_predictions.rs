@@ -111,7 +111,7 @@ async fn for_file(
     let format = if body == Media::Arrow { RowFormat::Arrow } else { RowFormat::Csv };
     let working = RequestMemory::of(client.clone());
     let memory = RequestMemory::of(client.clone());
-    let written = LongReply::new(&app, RequestMemory::of(client));
+    let written = LongReply::new(app, RequestMemory::of(client));
     blocking(app, move || {
         let rows = FilePredictions::open(&within, &version, file, format, waited_for, working)?;
         answer(&within, &version, rows, reply, memory, written)

@@ -95,7 +95,8 @@ impl JobQueue {
             // It came in, or is being written down, while the catalog was asked.
             return Ok(JobHandle::Open(self.open(id).map_or_else(|| Job::from_row(&row).map(Arc::new), Ok)?));
         }
-        Ok(JobHandle::Ended(EndedJob::new(JobReport::from_row(row)?, self.scheduler.storage.blobs.clone())))
+        let ended = EndedJob::new(JobReport::from_row(row)?, self.scheduler.storage.clone());
+        Ok(JobHandle::Ended(Box::new(ended)))
     }
 
     /// At most `limit` jobs older than `before` that fit `filter`, newest first, and whether there are more. Fewer where they

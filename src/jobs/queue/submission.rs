@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::job_queue::JobQueue;
 use super::reservation::Reservation;
 use crate::datasets::{DatasetDraft, DatasetError};
+use crate::identifier::new_id;
 use crate::jobs::error::JobError;
 use crate::jobs::footprint;
 use crate::jobs::history::stored_bytes;
@@ -76,7 +77,7 @@ impl JobQueue {
                 self.queue(place, by_table(*training, request_id), old, more, receipt).await
             }
             NewTraining::Rows(training) => {
-                let blob = format!("rows/{}.safetensors", Uuid::now_v7());
+                let blob = format!("rows/{}.safetensors", new_id());
                 let (config, rows) = (training.settings.clone(), training.train.rows());
                 let file_bytes = model.layers()?.parameter_count() * size_of::<f32>();
                 let data = JobData::Rows(blob.clone());

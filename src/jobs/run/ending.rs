@@ -10,17 +10,17 @@ use crate::jobs::job::Job;
 use crate::jobs::record::history_blob;
 use crate::jobs::report::{Ending, JobReport};
 use crate::jobs::state::{JobState, StopReason};
-use crate::storage::{Storage, StorageError, Write};
+use crate::storage::{Checksums, Storage, StorageError, Write};
 
 /// Writes down that a job ends so, without a version.
 ///
 /// # Errors
 /// `Storage`: it has not ended then.
 pub(in crate::jobs) async fn write_end(storage: &Storage, job: &Job, ending: Ending) -> Result<JobReport, JobError> {
-    write_history(storage, job).await?;
+    let history = write_history(storage, job).await?;
     let report = job.report_ended(ending);
     let mut write = storage.catalog.write().await?;
-    if !end_row(&mut write, job, &report).await? {
+    if !end_row(&mut write, job, &report, history).await? {
         return ended_before(storage, job).await;
     }
     write.commit().await?;
@@ -42,13 +42,13 @@ pub(super) async fn publish(
     let (job, storage, registry) = (context.job, context.storage, context.registry);
     let (id, model_id) = (job.record.id, job.record.model_id);
     let Some(Made { predictor, facts }) = made else { return ended_before(storage, job).await };
-    write_history(storage, job).await?;
+    let history = write_history(storage, job).await?;
     let draft = registry.draft(id, predictor, file, facts.clone()).await?;
     let mut write = storage.catalog.write().await?;
     let number = registry.publish(&mut write, model_id, &draft).await?;
     let version = Some((number, facts.metrics.clone()));
     let report = job.report_ended(Ending { state, reason, version, failure: None });
-    if !end_row(&mut write, job, &report).await? {
+    if !end_row(&mut write, job, &report, history).await? {
         return ended_before(storage, job).await;
     }
     write.commit().await?;
@@ -66,17 +66,29 @@ async fn ended_before(storage: &Storage, job: &Job) -> Result<JobReport, JobErro
     JobReport::from_row(row)
 }
 
-async fn write_history(storage: &Storage, job: &Job) -> Result<(), JobError> {
+/// Writes the history, if there is any; returns its checksums.
+async fn write_history(storage: &Storage, job: &Job) -> Result<Option<Checksums>, JobError> {
     let (kept, thinned) = job.progress.history().kept();
-    if !kept.is_empty() {
-        storage.blobs.put(&history_blob(job.record.id), to_bytes(&kept, thinned).into()).await?;
+    if kept.is_empty() {
+        return Ok(None);
     }
-    Ok(())
+    let bytes = to_bytes(&kept, thinned);
+    let checksums = Checksums::of(&bytes);
+    storage.blobs.put(&history_blob(job.record.id), bytes.into()).await?;
+    Ok(Some(checksums))
 }
 
 /// Ends the job's row, unless it has ended before; what it no longer refers to becomes litter.
-async fn end_row(write: &mut Write, job: &Job, report: &JobReport) -> Result<bool, StorageError> {
+async fn end_row(
+    write: &mut Write,
+    job: &Job,
+    report: &JobReport,
+    history: Option<Checksums>,
+) -> Result<bool, StorageError> {
     let ends = write.end_job(job.record.id, &report.to_outcome()).await?;
+    if let Some(checksums) = history {
+        write.put_checksums(&history_blob(job.record.id), &checksums).await?;
+    }
     for blob in job.record.given_up() {
         write.note_litter(&blob).await?;
     }

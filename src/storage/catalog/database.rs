@@ -7,20 +7,21 @@ use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyPool, ConnectOptions, Connection, Executor, SqlSafeStr};
+use sqlx::{AnyPool, ConnectOptions, Executor, SqlSafeStr};
 use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use super::deadline::{Connection, Reader};
+use super::hold::Fence;
 
 use crate::storage::{Gate, SecretUrl, StorageError};
 
 /// Connections to the database. SQLite has one writer at a time; the others read beside it.
 const CONNECTIONS: u32 = 8;
-/// How long a call waits for a connection, or for another process that writes.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// Set on each SQLite connection. WAL lets readers go on beside the writer; FULL puts a commit on the disk before it
-/// is acknowledged.
-const PRAGMAS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                       PRAGMA foreign_keys = ON; PRAGMA cache_size = -4000;";
+/// is acknowledged. A new file is made so that free pages can be given back bit by bit, and a long log is cut.
+const PRAGMAS: &str = "PRAGMA busy_timeout = 10000; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; \
+                       PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -4000; \
+                       PRAGMA journal_size_limit = 16777216;";
 
 /// Which database.
 #[derive(Clone, Debug)]
@@ -34,10 +35,14 @@ pub enum Database {
 /// A database with the catalog's tables. Cheap to clone: a handle.
 #[derive(Clone)]
 pub struct Catalog {
-    pool: AnyPool,
+    pub(super) pool: AnyPool,
     /// SQLite takes one writer at a time: they queue here, in order, rather than poll the file's lock.
-    writer: Option<Arc<Mutex<()>>>,
+    pub(super) writer: Option<Arc<Mutex<()>>>,
     gate: Gate,
+    /// Deadline of a statement.
+    pub(super) patience: Duration,
+    /// Of a PostgreSQL database that this process holds.
+    pub(super) fence: Option<Arc<Fence>>,
 }
 
 /// A change under way; dropped without [`Write::commit`], it has not been.
@@ -45,32 +50,18 @@ pub struct Catalog {
 /// The connection of a change that is not committed is closed. Where a disk is full SQLite may have ended the transaction
 /// by itself, and a pool that takes such a connection back cannot begin on it again.
 pub struct Write {
-    pub(super) connection: PoolConnection<Any>,
+    pub(super) connection: Connection,
     committed: bool,
     gate: Gate,
     _writer: Option<OwnedMutexGuard<()>>,
 }
 
 impl Catalog {
-    /// Connects, and brings the tables to their present form.
+    /// Connects to a database; each statement on it has `patience` as its deadline.
     ///
     /// # Errors
-    /// `Unavailable`: the database cannot be opened, or was written by a later release.
-    pub async fn open(database: &Database, gate: Gate) -> Result<Self, StorageError> {
-        let catalog = Catalog::connect(database, gate).await?;
-        migrator().run(&catalog.pool).await.map_err(|error| {
-            StorageError::Unavailable(format!(
-                "the database's tables cannot be brought to this release's form: {error}"
-            ))
-        })?;
-        Ok(catalog)
-    }
-
-    /// Connects to a database that has its tables.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub async fn connect(database: &Database, gate: Gate) -> Result<Self, StorageError> {
+    /// `Unavailable`; `Damaged` if a file is no database.
+    pub async fn connect(database: &Database, gate: Gate, patience: Duration) -> Result<Self, StorageError> {
         static DRIVERS: Once = Once::new();
         DRIVERS.call_once(sqlx::any::install_default_drivers);
         let (url, sqlite) = match database {
@@ -78,7 +69,7 @@ impl Catalog {
             Database::Url(url) => (url.as_str().to_owned(), false),
         };
         let options = AnyConnectOptions::from_str(&url)?.disable_statement_logging();
-        let pool = AnyPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
+        let pool = AnyPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(patience);
         let pool = match sqlite {
             false => pool,
             true => {
@@ -86,7 +77,20 @@ impl Catalog {
             }
         };
         let pool = pool.connect_with(options).await?;
-        Ok(Catalog { pool, writer: sqlite.then(Arc::default), gate })
+        Ok(Catalog { pool, writer: sqlite.then(Arc::default), gate, patience, fence: None })
+    }
+
+    /// Brings the tables to their present form. Takes as long as it takes.
+    ///
+    /// # Errors
+    /// `Unavailable`: that failed, or the database was written by a later release.
+    pub async fn migrate(&self) -> Result<(), StorageError> {
+        migrator().run(&self.pool).await.map_err(|error| match error {
+            sqlx::migrate::MigrateError::Execute(error) => error.into(),
+            error => StorageError::Unavailable(format!(
+                "the database's tables cannot be brought to this release's form: {error}"
+            )),
+        })
     }
 
     /// Begins a change.
@@ -99,9 +103,12 @@ impl Catalog {
             Some(writer) => ("BEGIN IMMEDIATE", Some(writer.clone().lock_owned().await)),
             None => ("BEGIN", None),
         };
-        let connection = self.pool.acquire().await?;
+        let connection = Connection::of(&self.pool, self.patience).await?;
         let mut write = Write { connection, committed: false, gate: self.gate.clone(), _writer };
         write.connection.execute(begin).await?;
+        if let Some(fence) = &self.fence {
+            fence.check(&mut write.connection).await?;
+        }
         Ok(write)
     }
 
@@ -112,24 +119,6 @@ impl Catalog {
     pub async fn check(&self) -> Result<(), StorageError> {
         sqlx::query("SELECT 1").execute(self.reader()?).await?;
         Ok(())
-    }
-
-    /// Takes the lock that one process at a time holds on a PostgreSQL database, for as long as the handle lives.
-    ///
-    /// # Errors
-    /// `Conflict` if another process holds it.
-    pub async fn hold(&self) -> Result<Option<DatabaseHold>, StorageError> {
-        if self.writer.is_some() {
-            return Ok(None);
-        }
-        let mut connection = self.pool.acquire().await?.detach();
-        let query = "SELECT CASE WHEN pg_try_advisory_lock(hashtext('epochd ' || current_schema())) THEN 1 ELSE 0 END";
-        let held: i32 = sqlx::query_scalar(query).fetch_one(&mut connection).await?;
-        if held == 1 {
-            Ok(Some(DatabaseHold { connection: std::sync::Mutex::new(connection) }))
-        } else {
-            Err(StorageError::Conflict)
-        }
     }
 
     /// Writes a copy of the whole SQLite database, as it is at one moment, into a new file.
@@ -146,23 +135,9 @@ impl Catalog {
         self.pool.close().await;
     }
 
-    pub(super) fn reader(&self) -> Result<&AnyPool, StorageError> {
+    pub(super) fn reader(&self) -> Result<Reader<'_>, StorageError> {
         (self.gate)("catalog read")?;
-        Ok(&self.pool)
-    }
-}
-
-/// The connection whose session holds a PostgreSQL database.
-pub struct DatabaseHold {
-    // A mutex only because a connection may not be shared between threads; nobody locks it.
-    connection: std::sync::Mutex<sqlx::AnyConnection>,
-}
-
-impl DatabaseHold {
-    /// Lets another process have the database, now rather than when the server notices that this one is gone.
-    pub async fn release(self) {
-        let connection = self.connection.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let _ = connection.close().await;
+        Ok(Reader { pool: &self.pool, patience: self.patience })
     }
 }
 
@@ -174,6 +149,16 @@ impl Write {
     pub async fn commit(mut self) -> Result<(), StorageError> {
         (self.gate)("catalog commit")?;
         self.connection.execute("COMMIT").await?;
+        self.committed = true;
+        Ok(())
+    }
+
+    /// Ends a change that was none.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn roll_back(mut self) -> Result<(), StorageError> {
+        self.connection.execute("ROLLBACK").await?;
         self.committed = true;
         Ok(())
     }
@@ -191,6 +176,7 @@ fn migrator() -> Migrator {
     let forms = [
         (1, "first", include_str!("first.sql")),
         (2, "second", include_str!("second.sql")),
+        (3, "third", include_str!("third.sql")),
         (4, "fourth", include_str!("fourth.sql")),
     ];
     let migrations = forms.map(|(version, name, sql)| {

@@ -93,7 +93,7 @@ impl Write {
                      VALUES ($1, $2, $3, $4, $5, $6, $7)";
         let query = sqlx::query(query).bind(row.id.to_string()).bind(row.name.clone()).bind(row.blob.clone());
         let query = query.bind(row.bytes as i64).bind(row.rows as i64).bind(row.profile.clone());
-        query.bind(row.created_at.to_string()).execute(&mut *self.connection).await?;
+        query.bind(row.created_at.to_string()).execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -103,7 +103,7 @@ impl Write {
     /// `Unavailable`.
     pub async fn lock_dataset(&mut self, id: Uuid) -> Result<bool, StorageError> {
         let query = sqlx::query("UPDATE datasets SET bytes = bytes WHERE id = $1").bind(id.to_string());
-        Ok(query.execute(&mut *self.connection).await?.rows_affected() == 1)
+        Ok(query.execute(&mut self.connection).await?.rows_affected() == 1)
     }
 
     /// Whether a job that needs the data set is waiting or running.
@@ -113,7 +113,7 @@ impl Write {
     pub async fn dataset_is_needed(&mut self, id: Uuid) -> Result<bool, StorageError> {
         let query = "SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'running') \
                      AND (dataset_id = $1 OR validation_dataset_id = $1)";
-        let open: i64 = sqlx::query_scalar(query).bind(id.to_string()).fetch_one(&mut *self.connection).await?;
+        let open: i64 = sqlx::query_scalar(query).bind(id.to_string()).fetch_one(&mut self.connection).await?;
         Ok(open > 0)
     }
 
@@ -123,7 +123,7 @@ impl Write {
     /// `Unavailable`.
     pub async fn remove_dataset(&mut self, id: Uuid) -> Result<(), StorageError> {
         let query = sqlx::query("DELETE FROM datasets WHERE id = $1").bind(id.to_string());
-        query.execute(&mut *self.connection).await?;
+        query.execute(&mut self.connection).await?;
         Ok(())
     }
 }

@@ -48,16 +48,6 @@ impl Catalog {
         write.commit().await
     }
 
-    /// Whether a blob is noted as litter.
-    ///
-    /// # Errors
-    /// `Unavailable`.
-    pub async fn is_litter(&self, blob: &str) -> Result<bool, StorageError> {
-        let query = sqlx::query_scalar("SELECT COUNT(*) FROM litter WHERE blob = $1").bind(blob.to_owned());
-        let noted: i64 = query.fetch_one(self.reader()?).await?;
-        Ok(noted > 0)
-    }
-
     /// Blobs that were noted more than `age` seconds ago, some at a time.
     ///
     /// # Errors
@@ -95,12 +85,12 @@ impl Write {
     /// `Conflict` if the key has one already.
     pub async fn add_receipt(&mut self, row: &ReceiptRow, max_age: i64) -> Result<(), StorageError> {
         let query = sqlx::query("DELETE FROM receipts WHERE idempotency_key = $1 AND created_at <= $2");
-        query.bind(row.key.clone()).bind(now() - max_age).execute(&mut *self.connection).await?;
+        query.bind(row.key.clone()).bind(now() - max_age).execute(&mut self.connection).await?;
         let query = "INSERT INTO receipts (idempotency_key, fingerprint, status, location, body, created_at) \
                      VALUES ($1, $2, $3, $4, $5, $6)";
         let query = sqlx::query(query).bind(row.key.clone()).bind(row.fingerprint.clone()).bind(i64::from(row.status));
         let query = query.bind(row.location.clone()).bind(row.body.clone()).bind(now());
-        query.execute(&mut *self.connection).await?;
+        query.execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -110,7 +100,7 @@ impl Write {
     /// `Unavailable`.
     pub async fn drop_old_backups(&mut self, max_age: i64) -> Result<(), StorageError> {
         let query = sqlx::query("DELETE FROM backups WHERE started_at <= $1").bind(now() - max_age);
-        query.execute(&mut *self.connection).await?;
+        query.execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -120,7 +110,7 @@ impl Write {
     /// `Unavailable`.
     pub async fn drop_old_receipts(&mut self, max_age: i64) -> Result<(), StorageError> {
         let query = sqlx::query("DELETE FROM receipts WHERE created_at <= $1").bind(now() - max_age);
-        query.execute(&mut *self.connection).await?;
+        query.execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -131,8 +121,17 @@ impl Write {
     pub async fn note_litter(&mut self, blob: &str) -> Result<(), StorageError> {
         let query = "INSERT INTO litter (blob, noted_at) VALUES ($1, $2) \
                      ON CONFLICT (blob) DO UPDATE SET noted_at = excluded.noted_at";
-        sqlx::query(query).bind(blob.to_owned()).bind(now()).execute(&mut *self.connection).await?;
+        sqlx::query(query).bind(blob.to_owned()).bind(now()).execute(&mut self.connection).await?;
         Ok(())
+    }
+
+    /// Whether a blob is noted as litter; waits for a change under way that strikes it out.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn is_litter(&mut self, blob: &str) -> Result<bool, StorageError> {
+        let query = sqlx::query("UPDATE litter SET noted_at = noted_at WHERE blob = $1").bind(blob.to_owned());
+        Ok(query.execute(&mut self.connection).await?.rows_affected() == 1)
     }
 
     /// Strikes a blob out: a row refers to it now, or it is gone.
@@ -141,7 +140,7 @@ impl Write {
     /// `Unavailable`.
     pub async fn strike_litter(&mut self, blob: &str) -> Result<(), StorageError> {
         let query = sqlx::query("DELETE FROM litter WHERE blob = $1").bind(blob.to_owned());
-        query.execute(&mut *self.connection).await?;
+        query.execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -151,7 +150,7 @@ impl Write {
     /// `Unavailable`.
     pub async fn begin_backup(&mut self, id: Uuid) -> Result<(), StorageError> {
         let query = sqlx::query("INSERT INTO backups (id, started_at) VALUES ($1, $2)");
-        query.bind(id.to_string()).bind(now()).execute(&mut *self.connection).await?;
+        query.bind(id.to_string()).bind(now()).execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -161,7 +160,7 @@ impl Write {
     /// `Unavailable`.
     pub async fn end_backup(&mut self, id: Uuid) -> Result<(), StorageError> {
         let query = sqlx::query("DELETE FROM backups WHERE id = $1").bind(id.to_string());
-        query.execute(&mut *self.connection).await?;
+        query.execute(&mut self.connection).await?;
         Ok(())
     }
 }

@@ -200,7 +200,7 @@ impl Write {
             query.bind(row.rows as i64).bind(row.memory as i64).bind(row.config.clone()).bind(row.rows_blob.clone());
         let query = query.bind(row.dataset_id.map(|id| id.to_string()));
         let query = query.bind(row.validation_dataset_id.map(|id| id.to_string())).bind(row.kept_bytes as i64);
-        query.execute(&mut *self.connection).await?;
+        query.execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -210,7 +210,7 @@ impl Write {
     /// `Unavailable`.
     pub async fn note_base(&mut self, id: Uuid, base: u64) -> Result<(), StorageError> {
         let query = sqlx::query("UPDATE jobs SET base_version = $2 WHERE id = $1");
-        query.bind(id.to_string()).bind(base as i64).execute(&mut *self.connection).await?;
+        query.bind(id.to_string()).bind(base as i64).execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -221,7 +221,7 @@ impl Write {
     pub async fn start_job(&mut self, id: Uuid, at: Timestamp) -> Result<(), StorageError> {
         let query = "UPDATE jobs SET state = 'running', started_at = COALESCE(started_at, $2), \
                      attempts = attempts + 1 WHERE id = $1";
-        sqlx::query(query).bind(id.to_string()).bind(at.to_string()).execute(&mut *self.connection).await?;
+        sqlx::query(query).bind(id.to_string()).bind(at.to_string()).execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -231,7 +231,7 @@ impl Write {
     /// `Unavailable`.
     pub async fn job_progressed(&mut self, id: Uuid) -> Result<(), StorageError> {
         let query = sqlx::query("UPDATE jobs SET attempts = 0 WHERE id = $1").bind(id.to_string());
-        query.execute(&mut *self.connection).await?;
+        query.execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -246,7 +246,7 @@ impl Write {
         let query = query.bind(outcome.started_at.map(|at| at.to_string()));
         let query = query.bind(outcome.outcome.clone()).bind(outcome.metrics.clone());
         let query = query.bind(outcome.kept_bytes as i64);
-        Ok(query.execute(&mut *self.connection).await?.rows_affected() == 1)
+        Ok(query.execute(&mut self.connection).await?.rows_affected() == 1)
     }
 
     /// Whether a job of the model is waiting or running.
@@ -256,7 +256,7 @@ impl Write {
     pub async fn has_open_jobs(&mut self, model_id: Uuid) -> Result<bool, StorageError> {
         let query = "SELECT COUNT(*) FROM jobs WHERE model_id = $1 AND state IN ('queued', 'running')";
         let query = sqlx::query_scalar(query).bind(model_id.to_string());
-        let open: i64 = query.fetch_one(&mut *self.connection).await?;
+        let open: i64 = query.fetch_one(&mut self.connection).await?;
         Ok(open > 0)
     }
 
@@ -268,7 +268,7 @@ impl Write {
         let query = "SELECT COUNT(*) FROM jobs WHERE model_id = $1 AND state IN ('queued', 'running') \
                      AND base_version = $2";
         let query = sqlx::query_scalar(query).bind(model_id.to_string()).bind(version as i64);
-        let open: i64 = query.fetch_one(&mut *self.connection).await?;
+        let open: i64 = query.fetch_one(&mut self.connection).await?;
         Ok(open > 0)
     }
 
@@ -278,7 +278,7 @@ impl Write {
     /// `Unavailable`.
     pub async fn old_jobs(&mut self, kept: u64) -> Result<Vec<Uuid>, StorageError> {
         let query = "SELECT id FROM jobs WHERE outcome IS NOT NULL ORDER BY id DESC LIMIT 1000 OFFSET $1";
-        let rows = sqlx::query(query).bind(kept as i64).fetch_all(&mut *self.connection).await?;
+        let rows = sqlx::query(query).bind(kept as i64).fetch_all(&mut self.connection).await?;
         rows.iter().map(|row| parsed(row, "id")).collect()
     }
 
@@ -288,6 +288,6 @@ impl Write {
     /// `Unavailable`.
     pub async fn remove_job(&mut self, id: Uuid) -> Result<bool, StorageError> {
         let query = sqlx::query("DELETE FROM jobs WHERE id = $1 AND outcome IS NOT NULL").bind(id.to_string());
-        Ok(query.execute(&mut *self.connection).await?.rows_affected() == 1)
+        Ok(query.execute(&mut self.connection).await?.rows_affected() == 1)
     }
 }

@@ -7,14 +7,21 @@
 mod columns;
 mod database;
 mod datasets;
+mod deadline;
+mod hold;
 mod housekeeping;
 mod jobs;
 mod models;
+mod proofs;
 mod quota;
+mod tidiness;
+mod walk;
 
-pub use database::{Catalog, Database, DatabaseHold, Write};
+pub use database::{Catalog, Database, Write};
 pub use datasets::DatasetRow;
+pub use hold::{DatabaseHold, DatabaseLock};
 pub use housekeeping::ReceiptRow;
 pub use jobs::{JobRow, JobRowFilter, OutcomeRow};
 pub use models::{ModelRow, VersionRow};
 pub use quota::Stored;
+pub use walk::Table;

@@ -154,7 +154,7 @@ impl Write {
         let query = query.bind(row.initial_blob.clone()).bind(row.metadata.clone());
         let query = query.bind(row.created_at.to_string()).bind(row.updated_at.to_string());
         let query = query.bind(row.initial_bytes.map(signed));
-        query.execute(&mut *self.connection).await?;
+        query.execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -164,7 +164,7 @@ impl Write {
     /// `Unavailable`.
     pub async fn lock_model(&mut self, id: Uuid) -> Result<bool, StorageError> {
         let query = sqlx::query("UPDATE models SET next_version = next_version WHERE id = $1").bind(id.to_string());
-        Ok(query.execute(&mut *self.connection).await?.rows_affected() == 1)
+        Ok(query.execute(&mut self.connection).await?.rows_affected() == 1)
     }
 
     /// Gives a model its name and its metadata.
@@ -180,7 +180,7 @@ impl Write {
     ) -> Result<(), StorageError> {
         let query = sqlx::query("UPDATE models SET name = $2, metadata = $3, updated_at = $4 WHERE id = $1");
         let query = query.bind(id.to_string()).bind(name).bind(metadata).bind(at.to_string());
-        query.execute(&mut *self.connection).await?;
+        query.execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -191,7 +191,7 @@ impl Write {
     pub async fn activate(&mut self, id: Uuid, number: u64, at: Timestamp) -> Result<(), StorageError> {
         let query = sqlx::query("UPDATE models SET active_version = $2, updated_at = $3 WHERE id = $1");
         let query = query.bind(id.to_string()).bind(signed(number)).bind(at.to_string());
-        query.execute(&mut *self.connection).await?;
+        query.execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -201,7 +201,7 @@ impl Write {
     /// `Unavailable`, `Damaged`.
     pub async fn model(&mut self, id: Uuid) -> Result<Option<ModelRow>, StorageError> {
         let query = sqlx::query("SELECT * FROM models WHERE id = $1").bind(id.to_string());
-        query.fetch_optional(&mut *self.connection).await?.as_ref().map(model).transpose()
+        query.fetch_optional(&mut self.connection).await?.as_ref().map(model).transpose()
     }
 
     /// A version as this change sees it.
@@ -211,7 +211,7 @@ impl Write {
     pub async fn version(&mut self, model_id: Uuid, number: u64) -> Result<Option<VersionRow>, StorageError> {
         let query = sqlx::query("SELECT * FROM versions WHERE model_id = $1 AND number = $2");
         let query = query.bind(model_id.to_string()).bind(signed(number));
-        query.fetch_optional(&mut *self.connection).await?.as_ref().map(version).transpose()
+        query.fetch_optional(&mut self.connection).await?.as_ref().map(version).transpose()
     }
 
     /// Takes the number of a model's next version; none if the model is gone.
@@ -221,7 +221,7 @@ impl Write {
     pub async fn next_version(&mut self, model_id: Uuid) -> Result<Option<u64>, StorageError> {
         let query = "UPDATE models SET next_version = next_version + 1 WHERE id = $1 RETURNING next_version";
         let query = sqlx::query_scalar(query).bind(model_id.to_string());
-        let next: Option<i64> = query.fetch_optional(&mut *self.connection).await?;
+        let next: Option<i64> = query.fetch_optional(&mut self.connection).await?;
         Ok(next.map(|next| next as u64 - 1))
     }
 
@@ -237,7 +237,7 @@ impl Write {
         let query = query.bind(signed(row.epochs)).bind(row.loss.to_string());
         let query = query.bind(row.validation_loss.map(|loss| loss.to_string())).bind(row.metrics.clone());
         let query = query.bind(row.network.clone()).bind(row.file_bytes.map(signed));
-        query.execute(&mut *self.connection).await?;
+        query.execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -247,7 +247,7 @@ impl Write {
     /// `Unavailable`.
     pub async fn remove_version(&mut self, model_id: Uuid, number: u64) -> Result<(), StorageError> {
         let query = sqlx::query("DELETE FROM versions WHERE model_id = $1 AND number = $2");
-        query.bind(model_id.to_string()).bind(signed(number)).execute(&mut *self.connection).await?;
+        query.bind(model_id.to_string()).bind(signed(number)).execute(&mut self.connection).await?;
         Ok(())
     }
 
@@ -259,11 +259,11 @@ impl Write {
         let query = "SELECT blob FROM versions WHERE model_id = $1 UNION ALL \
                      SELECT initial_blob FROM models WHERE id = $1 AND initial_blob IS NOT NULL";
         let query = sqlx::query_scalar(query).bind(id.to_string());
-        let blobs: Vec<String> = query.fetch_all(&mut *self.connection).await?;
+        let blobs: Vec<String> = query.fetch_all(&mut self.connection).await?;
         for blob in &blobs {
             self.note_litter(blob).await?;
         }
-        sqlx::query("DELETE FROM models WHERE id = $1").bind(id.to_string()).execute(&mut *self.connection).await?;
+        sqlx::query("DELETE FROM models WHERE id = $1").bind(id.to_string()).execute(&mut self.connection).await?;
         Ok(blobs)
     }
 }

@@ -70,6 +70,6 @@ impl Write {
     /// # Errors
     /// `Unavailable`.
     pub async fn stored(&mut self) -> Result<Stored, StorageError> {
-        stored(&sqlx::query(STORED).fetch_one(&mut *self.connection).await?)
+        stored(&sqlx::query(STORED).fetch_one(&mut self.connection).await?)
     }
 }

@@ -3,6 +3,7 @@
 pub mod contract;
 pub mod conventions;
 pub mod examples;
+pub mod proxy;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -95,7 +96,19 @@ impl TestApp {
 
     /// With default settings, on the state of `home`.
     pub async fn on(home: Home) -> Self {
-        Self::in_home(home, open_gate(), |_| ()).await
+        Self::on_with(home, |_| ()).await
+    }
+
+    /// With settings changed by `change`, on the state of `home`.
+    pub async fn on_with(home: Home, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::in_home(home, open_gate(), change).await
+    }
+
+    /// Stops the service as SIGTERM does, and gives its state away.
+    pub async fn into_home(self) -> Home {
+        let home = self.home.clone();
+        self.stop().await;
+        Arc::into_inner(home).expect("one service on a home")
     }
 
     async fn in_home(home: Home, gate: Gate, change: impl FnOnce(&mut Settings)) -> Self {

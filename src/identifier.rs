@@ -1,0 +1,16 @@
+//! Identifiers of what is made: UUIDs in the order of their making.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use uuid::{NoContext, Timestamp, Uuid};
+
+/// A new identifier, a UUIDv7. A clock that stands before 1970 counts as 1970: the identifier is new all the same, and in
+/// no order.
+pub fn new_id() -> Uuid {
+    if clock_is_set() { Uuid::now_v7() } else { Uuid::new_v7(Timestamp::from_unix(NoContext, 0, 0)) }
+}
+
+/// Whether the system's clock stands after 1970: several libraries take it for granted.
+pub fn clock_is_set() -> bool {
+    SystemTime::now() >= UNIX_EPOCH
+}

@@ -1,0 +1,157 @@
+//! Checksums of a blob, block by block, so that any part of it can be checked without reading the whole.
+
+use std::fmt::Write;
+use std::hash::Hasher;
+use std::ops::Range;
+
+use twox_hash::XxHash64;
+
+use super::StorageError;
+
+/// Bytes that have a checksum together. A read is widened to whole blocks, so they are small; each takes 16 characters in
+/// the catalog.
+pub const BLOCK_BYTES: u64 = 64 << 10;
+const SEED: u64 = 0;
+/// Of a checksum as text.
+const DIGITS: usize = 16;
+
+/// The XXH64 of each block of a blob, and its size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checksums {
+    bytes: u64,
+    blocks: Vec<u64>,
+}
+
+impl Checksums {
+    /// Of bytes in memory.
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut summing = Summing::default();
+        summing.add(bytes);
+        summing.finish()
+    }
+
+    /// Size of the blob.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The whole blocks that have a part of the blob.
+    pub fn blocks_around(&self, part: Range<u64>) -> Range<u64> {
+        // A part that reaches beyond the end is left so, for the store to refuse.
+        let end = part.end.next_multiple_of(BLOCK_BYTES).min(self.bytes).max(part.end);
+        part.start / BLOCK_BYTES * BLOCK_BYTES..end
+    }
+
+    /// Checks whole blocks of the blob `key`, the first of which begins at `start`.
+    ///
+    /// # Errors
+    /// `Damaged`, with the first block that is not what was written.
+    pub fn check(&self, key: &str, start: u64, blocks: &[u8]) -> Result<(), StorageError> {
+        let first = usize::try_from(start / BLOCK_BYTES).expect("offsets fit");
+        for (block, index) in blocks.chunks(BLOCK_BYTES as usize).zip(first..) {
+            if self.blocks.get(index) != Some(&XxHash64::oneshot(SEED, block)) {
+                let at = index as u64 * BLOCK_BYTES;
+                return Err(StorageError::damaged(key, format!("the checksum of its block at byte {at} does not fit")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the size of the blob `key`.
+    ///
+    /// # Errors
+    /// `Damaged`.
+    pub fn check_size(&self, key: &str, bytes: u64) -> Result<(), StorageError> {
+        if bytes == self.bytes {
+            return Ok(());
+        }
+        Err(StorageError::damaged(key, format!("it has {bytes} bytes; {} were written", self.bytes)))
+    }
+
+    /// As the catalog keeps them: 16 hexadecimal digits a block.
+    pub(super) fn to_text(&self) -> String {
+        let mut text = String::with_capacity(self.blocks.len() * DIGITS);
+        self.blocks.iter().for_each(|sum| write!(text, "{sum:016x}").expect("writing to a string does not fail"));
+        text
+    }
+
+    /// What [`Checksums::to_text`] made `text` of, for a blob of so many bytes; none if it is not that.
+    pub(super) fn from_text(bytes: u64, text: &str) -> Option<Self> {
+        let digits = text.as_bytes().chunks(DIGITS).map(|digits| std::str::from_utf8(digits).ok());
+        let blocks: Option<Vec<u64>> = digits.map(|digits| u64::from_str_radix(digits?, 16).ok()).collect();
+        let blocks = blocks.filter(|blocks| blocks.len() as u64 == bytes.div_ceil(BLOCK_BYTES))?;
+        Some(Checksums { bytes, blocks })
+    }
+}
+
+/// Checksums in the making.
+#[derive(Clone)]
+pub struct Summing {
+    /// Of the block under way.
+    block: XxHash64,
+    bytes: u64,
+    blocks: Vec<u64>,
+}
+
+impl Default for Summing {
+    fn default() -> Self {
+        Summing { block: XxHash64::with_seed(SEED), bytes: 0, blocks: Vec::new() }
+    }
+}
+
+impl Summing {
+    /// Takes further bytes in.
+    pub fn add(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let room = BLOCK_BYTES - self.bytes % BLOCK_BYTES;
+            let (now, later) = bytes.split_at(bytes.len().min(room as usize));
+            self.block.write(now);
+            self.bytes += now.len() as u64;
+            if self.bytes % BLOCK_BYTES == 0 {
+                self.end_block();
+            }
+            bytes = later;
+        }
+    }
+
+    /// The checksums of all that was taken in.
+    pub fn finish(mut self) -> Checksums {
+        if self.bytes % BLOCK_BYTES != 0 {
+            self.end_block();
+        }
+        Checksums { bytes: self.bytes, blocks: self.blocks }
+    }
+
+    fn end_block(&mut self) {
+        let block = std::mem::replace(&mut self.block, XxHash64::with_seed(SEED));
+        self.blocks.push(block.finish());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flipped_bit_and_a_wrong_size_are_seen_in_whatever_pieces_they_were_written() {
+        let block = BLOCK_BYTES as usize;
+        for length in [0, 1, block - 1, block, 2 * block + 5] {
+            let bytes: Vec<u8> = (0..length).map(|i| (i * 7 % 251) as u8).collect();
+            let mut summing = Summing::default();
+            bytes.chunks(1000).for_each(|piece| summing.add(piece));
+            let sums = summing.finish();
+            assert_eq!(sums, Checksums::of(&bytes));
+            assert_eq!(Checksums::from_text(length as u64, &sums.to_text()), Some(sums.clone()));
+            assert_eq!(Checksums::from_text(length as u64 + BLOCK_BYTES, &sums.to_text()), None);
+            assert!(sums.check("k", 0, &bytes).is_ok() && sums.check_size("k", length as u64 + 1).is_err());
+            for at in [0, length / 2, length.saturating_sub(1)].into_iter().filter(|at| *at < length) {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1 << (at % 8);
+                assert!(sums.check("k", 0, &flipped).is_err(), "byte {at} of {length}");
+                let start = at / block * block;
+                assert!(sums.check("k", start as u64, &flipped[start..]).is_err());
+            }
+        }
+        assert_eq!(Checksums::from_text(1, "000000000000000g"), None);
+    }
+}
