@@ -107,7 +107,7 @@ impl Summing {
             let (now, later) = bytes.split_at(bytes.len().min(room as usize));
             self.block.write(now);
             self.bytes += now.len() as u64;
-            if self.bytes % BLOCK_BYTES == 0 {
+            if self.bytes.is_multiple_of(BLOCK_BYTES) {
                 self.end_block();
             }
             bytes = later;
