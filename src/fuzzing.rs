@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::api::body::plain_rows::plain_rows;
+use crate::api::fuzzing::requests;
 use crate::data::fuzzing::{TARGETS as DATA_TARGETS, Target};
 use crate::data::json::Rows;
 use crate::learning::members::{MAX_MEMBERS, Member, Members};
@@ -18,7 +19,8 @@ use crate::storage::tensors::{Tensor, TensorValues, write};
 
 /// All targets.
 pub fn targets() -> impl Iterator<Item = Target> {
-    DATA_TARGETS.into_iter().chain([("plain_rows", plain_rows_as_serde as fn(&[u8])), ("version", version)])
+    let ours: [Target; 3] = [("plain_rows", plain_rows_as_serde), ("version", version), ("requests", requests)];
+    DATA_TARGETS.into_iter().chain(ours)
 }
 
 /// What the reader of plain rows accepts is what serde_json reads, to the bit.

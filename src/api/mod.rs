@@ -7,6 +7,8 @@
 pub(crate) mod body;
 pub mod error;
 mod extract;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod idempotency;
 mod layers;
 mod reply;

@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Five times the load that the service can take, by `benches/load.rs`, while two jobs train: an open loop at five times the
+rate where a request takes long; where refusing costs as much as answering (one row), five times the connections that saturate.
+
+Held: what is accepted has at most three times the idle 99th percentile, the rest is refused at once with 429 and `Retry-After`,
+memory stays flat, every job ends, and afterwards all is as before. Where there are two cores the service is bound to one and the
+load to the other; all figures are ratios of one run.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from trial import run
+
+SOURCE = Path(__file__).parents[2] / "benches/load.rs"
+#: Parts of capacity: what counts as idle, and as overload.
+IDLE, OVER = 0.3, 5
+#: Connections that a closed loop takes the capacity with.
+SATURATING = 8
+#: Seconds of a 99th percentile that are noise of the machine, not of the service.
+GRAIN = 0.002
+
+
+class Load:
+    """Runs the generator against one path with one body."""
+
+    def __init__(self, service, path: str, value, cores: tuple):
+        self.binary = service.work / "load"
+        if not self.binary.exists():
+            subprocess.run(["rustc", "--edition", "2024", "-O", "-o", self.binary, SOURCE], check=True)
+        self.body = service.work / f"body{path.replace('/', '-')}.json"
+        self.body.write_text(json.dumps(value))
+        self.command = [*cores, str(self.binary), f"127.0.0.1:{service.port}", path, str(self.body)]
+
+    def run(self, connections: int, rate: float, seconds: float) -> dict:
+        call = [*self.command, str(connections), f"{rate:.0f}", str(seconds)]
+        seen = json.loads(subprocess.run(call, capture_output=True, text=True, check=True).stdout)
+        seen["rate"] = seen["statuses"].get("200", 0) / seconds
+        return seen
+
+    def tail(self, seen: dict, kind="accepted") -> float:
+        """Seconds of the 99th percentile."""
+        return seen[kind][2] / 1e6 if seen[kind] else 0.0
+
+
+class Level:
+    """Resident memory, looked at twice a second."""
+
+    def __init__(self, service):
+        self.service, self.samples, self.over = service, [], threading.Event()
+        self.thread = threading.Thread(target=self.look)
+
+    def look(self):
+        while not self.over.wait(0.5):
+            self.samples.append(self.service.memory())
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+
+    def growth(self) -> float:
+        """MiB from the first quarter on."""
+        later = self.samples[len(self.samples) // 4 :]
+        return max(later) - later[0]
+
+
+def attack(trial):
+    pinned = len(os.sched_getaffinity(0)) > 1 and shutil.which("taskset")
+    core = lambda number: ("taskset", "-c", str(number)) if pinned else ()
+    seconds = 60 if trial.long else 10
+    with trial.service("--concurrent-jobs", "2", "--training-threads", "2", watched=False, prefix=core(0)) as service:
+        service.layers("broad", [64, 512, 512, 1])
+        works = (Load(service, "/models/broad/predict", {"inputs": [[0.5] * 64] * 64}, core(1)),
+                 Load(service, "/models/good/predict", {"inputs": [0, 1]}, core(1)))
+        overload(trial, service, "64 rows of 300,000 parameters", works[0], 256, OVER, seconds)
+        # As fast as answers come, from five times as many connections.
+        overload(trial, service, "one row", works[1], OVER * SATURATING, 0, seconds)
+
+
+def trainings(service, seconds: float) -> list[str]:
+    """Two jobs that train through the overload and then end by themselves."""
+    rows = {"inputs": [[0.1] * 50] * 2000, "targets": [[0] * 10] * 2000, "epochs": 1_000_000, "max_seconds": seconds}
+    jobs = []
+    for number in range(2):
+        service.post("/models", {"name": f"busy{number}", "layers": [50, 512, 512, 10]})
+        jobs.append(service.post(f"/models/busy{number}/train", rows).json()["id"])
+    return jobs
+
+
+def overload(trial, service, what: str, load: Load, connections: int, times: float, seconds: float):
+    load.run(SATURATING, 0, 1)
+    capacity = load.run(SATURATING, 0, 3)["rate"]
+    idle = load.run(SATURATING, IDLE * capacity, 4)
+    bound = 3 * max(load.tail(idle), GRAIN)
+    jobs = trainings(service, seconds + 3)
+    time.sleep(1)
+    with Level(service) as level:
+        seen = load.run(connections, times * capacity, seconds)
+    refused, accepted = seen["statuses"].get("429", 0), seen["statuses"].get("200", 0)
+    trial.figures.append(f"{what}: {capacity:.0f}/s, idle p99 {1e3 * load.tail(idle):.1f} ms; at 5 times {seen['statuses']}")
+    trial.most("accepted p99", load.tail(seen), bound, "s")
+    trial.most("refused p99", load.tail(seen, "refused"), max(bound, 0.05), "s")
+    trial.check(accepted >= 0.3 * capacity * seconds, f"{what}: of {capacity:.0f}/s only {accepted / seconds:.0f}/s were accepted")
+    trial.check(set(seen["statuses"]) <= {"200", "429"} and not seen["failures"], f"{what}: {seen}")
+    trial.check(not seen["without_retry_after"], f"{what}: {seen['without_retry_after']} of {refused} without Retry-After")
+    trial.most("memory +", level.growth(), 50, "MiB")
+    ended = [service.ended(job, seconds + 30)["state"] for job in jobs]
+    trial.check(ended == ["succeeded"] * 2, f"{what}: jobs ended as {ended}")
+    again = load.run(SATURATING, IDLE * capacity, 3)
+    trial.most("p99 afterwards", load.tail(again), bound, "s")
+    trial.check(set(again["statuses"]) == {"200"}, f"{what}: afterwards {again['statuses']}")
+
+
+run(attack, __doc__)
