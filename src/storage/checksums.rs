@@ -116,7 +116,7 @@ impl Summing {
 
     /// The checksums of all that was taken in.
     pub fn finish(mut self) -> Checksums {
-        if self.bytes % BLOCK_BYTES != 0 {
+        if !self.bytes.is_multiple_of(BLOCK_BYTES) {
             self.end_block();
         }
         Checksums { bytes: self.bytes, blocks: self.blocks }

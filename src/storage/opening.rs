@@ -62,7 +62,6 @@ impl Storage {
         Ok(Storage {
             catalog,
             blobs: blobs.map_err(OpenError::Blobs)?,
-            quota: Quota::default(),
             scratch: ScratchSpace::new(&location.folder, location.scratch_limit),
             quota: Quota::default(),
             folder: Arc::new(location.folder.clone()),

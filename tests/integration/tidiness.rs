@@ -25,7 +25,7 @@ fn started(folder: &Path) -> (Child, Vec<String>) {
             return (child, lines);
         }
     }
-    panic!("it ended: {lines:#?}");
+    panic!("it ended with {:?}: {lines:#?}", child.wait());
 }
 
 fn end(mut child: Child) {
