@@ -27,7 +27,7 @@ pub struct Dataset {
     /// Where its columns are.
     pub(super) blob: String,
     /// Held for a long profile.
-    pub(super) memory: Option<Charge>,
+    pub(super) _memory: Option<Charge>,
 }
 
 impl Dataset {
@@ -55,7 +55,7 @@ impl Dataset {
             created_at: row.created_at,
             profile: Arc::new(profile),
             blob: row.blob,
-            memory: None,
+            _memory: None,
         })
     }
 }

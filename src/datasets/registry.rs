@@ -184,7 +184,7 @@ impl DatasetRegistry {
         let created_at = Timestamp::now();
         let (rows, text) = (profile.rows, exact::to_text(&profile));
         let row = DatasetRow { id, name: name.clone(), blob: blob.clone(), bytes, rows, profile: text, created_at };
-        let dataset = Dataset { id, name, bytes, created_at, profile: Arc::new(profile), blob, memory: None };
+        let dataset = Dataset { id, name, bytes, created_at, profile: Arc::new(profile), blob, _memory: None };
         Ok(DatasetDraft { row, checksums, dataset })
     }
 
@@ -268,7 +268,7 @@ impl DatasetRegistry {
         let memory = self.memory.charge(None);
         memory.grow(row.profile.len() as u64 * PARSED).map_err(|_| DataError::overloaded())?;
         let dataset = parse(row).await?;
-        Ok(Dataset { memory: Some(memory), ..dataset })
+        Ok(Dataset { _memory: Some(memory), ..dataset })
     }
 
     /// At most `limit` data sets older than `before`, newest first, and whether there are more. Fewer where their
