@@ -131,7 +131,9 @@ impl App {
         }
         tokio::spawn(sweep(app.storage.clone(), Arc::downgrade(&app.closing)));
         let alive = Arc::downgrade(&app.closing);
-        tokio::spawn(app.pressure.clone().watch(move || alive.strong_count() > 0));
+        let meters = app.meters.clone();
+        let answered = move || meters.replies();
+        tokio::spawn(app.pressure.clone().watch(move || alive.strong_count() > 0, answered));
         Ok(app)
     }
 
