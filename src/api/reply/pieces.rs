@@ -13,6 +13,8 @@ use crate::memory::{Refused, made};
 
 /// Bytes of a piece, but for the first, which is as long as it has to be up to that.
 const PIECE: usize = 128 << 10;
+/// A piece up to so many bytes is copied: to send it by itself would take longer.
+const SHORT: usize = 16 << 10;
 
 /// A reply as it is written.
 #[derive(Default)]
@@ -35,12 +37,15 @@ impl Pieces {
     }
 
     /// Adds what is charged already: a copy if it is short, else as it is.
-    pub fn take(&mut self, piece: Vec<u8>) {
-        if self.current.len() + piece.len() <= PIECE {
-            return self.current.extend_from_slice(&piece);
+    pub fn take(&mut self, piece: Bytes) {
+        if piece.len() > SHORT {
+            self.close();
+            return self.push(piece);
         }
-        self.close();
-        self.push(piece.into());
+        if self.current.len() + piece.len() > PIECE {
+            self.close();
+        }
+        self.current.extend_from_slice(&piece);
     }
 
     /// Adds what is there already, after what was written.
@@ -49,7 +54,7 @@ impl Pieces {
     /// The memory for it was refused.
     pub fn add(&mut self, piece: Vec<u8>) -> Result<(), Refused> {
         made(piece.len() as u64)?;
-        self.take(piece);
+        self.take(piece.into());
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! `POST …/predict`: of models by layer sizes, rows in, outputs out; those by data set are in `table_predictions`.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
@@ -26,8 +26,10 @@ use crate::serving::memory::RequestMemory;
 use crate::serving::threads::blocking;
 use crate::serving::{active, predict_rows};
 
-/// Length of a number of a reply as text, about.
-const NUMBER_BYTES: usize = 13;
+/// Length of a number of a reply as text with what stands before it, at most: -1.17549435e-38.
+const NUMBER_BYTES: usize = 17;
+/// Text that is written into one buffer, if it is not a single row: a buffer that grows by itself takes twice as much.
+const TEXT_BYTES: usize = 128 << 10;
 /// Bytes up to which they are taken as numbers on the spot. About 0.1 ms.
 const COPIED_ON_THE_SPOT: usize = 1 << 20;
 
@@ -123,14 +125,14 @@ async fn by_layers(
     let (model_id, number, width) = (model.id, version.number, spec.outputs());
     let response = match reply {
         Media::Octets => {
-            let mut response = of_version(Media::Octets.name(), joined("", pieces, "", ""), model_id, number);
+            let mut response = of_version(Media::Octets.name(), joined(pieces), model_id, number);
             let shape = HeaderValue::from_str(&format!("{rows},{width}")).expect("digits and a comma");
             response.headers_mut().insert("x-shape", shape);
             response
         }
         _ => {
             let head = format!(r#"{{"model_id":"{model_id}","version":{number},"outputs":["#);
-            with_type(StatusCode::OK, "application/json", joined(&head, pieces, ",", "]}\n"))
+            with_type(StatusCode::OK, "application/json", listed(&head, pieces, "]}\n"))
         }
     };
     Ok(holding(memory, response))
@@ -166,31 +168,42 @@ async fn of_octets(
     Ok((inputs?, memory))
 }
 
-/// The outputs of some rows as they stand in a JSON reply; values that are not finite are null.
-fn as_text(outputs: ArrayView2<f32>) -> Vec<u8> {
-    let mut text = Vec::with_capacity(outputs.len() * NUMBER_BYTES);
-    for row in outputs.outer_iter() {
-        if !text.is_empty() {
-            text.push(b',');
+/// The outputs of some rows as they stand in a JSON reply, each after a comma; values that are not finite are null.
+fn as_text(outputs: ArrayView2<f32>) -> Vec<Vec<u8>> {
+    let row_bytes = outputs.ncols() * NUMBER_BYTES + 3;
+    let room = |rows: usize| Vec::with_capacity((rows * row_bytes).min(TEXT_BYTES).max(row_bytes));
+    let (mut texts, mut text, rows) = (Vec::new(), room(outputs.nrows()), outputs.nrows());
+    for (index, row) in outputs.outer_iter().enumerate() {
+        if text.capacity() - text.len() < row_bytes {
+            texts.push(std::mem::replace(&mut text, room(rows - index)));
         }
+        text.push(b',');
         let row = row.to_slice().expect("outputs are row-major");
         serde_json::to_writer(&mut text, row).expect("numbers can be written to memory");
     }
-    text
+    texts.push(text);
+    texts
 }
 
-fn as_octets(outputs: ArrayView2<f32>) -> Vec<u8> {
-    octets(outputs.as_slice().expect("outputs are row-major"))
+fn as_octets(outputs: ArrayView2<f32>) -> Vec<Vec<u8>> {
+    vec![octets(outputs.as_slice().expect("outputs are row-major"))]
 }
 
-/// Pieces one after the other: short ones as one, long ones as they are.
-fn joined(head: &str, pieces: Vec<Vec<u8>>, between: &str, tail: &str) -> Body {
-    let mut whole = Pieces::of_length(pieces.iter().map(Vec::len).sum::<usize>() + head.len() + tail.len());
+/// Pieces one after the other.
+fn joined(pieces: Vec<Vec<Vec<u8>>>) -> Body {
+    let mut whole = Pieces::default();
+    pieces.into_iter().flatten().for_each(|piece| whole.take(piece.into()));
+    whole.body()
+}
+
+/// Texts of rows as a list between `head` and `tail`.
+fn listed(head: &str, texts: Vec<Vec<Vec<u8>>>, tail: &str) -> Body {
+    let mut whole = Pieces::of_length(texts.iter().flatten().map(Vec::len).sum::<usize>() + head.len() + tail.len());
     whole.write_text(head);
-    for (i, piece) in pieces.into_iter().enumerate() {
-        whole.write_text(if i == 0 { "" } else { between });
-        whole.take(piece);
-    }
+    let mut texts = texts.into_iter().flatten().map(Bytes::from);
+    // Nothing stands before the first row.
+    texts.next().inspect(|first| whole.take(first.slice(1..)));
+    texts.for_each(|text| whole.take(text));
     whole.write_text(tail);
     whole.body()
 }
