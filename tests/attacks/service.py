@@ -151,7 +151,12 @@ class Service:
         """The job as it ended, or as it is after so many seconds."""
         end = time.monotonic() + seconds
         while True:
-            found = self.get(f"/jobs/{job}?wait=5", timeout=70).json()
+            reply = self.get(f"/jobs/{job}?wait=5", timeout=70)
+            if reply.status in (429, 503) and time.monotonic() < end:
+                time.sleep(0.2)
+                continue
+            assert reply.status == 200, reply
+            found = reply.json()
             if found["state"] not in ("queued", "running") or time.monotonic() > end:
                 return found
 
