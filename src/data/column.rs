@@ -101,6 +101,20 @@ pub struct Table {
 }
 
 impl Table {
+    /// Memory that the values take, in bytes.
+    pub fn bytes(&self) -> usize {
+        let of_column = |column: &Column| match &column.values {
+            Values::Numeric(values) => size_of_val(values.as_slice()),
+            Values::Boolean(values) => size_of_val(values.as_slice()),
+            Values::Datetime(values) => size_of_val(values.as_slice()),
+            Values::Words(Words { codes, words }) => {
+                let bytes = words.iter().map(|word| word.capacity() + size_of::<String>()).sum::<usize>();
+                size_of_val(codes.as_slice()) + bytes
+            }
+        };
+        self.columns.iter().map(of_column).sum()
+    }
+
     /// The column of a name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)

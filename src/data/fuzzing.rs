@@ -5,17 +5,24 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use bytesize::ByteSize;
 
+use crate::data::arrow::ArrowRows;
+use crate::data::column::ColumnType;
 use crate::data::csv::CsvRows;
+use crate::data::error::DataError;
 use crate::data::ingest::{Format, IngestLimits, ingest};
-use crate::data::json::Records;
+use crate::data::json::{Records, RowsOrNames};
+use crate::data::limits::MAX_NAME_CHARACTERS;
 use crate::data::stored::{preview, read_columns};
 use crate::memory::Share;
+
+/// Rows of a stream that are gone through.
+const MOST_ROWS: u64 = 1 << 12;
 
 /// A corpus by its name, and what its files are fed to.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// The targets of this room.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 9] = [
     ("csv", |bytes| file(bytes, Format::Csv)),
     ("ndjson", |bytes| file(bytes, Format::Ndjson)),
     ("json", |bytes| file(bytes, Format::Json)),
@@ -23,6 +30,8 @@ pub const TARGETS: [Target; 7] = [
     ("arrow_stream", |bytes| file(bytes, Format::ArrowStream)),
     ("records", records),
     ("csv_rows", csv_rows),
+    ("arrow_rows", arrow_rows),
+    ("rows", rows),
 ];
 
 /// A file is read or refused, and what is read can be read back.
@@ -33,9 +42,9 @@ pub fn file(bytes: &[u8], format: Format) {
     let limits = IngestLimits { max_columns: 64, max_rows: 1 << 16, max_cell_bytes: 1 << 12 };
     let (memory, mut stored) = (Share::new("requests", ByteSize::mib(64)).charge(None), Vec::new());
     let source = Bytes::copy_from_slice(bytes);
-    let Ok(profile) = ingest(source, format, &BTreeMap::new(), &limits, &memory, &mut stored, &mut |_| true) else {
-        return;
-    };
+    let read = ingest(source, format, &BTreeMap::new(), &limits, &memory, &mut stored, &mut |_| true);
+    assert_eq!(memory.held(), 0, "what was taken is given back");
+    let Ok(profile) = read else { return };
     let names: Vec<&str> = profile.columns.iter().map(|column| column.name.as_str()).collect();
     assert!(profile.rows > 0 && !names.is_empty());
     let stored = Bytes::from(stored);
@@ -56,6 +65,54 @@ pub fn records(bytes: &[u8]) {
     assert!(records.columns.iter().all(|column| column.len() == records.rows));
 }
 
+/// A stream of rows to predict for is read or refused; its columns can be read as any kind or are refused.
+///
+/// # Panics
+/// If a property does not hold.
+pub fn arrow_rows(bytes: &[u8]) {
+    let memory = Share::new("requests", ByteSize::mib(64)).charge(None);
+    let count = |most| {
+        let mut rows = ArrowRows::new(Bytes::copy_from_slice(bytes), &memory)?;
+        let (width, mut count) = (rows.headers().len(), 0);
+        while let Some(batch) = rows.next_rows(most)? {
+            assert!((1..=most).contains(&batch.rows()) && batch.first() == count + 1);
+            count += batch.rows() as u64;
+            let kinds = [ColumnType::Numeric, ColumnType::Boolean, ColumnType::Datetime, ColumnType::Categorical];
+            rows.columns(&batch, |columns| {
+                for (at, kind) in (0..width).flat_map(|at| kinds.map(|kind| (at, kind))) {
+                    let column = columns.column(at, "c", kind, None);
+                    assert!(column.is_err() || column.is_ok_and(|column| column.values.len() == batch.rows()));
+                }
+            })?;
+            // A few bytes may stand for very many rows.
+            if count > MOST_ROWS {
+                break;
+            }
+        }
+        Ok::<_, DataError>(count)
+    };
+    let (some, all) = (count(3), count(1 << 16));
+    assert_eq!(memory.held(), 0, "what was taken is given back");
+    if let (Ok(some), Ok(all)) = (some, all) {
+        assert!(some == all || some.min(all) > MOST_ROWS);
+    }
+}
+
+/// Rows of numbers or names of columns are read or refused.
+///
+/// # Panics
+/// If a property does not hold.
+pub fn rows(bytes: &[u8]) {
+    match serde_json::from_slice(bytes) {
+        Ok(RowsOrNames::Names(names)) => assert!(names.iter().all(|name| name.chars().count() <= MAX_NAME_CHARACTERS)),
+        Ok(RowsOrNames::Rows(rows)) => {
+            let matrix = rows.into_matrix(2);
+            assert!(matrix.is_err() || matrix.is_ok_and(|rows| rows.iter().all(|value| value.is_finite())));
+        }
+        Err(_) => {}
+    }
+}
+
 /// A body of CSV is read or refused, and gives the same rows in any portions.
 ///
 /// # Panics
@@ -69,7 +126,7 @@ pub fn csv_rows(bytes: &[u8]) {
             cells.iter_mut().zip(read.columns).for_each(|(all, part)| all.extend(part));
             lines.extend(read.lines);
         }
-        Ok::<_, crate::data::error::DataError>((cells, lines))
+        Ok::<_, DataError>((cells, lines))
     };
     let (one, all) = (rows(1), rows(usize::MAX));
     assert_eq!(one.is_ok(), all.is_ok());

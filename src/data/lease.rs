@@ -1,5 +1,7 @@
 //! Memory that the reading of a file takes: charged before it is made, given back when it goes.
 
+use bytesize::ByteSize;
+
 use super::error::DataError;
 use crate::memory::{Charge, Refused};
 
@@ -64,9 +66,9 @@ impl From<Refused> for DataError {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Never { limit } => DataError::too_large(format!(
-                "to read it takes more than the {} MiB of memory that one request may have: send fewer columns, shorter \
-                 words or smaller row groups",
-                limit >> 20
+                "to read it takes more than the {} of memory that one request may have: send fewer columns, shorter words or \
+                 smaller row groups",
+                ByteSize::b(limit)
             )),
             Refused::Now => DataError::overloaded(),
         }
@@ -75,8 +77,6 @@ impl From<Refused> for DataError {
 
 #[cfg(test)]
 mod tests {
-    use bytesize::ByteSize;
-
     use super::*;
     use crate::data::error::DataErrorKind;
     use crate::memory::Share;

@@ -5,6 +5,8 @@
 //! memory as the largest of them.
 
 use super::run::{linear_settings, measuring_bytes};
+use super::training::Training;
+use crate::learning::examples::Examples;
 use crate::learning::spec::ValidModelSpec;
 use crate::learning::trainer::Trainer;
 use crate::learning::training::ValidTrainingSpec;
@@ -57,4 +59,18 @@ impl Footprint<'_> {
         let writing = 3 * parameters;
         rows.saturating_add(training.max(measuring)).max(writing).saturating_add(OVERHEAD)
     }
+}
+
+/// Memory that a training of `model` on rows of its own needs, in bytes, about: in one of its phases the rows stand beside the
+/// file that they were read from.
+pub(super) fn of_rows(training: &Training, model: &ValidModelSpec) -> usize {
+    let footprint = Footprint {
+        network: model,
+        linear: None,
+        settings: &training.settings,
+        train: training.train.rows(),
+        validation: training.validation.as_ref().map_or(0, Examples::rows),
+        features: 0,
+    };
+    footprint.bytes().max(2 * footprint.row_bytes())
 }

@@ -1,6 +1,5 @@
 //! A training on rows in memory: as it is asked for, and checked with its settings, training rows and validation rows.
 
-use super::footprint::Footprint;
 use crate::data::split::split;
 use crate::learning::error::SpecError;
 use crate::learning::examples::Examples;
@@ -74,20 +73,4 @@ fn held_out(
         return Err(SpecError::invalid("/validation_split", detail));
     }
     Ok((examples.select(&split.train), Some(examples.select(&split.validation))))
-}
-
-impl Training {
-    /// Memory that the training needs, in bytes, about: in one of its phases its rows stand beside the file that they were
-    /// read from.
-    pub fn bytes(&self, model: &ValidModelSpec) -> usize {
-        let footprint = Footprint {
-            network: model,
-            linear: None,
-            settings: &self.settings,
-            train: self.train.rows(),
-            validation: self.validation.as_ref().map_or(0, Examples::rows),
-            features: 0,
-        };
-        footprint.bytes().max(2 * footprint.row_bytes())
-    }
 }

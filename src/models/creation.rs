@@ -16,7 +16,7 @@ use super::{Model, ModelError, ModelKind, ModelRegistry, NewModel, Predictor};
 use crate::identifier::new_id;
 use crate::learning::network::Network;
 use crate::storage::catalog::{ModelRow, ReceiptRow};
-use crate::storage::{RECEIPT_AGE, StorageError, Stored, Write, exact};
+use crate::storage::{Checksums, RECEIPT_AGE, StorageError, Stored, Write, exact};
 
 /// The measures of an imported version have at most so many bytes: those of a hundred classes are a third of it.
 const MAX_METRICS_BYTES: usize = 256 << 10;
@@ -95,7 +95,7 @@ impl ModelRegistry {
         };
         let (mut row, _) = record(name, kind, BTreeMap::new())?;
         let blob = version_blob(new_id());
-        let bytes_of_file = bytes.len() as u64;
+        let checksums = Checksums::of(&bytes);
         let mut files = vec![(blob.clone(), bytes)];
         // The start that the client gave elsewhere did not come along: trainings start from what did.
         if !is_table && spec.initializer.is_none() {
@@ -106,7 +106,7 @@ impl ModelRegistry {
             files.push((initial_blob(row.id), file.into()));
         }
         let facts = VersionFacts { job_id: None, created_at: Timestamp::now(), ..facts };
-        let first = VersionDraft::new(blob, bytes_of_file, &predictor, facts);
+        let first = VersionDraft::new(blob, checksums, &predictor, facts);
         self.write_down(&row, None, files, Some(first)).await?;
         self.get(&row.id.to_string()).await
     }

@@ -9,24 +9,24 @@ use super::memory::predictor_bytes;
 use super::stored::spec_to_json;
 use super::version::VersionFacts;
 use super::{ModelError, ModelRegistry, Predictor};
-use crate::storage::Write;
 use crate::storage::catalog::VersionRow;
+use crate::storage::{Checksums, Write};
 
 /// A version whose file is written and that no row refers to yet.
 #[derive(Clone, Debug)]
 pub struct VersionDraft {
     blob: String,
-    bytes: u64,
+    checksums: Checksums,
     /// Of a model by data set: the specification of its network.
     network: Option<String>,
     facts: VersionFacts,
 }
 
 impl VersionDraft {
-    /// The version that `predictor` answers for, with its file of `bytes` at `blob`.
-    pub(super) fn new(blob: String, bytes: u64, predictor: &Predictor, facts: VersionFacts) -> Self {
+    /// The version that `predictor` answers for, with its file of these checksums at `blob`.
+    pub(super) fn new(blob: String, checksums: Checksums, predictor: &Predictor, facts: VersionFacts) -> Self {
         let network = predictor.table().is_ok().then(|| spec_to_json(predictor.spec()).to_string());
-        VersionDraft { blob, bytes, network, facts }
+        VersionDraft { blob, checksums, network, facts }
     }
 }
 
@@ -42,10 +42,10 @@ impl ModelRegistry {
         file: Bytes,
         facts: VersionFacts,
     ) -> Result<VersionDraft, ModelError> {
-        let (blob, bytes) = (version_blob(job_id), file.len() as u64);
-        self.memory().check(predictor_bytes(predictor.spec(), bytes))?;
+        let (blob, checksums) = (version_blob(job_id), Checksums::of(&file));
+        self.memory().check(predictor_bytes(predictor.spec(), checksums.bytes()))?;
         self.storage().put_noted(&blob, file).await?;
-        Ok(VersionDraft::new(blob, bytes, predictor, facts))
+        Ok(VersionDraft::new(blob, checksums, predictor, facts))
     }
 
     /// Makes a draft, as a part of `write`, the next version of the model and the one that predicts.
@@ -65,9 +65,10 @@ impl ModelRegistry {
             validation_loss: draft.facts.validation_loss,
             metrics: draft.facts.metrics.get().to_owned(),
             network: draft.network.clone(),
-            file_bytes: Some(draft.bytes),
+            file_bytes: Some(draft.checksums.bytes()),
         };
         write.add_version(&row).await?;
+        write.put_checksums(&draft.blob, &draft.checksums).await?;
         write.activate(id, number, draft.facts.created_at).await?;
         write.strike_litter(&draft.blob).await?;
         Ok(number)
@@ -76,7 +77,7 @@ impl ModelRegistry {
     /// Lets everyone see what [`ModelRegistry::publish`] made version `number`, once its change is committed. The predictor
     /// stays in memory if there is room.
     pub fn published(&self, id: Uuid, number: u64, draft: &VersionDraft, predictor: Predictor) {
-        let bytes = predictor_bytes(predictor.spec(), draft.bytes);
+        let bytes = predictor_bytes(predictor.spec(), draft.checksums.bytes());
         if let Ok(memory) = self.memory().reserve(bytes, self.entries()) {
             self.entries().put_predictor(id, number, Arc::new(predictor.holding(memory)), bytes);
         }

@@ -198,7 +198,7 @@ impl ModelRegistry {
         &self,
         version: &Version,
     ) -> Result<(u64, impl futures_util::Stream<Item = Result<Bytes, StorageError>> + Send + use<>), ModelError> {
-        self.storage().blobs.stream(&version.blob).await.map_err(|error| match error {
+        self.storage().stream(&version.blob).await.map_err(|error| match error {
             StorageError::Missing(_) => ModelError::VersionDamaged { version: version.number },
             error => error.into(),
         })

@@ -1,25 +1,25 @@
 //! Checksums of a blob, block by block, so that any part of it can be checked without reading the whole.
 
 use std::fmt::Write;
-use std::hash::Hasher;
 use std::ops::Range;
 
-use twox_hash::XxHash64;
+use crc_fast::{CrcAlgorithm, Digest, checksum};
 
 use super::StorageError;
 
-/// Bytes that have a checksum together. A read is widened to whole blocks, so they are small; each takes 16 characters in
-/// the catalog.
+/// Bytes that have a checksum together. A read is widened to whole blocks, so they are small; each takes eight characters
+/// in the catalog.
 pub const BLOCK_BYTES: u64 = 64 << 10;
-const SEED: u64 = 0;
+/// That of zlib: it finds every flipped bit, and at 25 to 60 GB/s takes no time beside reading.
+const CRC: CrcAlgorithm = CrcAlgorithm::Crc32IsoHdlc;
 /// Of a checksum as text.
-const DIGITS: usize = 16;
+const DIGITS: usize = 8;
 
-/// The XXH64 of each block of a blob, and its size.
+/// The CRC-32 of each block of a blob, and its size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checksums {
     bytes: u64,
-    blocks: Vec<u64>,
+    blocks: Vec<u32>,
 }
 
 impl Checksums {
@@ -49,7 +49,7 @@ impl Checksums {
     pub fn check(&self, key: &str, start: u64, blocks: &[u8]) -> Result<(), StorageError> {
         let first = usize::try_from(start / BLOCK_BYTES).expect("offsets fit");
         for (block, index) in blocks.chunks(BLOCK_BYTES as usize).zip(first..) {
-            if self.blocks.get(index) != Some(&XxHash64::oneshot(SEED, block)) {
+            if self.blocks.get(index) != Some(&sum_of(block)) {
                 let at = index as u64 * BLOCK_BYTES;
                 return Err(StorageError::damaged(key, format!("the checksum of its block at byte {at} does not fit")));
             }
@@ -68,17 +68,17 @@ impl Checksums {
         Err(StorageError::damaged(key, format!("it has {bytes} bytes; {} were written", self.bytes)))
     }
 
-    /// As the catalog keeps them: 16 hexadecimal digits a block.
+    /// As the catalog keeps them: eight hexadecimal digits a block.
     pub(super) fn to_text(&self) -> String {
         let mut text = String::with_capacity(self.blocks.len() * DIGITS);
-        self.blocks.iter().for_each(|sum| write!(text, "{sum:016x}").expect("writing to a string does not fail"));
+        self.blocks.iter().for_each(|sum| write!(text, "{sum:08x}").expect("writing to a string does not fail"));
         text
     }
 
     /// What [`Checksums::to_text`] made `text` of, for a blob of so many bytes; none if it is not that.
     pub(super) fn from_text(bytes: u64, text: &str) -> Option<Self> {
         let digits = text.as_bytes().chunks(DIGITS).map(|digits| std::str::from_utf8(digits).ok());
-        let blocks: Option<Vec<u64>> = digits.map(|digits| u64::from_str_radix(digits?, 16).ok()).collect();
+        let blocks: Option<Vec<u32>> = digits.map(|digits| u32::from_str_radix(digits?, 16).ok()).collect();
         let blocks = blocks.filter(|blocks| blocks.len() as u64 == bytes.div_ceil(BLOCK_BYTES))?;
         Some(Checksums { bytes, blocks })
     }
@@ -88,14 +88,14 @@ impl Checksums {
 #[derive(Clone)]
 pub struct Summing {
     /// Of the block under way.
-    block: XxHash64,
+    block: Digest,
     bytes: u64,
-    blocks: Vec<u64>,
+    blocks: Vec<u32>,
 }
 
 impl Default for Summing {
     fn default() -> Self {
-        Summing { block: XxHash64::with_seed(SEED), bytes: 0, blocks: Vec::new() }
+        Summing { block: Digest::new(CRC), bytes: 0, blocks: Vec::new() }
     }
 }
 
@@ -105,7 +105,7 @@ impl Summing {
         while !bytes.is_empty() {
             let room = BLOCK_BYTES - self.bytes % BLOCK_BYTES;
             let (now, later) = bytes.split_at(bytes.len().min(room as usize));
-            self.block.write(now);
+            self.block.update(now);
             self.bytes += now.len() as u64;
             if self.bytes.is_multiple_of(BLOCK_BYTES) {
                 self.end_block();
@@ -116,16 +116,21 @@ impl Summing {
 
     /// The checksums of all that was taken in.
     pub fn finish(mut self) -> Checksums {
-        if self.bytes % BLOCK_BYTES != 0 {
+        if !self.bytes.is_multiple_of(BLOCK_BYTES) {
             self.end_block();
         }
         Checksums { bytes: self.bytes, blocks: self.blocks }
     }
 
     fn end_block(&mut self) {
-        let block = std::mem::replace(&mut self.block, XxHash64::with_seed(SEED));
-        self.blocks.push(block.finish());
+        let block = std::mem::replace(&mut self.block, Digest::new(CRC));
+        self.blocks.push(block.finalize() as u32);
     }
+}
+
+/// A checksum of 32 bits, which comes in 64.
+fn sum_of(block: &[u8]) -> u32 {
+    checksum(CRC, block) as u32
 }
 
 #[cfg(test)]
@@ -152,6 +157,6 @@ mod tests {
                 assert!(sums.check("k", start as u64, &flipped[start..]).is_err());
             }
         }
-        assert_eq!(Checksums::from_text(1, "000000000000000g"), None);
+        assert_eq!(Checksums::from_text(1, "0000000g"), None);
     }
 }

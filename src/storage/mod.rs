@@ -8,6 +8,7 @@ pub mod blob_file;
 pub mod blob_reader;
 pub mod blobs;
 pub mod catalog;
+mod checked;
 pub mod checksums;
 pub mod error;
 pub mod exact;

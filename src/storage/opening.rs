@@ -28,7 +28,7 @@ impl Storage {
     /// # Errors
     /// Another process holds it, it cannot be used, or its parts do not belong together.
     pub async fn open(location: &StateLocation, gate: Gate) -> Result<Self, OpenError> {
-        let storage = Storage::open_unchecked(location, gate).await?;
+        let mut storage = Storage::open_unchecked(location, gate).await?;
         let checked = storage.check_whole(location).await;
         if checked.is_err() {
             storage.close().await;
@@ -70,10 +70,11 @@ impl Storage {
             hold: Arc::new(Mutex::new(Some(Hold { _folder: held, database: hold }))),
             lost,
             seen: Arc::default(),
+            stamped: false,
         })
     }
 
-    async fn check_whole(&self, location: &StateLocation) -> Result<(), OpenError> {
+    async fn check_whole(&mut self, location: &StateLocation) -> Result<(), OpenError> {
         let file = location.folder.join(folder::CATALOG);
         if location.database_url.is_none() && std::fs::metadata(&file).is_ok_and(|file| file.len() <= SMALL_CATALOG) {
             let faults = self.catalog.faults(false).await.map_err(|error| explained(&file, error))?;
@@ -88,7 +89,13 @@ impl Storage {
             let blobs = location.blob_url.as_ref().map_or(blobs, |url| format!("{url:?}"));
             return Err(OpenError::Strangers { catalog, blobs, reason: reason.to_owned() });
         }
-        identity::stamp(&self.catalog, &self.blobs).await.map_err(OpenError::Blobs)?;
+        // A full disk is no reason not to serve what is there.
+        match identity::stamp(&self.catalog, &self.blobs).await {
+            Ok(()) => self.stamped = true,
+            Err(error) => {
+                tracing::warn!(%error, "the state could not be given its identifier: the next start tries again")
+            }
+        }
         if let Err(error) = self.catalog.pack(false).await {
             tracing::warn!(%error, "the catalog's file could not be made smaller");
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
 
@@ -46,6 +46,8 @@ pub struct Meters {
     models: IntGauge,
     /// Objects and bytes that are stored.
     stored: [IntGauge; 2],
+    /// The part of the requests that is answered.
+    admitted: Gauge,
     /// Bytes charged to each share of the memory, and what it may hold.
     memory: [IntGaugeVec; 2],
 }
@@ -96,6 +98,9 @@ impl Meters {
             }),
             jobs: register(&registry, IntGaugeVec::new(Opts::new("epochd_jobs", "Jobs by state."), &["state"])),
             models: register(&registry, IntGauge::new("epochd_models", "Models in the registry.")),
+            admitted: register(&registry, {
+                Gauge::new("epochd_admitted_ratio", "Part of the requests that is answered; the others get 429.")
+            }),
             memory: [
                 ("epochd_memory_used_bytes", "Memory charged to a share: what was made and is not gone."),
                 ("epochd_memory_limit_bytes", "Memory that a share may hold."),
@@ -140,8 +145,16 @@ impl Meters {
         self.stored.iter().zip(values).for_each(|(gauge, value)| gauge.set(value));
     }
 
-    /// Everything as Prometheus text (format 0.0.4), with the numbers of jobs by state and of models, and the memory.
-    pub fn render(&self, jobs: impl IntoIterator<Item = (&'static str, u64)>, models: u64, memory: &Shares) -> String {
+    /// Everything as Prometheus text (format 0.0.4), with the numbers of jobs by state and of models, the memory,
+    /// and the part of the requests that is admitted.
+    pub fn render(
+        &self,
+        jobs: impl IntoIterator<Item = (&'static str, u64)>,
+        models: u64,
+        memory: &Shares,
+        admitted: f64,
+    ) -> String {
+        self.admitted.set(admitted);
         let [used, limit] = &self.memory;
         for share in [&memory.requests, &memory.trainings, &memory.models] {
             used.with_label_values(&[share.name()]).set(share.used() as i64);

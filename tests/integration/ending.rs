@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::support::{TestApp, endless_training, eventually, text, xor_model};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_end_comes_even_if_the_store_hangs_while_a_job_writes() {
     let hangs = Arc::new(AtomicBool::new(false));
     let (told, calls) = (hangs.clone(), Arc::new(AtomicBool::new(false)));
@@ -19,7 +19,7 @@ async fn the_end_comes_even_if_the_store_hangs_while_a_job_writes() {
         // The thread of a job writes; it stands still as with a store that does not answer.
         if told.load(Ordering::Relaxed) && call == "blob put" {
             called.store(true, Ordering::Relaxed);
-            std::thread::sleep(Duration::from_secs(8));
+            std::thread::sleep(Duration::from_secs(6));
         }
         Ok(())
     });

@@ -81,8 +81,39 @@ async fn silent_connections_make_room_for_those_that_come() {
     let (mut one, mut two) = (connected(service.address()).await, connected(service.address()).await);
     assert!(is_served(&mut one).await && is_served(&mut two).await);
     assert_eq!((all(&mut idle).await, all(&mut half).await), (String::new(), String::new()));
+    let mut three = connected(service.address()).await;
+    refused(&all(&mut three).await, "--max-connections");
     assert_eq!(service.app.meters.connections_cut.with_label_values(&["made_room"]).get(), 2);
     kept.write_all(b"1,2\n").await.expect("a request under way is kept");
+}
+
+#[tokio::test]
+async fn who_was_there_before_a_flood_stays() {
+    let service = TestApp::with(|settings| settings.max_connections = Some(4)).await;
+    let (mut first, mut asked) = (connected(service.address()).await, connected(service.address()).await);
+    assert!(is_served(&mut asked).await);
+    let mut flood = Vec::new();
+    for _ in 0..20 {
+        flood.push(connected(service.address()).await);
+    }
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert!(is_served(&mut connected(service.address()).await).await, "one that comes new");
+    let _ = asked.read(&mut [0; 4096]).await;
+    assert!(is_served(&mut first).await && is_served(&mut asked).await);
+}
+
+#[tokio::test]
+async fn clients_that_stop_within_a_request_make_room_later() {
+    let service = TestApp::with(|settings| settings.max_connections = Some(1)).await;
+    let mut stopped = busy(&service).await;
+    eventually("it is taken", || async { service.app.meters.connections.get() == 1 }).await;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    refused(&all(&mut connected(service.address()).await).await, "--max-connections");
+    // As long as a client may stop within a body while others have no place.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(is_served(&mut connected(service.address()).await).await);
+    assert_eq!(all(&mut stopped).await, "");
+    eventually("the upload is forgotten", || async { service.app.datasets.loading.list(1).is_empty() }).await;
 }
 
 #[tokio::test]
@@ -106,7 +137,8 @@ impl Process {
         command.args(["--listen", "127.0.0.1:0", "--data-dir"]).arg(folder).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines().map(|line| line.expect("UTF-8"));
-        let address = lines.find_map(|line| Some(line.split_once("listening on http://")?.1.trim().to_owned()));
+        let address = lines
+            .find_map(|line| Some(line.split_once("listening on http://")?.1.split_whitespace().next()?.to_owned()));
         std::thread::spawn(move || lines.for_each(drop));
         Process(child, address.expect("an address"))
     }

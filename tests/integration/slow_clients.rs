@@ -128,10 +128,10 @@ async fn a_client_that_reads_steadily_gets_all_however_long_it_takes() {
 async fn what_is_quiet_by_nature_is_not_cut() {
     let service = TestApp::with(|settings| {
         settings.concurrent_jobs = Some(1);
-        settings.reply_timeout = Duration::from_millis(300);
-        settings.body_timeout = Duration::from_millis(300);
-        settings.request_timeout = Duration::from_millis(300);
-        settings.head_timeout = Duration::from_millis(300);
+        settings.reply_timeout = Duration::from_millis(500);
+        settings.body_timeout = Duration::from_millis(500);
+        settings.head_timeout = Duration::from_millis(500);
+        settings.request_timeout = Duration::from_millis(1500);
     })
     .await;
     service.with_xor().await;
@@ -143,8 +143,8 @@ async fn what_is_quiet_by_nature_is_not_cut() {
     let mut events = events.await.expect("a reply");
     events.chunk().await.expect("open").expect("the state");
     let since = Instant::now();
-    let job = service.get(&format!("/jobs/{id}?wait=2")).await.expect(200);
-    assert!(job["state"] == "queued" && since.elapsed() >= Duration::from_secs(2), "{job}");
+    let job = service.get(&format!("/jobs/{id}?wait=3")).await.expect(200);
+    assert!(job["state"] == "queued" && since.elapsed() >= Duration::from_secs(3), "{job}");
     service.post_empty(&format!("/jobs/{id}/cancel")).await.expect(200);
     let last = events.chunk().await.expect("still open").expect("the state");
     assert!(String::from_utf8_lossy(&last).contains("cancelled"));
@@ -235,7 +235,7 @@ async fn a_long_head_ends_its_connection_and_few_of_them_come_in_at_once() {
     assert!(reply.starts_with("http/1.1 200") && reply.contains("connection: close"), "{reply}");
 
     let mut halves = Vec::new();
-    for _ in 0..300 {
+    for _ in 0..100 {
         let mut stream = TcpStream::connect(service.address()).await.expect("a connection");
         stream.write_all(&long.as_bytes()[..20 << 10]).await.expect("sent");
         halves.push(stream);
@@ -246,6 +246,6 @@ async fn a_long_head_ends_its_connection_and_few_of_them_come_in_at_once() {
         let read = tokio::time::timeout(Duration::from_millis(20), stream.read_exact(&mut status)).await;
         refused += usize::from(read.is_ok_and(|read| read.is_ok()) && &status == b"HTTP/1.1 429");
     }
-    assert!(refused >= 30, "{refused}");
+    assert!(refused >= 20, "{refused}");
     service.get("/livez").await.expect(200);
 }

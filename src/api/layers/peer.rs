@@ -51,18 +51,20 @@ const NOT_YET: u64 = u64::MAX;
 /// The request has no such time.
 const UNTIMED: u64 = u64::MAX - 1;
 
-/// When the request that a connection answers was there whole.
+/// How far the request that a connection answers has come: whether more of its body is waited for, and when it was whole.
 #[derive(Debug)]
 pub struct Received {
     opened: Instant,
-    /// In milliseconds since `opened`, or one of the above.
+    /// When it was whole: in milliseconds since `opened`, or one of the above.
     at: AtomicU64,
+    /// Since when more of its body is waited for, or `NOT_YET`.
+    awaited: AtomicU64,
 }
 
 impl Received {
     /// Of a new connection.
     fn new() -> Self {
-        Received { opened: Instant::now(), at: AtomicU64::new(NOT_YET) }
+        Received { opened: Instant::now(), at: AtomicU64::new(NOT_YET), awaited: AtomicU64::new(NOT_YET) }
     }
 
     /// The next request has begun.
@@ -72,8 +74,31 @@ impl Received {
 
     /// The request is there whole.
     pub fn is_whole(&self) {
-        let now = self.opened.elapsed().as_millis() as u64;
-        let _ = self.at.compare_exchange(NOT_YET, now, Ordering::Relaxed, Ordering::Relaxed);
+        let _ = self.at.compare_exchange(NOT_YET, self.elapsed(), Ordering::Relaxed, Ordering::Relaxed);
+        self.came();
+    }
+
+    /// More of the body is waited for.
+    pub fn is_awaited(&self) {
+        let _ = self.awaited.compare_exchange(NOT_YET, self.elapsed(), Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// More of the body came.
+    pub fn came(&self) {
+        if self.awaited.load(Ordering::Relaxed) != NOT_YET {
+            self.awaited.store(NOT_YET, Ordering::Relaxed);
+        }
+    }
+
+    /// For how long more of the body has been waited for.
+    pub fn awaited_for(&self) -> Option<Duration> {
+        let since = self.awaited.load(Ordering::Relaxed);
+        (since != NOT_YET).then(|| Duration::from_millis(self.elapsed().saturating_sub(since)))
+    }
+
+    /// Milliseconds since the connection was opened.
+    fn elapsed(&self) -> u64 {
+        self.opened.elapsed().as_millis() as u64
     }
 
     /// The request has no such time.

@@ -65,7 +65,8 @@ pub async fn metrics(State(app): State<App>, _: NoQuery) -> Result<Response, Api
     app.meters.scratch_bytes.set(app.storage.scratch.used() as i64);
     let stored = app.storage.catalog.stored().await?;
     app.meters.set_stored(stored.objects, stored.bytes);
-    let text = app.meters.render(app.jobs.counts().await?, app.models.count().await?, &app.memory);
+    let text =
+        app.meters.render(app.jobs.counts().await?, app.models.count().await?, &app.memory, app.pressure.admitted());
     Ok(reply::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text))
 }
 

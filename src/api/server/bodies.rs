@@ -38,7 +38,12 @@ impl HttpBody for WholeBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        match frame {
+            Poll::Pending => self.peer.received.is_awaited(),
+            Poll::Ready(_) => self.peer.received.came(),
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

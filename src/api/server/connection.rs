@@ -22,7 +22,7 @@ use super::places::Place;
 use super::refusal::refuse;
 use super::watched::{Phase, Watched};
 use super::wire::Wire;
-use crate::api::layers::peer::{Caller, Peer};
+use crate::api::layers::peer::Peer;
 use crate::config::Settings;
 use crate::telemetry::Meters;
 
@@ -48,8 +48,8 @@ pub struct Connection {
     pub router: Router,
     /// Where refusals are counted.
     pub meters: Arc<Meters>,
-    /// The client's address.
-    pub peer: Arc<str>,
+    /// The client.
+    pub peer: Peer,
     /// How long the client may take.
     pub limits: Limits,
     /// Where the connection stands.
@@ -73,7 +73,6 @@ impl Connection {
     pub async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
         let Connection { router, meters, peer, limits, watched, mut closed, place } = self;
         let requests = watched.clone();
-        let peer: Peer = Arc::new(Caller::new(peer));
         let caller = peer.clone();
         let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
             requests.answering();

@@ -13,6 +13,7 @@ mod wire;
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -20,10 +21,12 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
+use crate::api::layers::peer::{Caller, Peer};
 use crate::app::App;
+use crate::telemetry::Meters;
 use accept::{Accepted, Acceptor, most_connections};
 use connection::{Connection, Limits};
-use places::Places;
+use places::{Places, Seen};
 use refusal::{Closed, Doorman};
 
 /// Of the time of `--shutdown-timeout`, the part that is kept for open requests while the jobs stop, and most of it.
@@ -41,61 +44,88 @@ pub async fn serve(
     router: fn(App) -> Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let limits = Limits::of(&app.settings);
-    // A reply counts the handles that it passes through. Cores that count at one place wait for each other, so
-    // connections take turns at as many routers as there are threads that answer.
-    let threads = tokio::runtime::Handle::current().metrics().num_workers();
-    let routers: Vec<Router> = (0..threads).map(|_| router(app.counted_apart())).collect();
-    let mut turns = routers.iter().cycle();
-    let (meters, doorman) = (app.meters.clone(), Doorman::new(app.meters.clone()));
-    let most = most_connections(app.settings.max_connections);
-    let places = Places::new(most, app.settings.connections_per_address, meters.clone());
-    let (close, mut closed) = watch::channel(());
+    let (server, mut all_ended) = Server::new(&app, router);
+    let places = server.places.clone();
+    let (close, closed) = watch::channel(());
     let closing = tokio::spawn(close_app(app, shutdown, close));
-    let (open, mut all_ended) = mpsc::channel::<Infallible>(1);
-    let mut acceptor = Acceptor::new(listener);
-    loop {
-        let Accepted { stream, peer, on_spare } = tokio::select! {
-            accepted = acceptor.accept() => accepted,
-            _ = closed.changed() => break,
-        };
-        let (address, peer) = (peer.ip(), peer.to_string());
-        let place = match places.take(address) {
-            Ok(place) if !on_spare => place,
-            Ok(_) => {
-                places.make_room();
-                doorman.turn_away(stream, &peer, Closed::Descriptors);
-                continue;
-            }
-            Err(none) => {
-                doorman.turn_away(stream, &peer, Closed::NoPlace(none));
-                continue;
-            }
-        };
-        let (number, watched) = (place.number(), limits.watched());
-        let connection = Connection {
-            router: turns.next().expect("there is at least one thread").clone(),
-            meters: meters.clone(),
-            peer: peer.into(),
-            limits,
-            watched: watched.clone(),
-            closed: closed.clone(),
-            place,
-        };
-        let open = open.clone();
-        let task = tokio::spawn(async move {
-            connection.serve(stream).await;
-            drop(open);
-        });
-        places.note(number, watched, task.abort_handle());
-    }
-    drop((acceptor, open));
+    server.take_connections(Acceptor::new(listener), closed).await;
     let end = closing.await.unwrap_or_else(|_| Instant::now());
     if timeout_at(end, all_ended.recv()).await.is_err() {
         let connections = places.taken();
         tracing::warn!(connections, "some requests did not finish in the time of --shutdown-timeout");
     }
     Ok(())
+}
+
+/// What connections are served with.
+struct Server {
+    routers: Vec<Router>,
+    meters: Arc<Meters>,
+    limits: Limits,
+    places: Places,
+    doorman: Doorman,
+    /// A clone is held by each connection: when all are dropped, all have ended.
+    open: mpsc::Sender<Infallible>,
+}
+
+impl Server {
+    /// The server, and what tells the end of its last connection.
+    fn new(app: &App, router: fn(App) -> Router) -> (Self, mpsc::Receiver<Infallible>) {
+        // A reply counts the handles that it passes through. Cores that count at one place wait for each other, so
+        // connections take turns at as many routers as there are threads that answer.
+        let threads = tokio::runtime::Handle::current().metrics().num_workers();
+        let routers = (0..threads).map(|_| router(app.counted_apart())).collect();
+        let (settings, meters) = (&app.settings, app.meters.clone());
+        let most = most_connections(settings.max_connections);
+        let places = Places::new(most, settings.connections_per_address, meters.clone());
+        let (open, all_ended) = mpsc::channel(1);
+        let (limits, doorman) = (Limits::of(settings), Doorman::new(meters.clone()));
+        (Server { routers, meters, limits, places, doorman, open }, all_ended)
+    }
+
+    /// Serves what comes until `closed` changes.
+    async fn take_connections(self, mut acceptor: Acceptor, mut closed: watch::Receiver<()>) {
+        let mut turns = self.routers.iter().cycle();
+        loop {
+            let accepted = tokio::select! {
+                accepted = acceptor.accept() => accepted,
+                _ = closed.changed() => return,
+            };
+            let router = turns.next().expect("there is at least one thread");
+            self.serve(accepted, router, closed.clone());
+        }
+    }
+
+    /// Serves a connection if there is a place for it.
+    fn serve(&self, accepted: Accepted, router: &Router, closed: watch::Receiver<()>) {
+        let Accepted { stream, peer, on_spare } = accepted;
+        let (place, peer) = (self.places.take(peer.ip()), peer.to_string());
+        let place = match place {
+            Ok(place) if !on_spare => place,
+            Ok(_) => {
+                self.places.make_room();
+                return self.doorman.turn_away(stream, &peer, Closed::Descriptors);
+            }
+            Err(none) => return self.doorman.turn_away(stream, &peer, Closed::NoPlace(none)),
+        };
+        let (number, watched) = (place.number(), self.limits.watched());
+        let peer: Peer = Arc::new(Caller::new(peer.into()));
+        let connection = Connection {
+            router: router.clone(),
+            meters: self.meters.clone(),
+            peer: peer.clone(),
+            limits: self.limits,
+            watched: watched.clone(),
+            closed,
+            place,
+        };
+        let open = self.open.clone();
+        let task = tokio::spawn(async move {
+            connection.serve(stream).await;
+            drop(open);
+        });
+        self.places.note(number, Seen { watched, peer, task: task.abort_handle() });
+    }
 }
 
 /// Closes `app` when `shutdown` resolves, and drops `close` when it is closed, or there is no time to wait any longer;

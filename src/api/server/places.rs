@@ -1,8 +1,10 @@
 //! Places for connections: so many in all, and so many of one address where that is bounded. When all are taken, those
-//! whose clients have been silent longest between two requests, or within a head, make room.
+//! whose clients the service waits for make room: for a request, for more of it, or for taking the reply. First go clients that
+//! never sent a request, the latest first, so that those of before a flood stay; then those that are waited for longest.
 //!
 //! What counts is whatever holds a [`Place`]: a connection today, a stream of one as well where one carries several.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,11 +13,14 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 
 use super::watched::Watched;
+use crate::api::layers::peer::Peer;
 use crate::memory::Client;
 use crate::telemetry::Meters;
 
 /// A client that has been silent for less keeps its place: it may be about to send its request.
 const MAKES_ROOM_AFTER: Duration = Duration::from_secs(1);
+/// The same within a body or a reply, where the network makes pauses.
+const WITHIN_A_REQUEST: Duration = Duration::from_secs(5);
 /// The part of all places that is cleared at once, so that not every newcomer has all of them searched.
 const CLEARED: usize = 32;
 
@@ -40,8 +45,17 @@ struct Taken {
 /// Who has a place.
 struct Guest {
     client: Client,
-    /// Where the connection stands, and its task.
-    seen: Option<(Arc<Watched>, AbortHandle)>,
+    seen: Option<Seen>,
+}
+
+/// Where a connection stands, and its task.
+pub struct Seen {
+    /// Its stream.
+    pub watched: Arc<Watched>,
+    /// The client, and its request.
+    pub peer: Peer,
+    /// What ends it.
+    pub task: AbortHandle,
 }
 
 /// A place, given back when this is dropped.
@@ -89,7 +103,7 @@ impl Places {
         Ok(Place { number, places: self.clone() })
     }
 
-    /// Ends some of the connections whose clients have been silent longest: there is no descriptor for another one.
+    /// Ends some of the connections whose clients are silent: there is no descriptor for another one.
     pub fn make_room(&self) {
         self.clear(&mut self.lock());
     }
@@ -106,9 +120,9 @@ impl Places {
     }
 
     /// Says who has the place of that number, so that it can make room.
-    pub fn note(&self, number: u64, watched: Arc<Watched>, task: AbortHandle) {
+    pub fn note(&self, number: u64, seen: Seen) {
         if let Some(guest) = self.lock().places.get_mut(&number) {
-            guest.seen = Some((watched, task));
+            guest.seen = Some(seen);
         }
     }
 
@@ -118,21 +132,17 @@ impl Places {
 }
 
 impl Taken {
-    /// Ends at most so many of the connections whose clients have been silent longest; says how many.
+    /// Ends at most so many of the connections whose clients are silent; says how many.
     fn clear(&mut self, most: usize) -> usize {
-        let silent = |(number, guest): (&u64, &Guest)| Some((guest.seen.as_ref()?.0.silent_for()?, *number));
-        let mut silent: Vec<_> =
-            self.places.iter().filter_map(silent).filter(|(time, _)| *time >= MAKES_ROOM_AFTER).collect();
-        silent.sort_unstable_by(|a, b| b.cmp(a));
+        let silent = |(number, guest): (&u64, &Guest)| Some((guest.seen.as_ref()?.rank(*number)?, *number));
+        let mut silent: Vec<_> = self.places.iter().filter_map(silent).collect();
+        silent.sort_unstable();
         silent.truncate(most);
-        let ended = silent.into_iter().filter(|(_, number)| {
-            let seen = self.places.get(number).and_then(|guest| guest.seen.as_ref());
-            let ends = seen.filter(|(watched, _)| watched.end_if_silent());
-            ends.inspect(|(_, task)| task.abort()).is_some()
-        });
-        let ended: Vec<_> = ended.collect();
-        ended.iter().for_each(|(_, number)| self.leave(*number));
-        ended.len()
+        for (_, number) in &silent {
+            self.places.get(number).and_then(|guest| guest.seen.as_ref()).inspect(|seen| seen.task.abort());
+            self.leave(*number);
+        }
+        silent.len()
     }
 
     fn leave(&mut self, number: u64) {
@@ -143,6 +153,21 @@ impl Taken {
                 self.by_client.remove(&guest.client);
             }
         }
+    }
+}
+
+impl Seen {
+    /// Where a silent connection stands in the order of those that make room; nothing of one that does not.
+    fn rank(&self, number: u64) -> Option<(bool, Reverse<u64>)> {
+        let (silence, has_asked) = (self.silence()?, self.watched.has_asked());
+        Some((has_asked, Reverse(if has_asked { silence.as_millis() as u64 } else { number })))
+    }
+
+    /// For how long the client has been silent where it is the one to do something; nothing if that is not long.
+    fn silence(&self) -> Option<Duration> {
+        let between = self.watched.silent_for().filter(|time| *time >= MAKES_ROOM_AFTER);
+        let within = || self.peer.received.awaited_for().max(self.watched.stalled_for());
+        between.or_else(|| within().filter(|time| *time >= WITHIN_A_REQUEST))
     }
 }
 
@@ -164,6 +189,7 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::layers::peer::Caller;
 
     fn address(text: &str) -> IpAddr {
         text.parse().expect("an address")
@@ -197,7 +223,8 @@ mod tests {
                 let _place = place;
                 std::future::pending::<()>().await;
             });
-            places.note(number, watched, task.abort_handle());
+            let peer = Arc::new(Caller::new("192.0.2.1:49152".into()));
+            places.note(number, Seen { watched, peer, task: task.abort_handle() });
             task
         };
         let (silent, busy) = (guest(true), guest(false));

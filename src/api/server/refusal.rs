@@ -3,8 +3,8 @@
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -22,6 +22,8 @@ use crate::telemetry::Meters;
 const LINGER: (u64, Duration) = (1 << 20, Duration::from_secs(1));
 /// Connections without a place whose clients are waited for in this way; more are closed at once.
 const LINGERING: usize = 64;
+/// Least time between two warnings that connections are refused.
+const WARN_EVERY: Duration = Duration::from_secs(10);
 /// Most that is read at once of what a client has sent that is not waited for.
 const DRAINED: usize = 16 << 10;
 
@@ -43,6 +45,8 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, reply: &str) {
 /// Refuses connections that there is no place for.
 pub struct Doorman {
     meters: Arc<Meters>,
+    /// When the log was told last.
+    warned: Mutex<Option<Instant>>,
     lingering: Arc<Semaphore>,
 }
 
@@ -58,7 +62,7 @@ pub enum Closed {
 impl Doorman {
     /// Counts in `meters`.
     pub fn new(meters: Arc<Meters>) -> Self {
-        Doorman { meters, lingering: Arc::new(Semaphore::new(LINGERING)) }
+        Doorman { meters, warned: Mutex::default(), lingering: Arc::new(Semaphore::new(LINGERING)) }
     }
 
     /// Answers a client that its connection is one too many, and ends it. Waits for nothing.
@@ -73,6 +77,7 @@ impl Doorman {
             Closed::Descriptors => ("descriptors", "the service has as many files and connections open as it may"),
         };
         self.meters.connections_refused.with_label_values(&[reason]).inc();
+        self.warn(reason, detail);
         let reply = written(&ApiError::new(ErrorCode::Overloaded, detail), peer, &self.meters);
         let permit = self.lingering.clone().try_acquire_owned().ok().filter(|_| why != Closed::Descriptors);
         let Some(permit) = permit else { return at_once(stream, &reply) };
@@ -80,6 +85,16 @@ impl Doorman {
             linger(stream, &reply).await;
             drop(permit);
         });
+    }
+
+    /// Tells the log now and then why connections are refused; each of them has its line there as well.
+    fn warn(&self, reason: &str, detail: &str) {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.is_none_or(|warned| warned.elapsed() >= WARN_EVERY) {
+            *warned = Some(Instant::now());
+            let refused = self.meters.connections_refused.with_label_values(&[reason]).get();
+            tracing::warn!(reason, refused, "connections are refused: {detail}");
+        }
     }
 }
 

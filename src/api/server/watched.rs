@@ -36,6 +36,8 @@ pub struct Watched {
     /// Bytes a second.
     rate: u64,
     has_long_head: AtomicBool,
+    /// Whether the client ever sent the head of a request.
+    has_asked: AtomicBool,
     opened: Instant,
 }
 
@@ -52,6 +54,7 @@ impl Watched {
             most_patience: patience,
             rate,
             has_long_head: AtomicBool::new(false),
+            has_asked: AtomicBool::new(false),
             opened: Instant::now(),
         })
     }
@@ -64,8 +67,14 @@ impl Watched {
 
     /// A request has come whole up to its body.
     pub fn answering(&self) {
+        self.has_asked.store(true, Ordering::Relaxed);
         self.patience.store(self.most_patience, Ordering::Relaxed);
         self.set(Phase::Answering);
+    }
+
+    /// Whether the client ever sent the head of a request.
+    pub fn has_asked(&self) -> bool {
+        self.has_asked.load(Ordering::Relaxed)
     }
 
     /// For how long the client has been silent between two requests or within a head.
@@ -74,9 +83,10 @@ impl Watched {
         matches!(phase, Phase::Idle | Phase::Head).then_some(lasts)
     }
 
-    /// Whether the connection is silent still: it is not answered any more then.
-    pub fn end_if_silent(&self) -> bool {
-        self.silent_for().is_some()
+    /// For how long the client has taken nothing of what waits to be sent.
+    pub fn stalled_for(&self) -> Option<Duration> {
+        let stalled = self.stalled.load(Ordering::Relaxed);
+        (stalled != NEVER).then(|| Duration::from_millis(self.elapsed().saturating_sub(stalled)))
     }
 
     /// How much longer the client may take nothing of what waits to be sent; `None` while it does.

@@ -15,7 +15,7 @@ use super::watched::{Phase, Watched};
 /// A head of so many bytes is long: few of them may come in at once, and the buffer of one goes with its connection.
 const LONG_HEAD: usize = 16 << 10;
 /// Long heads that come in at once.
-static LONG_HEADS: Semaphore = Semaphore::const_new(256);
+static LONG_HEADS: Semaphore = Semaphore::const_new(64);
 
 /// A stream that keeps its connection's phase, and holds back what is written while no request is being answered: that is
 /// hyper refusing a head by itself, without a body.

@@ -12,7 +12,7 @@ use parquet::file::reader::ChunkReader;
 use parquet::file::serialized_reader::SerializedPageReader;
 
 use super::compact::Compact;
-use super::pieces::damaged;
+use super::damage::damaged;
 use crate::data::error::DataError;
 
 /// Checks that no list of a column of a row group has more lengths than its page has values.

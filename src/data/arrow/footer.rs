@@ -4,7 +4,7 @@
 use parquet::file::reader::ChunkReader;
 
 use super::compact::Compact;
-use super::pieces::damaged;
+use super::damage::damaged;
 use crate::data::error::DataError;
 use crate::data::lease::Lease;
 use crate::data::limits::{IngestLimits, too_many_columns};

@@ -2,6 +2,7 @@
 
 mod cells;
 mod compact;
+mod damage;
 mod deltas;
 mod footer;
 mod pages;

@@ -8,7 +8,7 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::reader::ChunkReader;
 
 use super::compact::{Compact, STRUCT, TRUE};
-use super::pieces::damaged;
+use super::damage::damaged;
 use crate::data::error::DataError;
 
 /// A header and, where they are small, the pages behind it are read at once.

@@ -3,7 +3,6 @@
 //! Both are decoded by their crates. What a file claims of its sizes is checked first as far as it can be seen, and
 //! what panics all the same is an error of the file.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -13,6 +12,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, Parq
 use parquet::file::metadata::ParquetMetaData;
 
 use super::cells::{Cells, Wrong, is_supported};
+use super::damage::{damaged, guard};
 use super::pages::Demand;
 use super::stream::{Reading, open_stream};
 use super::{deltas, footer};
@@ -293,15 +293,6 @@ impl<S: Growing + 'static> Pieces for ArrowPieces<S> {
 /// The error with its row, counted from 1, in its message.
 fn in_row(error: DataError, row: u64) -> DataError {
     DataError { detail: format!("row {row}: {}", error.detail), ..error }
-}
-
-pub(super) fn damaged(format: &str, error: impl std::fmt::Display) -> DataError {
-    DataError::malformed(format!("the file cannot be read as {format}: {error}"))
-}
-
-/// Decoders are not to take the process down, whatever they are fed.
-pub(super) fn guard<T>(format: &str, work: impl FnOnce() -> Result<T, DataError>) -> Result<T, DataError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(damaged(format, "it is damaged")))
 }
 
 /// Checks what the file says of its sizes against its length and the limits.

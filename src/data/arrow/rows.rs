@@ -1,7 +1,8 @@
 //! An Arrow stream, some rows at a time, as columns of the kinds that are asked for.
 
 use super::cells::Cells;
-use super::pieces::{ArrowCursor, ArrowPiece, ArrowPieces, guard};
+use super::damage::guard;
+use super::pieces::{ArrowCursor, ArrowPiece, ArrowPieces};
 use crate::data::column::{Column, ColumnType};
 use crate::data::encoder::EncodeError;
 use crate::data::error::DataError;

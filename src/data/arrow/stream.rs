@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow_ipc::reader::StreamReader;
 use bytes::Bytes;
 
-use super::pieces::damaged;
+use super::damage::damaged;
 use crate::data::error::DataError;
 use crate::data::lease::Lease;
 use crate::data::source::{Growing, PIECE_BYTES, bytes_at};

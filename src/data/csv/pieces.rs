@@ -160,8 +160,11 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
         };
         let mut lease = Lease::of(&self.memory, 0)?;
         loop {
-            lease.cover(wanted as u64)?;
+            if wanted > PIECE_BYTES {
+                lease.cover(wanted as u64)?;
+            }
             let bytes = bytes_at(self.source, cursor.offset, wanted)?;
+            lease.cover(bytes.len() as u64)?;
             if bytes.is_empty() {
                 return Ok(None);
             }

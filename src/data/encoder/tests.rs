@@ -138,6 +138,21 @@ fn many_words_become_codes() {
 }
 
 #[test]
+fn an_encoder_of_another_place_has_no_longer_texts_than_one_fitted_here() {
+    let fitted = fitted(&all());
+    assert_eq!(fitted.check_lengths(), Ok(()));
+    let mut long = fitted.clone();
+    long.features[0].name = "n".repeat(1001);
+    assert!(long.check_lengths().is_err_and(|reason| reason.contains("1000 characters") && reason.len() < 300));
+    let mut long = fitted.clone();
+    if let Target::Classification { classes, .. } = &mut long.target {
+        classes[0] = "c".repeat(257);
+        assert!(long.check_lengths().is_err_and(|reason| reason.contains("256 characters")));
+    }
+    assert_eq!(long.check(), Ok(()), "what is stored is read");
+}
+
+#[test]
 fn targets_come_back() {
     let encoder = fitted(&all());
     assert_eq!(encoder.target.classes(), ["0", "1"]);

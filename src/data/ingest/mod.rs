@@ -19,6 +19,8 @@ pub use output::Output;
 #[cfg(test)]
 mod binary_tests;
 #[cfg(test)]
+mod bounds_tests;
+#[cfg(test)]
 mod contradiction_tests;
 #[cfg(test)]
 mod messy_tests;

@@ -14,6 +14,9 @@ const PROFILE_BYTES: u64 = 1024;
 const INDEX_BYTES: u64 = 600;
 /// What writing a column of a row group takes from the beginning to the end of the group, beside its values.
 const WRITER_BYTES: u64 = 2 << 10;
+/// Of what stays, and of what is worked with, so many bytes are not charged: few files are read at once, and the counts of a
+/// small table take far less than they may.
+const FREE_BYTES: u64 = 1 << 20;
 /// The hash of a row.
 const HASH_BYTES: u64 = 8;
 
@@ -39,7 +42,7 @@ impl<'a> Standing<'a> {
         let (count, threads) = (columns.names.len() as u64, workers as u64);
         let names: u64 = columns.names.iter().map(|name| name.len() as u64).sum();
         let base = (threads + 3) * (names + COLUMN_BYTES * count) + PROFILE_BYTES * count;
-        let lease = Lease::of(memory, base)?;
+        let lease = Lease::of(memory, base.saturating_sub(FREE_BYTES))?;
         Ok(Standing { memory, lease, columns: count, threads, base, rows: 0, bytes: 0, groups: 0 })
     }
 
@@ -53,7 +56,9 @@ impl<'a> Standing<'a> {
         self.bytes += group.iter().map(|piece| piece.lease.bytes()).sum::<u64>();
         let statistics = distinct::most_bytes(self.columns as usize, self.rows, self.bytes);
         let index = self.groups * self.columns * INDEX_BYTES;
-        self.lease.cover(self.base + statistics + duplicates::most_bytes(self.rows) + index)?;
-        Lease::of(self.memory, (self.threads + 1) * rows * HASH_BYTES + self.columns * WRITER_BYTES)
+        let stays = self.base + statistics + duplicates::most_bytes(self.rows) + index;
+        self.lease.cover(stays.saturating_sub(FREE_BYTES))?;
+        let worked_with = (self.threads + 1) * rows * HASH_BYTES + self.columns * WRITER_BYTES;
+        Lease::of(self.memory, worked_with.saturating_sub(FREE_BYTES))
     }
 }

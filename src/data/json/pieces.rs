@@ -159,8 +159,11 @@ impl<S: Growing> Pieces for JsonPieces<'_, S> {
         let mut wanted = PIECE_BYTES;
         let mut lease = Lease::of(self.memory, 0)?;
         loop {
-            lease.cover(2 * wanted as u64)?;
+            if wanted > PIECE_BYTES {
+                lease.cover(2 * wanted as u64)?;
+            }
             let bytes = bytes_at(self.source, cursor.offset, wanted)?;
+            lease.cover(2 * bytes.len() as u64)?;
             let is_last = bytes.len() < wanted;
             match cursor.find(self.shape, &bytes, is_last)? {
                 Found::Objects(start, end) => {

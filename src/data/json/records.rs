@@ -320,6 +320,7 @@ impl<'de> Visitor<'de> for CellSeed<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::{Share, scope};
 
     fn read(json: &str) -> Result<Records, String> {
         serde_json::from_str(json).map_err(|error| error.to_string())
@@ -355,6 +356,24 @@ mod tests {
             let error = read(json).unwrap_err();
             assert!(error.contains(part), "{json}: {error}");
         }
+    }
+
+    #[test]
+    fn what_records_become_is_charged() {
+        let share = Share::new("requests", bytesize::ByteSize::mib(1));
+        let charge = share.charge(None);
+        let within = |json: &str| scope(&charge, || read(json).is_ok());
+        let rows = |row: &str, count: usize| format!("[{}]", vec![row; count].join(","));
+        assert_eq!(within(&rows(r#"{"a":1}"#, 1000)), Ok(true));
+        let held = charge.held();
+        let records = read(&rows(r#"{"a":1}"#, 1000)).unwrap();
+        assert!((1000 * size_of::<Cell>() as u64..=records.bytes()).contains(&held), "{held} {}", records.bytes());
+        charge.settle(0);
+        // A key of sixteen in each row: one byte in ten of the body is a cell, and sixteen cells are held for it.
+        let keys: Vec<String> = (0..16).map(|at| format!(r#"{{"{at}":1}}"#)).collect();
+        assert!(within(&rows(&keys.join(","), 1000)).is_err());
+        charge.settle(0);
+        assert!(within(&rows(&format!(r#"{{"a":"{}"}}"#, "x".repeat(1000)), 2000)).is_err());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::reservation::Reservation;
 use crate::datasets::{DatasetDraft, DatasetError};
 use crate::identifier::new_id;
 use crate::jobs::error::JobError;
+use crate::jobs::footprint;
 use crate::jobs::history::stored_bytes;
 use crate::jobs::job::Job;
 use crate::jobs::record::{JobData, JobRecord, NewJob};
@@ -62,7 +63,7 @@ impl JobQueue {
         receipt: impl FnOnce(&JobReport) -> Option<ReceiptRow>,
     ) -> Result<Arc<Job>, JobError> {
         let (bytes, settings) = match &training {
-            NewTraining::Rows(training) => (training.bytes(model.layers()?), &training.settings),
+            NewTraining::Rows(training) => (footprint::of_rows(training, model.layers()?), &training.settings),
             NewTraining::Table(training) => (training.bytes, &training.settings),
         };
         let place = Reservation::new(&self.scheduler, bytes)?;

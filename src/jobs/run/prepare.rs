@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use bytesize::ByteSize;
+
 use super::unpublished::{Halt, Stopped};
 use crate::data::column::{Column, ColumnType, Table};
 use crate::data::encoder::Histogram;
@@ -11,11 +13,14 @@ use crate::data::profile::IDENTIFIER_COLUMN;
 use crate::data::profile::{Finding, TableProfile};
 use crate::data::split::split;
 use crate::data::target_findings::about_target;
+use crate::jobs::error::JobError;
 use crate::jobs::training::Training;
 use crate::learning::examples::{Examples, Targets};
 use crate::learning::network::Network;
 use crate::learning::random::{Purpose, generator};
 use crate::learning::training::{Classes, ValidTrainingSpec};
+use crate::memory::{Charge, Refused};
+use crate::models::ModelError;
 use crate::models::scoring::Truth;
 use crate::models::table::{TableParts, TableSpec};
 use crate::wording::Shown;
@@ -40,15 +45,16 @@ pub(super) struct TrainingTables {
 }
 
 /// Splits the rows, fits the encoder on those to train on (unless `base`, the version that a warm start goes on from,
-/// brings one), and encodes all. `go_on` is asked before each column.
+/// brings one), and encodes all, once `memory` has room for that. `go_on` is asked before each column.
 ///
 /// # Errors
-/// `Unfit`: the data cannot be learned from. That the job is to stop.
+/// `Unfit`: the data cannot be learned from. `TooLarge`, or that there is no room at the moment. That the job is to stop.
 pub(super) fn prepare(
     model: &TableSpec,
     settings: &ValidTrainingSpec,
     data: TrainingTables,
     base: Option<&Encoder>,
+    memory: &Charge,
     go_on: &dyn Fn() -> bool,
 ) -> Result<Prepared, Halt> {
     let TrainingTables { table, profile, validation } = data;
@@ -63,6 +69,9 @@ pub(super) fn prepare(
             fitted.ok_or(Stopped)?
         }
     };
+    let encoded = train.len() + validation.as_ref().map_or(held_out.len(), |other| other.rows);
+    let read = table.bytes() + validation.as_ref().map_or(0, Table::bytes);
+    take(memory, (encoded * encoder.width() * size_of::<f32>()).saturating_add(read) as u64)?;
     let mut findings = about_target(&table, &model.target, model.task, &train);
     findings.extend(concerning(&profile, model));
     findings.extend(left_out(&encoder, &profile));
@@ -91,6 +100,19 @@ pub(super) fn prepare(
     let spec = model.clone();
     let parts = TableParts { spec, encoder, calibration: None, scores: None, importance: Vec::new(), histograms };
     Ok(Prepared { training, network, parts, truth, findings })
+}
+
+/// Takes memory for what is about to be encoded, where the estimate was less. Where others hold it, this job gives up all that
+/// it has: two that wait for each other would wait for good.
+fn take(memory: &Charge, bytes: u64) -> Result<(), JobError> {
+    let limit = |limit: u64| ByteSize::b(limit).to_string();
+    memory.cover(bytes).map_err(|refused| match refused {
+        Refused::Never { limit: most } => JobError::TooLarge { needed: limit(bytes), limit: limit(most) },
+        Refused::Now => {
+            memory.shrink(u64::MAX);
+            ModelError::MemoryFull { limit: limit(bytes) }.into()
+        }
+    })
 }
 
 /// An encoder at work.

@@ -78,9 +78,9 @@ impl RunContext<'_> {
 /// The failure of a job whose error does not pass: of its data, or of what is stored.
 fn lasting(error: &JobError) -> JobFailure {
     match error {
-        JobError::Unfit(_) | JobError::Model(ModelError::Spec(_) | ModelError::TooLarge { .. }) => {
-            JobFailure::Unfit(error.to_string())
-        }
+        JobError::Unfit(_)
+        | JobError::TooLarge { .. }
+        | JobError::Model(ModelError::Spec(_) | ModelError::TooLarge { .. }) => JobFailure::Unfit(error.to_string()),
         _ => JobFailure::Damaged(error.to_string()),
     }
 }

@@ -66,7 +66,7 @@ impl Start {
             Read::Table { spec, data, base } => {
                 let encoder = base.as_ref().and_then(|base| base.table().ok()).map(|table| &table.parts.encoder);
                 let go_on = || context.job.control.stop().is_none();
-                let prepared = prepare(&spec, config, data, encoder, &go_on)?;
+                let prepared = prepare(&spec, config, data, encoder, context.memory, &go_on)?;
                 let Prepared { training, network, parts, truth, findings } = prepared;
                 let network = base.map_or(network, |base| base.network().clone());
                 let start = Start { training, network, checkpoint, table: Some(TableStart { parts, truth }), findings };

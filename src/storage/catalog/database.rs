@@ -100,7 +100,7 @@ impl Catalog {
     pub async fn write(&self) -> Result<Write, StorageError> {
         (self.gate)("catalog write")?;
         let (begin, _writer) = match &self.writer {
-            Some(writer) => ("BEGIN IMMEDIATE", Some(writer.clone().lock_owned().await)),
+            Some(writer) => ("BEGIN IMMEDIATE", Some(self.turn(writer.clone()).await?)),
             None => ("BEGIN", None),
         };
         let connection = Connection::of(&self.pool, self.patience).await?;
@@ -110,6 +110,12 @@ impl Catalog {
             fence.check(&mut write.connection).await?;
         }
         Ok(write)
+    }
+
+    /// Waits for its turn among those that write to SQLite, until its deadline.
+    async fn turn(&self, writer: Arc<Mutex<()>>) -> Result<OwnedMutexGuard<()>, StorageError> {
+        let turn = tokio::time::timeout(self.patience, writer.lock_owned()).await;
+        turn.map_err(|_| StorageError::Unavailable("other changes take too long".into()))
     }
 
     /// Asks whether the database answers.

@@ -4,7 +4,7 @@
 CREATE TABLE checksums (
     blob TEXT PRIMARY KEY,
     bytes BIGINT NOT NULL,          -- of that blob
-    blocks TEXT NOT NULL            -- XXH64 of each 64 KiB, 16 hexadecimal digits each
+    blocks TEXT NOT NULL            -- CRC-32 of each 64 KiB, eight hexadecimal digits each
 );
 
 -- One row about the state as a whole.

@@ -1,0 +1,8 @@
+//! A stream of any bytes is read as rows to predict for, or refused.
+//!
+//! The decoder may panic on a broken stream; that is caught and is an error of the stream. Only what escapes is a crash.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(init: std::panic::set_hook(Box::new(|_| {})), |bytes: &[u8]| {
+    epochd::data::fuzzing::arrow_rows(bytes);
+});
