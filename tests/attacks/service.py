@@ -174,7 +174,7 @@ class Service:
         query = "&".join(f"{key}={value}" for key, value in ({"epochs": 1} | options).items())
         reply = self.packed(f"/train?name={name}&target={target}&{query}", csv, CSV)
         assert reply.status == 202, reply
-        return self.ended(reply.json()["id"])
+        return self.ended(reply.json()["id"], 200)
 
     def penguins(self):
         return self.table("penguins", "species", (EXAMPLES / "penguins.csv").read_bytes())

@@ -1,6 +1,7 @@
 """What an attack is held against: the bounds that all share, what was measured, and whether all of it held."""
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -90,7 +91,9 @@ class Trial:
     def line(self) -> str:
         """All figures; of many requests the dearest."""
         dearest = f"of {len(self.costs)} requests the dearest, {max(self.costs)[1]}" if self.costs else None
-        return "; ".join(filter(None, [dearest, *self.figures]))
+        load = os.getloadavg()[0] / (os.cpu_count() or 1)
+        busy = f"the machine's load is {load:.0f} a core: times say little" if load > 4 else None
+        return "; ".join(filter(None, [dearest, *self.figures, busy]))
 
 
 def at_rest(service: Service, seconds=2.0) -> float:
