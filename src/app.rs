@@ -100,7 +100,7 @@ impl App {
         let meters = Meters::new();
         let memory = plan.shares();
         let models = ModelRegistry::new(storage.clone(), memory.models.clone());
-        let datasets = DatasetRegistry::new(storage.clone());
+        let datasets = DatasetRegistry::new(storage.clone(), memory.requests.clone());
         let limits = QueueLimits {
             concurrent: settings.concurrent_jobs(),
             threads: settings.training_threads(),
@@ -131,7 +131,9 @@ impl App {
         }
         tokio::spawn(sweep(app.storage.clone(), Arc::downgrade(&app.closing)));
         let alive = Arc::downgrade(&app.closing);
-        tokio::spawn(app.pressure.clone().watch(move || alive.strong_count() > 0));
+        let meters = app.meters.clone();
+        let answered = move || meters.replies();
+        tokio::spawn(app.pressure.clone().watch(move || alive.strong_count() > 0, answered));
         Ok(app)
     }
 

@@ -1,5 +1,6 @@
 //! What messages quote of a client's words: never more than their beginning, and the word that may have been meant.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Characters of a client's text that a message quotes.
@@ -23,10 +24,15 @@ pub struct Shown<'a>(pub &'a str);
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self.0.char_indices().nth(SHOWN) {
-            None => write!(f, "{:?}", self.0),
-            Some((end, _)) => write!(f, "{:?}", format!("{}…", &self.0[..end])),
-        }
+        write!(f, "{:?}", beginning(self.0))
+    }
+}
+
+/// A client's text, or its beginning, if it is long.
+pub fn beginning(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(SHOWN) {
+        None => text.into(),
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
     }
 }
 

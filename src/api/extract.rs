@@ -1,5 +1,6 @@
 //! What handlers take of a request's head: checked query parameters, and the model, version, job or data set of its path.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
@@ -10,10 +11,12 @@ use serde::de::DeserializeOwned;
 
 use super::body::parse::parse_query;
 use super::error::{ApiError, ErrorCode};
+use super::layers::peer::caller;
 use crate::app::App;
 use crate::datasets::Dataset;
 use crate::jobs::JobHandle;
 use crate::models::Model;
+use crate::serving::memory::RequestMemory;
 use crate::wording::Shown;
 
 /// Query parameters, unknown ones refused.
@@ -41,6 +44,18 @@ impl FromRequestParts<App> for NoQuery {
             None => Ok(NoQuery),
             Some(query) => parse_query::<Nothing>(query).map(|Nothing {}| NoQuery),
         }
+    }
+}
+
+/// The memory of the request, charged to its client.
+pub struct Memory(pub RequestMemory);
+
+impl FromRequestParts<App> for Memory {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
+        let address = caller(&parts.extensions).map(|peer| peer.address.clone());
+        Ok(Memory(RequestMemory::of(address)))
     }
 }
 

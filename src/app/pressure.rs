@@ -3,7 +3,9 @@
 //! A queue that never runs empty makes every request wait for as long as the queue is, and no request is answered sooner for
 //! it. So what counts is the least wait of a while: a burst passes, a standing queue is more work than can be done (Nichols
 //! and Jacobson, "Controlling queue delay", 2012). While one stands, fewer requests are admitted, step by step; when it is
-//! gone, more again.
+//! gone, more again. And a wait alone is no queue: on a machine that others use too, a thread waits for its turn though
+//! nothing else is to be done. Requests that come at a rate λ and wait for W are λ·W at a time (Little 1961); that many have
+//! to stand.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -15,6 +17,8 @@ const TARGET: Duration = Duration::from_millis(2);
 const LOOKS: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 /// Looks after which the least wait is judged.
 const WHILE: u32 = 20;
+/// Requests for each thread that stand when there is a queue.
+const STANDING: f64 = 8.0;
 /// All requests.
 const ALL: u32 = 1 << 16;
 /// However long the queue is, so many are admitted.
@@ -65,19 +69,25 @@ impl Pressure {
         f64::from(self.0.admitted.load(Ordering::Relaxed)) / f64::from(ALL)
     }
 
-    /// Looks at how long work waits, for as long as `alive` says so.
-    pub(super) async fn watch(self, alive: impl Fn() -> bool) {
-        let (mut least, mut looks) = (Duration::MAX, 0);
+    /// Looks at how long work waits, for as long as `alive` says so; `answered` tells how many requests were answered so
+    /// far, with one more for each that is refused.
+    pub(super) async fn watch(self, alive: impl Fn() -> bool, answered: impl Fn() -> u64) {
+        let threads = tokio::runtime::Handle::current().metrics().num_workers() as f64;
         while alive() {
-            let busy = self.0.busy.swap(false, Ordering::Relaxed) || !self.is_off();
-            tokio::time::sleep(if busy { LOOKS.0 } else { LOOKS.1 }).await;
-            let since = Instant::now();
-            tokio::task::yield_now().await;
-            (least, looks) = (least.min(since.elapsed()), looks + 1);
-            if looks == WHILE || !busy {
-                self.judge(least);
-                (least, looks) = (Duration::MAX, 0);
+            if !self.0.busy.swap(false, Ordering::Relaxed) && self.is_off() {
+                tokio::time::sleep(LOOKS.1).await;
+                continue;
             }
+            let (began, before, mut least) = (Instant::now(), answered(), Duration::MAX);
+            for _ in 0..WHILE {
+                tokio::time::sleep(LOOKS.0).await;
+                let since = Instant::now();
+                tokio::task::yield_now().await;
+                least = least.min(since.elapsed());
+            }
+            let rate = (answered() - before) as f64 / began.elapsed().as_secs_f64();
+            let stand = rate * least.as_secs_f64() >= STANDING * threads;
+            self.judge(if stand { least } else { Duration::ZERO });
         }
     }
 
@@ -128,14 +138,18 @@ mod tests {
         let pressure = Pressure::new();
         let alive = Arc::new(());
         let of = Arc::downgrade(&alive);
-        let watching = tokio::spawn(pressure.clone().watch(move || of.strong_count() > 0));
+        let done = Arc::new(AtomicU32::new(0));
+        let answered = done.clone();
+        let answered = move || u64::from(answered.load(Ordering::Relaxed));
+        let watching = tokio::spawn(pressure.clone().watch(move || of.strong_count() > 0, answered));
         let until = Instant::now() + Duration::from_secs(20);
-        let hogs: Vec<_> = (0..4)
+        let hogs: Vec<_> = (0..16)
             .map(|_| {
-                let pressure = pressure.clone();
+                let (pressure, done) = (pressure.clone(), done.clone());
                 tokio::spawn(async move {
                     while pressure.admits() && Instant::now() < until {
-                        std::thread::sleep(Duration::from_millis(5));
+                        std::thread::sleep(Duration::from_millis(1));
+                        done.fetch_add(1, Ordering::Relaxed);
                         tokio::task::yield_now().await;
                     }
                 })

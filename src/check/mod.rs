@@ -9,11 +9,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytesize::ByteSize;
 use futures_util::StreamExt;
 
 pub use finding::{Fault, Finding};
 
 use crate::datasets::DatasetRegistry;
+use crate::memory::Share;
 use crate::storage::catalog::Table;
 use crate::storage::identity::{self, IDENTITY};
 use crate::storage::{OpenError, StateLocation, Storage, StorageError, folder};
@@ -70,7 +72,8 @@ pub async fn check(
     progress: &mut (dyn FnMut(&str, Outcome) + Send),
 ) -> Result<Outcome, CheckError> {
     let storage = Storage::open_unchecked(location, Arc::new(|_| Ok(()))).await?;
-    let datasets = DatasetRegistry::new(storage.clone());
+    // One thing is read after the other.
+    let datasets = DatasetRegistry::new(storage.clone(), Share::new("check", ByteSize::gib(1)));
     let (known, outcome, said) = (HashSet::new(), Outcome::default(), Instant::now());
     let mut check = Check { storage, datasets, repair, known, outcome, say, progress, said };
     let done = check.all(location).await;

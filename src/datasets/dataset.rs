@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::DatasetError;
 use crate::data::profile::TableProfile;
+use crate::memory::Charge;
 use crate::storage::catalog::DatasetRow;
 use crate::storage::{StorageError, exact};
 
@@ -25,6 +26,8 @@ pub struct Dataset {
     pub profile: Arc<TableProfile>,
     /// Where its columns are.
     pub(super) blob: String,
+    /// Held for a long profile.
+    pub(super) _memory: Option<Charge>,
 }
 
 impl Dataset {
@@ -52,6 +55,7 @@ impl Dataset {
             created_at: row.created_at,
             profile: Arc::new(profile),
             blob: row.blob,
+            _memory: None,
         })
     }
 }

@@ -14,7 +14,7 @@ use crate::data::error::DataError;
 use crate::data::ingest::{Format, IngestLimits, Output, ingest};
 use crate::data::profile::TableProfile;
 use crate::identifier::new_id;
-use crate::memory::{Charge, FOR_A_BYTE};
+use crate::memory::{Charge, FOR_A_BYTE, Share};
 use crate::name::check_name;
 use crate::processors;
 use crate::storage::catalog::{DatasetRow, ReceiptRow};
@@ -26,6 +26,8 @@ const MAX_LISTED_BYTES: u64 = 16 << 20;
 
 /// A profile of so many bytes is long: a millisecond and more to parse.
 const LONG_PROFILE: usize = 64 << 10;
+/// What a byte of it becomes, with the text that it is read from.
+const PARSED: u64 = 4;
 
 /// All data sets of the service. Cheap to clone: a handle.
 #[derive(Clone)]
@@ -37,6 +39,8 @@ pub struct DatasetRegistry {
     early_reader: Arc<Semaphore>,
     /// Files on their way in.
     pub loading: Loading,
+    /// What long profiles that are held are charged to.
+    memory: Share,
 }
 
 /// What a request asks of a new data set.
@@ -70,11 +74,11 @@ pub struct DatasetDraft {
 }
 
 impl DatasetRegistry {
-    /// The data sets in `storage`.
-    pub fn new(storage: Storage) -> Self {
+    /// The data sets in `storage`; long profiles that are held are charged to `memory`.
+    pub fn new(storage: Storage, memory: Share) -> Self {
         let readers = Arc::new(Semaphore::new(processors::available()));
         let early_reader = Arc::new(Semaphore::new(1));
-        DatasetRegistry { storage, readers, early_reader, loading: Loading::default() }
+        DatasetRegistry { storage, readers, early_reader, loading: Loading::default(), memory }
     }
 
     /// Reads a data file that is whole, and types its columns; those of `types` as they say. Waits while as many files are
@@ -180,7 +184,7 @@ impl DatasetRegistry {
         let created_at = Timestamp::now();
         let (rows, text) = (profile.rows, exact::to_text(&profile));
         let row = DatasetRow { id, name: name.clone(), blob: blob.clone(), bytes, rows, profile: text, created_at };
-        let dataset = Dataset { id, name, bytes, created_at, profile: Arc::new(profile), blob };
+        let dataset = Dataset { id, name, bytes, created_at, profile: Arc::new(profile), blob, _memory: None };
         Ok(DatasetDraft { row, checksums, dataset })
     }
 
@@ -237,13 +241,34 @@ impl DatasetRegistry {
     /// The data set that `key` names: a UUID or a name.
     ///
     /// # Errors
-    /// `NotFound`, `Storage`.
+    /// `NotFound`, `Storage`; `Data` with `Overloaded`: its profile is long, and there is no memory for it.
     pub async fn get(&self, key: &str) -> Result<Dataset, DatasetError> {
         let row = match Uuid::try_parse(key) {
             Ok(id) => self.storage.catalog.dataset(id).await?,
             Err(_) => self.storage.catalog.dataset_named(key).await?,
         };
-        parse(row.ok_or_else(|| DatasetError::NotFound(key.to_owned()))?).await
+        self.parse(row.ok_or_else(|| DatasetError::NotFound(key.to_owned()))?).await
+    }
+
+    /// The data set with this identifier, for a job: what that takes of memory is its own.
+    ///
+    /// # Errors
+    /// `NotFound`, `Storage`.
+    pub async fn get_for_job(&self, id: Uuid) -> Result<Dataset, DatasetError> {
+        let row = self.storage.catalog.dataset(id).await?;
+        parse(row.ok_or_else(|| DatasetError::NotFound(id.to_string()))?).await
+    }
+
+    /// The data set of a row. A long profile is charged for as long as it is held: the clients of a few bytes each can ask
+    /// for very many.
+    async fn parse(&self, row: DatasetRow) -> Result<Dataset, DatasetError> {
+        if row.profile.len() < LONG_PROFILE {
+            return Dataset::from_row(row);
+        }
+        let memory = self.memory.charge(None);
+        memory.grow(row.profile.len() as u64 * PARSED).map_err(|_| DataError::overloaded())?;
+        let dataset = parse(row).await?;
+        Ok(Dataset { _memory: Some(memory), ..dataset })
     }
 
     /// At most `limit` data sets older than `before`, newest first, and whether there are more. Fewer where their
@@ -261,7 +286,7 @@ impl DatasetRegistry {
             }
             // One that was deleted meanwhile is left out.
             match self.storage.catalog.dataset(*id).await? {
-                Some(row) => listed.push(parse(row).await?),
+                Some(row) => listed.push(self.parse(row).await?),
                 None => bytes -= length,
             }
         }

@@ -19,6 +19,9 @@ use crate::memory::Share;
 use crate::storage::catalog::ModelRow;
 use crate::storage::{Storage, StorageError};
 
+/// Bytes of models or versions that are listed at once.
+const MAX_LISTED_BYTES: u64 = 8 << 20;
+
 /// All models of the service. Cheap to clone: a handle.
 #[derive(Clone)]
 pub struct ModelRegistry {
@@ -86,12 +89,15 @@ impl ModelRegistry {
     ///
     /// # Errors
     /// `Storage`.
-    pub async fn list(&self, before: Option<Uuid>, limit: usize) -> Result<Vec<Model>, ModelError> {
+    pub async fn list(&self, before: Option<Uuid>, limit: usize) -> Result<(Vec<Model>, bool), ModelError> {
+        let catalog = &self.storage().catalog;
+        let lengths = catalog.model_lengths(before, limit + 1).await?;
+        let count = listed(&lengths, limit);
         let mut models = Vec::new();
-        for row in self.storage().catalog.models(before, limit).await? {
+        for row in catalog.models(before, count).await? {
             models.push(self.complete(row).await?);
         }
-        Ok(models)
+        Ok((models, lengths.len() > count))
     }
 
     /// Number of models.
@@ -123,13 +129,23 @@ impl ModelRegistry {
         Version::from_row(row).map(Arc::new)
     }
 
-    /// At most `limit` versions of a model with numbers below `below`, newest first.
+    /// At most `limit` versions of a model with numbers below `below`, newest first, and whether there are more. Fewer
+    /// where they say much: the measures of many classes take megabytes.
     ///
     /// # Errors
     /// `Storage`.
-    pub async fn versions(&self, id: Uuid, below: Option<u64>, limit: usize) -> Result<Vec<Version>, ModelError> {
-        let rows = self.storage().catalog.versions(id, below, limit).await?;
-        rows.into_iter().map(Version::from_row).collect()
+    pub async fn versions(
+        &self,
+        id: Uuid,
+        below: Option<u64>,
+        limit: usize,
+    ) -> Result<(Vec<Version>, bool), ModelError> {
+        let catalog = &self.storage().catalog;
+        let lengths = catalog.version_lengths(id, below, limit + 1).await?;
+        let count = listed(&lengths, limit);
+        let rows = catalog.versions(id, below, count).await?;
+        let versions = rows.into_iter().map(Version::from_row).collect::<Result<_, _>>()?;
+        Ok((versions, lengths.len() > count))
     }
 
     /// What answers for a version: from memory, else from its file. Those who ask at the same time wait for one reading.
@@ -203,4 +219,13 @@ impl ModelRegistry {
             error => error.into(),
         })
     }
+}
+/// How many of at most `limit` entries with these lengths are listed: at least one, if there is one.
+fn listed(lengths: &[u64], limit: usize) -> usize {
+    let mut bytes = 0;
+    let within = lengths.iter().take(limit).take_while(|length| {
+        bytes += **length;
+        bytes <= MAX_LISTED_BYTES
+    });
+    within.count().max(1)
 }

@@ -23,7 +23,7 @@ use crate::models::{Model, ModelKind, Predictor};
 use crate::wording::Shown;
 
 /// Cells, encoded values and answers of the rows that are worked off at once.
-const BATCH_VALUES: usize = 4 << 20;
+const BATCH_VALUES: usize = 2 << 20;
 /// The same of records.
 const RECORD_VALUES: usize = 1 << 19;
 /// Memory of one of them: as it is read, encoded and answered.
@@ -90,9 +90,7 @@ pub async fn evaluate(
         }
         (ModelKind::Table(table), None) => {
             let dataset = data.dataset(app, table.dataset, "").await?;
-            let batch = BATCH_VALUES.saturating_mul(VALUE_BYTES);
-            memory.reserve_rows(dataset.rows().saturating_mul(Answered::ROW_BYTES).saturating_add(batch), app)?;
-            on_dataset(app, &dataset, predictor().await?).await?
+            on_dataset(app, &dataset, predictor().await?, memory).await?
         }
     };
     Ok(Evaluation { version: version.number, rows, loss, metrics })
@@ -129,7 +127,12 @@ fn on_records(
 }
 
 /// Goes through the data set batch by batch: however large it is, little of it is in memory.
-async fn on_dataset(app: &App, dataset: &Dataset, predictor: Arc<Predictor>) -> Result<Measured, ServingError> {
+async fn on_dataset(
+    app: &App,
+    dataset: &Dataset,
+    predictor: Arc<Predictor>,
+    memory: &mut RequestMemory,
+) -> Result<Measured, ServingError> {
     let encoder = &predictor.table()?.parts.encoder;
     let features = encoder.features.iter().map(|feature| feature.name.clone());
     let names: Vec<String> = features.chain([encoder.target.name().to_owned()]).collect();
@@ -138,7 +141,10 @@ async fn on_dataset(app: &App, dataset: &Dataset, predictor: Arc<Predictor>) -> 
         let detail = format!("data set {:?} has no column {}, which the model needs", dataset.title(), Shown(lacking));
         return Err(ServingError::at(Wrong::Value, "/dataset", detail));
     }
-    let most_rows = BATCH_VALUES / (names.len() + encoder.width() + encoder.target.classes().len());
+    let width = names.len() + encoder.width() + encoder.target.classes().len();
+    let most_rows = (BATCH_VALUES / width).clamp(1, dataset.rows().max(1));
+    let kept = dataset.rows().saturating_mul(Answered::ROW_BYTES);
+    memory.reserve_rows(kept.saturating_add(most_rows * width * VALUE_BYTES), app)?;
     let (of_batch, mut rows_before) = (predictor.clone(), 0);
     let add = move |answered: &mut Answered, table: Table| {
         of_batch.table()?.answer(&table, answered).map_err(|error| error.after(rows_before))?;

@@ -18,11 +18,21 @@ pub struct BlobReader {
     runtime: Handle,
 }
 
-impl BlobReader {
-    pub(super) fn new(blobs: Blobs, key: String, size: u64, checksums: Option<Checksums>) -> Self {
-        BlobReader { blobs, key, size, checksums: checksums.map(Arc::new), runtime: Handle::current() }
+impl Blobs {
+    /// A reader of parts of the blob, for threads that may block. What it reads is held against `checksums`, if there are
+    /// any.
+    ///
+    /// # Errors
+    /// `Missing`, `Unavailable`; `Damaged` if its size is not that of the checksums.
+    pub(super) async fn reader(&self, key: &str, checksums: Option<Checksums>) -> Result<BlobReader, StorageError> {
+        let size = self.size(key).await?;
+        checksums.as_ref().map_or(Ok(()), |checksums| checksums.check_size(key, size))?;
+        let (blobs, checksums) = (self.clone(), checksums.map(Arc::new));
+        Ok(BlobReader { blobs, key: key.to_owned(), size, checksums, runtime: Handle::current() })
     }
+}
 
+impl BlobReader {
     /// The blob's size.
     pub fn size(&self) -> u64 {
         self.size

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use super::checksums::Checksums;
 use super::remote;
-use super::{BlobFile, BlobReader, Gate, StorageError};
+use super::{BlobFile, Gate, StorageError};
 
 /// Size of the parts in which a large file is written: the smallest that every store takes is 5 MiB.
 const PART_BYTES: usize = 8 << 20;
@@ -162,17 +162,6 @@ impl Blobs {
         }
         self.within(0, upload.complete()).await?;
         Ok(())
-    }
-
-    /// A reader of parts of the blob, for threads that may block. What it reads is held against `checksums`, if there are
-    /// any.
-    ///
-    /// # Errors
-    /// `Missing`, `Unavailable`; `Damaged` if its size is not that of the checksums.
-    pub(super) async fn reader(&self, key: &str, checksums: Option<Checksums>) -> Result<BlobReader, StorageError> {
-        let size = self.size(key).await?;
-        checksums.as_ref().map_or(Ok(()), |checksums| checksums.check_size(key, size))?;
-        Ok(BlobReader::new(self.clone(), key.to_owned(), size, checksums))
     }
 
     /// Size of the blob.

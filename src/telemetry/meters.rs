@@ -145,6 +145,13 @@ impl Meters {
         self.stored.iter().zip(values).for_each(|(gauge, value)| gauge.set(value));
     }
 
+    /// Replies so far, of all routes.
+    pub fn replies(&self) -> u64 {
+        let families = self.requests.collect();
+        let counters = families.iter().flat_map(|family| family.get_metric());
+        counters.map(|counter| counter.get_counter().get_value() as u64).sum()
+    }
+
     /// Everything as Prometheus text (format 0.0.4), with the numbers of jobs by state and of models, the memory,
     /// and the part of the requests that is admitted.
     pub fn render(

@@ -69,14 +69,14 @@ async fn rows_of_data_sets_count_as_memory_of_requests() {
     let training = json!({"dataset": "long", "features": ["x", "y"], "targets": ["kind"], "epochs": 1});
     let job = service.train("layers", training.clone()).await;
     assert_eq!(job["state"], "succeeded", "{job}");
-    let service = service.restarted_with(|settings| settings.request_memory = Some(ByteSize::kib(256))).await;
+    let service = service.restarted_with(|settings| settings.request_memory = Some(ByteSize::kib(512))).await;
     let problem = service.post("/models/layers/train", training).await.problem(422, "training_too_large");
     assert!(text(&problem["detail"]).contains("--request-memory"), "{problem}");
     for model in ["kinds", "values"] {
         let path = format!("/models/{model}/evaluate");
         service.post(&path, json!({"dataset": "long"})).await.problem(422, "training_too_large");
     }
-    service.post_csv("/datasets?name=short", long_csv(2_000, None)).await.expect(201);
+    service.post_csv("/datasets?name=short", long_csv(500, None)).await.expect(201);
     service.post("/models/kinds/evaluate", json!({"dataset": "short"})).await.expect(200);
 }
 

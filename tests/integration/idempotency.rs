@@ -69,8 +69,9 @@ async fn kept(service: &TestApp, key: &str) -> String {
 #[tokio::test]
 async fn receipts_are_short_and_long_replies_are_made_again() {
     let service = TestApp::start().await;
-    let columns = |of: &dyn Fn(usize) -> String| (0..800).map(of).collect::<Vec<_>>().join(",");
-    let csv = format!("{}\n{}\n", columns(&|i| format!("a_long_name_{i}")), columns(&|i| i.to_string()));
+    let columns = |of: &dyn Fn(usize) -> String| (0..1_600).map(of).collect::<Vec<_>>().join(",");
+    let [first, second] = [0, 1].map(|row| columns(&|i| (i + row).to_string()));
+    let csv = format!("{}\n{first}\n{second}\n", columns(&|i| format!("a_long_name_{i}")));
     let store = || async {
         let request = service.raw(Method::POST, "/datasets?name=wide").header("idempotency-key", "wide");
         let request = request.header("content-type", "text/csv").body(csv.clone());

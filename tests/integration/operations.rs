@@ -111,10 +111,15 @@ async fn the_binary_listens_answers_its_health_check_and_ends_on_sigterm() {
     let arguments = ["--listen", "127.0.0.1:0", "--data-dir", folder, "--log-format", "json"];
     let mut child = binary(&arguments).spawn().expect("the binary starts");
     let mut log = BufReader::new(child.stderr.take().expect("piped"));
-    let mut line = String::new();
-    log.read_line(&mut line).expect("a line of the log");
-    let event: serde_json::Value = serde_json::from_str(&line).expect("JSON");
-    let address = text(&event["message"]).strip_prefix("listening on http://").expect("the address").to_owned();
+    // Before it stands a warning: the folder is not the owner's alone.
+    let address = loop {
+        let mut line = String::new();
+        assert!(log.read_line(&mut line).expect("a line of the log") > 0, "it ended");
+        let event: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+        if let Some(address) = text(&event["message"]).strip_prefix("listening on http://") {
+            break address.to_owned();
+        }
+    };
     let healthy = binary(&["healthcheck", "--listen", &address]).status().expect("it runs");
     assert!(healthy.success());
     // A second process on the same folder is refused with a clear message.

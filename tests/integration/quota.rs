@@ -40,7 +40,9 @@ async fn bytes_are_bounded_and_counted_by_what_is_stored() {
     service.with_xor().await;
     let used = metric(&service, "epochd_stored_bytes").await - dataset["bytes"].as_u64().expect("set");
     assert!(used > 300 * 32, "a history of 300 epochs, and a version: {used}");
-    service.post_csv("/datasets?name=large", flowers_csv(20_000)).await.problem(507, "quota_exceeded");
+    let row = |row: u64| format!("{}\n", row * 0x9E37_79B9 % 1_000_003);
+    let large = (0..20_000).map(row).fold("x\n".to_owned(), |csv, row| csv + &row);
+    service.post_csv("/datasets?name=large", large).await.problem(507, "quota_exceeded");
     let weights = json!([{"weights": vec![vec![0.5; 200]; 200], "biases": vec![0.0; 200]}]);
     let given = json!({"name": "given", "layers": [200, 200], "initial_parameters": weights});
     let problem = service.post("/models", given).await.problem(507, "quota_exceeded");

@@ -13,7 +13,7 @@ use crate::support::{TestApp, endless_training, eventually, text, xor_model};
 /// Puts a training into the queue whose epoch is over soon and whose version takes seconds to measure: 300 classes.
 async fn long_measured(service: &TestApp) -> Value {
     let row = |row: u32| format!("{},{},k{:03}\n", row * 37 % 1009, row * 53 % 911, row * 7919 % 300);
-    let csv = (0..9_000).map(row).fold("a,b,y\n".to_owned(), |csv, row| csv + &row);
+    let csv = (0..6_000).map(row).fold("a,b,y\n".to_owned(), |csv, row| csv + &row);
     service.post_csv("/datasets?name=classes", csv).await.expect(201);
     let model = json!({"name": "classes", "dataset": "classes", "target": "y", "hidden_layers": [8]});
     service.post("/models", model).await.expect(201);
@@ -50,9 +50,13 @@ async fn a_job_that_is_interrupted_while_it_is_measured_goes_on_to_the_same_resu
         let mut metrics = ended["metrics"].clone();
         // Whether the linear baseline is done in its time depends on the machine.
         metrics["baselines"]["linear"].take();
-        let parameters = service.get("/models/classes/versions/1/parameters").await.expect(200);
-        let importance = service.get("/models/classes/versions/1/importance").await.expect(200);
-        (metrics, parameters, importance["data"].clone(), ended["loss"].clone(), ended["warnings"].clone())
+        let of_version = async |what: &str| {
+            let mut reply = service.get(&format!("/models/classes/versions/1/{what}")).await.expect(200);
+            reply["model_id"].take();
+            reply
+        };
+        let (parameters, importance) = (of_version("parameters").await, of_version("importance").await);
+        (metrics, parameters, importance, ended["loss"].clone(), ended["warnings"].clone())
     };
     let undisturbed = TestApp::start().await;
     let job = long_measured(&undisturbed).await;
@@ -64,7 +68,7 @@ async fn a_job_that_is_interrupted_while_it_is_measured_goes_on_to_the_same_resu
     let start = Instant::now();
     let service = service.restarted().await;
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
-    assert_eq!(result(&service, &job).await, expected);
+    assert!(result(&service, &job).await == expected, "the same version");
 }
 
 #[tokio::test]

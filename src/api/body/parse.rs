@@ -6,7 +6,7 @@ use serde_path_to_error::{Path, Segment};
 
 use crate::api::error::{ApiError, ErrorCode};
 use crate::strict::Object;
-use crate::wording::nearest;
+use crate::wording::{beginning, nearest};
 
 /// How alike two words must be (Jaro-Winkler, 0 to 1) for one to be suggested for the other.
 const ALIKE: f64 = 0.75;
@@ -104,7 +104,10 @@ impl<'a> Finding<'a> {
         let parent = self.field.and_then(|field| path.strip_suffix(&format!("/{}", escape(field)))).unwrap_or(path);
         match parent {
             "" => self.text(),
-            path => format!("{}: {}", path.trim_start_matches('/').replace('/', "."), self.text()),
+            path => {
+                let path = path.trim_start_matches('/').replace('/', ".");
+                format!("{}: {}", beginning(&path), self.text())
+            }
         }
     }
 

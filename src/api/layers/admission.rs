@@ -1,7 +1,7 @@
 //! Which requests are answered while there are more than the service can answer: the others get 429 at once.
 //!
 //! To refuse a small request takes nearly as long as to answer it. So a client that does not wait as `Retry-After` says is
-//! made to wait: the next request of its connection is refused as well, and not before that time is over.
+//! made to wait a little: until that time is over, the further requests of its connection are refused with a delay.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -12,6 +12,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::peer::Peer;
 use crate::api::error::{ApiError, ErrorCode, RETRY_SECONDS};
 use crate::app::Pressure;
+
+/// How long a refusal is held back that comes of not waiting: hundreds of such clients then take a part of the time of one
+/// core, and those who wait notice nothing.
+const HELD_BACK: Duration = Duration::from_millis(250);
 
 /// The refusal of a request, and when it is told.
 pub struct Refusal(Option<Pin<Box<Sleep>>>);
@@ -24,7 +28,7 @@ impl Refusal {
         }
         let now = Instant::now();
         match peer.and_then(|peer| peer.waits_until()).filter(|until| *until > now) {
-            Some(until) => Some(Refusal(Some(Box::pin(sleep_until(until))))),
+            Some(until) => Some(Refusal(Some(Box::pin(sleep_until(until.min(now + HELD_BACK)))))),
             None if pressure.admits() => None,
             None => {
                 peer.inspect(|peer| peer.is_to_wait_until(now + Duration::from_secs(RETRY_SECONDS)));

@@ -74,12 +74,4 @@ impl<T> Page<T> {
     pub fn of(data: Vec<T>, next_cursor: Option<String>) -> Self {
         Page { data, next_cursor }
     }
-
-    /// A page of `found`, which holds one entry more than `limit` where there is a next page.
-    pub fn new<F>(mut found: Vec<F>, limit: usize, cursor: impl Fn(&F) -> String, body: impl Fn(&F) -> T) -> Self {
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let next_cursor = if more { found.last().map(cursor) } else { None };
-        Page { data: found.iter().map(body).collect(), next_cursor }
-    }
 }

@@ -287,9 +287,9 @@ pub fn location(model: &Model) -> String {
 /// `GET /models`
 pub async fn list(State(app): State<App>, Params(params): Params<PageParams>) -> Result<Response, ApiError> {
     let query = params.check::<Uuid>()?;
-    let found = app.models.list(query.before, query.limit + 1).await?;
-    let models: Vec<&Model> = found.iter().collect();
-    let page = Page::new(models, query.limit, |model| model.id.to_string(), |model| ModelBody::of(model));
+    let (found, more) = app.models.list(query.before, query.limit).await?;
+    let cursor = found.last().filter(|_| more).map(|model| model.id.to_string());
+    let page = Page::of(found.iter().map(ModelBody::of).collect(), cursor);
     Ok(reply::json(StatusCode::OK, &page))
 }
 

@@ -55,8 +55,10 @@ pub struct ImportParams {
 pub async fn import(
     State(app): State<App>,
     Params(params): Params<ImportParams>,
-    FileBody { bytes, memory }: FileBody,
+    FileBody { bytes, mut memory }: FileBody,
 ) -> Result<Response, ApiError> {
+    // The networks and encoder that are read of it, and the file that is made of them.
+    memory.reserve(2 * bytes.len(), &app)?;
     let model = to_the_end(async move {
         let imported = app.models.import(params.name, bytes).await;
         drop(memory);

@@ -1,12 +1,8 @@
 //! `/models/{model}/versions`: list, show, activate, remove, read the parameters.
 
-use std::convert::Infallible;
-
-use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -14,15 +10,17 @@ use uuid::Uuid;
 
 use super::models::ModelBody;
 use crate::api::error::ApiError;
-use crate::api::extract::{ModelPath, NoQuery, Params, VersionPath};
+use crate::api::extract::{Memory, ModelPath, NoQuery, Params, VersionPath};
+use crate::api::reply::held::holding;
 use crate::api::reply::json as reply;
+use crate::api::reply::long::LongReply;
 use crate::api::reply::page::{Page, PageParams};
 use crate::app::App;
 use crate::data::encoder::Task;
 use crate::learning::network::Network;
 use crate::models::table::FeatureImportance;
 use crate::models::{Model, Version};
-use crate::serving::threads::to_the_end;
+use crate::serving::threads::{blocking, to_the_end};
 
 /// A version as clients see it.
 #[derive(Serialize)]
@@ -59,10 +57,9 @@ pub async fn list(
     Params(params): Params<PageParams>,
 ) -> Result<Response, ApiError> {
     let query = params.check::<u64>()?;
-    let found = app.models.versions(model.id, query.before, query.limit + 1).await?;
-    let versions: Vec<&Version> = found.iter().collect();
-    let cursor = |version: &&Version| version.number.to_string();
-    let page = Page::new(versions, query.limit, cursor, |version| VersionBody::of(&model, version));
+    let (found, more) = app.models.versions(model.id, query.before, query.limit).await?;
+    let cursor = found.last().filter(|_| more).map(|version| version.number.to_string());
+    let page = Page::of(found.iter().map(|version| VersionBody::of(&model, version)).collect(), cursor);
     Ok(reply::json(StatusCode::OK, &page))
 }
 
@@ -130,22 +127,29 @@ pub async fn remove(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// `GET /models/{model}/versions/{version}/parameters`, streamed layer by layer: a network may be hundreds of MB.
+/// `GET /models/{model}/versions/{version}/parameters`. It is whole before its first byte is sent: a client that reads slowly
+/// keeps the network from leaving memory no longer than that takes.
 pub async fn parameters(
     State(app): State<App>,
     ModelPath(model): ModelPath,
     VersionPath(number): VersionPath,
+    Memory(memory): Memory,
     _: NoQuery,
 ) -> Result<Response, ApiError> {
     let version = app.models.version(&model, number).await?;
     let predictor = app.models.predictor(&model, &version).await?;
     let head = format!("{{\"model_id\":\"{}\",\"version\":{number},\"layers\":[", model.id);
-    let inputs: Vec<usize> = predictor.spec().layers.iter().map(|layer| layer.inputs).collect();
-    let places = (0..inputs.len()).flat_map(move |layer| (0..=inputs[layer]).map(move |row| (layer, row)));
-    let pieces = places.map(move |(layer, row)| piece(predictor.network(), layer, row));
-    let pieces = std::iter::once(head.into_bytes()).chain(pieces).chain([b"]}\n".to_vec()]);
-    let pieces = stream::iter(pieces.map(|piece| Ok::<_, Infallible>(Bytes::from(piece))));
-    Ok(reply::with_type(StatusCode::OK, "application/json", Body::from_stream(pieces)))
+    let (most, mut written) = (app.settings.max_upload.as_u64(), LongReply::new(&app, memory));
+    let write = move || {
+        written.add(head.as_bytes(), most)?;
+        for (layer, shape) in predictor.spec().layers.iter().enumerate() {
+            (0..=shape.inputs).try_for_each(|row| written.add(&piece(predictor.network(), layer, row), most))?;
+        }
+        written.add(b"]}\n", most)?;
+        let (body, memory) = written.body()?;
+        Ok::<_, ApiError>(holding(memory, reply::with_type(StatusCode::OK, "application/json", body)))
+    };
+    blocking(&app, write).await?
 }
 
 /// Row `row` of a layer's weights as JSON, or behind the last row its biases, with what stands around it.

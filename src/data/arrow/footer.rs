@@ -32,6 +32,9 @@ pub(super) fn check<S: ChunkReader>(source: &S, limits: &IngestLimits, memory: &
     let end = source.len().checked_sub(TAIL_BYTES).ok_or_else(|| damaged("Parquet", "it is too short"))?;
     let tail = source.get_bytes(end, TAIL_BYTES as usize).map_err(unreadable)?;
     let length = u64::from(u32::from_le_bytes(tail[..4].try_into().expect("four bytes")));
+    if length > end {
+        return Err(damaged("Parquet", "its metadata is longer than the file"));
+    }
     if length > MOST_BYTES {
         return Err(DataError::too_large(format!(
             "the metadata of the file takes {length} bytes; at most {MOST_BYTES} are read: write it with larger row groups \

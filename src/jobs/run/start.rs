@@ -161,7 +161,7 @@ async fn columns(
     train: Uuid,
     validation: Option<Uuid>,
 ) -> Result<TrainingTables, JobError> {
-    let dataset = context.datasets.get(&train.to_string()).await?;
+    let dataset = context.datasets.get_for_job(train).await?;
     // A warm start has the features of its version; else what is left out in any case is not read.
     let names: Vec<String> = match base.and_then(|base| base.table().ok()) {
         Some(table) => {
@@ -179,7 +179,7 @@ async fn columns(
     let validation: Option<Table> = match validation {
         None => None,
         Some(id) => {
-            let dataset = context.datasets.get(&id.to_string()).await?;
+            let dataset = context.datasets.get_for_job(id).await?;
             Some(context.datasets.columns(&dataset, names).await?)
         }
     };

@@ -9,8 +9,8 @@ use crate::learning::training::ValidTrainingSpec;
 impl Trainer<'_> {
     /// Memory that a training of `model` on `rows` rows needs beside the rows, about.
     pub fn bytes(model: &ValidModelSpec, settings: &ValidTrainingSpec, rows: usize) -> usize {
-        // Parameters, gradients, best and last complete parameters, and the optimizer's own.
-        let copies = 4 + settings.optimizer.state_buffers();
+        // Gradients beside what a snapshot has.
+        let copies = 1 + copies(settings, rows);
         // Rows of the passes, in whole tiles, and of a probe.
         let pass = pass_rows(model, settings, rows);
         let rows_at_once = pass.next_multiple_of(tile_rows(model, pass)) + rows.min(PROBE_ROWS);
@@ -24,8 +24,14 @@ impl Trainer<'_> {
 
     /// Memory that a snapshot of such a training takes at most.
     pub fn snapshot_bytes(model: &ValidModelSpec, settings: &ValidTrainingSpec, rows: usize) -> usize {
-        // Parameters, best and last complete parameters, and the optimizer's own.
-        let copies = 3 + settings.optimizer.state_buffers();
-        (copies * model.parameter_count() + rows) * size_of::<f32>()
+        (copies(settings, rows) * model.parameter_count() + rows) * size_of::<f32>()
     }
+}
+
+/// Buffers as long as the parameters that a training goes on from: the parameters, the optimizer's own, those of the best epoch
+/// where early stopping restores them, and those of the last complete epoch where a stop may come within one.
+fn copies(settings: &ValidTrainingSpec, rows: usize) -> usize {
+    let best = settings.early_stopping.as_ref().is_some_and(|stopping| stopping.restore_best);
+    let complete = settings.batch_size.of(rows) < rows;
+    1 + usize::from(best) + usize::from(complete) + settings.optimizer.state_buffers()
 }

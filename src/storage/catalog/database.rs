@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{AnyPool, ConnectOptions, Executor, SqlSafeStr};
+use sqlx::{AnyPool, ConnectOptions, Connection as _, Executor, SqlSafeStr};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::deadline::{Connection, Reader};
-use super::hold::Fence;
-
+use super::deadline::{self, Connection, Reader};
+use super::fence::Fence;
 use crate::storage::{Gate, SecretUrl, StorageError};
 
 /// Connections to the database. SQLite has one writer at a time; the others read beside it.
@@ -69,6 +68,12 @@ impl Catalog {
             Database::Url(url) => (url.as_str().to_owned(), false),
         };
         let options = AnyConnectOptions::from_str(&url)?.disable_statement_logging();
+        if sqlite {
+            // By itself first: a pool would take a file that is no database for one that is not there yet, and try on.
+            let mut connection = deadline::within(patience, options.connect()).await?;
+            deadline::within(patience, connection.execute(PRAGMAS)).await?;
+            let _ = connection.close().await;
+        }
         let pool = AnyPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(patience);
         let pool = match sqlite {
             false => pool,

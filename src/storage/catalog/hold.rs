@@ -14,7 +14,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::Catalog;
-use super::deadline::{Connection, within};
+use super::deadline::within;
+use super::fence::Fence;
 use crate::identifier::new_id;
 use crate::storage::StorageError;
 
@@ -25,34 +26,6 @@ const WATCH: &str = "SELECT 1 FROM pg_sleep(0.5)";
 const RETAKE: Duration = Duration::from_millis(200);
 const LOCK: &str = "SELECT CASE WHEN pg_try_advisory_lock(hashtext('epochd ' || current_schema())) THEN 1 ELSE 0 END";
 const HOLDER: &str = "SELECT holder FROM state WHERE one = 1";
-
-/// What each change of the catalog asks: whether this process still holds the database.
-#[derive(Debug)]
-pub(super) struct Fence {
-    /// This process's name.
-    name: String,
-    lost: watch::Sender<bool>,
-}
-
-impl Fence {
-    /// Keeps the database for the length of the change that `connection` is in.
-    ///
-    /// # Errors
-    /// `Unavailable`: another process has taken it.
-    pub(super) async fn check(&self, connection: &mut Connection) -> Result<(), StorageError> {
-        let holder: Option<String> =
-            sqlx::query_scalar("SELECT holder FROM state WHERE one = 1 FOR SHARE").fetch_one(connection).await?;
-        self.judge(holder)
-    }
-
-    fn judge(&self, holder: Option<String>) -> Result<(), StorageError> {
-        if holder.as_ref() == Some(&self.name) && !*self.lost.borrow() {
-            return Ok(());
-        }
-        self.lost.send_replace(true);
-        Err(StorageError::Unavailable("another process has taken the database: this one writes no more".into()))
-    }
-}
 
 /// The lock of a session, watched by a task of its own.
 pub struct DatabaseHold {
@@ -70,7 +43,7 @@ impl DatabaseHold {
 
     /// Resolves when another process has taken the database.
     pub fn lost(&self) -> watch::Receiver<bool> {
-        self.fence.lost.subscribe()
+        self.fence.lost()
     }
 }
 
@@ -97,7 +70,7 @@ impl Catalog {
         let name = new_id().to_string();
         let query = sqlx::query("UPDATE state SET holder = $1 WHERE one = 1").bind(name.clone());
         query.execute(self.reader()?).await?;
-        let fence = Arc::new(Fence { name, lost: watch::Sender::new(false) });
+        let fence = Arc::new(Fence::new(name));
         self.fence = Some(fence.clone());
         let (release, released) = oneshot::channel();
         let (options, patience) = (self.pool.connect_options(), self.patience);

@@ -8,6 +8,7 @@ mod columns;
 mod database;
 mod datasets;
 mod deadline;
+mod fence;
 mod hold;
 mod housekeeping;
 mod jobs;

@@ -106,6 +106,36 @@ impl Catalog {
         rows.iter().map(model).collect()
     }
 
+    /// The lengths of what at most `limit` models older than `older_than` say, newest first.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn model_lengths(&self, older_than: Option<Uuid>, limit: usize) -> Result<Vec<u64>, StorageError> {
+        let query = "SELECT CAST(LENGTH(spec) + LENGTH(metadata) AS BIGINT) FROM models WHERE id < $1 \
+                     ORDER BY id DESC LIMIT $2";
+        let query = sqlx::query_scalar(query).bind(before(older_than)).bind(limit as i64);
+        let lengths: Vec<i64> = query.fetch_all(self.reader()?).await?;
+        Ok(lengths.into_iter().map(|length| length as u64).collect())
+    }
+
+    /// The lengths of what at most `limit` versions of a model with numbers below `below` say, newest first.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn version_lengths(
+        &self,
+        model_id: Uuid,
+        below: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<u64>, StorageError> {
+        let query = "SELECT CAST(LENGTH(metrics) + LENGTH(COALESCE(network, '')) AS BIGINT) FROM versions \
+                     WHERE model_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3";
+        let query = sqlx::query_scalar(query).bind(model_id.to_string());
+        let query = query.bind(below.map_or(i64::MAX, signed)).bind(limit as i64);
+        let lengths: Vec<i64> = query.fetch_all(self.reader()?).await?;
+        Ok(lengths.into_iter().map(|length| length as u64).collect())
+    }
+
     /// Number of models.
     ///
     /// # Errors
