@@ -53,7 +53,7 @@ def attack(trial):
         service.table("wide", "y", wide_csv(12_000, 40), hidden_layers=2)
         time.sleep(0.5)
         service.rest = service.memory()
-        unpacked = (255 if trial.long else 64) * MIB
+        unpacked = (255 if trial.long else 32) * MIB
         for what, path, *parts in cases():
             plain = filled(*parts, 900_000)
             packed = gzip.compress(filled(*parts, unpacked), 6)

@@ -93,7 +93,7 @@ def ask(trial, service, method: str, path: str, kind: str, what: str, parts) -> 
         target = filled_path(path, model) + ("?target=a&epochs=1" if path == "/train" else f"?model={model}" if path == "/predict" else "")
         forms = [(filled(*parts, SENT), {})]
         if trial.long or draw.random() < 0.1:
-            packed = gzip.compress(filled(*parts, (200 if trial.long else 24) * MIB), 6)
+            packed = gzip.compress(filled(*parts, (200 if trial.long else 16) * MIB), 6)
             forms.append((packed, {"Content_Encoding": "gzip"}))
         for body, more in forms:
             if len(body) > 1_000_000:

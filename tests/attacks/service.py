@@ -151,7 +151,12 @@ class Service:
         """The job as it ended, or as it is after so many seconds."""
         end = time.monotonic() + seconds
         while True:
-            found = self.get(f"/jobs/{job}?wait=5", timeout=70).json()
+            reply = self.get(f"/jobs/{job}?wait=5", timeout=70)
+            if reply.status in (429, 503) and time.monotonic() < end:
+                time.sleep(0.2)
+                continue
+            assert reply.status == 200, reply
+            found = reply.json()
             if found["state"] not in ("queued", "running") or time.monotonic() > end:
                 return found
 
@@ -169,7 +174,7 @@ class Service:
         query = "&".join(f"{key}={value}" for key, value in ({"epochs": 1} | options).items())
         reply = self.packed(f"/train?name={name}&target={target}&{query}", csv, CSV)
         assert reply.status == 202, reply
-        return self.ended(reply.json()["id"])
+        return self.ended(reply.json()["id"], 200)
 
     def penguins(self):
         return self.table("penguins", "species", (EXAMPLES / "penguins.csv").read_bytes())
