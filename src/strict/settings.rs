@@ -7,6 +7,12 @@ use serde::de::value::{MapAccessDeserializer, MapDeserializer};
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::memory::made;
+use crate::wording::Shown;
+
+/// A list of so many entries is charged when it grows.
+const COUNTED: usize = 64;
+
 /// Reads an optional setting that may be left out, but not be null: null is no number.
 ///
 /// # Errors
@@ -34,6 +40,10 @@ pub fn at_most<'de, D: Deserializer<'de>, T: Deserialize<'de>, const N: usize>(d
             while let Some(entry) = list.next_element()? {
                 if entries.len() == N {
                     return Err(A::Error::custom(format!("more than {N} entries")));
+                }
+                if entries.len() == entries.capacity() && entries.len() >= COUNTED {
+                    // It is about to double.
+                    made((entries.len() * size_of::<T>()) as u64).map_err(|_| A::Error::custom("no memory"))?;
                 }
                 entries.push(entry);
             }
@@ -89,6 +99,9 @@ pub fn map_of_at_most<'de, A: MapAccess<'de>, T: Deserialize<'de>, const N: usiz
     while let Some((key, value)) = map.next_entry::<String, T>()? {
         if entries.len() == N {
             return Err(A::Error::custom(format!("more than {N} entries")));
+        }
+        if entries.contains_key(&key) {
+            return Err(A::Error::custom(format!("{} is there twice", Shown(&key))));
         }
         entries.insert(key, value);
     }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::imports::{File, Graph, named};
 
 /// The floors, from the ground up. A room imports from rooms of lower floors and from itself.
-const FLOORS: [&[&str]; 10] = [
-    &["identifier", "memory", "name", "processors", "strict", "waiting", "wording"],
+const FLOORS: [&[&str]; 11] = [
+    &["memory"],
+    &["identifier", "name", "processors", "strict", "waiting", "wording"],
     &["learning", "data", "storage"],
     &["config"],
     &["telemetry"],

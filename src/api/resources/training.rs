@@ -20,6 +20,7 @@ use crate::api::reply::json as reply;
 use crate::app::App;
 use crate::data::encoder::Task;
 use crate::data::ingest::Format;
+use crate::data::json::ColumnNames;
 use crate::data::profile::TableProfile;
 use crate::datasets::Asked;
 use crate::jobs::JobReport;
@@ -53,7 +54,12 @@ impl Fields for TrainingData {
             "inputs" => once(&mut data.inputs, name, map),
             "targets" => once(&mut data.targets, name, map),
             "dataset" => once(&mut data.dataset, name, map),
-            "features" => once(&mut data.features, name, map),
+            "features" => {
+                let mut names = data.features.take().map(ColumnNames);
+                once(&mut names, name, map)?;
+                data.features = names.map(|ColumnNames(names)| names);
+                Ok(())
+            }
             _ => once(&mut self.validation, name, map),
         }
     }

@@ -6,6 +6,6 @@ pub(super) mod pieces;
 pub mod records;
 pub mod rows;
 
-pub use names::column_names;
+pub use names::{ColumnNames, column_names};
 pub use records::{Cell, Records};
 pub use rows::{Rows, RowsError, RowsOrNames};

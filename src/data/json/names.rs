@@ -1,6 +1,6 @@
 //! Names of columns, as settings list them.
 
-use serde::Deserializer;
+use serde::{Deserialize, Deserializer};
 
 use super::records::MAX_COLUMNS;
 use crate::data::limits::MAX_NAME_CHARACTERS;
@@ -13,4 +13,14 @@ use crate::strict::names_of_at_most;
 /// It is none, more names, or a longer one.
 pub fn column_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
     names_of_at_most::<_, MAX_COLUMNS, MAX_NAME_CHARACTERS>(deserializer).map(Some)
+}
+
+/// Such a list where it is not left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnNames(pub Vec<String>);
+
+impl<'de> Deserialize<'de> for ColumnNames {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        names_of_at_most::<_, MAX_COLUMNS, MAX_NAME_CHARACTERS>(deserializer).map(ColumnNames)
+    }
 }

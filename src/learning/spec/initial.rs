@@ -1,6 +1,6 @@
 //! Parameters that the client gives a model to start from.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::layer::{MAX_WIDTH, ValidLayer};
 use crate::learning::error::{SpecError, require};
@@ -11,10 +11,19 @@ use crate::strict::at_most;
 #[serde(deny_unknown_fields)]
 pub struct LayerParameters {
     /// One row per input, one column per output.
-    #[serde(deserialize_with = "at_most::<_, _, MAX_WIDTH>")]
+    #[serde(deserialize_with = "rows")]
     pub weights: Vec<Vec<f32>>,
     /// One per output.
+    #[serde(deserialize_with = "at_most::<_, _, MAX_WIDTH>")]
     pub biases: Vec<f32>,
+}
+
+/// A row of weights.
+#[derive(Deserialize)]
+struct Row(#[serde(deserialize_with = "at_most::<_, _, MAX_WIDTH>")] Vec<f32>);
+
+fn rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Vec<f32>>, D::Error> {
+    at_most::<_, Row, MAX_WIDTH>(deserializer).map(|rows| rows.into_iter().map(|Row(row)| row).collect())
 }
 
 /// Puts given parameters into the flat order: layer after layer, weights row-major before biases.
