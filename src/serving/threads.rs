@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+
 use super::error::ServingError;
 use crate::app::App;
 
@@ -13,18 +15,21 @@ const PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// `Busy` if no place was free for long; `Defect` if it panicked.
-pub async fn blocking<T: Send + 'static>(
+pub fn blocking<T: Send + 'static>(
     app: &App,
     work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, ServingError> {
+) -> BoxFuture<'static, Result<T, ServingError>> {
     let place = app.long_work.clone().acquire_owned();
-    let place = tokio::time::timeout(PATIENCE, place).await.map_err(|_| ServingError::Busy)?;
-    let work = move || {
-        let done = work();
-        drop(place);
-        done
-    };
-    tokio::task::spawn_blocking(work).await.map_err(|_| ServingError::Defect)
+    // On the heap: the future of a short request, which has this among its branches, stays small.
+    Box::pin(async move {
+        let place = tokio::time::timeout(PATIENCE, place).await.map_err(|_| ServingError::Busy)?;
+        let work = move || {
+            let done = work();
+            drop(place);
+            done
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| ServingError::Defect)
+    })
 }
 
 /// Does `work` to its end, even if the client that asked for it goes away: a change is made whole and then known.

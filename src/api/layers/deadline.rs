@@ -8,8 +8,7 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use axum::http::Extensions;
 use axum::http::request::Parts;
-use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::peer::{Peer, caller};
 
@@ -30,13 +29,10 @@ impl<S: Sync> FromRequestParts<S> for Untimed {
     }
 }
 
-pin_project! {
-    /// Ends when the request of `peer` has taken too long; its clock is started only where a reply is not there at once.
-    pub struct Deadline {
-        limit: Duration,
-        #[pin]
-        clock: Option<Sleep>,
-    }
+/// Ends when the request of `peer` has taken too long; its clock is started only where a reply is not there at once.
+pub struct Deadline {
+    limit: Duration,
+    clock: Option<Pin<Box<Sleep>>>,
 }
 
 impl Deadline {
@@ -46,18 +42,14 @@ impl Deadline {
     }
 
     /// Whether the request is late.
-    pub fn poll_late(self: Pin<&mut Self>, peer: Option<&Peer>, context: &mut Context<'_>) -> Poll<()> {
-        let mut this = self.project();
-        if this.clock.is_none() {
-            this.clock.set(Some(sleep(*this.limit)));
-        }
+    pub fn poll_late(&mut self, peer: Option<&Peer>, context: &mut Context<'_>) -> Poll<()> {
+        let clock = self.clock.get_or_insert_with(|| Box::pin(sleep(self.limit)));
         loop {
-            let clock = this.clock.as_mut().as_pin_mut().expect("it was set");
-            ready!(clock.poll(context));
-            match peer.map_or(Duration::ZERO, |peer| peer.received.left(*this.limit)) {
+            ready!(clock.as_mut().poll(context));
+            match peer.map_or(Duration::ZERO, |peer| peer.received.left(self.limit)) {
                 Duration::ZERO => return Poll::Ready(()),
                 // The body came later, and the time has begun with its end.
-                left => this.clock.set(Some(sleep(left))),
+                left => clock.as_mut().reset(Instant::now() + left),
             }
         }
     }

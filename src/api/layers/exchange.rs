@@ -91,7 +91,6 @@ pin_project! {
         reply: Outcome<F>,
         observe: Observe,
         seen: Option<(Seen, Option<HeaderValue>)>,
-        #[pin]
         deadline: Deadline,
     }
 }
