@@ -6,8 +6,8 @@ use super::imports::{File, Graph, named};
 
 /// The floors, from the ground up. A room imports from rooms of lower floors and from itself.
 const FLOORS: [&[&str]; 11] = [
-    &["memory"],
-    &["identifier", "name", "processors", "strict", "waiting", "wording"],
+    &["memory", "wording"],
+    &["identifier", "name", "processors", "strict", "waiting"],
     &["learning", "data", "storage"],
     &["config"],
     &["telemetry"],
