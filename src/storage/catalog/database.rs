@@ -17,10 +17,13 @@ use crate::storage::{Gate, SecretUrl, StorageError};
 /// Connections to the database. SQLite has one writer at a time; the others read beside it.
 const CONNECTIONS: u32 = 8;
 /// Set on each SQLite connection. WAL lets readers go on beside the writer; FULL puts a commit on the disk before it
-/// is acknowledged. A new file is made so that free pages can be given back bit by bit, and a long log is cut.
-const PRAGMAS: &str = "PRAGMA busy_timeout = 10000; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; \
+/// is acknowledged; a long log is cut. None of them writes to a file that is there: a full disk can be read from.
+const PRAGMAS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; \
                        PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -4000; \
                        PRAGMA journal_size_limit = 16777216;";
+
+/// Set before the first page of a new file is written: free pages can be given back bit by bit then.
+const OF_A_NEW_FILE: &str = "PRAGMA auto_vacuum = INCREMENTAL;";
 
 /// Which database.
 #[derive(Clone, Debug)]
@@ -68,9 +71,13 @@ impl Catalog {
             Database::Url(url) => (url.as_str().to_owned(), false),
         };
         let options = AnyConnectOptions::from_str(&url)?.disable_statement_logging();
-        if sqlite {
+        if let Database::File(path) = database {
             // By itself first: a pool would take a file that is no database for one that is not there yet, and try on.
+            let is_new = std::fs::metadata(path).map_or(true, |file| file.len() == 0);
             let mut connection = deadline::within(patience, options.connect()).await?;
+            if is_new {
+                deadline::within(patience, connection.execute(OF_A_NEW_FILE)).await?;
+            }
             deadline::within(patience, connection.execute(PRAGMAS)).await?;
             let _ = connection.close().await;
         }
