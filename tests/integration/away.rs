@@ -85,6 +85,8 @@ async fn behind_proxy() -> Option<(TestApp, Proxy, String)> {
 async fn a_silent_database_is_an_error_in_time_and_all_goes_on_afterwards() {
     let Some((service, proxy, _)) = behind_proxy().await else { return };
     service.with_xor().await;
+    // What is in memory goes on.
+    service.post("/models/xor/predict", json!({"inputs": [[0, 1]]})).await.expect(200);
     proxy.set(Mode::Silent);
     let since = Instant::now();
     // More than there are connections.
