@@ -13,6 +13,7 @@ use crate::memory::{Charge, Client, FOR_A_BYTE, FOR_ANY, Refused, scope};
 pub const LARGE: usize = 64 * 1024;
 /// Up to so many bytes a request holds hardly more than its connection, and nothing is charged.
 const UNCOUNTED: u64 = 4 << 10;
+
 /// A request's part of the memory. It is given back when this is dropped.
 #[derive(Default)]
 pub struct RequestMemory {

@@ -7,13 +7,17 @@ use std::thread;
 
 use crate::data::json::Rows;
 use crate::data::values::Decimal;
+use crate::memory::made;
 
 /// Bytes that are worth a thread of their own: about 0.3 ms.
 const PIECE: usize = 256 << 10;
 /// The rows of `body`, of equal width and with at least one number, read by up to `threads` threads; `None` for whatever
-/// else it may be.
+/// else it may be, and where the memory for them is refused.
 pub fn plain_rows(body: &[u8], threads: usize) -> Option<Rows> {
     let list = list(body)?;
+    // A number stands before each comma and after the last; of several pieces they are copied together.
+    let numbers_of_list = memchr::memchr_iter(b',', list).count() + 1;
+    made((2 * numbers_of_list * size_of::<f32>()) as u64).ok()?;
     if list.first() != Some(&b'[') {
         let mut values = Vec::new();
         return numbers(list, &mut values)?.is_empty().then_some(Rows::Flat(values));
@@ -127,6 +131,7 @@ mod tests {
 
     use super::*;
     use crate::learning::random::{Purpose, generator};
+    use crate::memory::{Refused, Share, scope};
 
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -202,6 +207,17 @@ mod tests {
         ] {
             assert_eq!(plain_rows(body.as_bytes(), 1), None, "{body}");
         }
+    }
+
+    #[test]
+    fn numbers_are_charged_before_they_are_made() {
+        let body = format!("{{\"inputs\":[{}[0,0]]}}", "[0,0],".repeat(99_999));
+        let share = Share::new("requests", bytesize::ByteSize::mib(1));
+        let charge = share.charge(None);
+        assert!(matches!(scope(&charge, || plain_rows(body.as_bytes(), 1)), Err(Refused::Never { .. })));
+        let enough = Share::new("requests", bytesize::ByteSize::mib(2)).charge(None);
+        assert!(matches!(scope(&enough, || plain_rows(body.as_bytes(), 1)), Ok(Some(_))));
+        assert_eq!(enough.held(), 200_000 * 8);
     }
 
     #[test]
