@@ -1,6 +1,8 @@
 //! The `epochd` binary: reads the settings, then starts the log, opens the application and serves until told to stop,
 //! or does what its command says.
 
+mod allocator;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
@@ -16,28 +18,14 @@ use epochd::{api, backup, check, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A request makes some fifty small allocations: glibc's allocator takes a tenth of a small prediction for them, and keeps
-/// what large uploads took.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 /// How long the log is given for its last lines where the process is ended.
 const LAST_LINES: Duration = Duration::from_millis(100);
 
-/// The allocator's option that says after how many milliseconds memory that was given up goes back to the system
-/// (`mi_option_purge_delay` of mimalloc's header, which the crate does not name).
-const PURGE_DELAY: std::ffi::c_int = 15;
-
-/// Has the allocator give memory back at once: by default it waits ten seconds and for a thread that allocates again, and
-/// what the budget calls free would still be taken of the container.
-#[allow(unsafe_code)]
-fn give_memory_back_at_once() {
-    // SAFETY: it sets a number, before any other thread is started.
-    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, 0) }
-}
-
 fn main() -> ExitCode {
-    give_memory_back_at_once();
+    allocator::give_memory_back();
     // What is made from here on is its owner's alone: state is what somebody's data says.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let settings = Settings::from_process();

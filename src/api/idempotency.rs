@@ -26,7 +26,7 @@ const MAX_KEPT: usize = 16 << 10;
 const PART: &str = "part:";
 
 /// A request's key, and what is known of the request before its body.
-pub struct Repeatable(Option<(String, Sha256)>);
+pub struct Repeatable(Option<Box<(String, Sha256)>>);
 
 /// A request's key and the fingerprint of the whole request, if it has a key.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ impl Repeatable {
             return Err(ApiError::new(ErrorCode::MalformedRequest, detail));
         };
         let head = format!("{} {}\n", request.method(), request.uri());
-        Ok(Repeatable(Some((key.to_owned(), Sha256::new_with_prefix(head)))))
+        Ok(Repeatable(Some(Box::new((key.to_owned(), Sha256::new_with_prefix(head))))))
     }
 
     /// With the body of the request.
@@ -59,14 +59,15 @@ impl Repeatable {
 
     /// Takes in a piece of the body.
     pub fn update(&mut self, piece: &[u8]) {
-        if let Some((_, sum)) = &mut self.0 {
-            sum.update(piece);
+        if let Some(keyed) = &mut self.0 {
+            keyed.1.update(piece);
         }
     }
 
     /// The fingerprint of the request, once its whole body was taken in.
     pub fn finish(self) -> Idempotency {
-        Idempotency(self.0.map(|(key, sum)| {
+        Idempotency(self.0.map(|keyed| {
+            let (key, sum) = *keyed;
             let sum = sum.finalize();
             let text = sum.iter().fold(String::new(), |mut text, byte| {
                 write!(text, "{byte:02x}").expect("writing to a string does not fail");

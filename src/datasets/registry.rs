@@ -17,7 +17,7 @@ use crate::identifier::new_id;
 use crate::memory::{Charge, FOR_A_BYTE, Share};
 use crate::name::check_name;
 use crate::processors;
-use crate::storage::catalog::{DatasetRow, ReceiptRow};
+use crate::storage::catalog::{DatasetRow, ReceiptRow, shown};
 use crate::storage::{self, BlobFile, Checksums, RECEIPT_AGE, Storage, StorageError, Stored, exact};
 use crate::waiting::{WaitedFor, Waiting};
 
@@ -278,21 +278,15 @@ impl DatasetRegistry {
     /// `Storage`.
     pub async fn list(&self, before: Option<Uuid>, limit: usize) -> Result<(Vec<Dataset>, bool), DatasetError> {
         let found = self.storage.catalog.datasets(before, limit + 1).await?;
-        let (mut listed, mut bytes) = (Vec::new(), 0);
-        for (id, length) in found.iter().take(limit) {
-            bytes += length;
-            if bytes > MAX_LISTED_BYTES && !listed.is_empty() {
-                break;
-            }
+        let count = shown(found.iter().map(|(_, length)| *length), limit, MAX_LISTED_BYTES);
+        let mut listed = Vec::new();
+        for (id, _) in &found[..count.min(found.len())] {
             // One that was deleted meanwhile is left out.
-            match self.storage.catalog.dataset(*id).await? {
-                Some(row) => listed.push(self.parse(row).await?),
-                None => bytes -= length,
+            if let Some(row) = self.storage.catalog.dataset(*id).await? {
+                listed.push(self.parse(row).await?);
             }
         }
-        let last = listed.last().map(|dataset| dataset.id);
-        let more = last.is_some_and(|last| found.last().is_some_and(|(id, _)| *id < last));
-        Ok((listed, more))
+        Ok((listed, found.len() > count))
     }
 
     /// Number of data sets.

@@ -16,7 +16,7 @@ use super::{Model, ModelError, Predictor, Version};
 use crate::learning::network::Network;
 use crate::learning::spec::ValidModelSpec;
 use crate::memory::Share;
-use crate::storage::catalog::ModelRow;
+use crate::storage::catalog::{ModelRow, shown};
 use crate::storage::{Storage, StorageError};
 
 /// Bytes of models or versions that are listed at once.
@@ -92,7 +92,7 @@ impl ModelRegistry {
     pub async fn list(&self, before: Option<Uuid>, limit: usize) -> Result<(Vec<Model>, bool), ModelError> {
         let catalog = &self.storage().catalog;
         let lengths = catalog.model_lengths(before, limit + 1).await?;
-        let count = listed(&lengths, limit);
+        let count = shown(lengths.iter().copied(), limit, MAX_LISTED_BYTES);
         let mut models = Vec::new();
         for row in catalog.models(before, count).await? {
             models.push(self.complete(row).await?);
@@ -142,7 +142,7 @@ impl ModelRegistry {
     ) -> Result<(Vec<Version>, bool), ModelError> {
         let catalog = &self.storage().catalog;
         let lengths = catalog.version_lengths(id, below, limit + 1).await?;
-        let count = listed(&lengths, limit);
+        let count = shown(lengths.iter().copied(), limit, MAX_LISTED_BYTES);
         let rows = catalog.versions(id, below, count).await?;
         let versions = rows.into_iter().map(Version::from_row).collect::<Result<_, _>>()?;
         Ok((versions, lengths.len() > count))
@@ -219,13 +219,4 @@ impl ModelRegistry {
             error => error.into(),
         })
     }
-}
-/// How many of at most `limit` entries with these lengths are listed: at least one, if there is one.
-fn listed(lengths: &[u64], limit: usize) -> usize {
-    let mut bytes = 0;
-    let within = lengths.iter().take(limit).take_while(|length| {
-        bytes += **length;
-        bytes <= MAX_LISTED_BYTES
-    });
-    within.count().max(1)
 }

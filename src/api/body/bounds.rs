@@ -16,6 +16,8 @@ use crate::config::Settings;
 /// `--min-rate`, up to the longest pause: so a body that drips ends as surely as one that stops.
 pub struct Pace {
     left: Duration,
+    /// Bytes that came and are not counted in `left` yet.
+    came: usize,
     pause: Duration,
     /// Bytes a second.
     rate: f64,
@@ -25,7 +27,7 @@ impl Pace {
     /// Of a body that begins.
     pub fn new(settings: &Settings) -> Self {
         let pause = settings.body_timeout;
-        Pace { left: pause, pause, rate: settings.min_rate.as_u64() as f64 }
+        Pace { left: pause, came: 0, pause, rate: settings.min_rate.as_u64() as f64 }
     }
 
     /// Waits for something from the client, but not for ever.
@@ -33,6 +35,8 @@ impl Pace {
     /// # Errors
     /// `request_timeout`.
     pub async fn wait<T>(&mut self, wait: impl Future<Output = T>) -> Result<T, ApiError> {
+        let earned = Duration::try_from_secs_f64(std::mem::take(&mut self.came) as f64 / self.rate);
+        self.left = self.left.saturating_add(earned.unwrap_or(self.pause)).min(self.pause);
         let since = Instant::now();
         let came = tokio::time::timeout(self.left, wait).await.map_err(|_| self.late())?;
         self.left = self.left.saturating_sub(since.elapsed());
@@ -41,8 +45,7 @@ impl Pace {
 
     /// So many bytes came.
     pub fn earn(&mut self, bytes: usize) {
-        let earned = Duration::try_from_secs_f64(bytes as f64 / self.rate).unwrap_or(self.pause);
-        self.left = self.left.saturating_add(earned).min(self.pause);
+        self.came = self.came.saturating_add(bytes);
     }
 
     /// The next piece of a body if it is there already.

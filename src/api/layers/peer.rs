@@ -48,6 +48,10 @@ impl Caller {
 
 /// The body has not come whole yet.
 const NOT_YET: u64 = u64::MAX;
+/// Nor has it, and more of it is waited for, or was.
+const AWAITED: u64 = u64::MAX - 3;
+/// The body came with the head: it was whole when the request began.
+const WITH_HEAD: u64 = u64::MAX - 2;
 /// The request has no such time.
 const UNTIMED: u64 = u64::MAX - 1;
 
@@ -72,14 +76,20 @@ impl Received {
         self.at.store(NOT_YET, Ordering::Relaxed);
     }
 
-    /// The request is there whole.
+    /// The request is there whole. The clock is read only where its body was waited for, which most never are.
     pub fn is_whole(&self) {
-        let _ = self.at.compare_exchange(NOT_YET, self.elapsed(), Ordering::Relaxed, Ordering::Relaxed);
+        let at = match self.at.load(Ordering::Relaxed) {
+            NOT_YET => WITH_HEAD,
+            AWAITED => self.elapsed(),
+            known => known,
+        };
+        self.at.store(at, Ordering::Relaxed);
         self.came();
     }
 
     /// More of the body is waited for.
     pub fn is_awaited(&self) {
+        let _ = self.at.compare_exchange(NOT_YET, AWAITED, Ordering::Relaxed, Ordering::Relaxed);
         let _ = self.awaited.compare_exchange(NOT_YET, self.elapsed(), Ordering::Relaxed, Ordering::Relaxed);
     }
 
@@ -109,7 +119,8 @@ impl Received {
     /// How much is left of `limit`; all of it where the time has not begun.
     pub fn left(&self, limit: Duration) -> Duration {
         match self.at.load(Ordering::Relaxed) {
-            NOT_YET | UNTIMED => limit,
+            NOT_YET | AWAITED | UNTIMED => limit,
+            WITH_HEAD => Duration::ZERO,
             at => limit.saturating_sub(self.opened.elapsed().saturating_sub(Duration::from_millis(at))),
         }
     }

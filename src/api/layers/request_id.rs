@@ -6,10 +6,10 @@ use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use tower_http::request_id::{MakeRequestId, RequestId as IdOfLayer};
+use uuid::Uuid;
 use uuid::timestamp::context::{ContextV7, ThreadLocalContext};
-use uuid::{Timestamp, Uuid};
 
-use crate::identifier::{self, clock_is_set};
+use crate::identifier::new_id_in;
 
 thread_local! {
     /// Keeps the ids that a thread makes apart; one for all threads would have them wait for each other.
@@ -37,10 +37,7 @@ pub fn new_id() -> String {
 }
 
 fn new_uuid() -> Uuid {
-    if !clock_is_set() {
-        return identifier::new_id();
-    }
-    Uuid::new_v7(Timestamp::now(ThreadLocalContext::new(&COUNTER)))
+    new_id_in(ThreadLocalContext::new(&COUNTER))
 }
 
 /// Takes an id away from the request that is not 1 to 128 visible ASCII characters: it gets a new one.

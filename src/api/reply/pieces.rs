@@ -37,15 +37,16 @@ impl Pieces {
     }
 
     /// Adds what is charged already: a copy if it is short, else as it is.
-    pub fn take(&mut self, piece: Bytes) {
-        if piece.len() > SHORT {
+    pub fn take(&mut self, piece: impl AsRef<[u8]> + Into<Bytes>) {
+        if piece.as_ref().len() > SHORT {
             self.close();
-            return self.push(piece);
+            return self.push(piece.into());
         }
+        let piece = piece.as_ref();
         if self.current.len() + piece.len() > PIECE {
             self.close();
         }
-        self.current.extend_from_slice(&piece);
+        self.current.extend_from_slice(piece);
     }
 
     /// Adds what is there already, after what was written.
@@ -54,16 +55,19 @@ impl Pieces {
     /// The memory for it was refused.
     pub fn add(&mut self, piece: Vec<u8>) -> Result<(), Refused> {
         made(piece.len() as u64)?;
-        self.take(piece.into());
+        self.take(piece);
         Ok(())
     }
 
     /// The body that they are.
     pub fn body(mut self) -> Body {
+        if self.whole.is_empty() {
+            return self.current.into();
+        }
         self.close();
         let Pieces { mut whole, bytes, .. } = self;
         match whole.len() {
-            0 | 1 => whole.pop_front().map_or_else(Body::empty, Body::from),
+            1 => whole.pop_front().map_or_else(Body::empty, Body::from),
             _ => Body::new(PiecesBody { whole, bytes }),
         }
     }

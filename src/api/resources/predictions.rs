@@ -1,6 +1,6 @@
 //! `POST …/predict`: of models by layer sizes, rows in, outputs out; those by data set are in `table_predictions`.
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
@@ -131,7 +131,7 @@ async fn by_layers(
             response
         }
         _ => {
-            let head = format!(r#"{{"model_id":"{model_id}","version":{number},"outputs":["#);
+            let head = format!(r#"{{"model_id":"{model_id}","version":{number},"outputs":"#);
             with_type(StatusCode::OK, "application/json", listed(&head, pieces, "]}\n"))
         }
     };
@@ -192,18 +192,20 @@ fn as_octets(outputs: ArrayView2<f32>) -> Vec<Vec<u8>> {
 /// Pieces one after the other.
 fn joined(pieces: Vec<Vec<Vec<u8>>>) -> Body {
     let mut whole = Pieces::default();
-    pieces.into_iter().flatten().for_each(|piece| whole.take(piece.into()));
+    pieces.into_iter().flatten().for_each(|piece| whole.take(piece));
     whole.body()
 }
 
 /// Texts of rows as a list between `head` and `tail`.
-fn listed(head: &str, texts: Vec<Vec<Vec<u8>>>, tail: &str) -> Body {
+fn listed(head: &str, mut texts: Vec<Vec<Vec<u8>>>, tail: &str) -> Body {
     let mut whole = Pieces::of_length(texts.iter().flatten().map(Vec::len).sum::<usize>() + head.len() + tail.len());
     whole.write_text(head);
-    let mut texts = texts.into_iter().flatten().map(Bytes::from);
-    // Nothing stands before the first row.
-    texts.next().inspect(|first| whole.take(first.slice(1..)));
-    texts.for_each(|text| whole.take(text));
+    // Where a comma stands before the first row, the list begins.
+    match texts.iter_mut().flatten().find(|text| !text.is_empty()) {
+        Some(first) => first[0] = b'[',
+        None => whole.write_text("["),
+    }
+    texts.into_iter().flatten().for_each(|text| whole.take(text));
     whole.write_text(tail);
     whole.body()
 }

@@ -16,7 +16,7 @@ use crate::jobs::report::JobReport;
 use crate::jobs::state::JobState;
 use crate::models::{Model, ModelError, ModelRegistry};
 use crate::storage::Storage;
-use crate::storage::catalog::JobRowFilter;
+use crate::storage::catalog::{JobRowFilter, shown};
 use crate::telemetry::Meters;
 
 /// What the rows of jobs that are listed at once say, in bytes.
@@ -119,12 +119,7 @@ impl JobQueue {
         let catalog = &self.scheduler.storage.catalog;
         let fits = JobRowFilter { model_id: filter.model, state: filter.state.map(JobState::word) };
         let found = catalog.job_lengths(&fits, before, limit + 1).await?;
-        let mut bytes = 0;
-        let within = found.iter().take(limit).take_while(|(_, length)| {
-            bytes += length;
-            bytes <= MAX_LISTED_BYTES
-        });
-        let count = within.count().max(1);
+        let count = shown(found.iter().map(|(_, length)| *length), limit, MAX_LISTED_BYTES);
         let rows = catalog.jobs(&fits, before, count).await?;
         let mut reports = Vec::with_capacity(rows.len());
         for row in rows {

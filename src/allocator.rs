@@ -1,0 +1,82 @@
+//! The allocator of the process: mimalloc, which gives memory back to the system soon after it was given up.
+//!
+//! A request makes some fifty small allocations: glibc's allocator takes a tenth of a small prediction for them, and keeps
+//! what large uploads took. `benches/README.md` has the figures.
+
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::ffi::{c_int, c_void};
+use std::time::Duration;
+
+use libmimalloc_sys::{mi_collect, mi_free, mi_malloc, mi_malloc_aligned, mi_option_set};
+use libmimalloc_sys::{mi_realloc, mi_realloc_aligned, mi_zalloc, mi_zalloc_aligned};
+
+/// mimalloc aligns what it gives to so many bytes, or to its size where that is less, without being asked.
+const ALIGNED: usize = 16;
+/// mimalloc's option that says after how many milliseconds free memory goes back to the system (`mi_option_purge_delay` of
+/// its header, which the crate does not name).
+const PURGE_DELAY: c_int = 15;
+/// How long free memory is kept, and how often somebody looks for it. At once would be too soon: a buffer that every
+/// connection needs now and then would be taken from the system each time, at 3 % of a prediction. The default of a second
+/// would be too late, and only holds while threads allocate: what the budget calls free would still be taken of the container.
+const KEPT: Duration = Duration::from_millis(100);
+
+/// mimalloc, asked for alignment only where it is more than usual: its path for that is twice as long.
+pub struct Allocator;
+
+fn is_usual(size: usize, layout: Layout) -> bool {
+    layout.align() <= ALIGNED && layout.align() <= size
+}
+
+// SAFETY: each function does what its contract says by the one of mimalloc that has the same contract. All of mimalloc's
+// pointers may be given to `mi_free`, `mi_realloc` and `mi_realloc_aligned`, whichever function made them.
+unsafe impl GlobalAlloc for Allocator {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let size = layout.size();
+        let made = match is_usual(size, layout) {
+            true => unsafe { mi_malloc(size) },
+            false => unsafe { mi_malloc_aligned(size, layout.align()) },
+        };
+        made.cast()
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let size = layout.size();
+        let made = match is_usual(size, layout) {
+            true => unsafe { mi_zalloc(size) },
+            false => unsafe { mi_zalloc_aligned(size, layout.align()) },
+        };
+        made.cast()
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, pointer: *mut u8, _: Layout) {
+        unsafe { mi_free(pointer.cast::<c_void>()) }
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        let pointer = pointer.cast::<c_void>();
+        let made = match is_usual(size, layout) {
+            true => unsafe { mi_realloc(pointer, size) },
+            false => unsafe { mi_realloc_aligned(pointer, size, layout.align()) },
+        };
+        made.cast()
+    }
+}
+
+/// Has memory that is free go back to the system soon, whether the process is busy or not. Called before other threads are
+/// started.
+pub fn give_memory_back() {
+    // SAFETY: it sets a number, while no other thread is there.
+    unsafe { mi_option_set(PURGE_DELAY, KEPT.as_millis() as _) }
+    let look = || loop {
+        std::thread::sleep(KEPT);
+        // SAFETY: it may be called on any thread at any time.
+        unsafe { mi_collect(false) }
+    };
+    std::thread::Builder::new().name("allocator".into()).spawn(look).expect("a thread can be started");
+}
