@@ -17,10 +17,12 @@ const ALIGNED: usize = 16;
 /// mimalloc's option that says after how many milliseconds free memory goes back to the system (`mi_option_purge_delay` of
 /// its header, which the crate does not name).
 const PURGE_DELAY: c_int = 15;
-/// How long free memory is kept, and how often somebody looks for it. At once would be too soon: a buffer that every
-/// connection needs now and then would be taken from the system each time, at 3 % of a prediction. The default of a second
-/// would be too late, and only holds while threads allocate: what the budget calls free would still be taken of the container.
-const KEPT: Duration = Duration::from_millis(100);
+/// How long free memory is kept. At once would be too soon: a buffer that every connection needs now and then would be taken
+/// from the system each time, at 3 % of a prediction, and an upload would find none of the memory of the one before. By
+/// itself mimalloc looks for it only while threads allocate: what the budget calls free would still be taken of the container.
+const KEPT: Duration = Duration::from_secs(1);
+/// How often somebody looks for memory that was kept so long.
+const LOOKS: Duration = Duration::from_millis(250);
 
 /// mimalloc, asked for alignment only where it is more than usual: its path for that is twice as long.
 pub struct Allocator;
@@ -74,7 +76,7 @@ pub fn give_memory_back() {
     // SAFETY: it sets a number, while no other thread is there.
     unsafe { mi_option_set(PURGE_DELAY, KEPT.as_millis() as _) }
     let look = || loop {
-        std::thread::sleep(KEPT);
+        std::thread::sleep(LOOKS);
         // SAFETY: it may be called on any thread at any time.
         unsafe { mi_collect(false) }
     };

@@ -91,7 +91,12 @@ impl<'a, S: Growing> CsvPieces<'a, S> {
     /// Where a part of whole records ends that becomes no more cells than a piece may, if these become more: a cell takes a
     /// byte in the file, and eight in its array.
     fn shortened(&self, records: &[u8]) -> Option<usize> {
-        let most_rows = (CELLS_AT_ONCE / workers() / self.names.len().max(1)).max(1);
+        let columns = self.names.len().max(1);
+        let most_rows = (CELLS_AT_ONCE / workers() / columns).max(1);
+        // A row has a byte for each of its cells at least: a delimiter or the end of the line.
+        if records.len() / columns < most_rows {
+            return None;
+        }
         let end = memchr_iter(b'\n', records).nth(most_rows - 1)?;
         match records_end(&records[..=end], self.delimiter, false) {
             RecordsEnd::At(end) => Some(end),
