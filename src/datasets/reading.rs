@@ -29,9 +29,11 @@ impl DatasetRegistry {
     /// The different values of a column: all of them, or more than `most`.
     ///
     /// # Errors
-    /// `Storage`; `Data` if they are words too long to be classes, or the columns are damaged.
+    /// `Storage`; `Data` if they are words too long to be classes, the columns are damaged, or memory is not free.
     pub async fn distinct_values(&self, dataset: &Dataset, name: &str, most: usize) -> Result<Column, DatasetError> {
         let (profile, name) = (dataset.profile.clone(), name.to_owned());
+        let memory = self.memory.charge(None);
+        memory.grow(stored::distinct_bytes(&profile)).map_err(|_| DataError::overloaded())?;
         self.blocking(dataset, move |source| stored::distinct_values(source, &profile, &name, most)).await
     }
 

@@ -40,7 +40,7 @@ pub struct DatasetRegistry {
     /// Files on their way in.
     pub loading: Loading,
     /// What long profiles that are held are charged to.
-    memory: Share,
+    pub(super) memory: Share,
 }
 
 /// What a request asks of a new data set.

@@ -12,12 +12,14 @@ use uuid::Uuid;
 
 use crate::api::body::data_file::{DataFile, Received};
 use crate::api::error::{ApiError, ErrorCode};
-use crate::api::extract::{DatasetPath, NoQuery, Params};
+use crate::api::extract::{DatasetPath, Memory, NoQuery, Params};
+use crate::api::reply::held::holding;
 use crate::api::reply::json as reply;
 use crate::api::reply::page::{Page, PageParams, in_range};
 use crate::app::App;
 use crate::data::column::ColumnType;
 use crate::data::profile::{ColumnProfile, Finding};
+use crate::data::stored::preview_bytes;
 use crate::datasets::{Asked, Dataset, Load};
 use crate::serving::threads::{blocking, to_the_end};
 
@@ -184,10 +186,13 @@ pub async fn rows(
     State(app): State<App>,
     DatasetPath(dataset): DatasetPath,
     Params(params): Params<RowsParams>,
+    Memory(mut memory): Memory,
 ) -> Result<Response, ApiError> {
     let limit = in_range("limit", params.limit.unwrap_or(PREVIEW.0), 1, PREVIEW.1)?;
+    memory.reserve_rows(preview_bytes(&dataset.profile, limit), &app)?;
     let data = app.datasets.preview(&dataset, limit).await?;
-    Ok(blocking(&app, move || reply::json(StatusCode::OK, &RowsBody { data })).await?)
+    let reply = blocking(&app, move || reply::json(StatusCode::OK, &RowsBody { data })).await?;
+    Ok(holding(memory, reply))
 }
 
 /// `DELETE /datasets/{dataset}`

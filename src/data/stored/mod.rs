@@ -7,7 +7,7 @@ mod preview;
 mod read;
 mod write;
 
-pub use preview::preview;
-pub use read::{distinct_values, for_each_batch, read_columns, read_columns_unless};
+pub use preview::{preview, preview_bytes};
+pub use read::{distinct_bytes, distinct_values, for_each_batch, read_columns, read_columns_unless};
 pub(super) use write::StoredWriter;
 pub use write::{METADATA, METADATA_KEY};

@@ -19,6 +19,23 @@ const MOST_BYTES: usize = 8 << 20;
 /// Characters of a text; a longer one is cut and ends with an ellipsis.
 const MOST_CHARACTERS: usize = 256;
 
+/// Bytes of a cell among objects, beside its text: a node of a map with a name and a value.
+const CELL_BYTES: usize = 160;
+/// Bytes of a name or a text, at most.
+const TEXT_BYTES: usize = 4 * MOST_CHARACTERS;
+
+/// Rows of a table of so many columns that are given at most.
+fn most_rows(columns: usize, limit: usize) -> usize {
+    limit.min((MOST_CELLS / columns.max(1)).max(1))
+}
+
+/// Bytes that at most `limit` rows of a table take as objects, at most.
+pub fn preview_bytes(profile: &TableProfile, limit: usize) -> usize {
+    let columns = profile.columns.len();
+    let cells = columns * most_rows(columns, limit).min(usize::try_from(profile.rows).unwrap_or(usize::MAX));
+    cells * CELL_BYTES + (cells * TEXT_BYTES).min(2 * MOST_BYTES)
+}
+
 /// Reads at most `limit` rows from `offset` on, as JSON objects; fewer of very wide tables and of long names and texts.
 ///
 /// Integers are written without `.0`, dates in RFC 3339, long texts are cut, and missing values are null.
@@ -32,7 +49,7 @@ pub fn preview<S: ChunkReader + 'static>(
     limit: usize,
 ) -> Result<Vec<Map<String, Value>>, DataError> {
     let names: Vec<&str> = profile.columns.iter().map(|column| column.name.as_str()).collect();
-    let limit = limit.min((MOST_CELLS / names.len().max(1)).max(1));
+    let limit = most_rows(names.len(), limit);
     let end = profile.rows.min(offset.saturating_add(limit as u64));
     if offset >= end {
         return Ok(Vec::new());

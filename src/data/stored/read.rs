@@ -87,6 +87,13 @@ pub fn for_each_batch<S: ChunkReader + 'static>(
     Ok(())
 }
 
+/// Bytes that reading the different values of a column takes at most: they and their codes, with those of one group.
+pub fn distinct_bytes(profile: &TableProfile) -> u64 {
+    /// Of a value, as a word of usual length or a number.
+    const VALUE: u64 = 96;
+    profile.rows.saturating_mul(VALUE).min(2 * MOST_CLASS_BYTES as u64)
+}
+
 /// The different values of a column as a column of their own, in no particular order: all of them, or more than `most`.
 ///
 /// # Errors
