@@ -124,6 +124,9 @@ impl TablePredictor<'_> {
     pub fn answer(self, table: &Table, answered: &mut Answered) -> Result<(), EncodeError> {
         let encoder = &self.parts.encoder;
         let (truth, rows) = Truth::of(encoder, table)?;
+        if rows.is_empty() {
+            return Ok(());
+        }
         let inputs = encoder.transform(table)?.inputs.select(Axis(0), &rows);
         answered.add(self.parts, &self.members.logits_of(inputs.view()), &truth);
         Ok(())

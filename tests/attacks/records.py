@@ -6,11 +6,14 @@ Held: no request of under 1 MB adds more than it may to resident memory.
 """
 
 import gzip
+import random
 import time
 
 from service import JSON, MIB, filled, wide_csv
 from trial import run
 
+#: Cases where not all are tried: a choice, always the same.
+CHOSEN = 14
 KEYS = "abcdefghijklmnop"
 
 
@@ -54,7 +57,8 @@ def attack(trial):
         time.sleep(0.5)
         service.rest = service.memory()
         unpacked = (255 if trial.long else 32) * MIB
-        for what, path, *parts in cases():
+        chosen = list(cases()) if trial.long else random.Random(1).sample(list(cases()), CHOSEN)
+        for what, path, *parts in chosen:
             plain = filled(*parts, 900_000)
             packed = gzip.compress(filled(*parts, unpacked), 6)
             for form, body, more in (("", plain, {}), (", packed", packed, {"Content_Encoding": "gzip"})):
