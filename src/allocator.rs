@@ -6,7 +6,9 @@
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout};
+use std::cell::Cell;
 use std::ffi::{c_int, c_void};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use libmimalloc_sys::{mi_collect, mi_free, mi_malloc, mi_malloc_aligned, mi_option_set};
@@ -23,6 +25,14 @@ const PURGE_DELAY: c_int = 15;
 const KEPT: Duration = Duration::from_secs(1);
 /// How often somebody looks for memory that was kept so long.
 const LOOKS: Duration = Duration::from_millis(250);
+
+/// Looks so far.
+static LOOKED: AtomicU32 = AtomicU32::new(0);
+
+thread_local! {
+    /// Looks so far, when this thread last looked through its own memory.
+    static SEEN: Cell<u32> = const { Cell::new(0) };
+}
 
 /// mimalloc, asked for alignment only where it is more than usual: its path for that is twice as long.
 pub struct Allocator;
@@ -77,8 +87,19 @@ pub fn give_memory_back() {
     unsafe { mi_option_set(PURGE_DELAY, KEPT.as_millis() as _) }
     let look = || loop {
         std::thread::sleep(LOOKS);
+        LOOKED.fetch_add(1, Ordering::Relaxed);
         // SAFETY: it may be called on any thread at any time.
         unsafe { mi_collect(false) }
     };
     std::thread::Builder::new().name("allocator".into()).spawn(look).expect("a thread can be started");
+}
+
+/// Gives up what other threads have freed of this thread's memory, which only it can find; at most once between two looks.
+/// For threads that are about to wait.
+pub fn tidy_this_thread() {
+    let looked = LOOKED.load(Ordering::Relaxed);
+    if SEEN.replace(looked) != looked {
+        // SAFETY: it may be called on any thread at any time.
+        unsafe { mi_collect(false) }
+    }
 }

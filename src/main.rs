@@ -78,7 +78,9 @@ fn report(what: &str, done: Result<Extent, BackupError>) -> ExitCode {
 fn serve(settings: Settings) -> ExitCode {
     let _log = telemetry::start_logging(&settings);
     api::log_panics();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads can be started");
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.enable_all().on_thread_park(allocator::tidy_this_thread).build();
+    let runtime = runtime.expect("threads can be started");
     match runtime.block_on(run(settings)) {
         Ok(()) => {
             tracing::info!("stopped");

@@ -27,6 +27,8 @@ use crate::serving::threads::{blocking, to_the_end};
 const PREVIEW: (usize, usize) = (20, 1000);
 /// Files on their way in that are listed at most.
 const MAX_LOADING: usize = 1000;
+/// Columns whose profiles are written on the async threads, in all. About 0.3 ms.
+const ON_THE_SPOT: usize = 200;
 
 /// A data set as clients see it.
 #[derive(Serialize)]
@@ -154,12 +156,14 @@ pub async fn list(State(app): State<App>, Params(params): Params<PageParams>) ->
     let (found, more) = app.datasets.list(query.before, query.limit).await?;
     let loading = app.datasets.loading.list(MAX_LOADING);
     let cursor = found.last().filter(|_| more).map(|dataset| dataset.id.to_string());
-    let reply = blocking(&app, move || {
+    let columns = found.iter().map(|dataset| dataset.profile.columns.len()).sum::<usize>();
+    let reply = move || {
         let page = Page::of(found.iter().map(DatasetBody::of).collect(), cursor);
         let loading = loading.iter().map(|load| LoadBody::of(load)).collect();
         reply::json(StatusCode::OK, &ListBody { page, loading })
-    });
-    Ok(reply.await?)
+    };
+    // A short list waits for no place among the long work of others.
+    Ok(if columns <= ON_THE_SPOT { reply() } else { blocking(&app, reply).await? })
 }
 
 /// `GET /datasets/{dataset}`
