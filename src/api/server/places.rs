@@ -24,6 +24,9 @@ const WITHIN_A_REQUEST: Duration = Duration::from_secs(5);
 /// The part of all places that is cleared at once, so that not every newcomer has all of them searched.
 const CLEARED: usize = 32;
 
+/// Less than this part of all places are too few silent ones to choose among.
+const FEW: usize = 16;
+
 /// All places. Cheap to clone: a handle.
 #[derive(Clone)]
 pub struct Places(Arc<All>);
@@ -136,8 +139,12 @@ impl Taken {
     fn clear(&mut self, most: usize) -> usize {
         let silent = |(number, guest): (&u64, &Guest)| Some((guest.seen.as_ref()?.rank(*number)?, *number));
         let mut silent: Vec<_> = self.places.iter().filter_map(silent).collect();
+        // While only the first connections of a flood have been silent for long, none goes; then never the oldest half.
+        if silent.len() * FEW < self.places.len() {
+            return 0;
+        }
         silent.sort_unstable();
-        silent.truncate(most);
+        silent.truncate(most.min(silent.len().div_ceil(2)));
         for (_, number) in &silent {
             self.places.get(number).and_then(|guest| guest.seen.as_ref()).inspect(|seen| seen.task.abort());
             self.leave(*number);
@@ -209,24 +216,40 @@ mod tests {
         assert_eq!(places.take(address("2001:db8::7")).err(), Some(NoPlace::Address), "one network");
     }
 
+    /// A connection that has a place, silent or busy.
+    fn guest(places: &Places, silent: bool) -> tokio::task::JoinHandle<()> {
+        let place = places.take(address("192.0.2.1")).expect("free");
+        let watched = Watched::new(Duration::from_secs(1), 1024);
+        if !silent {
+            watched.answering();
+        }
+        let number = place.number();
+        let task = tokio::spawn(async move {
+            let _place = place;
+            std::future::pending::<()>().await;
+        });
+        let peer = Arc::new(Caller::new("192.0.2.1:49152".into()));
+        places.note(number, Seen { watched, peer, task: task.abort_handle() });
+        task
+    }
+
+    #[tokio::test]
+    async fn those_of_before_a_flood_stay() {
+        let places = Places::new(2 * FEW, None, Meters::new());
+        let first = guest(&places, true);
+        tokio::time::sleep(MAKES_ROOM_AFTER).await;
+        let flood: Vec<_> = (1..2 * FEW).map(|_| guest(&places, true)).collect();
+        assert_eq!(places.take(address("192.0.2.2")).err(), Some(NoPlace::All), "one is no choice");
+        tokio::time::sleep(MAKES_ROOM_AFTER).await;
+        let _place = places.take(address("192.0.2.2")).expect("room was made");
+        tokio::task::yield_now().await;
+        assert!(!first.is_finished() && flood.last().is_some_and(|last| last.is_finished()));
+    }
+
     #[tokio::test]
     async fn the_silent_make_room_and_the_busy_do_not() {
         let places = Places::new(2, None, Meters::new());
-        let guest = |silent: bool| {
-            let place = places.take(address("192.0.2.1")).expect("free");
-            let watched = Watched::new(Duration::from_secs(1), 1024);
-            if !silent {
-                watched.answering();
-            }
-            let number = place.number();
-            let task = tokio::spawn(async move {
-                let _place = place;
-                std::future::pending::<()>().await;
-            });
-            let peer = Arc::new(Caller::new("192.0.2.1:49152".into()));
-            places.note(number, Seen { watched, peer, task: task.abort_handle() });
-            task
-        };
+        let guest = |silent| guest(&places, silent);
         let (silent, busy) = (guest(true), guest(false));
         assert_eq!(places.take(address("192.0.2.2")).err(), Some(NoPlace::All), "it came a moment ago");
         tokio::time::sleep(MAKES_ROOM_AFTER).await;
