@@ -26,6 +26,9 @@ impl WholeBody {
 
 impl Drop for WholeBody {
     fn drop(&mut self) {
+        if !self.body.is_end_stream() {
+            self.peer.received.is_cut_short();
+        }
         self.peer.received.is_whole();
     }
 }

@@ -19,7 +19,7 @@ use tower::Service;
 
 use super::bodies::{WatchedBody, WholeBody};
 use super::places::Place;
-use super::refusal::refuse;
+use super::refusal::{drain, refuse};
 use super::watched::{Phase, Watched};
 use super::wire::Wire;
 use crate::api::layers::peer::Peer;
@@ -106,8 +106,10 @@ impl Connection {
             late.told(&peer, &meters);
         }
         let late = (late == Some(Late::Head)).then_some(StatusCode::REQUEST_TIMEOUT);
-        if let Some(status) = refused.or(late) {
-            refuse(stream, status, &peer.address, &meters).await;
+        match refused.or(late) {
+            Some(status) => refuse(stream, status, &peer.address, &meters).await,
+            None if peer.received.was_cut_short() => drain(stream).await,
+            None => {}
         }
         drop(place);
     }
