@@ -21,7 +21,7 @@ use crate::telemetry::Meters;
 /// connection and could take the reply with it.
 const LINGER: (u64, Duration) = (1 << 20, Duration::from_secs(1));
 /// The same of a client whose body was not read to its end.
-const DRAIN: (u64, Duration) = (256 << 20, Duration::from_secs(2));
+const DRAIN: (u64, Duration) = (32 << 20, Duration::from_secs(2));
 /// Connections without a place whose clients are waited for in this way; more are closed at once.
 const LINGERING: usize = 64;
 /// Least time between two warnings that connections are refused.
