@@ -6,7 +6,7 @@ use super::imports::{File, Graph, named};
 
 /// The floors, from the ground up. A room imports from rooms of lower floors and from itself.
 const FLOORS: [&[&str]; 11] = [
-    &["memory", "wording"],
+    &["allocator", "memory", "wording"],
     &["identifier", "name", "processors", "strict", "waiting"],
     &["learning", "data", "storage"],
     &["config"],
