@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::Settings;
 use crate::datasets::DatasetRegistry;
-use crate::jobs::{JobError, JobQueue, QueueLimits};
+use crate::jobs::{JobError, JobQueue, Outbox, QueueLimits};
 use crate::memory::Shares;
 use crate::models::ModelRegistry;
 use crate::processors;
@@ -109,7 +109,8 @@ impl App {
             memory: memory.trainings.clone(),
             checkpoint_interval: settings.checkpoint_interval,
         };
-        let jobs = JobQueue::new(storage.clone(), models.clone(), datasets.clone(), limits, meters.clone());
+        let outbox = if settings.webhook.url.is_some() { Outbox::new() } else { Outbox::default() };
+        let jobs = JobQueue::new(storage.clone(), models.clone(), datasets.clone(), limits, meters.clone(), outbox);
         let most = MAX_BODY.min(memory.requests.limit_of_one());
         let max_body = settings.max_body.map_or(most, |max_body| max_body.as_u64());
         let app = App(Arc::new(Handle(Arc::new(Parts {

@@ -1,6 +1,7 @@
 //! Settings: a flag, over an `EPOCHD_…` variable of the environment, over a default. Checked once, at start.
 
 mod secrets;
+mod webhook;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,6 +15,8 @@ use crate::memory;
 use crate::processors;
 use crate::storage::{SecretUrl, StateLocation};
 use crate::wording::nearest;
+
+pub use self::webhook::{WebhookSecret, WebhookSettings};
 
 /// What all variables of the environment begin with.
 const PREFIX: &str = "EPOCHD_";
@@ -174,6 +177,10 @@ pub struct Settings {
     #[arg(long, env = "EPOCHD_SHUTDOWN_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub shutdown_timeout: Duration,
 
+    /// Who is told of the ends of jobs.
+    #[command(flatten)]
+    pub webhook: WebhookSettings,
+
     /// Form of the log, which goes to standard error
     #[arg(long, env = "EPOCHD_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
@@ -246,6 +253,9 @@ impl Settings {
         }
         self.database_url.as_ref().map_or(Ok(()), check_database_url)?;
         self.blob_url.as_ref().map_or(Ok(()), check_blob_url)?;
+        if self.command.is_none() {
+            self.webhook.check()?;
+        }
         let local = self.database_url.is_none() && self.blob_url.is_none();
         if matches!(self.command, Some(Command::Backup { .. } | Command::Restore { .. })) && !local {
             return Err(

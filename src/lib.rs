@@ -4,6 +4,7 @@
 //!
 //! - [`api`]: the only room that knows HTTP.
 //! - [`serving`]: the use cases without HTTP: predict, evaluate, train.
+//! - [`webhooks`]: telling others of the ends of jobs.
 //! - [`app`], [`backup`], [`check`]: the handle that holds together what follows; a data folder as one file, and back;
 //!   whether all state is whole.
 //! - [`jobs`]: trainings as jobs: queue, runs, checkpoints, progress, events.
@@ -42,4 +43,5 @@ pub mod storage;
 pub mod strict;
 pub mod telemetry;
 pub mod waiting;
+pub mod webhooks;
 pub mod wording;

@@ -24,6 +24,7 @@ use axum::routing::{MethodFilter, MethodRouter, any, on};
 use tokio::net::TcpListener;
 
 use crate::app::App;
+use crate::webhooks::Sender;
 use error::{ApiError, ErrorCode};
 use layers::observe::UNMATCHED;
 use resources::{
@@ -128,15 +129,16 @@ async fn no_method() -> ApiError {
     ApiError::new(ErrorCode::MethodNotAllowed, "the route does not take this method: see the Allow header")
 }
 
-/// Serves `app` on `listener` until `shutdown` resolves; then closes the app, and gives open requests the time of
+/// Serves `app` on `listener`, and tells the webhook, until `shutdown` resolves; then closes the app, and gives open requests the time of
 /// `--shutdown-timeout` to finish. It returns when that is over, whatever is left.
 ///
 /// # Errors
-/// What the listener ends with.
+/// What the listener ends with, or why the webhook cannot be told.
 pub async fn serve(
     app: App,
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
+    let _sender = Sender::start(&app, jobs::told)?;
     server::serve(app, listener, router, shutdown).await
 }

@@ -85,6 +85,17 @@ impl ModelRegistry {
         Ok(model)
     }
 
+    /// The model with this identifier as the catalog has it at this moment.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn stored(&self, id: Uuid) -> Result<Option<Model>, ModelError> {
+        match self.storage().catalog.model(id).await? {
+            Some(row) => self.complete(row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// At most `limit` models older than `before`, newest first.
     ///
     /// # Errors

@@ -24,6 +24,8 @@ const BACKUP_AGE: i64 = 6 * 3600;
 const SEEN: Duration = Duration::from_secs(3);
 /// How long the first reply to a request is given again.
 pub const RECEIPT_AGE: i64 = 24 * 3600;
+/// How long it is tried to tell a webhook, or kept where none is named any more.
+const DELIVERY_AGE: i64 = 3 * 24 * 3600;
 
 /// All stored state. Cheap to clone: a handle.
 #[derive(Clone)]
@@ -181,7 +183,11 @@ impl Storage {
         let mut write = self.catalog.write().await?;
         write.drop_old_receipts(RECEIPT_AGE).await?;
         write.drop_old_backups(BACKUP_AGE).await?;
+        let untold = write.drop_old_deliveries(DELIVERY_AGE).await?;
         write.commit().await?;
+        if untold > 0 {
+            tracing::warn!(untold, "ends of jobs that no webhook could be told for days are told no more");
+        }
         self.catalog.shrink().await
     }
 

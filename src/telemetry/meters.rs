@@ -42,6 +42,10 @@ pub struct Meters {
     pub connections_cut: IntCounterVec,
     /// Bytes of files on the disk that belong to requests under way.
     pub scratch_bytes: IntGauge,
+    /// Attempts to tell a webhook, by what became of them; and what was dropped without being told.
+    pub webhook_deliveries: IntCounterVec,
+    /// Ends of jobs that wait to be told.
+    pub webhooks_waiting: IntGauge,
     jobs: IntGaugeVec,
     models: IntGauge,
     /// Objects and bytes that are stored.
@@ -95,6 +99,13 @@ impl Meters {
             }),
             scratch_bytes: register(&registry, {
                 IntGauge::new("epochd_scratch_bytes", "Disk taken by requests under way.")
+            }),
+            webhook_deliveries: register(&registry, {
+                let opts = Opts::new("epochd_webhook_deliveries_total", "Attempts to tell a webhook, by result.");
+                IntCounterVec::new(opts, &["result"])
+            }),
+            webhooks_waiting: register(&registry, {
+                IntGauge::new("epochd_webhooks_waiting", "Ends of jobs that a webhook is still to be told.")
             }),
             jobs: register(&registry, IntGaugeVec::new(Opts::new("epochd_jobs", "Jobs by state."), &["state"])),
             models: register(&registry, IntGauge::new("epochd_models", "Models in the registry.")),

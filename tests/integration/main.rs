@@ -41,3 +41,4 @@ mod training;
 mod transfer;
 mod uploads;
 mod warnings;
+mod webhooks;

@@ -1,12 +1,14 @@
 //! The rules of the house, held against the sources: imports go downwards, no circle of files, a first line that says what
 //! a file is for, files that a reader can hold in mind. `CONTRIBUTING.md` has the rules in words.
 
+mod dependencies;
 mod imports;
 mod rules;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use dependencies::{named_crates, told_crates, unsafe_out_of_place};
 use imports::{File, graph};
 use rules::{circles, crates_out_of_place, upward_imports};
 
@@ -75,6 +77,30 @@ fn no_files_import_each_other_in_a_circle() {
 fn each_outside_crate_stays_in_its_room() {
     let strays = crates_out_of_place(&house());
     assert!(strays.is_empty(), "crates named outside their rooms: {strays:#?}");
+}
+
+#[test]
+fn each_dependency_has_its_reason_and_no_reason_is_stale() {
+    let (named, told) =
+        (named_crates(include_str!("../../Cargo.toml")), told_crates(include_str!("../../docs/dependencies.md")));
+    let missing: Vec<_> = named.difference(&told).collect();
+    let stale: Vec<_> = told.difference(&named).collect();
+    assert!(named.len() > 40 && missing.is_empty(), "no line in docs/dependencies.md: {missing:?}");
+    assert!(stale.is_empty(), "lines of docs/dependencies.md about what Cargo.toml does not name: {stale:?}");
+}
+
+#[test]
+fn unsafe_stays_in_the_files_that_are_named() {
+    let strays = |files: &[File]| unsafe_out_of_place(files).into_iter().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(strays(&house()), Vec::<String>::new());
+    let planted = [
+        ("data/x.rs", "fn f() { unsafe { g() } }"),
+        ("learning/y.rs", "#![allow(unsafe_code)]"),
+        ("learning/team/z.rs", "unsafe fn f() {}"),
+        ("data/w.rs", "// Nothing unsafe here.\nfn safe() {}"),
+    ];
+    let planted = planted.map(|(path, text)| File { path: path.into(), text: text.into() });
+    assert_eq!(strays(&planted), ["data/x.rs", "learning/y.rs"]);
 }
 
 fn planted(files: &[(&str, &str)]) -> Vec<Vec<String>> {

@@ -14,13 +14,13 @@ const FLOORS: [&[&str]; 11] = [
     &["models", "datasets"],
     &["jobs"],
     &["app", "backup", "check"],
-    &["serving"],
+    &["serving", "webhooks"],
     &["api"],
     &["fuzzing"],
 ];
 
 /// Crates that only the rooms beside them name.
-const CRATES: [(&str, &[&str]); 9] = [
+const CRATES: [(&str, &[&str]); 11] = [
     ("axum", &["api"]),
     ("hyper", &["api"]),
     ("hyper_util", &["api"]),
@@ -28,8 +28,13 @@ const CRATES: [(&str, &[&str]); 9] = [
     ("tower_http", &["api"]),
     ("sqlx", &["storage"]),
     ("object_store", &["storage"]),
-    ("tokio", &["storage", "models", "datasets", "jobs", "app", "backup", "check", "serving", "api", "main"]),
+    (
+        "tokio",
+        &["storage", "models", "datasets", "jobs", "app", "backup", "check", "serving", "webhooks", "api", "main"],
+    ),
     ("clap", &["config"]),
+    ("reqwest", &["config", "storage", "webhooks"]),
+    ("hmac", &["webhooks"]),
 ];
 
 /// The room that a file belongs to.

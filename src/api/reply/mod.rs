@@ -5,5 +5,6 @@ pub mod answers_json;
 pub mod held;
 pub mod json;
 pub mod long;
+pub mod model;
 pub mod page;
 pub mod pieces;

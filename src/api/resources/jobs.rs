@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -12,13 +13,16 @@ use crate::api::error::{ApiError, Problem};
 use crate::api::extract::{JobPath, NoQuery, Params};
 use crate::api::layers::deadline::Untimed;
 use crate::api::reply::json as reply;
+use crate::api::reply::model::ModelBody;
 use crate::api::reply::page::{Page, in_range, page};
 use crate::app::App;
 use crate::jobs::history::{EpochEntry, HistoryQuery};
 use crate::jobs::queue::JobFilter;
 use crate::jobs::{JobReport, JobState};
 use crate::learning::training::MAX_EPOCHS;
+use crate::models::Model;
 use crate::serving::threads::{blocking, to_the_end};
+use crate::webhooks::settle;
 
 /// Longest `?wait=`, in seconds.
 const MAX_WAIT: u64 = 60;
@@ -39,6 +43,28 @@ impl<'a> JobBody<'a> {
         let error = report.failure.as_ref().map(|failure| ApiError::from(failure).problem(&report.request_id));
         JobBody { report, error }
     }
+}
+
+/// What a webhook is told of the end of a job.
+#[derive(Serialize)]
+struct EndBody<'a> {
+    r#type: &'static str,
+    timestamp: Timestamp,
+    data: EndData<'a>,
+}
+
+#[derive(Serialize)]
+struct EndData<'a> {
+    job: JobBody<'a>,
+    model: Option<ModelBody<'a>>,
+}
+
+/// The document that a webhook gets about a job that has ended. The model is null if it is deleted.
+pub fn told(report: &JobReport, model: Option<&Model>) -> String {
+    let data = EndData { job: JobBody::of(report), model: model.map(ModelBody::of) };
+    let timestamp = report.finished_at.unwrap_or_else(Timestamp::now);
+    let body = EndBody { r#type: "job.ended", timestamp, data };
+    serde_json::to_string(&body).expect("jobs and models are plain data with text keys")
 }
 
 /// The parameters of `GET /jobs`.
@@ -111,6 +137,7 @@ pub async fn epochs(JobPath(job): JobPath, Params(params): Params<EpochsParams>)
 /// `DELETE /jobs/{job}`
 pub async fn remove(State(app): State<App>, JobPath(job): JobPath, _: NoQuery) -> Result<Response, ApiError> {
     let id = job.report().id;
+    settle(&app, told).await?;
     to_the_end(async move { app.jobs.remove(&job).await }).await??;
     tracing::info!(job_id = %id, "job deleted");
     Ok(StatusCode::NO_CONTENT.into_response())

@@ -7,11 +7,12 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::models::{ModelBody, location};
+use super::models::location;
 use crate::api::body::read::FileBody;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::extract::{ModelPath, Params, VersionPath};
 use crate::api::reply::json as reply;
+use crate::api::reply::model::ModelBody;
 use crate::app::App;
 use crate::serving::threads::to_the_end;
 use crate::wording::Shown;

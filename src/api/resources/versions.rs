@@ -8,12 +8,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::models::ModelBody;
 use crate::api::error::ApiError;
 use crate::api::extract::{Memory, ModelPath, NoQuery, Params, VersionPath};
 use crate::api::reply::held::holding;
 use crate::api::reply::json as reply;
 use crate::api::reply::long::LongReply;
+use crate::api::reply::model::ModelBody;
 use crate::api::reply::page::{Page, PageParams};
 use crate::app::App;
 use crate::data::encoder::Task;

@@ -51,7 +51,7 @@ impl JobQueue {
         if !scheduler.lock().withhold(job.record.id) {
             return Ok(false);
         }
-        let written = write_end(&scheduler.storage, job, Ending::cancelled()).await;
+        let written = write_end(&scheduler.storage, &scheduler.outbox, job, Ending::cancelled()).await;
         let mut jobs = scheduler.lock();
         let cancelled = match written {
             Ok(report) => {

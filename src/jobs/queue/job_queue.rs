@@ -11,6 +11,7 @@ use crate::datasets::DatasetRegistry;
 use crate::jobs::error::JobError;
 use crate::jobs::handle::{EndedJob, JobHandle};
 use crate::jobs::job::Job;
+use crate::jobs::outbox::Outbox;
 use crate::jobs::record::history_blob;
 use crate::jobs::report::JobReport;
 use crate::jobs::state::JobState;
@@ -50,16 +51,22 @@ pub struct JobFilter {
 }
 
 impl JobQueue {
-    /// An empty queue. Must be called within a tokio runtime: jobs read and write through it.
+    /// An empty queue, which notes in `outbox` whose ends are to be told. Must be called within a tokio runtime: jobs read and write through it.
     pub fn new(
         storage: Storage,
         registry: ModelRegistry,
         datasets: DatasetRegistry,
         limits: QueueLimits,
         meters: Arc<Meters>,
+        outbox: Outbox,
     ) -> Self {
-        let scheduler = Arc::new(Scheduler::new(storage, registry, datasets, limits, meters));
+        let scheduler = Arc::new(Scheduler::new(storage, registry, datasets, limits, meters, outbox));
         JobQueue { _running: Arc::new(InterruptOnDrop(scheduler.clone())), scheduler }
+    }
+
+    /// Where ends of jobs are noted for those who are to be told.
+    pub fn outbox(&self) -> &Outbox {
+        &self.scheduler.outbox
     }
 
     /// Takes up the jobs that an earlier process left waiting or running; returns how many.

@@ -10,6 +10,7 @@ use super::open_jobs::OpenJobs;
 use crate::datasets::DatasetRegistry;
 use crate::jobs::error::JobError;
 use crate::jobs::job::Job;
+use crate::jobs::outbox::Outbox;
 use crate::jobs::record::history_blob;
 use crate::jobs::run::{Done, RunContext, run};
 use crate::learning::team::{Cores, lower_priority};
@@ -48,6 +49,7 @@ pub(super) struct Scheduler {
     pub(super) registry: ModelRegistry,
     pub(super) datasets: DatasetRegistry,
     meters: Arc<Meters>,
+    pub(super) outbox: Outbox,
     runtime: Handle,
 }
 
@@ -59,6 +61,7 @@ impl Scheduler {
         datasets: DatasetRegistry,
         limits: QueueLimits,
         meters: Arc<Meters>,
+        outbox: Outbox,
     ) -> Self {
         Scheduler {
             jobs: Mutex::default(),
@@ -69,6 +72,7 @@ impl Scheduler {
             registry,
             datasets,
             meters,
+            outbox,
             runtime: Handle::current(),
         }
     }
@@ -104,6 +108,7 @@ impl Scheduler {
             registry: &self.registry,
             datasets: &self.datasets,
             meters: &self.meters,
+            outbox: &self.outbox,
             runtime: &self.runtime,
             cores: &self.cores,
             checkpoint_interval: self.limits.checkpoint_interval,

@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 
 use crate::datasets::DatasetRegistry;
 use crate::jobs::job::Job;
+use crate::jobs::outbox::Outbox;
 use crate::learning::team::Cores;
 use crate::memory::Charge;
 use crate::models::ModelRegistry;
@@ -23,6 +24,8 @@ pub(in crate::jobs) struct RunContext<'a> {
     pub(in crate::jobs) registry: &'a ModelRegistry,
     pub(in crate::jobs) datasets: &'a DatasetRegistry,
     pub(in crate::jobs) meters: &'a Meters,
+    /// Where its end is noted for those who are to be told.
+    pub(in crate::jobs) outbox: &'a Outbox,
     /// Runs what waits for storage.
     pub(in crate::jobs) runtime: &'a Handle,
     /// The processors that all jobs share.

@@ -7,23 +7,30 @@ use super::finish::Made;
 use crate::jobs::error::JobError;
 use crate::jobs::history::to_bytes;
 use crate::jobs::job::Job;
+use crate::jobs::outbox::Outbox;
 use crate::jobs::record::history_blob;
 use crate::jobs::report::{Ending, JobReport};
 use crate::jobs::state::{JobState, StopReason};
 use crate::storage::{Checksums, Storage, StorageError, Write};
 
-/// Writes down that a job ends so, without a version.
+/// Writes down that a job ends so, without a version, and in `outbox` that this is to be told.
 ///
 /// # Errors
 /// `Storage`: it has not ended then.
-pub(in crate::jobs) async fn write_end(storage: &Storage, job: &Job, ending: Ending) -> Result<JobReport, JobError> {
+pub(in crate::jobs) async fn write_end(
+    storage: &Storage,
+    outbox: &Outbox,
+    job: &Job,
+    ending: Ending,
+) -> Result<JobReport, JobError> {
     let history = write_history(storage, job).await?;
     let report = job.report_ended(ending);
     let mut write = storage.catalog.write().await?;
-    if !end_row(&mut write, job, &report, history).await? {
+    if !end_row(&mut write, outbox, job, &report, history).await? {
         return ended_before(storage, job).await;
     }
     write.commit().await?;
+    outbox.rouse();
     storage.discard(&job.record.given_up()).await;
     Ok(report)
 }
@@ -48,10 +55,11 @@ pub(super) async fn publish(
     let number = registry.publish(&mut write, model_id, &draft).await?;
     let version = Some((number, facts.metrics.clone()));
     let report = job.report_ended(Ending { state, reason, version, failure: None });
-    if !end_row(&mut write, job, &report, history).await? {
+    if !end_row(&mut write, context.outbox, job, &report, history).await? {
         return ended_before(storage, job).await;
     }
     write.commit().await?;
+    context.outbox.rouse();
     if let Some(Made { predictor, .. }) = made.take() {
         registry.published(model_id, number, &draft, predictor);
     }
@@ -78,14 +86,18 @@ async fn write_history(storage: &Storage, job: &Job) -> Result<Option<Checksums>
     Ok(Some(checksums))
 }
 
-/// Ends the job's row, unless it has ended before; what it no longer refers to becomes litter.
+/// Ends the job's row, unless it has ended before, and notes that this is to be told; what it no longer refers to becomes litter.
 async fn end_row(
     write: &mut Write,
+    outbox: &Outbox,
     job: &Job,
     report: &JobReport,
     history: Option<Checksums>,
 ) -> Result<bool, StorageError> {
     let ends = write.end_job(job.record.id, &report.to_outcome()).await?;
+    if ends {
+        outbox.note(write, &job.record).await?;
+    }
     if let Some(checksums) = history {
         write.put_checksums(&history_blob(job.record.id), &checksums).await?;
     }

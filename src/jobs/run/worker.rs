@@ -151,7 +151,7 @@ fn end_with(context: &RunContext, version: NewVersion) -> Done {
 /// Ends the job without a version, for as long as it takes to write that down.
 fn end_without(context: &RunContext, ending: &Ending) -> Done {
     let job = context.job;
-    let write = || Ok(context.write(write_end(context.storage, job, ending.clone()))??);
+    let write = || Ok(context.write(write_end(context.storage, context.outbox, job, ending.clone()))??);
     match context.persist(false, write) {
         Ok(report) => Done::Ended(Box::new(report)),
         Err(Unpublished::Suspended) => Done::Suspended,

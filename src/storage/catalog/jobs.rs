@@ -272,12 +272,13 @@ impl Write {
         Ok(open > 0)
     }
 
-    /// The oldest ended jobs beyond the newest `kept`, some at a time.
+    /// The oldest ended jobs beyond the newest `kept`, some at a time; none of which a webhook is to be told first.
     ///
     /// # Errors
     /// `Unavailable`.
     pub async fn old_jobs(&mut self, kept: u64) -> Result<Vec<Uuid>, StorageError> {
-        let query = "SELECT id FROM jobs WHERE outcome IS NOT NULL ORDER BY id DESC LIMIT 1000 OFFSET $1";
+        let query = "SELECT id FROM jobs WHERE outcome IS NOT NULL AND id NOT IN \
+                     (SELECT job_id FROM deliveries WHERE body IS NULL) ORDER BY id DESC LIMIT 1000 OFFSET $1";
         let rows = sqlx::query(query).bind(kept as i64).fetch_all(&mut self.connection).await?;
         rows.iter().map(|row| parsed(row, "id")).collect()
     }

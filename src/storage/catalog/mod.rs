@@ -8,6 +8,7 @@ mod columns;
 mod database;
 mod datasets;
 mod deadline;
+mod deliveries;
 mod fence;
 mod hold;
 mod housekeeping;
@@ -21,6 +22,7 @@ mod walk;
 
 pub use database::{Catalog, Database, Write};
 pub use datasets::DatasetRow;
+pub use deliveries::DeliveryRow;
 pub use hold::{DatabaseHold, DatabaseLock};
 pub use housekeeping::ReceiptRow;
 pub use jobs::{JobRow, JobRowFilter, OutcomeRow};

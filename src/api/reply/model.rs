@@ -1,0 +1,80 @@
+//! A model as clients see it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::data::encoder::Task;
+use crate::learning::activation::OutputActivation;
+use crate::learning::init::Initializer;
+use crate::learning::loss::Loss;
+use crate::learning::spec::ValidModelSpec;
+use crate::models::{Model, ModelKind};
+
+/// A model as clients see it. What belongs to models of the other kind is null.
+#[derive(Serialize)]
+pub struct ModelBody<'a> {
+    id: Uuid,
+    name: Option<&'a str>,
+    kind: &'static str,
+    layers: Option<Vec<usize>>,
+    activations: Option<Vec<OutputActivation>>,
+    dropout: Option<Vec<f64>>,
+    loss: Option<Loss>,
+    initializer: Option<Initializer>,
+    seed: u64,
+    parameter_count: Option<usize>,
+    dataset_id: Option<Uuid>,
+    task: Option<Task>,
+    target: Option<&'a str>,
+    features: Option<&'a [String]>,
+    classes: Option<&'a [String]>,
+    hidden_layers: Option<&'a [usize]>,
+    active_version: Option<u64>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    metadata: &'a BTreeMap<String, String>,
+}
+
+impl<'a> ModelBody<'a> {
+    /// The model as it is now. The network of a model by data set is that of its active version.
+    pub fn of(model: &'a Model) -> Self {
+        let (network, table) = match &model.kind {
+            ModelKind::Layers(spec) => (Some(spec), None),
+            ModelKind::Table(table) => {
+                (model.active.as_ref().and_then(|version| version.network.as_ref()), Some(table))
+            }
+        };
+        ModelBody {
+            id: model.id,
+            name: model.name.as_deref(),
+            kind: if table.is_some() { "dataset" } else { "layers" },
+            layers: network.map(|spec| {
+                std::iter::once(spec.inputs()).chain(spec.layers.iter().map(|layer| layer.units)).collect()
+            }),
+            activations: network.map(|spec| activations(spec)),
+            dropout: network.map(|spec| spec.layers.iter().map(|layer| layer.dropout).collect()),
+            loss: network.map(|spec| spec.loss),
+            initializer: network.and_then(|spec| spec.initializer),
+            seed: model.seed(),
+            parameter_count: network.map(|spec| spec.parameter_count()),
+            dataset_id: table.and_then(|table| table.dataset),
+            task: table.map(|table| table.task),
+            target: table.map(|table| table.target.as_str()),
+            features: table.map(|table| table.features.as_slice()),
+            classes: table.map(|table| table.classes.as_slice()).filter(|classes| !classes.is_empty()),
+            hidden_layers: table.map(|table| table.hidden_layers.as_slice()),
+            active_version: model.active.as_ref().map(|version| version.number),
+            created_at: model.created_at,
+            updated_at: model.updated_at,
+            metadata: &model.metadata,
+        }
+    }
+}
+
+fn activations(spec: &ValidModelSpec) -> Vec<OutputActivation> {
+    let (_, hidden) = spec.layers.split_last().expect("a model has a layer");
+    hidden.iter().map(|layer| OutputActivation::Elementwise(layer.activation)).chain([spec.output]).collect()
+}
