@@ -1,5 +1,6 @@
 //! Settings: a flag, over an `EPOCHD_…` variable of the environment, over a default. Checked once, at start.
 
+mod browsers;
 mod secrets;
 
 use std::net::SocketAddr;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+pub use self::browsers::Browsers;
 use self::secrets::{check_blob_url, check_database_url, exit_with};
 use crate::memory;
 use crate::processors;
@@ -36,6 +38,10 @@ pub struct Settings {
     /// train, predict and delete
     #[arg(long, env = "EPOCHD_ALLOW_ANONYMOUS")]
     pub allow_anonymous: bool,
+
+    /// About browsers
+    #[command(flatten)]
+    pub browsers: Browsers,
 
     /// Folder of the service's state, made if missing and held by one process at a time
     #[arg(long, env = "EPOCHD_DATA_DIR", value_name = "DIR", default_value = "epochd-data", global = true)]

@@ -39,6 +39,8 @@ error_codes! {
     MalformedRequest "malformed_request" 400 "The request cannot be read" "Mend the part of the request that is named.";
     MalformedData "malformed_data" 400 "The data file cannot be read" "Mend the file at the line and column named.";
     MalformedFile "malformed_file" 400 "The file is no version of a model" "Send a file that GET …/export gave, unchanged.";
+    HostNotAllowed "host_not_allowed" 403 "The service does not answer to this host" "Ask for localhost, or list the host in --allowed-hosts.";
+    OriginNotAllowed "origin_not_allowed" 403 "A page of another origin asked" "List the page's origin in --cors-origins.";
     ModelNotFound "model_not_found" 404 "There is no such model" "GET /models lists those there are.";
     VersionNotFound "version_not_found" 404 "The model has no such version" "GET /models/{model}/versions lists them.";
     JobNotFound "job_not_found" 404 "There is no such job" "GET /jobs lists them.";

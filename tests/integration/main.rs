@@ -3,6 +3,7 @@
 mod away;
 mod backup;
 mod bounds;
+mod browsers;
 mod bulk;
 mod check;
 mod connections;

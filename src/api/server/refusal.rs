@@ -15,6 +15,7 @@ use super::places::NoPlace;
 use crate::api::error::{ApiError, ErrorCode, RETRY_SECONDS};
 use crate::api::layers::observe;
 use crate::api::layers::request_id::new_id;
+use crate::api::layers::safety;
 use crate::telemetry::Meters;
 
 /// Most that is read, and for how long, of what a refused client still sends: closing at once would reset the
@@ -121,7 +122,8 @@ fn written(error: &ApiError, peer: &str, meters: &Meters) -> String {
     let length = body.len() + 1;
     format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\ncontent-length: {length}\r\nx-request-id: {id}\r\n\
-         {retry}connection: close\r\n\r\n{body}\n"
+         {retry}{safety}connection: close\r\n\r\n{body}\n",
+        safety = safety::AS_TEXT
     )
 }
 
