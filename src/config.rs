@@ -2,6 +2,7 @@
 
 mod browsers;
 mod secrets;
+mod tls;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub use self::browsers::Browsers;
 use self::secrets::{check_blob_url, check_database_url, exit_with};
+pub use self::tls::TlsFiles;
 use crate::memory;
 use crate::processors;
 use crate::storage::{SecretUrl, StateLocation};
@@ -42,6 +44,10 @@ pub struct Settings {
     /// About browsers
     #[command(flatten)]
     pub browsers: Browsers,
+
+    /// Certificates
+    #[command(flatten)]
+    pub tls: TlsFiles,
 
     /// Folder of the service's state, made if missing and held by one process at a time
     #[arg(long, env = "EPOCHD_DATA_DIR", value_name = "DIR", default_value = "epochd-data", global = true)]
@@ -250,6 +256,7 @@ impl Settings {
                 self.listen
             ));
         }
+        self.tls.check()?;
         self.database_url.as_ref().map_or(Ok(()), check_database_url)?;
         self.blob_url.as_ref().map_or(Ok(()), check_blob_url)?;
         let local = self.database_url.is_none() && self.blob_url.is_none();

@@ -38,6 +38,7 @@ mod support;
 mod tables;
 mod threads;
 mod tidiness;
+mod tls;
 mod training;
 mod transfer;
 mod uploads;

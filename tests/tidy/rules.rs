@@ -20,12 +20,13 @@ const FLOORS: [&[&str]; 11] = [
 ];
 
 /// Crates that only the rooms beside them name.
-const CRATES: [(&str, &[&str]); 9] = [
+const CRATES: [(&str, &[&str]); 10] = [
     ("axum", &["api"]),
     ("hyper", &["api"]),
     ("hyper_util", &["api"]),
     ("tower", &["api"]),
     ("tower_http", &["api"]),
+    ("tokio_rustls", &["api"]),
     ("sqlx", &["storage"]),
     ("object_store", &["storage"]),
     ("tokio", &["storage", "models", "datasets", "jobs", "app", "backup", "check", "serving", "api", "main"]),
