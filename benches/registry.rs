@@ -162,7 +162,7 @@ impl Client {
     /// Sends a request, reads the whole reply, and returns its status.
     fn call(&mut self, method: &str, path: &str, body: &str) -> u16 {
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
         self.0.set_nodelay(true).expect("a socket");

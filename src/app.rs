@@ -143,6 +143,11 @@ impl App {
         App(Arc::new(Handle(self.0.0.clone())))
     }
 
+    /// Whether anybody who reaches the service may use it: there are no keys.
+    pub fn is_open(&self) -> bool {
+        true
+    }
+
     /// Whether the service is on its way down.
     pub fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Relaxed)

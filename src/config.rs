@@ -1,6 +1,8 @@
 //! Settings: a flag, over an `EPOCHD_…` variable of the environment, over a default. Checked once, at start.
 
+mod browsers;
 mod secrets;
+mod tls;
 mod webhook;
 
 use std::net::SocketAddr;
@@ -10,7 +12,9 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
+pub use self::browsers::Browsers;
 use self::secrets::{check_blob_url, check_database_url, exit_with};
+pub use self::tls::TlsFiles;
 use crate::memory;
 use crate::processors;
 use crate::storage::{SecretUrl, StateLocation};
@@ -39,6 +43,14 @@ pub struct Settings {
     /// train, predict and delete
     #[arg(long, env = "EPOCHD_ALLOW_ANONYMOUS")]
     pub allow_anonymous: bool,
+
+    /// About browsers
+    #[command(flatten)]
+    pub browsers: Browsers,
+
+    /// Certificates
+    #[command(flatten)]
+    pub tls: TlsFiles,
 
     /// Folder of the service's state, made if missing and held by one process at a time
     #[arg(long, env = "EPOCHD_DATA_DIR", value_name = "DIR", default_value = "epochd-data", global = true)]
@@ -251,6 +263,7 @@ impl Settings {
                 self.listen
             ));
         }
+        self.tls.check()?;
         self.database_url.as_ref().map_or(Ok(()), check_database_url)?;
         self.blob_url.as_ref().map_or(Ok(()), check_blob_url)?;
         if self.command.is_none() {

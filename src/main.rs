@@ -3,12 +3,12 @@
 
 mod allocator;
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use epochd::api::tls::Tls;
+use epochd::api::tls::healthcheck::ask_ready;
 use epochd::app::App;
 use epochd::backup::{BackupError, Extent};
 use epochd::check::{Finding, Outcome};
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     let settings = Settings::from_process();
     match settings.command.clone() {
         None => serve(settings),
-        Some(Command::Healthcheck) => healthcheck(settings.listen),
+        Some(Command::Healthcheck) => healthcheck(&settings),
         Some(Command::Backup { file }) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.expect("a runtime can be started");
@@ -100,10 +100,12 @@ async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
     raise_descriptor_limit();
     let (address, shutdown_timeout) = (settings.listen, settings.shutdown_timeout);
     let busy = |error| format!("cannot listen on {address}: {error}");
+    let tls = Tls::of(&settings.tls)?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let listener = TcpListener::bind(address).await.map_err(busy)?;
     let app = App::open(settings).await?;
     let address = listener.local_addr()?;
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), "listening on http://{address}");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "listening on {scheme}://{address}");
     let storage = app.storage.clone();
     let signal = stop_signal()?;
     let lost = storage.clone();
@@ -114,7 +116,7 @@ async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
         }
         end_in(shutdown_timeout);
     };
-    api::serve(app, listener, stop).await?;
+    api::serve(app, listener, tls, stop).await?;
     storage.close().await;
     if storage.is_lost() {
         return Err("stopped because another epochd has taken the database".into());
@@ -158,12 +160,10 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
     })
 }
 
-/// Asks the service at `address` whether it is ready.
-fn healthcheck(mut address: SocketAddr) -> ExitCode {
-    if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
-    }
-    match ask_ready(address) {
+/// Asks the service with these settings whether it is ready.
+fn healthcheck(settings: &Settings) -> ExitCode {
+    let address = settings.listen;
+    match ask_ready(settings) {
         Ok(status) if status == "200" => ExitCode::SUCCESS,
         Ok(status) => {
             eprintln!("{address} is not ready: /readyz answered {status}");
@@ -174,15 +174,4 @@ fn healthcheck(mut address: SocketAddr) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// The status of `GET /readyz`.
-fn ask_ready(address: SocketAddr) -> std::io::Result<String> {
-    let patience = Duration::from_secs(3);
-    let mut stream = TcpStream::connect_timeout(&address, patience)?;
-    stream.set_read_timeout(Some(patience))?;
-    write!(stream, "GET /readyz HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
-    let mut reply = String::new();
-    stream.read_to_string(&mut reply)?;
-    Ok(reply.split_whitespace().nth(1).unwrap_or("nothing").to_owned())
 }

@@ -5,8 +5,9 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_ENCODING, LOCATION};
-use axum::http::{Method, Request, StatusCode};
+use axum::http::header::{CONTENT_ENCODING, HOST, LOCATION};
+use axum::http::{HeaderValue, Method, Request, StatusCode};
+use axum::response::Response;
 use bytesize::ByteSize;
 use http_body_util::BodyExt;
 use tempfile::TempDir;
@@ -76,7 +77,7 @@ async fn renewed(old: Option<Service>) -> Service {
     ];
     for (path, kind, body) in posted {
         let request = Request::post(path).header("content-type", kind).body(Body::from(body)).expect("a request");
-        let reply = super::router(app.clone()).oneshot(request).await.expect("the router does not fail");
+        let reply = asked(&app, request).await;
         assert!(reply.status().is_success(), "{path}: {}", reply.status());
     }
     Service { app, left: REQUESTS_A_SERVICE, _folder: folder }
@@ -87,7 +88,7 @@ async fn answered(app: &App, request: Request<Body>) {
     let told = format!("{} {}", request.method(), request.uri());
     let may_wait = told.contains("wait=") || told.contains("/events");
     let answer = async {
-        let reply = super::router(app.clone()).oneshot(request).await.expect("the router does not fail");
+        let reply = asked(app, request).await;
         let (head, body) = reply.into_parts();
         (head, body.collect().await.is_ok())
     };
@@ -112,6 +113,12 @@ async fn answered(app: &App, request: Request<Body>) {
     panic!("{told}: {} bytes of the budget are not given back", app.memory.requests.used());
 }
 
+/// The reply to a request, which names a host as HTTP/1.1 wants it.
+async fn asked(app: &App, mut request: Request<Body>) -> Response {
+    request.headers_mut().entry(HOST).or_insert(HeaderValue::from_static("localhost"));
+    super::router(app.clone()).oneshot(request).await.expect("the router does not fail")
+}
+
 /// Ends a job, deletes what else was made.
 async fn remove(app: &App, location: &str) {
     let (method, path) = match location.starts_with("/jobs/") {
@@ -119,7 +126,7 @@ async fn remove(app: &App, location: &str) {
         false => (Method::DELETE, location.to_owned()),
     };
     let request = Request::builder().method(method).uri(path).body(Body::empty()).expect("a request");
-    super::router(app.clone()).oneshot(request).await.expect("the router does not fail");
+    asked(app, request).await;
 }
 
 /// The request that the bytes write out: a line `METHOD TARGET`, headers, a blank line, the body; lines end with a line feed.

@@ -14,6 +14,7 @@ mod layers;
 mod reply;
 mod resources;
 mod server;
+pub mod tls;
 
 use std::future::Future;
 
@@ -30,6 +31,7 @@ use layers::observe::UNMATCHED;
 use resources::{
     datasets, evaluation, events, jobs, models, operations, predictions, schema, training, transfer, versions,
 };
+use tls::Tls;
 
 pub use layers::log_panics;
 
@@ -129,16 +131,17 @@ async fn no_method() -> ApiError {
     ApiError::new(ErrorCode::MethodNotAllowed, "the route does not take this method: see the Allow header")
 }
 
-/// Serves `app` on `listener`, and tells the webhook, until `shutdown` resolves; then closes the app, and gives open requests the time of
-/// `--shutdown-timeout` to finish. It returns when that is over, whatever is left.
+/// Serves `app` on `listener`, and tells the webhook, until `shutdown` resolves; then closes the app, and gives open requests the time
+/// of `--shutdown-timeout` to finish. It returns when that is over, whatever is left. With `tls`, HTTPS is spoken.
 ///
 /// # Errors
 /// What the listener ends with, or why the webhook cannot be told.
 pub async fn serve(
     app: App,
     listener: TcpListener,
+    tls: Option<Tls>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let _sender = Sender::start(&app, jobs::told)?;
-    server::serve(app, listener, router, shutdown).await
+    server::serve(app, listener, tls, router, shutdown).await
 }

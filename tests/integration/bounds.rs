@@ -208,7 +208,7 @@ async fn no_network_is_read_before_the_body_that_asks_for_it() {
     let mut stream = TcpStream::connect(service.address()).await.expect("a connection");
     let body = r#"{"records": {"x": 1, "y": 2}}"#;
     let head = format!(
-        "POST /models/a/predict HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
+        "POST /models/a/predict HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n\r\n",
         body.len()
     );

@@ -40,19 +40,19 @@ async fn refused(service: &TestApp, reply: &str, status: u16, code: &str) {
 #[tokio::test]
 async fn what_is_no_request_gets_a_problem_document() {
     let service = TestApp::start().await;
-    let two_lengths = b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n";
+    let two_lengths = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n";
     refused(&service, &exchange(&service, two_lengths).await, 400, "malformed_request").await;
-    let long = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(70_000));
+    let long = format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "a".repeat(70_000));
     refused(&service, &exchange(&service, long.as_bytes()).await, 414, "uri_too_long").await;
     let headers: String = (0..200).map(|i| format!("x-{i}: 1\r\n")).collect();
-    let many = format!("GET /livez HTTP/1.1\r\nhost: x\r\n{headers}\r\n");
+    let many = format!("GET /livez HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n");
     refused(&service, &exchange(&service, many.as_bytes()).await, 431, "headers_too_large").await;
 }
 
 #[tokio::test]
 async fn a_refusal_follows_the_reply_to_an_earlier_request() {
     let service = TestApp::start().await;
-    let both = b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\nnonsense\r\n\r\n";
+    let both = b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\nnonsense\r\n\r\n";
     let replies = exchange(&service, both).await;
     let second = replies.rfind("HTTP/1.1 400").expect("a refusal");
     assert!(replies.starts_with("HTTP/1.1 200 OK") && second > 0, "{replies}");
@@ -98,7 +98,7 @@ async fn a_head_that_drips_is_given_no_more_time() {
 async fn an_idle_connection_is_closed_without_a_word() {
     let service = TestApp::with(|settings| settings.idle_timeout = Duration::from_millis(300)).await;
     assert_eq!(exchange(&service, b"").await, "");
-    let reply = exchange(&service, b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let reply = exchange(&service, b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert_eq!(reply.matches("HTTP/1.1").count(), 1, "{reply}");
 }
 
@@ -126,7 +126,8 @@ async fn leaves(service: &TestApp, path: &str, kind: &str, body: &[u8], rows: u6
     let before = predicted(service);
     let mut stream = TcpStream::connect(service.address()).await.expect("a connection");
     let length = body.len();
-    let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n");
+    let head =
+        format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n");
     stream.write_all(head.as_bytes()).await.expect("sent");
     stream.write_all(body).await.expect("sent");
     eventually("the prediction has begun", || async { predicted(service) > before }).await;

@@ -100,7 +100,7 @@ async fn memory_for_bodies_is_shared_and_given_back() {
     service.with_xor().await;
     // A body that stays half sent holds its share …
     let mut half = TcpStream::connect(service.address()).await.expect("a connection");
-    let head = "POST /models/xor/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 150000\r\n\r\n";
+    let head = "POST /models/xor/predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 150000\r\n\r\n";
     half.write_all(head.as_bytes()).await.expect("sent");
     half.write_all(&[b' '; 140_000]).await.expect("sent");
     let post = || service.post_text("/models/xor/predict", format!("{}{{\"inputs\":[0,1]}}", " ".repeat(100_000)));
@@ -118,7 +118,8 @@ async fn memory_for_bodies_is_shared_and_given_back() {
 async fn a_body_that_does_not_arrive_is_given_up() {
     let service = TestApp::with(|settings| settings.body_timeout = Duration::from_millis(200)).await;
     let mut stream = TcpStream::connect(service.address()).await.expect("a connection");
-    let head = "POST /models HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
+    let head =
+        "POST /models HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{";
     stream.write_all(head.as_bytes()).await.expect("sent");
     let mut reply = vec![0; 4096];
     let read = stream.read(&mut reply).await.expect("a reply");

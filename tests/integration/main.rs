@@ -3,6 +3,7 @@
 mod away;
 mod backup;
 mod bounds;
+mod browsers;
 mod bulk;
 mod check;
 mod connections;
@@ -37,6 +38,7 @@ mod support;
 mod tables;
 mod threads;
 mod tidiness;
+mod tls;
 mod training;
 mod transfer;
 mod uploads;

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::support::{TestApp, eventually};
 
-const GET: &[u8] = b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n";
+const GET: &[u8] = b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
 async fn connected(address: impl tokio::net::ToSocketAddrs) -> TcpStream {
     TcpStream::connect(address).await.expect("a connection")
@@ -21,7 +21,8 @@ async fn connected(address: impl tokio::net::ToSocketAddrs) -> TcpStream {
 /// A connection whose request is under way.
 async fn busy(service: &TestApp) -> TcpStream {
     let mut stream = connected(service.address()).await;
-    let head = b"POST /datasets HTTP/1.1\r\nhost: x\r\ncontent-type: text/csv\r\ncontent-length: 100\r\n\r\na,b\n";
+    let head =
+        b"POST /datasets HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/csv\r\ncontent-length: 100\r\n\r\na,b\n";
     stream.write_all(head).await.expect("sent");
     stream
 }
@@ -178,7 +179,7 @@ async fn without_a_descriptor_clients_are_told_and_those_that_are_there_served()
     drop(new);
     for _ in 0..500 {
         let mut stream = connected(&service.1).await;
-        stream.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("sent");
+        stream.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.expect("sent");
         told = all(&mut stream).await;
         if told.starts_with("HTTP/1.1 200") {
             return;

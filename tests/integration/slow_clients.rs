@@ -13,7 +13,8 @@ use crate::support::{TestApp, endless_training, eventually, flowers_csv, text};
 /// A new connection that has sent the head of a POST.
 async fn posting(service: &TestApp, path: &str, kind: &str, length: usize) -> TcpStream {
     let mut stream = TcpStream::connect(service.address()).await.expect("a connection");
-    let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n");
+    let head =
+        format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n");
     stream.write_all(head.as_bytes()).await.expect("sent");
     stream
 }
@@ -33,7 +34,7 @@ async fn slow_reader(service: &TestApp) -> TcpStream {
     let mut stream = socket.connect(service.address()).await.expect("a connection");
     let body = json!({"inputs": vec![[0.5]; 20_000]}).to_string();
     let head = format!(
-        "POST /models/wide/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\n\
+        "POST /models/wide/predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\n\
          content-length: {}\r\n\r\n",
         body.len()
     );
@@ -228,7 +229,7 @@ fn uploads_that_drip_hold_no_threads() {
 #[tokio::test]
 async fn a_long_head_ends_its_connection_and_few_of_them_come_in_at_once() {
     let service = TestApp::start().await;
-    let long = format!("GET /livez HTTP/1.1\r\nhost: x\r\nx-a: {}\r\n\r\n", "a".repeat(40 << 10));
+    let long = format!("GET /livez HTTP/1.1\r\nhost: localhost\r\nx-a: {}\r\n\r\n", "a".repeat(40 << 10));
     let mut stream = TcpStream::connect(service.address()).await.expect("a connection");
     stream.write_all(long.as_bytes()).await.expect("sent");
     let reply = rest(&mut stream).await.to_ascii_lowercase();

@@ -16,8 +16,7 @@ use crate::support::{TestApp, count, eventually, flowers_csv};
 async fn a_body_that_breaks_off_leaves_nothing() {
     let service = TestApp::start().await;
     let mut stream = TcpStream::connect(service.address()).await.expect("a connection");
-    let head =
-        "POST /datasets?name=cut HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: 100000\r\n\r\n";
+    let head = "POST /datasets?name=cut HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: 100000\r\n\r\n";
     stream.write_all(head.as_bytes()).await.expect("an open connection");
     stream.write_all(CSV.as_bytes()).await.expect("an open connection");
     stream.shutdown().await.expect("an open connection");
@@ -34,7 +33,7 @@ async fn a_body_that_breaks_off_leaves_nothing() {
 async fn an_upload_is_listed_until_its_client_leaves() {
     let service = TestApp::start().await;
     let mut stream = TcpStream::connect(service.address()).await.expect("a connection");
-    let head = "POST /train?target=ok&name=slow HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: 100000\r\n\r\n";
+    let head = "POST /train?target=ok&name=slow HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: 100000\r\n\r\n";
     stream.write_all(head.as_bytes()).await.expect("an open connection");
     stream.write_all(CSV.as_bytes()).await.expect("an open connection");
     let loading = || async { service.get("/datasets").await.expect(200)["loading"].clone() };
@@ -55,7 +54,7 @@ async fn a_file_that_comes_slowly_is_stored_whole_and_keeps_no_other_waiting() {
     let csv = flowers_csv(300);
     let (one, two) = csv.split_at(csv.len() / 2);
     let head = format!(
-        "POST /datasets?name=slow HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: {}\r\n",
+        "POST /datasets?name=slow HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Length: {}\r\n",
         csv.len()
     );
     stream.write_all(format!("{head}Connection: close\r\n\r\n{one}").as_bytes()).await.expect("an open connection");
@@ -95,7 +94,7 @@ async fn rows_are_told_while_they_are_read() {
 async fn endless_form(service: &TestApp, start: &str) -> String {
     let mut stream = TcpStream::connect(service.address()).await.expect("a connection");
     let head = format!(
-        "POST /datasets HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=edge\r\nContent-Length: {}\r\n\r\n",
+        "POST /datasets HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=edge\r\nContent-Length: {}\r\n\r\n",
         1u64 << 34
     );
     stream.write_all((head + start).as_bytes()).await.expect("an open connection");
@@ -149,7 +148,7 @@ async fn uploads_under_way_take_no_more_of_the_disk_than_they_may() {
     let used = || service.app.storage.scratch.used();
     let four = packed("1,2\n".repeat(1 << 20).as_bytes());
     let head = format!(
-        "POST /datasets HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+        "POST /datasets HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
         four.len() + 100_000
     );
     let mut open = TcpStream::connect(service.address()).await.expect("a connection");

@@ -20,12 +20,13 @@ const FLOORS: [&[&str]; 11] = [
 ];
 
 /// Crates that only the rooms beside them name.
-const CRATES: [(&str, &[&str]); 11] = [
+const CRATES: [(&str, &[&str]); 12] = [
     ("axum", &["api"]),
     ("hyper", &["api"]),
     ("hyper_util", &["api"]),
     ("tower", &["api"]),
     ("tower_http", &["api"]),
+    ("tokio_rustls", &["api"]),
     ("sqlx", &["storage"]),
     ("object_store", &["storage"]),
     (

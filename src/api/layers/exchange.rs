@@ -16,8 +16,11 @@ use tower::{Layer, Service};
 
 use super::admission::Refusal;
 use super::compression::packed;
+use super::cors::{Asked, Cors};
 use super::deadline::Deadline;
+use super::gate::Gate;
 use super::observe::{Observe, Seen, is_probe};
+use super::safety::secure;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::reply::held::charged;
 use crate::app::{App, Pressure};
@@ -29,6 +32,8 @@ use crate::telemetry::Meters;
 #[derive(Clone)]
 pub struct ExchangeLayer {
     template: &'static str,
+    gate: Arc<Gate>,
+    cors: Option<Arc<Cors>>,
     meters: Arc<Meters>,
     memory: Share,
     timeout: Duration,
@@ -41,7 +46,9 @@ impl ExchangeLayer {
     pub fn new(template: &'static str, app: &App) -> Self {
         let (meters, memory) = (app.meters.clone(), app.memory.requests.clone());
         let pressure = (!is_probe(template)).then(|| app.pressure.clone());
-        ExchangeLayer { template, meters, memory, timeout: app.settings.request_timeout, pressure }
+        let gate = Arc::new(Gate::new(template, app));
+        let cors = Cors::of(&app.settings.browsers.cors_origins).map(Arc::new);
+        ExchangeLayer { template, gate, cors, meters, memory, timeout: app.settings.request_timeout, pressure }
     }
 }
 
@@ -50,7 +57,8 @@ impl<S> Layer<S> for ExchangeLayer {
 
     fn layer(&self, inner: S) -> Exchange<S> {
         let observe = Observe::new(self.template, self.meters.clone(), self.memory.clone());
-        Exchange { inner, observe, timeout: self.timeout, pressure: self.pressure.clone() }
+        let (gate, cors, pressure) = (self.gate.clone(), self.cors.clone(), self.pressure.clone());
+        Exchange { inner, gate, cors, observe, timeout: self.timeout, pressure }
     }
 }
 
@@ -58,6 +66,8 @@ impl<S> Layer<S> for ExchangeLayer {
 #[derive(Clone)]
 pub struct Exchange<S> {
     inner: S,
+    gate: Arc<Gate>,
+    cors: Option<Arc<Cors>>,
     observe: Observe,
     timeout: Duration,
     pressure: Option<Pressure>,
@@ -74,15 +84,25 @@ impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Reque
 
     fn call(&mut self, request: Request) -> Self::Future {
         let (seen, accepted) = (Seen::of(&request), request.headers().get(ACCEPT_ENCODING).cloned());
-        let refusal = self.pressure.as_ref().and_then(|pressure| Refusal::of(pressure, seen.caller()));
-        let reply = match refusal {
-            None => Outcome::Answer { reply: self.inner.call(request) },
-            Some(refusal) => Outcome::Refusal { refusal },
+        let foreign = self.gate.refusal(&request);
+        let asked = self.cors.as_ref().and_then(|cors| Some(Page(cors.clone(), Asked::of(&request)?)));
+        let is_question = asked.as_ref().is_some_and(|Page(_, asked)| asked.is_question());
+        let admission = || self.pressure.as_ref().and_then(|pressure| Refusal::of(pressure, seen.caller()));
+        let reply = match foreign {
+            Some(error) => Outcome::Known { reply: Some(Box::new(error.into_response())) },
+            None if is_question => Outcome::Known { reply: Some(Box::default()) },
+            None => match admission() {
+                None => Outcome::Answer { reply: self.inner.call(request) },
+                Some(refusal) => Outcome::Refusal { refusal },
+            },
         };
         let (observe, deadline) = (self.observe.clone(), Deadline::new(self.timeout));
-        Answering { reply, observe, seen: Some((seen, accepted)), deadline }
+        Answering { reply, observe, seen: Some((seen, accepted, asked)), deadline }
     }
 }
+
+/// What a browser is told of a reply beside it.
+struct Page(Arc<Cors>, Asked);
 
 pin_project! {
     /// A reply under way.
@@ -90,7 +110,7 @@ pin_project! {
         #[pin]
         reply: Outcome<F>,
         observe: Observe,
-        seen: Option<(Seen, Option<HeaderValue>)>,
+        seen: Option<(Seen, Option<HeaderValue>, Option<Page>)>,
         deadline: Deadline,
     }
 }
@@ -106,6 +126,9 @@ pin_project! {
         Refusal {
             refusal: Refusal,
         },
+        Known {
+            reply: Option<Box<Response>>,
+        },
     }
 }
 
@@ -116,6 +139,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Outcome<F> {
         match self.project() {
             OutcomeProjection::Answer { reply } => reply.poll(context),
             OutcomeProjection::Refusal { refusal } => refusal.poll(context).map(|error| Ok(error.into_response())),
+            OutcomeProjection::Known { reply } => Poll::Ready(Ok(*reply.take().expect("it is polled once"))),
         }
     }
 }
@@ -129,21 +153,25 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
             Poll::Ready(reply) => reply,
             // The work is dropped with this future.
             Poll::Pending => {
-                let peer = this.seen.as_ref().and_then(|(seen, _)| seen.caller());
+                let peer = this.seen.as_ref().and_then(|(seen, ..)| seen.caller());
                 ready!(this.deadline.poll_late(peer, context));
                 late().into_response()
             }
         };
-        let (seen, accepted) = this.seen.take().expect("a future is not polled after it ended");
+        let (seen, accepted, asked) = this.seen.take().expect("a future is not polled after it ended");
         // Handlers leave an error in their reply: only here is it known which request it is of.
         if let Some(error) = reply.extensions_mut().remove::<ApiError>() {
             reply = error.reply(seen.id());
         }
         let client = || seen.peer().and_then(client_at);
-        let reply = match charged(this.observe.memory(), client, reply) {
+        let mut reply = match charged(this.observe.memory(), client, reply) {
             Ok(reply) => packed(accepted, reply),
             Err(refused) => ApiError::from(refused).reply(seen.id()),
         };
+        if let Some(Page(cors, asked)) = asked {
+            reply = cors.told(asked, reply);
+        }
+        secure(reply.headers_mut());
         this.observe.tell(&seen, reply.status().as_u16());
         Poll::Ready(Ok(reply))
     }

@@ -1,15 +1,18 @@
 //! What goes around every request, from the outside in: its id, its line in the log and its metrics, the document of an
-//! error, the packing of a long reply, and the catching of panics.
+//! error, the packing of a long reply, and the catching of panics. What a browser may not ask is refused here.
 //!
 //! All of it is one layer of a path, so that axum boxes it once: layers one by one cost a box each.
 
 mod admission;
 mod compression;
+mod cors;
 pub mod deadline;
 mod exchange;
+mod gate;
 pub mod observe;
 pub mod peer;
 pub mod request_id;
+pub mod safety;
 
 use std::any::Any;
 

@@ -13,13 +13,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tower::Service;
 
 use super::bodies::{WatchedBody, WholeBody};
 use super::places::Place;
-use super::refusal::{drain, refuse};
+use super::refusal::{drain, refuse, refuse_plain};
 use super::watched::{Phase, Watched};
 use super::wire::Wire;
 use crate::api::layers::peer::Peer;
@@ -113,6 +114,12 @@ impl Connection {
         }
         drop(place);
     }
+
+    /// Tells a client that speaks no TLS that this port does.
+    pub async fn refuse_plain(self, stream: TcpStream) {
+        refuse_plain(stream, &self.peer.address, &self.meters).await;
+        drop(self.place);
+    }
 }
 
 /// The reply, which says that it is the last one where the connection is not kept after a long head.
@@ -147,6 +154,11 @@ impl Limits {
     /// The watch over a new connection.
     pub fn watched(&self) -> Arc<Watched> {
         Watched::new(self.reply, self.rate)
+    }
+
+    /// The time of a head, which is that of a handshake too.
+    pub fn head(&self) -> Duration {
+        self.head
     }
 
     fn shortest(&self) -> Duration {

@@ -6,6 +6,8 @@
 mod accept;
 mod bodies;
 mod connection;
+mod handshake;
+mod pace;
 mod places;
 mod refusal;
 mod watched;
@@ -22,10 +24,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
 use crate::api::layers::peer::{Caller, Peer};
+use crate::api::tls::Tls;
 use crate::app::App;
 use crate::telemetry::Meters;
 use accept::{Accepted, Acceptor, most_connections};
 use connection::{Connection, Limits};
+use pace::Pace;
 use places::{Places, Seen};
 use refusal::{Closed, Doorman};
 
@@ -34,17 +38,18 @@ const FOR_REQUESTS: (u32, Duration) = (4, Duration::from_secs(5));
 
 /// Serves `app` on `listener` until `shutdown` resolves; then closes the app, and gives open requests what is left of the
 /// time of `--shutdown-timeout` to finish. It returns when that is over, whatever is left. `router` makes the routes of an
-/// app.
+/// app. With `tls`, HTTPS is spoken.
 ///
 /// # Errors
 /// What the listener ends with.
 pub async fn serve(
     app: App,
     listener: TcpListener,
+    tls: Option<Tls>,
     router: fn(App) -> Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let (server, mut all_ended) = Server::new(&app, router);
+    let (server, mut all_ended) = Server::new(&app, tls, router);
     let places = server.places.clone();
     let (close, closed) = watch::channel(());
     let closing = tokio::spawn(close_app(app, shutdown, close));
@@ -64,13 +69,14 @@ struct Server {
     limits: Limits,
     places: Places,
     doorman: Doorman,
+    tls: Option<Tls>,
     /// A clone is held by each connection: when all are dropped, all have ended.
     open: mpsc::Sender<Infallible>,
 }
 
 impl Server {
     /// The server, and what tells the end of its last connection.
-    fn new(app: &App, router: fn(App) -> Router) -> (Self, mpsc::Receiver<Infallible>) {
+    fn new(app: &App, tls: Option<Tls>, router: fn(App) -> Router) -> (Self, mpsc::Receiver<Infallible>) {
         // A reply counts the handles that it passes through. Cores that count at one place wait for each other, so
         // connections take turns at as many routers as there are threads that answer.
         let threads = tokio::runtime::Handle::current().metrics().num_workers();
@@ -79,8 +85,9 @@ impl Server {
         let most = most_connections(settings.max_connections);
         let places = Places::new(most, settings.connections_per_address, meters.clone());
         let (open, all_ended) = mpsc::channel(1);
-        let (limits, doorman) = (Limits::of(settings), Doorman::new(meters.clone()));
-        (Server { routers, meters, limits, places, doorman, open }, all_ended)
+        let (limits, doorman) = (Limits::of(settings), Doorman::new(tls.is_some(), meters.clone()));
+        tls.as_ref().inspect(|tls| tls.watch());
+        (Server { routers, meters, limits, places, doorman, tls, open }, all_ended)
     }
 
     /// Serves what comes until `closed` changes.
@@ -119,9 +126,12 @@ impl Server {
             closed,
             place,
         };
-        let open = self.open.clone();
+        let (open, tls, of_stream) = (self.open.clone(), self.tls.clone(), watched.clone());
         let task = tokio::spawn(async move {
-            connection.serve(stream).await;
+            match tls {
+                None => connection.serve(Pace::new(stream, of_stream)).await,
+                Some(tls) => handshake::serve(connection, tls, stream).await,
+            }
             drop(open);
         });
         self.places.note(number, Seen { watched, peer, task: task.abort_handle() });

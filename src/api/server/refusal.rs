@@ -15,6 +15,7 @@ use super::places::NoPlace;
 use crate::api::error::{ApiError, ErrorCode, RETRY_SECONDS};
 use crate::api::layers::observe;
 use crate::api::layers::request_id::new_id;
+use crate::api::layers::safety;
 use crate::telemetry::Meters;
 
 /// Most that is read, and for how long, of what a refused client still sends: closing at once would reset the
@@ -40,6 +41,12 @@ pub async fn drain<S: AsyncRead + AsyncWrite + Unpin>(stream: S) {
     let _ = tokio::time::timeout(DRAIN.1, read).await;
 }
 
+/// Tells a client that speaks no TLS that the port does, and closes the connection.
+pub async fn refuse_plain(stream: TcpStream, peer: &str, meters: &Meters) {
+    let error = ApiError::new(ErrorCode::MalformedRequest, "this port speaks TLS: use https://");
+    linger(stream, &written(&error, peer, meters)).await;
+}
+
 async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, reply: &str) {
     // The client may be gone; there is nobody else to tell.
     let _ = tokio::time::timeout(LINGER.1, async {
@@ -53,6 +60,8 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, reply: &str) {
 /// Refuses connections that there is no place for.
 pub struct Doorman {
     meters: Arc<Meters>,
+    /// Whether clients expect TLS: they are told nothing, as they would not understand it.
+    speaks_tls: bool,
     /// When the log was told last.
     warned: Mutex<Option<Instant>>,
     lingering: Arc<Semaphore>,
@@ -68,9 +77,9 @@ pub enum Closed {
 }
 
 impl Doorman {
-    /// Counts in `meters`.
-    pub fn new(meters: Arc<Meters>) -> Self {
-        Doorman { meters, warned: Mutex::default(), lingering: Arc::new(Semaphore::new(LINGERING)) }
+    /// Of a port that speaks TLS or not; counts in `meters`.
+    pub fn new(speaks_tls: bool, meters: Arc<Meters>) -> Self {
+        Doorman { meters, speaks_tls, warned: Mutex::default(), lingering: Arc::new(Semaphore::new(LINGERING)) }
     }
 
     /// Answers a client that its connection is one too many, and ends it. Waits for nothing.
@@ -87,6 +96,9 @@ impl Doorman {
         self.meters.connections_refused.with_label_values(&[reason]).inc();
         self.warn(reason, detail);
         let reply = written(&ApiError::new(ErrorCode::Overloaded, detail), peer, &self.meters);
+        if self.speaks_tls {
+            return;
+        }
         let permit = self.lingering.clone().try_acquire_owned().ok().filter(|_| why != Closed::Descriptors);
         let Some(permit) = permit else { return at_once(stream, &reply) };
         tokio::spawn(async move {
@@ -129,7 +141,8 @@ fn written(error: &ApiError, peer: &str, meters: &Meters) -> String {
     let length = body.len() + 1;
     format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/problem+json\r\ncontent-length: {length}\r\nx-request-id: {id}\r\n\
-         {retry}connection: close\r\n\r\n{body}\n"
+         {retry}{safety}connection: close\r\n\r\n{body}\n",
+        safety = safety::AS_TEXT
     )
 }
 

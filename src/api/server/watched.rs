@@ -65,6 +65,11 @@ impl Watched {
         (self.phase(), self.opened.elapsed().saturating_sub(since))
     }
 
+    /// The client may begin now: the time before was the service's, or that of a handshake.
+    pub fn is_new(&self) {
+        self.begin(Phase::Idle);
+    }
+
     /// A request has come whole up to its body.
     pub fn answering(&self) {
         self.has_asked.store(true, Ordering::Relaxed);

@@ -1,5 +1,5 @@
-//! The stream of a connection, watched: what comes and goes is told to [`Watched`], and what hyper writes on its own is held
-//! back.
+//! The stream of a connection as HTTP/1 is spoken on it, watched: what comes and goes is told to [`Watched`], and what hyper
+//! writes on its own is held back.
 
 use std::io;
 use std::pin::Pin;
@@ -72,16 +72,6 @@ impl<S> Wire<S> {
         Ok(())
     }
 
-    /// Notes what came of writing.
-    fn has_written(&mut self, written: &Poll<io::Result<usize>>) {
-        match written {
-            Poll::Pending => self.watched.stalls(),
-            Poll::Ready(Ok(bytes)) => self.watched.took(*bytes),
-            Poll::Ready(Err(_)) => {}
-        }
-        self.long_head = None;
-    }
-
     fn is_refusal(&self) -> bool {
         matches!(self.watched.phase(), Phase::Idle | Phase::Head)
     }
@@ -105,9 +95,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
             self.held_back.extend_from_slice(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.has_written(&written);
-        written
+        self.long_head = None;
+        Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -120,9 +109,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
             slices.iter().for_each(|slice| self.held_back.extend_from_slice(slice));
             return Poll::Ready(Ok(bytes));
         }
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.has_written(&written);
-        written
+        self.long_head = None;
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use epochd::api;
+use epochd::api::tls::Tls;
 use epochd::app::App;
 use epochd::config::Settings;
 use epochd::storage::Gate;
@@ -125,7 +126,8 @@ impl TestApp {
         let address = listener.local_addr().expect("a bound address");
         let app = App::open_behind(settings.clone(), gate).await.expect("a folder that nobody holds");
         let (stop, stopped) = oneshot::channel::<()>();
-        let server = tokio::spawn(api::serve(app.clone(), listener, async move {
+        let tls = Tls::of(&settings.tls).expect("usable certificates");
+        let server = tokio::spawn(api::serve(app.clone(), listener, tls, async move {
             let _ = stopped.await;
         }));
         // The client is built with TLS that has no cryptography of its own; none is used here.
