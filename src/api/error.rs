@@ -3,7 +3,7 @@
 mod codes;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -14,6 +14,7 @@ use crate::data::octets::OctetsError;
 use crate::datasets::DatasetError;
 use crate::jobs::JobError;
 use crate::jobs::error::JobFailure;
+use crate::keys::KeyError;
 use crate::learning::error::{SpecError, SpecErrorKind};
 use crate::memory::Refused;
 use crate::models::ModelError;
@@ -56,12 +57,14 @@ pub struct ApiError {
     detail: String,
     errors: Vec<FieldError>,
     checks: Option<Vec<Check>>,
+    /// Seconds after which to try again, where that is known.
+    retry: Option<u64>,
 }
 
 impl ApiError {
     /// An error of the whole request.
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        ApiError { code, detail: detail.into(), errors: Vec::new(), checks: None }
+        ApiError { code, detail: detail.into(), errors: Vec::new(), checks: None, retry: None }
     }
 
     /// A request that met a defect; the log says which.
@@ -101,6 +104,16 @@ impl ApiError {
         ApiError { checks: Some(checks), ..self }
     }
 
+    /// To be tried again after so many seconds.
+    pub fn after(self, seconds: u64) -> Self {
+        ApiError { retry: Some(seconds), ..self }
+    }
+
+    /// The code as it is written.
+    pub fn word(&self) -> &'static str {
+        self.code.entry().0
+    }
+
     /// The status of the reply.
     pub fn status(&self) -> u16 {
         self.code.entry().1
@@ -130,7 +143,10 @@ impl ApiError {
         *response.status_mut() = StatusCode::from_u16(problem.status).expect("the table holds HTTP statuses");
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if matches!(problem.status, 429 | 503) {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(self.retry.unwrap_or(RETRY_SECONDS)));
+        }
+        if problem.status == 401 {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
     }
@@ -222,6 +238,19 @@ impl From<JobError> for ApiError {
             JobError::Storage(error) => return error.into(),
         };
         ApiError::new(code, detail)
+    }
+}
+
+impl From<KeyError> for ApiError {
+    fn from(error: KeyError) -> Self {
+        let detail = error.to_string();
+        match error {
+            KeyError::NotFound(_) => ApiError::new(KeyNotFound, detail),
+            KeyError::NameTaken(_) => ApiError::at(NameTaken, "/name", detail),
+            KeyError::Invalid { pointer, .. } => ApiError::at(InvalidValue, pointer, detail),
+            KeyError::Given(_) | KeyError::NoRandomness => ApiError::defect(),
+            KeyError::Storage(error) => error.into(),
+        }
     }
 }
 

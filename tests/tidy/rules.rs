@@ -11,7 +11,7 @@ const FLOORS: [&[&str]; 11] = [
     &["learning", "data", "storage"],
     &["config"],
     &["telemetry"],
-    &["models", "datasets"],
+    &["models", "datasets", "keys"],
     &["jobs"],
     &["app", "backup", "check"],
     &["serving"],
@@ -28,7 +28,7 @@ const CRATES: [(&str, &[&str]); 9] = [
     ("tower_http", &["api"]),
     ("sqlx", &["storage"]),
     ("object_store", &["storage"]),
-    ("tokio", &["storage", "models", "datasets", "jobs", "app", "backup", "check", "serving", "api", "main"]),
+    ("tokio", &["storage", "models", "datasets", "keys", "jobs", "app", "backup", "check", "serving", "api", "main"]),
     ("clap", &["config"]),
 ];
 

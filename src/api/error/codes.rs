@@ -28,6 +28,10 @@ error_codes! {
     MalformedRequest "malformed_request" 400 "The request cannot be read" "Mend the part of the request that is named.";
     MalformedData "malformed_data" 400 "The data file cannot be read" "Mend the file at the line and column named.";
     MalformedFile "malformed_file" 400 "The file is no version of a model" "Send a file that GET …/export gave, unchanged.";
+    KeyRequired "key_required" 401 "The request needs a key" "Send Authorization: Bearer and a key.";
+    KeyInvalid "key_invalid" 401 "The key is not known, or is over" "Ask an admin of the service for another.";
+    KeyForbids "key_forbids" 403 "The key may not do this" "Use a key of the role that is named, or a name that the key sees.";
+    KeyNotFound "key_not_found" 404 "There is no such key" "GET /keys lists those that are stored.";
     ModelNotFound "model_not_found" 404 "There is no such model" "GET /models lists those there are.";
     VersionNotFound "version_not_found" 404 "The model has no such version" "GET /models/{model}/versions lists them.";
     JobNotFound "job_not_found" 404 "There is no such job" "GET /jobs lists them.";
@@ -59,6 +63,7 @@ error_codes! {
     TrainingDiverged "training_diverged" 422 "The training diverged" "Lower the learning rate or scale the inputs.";
     IdempotencyKeyReused "idempotency_key_reused" 422 "The Idempotency-Key was used for another request" "Use a new key for a new request.";
     QueueFull "queue_full" 429 "The queue is full" "Try again after the seconds of Retry-After.";
+    RateExceeded "rate_exceeded" 429 "The key's rate is spent" "Try again after the seconds of Retry-After.";
     Overloaded "overloaded" 429 "The service is overloaded" "Try again after the seconds of Retry-After.";
     VersionDamaged "version_damaged" 500 "The version's file is missing or damaged" "Activate another version, train again, or restore a backup.";
     StateDamaged "state_damaged" 500 "Stored state is missing or damaged" "The service's log says what; restore a backup.";

@@ -17,6 +17,7 @@ use tower::{Layer, Service};
 use super::admission::Refusal;
 use super::compression::packed;
 use super::deadline::Deadline;
+use super::door::Door;
 use super::observe::{Observe, Seen, is_probe};
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::reply::held::charged;
@@ -29,6 +30,7 @@ use crate::telemetry::Meters;
 #[derive(Clone)]
 pub struct ExchangeLayer {
     template: &'static str,
+    door: Door,
     meters: Arc<Meters>,
     memory: Share,
     timeout: Duration,
@@ -37,11 +39,11 @@ pub struct ExchangeLayer {
 }
 
 impl ExchangeLayer {
-    /// Of the path `template`; counts in the meters of `app`, and charges replies to its memory for requests.
-    pub fn new(template: &'static str, app: &App) -> Self {
+    /// Of the path `template` behind `door`; counts in the meters of `app`, and charges replies to its memory for requests.
+    pub fn new(template: &'static str, door: Door, app: &App) -> Self {
         let (meters, memory) = (app.meters.clone(), app.memory.requests.clone());
         let pressure = (!is_probe(template)).then(|| app.pressure.clone());
-        ExchangeLayer { template, meters, memory, timeout: app.settings.request_timeout, pressure }
+        ExchangeLayer { template, door, meters, memory, timeout: app.settings.request_timeout, pressure }
     }
 }
 
@@ -50,7 +52,7 @@ impl<S> Layer<S> for ExchangeLayer {
 
     fn layer(&self, inner: S) -> Exchange<S> {
         let observe = Observe::new(self.template, self.meters.clone(), self.memory.clone());
-        Exchange { inner, observe, timeout: self.timeout, pressure: self.pressure.clone() }
+        Exchange { inner, observe, door: self.door.clone(), timeout: self.timeout, pressure: self.pressure.clone() }
     }
 }
 
@@ -59,6 +61,7 @@ impl<S> Layer<S> for ExchangeLayer {
 pub struct Exchange<S> {
     inner: S,
     observe: Observe,
+    door: Door,
     timeout: Duration,
     pressure: Option<Pressure>,
 }
@@ -72,12 +75,14 @@ impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Reque
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
         let (seen, accepted) = (Seen::of(&request), request.headers().get(ACCEPT_ENCODING).cloned());
-        let refusal = self.pressure.as_ref().and_then(|pressure| Refusal::of(pressure, seen.caller()));
-        let reply = match refusal {
-            None => Outcome::Answer { reply: self.inner.call(request) },
-            Some(refusal) => Outcome::Refusal { refusal },
+        let refusal = || self.pressure.as_ref().and_then(|pressure| Refusal::of(pressure, seen.caller()));
+        // Who may not come in takes no place from those who may.
+        let reply = match self.door.admit(&mut request).map(|()| refusal()) {
+            Ok(None) => Outcome::Answer { reply: self.inner.call(request) },
+            Ok(Some(refusal)) => Outcome::Refusal { refusal },
+            Err(error) => Outcome::Closed { reply: Some(error.into_response()) },
         };
         let (observe, deadline) = (self.observe.clone(), Deadline::new(self.timeout));
         Answering { reply, observe, seen: Some((seen, accepted)), deadline }
@@ -106,6 +111,9 @@ pin_project! {
         Refusal {
             refusal: Refusal,
         },
+        Closed {
+            reply: Option<Response>,
+        },
     }
 }
 
@@ -115,6 +123,9 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Outcome<F> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project() {
             OutcomeProjection::Answer { reply } => reply.poll(context),
+            OutcomeProjection::Closed { reply } => {
+                Poll::Ready(Ok(reply.take().expect("a future is not polled after it ended")))
+            }
             OutcomeProjection::Refusal { refusal } => refusal.poll(context).map(|error| Ok(error.into_response())),
         }
     }
