@@ -8,7 +8,8 @@ ARG RUNTIME=debian:bookworm-slim
 
 FROM ${RUNTIME} AS base
 RUN useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin epochd && install -d -o epochd -g epochd /data
-# The container's own addresses are not loopback: epochd starts only with --allow-anonymous (see README.md).
+# The container's own addresses are not loopback: epochd starts only with a key.
+#   docker run -e EPOCHD_API_KEYS=admin:$(openssl rand -hex 32) …
 ENV EPOCHD_LISTEN=0.0.0.0:8080 EPOCHD_DATA_DIR=/data
 EXPOSE 8080
 VOLUME /data

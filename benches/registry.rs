@@ -86,6 +86,8 @@ async fn fill(folder: &Path, count: usize) {
                 created_at: now,
                 updated_at: now,
                 active_version: None,
+                owner: None,
+                dataset_id: None,
             };
             let version = VersionRow {
                 model_id: id,

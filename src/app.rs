@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::config::Settings;
+use crate::config::{SecretText, Settings};
 use crate::datasets::DatasetRegistry;
 use crate::jobs::{JobError, JobQueue, Outbox, QueueLimits};
+use crate::keys::{KeyError, KeyRing, KeySettings};
 use crate::memory::Shares;
 use crate::models::ModelRegistry;
 use crate::processors;
@@ -40,6 +41,8 @@ pub struct Parts {
     pub datasets: DatasetRegistry,
     /// All jobs.
     pub jobs: JobQueue,
+    /// All keys.
+    pub keys: KeyRing,
     /// Stored state.
     pub storage: Storage,
     /// The service's counters.
@@ -66,6 +69,9 @@ pub enum OpenError {
     /// The memory does not suffice for what is asked of it.
     #[error("{0}")]
     Memory(String),
+    /// The keys cannot be read.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     /// The jobs of an earlier process cannot be taken up.
     #[error("the open jobs cannot be read: {0}")]
     Jobs(#[from] JobError),
@@ -92,11 +98,17 @@ impl App {
     ///
     /// # Errors
     /// As [`App::open`].
-    pub async fn open_behind(settings: Settings, gate: Gate) -> Result<Self, OpenError> {
+    pub async fn open_behind(mut settings: Settings, gate: Gate) -> Result<Self, OpenError> {
         let plan = settings.memory_plan().map_err(OpenError::Memory)?;
         let storage = Storage::open(&settings.location(), gate).await?;
         let (objects, bytes) = (settings.max_stored_objects, settings.max_stored_bytes.as_u64());
         storage.quota.bound(Stored { objects, bytes });
+        let given = KeySettings {
+            listed: settings.api_keys.take().map(SecretText::into_inner),
+            file: settings.api_keys_file.clone(),
+            stays_closed: !settings.listen.ip().is_loopback() && !settings.allow_anonymous,
+        };
+        let keys = KeyRing::open(storage.clone(), given).await?;
         let meters = Meters::new();
         let memory = plan.shares();
         let models = ModelRegistry::new(storage.clone(), memory.models.clone());
@@ -117,6 +129,7 @@ impl App {
             models,
             datasets,
             jobs,
+            keys,
             storage,
             meters,
             memory,
@@ -157,6 +170,7 @@ impl App {
     pub async fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
         self.jobs.close(self.settings.shutdown_timeout).await;
+        self.keys.note_uses().await;
     }
 }
 

@@ -1,6 +1,8 @@
 //! Settings: a flag, over an `EPOCHD_…` variable of the environment, over a default. Checked once, at start.
 
 mod browsers;
+mod choices;
+mod command;
 mod secrets;
 mod tls;
 mod webhook;
@@ -10,9 +12,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser};
 
 pub use self::browsers::Browsers;
+pub use self::choices::{LogFormat, MetricsAuth};
+pub use self::command::Command;
+pub use self::secrets::SecretText;
 use self::secrets::{check_blob_url, check_database_url, exit_with};
 pub use self::tls::TlsFiles;
 use crate::memory;
@@ -51,6 +56,18 @@ pub struct Settings {
     /// Certificates
     #[command(flatten)]
     pub tls: TlsFiles,
+    /// Keys, as admin:SECRET,predict:SECRET; roles are admin, train and predict. Once there is a key, nobody is served
+    /// without one. A secret on the command line is seen by all users of the machine: set the variable, or name a file
+    #[arg(long, env = "EPOCHD_API_KEYS", value_name = "ROLE:SECRET,…", hide_env_values = true)]
+    pub api_keys: Option<SecretText>,
+
+    /// File of keys, ROLE:SECRET one a line, with # before comments; read again when it changes
+    #[arg(long, env = "EPOCHD_API_KEYS_FILE", value_name = "FILE")]
+    pub api_keys_file: Option<PathBuf>,
+
+    /// Who may read /metrics once there are keys
+    #[arg(long, env = "EPOCHD_METRICS_AUTH", value_name = "WHO", default_value = "any")]
+    pub metrics_auth: MetricsAuth,
 
     /// Folder of the service's state, made if missing and held by one process at a time
     #[arg(long, env = "EPOCHD_DATA_DIR", value_name = "DIR", default_value = "epochd-data", global = true)]
@@ -202,40 +219,6 @@ pub struct Settings {
     pub log_level: String,
 }
 
-/// What to do instead of starting the service.
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
-pub enum Command {
-    /// Ask a running service at --listen whether it is ready; exit status 0 if so. For container health checks
-    Healthcheck,
-    /// Write all state of --data-dir into one file, while the service runs or not
-    Backup {
-        /// The file to write; it must not exist
-        file: PathBuf,
-    },
-    /// Make the folder --data-dir from a backup; it must be empty or not exist
-    Restore {
-        /// A file that `epochd backup` wrote
-        file: PathBuf,
-    },
-    /// Read all state of a service that is stopped, and list what is missing, damaged, unverified or left over; exit
-    /// status 0 if there is nothing of that. As at a start, the catalog gets this release's form
-    Check {
-        /// Mend what can be mended: give data sets of earlier releases checksums, end jobs whose rows are lost, note files
-        /// that nothing refers to for deletion. Each change is listed
-        #[arg(long)]
-        repair: bool,
-    },
-}
-
-/// Form of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// One readable line per event
-    Text,
-    /// One JSON object per event
-    Json,
-}
-
 impl Settings {
     /// Settings of this process. Prints help or an error and exits where clap would.
     pub fn from_process() -> Self {
@@ -256,12 +239,11 @@ impl Settings {
 
     /// What no single setting shows.
     fn check(&self) -> Result<(), String> {
-        if self.command.is_none() && !self.listen.ip().is_loopback() && !self.allow_anonymous {
-            return Err(format!(
-                "{} is not a loopback address: anyone who reaches it could train, predict and delete. \
-                 Listen on 127.0.0.1, or add --allow-anonymous if the network is trusted",
-                self.listen
-            ));
+        // Where there may be stored keys, it is known once the state is open.
+        let has_keys = self.api_keys.is_some() || self.api_keys_file.is_some();
+        let may_have = self.database_url.is_some() || self.data_dir.exists();
+        if self.command.is_none() && !has_keys && !may_have {
+            self.check_listen(false)?;
         }
         self.tls.check()?;
         self.database_url.as_ref().map_or(Ok(()), check_database_url)?;
@@ -283,6 +265,21 @@ impl Settings {
             return Err(format!("--max-body is larger than {most}, which one client may hold of --request-memory"));
         }
         Ok(())
+    }
+
+    /// Whether the service may listen where it is told to; `has_keys` says whether a key protects it.
+    ///
+    /// # Errors
+    /// What to do.
+    pub fn check_listen(&self, has_keys: bool) -> Result<(), String> {
+        if self.listen.ip().is_loopback() || self.allow_anonymous || has_keys {
+            return Ok(());
+        }
+        Err(format!(
+            "{} is not a loopback address, and no key protects the service: anyone who reaches it could train, predict and \
+             delete. Set keys (--api-keys), listen on 127.0.0.1, or add --allow-anonymous if the network is trusted",
+            self.listen
+        ))
     }
 
     /// How the memory is shared out.
@@ -378,9 +375,14 @@ mod tests {
 
     #[test]
     fn only_loopback_is_listened_on_without_a_word() {
-        let parse = |args: &[&str]| Settings::parse_from([&["epochd", "--listen", "0.0.0.0:1"], args].concat()).check();
+        let parse = |args: &[&str]| {
+            let start = ["epochd", "--listen", "0.0.0.0:1", "--data-dir", "/is/not/there"];
+            Settings::parse_from([&start, args].concat()).check()
+        };
         assert!(parse(&[]).is_err());
-        assert!(parse(&["--allow-anonymous"]).is_ok());
+        assert!(parse(&["--allow-anonymous"]).is_ok() && parse(&["--api-keys", "admin:x"]).is_ok());
+        let unprotected = Settings::parse_from(["epochd", "--listen", "0.0.0.0:1"]);
+        assert!(unprotected.check_listen(false).is_err() && unprotected.check_listen(true).is_ok());
         assert!(Settings::for_tests().check().is_ok());
     }
 
@@ -390,6 +392,8 @@ mod tests {
         let settings = Settings::parse_from(["epochd", "--database-url", url]);
         assert_eq!(settings.database_url.as_ref().map(SecretUrl::as_str), Some(url));
         let shown = format!("{settings:?} {:?}", settings.location());
+        let keys = Settings::parse_from(["epochd", "--api-keys", "admin:hush"]);
+        assert!(!format!("{keys:?}").contains("hush"), "{keys:?}");
         assert!(shown.contains("postgres://…") && !shown.contains("secret"), "{shown}");
     }
 

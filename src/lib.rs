@@ -10,6 +10,7 @@
 //! - [`jobs`]: trainings as jobs: queue, runs, checkpoints, progress, events.
 //! - [`models`]: models by layer sizes and by data set, their versions, the file of a version, the registry, predictors.
 //! - [`datasets`]: stored tables and their registry.
+//! - [`keys`]: who may ask for what: keys, roles, what a key sees.
 //! - [`telemetry`], [`config`]: the log and counters; settings.
 //! - [`learning`]: networks, losses, optimizers, the epoch loop. Pure: no I/O, no clock; threads in [`learning::team`] alone.
 //! - [`data`]: bytes to rows, typed columns and their profiles, columns to a network's input, the choice of rows. Reads
@@ -33,6 +34,7 @@ pub mod datasets;
 pub mod fuzzing;
 pub mod identifier;
 pub mod jobs;
+pub mod keys;
 pub mod learning;
 pub mod memory;
 pub mod models;

@@ -104,6 +104,16 @@ async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
     let scheme = if tls.is_some() { "https" } else { "http" };
     let listener = TcpListener::bind(address).await.map_err(busy)?;
     let app = App::open(settings).await?;
+    if let Err(message) = app.settings.check_listen(app.keys.has_keys()) {
+        app.storage.close().await;
+        return Err(message.into());
+    }
+    if !address.ip().is_loopback() && !app.keys.has_keys() {
+        tracing::warn!(
+            "no key protects the service (--allow-anonymous): whoever reaches {address} may train, predict, read \
+                        and delete everything"
+        );
+    }
     let address = listener.local_addr()?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "listening on {scheme}://{address}");
     let storage = app.storage.clone();

@@ -8,6 +8,7 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use uuid::Uuid;
 
 use super::body::parse::parse_query;
 use super::error::{ApiError, ErrorCode};
@@ -15,8 +16,10 @@ use super::layers::peer::caller;
 use crate::app::App;
 use crate::datasets::Dataset;
 use crate::jobs::JobHandle;
+use crate::keys::Sight;
 use crate::models::Model;
 use crate::serving::memory::RequestMemory;
+use crate::serving::sight;
 use crate::wording::Shown;
 
 /// Query parameters, unknown ones refused.
@@ -59,9 +62,47 @@ impl FromRequestParts<App> for Memory {
     }
 }
 
+/// Who asks, as the door has noted it.
+impl FromRequestParts<App> for Sight {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get::<Sight>().cloned().unwrap_or_default())
+    }
+}
+
+/// Whether somebody may give a model this name: nobody makes what he does not see.
+///
+/// # Errors
+/// `key_forbids`.
+pub fn may_name(sight: &Sight, name: Option<&str>) -> Result<(), ApiError> {
+    if !sight.is_limited() || name.is_some_and(|name| sight.sees(Uuid::nil(), Some(name))) {
+        return Ok(());
+    }
+    let detail = "the key sees models of certain names alone: give the model a name that fits one of its patterns";
+    Err(ApiError::new(ErrorCode::KeyForbids, detail))
+}
+
+/// Whether somebody sees these data sets, as far as they are named.
+///
+/// # Errors
+/// `dataset_not_found`.
+pub async fn may_use<'a>(
+    app: &App,
+    sight: &Sight,
+    datasets: impl IntoIterator<Item = Option<&'a String>>,
+) -> Result<(), ApiError> {
+    if sight.is_limited() {
+        for dataset in datasets.into_iter().flatten() {
+            sight::dataset(app, sight, dataset).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes a type of one parameter of the path, whatever others the path has, and its extractor.
 macro_rules! path_parameter {
-    ($parameter:ident, $(#[$doc:meta])* $name:ident($what:ty), |$app:ident, $word:ident| $found:expr) => {
+    ($parameter:ident, $(#[$doc:meta])* $name:ident($what:ty), |$app:ident, $sight:ident, $word:ident| $found:expr) => {
         $(#[$doc])*
         pub struct $name(pub $what);
 
@@ -75,6 +116,7 @@ macro_rules! path_parameter {
                 }
                 let Path(Parameter { $parameter: $word }) =
                     Path::from_request_parts(parts, $app).await.map_err(unreadable)?;
+                let $sight = parts.extensions.get::<Sight>().cloned().unwrap_or_default();
                 let found: $what = $found;
                 Ok($name(found))
             }
@@ -86,28 +128,28 @@ path_parameter!(
     model,
     /// The model that `{model}` of the path names.
     ModelPath(Arc<Model>),
-    |app, word| app.models.get(&word).await?
+    |app, sight, word| sight::model(app, &sight, &word).await?
 );
 
 path_parameter!(
     version,
     /// The version number that `{version}` of the path names.
     VersionPath(u64),
-    |_app, word| word.parse().map_err(|_| no_version(&word))?
+    |_app, _sight, word| word.parse().map_err(|_| no_version(&word))?
 );
 
 path_parameter!(
     job,
     /// The job that `{job}` of the path names.
     JobPath(JobHandle),
-    |app, word| app.jobs.get(&word).await?
+    |app, sight, word| sight::job(app, &sight, &word).await?
 );
 
 path_parameter!(
     dataset,
     /// The data set that `{dataset}` of the path names.
     DatasetPath(Dataset),
-    |app, word| app.datasets.get(&word).await?
+    |app, sight, word| sight::dataset(app, &sight, &word).await?
 );
 
 fn unreadable(_: PathRejection) -> ApiError {

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::error::{ApiError, ErrorCode};
 use super::reply::json as reply;
 use crate::app::App;
+use crate::keys::Sight;
 use crate::storage::RECEIPT_AGE;
 use crate::storage::catalog::ReceiptRow;
 
@@ -48,7 +49,10 @@ impl Repeatable {
             return Err(ApiError::new(ErrorCode::MalformedRequest, detail));
         };
         let head = format!("{} {}\n", request.method(), request.uri());
-        Ok(Repeatable(Some(Box::new((key.to_owned(), Sha256::new_with_prefix(head))))))
+        // It counts for the API key that it came with.
+        let sight = request.extensions().get::<Sight>();
+        let key = sight.and_then(Sight::key).map_or_else(|| key.to_owned(), |api_key| api_key.scoped(key));
+        Ok(Repeatable(Some(Box::new((key, Sha256::new_with_prefix(head))))))
     }
 
     /// With the body of the request.

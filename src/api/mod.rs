@@ -25,14 +25,17 @@ use axum::routing::{MethodFilter, MethodRouter, any, on};
 use tokio::net::TcpListener;
 
 use crate::app::App;
+use crate::keys::Role;
 use crate::webhooks::Sender;
 use error::{ApiError, ErrorCode};
+use layers::door::Door;
 use layers::observe::UNMATCHED;
 use resources::{
-    datasets, evaluation, events, jobs, models, operations, predictions, schema, training, transfer, versions,
+    datasets, evaluation, events, jobs, keys, models, operations, predictions, schema, training, transfer, versions,
 };
 use tls::Tls;
 
+pub use layers::door::Access;
 pub use layers::log_panics;
 
 /// One route: a method, a path template, its handler.
@@ -41,86 +44,105 @@ pub struct Route {
     pub method: Method,
     /// As in `openapi.yaml`: `/models/{model}`.
     pub path: &'static str,
+    /// Who may call it, once there are keys.
+    pub access: Access,
     handler: MethodRouter<App>,
 }
 
 impl Route {
-    fn get<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Self {
-        Route { method: Method::GET, path, handler: on(MethodFilter::GET, handler) }
+    fn get<H: Handler<T, App>, T: 'static>(path: &'static str, access: Access, handler: H) -> Self {
+        Route { method: Method::GET, path, access, handler: on(MethodFilter::GET, handler) }
     }
 
-    fn post<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Self {
-        Route { method: Method::POST, path, handler: on(MethodFilter::POST, handler) }
+    fn post<H: Handler<T, App>, T: 'static>(path: &'static str, access: Access, handler: H) -> Self {
+        Route { method: Method::POST, path, access, handler: on(MethodFilter::POST, handler) }
     }
 
-    fn patch<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Self {
-        Route { method: Method::PATCH, path, handler: on(MethodFilter::PATCH, handler) }
+    fn patch<H: Handler<T, App>, T: 'static>(path: &'static str, access: Access, handler: H) -> Self {
+        Route { method: Method::PATCH, path, access, handler: on(MethodFilter::PATCH, handler) }
     }
 
-    fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, handler: H) -> Self {
-        Route { method: Method::DELETE, path, handler: on(MethodFilter::DELETE, handler) }
+    fn delete<H: Handler<T, App>, T: 'static>(path: &'static str, access: Access, handler: H) -> Self {
+        Route { method: Method::DELETE, path, access, handler: on(MethodFilter::DELETE, handler) }
     }
 }
 
-/// Every route of the service.
+/// Who may call a path with which method.
+type Accesses = Vec<(Method, Access)>;
+
+const PREDICT: Access = Access::Key(Role::Predict);
+const TRAIN: Access = Access::Key(Role::Train);
+const ADMIN: Access = Access::Key(Role::Admin);
+
+/// Every route of the service, with who may call it.
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::post("/models", models::create),
-        Route::get("/models", models::list),
-        Route::post("/models/import", transfer::import),
-        Route::get("/models/{model}", models::show),
-        Route::patch("/models/{model}", models::change),
-        Route::delete("/models/{model}", models::remove),
-        Route::get("/models/{model}/versions", versions::list),
-        Route::get("/models/{model}/versions/{version}", versions::show),
-        Route::post("/models/{model}/versions/{version}/activate", versions::activate),
-        Route::delete("/models/{model}/versions/{version}", versions::remove),
-        Route::get("/models/{model}/versions/{version}/parameters", versions::parameters),
-        Route::get("/models/{model}/versions/{version}/export", transfer::export),
-        Route::post("/models/{model}/train", training::train),
-        Route::post("/models/{model}/predict", predictions::predict),
-        Route::post("/models/{model}/versions/{version}/predict", predictions::predict_version),
-        Route::post("/predict", predictions::predict_by_query),
-        Route::post("/models/{model}/evaluate", evaluation::evaluate),
-        Route::get("/models/{model}/versions/{version}/importance", versions::importance),
-        Route::get("/models/{model}/schema", schema::schema),
-        Route::get("/models/{model}/openapi.json", schema::openapi),
-        Route::post("/datasets", datasets::create),
-        Route::get("/datasets", datasets::list),
-        Route::get("/datasets/{dataset}", datasets::show),
-        Route::get("/datasets/{dataset}/rows", datasets::rows),
-        Route::delete("/datasets/{dataset}", datasets::remove),
-        Route::post("/train", training::train_file),
-        Route::get("/jobs", jobs::list),
-        Route::get("/jobs/{job}", jobs::show),
-        Route::delete("/jobs/{job}", jobs::remove),
-        Route::get("/jobs/{job}/epochs", jobs::epochs),
-        Route::get("/jobs/{job}/events", events::events),
-        Route::post("/jobs/{job}/cancel", jobs::cancel),
-        Route::get("/livez", operations::livez),
-        Route::get("/readyz", operations::readyz),
-        Route::get("/metrics", operations::metrics),
-        Route::get("/openapi.yaml", operations::openapi),
-        Route::get("/openapi.json", operations::openapi_json),
-        Route::get("/docs/errors", operations::errors),
+        Route::post("/models", TRAIN, models::create),
+        Route::get("/models", PREDICT, models::list),
+        Route::post("/models/import", TRAIN, transfer::import),
+        Route::get("/models/{model}", PREDICT, models::show),
+        Route::patch("/models/{model}", TRAIN, models::change),
+        Route::delete("/models/{model}", TRAIN, models::remove),
+        Route::get("/models/{model}/versions", PREDICT, versions::list),
+        Route::get("/models/{model}/versions/{version}", PREDICT, versions::show),
+        Route::post("/models/{model}/versions/{version}/activate", TRAIN, versions::activate),
+        Route::delete("/models/{model}/versions/{version}", TRAIN, versions::remove),
+        Route::get("/models/{model}/versions/{version}/parameters", TRAIN, versions::parameters),
+        Route::get("/models/{model}/versions/{version}/export", TRAIN, transfer::export),
+        Route::post("/models/{model}/train", TRAIN, training::train),
+        Route::post("/models/{model}/predict", PREDICT, predictions::predict),
+        Route::post("/models/{model}/versions/{version}/predict", PREDICT, predictions::predict_version),
+        Route::post("/predict", PREDICT, predictions::predict_by_query),
+        Route::post("/models/{model}/evaluate", TRAIN, evaluation::evaluate),
+        Route::get("/models/{model}/versions/{version}/importance", PREDICT, versions::importance),
+        Route::get("/models/{model}/schema", PREDICT, schema::schema),
+        Route::get("/models/{model}/openapi.json", PREDICT, schema::openapi),
+        Route::post("/datasets", TRAIN, datasets::create),
+        Route::get("/datasets", TRAIN, datasets::list),
+        Route::get("/datasets/{dataset}", TRAIN, datasets::show),
+        Route::get("/datasets/{dataset}/rows", TRAIN, datasets::rows),
+        Route::delete("/datasets/{dataset}", TRAIN, datasets::remove),
+        Route::post("/train", TRAIN, training::train_file),
+        Route::get("/jobs", TRAIN, jobs::list),
+        Route::get("/jobs/{job}", TRAIN, jobs::show),
+        Route::delete("/jobs/{job}", TRAIN, jobs::remove),
+        Route::get("/jobs/{job}/epochs", TRAIN, jobs::epochs),
+        Route::get("/jobs/{job}/events", TRAIN, events::events),
+        Route::post("/jobs/{job}/cancel", TRAIN, jobs::cancel),
+        Route::post("/keys", ADMIN, keys::create),
+        Route::get("/keys", ADMIN, keys::list),
+        Route::get("/keys/{key}", ADMIN, keys::show),
+        Route::patch("/keys/{key}", ADMIN, keys::change),
+        Route::delete("/keys/{key}", ADMIN, keys::remove),
+        Route::get("/livez", Access::Open, operations::livez),
+        Route::get("/readyz", Access::Open, operations::readyz),
+        Route::get("/metrics", Access::Metrics, operations::metrics),
+        Route::get("/openapi.yaml", PREDICT, operations::openapi),
+        Route::get("/openapi.json", PREDICT, operations::openapi_json),
+        Route::get("/docs/errors", PREDICT, operations::errors),
     ]
 }
 
 /// The service as a `tower::Service`: the routes of `app`, and what goes around them.
 pub fn router(app: App) -> Router {
-    let mut paths: Vec<(&'static str, MethodRouter<App>)> = Vec::new();
-    for Route { path, handler, .. } in routes() {
-        match paths.iter_mut().find(|(known, _)| *known == path) {
-            Some((_, handlers)) => *handlers = std::mem::take(handlers).merge(handler),
-            None => paths.push((path, handler)),
+    let mut paths: Vec<(&'static str, MethodRouter<App>, Accesses)> = Vec::new();
+    for Route { method, path, access, handler } in routes() {
+        match paths.iter_mut().find(|(known, ..)| *known == path) {
+            Some((_, handlers, accesses)) => {
+                *handlers = std::mem::take(handlers).merge(handler);
+                accesses.push((method, access));
+            }
+            None => paths.push((path, handler, vec![(method, access)])),
         }
     }
-    let around = |template, handlers: MethodRouter<App>| layers::around(template, handlers, &app);
+    let around = |template, handlers: MethodRouter<App>, accesses| {
+        layers::around(template, handlers, Door::new(template, accesses, &app), &app)
+    };
     let mut router = Router::new();
-    for (path, handlers) in paths {
-        router = router.route(path, around(path, handlers.fallback(no_method)));
+    for (path, handlers, accesses) in paths {
+        router = router.route(path, around(path, handlers.fallback(no_method), accesses));
     }
-    router.fallback_service(around(UNMATCHED, any(no_route)).with_state(app.clone())).with_state(app)
+    router.fallback_service(around(UNMATCHED, any(no_route), Vec::new()).with_state(app.clone())).with_state(app)
 }
 
 async fn no_route() -> ApiError {

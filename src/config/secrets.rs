@@ -1,7 +1,32 @@
 //! Settings that may hold secrets: checked here rather than by clap, which repeats a wrong value with the password in it.
 
+use std::fmt;
+
 use crate::storage::SecretUrl;
 use crate::storage::location::without_secrets;
+
+/// A setting that is secret as a whole: `Debug` shows nothing of it.
+#[derive(Clone)]
+pub struct SecretText(String);
+
+impl SecretText {
+    /// The text.
+    pub fn into_inner(self) -> String {
+        self.0
+    }
+}
+
+impl From<String> for SecretText {
+    fn from(text: String) -> Self {
+        SecretText(text)
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
 
 pub(super) fn check_database_url(url: &SecretUrl) -> Result<(), String> {
     let known = ["postgres://", "postgresql://"];
@@ -20,13 +45,34 @@ pub(super) fn exit_with(error: &clap::Error) -> ! {
     if !error.use_stderr() {
         error.exit();
     }
-    eprint!("{}", without_secrets(&error.render().to_string()));
+    eprint!("{}", without_keys(&without_secrets(&error.render().to_string())));
     std::process::exit(error.exit_code());
+}
+
+/// A text without the secrets of keys: of a word such as admin:SECRET the role stays.
+fn without_keys(text: &str) -> String {
+    let mut shown = text.to_owned();
+    for role in ["admin:", "train:", "predict:"] {
+        let mut from = 0;
+        while let Some(at) = shown[from..].find(role).map(|at| from + at + role.len()) {
+            let secret =
+                shown[at..].find(|c: char| c.is_whitespace() || "'\"".contains(c)).map_or(shown.len(), |end| at + end);
+            shown.replace_range(at..secret, "…");
+            from = at;
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_at_a_wrong_place_are_not_repeated() {
+        let error = "unexpected argument 'predict:hush,admin:hush' found: admin:hush";
+        assert_eq!(without_keys(error), "unexpected argument 'predict:…' found: admin:…");
+    }
 
     #[test]
     fn wrong_urls_are_refused_and_not_repeated() {

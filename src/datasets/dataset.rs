@@ -22,6 +22,8 @@ pub struct Dataset {
     pub bytes: u64,
     /// When it was stored.
     pub created_at: Timestamp,
+    /// The key that stored it, if it was stored with one that the service made.
+    pub owner: Option<Uuid>,
     /// Its columns, with what is known of them.
     pub profile: Arc<TableProfile>,
     /// Where its columns are.
@@ -53,6 +55,7 @@ impl Dataset {
             name: row.name,
             bytes: row.bytes,
             created_at: row.created_at,
+            owner: row.owner,
             profile: Arc::new(profile),
             blob: row.blob,
             _memory: None,

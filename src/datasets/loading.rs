@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::name::check_name;
 
@@ -19,6 +20,8 @@ pub struct Loading(Arc<Mutex<Vec<Arc<Load>>>>);
 pub struct Load {
     /// The name that its data set is to have, if a data set may have it.
     pub name: Option<String>,
+    /// The key that it came with, if that is a stored one.
+    pub owner: Option<Uuid>,
     /// When its request began.
     pub started_at: Timestamp,
     since: Instant,
@@ -36,10 +39,11 @@ pub struct Arrival {
 }
 
 impl Loading {
-    /// Lists a file from now on.
-    pub fn begin(&self, name: Option<String>) -> Arrival {
+    /// Lists a file of the key `owner` from now on.
+    pub fn begin(&self, name: Option<String>, owner: Option<Uuid>) -> Arrival {
         let load = Arc::new(Load {
             name: name.filter(|name| check_name(name).is_ok()),
+            owner,
             started_at: Timestamp::now(),
             since: Instant::now(),
             bytes: AtomicU64::new(0),

@@ -60,6 +60,8 @@ pub struct NewDataset {
     pub id: Uuid,
     /// Unique among data sets, if given.
     pub name: Option<String>,
+    /// The key that stores it; of a file that was just read, none.
+    pub owner: Option<Uuid>,
     /// Its columns, with what is known of them.
     pub profile: TableProfile,
     /// The columns.
@@ -169,7 +171,7 @@ impl DatasetRegistry {
         if let Some(failed) = sink.failed {
             return Err(failed.into());
         }
-        Ok(NewDataset { id: new_id(), name, profile: profile?, columns: sink.file })
+        Ok(NewDataset { id: new_id(), name, owner: None, profile: profile?, columns: sink.file })
     }
 
     /// Stores the columns of a data set. They are litter until [`DatasetRegistry::add`] is committed.
@@ -177,14 +179,15 @@ impl DatasetRegistry {
     /// # Errors
     /// `Storage`.
     pub async fn draft(&self, new: NewDataset) -> Result<DatasetDraft, DatasetError> {
-        let NewDataset { id, name, profile, columns } = new;
+        let NewDataset { id, name, owner, profile, columns } = new;
         let blob = format!("datasets/{id}.parquet");
         let checksums = self.storage.put_file_noted(&blob, columns).await?;
         let bytes = checksums.bytes();
         let created_at = Timestamp::now();
         let (rows, text) = (profile.rows, exact::to_text(&profile));
-        let row = DatasetRow { id, name: name.clone(), blob: blob.clone(), bytes, rows, profile: text, created_at };
-        let dataset = Dataset { id, name, bytes, created_at, profile: Arc::new(profile), blob, _memory: None };
+        let row =
+            DatasetRow { id, name: name.clone(), blob: blob.clone(), bytes, rows, profile: text, created_at, owner };
+        let dataset = Dataset { id, name, bytes, created_at, owner, profile: Arc::new(profile), blob, _memory: None };
         Ok(DatasetDraft { row, checksums, dataset })
     }
 
@@ -220,11 +223,12 @@ impl DatasetRegistry {
         {
             return Err(DatasetError::NameTaken(name.clone()));
         }
-        self.storage.quota.check(&self.storage.catalog, Stored::one(0)).await?;
+        let owner = new.owner;
+        self.storage.quota.check(&self.storage.catalog, owner, Stored::one(0)).await?;
         let draft = self.draft(new).await?;
         let written = async {
             let mut write = self.storage.catalog.write().await?;
-            self.storage.quota.take(&mut write, Stored::one(draft.dataset.bytes)).await?;
+            self.storage.quota.take(&mut write, owner, Stored::one(draft.dataset.bytes)).await?;
             if let Some(receipt) = receipt(&draft.dataset) {
                 write.add_receipt(&receipt, RECEIPT_AGE).await?;
             }

@@ -21,7 +21,7 @@
 //! let app = App::open(Settings { data_dir: folder.path().to_owned(), ..Settings::for_tests() }).await?;
 //! let (spec, _) = ModelSpec { layers: vec![2.into(), 4.into(), 1.into()], ..ModelSpec::default() }.check()?;
 //! let kind = ModelKind::Layers(spec.clone().into());
-//! let model = NewModel { name: None, kind, initial: None, metadata: Default::default() };
+//! let model = NewModel { name: None, kind, initial: None, metadata: Default::default(), owner: None };
 //! let model = app.models.create(model, |_| None).await?;
 //!
 //! let request = TrainingRequest {
@@ -70,7 +70,7 @@ pub use job::Job;
 pub use lost::end_lost;
 pub use outbox::Outbox;
 pub use queue::{FirstTraining, JobQueue, NewTraining, QueueLimits};
-pub use record::{blobs, checkpoint_blob, history_blob};
+pub use record::{Requester, blobs, checkpoint_blob, history_blob};
 pub use report::JobReport;
 pub use state::{JobState, StopReason};
 pub use table_training::TableTraining;

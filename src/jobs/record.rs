@@ -76,21 +76,38 @@ impl JobData {
     }
 }
 
+/// Who asks for a job.
+#[derive(Clone, Debug)]
+pub struct Requester {
+    /// The request, for logs and problems.
+    pub request_id: String,
+    /// The key that it came with, if that is one that the service made.
+    pub owner: Option<Uuid>,
+}
+
+impl<T: Into<String>> From<T> for Requester {
+    fn from(request_id: T) -> Self {
+        Requester { request_id: request_id.into(), owner: None }
+    }
+}
+
 /// What a job is made of when it is created.
 pub(super) struct NewJob {
-    pub(super) request_id: String,
+    pub(super) by: Requester,
     pub(super) bytes: usize,
     pub(super) rows: usize,
     pub(super) config: ValidTrainingSpec,
     pub(super) data: JobData,
     /// Bytes of its rows, if it has rows of its own.
     pub(super) kept_bytes: u64,
+    /// Bytes that it may come to store: a version and a history.
+    pub(super) claimed_bytes: u64,
 }
 
 impl JobRecord {
     /// The record of a job of this model that is created now.
     pub(super) fn new(model_id: Uuid, new: NewJob) -> Self {
-        let NewJob { request_id, bytes, rows, config, data, kept_bytes: _ } = new;
+        let NewJob { by: Requester { request_id, .. }, bytes, rows, config, data, .. } = new;
         let (id, created_at) = (new_id(), Timestamp::now());
         let (base_version, attempts) = (OnceLock::new(), 0);
         JobRecord { id, model_id, request_id, created_at, bytes, rows, config, data, base_version, attempts }
@@ -137,6 +154,8 @@ impl JobRecord {
             kept_bytes: 0,
             outcome: None,
             metrics: None,
+            owner: None,
+            claimed_bytes: 0,
         }
     }
 

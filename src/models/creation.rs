@@ -45,7 +45,7 @@ impl ModelRegistry {
     /// `Invalid` name or metadata, `TooLarge`.
     fn prepare(&self, new: NewModel) -> Result<(ModelRow, Model, Files), ModelError> {
         new.check()?;
-        let (mut row, mut model) = record(new.name, new.kind, new.metadata)?;
+        let (mut row, mut model) = record(new.name, new.kind, new.metadata, new.owner)?;
         let mut files = Vec::new();
         if let ModelKind::Layers(spec) = &model.kind {
             self.check_size(spec)?;
@@ -71,11 +71,16 @@ impl ModelRegistry {
         Ok(model)
     }
 
-    /// Adds a model whose first version is the file `bytes`.
+    /// Adds a model of the key `owner` whose first version is the file `bytes`.
     ///
     /// # Errors
     /// `File`: it is no version's file; else as [`ModelRegistry::create`].
-    pub async fn import(&self, name: Option<String>, bytes: Bytes) -> Result<Arc<Model>, ModelError> {
+    pub async fn import(
+        &self,
+        name: Option<String>,
+        bytes: Bytes,
+        owner: Option<Uuid>,
+    ) -> Result<Arc<Model>, ModelError> {
         name.as_deref().map_or(Ok(()), check_name)?;
         let file = bytes.clone();
         let decoded = tokio::task::spawn_blocking(move || decode(&file)).await;
@@ -93,7 +98,7 @@ impl ModelRegistry {
             Err(_) => (ModelKind::Layers(Arc::new(spec.clone())), false),
             Ok(table) => (ModelKind::Table(Arc::new(table.parts.spec.clone())), true),
         };
-        let (mut row, _) = record(name, kind, BTreeMap::new())?;
+        let (mut row, _) = record(name, kind, BTreeMap::new(), owner)?;
         let blob = version_blob(new_id());
         let checksums = Checksums::of(&bytes);
         let mut files = vec![(blob.clone(), bytes)];
@@ -124,12 +129,12 @@ impl ModelRegistry {
         let bytes = files.iter().map(|(_, file)| file.len() as u64).sum();
         let more = Stored { objects: 1 + u64::from(first.is_some()), bytes };
         let written = async {
-            storage.quota.check(&storage.catalog, more).await?;
+            storage.quota.check(&storage.catalog, row.owner, more).await?;
             for (blob, file) in files {
                 storage.put_noted(&blob, file).await?;
             }
             let mut write = storage.catalog.write().await?;
-            storage.quota.take(&mut write, more).await?;
+            storage.quota.take(&mut write, row.owner, more).await?;
             if let Some(receipt) = receipt {
                 write.add_receipt(&receipt, RECEIPT_AGE).await?;
             }
@@ -164,11 +169,13 @@ fn record(
     name: Option<String>,
     kind: ModelKind,
     metadata: BTreeMap<String, String>,
+    owner: Option<Uuid>,
 ) -> Result<(ModelRow, Model), ModelError> {
     let now = Timestamp::now();
     let row = ModelRow {
         id: new_id(),
         name,
+        dataset_id: kind.dataset(),
         spec: kind.to_json(),
         initial_blob: None,
         initial_bytes: None,
@@ -176,6 +183,7 @@ fn record(
         created_at: now,
         updated_at: now,
         active_version: None,
+        owner,
     };
     let model = Model::from_row(row.clone(), None)?;
     Ok((row, model))

@@ -60,6 +60,8 @@ pub struct NewModel {
     pub initial: Option<Vec<f32>>,
     /// The client's own notes.
     pub metadata: BTreeMap<String, String>,
+    /// The key that makes it, if it is one that the service made.
+    pub owner: Option<Uuid>,
 }
 
 impl ModelKind {
@@ -68,6 +70,14 @@ impl ModelKind {
         match self {
             ModelKind::Layers(spec) => spec_to_json(spec).to_string(),
             ModelKind::Table(table) => exact::to_text(&**table),
+        }
+    }
+
+    /// The data set that it was made by.
+    pub fn dataset(&self) -> Option<Uuid> {
+        match self {
+            ModelKind::Layers(_) => None,
+            ModelKind::Table(table) => table.dataset,
         }
     }
 

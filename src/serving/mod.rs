@@ -20,7 +20,7 @@
 //! // A line, ŷ = wx + b, learned from three of its points.
 //! let (spec, initial) = ModelSpec { layers: [1, 1].map(LayerSpec::from).to_vec(), ..ModelSpec::default() }.check()?;
 //! let kind = ModelKind::Layers(Arc::new(spec));
-//! let new = NewModel { name: Some("line".into()), kind, initial, metadata: BTreeMap::new() };
+//! let new = NewModel { name: Some("line".into()), kind, initial, metadata: BTreeMap::new(), owner: None };
 //! let model = app.models.create(new, |_| None).await?;
 //! let rows = |values: &[f32]| Rows::of_flat(values.to_vec(), 1);
 //! let (inputs, targets) = (Some(rows(&[0.0, 1.0, 2.0])), Some(RowsOrNames::Rows(rows(&[1.0, 3.0, 5.0]))));
@@ -51,6 +51,7 @@ pub mod memory;
 pub mod predict_file;
 pub mod predict_records;
 pub mod predict_rows;
+pub mod sight;
 pub mod table_version;
 pub mod threads;
 pub mod train;

@@ -8,7 +8,7 @@ use super::memory::RequestMemory;
 use super::threads::{blocking, to_the_end};
 use crate::app::App;
 use crate::data::json::RowsOrNames;
-use crate::jobs::{JobError, JobReport, NewTraining, TableTraining, TrainingRequest};
+use crate::jobs::{JobError, JobReport, NewTraining, Requester, TableTraining, TrainingRequest};
 use crate::learning::training::TrainingSpec;
 use crate::models::{Model, ModelKind};
 use crate::storage::catalog::ReceiptRow;
@@ -71,7 +71,7 @@ impl TrainRequest {
 }
 
 /// Checks a training, puts its job into the queue, and tells of the job as it was accepted, whatever it has come to
-/// since. `request_id` stays with the job; `receipt` makes of it what is kept for a repetition of the request.
+/// since. what is told of who asks stays with the job; `receipt` makes of it what is kept for a repetition of the request.
 ///
 /// # Errors
 /// As [`TrainRequest::check`]; `Job`: the queue is full or closed, or storage does not take it.
@@ -80,7 +80,7 @@ pub async fn train(
     model: &Arc<Model>,
     request: TrainRequest,
     mut memory: RequestMemory,
-    request_id: String,
+    by: Requester,
     mut receipt: impl FnMut(&JobReport) -> Option<ReceiptRow> + Send + 'static,
 ) -> Result<JobReport, ServingError> {
     let work = request.check(app, model, &mut memory).await?;
@@ -88,7 +88,7 @@ pub async fn train(
     let submitted = to_the_end(async move {
         let mut accepted = None;
         let keep = |report: &JobReport| receipt(accepted.insert(report.clone()));
-        jobs.submit(&model, work, request_id, keep).await?;
+        jobs.submit(&model, work, by, keep).await?;
         drop(memory);
         Ok::<_, JobError>(accepted.expect("every job that is accepted makes its receipt"))
     })

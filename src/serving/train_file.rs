@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::data::encoder::MAX_CLASSES;
 use crate::data::profile::TableProfile;
 use crate::datasets::{Dataset, NewDataset};
-use crate::jobs::{FirstTraining, JobReport, TableTraining};
+use crate::jobs::{FirstTraining, JobReport, Requester, TableTraining};
 use crate::learning::training::TrainingSpec;
 use crate::models::table::{TableRequest, TableSpec};
 use crate::models::{ModelKind, NewModel};
@@ -17,7 +17,7 @@ use crate::storage::catalog::ReceiptRow;
 use crate::wording::Shown;
 
 /// Stores `file`, creates the model of `request` on it and starts its training. The model gets the data set's name.
-/// `request_id` stays with the job; `receipt` makes of it what is kept for a repetition of the request.
+/// What is told of who asks stays with the job; `receipt` makes of it what is kept for a repetition of the request.
 ///
 /// # Errors
 /// What is asked for does not go with the data; a name is taken; the queue is full or closed; storage.
@@ -26,7 +26,7 @@ pub async fn train_file(
     file: NewDataset,
     request: TableRequest,
     settings: TrainingSpec,
-    request_id: String,
+    by: Requester,
     mut receipt: impl FnMut(&JobReport) -> Option<ReceiptRow> + Send + 'static,
 ) -> Result<JobReport, ServingError> {
     let app = app.clone();
@@ -46,10 +46,11 @@ pub async fn train_file(
             }
         };
         let kind = ModelKind::Table(Arc::new(spec));
-        let model = NewModel { name: dataset.name.clone(), kind, initial: None, metadata: BTreeMap::new() };
+        let owner = by.owner;
+        let model = NewModel { name: dataset.name.clone(), kind, initial: None, metadata: BTreeMap::new(), owner };
         let mut accepted = None;
         let keep = |report: &JobReport| receipt(accepted.insert(report.clone()));
-        app.jobs.submit_first(FirstTraining { draft, model, training }, request_id, keep).await?;
+        app.jobs.submit_first(FirstTraining { draft, model, training }, by, keep).await?;
         Ok(accepted.expect("every job that is accepted makes its receipt"))
     });
     submitted.await?

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
 use super::StorageError;
 use super::catalog::{Catalog, Stored, Write};
@@ -36,19 +37,21 @@ impl Quota {
         self.0.limit.get_or_init(|| limit);
     }
 
-    /// Asks whether `more` may be stored, before anything is written for it.
+    /// Asks whether `more` may be stored of the key `owner`, before anything is written for it.
     ///
     /// # Errors
     /// `QuotaSpent`, `Unavailable`.
-    pub async fn check(&self, catalog: &Catalog, more: Stored) -> Result<(), StorageError> {
+    pub async fn check(&self, catalog: &Catalog, owner: Option<Uuid>, more: Stored) -> Result<(), StorageError> {
+        catalog.check_allowance(owner, more.bytes).await?;
         self.within(more, async || catalog.stored().await).await.map(drop)
     }
 
-    /// Takes `more` of the quota, for what `write` is about to add.
+    /// Takes `more` of the quota, for what `write` is about to add of the key `owner`.
     ///
     /// # Errors
     /// As [`Quota::check`].
-    pub async fn take(&self, write: &mut Write, more: Stored) -> Result<(), StorageError> {
+    pub async fn take(&self, write: &mut Write, owner: Option<Uuid>, more: Stored) -> Result<(), StorageError> {
+        write.take_allowance(owner, more.bytes).await?;
         if let Some((counted, stored)) = &mut self.within(more, async || write.stored().await).await? {
             counted.stored = Some(stored.and(more));
         }

@@ -125,7 +125,7 @@ async fn a_file_is_read_no_further_when_nobody_waits_for_it() {
         end.write_all(long_csv(rows, None).as_bytes()).expect("room on the disk");
         file
     };
-    let arrival = Loading::default().begin(None);
+    let arrival = Loading::default().begin(None, None);
     let asked = Asked { name: None, format: Format::Csv, types: BTreeMap::new() };
     let memory = service.app.memory.requests.charge(None);
     let read = async |file: Arriving| service.app.datasets.read(&asked, &file, arrival.load(), &memory).await;

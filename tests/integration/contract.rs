@@ -102,7 +102,8 @@ fn a_breach_of_each_convention_is_found() {
 
 /// A service that holds what the contract's examples speak of; returns an ended job too.
 async fn service_of_the_examples() -> (TestApp, Value) {
-    let service = TestApp::start().await;
+    let service = TestApp::guarded().await;
+    service.post("/keys", json!({"name": "dashboard", "role": "predict"})).await.expect(201);
     service.post("/models", xor_model("xor")).await.expect(201);
     service.train("xor", xor_training(20)).await;
     let job = service.train("xor", xor_training(20)).await;
@@ -141,7 +142,7 @@ async fn every_request_that_the_contract_shows_works_when_sent() {
 
 async fn send(service: &TestApp, example: &RequestExample) {
     let RequestExample { method, path, name, model, target, content_type, body, .. } = example;
-    let mut path = path.replace("{model}", model).replace("{version}", "1");
+    let mut path = path.replace("{model}", model).replace("{version}", "1").replace("{key}", "dashboard");
     if path == "/predict" {
         path = format!("/predict?model={model}");
     } else if path == "/train" {

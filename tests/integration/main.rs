@@ -19,6 +19,7 @@ mod gradients;
 mod idempotency;
 mod intervals;
 mod jobs;
+mod keys;
 mod kill;
 mod lengths;
 mod load;

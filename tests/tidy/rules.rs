@@ -11,7 +11,7 @@ const FLOORS: [&[&str]; 11] = [
     &["learning", "data", "storage"],
     &["config"],
     &["telemetry"],
-    &["models", "datasets"],
+    &["models", "datasets", "keys"],
     &["jobs"],
     &["app", "backup", "check"],
     &["serving", "webhooks"],
@@ -31,7 +31,10 @@ const CRATES: [(&str, &[&str]); 12] = [
     ("object_store", &["storage"]),
     (
         "tokio",
-        &["storage", "models", "datasets", "jobs", "app", "backup", "check", "serving", "webhooks", "api", "main"],
+        &[
+            "storage", "models", "datasets", "keys", "jobs", "app", "backup", "check", "serving", "webhooks", "api",
+            "main",
+        ],
     ),
     ("clap", &["config"]),
     ("reqwest", &["config", "storage", "webhooks"]),

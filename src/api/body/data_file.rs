@@ -14,6 +14,7 @@ use crate::api::layers::observe::peer;
 use crate::app::App;
 use crate::data::ingest::Format;
 use crate::datasets::{Arrival, Arriving, Asked, DatasetError, NewDataset};
+use crate::keys::Sight;
 use crate::memory::{Charge, FOR_ANY};
 use crate::serving::memory::client_at;
 use crate::wording::Shown;
@@ -55,7 +56,8 @@ impl FromRequest<App> for DataFile {
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         let query = request.uri().query().unwrap_or("");
         let name = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "name");
-        let arrival = app.datasets.loading.begin(name.map(|(_, name)| name.into_owned()));
+        let owner = request.extensions().get::<Sight>().and_then(Sight::owner);
+        let arrival = app.datasets.loading.begin(name.map(|(_, name)| name.into_owned()), owner);
         DataFile::begin(request, app, arrival).await
     }
 }

@@ -8,6 +8,7 @@ use crate::data::octets::OctetsError;
 use crate::datasets::DatasetError;
 use crate::jobs::JobError;
 use crate::jobs::error::JobFailure;
+use crate::keys::KeyError;
 use crate::learning::error::{SpecError, SpecErrorKind};
 use crate::memory::Refused;
 use crate::models::ModelError;
@@ -77,6 +78,19 @@ impl From<JobError> for ApiError {
             JobError::Storage(error) => return error.into(),
         };
         ApiError::new(code, detail)
+    }
+}
+
+impl From<KeyError> for ApiError {
+    fn from(error: KeyError) -> Self {
+        let detail = error.to_string();
+        match error {
+            KeyError::NotFound(_) => ApiError::new(KeyNotFound, detail),
+            KeyError::NameTaken(_) => ApiError::at(NameTaken, "/name", detail),
+            KeyError::Invalid { pointer, .. } => ApiError::at(InvalidValue, pointer, detail),
+            KeyError::Given(_) | KeyError::NoRandomness => ApiError::defect(),
+            KeyError::Storage(error) => error.into(),
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use super::admission::Refusal;
 use super::compression::packed;
 use super::cors::{Asked, Cors};
 use super::deadline::Deadline;
+use super::door::Door;
 use super::gate::Gate;
 use super::observe::{Observe, Seen, is_probe};
 use super::safety::secure;
@@ -34,6 +35,7 @@ pub struct ExchangeLayer {
     template: &'static str,
     gate: Arc<Gate>,
     cors: Option<Arc<Cors>>,
+    door: Door,
     meters: Arc<Meters>,
     memory: Share,
     timeout: Duration,
@@ -42,13 +44,13 @@ pub struct ExchangeLayer {
 }
 
 impl ExchangeLayer {
-    /// Of the path `template`; counts in the meters of `app`, and charges replies to its memory for requests.
-    pub fn new(template: &'static str, app: &App) -> Self {
+    /// Of the path `template` behind `door`; counts in the meters of `app`, and charges replies to its memory for requests.
+    pub fn new(template: &'static str, door: Door, app: &App) -> Self {
         let (meters, memory) = (app.meters.clone(), app.memory.requests.clone());
         let pressure = (!is_probe(template)).then(|| app.pressure.clone());
         let gate = Arc::new(Gate::new(template, app));
         let cors = Cors::of(&app.settings.browsers.cors_origins).map(Arc::new);
-        ExchangeLayer { template, gate, cors, meters, memory, timeout: app.settings.request_timeout, pressure }
+        ExchangeLayer { template, gate, cors, door, meters, memory, timeout: app.settings.request_timeout, pressure }
     }
 }
 
@@ -58,7 +60,7 @@ impl<S> Layer<S> for ExchangeLayer {
     fn layer(&self, inner: S) -> Exchange<S> {
         let observe = Observe::new(self.template, self.meters.clone(), self.memory.clone());
         let (gate, cors, pressure) = (self.gate.clone(), self.cors.clone(), self.pressure.clone());
-        Exchange { inner, gate, cors, observe, timeout: self.timeout, pressure }
+        Exchange { inner, gate, cors, observe, door: self.door.clone(), timeout: self.timeout, pressure }
     }
 }
 
@@ -69,6 +71,7 @@ pub struct Exchange<S> {
     gate: Arc<Gate>,
     cors: Option<Arc<Cors>>,
     observe: Observe,
+    door: Door,
     timeout: Duration,
     pressure: Option<Pressure>,
 }
@@ -82,18 +85,21 @@ impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Reque
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
         let (seen, accepted) = (Seen::of(&request), request.headers().get(ACCEPT_ENCODING).cloned());
         let foreign = self.gate.refusal(&request);
         let asked = self.cors.as_ref().and_then(|cors| Some(Page(cors.clone(), Asked::of(&request)?)));
         let is_question = asked.as_ref().is_some_and(|Page(_, asked)| asked.is_question());
         let admission = || self.pressure.as_ref().and_then(|pressure| Refusal::of(pressure, seen.caller()));
+        let known = |reply: Response| Outcome::Known { reply: Some(Box::new(reply)) };
         let reply = match foreign {
-            Some(error) => Outcome::Known { reply: Some(Box::new(error.into_response())) },
-            None if is_question => Outcome::Known { reply: Some(Box::default()) },
-            None => match admission() {
-                None => Outcome::Answer { reply: self.inner.call(request) },
-                Some(refusal) => Outcome::Refusal { refusal },
+            Some(error) => known(error.into_response()),
+            None if is_question => known(Response::default()),
+            // Who may not come in takes no place from those who may.
+            None => match self.door.admit(&mut request).map(|()| admission()) {
+                Ok(None) => Outcome::Answer { reply: self.inner.call(request) },
+                Ok(Some(refusal)) => Outcome::Refusal { refusal },
+                Err(error) => known(error.into_response()),
             },
         };
         let (observe, deadline) = (self.observe.clone(), Deadline::new(self.timeout));

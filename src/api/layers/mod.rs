@@ -7,6 +7,7 @@ mod admission;
 mod compression;
 mod cors;
 pub mod deadline;
+pub mod door;
 mod exchange;
 mod gate;
 pub mod observe;
@@ -25,17 +26,18 @@ use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 
 use crate::api::error::ApiError;
 use crate::app::App;
+use door::Door;
 use exchange::ExchangeLayer;
 use request_id::{NewId, drop_unusable};
 
-/// The handlers of the path `template` with all layers around them.
-pub fn around(template: &'static str, handlers: MethodRouter<App>, app: &App) -> MethodRouter<App> {
+/// The handlers of the path `template` with all layers around them, behind its door.
+pub fn around(template: &'static str, handlers: MethodRouter<App>, door: Door, app: &App) -> MethodRouter<App> {
     handlers.layer(
         ServiceBuilder::new()
             .map_request(drop_unusable)
             .layer(SetRequestIdLayer::x_request_id(NewId))
             .layer(PropagateRequestIdLayer::x_request_id())
-            .layer(ExchangeLayer::new(template, app))
+            .layer(ExchangeLayer::new(template, door, app))
             .map_response(|reply: Response<_>| reply.map(Body::new))
             .layer(CatchPanicLayer::custom(panicked)),
     )

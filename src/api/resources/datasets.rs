@@ -21,6 +21,8 @@ use crate::data::column::ColumnType;
 use crate::data::profile::{ColumnProfile, Finding};
 use crate::data::stored::preview_bytes;
 use crate::datasets::{Asked, Dataset, Load};
+use crate::keys::Sight;
+use crate::serving::sight;
 use crate::serving::threads::{blocking, to_the_end};
 
 /// Rows of a preview when none are asked for, and at most.
@@ -107,6 +109,7 @@ pub fn parse_types(types: Option<&str>) -> Result<BTreeMap<String, ColumnType>, 
 /// `POST /datasets`: answers when the data is stored.
 pub async fn create(
     State(app): State<App>,
+    who: Sight,
     Params(params): Params<CreateParams>,
     mut file: DataFile,
 ) -> Result<Response, ApiError> {
@@ -117,7 +120,8 @@ pub async fn create(
         return Ok(reply);
     }
     let new = file.read(&app, &asked?, early).await;
-    let new = new.map_err(|error| ApiError::from(error).of_query(&["name", "types"]))?;
+    let mut new = new.map_err(|error| ApiError::from(error).of_query(&["name", "types"]))?;
+    new.owner = who.owner();
     let (datasets, receipts) = (app.datasets.clone(), idempotency.clone());
     let receipt = move |dataset: &Dataset| {
         let essentials = DatasetBody { columns: &[], findings: &[], ..DatasetBody::of(dataset) };
@@ -151,11 +155,16 @@ fn location(dataset: &Dataset) -> String {
 }
 
 /// `GET /datasets`
-pub async fn list(State(app): State<App>, Params(params): Params<PageParams>) -> Result<Response, ApiError> {
+pub async fn list(
+    State(app): State<App>,
+    who: Sight,
+    Params(params): Params<PageParams>,
+) -> Result<Response, ApiError> {
     let query = params.check::<Uuid>()?;
-    let (found, more) = app.datasets.list(query.before, query.limit).await?;
-    let loading = app.datasets.loading.list(MAX_LOADING);
-    let cursor = found.last().filter(|_| more).map(|dataset| dataset.id.to_string());
+    let (found, next) = sight::datasets(&app, &who, query.before, query.limit).await?;
+    let mut loading = app.datasets.loading.list(MAX_LOADING);
+    loading.retain(|load| !who.is_limited() || load.owner == who.owner());
+    let cursor = next.map(|id| id.to_string());
     let columns = found.iter().map(|dataset| dataset.profile.columns.len()).sum::<usize>();
     let reply = move || {
         let page = Page::of(found.iter().map(DatasetBody::of).collect(), cursor);

@@ -9,12 +9,13 @@ use uuid::Uuid;
 use crate::api::body::formats::format_of;
 use crate::api::body::json::JsonBody;
 use crate::api::error::{ApiError, ErrorCode};
-use crate::api::extract::{ModelPath, NoQuery};
+use crate::api::extract::{ModelPath, NoQuery, may_use};
 use crate::api::reply::json::json;
 use crate::app::App;
 use crate::data::ingest::Format;
 use crate::data::json::{Records, column_names};
 use crate::data::json::{Rows, RowsOrNames};
+use crate::keys::Sight;
 use crate::serving::data::DataFields;
 use crate::serving::evaluate::{Evaluation, evaluate as measure};
 use crate::strict::given;
@@ -46,6 +47,7 @@ struct EvaluationBody {
 /// Measures the active version.
 pub async fn evaluate(
     State(app): State<App>,
+    who: Sight,
     ModelPath(model): ModelPath,
     _: NoQuery,
     request: Request,
@@ -57,6 +59,7 @@ pub async fn evaluate(
     }
     let JsonBody { value, mut memory, .. } = JsonBody::<EvaluationRequest>::from_request(request, &app).await?;
     let EvaluationRequest { inputs, targets, dataset, features, records } = value;
+    may_use(&app, &who, [dataset.as_ref()]).await?;
     let fields = DataFields { inputs, targets, dataset, features };
     let evaluation = measure(&app, &model, fields, records, &mut memory).await?;
     Ok(json(StatusCode::OK, &EvaluationBody { model_id: model.id, evaluation }))

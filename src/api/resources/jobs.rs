@@ -19,8 +19,10 @@ use crate::app::App;
 use crate::jobs::history::{EpochEntry, HistoryQuery};
 use crate::jobs::queue::JobFilter;
 use crate::jobs::{JobReport, JobState};
+use crate::keys::Sight;
 use crate::learning::training::MAX_EPOCHS;
 use crate::models::Model;
+use crate::serving::sight;
 use crate::serving::threads::{blocking, to_the_end};
 use crate::webhooks::settle;
 
@@ -78,14 +80,19 @@ pub struct ListParams {
 }
 
 /// `GET /jobs`
-pub async fn list(State(app): State<App>, Params(params): Params<ListParams>) -> Result<Response, ApiError> {
+pub async fn list(
+    State(app): State<App>,
+    who: Sight,
+    Params(params): Params<ListParams>,
+) -> Result<Response, ApiError> {
     let query = page::<Uuid>(params.limit, params.cursor)?;
     let model = match params.model {
-        Some(key) => Some(app.models.get(&key).await?.id),
+        Some(key) => Some(sight::model(&app, &who, &key).await?.id),
         None => None,
     };
-    let (found, more) = app.jobs.list(JobFilter { model, state: params.state }, query.before, query.limit).await?;
-    let cursor = found.last().filter(|_| more).map(|report| report.id.to_string());
+    let filter = JobFilter { model, state: params.state };
+    let (found, next) = sight::jobs(&app, &who, filter, query.before, query.limit).await?;
+    let cursor = next.map(|id| id.to_string());
     Ok(blocking(&app, move || {
         let page = Page::of(found.iter().map(JobBody::of).collect(), cursor);
         reply::json(StatusCode::OK, &page)

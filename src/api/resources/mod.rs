@@ -4,6 +4,7 @@ pub mod datasets;
 pub mod evaluation;
 pub mod events;
 pub mod jobs;
+pub mod keys;
 pub mod models;
 pub mod operations;
 pub mod predictions;

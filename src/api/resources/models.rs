@@ -13,13 +13,14 @@ use uuid::Uuid;
 use super::jobs::told;
 use crate::api::body::json::JsonBody;
 use crate::api::error::{ApiError, ErrorCode};
-use crate::api::extract::{ModelPath, NoQuery, Params};
+use crate::api::extract::{ModelPath, NoQuery, Params, may_name, may_use};
 use crate::api::reply::json as reply;
 use crate::api::reply::model::ModelBody;
 use crate::api::reply::page::{Page, PageParams};
 use crate::app::App;
 use crate::data::encoder::Task;
 use crate::data::json::column_names;
+use crate::keys::Sight;
 use crate::learning::activation::{Activation, OutputActivation};
 use crate::learning::init::Initializer;
 use crate::learning::loss::Loss;
@@ -28,6 +29,7 @@ use crate::models::change::ModelChanges;
 use crate::models::model::MAX_METADATA;
 use crate::models::table::TableRequest;
 use crate::models::{Model, ModelKind, NewModel};
+use crate::serving::sight;
 use crate::serving::threads::{blocking, to_the_end};
 use crate::serving::train_file::table_spec;
 use crate::strict::{Object, at_most, given, map_of_at_most};
@@ -152,7 +154,13 @@ impl NewModelBody {
             ..ModelSpec::default()
         };
         let (spec, initial) = spec.check()?;
-        Ok(NewModel { name: self.name, kind: ModelKind::Layers(Arc::new(spec)), initial, metadata: self.metadata.0 })
+        Ok(NewModel {
+            name: self.name,
+            kind: ModelKind::Layers(Arc::new(spec)),
+            initial,
+            metadata: self.metadata.0,
+            owner: None,
+        })
     }
 
     /// Reads the target of the data set: its classes are the model's.
@@ -174,13 +182,14 @@ impl NewModelBody {
         };
         let spec = table_spec(app, &dataset, request).await?;
         let kind = ModelKind::Table(Arc::new(spec));
-        Ok(NewModel { name: self.name, kind, initial: None, metadata: self.metadata.0 })
+        Ok(NewModel { name: self.name, kind, initial: None, metadata: self.metadata.0, owner: None })
     }
 }
 
 /// `POST /models`
 pub async fn create(
     State(app): State<App>,
+    who: Sight,
     _: NoQuery,
     JsonBody { value, idempotency, .. }: JsonBody<NewModelBody>,
 ) -> Result<Response, ApiError> {
@@ -188,12 +197,15 @@ pub async fn create(
         return Ok(reply);
     }
     value.check_kind()?;
+    may_name(&who, value.name.as_deref())?;
+    may_use(&app, &who, [value.dataset.as_ref()]).await?;
     let new = match (&value.dataset, &value.initial_parameters) {
         (Some(_), _) => value.check_table(&app).await?,
         // Given parameters may be many: checking them is work.
         (None, Some(_)) => blocking(&app, move || value.check_layers()).await??,
         (None, None) => value.check_layers()?,
     };
+    let new = NewModel { owner: who.owner(), ..new };
     let (models, receipts) = (app.models.clone(), idempotency.clone());
     let receipt = move |model: &Model| receipts.receipt(StatusCode::CREATED, &location(model), &ModelBody::of(model));
     let created = to_the_end(async move { models.create(new, receipt).await }).await?;
@@ -221,10 +233,14 @@ pub fn location(model: &Model) -> String {
 }
 
 /// `GET /models`
-pub async fn list(State(app): State<App>, Params(params): Params<PageParams>) -> Result<Response, ApiError> {
+pub async fn list(
+    State(app): State<App>,
+    who: Sight,
+    Params(params): Params<PageParams>,
+) -> Result<Response, ApiError> {
     let query = params.check::<Uuid>()?;
-    let (found, more) = app.models.list(query.before, query.limit).await?;
-    let cursor = found.last().filter(|_| more).map(|model| model.id.to_string());
+    let (found, next) = sight::models(&app, &who, query.before, query.limit).await?;
+    let cursor = next.map(|id| id.to_string());
     let page = Page::of(found.iter().map(ModelBody::of).collect(), cursor);
     Ok(reply::json(StatusCode::OK, &page))
 }
@@ -247,6 +263,7 @@ pub struct ModelChangesBody {
 /// `PATCH /models/{model}`
 pub async fn change(
     State(app): State<App>,
+    who: Sight,
     ModelPath(model): ModelPath,
     _: NoQuery,
     JsonBody { value, .. }: JsonBody<ModelChangesBody>,
@@ -254,6 +271,7 @@ pub async fn change(
     if value.name.is_none() && value.metadata.is_none() {
         return Err(ApiError::new(ErrorCode::MissingField, "there is nothing to change: send `name` or `metadata`"));
     }
+    value.name.as_ref().map_or(Ok(()), |name| may_name(&who, name.as_deref()))?;
     let changes = ModelChanges { name: value.name, metadata: value.metadata.map(|metadata| metadata.0) };
     let model = to_the_end(async move { app.models.change(model.id, changes).await }).await??;
     Ok(reply::json(StatusCode::OK, &ModelBody::of(&model)))

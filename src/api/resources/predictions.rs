@@ -19,10 +19,12 @@ use crate::api::reply::json::{of_version, with_type};
 use crate::api::reply::pieces::Pieces;
 use crate::app::App;
 use crate::data::octets::{octet_rows, octets};
+use crate::keys::Sight;
 use crate::learning::spec::ValidModelSpec;
 use crate::models::inline::inputs;
 use crate::models::{Model, ModelKind, Version};
 use crate::serving::memory::RequestMemory;
+use crate::serving::sight;
 use crate::serving::threads::blocking;
 use crate::serving::{active, predict_rows};
 
@@ -77,10 +79,11 @@ pub async fn predict_version(
 /// `POST /predict?model={model}`: the active version.
 pub async fn predict_by_query(
     State(app): State<App>,
+    who: Sight,
     Params(params): Params<PredictParams>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let model = app.models.get(&params.model).await?;
+    let model = sight::model(&app, &who, &params.model).await?;
     let version = active(&app, &model).await?;
     by_version(&app, &model, version, params.interval, request).await
 }

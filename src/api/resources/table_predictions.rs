@@ -53,7 +53,7 @@ pub async fn predict(
     if body != Media::Json {
         // Not listed: no data set comes of it.
         let client = peer(&request);
-        let Upload { file } = Upload::receive(request, app, Loading::default().begin(None)).await?;
+        let Upload { file } = Upload::receive(request, app, Loading::default().begin(None, None)).await?;
         let version = TableVersion::load(app, model, version, interval).await?;
         return for_file(app, version, body, reply, file, client).await;
     }

@@ -13,7 +13,7 @@ use crate::api::body::data_file::{DataFile, Received};
 use crate::api::body::json::JsonBody;
 use crate::api::body::parse::{parse_query, take_repeated};
 use crate::api::error::{ApiError, ErrorCode};
-use crate::api::extract::{ModelPath, NoQuery};
+use crate::api::extract::{ModelPath, NoQuery, may_name, may_use};
 use crate::api::idempotency::Idempotency;
 use crate::api::layers::request_id::RequestId;
 use crate::api::reply::json as reply;
@@ -23,7 +23,8 @@ use crate::data::ingest::Format;
 use crate::data::json::ColumnNames;
 use crate::data::profile::TableProfile;
 use crate::datasets::Asked;
-use crate::jobs::JobReport;
+use crate::jobs::{JobReport, Requester};
+use crate::keys::Sight;
 use crate::learning::training::TrainingSpec;
 use crate::models::table::TableRequest;
 use crate::serving;
@@ -76,6 +77,7 @@ impl TrainingBody {
 /// Checks the request, puts the job into the queue, and answers before it runs.
 pub async fn train(
     State(app): State<App>,
+    who: Sight,
     ModelPath(model): ModelPath,
     request_id: RequestId,
     _: NoQuery,
@@ -84,10 +86,15 @@ pub async fn train(
     if let Some(reply) = idempotency.first_reply(&app, again).await? {
         return Ok(reply);
     }
-    let receipt = receipts(&idempotency);
-    let submitted =
-        serving::train(&app, &model, value.request(), memory, request_id.as_str().to_owned(), receipt).await;
+    let (receipt, request) = (receipts(&idempotency), value.request());
+    may_use(&app, &who, [Some(&request.data), request.validation.as_ref()].map(|data| data?.dataset.as_ref())).await?;
+    let submitted = serving::train(&app, &model, request, memory, requester(&request_id, &who), receipt).await;
     idempotency.unless_repeated(&app, submitted, accepted, again).await
+}
+
+/// Who asks for a job.
+fn requester(request_id: &RequestId, who: &Sight) -> Requester {
+    Requester { request_id: request_id.as_str().to_owned(), owner: who.owner() }
 }
 
 /// What is kept of a job that is accepted, for the repetition of its request.
@@ -183,6 +190,7 @@ impl TrainParams {
 /// `POST /train`: stores the data set, creates the model and starts its training; all of it or nothing.
 pub async fn train_file(
     State(app): State<App>,
+    who: Sight,
     TrainQuery { params, features }: TrainQuery,
     request_id: RequestId,
     mut file: DataFile,
@@ -193,8 +201,10 @@ pub async fn train_file(
         return Ok(reply);
     }
     let AskedTraining { dataset, target, hidden_layers } = asked?;
+    may_name(&who, dataset.name.as_deref())?;
     let new = file.read(&app, &dataset, early).await;
-    let new = new.map_err(|error| ApiError::from(error).of_query(&PARAMETERS))?;
+    let mut new = new.map_err(|error| ApiError::from(error).of_query(&PARAMETERS))?;
+    new.owner = who.owner();
     if new.profile.column(&target).is_none() {
         return Err(ApiError::from(no_target(&target, &new.profile)).of_query(&PARAMETERS));
     }
@@ -203,7 +213,7 @@ pub async fn train_file(
     let settings =
         TrainingSpec { epochs: params.epochs, validation_split: params.validation_split, ..TrainingSpec::default() };
     let receipt = receipts(&idempotency);
-    let submitted = serving::train_file(&app, new, request, settings, request_id.as_str().to_owned(), receipt).await;
+    let submitted = serving::train_file(&app, new, request, settings, requester(&request_id, &who), receipt).await;
     let submitted = submitted.map_err(|error| ApiError::from(error).of_query(&PARAMETERS));
     idempotency.unless_repeated(&app, submitted, accepted, again).await
 }

@@ -10,10 +10,11 @@ use serde::Deserialize;
 use super::models::location;
 use crate::api::body::read::FileBody;
 use crate::api::error::{ApiError, ErrorCode};
-use crate::api::extract::{ModelPath, Params, VersionPath};
+use crate::api::extract::{ModelPath, Params, VersionPath, may_name};
 use crate::api::reply::json as reply;
 use crate::api::reply::model::ModelBody;
 use crate::app::App;
+use crate::keys::Sight;
 use crate::serving::threads::to_the_end;
 use crate::wording::Shown;
 
@@ -55,13 +56,16 @@ pub struct ImportParams {
 /// `POST /models/import`: a model of a file that export gave, with that as its version 1.
 pub async fn import(
     State(app): State<App>,
+    who: Sight,
     Params(params): Params<ImportParams>,
     FileBody { bytes, mut memory }: FileBody,
 ) -> Result<Response, ApiError> {
+    may_name(&who, params.name.as_deref())?;
+    let owner = who.owner();
     // The networks and encoder that are read of it, and the file that is made of them.
     memory.reserve(2 * bytes.len(), &app)?;
     let model = to_the_end(async move {
-        let imported = app.models.import(params.name, bytes).await;
+        let imported = app.models.import(params.name, bytes, owner).await;
         drop(memory);
         imported
     })

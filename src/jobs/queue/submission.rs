@@ -12,7 +12,7 @@ use crate::jobs::error::JobError;
 use crate::jobs::footprint;
 use crate::jobs::history::stored_bytes;
 use crate::jobs::job::Job;
-use crate::jobs::record::{JobData, JobRecord, NewJob};
+use crate::jobs::record::{JobData, JobRecord, NewJob, Requester};
 use crate::jobs::report::JobReport;
 use crate::jobs::rows;
 use crate::jobs::table_training::TableTraining;
@@ -59,7 +59,7 @@ impl JobQueue {
         &self,
         model: &Model,
         training: NewTraining,
-        request_id: String,
+        by: Requester,
         receipt: impl FnOnce(&JobReport) -> Option<ReceiptRow>,
     ) -> Result<Arc<Job>, JobError> {
         let (bytes, settings) = match &training {
@@ -74,20 +74,21 @@ impl JobQueue {
         match training {
             NewTraining::Table(training) => {
                 let more = of_job(&training.settings, training.file_bytes);
-                self.queue(place, by_table(*training, request_id), old, more, receipt).await
+                self.queue(place, by_table(*training, by), old, more, receipt).await
             }
             NewTraining::Rows(training) => {
                 let blob = format!("rows/{}.safetensors", new_id());
                 let (config, rows) = (training.settings.clone(), training.train.rows());
                 let file_bytes = model.layers()?.parameter_count() * size_of::<f32>();
                 let data = JobData::Rows(blob.clone());
-                let job = NewJob { request_id, bytes, rows, config, data, kept_bytes: 0 };
+                let claimed = of_job(&config, file_bytes);
+                let job = NewJob { by, bytes, rows, config, data, kept_bytes: 0, claimed_bytes: claimed.bytes };
                 let encoded = tokio::task::spawn_blocking(move || rows::encode(&training)).await;
                 let queued = async {
                     let (file, storage) = (encoded.expect("encoding does not panic"), &self.scheduler.storage);
-                    let more = of_job(&job.config, file_bytes).and(Stored { objects: 0, bytes: file.len() as u64 });
+                    let more = claimed.and(Stored { objects: 0, bytes: file.len() as u64 });
                     let job = NewJob { kept_bytes: file.len() as u64, ..job };
-                    storage.quota.check(&storage.catalog, more).await?;
+                    storage.quota.check(&storage.catalog, job.by.owner, more).await?;
                     storage.put_noted(&blob, file.into()).await?;
                     self.queue(place, job, old, more, receipt).await
                 };
@@ -104,7 +105,7 @@ impl JobQueue {
     pub async fn submit_first(
         &self,
         first: FirstTraining,
-        request_id: String,
+        by: Requester,
         receipt: impl FnOnce(&JobReport) -> Option<ReceiptRow>,
     ) -> Result<Arc<Job>, JobError> {
         let FirstTraining { draft, model, training } = first;
@@ -115,7 +116,7 @@ impl JobQueue {
             let more = of_job(&training.settings, training.file_bytes).and(Stored::one(draft.dataset().bytes));
             let more = more.and(Stored::one(0));
             let new = ModelToTrain::New(Box::new((draft, model)));
-            self.queue(place, by_table(training, request_id), new, more, receipt).await
+            self.queue(place, by_table(training, by), new, more, receipt).await
         };
         self.or_discard(&blob, queued.await).await
     }
@@ -137,11 +138,12 @@ impl JobQueue {
         more: Stored,
         receipt: impl FnOnce(&JobReport) -> Option<ReceiptRow>,
     ) -> Result<Arc<Job>, JobError> {
-        let (scheduler, kept_bytes) = (&self.scheduler, job.kept_bytes);
+        let (scheduler, owner) = (&self.scheduler, job.by.owner);
+        let (kept_bytes, claimed_bytes) = (job.kept_bytes, job.claimed_bytes);
         // One at a time from here on: jobs are queued in the order of their identifiers.
         let _order = scheduler.submitting.lock().await;
         let mut write = scheduler.storage.catalog.write().await?;
-        scheduler.storage.quota.take(&mut write, more).await?;
+        scheduler.storage.quota.take(&mut write, owner, more).await?;
         let model_id = match model {
             ModelToTrain::Old(id) => id,
             ModelToTrain::New(new) => {
@@ -157,7 +159,7 @@ impl JobQueue {
             return Err(ModelError::NotFound(model_id.to_string()).into());
         }
         lock_data(&mut write, &job.record.data).await?;
-        write.add_job(&JobRow { kept_bytes, ..job.record.to_row() }).await?;
+        write.add_job(&JobRow { kept_bytes, owner, claimed_bytes, ..job.record.to_row() }).await?;
         write.commit().await?;
         let mut jobs = scheduler.lock();
         place.give_up(&mut jobs);
@@ -173,9 +175,10 @@ fn of_job(settings: &ValidTrainingSpec, file_bytes: usize) -> Stored {
 }
 
 /// The job of a training on data sets.
-fn by_table(training: TableTraining, request_id: String) -> NewJob {
+fn by_table(training: TableTraining, by: Requester) -> NewJob {
+    let claimed_bytes = of_job(&training.settings, training.file_bytes).bytes;
     let TableTraining { settings: config, dataset: train, validation, rows, bytes, .. } = training;
-    NewJob { request_id, bytes, rows, config, data: JobData::Datasets { train, validation }, kept_bytes: 0 }
+    NewJob { by, bytes, rows, config, data: JobData::Datasets { train, validation }, kept_bytes: 0, claimed_bytes }
 }
 
 /// Takes what a job trains on out of the reach of those who would delete it.

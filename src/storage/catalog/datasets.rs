@@ -5,7 +5,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 use uuid::Uuid;
 
-use super::columns::{before, counted, parsed};
+use super::columns::{before, counted, parsed, parsed_or_null};
 use super::{Catalog, Write};
 use crate::storage::StorageError;
 
@@ -20,6 +20,8 @@ pub struct DatasetRow {
     pub rows: u64,
     pub profile: String,
     pub created_at: Timestamp,
+    /// The key that stored it.
+    pub owner: Option<Uuid>,
 }
 
 fn dataset(row: &AnyRow) -> Result<DatasetRow, StorageError> {
@@ -31,6 +33,7 @@ fn dataset(row: &AnyRow) -> Result<DatasetRow, StorageError> {
         rows: counted(row, "rows_count")?,
         profile: row.try_get("profile")?,
         created_at: parsed(row, "created_at")?,
+        owner: parsed_or_null(row, "owner")?,
     })
 }
 
@@ -89,11 +92,12 @@ impl Write {
     /// # Errors
     /// `Conflict` if its name is taken.
     pub async fn add_dataset(&mut self, row: &DatasetRow) -> Result<(), StorageError> {
-        let query = "INSERT INTO datasets (id, name, blob, bytes, rows_count, profile, created_at) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7)";
+        let query = "INSERT INTO datasets (id, name, blob, bytes, rows_count, profile, created_at, owner) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
         let query = sqlx::query(query).bind(row.id.to_string()).bind(row.name.clone()).bind(row.blob.clone());
         let query = query.bind(row.bytes as i64).bind(row.rows as i64).bind(row.profile.clone());
-        query.bind(row.created_at.to_string()).execute(&mut self.connection).await?;
+        let query = query.bind(row.created_at.to_string()).bind(row.owner.map(|owner| owner.to_string()));
+        query.execute(&mut self.connection).await?;
         Ok(())
     }
 

@@ -35,6 +35,10 @@ pub struct JobRow {
     /// Once it has ended.
     pub outcome: Option<String>,
     pub metrics: Option<String>,
+    /// The key that asked for it.
+    pub owner: Option<Uuid>,
+    /// Bytes that it may come to store.
+    pub claimed_bytes: u64,
 }
 
 /// How a job ended.
@@ -61,6 +65,7 @@ pub struct JobRowFilter {
 fn job(row: &AnyRow) -> Result<JobRow, StorageError> {
     let base: Option<i64> = row.try_get("base_version")?;
     let kept: Option<i64> = row.try_get("kept_bytes")?;
+    let claimed: Option<i64> = row.try_get("claimed_bytes")?;
     Ok(JobRow {
         id: parsed(row, "id")?,
         model_id: parsed(row, "model_id")?,
@@ -78,6 +83,8 @@ fn job(row: &AnyRow) -> Result<JobRow, StorageError> {
         attempts: counted(row, "attempts")?,
         kept_bytes: kept.map_or(0, |bytes| bytes as u64),
         outcome: row.try_get("outcome")?,
+        owner: parsed_or_null(row, "owner")?,
+        claimed_bytes: claimed.map_or(0, |bytes| bytes as u64),
         metrics: row.try_get("metrics")?,
     })
 }
@@ -192,14 +199,15 @@ impl Write {
     /// `Unavailable`.
     pub async fn add_job(&mut self, row: &JobRow) -> Result<(), StorageError> {
         let query = "INSERT INTO jobs (id, model_id, state, request_id, created_at, rows_count, memory, config, rows_blob, \
-                     dataset_id, validation_dataset_id, kept_bytes, attempts) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0)";
+                     dataset_id, validation_dataset_id, kept_bytes, owner, claimed_bytes, attempts) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0)";
         let query = sqlx::query(query).bind(row.id.to_string()).bind(row.model_id.to_string());
         let query = query.bind(row.state.clone()).bind(row.request_id.clone()).bind(row.created_at.to_string());
         let query =
             query.bind(row.rows as i64).bind(row.memory as i64).bind(row.config.clone()).bind(row.rows_blob.clone());
         let query = query.bind(row.dataset_id.map(|id| id.to_string()));
         let query = query.bind(row.validation_dataset_id.map(|id| id.to_string())).bind(row.kept_bytes as i64);
+        let query = query.bind(row.owner.map(|id| id.to_string())).bind(row.claimed_bytes as i64);
         query.execute(&mut self.connection).await?;
         Ok(())
     }

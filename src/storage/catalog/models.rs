@@ -23,6 +23,10 @@ pub struct ModelRow {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub active_version: Option<u64>,
+    /// The key that made it.
+    pub owner: Option<Uuid>,
+    /// The data set that it was made by.
+    pub dataset_id: Option<Uuid>,
 }
 
 /// A version's row.
@@ -57,6 +61,8 @@ fn model(row: &AnyRow) -> Result<ModelRow, StorageError> {
         created_at: parsed(row, "created_at")?,
         updated_at: parsed(row, "updated_at")?,
         active_version: active.map(|number| number as u64),
+        owner: parsed_or_null(row, "owner")?,
+        dataset_id: parsed_or_null(row, "dataset_id")?,
     })
 }
 
@@ -104,6 +110,16 @@ impl Catalog {
         let query = sqlx::query("SELECT * FROM models WHERE id < $1 ORDER BY id DESC LIMIT $2");
         let rows = query.bind(before(older_than)).bind(limit as i64).fetch_all(self.reader()?).await?;
         rows.iter().map(model).collect()
+    }
+
+    /// The identifiers and names of the models that were made by a data set.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Damaged`.
+    pub async fn models_by_dataset(&self, dataset_id: Uuid) -> Result<Vec<(Uuid, Option<String>)>, StorageError> {
+        let query = sqlx::query("SELECT id, name FROM models WHERE dataset_id = $1").bind(dataset_id.to_string());
+        let rows = query.fetch_all(self.reader()?).await?;
+        rows.iter().map(|row| Ok((parsed(row, "id")?, row.try_get("name")?))).collect()
     }
 
     /// The lengths of what at most `limit` models older than `older_than` say, newest first.
@@ -179,11 +195,12 @@ impl Write {
     /// `Conflict` if its name is taken.
     pub async fn add_model(&mut self, row: &ModelRow) -> Result<(), StorageError> {
         let query = "INSERT INTO models (id, name, spec, initial_blob, metadata, created_at, updated_at, initial_bytes, \
-                     next_version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1)";
+                     owner, dataset_id, next_version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)";
         let query = sqlx::query(query).bind(row.id.to_string()).bind(row.name.clone()).bind(row.spec.clone());
         let query = query.bind(row.initial_blob.clone()).bind(row.metadata.clone());
         let query = query.bind(row.created_at.to_string()).bind(row.updated_at.to_string());
-        let query = query.bind(row.initial_bytes.map(signed));
+        let query = query.bind(row.initial_bytes.map(signed)).bind(row.owner.map(|id| id.to_string()));
+        let query = query.bind(row.dataset_id.map(|id| id.to_string()));
         query.execute(&mut self.connection).await?;
         Ok(())
     }
@@ -255,13 +272,15 @@ impl Write {
         Ok(next.map(|next| next as u64 - 1))
     }
 
-    /// Adds a version.
+    /// Adds a version; it is of the key that its job is of, or else its model.
     ///
     /// # Errors
     /// `Conflict` if the number is taken.
     pub async fn add_version(&mut self, row: &VersionRow) -> Result<(), StorageError> {
         let query = "INSERT INTO versions (model_id, number, blob, job_id, created_at, epochs, loss, validation_loss, \
-                     metrics, network, file_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+                     metrics, network, file_bytes, owner) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
+                     CASE WHEN $4 IS NULL THEN (SELECT owner FROM models WHERE id = $1) \
+                     ELSE (SELECT owner FROM jobs WHERE id = $4) END)";
         let query = sqlx::query(query).bind(row.model_id.to_string()).bind(signed(row.number)).bind(row.blob.clone());
         let query = query.bind(row.job_id.map(|id| id.to_string())).bind(row.created_at.to_string());
         let query = query.bind(signed(row.epochs)).bind(row.loss.to_string());

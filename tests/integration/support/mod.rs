@@ -26,12 +26,17 @@ use uuid::Uuid;
 
 use contract::contract;
 
+/// The secret of the admin of a service that has keys.
+pub const ADMIN: &str = "an-admin-of-the-tests-and-nobody-else";
+
 /// A running service of its own.
 pub struct TestApp {
     pub app: App,
     pub settings: Settings,
     address: SocketAddr,
     client: Client,
+    /// Sent with each request.
+    key: Option<String>,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<std::io::Result<()>>,
     home: Arc<Home>,
@@ -124,6 +129,7 @@ impl TestApp {
     async fn at(home: Arc<Home>, settings: Settings, gate: Gate) -> Self {
         let listener = TcpListener::bind(settings.listen).await.expect("a free port");
         let address = listener.local_addr().expect("a bound address");
+        let key = settings.api_keys.as_ref().map(|_| ADMIN.to_owned());
         let app = App::open_behind(settings.clone(), gate).await.expect("a folder that nobody holds");
         let (stop, stopped) = oneshot::channel::<()>();
         let tls = Tls::of(&settings.tls).expect("usable certificates");
@@ -133,7 +139,7 @@ impl TestApp {
         // The client is built with TLS that has no cryptography of its own; none is used here.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder().timeout(Duration::from_secs(120)).build().expect("a client");
-        TestApp { app, settings, address, client, stop: Some(stop), server, home }
+        TestApp { app, settings, address, client, key, stop: Some(stop), server, home }
     }
 
     /// Stops the service as SIGTERM does, and starts it again on the same state.
@@ -163,7 +169,18 @@ impl TestApp {
 
     /// A request that is not held against the contract.
     pub fn raw(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, self.url(path))
+        self.raw_as(self.key.as_deref(), method, path)
+    }
+
+    /// The same with another key, or none.
+    pub fn raw_as(&self, key: Option<&str>, method: Method, path: &str) -> RequestBuilder {
+        let request = self.client.request(method, self.url(path));
+        key.into_iter().fold(request, |request, key| request.bearer_auth(key))
+    }
+
+    /// With an admin's key, which is sent with each request.
+    pub async fn guarded() -> Self {
+        Self::with(|settings| settings.api_keys = Some(format!("admin:{ADMIN}").into())).await
     }
 
     /// Sends `request` and holds the reply against the contract.

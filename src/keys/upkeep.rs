@@ -1,0 +1,98 @@
+//! What is done about keys now and then: the file of keys is looked at, and when keys were used last is written down.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::error::KeyError;
+use super::given;
+use super::key::Key;
+use super::ring::KeyRing;
+use super::secret::SecretHash;
+
+/// How often the file is read. It is short, and so a change is seen wherever it is, also where no file system tells of one.
+const LOOK: Duration = Duration::from_millis(500);
+/// How often it is written down when keys were used.
+const NOTE: Duration = Duration::from_secs(60);
+
+impl KeyRing {
+    /// Begins to look at the file, of which this is known, and to write down uses; for as long as the ring lives.
+    pub(super) fn look_after(&self, file: Option<(Vec<u8>, PathBuf)>) {
+        let (alive, audit) = (Arc::downgrade(&self.inner), self.audit.clone());
+        let ring = move || Some(KeyRing { inner: alive.upgrade()?, audit: audit.clone() });
+        if let Some((bytes, path)) = file {
+            tokio::spawn(watch(ring.clone(), SecretHash::of(&bytes), path));
+        }
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(NOTE).await;
+                let Some(ring) = ring() else { return };
+                ring.note_uses().await;
+            }
+        });
+    }
+
+    /// Writes down when keys were used, of those that were since it was done last.
+    pub async fn note_uses(&self) {
+        let used = |key: &Arc<Key>| key.usage.last() != key.usage.written.load(Ordering::Relaxed);
+        let used: Vec<_> = self.stored().into_iter().filter(used).collect();
+        let noted = async {
+            if used.is_empty() {
+                return Ok(());
+            }
+            let mut write = self.inner.storage.catalog.write().await?;
+            for key in &used {
+                if let (Some(id), Ok(last)) = (key.id, Timestamp::from_second(key.usage.last())) {
+                    write.key_used(id, last).await?;
+                    key.usage.written.store(last.as_second(), Ordering::Relaxed);
+                }
+            }
+            Ok::<_, KeyError>(write.commit().await?)
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(%error, "when keys were used could not be written down");
+        }
+    }
+}
+
+/// Takes a new version of the file once it was the same at two looks: one that is still being written is not.
+async fn watch(ring: impl Fn() -> Option<KeyRing>, mut taken: SecretHash, path: PathBuf) {
+    let mut last = taken;
+    let mut missing = false;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let Some(ring) = ring() else { return };
+        let from = path.clone();
+        let Ok(read) = tokio::task::spawn_blocking(move || given::read_file(&from)).await else { continue };
+        let bytes = match read {
+            Ok(bytes) => bytes,
+            Err(error) if missing => {
+                tracing::debug!("{error}");
+                continue;
+            }
+            Err(error) => {
+                missing = true;
+                tracing::warn!("{error}: the keys that it had still hold");
+                continue;
+            }
+        };
+        missing = false;
+        let (seen, before) = (SecretHash::of(&bytes), last);
+        last = seen;
+        if seen == taken || seen != before {
+            continue;
+        }
+        taken = seen;
+        match given::of_file(&bytes) {
+            Ok(keys) => {
+                let keys_now = keys.len();
+                ring.set_file(keys);
+                tracing::info!(target: "epochd::audit", keys = keys_now, "audit: keys of --api-keys-file read again");
+            }
+            Err(error) => tracing::warn!("{error}: the keys that it had before still hold"),
+        }
+    }
+}

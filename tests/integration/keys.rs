@@ -1,0 +1,370 @@
+//! Keys: who may call what, what a key sees, how long and how often it opens the door.
+
+use std::time::Duration;
+
+use epochd::api::{Access, routes};
+use epochd::keys::Role;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{ADMIN, Reply, TestApp, count, eventually, flowers_csv, text, xor_model, xor_training};
+
+/// A client of a service with a key of its own.
+struct Client<'a> {
+    service: &'a TestApp,
+    key: Option<String>,
+}
+
+impl<'a> Client<'a> {
+    fn of(service: &'a TestApp, key: Option<&str>) -> Self {
+        Client { service, key: key.map(str::to_owned) }
+    }
+
+    /// One with a new key.
+    async fn with(service: &'a TestApp, key: Value) -> Self {
+        let made = service.post("/keys", key).await.expect(201);
+        Client::of(service, Some(text(&made["key"])))
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Reply {
+        let request = self.service.raw_as(self.key.as_deref(), method.clone(), path);
+        let request = body.into_iter().fold(request, |request, body| request.json(&body));
+        self.service.send(method, path, request).await
+    }
+
+    async fn get(&self, path: &str) -> Reply {
+        self.send(Method::GET, path, None).await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Reply {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    async fn post_csv(&self, path: &str, csv: String) -> Reply {
+        let request = self.service.raw_as(self.key.as_deref(), Method::POST, path).header("content-type", "text/csv");
+        self.service.send(Method::POST, path, request.body(csv)).await
+    }
+}
+
+/// What a route asks for, as the document says it.
+fn least(access: Access) -> &'static str {
+    match access {
+        Access::Open => "nobody",
+        Access::Metrics => "`--metrics-auth`",
+        Access::Key(role) => role.word(),
+    }
+}
+
+/// The table of routes and roles, as `docs/keys.md` has it.
+fn matrix() -> String {
+    let mut table = "| route | needs | no key | predict | train | admin |\n|---|---|---|---|---|---|\n".to_owned();
+    for route in routes() {
+        let may = |role: Option<Role>| match route.access {
+            Access::Open => "yes",
+            Access::Metrics => {
+                if role.is_some() {
+                    "yes"
+                } else {
+                    "401"
+                }
+            }
+            Access::Key(least) => match role {
+                None => "401",
+                Some(role) if role < least => "403",
+                Some(_) => "yes",
+            },
+        };
+        let cells = [None, Some(Role::Predict), Some(Role::Train), Some(Role::Admin)].map(may).join(" | ");
+        table += &format!("| `{} {}` | {} | {cells} |\n", route.method, route.path, least(route.access));
+    }
+    table
+}
+
+#[test]
+fn the_document_has_the_table_of_routes_and_roles() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/keys.md");
+    let document = std::fs::read_to_string(path).expect("docs/keys.md");
+    let (head, _) = document.split_once("| route |").expect("the table");
+    let made = format!("{head}{}", matrix());
+    if std::env::var_os("WRITE_DOCS").is_some() {
+        std::fs::write(path, &made).expect("written");
+    }
+    assert!(document == made, "docs/keys.md is stale: WRITE_DOCS=1 cargo test --test integration -- keys::");
+}
+
+#[tokio::test]
+async fn every_route_lets_in_whom_it_says_and_nobody_else() {
+    let secrets = ["predict-predict-predict", "train-train-train-train"];
+    let service = TestApp::with(|settings| {
+        let [predict, train] = secrets;
+        settings.api_keys = Some(format!("admin:{ADMIN},predict:{predict},train:{train}").into());
+    })
+    .await;
+    let holders = [(None, None), (Some(Role::Predict), Some(secrets[0])), (Some(Role::Train), Some(secrets[1]))];
+    let holders = holders.into_iter().chain([(Some(Role::Admin), Some(ADMIN))]);
+    for (role, secret) in holders {
+        for route in routes() {
+            let id = "019cadd4-5698-7c3e-9b52-4f0d3a6e8c11";
+            let path = ["{model}", "{job}", "{dataset}", "{key}"]
+                .iter()
+                .fold(route.path.to_owned(), |path, name| path.replace(name, id));
+            let path = path.replace("{version}", "1");
+            let reply = Client::of(&service, secret).send(route.method.clone(), &path, None).await;
+            let expected = match (route.access, role) {
+                (Access::Open, _) | (Access::Metrics, Some(_)) => None,
+                (_, None) => Some((401, "key_required")),
+                (Access::Key(least), Some(role)) if role < least => Some((403, "key_forbids")),
+                _ => None,
+            };
+            let place = format!("{role:?} {} {path}", route.method);
+            match expected {
+                Some((status, code)) => {
+                    assert_eq!(reply.status, status, "{place}");
+                    assert_eq!(reply.json()["code"], code, "{place}");
+                    assert_eq!(reply.header("www-authenticate") == "Bearer", status == 401, "{place}");
+                }
+                None => assert!(![401, 403].contains(&reply.status), "{place}: {}", reply.status),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn wrong_keys_are_refused_and_health_is_open() {
+    let service = TestApp::guarded().await;
+    for wrong in ["x", &ADMIN[1..], &format!("{ADMIN}x"), &ADMIN.to_uppercase()] {
+        let reply = Client::of(&service, Some(wrong)).get("/models").await;
+        assert_eq!(reply.header("www-authenticate"), "Bearer");
+        reply.problem(401, "key_invalid");
+    }
+    let basic = service.raw_as(None, Method::GET, "/models").basic_auth("admin", Some(ADMIN));
+    service.send(Method::GET, "/models", basic).await.problem(401, "key_required");
+    let lower = service.raw_as(None, Method::GET, "/models").header("authorization", format!("bearer {ADMIN}"));
+    assert_eq!(service.send(Method::GET, "/models", lower).await.status, 200);
+    let nobody = Client::of(&service, None);
+    assert_eq!((nobody.get("/livez").await.status, nobody.get("/readyz").await.status), (200, 200));
+    nobody.get("/metrics").await.problem(401, "key_required");
+    nobody.get(&format!("/models?key={ADMIN}")).await.problem(401, "key_required");
+    nobody.get("/nothing").await.problem(404, "route_not_found");
+}
+
+#[tokio::test]
+async fn metrics_are_for_whom_the_setting_says() {
+    for (setting, nobody, predict) in [("none", 200, 200), ("any", 401, 200), ("admin", 401, 403)] {
+        let service = TestApp::with(|settings| {
+            settings.api_keys = Some(format!("admin:{ADMIN},predict:for-prometheus-alone").into());
+            settings.metrics_auth = clap::ValueEnum::from_str(setting, false).expect("a word of the setting");
+        })
+        .await;
+        assert_eq!(Client::of(&service, None).get("/metrics").await.status, nobody, "{setting}");
+        let scraper = Client::of(&service, Some("for-prometheus-alone"));
+        assert_eq!(scraper.get("/metrics").await.status, predict, "{setting}");
+        assert_eq!(service.get("/metrics").await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn stored_keys_are_made_listed_changed_deleted_and_survive_a_restart() {
+    let open = TestApp::start().await;
+    open.post("/keys", json!({"name": "first", "role": "admin"})).await.problem(403, "key_forbids");
+    let service = TestApp::guarded().await;
+    let made = service.post("/keys", json!({"name": "reports", "role": "predict", "models": ["f*"]})).await.expect(201);
+    let secret = text(&made["key"]).to_owned();
+    assert!(secret.starts_with("epk_") && secret.len() == 47, "{secret}");
+    let mut known = made.clone();
+    known.as_object_mut().expect("an object").remove("key");
+    assert_eq!(service.get("/keys").await.expect(200)["data"], json!([known]));
+    assert_eq!(service.get(&format!("/keys/{}", text(&made["id"]))).await.expect(200), known);
+    service.post("/keys", json!({"name": "reports", "role": "train"})).await.problem(409, "name_taken");
+    for wrong in [
+        json!({"name": "A", "role": "train"}),
+        json!({"name": "a", "role": "train", "models": []}),
+        json!({"name": "a", "role": "train", "models": ["A"]}),
+        json!({"name": "a", "role": "admin", "models": ["a"]}),
+        json!({"name": "a", "role": "train", "expires_at": "2020-01-01T00:00:00Z"}),
+        json!({"name": "a", "role": "train", "requests_per_second": 0}),
+    ] {
+        service.post("/keys", wrong).await.problem(422, "invalid_value");
+    }
+    let service = service.restarted_with(|settings| settings.api_keys = Some(format!("admin:{ADMIN}").into())).await;
+    let reports = Client::of(&service, Some(&secret));
+    assert_eq!(reports.get("/models").await.status, 200);
+    assert!(service.get("/keys/reports").await.expect(200)["last_used_at"].is_string());
+    let renamed = service.patch("/keys/reports", json!({"name": "charts"})).await.expect(200);
+    assert_eq!((text(&renamed["name"]), &renamed["id"]), ("charts", &made["id"]));
+    service.get("/keys/reports").await.problem(404, "key_not_found");
+    assert_eq!(service.delete("/keys/charts").await.status, 204);
+    reports.get("/models").await.problem(401, "key_invalid");
+    service.delete("/keys/charts").await.problem(404, "key_not_found");
+}
+
+#[tokio::test]
+async fn a_key_ends_to_the_second() {
+    let service = TestApp::guarded().await;
+    let end = jiff::Timestamp::now() + jiff::SignedDuration::from_millis(1500);
+    let key = json!({"name": "short", "role": "predict", "expires_at": end.to_string()});
+    let short = Client::with(&service, key).await;
+    assert_eq!(short.get("/models").await.status, 200);
+    let left = end.duration_since(jiff::Timestamp::now()).unsigned_abs();
+    tokio::time::sleep(left + Duration::from_millis(20)).await;
+    short.get("/models").await.problem(401, "key_invalid");
+    service.patch("/keys/short", json!({"expires_at": null})).await.expect(200);
+    assert_eq!(short.get("/models").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_spent_rate_is_429_until_it_comes_back() {
+    let service = TestApp::guarded().await;
+    let slow = Client::with(&service, json!({"name": "slow", "role": "predict", "requests_per_second": 0.5})).await;
+    assert_eq!(slow.get("/models").await.status, 200);
+    let refused = slow.get("/models").await;
+    assert!(["1", "2", "3"].contains(&refused.header("retry-after")), "{:?}", refused.headers);
+    refused.problem(429, "rate_exceeded");
+    assert_eq!(service.get("/models").await.status, 200, "another key");
+    eventually("it comes back", || async { slow.get("/models").await.status == 200 }).await;
+}
+
+#[tokio::test]
+async fn a_key_stores_no_more_than_its_quota() {
+    let service = TestApp::guarded().await;
+    let small = Client::with(&service, json!({"name": "small", "role": "train", "stored_bytes": 8000})).await;
+    let stored = small.post_csv("/datasets?name=a", flowers_csv(60)).await.expect(201);
+    assert!(stored["bytes"].as_u64().expect("set") < 8000, "{stored}");
+    let mut refused = None;
+    for name in ["b", "c", "d", "e"] {
+        let reply = small.post_csv(&format!("/datasets?name={name}"), flowers_csv(60)).await;
+        if reply.status != 201 {
+            refused = Some(reply.problem(507, "quota_exceeded"));
+            break;
+        }
+    }
+    let refused = refused.expect("8000 bytes are spent");
+    assert!(text(&refused["detail"]).contains("stored_bytes"), "{refused}");
+    small.post("/models", xor_model("xor")).await.expect(201);
+    small.post("/models/xor/train", xor_training(100_000)).await.problem(507, "quota_exceeded");
+    service.post_csv("/datasets?name=other", flowers_csv(60)).await.expect(201);
+    small.send(Method::DELETE, "/datasets/a", None).await;
+    small.post_csv("/datasets?name=again", flowers_csv(30)).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_key_with_patterns_sees_its_models_and_what_follows_them() {
+    let service = TestApp::guarded().await;
+    let hidden = service.with_xor().await;
+    service.post_csv("/datasets?name=iris", flowers_csv(60)).await.expect(201);
+    service.post_csv("/datasets?name=secret", flowers_csv(60)).await.expect(201);
+    let flowers = json!({"name": "flowers", "dataset": "iris", "target": "species", "hidden_layers": [4]});
+    service.post("/models", flowers).await.expect(201);
+    let shown = service.train("flowers", json!({"epochs": 2})).await;
+    let client = Client::with(&service, json!({"name": "florist", "role": "train", "models": ["flower*"]})).await;
+
+    let names = |list: &Value| {
+        list["data"].as_array().expect("a list").iter().map(|entry| entry["name"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&client.get("/models").await.expect(200)), [json!("flowers")]);
+    assert_eq!(names(&client.get("/datasets").await.expect(200)), [json!("iris")]);
+    let jobs = client.get("/jobs").await.expect(200);
+    assert_eq!((jobs["data"].as_array().map(Vec::len), &jobs["data"][0]["id"]), (Some(1), &shown["id"]));
+    assert_eq!(count(&service, "/jobs").await, 2);
+
+    let hidden = text(&hidden["id"]);
+    for path in ["/models/xor", "/models/xor/versions", "/jobs?model=xor"] {
+        client.get(path).await.problem(404, "model_not_found");
+    }
+    for path in [format!("/jobs/{hidden}"), format!("/jobs/{hidden}/events"), format!("/jobs/{hidden}/epochs")] {
+        client.get(&path).await.problem(404, "job_not_found");
+    }
+    client.get("/datasets/secret/rows").await.problem(404, "dataset_not_found");
+    let row = json!({"inputs": [0, 1]});
+    client.post("/models/xor/predict", row.clone()).await.problem(404, "model_not_found");
+    client.post("/predict?model=xor", row).await.problem(404, "model_not_found");
+    client.post("/models/flowers/train", json!({"dataset": "secret"})).await.problem(404, "dataset_not_found");
+    client.post("/models/flowers/evaluate", json!({"dataset": "secret"})).await.problem(404, "dataset_not_found");
+    client.send(Method::DELETE, "/models/xor", None).await.problem(404, "model_not_found");
+
+    client.post("/models", xor_model("other")).await.problem(403, "key_forbids");
+    client.send(Method::PATCH, "/models/flowers", Some(json!({"name": "other"}))).await.problem(403, "key_forbids");
+    client.post_csv("/train?name=other&target=species", flowers_csv(30)).await.problem(403, "key_forbids");
+    client.post("/models", xor_model("flower-2")).await.expect(201);
+    client.post_csv("/datasets?name=mine", flowers_csv(30)).await.expect(201);
+    assert_eq!(names(&client.get("/datasets").await.expect(200)), [json!("mine"), json!("iris")]);
+    let other = Client::with(&service, json!({"name": "other", "role": "train", "models": ["none"]})).await;
+    assert_eq!(names(&other.get("/datasets").await.expect(200)), Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn an_idempotency_key_counts_for_one_key() {
+    let service = TestApp::guarded().await;
+    let [one, other] = ["one", "other"].map(|name| json!({"name": name, "role": "train"}));
+    let (one, other) = (Client::with(&service, one).await, Client::with(&service, other).await);
+    let send = async |client: &Client<'_>, name: &str| {
+        let request = service.raw_as(client.key.as_deref(), Method::POST, "/models").header("idempotency-key", "same");
+        service.send(Method::POST, "/models", request.json(&xor_model(name))).await.expect(201)
+    };
+    let (first, second) = (send(&one, "a").await, send(&other, "b").await);
+    assert_ne!(first["id"], second["id"]);
+    assert_eq!(send(&one, "a").await, first);
+}
+
+#[tokio::test]
+async fn a_file_of_keys_is_read_again_and_a_damaged_one_is_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("keys");
+    let write = |text: &str| std::fs::write(&file, text).expect("written");
+    write("# those who look\npredict:the-first-of-the-file\n");
+    let service = TestApp::with(|settings| settings.api_keys_file = Some(file.clone())).await;
+    let status = async |secret: &str| Client::of(&service, Some(secret)).get("/models").await.status;
+    assert_eq!((status("the-first-of-the-file").await, status("the-second-of-the-file").await), (200, 401));
+    write("predict:the-second-of-the-file\n");
+    eventually("the new key opens", || async { status("the-second-of-the-file").await == 200 }).await;
+    assert_eq!(status("the-first-of-the-file").await, 401);
+    for damaged in ["", "predict", "root:the-third-of-the-file\n"] {
+        write(damaged);
+        tokio::time::sleep(Duration::from_millis(1300)).await;
+        assert_eq!(status("the-second-of-the-file").await, 200, "{damaged}");
+    }
+}
+
+/// What the process says, at the most talkative level.
+#[tokio::test]
+async fn secrets_are_in_no_line_of_the_log_and_keys_let_the_binary_listen() {
+    let data = tempfile::tempdir().expect("a folder");
+    let folder = data.path().to_str().expect("UTF-8");
+    let secret = "a-secret-that-nobody-may-read";
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_epochd"))
+        .args(["--listen", "127.0.0.1:0", "--data-dir", folder, "--log-level", "trace", "--log-format", "json"])
+        .env("EPOCHD_API_KEYS", format!("admin:{secret}"))
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut log = std::io::BufReader::new(child.stderr.take().expect("piped"));
+    let mut said = String::new();
+    let address = loop {
+        let mut line = String::new();
+        assert!(std::io::BufRead::read_line(&mut log, &mut line).expect("a line") > 0, "it ended: {said}");
+        said += &line;
+        if let Some((_, rest)) = line.split_once("listening on http://") {
+            break rest.split('"').next().expect("an address").to_owned();
+        }
+    };
+    let rest = std::thread::spawn(move || std::io::read_to_string(log).expect("text"));
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::new();
+    let url = format!("http://{address}/keys");
+    let body = json!({"name": "reports", "role": "predict"}).to_string();
+    let post = client.post(&url).bearer_auth(secret).header("content-type", "application/json").body(body);
+    let made: Value =
+        serde_json::from_str(&post.send().await.expect("a reply").text().await.expect("text")).expect("JSON");
+    let stored = text(&made["key"]);
+    for key in [stored, "a-wrong-one-of-somebody"] {
+        client.get(format!("http://{address}/jobs")).bearer_auth(key).send().await.expect("a reply");
+    }
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().expect("it runs").success());
+    said += &rest.join().expect("no panic");
+    assert!(child.wait().expect("ended").success());
+    for hidden in [secret, stored, &stored[4..20], "a-wrong-one"] {
+        assert!(!said.contains(hidden), "{hidden}");
+    }
+    assert!(said.contains("audit: key created") && said.contains("audit: request refused"), "{said}");
+}
