@@ -158,7 +158,7 @@ impl App {
 
     /// Whether anybody who reaches the service may use it: there are no keys.
     pub fn is_open(&self) -> bool {
-        true
+        !self.keys.is_closed()
     }
 
     /// Whether the service is on its way down.

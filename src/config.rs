@@ -1,6 +1,7 @@
 //! Settings: a flag, over an `EPOCHD_…` variable of the environment, over a default. Checked once, at start.
 
 mod browsers;
+mod checks;
 mod choices;
 mod command;
 mod secrets;
@@ -18,7 +19,7 @@ pub use self::browsers::Browsers;
 pub use self::choices::{LogFormat, MetricsAuth};
 pub use self::command::Command;
 pub use self::secrets::SecretText;
-use self::secrets::{check_blob_url, check_database_url, exit_with};
+use self::secrets::exit_with;
 pub use self::tls::TlsFiles;
 use crate::memory;
 use crate::processors;
@@ -56,6 +57,7 @@ pub struct Settings {
     /// Certificates
     #[command(flatten)]
     pub tls: TlsFiles,
+
     /// Keys, as admin:SECRET,predict:SECRET; roles are admin, train and predict. Once there is a key, nobody is served
     /// without one. A secret on the command line is seen by all users of the machine: set the variable, or name a file
     #[arg(long, env = "EPOCHD_API_KEYS", value_name = "ROLE:SECRET,…", hide_env_values = true)]
@@ -235,51 +237,6 @@ impl Settings {
     /// The defaults, listening on a free loopback port.
     pub fn for_tests() -> Self {
         Settings::parse_from(["epochd", "--listen", "127.0.0.1:0"])
-    }
-
-    /// What no single setting shows.
-    fn check(&self) -> Result<(), String> {
-        // Where there may be stored keys, it is known once the state is open.
-        let has_keys = self.api_keys.is_some() || self.api_keys_file.is_some();
-        let may_have = self.database_url.is_some() || self.data_dir.exists();
-        if self.command.is_none() && !has_keys && !may_have {
-            self.check_listen(false)?;
-        }
-        self.tls.check()?;
-        self.database_url.as_ref().map_or(Ok(()), check_database_url)?;
-        self.blob_url.as_ref().map_or(Ok(()), check_blob_url)?;
-        if self.command.is_none() {
-            self.webhook.check()?;
-        }
-        let local = self.database_url.is_none() && self.blob_url.is_none();
-        if matches!(self.command, Some(Command::Backup { .. } | Command::Restore { .. })) && !local {
-            return Err(
-                "backup and restore work on the data folder: a PostgreSQL database is saved with pg_dump, an object \
-                        store with its own tools, the database first"
-                    .into(),
-            );
-        }
-        let most = self.memory_plan()?.shares().requests.limit_of_one();
-        if self.max_body.is_some_and(|max_body| max_body.as_u64() > most) {
-            let most = ByteSize::b(most);
-            return Err(format!("--max-body is larger than {most}, which one client may hold of --request-memory"));
-        }
-        Ok(())
-    }
-
-    /// Whether the service may listen where it is told to; `has_keys` says whether a key protects it.
-    ///
-    /// # Errors
-    /// What to do.
-    pub fn check_listen(&self, has_keys: bool) -> Result<(), String> {
-        if self.listen.ip().is_loopback() || self.allow_anonymous || has_keys {
-            return Ok(());
-        }
-        Err(format!(
-            "{} is not a loopback address, and no key protects the service: anyone who reaches it could train, predict and \
-             delete. Set keys (--api-keys), listen on 127.0.0.1, or add --allow-anonymous if the network is trusted",
-            self.listen
-        ))
     }
 
     /// How the memory is shared out.

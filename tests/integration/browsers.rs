@@ -120,13 +120,18 @@ async fn a_service_on_loopback_answers_to_the_names_of_loopback() {
 
 #[tokio::test]
 async fn beyond_loopback_any_name_will_do_unless_some_are_listed() {
-    let open = TestApp::with(|settings| settings.listen = "0.0.0.0:0".parse().expect("an address")).await;
+    let open = TestApp::with(|settings| {
+        settings.listen = "0.0.0.0:0".parse().expect("an address");
+        settings.allow_anonymous = true;
+    })
+    .await;
     let named = |request: RequestBuilder| request.header("host", "epochd:8080");
     sent(&open, Method::GET, "/models", named).await.expect(200);
     let page = |request: RequestBuilder| named(request).header("origin", "http://other:8080");
     sent(&open, Method::GET, "/models", page).await.problem(403, "origin_not_allowed");
     let listed = TestApp::with(|settings| {
         settings.listen = "0.0.0.0:0".parse().expect("an address");
+        settings.allow_anonymous = true;
         settings.browsers.allowed_hosts = vec!["epochd:8080".into()];
     })
     .await;
@@ -232,7 +237,11 @@ async fn a_request_names_one_host() {
     let target = b"GET http://evil.example/livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     assert!(raw(&service, target).await.contains("host_not_allowed"));
     // Who refuses to name hosts twice does so where any name is allowed as well: proxies may differ in which one they take.
-    let open = TestApp::with(|settings| settings.listen = "0.0.0.0:0".parse().expect("an address")).await;
+    let open = TestApp::with(|settings| {
+        settings.listen = "0.0.0.0:0".parse().expect("an address");
+        settings.allow_anonymous = true;
+    })
+    .await;
     let twice = get("host: a\r\nhost: b\r\n", "1.1");
     assert!(raw(&open, twice.as_bytes()).await.starts_with("HTTP/1.1 400 "));
 }

@@ -88,7 +88,9 @@ impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Reque
     fn call(&mut self, mut request: Request) -> Self::Future {
         let (seen, accepted) = (Seen::of(&request), request.headers().get(ACCEPT_ENCODING).cloned());
         let foreign = self.gate.refusal(&request);
-        let asked = self.cors.as_ref().and_then(|cors| Some(Page(cors.clone(), Asked::of(&request)?)));
+        // A page that is not listed is told nothing: the layer would answer its question with 200.
+        let cors = self.cors.as_ref().filter(|_| foreign.is_none());
+        let asked = cors.and_then(|cors| Some(Page(cors.clone(), Asked::of(&request)?)));
         let is_question = asked.as_ref().is_some_and(|Page(_, asked)| asked.is_question());
         let admission = || self.pressure.as_ref().and_then(|pressure| Refusal::of(pressure, seen.caller()));
         let known = |reply: Response| Outcome::Known { reply: Some(Box::new(reply)) };
