@@ -11,7 +11,7 @@ pub struct Browsers {
     #[arg(long, env = "EPOCHD_ALLOWED_HOSTS", value_name = "HOST,…", value_delimiter = ',', value_parser = host)]
     pub allowed_hosts: Vec<String>,
 
-    /// Origins whose pages may ask the service from a browser, such as https://app.example; all others are refused with 403
+    /// Origins whose pages may ask the service from a browser, such as `https://app.example`; all others are refused with 403
     /// [default: none]
     #[arg(long, env = "EPOCHD_CORS_ORIGINS", value_name = "ORIGIN,…", value_delimiter = ',', value_parser = origin)]
     pub cors_origins: Vec<String>,
