@@ -19,12 +19,13 @@ const ALIGNED: usize = 16;
 /// mimalloc's option that says after how many milliseconds free memory goes back to the system (`mi_option_purge_delay` of
 /// its header, which the crate does not name).
 const PURGE_DELAY: c_int = 15;
-/// How long free memory is kept. At once would be too soon: a buffer that every connection needs now and then would be taken
-/// from the system each time, at 3 % of a prediction, and an upload would find none of the memory of the one before. By
-/// itself mimalloc looks for it only while threads allocate: what the budget calls free would still be taken of the container.
-const KEPT: Duration = Duration::from_secs(1);
-/// How often somebody looks for memory that was kept so long.
-const LOOKS: Duration = Duration::from_millis(250);
+/// How long mimalloc keeps free memory by itself: longer than until the next look.
+const KEPT: Duration = Duration::from_secs(10);
+/// How often all free memory is given back. At once would be too often: a buffer that every connection needs now and then
+/// would be taken from the system each time, at 3 % of a prediction, and an upload would find none of the memory of the one
+/// before. By itself mimalloc looks for it only while threads allocate, and through a part of it at a time: what the budget
+/// calls free would still be taken of the container.
+const LOOKS: Duration = Duration::from_millis(500);
 
 /// Looks so far.
 static LOOKED: AtomicU32 = AtomicU32::new(0);
@@ -89,7 +90,7 @@ pub fn give_memory_back() {
         std::thread::sleep(LOOKS);
         LOOKED.fetch_add(1, Ordering::Relaxed);
         // SAFETY: it may be called on any thread at any time.
-        unsafe { mi_collect(false) }
+        unsafe { mi_collect(true) }
     };
     std::thread::Builder::new().name("allocator".into()).spawn(look).expect("a thread can be started");
 }
