@@ -106,11 +106,11 @@ impl Connection {
         if let Some(late) = late {
             late.told(&peer, &meters);
         }
-        let late = (late == Some(Late::Head)).then_some(StatusCode::REQUEST_TIMEOUT);
-        match refused.or(late) {
-            Some(status) => refuse(stream, status, &peer.address, &meters).await,
-            None if peer.received.was_cut_short() => drain(stream).await,
-            None => {}
+        match (refused, late) {
+            (Some(status), _) => refuse(stream, status, &peer.address, &meters).await,
+            (None, Some(Late::Head)) => refuse(stream, StatusCode::REQUEST_TIMEOUT, &peer.address, &meters).await,
+            (None, None) if peer.received.was_cut_short() => drain(stream).await,
+            (None, _) => {}
         }
         drop(place);
     }
