@@ -24,6 +24,9 @@ static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 /// How long the log is given for its last lines where the process is ended.
 const LAST_LINES: Duration = Duration::from_millis(100);
 
+/// How long a thread for blocking work waits for more of it.
+const IDLE_THREADS: Duration = Duration::from_secs(1);
+
 fn main() -> ExitCode {
     allocator::give_memory_back();
     // What is made from here on is its owner's alone: state is what somebody's data says.
@@ -79,7 +82,9 @@ fn serve(settings: Settings) -> ExitCode {
     let _log = telemetry::start_logging(&settings);
     api::log_panics();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.enable_all().on_thread_park(allocator::tidy_this_thread).build();
+    // Only its own thread finds what others freed of its memory, and threads of the blocking pool do so when they end.
+    let runtime =
+        runtime.enable_all().on_thread_park(allocator::tidy_this_thread).thread_keep_alive(IDLE_THREADS).build();
     let runtime = runtime.expect("threads can be started");
     match runtime.block_on(run(settings)) {
         Ok(()) => {

@@ -91,7 +91,7 @@ def targets():
     for method in (b"HEAD", b"OPTIONS", b"TRACE", b"CONNECT", b"PUT", b"FOO", b"get", b"A" * 200, b"PROPFIND"):
         yield b"method " + method[:20], method + get(b"/models")[3:], {200, 204, 400, 404, 405}
     yield "a method with NUL", b"G\x00T" + get(b"/models")[3:], {400}
-    yield "a tunnel", b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n" + GET + b"\r\n", {200, 400, 404, 405}
+    yield "a tunnel", b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n" + GET + b"\r\n", {200, 400, 403, 404, 405}
     yield "OPTIONS *", b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", {200, 204, 400, 404, 405}
 
 
