@@ -16,6 +16,7 @@ mod ending;
 mod errors;
 mod faults;
 mod gradients;
+mod http2;
 mod idempotency;
 mod intervals;
 mod jobs;
