@@ -16,7 +16,8 @@ use crate::memory::Shares;
 use crate::models::ModelRegistry;
 use crate::processors;
 use crate::storage::{self, Gate, Storage, Stored};
-use crate::telemetry::Meters;
+use crate::telemetry::traces::TraceError;
+use crate::telemetry::{Meters, Traces};
 
 pub use pressure::Pressure;
 
@@ -47,6 +48,8 @@ pub struct Parts {
     pub storage: Storage,
     /// The service's counters.
     pub meters: Arc<Meters>,
+    /// What makes spans.
+    pub traces: Traces,
     /// The settings it was opened with.
     pub settings: Settings,
     /// The shares of the memory.
@@ -72,6 +75,9 @@ pub enum OpenError {
     /// The keys cannot be read.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// Spans cannot be sent.
+    #[error(transparent)]
+    Traces(#[from] TraceError),
     /// The jobs of an earlier process cannot be taken up.
     #[error("the open jobs cannot be read: {0}")]
     Jobs(#[from] JobError),
@@ -100,6 +106,7 @@ impl App {
     /// As [`App::open`].
     pub async fn open_behind(mut settings: Settings, gate: Gate) -> Result<Self, OpenError> {
         let plan = settings.memory_plan().map_err(OpenError::Memory)?;
+        let traces = Traces::of(&settings.traces, tokio::runtime::Handle::current())?;
         let storage = Storage::open(&settings.location(), gate).await?;
         let (objects, bytes) = (settings.max_stored_objects, settings.max_stored_bytes.as_u64());
         storage.quota.bound(Stored { objects, bytes });
@@ -132,6 +139,7 @@ impl App {
             keys,
             storage,
             meters,
+            traces,
             memory,
             pressure: Pressure::new(),
             long_work: Arc::new(Semaphore::new(2 * processors::available())),

@@ -60,7 +60,8 @@ impl Connection {
     }
 
     async fn post(&self, path: &str, body: &Value) -> Answer {
-        let request = self.request("POST", path).header("content-type", "application/json").body(()).expect("a request");
+        let request =
+            self.request("POST", path).header("content-type", "application/json").body(()).expect("a request");
         let (reply, mut body_of) = self.begin(request).await;
         body_of.send_data(body.to_string().into(), true).expect("sent");
         answer(reply).await

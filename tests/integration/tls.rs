@@ -123,7 +123,8 @@ async fn http_2_is_agreed_on_in_the_handshake() {
     let pair = for_localhost();
     let certificates = Certificates::of_service(&pair);
     let service = service_with(certificates.files()).await;
-    for (offered, agreed) in [(&["h2", "http/1.1"][..], Some(&b"h2"[..])), (&["http/1.1"], Some(b"http/1.1")), (&[], None)]
+    for (offered, agreed) in
+        [(&["h2", "http/1.1"][..], Some(&b"h2"[..])), (&["http/1.1"], Some(b"http/1.1")), (&[], None)]
     {
         let mut config = (*client(&pair.0, None, &[&TLS13])).clone();
         config.alpn_protocols = offered.iter().map(|name| name.as_bytes().to_vec()).collect();

@@ -6,12 +6,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use axum::extract::Request;
 use axum::http::header::{HOST, ORIGIN};
-use axum::http::{HeaderMap, Method, Version};
+use axum::http::{HeaderMap, HeaderName, Method, Version};
 
 use crate::api::error::{ApiError, ErrorCode};
 use crate::app::App;
 use crate::config::Settings;
 use crate::wording::Shown;
+
+/// Where the page that sends a request stands to the service, as browsers say it.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Lets requests in, or not.
 pub struct Gate {
@@ -67,7 +70,7 @@ impl Gate {
             (Some(origin), None) if is_of_host(origin.as_bytes(), host) => {}
             _ => return false,
         }
-        match headers.get("sec-fetch-site").map(|site| site.as_bytes()) {
+        match headers.get(SEC_FETCH_SITE).map(|site| site.as_bytes()) {
             None | Some(b"same-origin" | b"none") => true,
             Some(_) => self.is_page && is_link(request),
         }

@@ -43,9 +43,13 @@ impl HttpBody for WholeBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(context);
-        match frame {
+        match &frame {
             Poll::Pending => self.peer.received.is_awaited(),
-            Poll::Ready(_) => self.peer.received.came(),
+            Poll::Ready(came) => {
+                let bytes = came.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref().map(Bytes::len));
+                bytes.inspect(|bytes| self.peer.received.holds(*bytes));
+                self.peer.received.came();
+            }
         }
         frame
     }
