@@ -42,7 +42,18 @@ fn main() {
             let RequestLine { request_id, method, path, status, microseconds, peer, .. } = black_box(told);
             let RequestLine { bytes_in, bytes_out, trace_id, key, model, .. } = told;
             tracing::info!(
-                request_id, method, path, status, microseconds, bytes_in, bytes_out, peer, trace_id, key, model, "request"
+                request_id,
+                method,
+                path,
+                status,
+                microseconds,
+                bytes_in,
+                bytes_out,
+                peer,
+                trace_id,
+                key,
+                model,
+                "request"
             );
         }
     });
