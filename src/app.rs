@@ -129,7 +129,8 @@ impl App {
             checkpoint_interval: settings.checkpoint_interval,
         };
         let outbox = if settings.webhook.url.is_some() { Outbox::new() } else { Outbox::default() };
-        let jobs = JobQueue::new(storage.clone(), models.clone(), datasets.clone(), limits, meters.clone(), outbox);
+        let (counted, traced) = (meters.clone(), traces.clone());
+        let jobs = JobQueue::new(storage.clone(), models.clone(), datasets.clone(), limits, counted, outbox, traced);
         let most = MAX_BODY.min(memory.requests.limit_of_one());
         let max_body = settings.max_body.map_or(most, |max_body| max_body.as_u64());
         let app = App(Arc::new(Handle(Arc::new(Parts {

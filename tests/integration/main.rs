@@ -41,6 +41,7 @@ mod tables;
 mod threads;
 mod tidiness;
 mod tls;
+mod traces;
 mod training;
 mod transfer;
 mod uploads;
