@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::support::contract::contract;
 use crate::support::{TestApp, endless_training, eventually, text, xor_model, xor_training};
 
 /// The bytes 0 to 31, as a secret.
@@ -137,6 +138,7 @@ async fn the_end_of_a_job_is_told_and_signed_by_the_standard() {
     let model = service.get("/models/xor").await.expect(200);
     let message = receiver.is_told(1).await.remove(0);
     let body: Value = serde_json::from_str(&message.body).expect("JSON");
+    assert_eq!(contract().check_schema_at("/components/schemas/JobEnded", &body), Ok(()));
     assert_eq!(body["type"], "job.ended");
     assert_eq!(body["timestamp"], job["finished_at"]);
     assert_eq!(body["data"], json!({"job": job, "model": model}));
