@@ -296,10 +296,11 @@ fn check_environment(names: impl Iterator<Item = String>) -> Result<(), String> 
     Ok(())
 }
 
-/// Whether a variable begins as ours do and is meant for someone else: the address that the examples ask, and what
+/// Whether a variable begins as ours do and is meant for someone else: the address that clients ask, and their key, and what
 /// Kubernetes tells each container of a namespace about a service called `epochd`.
 fn belongs_to_others(name: &str) -> bool {
     name == "EPOCHD_URL"
+        || name == "EPOCHD_KEY"
         || name == "EPOCHD_PORT"
         || name.starts_with("EPOCHD_PORT_")
         || name.starts_with("EPOCHD_SERVICE_")
@@ -332,7 +333,7 @@ mod tests {
 
     #[test]
     fn variables_of_others_pass() {
-        let names = ["EPOCHD_URL", "EPOCHD_PORT", "EPOCHD_PORT_8080_TCP_ADDR", "EPOCHD_SERVICE_HOST"].map(String::from);
+        let names = ["EPOCHD_URL", "EPOCHD_KEY", "EPOCHD_PORT", "EPOCHD_PORT_8080_TCP_ADDR", "EPOCHD_SERVICE_HOST"].map(String::from);
         assert_eq!(check_environment(names.into_iter()), Ok(()));
     }
 
