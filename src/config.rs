@@ -333,7 +333,8 @@ mod tests {
 
     #[test]
     fn variables_of_others_pass() {
-        let names = ["EPOCHD_URL", "EPOCHD_KEY", "EPOCHD_PORT", "EPOCHD_PORT_8080_TCP_ADDR", "EPOCHD_SERVICE_HOST"].map(String::from);
+        let names = ["EPOCHD_URL", "EPOCHD_KEY", "EPOCHD_PORT", "EPOCHD_PORT_8080_TCP_ADDR", "EPOCHD_SERVICE_HOST"]
+            .map(String::from);
         assert_eq!(check_environment(names.into_iter()), Ok(()));
     }
 
