@@ -8,6 +8,7 @@ use axum::http::{Method, Uri};
 
 use super::peer::{Peer, caller};
 use super::request_id::RequestId;
+use crate::api::error::ApiError;
 use crate::memory::Share;
 use crate::telemetry::{Meters, RequestLine, RouteMeters, request_line};
 
@@ -78,9 +79,9 @@ impl Seen {
 }
 
 impl Observe {
-    /// Of the path `template`; counts in `meters`. Its replies are charged to `memory`.
-    pub fn new(template: &'static str, meters: Arc<Meters>, memory: Share) -> Self {
-        Observe(Arc::new(Observed { template, meters, memory, of_route: RouteMeters::default() }))
+    /// Of the path `template` with these counters; counts in `meters`. Its replies are charged to `memory`.
+    pub fn new(template: &'static str, of_route: RouteMeters, meters: Arc<Meters>, memory: Share) -> Self {
+        Observe(Arc::new(Observed { template, meters, memory, of_route }))
     }
 
     /// What replies are charged to.
@@ -88,10 +89,15 @@ impl Observe {
         &self.0.memory
     }
 
+    /// Counts a problem document.
+    pub fn refuse(&self, error: &ApiError) {
+        self.0.meters.count_refusal(error.word());
+    }
+
     /// Logs and counts a request that is answered with `status`.
     pub fn tell(&self, seen: &Seen, status: u16) {
         let (elapsed, Observed { template, meters, of_route, .. }) = (seen.start.elapsed(), &*self.0);
-        meters.count(of_route, template, known_method(seen.method.as_str()), status, elapsed);
+        meters.count(of_route, template, seen.method.as_str(), status, elapsed);
         let line = RequestLine {
             request_id: seen.id(),
             method: seen.method.as_str(),
@@ -109,7 +115,9 @@ impl Observe {
 }
 
 /// Logs and counts a request whose head was refused before it had a route.
-pub fn refused(id: &str, status: u16, peer: &str, meters: &Meters) {
+pub fn refused(id: &str, error: &ApiError, peer: &str, meters: &Meters) {
+    let status = error.status();
+    meters.count_refusal(error.word());
     let nothing = std::time::Duration::ZERO;
     meters.count(&RouteMeters::default(), UNMATCHED, "other", status, nothing);
     log(RequestLine { request_id: id, method: "-", path: "-", status, microseconds: 0, peer: Some(peer) });
@@ -119,13 +127,5 @@ fn log(line: RequestLine) {
     if tracing::enabled!(tracing::Level::INFO) && !request_line::write(line) {
         let RequestLine { request_id, method, path, status, microseconds, peer } = line;
         tracing::info!(request_id, method, path, status, microseconds, peer, "request");
-    }
-}
-
-/// The method as a label: what clients invent is counted together, so that they cannot make labels without end.
-fn known_method(method: &str) -> &str {
-    match method {
-        "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" => method,
-        _ => "other",
     }
 }

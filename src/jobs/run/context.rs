@@ -12,7 +12,7 @@ use crate::learning::team::Cores;
 use crate::memory::Charge;
 use crate::models::ModelRegistry;
 use crate::storage::Storage;
-use crate::telemetry::Meters;
+use crate::telemetry::{Meters, Phase};
 
 /// The job, and all that it is run with.
 #[derive(Clone, Copy)]
@@ -32,4 +32,12 @@ pub(in crate::jobs) struct RunContext<'a> {
     pub(in crate::jobs) cores: &'a Arc<Cores>,
     /// Least time between two checkpoints.
     pub(in crate::jobs) checkpoint_interval: Duration,
+}
+
+impl RunContext<'_> {
+    /// Does `work`, which is this part of the job.
+    pub(super) fn in_phase<T>(&self, phase: Phase, work: impl FnOnce() -> T) -> T {
+        let _under_way = self.meters.jobs.enter(phase);
+        work()
+    }
 }

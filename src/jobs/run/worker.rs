@@ -20,6 +20,7 @@ use crate::learning::report::EndReason;
 use crate::learning::team::Team;
 use crate::learning::trainer::Trainer;
 use crate::models::artifact;
+use crate::telemetry::Phase;
 
 /// Starts in a row without a checkpoint after which a job is taken for the cause of the process's death.
 const MAX_ATTEMPTS: u64 = 20;
@@ -54,6 +55,7 @@ pub(in crate::jobs) fn run(context: &RunContext) -> Done {
         Done::Suspended => tracing::info!(job_id = %id, model_id = %model, "job interrupted: it goes on later"),
         Done::Ended(report) => {
             let (state, reason) = (report.state, report.stop_reason);
+            context.meters.jobs.ended(state.word());
             let error = report.failure.as_ref().map(ToString::to_string);
             tracing::info!(job_id = %id, model_id = %model, request_id = %request, ?state, ?reason, error, "job ended");
         }
@@ -68,7 +70,7 @@ fn version(context: &RunContext) -> Result<NewVersion, Unpublished> {
         let detail = format!("the process ended {MAX_ATTEMPTS} times while this job ran, before its first checkpoint");
         return Err(Unpublished::failed(StopReason::Interrupted, JobFailure::Interrupted(detail)));
     }
-    context.meters.queue_seconds.observe(job.progress.waited().as_secs_f64());
+    context.meters.jobs.queue_seconds.observe(job.progress.waited().as_secs_f64());
     train(context, context.persist(true, || Start::read(context, true))?)
 }
 
@@ -93,7 +95,7 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
         findings.into_iter().for_each(|finding| job.progress.warn(finding));
     }
     let mut observer = JobObserver::new(context);
-    let summary = trainer.run(&mut observer);
+    let summary = context.in_phase(Phase::Train, || trainer.run(&mut observer));
     let (suspended, time_is_up) = (observer.suspended, observer.time_is_up);
     drop(observer);
     let summary = summary
@@ -112,7 +114,7 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
     };
     let network = trainer.into_network();
     let made = match table {
-        None => finish::layers(job, &reached, &training, network),
+        None => context.in_phase(Phase::Measure, || finish::layers(job, &reached, &training, network)),
         Some(start) => finish::table(context, &reached, &training, network, start),
     };
     Ok(NewVersion { state, reason, made: made.map_err(|Stopped| Unpublished::stopped(job))? })
@@ -140,7 +142,7 @@ fn end_with(context: &RunContext, version: NewVersion) -> Done {
     }
     let mut made = Some(made);
     let publish = || Ok(context.write(publish(context, state, reason, file.clone(), &mut made))??);
-    match context.persist(false, publish) {
+    match context.in_phase(Phase::Publish, || context.persist(false, publish)) {
         Ok(report) => Done::Ended(Box::new(report)),
         // What cannot be published fails, and that is written down in its place.
         Err(Unpublished::Ended(ending)) => end_without(context, &ending),
