@@ -1,6 +1,8 @@
-//! Writes `openapi.yaml` as JSON, which `GET /openapi.json` answers with: the service itself needs no reader of YAML.
+//! Writes `openapi.yaml` as JSON, which `GET /openapi.json` answers with: the service itself needs no reader of YAML. Tells the
+//! sources the version of the compiler.
 
 use std::path::Path;
+use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -11,4 +13,13 @@ fn main() {
     let folder = std::env::var_os("OUT_DIR").expect("cargo names the folder for what a build script writes");
     std::fs::write(Path::new(&folder).join("openapi.json"), format!("{document}\n"))
         .expect("the folder can be written to");
+    println!("cargo::rustc-env=EPOCHD_RUSTC={}", compiler());
+}
+
+/// The compiler's version, which the metrics tell.
+fn compiler() -> String {
+    let rustc = std::env::var_os("RUSTC").expect("cargo names the compiler");
+    let told = Command::new(rustc).arg("--version").output().expect("the compiler says its version");
+    let text = String::from_utf8(told.stdout).expect("a version is text");
+    text.split_whitespace().nth(1).unwrap_or("unknown").to_owned()
 }

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
 use crate::config::{SecretText, Settings};
 use crate::datasets::DatasetRegistry;
 use crate::jobs::{JobError, JobQueue, Outbox, QueueLimits};
@@ -18,6 +16,7 @@ use crate::processors;
 use crate::storage::{self, Gate, Storage, Stored};
 use crate::telemetry::traces::TraceError;
 use crate::telemetry::{Meters, Traces};
+use crate::workplaces::Workplaces;
 
 pub use pressure::Pressure;
 
@@ -57,7 +56,7 @@ pub struct Parts {
     /// How much the requests are.
     pub pressure: Pressure,
     /// Places for requests that take long: two for each core, as some of them wait for the disk.
-    pub long_work: Arc<Semaphore>,
+    pub long_work: Workplaces,
     /// Largest body other than a data file, in bytes.
     pub max_body: u64,
     closing: Arc<AtomicBool>,
@@ -118,8 +117,11 @@ impl App {
         let keys = KeyRing::open(storage.clone(), given).await?;
         let meters = Meters::new();
         let memory = plan.shares();
-        let models = ModelRegistry::new(storage.clone(), memory.models.clone());
-        let datasets = DatasetRegistry::new(storage.clone(), memory.requests.clone());
+        for calls in [&storage.catalog.calls, &storage.blobs.calls] {
+            calls.collectors().into_iter().for_each(|collector| meters.add(collector));
+        }
+        let models = ModelRegistry::new(storage.clone(), memory.models.clone(), meters.models.clone());
+        let datasets = DatasetRegistry::new(storage.clone(), memory.datasets.clone());
         let limits = QueueLimits {
             concurrent: settings.concurrent_jobs(),
             threads: settings.training_threads(),
@@ -143,7 +145,7 @@ impl App {
             traces,
             memory,
             pressure: Pressure::new(),
-            long_work: Arc::new(Semaphore::new(2 * processors::available())),
+            long_work: Workplaces::new(2 * processors::available()),
             max_body,
             settings,
             closing: Arc::default(),

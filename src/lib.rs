@@ -17,8 +17,9 @@
 //!   and writes only what it is handed.
 //! - [`storage`]: rows in a catalog (SQLite or PostgreSQL), blobs in an object store. Knows no domain type.
 //! - [`memory`]: the memory of the process as one budget, its shares, and what is charged to them.
-//! - [`identifier`], [`name`], [`processors`], [`strict`], [`waiting`], [`wording`]: new identifiers; what a name may be; how
-//!   many processors there are; requests read without tolerance; whether somebody still waits for work; what messages quote.
+//! - [`identifier`], [`name`], [`processors`], [`strict`], [`waiting`], [`wording`], [`workplaces`]: new identifiers; what a
+//!   name may be; how many processors there are; requests read without tolerance; whether somebody still waits for work; what
+//!   messages quote; places that work waits for.
 //!
 //! Imports go down this list and never in a circle; `tests/tidy` holds that. `ARCHITECTURE.md` walks through a training and a
 //! prediction.
@@ -47,3 +48,4 @@ pub mod telemetry;
 pub mod waiting;
 pub mod webhooks;
 pub mod wording;
+pub mod workplaces;

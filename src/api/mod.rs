@@ -31,7 +31,8 @@ use error::{ApiError, ErrorCode};
 use layers::door::Door;
 use layers::observe::UNMATCHED;
 use resources::{
-    datasets, evaluation, events, jobs, keys, models, operations, predictions, schema, training, transfer, versions,
+    datasets, evaluation, events, jobs, keys, metrics, models, operations, predictions, schema, training, transfer,
+    versions,
 };
 use tls::Tls;
 
@@ -116,7 +117,7 @@ pub fn routes() -> Vec<Route> {
         Route::delete("/keys/{key}", ADMIN, keys::remove),
         Route::get("/livez", Access::Open, operations::livez),
         Route::get("/readyz", Access::Open, operations::readyz),
-        Route::get("/metrics", Access::Metrics, operations::metrics),
+        Route::get("/metrics", Access::Metrics, metrics::metrics),
         Route::get("/openapi.yaml", PREDICT, operations::openapi),
         Route::get("/openapi.json", PREDICT, operations::openapi_json),
         Route::get("/docs/errors", PREDICT, operations::errors),
@@ -125,6 +126,7 @@ pub fn routes() -> Vec<Route> {
 
 /// The service as a `tower::Service`: the routes of `app`, and what goes around them.
 pub fn router(app: App) -> Router {
+    app.meters.expect_refusals(ErrorCode::ALL.iter().map(|code| code.entry().0));
     let mut paths: Vec<(&'static str, MethodRouter<App>, Accesses)> = Vec::new();
     for Route { method, path, access, handler } in routes() {
         match paths.iter_mut().find(|(known, ..)| *known == path) {

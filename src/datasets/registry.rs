@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
 use super::{Arriving, Dataset, DatasetError, Load, Loading};
@@ -20,6 +20,7 @@ use crate::processors;
 use crate::storage::catalog::{DatasetRow, ReceiptRow, shown};
 use crate::storage::{self, BlobFile, Checksums, RECEIPT_AGE, Storage, StorageError, Stored, exact};
 use crate::waiting::{WaitedFor, Waiting};
+use crate::workplaces::{Occupancy, Workplaces};
 
 /// Profiles that are listed at once, in bytes.
 const MAX_LISTED_BYTES: u64 = 16 << 20;
@@ -33,9 +34,9 @@ const PARSED: u64 = 4;
 #[derive(Clone)]
 pub struct DatasetRegistry {
     pub(super) storage: Storage,
-    /// A permit for each file that may be read at once: reading takes threads and up to a few hundred megabytes.
-    readers: Arc<Semaphore>,
-    /// One more permit, for a file that is read while it arrives: that may take long, and must keep no other waiting.
+    /// A place for each file that may be read at once: reading takes threads and up to a few hundred megabytes.
+    readers: Workplaces,
+    /// One more place, for a file that is read while it arrives: that may take long, and must keep no other waiting.
     early_reader: Arc<Semaphore>,
     /// Files on their way in.
     pub loading: Loading,
@@ -78,9 +79,14 @@ pub struct DatasetDraft {
 impl DatasetRegistry {
     /// The data sets in `storage`; long profiles that are held are charged to `memory`.
     pub fn new(storage: Storage, memory: Share) -> Self {
-        let readers = Arc::new(Semaphore::new(processors::available()));
+        let readers = Workplaces::new(processors::available());
         let early_reader = Arc::new(Semaphore::new(1));
         DatasetRegistry { storage, readers, early_reader, loading: Loading::default(), memory }
+    }
+
+    /// How many files are read, and how many wait.
+    pub fn readers(&self) -> Occupancy {
+        self.readers.occupancy()
     }
 
     /// Reads a data file that is whole, and types its columns; those of `types` as they say. Waits while as many files are
@@ -97,7 +103,7 @@ impl DatasetRegistry {
         memory: &Charge,
     ) -> Result<NewDataset, DatasetError> {
         asked.name.as_deref().map_or(Ok(()), check_name).map_err(DatasetError::Name)?;
-        let turn = self.readers.clone().acquire_owned().await.expect("the semaphore is never closed");
+        let turn = self.readers.take().await;
         let waiting = Waiting::default();
         let read = tokio::task::spawn_blocking(self.reading(turn, waiting.seen(), asked, data, load, memory));
         read.await.map_err(defect)?
@@ -132,7 +138,7 @@ impl DatasetRegistry {
     /// The work of reading a file while `waited_for` holds; `turn` is given back at its end.
     fn reading(
         &self,
-        turn: OwnedSemaphorePermit,
+        turn: impl Send + 'static,
         waited_for: WaitedFor,
         asked: &Asked,
         data: &Arriving,

@@ -111,6 +111,17 @@ impl Charge {
         let _ = self.0.most.fetch_update(Ordering::Relaxed, Ordering::Relaxed, wider);
     }
 
+    /// Hands all that it holds on to a charge of the holder of `share`, which is another handle of the same share: what was
+    /// the memory of a request is the memory of its reply.
+    pub fn hand_on(&self, share: &Share) -> Charge {
+        let held = &self.0;
+        let bytes = held.bytes.swap(0, Ordering::Relaxed);
+        held.share.hold(-(bytes as i64));
+        share.hold(bytes as i64);
+        let most = AtomicU64::new(held.most.load(Ordering::Relaxed));
+        Charge(Arc::new(Held { share: share.clone(), client: held.client.clone(), bytes: bytes.into(), most }))
+    }
+
     /// What it holds, in bytes.
     pub fn held(&self) -> u64 {
         self.0.bytes.load(Ordering::Relaxed)

@@ -28,15 +28,28 @@ pub struct Plan {
     pub models: ByteSize,
 }
 
-/// The shares of the memory.
+/// The shares of the memory. Those of requests are one, by what holds it.
 #[derive(Clone, Debug)]
 pub struct Shares {
-    /// Bodies, what they become, and replies.
+    /// Bodies and what they become, up to the reply.
     pub requests: Share,
+    /// Data files as they are read.
+    pub uploads: Share,
+    /// Replies until they are sent.
+    pub replies: Share,
+    /// What is held of stored data sets: long profiles, values of a column.
+    pub datasets: Share,
     /// Trainings that run.
     pub trainings: Share,
     /// Parameters of models in use.
     pub models: Share,
+}
+
+impl Shares {
+    /// Each share once.
+    pub fn all(&self) -> [&Share; 3] {
+        [&self.requests, &self.trainings, &self.models]
+    }
 }
 
 /// What was asked for; the rest follows.
@@ -60,8 +73,13 @@ impl Plan {
 
     /// The shares, nothing of which is taken.
     pub fn shares(&self) -> Shares {
+        let holders = ["requests", "uploads", "replies", "datasets"];
+        let [requests, uploads, replies, datasets] = Share::of_holders("requests", self.requests, holders);
         Shares {
-            requests: Share::new("requests", self.requests),
+            requests,
+            uploads,
+            replies,
+            datasets,
             trainings: Share::new("trainings", self.trainings),
             models: Share::new("models", self.models),
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bytesize::ByteSize;
@@ -32,15 +32,21 @@ impl From<IpAddr> for Client {
     }
 }
 
-/// A share of the memory. Cheap to clone: a handle.
+/// A share of the memory, in the hands of one of its holders. Cheap to clone: a handle.
 #[derive(Clone, Debug)]
-pub struct Share(Arc<Pool>);
+pub struct Share {
+    pool: Arc<Pool>,
+    holder: usize,
+}
 
 #[derive(Debug)]
 struct Pool {
     name: &'static str,
     limit: u64,
     used: AtomicU64,
+    /// What holds memory of it, and how many bytes: for those who look on. A moment's sum may lie beside `used`, and a part
+    /// below zero.
+    holders: Vec<(&'static str, AtomicI64)>,
     /// What each client that holds anything holds.
     clients: Mutex<HashMap<Client, Weak<Holding>>>,
 }
@@ -55,22 +61,42 @@ pub(super) struct Holding {
 impl Share {
     /// A share of `limit` bytes that is called `name` in metrics and messages.
     pub fn new(name: &'static str, limit: ByteSize) -> Self {
-        Share(Arc::new(Pool { name, limit: limit.as_u64(), used: AtomicU64::new(0), clients: Mutex::default() }))
+        let [share] = Share::of_holders(name, limit, [name]);
+        share
+    }
+
+    /// One share for several holders: each charges by a handle of its own.
+    pub fn of_holders<const N: usize>(name: &'static str, limit: ByteSize, holders: [&'static str; N]) -> [Self; N] {
+        let pool = Pool {
+            name,
+            limit: limit.as_u64(),
+            used: AtomicU64::new(0),
+            holders: holders.map(|holder| (holder, AtomicI64::new(0))).into(),
+            clients: Mutex::default(),
+        };
+        let pool = Arc::new(pool);
+        std::array::from_fn(|holder| Share { pool: pool.clone(), holder })
     }
 
     /// What it is called.
     pub fn name(&self) -> &'static str {
-        self.0.name
+        self.pool.name
     }
 
     /// All of it, in bytes.
     pub fn limit(&self) -> u64 {
-        self.0.limit
+        self.pool.limit
     }
 
     /// What is taken at the moment, in bytes.
     pub fn used(&self) -> u64 {
-        self.0.used.load(Ordering::Relaxed)
+        self.pool.used.load(Ordering::Relaxed)
+    }
+
+    /// What each holder has of it at the moment, in bytes.
+    pub fn held(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        let bytes = |held: &AtomicI64| u64::try_from(held.load(Ordering::Relaxed)).unwrap_or(0);
+        self.pool.holders.iter().map(move |(holder, held)| (*holder, bytes(held)))
     }
 
     /// The most that one client may ever hold, in bytes.
@@ -79,35 +105,43 @@ impl Share {
     }
 
     fn large_limit(&self) -> u64 {
-        self.0.limit - self.0.limit / FOR_SMALL
+        self.pool.limit - self.pool.limit / FOR_SMALL
     }
 
     /// Takes `bytes` more for `holding`, whose charge has `before` bytes already; false if they are not free.
     pub(super) fn take(&self, bytes: u64, before: u64, holding: Option<&Holding>) -> bool {
         let small = before.saturating_add(bytes) <= SMALL;
-        let limit = if small || holding.is_none() { self.0.limit } else { self.large_limit() };
+        let limit = if small || holding.is_none() { self.pool.limit } else { self.large_limit() };
         let own = holding.map_or(0, |holding| holding.bytes.load(Ordering::Relaxed));
         let fits = |used: u64| {
             let after = used.checked_add(bytes).filter(|after| *after <= limit)?;
             let fair = small || holding.is_none() || own + bytes <= (limit - after).saturating_mul(TIMES_FREE);
             fair.then_some(after)
         };
-        let taken = self.0.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok();
-        if taken && let Some(holding) = holding {
-            holding.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let taken = self.pool.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok();
+        if taken {
+            self.hold(bytes as i64);
+            holding.map(|holding| holding.bytes.fetch_add(bytes, Ordering::Relaxed));
         }
         taken
     }
 
+    /// Its holder has so many bytes more, or less, of what is taken.
+    pub(super) fn hold(&self, bytes: i64) {
+        self.pool.holders[self.holder].1.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// Takes `bytes` that are there already, whether they are free or not.
     pub(super) fn note(&self, bytes: u64, holding: Option<&Holding>) {
-        self.0.used.fetch_add(bytes, Ordering::Relaxed);
+        self.pool.used.fetch_add(bytes, Ordering::Relaxed);
+        self.hold(bytes as i64);
         holding.map(|holding| holding.bytes.fetch_add(bytes, Ordering::Relaxed));
     }
 
     /// Gives `bytes` back.
     pub(super) fn give_back(&self, bytes: u64, holding: Option<&Holding>) {
-        self.0.used.fetch_sub(bytes, Ordering::Relaxed);
+        self.pool.used.fetch_sub(bytes, Ordering::Relaxed);
+        self.hold(-(bytes as i64));
         holding.map(|holding| holding.bytes.fetch_sub(bytes, Ordering::Relaxed));
     }
 
@@ -134,7 +168,7 @@ impl Share {
 
     /// Held for a lookup; a map that a panic left is as good as before.
     fn clients(&self) -> MutexGuard<'_, HashMap<Client, Weak<Holding>>> {
-        self.0.clients.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pool.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -158,6 +192,24 @@ mod tests {
         assert!(share.charge(None).grow(16 << 20).is_ok(), "the service's own work has no fair part");
         drop(one);
         assert_eq!((share.used(), share.clients().len()), (0, 0));
+    }
+
+    #[test]
+    fn what_holds_a_share_is_told_and_may_hand_on_what_it_has() {
+        let [requests, replies] = Share::of_holders("requests", ByteSize::mib(160), ["requests", "replies"]);
+        let held = || requests.held().collect::<Vec<_>>();
+        let request = requests.charge(client(1));
+        assert!(request.grow(10 << 20).is_ok());
+        assert_eq!(held(), [("requests", 10 << 20), ("replies", 0)]);
+        let reply = request.hand_on(&replies);
+        assert_eq!(held(), [("requests", 0), ("replies", 10 << 20)]);
+        assert_eq!((request.held(), reply.held(), requests.used()), (0, 10 << 20, 10 << 20));
+        reply.settle(1 << 20);
+        drop(request);
+        assert_eq!(requests.clients().len(), 1, "the client holds the reply");
+        drop(reply);
+        assert_eq!((replies.used(), held()), (0, vec![("requests", 0), ("replies", 0)]));
+        assert_eq!(requests.clients().len(), 0);
     }
 
     #[test]

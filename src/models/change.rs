@@ -39,7 +39,9 @@ impl ModelRegistry {
             (StorageError::Conflict, Some(name)) => ModelError::NameTaken(name),
             (error, _) => error.into(),
         })?;
-        self.commit(write, id).await
+        let changed = self.commit(write, id).await?;
+        self.meters().rename(id, changed.title());
+        Ok(changed)
     }
 
     /// Makes version `number` the one that predicts.
@@ -90,6 +92,7 @@ impl ModelRegistry {
         self.entries().changed(id);
         committed?;
         self.entries().removed(id);
+        self.meters().remove(id);
         self.storage().discard(&blobs).await;
         Ok(())
     }

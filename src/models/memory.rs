@@ -1,13 +1,12 @@
 //! Memory for predictors, bounded by `--model-memory`: each holds its share for as long as anyone uses it, so that the bound
 //! holds even while one that was dropped still answers a request.
 
-use bytesize::ByteSize;
-use tokio::sync::{Semaphore, SemaphorePermit};
-
 use super::ModelError;
 use super::entries::Entries;
 use crate::learning::spec::ValidModelSpec;
 use crate::memory::{Charge, Share};
+use crate::workplaces::{Occupancy, Workplace, Workplaces};
+use bytesize::ByteSize;
 
 /// What a predictor takes beside its parameters, about.
 const OVERHEAD: usize = 2048;
@@ -18,13 +17,13 @@ const READERS: usize = 4;
 #[derive(Debug)]
 pub(super) struct PredictorMemory {
     share: Share,
-    readers: Semaphore,
+    readers: Workplaces,
 }
 
 impl PredictorMemory {
     /// All of `share`.
     pub(super) fn new(share: Share) -> Self {
-        PredictorMemory { share, readers: Semaphore::new(READERS) }
+        PredictorMemory { share, readers: Workplaces::new(READERS) }
     }
 
     /// Whether a predictor of so many bytes may ever be in memory.
@@ -38,8 +37,13 @@ impl PredictorMemory {
     }
 
     /// Waits until a file may be read.
-    pub(super) async fn reader(&self) -> SemaphorePermit<'_> {
-        self.readers.acquire().await.expect("the semaphore is never closed")
+    pub(super) async fn reader(&self) -> Workplace {
+        self.readers.take().await
+    }
+
+    /// How many files are read, and how many wait.
+    pub(super) fn readers(&self) -> Occupancy {
+        self.readers.occupancy()
     }
 
     /// Takes memory for a predictor, and drops others of `entries` for it, those used least recently first.

@@ -8,6 +8,7 @@ mod entries;
 pub mod error;
 mod id_map;
 pub mod inline;
+mod lookups;
 mod memory;
 pub mod model;
 pub mod prediction;

@@ -1,5 +1,7 @@
 //! What answers: the networks of a version, and for a model by data set all that stands around them.
 
+use std::sync::Arc;
+
 use ndarray::{Array2, ArrayView2};
 
 use super::ModelError;
@@ -11,6 +13,7 @@ use crate::learning::metrics::Metrics;
 use crate::learning::network::Network;
 use crate::learning::spec::ValidModelSpec;
 use crate::memory::Charge;
+use crate::telemetry::ModelMeter;
 
 /// A version in memory, ready to answer: one or more networks whose outputs are averaged, and for a model by data set its
 /// encoder, calibration, scores for intervals and statistics of training.
@@ -42,6 +45,8 @@ pub struct Predictor {
     table: Option<TableParts>,
     /// Its share of the memory of all predictors.
     _memory: Option<Charge>,
+    /// The counters of its model, where it answers for one.
+    meter: Option<Arc<ModelMeter>>,
 }
 
 impl From<Network> for Predictor {
@@ -53,12 +58,17 @@ impl From<Network> for Predictor {
 impl Predictor {
     /// Of these networks; `table` has what goes with them in a model by data set.
     pub fn new(members: Members, table: Option<TableParts>) -> Self {
-        Predictor { members, table, _memory: None }
+        Predictor { members, table, _memory: None, meter: None }
     }
 
-    /// The same, which holds its share of memory for as long as it is there.
-    pub(super) fn holding(self, memory: Charge) -> Self {
-        Predictor { _memory: Some(memory), ..self }
+    /// The same, which holds its share of memory for as long as it is there, and counts what it answers.
+    pub(super) fn in_service(self, memory: Charge, meter: Arc<ModelMeter>) -> Self {
+        Predictor { _memory: Some(memory), meter: Some(meter), ..self }
+    }
+
+    /// Counts rows that it has answered, and flags of values in them.
+    pub fn count(&self, rows: usize, flags: usize) {
+        self.meter.as_ref().inspect(|meter| meter.count(rows, flags));
     }
 
     /// Its networks.

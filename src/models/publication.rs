@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::memory::predictor_bytes;
 use super::stored::spec_to_json;
 use super::version::VersionFacts;
-use super::{ModelError, ModelRegistry, Predictor};
+use super::{Model, ModelError, ModelRegistry, Predictor};
 use crate::storage::catalog::VersionRow;
 use crate::storage::{Checksums, Write};
 
@@ -74,12 +74,13 @@ impl ModelRegistry {
         Ok(number)
     }
 
-    /// Lets everyone see what [`ModelRegistry::publish`] made version `number`, once its change is committed. The predictor
+    /// Lets everyone see what [`ModelRegistry::publish`] made version `number` of `model`, once its change is committed. The predictor
     /// stays in memory if there is room.
-    pub fn published(&self, id: Uuid, number: u64, draft: &VersionDraft, predictor: Predictor) {
+    pub fn published(&self, model: &Model, number: u64, draft: &VersionDraft, predictor: Predictor) {
+        let (id, meter) = (model.id, self.meters().of(model.id, || model.title()));
         let bytes = predictor_bytes(predictor.spec(), draft.checksums.bytes());
         if let Ok(memory) = self.memory().reserve(bytes, self.entries()) {
-            self.entries().put_predictor(id, number, Arc::new(predictor.holding(memory)), bytes);
+            self.entries().put_predictor(id, number, Arc::new(predictor.in_service(memory, meter)), bytes);
         }
         self.entries().changed(id);
     }

@@ -18,6 +18,8 @@ use crate::learning::spec::ValidModelSpec;
 use crate::memory::Share;
 use crate::storage::catalog::{ModelRow, shown};
 use crate::storage::{Storage, StorageError};
+use crate::telemetry::{CacheUse, ModelMeters};
+use crate::workplaces::Occupancy;
 
 /// Bytes of models or versions that are listed at once.
 const MAX_LISTED_BYTES: u64 = 8 << 20;
@@ -32,12 +34,13 @@ struct Inner {
     storage: Storage,
     entries: Entries,
     memory: PredictorMemory,
+    meters: ModelMeters,
 }
 
 impl ModelRegistry {
-    /// The models in `storage`; predictors are charged to `memory`.
-    pub fn new(storage: Storage, memory: Share) -> Self {
-        let inner = Inner { storage, entries: Entries::default(), memory: PredictorMemory::new(memory) };
+    /// The models in `storage`; predictors are charged to `memory`, and what they answer is counted in `meters`.
+    pub fn new(storage: Storage, memory: Share, meters: ModelMeters) -> Self {
+        let inner = Inner { storage, entries: Entries::default(), memory: PredictorMemory::new(memory), meters };
         ModelRegistry { inner: Arc::new(inner) }
     }
 
@@ -51,6 +54,20 @@ impl ModelRegistry {
 
     pub(super) fn memory(&self) -> &PredictorMemory {
         &self.inner.memory
+    }
+
+    pub(super) fn meters(&self) -> &ModelMeters {
+        &self.inner.meters
+    }
+
+    /// How records of models and predictors of versions are found in memory.
+    pub fn caches(&self) -> [(&'static str, CacheUse); 2] {
+        self.entries().caches()
+    }
+
+    /// How many files of versions are read, and how many wait.
+    pub fn readers(&self) -> Occupancy {
+        self.memory().readers()
     }
 
     /// Whether a network of this specification may ever be loaded.
@@ -175,14 +192,20 @@ impl ModelRegistry {
         let bytes = predictor_bytes(spec, version.file_bytes);
         self.memory().check(bytes)?;
         let slot = self.entries().slot(model.id, version.number, bytes);
-        let read = slot.get_or_try_init(|| self.read(version, spec, bytes)).await;
+        let read = slot.get_or_try_init(|| self.read(model, version, spec, bytes)).await;
         if read.is_err() {
             self.entries().drop_slot(model.id, version.number, &slot);
         }
         read.cloned()
     }
 
-    async fn read(&self, version: &Version, spec: &ValidModelSpec, bytes: usize) -> Result<Arc<Predictor>, ModelError> {
+    async fn read(
+        &self,
+        model: &Model,
+        version: &Version,
+        spec: &ValidModelSpec,
+        bytes: usize,
+    ) -> Result<Arc<Predictor>, ModelError> {
         let _reader = self.memory().reader().await;
         let memory = self.memory().reserve(bytes, self.entries())?;
         let damaged = |reason: String| {
@@ -203,7 +226,8 @@ impl ModelRegistry {
         if predictor.spec() != spec || predictor.table().is_ok() != version.network.is_some() {
             return Err(damaged("its file belongs to another model".into()));
         }
-        Ok(Arc::new(predictor.holding(memory)))
+        let meter = self.meters().of(model.id, || model.title());
+        Ok(Arc::new(predictor.in_service(memory, meter)))
     }
 
     /// The network that the trainings of a model by layer sizes start from.

@@ -51,6 +51,7 @@ pub mod memory;
 pub mod predict_file;
 pub mod predict_records;
 pub mod predict_rows;
+pub mod readiness;
 pub mod sight;
 pub mod table_version;
 pub mod threads;

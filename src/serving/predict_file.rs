@@ -91,7 +91,9 @@ impl<'a> FilePredictions<'a> {
         }
         let table = self.rows.table(&batch, self.version.encoder(), &self.places)?;
         self.app.meters.predictions.inc_by(table.rows as u64);
-        Ok(Some(self.version.table().predict(&table, self.version.interval)?))
+        let predictions = self.version.table().predict(&table, self.version.interval)?;
+        self.version.predictor.count(predictions.rows, predictions.sightings.len());
+        Ok(Some(predictions))
     }
 }
 

@@ -50,6 +50,7 @@ pub async fn predict_rows<T: Send + 'static>(
     let done = app.meters.predictions.clone();
     if work <= ON_THE_SPOT {
         done.inc_by(rows as u64);
+        predictor.count(rows, 0);
         return Ok(vec![written(predictor.predict(inputs.view()).view())]);
     }
     Box::pin(on_all_cores(app, predictor, inputs, written, row_cost, work / ON_THE_SPOT, done)).await
@@ -77,6 +78,7 @@ async fn on_all_cores<T: Send + 'static>(
             let pieces = starts.map(|start| {
                 let rows = start..share.end.min(start + step);
                 done.inc_by(rows.len() as u64);
+                predictor.count(rows.len(), 0);
                 written(predictor.predict(inputs.slice(s![rows, ..])).view())
             });
             pieces.collect::<Vec<T>>()

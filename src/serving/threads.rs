@@ -19,10 +19,10 @@ pub fn blocking<T: Send + 'static>(
     app: &App,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> BoxFuture<'static, Result<T, ServingError>> {
-    let place = app.long_work.clone().acquire_owned();
+    let places = app.long_work.clone();
     // On the heap: the future of a short request, which has this among its branches, stays small.
     Box::pin(async move {
-        let place = tokio::time::timeout(PATIENCE, place).await.map_err(|_| ServingError::Busy)?;
+        let place = tokio::time::timeout(PATIENCE, places.take()).await.map_err(|_| ServingError::Busy)?;
         let work = move || {
             let done = work();
             drop(place);

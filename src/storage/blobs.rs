@@ -16,6 +16,7 @@ use object_store::prefix::PrefixStore;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload};
 use tokio::time::timeout;
 
+use super::calls::{Call, Calls};
 use super::checksums::Checksums;
 use super::remote;
 use super::{BlobFile, Gate, StorageError};
@@ -33,6 +34,8 @@ pub struct Blobs {
     folder: Option<Arc<LocalFileSystem>>,
     gate: Gate,
     patience: Duration,
+    /// How the store is called.
+    pub calls: Calls,
     /// Keys whose writing was given up at its deadline: it may still come to its end.
     late: Arc<Mutex<HashSet<String>>>,
 }
@@ -46,7 +49,8 @@ impl Blobs {
         let failed = |error: std::io::Error| StorageError::Unavailable(format!("{}: {error}", folder.display()));
         std::fs::create_dir_all(folder).map_err(failed)?;
         let store = Arc::new(LocalFileSystem::new_with_prefix(folder)?.with_fsync(true));
-        Ok(Blobs { folder: Some(store.clone()), store, gate, patience, late: Arc::default() })
+        let calls = Calls::on("folder", Call::BLOBS, patience);
+        Ok(Blobs { folder: Some(store.clone()), store, gate, patience, calls, late: Arc::default() })
     }
 
     /// Blobs at `url`, such as `s3://bucket/folder`, with credentials and endpoint from the environment.
@@ -54,9 +58,24 @@ impl Blobs {
     /// # Errors
     /// The URL names no kind of store that is known, or its settings do not fit.
     pub fn at_url(url: &str, gate: Gate, patience: Duration) -> Result<Self, StorageError> {
-        let (store, path) = remote::open(url, patience)?;
+        let (store, path, kind) = remote::open(url, patience)?;
         let store = Arc::new(PrefixStore::new(store, path));
-        Ok(Blobs { store, folder: None, gate, patience, late: Arc::default() })
+        let calls = Calls::on(kind, Call::BLOBS, patience);
+        Ok(Blobs { store, folder: None, gate, patience, calls, late: Arc::default() })
+    }
+
+    /// Makes a call on the store, if the gate lets it through, and counts it.
+    async fn call<T>(
+        &self,
+        call: Call,
+        work: impl Future<Output = Result<T, StorageError>>,
+    ) -> Result<T, StorageError> {
+        let gate = match call {
+            Call::Put => "blob put",
+            Call::Delete => "blob delete",
+            _ => "blob get",
+        };
+        self.calls.count(call, async { (self.gate)(gate).map(|()| work)?.await }).await
     }
 
     /// Does a call on the store that moves so many bytes, within its deadline.
@@ -77,10 +96,9 @@ impl Blobs {
     /// # Errors
     /// `Full`, `Unavailable`.
     pub async fn put(&self, key: &str, bytes: Bytes) -> Result<(), StorageError> {
-        (self.gate)("blob put")?;
         let (key, length) = (Key::from(key), bytes.len() as u64);
-        self.writing(key.as_ref(), self.within(length, self.store.put(&key, PutPayload::from_bytes(bytes)))).await?;
-        Ok(())
+        let put = self.within(length, self.store.put(&key, PutPayload::from_bytes(bytes)));
+        self.call(Call::Put, self.writing(key.as_ref(), put)).await.map(drop)
     }
 
     /// Remembers a key whose writing is given up, or was never waited for, before it has come to its end.
@@ -117,11 +135,10 @@ impl Blobs {
     /// # Errors
     /// `Full`, `Unavailable`.
     pub async fn put_file(&self, key: &str, file: BlobFile) -> Result<Checksums, StorageError> {
-        (self.gate)("blob put")?;
         let checksums = file.checksums();
         let key = Key::from(key);
-        self.writing(key.as_ref(), self.settle_or_send(&key, file, checksums.bytes())).await?;
-        Ok(checksums)
+        let put = self.writing(key.as_ref(), self.settle_or_send(&key, file, checksums.bytes()));
+        self.call(Call::Put, put).await.map(|()| checksums)
     }
 
     async fn settle_or_send(&self, key: &Key, file: BlobFile, bytes: u64) -> Result<(), StorageError> {
@@ -169,8 +186,7 @@ impl Blobs {
     /// # Errors
     /// `Missing`, `Unavailable`.
     pub async fn size(&self, key: &str) -> Result<u64, StorageError> {
-        (self.gate)("blob get")?;
-        Ok(self.within(0, self.store.head(&Key::from(key))).await?.size)
+        self.call(Call::Get, async { Ok(self.within(0, self.store.head(&Key::from(key))).await?.size) }).await
     }
 
     /// The whole blob.
@@ -178,9 +194,11 @@ impl Blobs {
     /// # Errors
     /// `Missing`, `Unavailable`.
     pub async fn get(&self, key: &str) -> Result<Bytes, StorageError> {
-        (self.gate)("blob get")?;
-        let found = self.within(0, self.store.get(&Key::from(key))).await?;
-        self.within(found.meta.size, found.bytes()).await
+        self.call(Call::Get, async {
+            let found = self.within(0, self.store.get(&Key::from(key))).await?;
+            self.within(found.meta.size, found.bytes()).await
+        })
+        .await
     }
 
     /// The blob's size and its bytes as they come.
@@ -191,13 +209,14 @@ impl Blobs {
         &self,
         key: &str,
     ) -> Result<(u64, impl Stream<Item = Result<Bytes, StorageError>> + Send + use<>), StorageError> {
-        (self.gate)("blob get")?;
-        let found = self.within(0, self.store.get(&Key::from(key))).await?;
-        let (size, patience) = (found.meta.size, self.patience);
-        let pieces = futures_util::stream::try_unfold(found.into_stream(), move |mut pieces| async move {
-            let piece = timeout(patience, pieces.try_next()).await.map_err(|_| no_answer(patience))?;
-            Ok(piece?.map(|piece| (piece, pieces)))
-        });
+        let found = self.call(Call::Get, self.within(0, self.store.get(&Key::from(key)))).await?;
+        let (size, patience, calls) = (found.meta.size, self.patience, self.calls.clone());
+        let pieces =
+            futures_util::stream::try_unfold((found.into_stream(), calls), move |(mut pieces, calls)| async move {
+                let next = next_within(patience, &mut pieces).await;
+                let piece = next.inspect_err(|error| calls.note_failed(Call::Get, error))?;
+                Ok(piece.map(|piece| (piece, (pieces, calls))))
+            });
         Ok((size, pieces))
     }
 
@@ -206,9 +225,8 @@ impl Blobs {
     /// # Errors
     /// `Missing`, `Unavailable`; also where a part reaches beyond the end.
     pub async fn parts(&self, key: &str, parts: &[Range<u64>]) -> Result<Vec<Bytes>, StorageError> {
-        (self.gate)("blob get")?;
         let bytes = parts.iter().map(|part| part.end.saturating_sub(part.start)).sum();
-        self.within(bytes, self.store.get_ranges(&Key::from(key), parts)).await
+        self.call(Call::Get, self.within(bytes, self.store.get_ranges(&Key::from(key), parts))).await
     }
 
     /// Removes a blob; it is no error if there is none.
@@ -216,8 +234,7 @@ impl Blobs {
     /// # Errors
     /// `Unavailable`.
     pub async fn delete(&self, key: &str) -> Result<(), StorageError> {
-        (self.gate)("blob delete")?;
-        match self.within(0, self.store.delete(&Key::from(key))).await {
+        match self.call(Call::Delete, self.within(0, self.store.delete(&Key::from(key)))).await {
             Err(StorageError::Missing(_)) => Ok(()),
             done => done,
         }
@@ -226,9 +243,15 @@ impl Blobs {
     /// The keys of all blobs, in no particular order.
     pub fn keys(&self) -> impl Stream<Item = Result<String, StorageError>> + Send + use<> {
         let patience = self.patience;
-        futures_util::stream::try_unfold(self.store.list(None), move |mut found| async move {
-            let next = timeout(patience, found.try_next()).await.map_err(|_| no_answer(patience))?;
-            Ok(next?.map(|found_one| (found_one.location.to_string(), found)))
+        let begin = (self.store.list(None), Some(self.calls.clone()));
+        futures_util::stream::try_unfold(begin, move |(mut found, first)| async move {
+            let next = next_within(patience, &mut found);
+            // A store lists a thousand at a time: the first tells how long it takes.
+            let next = match first {
+                Some(calls) => calls.count(Call::List, next).await?,
+                None => next.await?,
+            };
+            Ok(next.map(|next| (next.location.to_string(), (found, None))))
         })
     }
 
@@ -240,6 +263,14 @@ impl Blobs {
         std::pin::pin!(self.keys()).next().await.transpose()?;
         Ok(())
     }
+}
+
+/// The next of what a store gives piece by piece.
+async fn next_within<T>(
+    patience: Duration,
+    pieces: &mut (impl Stream<Item = object_store::Result<T>> + Unpin),
+) -> Result<Option<T>, StorageError> {
+    Ok(timeout(patience, pieces.try_next()).await.map_err(|_| no_answer(patience))??)
 }
 
 fn no_answer(patience: Duration) -> StorageError {

@@ -53,10 +53,22 @@ impl StorageError {
 
 impl From<sqlx::Error> for StorageError {
     fn from(error: sqlx::Error) -> Self {
-        let sqlx::Error::Database(refused) = &error else {
+        StorageError::from(&error)
+    }
+}
+
+impl From<&StorageError> for StorageError {
+    fn from(error: &StorageError) -> Self {
+        error.clone()
+    }
+}
+
+impl From<&sqlx::Error> for StorageError {
+    fn from(error: &sqlx::Error) -> Self {
+        let sqlx::Error::Database(refused) = error else {
             return match error {
                 sqlx::Error::ColumnDecode { index, source } => StorageError::damaged(index, source),
-                error if out_of_space(&error) => StorageError::Full,
+                error if out_of_space(error) => StorageError::Full,
                 error => StorageError::Unavailable(without_secrets(&error.to_string())),
             };
         };

@@ -7,6 +7,7 @@
 pub mod blob_file;
 pub mod blob_reader;
 pub mod blobs;
+mod calls;
 pub mod catalog;
 mod checked;
 pub mod checksums;
@@ -26,6 +27,7 @@ pub mod tensors;
 pub use blob_file::BlobFile;
 pub use blob_reader::BlobReader;
 pub use blobs::Blobs;
+pub use calls::Calls;
 pub use catalog::{Catalog, Database, Stored, Write};
 pub use checksums::Checksums;
 pub use error::{OpenError, StorageError};

@@ -14,11 +14,11 @@ use super::location::without_secrets;
 /// How often a request that failed is sent again, about a second in all: who asks tries again by himself.
 const RETRIES: usize = 3;
 
-/// The store at `url`, and the folder in it.
+/// The store at `url`, the folder in it, and its kind.
 ///
 /// # Errors
 /// The URL names no kind of store that is known, or its settings do not fit.
-pub(super) fn open(url: &str, patience: Duration) -> Result<(Box<dyn ObjectStore>, Key), StorageError> {
+pub(super) fn open(url: &str, patience: Duration) -> Result<(Box<dyn ObjectStore>, Key, &'static str), StorageError> {
     // Another library of the process may have chosen a provider before: then that one serves.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let parsed = reqwest::Url::parse(url).map_err(unfit)?;
@@ -36,13 +36,13 @@ pub(super) fn open(url: &str, patience: Duration) -> Result<(Box<dyn ObjectStore
             Box::new(builder.build().map_err(unfit)?) as Box<dyn ObjectStore>
         }};
     }
-    let store = match scheme {
-        ObjectStoreScheme::AmazonS3 => built!(AmazonS3Builder),
-        ObjectStoreScheme::GoogleCloudStorage => built!(GoogleCloudStorageBuilder),
-        ObjectStoreScheme::MicrosoftAzure => built!(MicrosoftAzureBuilder),
+    let (store, kind) = match scheme {
+        ObjectStoreScheme::AmazonS3 => (built!(AmazonS3Builder), "s3"),
+        ObjectStoreScheme::GoogleCloudStorage => (built!(GoogleCloudStorageBuilder), "gcs"),
+        ObjectStoreScheme::MicrosoftAzure => (built!(MicrosoftAzureBuilder), "azure"),
         _ => return Err(unfit("it is none of S3, GCS and Azure")),
     };
-    Ok((store, path))
+    Ok((store, path, kind))
 }
 
 /// The environment's settings, and how long the client waits: for a connection, and for the next bytes of a reply. How

@@ -52,12 +52,18 @@ impl ScratchSpace {
     }
 
     /// Bytes that all files may take.
-    fn limit(&self) -> u64 {
-        self.0.limit.unwrap_or_else(|| match rustix::fs::statvfs(&self.0.folder) {
-            Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize).saturating_add(self.used()) / 2,
+    pub fn limit(&self) -> u64 {
+        self.0.limit.unwrap_or_else(|| match self.disk() {
+            Some((free, _)) => free.saturating_add(self.used()) / 2,
             // The disk itself says when it is full.
-            Err(_) => u64::MAX,
+            None => u64::MAX,
         })
+    }
+
+    /// Bytes that the disk has free, and all of them, where the system tells.
+    pub fn disk(&self) -> Option<(u64, u64)> {
+        let disk = rustix::fs::statvfs(&self.0.folder).ok()?;
+        Some((disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize)))
     }
 
     fn take(&self, bytes: u64) -> io::Result<()> {

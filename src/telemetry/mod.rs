@@ -4,10 +4,12 @@ mod log_writer;
 mod logging;
 pub mod meters;
 pub mod request_line;
+mod spread;
 pub mod traces;
 
 pub use log_writer::LogGuard;
 pub use logging::start_logging;
-pub use meters::{Meters, RouteMeters};
+pub use meters::{CacheUse, Meters, ModelMeter, ModelMeters, Phase, RouteMeters, Snapshot, StoredState};
 pub use request_line::RequestLine;
+pub use spread::SpreadCounter;
 pub use traces::{Traced, Traces};

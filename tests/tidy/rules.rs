@@ -7,7 +7,7 @@ use super::imports::{File, Graph, named};
 /// The floors, from the ground up. A room imports from rooms of lower floors and from itself.
 const FLOORS: [&[&str]; 11] = [
     &["allocator", "memory", "wording"],
-    &["identifier", "name", "processors", "strict", "waiting"],
+    &["identifier", "name", "processors", "strict", "waiting", "workplaces"],
     &["learning", "data", "storage"],
     &["config"],
     &["telemetry"],
@@ -32,7 +32,18 @@ const CRATES: [(&str, &[&str]); 12] = [
     (
         "tokio",
         &[
-            "storage", "models", "datasets", "keys", "jobs", "app", "backup", "check", "serving", "webhooks", "api",
+            "workplaces",
+            "storage",
+            "models",
+            "datasets",
+            "keys",
+            "jobs",
+            "app",
+            "backup",
+            "check",
+            "serving",
+            "webhooks",
+            "api",
             "main",
         ],
     ),

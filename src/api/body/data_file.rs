@@ -64,7 +64,7 @@ impl FromRequest<App> for DataFile {
 
 impl DataFile {
     async fn begin(request: Request, app: &App, arrival: Arrival) -> Result<Self, ApiError> {
-        let memory = app.memory.requests.charge(peer(&request).as_deref().and_then(client_at));
+        let memory = app.memory.uploads.charge(peer(&request).as_deref().and_then(client_at));
         memory.bound(FOR_ANY);
         // Of any size: what bounds its time is the rate at which it comes and is worked on.
         untimed(request.extensions());

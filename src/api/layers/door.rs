@@ -41,6 +41,11 @@ impl Door {
         Door(Arc::new(Doorway { template, keys, metrics, routes }))
     }
 
+    /// The methods that the path takes.
+    pub fn methods(&self) -> impl Iterator<Item = &str> {
+        self.0.routes.iter().map(|(method, _)| method.as_str())
+    }
+
     /// Lets a request in, and notes on it who asks. What is no route is let through: that it is none is no secret.
     ///
     /// # Errors

@@ -20,14 +20,14 @@ use super::cors::{Asked, Cors};
 use super::deadline::Deadline;
 use super::door::Door;
 use super::gate::Gate;
-use super::observe::{Observe, Seen, is_probe};
+use super::observe::{Observe, Seen, UNMATCHED, is_probe};
 use super::safety::secure;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::reply::held::charged;
 use crate::app::{App, Pressure};
 use crate::memory::Share;
 use crate::serving::memory::client_at;
-use crate::telemetry::{Meters, Traces};
+use crate::telemetry::{Meters, RouteMeters, Traces};
 
 /// Puts an [`Exchange`] of its own around each route.
 #[derive(Clone)]
@@ -45,9 +45,9 @@ pub struct ExchangeLayer {
 }
 
 impl ExchangeLayer {
-    /// Of the path `template` behind `door`; counts in the meters of `app`, and charges replies to its memory for requests.
+    /// Of the path `template` behind `door`; counts in the meters of `app`, and charges replies to its memory.
     pub fn new(template: &'static str, door: Door, app: &App) -> Self {
-        let (meters, memory) = (app.meters.clone(), app.memory.requests.clone());
+        let (meters, memory) = (app.meters.clone(), app.memory.replies.clone());
         let pressure = (!is_probe(template)).then(|| app.pressure.clone());
         let gate = Arc::new(Gate::new(template, app));
         let cors = Cors::of(&app.settings.browsers.cors_origins).map(Arc::new);
@@ -60,7 +60,11 @@ impl<S> Layer<S> for ExchangeLayer {
     type Service = Exchange<S>;
 
     fn layer(&self, inner: S) -> Exchange<S> {
-        let observe = Observe::new(self.template, self.meters.clone(), self.memory.clone());
+        let of_route = match self.template {
+            UNMATCHED => RouteMeters::of_no_route(),
+            _ => RouteMeters::of(self.door.methods()),
+        };
+        let observe = Observe::new(self.template, of_route, self.meters.clone(), self.memory.clone());
         let (gate, cors, pressure) = (self.gate.clone(), self.cors.clone(), self.pressure.clone());
         let (door, timeout, traces, template) = (self.door.clone(), self.timeout, self.traces.clone(), self.template);
         Exchange { inner, gate, cors, observe, door, timeout, pressure, traces, template }
@@ -182,12 +186,17 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
         let (seen, accepted, asked) = this.seen.take().expect("a future is not polled after it ended");
         // Handlers leave an error in their reply: only here is it known which request it is of.
         if let Some(error) = reply.extensions_mut().remove::<ApiError>() {
+            this.observe.refuse(&error);
             reply = error.reply(seen.id());
         }
         let client = || seen.peer().and_then(client_at);
         let mut reply = match charged(this.observe.memory(), client, reply) {
             Ok(reply) => packed(accepted, reply),
-            Err(refused) => ApiError::from(refused).reply(seen.id()),
+            Err(refused) => {
+                let error = ApiError::from(refused);
+                this.observe.refuse(&error);
+                error.reply(seen.id())
+            }
         };
         if let Some(Page(cors, asked)) = asked {
             reply = cors.told(asked, reply);

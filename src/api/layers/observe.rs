@@ -14,6 +14,7 @@ use opentelemetry::ContextGuard;
 
 use super::peer::{Peer, caller};
 use super::request_id::RequestId;
+use crate::api::error::ApiError;
 use crate::keys::Sight;
 use crate::memory::Share;
 use crate::telemetry::{Meters, RequestLine, RouteMeters, Traced, Traces, request_line};
@@ -85,7 +86,11 @@ impl Seen {
 
     /// Begins the span of the request, if it has one.
     pub fn trace(&mut self, traces: &Traces, template: &str, headers: &HeaderMap) {
-        self.trace = traces.of_request(headers, || format!("{} {template}", known_method(self.method.as_str())));
+        let method = match self.method.as_str() {
+            method @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => method,
+            _ => "HTTP",
+        };
+        self.trace = traces.of_request(headers, || format!("{method} {template}"));
     }
 
     /// Makes the request's trace the current one of the thread.
@@ -110,10 +115,10 @@ impl Seen {
 }
 
 impl Observe {
-    /// Of the path `template`; counts in `meters`. Its replies are charged to `memory`.
-    pub fn new(template: &'static str, meters: Arc<Meters>, memory: Share) -> Self {
+    /// Of the path `template` with these counters; counts in `meters`. Its replies are charged to `memory`.
+    pub fn new(template: &'static str, of_route: RouteMeters, meters: Arc<Meters>, memory: Share) -> Self {
         let model_at = template.split('/').position(|part| part == MODEL);
-        Observe(Arc::new(Observed { template, model_at, meters, memory, of_route: RouteMeters::default() }))
+        Observe(Arc::new(Observed { template, model_at, meters, memory, of_route }))
     }
 
     /// What replies are charged to.
@@ -121,11 +126,16 @@ impl Observe {
         &self.0.memory
     }
 
+    /// Counts a problem document.
+    pub fn refuse(&self, error: &ApiError) {
+        self.0.meters.count_refusal(error.word());
+    }
+
     /// Counts a request, and logs it: at once if the length of its reply is known, or when the reply has ended.
     pub fn tell(&self, seen: Seen, reply: Response) -> Response {
         let (elapsed, Observed { template, meters, of_route, .. }) = (seen.start.elapsed(), &*self.0);
         let status = reply.status().as_u16();
-        meters.count(of_route, template, known_method(seen.method.as_str()), status, elapsed);
+        meters.count(of_route, template, seen.method.as_str(), status, elapsed);
         let mut told = Told { observe: self.clone(), seen, status, elapsed, bytes: 0 };
         match reply.body().size_hint().exact() {
             Some(bytes) => {
@@ -234,7 +244,9 @@ impl HttpBody for Counted {
 }
 
 /// Logs and counts a request whose head was refused before it had a route.
-pub fn refused(id: &str, status: u16, peer: &str, meters: &Meters) {
+pub fn refused(id: &str, error: &ApiError, peer: &str, meters: &Meters) {
+    let status = error.status();
+    meters.count_refusal(error.word());
     let nothing = std::time::Duration::ZERO;
     meters.count(&RouteMeters::default(), UNMATCHED, "other", status, nothing);
     let (method, path, peer) = ("-", "-", Some(peer));
@@ -272,13 +284,5 @@ fn log(line: RequestLine) {
             model,
             "request"
         );
-    }
-}
-
-/// The method as a label: what clients invent is counted together, so that they cannot make labels without end.
-fn known_method(method: &str) -> &str {
-    match method {
-        "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" => method,
-        _ => "other",
     }
 }

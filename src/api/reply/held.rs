@@ -23,7 +23,7 @@ pub fn holding(memory: RequestMemory, mut response: Response) -> Response {
 }
 
 /// The reply, which holds memory of `share` until it is sent or given up: a client that does not read it keeps no more than
-/// that. One that was made within the memory of its request holds on to that.
+/// that. One that was made within the memory of its request takes that over.
 ///
 /// # Errors
 /// The memory for the reply is not to be had.
@@ -39,11 +39,17 @@ pub fn charged(
         None => UNKNOWN,
     };
     let charge = match charge {
-        Some(charge) => charge,
+        Some(of_request) => {
+            of_request.cover(bytes)?;
+            of_request.hand_on(share)
+        }
         None if bytes < COUNTED => return Ok(reply),
-        None => share.charge(client()),
+        None => {
+            let charge = share.charge(client());
+            charge.cover(bytes)?;
+            charge
+        }
     };
-    charge.cover(bytes)?;
     charge.settle(bytes);
     Ok(reply.map(|body| Body::new(Holding { body, charge })))
 }

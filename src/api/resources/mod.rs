@@ -5,6 +5,7 @@ pub mod evaluation;
 pub mod events;
 pub mod jobs;
 pub mod keys;
+pub mod metrics;
 pub mod models;
 pub mod operations;
 pub mod predictions;

@@ -1,7 +1,6 @@
-//! For those who run the service: health, metrics, the contract, the list of errors.
+//! For those who run the service: health, the contract, the list of errors.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::header::CONTENT_SECURITY_POLICY;
@@ -13,6 +12,7 @@ use crate::api::error::{ApiError, Check, ErrorCode};
 use crate::api::extract::NoQuery;
 use crate::api::reply::json as reply;
 use crate::app::App;
+use crate::serving::readiness::Readiness;
 
 /// The contract, as it stands in the project.
 const OPENAPI: &str = include_str!("../../../openapi.yaml");
@@ -25,9 +25,6 @@ const STYLE: &str = "body{font:16px/1.5 system-ui;max-width:60rem;margin:2rem au
 /// What that page may do: have this style, named by its hash, and nothing else.
 const POLICY: &str = "default-src 'none'; style-src 'sha256-9+pW9aI31vT9IA13DyV3Wz04OF6k8sbVEvPI1kYBxEE='; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/// How long a part of the service may take to say that it is well.
-const CHECK_PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
 struct Health {
@@ -43,39 +40,26 @@ pub async fn livez(_: NoQuery) -> Response {
 
 /// `GET /readyz`: the service takes work.
 pub async fn readyz(State(app): State<App>, _: NoQuery) -> Result<Response, ApiError> {
-    let open = !app.is_closing() && app.jobs.is_open();
-    let (catalog, blobs) = tokio::join!(answers(app.storage.catalog.check()), answers(app.storage.check_blobs()));
-    let of = |works: bool| if works { "ok" } else { "unavailable" };
-    let held = !app.storage.is_lost();
-    let checks = vec![
-        Check { name: "jobs", status: if open { "ok" } else { "stopping" } },
-        Check { name: "catalog", status: of(catalog) },
-        Check { name: "blobs", status: of(blobs) },
-        Check { name: "hold", status: if held { "ok" } else { "lost" } },
-    ];
+    let ready = Readiness::of(&app).await;
+    let status = |(name, works): (&'static str, bool)| {
+        let broken = match name {
+            "jobs" => "stopping",
+            "hold" => "lost",
+            _ => "unavailable",
+        };
+        Check { name, status: if works { "ok" } else { broken } }
+    };
+    let checks: Vec<Check> = ready.parts().map(status).into();
     let unavailable = |detail| Err(ApiError::new(ErrorCode::StorageUnavailable, detail).with_checks(checks.clone()));
     match () {
-        () if !held => unavailable("another process has taken the database: this one stops"),
-        () if !open => Err(ApiError::new(ErrorCode::Stopping, "the service is stopping").with_checks(checks)),
-        () if !catalog => unavailable("the catalog does not answer: models that are not in memory cannot be reached"),
-        () if !blobs => unavailable("the blobs cannot be reached: versions and data sets that are not in memory"),
+        () if !ready.hold => unavailable("another process has taken the database: this one stops"),
+        () if !ready.jobs => Err(ApiError::new(ErrorCode::Stopping, "the service is stopping").with_checks(checks)),
+        () if !ready.catalog => {
+            unavailable("the catalog does not answer: models that are not in memory cannot be reached")
+        }
+        () if !ready.blobs => unavailable("the blobs cannot be reached: versions and data sets that are not in memory"),
         () => Ok(reply::json(StatusCode::OK, &Health { status: "ready", checks })),
     }
-}
-
-/// Whether a part of the service says in time that it is well.
-async fn answers<E>(check: impl Future<Output = Result<(), E>>) -> bool {
-    matches!(tokio::time::timeout(CHECK_PATIENCE, check).await, Ok(Ok(())))
-}
-
-/// `GET /metrics`: Prometheus text.
-pub async fn metrics(State(app): State<App>, _: NoQuery) -> Result<Response, ApiError> {
-    app.meters.scratch_bytes.set(app.storage.scratch.used() as i64);
-    let stored = app.storage.catalog.stored().await?;
-    app.meters.set_stored(stored.objects, stored.bytes);
-    let text =
-        app.meters.render(app.jobs.counts().await?, app.models.count().await?, &app.memory, app.pressure.admitted());
-    Ok(reply::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text))
 }
 
 /// `GET /openapi.yaml`

@@ -84,6 +84,7 @@ impl Server {
         let routers = (0..threads).map(|_| router(app.counted_apart())).collect();
         let (settings, meters) = (&app.settings, app.meters.clone());
         let most = most_connections(settings.max_connections);
+        meters.connections_limit.set(i64::try_from(most).unwrap_or(i64::MAX));
         let places = Places::new(most, settings.connections_per_address, meters.clone());
         let (open, all_ended) = mpsc::channel(1);
         let (limits, doorman) = (Limits::of(settings), Doorman::new(tls.is_some(), meters.clone()));

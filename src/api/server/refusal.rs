@@ -153,7 +153,7 @@ fn at_once(stream: TcpStream, reply: &str) {
 fn written(error: &ApiError, peer: &str, meters: &Meters) -> String {
     let id = new_id();
     let problem = error.problem(&id);
-    observe::refused(&id, problem.status, peer, meters);
+    observe::refused(&id, error, peer, meters);
     let body = serde_json::to_string(&problem).expect("a problem is plain data");
     let status = StatusCode::from_u16(problem.status).expect("the table holds HTTP statuses");
     let retry = match status {

@@ -161,6 +161,11 @@ impl JobQueue {
         Ok(counts)
     }
 
+    /// How many jobs wait, and how many run.
+    pub fn open_counts(&self) -> (usize, usize) {
+        self.scheduler.lock().counts()
+    }
+
     /// Removes a model that no job is queued or running for.
     ///
     /// # Errors

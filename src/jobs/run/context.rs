@@ -13,7 +13,7 @@ use crate::memory::Charge;
 use crate::models::ModelRegistry;
 use crate::storage::Storage;
 use crate::telemetry::traces::Kind;
-use crate::telemetry::{Meters, Traced, Traces};
+use crate::telemetry::{Meters, Phase, Traced, Traces};
 
 /// The job, and all that it is run with.
 #[derive(Clone, Copy)]
@@ -38,9 +38,10 @@ pub(in crate::jobs) struct RunContext<'a> {
 }
 
 impl RunContext<'_> {
-    /// Does a part of the job, which has a span of its own.
-    pub(in crate::jobs) fn phase<T>(&self, name: &'static str, work: impl FnOnce() -> T) -> T {
-        let span = self.traces.part(name, Kind::Work);
+    /// Does `work`, which is this part of the job and has a span of its own.
+    pub(super) fn in_phase<T>(&self, phase: Phase, work: impl FnOnce() -> T) -> T {
+        let _under_way = self.meters.jobs.enter(phase);
+        let span = self.traces.part(phase.word(), Kind::Work);
         let _entered = span.as_ref().map(Traced::enter);
         work()
     }

@@ -49,6 +49,7 @@ pub(super) async fn publish(
     let (job, storage, registry) = (context.job, context.storage, context.registry);
     let (id, model_id) = (job.record.id, job.record.model_id);
     let Some(Made { predictor, facts }) = made else { return ended_before(storage, job).await };
+    let model = registry.get(&model_id.to_string()).await?;
     let history = write_history(storage, job).await?;
     let draft = registry.draft(id, predictor, file, facts.clone()).await?;
     let mut write = storage.catalog.write().await?;
@@ -61,7 +62,7 @@ pub(super) async fn publish(
     write.commit().await?;
     context.outbox.rouse();
     if let Some(Made { predictor, .. }) = made.take() {
-        registry.published(model_id, number, &draft, predictor);
+        registry.published(&model, number, &draft, predictor);
     }
     storage.discard(&job.record.given_up()).await;
     Ok(report)

@@ -21,6 +21,7 @@ use crate::models::scoring::Truth;
 use crate::models::table::TableParts;
 use crate::models::version::{MeasuredOn, RowsUsed, VersionFacts};
 use crate::storage::exact;
+use crate::telemetry::Phase;
 
 /// What is known of a model by data set before its first epoch and needed after its last: all but what is measured, and
 /// the targets to measure it by.
@@ -82,13 +83,15 @@ pub(super) fn table(
     let go_on = || !job.control.is_urgent();
     let measuring = Measuring { encoder: &parts.encoder, examples, truth: &truth, go_on: &go_on };
     let held_out = training.validation.is_some();
-    let calibration = if held_out { measuring.calibration(&network)? } else { None };
-    let (metrics, scores) = measuring.answers(&network, calibration.as_ref(), held_out)?;
-    let importance = match held_out {
-        true => measuring.importance(&network, calibration.as_ref(), training.settings.seed)?,
-        false => Vec::new(),
+    let calibration = match held_out {
+        true => context.in_phase(Phase::Calibrate, || measuring.calibration(&network))?,
+        false => None,
     };
-    let linear = linear(context, training, &parts.spec, measuring)?;
+    let answers = || measuring.answers(&network, calibration.as_ref(), held_out);
+    let (metrics, scores) = context.in_phase(Phase::Measure, answers)?;
+    let shuffled = || measuring.importance(&network, calibration.as_ref(), training.settings.seed);
+    let importance = if held_out { context.in_phase(Phase::Importance, shuffled)? } else { Vec::new() };
+    let linear = context.in_phase(Phase::Baseline, || linear(context, training, &parts.spec, measuring))?;
     let baselines = Baselines { linear, ..constant(&parts.encoder.target, &truth) };
     if let (RowsUsed::Validation, Some(finding)) = (rows_used, few_rows(&metrics, examples.rows())) {
         job.progress.warn(finding);

@@ -70,7 +70,7 @@ impl<'a> JobObserver<'a> {
             }
         }));
         let cost = since.elapsed();
-        context.meters.checkpoint_seconds.observe(cost.as_secs_f64());
+        context.meters.jobs.checkpoint_seconds.observe(cost.as_secs_f64());
         self.timer = due_after(context, context.checkpoint_interval.max(cost.div_f64(CHECKPOINT_SHARE)));
     }
 }
@@ -135,7 +135,7 @@ impl Observer for JobObserver<'_> {
 
     fn epoch(&mut self, report: &EpochReport) -> Control {
         self.context.job.progress.epoch(report);
-        self.context.meters.epochs.inc();
+        self.context.meters.jobs.epochs.inc();
         self.time_limit = self.context.job.record.config.max_seconds;
         Control::Continue
     }

@@ -26,6 +26,7 @@ use crate::learning::network::Network;
 use crate::models::table::TableSpec;
 use crate::models::{Model, Predictor};
 use crate::storage::StorageError;
+use crate::telemetry::Phase;
 
 /// Everything that is known before the first epoch.
 pub(super) struct Start {
@@ -50,14 +51,14 @@ impl Start {
     /// # Errors
     /// `Storage`; `Unfit` if the data cannot be learned from; that the job is to stop.
     pub(super) fn read(context: &RunContext, resume: bool) -> Result<Self, Halt> {
-        let (read, checkpoint) = context.read(read(context, resume))??;
+        let (read, checkpoint) = context.in_phase(Phase::Load, || context.read(read(context, resume)))??;
         let config = &context.job.record.config;
         match read {
             Read::Rows { model, file, start } => {
                 let spec = model.layers()?;
                 let name = || format!("the rows of job {}", context.job.record.id);
-                let training =
-                    rows::decode(&file, config.clone(), spec).map_err(|error| StorageError::damaged(name(), error))?;
+                let decoded = context.in_phase(Phase::Fit, || rows::decode(&file, config.clone(), spec));
+                let training = decoded.map_err(|error| StorageError::damaged(name(), error))?;
                 // What a checkpoint brings takes the place of whatever the network starts with.
                 let nothing = || Network::with_parameters(spec.clone(), vec![0.0; spec.parameter_count()]);
                 let network = start.unwrap_or_else(nothing);
@@ -66,7 +67,8 @@ impl Start {
             Read::Table { spec, data, base } => {
                 let encoder = base.as_ref().and_then(|base| base.table().ok()).map(|table| &table.parts.encoder);
                 let go_on = || context.job.control.stop().is_none();
-                let prepared = prepare(&spec, config, data, encoder, context.memory, &go_on)?;
+                let fit = || prepare(&spec, config, data, encoder, context.memory, &go_on);
+                let prepared = context.in_phase(Phase::Fit, fit)?;
                 let Prepared { training, network, parts, truth, findings } = prepared;
                 let network = base.map_or(network, |base| base.network().clone());
                 let start = Start { training, network, checkpoint, table: Some(TableStart { parts, truth }), findings };

@@ -20,7 +20,7 @@ use crate::learning::report::EndReason;
 use crate::learning::team::Team;
 use crate::learning::trainer::Trainer;
 use crate::models::artifact;
-use crate::telemetry::Traced;
+use crate::telemetry::{Phase, Traced};
 
 /// Starts in a row without a checkpoint after which a job is taken for the cause of the process's death.
 const MAX_ATTEMPTS: u64 = 20;
@@ -48,7 +48,7 @@ pub(in crate::jobs) fn run(context: &RunContext) -> Done {
     let version = catch_unwind(AssertUnwindSafe(|| version(context)));
     let version = version.unwrap_or_else(|_| Err(Unpublished::failed(StopReason::Error, JobFailure::Panicked)));
     let done = match version {
-        Ok(version) => context.phase("publish", || end_with(context, version)),
+        Ok(version) => end_with(context, version),
         Err(Unpublished::Ended(ending)) => end_without(context, &ending),
         Err(Unpublished::Suspended) => Done::Suspended,
     };
@@ -66,6 +66,7 @@ pub(in crate::jobs) fn run(context: &RunContext) -> Done {
         Done::Suspended => tracing::info!(job_id = %id, model_id = %model, "job interrupted: it goes on later"),
         Done::Ended(report) => {
             let (state, reason) = (report.state, report.stop_reason);
+            context.meters.jobs.ended(state.word());
             let error = report.failure.as_ref().map(ToString::to_string);
             tracing::info!(job_id = %id, model_id = %model, request_id = %request, ?state, ?reason, error, "job ended");
         }
@@ -80,8 +81,8 @@ fn version(context: &RunContext) -> Result<NewVersion, Unpublished> {
         let detail = format!("the process ended {MAX_ATTEMPTS} times while this job ran, before its first checkpoint");
         return Err(Unpublished::failed(StopReason::Interrupted, JobFailure::Interrupted(detail)));
     }
-    context.meters.queue_seconds.observe(job.progress.waited().as_secs_f64());
-    train(context, context.phase("load", || context.persist(true, || Start::read(context, true)))?)
+    context.meters.jobs.queue_seconds.observe(job.progress.waited().as_secs_f64());
+    train(context, context.persist(true, || Start::read(context, true))?)
 }
 
 fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> {
@@ -97,7 +98,7 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
         && let Err(misfit) = trainer.resume(snapshot)
     {
         checkpoint_useless(job, &misfit);
-        return train(context, context.phase("load", || context.persist(true, || Start::read(context, false)))?);
+        return train(context, context.persist(true, || Start::read(context, false))?);
     }
     let goes_on = reached.is_some();
     job.progress.start(reached.zip(rows_done));
@@ -105,7 +106,7 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
         findings.into_iter().for_each(|finding| job.progress.warn(finding));
     }
     let mut observer = JobObserver::new(context);
-    let summary = context.phase("train", || trainer.run(&mut observer));
+    let summary = context.in_phase(Phase::Train, || trainer.run(&mut observer));
     let (suspended, time_is_up) = (observer.suspended, observer.time_is_up);
     drop(observer);
     let summary = summary
@@ -123,10 +124,10 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
         return Err(Unpublished::Ended(Ending { state, reason, version: None, failure: None }));
     };
     let network = trainer.into_network();
-    let made = context.phase("measure", || match table {
-        None => finish::layers(job, &reached, &training, network),
+    let made = match table {
+        None => context.in_phase(Phase::Measure, || finish::layers(job, &reached, &training, network)),
         Some(start) => finish::table(context, &reached, &training, network, start),
-    });
+    };
     Ok(NewVersion { state, reason, made: made.map_err(|Stopped| Unpublished::stopped(job))? })
 }
 
@@ -152,7 +153,7 @@ fn end_with(context: &RunContext, version: NewVersion) -> Done {
     }
     let mut made = Some(made);
     let publish = || Ok(context.write(publish(context, state, reason, file.clone(), &mut made))??);
-    match context.persist(false, publish) {
+    match context.in_phase(Phase::Publish, || context.persist(false, publish)) {
         Ok(report) => Done::Ended(Box::new(report)),
         // What cannot be published fails, and that is written down in its place.
         Err(Unpublished::Ended(ending)) => end_without(context, &ending),

@@ -12,7 +12,9 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::deadline::{self, Connection, Reader};
 use super::fence::Fence;
+use crate::storage::calls::{Call, Calls};
 use crate::storage::{Gate, SecretUrl, StorageError};
+use crate::workplaces::Occupancy;
 
 /// Connections to the database. SQLite has one writer at a time; the others read beside it.
 const CONNECTIONS: u32 = 8;
@@ -43,6 +45,8 @@ pub struct Catalog {
     gate: Gate,
     /// Deadline of a statement.
     pub(super) patience: Duration,
+    /// How it is called.
+    pub calls: Calls,
     /// Of a PostgreSQL database that this process holds.
     pub(super) fence: Option<Arc<Fence>>,
 }
@@ -55,6 +59,7 @@ pub struct Write {
     pub(super) connection: Connection,
     committed: bool,
     gate: Gate,
+    calls: Calls,
     _writer: Option<OwnedMutexGuard<()>>,
 }
 
@@ -89,7 +94,8 @@ impl Catalog {
             }
         };
         let pool = pool.connect_with(options).await?;
-        Ok(Catalog { pool, writer: sqlite.then(Arc::default), gate, patience, fence: None })
+        let calls = Calls::on(if sqlite { "sqlite" } else { "postgresql" }, Call::CATALOG, patience);
+        Ok(Catalog { pool, writer: sqlite.then(Arc::default), gate, patience, calls, fence: None })
     }
 
     /// Brings the tables to their present form. Takes as long as it takes.
@@ -110,13 +116,20 @@ impl Catalog {
     /// # Errors
     /// `Unavailable`.
     pub async fn write(&self) -> Result<Write, StorageError> {
+        let mut write = self.calls.count(Call::Begin, self.begin()).await?;
+        write.connection.count_as(Call::Change, &self.calls);
+        Ok(write)
+    }
+
+    async fn begin(&self) -> Result<Write, StorageError> {
         (self.gate)("catalog write")?;
         let (begin, _writer) = match &self.writer {
             Some(writer) => ("BEGIN IMMEDIATE", Some(self.turn(writer.clone()).await?)),
             None => ("BEGIN", None),
         };
         let connection = Connection::of(&self.pool, self.patience).await?;
-        let mut write = Write { connection, committed: false, gate: self.gate.clone(), _writer };
+        let (gate, calls) = (self.gate.clone(), self.calls.clone());
+        let mut write = Write { connection, committed: false, gate, calls, _writer };
         write.connection.execute(begin).await?;
         if let Some(fence) = &self.fence {
             fence.check(&mut write.connection).await?;
@@ -148,14 +161,20 @@ impl Catalog {
         Ok(())
     }
 
+    /// How its connections are used.
+    pub fn connections(&self) -> Occupancy {
+        let taken = (self.pool.size() as usize).saturating_sub(self.pool.num_idle());
+        Occupancy { places: CONNECTIONS as usize, taken, waiting: None }
+    }
+
     /// Closes all connections.
     pub async fn close(&self) {
         self.pool.close().await;
     }
 
     pub(super) fn reader(&self) -> Result<Reader<'_>, StorageError> {
-        (self.gate)("catalog read")?;
-        Ok(Reader { pool: &self.pool, patience: self.patience })
+        (self.gate)("catalog read").inspect_err(|error| self.calls.note_failed(Call::Read, error))?;
+        Ok(Reader { pool: &self.pool, patience: self.patience, calls: &self.calls })
     }
 }
 
@@ -165,7 +184,8 @@ impl Write {
     /// # Errors
     /// `Full`, `Unavailable`: the change has not been made.
     pub async fn commit(mut self) -> Result<(), StorageError> {
-        (self.gate)("catalog commit")?;
+        (self.gate)("catalog commit").inspect_err(|error| self.calls.note_failed(Call::Commit, error))?;
+        self.connection.count_as(Call::Commit, &self.calls);
         self.connection.execute("COMMIT").await?;
         self.committed = true;
         Ok(())

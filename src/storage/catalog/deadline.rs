@@ -13,6 +13,8 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, Either, Error, Execute, Executor, SqlStr};
 use tokio::time::timeout;
 
+use crate::storage::calls::{Call, Calls};
+
 type Answer = Vec<Either<AnyQueryResult, AnyRow>>;
 
 /// A connection of its own for each statement.
@@ -20,6 +22,7 @@ type Answer = Vec<Either<AnyQueryResult, AnyRow>>;
 pub(super) struct Reader<'p> {
     pub(super) pool: &'p AnyPool,
     pub(super) patience: Duration,
+    pub(super) calls: &'p Calls,
 }
 
 /// A connection for several statements.
@@ -29,6 +32,8 @@ pub(super) struct Connection {
     patience: Duration,
     /// Whether the last statement that was begun has ended.
     settled: bool,
+    /// What its statements are counted as, and where; none while a larger call is counted that they are a part of.
+    counted: Option<(Call, Calls)>,
 }
 
 /// Waits for `work` until its deadline.
@@ -49,12 +54,25 @@ impl Connection {
     /// One of the pool's.
     pub(super) async fn of(pool: &AnyPool, patience: Duration) -> Result<Self, Error> {
         let inner = within(patience, pool.acquire()).await?;
-        Ok(Connection { inner, patience, settled: true })
+        Ok(Connection { inner, patience, settled: true, counted: None })
+    }
+
+    /// Has its statements counted as calls of this kind from now on.
+    pub(super) fn count_as(&mut self, call: Call, calls: &Calls) {
+        self.counted = Some((call, calls.clone()));
     }
 
     /// Has the connection closed when it is dropped.
     pub(super) fn close_on_drop(&mut self) {
         self.inner.close_on_drop();
+    }
+
+    /// The answer to a statement, which is counted if that was asked for.
+    async fn counted_answer<'q>(&mut self, query: impl Execute<'q, Any> + 'q) -> Result<Answer, Error> {
+        match self.counted.clone() {
+            Some((call, calls)) => calls.count(call, self.answer(query)).await,
+            None => self.answer(query).await,
+        }
     }
 
     async fn answer<'q>(&mut self, query: impl Execute<'q, Any> + 'q) -> Result<Answer, Error> {
@@ -63,6 +81,14 @@ impl Connection {
         // What the database refuses was answered; what breaks off or comes too late was not.
         self.settled = matches!(answer, Ok(_) | Err(Error::Database(_)));
         answer
+    }
+}
+
+impl Reader<'_> {
+    /// The answer to a statement, on the next connection that is free.
+    async fn answer<'q>(self, query: impl Execute<'q, Any> + 'q) -> Result<Answer, Error> {
+        let answer = async { Connection::of(self.pool, self.patience).await?.answer(query).await };
+        self.calls.count(Call::Read, answer).await
     }
 }
 
@@ -93,7 +119,7 @@ impl<'p> Executor<'p> for Reader<'p> {
         'p: 'e,
         E: 'q + Execute<'q, Any>,
     {
-        as_stream(async move { Connection::of(self.pool, self.patience).await?.answer(query).await })
+        as_stream(self.answer(query))
     }
 
     fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<AnyRow>, Error>>
@@ -101,10 +127,7 @@ impl<'p> Executor<'p> for Reader<'p> {
         'p: 'e,
         E: 'q + Execute<'q, Any>,
     {
-        Box::pin(async move {
-            let answer = Connection::of(self.pool, self.patience).await?.answer(query).await;
-            answer.map(first_row)
-        })
+        Box::pin(async move { self.answer(query).await.map(first_row) })
     }
 
     fn prepare_with<'e>(self, sql: SqlStr, parameters: &'e [AnyTypeInfo]) -> BoxFuture<'e, Result<AnyStatement, Error>>
@@ -123,7 +146,7 @@ impl<'c> Executor<'c> for &'c mut Connection {
         'c: 'e,
         E: 'q + Execute<'q, Any>,
     {
-        as_stream(self.answer(query))
+        as_stream(self.counted_answer(query))
     }
 
     fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<AnyRow>, Error>>
@@ -131,7 +154,7 @@ impl<'c> Executor<'c> for &'c mut Connection {
         'c: 'e,
         E: 'q + Execute<'q, Any>,
     {
-        Box::pin(async move { self.answer(query).await.map(first_row) })
+        Box::pin(async move { self.counted_answer(query).await.map(first_row) })
     }
 
     fn prepare_with<'e>(self, sql: SqlStr, parameters: &'e [AnyTypeInfo]) -> BoxFuture<'e, Result<AnyStatement, Error>>

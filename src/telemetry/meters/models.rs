@@ -1,0 +1,137 @@
+//! What is counted for each model: rows predicted, and flags of values outside what training saw.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+use prometheus::{IntCounterVec, Opts};
+use uuid::Uuid;
+
+use crate::telemetry::SpreadCounter;
+
+/// Models that have series of their own, so that a scrape stays short: the first that answer. The others share one.
+const MODELS: usize = 100;
+/// What the others are called together.
+const OTHERS: &str = "other";
+
+/// The counters of a model. Whoever answers for it holds them, so that no request looks them up.
+#[derive(Debug, Default)]
+pub struct ModelMeter {
+    rows: SpreadCounter,
+    flags: SpreadCounter,
+}
+
+/// The counters of all models. Cheap to clone: a handle.
+#[derive(Clone, Default)]
+pub struct ModelMeters(Arc<Inner>);
+
+struct Inner {
+    /// What a model is called, and its counters.
+    named: Mutex<HashMap<Uuid, (String, Arc<ModelMeter>)>>,
+    others: Arc<ModelMeter>,
+    descriptions: Vec<Desc>,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        let descriptions = vectors().iter().flat_map(|vector| vector.desc().into_iter().cloned()).collect();
+        Inner { named: Mutex::default(), others: Arc::default(), descriptions }
+    }
+}
+
+/// Of rows and of flags, without a model.
+fn vectors() -> [IntCounterVec; 2] {
+    [
+        ("epochd_model_rows_total", "Rows predicted, by model."),
+        ("epochd_model_flags_total", "Values outside what training saw, in rows predicted, by model."),
+    ]
+    .map(|(name, help)| {
+        IntCounterVec::new(Opts::new(name, help), &["model"]).expect("names are constants of the right form")
+    })
+}
+
+impl ModelMeter {
+    /// Counts rows that were answered, and flags of their values.
+    pub fn count(&self, rows: usize, flags: usize) {
+        self.rows.add(rows as u64);
+        if flags > 0 {
+            self.flags.add(flags as u64);
+        }
+    }
+}
+
+impl ModelMeters {
+    /// The counters of a model, which is called `title`. For when it is loaded, not for each request.
+    pub fn of(&self, id: Uuid, title: impl FnOnce() -> String) -> Arc<ModelMeter> {
+        let mut named = self.named();
+        if named.len() >= MODELS && !named.contains_key(&id) {
+            return self.0.others.clone();
+        }
+        named.entry(id).or_insert_with(|| (title(), Arc::default())).1.clone()
+    }
+
+    /// A model is called otherwise now.
+    pub fn rename(&self, id: Uuid, title: String) {
+        if let Some((known, _)) = self.named().get_mut(&id) {
+            *known = title;
+        }
+    }
+
+    /// A model is deleted: its series go, and another may have their place.
+    pub fn remove(&self, id: Uuid) {
+        self.named().remove(&id);
+    }
+
+    /// Held for a few lines; a map that a panic left is as good as before.
+    fn named(&self) -> MutexGuard<'_, HashMap<Uuid, (String, Arc<ModelMeter>)>> {
+        self.0.named.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Collector for ModelMeters {
+    fn desc(&self) -> Vec<&Desc> {
+        self.0.descriptions.iter().collect()
+    }
+
+    /// Made anew for each scrape, so that what is gone has no series left.
+    fn collect(&self) -> Vec<MetricFamily> {
+        let [rows, flags] = vectors();
+        let tell = |title: &str, meter: &ModelMeter| {
+            rows.with_label_values(&[title]).inc_by(meter.rows.get());
+            flags.with_label_values(&[title]).inc_by(meter.flags.get());
+        };
+        self.named().values().for_each(|(title, meter)| tell(title, meter));
+        tell(OTHERS, &self.0.others);
+        [rows, flags].iter().flat_map(Collector::collect).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(meters: &ModelMeters) -> String {
+        prometheus::TextEncoder::new().encode_to_string(&meters.collect()).expect("text")
+    }
+
+    #[test]
+    fn models_beyond_the_first_hundred_share_a_series_and_those_deleted_have_none() {
+        let meters = ModelMeters::default();
+        let id = |number: usize| Uuid::from_u128(number as u128);
+        for number in 0..MODELS + 3 {
+            meters.of(id(number), || format!("model-{number}")).count(2, number % 2);
+        }
+        let told = text(&meters);
+        assert_eq!(told.matches("epochd_model_rows_total{model=").count(), MODELS + 1, "{told}");
+        assert!(told.contains("epochd_model_rows_total{model=\"other\"} 6\n"), "{told}");
+        assert!(told.contains("epochd_model_flags_total{model=\"model-7\"} 1\n"), "{told}");
+        meters.remove(id(7));
+        meters.rename(id(8), "renamed".into());
+        meters.of(id(MODELS), || "newcomer".into()).count(1, 0);
+        let told = text(&meters);
+        assert!(!told.contains("model-7\"") && !told.contains("model-8\""), "{told}");
+        assert!(told.contains("epochd_model_rows_total{model=\"renamed\"} 2\n"), "{told}");
+        assert!(told.contains("epochd_model_rows_total{model=\"newcomer\"} 1\n"), "{told}");
+    }
+}
