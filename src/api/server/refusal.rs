@@ -102,7 +102,7 @@ pub fn refusal(why: Closed, peer: &str, meters: &Meters) -> Response {
     let headers = reply.headers_mut();
     headers.insert(REQUEST_ID, HeaderValue::from_str(&id).expect("an id is ASCII"));
     safety::secure(headers);
-    observe::refused(&id, reply.status().as_u16(), peer, meters);
+    observe::refused(&id, &error, peer, meters);
     reply
 }
 
