@@ -119,6 +119,7 @@ impl App {
         let memory = plan.shares();
         for calls in [&storage.catalog.calls, &storage.blobs.calls] {
             calls.collectors().into_iter().for_each(|collector| meters.add(collector));
+            traces.watch(calls);
         }
         let models = ModelRegistry::new(storage.clone(), memory.models.clone(), meters.models.clone());
         let datasets = DatasetRegistry::new(storage.clone(), memory.datasets.clone());

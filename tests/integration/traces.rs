@@ -115,6 +115,18 @@ async fn a_training_is_one_trace_from_its_caller_to_its_version() {
         assert!(phase.end_time_unix_nano <= job.end_time_unix_nano, "{}", phase.name);
     }
     assert!(phases.is_sorted_by_key(|phase| phase.start_time_unix_nano));
+    let calls = |parent: &Span| -> Vec<&str> {
+        let below =
+            spans.iter().filter(|span| span.parent_span_id == parent.span_id && span.kind == SpanKind::Client as i32);
+        below.filter_map(|call| call.name.split_once(' ')).map(|(_, call)| call).collect()
+    };
+    let [load, _, _, publish] = phases;
+    for (parent, expected) in
+        [(request, ["begin", "commit"]), (load, ["begin", "commit"]), (publish, ["put", "commit"])]
+    {
+        let made = calls(parent);
+        assert!(expected.iter().all(|call| made.contains(call)), "{expected:?} of {}: {made:?}", parent.name);
+    }
     let made = named(&spans, "POST /models");
     assert!(made.parent_span_id.is_empty() && made.trace_id != request.trace_id, "a trace of its own");
 }

@@ -4,6 +4,7 @@
 
 mod export;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use reqwest::header::{HeaderMap, HeaderName};
 use tokio::runtime::Handle;
 
 use crate::config::TraceSettings;
+use crate::storage::Calls;
 
 pub use export::TraceError;
 
@@ -73,7 +75,7 @@ impl Traces {
     }
 
     /// A span of what happens now as a part of the current one; nothing where there is none that is sent.
-    pub fn part(&self, name: &'static str, kind: Kind) -> Option<Traced> {
+    pub fn part(&self, name: impl Into<Cow<'static, str>>, kind: Kind) -> Option<Traced> {
         self.0.as_ref()?;
         let current = Context::current();
         current.span().span_context().is_sampled().then(|| self.begin(name, kind, &current))
@@ -88,7 +90,7 @@ impl Traces {
         Some(self.begin(name, Kind::Work, &asked.unwrap_or_default()))
     }
 
-    fn begin(&self, name: impl Into<std::borrow::Cow<'static, str>>, kind: Kind, parent: &Context) -> Traced {
+    fn begin(&self, name: impl Into<Cow<'static, str>>, kind: Kind, parent: &Context) -> Traced {
         let collected = self.0.as_ref().expect("asked for where somebody is sent spans");
         let kind = match kind {
             Kind::Answer => SpanKind::Server,
@@ -97,6 +99,20 @@ impl Traces {
         };
         let builder = collected.tracer.span_builder(name).with_kind(kind);
         Traced(parent.with_span(collected.tracer.build_with_context(builder, parent)))
+    }
+
+    /// Has each of these calls be a part of what calls, where spans are sent.
+    pub fn watch(&self, calls: &Calls) {
+        if self.0.is_none() {
+            return;
+        }
+        let traces = self.clone();
+        calls.watch(Box::new(move |store, call| {
+            let span = traces.part(format!("{store} {call}"), Kind::Request)?;
+            Some(Box::new(move |error| {
+                error.inspect(|error| span.failed(error.to_string()));
+            }))
+        }));
     }
 
     /// Sends what is not sent yet. It may take some seconds.
@@ -134,7 +150,7 @@ impl Traced {
     }
 
     /// It failed.
-    pub fn failed(&self, why: impl Into<std::borrow::Cow<'static, str>>) {
+    pub fn failed(&self, why: impl Into<Cow<'static, str>>) {
         self.0.span().set_status(Status::error(why));
     }
 }
