@@ -64,7 +64,7 @@ mod tests {
         assert_eq!(target("http://localhost:4318"), Ok("http://localhost:4318/v1/traces".into()));
         assert_eq!(target("https://host/otlp/"), Ok("https://host/otlp/v1/traces".into()));
         assert_eq!(target("http://host/v1/traces?key=1"), Ok("http://host/v1/traces?key=1".into()));
-        for wrong in ["localhost:4318", "ftp://host", "hunter2"] {
+        for wrong in ["collector:4318", "ftp://host", "hunter2"] {
             let said = target(wrong).expect_err("refused");
             assert!(!said.contains(wrong), "{said}");
         }

@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 
 use super::error::ServingError;
 use crate::app::App;
+use crate::telemetry::traces::{carried, carried_call};
 
 /// How long work waits for one of the places of long work: longer than any burst, shorter than clients have patience.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -28,7 +29,7 @@ pub fn blocking<T: Send + 'static>(
             drop(place);
             done
         };
-        tokio::task::spawn_blocking(work).await.map_err(|_| ServingError::Defect)
+        tokio::task::spawn_blocking(carried_call(work)).await.map_err(|_| ServingError::Defect)
     })
 }
 
@@ -37,7 +38,7 @@ pub fn blocking<T: Send + 'static>(
 /// # Errors
 /// `Defect` if it panicked.
 pub async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, ServingError> {
-    tokio::spawn(work).await.map_err(|_| ServingError::Defect)
+    tokio::spawn(carried(work)).await.map_err(|_| ServingError::Defect)
 }
 
 /// How many threads a large request may keep busy.

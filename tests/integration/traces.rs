@@ -144,8 +144,10 @@ async fn what_its_caller_does_not_sample_is_not_sent_nor_what_the_ratio_leaves_o
         let request = service.raw(Method::GET, "/models").header("traceparent", wrong);
         service.send(Method::GET, "/models", request).await.expect(200);
     }
-    let names: Vec<_> = collector.spans(&service).await.into_iter().map(|span| span.name).collect();
-    assert_eq!(names, ["GET /jobs"]);
+    let spans = collector.spans(&service).await;
+    assert!(spans.iter().all(|span| hexadecimal(&span.trace_id) == TRACE));
+    let requests = spans.iter().filter(|span| span.kind == SpanKind::Server as i32);
+    assert_eq!(requests.map(|span| span.name.as_str()).collect::<Vec<_>>(), ["GET /jobs"]);
 }
 
 #[tokio::test]

@@ -34,6 +34,7 @@ const CRATES: [(&str, &[&str]); 12] = [
         &[
             "workplaces",
             "storage",
+            "telemetry",
             "models",
             "datasets",
             "keys",

@@ -1,4 +1,4 @@
-//! One connection, from its first byte to its last. It begins as HTTP/1, until its client says that it speaks HTTP/2.
+//! One connection of HTTP/1, from its first byte to its last, or to where its client says that it speaks HTTP/2.
 
 use std::io;
 use std::net::IpAddr;
@@ -23,7 +23,6 @@ use tower::Service;
 use super::bodies::{WatchedBody, WholeBody};
 use super::places::{Place, Places};
 use super::refusal::{drain, refuse, refuse_plain};
-use super::streams;
 use super::watched::{Phase, Watched};
 use super::wire::Wire;
 use crate::api::layers::peer::Peer;
@@ -82,8 +81,12 @@ pub enum Late {
 }
 
 impl Connection {
-    /// Answers the requests that come on `stream`, the last one that it is in when the service stops.
-    pub async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
+    /// Answers the requests that come on `stream`, the last one that it is in when the service stops. Hands the connection
+    /// on, with all that has come on it, if its client speaks HTTP/2.
+    pub async fn serve<S>(self, stream: S) -> Option<(Self, impl AsyncRead + AsyncWrite + Unpin + Send + 'static)>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let Connection { router, meters, peer, limits, watched, .. } = &self;
         let mut closed = self.closed.clone();
         let (router, requests, caller) = (router.clone(), watched.clone(), peer.clone());
@@ -119,7 +122,7 @@ impl Connection {
         if late.is_none() && parts.read_buf.starts_with(HTTP_2) {
             let (read, write) = tokio::io::split(stream);
             let read = io::Cursor::new(parts.read_buf).chain(read);
-            return streams::serve(self, tokio::io::join(read, write)).await;
+            return Some((self, tokio::io::join(read, write)));
         }
         late.inspect(|late| late.told(&peer.address, meters));
         match (refused, late) {
@@ -128,6 +131,7 @@ impl Connection {
             (None, None) if peer.received.was_cut_short() => drain(stream).await,
             (None, _) => {}
         }
+        None
     }
 
     /// Tells a client that speaks no TLS that this port does.

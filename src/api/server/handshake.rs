@@ -6,7 +6,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::connection::Connection;
 use super::pace::Pace;
-use super::streams;
+use super::protocol::{serve_any, serve_http_2};
 use crate::api::tls::Tls;
 
 /// The first byte of a client that speaks TLS: a record of the handshake.
@@ -32,8 +32,8 @@ pub async fn serve(connection: Connection, tls: Tls, stream: TcpStream) {
         Ok(Shaken::Done(stream)) => {
             connection.watched.is_new();
             match stream.get_ref().1.alpn_protocol() {
-                Some(b"h2") => streams::serve(connection, *stream).await,
-                _ => connection.serve(*stream).await,
+                Some(b"h2") => serve_http_2(connection, *stream).await,
+                _ => serve_any(connection, *stream).await,
             }
         }
         Ok(Shaken::Plain(stream)) => connection.refuse_plain(stream).await,

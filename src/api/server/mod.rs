@@ -9,6 +9,7 @@ mod connection;
 mod handshake;
 mod pace;
 mod places;
+mod protocol;
 mod refusal;
 mod streams;
 mod watched;
@@ -32,6 +33,7 @@ use accept::{Accepted, Acceptor, most_connections};
 use connection::{Connection, Limits};
 use pace::Pace;
 use places::{Ends, Places, Seen};
+use protocol::serve_any;
 use refusal::{Closed, Doorman};
 
 /// Of the time of `--shutdown-timeout`, the part that is kept for open requests while the jobs stop, and most of it.
@@ -133,7 +135,7 @@ impl Server {
         let (open, tls, of_stream) = (self.open.clone(), self.tls.clone(), watched.clone());
         let task = tokio::spawn(async move {
             match tls {
-                None => connection.serve(Pace::new(stream, of_stream)).await,
+                None => serve_any(connection, Pace::new(stream, of_stream)).await,
                 Some(tls) => handshake::serve(connection, tls, stream).await,
             }
             drop(open);

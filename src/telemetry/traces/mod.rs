@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceContextExt, TraceId, Tracer, TracerProvider};
+use opentelemetry::trace::{
+    FutureExt, SpanContext, SpanKind, Status, TraceContextExt, TraceId, Tracer, TracerProvider,
+};
 use opentelemetry::{Context, ContextGuard, KeyValue, StringValue, Value};
 use opentelemetry_http::HeaderExtractor;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -159,6 +161,20 @@ impl Drop for Traced {
     fn drop(&mut self) {
         // One that came from elsewhere records nothing, and ends nowhere here.
         self.0.span().end();
+    }
+}
+
+/// The work, as a part of what it is made in, whatever thread goes on with it.
+pub fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
+    work.with_current_context()
+}
+
+/// The same of work that a thread does in one go.
+pub fn carried_call<T>(work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    let context = Context::current();
+    move || {
+        let _entered = context.attach();
+        work()
     }
 }
 
