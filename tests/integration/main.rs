@@ -24,6 +24,7 @@ mod kill;
 mod lengths;
 mod load;
 mod messy;
+mod meters;
 mod models;
 mod operations;
 mod places;
