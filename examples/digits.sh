@@ -16,6 +16,15 @@ fail() {
     exit 1
 }
 
+# With the key, if there is one: others on the machine can read the arguments of a program.
+curl() {
+    if [[ -n ${EPOCHD_KEY:-} ]]; then
+        command curl -K <(printf 'header = "Authorization: Bearer %s"\n' "$EPOCHD_KEY") "$@"
+    else
+        command curl "$@"
+    fi
+}
+
 # One call: the method, the path, and what else curl needs. Prints the reply; shows a problem and fails.
 api() {
     local reply

@@ -3,6 +3,7 @@
 #
 #   examples/xor.sh                                    # asks the service at http://127.0.0.1:8080
 #   EPOCHD_URL=http://127.0.0.1:9000 examples/xor.sh   # or elsewhere
+#   EPOCHD_KEY=SECRET examples/xor.sh                  # one that has keys
 #
 # Needs curl 7.82 or newer. Run it as often as you like: it begins by deleting the model xor-example.
 set -euo pipefail
@@ -12,6 +13,15 @@ url=${EPOCHD_URL:-http://127.0.0.1:8080}
 fail() {
     echo "xor.sh: $*" >&2
     exit 1
+}
+
+# With the key, if there is one: others on the machine can read the arguments of a program.
+curl() {
+    if [[ -n ${EPOCHD_KEY:-} ]]; then
+        command curl -K <(printf 'header = "Authorization: Bearer %s"\n' "$EPOCHD_KEY") "$@"
+    else
+        command curl "$@"
+    fi
 }
 
 # One call: the method, the path, and what else curl needs. Prints the reply; shows a problem and fails.

@@ -85,6 +85,12 @@ unsafe impl GlobalAlloc for Allocator {
 /// Has memory that is free go back to the system soon, whether the process is busy or not. Called before other threads are
 /// started.
 pub fn give_memory_back() {
+    // Where the system makes huge pages of all memory unasked, it is told not to.
+    // SAFETY: it sets a flag of the process; the kernel asks for zeros behind it.
+    #[cfg(target_os = "linux")]
+    unsafe {
+        libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0);
+    }
     // SAFETY: it sets a number, while no other thread is there.
     unsafe { mi_option_set(PURGE_DELAY, KEPT.as_millis() as _) }
     let look = || loop {

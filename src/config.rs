@@ -6,6 +6,7 @@ mod choices;
 mod command;
 mod secrets;
 mod tls;
+mod traces;
 mod webhook;
 
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ pub use self::command::Command;
 pub use self::secrets::SecretText;
 use self::secrets::exit_with;
 pub use self::tls::TlsFiles;
+pub use self::traces::TraceSettings;
 use crate::memory;
 use crate::processors;
 use crate::storage::{SecretUrl, StateLocation};
@@ -212,6 +214,10 @@ pub struct Settings {
     #[command(flatten)]
     pub webhook: WebhookSettings,
 
+    /// Who is sent spans.
+    #[command(flatten)]
+    pub traces: TraceSettings,
+
     /// Form of the log, which goes to standard error
     #[arg(long, env = "EPOCHD_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
@@ -290,10 +296,11 @@ fn check_environment(names: impl Iterator<Item = String>) -> Result<(), String> 
     Ok(())
 }
 
-/// Whether a variable begins as ours do and is meant for someone else: the address that the examples ask, and what
+/// Whether a variable begins as ours do and is meant for someone else: the address that clients ask, and their key, and what
 /// Kubernetes tells each container of a namespace about a service called `epochd`.
 fn belongs_to_others(name: &str) -> bool {
     name == "EPOCHD_URL"
+        || name == "EPOCHD_KEY"
         || name == "EPOCHD_PORT"
         || name.starts_with("EPOCHD_PORT_")
         || name.starts_with("EPOCHD_SERVICE_")
@@ -326,7 +333,8 @@ mod tests {
 
     #[test]
     fn variables_of_others_pass() {
-        let names = ["EPOCHD_URL", "EPOCHD_PORT", "EPOCHD_PORT_8080_TCP_ADDR", "EPOCHD_SERVICE_HOST"].map(String::from);
+        let names = ["EPOCHD_URL", "EPOCHD_KEY", "EPOCHD_PORT", "EPOCHD_PORT_8080_TCP_ADDR", "EPOCHD_SERVICE_HOST"]
+            .map(String::from);
         assert_eq!(check_environment(names.into_iter()), Ok(()));
     }
 

@@ -14,6 +14,8 @@ pub mod ring;
 pub mod role;
 pub mod secret;
 pub mod sight;
+#[cfg(test)]
+mod timing_tests;
 mod upkeep;
 
 pub use audit::Audit;

@@ -5,14 +5,16 @@
 
 #![allow(unsafe_code)]
 
+mod helper;
 mod round;
+mod sync;
 
 use std::ops::Range;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread::{self, JoinHandle};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use helper::Helper;
 use round::{MAX_PARTS, Round, Side};
 
 /// Rows × parameters of work that is worth more than one thread: about 20 µs.
@@ -46,12 +48,6 @@ pub struct Team {
     cores: Option<Arc<Cores>>,
     round: Arc<Round>,
     helpers: Vec<Helper>,
-}
-
-/// A thread that helps.
-struct Helper {
-    thread: JoinHandle<()>,
-    asleep: Arc<AtomicBool>,
 }
 
 impl Team {
@@ -119,29 +115,16 @@ impl Team {
             return;
         }
         while self.helpers.len() < threads - 1 {
-            let Some(helper) = self.start_helper() else { break };
+            let Some(helper) = Helper::start(self.round.clone(), self.helpers.len()) else { break };
             self.helpers.push(helper);
         }
         // SAFETY: `finish` is called before `work` goes out of scope, and nothing in between panics.
         unsafe { self.round.begin(count, threads - 1, work) };
-        for helper in &self.helpers[..self.helpers.len().min(threads - 1)] {
-            if helper.asleep.swap(false, Ordering::SeqCst) {
-                helper.thread.thread().unpark();
-            }
-        }
+        self.helpers.iter().take(threads - 1).for_each(Helper::wake);
         while self.round.work_once(Side::Front) {}
         if let Some(panic) = self.round.finish() {
             resume_unwind(panic);
         }
-    }
-
-    /// Starts a helper; `None` where the system gives no more threads.
-    fn start_helper(&self) -> Option<Helper> {
-        let (asleep, round, number) = (Arc::new(AtomicBool::new(false)), self.round.clone(), self.helpers.len());
-        let flag = asleep.clone();
-        // It has the priority of the thread that trains.
-        let thread = thread::Builder::new().name("training".into()).spawn(move || round.help(number, &flag));
-        Some(Helper { thread: thread.ok()?, asleep })
     }
 }
 
@@ -151,11 +134,7 @@ impl Drop for Team {
             cores.trainings.fetch_sub(1, Ordering::Relaxed);
         }
         self.round.close();
-        for Helper { thread, .. } in self.helpers.drain(..) {
-            thread.thread().unpark();
-            // A helper's panics were handed on when they happened.
-            let _ = thread.join();
-        }
+        self.helpers.drain(..).for_each(Helper::end);
     }
 }
 

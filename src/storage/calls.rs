@@ -1,6 +1,7 @@
 //! How often the catalog and the blobs' store are called, how long that takes, and what comes of it.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use prometheus::core::Collector;
@@ -54,18 +55,30 @@ impl Call {
     }
 }
 
+/// Told at the end of a call, with its error if it failed.
+pub type CallEnd = Box<dyn FnOnce(Option<&StorageError>) + Send>;
+/// Told of the beginning of a call: of its store, and its kind. May want to be told of the end.
+pub type CallWatch = Box<dyn Fn(&str, &'static str) -> Option<CallEnd> + Send + Sync>;
+
 /// The calls on one store. Cheap to clone: a handle.
 #[derive(Clone, Debug)]
 pub struct Calls(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
+    store: String,
+    watch: OnceLock<CallWatch>,
     counters: IntCounterVec,
     seconds: HistogramVec,
     /// Looked up once.
     meters: Vec<(Call, Histogram, [IntCounter; 4])>,
     /// Deadline of a call that moves few bytes.
     patience: Duration,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Calls").field("store", &self.store).finish_non_exhaustive()
+    }
 }
 
 impl Calls {
@@ -83,7 +96,8 @@ impl Calls {
             let results = RESULTS.map(|result| counters.with_label_values(&[call.name(), result]));
             (call, seconds.with_label_values(&[call.name()]), results)
         };
-        Calls(Arc::new(Inner { meters: kinds.map(of_kind).into(), counters, seconds, patience }))
+        let (store, watch, meters) = (store.to_owned(), OnceLock::new(), kinds.map(of_kind).into());
+        Calls(Arc::new(Inner { store, watch, meters, counters, seconds, patience }))
     }
 
     /// What a registry of metrics takes.
@@ -91,14 +105,24 @@ impl Calls {
         [Box::new(self.0.counters.clone()), Box::new(self.0.seconds.clone())]
     }
 
+    /// Has `watch` told of each call from now on. The first one stays.
+    pub fn watch(&self, watch: CallWatch) {
+        let _ = self.0.watch.set(watch);
+    }
+
     /// Waits for a call and counts it; one that nobody waits for to its end is not counted.
     pub(super) async fn count<T, E>(&self, call: Call, work: impl Future<Output = Result<T, E>>) -> Result<T, E>
     where
         for<'e> StorageError: From<&'e E>,
     {
+        let end = self.0.watch.get().and_then(|watch| watch(&self.0.store, call.name()));
         let since = Instant::now();
         let done = work.await;
-        self.note(call, since.elapsed(), done.as_ref().err().map(StorageError::from));
+        let error = done.as_ref().err().map(StorageError::from);
+        if let Some(end) = end {
+            end(error.as_ref());
+        }
+        self.note(call, since.elapsed(), error);
         done
     }
 

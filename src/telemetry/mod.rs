@@ -1,13 +1,15 @@
-//! What the service tells of itself to those who run it: a log on standard error, and counters.
+//! What the service tells of itself to those who run it: a log on standard error, counters, and traces.
 
 mod log_writer;
 mod logging;
 pub mod meters;
 pub mod request_line;
 mod spread;
+pub mod traces;
 
 pub use log_writer::LogGuard;
 pub use logging::start_logging;
 pub use meters::{CacheUse, Meters, ModelMeter, ModelMeters, Phase, RouteMeters, Snapshot, StoredState};
 pub use request_line::RequestLine;
 pub use spread::SpreadCounter;
+pub use traces::{Traced, Traces};

@@ -352,10 +352,14 @@ async fn secrets_are_in_no_line_of_the_log_and_keys_let_the_binary_listen() {
     let client = reqwest::Client::new();
     let url = format!("http://{address}/keys");
     let body = json!({"name": "reports", "role": "predict"}).to_string();
+    let sent = body.len();
     let post = client.post(&url).bearer_auth(secret).header("content-type", "application/json").body(body);
-    let made: Value =
-        serde_json::from_str(&post.send().await.expect("a reply").text().await.expect("text")).expect("JSON");
+    let reply = post.send().await.expect("a reply").text().await.expect("text");
+    let made: Value = serde_json::from_str(&reply).expect("JSON");
     let stored = text(&made["key"]);
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let asked = client.get(format!("http://{address}/models/flowers/schema?x=hunter2")).bearer_auth(stored);
+    asked.header("traceparent", format!("00-{trace}-b7ad6b7169203331-01")).send().await.expect("a reply");
     for key in [stored, "a-wrong-one-of-somebody"] {
         client.get(format!("http://{address}/jobs")).bearer_auth(key).send().await.expect("a reply");
     }
@@ -363,7 +367,17 @@ async fn secrets_are_in_no_line_of_the_log_and_keys_let_the_binary_listen() {
     assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().expect("it runs").success());
     said += &rest.join().expect("no panic");
     assert!(child.wait().expect("ended").success());
-    for hidden in [secret, stored, &stored[4..20], "a-wrong-one"] {
+    let lines = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let lines: Vec<Value> = lines.filter(|line| line["message"] == "request").collect();
+    let line =
+        |path: &str| lines.iter().find(|line| line["path"] == path).unwrap_or_else(|| panic!("{path}: {lines:?}"));
+    let (made, shown) = (line("/keys"), line("/models/flowers/schema"));
+    assert_eq!((&made["bytes_in"], &made["bytes_out"]), (&json!(sent), &json!(reply.len())), "{made}");
+    assert_eq!(made.get("model").or(made.get("trace_id")), None, "{made}");
+    let told = ["key", "model", "trace_id"].map(|field| &shown[field]);
+    assert_eq!(told, [&json!("reports"), &json!("flowers"), &json!(trace)], "{shown}");
+    assert!(text(&shown["peer"]).starts_with("127.0.0.1:"), "{shown}");
+    for hidden in [secret, stored, &stored[4..20], "a-wrong-one", "hunter2"] {
         assert!(!said.contains(hidden), "{hidden}");
     }
     assert!(said.contains("audit: key created") && said.contains("audit: request refused"), "{said}");

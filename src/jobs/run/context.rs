@@ -12,7 +12,8 @@ use crate::learning::team::Cores;
 use crate::memory::Charge;
 use crate::models::ModelRegistry;
 use crate::storage::Storage;
-use crate::telemetry::{Meters, Phase};
+use crate::telemetry::traces::Kind;
+use crate::telemetry::{Meters, Phase, Traced, Traces};
 
 /// The job, and all that it is run with.
 #[derive(Clone, Copy)]
@@ -26,6 +27,8 @@ pub(in crate::jobs) struct RunContext<'a> {
     pub(in crate::jobs) meters: &'a Meters,
     /// Where its end is noted for those who are to be told.
     pub(in crate::jobs) outbox: &'a Outbox,
+    /// What makes spans of its phases.
+    pub(in crate::jobs) traces: &'a Traces,
     /// Runs what waits for storage.
     pub(in crate::jobs) runtime: &'a Handle,
     /// The processors that all jobs share.
@@ -35,9 +38,11 @@ pub(in crate::jobs) struct RunContext<'a> {
 }
 
 impl RunContext<'_> {
-    /// Does `work`, which is this part of the job.
+    /// Does `work`, which is this part of the job and has a span of its own.
     pub(super) fn in_phase<T>(&self, phase: Phase, work: impl FnOnce() -> T) -> T {
         let _under_way = self.meters.jobs.enter(phase);
+        let span = self.traces.part(phase.word(), Kind::Work);
+        let _entered = span.as_ref().map(Traced::enter);
         work()
     }
 }

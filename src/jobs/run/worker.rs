@@ -20,7 +20,7 @@ use crate::learning::report::EndReason;
 use crate::learning::team::Team;
 use crate::learning::trainer::Trainer;
 use crate::models::artifact;
-use crate::telemetry::Phase;
+use crate::telemetry::{Phase, Traced};
 
 /// Starts in a row without a checkpoint after which a job is taken for the cause of the process's death.
 const MAX_ATTEMPTS: u64 = 20;
@@ -42,6 +42,9 @@ struct NewVersion {
 
 /// Runs a job. Never panics: a panic of the training becomes a failed job.
 pub(in crate::jobs) fn run(context: &RunContext) -> Done {
+    let record = &context.job.record;
+    let span = context.traces.of_work("job", record.traceparent.as_deref());
+    let _entered = span.as_ref().map(Traced::enter);
     let version = catch_unwind(AssertUnwindSafe(|| version(context)));
     let version = version.unwrap_or_else(|_| Err(Unpublished::failed(StopReason::Error, JobFailure::Panicked)));
     let done = match version {
@@ -49,8 +52,16 @@ pub(in crate::jobs) fn run(context: &RunContext) -> Done {
         Err(Unpublished::Ended(ending)) => end_without(context, &ending),
         Err(Unpublished::Suspended) => Done::Suspended,
     };
-    let record = &context.job.record;
     let (id, model, request) = (record.id, record.model_id, &record.request_id);
+    if let Some(span) = &span {
+        span.tell_word("epochd.job", || id.to_string());
+        span.tell_word("epochd.model", || model.to_string());
+        match &done {
+            Done::Ended(report) if report.state == JobState::Failed => span.failed("the job failed"),
+            Done::Ended(report) => span.tell("epochd.job.state", report.state.word()),
+            Done::Suspended => span.tell("epochd.job.state", "suspended"),
+        }
+    }
     match &done {
         Done::Suspended => tracing::info!(job_id = %id, model_id = %model, "job interrupted: it goes on later"),
         Done::Ended(report) => {

@@ -1,20 +1,11 @@
 //! A round of work: parts that several threads take, one by one, until none is left.
 
 use std::any::Any;
-use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::thread;
-use std::time::Duration;
 
-/// How often a helper without work looks for some before it goes to sleep: for about 50 µs, longer than the pause between
-/// two batches.
-const SPINS: u32 = 4_000;
-/// How often the training thread looks whether the helpers are done before it sleeps between two looks: for about 2 ms,
-/// longer than a part of a batch takes unless that is very large, and shorter than a time slice of the system.
-const WAIT_SPINS: u32 = 40_000;
-const WAIT: Duration = Duration::from_micros(50);
+use super::sync::{AtomicBool, AtomicU64, AtomicUsize, Cell, Mutex, Ordering, fence};
+use super::sync::{SPINS, WAIT_SPINS, park, spin_loop, wait};
+
 /// Most parts of a round.
 pub(super) const MAX_PARTS: usize = u16::MAX as usize;
 
@@ -27,7 +18,7 @@ pub(super) struct Round {
     open: AtomicUsize,
     /// Helpers that may take parts.
     admitted: AtomicUsize,
-    work: UnsafeCell<Option<Call>>,
+    work: Cell<Option<Call>>,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     over: AtomicBool,
 }
@@ -85,12 +76,14 @@ impl Round {
         unsafe {
             let work =
                 std::mem::transmute::<*const (dyn Fn(usize) + Sync), *const (dyn Fn(usize) + Sync + 'static)>(work);
-            *self.work.get() = Some(Call(work));
+            self.work.write(Some(Call(work)));
         }
         self.open.store(parts, Ordering::Relaxed);
         self.admitted.store(helpers, Ordering::Relaxed);
         let round = Untaken::of(self.state.load(Ordering::Relaxed)).round.wrapping_add(1);
-        self.state.store(Untaken { round, front: 0, back: parts as u16 }.bits(), Ordering::SeqCst);
+        self.state.store(Untaken { round, front: 0, back: parts as u16 }.bits(), Ordering::Release);
+        // Before it is looked at who sleeps: see `help`.
+        fence(Ordering::SeqCst);
     }
 
     /// Takes a part and does it; false if none is left. A panic is kept for [`Round::finish`].
@@ -99,7 +92,9 @@ impl Round {
         let Ok(bits) = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, take) else { return false };
         let (index, _) = Untaken::of(bits).take(side).expect("a part was taken");
         // SAFETY: this thread has taken a part, so the round goes on until `open` is counted down below.
-        let work = unsafe { (*self.work.get()).map(|Call(work)| &*work) }.expect("a round has its work");
+        let Call(work) = unsafe { self.work.read(|work| *work) }.expect("a round has its work");
+        // SAFETY: as above.
+        let work = unsafe { &*work };
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(index))) {
             *self.panic.lock().expect("nothing panics under this lock") = Some(panic);
         }
@@ -113,34 +108,37 @@ impl Round {
         while self.open.load(Ordering::Acquire) > 0 {
             spins += 1;
             // One of the others has long work, or no processor: waiting for that is not to cost one.
-            if spins < WAIT_SPINS { std::hint::spin_loop() } else { thread::sleep(WAIT) }
+            if spins < WAIT_SPINS { spin_loop() } else { wait() }
         }
         self.panic.lock().expect("nothing panics under this lock").take()
     }
 
     /// Ends [`Round::help`], once the helpers are awake.
     pub(super) fn close(&self) {
-        self.over.store(true, Ordering::SeqCst);
+        self.over.store(true, Ordering::Release);
     }
 
     /// What helper `number` does until the team is over.
     pub(super) fn help(&self, number: usize, asleep: &AtomicBool) {
         let mut idle = 0;
-        while !self.over.load(Ordering::SeqCst) {
+        while !self.over.load(Ordering::Acquire) {
             let admitted = number < self.admitted.load(Ordering::Relaxed);
             if admitted && self.work_once(Side::Back) {
                 idle = 0;
             } else if idle < SPINS {
                 idle += 1;
-                std::hint::spin_loop();
+                spin_loop();
             } else {
-                asleep.store(true, Ordering::SeqCst);
-                // Work that came before the flag was up wakes nobody, so it is looked for once more.
-                let waiting = admitted && Untaken::of(self.state.load(Ordering::SeqCst)).take(Side::Back).is_some();
-                if !waiting && !self.over.load(Ordering::SeqCst) {
-                    thread::park();
+                asleep.store(true, Ordering::Release);
+                // Work that came before the flag was up wakes nobody, so it is looked for once more. Of this thread and the one
+                // that begins the round, one at least sees what the other has written before its fence.
+                fence(Ordering::SeqCst);
+                let untaken = || Untaken::of(self.state.load(Ordering::Acquire)).take(Side::Back).is_some();
+                let waiting = number < self.admitted.load(Ordering::Relaxed) && untaken();
+                if !waiting && !self.over.load(Ordering::Acquire) {
+                    park();
                 }
-                asleep.store(false, Ordering::SeqCst);
+                asleep.store(false, Ordering::Release);
                 idle = 0;
             }
         }

@@ -48,6 +48,11 @@ impl Phase {
         (Phase::Baseline, "baseline"),
         (Phase::Publish, "publish"),
     ];
+
+    /// As metrics and spans name it.
+    pub fn word(self) -> &'static str {
+        Phase::ALL[self as usize].1
+    }
 }
 
 /// The counters of jobs.

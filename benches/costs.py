@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""What keys, the trace context, the access log and TLS cost a one-row prediction, in turns on one machine.
+
+    benches/costs.py [--rounds N] [--baseline BINARY] target/release/epochd
+
+Each way of running the service is a process of its own on core 0; wrk asks on core 1, 32 connections kept, two seconds a turn, the
+order of the turns by chance. Prints requests a second as medians, and the median of the ratios to the plain service of the
+same round. `--baseline` names a binary of an earlier commit to hold the plain service, and all together, against. Needs wrk,
+taskset and openssl.
+"""
+
+import argparse
+import json
+import random
+import re
+import ssl
+import statistics
+import subprocess
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+KEY = "0123456789abcdef0123456789abcdef"
+BODY = '{"inputs": [[5.1, 3.5, 1.4, 0.2]]}'
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+QUIET = ["--log-level", "warn"]
+
+
+class Way:
+    """One way of running the service."""
+
+    def __init__(self, name, binary, folder, flags=(), headers=(), key=False, tls=False):
+        self.name, self.headers, self.scheme = name, dict(headers), "https" if tls else "http"
+        flags = list(flags)
+        if tls:
+            flags += ["--tls-cert", f"{folder}/cert.pem", "--tls-key", f"{folder}/key.pem"]
+        environment = {"PATH": "/usr/bin:/bin"}
+        if key:
+            environment["EPOCHD_API_KEYS"] = f"admin:{KEY}"
+            self.headers["Authorization"] = f"Bearer {KEY}"
+        data = tempfile.mkdtemp(dir=folder)
+        log = open(f"{data}.log", "w")
+        command = ["taskset", "-c", "0", binary, "--listen", "127.0.0.1:0", "--data-dir", data, *flags]
+        self.process = subprocess.Popen(command, stderr=log, env=environment)
+        self.url = self.listening(data)
+        self.script = f"{data}.lua"
+        self.prepare()
+
+    def listening(self, data):
+        # The log may be at a level that does not name the port.
+        for _ in range(100):
+            time.sleep(0.1)
+            told = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True).stdout
+            if found := re.search(rf"127\.0\.0\.1:(\d+).*pid={self.process.pid}\b", told):
+                return f"{self.scheme}://127.0.0.1:{found[1]}"
+        raise RuntimeError(f"{self.name} does not listen: {Path(data + '.log').read_text()}")
+
+    def ask(self, path, body=None):
+        headers = {"Content-Type": "application/json"} | self.headers
+        request = urllib.request.Request(self.url + path, body and json.dumps(body).encode(), headers)
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return json.load(urllib.request.urlopen(request, context=context))
+
+    def prepare(self):
+        self.ask("/models", {"name": "small", "layers": [4, 16, 3], "loss": "cross_entropy"})
+        job = self.ask("/models/small/train", {"inputs": [[1, 2, 3, 4], [2, 3, 4, 5]], "targets": [0, 1], "epochs": 5})
+        self.ask(f"/jobs/{job['id']}?wait=30")
+        lines = ['wrk.method="POST"', f"wrk.body='{BODY}'", 'wrk.headers["Content-Type"]="application/json"']
+        lines += [f'wrk.headers["{name}"]="{value}"' for name, value in self.headers.items()]
+        Path(self.script).write_text("\n".join(lines))
+
+    def turn(self):
+        command = ["taskset", "-c", "1", "wrk", "-t1", "-c32", "-d2s", "-s", self.script, f"{self.url}/models/small/predict"]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        if "Non-2xx" in told:
+            raise RuntimeError(f"{self.name}: {told}")
+        return float(re.search(r"Requests/sec:\s+([\d.]+)", told)[1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("binary")
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--baseline")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+        make += ["-subj", "/CN=localhost", "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"]
+        subprocess.run(make, check=True, capture_output=True)
+        traced = {"traceparent": TRACE}
+        ways = [
+            Way("plain, no access log", given.binary, folder, QUIET),
+            Way("access log", given.binary, folder),
+            Way("keys", given.binary, folder, QUIET, key=True),
+            Way("trace context", given.binary, folder, QUIET, traced),
+            Way("access log, keys, trace context", given.binary, folder, (), traced, key=True),
+            Way("TLS", given.binary, folder, QUIET, tls=True),
+        ]
+        if given.baseline:
+            ways.append(Way("the baseline, with its log", given.baseline, folder))
+        try:
+            rates = {way.name: [] for way in ways}
+            for round in range(given.rounds + 1):
+                for way in random.sample(ways, len(ways)):
+                    rate = way.turn()
+                    if round:
+                        rates[way.name].append(rate)
+        finally:
+            for way in ways:
+                way.process.terminate()
+                way.process.wait()
+    plain = rates[ways[0].name]
+    print("| one row | requests a second | of plain |")
+    print("|---|---:|---:|")
+    for name, measured in rates.items():
+        ratio = statistics.median(rate / of_plain for rate, of_plain in zip(measured, plain))
+        print(f"| {name} | {statistics.median(measured):,.0f} | {ratio:.3f} |")
+
+
+main()
