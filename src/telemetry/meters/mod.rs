@@ -59,8 +59,8 @@ pub struct Meters {
 
 /// Whether a metric is told by model.
 fn is_by_model(family: &MetricFamily) -> bool {
-    let labels = family.get_metric().iter().flat_map(|metric| metric.get_label());
-    labels.into_iter().any(|label| label.name() == "model")
+    let mut labels = family.get_metric().iter().flat_map(|metric| metric.get_label());
+    labels.any(|label| label.name() == "model")
 }
 
 impl Meters {
