@@ -25,6 +25,7 @@ mod kill;
 mod lengths;
 mod load;
 mod messy;
+mod meters;
 mod models;
 mod operations;
 mod places;

@@ -8,12 +8,14 @@ use crate::api::error::ApiError;
 use crate::api::extract::NoQuery;
 use crate::api::reply::json as reply;
 use crate::app::App;
+use crate::keys::Sight;
 use crate::serving::readiness::Readiness;
 use crate::telemetry::{Snapshot, StoredState};
 use crate::workplaces::Occupancy;
 
 /// `GET /metrics`: Prometheus text. It is answered also while the catalog is not: what is stored is told as it was known last.
-pub async fn metrics(State(app): State<App>, _: NoQuery) -> Result<Response, ApiError> {
+/// A key that sees some models only is told nothing by model.
+pub async fn metrics(State(app): State<App>, who: Sight, _: NoQuery) -> Result<Response, ApiError> {
     let ready = Readiness::of(&app).await;
     let stored = if ready.catalog { stored(&app).await.ok() } else { None };
     let text = app.meters.render(&Snapshot {
@@ -25,6 +27,7 @@ pub async fn metrics(State(app): State<App>, _: NoQuery) -> Result<Response, Api
         places: &places(&app),
         caches: &app.models.caches(),
         stored,
+        names_models: !who.is_limited(),
         stored_limit: (app.settings.max_stored_objects, app.settings.max_stored_bytes.as_u64()),
     });
     Ok(reply::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text))

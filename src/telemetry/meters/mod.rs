@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
+use prometheus::proto::MetricFamily;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Registry, TextEncoder};
 
 pub use jobs::{JobMeters, Phase, UnderWay};
@@ -54,6 +55,12 @@ pub struct Meters {
     state: StateMeters,
     /// Held while gauges are set and read, so that a scrape tells of one moment.
     scrape: Mutex<()>,
+}
+
+/// Whether a metric is told by model.
+fn is_by_model(family: &MetricFamily) -> bool {
+    let mut labels = family.get_metric().iter().flat_map(|metric| metric.get_label());
+    labels.any(|label| label.name() == "model")
 }
 
 impl Meters {
@@ -138,6 +145,8 @@ impl Meters {
         if let Some(stored) = &now.stored {
             self.jobs.set_stored(&stored.jobs);
         }
-        TextEncoder::new().encode_to_string(&self.registry.gather()).expect("metrics are UTF-8 text")
+        let mut families = self.registry.gather();
+        families.retain(|family| now.names_models || !is_by_model(family));
+        TextEncoder::new().encode_to_string(&families).expect("metrics are UTF-8 text")
     }
 }

@@ -29,6 +29,8 @@ pub struct Snapshot<'a> {
     pub stored: Option<StoredState>,
     /// Objects and bytes that may be stored.
     pub stored_limit: StoredTotals,
+    /// Whether whoever asks may know of all models.
+    pub names_models: bool,
 }
 
 /// How a cache is used, since the start.
