@@ -254,7 +254,7 @@ impl Models {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
-    use std::sync::mpsc;
+    use std::sync::{OnceLock, mpsc};
     use std::thread;
     use std::time::Duration;
 
@@ -280,6 +280,8 @@ mod tests {
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
             active: None,
+            activated_at: None,
+            drift: OnceLock::new(),
         })
     }
 

@@ -37,6 +37,11 @@ impl PredictorMemory {
         if needed <= limit { Ok(()) } else { Err(error()) }
     }
 
+    /// All of it, in bytes.
+    pub(super) fn limit(&self) -> u64 {
+        self.share.limit()
+    }
+
     /// Waits until a file may be read.
     pub(super) async fn reader(&self) -> SemaphorePermit<'_> {
         self.readers.acquire().await.expect("the semaphore is never closed")
