@@ -189,7 +189,7 @@ impl Meters {
     }
 }
 
-fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: prometheus::Result<C>) -> C {
+pub(super) fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: prometheus::Result<C>) -> C {
     let collector = collector.expect("names and labels are constants of the right form");
     registry.register(Box::new(collector.clone())).expect("each name is registered once");
     collector

@@ -3,9 +3,11 @@
 mod log_writer;
 mod logging;
 pub mod meters;
+mod model_gauges;
 pub mod request_line;
 
 pub use log_writer::LogGuard;
 pub use logging::start_logging;
 pub use meters::{Meters, RouteMeters};
+pub use model_gauges::ModelGauges;
 pub use request_line::RequestLine;
