@@ -6,6 +6,7 @@ pub mod events;
 pub mod jobs;
 pub mod keys;
 pub mod models;
+pub mod monitoring;
 pub mod operations;
 pub mod predictions;
 pub mod schema;

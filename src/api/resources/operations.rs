@@ -13,6 +13,7 @@ use crate::api::error::{ApiError, Check, ErrorCode};
 use crate::api::extract::NoQuery;
 use crate::api::reply::json as reply;
 use crate::app::App;
+use crate::monitoring::gauges::gauges;
 
 /// The contract, as it stands in the project.
 const OPENAPI: &str = include_str!("../../../openapi.yaml");
@@ -75,7 +76,8 @@ pub async fn metrics(State(app): State<App>, _: NoQuery) -> Result<Response, Api
     app.meters.set_stored(stored.objects, stored.bytes);
     let text =
         app.meters.render(app.jobs.counts().await?, app.models.count().await?, &app.memory, app.pressure.admitted());
-    Ok(reply::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text))
+    let of_models = gauges(&app.storage.catalog).await?.render();
+    Ok(reply::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text + &of_models))
 }
 
 /// `GET /openapi.yaml`
