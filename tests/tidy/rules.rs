@@ -12,7 +12,7 @@ const FLOORS: [&[&str]; 11] = [
     &["config"],
     &["telemetry"],
     &["models", "datasets", "keys"],
-    &["jobs"],
+    &["jobs", "monitoring"],
     &["app", "backup", "check"],
     &["serving", "webhooks"],
     &["api"],
@@ -32,13 +32,24 @@ const CRATES: [(&str, &[&str]); 12] = [
     (
         "tokio",
         &[
-            "storage", "models", "datasets", "keys", "jobs", "app", "backup", "check", "serving", "webhooks", "api",
+            "storage",
+            "models",
+            "datasets",
+            "keys",
+            "jobs",
+            "monitoring",
+            "app",
+            "backup",
+            "check",
+            "serving",
+            "webhooks",
+            "api",
             "main",
         ],
     ),
     ("clap", &["config"]),
     ("reqwest", &["config", "storage", "webhooks"]),
-    ("hmac", &["webhooks"]),
+    ("hmac", &["monitoring", "webhooks"]),
 ];
 
 /// The room that a file belongs to.
