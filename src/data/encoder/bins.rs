@@ -6,6 +6,9 @@ use super::histogram::Histogram;
 use super::target::Target;
 use crate::data::column::{ColumnType, Values, Words};
 
+/// Bounds that are gone through one by one.
+const FEW_BOUNDS: usize = 32;
+
 /// The bins of a column.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bins {
@@ -77,7 +80,11 @@ impl Bins {
 
     /// The bin of a number.
     pub fn of_number(&self, value: f64) -> usize {
-        self.bounds.partition_point(|bound| *bound <= value)
+        // Comparing with each of a few is faster than searching: no branch depends on the value.
+        match self.bounds.len() <= FEW_BOUNDS {
+            true => self.bounds.iter().map(|bound| usize::from(*bound <= value)).sum(),
+            false => self.bounds.partition_point(|bound| *bound <= value),
+        }
     }
 
     /// The bin of a class by its index.
@@ -157,12 +164,12 @@ mod tests {
     #[test]
     fn words_that_training_never_saw_have_a_bin_of_their_own() {
         let kinds: Vec<String> = ["a", "b", "c", "rare"].map(String::from).to_vec();
-        let codes = (0..100u32).map(|row| if row < 3 { 3 } else { row % 3 }).collect();
+        let codes = (0..100u32).map(|row| if row < 1 { 3 } else { row % 3 }).collect();
         let kind = feature(ColumnType::Categorical, Values::Words(Words { words: kinds, codes }));
         assert_eq!((kind.words().len(), kind.rare_words().len()), (3, 1));
-        let histogram = Histogram { bounds: vec![], counts: vec![33, 32, 32, 3], missing: 0 };
+        let histogram = Histogram { bounds: vec![], counts: vec![33, 33, 33, 1], missing: 0 };
         let bins = Bins::of_feature(&kind, &histogram);
-        assert_eq!(bins.expected(&histogram), [33, 32, 32, 3, 0, 0]);
+        assert_eq!(bins.expected(&histogram), [33, 33, 33, 1, 0, 0]);
         let values =
             Values::Words(Words { words: vec!["c".into(), "x".into(), "rare".into()], codes: vec![0, 1, 2, u32::MAX] });
         assert_eq!(fallen(&bins, &values, &[Slot::Own(2), Slot::Unseen, Slot::Rare]), [2, 4, 3, 5]);
