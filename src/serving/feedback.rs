@@ -31,11 +31,17 @@ const VALUE_BYTES: usize = 48;
 /// Predictions of a version with the places of their ids in the request.
 type OfVersion = Vec<(usize, Prediction)>;
 
-/// Takes the true outcomes of predictions with these ids.
+/// Takes the true outcomes of predictions with these ids; what is made of them counts as `memory`.
 ///
 /// # Errors
 /// `Field` with the place of an id that is none of this model's, or of a target that its version cannot answer.
-pub async fn by_ids(app: &App, model: &Model, ids: Vec<String>, targets: &[Cell]) -> Result<Taken, ServingError> {
+pub async fn by_ids(
+    app: &App,
+    model: &Model,
+    ids: Vec<String>,
+    targets: &[Cell],
+    memory: &mut RequestMemory,
+) -> Result<Taken, ServingError> {
     model.table()?;
     if ids.len() != targets.len() {
         let detail = format!("there are {} ids and {} targets: each id has one", ids.len(), targets.len());
@@ -46,9 +52,11 @@ pub async fn by_ids(app: &App, model: &Model, ids: Vec<String>, targets: &[Cell]
         return Err(ServingError::at(Wrong::Shape, "/ids", detail));
     }
     let read = app.ids.reader(model.id).await?;
-    let large = ids.iter().map(String::len).sum::<usize>() > LARGE;
+    let bytes = ids.iter().map(String::len).sum::<usize>();
+    // What an id holds is shorter than its text; an outcome is as long as it is.
+    memory.reserve(bytes + ids.len() * size_of::<(Told, Cell)>(), app)?;
     let read_all = move || read_ids(&ids, read);
-    let by_version = if large { blocking(app, read_all).await? } else { read_all() };
+    let by_version = if bytes > LARGE { blocking(app, read_all).await? } else { read_all() };
     let mut told = Vec::with_capacity(targets.len());
     for (number, predictions) in by_version? {
         add_told(app, model, number, predictions, targets, &mut told).await?;

@@ -1,5 +1,6 @@
 //! Drift: whether columns that have moved are named and others are not, and what becomes of the counts.
 
+use bytesize::ByteSize;
 use epochd::data::encoder::Histogram;
 use epochd::models::artifact::decode;
 use reqwest::Method;
@@ -286,4 +287,43 @@ async fn a_million_rows_take_no_more_memory_than_one() {
     let id = service.app.models.get("small").await.expect("it is there").id;
     let row = service.app.storage.catalog.drift(id).await.expect("a catalog").expect("a row");
     assert!(row.counts.len() < 1000, "{}", row.counts);
+    // Once nobody asks for long, the counters leave memory, and come back for the next who asks.
+    for _ in 0..61 {
+        service.app.drift.write_down().await;
+    }
+    assert!(service.app.memory.models.used() < used);
+    service.post("/models/small/predict", json!({"records": {"x": 1}})).await.expect(200);
+    assert_eq!(service.get("/models/small/drift").await.expect(200)["rows"], 1_000_002);
+}
+
+#[tokio::test]
+async fn counters_of_all_models_together_have_a_bound_and_predictions_go_on() {
+    let service = TestApp::with(|settings| settings.model_memory = Some(ByteSize::mib(3))).await;
+    let names: Vec<String> = (0..200).map(|column| format!("x{column}")).collect();
+    let row = |row: usize| {
+        let cells: Vec<String> = (0..200).map(|column| (row * (column + 3) % 97).to_string()).collect();
+        format!("{},{}\n", cells.join(","), row.is_multiple_of(3))
+    };
+    let rows: String = (0..100).map(row).collect();
+    service.post_csv("/datasets?name=wide", format!("{},y\n{rows}", names.join(","))).await.expect(201);
+    let model = json!({"name": "wide", "dataset": "wide", "target": "y", "hidden_layers": [1]});
+    service.post("/models", model).await.expect(201);
+    service.train("wide", json!({"epochs": 1})).await;
+    let file = service.raw(Method::GET, "/models/wide/versions/1/export").send().await.expect("a reply");
+    let file = file.bytes().await.expect("a file");
+    let mut counted = Vec::new();
+    for copy in 0..12 {
+        let path = format!("/models/import?name=copy{copy}");
+        let request = service.raw(Method::POST, &path).header("content-type", "application/octet-stream");
+        service.send(Method::POST, &path, request.body(file.clone())).await.expect(201);
+        service.post(&format!("/models/copy{copy}/predict"), json!({"records": {"x1": 5}})).await.expect(200);
+        let reply = service.get(&format!("/models/copy{copy}/drift")).await;
+        counted.push(reply.status);
+        if reply.status == 200 {
+            assert_eq!(reply.expect(200)["rows"], 1);
+        } else {
+            reply.problem(429, "overloaded");
+        }
+    }
+    assert!(counted[0] == 200 && counted[11] == 429, "{counted:?}");
 }

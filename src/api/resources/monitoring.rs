@@ -133,11 +133,11 @@ pub async fn tell(
     _: NoQuery,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let JsonBody { value, memory, .. } = JsonBody::<FeedbackRequest>::from_request(request, &app).await?;
+    let JsonBody { value, mut memory, .. } = JsonBody::<FeedbackRequest>::from_request(request, &app).await?;
     let missing = |pointer, detail| Err(ApiError::at(ErrorCode::MissingField, pointer, detail));
     let taken = match value {
         FeedbackRequest { ids: Some(ids), targets: Some(Cells(targets)), records: None } => {
-            feedback::by_ids(&app, &model, ids, &targets).await?
+            feedback::by_ids(&app, &model, ids, &targets, &mut memory).await?
         }
         FeedbackRequest { ids: None, targets: None, records: Some(records) } => {
             feedback::by_records(&app, &model, records, memory).await?
