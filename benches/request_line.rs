@@ -25,7 +25,12 @@ fn main() {
         path: "/models/small/predict",
         status: 200,
         microseconds: 57,
+        bytes_in: 32,
+        bytes_out: 91,
         peer: Some("127.0.0.1:49152"),
+        trace_id: None,
+        key: Some("shop"),
+        model: Some("small"),
     };
     let by_hand = Times::repeat(Duration::from_secs(2), || {
         for _ in 0..LINES {
@@ -34,8 +39,22 @@ fn main() {
     });
     let event = Times::repeat(Duration::from_secs(2), || {
         for _ in 0..LINES {
-            let RequestLine { request_id, method, path, status, microseconds, peer } = black_box(told);
-            tracing::info!(request_id, method, path, status, microseconds, peer, "request");
+            let RequestLine { request_id, method, path, status, microseconds, peer, .. } = black_box(told);
+            let RequestLine { bytes_in, bytes_out, trace_id, key, model, .. } = told;
+            tracing::info!(
+                request_id,
+                method,
+                path,
+                status,
+                microseconds,
+                bytes_in,
+                bytes_out,
+                peer,
+                trace_id,
+                key,
+                model,
+                "request"
+            );
         }
     });
     println!("{}", line("1,000 request lines by hand", 1, "s", &by_hand, None));

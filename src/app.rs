@@ -17,7 +17,8 @@ use crate::models::ModelRegistry;
 use crate::monitoring::{DriftRegistry, FeedbackRegistry, IdSigner};
 use crate::processors;
 use crate::storage::{self, Gate, Storage, Stored};
-use crate::telemetry::Meters;
+use crate::telemetry::traces::TraceError;
+use crate::telemetry::{Meters, Traces};
 
 pub use pressure::Pressure;
 
@@ -54,6 +55,8 @@ pub struct Parts {
     pub storage: Storage,
     /// The service's counters.
     pub meters: Arc<Meters>,
+    /// What makes spans.
+    pub traces: Traces,
     /// The settings it was opened with.
     pub settings: Settings,
     /// The shares of the memory.
@@ -79,6 +82,9 @@ pub enum OpenError {
     /// The keys cannot be read.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// Spans cannot be sent.
+    #[error(transparent)]
+    Traces(#[from] TraceError),
     /// The jobs of an earlier process cannot be taken up.
     #[error("the open jobs cannot be read: {0}")]
     Jobs(#[from] JobError),
@@ -107,6 +113,7 @@ impl App {
     /// As [`App::open`].
     pub async fn open_behind(mut settings: Settings, gate: Gate) -> Result<Self, OpenError> {
         let plan = settings.memory_plan().map_err(OpenError::Memory)?;
+        let traces = Traces::of(&settings.traces, tokio::runtime::Handle::current())?;
         let storage = Storage::open(&settings.location(), gate).await?;
         let (objects, bytes) = (settings.max_stored_objects, settings.max_stored_bytes.as_u64());
         storage.quota.bound(Stored { objects, bytes });
@@ -129,7 +136,8 @@ impl App {
             checkpoint_interval: settings.checkpoint_interval,
         };
         let outbox = if settings.webhook.url.is_some() { Outbox::new() } else { Outbox::default() };
-        let jobs = JobQueue::new(storage.clone(), models.clone(), datasets.clone(), limits, meters.clone(), outbox);
+        let (counted, traced) = (meters.clone(), traces.clone());
+        let jobs = JobQueue::new(storage.clone(), models.clone(), datasets.clone(), limits, counted, outbox, traced);
         let most = MAX_BODY.min(memory.requests.limit_of_one());
         let max_body = settings.max_body.map_or(most, |max_body| max_body.as_u64());
         let app = App(Arc::new(Handle(Arc::new(Parts {
@@ -142,6 +150,7 @@ impl App {
             keys,
             storage,
             meters,
+            traces,
             memory,
             pressure: Pressure::new(),
             long_work: Arc::new(Semaphore::new(2 * processors::available())),

@@ -6,6 +6,7 @@ mod choices;
 mod command;
 mod secrets;
 mod tls;
+mod traces;
 mod webhook;
 
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ pub use self::command::Command;
 pub use self::secrets::SecretText;
 use self::secrets::exit_with;
 pub use self::tls::TlsFiles;
+pub use self::traces::TraceSettings;
 use crate::memory;
 use crate::processors;
 use crate::storage::{SecretUrl, StateLocation};
@@ -211,6 +213,10 @@ pub struct Settings {
     /// Who is told of the ends of jobs.
     #[command(flatten)]
     pub webhook: WebhookSettings,
+
+    /// Who is sent spans.
+    #[command(flatten)]
+    pub traces: TraceSettings,
 
     /// Form of the log, which goes to standard error
     #[arg(long, env = "EPOCHD_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]

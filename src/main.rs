@@ -121,7 +121,7 @@ async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
     }
     let address = listener.local_addr()?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "listening on {scheme}://{address}");
-    let storage = app.storage.clone();
+    let (storage, traces) = (app.storage.clone(), app.traces.clone());
     let signal = stop_signal()?;
     let lost = storage.clone();
     let stop = async move {
@@ -133,6 +133,8 @@ async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
     };
     api::serve(app, listener, tls, stop).await?;
     storage.close().await;
+    // It waits for what it has the runtime send.
+    tokio::task::spawn_blocking(move || traces.close()).await?;
     if storage.is_lost() {
         return Err("stopped because another epochd has taken the database".into());
     }

@@ -19,6 +19,7 @@ impl Settings {
         self.blob_url.as_ref().map_or(Ok(()), check_blob_url)?;
         if self.command.is_none() {
             self.webhook.check()?;
+            self.traces.check()?;
         }
         let local = self.database_url.is_none() && self.blob_url.is_none();
         if matches!(self.command, Some(Command::Backup { .. } | Command::Restore { .. })) && !local {

@@ -27,7 +27,7 @@ impl Outbox {
     /// Notes, as a part of `write`, that a job ends.
     pub(super) async fn note(&self, write: &mut Write, job: &JobRecord) -> Result<(), StorageError> {
         match &self.0 {
-            Some(_) => write.add_delivery(new_id(), job.id, job.model_id).await,
+            Some(_) => write.add_delivery(new_id(), job.id, job.model_id, job.traceparent.clone()).await,
             None => Ok(()),
         }
     }

@@ -21,6 +21,8 @@ pub struct JobRecord {
     pub model_id: Uuid,
     /// The request that created it, for logs and problems.
     pub request_id: String,
+    /// The trace of that request, if it had one, as W3C Trace Context writes it.
+    pub traceparent: Option<String>,
     /// When it was created.
     pub created_at: Timestamp,
     /// Memory that the training needs, in bytes, about.
@@ -83,11 +85,13 @@ pub struct Requester {
     pub request_id: String,
     /// The key that it came with, if that is one that the service made.
     pub owner: Option<Uuid>,
+    /// The trace of the request, if it has one.
+    pub traceparent: Option<String>,
 }
 
 impl<T: Into<String>> From<T> for Requester {
     fn from(request_id: T) -> Self {
-        Requester { request_id: request_id.into(), owner: None }
+        Requester { request_id: request_id.into(), owner: None, traceparent: None }
     }
 }
 
@@ -107,10 +111,22 @@ pub(super) struct NewJob {
 impl JobRecord {
     /// The record of a job of this model that is created now.
     pub(super) fn new(model_id: Uuid, new: NewJob) -> Self {
-        let NewJob { by: Requester { request_id, .. }, bytes, rows, config, data, .. } = new;
+        let NewJob { by: Requester { request_id, traceparent, .. }, bytes, rows, config, data, .. } = new;
         let (id, created_at) = (new_id(), Timestamp::now());
         let (base_version, attempts) = (OnceLock::new(), 0);
-        JobRecord { id, model_id, request_id, created_at, bytes, rows, config, data, base_version, attempts }
+        JobRecord {
+            id,
+            model_id,
+            request_id,
+            traceparent,
+            created_at,
+            bytes,
+            rows,
+            config,
+            data,
+            base_version,
+            attempts,
+        }
     }
 
     /// The record of a row.
@@ -123,6 +139,7 @@ impl JobRecord {
             id: row.id,
             model_id: row.model_id,
             request_id: row.request_id.clone(),
+            traceparent: row.traceparent.clone(),
             created_at: row.created_at,
             bytes: row.memory as usize,
             rows: row.rows as usize,
@@ -156,6 +173,7 @@ impl JobRecord {
             metrics: None,
             owner: None,
             claimed_bytes: 0,
+            traceparent: self.traceparent.clone(),
         }
     }
 

@@ -29,9 +29,22 @@ pub struct RequestLine<'a> {
     pub status: u16,
     /// To the head of the reply.
     pub microseconds: u64,
+    /// Of the request's body, as far as it was read.
+    pub bytes_in: u64,
+    /// Of the reply's body.
+    pub bytes_out: u64,
     /// Who asked, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peer: Option<&'a str>,
+    /// The trace of the request, if it is of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<&'a str>,
+    /// The name of the key that was asked with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<&'a str>,
+    /// The model that was asked, as the request names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<&'a str>,
 }
 
 /// A line of JSON, with its fields in the order of other events.
@@ -60,31 +73,46 @@ pub fn write(line: RequestLine) -> bool {
 
 impl RequestLine<'_> {
     fn print(self, format: LogFormat, time: Timestamp, out: &mut Vec<u8>) -> io::Result<()> {
-        let RequestLine { request_id, method, path, status, microseconds, peer } = self;
         match format {
-            LogFormat::Text => {
-                TIMES.print_timestamp(&time, &mut *out).expect("a Vec takes all");
-                out.extend_from_slice(b"  INFO request request_id=");
-                quote(request_id, out)?;
-                for part in [" method=", method, " path="] {
-                    out.extend_from_slice(part.as_bytes());
-                }
-                quote(path, out)?;
-                for (name, number) in [(" status=", u64::from(status)), (" microseconds=", microseconds)] {
-                    out.extend_from_slice(name.as_bytes());
-                    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-                }
-                for part in peer.map(|peer| [" peer=", peer]).into_iter().flatten() {
-                    out.extend_from_slice(part.as_bytes());
-                }
-                out.write_all(b"\n")
-            }
+            LogFormat::Text => self.print_text(time, out),
             LogFormat::Json => {
                 let timestamp = format!("{time:.6}");
                 serde_json::to_writer(&mut *out, &Event { timestamp, level: "INFO", message: "request", line: self })?;
                 out.write_all(b"\n")
             }
         }
+    }
+
+    fn print_text(self, time: Timestamp, out: &mut Vec<u8>) -> io::Result<()> {
+        TIMES.print_timestamp(&time, &mut *out).expect("a Vec takes all");
+        out.extend_from_slice(b"  INFO request request_id=");
+        quote(self.request_id, out)?;
+        for part in [" method=", self.method, " path="] {
+            out.extend_from_slice(part.as_bytes());
+        }
+        quote(self.path, out)?;
+        let numbers = [
+            (" status=", u64::from(self.status)),
+            (" microseconds=", self.microseconds),
+            (" bytes_in=", self.bytes_in),
+            (" bytes_out=", self.bytes_out),
+        ];
+        for (name, number) in numbers {
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        }
+        for (name, word) in [(" peer=", self.peer), (" trace_id=", self.trace_id)] {
+            for part in word.map(|word| [name, word]).into_iter().flatten() {
+                out.extend_from_slice(part.as_bytes());
+            }
+        }
+        for (name, word) in [(" key=", self.key), (" model=", self.model)] {
+            if let Some(word) = word {
+                out.extend_from_slice(name.as_bytes());
+                quote(word, out)?;
+            }
+        }
+        out.write_all(b"\n")
     }
 }
 
@@ -109,20 +137,30 @@ mod tests {
     #[test]
     fn a_line_reads_as_those_of_other_events() {
         let time: Timestamp = "2026-11-25T18:42:51.124953Z".parse().expect("a time");
-        let peer = Some("192.0.2.1:49152");
-        let line =
-            RequestLine { request_id: "a\"b", method: "GET", path: "/models", status: 200, microseconds: 217, peer };
+        let line = RequestLine {
+            request_id: "a\"b",
+            method: "GET",
+            path: "/models",
+            status: 200,
+            microseconds: 217,
+            bytes_in: 0,
+            bytes_out: 32,
+            peer: Some("192.0.2.1:49152"),
+            trace_id: None,
+            key: Some("shop"),
+            model: None,
+        };
         let printed = |format| {
             let mut out = Vec::new();
             line.print(format, time, &mut out).expect("printed");
             String::from_utf8(out).expect("text")
         };
         let text = "2026-11-25T18:42:51.124953Z  INFO request request_id=\"a\\\"b\" method=GET path=\"/models\" status=200 \
-                    microseconds=217 peer=192.0.2.1:49152\n";
+                    microseconds=217 bytes_in=0 bytes_out=32 peer=192.0.2.1:49152 key=\"shop\"\n";
         assert_eq!(printed(LogFormat::Text), text);
         let json =
             r#"{"timestamp":"2026-11-25T18:42:51.124953Z","level":"INFO","message":"request","request_id":"a\"b","#;
-        let rest = r#""method":"GET","path":"/models","status":200,"microseconds":217,"peer":"192.0.2.1:49152"}"#;
+        let rest = r#""method":"GET","path":"/models","status":200,"microseconds":217,"bytes_in":0,"bytes_out":32,"peer":"192.0.2.1:49152","key":"shop"}"#;
         assert_eq!(printed(LogFormat::Json), format!("{json}{rest}\n"));
     }
 }

@@ -8,6 +8,7 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, StatusCode, Url, redirect};
 
 use super::signature::signature;
+use crate::telemetry::traces::TRACEPARENT;
 
 /// Longest wait for a connection, and for the head of the reply in all.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15));
@@ -50,12 +51,13 @@ impl Receiver {
         Ok(Receiver { client, url, key })
     }
 
-    /// Sends a message. The body of the reply is not read.
-    pub(super) async fn tell(&self, id: &str, body: &str) -> Told {
+    /// Sends a message, with the trace that it is of. The body of the reply is not read.
+    pub(super) async fn tell(&self, id: &str, body: &str, traceparent: Option<&str>) -> Told {
         let timestamp = Timestamp::now().as_second();
         let request = self.client.post(self.url.clone()).header(CONTENT_TYPE, "application/json");
         let request = request.header("webhook-id", id).header("webhook-timestamp", timestamp);
         let request = request.header("webhook-signature", signature(&self.key, id, timestamp, body));
+        let request = traceparent.into_iter().fold(request, |request, parent| request.header(TRACEPARENT, parent));
         match request.body(body.to_owned()).send().await {
             Ok(reply) if reply.status().is_success() => Told::Taken(reply.status().as_u16()),
             Ok(reply) if reply.status() == StatusCode::GONE => Told::Gone,

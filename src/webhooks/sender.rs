@@ -107,9 +107,9 @@ impl Sending {
 
     /// Tries to deliver, and writes down what became of it.
     async fn deliver(&self, delivery: &DeliveryRow) -> Result<(), StorageError> {
-        let DeliveryRow { id, job_id, body, attempts, .. } = delivery;
+        let DeliveryRow { id, job_id, body, attempts, traceparent, .. } = delivery;
         let (attempt, body) = (attempts + 1, body.as_deref().unwrap_or_default());
-        let told = self.receiver.tell(&id.to_string(), body).await;
+        let told = self.receiver.tell(&id.to_string(), body, traceparent.as_deref()).await;
         let (result, error) = match &told {
             Told::Taken(_) => ("delivered", None),
             Told::Refused(status) => ("refused", Some(format!("it answered {status}"))),

@@ -118,6 +118,33 @@ async fn both_versions_of_tls_are_spoken_and_keep_their_connections() {
     assert!(ask(&service, &stranger).await.is_err(), "the certificate is the one that was set");
 }
 
+#[tokio::test]
+async fn http_2_is_agreed_on_in_the_handshake() {
+    let pair = for_localhost();
+    let certificates = Certificates::of_service(&pair);
+    let service = service_with(certificates.files()).await;
+    for (offered, agreed) in
+        [(&["h2", "http/1.1"][..], Some(&b"h2"[..])), (&["http/1.1"], Some(b"http/1.1")), (&[], None)]
+    {
+        let mut config = (*client(&pair.0, None, &[&TLS13])).clone();
+        config.alpn_protocols = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let config = Arc::new(config);
+        if agreed != Some(b"h2") {
+            assert!(is_alive(&ask(&service, &config).await), "{offered:?}");
+            continue;
+        }
+        let stream = TcpStream::connect(service.address()).await.expect("a connection");
+        let connector = TlsConnector::from(config);
+        let stream = connector.connect("localhost".try_into().expect("a name"), stream).await.expect("a handshake");
+        assert_eq!(stream.get_ref().1.alpn_protocol(), agreed);
+        let (client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+        tokio::spawn(connection);
+        let request = axum::http::Request::get("https://localhost/livez").body(()).expect("a request");
+        let (reply, _) = client.ready().await.expect("open").send_request(request, true).expect("a stream");
+        assert_eq!(reply.await.expect("a reply").status(), 200);
+    }
+}
+
 /// What a client that speaks no TLS is answered.
 async fn plainly(service: &TestApp, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(service.address()).await.expect("a connection");

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use epochd::config::Settings;
 use jiff::Timestamp;
+use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -191,6 +192,19 @@ async fn cancelled_and_failed_jobs_are_told_too_and_deleted_ones_as_they_were() 
     let about_line = receiver.told().into_iter().find(|message| message.job()["id"] == failed["id"]).expect("told");
     let body: Value = serde_json::from_str(&about_line.body).expect("JSON");
     assert_eq!(body["data"]["model"]["name"], "line");
+}
+
+#[tokio::test]
+async fn the_trace_of_the_request_that_asked_for_a_job_is_told() {
+    let receiver = Receiver::new(&[500]).await;
+    let service = TestApp::with(receiver.settings()).await;
+    service.post("/models", xor_model("xor")).await.expect(201);
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let request = service.raw(Method::POST, "/models/xor/train").json(&xor_training(5));
+    let request = request.header("traceparent", format!("00-{trace}-b7ad6b7169203331-01"));
+    service.send(Method::POST, "/models/xor/train", request).await.expect(202);
+    let parents = receiver.is_told(2).await.into_iter().map(|message| message.headers["traceparent"].clone());
+    assert_eq!(parents.collect::<Vec<_>>(), vec![format!("00-{trace}-b7ad6b7169203331-01"); 2], "the second time too");
 }
 
 #[tokio::test]

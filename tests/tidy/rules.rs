@@ -48,7 +48,7 @@ const CRATES: [(&str, &[&str]); 12] = [
         ],
     ),
     ("clap", &["config"]),
-    ("reqwest", &["config", "storage", "webhooks"]),
+    ("reqwest", &["config", "storage", "telemetry", "webhooks"]),
     ("hmac", &["monitoring", "webhooks"]),
 ];
 

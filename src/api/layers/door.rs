@@ -55,17 +55,12 @@ impl Door {
             let unknown = || ApiError::new(ErrorCode::KeyInvalid, "no key has this secret, or it is over");
             keys.find(secret).ok_or_else(unknown)
         });
-        let admitted = key.and_then(|key| match judge(&key, least) {
-            Ok(()) => Ok(key),
-            Err(error) => Err(self.0.refused(error, request, Some(&key))),
-        });
-        match admitted {
+        match key {
             Ok(key) => {
-                request.extensions_mut().insert(Sight::of(key));
-                Ok(())
+                request.extensions_mut().insert(Sight::of(key.clone()));
+                judge(&key, least).map_err(|error| self.0.refused(error, request, Some(&key)))
             }
-            Err(error) if error.status() == 401 => Err(self.0.refused(error, request, None)),
-            Err(error) => Err(error),
+            Err(error) => Err(self.0.refused(error, request, None)),
         }
     }
 }

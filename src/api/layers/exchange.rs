@@ -27,7 +27,7 @@ use crate::api::reply::held::charged;
 use crate::app::{App, Pressure};
 use crate::memory::Share;
 use crate::serving::memory::client_at;
-use crate::telemetry::Meters;
+use crate::telemetry::{Meters, Traces};
 
 /// Puts an [`Exchange`] of its own around each route.
 #[derive(Clone)]
@@ -41,6 +41,7 @@ pub struct ExchangeLayer {
     timeout: Duration,
     /// None for probes, which are always answered.
     pressure: Option<Pressure>,
+    traces: Traces,
 }
 
 impl ExchangeLayer {
@@ -50,7 +51,8 @@ impl ExchangeLayer {
         let pressure = (!is_probe(template)).then(|| app.pressure.clone());
         let gate = Arc::new(Gate::new(template, app));
         let cors = Cors::of(&app.settings.browsers.cors_origins).map(Arc::new);
-        ExchangeLayer { template, gate, cors, door, meters, memory, timeout: app.settings.request_timeout, pressure }
+        let (timeout, traces) = (app.settings.request_timeout, app.traces.clone());
+        ExchangeLayer { template, gate, cors, door, meters, memory, timeout, pressure, traces }
     }
 }
 
@@ -60,7 +62,8 @@ impl<S> Layer<S> for ExchangeLayer {
     fn layer(&self, inner: S) -> Exchange<S> {
         let observe = Observe::new(self.template, self.meters.clone(), self.memory.clone());
         let (gate, cors, pressure) = (self.gate.clone(), self.cors.clone(), self.pressure.clone());
-        Exchange { inner, gate, cors, observe, door: self.door.clone(), timeout: self.timeout, pressure }
+        let (door, timeout, traces, template) = (self.door.clone(), self.timeout, self.traces.clone(), self.template);
+        Exchange { inner, gate, cors, observe, door, timeout, pressure, traces, template }
     }
 }
 
@@ -74,6 +77,8 @@ pub struct Exchange<S> {
     door: Door,
     timeout: Duration,
     pressure: Option<Pressure>,
+    traces: Traces,
+    template: &'static str,
 }
 
 impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Request> for Exchange<S> {
@@ -86,23 +91,28 @@ impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Reque
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let (seen, accepted) = (Seen::of(&request), request.headers().get(ACCEPT_ENCODING).cloned());
+        let (mut seen, accepted) = (Seen::of(&request), request.headers().get(ACCEPT_ENCODING).cloned());
+        seen.trace(&self.traces, self.template, request.headers());
         let foreign = self.gate.refusal(&request);
         // A page that is not listed is told nothing: the layer would answer its question with 200.
         let cors = self.cors.as_ref().filter(|_| foreign.is_none());
         let asked = cors.and_then(|cors| Some(Page(cors.clone(), Asked::of(&request)?)));
         let is_question = asked.as_ref().is_some_and(|Page(_, asked)| asked.is_question());
-        let admission = || self.pressure.as_ref().and_then(|pressure| Refusal::of(pressure, seen.caller()));
         let known = |reply: Response| Outcome::Known { reply: Some(Box::new(reply)) };
         let reply = match foreign {
             Some(error) => known(error.into_response()),
             None if is_question => known(Response::default()),
             // Who may not come in takes no place from those who may.
-            None => match self.door.admit(&mut request).map(|()| admission()) {
-                Ok(None) => Outcome::Answer { reply: self.inner.call(request) },
-                Ok(Some(refusal)) => Outcome::Refusal { refusal },
-                Err(error) => known(error.into_response()),
-            },
+            None => {
+                let admitted = self.door.admit(&mut request);
+                seen.comes_with_key(request.extensions());
+                let admission = || self.pressure.as_ref().and_then(|pressure| Refusal::of(pressure, seen.caller()));
+                match admitted.map(|()| admission()) {
+                    Ok(None) => Outcome::Answer { reply: self.inner.call(request) },
+                    Ok(Some(refusal)) => Outcome::Refusal { refusal },
+                    Err(error) => known(error.into_response()),
+                }
+            }
         };
         let (observe, deadline) = (self.observe.clone(), Deadline::new(self.timeout));
         Answering { reply, observe, seen: Some((seen, accepted, asked)), deadline }
@@ -157,7 +167,10 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut reply = match this.reply.poll(context)? {
+        let entered = this.seen.as_ref().and_then(|(seen, ..)| seen.enter());
+        let polled = this.reply.poll(context)?;
+        drop(entered);
+        let mut reply = match polled {
             Poll::Ready(reply) => reply,
             // The work is dropped with this future.
             Poll::Pending => {
@@ -180,8 +193,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
             reply = cors.told(asked, reply);
         }
         secure(reply.headers_mut());
-        this.observe.tell(&seen, reply.status().as_u16());
-        Poll::Ready(Ok(reply))
+        Poll::Ready(Ok(this.observe.tell(seen, reply)))
     }
 }
 

@@ -6,12 +6,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use axum::extract::Request;
 use axum::http::header::{HOST, ORIGIN};
-use axum::http::{HeaderMap, Method, Version};
+use axum::http::{HeaderMap, HeaderName, Method, Version};
 
 use crate::api::error::{ApiError, ErrorCode};
 use crate::app::App;
 use crate::config::Settings;
 use crate::wording::Shown;
+
+/// Where the page that sends a request stands to the service, as browsers say it.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Lets requests in, or not.
 pub struct Gate {
@@ -67,24 +70,33 @@ impl Gate {
             (Some(origin), None) if is_of_host(origin.as_bytes(), host) => {}
             _ => return false,
         }
-        match headers.get("sec-fetch-site").map(|site| site.as_bytes()) {
+        match headers.get(SEC_FETCH_SITE).map(|site| site.as_bytes()) {
             None | Some(b"same-origin" | b"none") => true,
             Some(_) => self.is_page && is_link(request),
         }
     }
 }
 
-/// The host that a request names in its header, if it is of a version that may do without.
+/// The host that a request names, by its header or, in HTTP/2, before its headers; none where its version may do without.
 ///
 /// # Errors
 /// It names none, or several.
 fn host(request: &Request) -> Result<Option<&[u8]>, ApiError> {
-    let mut hosts = request.headers().get_all(HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (Some(host), None) => Ok(Some(host.as_bytes())),
-        (None, _) if request.version() != Version::HTTP_11 => Ok(None),
-        (None, _) => Err(ApiError::new(ErrorCode::MalformedRequest, "the request has no Host header (RFC 9112)")),
-        _ => Err(ApiError::new(ErrorCode::MalformedRequest, "the request has more than one Host header (RFC 9112)")),
+    let malformed = |detail: &'static str| Err(ApiError::new(ErrorCode::MalformedRequest, detail));
+    let mut hosts = request.headers().get_all(HOST).iter().map(|host| host.as_bytes());
+    let named = match (hosts.next(), hosts.next()) {
+        (_, Some(_)) => return malformed("the request has more than one Host header (RFC 9112)"),
+        (host, None) => host,
+    };
+    let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+    match (request.version(), named, authority) {
+        (Version::HTTP_2, Some(host), Some(authority)) if !host.eq_ignore_ascii_case(authority) => {
+            malformed("the request's Host header is not its :authority (RFC 9113)")
+        }
+        (Version::HTTP_2, None, None) => malformed("the request has no :authority (RFC 9113)"),
+        (Version::HTTP_2, host, authority) => Ok(host.or(authority)),
+        (Version::HTTP_11, None, _) => malformed("the request has no Host header (RFC 9112)"),
+        (_, host, _) => Ok(host),
     }
 }
 

@@ -1,15 +1,22 @@
 //! The line of a request in the log, and its metrics.
 
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
-use axum::http::{Method, Uri};
+use axum::http::{Extensions, HeaderMap, Method, Uri};
+use axum::response::Response;
+use http_body::{Frame, SizeHint};
+use opentelemetry::ContextGuard;
 
 use super::peer::{Peer, caller};
 use super::request_id::RequestId;
+use crate::keys::Sight;
 use crate::memory::Share;
-use crate::telemetry::{Meters, RequestLine, RouteMeters, request_line};
+use crate::telemetry::{Meters, RequestLine, RouteMeters, Traced, Traces, request_line};
 
 /// Routes that machines ask every few seconds: logged at debug level.
 const PROBES: [&str; 3] = ["/livez", "/readyz", "/metrics"];
@@ -26,6 +33,9 @@ pub fn peer(request: &Request) -> Option<Arc<str>> {
     caller(request.extensions()).map(|peer| peer.address.clone())
 }
 
+/// How a path template writes the place of a model.
+const MODEL: &str = "{model}";
+
 /// Logs and counts the requests of one route.
 #[derive(Clone)]
 pub struct Observe(Arc<Observed>);
@@ -33,6 +43,8 @@ pub struct Observe(Arc<Observed>);
 /// One count of handles for a route, and for each router its own: see `server`.
 struct Observed {
     template: &'static str,
+    /// The part of the path that names a model.
+    model_at: Option<usize>,
     meters: Arc<Meters>,
     memory: Share,
     /// The counters of the route, once they are looked up.
@@ -46,6 +58,9 @@ pub struct Seen {
     method: Method,
     uri: Uri,
     peer: Option<Peer>,
+    /// Who asks, where keys tell.
+    who: Option<Sight>,
+    trace: Option<Traced>,
 }
 
 impl Seen {
@@ -58,7 +73,24 @@ impl Seen {
             method: request.method().clone(),
             uri: request.uri().clone(),
             peer: caller(request.extensions()).cloned(),
+            who: None,
+            trace: None,
         }
+    }
+
+    /// Notes who asks, once the door knows.
+    pub fn comes_with_key(&mut self, extensions: &Extensions) {
+        self.who = extensions.get::<Sight>().cloned();
+    }
+
+    /// Begins the span of the request, if it has one.
+    pub fn trace(&mut self, traces: &Traces, template: &str, headers: &HeaderMap) {
+        self.trace = traces.of_request(headers, || format!("{} {template}", known_method(self.method.as_str())));
+    }
+
+    /// Makes the request's trace the current one of the thread.
+    pub fn enter(&self) -> Option<ContextGuard> {
+        self.trace.as_ref().map(Traced::enter)
     }
 
     /// Who asked.
@@ -80,7 +112,8 @@ impl Seen {
 impl Observe {
     /// Of the path `template`; counts in `meters`. Its replies are charged to `memory`.
     pub fn new(template: &'static str, meters: Arc<Meters>, memory: Share) -> Self {
-        Observe(Arc::new(Observed { template, meters, memory, of_route: RouteMeters::default() }))
+        let model_at = template.split('/').position(|part| part == MODEL);
+        Observe(Arc::new(Observed { template, model_at, meters, memory, of_route: RouteMeters::default() }))
     }
 
     /// What replies are charged to.
@@ -88,19 +121,64 @@ impl Observe {
         &self.0.memory
     }
 
-    /// Logs and counts a request that is answered with `status`.
-    pub fn tell(&self, seen: &Seen, status: u16) {
+    /// Counts a request, and logs it: at once if the length of its reply is known, or when the reply has ended.
+    pub fn tell(&self, seen: Seen, reply: Response) -> Response {
         let (elapsed, Observed { template, meters, of_route, .. }) = (seen.start.elapsed(), &*self.0);
+        let status = reply.status().as_u16();
         meters.count(of_route, template, known_method(seen.method.as_str()), status, elapsed);
+        let mut told = Told { observe: self.clone(), seen, status, elapsed, bytes: 0 };
+        match reply.body().size_hint().exact() {
+            Some(bytes) => {
+                told.bytes = bytes;
+                reply
+            }
+            None => reply.map(|body| Body::new(Counted { body, told })),
+        }
+    }
+
+    /// The model that a request asks, as it names it.
+    fn model<'u>(&self, uri: &'u Uri) -> Option<&'u str> {
+        match self.0.model_at {
+            Some(at) => uri.path().split('/').nth(at),
+            None if self.0.template == "/predict" => {
+                uri.query()?.split('&').find_map(|pair| pair.strip_prefix("model="))
+            }
+            None => None,
+        }
+    }
+}
+
+/// What is known of a request whose reply is on its way; the log is told when this is dropped.
+struct Told {
+    observe: Observe,
+    seen: Seen,
+    status: u16,
+    /// To the head of the reply.
+    elapsed: Duration,
+    bytes: u64,
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        let Told { observe, seen, status, elapsed, bytes } = self;
+        let trace_id = seen.trace.as_ref().map(|trace| trace.id().to_string());
         let line = RequestLine {
             request_id: seen.id(),
             method: seen.method.as_str(),
             path: seen.uri.path(),
-            status,
+            status: *status,
             microseconds: elapsed.as_micros() as u64,
+            bytes_in: seen.peer.as_ref().map_or(0, |peer| peer.received.bytes()),
+            bytes_out: *bytes,
             peer: seen.peer(),
+            trace_id: trace_id.as_deref(),
+            key: seen.who.as_ref().and_then(Sight::key).map(|key| key.name.as_str()),
+            model: observe.model(&seen.uri),
         };
-        if is_probe(template) && status < 500 {
+        if let Some(trace) = &seen.trace {
+            describe(trace, observe.0.template, &line);
+        }
+        if is_probe(observe.0.template) && *status < 500 {
             tracing::debug!(request_id = line.request_id, method = line.method, path = line.path, status, "request");
         } else {
             log(line);
@@ -108,17 +186,92 @@ impl Observe {
     }
 }
 
+/// Tells of a span what its line in the log tells, by the names of OpenTelemetry's conventions.
+fn describe(trace: &Traced, template: &'static str, line: &RequestLine) {
+    trace.tell_word("http.request.method", || line.method.to_owned());
+    trace.tell("http.route", template);
+    trace.tell("http.response.status_code", i64::from(line.status));
+    trace.tell("http.request.body.size", line.bytes_in as i64);
+    trace.tell("http.response.body.size", line.bytes_out as i64);
+    for (name, word) in [("url.path", Some(line.path)), ("client.address", line.peer), ("epochd.key", line.key)] {
+        word.inspect(|word| trace.tell_word(name, || (*word).to_owned()));
+    }
+    line.model.inspect(|model| trace.tell_word("epochd.model", || (*model).to_owned()));
+    trace.tell_word("epochd.request_id", || line.request_id.to_owned());
+    if line.status >= 500 {
+        trace.failed("");
+    }
+}
+
+/// The body of a reply whose length is known at its end.
+struct Counted {
+    body: Body,
+    told: Told,
+}
+
+impl HttpBody for Counted {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        if let Some(Ok(frame)) = &frame {
+            self.told.bytes += frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 /// Logs and counts a request whose head was refused before it had a route.
 pub fn refused(id: &str, status: u16, peer: &str, meters: &Meters) {
     let nothing = std::time::Duration::ZERO;
     meters.count(&RouteMeters::default(), UNMATCHED, "other", status, nothing);
-    log(RequestLine { request_id: id, method: "-", path: "-", status, microseconds: 0, peer: Some(peer) });
+    let (method, path, peer) = ("-", "-", Some(peer));
+    let (trace_id, key, model) = (None, None, None);
+    log(RequestLine {
+        request_id: id,
+        method,
+        path,
+        status,
+        microseconds: 0,
+        bytes_in: 0,
+        bytes_out: 0,
+        peer,
+        trace_id,
+        key,
+        model,
+    });
 }
 
 fn log(line: RequestLine) {
     if tracing::enabled!(tracing::Level::INFO) && !request_line::write(line) {
-        let RequestLine { request_id, method, path, status, microseconds, peer } = line;
-        tracing::info!(request_id, method, path, status, microseconds, peer, "request");
+        let RequestLine { request_id, method, path, status, microseconds, bytes_in, bytes_out, .. } = line;
+        let RequestLine { peer, trace_id, key, model, .. } = line;
+        tracing::info!(
+            request_id,
+            method,
+            path,
+            status,
+            microseconds,
+            bytes_in,
+            bytes_out,
+            peer,
+            trace_id,
+            key,
+            model,
+            "request"
+        );
     }
 }
 

@@ -65,6 +65,8 @@ pub struct Received {
     awaited: AtomicU64,
     /// Whether it was answered before all of its body was read.
     cut_short: AtomicBool,
+    /// Bytes of its body so far.
+    bytes: AtomicU64,
 }
 
 impl Received {
@@ -75,6 +77,7 @@ impl Received {
             at: AtomicU64::new(NOT_YET),
             awaited: AtomicU64::new(NOT_YET),
             cut_short: AtomicBool::new(false),
+            bytes: AtomicU64::new(0),
         }
     }
 
@@ -82,6 +85,7 @@ impl Received {
     pub fn begins(&self) {
         self.at.store(NOT_YET, Ordering::Relaxed);
         self.cut_short.store(false, Ordering::Relaxed);
+        self.bytes.store(0, Ordering::Relaxed);
     }
 
     /// No more of the body is read, though there is more.
@@ -111,7 +115,17 @@ impl Received {
         let _ = self.awaited.compare_exchange(NOT_YET, self.elapsed(), Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    /// More of the body came.
+    /// Bytes of its body so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// So many bytes of the body came. One task reads it.
+    pub fn holds(&self, bytes: usize) {
+        self.bytes.store(self.bytes() + bytes as u64, Ordering::Relaxed);
+    }
+
+    /// More of the body came, or its end.
     pub fn came(&self) {
         if self.awaited.load(Ordering::Relaxed) != NOT_YET {
             self.awaited.store(NOT_YET, Ordering::Relaxed);

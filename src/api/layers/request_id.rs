@@ -16,7 +16,8 @@ thread_local! {
     static COUNTER: ContextV7 = const { ContextV7::new() };
 }
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header that carries it.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Longest request id that is taken over from a client.
 const MAX_REQUEST_ID: usize = 128;
 

@@ -34,6 +34,7 @@ use crate::serving::train_file::no_target;
 use crate::storage::catalog::ReceiptRow;
 use crate::strict::Object;
 use crate::strict::{Beside, Fields, once};
+use crate::telemetry::traces::traceparent;
 use crate::wording::Shown;
 
 /// What to train on, and the settings.
@@ -94,7 +95,7 @@ pub async fn train(
 
 /// Who asks for a job.
 fn requester(request_id: &RequestId, who: &Sight) -> Requester {
-    Requester { request_id: request_id.as_str().to_owned(), owner: who.owner() }
+    Requester { request_id: request_id.as_str().to_owned(), owner: who.owner(), traceparent: traceparent() }
 }
 
 /// What is kept of a job that is accepted, for the repetition of its request.

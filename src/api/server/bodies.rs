@@ -1,8 +1,9 @@
-//! Bodies of requests and replies, watched: when a request is whole, and when its reply is on its way.
+//! Bodies of requests and replies, watched: when a request is whole, when its reply is on its way, and whether its client
+//! takes it.
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes, HttpBody};
 use http_body::{Frame, SizeHint};
@@ -42,9 +43,13 @@ impl HttpBody for WholeBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(context);
-        match frame {
+        match &frame {
             Poll::Pending => self.peer.received.is_awaited(),
-            Poll::Ready(_) => self.peer.received.came(),
+            Poll::Ready(came) => {
+                let bytes = came.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref().map(Bytes::len));
+                bytes.inspect(|bytes| self.peer.received.holds(*bytes));
+                self.peer.received.came();
+            }
         }
         frame
     }
@@ -94,5 +99,68 @@ impl HttpBody for WatchedBody {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+/// Most of a reply that is handed on at once where the client says how much it takes: what waits for it is no more than that.
+const PIECE: usize = 16 << 10;
+
+/// The body of a reply of a stream, which holds on to what it is of. That more of it is asked for says that the client took
+/// what was handed on before.
+pub struct TakenBody<S> {
+    body: Body,
+    watched: Arc<Watched>,
+    /// What was handed on last.
+    handed_on: usize,
+    /// What came with that and is not handed on yet.
+    rest: Bytes,
+    _of: S,
+}
+
+impl<S> TakenBody<S> {
+    /// Watches `body` of a reply of `of`.
+    pub fn new(body: Body, watched: Arc<Watched>, of: S) -> Self {
+        TakenBody { body, watched, handed_on: 0, rest: Bytes::new(), _of: of }
+    }
+
+    fn hand_on(&mut self, mut bytes: Bytes) -> Bytes {
+        self.rest = bytes.split_off(bytes.len().min(PIECE));
+        self.handed_on = bytes.len();
+        self.watched.stalls();
+        bytes
+    }
+}
+
+impl<S: Unpin> HttpBody for TakenBody<S> {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let taken = std::mem::take(&mut self.handed_on);
+        self.watched.took(taken);
+        let rest = std::mem::take(&mut self.rest);
+        if !rest.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(self.hand_on(rest)))));
+        }
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        Poll::Ready(frame.map(|frame| match frame?.into_data() {
+            Ok(bytes) => Ok(Frame::data(self.hand_on(bytes))),
+            Err(frame) => Ok(frame),
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let mut hint = SizeHint::new();
+        let (body, rest) = (self.body.size_hint(), self.rest.len() as u64);
+        hint.set_lower(body.lower() + rest);
+        body.upper().inspect(|upper| hint.set_upper(upper + rest));
+        hint
     }
 }

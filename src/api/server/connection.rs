@@ -1,5 +1,7 @@
-//! One connection, from its first byte to its last.
+//! One connection, from its first byte to its last. It begins as HTTP/1, until its client says that it speaks HTTP/2.
 
+use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,15 +14,16 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tower::Service;
 
 use super::bodies::{WatchedBody, WholeBody};
-use super::places::Place;
+use super::places::{Place, Places};
 use super::refusal::{drain, refuse, refuse_plain};
+use super::streams;
 use super::watched::{Phase, Watched};
 use super::wire::Wire;
 use crate::api::layers::peer::Peer;
@@ -29,6 +32,8 @@ use crate::telemetry::Meters;
 
 /// Bytes that are read at once, and the longest head.
 const BUFFER: usize = 80 << 10;
+/// What a client that knows that HTTP/2 is spoken begins with (RFC 9113, section 3.4), up to where it is no HTTP/1.
+const HTTP_2: &[u8] = b"PRI * HTTP/2";
 
 /// How long a client may take where it could hold a connection for nothing.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +56,8 @@ pub struct Connection {
     pub meters: Arc<Meters>,
     /// The client.
     pub peer: Peer,
+    /// Its address without the port.
+    pub ip: IpAddr,
     /// How long the client may take.
     pub limits: Limits,
     /// Where the connection stands.
@@ -58,23 +65,28 @@ pub struct Connection {
     /// Changes when the service stops.
     pub closed: watch::Receiver<()>,
     /// Held until the end.
-    pub place: Place,
+    pub _place: Place,
+    /// Where a further request at the same time takes a place.
+    pub places: Places,
 }
 
 /// Why a connection is ended before its client ends it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Late {
+pub enum Late {
+    /// For the head of a request.
     Head,
+    /// Between two requests.
     Idle,
+    /// For taking a reply.
     Reply,
 }
 
 impl Connection {
     /// Answers the requests that come on `stream`, the last one that it is in when the service stops.
     pub async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
-        let Connection { router, meters, peer, limits, watched, mut closed, place } = self;
-        let requests = watched.clone();
-        let caller = peer.clone();
+        let Connection { router, meters, peer, limits, watched, .. } = &self;
+        let mut closed = self.closed.clone();
+        let (router, requests, caller) = (router.clone(), watched.clone(), peer.clone());
         let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
             requests.answering();
             caller.received.begins();
@@ -96,29 +108,31 @@ impl Connection {
                     closing = true;
                     Pin::new(&mut connection).graceful_shutdown();
                 }
-                () = &mut deadline => match limits.left(&watched) {
+                () = &mut deadline => match limits.left(watched) {
                     Ok(left) => deadline.as_mut().reset(Instant::now() + left),
                     Err(late) => break Some(late),
                 }
             }
         };
-        let (stream, refused) = connection.into_parts().io.into_inner().into_parts();
-        if let Some(late) = late {
-            late.told(&peer, &meters);
+        let parts = connection.into_parts();
+        let (stream, refused) = parts.io.into_inner().into_parts();
+        if late.is_none() && parts.read_buf.starts_with(HTTP_2) {
+            let (read, write) = tokio::io::split(stream);
+            let read = io::Cursor::new(parts.read_buf).chain(read);
+            return streams::serve(self, tokio::io::join(read, write)).await;
         }
+        late.inspect(|late| late.told(&peer.address, meters));
         match (refused, late) {
-            (Some(status), _) => refuse(stream, status, &peer.address, &meters).await,
-            (None, Some(Late::Head)) => refuse(stream, StatusCode::REQUEST_TIMEOUT, &peer.address, &meters).await,
+            (Some(status), _) => refuse(stream, status, &peer.address, meters).await,
+            (None, Some(Late::Head)) => refuse(stream, StatusCode::REQUEST_TIMEOUT, &peer.address, meters).await,
             (None, None) if peer.received.was_cut_short() => drain(stream).await,
             (None, _) => {}
         }
-        drop(place);
     }
 
     /// Tells a client that speaks no TLS that this port does.
     pub async fn refuse_plain(self, stream: TcpStream) {
         refuse_plain(stream, &self.peer.address, &self.meters).await;
-        drop(self.place);
     }
 }
 
@@ -131,7 +145,8 @@ fn on_its_way(mut reply: Response, watched: Arc<Watched>) -> Response<WatchedBod
 }
 
 impl Late {
-    fn told(self, peer: &Peer, meters: &Meters) {
+    /// Counts that a client at `peer` was late, and tells the log of it.
+    pub fn told(self, peer: &str, meters: &Meters) {
         let reason = match self {
             Late::Head => "head",
             Late::Idle => "idle",
@@ -139,7 +154,7 @@ impl Late {
         };
         meters.connections_cut.with_label_values(&[reason]).inc();
         if self == Late::Reply {
-            tracing::info!(peer = &*peer.address, "a client took its reply too slowly (--reply-timeout, --min-rate)");
+            tracing::info!(peer, "a client took its reply too slowly (--reply-timeout, --min-rate)");
         }
     }
 }
@@ -161,7 +176,8 @@ impl Limits {
         self.head
     }
 
-    fn shortest(&self) -> Duration {
+    /// How long to wait at most before looking again.
+    pub fn shortest(&self) -> Duration {
         self.head.min(self.idle).min(self.reply)
     }
 
@@ -169,7 +185,7 @@ impl Limits {
     ///
     /// # Errors
     /// What it takes too long for.
-    fn left(&self, watched: &Watched) -> Result<Duration, Late> {
+    pub fn left(&self, watched: &Watched) -> Result<Duration, Late> {
         let (phase, lasts) = watched.now();
         let (left, late) = match (watched.patience_left(), phase) {
             (Some(left), _) => (Some(left), Late::Reply),

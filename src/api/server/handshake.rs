@@ -6,6 +6,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::connection::Connection;
 use super::pace::Pace;
+use super::streams;
 use crate::api::tls::Tls;
 
 /// The first byte of a client that speaks TLS: a record of the handshake.
@@ -30,7 +31,10 @@ pub async fn serve(connection: Connection, tls: Tls, stream: TcpStream) {
     match shaken {
         Ok(Shaken::Done(stream)) => {
             connection.watched.is_new();
-            connection.serve(*stream).await;
+            match stream.get_ref().1.alpn_protocol() {
+                Some(b"h2") => streams::serve(connection, *stream).await,
+                _ => connection.serve(*stream).await,
+            }
         }
         Ok(Shaken::Plain(stream)) => connection.refuse_plain(stream).await,
         Ok(Shaken::Broken(error)) => {

@@ -10,6 +10,7 @@ mod handshake;
 mod pace;
 mod places;
 mod refusal;
+mod streams;
 mod watched;
 mod wire;
 
@@ -30,7 +31,7 @@ use crate::telemetry::Meters;
 use accept::{Accepted, Acceptor, most_connections};
 use connection::{Connection, Limits};
 use pace::Pace;
-use places::{Places, Seen};
+use places::{Ends, Places, Seen};
 use refusal::{Closed, Doorman};
 
 /// Of the time of `--shutdown-timeout`, the part that is kept for open requests while the jobs stop, and most of it.
@@ -106,7 +107,7 @@ impl Server {
     /// Serves a connection if there is a place for it.
     fn serve(&self, accepted: Accepted, router: &Router, closed: watch::Receiver<()>) {
         let Accepted { stream, peer, on_spare } = accepted;
-        let (place, peer) = (self.places.take(peer.ip()), peer.to_string());
+        let (place, ip, peer) = (self.places.take(peer.ip()), peer.ip(), peer.to_string());
         let place = match place {
             Ok(place) if !on_spare => place,
             Ok(_) => {
@@ -121,10 +122,12 @@ impl Server {
             router: router.clone(),
             meters: self.meters.clone(),
             peer: peer.clone(),
+            ip,
             limits: self.limits,
             watched: watched.clone(),
             closed,
-            place,
+            _place: place,
+            places: self.places.clone(),
         };
         let (open, tls, of_stream) = (self.open.clone(), self.tls.clone(), watched.clone());
         let task = tokio::spawn(async move {
@@ -134,7 +137,7 @@ impl Server {
             }
             drop(open);
         });
-        self.places.note(number, Seen { watched, peer, task: task.abort_handle() });
+        self.places.note(number, Seen { watched, peer, ends: Ends::Connection(task.abort_handle()) });
     }
 }
 

@@ -2,7 +2,7 @@
 //! whose clients the service waits for make room: for a request, for more of it, or for taking the reply. First go clients that
 //! never sent a request, the latest first, so that those of before a flood stay; then those that are waited for longest.
 //!
-//! What counts is whatever holds a [`Place`]: a connection today, a stream of one as well where one carries several.
+//! What counts is whatever holds a [`Place`]: a connection, or a further stream of one.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::AbortHandle as StreamHandle;
 use tokio::task::AbortHandle;
 
 use super::watched::Watched;
@@ -51,14 +52,31 @@ struct Guest {
     seen: Option<Seen>,
 }
 
-/// Where a connection stands, and its task.
+/// Where a connection or a stream stands, and what ends it.
 pub struct Seen {
     /// Its stream.
     pub watched: Arc<Watched>,
     /// The client, and its request.
     pub peer: Peer,
     /// What ends it.
-    pub task: AbortHandle,
+    pub ends: Ends,
+}
+
+/// What ends whoever has a place.
+pub enum Ends {
+    /// The task of a connection.
+    Connection(AbortHandle),
+    /// The task of a stream.
+    Stream(StreamHandle),
+}
+
+impl Ends {
+    fn end(&self) {
+        match self {
+            Ends::Connection(task) => task.abort(),
+            Ends::Stream(task) => task.abort(),
+        }
+    }
 }
 
 /// A place, given back when this is dropped.
@@ -146,7 +164,7 @@ impl Taken {
         silent.sort_unstable();
         silent.truncate(most.min(silent.len().div_ceil(2)));
         for (_, number) in &silent {
-            self.places.get(number).and_then(|guest| guest.seen.as_ref()).inspect(|seen| seen.task.abort());
+            self.places.get(number).and_then(|guest| guest.seen.as_ref()).inspect(|seen| seen.ends.end());
             self.leave(*number);
         }
         silent.len()
@@ -229,7 +247,7 @@ mod tests {
             std::future::pending::<()>().await;
         });
         let peer = Arc::new(Caller::new("192.0.2.1:49152".into()));
-        places.note(number, Seen { watched, peer, task: task.abort_handle() });
+        places.note(number, Seen { watched, peer, ends: Ends::Connection(task.abort_handle()) });
         task
     }
 

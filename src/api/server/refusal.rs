@@ -6,7 +6,8 @@ use std::net::Shutdown;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -14,7 +15,7 @@ use tokio::sync::Semaphore;
 use super::places::NoPlace;
 use crate::api::error::{ApiError, ErrorCode, RETRY_SECONDS};
 use crate::api::layers::observe;
-use crate::api::layers::request_id::new_id;
+use crate::api::layers::request_id::{REQUEST_ID, new_id};
 use crate::api::layers::safety;
 use crate::telemetry::Meters;
 
@@ -76,6 +77,35 @@ pub enum Closed {
     Descriptors,
 }
 
+impl Closed {
+    /// As the metric names it, and as a client is told.
+    fn told(self) -> (&'static str, &'static str) {
+        match self {
+            Closed::NoPlace(NoPlace::All) => {
+                ("limit", "the service has as many connections as it may (--max-connections)")
+            }
+            Closed::NoPlace(NoPlace::Address) => {
+                ("address", "your address has as many connections as one may (--connections-per-address)")
+            }
+            Closed::Descriptors => ("descriptors", "the service has as many files and connections open as it may"),
+        }
+    }
+}
+
+/// The reply to a request that comes beside others of its connection, and that there is no place for. Notes it in the log and
+/// the metrics.
+pub fn refusal(why: Closed, peer: &str, meters: &Meters) -> Response {
+    let (reason, detail) = why.told();
+    meters.connections_refused.with_label_values(&[reason]).inc();
+    let (error, id) = (ApiError::new(ErrorCode::Overloaded, detail), new_id());
+    let mut reply = error.reply(&id);
+    let headers = reply.headers_mut();
+    headers.insert(REQUEST_ID, HeaderValue::from_str(&id).expect("an id is ASCII"));
+    safety::secure(headers);
+    observe::refused(&id, reply.status().as_u16(), peer, meters);
+    reply
+}
+
 impl Doorman {
     /// Of a port that speaks TLS or not; counts in `meters`.
     pub fn new(speaks_tls: bool, meters: Arc<Meters>) -> Self {
@@ -84,15 +114,7 @@ impl Doorman {
 
     /// Answers a client that its connection is one too many, and ends it. Waits for nothing.
     pub fn turn_away(&self, stream: TcpStream, peer: &str, why: Closed) {
-        let (reason, detail) = match why {
-            Closed::NoPlace(NoPlace::All) => {
-                ("limit", "the service has as many connections as it may (--max-connections)")
-            }
-            Closed::NoPlace(NoPlace::Address) => {
-                ("address", "your address has as many connections as one may (--connections-per-address)")
-            }
-            Closed::Descriptors => ("descriptors", "the service has as many files and connections open as it may"),
-        };
+        let (reason, detail) = why.told();
         self.meters.connections_refused.with_label_values(&[reason]).inc();
         self.warn(reason, detail);
         let reply = written(&ApiError::new(ErrorCode::Overloaded, detail), peer, &self.meters);

@@ -45,7 +45,7 @@ pub fn server_config(files: &TlsFiles) -> Result<Option<ServerConfig>, TlsError>
             "--tls-cert and --tls-key cannot be used together: {error}. Name a certificate and its own key"
         ))
     })?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Some(config))
 }
 

@@ -64,7 +64,7 @@ pub(crate) struct ArrowCursor {
     row: u64,
     /// How far a stream was read.
     reading: Option<Arc<Reading>>,
-    /// Of a Parquet file's pages, or of a stream's dictionaries.
+    /// Of a Parquet file's pages and their readers, or of a stream's dictionaries.
     standing: Lease,
 }
 
@@ -221,7 +221,7 @@ impl<S: Growing + 'static> Pieces for ArrowPieces<S> {
     type Piece = ArrowPiece;
 
     fn start(&self, _: Option<&Columns>) -> Result<ArrowCursor, DataError> {
-        let standing = Lease::of(&self.memory, self.demand.pages)?;
+        let standing = Lease::of(&self.memory, self.demand.pages.saturating_add(self.demand.readers))?;
         let rows_of_words = WORD_BYTES_AT_ONCE as u64 / self.demand.row.max(1);
         let batch_rows = self.piece_rows.min(rows_of_words.max(1) as usize);
         guard(self.name_of_format(), || {

@@ -18,7 +18,7 @@ use crate::jobs::state::JobState;
 use crate::models::{Model, ModelError, ModelRegistry};
 use crate::storage::Storage;
 use crate::storage::catalog::{JobRowFilter, shown};
-use crate::telemetry::Meters;
+use crate::telemetry::{Meters, Traces};
 
 /// What the rows of jobs that are listed at once say, in bytes.
 const MAX_LISTED_BYTES: u64 = 8 << 20;
@@ -59,8 +59,9 @@ impl JobQueue {
         limits: QueueLimits,
         meters: Arc<Meters>,
         outbox: Outbox,
+        traces: Traces,
     ) -> Self {
-        let scheduler = Arc::new(Scheduler::new(storage, registry, datasets, limits, meters, outbox));
+        let scheduler = Arc::new(Scheduler::new(storage, registry, datasets, limits, meters, outbox, traces));
         JobQueue { _running: Arc::new(InterruptOnDrop(scheduler.clone())), scheduler }
     }
 

@@ -17,7 +17,7 @@ use crate::learning::team::{Cores, lower_priority};
 use crate::memory::{Charge, Share};
 use crate::models::ModelRegistry;
 use crate::storage::Storage;
-use crate::telemetry::Meters;
+use crate::telemetry::{Meters, Traces};
 
 /// Bounds of the queue.
 #[derive(Clone, Debug)]
@@ -50,6 +50,7 @@ pub(super) struct Scheduler {
     pub(super) datasets: DatasetRegistry,
     meters: Arc<Meters>,
     pub(super) outbox: Outbox,
+    traces: Traces,
     runtime: Handle,
 }
 
@@ -62,6 +63,7 @@ impl Scheduler {
         limits: QueueLimits,
         meters: Arc<Meters>,
         outbox: Outbox,
+        traces: Traces,
     ) -> Self {
         Scheduler {
             jobs: Mutex::default(),
@@ -73,6 +75,7 @@ impl Scheduler {
             datasets,
             meters,
             outbox,
+            traces,
             runtime: Handle::current(),
         }
     }
@@ -109,6 +112,7 @@ impl Scheduler {
             datasets: &self.datasets,
             meters: &self.meters,
             outbox: &self.outbox,
+            traces: &self.traces,
             runtime: &self.runtime,
             cores: &self.cores,
             checkpoint_interval: self.limits.checkpoint_interval,

@@ -12,7 +12,8 @@ use crate::learning::team::Cores;
 use crate::memory::Charge;
 use crate::models::ModelRegistry;
 use crate::storage::Storage;
-use crate::telemetry::Meters;
+use crate::telemetry::traces::Kind;
+use crate::telemetry::{Meters, Traced, Traces};
 
 /// The job, and all that it is run with.
 #[derive(Clone, Copy)]
@@ -26,10 +27,21 @@ pub(in crate::jobs) struct RunContext<'a> {
     pub(in crate::jobs) meters: &'a Meters,
     /// Where its end is noted for those who are to be told.
     pub(in crate::jobs) outbox: &'a Outbox,
+    /// What makes spans of its phases.
+    pub(in crate::jobs) traces: &'a Traces,
     /// Runs what waits for storage.
     pub(in crate::jobs) runtime: &'a Handle,
     /// The processors that all jobs share.
     pub(in crate::jobs) cores: &'a Arc<Cores>,
     /// Least time between two checkpoints.
     pub(in crate::jobs) checkpoint_interval: Duration,
+}
+
+impl RunContext<'_> {
+    /// Does a part of the job, which has a span of its own.
+    pub(in crate::jobs) fn phase<T>(&self, name: &'static str, work: impl FnOnce() -> T) -> T {
+        let span = self.traces.part(name, Kind::Work);
+        let _entered = span.as_ref().map(Traced::enter);
+        work()
+    }
 }

@@ -20,6 +20,7 @@ use crate::learning::report::EndReason;
 use crate::learning::team::Team;
 use crate::learning::trainer::Trainer;
 use crate::models::artifact;
+use crate::telemetry::Traced;
 
 /// Starts in a row without a checkpoint after which a job is taken for the cause of the process's death.
 const MAX_ATTEMPTS: u64 = 20;
@@ -41,15 +42,26 @@ struct NewVersion {
 
 /// Runs a job. Never panics: a panic of the training becomes a failed job.
 pub(in crate::jobs) fn run(context: &RunContext) -> Done {
+    let record = &context.job.record;
+    let span = context.traces.of_work("job", record.traceparent.as_deref());
+    let _entered = span.as_ref().map(Traced::enter);
     let version = catch_unwind(AssertUnwindSafe(|| version(context)));
     let version = version.unwrap_or_else(|_| Err(Unpublished::failed(StopReason::Error, JobFailure::Panicked)));
     let done = match version {
-        Ok(version) => end_with(context, version),
+        Ok(version) => context.phase("publish", || end_with(context, version)),
         Err(Unpublished::Ended(ending)) => end_without(context, &ending),
         Err(Unpublished::Suspended) => Done::Suspended,
     };
-    let record = &context.job.record;
     let (id, model, request) = (record.id, record.model_id, &record.request_id);
+    if let Some(span) = &span {
+        span.tell_word("epochd.job", || id.to_string());
+        span.tell_word("epochd.model", || model.to_string());
+        match &done {
+            Done::Ended(report) if report.state == JobState::Failed => span.failed("the job failed"),
+            Done::Ended(report) => span.tell("epochd.job.state", report.state.word()),
+            Done::Suspended => span.tell("epochd.job.state", "suspended"),
+        }
+    }
     match &done {
         Done::Suspended => tracing::info!(job_id = %id, model_id = %model, "job interrupted: it goes on later"),
         Done::Ended(report) => {
@@ -69,7 +81,7 @@ fn version(context: &RunContext) -> Result<NewVersion, Unpublished> {
         return Err(Unpublished::failed(StopReason::Interrupted, JobFailure::Interrupted(detail)));
     }
     context.meters.queue_seconds.observe(job.progress.waited().as_secs_f64());
-    train(context, context.persist(true, || Start::read(context, true))?)
+    train(context, context.phase("load", || context.persist(true, || Start::read(context, true)))?)
 }
 
 fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> {
@@ -85,7 +97,7 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
         && let Err(misfit) = trainer.resume(snapshot)
     {
         checkpoint_useless(job, &misfit);
-        return train(context, context.persist(true, || Start::read(context, false))?);
+        return train(context, context.phase("load", || context.persist(true, || Start::read(context, false)))?);
     }
     let goes_on = reached.is_some();
     job.progress.start(reached.zip(rows_done));
@@ -93,7 +105,7 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
         findings.into_iter().for_each(|finding| job.progress.warn(finding));
     }
     let mut observer = JobObserver::new(context);
-    let summary = trainer.run(&mut observer);
+    let summary = context.phase("train", || trainer.run(&mut observer));
     let (suspended, time_is_up) = (observer.suspended, observer.time_is_up);
     drop(observer);
     let summary = summary
@@ -111,10 +123,10 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
         return Err(Unpublished::Ended(Ending { state, reason, version: None, failure: None }));
     };
     let network = trainer.into_network();
-    let made = match table {
+    let made = context.phase("measure", || match table {
         None => finish::layers(job, &reached, &training, network),
         Some(start) => finish::table(context, &reached, &training, network, start),
-    };
+    });
     Ok(NewVersion { state, reason, made: made.map_err(|Stopped| Unpublished::stopped(job))? })
 }
 

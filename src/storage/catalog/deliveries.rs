@@ -20,6 +20,8 @@ pub struct DeliveryRow {
     pub body: Option<String>,
     /// Attempts that failed.
     pub attempts: u64,
+    /// The trace that the job is of.
+    pub traceparent: Option<String>,
 }
 
 fn delivery(row: &AnyRow) -> Result<DeliveryRow, StorageError> {
@@ -29,6 +31,7 @@ fn delivery(row: &AnyRow) -> Result<DeliveryRow, StorageError> {
         model_id: parsed(row, "model_id")?,
         body: row.try_get("body")?,
         attempts: counted(row, "attempts")?,
+        traceparent: row.try_get("traceparent")?,
     })
 }
 
@@ -88,11 +91,18 @@ impl Write {
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn add_delivery(&mut self, id: Uuid, job_id: Uuid, model_id: Uuid) -> Result<(), StorageError> {
-        let query = "INSERT INTO deliveries (id, job_id, model_id, attempts, created_at, next_at) \
-                     VALUES ($1, $2, $3, 0, $4, $5)";
+    pub async fn add_delivery(
+        &mut self,
+        id: Uuid,
+        job_id: Uuid,
+        model_id: Uuid,
+        traceparent: Option<String>,
+    ) -> Result<(), StorageError> {
+        let query = "INSERT INTO deliveries (id, job_id, model_id, traceparent, attempts, created_at, next_at) \
+                     VALUES ($1, $2, $3, $4, 0, $5, $6)";
         let now = Timestamp::now();
         let query = sqlx::query(query).bind(id.to_string()).bind(job_id.to_string()).bind(model_id.to_string());
+        let query = query.bind(traceparent);
         query.bind(now.as_second()).bind(now.as_millisecond()).execute(&mut self.connection).await?;
         Ok(())
     }

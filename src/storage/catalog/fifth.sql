@@ -7,7 +7,8 @@ CREATE TABLE deliveries (
     body TEXT,                      -- JSON, as it is sent; null until it is made
     attempts BIGINT NOT NULL,       -- that failed
     created_at BIGINT NOT NULL,
-    next_at BIGINT NOT NULL         -- milliseconds since 1970: not sent earlier
+    next_at BIGINT NOT NULL,        -- milliseconds since 1970: not sent earlier
+    traceparent TEXT                -- the trace that the job is of
 );
 CREATE INDEX deliveries_due ON deliveries (next_at);
 
@@ -36,6 +37,9 @@ CREATE INDEX jobs_of_owner ON jobs (owner);
 
 -- What an open job may come to store, beside what it keeps already.
 ALTER TABLE jobs ADD COLUMN claimed_bytes BIGINT;
+
+-- The trace that the job is of, as W3C Trace Context writes it.
+ALTER TABLE jobs ADD COLUMN traceparent TEXT;
 
 -- The data set that a model was made by, which its specification begins with.
 ALTER TABLE models ADD COLUMN dataset_id TEXT;
