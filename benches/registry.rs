@@ -86,6 +86,7 @@ async fn fill(folder: &Path, count: usize) {
                 created_at: now,
                 updated_at: now,
                 active_version: None,
+                activated_at: None,
                 owner: None,
                 dataset_id: None,
             };

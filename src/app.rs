@@ -12,6 +12,7 @@ use crate::jobs::{JobError, JobQueue, Outbox, QueueLimits};
 use crate::keys::{KeyError, KeyRing, KeySettings};
 use crate::memory::Shares;
 use crate::models::ModelRegistry;
+use crate::monitoring::{DriftRegistry, FeedbackRegistry, IdSigner};
 use crate::processors;
 use crate::storage::{self, Gate, Storage, Stored};
 use crate::telemetry::traces::TraceError;
@@ -41,6 +42,12 @@ pub struct Parts {
     pub datasets: DatasetRegistry,
     /// All jobs.
     pub jobs: JobQueue,
+    /// What the active versions are asked.
+    pub drift: DriftRegistry,
+    /// How predictions came true.
+    pub feedback: FeedbackRegistry,
+    /// Signs the ids of predictions.
+    pub ids: IdSigner,
     /// All keys.
     pub keys: KeyRing,
     /// Stored state.
@@ -137,6 +144,9 @@ impl App {
         let most = MAX_BODY.min(memory.requests.limit_of_one());
         let max_body = settings.max_body.map_or(most, |max_body| max_body.as_u64());
         let app = App(Arc::new(Handle(Arc::new(Parts {
+            drift: DriftRegistry::new(storage.clone(), models.clone()),
+            feedback: FeedbackRegistry::new(storage.clone()),
+            ids: IdSigner::new(storage.clone()),
             models,
             datasets,
             jobs,
@@ -183,6 +193,7 @@ impl App {
         self.closing.store(true, Ordering::Relaxed);
         self.jobs.close(self.settings.shutdown_timeout).await;
         self.keys.note_uses().await;
+        self.drift.write_down().await;
     }
 }
 

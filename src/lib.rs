@@ -8,6 +8,7 @@
 //! - [`app`], [`backup`], [`check`]: the handle that holds together what follows; a data folder as one file, and back;
 //!   whether all state is whole.
 //! - [`jobs`]: trainings as jobs: queue, runs, checkpoints, progress, events.
+//! - [`monitoring`]: how models do in service: drift, feedback.
 //! - [`models`]: models by layer sizes and by data set, their versions, the file of a version, the registry, predictors.
 //! - [`datasets`]: stored tables and their registry.
 //! - [`keys`]: who may ask for what: keys, roles, what a key sees.
@@ -39,6 +40,7 @@ pub mod keys;
 pub mod learning;
 pub mod memory;
 pub mod models;
+pub mod monitoring;
 pub mod name;
 pub mod processors;
 pub mod serving;

@@ -69,7 +69,9 @@ def check_version(path):
         scores = struct.unpack(f"<{read['scores'][1][0]}f", read["scores"][2])
         assert list(scores) == sorted(scores) and len(scores) <= header["held_out"]
     if histograms:
-        bins = struct.unpack(f"<{len(header['encoder']['features'])}I", histograms["histograms.bins"][2])
+        features = len(header["encoder"]["features"])
+        bins = [bins for (bins,) in struct.iter_unpack("<I", histograms["histograms.bins"][2])]
+        assert len(bins) in (features, features + 1), "one more is of what was answered"
         assert histograms["histograms.counts"][1] == [sum(bins) + len(bins)]
         assert histograms["histograms.bounds"][0] == "F64"
 
@@ -110,12 +112,36 @@ def check_checksums(blobs, catalog):
     return len(rows)
 
 
+def check_drift(blobs, catalog):
+    """Holds the counts of what was asked against the histograms of the version, if the release had any; how many there are."""
+    if not catalog.execute("SELECT 1 FROM sqlite_master WHERE name = 'drift'").fetchone():
+        return 0
+    rows = catalog.execute(
+        "SELECT counts, worst, rows_count, blob FROM drift JOIN versions ON versions.model_id = drift.model_id AND number = version"
+    ).fetchall()
+    for counts, worst, count, blob in rows:
+        header, read = tensors(blobs / blob)
+        bins = [bins for (bins,) in struct.iter_unpack("<I", read["histograms.bins"][2])]
+        of_words = sum(feature["type"] == "categorical" for feature in header["encoder"]["features"])
+        counts = json.loads(counts)
+        assert len(bins) > 256 or len(counts) == sum(bins) + len(bins) + of_words, blob
+        assert len(bins) > 256 or sum(counts) == count * len(bins), blob
+        assert all(far >= 0 for _, far in json.loads(worst))
+    for sums, count in catalog.execute("SELECT sums, rows_count FROM feedback").fetchall():
+        sums = json.loads(sums)
+        if sums["task"] == "classification":
+            assert sum(part["rows"] for part in sums["bins"]) == count
+        else:
+            assert sums.keys() == {"task", "squared", "absolute", "mean", "spread"}
+    return len(rows)
+
+
 def check(folder):
     blobs = Path(folder, "blobs")
     counts = {}
     for kind, read in {"versions": check_version, "initial": check_version, "checkpoints": check_checkpoint, "rows": check_rows,
                        "datasets": check_parquet}.items():
-        files = list(blobs.joinpath(kind).iterdir())
+        files = list(blobs.joinpath(kind).glob("*"))
         for path in files:
             read(path)
         counts[kind] = len(files)
@@ -129,6 +155,7 @@ def check(folder):
             assert len(entries) == json.loads(outcome)["epoch"], outcome
             counts["histories"] += 1
     counts["checksums"] = check_checksums(blobs, catalog)
+    counts["drift"] = check_drift(blobs, catalog)
     document = Path(__file__).parent.parent.joinpath("docs/file-formats.md").read_text()
     for (table,) in catalog.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
         columns = [row[1] for row in catalog.execute(f"PRAGMA table_info({table})")]

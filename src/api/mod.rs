@@ -31,8 +31,8 @@ use error::{ApiError, ErrorCode};
 use layers::door::Door;
 use layers::observe::UNMATCHED;
 use resources::{
-    datasets, evaluation, events, jobs, keys, metrics, models, operations, predictions, schema, training, transfer,
-    versions,
+    datasets, evaluation, events, jobs, keys, metrics, models, monitoring, operations, predictions, schema, training,
+    transfer, versions,
 };
 use tls::Tls;
 
@@ -96,6 +96,9 @@ pub fn routes() -> Vec<Route> {
         Route::post("/predict", PREDICT, predictions::predict_by_query),
         Route::post("/models/{model}/evaluate", TRAIN, evaluation::evaluate),
         Route::get("/models/{model}/versions/{version}/importance", PREDICT, versions::importance),
+        Route::get("/models/{model}/drift", PREDICT, monitoring::drift),
+        Route::post("/models/{model}/feedback", PREDICT, monitoring::tell),
+        Route::get("/models/{model}/feedback", PREDICT, monitoring::list),
         Route::get("/models/{model}/schema", PREDICT, schema::schema),
         Route::get("/models/{model}/openapi.json", PREDICT, schema::openapi),
         Route::post("/datasets", TRAIN, datasets::create),
@@ -167,5 +170,8 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let _sender = Sender::start(&app, jobs::told)?;
-    server::serve(app, listener, tls, router, shutdown).await
+    let served = server::serve(app.clone(), listener, tls, router, shutdown).await;
+    // What the last requests were, which may have ended after the app was closed.
+    app.drift.write_down().await;
+    served
 }

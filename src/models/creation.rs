@@ -183,6 +183,7 @@ fn record(
         created_at: now,
         updated_at: now,
         active_version: None,
+        activated_at: None,
         owner,
     };
     let model = Model::from_row(row.clone(), None)?;

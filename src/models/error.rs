@@ -44,6 +44,15 @@ pub enum ModelError {
     /// The version has no interval of this level.
     #[error("{0}")]
     NoInterval(String),
+    /// The version has no histograms of the rows that it was trained on.
+    #[error(
+        "drift is measured against the training rows of the active version, and version {version} has no histograms of \
+         them: those of models by data set have, if this release or a later one trained them"
+    )]
+    DriftUnavailable {
+        /// The active one.
+        version: u64,
+    },
     /// The call is for models of the other kind.
     #[error("model {} is one by {is}: this is for models by {not}", Shown(model))]
     WrongKind {

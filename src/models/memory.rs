@@ -36,6 +36,11 @@ impl PredictorMemory {
         if needed <= limit { Ok(()) } else { Err(error()) }
     }
 
+    /// All of it, in bytes.
+    pub(super) fn limit(&self) -> u64 {
+        self.share.limit()
+    }
+
     /// Waits until a file may be read.
     pub(super) async fn reader(&self) -> Workplace {
         self.readers.take().await

@@ -4,6 +4,7 @@
 pub mod artifact;
 pub mod change;
 mod creation;
+pub mod drift;
 mod entries;
 pub mod error;
 mod id_map;

@@ -1,11 +1,12 @@
 //! A model's record: what it is, without parameters.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::drift::DriftCounts;
 use super::stored::{spec_from_json, spec_to_json};
 use super::table::TableSpec;
 use super::{ModelError, Version};
@@ -47,6 +48,10 @@ pub struct Model {
     pub updated_at: Timestamp,
     /// The version that predicts.
     pub active: Option<Arc<Version>>,
+    /// When that became the active one.
+    pub activated_at: Option<Timestamp>,
+    /// What that was asked since, once somebody has looked it up.
+    pub drift: OnceLock<Arc<DriftCounts>>,
 }
 
 /// A model to be created.
@@ -124,6 +129,8 @@ impl Model {
             initial_blob: row.initial_blob,
             created_at: row.created_at,
             updated_at: row.updated_at,
+            activated_at: row.activated_at,
+            drift: OnceLock::new(),
         })
     }
 

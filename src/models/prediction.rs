@@ -3,11 +3,13 @@
 use ndarray::{Array2, Axis};
 
 use super::ModelError;
+use super::drift::{DriftCounts, Tally};
 use super::scoring::{Answered, Truth, probabilities};
 use super::table::TableParts;
 use crate::data::column::Table;
 use crate::data::encoder::EncodeError;
 use crate::data::encoder::Sighting;
+use crate::learning::examples::most_likely;
 use crate::learning::members::Members;
 
 /// What a version says of each row.
@@ -19,6 +21,8 @@ pub struct Predictions {
     pub rows: usize,
     /// Values outside what training saw: row, feature and how, in the order of the rows.
     pub sightings: Vec<(usize, usize, Sighting)>,
+    /// By what each answer is known when its true outcome is told; empty if that is not asked for.
+    pub ids: Vec<String>,
 }
 
 /// Answers for each row.
@@ -47,13 +51,26 @@ impl Predictions {
             Answers::Classes { probabilities, .. } => size_of_val(probabilities.as_slice().unwrap_or_default()),
             Answers::Values { values, .. } => size_of_val(values.as_slice()),
         };
-        answers + size_of_val(self.sightings.as_slice())
+        let ids = self.ids.iter().map(|id| id.capacity() + size_of::<String>()).sum::<usize>();
+        answers + size_of_val(self.sightings.as_slice()) + ids
     }
 
     /// What lies outside what training saw in a row: feature and how.
     pub fn flags(&self, row: usize) -> impl Iterator<Item = (usize, Sighting)> + Clone + '_ {
         let start = self.sightings.partition_point(|(of, ..)| *of < row);
         self.sightings[start..].iter().take_while(move |(of, ..)| *of == row).map(|(_, feature, how)| (*feature, *how))
+    }
+}
+
+impl Answers {
+    fn count(&self, tally: &mut Tally) {
+        match self {
+            Answers::Classes { probabilities, .. } => {
+                let rows = probabilities.as_slice().expect("row-major probabilities");
+                rows.chunks_exact(probabilities.ncols()).for_each(|row| tally.class(most_likely(row)));
+            }
+            Answers::Values { values, .. } => values.iter().for_each(|value| tally.value(*value)),
+        }
     }
 }
 
@@ -93,13 +110,24 @@ pub struct TablePredictor<'a> {
 }
 
 impl TablePredictor<'_> {
-    /// Predicts for the rows of `table`, which has a column for each feature.
+    /// Predicts for the rows of `table`, which has a column for each feature. The rows and what is answered to them are
+    /// counted in `counts`, if there are any.
     ///
     /// # Errors
     /// A column is missing or of a wrong type.
-    pub fn predict(self, table: &Table, interval: Option<Interval>) -> Result<Predictions, EncodeError> {
+    pub fn predict(
+        self,
+        table: &Table,
+        interval: Option<Interval>,
+        counts: Option<&DriftCounts>,
+    ) -> Result<Predictions, EncodeError> {
         let TableParts { encoder, calibration, .. } = self.parts;
-        let encoded = encoder.transform(table)?;
+        let mut tally = counts.map(|counts| counts.tally(table.rows));
+        let encoded = encoder.transform_telling(table, |feature, values, slots| {
+            if let Some(tally) = &mut tally {
+                tally.feature(feature, values, slots);
+            }
+        })?;
         let logits = self.members.logits_of(encoded.inputs.view());
         let flat = logits.as_slice().expect("row-major logits");
         let answers = match encoder.target.classes().is_empty() {
@@ -112,9 +140,13 @@ impl TablePredictor<'_> {
                 margin: interval.map(|Interval(score)| f64::from(score)),
             },
         };
+        if let Some(mut tally) = tally {
+            answers.count(&mut tally);
+            tally.end();
+        }
         let mut sightings = encoded.sightings;
         sightings.sort_unstable();
-        Ok(Predictions { answers, rows: table.rows, sightings })
+        Ok(Predictions { answers, rows: table.rows, sightings, ids: Vec::new() })
     }
 
     /// Takes into `answered` what is answered to those rows of `table` that have a target.

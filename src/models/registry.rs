@@ -15,7 +15,7 @@ use super::memory::{PredictorMemory, predictor_bytes};
 use super::{Model, ModelError, Predictor, Version};
 use crate::learning::network::Network;
 use crate::learning::spec::ValidModelSpec;
-use crate::memory::Share;
+use crate::memory::{Charge, Share};
 use crate::storage::catalog::{ModelRow, shown};
 use crate::storage::{Storage, StorageError};
 use crate::telemetry::{CacheUse, ModelMeters};
@@ -23,6 +23,9 @@ use crate::workplaces::Occupancy;
 
 /// Bytes of models or versions that are listed at once.
 const MAX_LISTED_BYTES: u64 = 8 << 20;
+
+/// The part of the memory of models that counts of what they are asked may take: one in so many bytes.
+const COUNTS_PART: u64 = 8;
 
 /// All models of the service. Cheap to clone: a handle.
 #[derive(Clone)]
@@ -68,6 +71,24 @@ impl ModelRegistry {
     /// How many files of versions are read, and how many wait.
     pub fn readers(&self) -> Occupancy {
         self.memory().readers()
+    }
+
+    /// Memory for counts of what a model is asked. Predictors that were used least recently make room for them.
+    ///
+    /// # Errors
+    /// `MemoryFull`.
+    pub fn reserve_counts(&self, bytes: usize) -> Result<Charge, ModelError> {
+        self.memory().reserve(bytes, self.entries())
+    }
+
+    /// The most bytes that counts of all models may take: a small part of what predictors have.
+    pub fn counts_limit(&self) -> u64 {
+        self.memory().limit() / COUNTS_PART
+    }
+
+    /// Drops what is in memory of a model's record; the next who asks reads it again.
+    pub fn forget_record(&self, id: Uuid) {
+        self.entries().changed(id);
     }
 
     /// Whether a network of this specification may ever be loaded.

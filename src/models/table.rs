@@ -87,6 +87,8 @@ pub struct TableParts {
     /// How the values of each feature of the encoder were distributed over the training rows; empty in versions that are
     /// older than these statistics.
     pub histograms: Vec<Histogram>,
+    /// How what the version answers was distributed: over the rows held out, or where those are few, the training rows.
+    pub answers: Option<Histogram>,
 }
 
 impl TableParts {

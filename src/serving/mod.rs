@@ -47,6 +47,7 @@ pub mod active;
 pub mod data;
 pub mod error;
 pub mod evaluate;
+pub mod feedback;
 pub mod memory;
 pub mod predict_file;
 pub mod predict_records;

@@ -46,6 +46,8 @@ pub struct FilePredictions<'a> {
     memory: RequestMemory,
     /// What is held for the rows, in bytes.
     working: u64,
+    /// Rows that are answered.
+    before: usize,
 }
 
 impl<'a> FilePredictions<'a> {
@@ -65,7 +67,7 @@ impl<'a> FilePredictions<'a> {
     ) -> Result<Self, ServingError> {
         let rows = FileRows::open(file, format, memory.charge(app))?;
         let places = rows.places(version.encoder())?;
-        Ok(FilePredictions { app, version, rows, places, waited_for, memory, working: 0 })
+        Ok(FilePredictions { app, version, rows, places, waited_for, memory, working: 0, before: 0 })
     }
 
     /// Cells, encoded values and answers of a row.
@@ -91,8 +93,9 @@ impl<'a> FilePredictions<'a> {
         }
         let table = self.rows.table(&batch, self.version.encoder(), &self.places)?;
         self.app.meters.predictions.inc_by(table.rows as u64);
-        let predictions = self.version.table().predict(&table, self.version.interval)?;
+        let predictions = self.version.predict(&table, self.before)?;
         self.version.predictor.count(predictions.rows, predictions.sightings.len());
+        self.before += table.rows;
         Ok(Some(predictions))
     }
 }

@@ -74,7 +74,7 @@ fn answers(
         let rows = start..records.rows.min(start + at_once);
         app.meters.predictions.inc_by(rows.len() as u64);
         let table = encoder.table_of_records(records, &places, rows).map_err(of_record)?;
-        let predictions = version.table().predict(&table, version.interval)?;
+        let predictions = version.predict(&table, start)?;
         version.predictor.count(predictions.rows, predictions.sightings.len());
         memory.reserve(predictions.bytes(), app)?;
         pieces.push(predictions);

@@ -27,6 +27,9 @@ pub const RECEIPT_AGE: i64 = 24 * 3600;
 /// How long it is tried to tell a webhook, or kept where none is named any more.
 const DELIVERY_AGE: i64 = 3 * 24 * 3600;
 
+/// How long the outcome of a prediction counts once, however often it is told.
+pub const TOLD_AGE: i64 = 30 * 24 * 3600;
+
 /// All stored state. Cheap to clone: a handle.
 #[derive(Clone)]
 pub struct Storage {
@@ -183,6 +186,7 @@ impl Storage {
         let mut write = self.catalog.write().await?;
         write.drop_old_receipts(RECEIPT_AGE).await?;
         write.drop_old_backups(BACKUP_AGE).await?;
+        write.drop_old_told(TOLD_AGE).await?;
         let untold = write.drop_old_deliveries(DELIVERY_AGE).await?;
         write.commit().await?;
         if untold > 0 {

@@ -3,6 +3,7 @@
 mod log_writer;
 mod logging;
 pub mod meters;
+mod model_gauges;
 pub mod request_line;
 mod spread;
 pub mod traces;
@@ -10,6 +11,7 @@ pub mod traces;
 pub use log_writer::LogGuard;
 pub use logging::start_logging;
 pub use meters::{CacheUse, Meters, ModelMeter, ModelMeters, Phase, RouteMeters, Snapshot, StoredState};
+pub use model_gauges::ModelGauges;
 pub use request_line::RequestLine;
 pub use spread::SpreadCounter;
 pub use traces::{Traced, Traces};

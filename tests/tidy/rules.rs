@@ -12,7 +12,7 @@ const FLOORS: [&[&str]; 11] = [
     &["config"],
     &["telemetry"],
     &["models", "datasets", "keys"],
-    &["jobs"],
+    &["jobs", "monitoring"],
     &["app", "backup", "check"],
     &["serving", "webhooks"],
     &["api"],
@@ -39,6 +39,7 @@ const CRATES: [(&str, &[&str]); 12] = [
             "datasets",
             "keys",
             "jobs",
+            "monitoring",
             "app",
             "backup",
             "check",
@@ -50,7 +51,7 @@ const CRATES: [(&str, &[&str]); 12] = [
     ),
     ("clap", &["config"]),
     ("reqwest", &["config", "storage", "telemetry", "webhooks"]),
-    ("hmac", &["webhooks"]),
+    ("hmac", &["monitoring", "webhooks"]),
 ];
 
 /// The room that a file belongs to.

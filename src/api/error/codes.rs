@@ -46,6 +46,7 @@ error_codes! {
     DatasetBusy "dataset_busy" 409 "A training that needs the data set is queued or running" "Wait for it or cancel it first.";
     ModelNotTrained "model_not_trained" 409 "The model is not trained yet" "Train it first.";
     IntervalUnavailable "interval_unavailable" 409 "The version has no interval of this level" "Train with more validation rows, or ask for a lower level.";
+    DriftUnavailable "drift_unavailable" 409 "The active version has no histograms to measure drift against" "Train the model again; drift is for models by data set.";
     VersionActive "version_active" 409 "The version is the active one" "Activate another version first.";
     JobOpen "job_open" 409 "The job is queued or running" "Wait for it or cancel it first.";
     JobEnded "job_ended" 409 "The job has ended" "There is nothing left to cancel.";

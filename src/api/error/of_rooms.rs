@@ -44,6 +44,7 @@ impl From<ModelError> for ApiError {
             ModelError::NotFound(_) => ApiError::new(ModelNotFound, detail),
             ModelError::VersionNotFound { .. } => ApiError::new(VersionNotFound, detail),
             ModelError::WrongKind { .. } => ApiError::new(WrongModelKind, detail),
+            ModelError::DriftUnavailable { .. } => ApiError::new(DriftUnavailable, detail),
             ModelError::NoInterval(_) => ApiError::new(IntervalUnavailable, detail),
             ModelError::NotTrained { .. } => ApiError::new(ModelNotTrained, detail),
             ModelError::NameTaken(_) => ApiError::at(NameTaken, "/name", detail),

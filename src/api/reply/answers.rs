@@ -91,6 +91,9 @@ fn batch(predictions: &Predictions, encoder: &Encoder) -> Result<RecordBatch, Ar
             }
         }
     }
+    if !predictions.ids.is_empty() {
+        columns.push(("id".into(), Arc::new(StringArray::from_iter_values(&predictions.ids))));
+    }
     RecordBatch::try_from_iter(columns)
 }
 
@@ -108,6 +111,7 @@ fn write_header(
         Answers::Values { margin: Some(_), .. } => header.extend(["lower".to_owned(), "upper".to_owned()]),
         Answers::Values { margin: None, .. } => {}
     }
+    header.extend((!predictions.ids.is_empty()).then(|| "id".to_owned()));
     out.write_record(header).map_err(unwritten)
 }
 
@@ -134,6 +138,9 @@ fn write_rows(out: &mut csv::Writer<impl Write>, predictions: &Predictions, enco
                     out.write_field(format_number(end)).map_err(unwritten)?;
                 }
             }
+        }
+        if let Some(id) = predictions.ids.get(row) {
+            out.write_field(id).map_err(unwritten)?;
         }
         out.write_record(None::<&[u8]>).map_err(unwritten)?;
     }

@@ -90,6 +90,9 @@ impl Serialize for Row<'_> {
             }
         }
         entry.serialize_entry("flags", &Flags { predictions, encoder, row })?;
+        if let Some(id) = predictions.ids.get(row) {
+            entry.serialize_entry("id", id)?;
+        }
         entry.end()
     }
 }

@@ -9,6 +9,7 @@ use crate::api::extract::NoQuery;
 use crate::api::reply::json as reply;
 use crate::app::App;
 use crate::keys::Sight;
+use crate::monitoring::gauges::gauges;
 use crate::serving::readiness::Readiness;
 use crate::telemetry::{Snapshot, StoredState};
 use crate::workplaces::Occupancy;
@@ -18,6 +19,10 @@ use crate::workplaces::Occupancy;
 pub async fn metrics(State(app): State<App>, who: Sight, _: NoQuery) -> Result<Response, ApiError> {
     let ready = Readiness::of(&app).await;
     let stored = if ready.catalog { stored(&app).await.ok() } else { None };
+    let of_models = match ready.catalog && !who.is_limited() {
+        true => gauges(&app.storage.catalog).await.ok(),
+        false => None,
+    };
     let text = app.meters.render(&Snapshot {
         memory: &app.memory,
         admitted: app.pressure.admitted(),
@@ -30,6 +35,7 @@ pub async fn metrics(State(app): State<App>, who: Sight, _: NoQuery) -> Result<R
         names_models: !who.is_limited(),
         stored_limit: (app.settings.max_stored_objects, app.settings.max_stored_bytes.as_u64()),
     });
+    let text = text + &of_models.map(|of_models| of_models.render()).unwrap_or_default();
     Ok(reply::with_type(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text))
 }
 

@@ -7,6 +7,7 @@ pub mod jobs;
 pub mod keys;
 pub mod metrics;
 pub mod models;
+pub mod monitoring;
 pub mod operations;
 pub mod predictions;
 pub mod schema;

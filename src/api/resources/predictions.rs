@@ -25,6 +25,7 @@ use crate::models::inline::inputs;
 use crate::models::{Model, ModelKind, Version};
 use crate::serving::memory::RequestMemory;
 use crate::serving::sight;
+use crate::serving::table_version::Extras;
 use crate::serving::threads::blocking;
 use crate::serving::{active, predict_rows};
 
@@ -41,8 +42,16 @@ const MEDIA: [Media; 2] = [Media::Json, Media::Octets];
 /// The parameters of `POST …/predict`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct IntervalParams {
+pub struct ExtraParams {
     interval: Option<f64>,
+    #[serde(default)]
+    ids: bool,
+}
+
+impl From<ExtraParams> for Extras {
+    fn from(ExtraParams { interval, ids }: ExtraParams) -> Self {
+        Extras { interval, ids }
+    }
 }
 
 /// The parameters of `POST /predict`.
@@ -51,17 +60,19 @@ pub struct IntervalParams {
 pub struct PredictParams {
     model: String,
     interval: Option<f64>,
+    #[serde(default)]
+    ids: bool,
 }
 
 /// `POST /models/{model}/predict`: the active version.
 pub async fn predict(
     State(app): State<App>,
     ModelPath(model): ModelPath,
-    Params(params): Params<IntervalParams>,
+    Params(params): Params<ExtraParams>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let version = active(&app, &model).await?;
-    by_version(&app, &model, version, params.interval, request).await
+    by_version(&app, &model, version, params.into(), request).await
 }
 
 /// `POST /models/{model}/versions/{version}/predict`
@@ -69,38 +80,42 @@ pub async fn predict_version(
     State(app): State<App>,
     ModelPath(model): ModelPath,
     VersionPath(number): VersionPath,
-    Params(params): Params<IntervalParams>,
+    Params(params): Params<ExtraParams>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let version = app.models.version(&model, number).await?;
-    by_version(&app, &model, &version, params.interval, request).await
+    by_version(&app, &model, &version, params.into(), request).await
 }
 
 /// `POST /predict?model={model}`: the active version.
 pub async fn predict_by_query(
     State(app): State<App>,
     who: Sight,
-    Params(params): Params<PredictParams>,
+    Params(PredictParams { model, interval, ids }): Params<PredictParams>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let model = sight::model(&app, &who, &params.model).await?;
+    let model = sight::model(&app, &who, &model).await?;
     let version = active(&app, &model).await?;
-    by_version(&app, &model, version, params.interval, request).await
+    by_version(&app, &model, version, Extras { interval, ids }, request).await
 }
 
 async fn by_version(
     app: &App,
     model: &Model,
     version: &Version,
-    interval: Option<f64>,
+    extras: Extras,
     request: Request,
 ) -> Result<Response, ApiError> {
     match &model.kind {
         // Apart from the other branch, whose future is small and made for every row.
-        ModelKind::Table(_) => Box::pin(table_predictions::predict(app, model, version, interval, request)).await,
-        ModelKind::Layers(_) if interval.is_some() => {
+        ModelKind::Table(_) => Box::pin(table_predictions::predict(app, model, version, extras, request)).await,
+        ModelKind::Layers(_) if extras.interval.is_some() => {
             let detail = "intervals are for models by data set";
             Err(ApiError::parameter(ErrorCode::InvalidValue, "interval", detail))
+        }
+        ModelKind::Layers(_) if extras.ids => {
+            let detail = "ids are for models by data set";
+            Err(ApiError::parameter(ErrorCode::InvalidValue, "ids", detail))
         }
         ModelKind::Layers(spec) => by_layers(app, model, version, spec, request).await,
     }

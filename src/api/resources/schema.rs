@@ -160,7 +160,9 @@ fn document(model: &Model, version: u64, mut schemas: Map<String, Value>) -> Val
     let interval = json!({"name": "interval", "in": "query", "required": false,
         "schema": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
         "description": "Level of an interval or a label set, such as 0.9"});
-    let parameters = if model.table().is_ok() { json!([interval]) } else { json!([]) };
+    let ids = json!({"name": "ids", "in": "query", "required": false, "schema": {"type": "boolean"},
+        "description": "An `id` for each prediction, by which its true outcome is told"});
+    let parameters = if model.table().is_ok() { json!([interval, ids]) } else { json!([]) };
     schemas.insert("Problem".to_owned(), problem());
     json!({
         "openapi": "3.1.0",
@@ -242,15 +244,16 @@ fn table_schemas(encoder: &Encoder) -> Map<String, Value> {
 /// A label or a value. Labels are plain texts: a later version may know other classes.
 fn prediction(classes: &[String]) -> Value {
     let flags = json!({"type": "array", "items": component("FlaggedColumn")});
+    let id = json!({"type": "string", "description": "With `ids`"});
     if classes.is_empty() {
         return json!({"type": "object", "required": ["value", "flags"], "properties": {
-            "value": number(), "lower": number(), "upper": number(), "flags": flags}});
+            "value": number(), "lower": number(), "upper": number(), "flags": flags, "id": id}});
     }
     json!({"type": "object", "required": ["label", "probability", "probabilities", "flags"], "properties": {
         "label": {"type": "string", "description": "The likeliest class", "examples": classes},
         "probability": number(),
         "probabilities": {"type": "object", "additionalProperties": number()},
-        "label_set": {"type": "array", "items": text(), "description": "With `interval`"}, "flags": flags}})
+        "label_set": {"type": "array", "items": text(), "description": "With `interval`"}, "flags": flags, "id": id}})
 }
 
 /// The schema of a column; what training saw is told beside it. Words may also be sent as the numbers or booleans that

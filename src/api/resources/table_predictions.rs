@@ -25,7 +25,7 @@ use crate::models::{Model, Version};
 use crate::serving::memory::RequestMemory;
 use crate::serving::predict_file::{FilePredictions, RowFormat};
 use crate::serving::predict_records;
-use crate::serving::table_version::TableVersion;
+use crate::serving::table_version::{Extras, TableVersion};
 use crate::serving::threads::blocking;
 use crate::waiting::Waiting;
 
@@ -40,10 +40,10 @@ pub async fn predict(
     app: &App,
     model: &Model,
     version: &Version,
-    interval: Option<f64>,
+    extras: Extras,
     request: Request,
 ) -> Result<Response, ApiError> {
-    if let Some(level) = interval.filter(|level| !(*level > 0.0 && *level < 1.0)) {
+    if let Some(level) = extras.interval.filter(|level| !(*level > 0.0 && *level < 1.0)) {
         let detail = format!("interval is {level}; it lies between 0 and 1, such as 0.9");
         return Err(ApiError::parameter(ErrorCode::InvalidValue, "interval", detail));
     }
@@ -54,11 +54,11 @@ pub async fn predict(
         // Not listed: no data set comes of it.
         let client = peer(&request);
         let Upload { file } = Upload::receive(request, app, Loading::default().begin(None, None)).await?;
-        let version = TableVersion::load(app, model, version, interval).await?;
+        let version = TableVersion::load(app, model, version, extras).await?;
         return for_file(app, version, body, reply, file, client).await;
     }
     let body = JsonBody::<PredictionBody>::from_request(request, app).await?;
-    let version = TableVersion::load(app, model, version, interval).await?;
+    let version = TableVersion::load(app, model, version, extras).await?;
     for_records(app, version, reply, body).await
 }
 

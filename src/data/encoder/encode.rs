@@ -6,10 +6,10 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use super::error::EncodeError;
-use super::feature::{Feature, Offsets, Sighting};
+use super::feature::{Feature, Offsets, Sighting, Slot};
 use super::left_out::{Known, LeftOut};
 use super::target::{Target, Task};
-use crate::data::column::{Column, Table};
+use crate::data::column::{Column, Table, Values};
 use crate::wording::Shown;
 
 /// The encoding of a table's columns.
@@ -112,9 +112,22 @@ impl Encoder {
     /// # Errors
     /// `NoColumn`; `Value` where a column of another type cannot be read as what it should be.
     pub fn transform(&self, table: &Table) -> Result<Encoded, EncodeError> {
+        self.transform_telling(table, |_, _, _| ())
+    }
+
+    /// The same; tells `of_column` of each feature by its place: the values of its column, and where each of their words
+    /// belongs.
+    ///
+    /// # Errors
+    /// As [`Encoder::transform`].
+    pub fn transform_telling(
+        &self,
+        table: &Table,
+        of_column: impl FnMut(usize, &Values, &[Slot]),
+    ) -> Result<Encoded, EncodeError> {
         let mut sightings = Vec::new();
         let see = |row, index, seen| sightings.push((row, index, seen));
-        let inputs = self.encode(table, 0..table.rows, see, &|| true)?.expect("nobody stops it");
+        let inputs = self.encode(table, 0..table.rows, see, of_column, &|| true)?.expect("nobody stops it");
         Ok(Encoded { inputs, sightings })
     }
 
@@ -128,7 +141,7 @@ impl Encoder {
         rows: &[usize],
         go_on: &dyn Fn() -> bool,
     ) -> Result<Option<Array2<f32>>, EncodeError> {
-        self.encode(table, rows.iter().copied(), |_, _, _| (), go_on)
+        self.encode(table, rows.iter().copied(), |_, _, _| (), |_, _, _| (), go_on)
     }
 
     fn encode(
@@ -136,6 +149,7 @@ impl Encoder {
         table: &Table,
         rows: impl ExactSizeIterator<Item = usize> + Clone,
         mut see: impl FnMut(usize, usize, Sighting),
+        mut of_column: impl FnMut(usize, &Values, &[Slot]),
         go_on: &dyn Fn() -> bool,
     ) -> Result<Option<Array2<f32>>, EncodeError> {
         let (width, count) = (self.width(), rows.len());
@@ -149,7 +163,8 @@ impl Encoder {
             next = at + 1;
             let column = table.columns[at].of_kind(feature.kind)?;
             let see = |row, seen| see(row, index, seen);
-            feature.write(&column.values, rows.clone(), offsets, width, &mut inputs, see);
+            let slots = feature.write(&column.values, rows.clone(), offsets, width, &mut inputs, see);
+            of_column(index, &column.values, &slots);
         }
         Ok(Some(Array2::from_shape_vec((count, width), inputs).expect("width values in each row")))
     }

@@ -124,7 +124,8 @@ impl Feature {
     }
 
     /// Writes the column's part of every row of `inputs`, rows of `width` values, from those rows of `values` that `sources`
-    /// names; tells `see` of rows outside what training saw. `values` are of the feature's kind.
+    /// names; tells `see` of rows outside what training saw. `values` are of the feature's kind. Returns where each of their
+    /// words belongs.
     pub fn write(
         &self,
         values: &Values,
@@ -133,7 +134,8 @@ impl Feature {
         width: usize,
         inputs: &mut [f32],
         mut see: impl FnMut(usize, Sighting),
-    ) {
+    ) -> Vec<Slot> {
+        let mut slots = Vec::new();
         if !self.missing {
             let missing = sources.clone().enumerate().filter(|(_, source)| values.is_missing(*source));
             missing.for_each(|(row, _)| see(row, Sighting::Missing));
@@ -164,7 +166,8 @@ impl Feature {
                 }
             }
             (_, Values::Words(words)) => {
-                self.write_words(words, sources.clone(), offsets, width, inputs, &mut see);
+                slots = self.slots(&words.words);
+                self.write_words((words, &slots), sources.clone(), offsets, width, inputs, &mut see);
             }
             _ => unreachable!("a column of the feature's kind has values of that kind"),
         }
@@ -174,18 +177,18 @@ impl Feature {
                 out[indicator] = f32::from(values.is_missing(source));
             }
         }
+        slots
     }
 
     fn write_words(
         &self,
-        words: &Words,
+        (words, slots): (&Words, &[Slot]),
         sources: impl Iterator<Item = usize>,
         offsets: Offsets,
         width: usize,
         inputs: &mut [f32],
         see: &mut impl FnMut(usize, Sighting),
     ) {
-        let slots = self.slots(&words.words);
         let of_row = |source: usize| slots.get(words.codes[source] as usize).copied();
         for (row, slot) in sources.map(of_row).enumerate() {
             if slot == Some(Slot::Unseen) {
@@ -249,9 +252,12 @@ impl Feature {
 
 /// Where a word belongs.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Slot {
+pub enum Slot {
+    /// It has a place of its own, this one in [`Feature::words`].
     Own(usize),
+    /// It shares a place with other words that few training rows have.
     Rare,
+    /// No training row has it.
     Unseen,
 }
 

@@ -10,12 +10,15 @@ use super::encoding::Encoding;
 use super::error::EncodeError;
 use super::feature::Feature;
 use super::scale::Scale;
+use super::target::Target;
 use crate::data::column::{Table, Values, Words};
 
 /// Bins of numbers and times.
 const NUMBER_BINS: usize = 20;
 /// Bins of words that have a place of their own; of more words, neighbours in order share one.
 const WORD_BINS: usize = 32;
+/// Bins of the numbers that a version answers.
+const DECILES: usize = 10;
 /// Rows that are counted at most, evenly spaced: shares are then known to about a third of a percent.
 const MAX_ROWS: usize = 100_000;
 
@@ -97,6 +100,38 @@ impl Histogram {
     pub fn fits(&self, feature: &Feature) -> bool {
         let ascending = self.bounds.is_sorted() && self.bounds.iter().all(|bound| bound.is_finite());
         !self.counts.is_empty() && self.bounds.len() == self.bounds_of(feature) && ascending
+    }
+
+    /// The histogram of numbers that fall into ten bins of about as many each: as they come, and however they are distributed.
+    ///
+    /// # Panics
+    /// If one of them is not a number.
+    pub fn of_numbers(mut numbers: Vec<f64>) -> Self {
+        numbers.sort_unstable_by(f64::total_cmp);
+        let mut bounds: Vec<f64> =
+            (1..DECILES).filter_map(|k| numbers.get(k * numbers.len() / DECILES).copied()).collect();
+        bounds.dedup();
+        let mut histogram = Histogram { counts: vec![0; bounds.len() + 1], bounds, missing: 0 };
+        numbers.into_iter().for_each(|number| histogram.add_number(Some(number)));
+        histogram
+    }
+
+    /// The histogram of a classifier's answers, of which there are `counts` of each class: of more than 32 classes neighbours
+    /// share a bin.
+    pub fn of_classes(counts: &[u32]) -> Self {
+        let bins = counts.len().min(WORD_BINS);
+        let mut histogram = Histogram { bounds: Vec::new(), counts: vec![0; bins], missing: 0 };
+        counts.iter().enumerate().for_each(|(class, count)| histogram.counts[class * bins / counts.len()] += count);
+        histogram
+    }
+
+    /// Whether this may be a histogram of what is answered for `target`.
+    pub fn fits_answers(&self, target: &Target) -> bool {
+        let ascending = self.bounds.is_sorted() && self.bounds.iter().all(|bound| bound.is_finite());
+        match target.classes().len() {
+            0 => self.counts.len() == self.bounds.len() + 1 && ascending,
+            classes => self.bounds.is_empty() && (1..=classes).contains(&self.counts.len()),
+        }
     }
 
     fn add_number(&mut self, value: Option<f64>) {
@@ -194,5 +229,15 @@ mod tests {
         let found = &histograms(vec![column("w", ColumnType::Categorical, many)], rows, &all)[0];
         assert_eq!((found.counts.len(), found.counts.iter().sum::<u32>()), (33, 100_000));
         assert!(found.counts[..32].iter().all(|count| (2_700..3_300).contains(count)), "{:?}", found.counts);
+    }
+
+    #[test]
+    fn answers_fall_into_ten_bins_of_about_as_many_each() {
+        let found = Histogram::of_numbers((0..1000).map(|x| f64::from(x).powi(3)).collect());
+        assert_eq!((found.bounds.len(), &found.counts), (9, &vec![100; 10]));
+        let same = Histogram::of_numbers(vec![4.0; 50]);
+        assert_eq!((same.bounds, same.counts), (vec![4.0], vec![0, 50]));
+        let two = Histogram::of_numbers([1.0, 2.0].repeat(50));
+        assert_eq!((two.bounds, two.counts), (vec![1.0, 2.0], vec![0, 50, 50]));
     }
 }

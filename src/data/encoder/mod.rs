@@ -4,6 +4,7 @@
 //! follows Holzmüller et al. 2024 ("Better by default"): numbers are scaled robustly and clipped smoothly, words become
 //! one column each, or where they are many, codes of learned vectors; what is missing is a value of its own.
 
+mod bins;
 mod calendar;
 mod check;
 mod encode;
@@ -18,11 +19,12 @@ pub mod reading;
 pub mod scale;
 mod target;
 
+pub use bins::Bins;
 pub use calendar::DatePart;
 pub use encode::{Encoded, Encoder, rows_with};
 pub use encoding::Encoding;
 pub use error::EncodeError;
-pub use feature::{Feature, Sighting};
+pub use feature::{Feature, Sighting, Slot};
 pub use fitting::{MAX_ONE_HOT, RARE_BELOW};
 pub use histogram::Histogram;
 pub use left_out::{Known, LeftOut, Reason};

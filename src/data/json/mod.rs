@@ -1,11 +1,13 @@
 //! JSON: files of objects in pieces, bodies of records, and rows of plain numbers.
 
+mod cells;
 mod names;
 mod objects;
 pub(super) mod pieces;
 pub mod records;
 pub mod rows;
 
+pub use cells::Cells;
 pub use names::{ColumnNames, column_names};
 pub use records::{Cell, Records};
 pub use rows::{Rows, RowsError, RowsOrNames};

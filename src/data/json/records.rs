@@ -272,9 +272,9 @@ impl<'de> Visitor<'de> for Key<'_> {
 }
 
 /// The value of a key.
-struct CellSeed<'k> {
-    row: usize,
-    key: &'k str,
+pub(super) struct CellSeed<'k> {
+    pub(super) row: usize,
+    pub(super) key: &'k str,
 }
 
 impl<'de> DeserializeSeed<'de> for CellSeed<'_> {

@@ -30,6 +30,9 @@ pub(super) struct TableStart {
     pub(super) truth: Truth,
 }
 
+/// Rows held out that do not tell how answers are distributed.
+const FEW_ANSWERS: usize = 500;
+
 /// A version that is to be published.
 pub(super) struct Made {
     pub(super) predictor: Predictor,
@@ -51,6 +54,12 @@ fn measured_rows(training: &Training) -> (RowsUsed, &Examples) {
         Some(validation) => (RowsUsed::Validation, validation),
         None => (RowsUsed::Training, &training.train),
     }
+}
+
+/// The rows whose answers are what later ones are compared with: those held out, as a network answers what it was trained on
+/// otherwise than what it never saw; the training rows where too few were held out to tell of a distribution.
+fn answered_rows(training: &Training) -> &Examples {
+    training.validation.as_ref().filter(|held_out| held_out.rows() >= FEW_ANSWERS).unwrap_or(&training.train)
 }
 
 /// Measures the network of a model by layer sizes.
@@ -98,6 +107,8 @@ pub(super) fn table(
     }
     let measured = MeasuredOn { rows_used, metrics };
     let facts = facts(job.record.id, reached, &TableMeasures { measured, rows: examples.rows(), baselines });
+    let answers = answered_rows(training);
+    parts.answers = Some(Measuring { examples: answers, ..measuring }.answered(&network, calibration.as_ref())?);
     (parts.calibration, parts.scores, parts.importance) = (calibration, scores, importance);
     Ok(Made { predictor: Predictor::new(network.into(), Some(parts)), facts })
 }

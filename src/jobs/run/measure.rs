@@ -4,17 +4,17 @@
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 
 use super::unpublished::Stopped;
-use crate::data::encoder::Encoder;
+use crate::data::encoder::{Encoder, Histogram};
 use crate::learning::calibration::Calibration;
 use crate::learning::conformal::Scores;
-use crate::learning::examples::Examples;
+use crate::learning::examples::{Examples, most_likely};
 use crate::learning::importance::permutation_importance;
 use crate::learning::metrics::Metrics;
 use crate::learning::network::Network;
 use crate::learning::random::{Purpose, generator};
 use crate::learning::spec::ValidModelSpec;
 use crate::learning::tiling::{piece_rows, tile_range, widest};
-use crate::models::scoring::{Answered, Reading, Truth};
+use crate::models::scoring::{Answered, Reading, Truth, probabilities};
 use crate::models::table::FeatureImportance;
 
 /// Most scores that are kept of the rows held out.
@@ -102,6 +102,30 @@ impl Measuring<'_> {
             return Err(Stopped);
         }
         Ok((answered.measures(&self.encoder.target), scored.then(|| Scores::new(scores, MAX_SCORES))))
+    }
+
+    /// How the network's answers to all rows are distributed.
+    ///
+    /// # Errors
+    /// It was told to stop.
+    pub(super) fn answered(&self, network: &Network, calibration: Option<&Calibration>) -> Result<Histogram, Stopped> {
+        let (target, width) = (&self.encoder.target, network.spec().outputs());
+        let (mut counts, mut values) = (vec![0; target.classes().len()], Vec::new());
+        let mut see = |logits: &[f32]| {
+            match counts.is_empty() {
+                true => values.extend(logits.iter().map(|output| target.value(*output))),
+                false => {
+                    let probabilities = probabilities(calibration, logits, width);
+                    let rows = probabilities.as_slice().expect("row-major").chunks_exact(probabilities.ncols());
+                    rows.for_each(|row| counts[most_likely(row)] += 1);
+                }
+            }
+            (self.go_on)()
+        };
+        if !network.for_each_logits(self.all_inputs(), &mut see) {
+            return Err(Stopped);
+        }
+        Ok(if counts.is_empty() { Histogram::of_numbers(values) } else { Histogram::of_classes(&counts) })
     }
 
     /// The loss of answers to `inputs`, some of the rows, shuffled perhaps: log loss or RMSE.

@@ -98,7 +98,15 @@ pub(super) fn prepare(
     };
     let training = Training { settings: settings.clone(), train: examples, validation };
     let spec = model.clone();
-    let parts = TableParts { spec, encoder, calibration: None, scores: None, importance: Vec::new(), histograms };
+    let parts = TableParts {
+        spec,
+        encoder,
+        calibration: None,
+        scores: None,
+        importance: Vec::new(),
+        histograms,
+        answers: None,
+    };
     Ok(Prepared { training, network, parts, truth, findings })
 }
 

@@ -152,8 +152,12 @@ fn table_parts(
     if !fits {
         return Err(ModelError::File("its encoder does not fit its network".into()));
     }
-    let histograms = if header.format == FIRST_FORM { Vec::new() } else { histograms::read(file, &encoder)? };
-    Ok(TableParts { spec, encoder, calibration, scores, importance: importance.unwrap_or_default(), histograms })
+    let (histograms, answers) = match header.format {
+        FIRST_FORM => (Vec::new(), None),
+        _ => histograms::read(file, &encoder)?,
+    };
+    let importance = importance.unwrap_or_default();
+    Ok(TableParts { spec, encoder, calibration, scores, importance, histograms, answers })
 }
 
 fn facts(training: &RawValue) -> Result<VersionFacts, serde_json::Error> {

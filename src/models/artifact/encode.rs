@@ -18,7 +18,8 @@ use crate::storage::tensors::{Tensor, TensorValues, write};
 /// The file of `predictor`, with what its training reached if it is that of a version.
 pub fn encode(predictor: &Predictor, facts: Option<&VersionFacts>) -> Vec<u8> {
     let table = predictor.table().ok().map(|table| table.parts);
-    let histograms = table.filter(|table| !table.histograms.is_empty()).map(|table| Flat::of(&table.histograms));
+    let histograms = table.filter(|table| !table.histograms.is_empty());
+    let histograms = histograms.map(|table| Flat::of(table.histograms.iter().chain(&table.answers)));
     let members = predictor.members().list();
     let several = members.len() > 1;
     let header = Header {

@@ -22,11 +22,11 @@ pub(super) struct Flat {
 }
 
 impl Flat {
-    pub(super) fn of(histograms: &[Histogram]) -> Self {
+    pub(super) fn of<'a>(histograms: impl Iterator<Item = &'a Histogram> + Clone) -> Self {
         Flat {
-            bins: histograms.iter().map(|histogram| histogram.counts.len() as u32).collect(),
-            counts: histograms.iter().flat_map(|one| one.counts.iter().copied().chain([one.missing])).collect(),
-            bounds: histograms.iter().flat_map(|histogram| histogram.bounds.iter().copied()).collect(),
+            bins: histograms.clone().map(|histogram| histogram.counts.len() as u32).collect(),
+            counts: histograms.clone().flat_map(|one| one.counts.iter().copied().chain([one.missing])).collect(),
+            bounds: histograms.flat_map(|histogram| histogram.bounds.iter().copied()).collect(),
         }
     }
 
@@ -40,17 +40,17 @@ impl Flat {
     }
 }
 
-/// The histograms of a file, one for each feature of `encoder`; none if the file has none.
+/// The histograms of a file, one for each feature of `encoder`, and that of what was answered; none if the file has none.
 ///
 /// # Errors
 /// `File`: they do not fit the features.
-pub(super) fn read(file: &TensorFile, encoder: &Encoder) -> Result<Vec<Histogram>, ModelError> {
-    if file.shape(BINS).is_none() {
-        return Ok(Vec::new());
-    }
+pub(super) fn read(file: &TensorFile, encoder: &Encoder) -> Result<(Vec<Histogram>, Option<Histogram>), ModelError> {
+    let features = encoder.features.len();
+    let Some(of_bins) = file.shape(BINS) else { return Ok((Vec::new(), None)) };
     let shape = |name| file.shape(name).unwrap_or_default();
     let unreadable = |Unreadable(reason)| ModelError::File(reason);
-    let bins = file.u32s(BINS, &[encoder.features.len()]).map_err(unreadable)?;
+    let length = if of_bins == [features + 1] { features + 1 } else { features };
+    let bins = file.u32s(BINS, &[length]).map_err(unreadable)?;
     let counts = file.u32s(COUNTS, &shape(COUNTS)).map_err(unreadable)?;
     let bounds = file.f64s(BOUNDS, &shape(BOUNDS)).map_err(unreadable)?;
     let (mut counts, mut bounds) = (counts.as_slice(), bounds.as_slice());
@@ -67,7 +67,11 @@ pub(super) fn read(file: &TensorFile, encoder: &Encoder) -> Result<Vec<Histogram
         histogram.bounds = own.to_vec();
         bounds = rest;
     }
-    let whole = histograms.len() == encoder.features.len() && counts.is_empty() && bounds.is_empty();
+    let unfit = || ModelError::File("its histograms do not fit its encoder".into());
+    let whole = histograms.len() == length && counts.is_empty();
     let fit = histograms.iter().zip(&encoder.features).all(|(histogram, feature)| histogram.fits(feature));
-    if whole && fit { Ok(histograms) } else { Err(ModelError::File("its histograms do not fit its encoder".into())) }
+    let answers = histograms.get(features).map(|last| Histogram { bounds: bounds.to_vec(), ..last.clone() });
+    let answers_fit = answers.as_ref().map_or(bounds.is_empty(), |answers| answers.fits_answers(&encoder.target));
+    histograms.truncate(features);
+    if whole && fit && answers_fit { Ok((histograms, answers)) } else { Err(unfit()) }
 }

@@ -1,7 +1,7 @@
 //! Tests of what is in memory of the models.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ fn model(id: u128, name: &str) -> Arc<Model> {
         created_at: Timestamp::UNIX_EPOCH,
         updated_at: Timestamp::UNIX_EPOCH,
         active: None,
+        activated_at: None,
+        drift: OnceLock::new(),
     })
 }
 

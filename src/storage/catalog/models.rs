@@ -23,6 +23,8 @@ pub struct ModelRow {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub active_version: Option<u64>,
+    /// When that became the active one.
+    pub activated_at: Option<Timestamp>,
     /// The key that made it.
     pub owner: Option<Uuid>,
     /// The data set that it was made by.
@@ -61,6 +63,7 @@ fn model(row: &AnyRow) -> Result<ModelRow, StorageError> {
         created_at: parsed(row, "created_at")?,
         updated_at: parsed(row, "updated_at")?,
         active_version: active.map(|number| number as u64),
+        activated_at: parsed_or_null(row, "activated_at")?,
         owner: parsed_or_null(row, "owner")?,
         dataset_id: parsed_or_null(row, "dataset_id")?,
     })
@@ -236,7 +239,9 @@ impl Write {
     /// # Errors
     /// `Unavailable`.
     pub async fn activate(&mut self, id: Uuid, number: u64, at: Timestamp) -> Result<(), StorageError> {
-        let query = sqlx::query("UPDATE models SET active_version = $2, updated_at = $3 WHERE id = $1");
+        let query = "UPDATE models SET active_version = $2, updated_at = $3, activated_at = \
+                     CASE WHEN active_version = $2 THEN activated_at ELSE $3 END WHERE id = $1";
+        let query = sqlx::query(query);
         let query = query.bind(id.to_string()).bind(signed(number)).bind(at.to_string());
         query.execute(&mut self.connection).await?;
         Ok(())

@@ -1,6 +1,6 @@
 //! Models by data set: from a table to a version, its predictions, and what is told about both.
 
-mod fruit;
+pub mod fruit;
 mod models;
 mod predictions;
 mod train_file;

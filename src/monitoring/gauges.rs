@@ -1,0 +1,40 @@
+//! What metrics say of models in service: of those that were asked, or told of, last.
+
+use super::feedback::sums;
+use super::sums::Measures;
+use crate::storage::catalog::Catalog;
+use crate::storage::{StorageError, exact};
+use crate::telemetry::ModelGauges;
+
+/// Models that metrics name, so that a scrape stays short.
+const MODELS: usize = 100;
+
+/// The gauges of what is written down.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn gauges(catalog: &Catalog) -> Result<ModelGauges, StorageError> {
+    let gauges = ModelGauges::default();
+    for of_model in catalog.drifts(MODELS).await? {
+        let row = &of_model.row;
+        // A row that is damaged hides no other one: asked for by itself, it is an error.
+        let worst: Vec<(String, f64)> = exact::from_text(&row.worst).unwrap_or_default();
+        worst.iter().for_each(|(column, far)| gauges.stability(&title(&of_model.name, row.model_id), column, *far));
+    }
+    for of_model in catalog.feedbacks(MODELS).await? {
+        let (row, title) = (&of_model.row, title(&of_model.name, of_model.row.model_id));
+        let Ok(sums) = sums(row) else { continue };
+        gauges.rows(&title, row.rows);
+        match sums.measures(row.rows) {
+            Measures::Classification { accuracy, calibration_error, .. } => {
+                gauges.classes(&title, accuracy, calibration_error);
+            }
+            Measures::Regression { rmse, .. } => gauges.rmse(&title, rmse),
+        }
+    }
+    Ok(gauges)
+}
+
+fn title(name: &Option<String>, id: uuid::Uuid) -> String {
+    name.clone().unwrap_or_else(|| id.to_string())
+}
