@@ -136,7 +136,7 @@ async fn refusals_are_counted_by_code() {
     refused(None).await.expect("a reply");
     refused(Some("nobody's")).await.expect("a reply");
     service.get("/models/nothing").await.problem(404, "model_not_found");
-    let at_once = "GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n";
+    let at_once = "GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let address = service.address();
     let answer = tokio::task::spawn_blocking(move || {
         use std::io::{Read, Write};
