@@ -127,7 +127,7 @@ async fn by_data_set(service: &Configuration, table: String) -> Outcome {
     let records = datasets_api::list_dataset_rows(service, FLOWERS, Some(2), None).await?.data;
     let species = records[0]["species"].clone();
     let request = PredictRequest { records: Some(Box::new(Records::RecordList(records))), ..PredictRequest::default() };
-    match predictions_api::predict(service, FLOWERS, request, Some(0.9), None).await? {
+    match predictions_api::predict(service, FLOWERS, request, Some(0.9), None, None).await? {
         Prediction::RecordPrediction(prediction) => {
             assert_eq!(prediction.predictions[0].label.as_deref(), species.as_str());
         }
@@ -155,7 +155,7 @@ async fn by_own_documents(url: &str) -> Outcome {
     let penguin =
         Columns { bill_length_mm: Some(Some(47.2)), island: Some(Some("Biscoe".to_owned())), ..Columns::new() };
     let request = Records::new(RequestRecords::Columns(Box::new(penguin)));
-    let reply = epochd_table::apis::predictions_api::predict(&table, request, Some(0.9)).await?;
+    let reply = epochd_table::apis::predictions_api::predict(&table, request, Some(0.9), None).await?;
     let predicted = &reply.predictions[0];
     assert!(predicted.label_set.as_ref().is_some_and(|labels| labels.contains(&predicted.label)), "{reply:?}");
     Ok(())
