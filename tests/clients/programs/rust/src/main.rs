@@ -79,11 +79,11 @@ async fn by_layer_sizes(service: &Configuration) -> Outcome {
     assert!(rmse.flatten().is_some_and(|rmse| rmse < 0.1), "{rmse:?}");
 
     let all = rows(&ROWS.each_ref().map(|row| &row[..]));
-    let predicted = outputs(predictions_api::predict(service, NAME, all, None, None).await?);
+    let predicted = outputs(predictions_api::predict(service, NAME, all, None, None, None).await?);
     assert_eq!(predicted.iter().map(|row| row[0].round()).collect::<Vec<_>>(), TARGETS);
     let one = [0., 1.].map(PredictRequestInputsInner::Number).into();
     let one = PredictRequest { inputs: Some(one), ..PredictRequest::default() };
-    assert_eq!(outputs(predictions_api::predict(service, NAME, one, None, None).await?), predicted[1..2]);
+    assert_eq!(outputs(predictions_api::predict(service, NAME, one, None, None, None).await?), predicted[1..2]);
     let known = EvaluateRequest {
         inputs: Some(ROWS.map(Vec::from).into()),
         targets: Some(TARGETS.map(TargetsInner::Number).into()),
@@ -92,7 +92,7 @@ async fn by_layer_sizes(service: &Configuration) -> Outcome {
     let evaluation = predictions_api::evaluate_model(service, NAME, known, None).await?;
     assert_eq!((evaluation.rows, evaluation.metrics.rmse), (4, rmse));
 
-    match predictions_api::predict(service, NAME, rows(&[&[0., 1., 2.]]), None, None).await {
+    match predictions_api::predict(service, NAME, rows(&[&[0., 1., 2.]]), None, None, None).await {
         Err(apis::Error::ResponseError(reply)) => {
             let problem: Problem = serde_json::from_str(&reply.content)?;
             assert_eq!((reply.status.as_u16(), problem.code), (422, ErrorCode::ShapeMismatch));
