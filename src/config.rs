@@ -7,6 +7,7 @@ mod command;
 mod secrets;
 mod tls;
 mod traces;
+mod urls;
 mod webhook;
 
 use std::net::SocketAddr;

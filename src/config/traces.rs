@@ -3,6 +3,7 @@
 use clap::Args;
 use reqwest::Url;
 
+use super::urls::http_url;
 use crate::storage::SecretUrl;
 
 /// Where the collector takes spans by HTTP, below its address.
@@ -35,9 +36,8 @@ impl TraceSettings {
     /// It is none that can.
     pub fn target(&self) -> Result<Option<Url>, String> {
         let Some(endpoint) = &self.otlp_endpoint else { return Ok(None) };
-        let url = Url::parse(endpoint.as_str()).ok();
-        let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        let mut url = url.ok_or("--otlp-endpoint: a URL such as http://localhost:4318 is expected")?;
+        let mut url =
+            http_url(endpoint.as_str()).ok_or("--otlp-endpoint: a URL such as http://localhost:4318 is expected")?;
         if !url.path().ends_with(PATH) {
             let path = format!("{}{PATH}", url.path().trim_end_matches('/'));
             url.set_path(&path);

@@ -8,6 +8,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use clap::Args;
 use reqwest::Url;
 
+use super::urls::http_url;
 use crate::storage::SecretUrl;
 
 /// What a secret may begin with.
@@ -76,9 +77,7 @@ impl WebhookSettings {
             (Some(_), None) => return Err("--webhook needs --webhook-secret, which signs what it is told".into()),
             (None, Some(_)) => return Err("--webhook-secret needs --webhook, the URL that is told".into()),
         };
-        let url =
-            Url::parse(url.as_str()).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        let url = url.ok_or("--webhook: a URL such as https://host/path is expected")?;
+        let url = http_url(url.as_str()).ok_or("--webhook: a URL such as https://host/path is expected")?;
         let key = secret.key().ok_or_else(|| {
             let (least, most) = (KEY_BYTES.start(), KEY_BYTES.end());
             format!(

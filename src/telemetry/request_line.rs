@@ -17,7 +17,7 @@ const TIMES: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
 static LOG: OnceLock<(Arc<LogWriter>, LogFormat)> = OnceLock::new();
 
 /// What is told of a request.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct RequestLine<'a> {
     /// Its id.
     pub request_id: &'a str,

@@ -249,21 +249,8 @@ pub fn refused(id: &str, error: &ApiError, peer: &str, meters: &Meters) {
     meters.count_refusal(error.word());
     let nothing = std::time::Duration::ZERO;
     meters.count(&RouteMeters::default(), UNMATCHED, "other", status, nothing);
-    let (method, path, peer) = ("-", "-", Some(peer));
-    let (trace_id, key, model) = (None, None, None);
-    log(RequestLine {
-        request_id: id,
-        method,
-        path,
-        status,
-        microseconds: 0,
-        bytes_in: 0,
-        bytes_out: 0,
-        peer,
-        trace_id,
-        key,
-        model,
-    });
+    let peer = Some(peer);
+    log(RequestLine { request_id: id, method: "-", path: "-", status, peer, ..RequestLine::default() });
 }
 
 fn log(line: RequestLine) {

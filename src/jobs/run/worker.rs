@@ -54,13 +54,7 @@ pub(in crate::jobs) fn run(context: &RunContext) -> Done {
     };
     let (id, model, request) = (record.id, record.model_id, &record.request_id);
     if let Some(span) = &span {
-        span.tell_word("epochd.job", || id.to_string());
-        span.tell_word("epochd.model", || model.to_string());
-        match &done {
-            Done::Ended(report) if report.state == JobState::Failed => span.failed("the job failed"),
-            Done::Ended(report) => span.tell("epochd.job.state", report.state.word()),
-            Done::Suspended => span.tell("epochd.job.state", "suspended"),
-        }
+        describe(span, context, &done);
     }
     match &done {
         Done::Suspended => tracing::info!(job_id = %id, model_id = %model, "job interrupted: it goes on later"),
@@ -72,6 +66,17 @@ pub(in crate::jobs) fn run(context: &RunContext) -> Done {
         }
     }
     done
+}
+
+/// Tells of a job's span how its run ends.
+fn describe(span: &Traced, context: &RunContext, done: &Done) {
+    span.tell_word("epochd.job", || context.job.record.id.to_string());
+    span.tell_word("epochd.model", || context.job.record.model_id.to_string());
+    match done {
+        Done::Ended(report) if report.state == JobState::Failed => span.failed("the job failed"),
+        Done::Ended(report) => span.tell("epochd.job.state", report.state.word()),
+        Done::Suspended => span.tell("epochd.job.state", "suspended"),
+    }
 }
 
 /// The version that the job makes.

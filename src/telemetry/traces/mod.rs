@@ -5,7 +5,8 @@
 mod export;
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use opentelemetry::propagation::TextMapPropagator;
@@ -26,6 +27,8 @@ pub use export::TraceError;
 
 /// Where callers name their trace.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// Reads contexts as W3C Trace Context writes them.
+static PROPAGATOR: LazyLock<TraceContextPropagator> = LazyLock::new(TraceContextPropagator::new);
 /// How long the last spans have to be sent when the service stops.
 const LAST_SPANS: Duration = Duration::from_secs(2);
 
@@ -69,7 +72,7 @@ impl Traces {
         if self.0.is_none() && !headers.contains_key(TRACEPARENT) {
             return None;
         }
-        let caller = TraceContextPropagator::new().extract_with_context(&Context::new(), &HeaderExtractor(headers));
+        let caller = PROPAGATOR.extract_with_context(&Context::new(), &HeaderExtractor(headers));
         match &self.0 {
             Some(_) => Some(self.begin(name(), Kind::Answer, &caller)),
             None => caller.span().span_context().is_valid().then(|| Traced(caller.clone())),
@@ -86,9 +89,8 @@ impl Traces {
     /// A span of work that a request of `traceparent` asked for; nothing where nobody is sent spans.
     pub fn of_work(&self, name: &'static str, traceparent: Option<&str>) -> Option<Traced> {
         self.0.as_ref()?;
-        let named =
-            traceparent.map(|parent| std::collections::HashMap::from([(TRACEPARENT.to_string(), parent.to_owned())]));
-        let asked = named.map(|named| TraceContextPropagator::new().extract_with_context(&Context::new(), &named));
+        let named = traceparent.map(|parent| HashMap::from([(TRACEPARENT.to_string(), parent.to_owned())]));
+        let asked = named.map(|named| PROPAGATOR.extract_with_context(&Context::new(), &named));
         Some(self.begin(name, Kind::Work, &asked.unwrap_or_default()))
     }
 
