@@ -32,7 +32,7 @@ COPY openapi.yaml build.rs ./
 COPY src src
 # What the metrics say that the binary was built from: --build-arg REVISION=$(git rev-parse --short=12 HEAD)
 ARG REVISION=unknown
-ENV EPOCHD_REVISION=${REVISION}
+ENV BUILD_REVISION=${REVISION}
 RUN touch build.rs src/lib.rs src/main.rs && cargo build --release --locked
 
 FROM base AS runtime

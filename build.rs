@@ -13,7 +13,8 @@ fn main() {
     let folder = std::env::var_os("OUT_DIR").expect("cargo names the folder for what a build script writes");
     std::fs::write(Path::new(&folder).join("openapi.json"), format!("{document}\n"))
         .expect("the folder can be written to");
-    println!("cargo::rustc-env=EPOCHD_RUSTC={}", compiler());
+    // Not EPOCHD_…: cargo hands it to tests as well, and the service takes such variables for its settings.
+    println!("cargo::rustc-env=BUILD_RUSTC={}", compiler());
 }
 
 /// The compiler's version, which the metrics tell.

@@ -25,7 +25,7 @@ use state::StateMeters;
 pub use state::{CacheUse, Snapshot, StoredState};
 
 /// The revision that the binary was built from, where the build was told.
-const REVISION: &str = match option_env!("EPOCHD_REVISION") {
+const REVISION: &str = match option_env!("BUILD_REVISION") {
     Some(revision) => revision,
     None => "unknown",
 };
@@ -106,7 +106,7 @@ impl Meters {
             scrape: Mutex::default(),
             registry,
         };
-        let build = [("version", env!("CARGO_PKG_VERSION")), ("revision", REVISION), ("rustc", env!("EPOCHD_RUSTC"))];
+        let build = [("version", env!("CARGO_PKG_VERSION")), ("revision", REVISION), ("rustc", env!("BUILD_RUSTC"))];
         info(&meters.registry, "epochd_build_info", "What the binary was built from and by.", &build);
         meters.add(Box::new(ProcessCollector::new(std::process::id() as i32, "epochd")));
         meters.add(Box::new(meters.models.clone()));
