@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """What keys, the trace context, the access log and TLS cost a one-row prediction, in turns on one machine.
 
-    benches/costs.py [--rounds N] [--baseline BINARY] target/release/epochd
+    benches/costs.py [--rounds N] [--cores SERVER,LOAD] [--baseline BINARY] target/release/epochd
 
-Each way of running the service is a process of its own on core 0; wrk asks on core 1, 32 connections kept, two seconds a turn, the
+Each way of running the service is a process of its own on one core; wrk asks on another, 32 connections kept, two seconds a turn, the
 order of the turns by chance. Prints requests a second as medians, and the median of the ratios to the plain service of the
 same round. `--baseline` names a binary of an earlier commit to hold the plain service, and all together, against. Needs wrk,
 taskset and openssl.
@@ -13,6 +13,7 @@ import argparse
 import json
 import random
 import re
+import socket
 import ssl
 import statistics
 import subprocess
@@ -30,7 +31,8 @@ QUIET = ["--log-level", "warn"]
 class Way:
     """One way of running the service."""
 
-    def __init__(self, name, binary, folder, flags=(), headers=(), key=False, tls=False):
+    def __init__(self, name, binary, folder, cores, flags=(), headers=(), key=False, tls=False):
+        self.load_core, port = cores[1], free_port()
         self.name, self.headers, self.scheme = name, dict(headers), "https" if tls else "http"
         flags = list(flags)
         if tls:
@@ -41,20 +43,21 @@ class Way:
             self.headers["Authorization"] = f"Bearer {KEY}"
         data = tempfile.mkdtemp(dir=folder)
         log = open(f"{data}.log", "w")
-        command = ["taskset", "-c", "0", binary, "--listen", "127.0.0.1:0", "--data-dir", data, *flags]
+        command = ["taskset", "-c", cores[0], binary, "--listen", f"127.0.0.1:{port}", "--data-dir", data, *flags]
         self.process = subprocess.Popen(command, stderr=log, env=environment)
-        self.url = self.listening(data)
+        self.url = f"{self.scheme}://127.0.0.1:{port}"
         self.script = f"{data}.lua"
+        self.listening(port, log.name)
         self.prepare()
 
-    def listening(self, data):
-        # The log may be at a level that does not name the port.
+    def listening(self, port, log):
+        # The log may be at a level that does not tell.
         for _ in range(100):
             time.sleep(0.1)
-            told = subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True).stdout
-            if found := re.search(rf"127\.0\.0\.1:(\d+).*pid={self.process.pid}\b", told):
-                return f"{self.scheme}://127.0.0.1:{found[1]}"
-        raise RuntimeError(f"{self.name} does not listen: {Path(data + '.log').read_text()}")
+            with socket.socket() as connection:
+                if connection.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+        raise RuntimeError(f"{self.name} does not listen: {Path(log).read_text()}")
 
     def ask(self, path, body=None):
         headers = {"Content-Type": "application/json"} | self.headers
@@ -72,34 +75,42 @@ class Way:
         Path(self.script).write_text("\n".join(lines))
 
     def turn(self):
-        command = ["taskset", "-c", "1", "wrk", "-t1", "-c32", "-d2s", "-s", self.script, f"{self.url}/models/small/predict"]
+        command = ["taskset", "-c", self.load_core, "wrk", "-t1", "-c32", "-d2s", "-s", self.script, f"{self.url}/models/small/predict"]
         told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         if "Non-2xx" in told:
             raise RuntimeError(f"{self.name}: {told}")
         return float(re.search(r"Requests/sec:\s+([\d.]+)", told)[1])
 
 
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("binary")
     parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--cores", default="0,1", help="the service's and the load's")
     parser.add_argument("--baseline")
     given = parser.parse_args()
+    cores = given.cores.split(",")
     with tempfile.TemporaryDirectory() as folder:
         make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
         make += ["-subj", "/CN=localhost", "-keyout", f"{folder}/key.pem", "-out", f"{folder}/cert.pem"]
         subprocess.run(make, check=True, capture_output=True)
         traced = {"traceparent": TRACE}
         ways = [
-            Way("plain, no access log", given.binary, folder, QUIET),
-            Way("access log", given.binary, folder),
-            Way("keys", given.binary, folder, QUIET, key=True),
-            Way("trace context", given.binary, folder, QUIET, traced),
-            Way("access log, keys, trace context", given.binary, folder, (), traced, key=True),
-            Way("TLS", given.binary, folder, QUIET, tls=True),
+            Way("plain, no access log", given.binary, folder, cores, QUIET),
+            Way("access log", given.binary, folder, cores),
+            Way("keys", given.binary, folder, cores, QUIET, key=True),
+            Way("trace context", given.binary, folder, cores, QUIET, traced),
+            Way("access log, keys, trace context", given.binary, folder, cores, (), traced, key=True),
+            Way("TLS", given.binary, folder, cores, QUIET, tls=True),
         ]
         if given.baseline:
-            ways.append(Way("the baseline, with its log", given.baseline, folder))
+            ways.append(Way("the baseline, with its log", given.baseline, folder, cores))
         try:
             rates = {way.name: [] for way in ways}
             for round in range(given.rounds + 1):
