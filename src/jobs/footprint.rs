@@ -46,12 +46,12 @@ impl Footprint<'_> {
         let measured = if self.validation > 0 { self.validation } else { self.train };
         // The truth of the rows that are measured, in the target's own unit at most.
         let rows = self.row_bytes().saturating_add(measured * size_of::<f64>());
-        let training = Trainer::bytes(network, settings, self.train)
+        let training = Trainer::bytes(network, settings, self.train, self.validation)
             .saturating_add(Trainer::snapshot_bytes(network, settings, self.train));
         let held_out = self.validation > 0;
         let measuring = |network| measuring_bytes(network, self.features, measured, held_out);
         let of_linear = self.linear.as_ref().map_or(0, |linear| {
-            let training = Trainer::bytes(linear, &linear_settings(self.train, settings), self.train);
+            let training = Trainer::bytes(linear, &linear_settings(self.train, settings), self.train, self.validation);
             training.max(linear.parameter_count() * size_of::<f32>() + measuring(linear))
         });
         let measuring = parameters.saturating_add(measuring(network).max(of_linear));

@@ -66,9 +66,9 @@ impl Evaluation {
         Some(sum / rows as f64)
     }
 
-    /// Values that the buffers hold for a model at most.
-    pub fn values(model: &ValidModelSpec) -> usize {
-        TILES * tile_rows(model) * (2 * widest(model) + 2 * model.outputs())
+    /// Values that the buffers hold at most when `rows` rows of a model are looked at.
+    pub fn values(model: &ValidModelSpec, rows: usize) -> usize {
+        (TILES * tile_rows(model)).min(rows) * (2 * widest(model) + 2 * model.outputs())
     }
 }
 

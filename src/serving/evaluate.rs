@@ -9,7 +9,7 @@ use super::data::DataFields;
 use super::error::{ServingError, Wrong};
 use super::memory::RequestMemory;
 use super::predict_records::{of_record, places};
-use super::threads::blocking;
+use super::threads::{blocking, long_work_may_begin};
 use crate::app::App;
 use crate::data::column::{Column, Table};
 use crate::data::encoder::reading::column_of_cells;
@@ -57,6 +57,7 @@ pub async fn evaluate(
     records: Option<Records>,
     memory: &mut RequestMemory,
 ) -> Result<Evaluation, ServingError> {
+    long_work_may_begin(app)?;
     let version = active(app, model).await?;
     let predictor = async || app.models.predictor(model, version).await;
     let (rows, loss, metrics) = match (&model.kind, records) {

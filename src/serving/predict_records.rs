@@ -4,7 +4,7 @@ use super::error::{ServingError, Wrong};
 use super::memory::RequestMemory;
 use super::predict_rows::{MAX_OUTPUTS, ON_THE_SPOT};
 use super::table_version::TableVersion;
-use super::threads::blocking;
+use super::threads::{blocking, long_work_may_begin};
 use crate::app::App;
 use crate::data::encoder::{EncodeError, Encoder};
 use crate::data::error::DataError;
@@ -44,6 +44,9 @@ pub async fn predict_records<T: Send + 'static>(
     }
     let work = version.predictor.members().parameter_count().max(values_of_a_row(&version));
     let large = rows.saturating_mul(work) > ON_THE_SPOT;
+    if large {
+        long_work_may_begin(app)?;
+    }
     let waiting = Waiting::default();
     let waited_for = waiting.seen();
     let within = app.clone();

@@ -9,7 +9,7 @@ use prometheus::IntCounter;
 
 use super::error::ServingError;
 use super::memory::RequestMemory;
-use super::threads::{blocking, cores};
+use super::threads::{blocking, cores, long_work_may_begin};
 use crate::app::App;
 use crate::models::Predictor;
 use crate::waiting::Waiting;
@@ -30,7 +30,7 @@ pub const OUTPUT_BYTES: usize = 16;
 /// and are given up between two pieces when this future is dropped.
 ///
 /// # Errors
-/// `AnswerTooLarge`, `Overloaded`, `Defect`.
+/// `AnswerTooLarge`, `Overloaded`, `Busy`, `Defect`.
 pub async fn predict_rows<T: Send + 'static>(
     app: &App,
     predictor: Arc<Predictor>,
@@ -53,6 +53,7 @@ pub async fn predict_rows<T: Send + 'static>(
         predictor.count(rows, 0);
         return Ok(vec![written(predictor.predict(inputs.view()).view())]);
     }
+    long_work_may_begin(app)?;
     Box::pin(on_all_cores(app, predictor, inputs, written, row_cost, work / ON_THE_SPOT, done)).await
 }
 

@@ -33,6 +33,14 @@ pub fn blocking<T: Send + 'static>(
     })
 }
 
+/// Whether long work of a request may begin. What has begun is not asked: it goes on with [`blocking`], which waits.
+///
+/// # Errors
+/// `Busy` where more of it comes than can be done: to be told so at once is better than to wait and be told late.
+pub fn long_work_may_begin(app: &App) -> Result<(), ServingError> {
+    if app.long_work.are_crowded() { Err(ServingError::Busy) } else { Ok(()) }
+}
+
 /// Does `work` to its end, even if the client that asked for it goes away: a change is made whole and then known.
 ///
 /// # Errors

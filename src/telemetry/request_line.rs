@@ -65,7 +65,7 @@ pub fn start(writer: Arc<LogWriter>, format: LogFormat) {
 /// Writes a line; false if this log was not started.
 pub fn write(line: RequestLine) -> bool {
     let Some((writer, format)) = LOG.get() else { return false };
-    let mut text = Vec::with_capacity(256);
+    let mut text = Vec::with_capacity(384);
     line.print(*format, Timestamp::now(), &mut text).expect("writing to memory does not fail");
     writer.as_ref().write_all(&text).expect("appending to memory does not fail");
     true

@@ -2,7 +2,8 @@
 """A data set of 8,000 columns of long words, and clients that ask for it and read nothing.
 
 Held: the upload, one reply, many replies and lists of such data sets stay within bounds, and what is held for clients that
-do not read is given back in a bounded time.
+do not read is given back in a bounded time. The service has a budget of 2 GB, of which clients that do not read may fill the share
+of requests.
 """
 
 import time
@@ -19,7 +20,7 @@ def fat(columns: int) -> bytes:
 
 def attack(trial):
     readers = 40
-    with trial.service() as service:
+    with trial.service(*trial.known("--memory", "2GB")) as service:
         csv = fat(16_000 if trial.long else 8_000)
         for number in range(3 if trial.long else 1):
             reply = trial.cost(service, "upload", lambda: service.packed(f"/datasets?name=fat{number}", csv, CSV), bound=600)

@@ -9,7 +9,7 @@ use crate::api::error::ApiError;
 use crate::api::idempotency::{Idempotency, Repeatable};
 use crate::app::App;
 use crate::serving::memory::{LARGE, RequestMemory};
-use crate::serving::threads::blocking;
+use crate::serving::threads::{blocking, long_work_may_begin};
 
 /// See the module.
 pub struct JsonBody<T> {
@@ -44,6 +44,7 @@ impl<T: Send + 'static> JsonBody<T> {
             let (idempotency, value) = (repeatable.with_body(&bytes), parse(&bytes)?);
             return Ok(JsonBody { value, idempotency, memory });
         }
+        long_work_may_begin(app)?;
         let within = app.clone();
         let parse = move || {
             let value = memory.scope(&within, || parse(&bytes))??;

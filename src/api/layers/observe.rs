@@ -11,6 +11,7 @@ use axum::http::{Extensions, HeaderMap, Method, Uri};
 use axum::response::Response;
 use http_body::{Frame, SizeHint};
 use opentelemetry::ContextGuard;
+use uuid::Uuid;
 
 use super::peer::{Peer, caller};
 use super::request_id::RequestId;
@@ -171,7 +172,8 @@ struct Told {
 impl Drop for Told {
     fn drop(&mut self) {
         let Told { observe, seen, status, elapsed, bytes } = self;
-        let trace_id = seen.trace.as_ref().map(|trace| trace.id().to_string());
+        let mut digits = Uuid::encode_buffer();
+        let trace_id = seen.trace.as_ref().map(|trace| &*trace.id().encode_lower(&mut digits));
         let line = RequestLine {
             request_id: seen.id(),
             method: seen.method.as_str(),
@@ -181,11 +183,11 @@ impl Drop for Told {
             bytes_in: seen.peer.as_ref().map_or(0, |peer| peer.received.bytes()),
             bytes_out: *bytes,
             peer: seen.peer(),
-            trace_id: trace_id.as_deref(),
+            trace_id,
             key: seen.who.as_ref().and_then(Sight::key).map(|key| key.name.as_str()),
             model: observe.model(&seen.uri),
         };
-        if let Some(trace) = &seen.trace {
+        if let Some(trace) = seen.trace.as_ref().filter(|trace| trace.is_sent()) {
             describe(trace, observe.0.template, &line);
         }
         if is_probe(observe.0.template) && *status < 500 {

@@ -26,7 +26,7 @@ use crate::serving::memory::RequestMemory;
 use crate::serving::predict_file::{FilePredictions, RowFormat};
 use crate::serving::predict_records;
 use crate::serving::table_version::{Extras, TableVersion};
-use crate::serving::threads::blocking;
+use crate::serving::threads::{blocking, long_work_may_begin};
 use crate::waiting::Waiting;
 
 /// The forms of rows and answers.
@@ -105,6 +105,7 @@ async fn for_file(
     file: Arriving,
     client: Option<Arc<str>>,
 ) -> Result<Response, ApiError> {
+    long_work_may_begin(app)?;
     let within = app.clone();
     let waiting = Waiting::default();
     let waited_for = waiting.seen();

@@ -7,8 +7,8 @@ use crate::learning::tiling::{pass_rows, tile_rows};
 use crate::learning::training::ValidTrainingSpec;
 
 impl Trainer<'_> {
-    /// Memory that a training of `model` on `rows` rows needs beside the rows, about.
-    pub fn bytes(model: &ValidModelSpec, settings: &ValidTrainingSpec, rows: usize) -> usize {
+    /// Memory that a training of `model` on `rows` rows needs beside the rows, about; `validation` rows are held out.
+    pub fn bytes(model: &ValidModelSpec, settings: &ValidTrainingSpec, rows: usize, validation: usize) -> usize {
         // Gradients beside what a snapshot has.
         let copies = 1 + copies(settings, rows);
         // Rows of the passes, in whole tiles, and of a probe.
@@ -19,7 +19,8 @@ impl Trainer<'_> {
         let embedded = if model.embeddings.is_empty() { 0 } else { 3 * model.layers[0].inputs };
         let units = 6 * model.layers.iter().map(|layer| layer.units).sum::<usize>();
         let passes = rows_at_once * (model.inputs() + embedded + units);
-        (copies * model.parameter_count() + passes + Evaluation::values(model) + rows) * size_of::<f32>()
+        let looked_at = validation.max(rows.min(PROBE_ROWS));
+        (copies * model.parameter_count() + passes + Evaluation::values(model, looked_at) + rows) * size_of::<f32>()
     }
 
     /// Memory that a snapshot of such a training takes at most.

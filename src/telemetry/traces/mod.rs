@@ -10,15 +10,15 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use opentelemetry::propagation::TextMapPropagator;
-use opentelemetry::trace::{
-    FutureExt, SpanContext, SpanKind, Status, TraceContextExt, TraceId, Tracer, TracerProvider,
-};
+use opentelemetry::trace::{FutureExt, SpanContext, SpanKind, Status, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{Context, ContextGuard, KeyValue, StringValue, Value};
 use opentelemetry_http::HeaderExtractor;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use reqwest::header::{HeaderMap, HeaderName};
 use tokio::runtime::Handle;
+use uuid::Uuid;
+use uuid::fmt::Simple;
 
 use crate::config::TraceSettings;
 use crate::storage::Calls;
@@ -69,13 +69,11 @@ impl Traces {
 
     /// The trace of a request; nothing where its caller names none and nobody is sent spans.
     pub fn of_request(&self, headers: &HeaderMap, name: impl FnOnce() -> String) -> Option<Traced> {
-        if self.0.is_none() && !headers.contains_key(TRACEPARENT) {
-            return None;
-        }
-        let caller = PROPAGATOR.extract_with_context(&Context::new(), &HeaderExtractor(headers));
+        let named = headers.contains_key(TRACEPARENT);
+        let caller = || PROPAGATOR.extract_with_context(&Context::new(), &HeaderExtractor(headers));
         match &self.0 {
-            Some(_) => Some(self.begin(name(), Kind::Answer, &caller)),
-            None => caller.span().span_context().is_valid().then(|| Traced(caller.clone())),
+            Some(_) => Some(self.begin(name(), Kind::Answer, &if named { caller() } else { Context::new() })),
+            None => named.then(caller).filter(|caller| caller.has_active_span()).map(Traced),
         }
     }
 
@@ -135,9 +133,14 @@ impl Traced {
         self.0.clone().attach()
     }
 
-    /// The trace's id.
-    pub fn id(&self) -> TraceId {
-        self.0.span().span_context().trace_id()
+    /// The trace's id, as it is written: 16 bytes, as many as a UUID has.
+    pub fn id(&self) -> Simple {
+        Uuid::from_bytes(self.0.span().span_context().trace_id().to_bytes()).simple()
+    }
+
+    /// Whether somebody is sent its span: what is told of it is lost otherwise.
+    pub fn is_sent(&self) -> bool {
+        self.0.span().is_recording()
     }
 
     /// Tells more of it.
