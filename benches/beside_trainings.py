@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/attacks"))
@@ -33,7 +34,7 @@ def asked(load: str, service: Service, body: str) -> dict:
     if set(seen["statuses"]) != {"200"} or seen["failures"]:
         sys.exit(f"not all were answered: {seen}")
     p50, _, p99, _ = seen["accepted"]
-    return {"rate": seen["statuses"]["200"] / SECONDS, "p50": p50, "p99": p99}
+    return {"requests/s": seen["statuses"]["200"] / SECONDS, "p50 µs": p50, "p99 µs": p99}
 
 
 def epochs(service: Service, jobs: list[str]) -> int:
@@ -53,15 +54,15 @@ def turn(binary: str, load: str, body: str) -> dict:
             reply = service.post(f"/models/busy{number}/train", rows)
             assert reply.status == 202, reply
             jobs.append(reply.json()["id"])
-        subprocess.run(["sleep", "1"])
+        time.sleep(1)
         before = epochs(service, jobs)
-        subprocess.run(["sleep", str(SECONDS)])
+        time.sleep(SECONDS)
         between = epochs(service, jobs)
         busy = asked(load, service, body)
         after = epochs(service, jobs)
-        return {"idle requests/s": idle["rate"], "busy requests/s": busy["rate"], "idle p50 µs": idle["p50"], "busy p50 µs": busy["p50"],
-                "idle p99 µs": idle["p99"], "busy p99 µs": busy["p99"], "times the idle p99": busy["p99"] / idle["p99"],
-                "of the idle rate": busy["rate"] / idle["rate"], "of the epochs": (after - between) / max(between - before, 1)}
+        seen = {f"{when} {name}": told[name] for name in idle for when, told in (("idle", idle), ("busy", busy))}
+        ratios = {f"busy / idle {name}": busy[name] / idle[name] for name in idle}
+        return seen | ratios | {"epochs, of those without requests": (after - between) / max(between - before, 1)}
 
 
 def main():

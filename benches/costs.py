@@ -5,9 +5,9 @@
 
 Each way of running the service is a process of its own on one core; wrk asks on another, 32 connections kept, two seconds a turn, the
 order of the turns by chance. All send headers of the same length, under names that nothing reads where the service is not to read
-them: to receive and parse more bytes takes longer by itself. Prints requests a second as medians, and the median of the ratios to the plain service of the
-same round. `--baseline` names a binary of an earlier commit to hold the plain service, and all together, against. Needs wrk,
-taskset and openssl.
+them: to receive and parse more bytes takes longer by itself. Prints requests a second as medians, and the median of the ratios to
+the plain service of the same round. `--baseline` names a binary of an earlier commit to hold the plain service, and all
+together, against. Needs wrk, taskset and openssl.
 """
 
 import argparse

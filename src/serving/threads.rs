@@ -33,7 +33,8 @@ pub fn blocking<T: Send + 'static>(
     })
 }
 
-/// Whether long work of a request may begin. What has begun is not asked: it goes on with [`blocking`], which waits.
+/// Whether long work of a request may begin. Asked where a refusal loses nothing that the client cannot send again; what ends
+/// an upload, or writes the reply of a change, goes on with [`blocking`], which waits.
 ///
 /// # Errors
 /// `Busy` where more of it comes than can be done: to be told so at once is better than to wait and be told late.

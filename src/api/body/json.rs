@@ -34,7 +34,7 @@ impl<T: Send + 'static> JsonBody<T> {
     /// it is charged.
     ///
     /// # Errors
-    /// Those of [`read_body`] and of `parse`.
+    /// Those of [`read_body`] and of `parse`; `overloaded` for a large one where too much long work waits.
     pub async fn read(request: Request, app: &App, parse: fn(&[u8]) -> Result<T, ApiError>) -> Result<Self, ApiError> {
         let advice = "send the body as Content-Type: application/json (curl: use --json instead of -d)";
         check_content_type(request.headers(), "application/json", advice)?;
