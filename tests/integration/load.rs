@@ -1,4 +1,4 @@
-//! Many jobs on many models at once.
+//! Many jobs on many models at once, and more requests than can be answered.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{TestApp, text, xor_model, xor_training};
+use crate::support::{TestApp, eventually, text, xor_model, xor_training};
 
 const MODELS: usize = 50;
 const JOBS: usize = 200;
@@ -68,4 +68,32 @@ fn check_order(jobs: &[Value]) {
             assert_eq!(pair[0]["version"], number + 1, "versions in the order of the jobs");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_work_that_comes_faster_than_it_is_done_is_refused_at_once_and_short_work_is_done() {
+    let service = TestApp::start().await;
+    service.with_xor().await;
+    let large = || service.post("/models/xor/predict", json!({"inputs": vec![[0, 1]; 8_000]}));
+    let evaluation = || service.post("/models/xor/evaluate", json!({"inputs": [[0, 1]], "targets": [1]}));
+    let places = service.app.long_work.clone();
+    let taken = join_all((0..places.occupancy().places).map(|_| places.take())).await;
+    let queue: Vec<_> = (0..4 * taken.len())
+        .map(|_| {
+            let places = places.clone();
+            tokio::spawn(async move { drop(places.take().await) })
+        })
+        .collect();
+    eventually("a queue stands", async || places.are_crowded()).await;
+    for refused in [large().await, evaluation().await] {
+        assert_eq!(refused.header("retry-after"), "1");
+        refused.problem(429, "overloaded");
+    }
+    service.post("/models/xor/predict", json!({"inputs": [0, 1]})).await.expect(200);
+    drop(taken);
+    for place in queue {
+        place.await.expect("no panic");
+    }
+    large().await.expect(200);
+    evaluation().await.expect(200);
 }
