@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::comparison::Comparison;
 use super::error::{JobError, JobFailure};
 use super::history::stored_bytes;
 use super::notice::Notice;
@@ -39,6 +40,8 @@ pub struct JobReport {
     pub warnings: Vec<Notice>,
     pub version: Option<u64>,
     pub metrics: Option<Arc<RawValue>>,
+    /// Of a training that serves only if it is better.
+    pub comparison: Option<Comparison>,
     pub config: ValidTrainingSpec,
     pub dataset_id: Option<Uuid>,
     pub validation_dataset_id: Option<Uuid>,
@@ -90,6 +93,8 @@ pub(super) struct Outcome {
     pub(super) warnings: Vec<Notice>,
     pub(super) version: Option<u64>,
     pub(super) failure: Option<JobFailure>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) comparison: Option<Comparison>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) thinned: bool,
 }
@@ -118,6 +123,7 @@ impl JobReport {
             warnings: outcome.warnings,
             version: outcome.version,
             metrics: None,
+            comparison: outcome.comparison,
             config: record.config.clone(),
             dataset_id,
             validation_dataset_id,
@@ -141,6 +147,7 @@ impl JobReport {
             warnings: self.warnings.clone(),
             version: self.version,
             failure: self.failure.clone(),
+            comparison: self.comparison.clone(),
             thinned: self.thinned,
         };
         OutcomeRow {

@@ -2,6 +2,7 @@
 
 mod baseline;
 mod checkpoint;
+mod compare;
 mod context;
 mod ending;
 mod few_rows;

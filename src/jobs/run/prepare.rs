@@ -35,6 +35,8 @@ pub(super) struct Prepared {
     pub(super) truth: Truth,
     /// What is worth knowing about the data.
     pub(super) findings: Vec<Finding>,
+    /// The rows to measure on, by their places in their table; none if none were held out.
+    pub(super) measured: Vec<usize>,
 }
 
 /// What a training reads of its data sets: the features' columns, then the target's.
@@ -83,21 +85,21 @@ pub(super) fn prepare(
     let histograms = Histogram::of_features(&encoder, &table, &train)?;
     let encoding = Encoding { encoder: &encoder, go_on };
     let examples = weighted(encoding.examples(&table, target, &train)?, settings, &encoder);
-    let (validation, truth) = match (validation, held_out.is_empty()) {
+    let spec = if base.is_some() { model.clone() } else { model.as_learned(&encoder, &profile) };
+    let (validation, truth, measured) = match (validation, held_out.is_empty()) {
         (Some(other), _) => {
             drop(table);
             let target = column(&other, &model.target)?.of_kind(encoder.target.kind())?;
             let rows = labelled(&target)?;
-            (Some(encoding.examples(&other, &target, &rows)?), Truth::of_rows(&encoder, &target, &rows)?)
+            (Some(encoding.examples(&other, &target, &rows)?), Truth::of_rows(&encoder, &target, &rows)?, rows)
         }
         (None, false) => {
             let examples = encoding.examples(&table, target, &held_out)?;
-            (Some(examples), Truth::of_rows(&encoder, target, &held_out)?)
+            (Some(examples), Truth::of_rows(&encoder, target, &held_out)?, held_out)
         }
-        (None, true) => (None, Truth::of_rows(&encoder, target, &train)?),
+        (None, true) => (None, Truth::of_rows(&encoder, target, &train)?, Vec::new()),
     };
     let training = Training { settings: settings.clone(), train: examples, validation };
-    let spec = model.clone();
     let parts = TableParts {
         spec,
         encoder,
@@ -107,7 +109,7 @@ pub(super) fn prepare(
         histograms,
         answers: None,
     };
-    Ok(Prepared { training, network, parts, truth, findings })
+    Ok(Prepared { training, network, parts, truth, findings, measured })
 }
 
 /// Takes memory for what is about to be encoded, where the estimate was less. Where others hold it, this job gives up all that

@@ -15,6 +15,8 @@ use super::unpublished::Halt;
 use crate::data::column::Table;
 use crate::data::encoder::Known;
 use crate::data::profile::Finding;
+use crate::data::split::HeldOut;
+use crate::datasets::Dataset;
 use crate::jobs::error::JobError;
 use crate::jobs::footprint::Footprint;
 use crate::jobs::job::Job;
@@ -24,6 +26,7 @@ use crate::jobs::training::Training;
 use crate::learning::examples::Examples;
 use crate::learning::network::Network;
 use crate::models::table::TableSpec;
+use crate::models::version::TrainedOn;
 use crate::models::{Model, Predictor};
 use crate::storage::StorageError;
 use crate::telemetry::Phase;
@@ -35,6 +38,8 @@ pub(super) struct Start {
     pub(super) checkpoint: Option<Checkpoint<'static>>,
     /// Of a model by data set.
     pub(super) table: Option<TableStart>,
+    /// What its version is told to have been trained on.
+    pub(super) trained_on: TrainedOn,
     /// What is worth knowing about the data.
     pub(super) findings: Vec<Finding>,
 }
@@ -42,7 +47,7 @@ pub(super) struct Start {
 /// What storage has for a training.
 enum Read {
     Rows { model: Model, file: Bytes, start: Option<Network> },
-    Table { spec: TableSpec, data: TrainingTables, base: Option<Arc<Predictor>> },
+    Table { model: Arc<TableSpec>, spec: TableSpec, data: TrainingTables, base: Option<Arc<Predictor>> },
 }
 
 impl Start {
@@ -62,16 +67,20 @@ impl Start {
                 // What a checkpoint brings takes the place of whatever the network starts with.
                 let nothing = || Network::with_parameters(spec.clone(), vec![0.0; spec.parameter_count()]);
                 let network = start.unwrap_or_else(nothing);
-                Ok(Start { training, network, checkpoint, table: None, findings: Vec::new() })
+                let rows = Some(training.train.rows() as u64);
+                let trained_on = TrainedOn { rows, ..TrainedOn::default() };
+                Ok(Start { training, network, checkpoint, table: None, trained_on, findings: Vec::new() })
             }
-            Read::Table { spec, data, base } => {
+            Read::Table { model, spec, data, base } => {
                 let encoder = base.as_ref().and_then(|base| base.table().ok()).map(|table| &table.parts.encoder);
                 let go_on = || context.job.control.stop().is_none();
                 let fit = || prepare(&spec, config, data, encoder, context.memory, &go_on);
                 let prepared = context.in_phase(Phase::Fit, fit)?;
-                let Prepared { training, network, parts, truth, findings } = prepared;
+                let Prepared { training, network, parts, truth, findings, measured } = prepared;
                 let network = base.map_or(network, |base| base.network().clone());
-                let start = Start { training, network, checkpoint, table: Some(TableStart { parts, truth }), findings };
+                let trained_on = trained_on(context.job, &model, &parts.spec, &training);
+                let table = Some(TableStart { parts, truth, measured });
+                let start = Start { training, network, checkpoint, table, trained_on, findings };
                 context.memory.settle(start.bytes() as u64);
                 Ok(start)
             }
@@ -92,6 +101,18 @@ impl Start {
             features: encoder.map_or(0, |(_, encoder)| encoder.features.len()),
         };
         footprint.bytes()
+    }
+}
+
+/// What a version of `model` is told to have been trained on, with the parts of `spec` that are not as in `model`.
+fn trained_on(job: &Job, model: &TableSpec, spec: &TableSpec, training: &Training) -> TrainedOn {
+    let (dataset, validation) = job.record.data.datasets();
+    TrainedOn {
+        dataset,
+        rows: Some(training.train.rows() as u64),
+        features: (spec.features != model.features).then(|| spec.features.clone()),
+        classes: (spec.classes != model.classes).then(|| spec.classes.clone()),
+        held_out: validation.map(|id| HeldOut::Dataset { id }),
     }
 }
 
@@ -121,14 +142,20 @@ async fn read(context: &RunContext<'_>, resume: bool) -> Result<(Read, Option<Ch
             Read::Rows { model: Model::clone(&model), file, start }
         }
         JobData::Datasets { train, validation } => {
-            let spec = TableSpec::clone(model.table()?);
+            let model_spec = model.table()?;
             // A warm start needs its version's encoder even where a checkpoint has its parameters.
             let base_network = match base {
                 None => None,
                 Some(number) => Some(of_version(context, &model, number).await?),
             };
-            let data = columns(context, &spec, base_network.as_deref(), *train, *validation).await?;
-            Read::Table { data, spec, base: base_network }
+            let dataset = context.datasets.get_for_job(*train).await?;
+            let named = job.record.config.features.clone();
+            let spec = match base_network.as_ref().and_then(|base| base.table().ok()) {
+                Some(table) => table.parts.spec.for_training(*train, &dataset.profile, None)?,
+                None => model_spec.for_training(*train, &dataset.profile, named)?,
+            };
+            let data = columns(context, &spec, base_network.as_deref(), &dataset, *validation).await?;
+            Read::Table { data, model: model_spec.clone(), spec, base: base_network }
         }
     };
     let mut write = storage.catalog.write().await?;
@@ -160,10 +187,9 @@ async fn columns(
     context: &RunContext<'_>,
     spec: &TableSpec,
     base: Option<&Predictor>,
-    train: Uuid,
+    dataset: &Dataset,
     validation: Option<Uuid>,
 ) -> Result<TrainingTables, JobError> {
-    let dataset = context.datasets.get_for_job(train).await?;
     // A warm start has the features of its version; else what is left out in any case is not read.
     let names: Vec<String> = match base.and_then(|base| base.table().ok()) {
         Some(table) => {
@@ -177,7 +203,7 @@ async fn columns(
             features.chain([&spec.target]).cloned().collect()
         }
     };
-    let table = context.datasets.columns(&dataset, names.clone()).await?;
+    let table = context.datasets.columns(dataset, names.clone()).await?;
     let validation: Option<Table> = match validation {
         None => None,
         Some(id) => {
