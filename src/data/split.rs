@@ -1,10 +1,5 @@
 //! Which rows are held out for validation.
 
-mod content;
-mod held_out;
-
-pub use held_out::HeldOut;
-
 use rand::Rng;
 use rand::seq::SliceRandom;
 
