@@ -63,6 +63,8 @@ pub struct NewDataset {
     pub name: Option<String>,
     /// The key that stores it; of a file that was just read, none.
     pub owner: Option<Uuid>,
+    /// The data set whose rows it begins with; of a file that was just read, none.
+    pub parent_id: Option<Uuid>,
     /// Its columns, with what is known of them.
     pub profile: TableProfile,
     /// The columns.
@@ -177,7 +179,7 @@ impl DatasetRegistry {
         if let Some(failed) = sink.failed {
             return Err(failed.into());
         }
-        Ok(NewDataset { id: new_id(), name, owner: None, profile: profile?, columns: sink.file })
+        Ok(NewDataset { id: new_id(), name, owner: None, parent_id: None, profile: profile?, columns: sink.file })
     }
 
     /// Stores the columns of a data set. They are litter until [`DatasetRegistry::add`] is committed.
@@ -185,15 +187,25 @@ impl DatasetRegistry {
     /// # Errors
     /// `Storage`.
     pub async fn draft(&self, new: NewDataset) -> Result<DatasetDraft, DatasetError> {
-        let NewDataset { id, name, owner, profile, columns } = new;
+        let NewDataset { id, name, owner, parent_id, profile, columns } = new;
         let blob = format!("datasets/{id}.parquet");
         let checksums = self.storage.put_file_noted(&blob, columns).await?;
         let bytes = checksums.bytes();
         let created_at = Timestamp::now();
         let (rows, text) = (profile.rows, exact::to_text(&profile));
-        let row =
-            DatasetRow { id, name: name.clone(), blob: blob.clone(), bytes, rows, profile: text, created_at, owner };
-        let dataset = Dataset { id, name, bytes, created_at, owner, profile: Arc::new(profile), blob, _memory: None };
+        let row = DatasetRow {
+            id,
+            name: name.clone(),
+            blob: blob.clone(),
+            bytes,
+            rows,
+            profile: text,
+            created_at,
+            owner,
+            parent_id,
+        };
+        let profile = Arc::new(profile);
+        let dataset = Dataset { id, name, bytes, created_at, owner, parent_id, profile, blob, _memory: None };
         Ok(DatasetDraft { row, checksums, dataset })
     }
 
@@ -297,6 +309,18 @@ impl DatasetRegistry {
             }
         }
         Ok((listed, found.len() > count))
+    }
+
+    /// Whether a data set is `beginning`, or begins with its rows: it was made of that by appending.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn begins_with(&self, id: Uuid, beginning: Uuid) -> Result<bool, DatasetError> {
+        let mut next = Some(id);
+        while let Some(id) = next.filter(|id| *id != beginning) {
+            next = self.storage.catalog.dataset_parent(id).await?;
+        }
+        Ok(next.is_some())
     }
 
     /// Number of data sets.

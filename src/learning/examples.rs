@@ -144,16 +144,6 @@ impl Examples {
         &self.inputs.as_slice().expect("row-major inputs")[start * width..end * width]
     }
 
-    /// The numbers of a row: its inputs, then its targets, or its class.
-    pub fn numbers(&self, row: usize) -> impl Iterator<Item = f32> {
-        let (values, class) = match &self.targets {
-            Targets::Values(values) => (Some(values.row(row)), None),
-            Targets::Classes(classes) => (None, Some(classes[row] as f32)),
-        };
-        let targets = values.into_iter().flatten().copied();
-        self.inputs.row(row).into_iter().copied().chain(targets).chain(class)
-    }
-
     /// The targets.
     pub fn targets(&self) -> &Targets {
         &self.targets

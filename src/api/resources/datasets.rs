@@ -40,6 +40,7 @@ pub struct DatasetBody<'a> {
     rows: u64,
     bytes: u64,
     created_at: Timestamp,
+    parent_id: Option<Uuid>,
     columns: &'a [ColumnProfile],
     findings: &'a [Finding],
 }
@@ -53,6 +54,7 @@ impl<'a> DatasetBody<'a> {
             rows: dataset.profile.rows,
             bytes: dataset.bytes,
             created_at: dataset.created_at,
+            parent_id: dataset.parent_id,
             columns: &dataset.profile.columns,
             findings: &dataset.profile.findings,
         }

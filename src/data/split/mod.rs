@@ -10,6 +10,7 @@
 mod bound;
 pub mod content;
 mod groups;
+mod held_out;
 mod rule;
 mod time;
 
@@ -18,6 +19,7 @@ use rand::seq::SliceRandom;
 
 pub use bound::{ByContent, by_content};
 pub use groups::{ByGroup, by_group};
+pub use held_out::HeldOut;
 pub use rule::{Rule, group_keys};
 pub use time::{Latest, Order, latest, order};
 

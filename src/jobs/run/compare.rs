@@ -9,9 +9,10 @@ use super::context::RunContext;
 use super::finish::Made;
 use super::unpublished::{Halt, Stopped, Unpublished};
 use crate::data::column::Table;
-use crate::data::split::HeldOut;
+use crate::data::split::{HeldOut, Rule};
 use crate::jobs::comparison::{Comparison, Metric};
 use crate::jobs::error::JobError;
+use crate::jobs::training::content_hash;
 use crate::learning::activate::Activate;
 use crate::learning::examples::Examples;
 use crate::learning::metrics::Metrics;
@@ -50,6 +51,10 @@ struct Measures {
     rows: usize,
     candidate: f64,
     active: f64,
+}
+
+impl Measures {
+    const NONE: Measures = Measures { rows: 0, candidate: f64::NAN, active: f64::NAN };
 }
 
 /// Why there are no such measures: a sentence.
@@ -127,23 +132,27 @@ fn measure(
     rows: &MeasuredRows,
 ) -> Result<Result<Measures, Reason>, Halt> {
     let number = active.number;
-    let Some(rule) = &active.facts.trained_on.held_out else {
-        return Ok(Err(format!("which rows the training of version {number} held out is not known")));
-    };
     let rival = match context.read(rival(context, active))? {
         Err(JobError::Model(ModelError::VersionDamaged { .. })) => {
             return Ok(Err(format!("the file of version {number} is missing or damaged")));
         }
         found => found?,
     };
+    let Some(rule) = held_out(active, &rival) else {
+        return Ok(Err(format!("which rows the training of version {number} held out is not known")));
+    };
     let measured = match rows {
-        MeasuredRows::Plain(None) => Ok(Measures { rows: 0, candidate: f64::NAN, active: f64::NAN }),
-        MeasuredRows::Plain(Some(examples)) => Ok(on_rows(candidate, &rival, examples, rule)),
+        MeasuredRows::Plain(None) => Ok(Measures::NONE),
+        MeasuredRows::Plain(Some(examples)) => Ok(on_rows(candidate, &rival, examples, &rule)),
         MeasuredRows::Table { dataset, is_apart, rows } => {
-            let all = *is_apart && *rule == HeldOut::Dataset { id: *dataset };
-            let pair = Pair { candidate: candidate.clone(), active: rival, number };
-            let rule = (!all).then(|| rule.clone());
-            context.read(pair.on_dataset(context, *dataset, rows.clone(), rule))??
+            let trained_on = active.facts.trained_on.dataset;
+            match context.read(applies(context, &rule, trained_on, *dataset, *is_apart))?? {
+                None => Ok(Measures::NONE),
+                Some(rule) => {
+                    let pair = Pair { candidate: candidate.clone(), active: rival, number };
+                    context.read(pair.on_dataset(context, *dataset, rows.clone(), rule))??
+                }
+            }
         }
     };
     Ok(measured.and_then(|measures| match measures.rows {
@@ -155,18 +164,57 @@ fn measure(
     }))
 }
 
+/// Which rows the training of a version held out, where that is known.
+fn held_out(version: &Version, _predictor: &Predictor) -> Option<HeldOut> {
+    version.facts.trained_on.held_out.clone()
+}
+
 async fn rival(context: &RunContext<'_>, active: &Version) -> Result<Arc<Predictor>, JobError> {
     let model = context.registry.get(&context.job.record.model_id.to_string()).await?;
     Ok(context.registry.predictor(&model, active).await?)
 }
 
+/// By which of the rows that were held out of a training on `dataset` the active version, trained on another perhaps, can be
+/// measured: by a rule, or all (`Some(None)`); none, where none is known that it was not trained on.
+async fn applies(
+    context: &RunContext<'_>,
+    held_out: &HeldOut,
+    trained_on: Option<Uuid>,
+    dataset: Uuid,
+    is_apart: bool,
+) -> Result<Option<Option<Rule>>, JobError> {
+    Ok(match held_out {
+        HeldOut::Dataset(apart) => (is_apart && *apart == dataset).then_some(None),
+        // Places are those of the data set that was trained on, and of those that begin with it.
+        HeldOut::By(Rule::Order { .. }) => {
+            let Some(first) = trained_on.filter(|_| !is_apart) else { return Ok(None) };
+            context.datasets.begins_with(dataset, first).await?.then(|| held_out_rule(held_out))
+        }
+        HeldOut::By(_) => Some(held_out_rule(held_out)),
+    })
+}
+
+fn held_out_rule(held_out: &HeldOut) -> Option<Rule> {
+    match held_out {
+        HeldOut::By(rule) => Some(rule.clone()),
+        HeldOut::Dataset(_) => None,
+    }
+}
+
 /// Measures models by layer sizes.
 fn on_rows(candidate: &Predictor, active: &Predictor, examples: &Examples, rule: &HeldOut) -> Measures {
-    let common: Vec<usize> = (0..examples.rows()).filter(|row| rule.has_plain(examples.numbers(*row))).collect();
-    let examples = examples.select(&common);
+    let spec = candidate.spec();
+    let labels = spec.classes().map(|_| examples.targets().labels());
+    let is_held_out = |row: &usize| {
+        let label = labels.as_ref().map(|labels| labels[*row]);
+        let of_plain = rule.of_plain(label);
+        of_plain.is_some_and(|(seed, below)| content_hash(examples, *row, spec.outputs(), seed) < below)
+    };
+    let common: Vec<usize> = (0..examples.rows()).filter(is_held_out).collect();
     if common.is_empty() {
-        return Measures { rows: 0, candidate: f64::NAN, active: f64::NAN };
+        return Measures::NONE;
     }
+    let examples = examples.select(&common);
     Measures { rows: common.len(), candidate: candidate.evaluate(&examples).0, active: active.evaluate(&examples).0 }
 }
 
@@ -200,7 +248,7 @@ impl Pair {
         context: &RunContext<'_>,
         dataset: Uuid,
         rows: Vec<usize>,
-        rule: Option<HeldOut>,
+        rule: Option<Rule>,
     ) -> Result<Result<Measures, Reason>, Halt> {
         let dataset = context.datasets.get_for_job(dataset).await?;
         let names = match self.columns(&dataset.profile.names(), rule.as_ref()) {
@@ -226,7 +274,7 @@ impl Pair {
     }
 
     /// The columns to read: those that both versions know, and those that tell which rows were held out.
-    fn columns(&self, known: &HashSet<&str>, rule: Option<&HeldOut>) -> Result<Vec<String>, Reason> {
+    fn columns(&self, known: &HashSet<&str>, rule: Option<&Rule>) -> Result<Vec<String>, Reason> {
         let [candidate, active] = [&self.candidate, &self.active].map(|version| version.table());
         let unlike = || format!("version {} is none of a model by data set", self.number);
         let (candidate, active) = (candidate.map_err(|_| unlike())?, active.map_err(|_| unlike())?);
@@ -237,12 +285,11 @@ impl Pair {
         }
         let mut names: Vec<&str> = Vec::new();
         let features = [&candidate.parts.encoder, encoder].map(|encoder| &encoder.features);
-        let counting = rule.map(HeldOut::columns).unwrap_or_default().iter().map(String::as_str);
         names.extend(features.into_iter().flatten().map(|feature| feature.name.as_str()));
+        names.extend(rule.map(Rule::columns).unwrap_or_default().iter().map(String::as_str));
         if let Some(lacking) = names.iter().find(|name| !known.contains(*name)) {
             return Err(format!("the data has no column {}, which version {number} needs", Shown(lacking)));
         }
-        names.extend(counting.filter(|name| known.contains(name)));
         names.push(encoder.target.name());
         names.sort_unstable();
         names.dedup();
@@ -254,18 +301,24 @@ impl Pair {
         &self,
         table: &Table,
         rows: &[usize],
-        rule: Option<&HeldOut>,
+        rule: Option<&Rule>,
         answered: &mut BothAnswered,
     ) -> Result<(), Reason> {
         let start = answered.rows;
         answered.rows += table.rows;
         let within = rows.partition_point(|row| *row < start)..rows.partition_point(|row| *row < answered.rows);
         let mut here: Vec<usize> = rows[within].iter().map(|row| row - start).collect();
-        if let Some(rule) = rule {
-            let held_out = rule.among(table, &here);
-            let mut is_common = held_out.iter();
-            here.retain(|_| is_common.next().is_some_and(|held_out| *held_out));
-        }
+        let target = self.active.table().map_err(|error| error.to_string())?.parts.encoder.target.name();
+        let held_out = match rule {
+            None => vec![true; here.len()],
+            Some(Rule::Order { from }) => here.iter().map(|row| start + row >= *from).collect(),
+            Some(rule) => {
+                let changed = || "a column that tells which rows were held out has another type now".to_owned();
+                rule.holds(table, target, &here).ok_or_else(changed)?
+            }
+        };
+        let mut is_held_out = held_out.into_iter();
+        here.retain(|_| is_held_out.next().unwrap_or(false));
         if here.is_empty() {
             return Ok(());
         }
@@ -281,7 +334,7 @@ impl Pair {
     fn measures(&self, answered: &BothAnswered) -> Result<Measures, Reason> {
         let rows = answered.candidate.rows();
         if rows == 0 {
-            return Ok(Measures { rows, candidate: f64::NAN, active: f64::NAN });
+            return Ok(Measures::NONE);
         }
         let measure = |version: &Predictor, answered: &Answered| {
             let parts = version.table().map_err(|error| error.to_string())?.parts;

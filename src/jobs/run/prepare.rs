@@ -11,7 +11,7 @@ use crate::data::encoder::Histogram;
 use crate::data::encoder::{EncodeError, Encoder, Known, LeftOut, Target, Task, rows_with};
 use crate::data::profile::IDENTIFIER_COLUMN;
 use crate::data::profile::{Finding, TableProfile};
-use crate::data::split::split;
+use crate::data::split::by_lot as split;
 use crate::data::target_findings::about_target;
 use crate::jobs::error::JobError;
 use crate::jobs::training::Training;

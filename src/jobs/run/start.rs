@@ -22,7 +22,7 @@ use crate::jobs::footprint::Footprint;
 use crate::jobs::job::Job;
 use crate::jobs::record::{JobData, checkpoint_blob};
 use crate::jobs::rows;
-use crate::jobs::training::Training;
+use crate::jobs::training::{Training, held_out_rule};
 use crate::learning::examples::Examples;
 use crate::learning::network::Network;
 use crate::models::table::TableSpec;
@@ -68,7 +68,8 @@ impl Start {
                 let nothing = || Network::with_parameters(spec.clone(), vec![0.0; spec.parameter_count()]);
                 let network = start.unwrap_or_else(nothing);
                 let rows = Some(training.train.rows() as u64);
-                let trained_on = TrainedOn { rows, ..TrainedOn::default() };
+                let held_out = held_out_rule(&training, spec);
+                let trained_on = TrainedOn { rows, held_out, ..TrainedOn::default() };
                 Ok(Start { training, network, checkpoint, table: None, trained_on, findings: Vec::new() })
             }
             Read::Table { model, spec, data, base } => {
@@ -112,7 +113,7 @@ fn trained_on(job: &Job, model: &TableSpec, spec: &TableSpec, training: &Trainin
         rows: Some(training.train.rows() as u64),
         features: (spec.features != model.features).then(|| spec.features.clone()),
         classes: (spec.classes != model.classes).then(|| spec.classes.clone()),
-        held_out: validation.map(|id| HeldOut::Dataset { id }),
+        held_out: validation.map(HeldOut::Dataset),
     }
 }
 
