@@ -25,7 +25,8 @@ use crate::data::profile::TableProfile;
 use crate::datasets::Asked;
 use crate::jobs::{JobReport, Requester};
 use crate::keys::Sight;
-use crate::learning::training::TrainingSpec;
+use crate::learning::activate::Activate;
+use crate::learning::training::{ClassWeight, TrainingSpec};
 use crate::models::table::TableRequest;
 use crate::serving;
 use crate::serving::data::DataFields;
@@ -120,8 +121,19 @@ fn location(report: &JobReport) -> String {
 }
 
 /// The parameters of `POST /train`, as errors name them.
-const PARAMETERS: [&str; 9] =
-    ["name", "target", "features", "task", "epochs", "hidden_layers", "seed", "validation_split", "types"];
+const PARAMETERS: [&str; 11] = [
+    "name",
+    "target",
+    "features",
+    "task",
+    "epochs",
+    "hidden_layers",
+    "seed",
+    "validation_split",
+    "types",
+    "activate",
+    "class_weight",
+];
 
 /// The parameters of `POST /train`, `features` among them, once for each column: names may contain any separator.
 pub struct TrainQuery {
@@ -159,6 +171,8 @@ pub struct TrainParams {
     seed: Option<u64>,
     validation_split: Option<f64>,
     types: Option<String>,
+    activate: Option<Activate>,
+    class_weight: Option<String>,
 }
 
 /// What the parameters of `POST /train` ask for, as far as it can be known before the data is.
@@ -166,6 +180,7 @@ struct AskedTraining {
     dataset: Asked,
     target: String,
     hidden_layers: Option<Vec<usize>>,
+    class_weight: Option<ClassWeight>,
 }
 
 impl TrainParams {
@@ -175,7 +190,21 @@ impl TrainParams {
             ApiError::parameter(ErrorCode::MissingField, "target", detail)
         })?;
         let (name, types) = (self.name.clone(), parse_types(self.types.as_deref())?);
-        Ok(AskedTraining { dataset: Asked { name, format, types }, target, hidden_layers: self.widths()? })
+        let class_weight = self.class_weight()?;
+        let dataset = Asked { name, format, types };
+        Ok(AskedTraining { dataset, target, hidden_layers: self.widths()?, class_weight })
+    }
+
+    /// The word `balanced`: weights by class stand in the body of a training.
+    fn class_weight(&self) -> Result<Option<ClassWeight>, ApiError> {
+        match self.class_weight.as_deref() {
+            None => Ok(None),
+            Some("balanced") => Ok(Some(ClassWeight::Balanced)),
+            Some(other) => {
+                let detail = format!("class_weight is {}; balanced is expected", Shown(other));
+                Err(ApiError::parameter(ErrorCode::InvalidValue, "class_weight", detail))
+            }
+        }
     }
 
     /// Widths such as `64,32`.
@@ -201,7 +230,7 @@ pub async fn train_file(
     if let Some(reply) = idempotency.first_reply(&app, again).await? {
         return Ok(reply);
     }
-    let AskedTraining { dataset, target, hidden_layers } = asked?;
+    let AskedTraining { dataset, target, hidden_layers, class_weight } = asked?;
     may_name(&who, dataset.name.as_deref())?;
     let new = file.read(&app, &dataset, early).await;
     let mut new = new.map_err(|error| ApiError::from(error).of_query(&PARAMETERS))?;
@@ -211,8 +240,13 @@ pub async fn train_file(
     }
     let (seed, task, features) = (params.seed, params.task, columns_named(&features, &new.profile));
     let request = TableRequest { target, features, task, hidden_layers, seed, ..TableRequest::default() };
-    let settings =
-        TrainingSpec { epochs: params.epochs, validation_split: params.validation_split, ..TrainingSpec::default() };
+    let settings = TrainingSpec {
+        epochs: params.epochs,
+        validation_split: params.validation_split,
+        activate: params.activate,
+        class_weight,
+        ..TrainingSpec::default()
+    };
     let receipt = receipts(&idempotency);
     let submitted = serving::train_file(&app, new, request, settings, requester(&request_id, &who), receipt).await;
     let submitted = submitted.map_err(|error| ApiError::from(error).of_query(&PARAMETERS));

@@ -3,6 +3,7 @@
 pub mod fruit;
 mod models;
 mod predictions;
+mod production;
 mod train_file;
 mod trainings;
 mod versions;
