@@ -12,6 +12,7 @@ use super::history::stored_bytes;
 use super::notice::Notice;
 use super::record::JobRecord;
 use super::state::{JobState, StopReason};
+use crate::learning::split::SplitUsed;
 use crate::learning::training::ValidTrainingSpec;
 use crate::storage::catalog::{JobRow, OutcomeRow};
 use crate::storage::{StorageError, exact};
@@ -40,6 +41,7 @@ pub struct JobReport {
     pub version: Option<u64>,
     pub metrics: Option<Arc<RawValue>>,
     pub config: ValidTrainingSpec,
+    pub split: Option<SplitUsed>,
     pub dataset_id: Option<Uuid>,
     pub validation_dataset_id: Option<Uuid>,
     /// Whether some of its epochs are kept, and not every one.
@@ -90,6 +92,12 @@ pub(super) struct Outcome {
     pub(super) warnings: Vec<Notice>,
     pub(super) version: Option<u64>,
     pub(super) failure: Option<JobFailure>,
+    /// Rows that it trains on, once they are chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) rows: Option<usize>,
+    /// How the others were chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) split: Option<SplitUsed>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) thinned: bool,
 }
@@ -109,7 +117,7 @@ impl JobReport {
             epochs: record.config.epochs,
             progress: outcome.progress,
             eta_seconds: None,
-            rows: record.rows,
+            rows: outcome.rows.unwrap_or(record.rows),
             rows_per_second: outcome.rows_per_second,
             loss: outcome.loss,
             validation_loss: outcome.validation_loss,
@@ -119,6 +127,7 @@ impl JobReport {
             version: outcome.version,
             metrics: None,
             config: record.config.clone(),
+            split: outcome.split.or_else(|| record.split()),
             dataset_id,
             validation_dataset_id,
             thinned: outcome.thinned,
@@ -141,6 +150,8 @@ impl JobReport {
             warnings: self.warnings.clone(),
             version: self.version,
             failure: self.failure.clone(),
+            rows: Some(self.rows),
+            split: self.split.clone(),
             thinned: self.thinned,
         };
         OutcomeRow {

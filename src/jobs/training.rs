@@ -1,10 +1,10 @@
 //! A training on rows in memory: as it is asked for, and checked with its settings, training rows and validation rows.
 
-use crate::data::split::split;
+use crate::data::split::{Split, by_content, content, last};
 use crate::learning::error::SpecError;
 use crate::learning::examples::Examples;
-use crate::learning::random::{Purpose, generator};
 use crate::learning::spec::ValidModelSpec;
+use crate::learning::split::SplitBy;
 use crate::learning::training::{Classes, TrainingSpec, ValidTrainingSpec};
 use crate::models::inline::InlineExamples;
 
@@ -40,6 +40,13 @@ impl TrainingRequest {
             let detail = "give either `validation` or `validation_split`, not both";
             return Err(SpecError::invalid("/validation", detail));
         }
+        if self.validation.is_some() && self.settings.split.is_some() {
+            return Err(SpecError::invalid("/validation", "give either `validation` or `split`, not both"));
+        }
+        if self.settings.split.as_ref().is_some_and(|by| by.column().is_some()) {
+            let detail = "a model by layer sizes knows the splits auto, random and order: its rows have no columns";
+            return Err(SpecError::invalid("/split", detail));
+        }
         let settings = self.settings.check(model.seed, Classes::of(model))?;
         let examples = self.examples.fit(model, "")?;
         let given = self.validation.map(|validation| validation.fit(model, "/validation")).transpose()?;
@@ -58,19 +65,31 @@ impl TrainingRequest {
     }
 }
 
-/// Training rows and validation rows, stratified where there are classes.
+/// Training rows and validation rows, stratified where there are classes and no order is asked for.
 fn held_out(
     examples: &Examples,
     model: &ValidModelSpec,
     settings: &ValidTrainingSpec,
 ) -> Result<(Examples, Option<Examples>), SpecError> {
-    let share = settings.validation_split;
-    let labels = model.classes().map(|_| examples.targets().labels());
-    let mut generator = generator(settings.seed, Purpose::Split);
-    let split = split(examples.rows(), share, labels.as_deref(), &mut generator);
+    let (rows, share) = (examples.rows(), settings.validation_split);
+    let split = match settings.split {
+        Some(SplitBy::Order {}) => last(rows, share),
+        _ => at_random(examples, model, settings),
+    };
     if split.validation.is_empty() {
-        let detail = format!("{share} of {} rows leaves no row to validate on: send more rows", examples.rows());
+        let detail = format!("{share} of {rows} rows leaves no row to validate on: send more rows that differ");
         return Err(SpecError::invalid("/validation_split", detail));
     }
     Ok((examples.select(&split.train), Some(examples.select(&split.validation))))
+}
+
+fn at_random(examples: &Examples, model: &ValidModelSpec, settings: &ValidTrainingSpec) -> Split {
+    let mut target = vec![0.0; model.outputs()];
+    let mut hash = |row: usize| {
+        examples.targets().write(row, &mut target);
+        content::plain_hash(examples.input_rows(row, row + 1).iter().chain(&target).copied(), settings.seed)
+    };
+    let hashes: Vec<u64> = (0..examples.rows()).map(&mut hash).collect();
+    let labels = model.classes().map(|_| examples.targets().labels());
+    by_content(&hashes, settings.validation_split, labels.as_deref()).split
 }

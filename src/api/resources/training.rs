@@ -25,6 +25,7 @@ use crate::data::profile::TableProfile;
 use crate::datasets::Asked;
 use crate::jobs::{JobReport, Requester};
 use crate::keys::Sight;
+use crate::learning::split::SplitBy;
 use crate::learning::training::TrainingSpec;
 use crate::models::table::TableRequest;
 use crate::serving;
@@ -120,8 +121,8 @@ fn location(report: &JobReport) -> String {
 }
 
 /// The parameters of `POST /train`, as errors name them.
-const PARAMETERS: [&str; 9] =
-    ["name", "target", "features", "task", "epochs", "hidden_layers", "seed", "validation_split", "types"];
+const PARAMETERS: [&str; 10] =
+    ["name", "target", "features", "task", "epochs", "hidden_layers", "seed", "validation_split", "split", "types"];
 
 /// The parameters of `POST /train`, `features` among them, once for each column: names may contain any separator.
 pub struct TrainQuery {
@@ -158,6 +159,7 @@ pub struct TrainParams {
     hidden_layers: Option<String>,
     seed: Option<u64>,
     validation_split: Option<f64>,
+    split: Option<String>,
     types: Option<String>,
 }
 
@@ -166,6 +168,7 @@ struct AskedTraining {
     dataset: Asked,
     target: String,
     hidden_layers: Option<Vec<usize>>,
+    split: Option<SplitBy>,
 }
 
 impl TrainParams {
@@ -175,7 +178,17 @@ impl TrainParams {
             ApiError::parameter(ErrorCode::MissingField, "target", detail)
         })?;
         let (name, types) = (self.name.clone(), parse_types(self.types.as_deref())?);
-        Ok(AskedTraining { dataset: Asked { name, format, types }, target, hidden_layers: self.widths()? })
+        let dataset = Asked { name, format, types };
+        Ok(AskedTraining { dataset, target, hidden_layers: self.widths()?, split: self.split()? })
+    }
+
+    fn split(&self) -> Result<Option<SplitBy>, ApiError> {
+        let Some(text) = &self.split else { return Ok(None) };
+        let wrong = |expected: String| {
+            let detail = format!("split is {}; {expected}", Shown(text));
+            ApiError::parameter(ErrorCode::InvalidValue, "split", detail)
+        };
+        text.parse().map(Some).map_err(wrong)
     }
 
     /// Widths such as `64,32`.
@@ -201,7 +214,7 @@ pub async fn train_file(
     if let Some(reply) = idempotency.first_reply(&app, again).await? {
         return Ok(reply);
     }
-    let AskedTraining { dataset, target, hidden_layers } = asked?;
+    let AskedTraining { dataset, target, hidden_layers, split } = asked?;
     may_name(&who, dataset.name.as_deref())?;
     let new = file.read(&app, &dataset, early).await;
     let mut new = new.map_err(|error| ApiError::from(error).of_query(&PARAMETERS))?;
@@ -211,8 +224,8 @@ pub async fn train_file(
     }
     let (seed, task, features) = (params.seed, params.task, columns_named(&features, &new.profile));
     let request = TableRequest { target, features, task, hidden_layers, seed, ..TableRequest::default() };
-    let settings =
-        TrainingSpec { epochs: params.epochs, validation_split: params.validation_split, ..TrainingSpec::default() };
+    let (epochs, validation_split) = (params.epochs, params.validation_split);
+    let settings = TrainingSpec { epochs, validation_split, split, ..TrainingSpec::default() };
     let receipt = receipts(&idempotency);
     let submitted = serving::train_file(&app, new, request, settings, requester(&request_id, &who), receipt).await;
     let submitted = submitted.map_err(|error| ApiError::from(error).of_query(&PARAMETERS));

@@ -3,9 +3,11 @@
 mod baseline;
 mod checkpoint;
 mod context;
+mod depend;
 mod ending;
 mod few_rows;
 mod finish;
+mod held_out;
 mod measure;
 mod observer;
 mod prepare;

@@ -10,19 +10,21 @@ use uuid::Uuid;
 use super::checkpoint::Checkpoint;
 use super::context::RunContext;
 use super::finish::TableStart;
+use super::held_out::no_columns;
 use super::prepare::{Prepared, TrainingTables, prepare};
 use super::unpublished::Halt;
 use crate::data::column::Table;
-use crate::data::encoder::Known;
 use crate::data::profile::Finding;
 use crate::jobs::error::JobError;
 use crate::jobs::footprint::Footprint;
 use crate::jobs::job::Job;
 use crate::jobs::record::{JobData, checkpoint_blob};
 use crate::jobs::rows;
+use crate::jobs::split_columns::{beside, content};
 use crate::jobs::training::Training;
 use crate::learning::examples::Examples;
 use crate::learning::network::Network;
+use crate::learning::split::SplitUsed;
 use crate::models::table::TableSpec;
 use crate::models::{Model, Predictor};
 use crate::storage::StorageError;
@@ -35,6 +37,8 @@ pub(super) struct Start {
     pub(super) checkpoint: Option<Checkpoint<'static>>,
     /// Of a model by data set.
     pub(super) table: Option<TableStart>,
+    /// How the rows held out were chosen, of a model by data set.
+    pub(super) split: Option<SplitUsed>,
     /// What is worth knowing about the data.
     pub(super) findings: Vec<Finding>,
 }
@@ -62,16 +66,17 @@ impl Start {
                 // What a checkpoint brings takes the place of whatever the network starts with.
                 let nothing = || Network::with_parameters(spec.clone(), vec![0.0; spec.parameter_count()]);
                 let network = start.unwrap_or_else(nothing);
-                Ok(Start { training, network, checkpoint, table: None, findings: Vec::new() })
+                Ok(Start { training, network, checkpoint, table: None, split: None, findings: Vec::new() })
             }
             Read::Table { spec, data, base } => {
                 let encoder = base.as_ref().and_then(|base| base.table().ok()).map(|table| &table.parts.encoder);
                 let go_on = || context.job.control.stop().is_none();
                 let fit = || prepare(&spec, config, data, encoder, context.memory, &go_on);
                 let prepared = context.in_phase(Phase::Fit, fit)?;
-                let Prepared { training, network, parts, truth, findings } = prepared;
+                let Prepared { training, network, parts, truth, split, findings } = prepared;
                 let network = base.map_or(network, |base| base.network().clone());
-                let start = Start { training, network, checkpoint, table: Some(TableStart { parts, truth }), findings };
+                let table = Some(TableStart { parts, truth, split: split.clone() });
+                let start = Start { training, network, checkpoint, table, split, findings };
                 context.memory.settle(start.bytes() as u64);
                 Ok(start)
             }
@@ -128,6 +133,7 @@ async fn read(context: &RunContext<'_>, resume: bool) -> Result<(Read, Option<Ch
                 Some(number) => Some(of_version(context, &model, number).await?),
             };
             let data = columns(context, &spec, base_network.as_deref(), *train, *validation).await?;
+            let data = TrainingTables { is_new: checkpoint.is_none(), ..data };
             Read::Table { data, spec, base: base_network }
         }
     };
@@ -164,20 +170,23 @@ async fn columns(
     validation: Option<Uuid>,
 ) -> Result<TrainingTables, JobError> {
     let dataset = context.datasets.get_for_job(train).await?;
+    let content = content(&dataset.profile, spec);
     // A warm start has the features of its version; else what is left out in any case is not read.
     let names: Vec<String> = match base.and_then(|base| base.table().ok()) {
         Some(table) => {
             let encoder = &table.parts.encoder;
             encoder.features.iter().map(|feature| &feature.name).chain([&spec.target]).cloned().collect()
         }
-        None => {
-            let known = Known::of(&dataset.profile, &spec.features, spec.features_chosen);
-            let hopeless: HashSet<&str> = known.left_out.iter().map(|left| left.name.as_str()).collect();
-            let features = spec.features.iter().filter(|name| !hopeless.contains(name.as_str()));
-            features.chain([&spec.target]).cloned().collect()
-        }
+        None => content.clone(),
     };
+    let read: HashSet<&String> = names.iter().collect();
+    let mut wanted = beside(&context.job.record.config, &dataset.profile, spec);
+    wanted.extend(content.iter().filter(|name| !read.contains(name)).cloned());
     let table = context.datasets.columns(&dataset, names.clone()).await?;
+    let beside = match wanted.is_empty() {
+        true => no_columns(table.rows),
+        false => context.datasets.columns(&dataset, wanted).await?,
+    };
     let validation: Option<Table> = match validation {
         None => None,
         Some(id) => {
@@ -185,5 +194,5 @@ async fn columns(
             Some(context.datasets.columns(&dataset, names).await?)
         }
     };
-    Ok(TrainingTables { table, profile: dataset.profile.clone(), validation })
+    Ok(TrainingTables { table, beside, content, is_new: true, profile: dataset.profile.clone(), validation })
 }
