@@ -3,6 +3,7 @@
 pub mod fruit;
 mod models;
 mod predictions;
+mod splits;
 mod train_file;
 mod trainings;
 mod versions;
