@@ -68,6 +68,7 @@ pub mod limits;
 pub mod octets;
 mod parallel;
 mod pieces;
+pub mod probe;
 pub mod profile;
 mod source;
 pub mod split;

@@ -13,6 +13,7 @@ use super::history::stored_bytes;
 use super::notice::Notice;
 use super::record::JobRecord;
 use super::state::{JobState, StopReason};
+use crate::learning::split::SplitUsed;
 use crate::learning::training::ValidTrainingSpec;
 use crate::storage::catalog::{JobRow, OutcomeRow};
 use crate::storage::{StorageError, exact};
@@ -43,6 +44,7 @@ pub struct JobReport {
     /// Of a training that serves only if it is better.
     pub comparison: Option<Comparison>,
     pub config: ValidTrainingSpec,
+    pub split: Option<SplitUsed>,
     pub dataset_id: Option<Uuid>,
     pub validation_dataset_id: Option<Uuid>,
     /// Whether some of its epochs are kept, and not every one.
@@ -95,6 +97,12 @@ pub(super) struct Outcome {
     pub(super) failure: Option<JobFailure>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) comparison: Option<Comparison>,
+    /// Rows that it trains on, once they are chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) rows: Option<usize>,
+    /// How the others were chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) split: Option<SplitUsed>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) thinned: bool,
 }
@@ -114,7 +122,7 @@ impl JobReport {
             epochs: record.config.epochs,
             progress: outcome.progress,
             eta_seconds: None,
-            rows: record.rows,
+            rows: outcome.rows.unwrap_or(record.rows),
             rows_per_second: outcome.rows_per_second,
             loss: outcome.loss,
             validation_loss: outcome.validation_loss,
@@ -125,6 +133,7 @@ impl JobReport {
             metrics: None,
             comparison: outcome.comparison,
             config: record.config.clone(),
+            split: outcome.split.or_else(|| record.split()),
             dataset_id,
             validation_dataset_id,
             thinned: outcome.thinned,
@@ -148,6 +157,8 @@ impl JobReport {
             version: self.version,
             failure: self.failure.clone(),
             comparison: self.comparison.clone(),
+            rows: Some(self.rows),
+            split: self.split.clone(),
             thinned: self.thinned,
         };
         OutcomeRow {

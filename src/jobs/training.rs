@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::data::split::content::plain_hash;
-use crate::data::split::{ByContent, HeldOut, Rule, by_content, by_lot as split};
+use crate::data::split::{ByContent, HeldOut, Rule, Split, by_content, last};
 use crate::learning::error::SpecError;
 use crate::learning::examples::Examples;
-use crate::learning::random::{Purpose, generator};
 use crate::learning::spec::ValidModelSpec;
+use crate::learning::split::SplitBy;
 use crate::learning::training::{Classes, TrainingSpec, ValidTrainingSpec};
 use crate::models::inline::InlineExamples;
 
@@ -42,6 +42,13 @@ impl TrainingRequest {
         if self.validation.is_some() && self.settings.validation_split.is_some() {
             let detail = "give either `validation` or `validation_split`, not both";
             return Err(SpecError::invalid("/validation", detail));
+        }
+        if self.validation.is_some() && self.settings.split.is_some() {
+            return Err(SpecError::invalid("/validation", "give either `validation` or `split`, not both"));
+        }
+        if self.settings.split.as_ref().is_some_and(|by| by.column().is_some()) {
+            let detail = "a model by layer sizes knows the splits auto, random and order: its rows have no columns";
+            return Err(SpecError::invalid("/split", detail));
         }
         let settings = self.settings.check(model.seed, Classes::of(model))?;
         let examples = self.examples.fit(model, "")?;
@@ -89,19 +96,27 @@ pub(super) fn held_out_rule(training: &Training, model: &ValidModelSpec) -> Opti
     is_so.then(|| HeldOut::By(Rule::Random { seed, columns: Vec::new(), below: bounds[0], classes }))
 }
 
-/// Training rows and validation rows, stratified where there are classes.
+/// Training rows and validation rows, stratified where there are classes and no order is asked for.
 fn held_out(
     examples: &Examples,
     model: &ValidModelSpec,
     settings: &ValidTrainingSpec,
 ) -> Result<(Examples, Option<Examples>), SpecError> {
-    let share = settings.validation_split;
-    let labels = model.classes().map(|_| examples.targets().labels());
-    let mut generator = generator(settings.seed, Purpose::Split);
-    let split = split(examples.rows(), share, labels.as_deref(), &mut generator);
+    let (rows, share) = (examples.rows(), settings.validation_split);
+    let split = match settings.split {
+        Some(SplitBy::Order {}) => last(rows, share),
+        _ => at_random(examples, model, settings),
+    };
     if split.validation.is_empty() {
-        let detail = format!("{share} of {} rows leaves no row to validate on: send more rows", examples.rows());
+        let detail = format!("{share} of {rows} rows leaves no row to validate on: send more rows that differ");
         return Err(SpecError::invalid("/validation_split", detail));
     }
     Ok((examples.select(&split.train), Some(examples.select(&split.validation))))
+}
+
+fn at_random(examples: &Examples, model: &ValidModelSpec, settings: &ValidTrainingSpec) -> Split {
+    let hash = |row| content_hash(examples, row, model.outputs(), settings.seed);
+    let hashes: Vec<u64> = (0..examples.rows()).map(hash).collect();
+    let labels = model.classes().map(|_| examples.targets().labels());
+    by_content(&hashes, settings.validation_split, labels.as_deref()).split
 }

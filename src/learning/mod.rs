@@ -42,6 +42,7 @@ pub mod report;
 pub mod schedule;
 pub mod snapshot;
 pub mod spec;
+pub mod split;
 pub mod stability;
 pub mod stopping;
 pub mod team;

@@ -41,6 +41,11 @@ impl Default for SplitBy {
 }
 
 impl SplitBy {
+    /// Whether it says by what, and does not leave that to the data.
+    pub fn is_chosen(&self) -> bool {
+        *self != SplitBy::Auto {}
+    }
+
     /// The column that it names.
     pub fn column(&self) -> Option<&str> {
         match self {
@@ -90,13 +95,21 @@ pub enum SplitKind {
 }
 
 impl SplitUsed {
-    /// What a request asked for, of rows that have no columns with names: `auto` is at random there.
-    pub fn of_plain_rows(asked: &SplitBy) -> Self {
-        let (kind, reason) = match asked {
+    /// What a request asks for; `None` if it leaves that to the data.
+    pub fn asked(by: &SplitBy) -> Option<Self> {
+        let (kind, reason) = match by {
+            SplitBy::Auto {} => return None,
+            SplitBy::Random {} => (SplitKind::Random, "the request asks for rows at random"),
+            SplitBy::Time { .. } => (SplitKind::Time, "the request asks for the latest rows"),
+            SplitBy::Group { .. } => (SplitKind::Group, "the request asks for whole groups"),
             SplitBy::Order {} => (SplitKind::Order, "the request asks for the last rows"),
-            SplitBy::Random {} => (SplitKind::Random, "the request asks for it"),
-            _ => (SplitKind::Random, "rows of plain numbers have no column of times to go by"),
         };
-        SplitUsed { kind, column: None, reason: reason.to_owned() }
+        Some(SplitUsed { kind, column: by.column().map(str::to_owned), reason: reason.to_owned() })
+    }
+
+    /// Of rows that have no columns with names, where `auto` is at random.
+    pub fn of_plain_rows(by: &SplitBy) -> Self {
+        let reason = "rows of plain numbers have no column of times to go by".to_owned();
+        SplitUsed::asked(by).unwrap_or(SplitUsed { kind: SplitKind::Random, column: None, reason })
     }
 }

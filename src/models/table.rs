@@ -11,6 +11,7 @@ use crate::data::encoder::Histogram;
 use crate::data::encoder::{Encoder, MAX_CLASSES, Target, Task, classes, rows_with};
 use crate::data::limits::check_column_name;
 use crate::data::profile::TableProfile;
+use crate::data::split::Rule;
 use crate::learning::activation::Activation;
 use crate::learning::calibration::Calibration;
 use crate::learning::conformal::Scores;
@@ -89,6 +90,8 @@ pub struct TableParts {
     pub histograms: Vec<Histogram>,
     /// How what the version answers was distributed: over the rows held out, or where those are few, the training rows.
     pub answers: Option<Histogram>,
+    /// Which rows were held out; none of versions that are older than this rule, or held none out.
+    pub rule: Option<Rule>,
 }
 
 impl TableParts {
@@ -102,11 +105,13 @@ impl TableParts {
         // Features and the target are among the columns; a column that was left out has no importance.
         let lists = [spec.features.len(), spec.types.len(), spec.classes.len(), self.importance.len()];
         let most = [columns, columns + 1, MAX_CLASSES, columns];
-        if lists.iter().zip(most).any(|(length, most)| *length > most) {
+        let rule_fits = self.rule.as_ref().is_none_or(|rule| rule.fits(columns));
+        if !rule_fits || lists.iter().zip(most).any(|(length, most)| *length > most) {
             return Err(ModelError::File("a list in it is longer than its columns or classes are many".into()));
         }
         let names = spec.features.iter().chain(self.importance.iter().map(|one| &one.feature)).chain(&spec.classes);
-        match names.chain([&spec.target]).find_map(|name| check_column_name(name).err()) {
+        let of_rule = self.rule.iter().flat_map(Rule::names);
+        match names.chain([&spec.target]).chain(of_rule).find_map(|name| check_column_name(name).err()) {
             None => Ok(()),
             Some(long) => Err(ModelError::File(long)),
         }

@@ -26,6 +26,7 @@ use crate::datasets::Asked;
 use crate::jobs::{JobReport, Requester};
 use crate::keys::Sight;
 use crate::learning::activate::Activate;
+use crate::learning::split::SplitBy;
 use crate::learning::training::{ClassWeight, TrainingSpec};
 use crate::models::table::TableRequest;
 use crate::serving;
@@ -121,7 +122,7 @@ fn location(report: &JobReport) -> String {
 }
 
 /// The parameters of `POST /train`, as errors name them.
-const PARAMETERS: [&str; 11] = [
+const PARAMETERS: [&str; 12] = [
     "name",
     "target",
     "features",
@@ -130,6 +131,7 @@ const PARAMETERS: [&str; 11] = [
     "hidden_layers",
     "seed",
     "validation_split",
+    "split",
     "types",
     "activate",
     "class_weight",
@@ -170,6 +172,7 @@ pub struct TrainParams {
     hidden_layers: Option<String>,
     seed: Option<u64>,
     validation_split: Option<f64>,
+    split: Option<String>,
     types: Option<String>,
     activate: Option<Activate>,
     class_weight: Option<String>,
@@ -180,6 +183,7 @@ struct AskedTraining {
     dataset: Asked,
     target: String,
     hidden_layers: Option<Vec<usize>>,
+    split: Option<SplitBy>,
     class_weight: Option<ClassWeight>,
 }
 
@@ -190,9 +194,9 @@ impl TrainParams {
             ApiError::parameter(ErrorCode::MissingField, "target", detail)
         })?;
         let (name, types) = (self.name.clone(), parse_types(self.types.as_deref())?);
-        let class_weight = self.class_weight()?;
+        let (class_weight, split) = (self.class_weight()?, self.split()?);
         let dataset = Asked { name, format, types };
-        Ok(AskedTraining { dataset, target, hidden_layers: self.widths()?, class_weight })
+        Ok(AskedTraining { dataset, target, hidden_layers: self.widths()?, split, class_weight })
     }
 
     /// The word `balanced`: weights by class stand in the body of a training.
@@ -205,6 +209,15 @@ impl TrainParams {
                 Err(ApiError::parameter(ErrorCode::InvalidValue, "class_weight", detail))
             }
         }
+    }
+
+    fn split(&self) -> Result<Option<SplitBy>, ApiError> {
+        let Some(text) = &self.split else { return Ok(None) };
+        let wrong = |expected: String| {
+            let detail = format!("split is {}; {expected}", Shown(text));
+            ApiError::parameter(ErrorCode::InvalidValue, "split", detail)
+        };
+        text.parse().map(Some).map_err(wrong)
     }
 
     /// Widths such as `64,32`.
@@ -230,7 +243,7 @@ pub async fn train_file(
     if let Some(reply) = idempotency.first_reply(&app, again).await? {
         return Ok(reply);
     }
-    let AskedTraining { dataset, target, hidden_layers, class_weight } = asked?;
+    let AskedTraining { dataset, target, hidden_layers, split, class_weight } = asked?;
     may_name(&who, dataset.name.as_deref())?;
     let new = file.read(&app, &dataset, early).await;
     let mut new = new.map_err(|error| ApiError::from(error).of_query(&PARAMETERS))?;
@@ -243,6 +256,7 @@ pub async fn train_file(
     let settings = TrainingSpec {
         epochs: params.epochs,
         validation_split: params.validation_split,
+        split,
         activate: params.activate,
         class_weight,
         ..TrainingSpec::default()

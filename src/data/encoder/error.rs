@@ -19,6 +19,14 @@ pub enum EncodeError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Rows cannot be held out as asked.
+    #[error("rows cannot be held out by {by}: {reason}")]
+    Split {
+        /// By what: `column "x"`, say.
+        by: String,
+        /// Why not, and what to do.
+        reason: String,
+    },
     /// A row has a class that the model does not have.
     #[error("the target {} has the class {} in row {}, which the model does not have", Shown(name), Shown(class), row + 1)]
     Class {

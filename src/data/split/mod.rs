@@ -20,7 +20,7 @@ use rand::seq::SliceRandom;
 pub use bound::{ByContent, by_content};
 pub use groups::{ByGroup, by_group};
 pub use held_out::HeldOut;
-pub use rule::{Rule, group_keys};
+pub use rule::{MAX_SPARED, Rule, group_keys};
 pub use time::{Latest, Order, latest, order};
 
 /// Rows to train on and rows to validate on, both in ascending order.

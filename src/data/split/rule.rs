@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::content::row_hashes;
 use crate::data::column::{Column, Table, Values};
+use crate::data::encoder::MAX_CLASSES;
+
+/// Groups that a rule spares at most: one that would spare more is not kept.
+pub const MAX_SPARED: usize = 1_000;
 
 /// Which rows are held out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +55,24 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// Whether what came with a file is no longer than what is made here, where a table has at most so many columns.
+    pub fn fits(&self, columns: usize) -> bool {
+        match self {
+            Rule::Random { columns: names, classes, .. } => names.len() <= columns + 1 && classes.len() <= MAX_CLASSES,
+            Rule::Group { spared, .. } => spared.len() <= MAX_SPARED,
+            Rule::Time { .. } | Rule::Order { .. } => true,
+        }
+    }
+
+    /// The columns and classes that it names.
+    pub fn names(&self) -> Vec<&String> {
+        match self {
+            Rule::Random { columns, classes, .. } => columns.iter().chain(classes.keys()).collect(),
+            Rule::Group { column, .. } | Rule::Time { column, .. } => vec![column],
+            Rule::Order { .. } => Vec::new(),
+        }
+    }
+
     /// For each row named, whether it is held out: then the training has not seen it, nor would it have if the row had been
     /// there. `target` names the column that is predicted. `None`: the table lacks a column that the rule goes by.
     pub fn holds(&self, table: &Table, target: &str, rows: &[usize]) -> Option<Vec<bool>> {

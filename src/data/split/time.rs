@@ -46,22 +46,26 @@ pub enum Order {
 }
 
 /// Whether rows stand in the order of these times: all of them that have one, ties in any order.
-pub fn order(times: &[Option<i64>]) -> Option<Order> {
-    let present = || times.iter().flatten();
-    let (mut rising, mut falling) = (0, 0);
-    for (before, after) in present().zip(present().skip(1)) {
-        rising += usize::from(before < after);
-        falling += usize::from(before > after);
+pub fn order(times: impl Iterator<Item = Option<i64>>) -> Option<Order> {
+    let (mut rising, mut falling, mut missing, mut rows) = (0, 0, 0, 0);
+    let mut before = None;
+    for time in times {
+        rows += 1;
+        let Some(time) = time else {
+            missing += 1;
+            continue;
+        };
+        rising += usize::from(before.is_some_and(|before| before < time));
+        falling += usize::from(before.is_some_and(|before| before > time));
+        if rising > 0 && falling > 0 {
+            return None;
+        }
+        before = Some(time);
     }
-    let missing = times.len() - present().count();
-    if missing * MISSING_ONE_IN > times.len() || rising + falling + 1 < LEAST_TIMES {
+    if missing * MISSING_ONE_IN > rows || rising + falling + 1 < LEAST_TIMES {
         return None;
     }
-    match (rising, falling) {
-        (_, 0) => Some(Order::Ascending),
-        (0, _) => Some(Order::Descending),
-        _ => None,
-    }
+    Some(if falling == 0 { Order::Ascending } else { Order::Descending })
 }
 
 #[cfg(test)]
@@ -92,16 +96,16 @@ mod tests {
     #[test]
     fn rows_in_order_are_told_from_others() {
         let rising: Vec<Option<i64>> = (0..40).map(|row| Some(row / 2)).collect();
-        assert_eq!(order(&rising), Some(Order::Ascending));
-        assert_eq!(order(&rising.iter().rev().copied().collect::<Vec<_>>()), Some(Order::Descending));
+        assert_eq!(order(rising.iter().copied()), Some(Order::Ascending));
+        assert_eq!(order(rising.iter().rev().copied()), Some(Order::Descending));
         let mut swapped = rising.clone();
         swapped.swap(3, 30);
-        assert_eq!(order(&swapped), None);
-        assert_eq!(order(&rising[..8]), None, "too few to tell");
+        assert_eq!(order(swapped.iter().copied()), None);
+        assert_eq!(order(rising[..8].iter().copied()), None, "too few to tell");
         let mut gaps = rising.clone();
         gaps[5] = None;
-        assert_eq!(order(&gaps), Some(Order::Ascending));
+        assert_eq!(order(gaps.iter().copied()), Some(Order::Ascending));
         gaps[..10].fill(None);
-        assert_eq!(order(&gaps), None, "too many without a time");
+        assert_eq!(order(gaps.iter().copied()), None, "too many without a time");
     }
 }

@@ -132,6 +132,10 @@ fn measure(
     rows: &MeasuredRows,
 ) -> Result<Result<Measures, Reason>, Halt> {
     let number = active.number;
+    let base = context.job.record.base_version.get();
+    if let Some(base) = base.filter(|base| **base != number) {
+        return Ok(Err(format!("it goes on from version {base}, and version {number} is the active one meanwhile")));
+    }
     let rival = match context.read(rival(context, active))? {
         Err(JobError::Model(ModelError::VersionDamaged { .. })) => {
             return Ok(Err(format!("the file of version {number} is missing or damaged")));
@@ -165,8 +169,9 @@ fn measure(
 }
 
 /// Which rows the training of a version held out, where that is known.
-fn held_out(version: &Version, _predictor: &Predictor) -> Option<HeldOut> {
-    version.facts.trained_on.held_out.clone()
+pub(super) fn held_out(version: &Version, predictor: &Predictor) -> Option<HeldOut> {
+    let of_table = || predictor.table().ok()?.parts.rule.clone().map(HeldOut::By);
+    version.facts.trained_on.held_out.clone().or_else(of_table)
 }
 
 async fn rival(context: &RunContext<'_>, active: &Version) -> Result<Arc<Predictor>, JobError> {

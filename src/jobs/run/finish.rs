@@ -16,6 +16,7 @@ use crate::learning::examples::Examples;
 use crate::learning::metrics::evaluate_unless;
 use crate::learning::network::Network;
 use crate::learning::report::EpochReport;
+use crate::learning::split::SplitUsed;
 use crate::models::Predictor;
 use crate::models::scoring::Truth;
 use crate::models::table::TableParts;
@@ -30,6 +31,8 @@ pub(super) struct TableStart {
     pub(super) truth: Truth,
     /// The rows held out, by their places in their data set.
     pub(super) measured: Vec<usize>,
+    /// How the rows held out were chosen.
+    pub(super) split: Option<SplitUsed>,
 }
 
 /// Rows held out that do not tell how answers are distributed.
@@ -41,11 +44,20 @@ pub(super) struct Made {
     pub(super) facts: VersionFacts,
 }
 
+/// The measures of a version, with how the rows were chosen that they come from.
+#[derive(Serialize)]
+struct Measures {
+    #[serde(flatten)]
+    measured: MeasuredOn,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    split: Option<SplitUsed>,
+}
+
 /// The measures of a version of a model by data set.
 #[derive(Serialize)]
 struct TableMeasures {
     #[serde(flatten)]
-    measured: MeasuredOn,
+    measured: Measures,
     rows: usize,
     baselines: Baselines,
 }
@@ -78,7 +90,8 @@ pub(super) fn layers(
     let (rows_used, examples) = measured_rows(training);
     let measured = evaluate_unless(&network, examples, &mut || !job.control.is_urgent());
     let (_, metrics) = measured.ok_or(Stopped)?;
-    let facts = facts(job.record.id, reached, trained_on, &MeasuredOn { rows_used, metrics });
+    let measured = Measures { measured: MeasuredOn { rows_used, metrics }, split: job.record.split() };
+    let facts = facts(job.record.id, reached, trained_on, &measured);
     Ok(Made { predictor: network.into(), facts })
 }
 
@@ -96,7 +109,7 @@ pub(super) fn table(
     start: TableStart,
 ) -> Result<Made, Stopped> {
     let job = context.job;
-    let TableStart { mut parts, truth, .. } = start;
+    let TableStart { mut parts, truth, split, .. } = start;
     let (rows_used, examples) = measured_rows(training);
     let go_on = || !job.control.is_urgent();
     let measuring = Measuring { encoder: &parts.encoder, examples, truth: &truth, go_on: &go_on };
@@ -114,8 +127,9 @@ pub(super) fn table(
     if let (RowsUsed::Validation, Some(finding)) = (rows_used, few_rows(&metrics, examples.rows())) {
         job.progress.warn(finding);
     }
-    let measured = MeasuredOn { rows_used, metrics };
-    let facts = facts(job.record.id, reached, trained_on, &TableMeasures { measured, rows: examples.rows(), baselines });
+    let measured = Measures { measured: MeasuredOn { rows_used, metrics }, split };
+    let measures = TableMeasures { measured, rows: examples.rows(), baselines };
+    let facts = facts(job.record.id, reached, trained_on, &measures);
     let answers = answered_rows(training);
     parts.answers = Some(Measuring { examples: answers, ..measuring }.answered(&network, calibration.as_ref())?);
     (parts.calibration, parts.scores, parts.importance) = (calibration, scores, importance);

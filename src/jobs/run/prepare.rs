@@ -5,19 +5,20 @@ use std::sync::Arc;
 
 use bytesize::ByteSize;
 
+use super::held_out::{Choice, HeldOut};
 use super::unpublished::{Halt, Stopped};
 use crate::data::column::{Column, ColumnType, Table};
 use crate::data::encoder::Histogram;
-use crate::data::encoder::{EncodeError, Encoder, Known, LeftOut, Target, Task, rows_with};
+use crate::data::encoder::{EncodeError, Encoder, Known, LeftOut, Target, rows_with};
 use crate::data::profile::IDENTIFIER_COLUMN;
 use crate::data::profile::{Finding, TableProfile};
-use crate::data::split::by_lot as split;
+use crate::data::split::Split;
 use crate::data::target_findings::about_target;
 use crate::jobs::error::JobError;
 use crate::jobs::training::Training;
 use crate::learning::examples::{Examples, Targets};
 use crate::learning::network::Network;
-use crate::learning::random::{Purpose, generator};
+use crate::learning::split::SplitUsed;
 use crate::learning::training::{Classes, ValidTrainingSpec};
 use crate::memory::{Charge, Refused};
 use crate::models::ModelError;
@@ -33,15 +34,24 @@ pub(super) struct Prepared {
     pub(super) parts: TableParts,
     /// The target of the rows to measure on.
     pub(super) truth: Truth,
+    /// How the rows held out were chosen.
+    pub(super) split: Option<SplitUsed>,
     /// What is worth knowing about the data.
     pub(super) findings: Vec<Finding>,
     /// The rows to measure on, by their places in their table; none if none were held out.
     pub(super) measured: Vec<usize>,
 }
 
-/// What a training reads of its data sets: the features' columns, then the target's.
+/// What a training reads of its data sets.
 pub(super) struct TrainingTables {
+    /// The features' columns, then the target's.
     pub(super) table: Table,
+    /// Columns that the choice of rows goes by, beside those.
+    pub(super) beside: Table,
+    /// The names of the columns that are a row's content.
+    pub(super) content: Vec<String>,
+    /// Whether the training begins, and does not go on.
+    pub(super) is_new: bool,
     pub(super) profile: Arc<TableProfile>,
     pub(super) validation: Option<Table>,
 }
@@ -59,10 +69,14 @@ pub(super) fn prepare(
     memory: &Charge,
     go_on: &dyn Fn() -> bool,
 ) -> Result<Prepared, Halt> {
-    let TrainingTables { table, profile, validation } = data;
+    let chosen = {
+        let target = column(&data.table, &model.target)?;
+        let rows = labelled(target)?;
+        Choice { model, settings, data: &data, target, rows: &rows }.held_out(go_on)?
+    };
+    let HeldOut { split: Split { train, validation: held_out }, rule, used, findings: of_split } = chosen;
+    let TrainingTables { table, profile, validation, .. } = data;
     let target = column(&table, &model.target)?;
-    let rows = labelled(target)?;
-    let (train, held_out) = choose(model, settings, target, rows);
     let encoder = match base {
         Some(encoder) => encoder.clone(),
         None => {
@@ -75,6 +89,7 @@ pub(super) fn prepare(
     let read = table.bytes() + validation.as_ref().map_or(0, Table::bytes);
     take(memory, (encoded * encoder.width() * size_of::<f32>()).saturating_add(read) as u64)?;
     let mut findings = about_target(&table, &model.target, model.task, &train);
+    findings.extend(of_split);
     findings.extend(concerning(&profile, model));
     findings.extend(left_out(&encoder, &profile));
     if base.is_none() {
@@ -108,8 +123,9 @@ pub(super) fn prepare(
         importance: Vec::new(),
         histograms,
         answers: None,
+        rule,
     };
-    Ok(Prepared { training, network, parts, truth, findings, measured })
+    Ok(Prepared { training, network, parts, truth, split: used, findings, measured })
 }
 
 /// Takes memory for what is about to be encoded, where the estimate was less. Where others hold it, this job gives up all that
@@ -164,33 +180,6 @@ fn labelled(target: &Column) -> Result<Vec<usize>, EncodeError> {
 
 fn column<'a>(table: &'a Table, name: &str) -> Result<&'a Column, EncodeError> {
     table.column(name).ok_or_else(|| EncodeError::NoColumn(name.to_owned()))
-}
-
-/// Rows to train on and rows held out, of those that have a target; stratified where there are classes.
-fn choose(
-    model: &TableSpec,
-    settings: &ValidTrainingSpec,
-    target: &Column,
-    rows: Vec<usize>,
-) -> (Vec<usize>, Vec<usize>) {
-    let share = settings.validation_split;
-    if share == 0.0 || rows.len() < 2 {
-        return (rows, Vec::new());
-    }
-    let labels = (model.task == Task::Classification).then(|| strata(target, &rows));
-    let split = split(rows.len(), share, labels.as_deref(), &mut generator(settings.seed, Purpose::Split));
-    let named = |chosen: Vec<usize>| chosen.into_iter().map(|index| rows[index]).collect();
-    (named(split.train), named(split.validation))
-}
-
-/// A number for each row, the same for rows of one class.
-fn strata(target: &Column, rows: &[usize]) -> Vec<u32> {
-    let mut known = HashMap::new();
-    let class = |row: &usize| {
-        let next = known.len() as u32;
-        *known.entry(target.values.text(*row)).or_insert(next)
-    };
-    rows.iter().map(class).collect()
 }
 
 /// The findings about the data set that are about something the model uses.

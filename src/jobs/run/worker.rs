@@ -93,7 +93,7 @@ fn version(context: &RunContext) -> Result<NewVersion, Unpublished> {
 }
 
 fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> {
-    let Start { training, network, checkpoint, table, trained_on, findings } = start;
+    let Start { training, network, checkpoint, table, trained_on, split, findings } = start;
     let job = context.job;
     let trainer = Trainer::new(network, &training.settings, &training.train, training.validation.as_ref());
     let mut trainer = trainer.on(Team::on(context.cores));
@@ -108,6 +108,7 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
         return train(context, context.persist(true, || Start::read(context, false))?);
     }
     let goes_on = reached.is_some();
+    job.progress.choose(rows, split);
     job.progress.start(reached.zip(rows_done));
     if !goes_on {
         findings.into_iter().for_each(|finding| job.progress.warn(finding));

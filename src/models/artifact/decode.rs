@@ -9,6 +9,7 @@ use super::header::{
 };
 use super::histograms;
 use crate::data::encoder::Encoder;
+use crate::data::split::Rule;
 use crate::learning::calibration::Calibration;
 use crate::learning::conformal::Scores;
 use crate::learning::members::{MAX_MEMBERS, Member, Members};
@@ -157,7 +158,9 @@ fn table_parts(
         _ => histograms::read(file, &encoder)?,
     };
     let importance = importance.unwrap_or_default();
-    Ok(TableParts { spec, encoder, calibration, scores, importance, histograms, answers })
+    let rule: Option<Rule> =
+        header.split.as_ref().map(|rule| exact::from_text(rule.get())).transpose().map_err(malformed)?;
+    Ok(TableParts { spec, encoder, calibration, scores, importance, histograms, answers, rule })
 }
 
 fn facts(training: &RawValue) -> Result<VersionFacts, serde_json::Error> {

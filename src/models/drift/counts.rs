@@ -171,7 +171,7 @@ mod tests {
         let spec: TableSpec = serde_json::from_str(spec).expect("a specification");
         let answers = Some(Histogram { bounds: vec![], counts: vec![50, 50], missing: 0 });
         let parts =
-            TableParts { spec, encoder, calibration: None, scores: None, importance: vec![], histograms, answers };
+            TableParts { spec, encoder, calibration: None, scores: None, importance: vec![], histograms, answers, rule: None };
         (table, parts)
     }
 

@@ -4,6 +4,7 @@ pub mod fruit;
 mod models;
 mod predictions;
 mod production;
+mod splits;
 mod train_file;
 mod trainings;
 mod versions;
