@@ -114,6 +114,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/datasets/{dataset}", TRAIN, datasets::show),
         Route::get("/datasets/{dataset}/rows", TRAIN, datasets::rows),
         Route::delete("/datasets/{dataset}", TRAIN, datasets::remove),
+        Route::post("/datasets/{dataset}/append", TRAIN, datasets::append),
         Route::post("/train", TRAIN, training::train_file),
         Route::get("/jobs", TRAIN, jobs::list),
         Route::get("/jobs/{job}", TRAIN, jobs::show),

@@ -94,6 +94,16 @@ impl Columns {
         CELL_BYTES * (rows as u64).saturating_mul(columns as u64)
     }
 
+    /// Those at these places, in this order.
+    pub fn select(&self, places: &[usize]) -> Columns {
+        Columns {
+            names: places.iter().map(|at| self.names[*at].clone()).collect(),
+            evidence: places.iter().map(|at| self.evidence[*at].clone()).collect(),
+            asked: places.iter().map(|at| self.asked[*at]).collect(),
+            forms: places.iter().map(|at| self.forms[*at]).collect(),
+        }
+    }
+
     /// Whether the columns keep their forms if further cells show this, column by column.
     pub fn fit(&self, further: &[Evidence]) -> bool {
         let columns = self.asked.iter().zip(&self.evidence).zip(further).zip(&self.forms);

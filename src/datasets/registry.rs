@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
+use super::source::BlobSource;
 use super::{Arriving, Dataset, DatasetError, Load, Loading};
 use crate::data::column::ColumnType;
 use crate::data::error::DataError;
-use crate::data::ingest::{Format, IngestLimits, Output, ingest};
+use crate::data::ingest::{Format, IngestLimits, Output, ingest, ingest_appended};
 use crate::data::profile::TableProfile;
 use crate::identifier::new_id;
 use crate::memory::{Charge, FOR_A_BYTE, Share};
@@ -53,6 +54,8 @@ pub struct Asked {
     pub format: Format,
     /// The types of some of its columns.
     pub types: BTreeMap<String, ColumnType>,
+    /// The data set whose rows come before those of the file.
+    pub parent: Option<Dataset>,
 }
 
 /// A data set that was read and typed, on its way into the registry.
@@ -107,8 +110,24 @@ impl DatasetRegistry {
         asked.name.as_deref().map_or(Ok(()), check_name).map_err(DatasetError::Name)?;
         let turn = self.readers.take().await;
         let waiting = Waiting::default();
-        let read = tokio::task::spawn_blocking(self.reading(turn, waiting.seen(), asked, data, load, memory));
-        read.await.map_err(defect)?
+        let table = match &asked.parent {
+            None => None,
+            Some(parent) => {
+                // Its rows were sent as well, before.
+                memory.widen(parent.bytes.saturating_mul(FOR_A_BYTE));
+                Some(BlobSource::new(self.storage.reader(&parent.blob).await?))
+            }
+        };
+        let reading = self.reading(turn, waiting.seen(), (asked, table.clone()), data, load, memory);
+        let read = tokio::task::spawn_blocking(reading).await.map_err(defect)?;
+        // What a store answers to its reader is no error of the file.
+        match table.and_then(|table| table.trouble()) {
+            Some(StorageError::Missing(_)) if read.is_err() => {
+                Err(DatasetError::Overtaken(asked.parent.as_ref().map(Dataset::title).unwrap_or_default()))
+            }
+            Some(trouble) if read.is_err() => Err(trouble.into()),
+            _ => read,
+        }
     }
 
     /// As [`DatasetRegistry::read`] of a file that still arrives; nothing if it has to be read once it is whole: another
@@ -121,7 +140,7 @@ impl DatasetRegistry {
         memory: &Charge,
     ) -> Option<Result<NewDataset, DatasetError>> {
         // What is short is whole before a reader has begun.
-        if !asked.format.is_read_in_order() || !data.is_long().await {
+        if asked.parent.is_some() || !asked.format.is_read_in_order() || !data.is_long().await {
             return None;
         }
         if let Err(error) = asked.name.as_deref().map_or(Ok(()), check_name) {
@@ -129,7 +148,7 @@ impl DatasetRegistry {
         }
         let turn = self.early_reader.clone().try_acquire_owned().ok()?;
         let waiting = Waiting::default();
-        let read = self.reading(turn, waiting.seen(), asked, data, load, memory);
+        let read = self.reading(turn, waiting.seen(), (asked, None), data, load, memory);
         let (tell, told) = oneshot::channel();
         // A thread of its own: it waits for the client now and then, which none of the pool's may.
         let reader = std::thread::Builder::new().name("early reader".into());
@@ -142,7 +161,7 @@ impl DatasetRegistry {
         &self,
         turn: impl Send + 'static,
         waited_for: WaitedFor,
-        asked: &Asked,
+        (asked, table): (&Asked, Option<BlobSource>),
         data: &Arriving,
         load: &Arc<Load>,
         memory: &Charge,
@@ -160,7 +179,7 @@ impl DatasetRegistry {
                 waited_for.holds()
             };
             progress(0);
-            let read = registry.read_file(asked, data, &memory, &mut progress);
+            let read = registry.read_file((asked, table), data, &memory, &mut progress);
             drop(turn);
             read
         }
@@ -168,18 +187,24 @@ impl DatasetRegistry {
 
     fn read_file(
         &self,
-        asked: Asked,
+        (asked, table): (Asked, Option<BlobSource>),
         data: Arriving,
         memory: &Charge,
         progress: &mut dyn FnMut(u64) -> bool,
     ) -> Result<NewDataset, DatasetError> {
-        let Asked { name, format, types } = asked;
+        let Asked { name, format, types, parent } = asked;
         let mut sink = Sink { file: self.storage.blob_file()?, failed: None };
-        let profile = ingest(data, format, &types, &IngestLimits::default(), memory, &mut sink, progress);
+        let (limits, parent_id) = (IngestLimits::default(), parent.as_ref().map(|parent| parent.id));
+        let profile = match parent.zip(table) {
+            None => ingest(data, format, &types, &limits, memory, &mut sink, progress),
+            Some((parent, table)) => {
+                ingest_appended((table, &parent.profile), data, format, &limits, memory, &mut sink, progress)
+            }
+        };
         if let Some(failed) = sink.failed {
             return Err(failed.into());
         }
-        Ok(NewDataset { id: new_id(), name, owner: None, parent_id: None, profile: profile?, columns: sink.file })
+        Ok(NewDataset { id: new_id(), name, owner: None, parent_id, profile: profile?, columns: sink.file })
     }
 
     /// Stores the columns of a data set. They are litter until [`DatasetRegistry::add`] is committed.
@@ -227,6 +252,21 @@ impl DatasetRegistry {
         self.storage.discard(std::slice::from_ref(&draft.row.blob)).await;
     }
 
+    /// Stores a data set that takes over the name of the one that it was made of, if that has one; `receipt` is as for
+    /// [`DatasetRegistry::create`].
+    ///
+    /// # Errors
+    /// `Overtaken`: another has that name by now; as [`DatasetRegistry::create`].
+    pub async fn supersede(
+        &self,
+        parent: &Dataset,
+        new: NewDataset,
+        receipt: impl FnOnce(&Dataset) -> Option<ReceiptRow>,
+    ) -> Result<Dataset, DatasetError> {
+        let new = NewDataset { name: parent.name.clone(), ..new };
+        self.store(new, Some(parent), receipt).await
+    }
+
     /// Stores a data set; `receipt` makes of it what is kept for the repetition of the request, if it can be repeated.
     ///
     /// # Errors
@@ -241,6 +281,15 @@ impl DatasetRegistry {
         {
             return Err(DatasetError::NameTaken(name.clone()));
         }
+        self.store(new, None, receipt).await
+    }
+
+    async fn store(
+        &self,
+        new: NewDataset,
+        superseded: Option<&Dataset>,
+        receipt: impl FnOnce(&Dataset) -> Option<ReceiptRow>,
+    ) -> Result<Dataset, DatasetError> {
         let owner = new.owner;
         self.storage.quota.check(&self.storage.catalog, owner, Stored::one(0)).await?;
         let draft = self.draft(new).await?;
@@ -249,6 +298,11 @@ impl DatasetRegistry {
             self.storage.quota.take(&mut write, owner, Stored::one(draft.dataset.bytes)).await?;
             if let Some(receipt) = receipt(&draft.dataset) {
                 write.add_receipt(&receipt, RECEIPT_AGE).await?;
+            }
+            if let Some(parent) = superseded
+                && !write.give_up_dataset_name(parent.id, parent.name.as_deref()).await?
+            {
+                return Err(DatasetError::Overtaken(parent.title()));
             }
             self.add(&mut write, &draft).await?;
             Ok(write.commit().await?)

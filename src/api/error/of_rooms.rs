@@ -107,6 +107,7 @@ impl From<DatasetError> for ApiError {
             DatasetError::NameTaken(_) => ApiError::at(NameTaken, "/name", detail),
             DatasetError::Name(_) => ApiError::at(InvalidValue, "/name", detail),
             DatasetError::Busy(_) => ApiError::new(DatasetBusy, detail),
+            DatasetError::Overtaken(_) => ApiError::new(DatasetOvertaken, detail),
             DatasetError::Data(error) => error.into(),
             DatasetError::Storage(error) => error.into(),
         }

@@ -195,7 +195,7 @@ impl TrainParams {
         })?;
         let (name, types) = (self.name.clone(), parse_types(self.types.as_deref())?);
         let (class_weight, split) = (self.class_weight()?, self.split()?);
-        let dataset = Asked { name, format, types };
+        let dataset = Asked { name, format, types, parent: None };
         Ok(AskedTraining { dataset, target, hidden_layers: self.widths()?, split, class_weight })
     }
 

@@ -115,6 +115,16 @@ impl Write {
         Ok(())
     }
 
+    /// Takes its name from a data set; false if it is gone, or its name is another by now.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn give_up_dataset_name(&mut self, id: Uuid, name: Option<&str>) -> Result<bool, StorageError> {
+        let query = "UPDATE datasets SET name = NULL WHERE id = $1 AND COALESCE(name, '') = $2";
+        let query = sqlx::query(query).bind(id.to_string()).bind(name.unwrap_or_default().to_owned());
+        Ok(query.execute(&mut self.connection).await?.rows_affected() == 1)
+    }
+
     /// Keeps others from deleting the data set until this change is over; false if it is gone.
     ///
     /// # Errors
