@@ -1,6 +1,5 @@
 //! The registry of data sets: rows in the catalog, columns in blobs.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use uuid::Uuid;
 
 use super::source::BlobSource;
 use super::{Arriving, Dataset, DatasetError, Load, Loading};
-use crate::data::column::ColumnType;
+use crate::data::asked::AskedColumns;
 use crate::data::error::DataError;
 use crate::data::ingest::{Format, IngestLimits, Output, ingest, ingest_appended};
 use crate::data::profile::TableProfile;
@@ -52,8 +51,8 @@ pub struct Asked {
     pub name: Option<String>,
     /// How its file is written.
     pub format: Format,
-    /// The types of some of its columns.
-    pub types: BTreeMap<String, ColumnType>,
+    /// What is asked of its columns.
+    pub columns: AskedColumns,
     /// The data set whose rows come before those of the file.
     pub parent: Option<Dataset>,
 }
@@ -192,11 +191,11 @@ impl DatasetRegistry {
         memory: &Charge,
         progress: &mut dyn FnMut(u64) -> bool,
     ) -> Result<NewDataset, DatasetError> {
-        let Asked { name, format, types, parent } = asked;
+        let Asked { name, format, columns, parent } = asked;
         let mut sink = Sink { file: self.storage.blob_file()?, failed: None };
         let (limits, parent_id) = (IngestLimits::default(), parent.as_ref().map(|parent| parent.id));
         let profile = match parent.zip(table) {
-            None => ingest(data, format, &types, &limits, memory, &mut sink, progress),
+            None => ingest(data, format, &columns, &limits, memory, &mut sink, progress),
             Some((parent, table)) => {
                 ingest_appended((table, &parent.profile), data, format, &limits, memory, &mut sink, progress)
             }

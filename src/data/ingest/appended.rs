@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use crate::data::asked::AskedColumns;
 use crate::data::builder::Builder;
 use crate::data::error::DataError;
 use crate::data::pieces::{Columns, Converted, Pieces, Survey};
@@ -90,7 +91,7 @@ impl Part {
         let lacking = self.places.iter().filter(|place| place.is_none()).count();
         lease.cover(lease.bytes() + Columns::cell_bytes(rows, lacking))?;
         let missing = |at: usize| {
-            let mut builder = Builder::with_word_bytes(whole.forms[at], rows, 0);
+            let mut builder = Builder::with_word_bytes(&whole.forms[at], rows, 0);
             builder.pad(rows);
             builder.finish()
         };
@@ -119,12 +120,12 @@ impl<T: Pieces, F: Pieces> Pieces for Appended<T, F> {
         Ok(self.file.next(&mut cursor.file)?.map(PieceOf::File))
     }
 
-    fn survey(&self, piece: Self::Piece) -> Result<Survey, DataError> {
+    fn survey(&self, piece: Self::Piece, asked: &AskedColumns) -> Result<Survey, DataError> {
         let piece = match piece {
-            PieceOf::Table(piece) => return self.table.survey(piece),
+            PieceOf::Table(piece) => return self.table.survey(piece, asked),
             PieceOf::File(piece) => piece,
         };
-        let survey = self.file.survey(piece)?;
+        let survey = self.file.survey(piece, asked)?;
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         if *shown != survey.names {
             let known: HashSet<String> = shown.iter().cloned().collect();

@@ -1,19 +1,18 @@
 //! The formats of data files, and the entry that reads each of them.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 
 use super::appended::Appended;
 use super::output::Output;
 use super::run::Run;
 use crate::data::arrow::pieces::ArrowPieces;
-use crate::data::column::ColumnType;
+use crate::data::asked::{AskedColumn, AskedColumns};
 use crate::data::csv::pieces::CsvPieces;
 use crate::data::error::DataError;
 use crate::data::json::pieces::JsonPieces;
 use crate::data::limits::IngestLimits;
 use crate::data::parallel::workers;
-use crate::data::profile::TableProfile;
+use crate::data::profile::{ColumnProfile, TableProfile};
 use crate::data::source::Growing;
 use crate::memory::Charge;
 
@@ -39,7 +38,7 @@ impl Format {
     }
 }
 
-/// Reads `source`, finds the type of every column over all rows unless `types` has it, writes the stored form to `out`
+/// Reads `source`, finds the type of every column over all rows unless something is `asked` of it, writes the stored form to `out`
 /// and returns the profile.
 ///
 /// `source` is not compressed, may still grow, and can be read again from its start; `out` is empty. `progress` is told
@@ -53,13 +52,13 @@ impl Format {
 pub fn ingest<S: Growing + 'static>(
     source: S,
     format: Format,
-    types: &BTreeMap<String, ColumnType>,
+    asked: &AskedColumns,
     limits: &IngestLimits,
     memory: &Charge,
     out: &mut dyn Output,
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<TableProfile, DataError> {
-    let mut run = run(types, limits, memory, progress);
+    let mut run = run(asked, limits, memory, progress);
     match format {
         Format::Csv => run.ingest(&CsvPieces::new(&source, limits, memory)?, out),
         Format::Ndjson => run.ingest(&JsonPieces::lines(&source, limits, memory)?, out),
@@ -82,10 +81,13 @@ pub fn ingest_appended<T: Growing + 'static, S: Growing + 'static>(
     out: &mut dyn Output,
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<TableProfile, DataError> {
-    let types = profile.columns.iter().map(|column| (column.name.clone(), column.kind)).collect();
+    let asked = AskedColumns {
+        columns: profile.columns.iter().map(|column| (column.name.clone(), as_before(column))).collect(),
+        ..AskedColumns::default()
+    };
     let names = profile.columns.iter().map(|column| column.name.clone()).collect();
     let table = ArrowPieces::parquet(table, limits, memory)?;
-    let mut run = run(&types, limits, memory, progress);
+    let mut run = run(&asked, limits, memory, progress);
     match format {
         Format::Csv => run.ingest(&Appended::new(table, names, CsvPieces::new(&source, limits, memory)?), out),
         Format::Ndjson => run.ingest(&Appended::new(table, names, JsonPieces::lines(&source, limits, memory)?), out),
@@ -97,12 +99,17 @@ pub fn ingest_appended<T: Growing + 'static, S: Growing + 'static>(
     }
 }
 
+/// What a column is, as it would be asked for.
+fn as_before(column: &ColumnProfile) -> AskedColumn {
+    AskedColumn { kind: Some(column.kind), format: column.format.clone(), missing: column.missing_words.clone() }
+}
+
 fn run<'a>(
-    types: &'a BTreeMap<String, ColumnType>,
+    asked: &'a AskedColumns,
     limits: &'a IngestLimits,
     memory: &'a Charge,
     progress: &'a mut dyn FnMut(u64) -> bool,
 ) -> Run<'a> {
     let workers = workers();
-    Run { types, limits, memory, workers, progress, readings: 1, before: 0, rows: AtomicU64::new(0) }
+    Run { asked, limits, memory, workers, progress, readings: 1, before: 0, rows: AtomicU64::new(0) }
 }
