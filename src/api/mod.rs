@@ -31,8 +31,8 @@ use error::{ApiError, ErrorCode};
 use layers::door::Door;
 use layers::observe::UNMATCHED;
 use resources::{
-    aliases, datasets, evaluation, events, jobs, keys, metrics, models, monitoring, operations, predictions, schema, training,
-    transfer, versions,
+    aliases, datasets, evaluation, events, jobs, keys, metrics, models, monitoring, operations, predictions, schema,
+    training, transfer, versions,
 };
 use tls::Tls;
 

@@ -99,7 +99,10 @@ async fn spec_on(
         Some(features) => TableSpec { features, ..table.for_training(dataset.id, &dataset.profile, None)? },
         None => table.for_training(dataset.id, &dataset.profile, features)?,
     };
-    if spec.task == Task::Regression || table.dataset == Some(dataset.id) || dataset.profile.column(&spec.target).is_none() {
+    if spec.task == Task::Regression
+        || table.dataset == Some(dataset.id)
+        || dataset.profile.column(&spec.target).is_none()
+    {
         return Ok(spec);
     }
     let values = app.datasets.distinct_values(dataset, &spec.target, MAX_CLASSES).await?;

@@ -129,7 +129,8 @@ pub async fn create(
     let mut new = new.map_err(|error| ApiError::from(error).of_query(&PARAMETERS))?;
     new.owner = who.owner();
     let (datasets, receipts) = (app.datasets.clone(), idempotency.clone());
-    let receipt = move |dataset: &Dataset| receipts.receipt_of(StatusCode::CREATED, &location(dataset), &essentials(dataset));
+    let receipt =
+        move |dataset: &Dataset| receipts.receipt_of(StatusCode::CREATED, &location(dataset), &essentials(dataset));
     let created = to_the_end(async move { datasets.create(new, receipt).await }).await?;
     let created = created.map_err(|error| ApiError::from(error).of_query(&PARAMETERS));
     idempotency.unless_repeated(&app, created, stored, again).await
@@ -151,7 +152,12 @@ pub async fn append(
     mut file: DataFile,
 ) -> Result<Response, ApiError> {
     let takes_over = params.name.is_none();
-    let asked = Asked { name: params.name, format: file.format, columns: AskedColumns::default(), parent: Some(parent.clone()) };
+    let asked = Asked {
+        name: params.name,
+        format: file.format,
+        columns: AskedColumns::default(),
+        parent: Some(parent.clone()),
+    };
     let Received { idempotency, early } = file.receive(&app, Some(&asked)).await?;
     if let Some(reply) = idempotency.first_reply(&app, again).await? {
         return Ok(reply);
@@ -160,7 +166,8 @@ pub async fn append(
     let mut new = new.map_err(|error| ApiError::from(error).of_query(&["name"]))?;
     new.owner = who.owner();
     let (datasets, receipts) = (app.datasets.clone(), idempotency.clone());
-    let receipt = move |dataset: &Dataset| receipts.receipt_of(StatusCode::CREATED, &location(dataset), &essentials(dataset));
+    let receipt =
+        move |dataset: &Dataset| receipts.receipt_of(StatusCode::CREATED, &location(dataset), &essentials(dataset));
     let created = to_the_end(async move {
         match takes_over {
             true => datasets.supersede(&parent, new, receipt).await,

@@ -95,7 +95,8 @@ impl Part {
             builder.pad(rows);
             builder.finish()
         };
-        let array = |(at, place): (usize, &Option<usize>)| place.map_or_else(|| missing(at), |place| columns[place].clone());
+        let array =
+            |(at, place): (usize, &Option<usize>)| place.map_or_else(|| missing(at), |place| columns[place].clone());
         Converted::new(rows, self.places.iter().enumerate().map(array).collect(), lease)
     }
 }

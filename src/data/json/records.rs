@@ -144,7 +144,10 @@ impl Reading {
         let column = match known {
             Some(column) => column,
             None if records.names.len() >= MAX_COLUMNS => {
-                return Err(E::custom(format!("row {} has one key too many: at most {MAX_COLUMNS} are allowed", row + 1)));
+                return Err(E::custom(format!(
+                    "row {} has one key too many: at most {MAX_COLUMNS} are allowed",
+                    row + 1
+                )));
             }
             None => {
                 check_column_name(key).map_err(|long| E::custom(format!("row {}: {long}", row + 1)))?;

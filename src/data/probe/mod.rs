@@ -86,7 +86,9 @@ pub fn dependence(rows: &Rows, times: &[String], keys: &[String], go_on: &dyn Fn
     let mut found: Vec<Dependence> = Vec::new();
     let samples = keys
         .iter()
-        .map(|name| (Nearness::Group(name.clone()), rows.column(name).and_then(|column| Sample::of_groups(rows, column))))
+        .map(|name| {
+            (Nearness::Group(name.clone()), rows.column(name).and_then(|column| Sample::of_groups(rows, column)))
+        })
         .chain(times.iter().map(|name| {
             (Nearness::Time(name.clone()), rows.column(name).and_then(|column| Sample::of_times(rows, column)))
         }))

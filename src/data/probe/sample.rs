@@ -30,8 +30,8 @@ pub fn time_columns(profile: &TableProfile) -> Vec<String> {
 pub fn key_columns(profile: &TableProfile, target: &str) -> Vec<String> {
     let may_name = |column: &&ColumnProfile| {
         let rows = profile.rows.saturating_sub(column.missing);
-        let repeated = column.distinct >= LEAST_KEYS
-            && (KEY_ROWS.0..=KEY_ROWS.1).contains(&(rows / column.distinct.max(1)));
+        let repeated =
+            column.distinct >= LEAST_KEYS && (KEY_ROWS.0..=KEY_ROWS.1).contains(&(rows / column.distinct.max(1)));
         repeated && column.name != target && !matches!(column.kind, ColumnType::Datetime | ColumnType::Boolean)
     };
     // Words first: numbers are more often quantities.

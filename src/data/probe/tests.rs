@@ -95,8 +95,7 @@ impl Made {
             Values::Numeric(values) => values.iter().all(|value| value.fract() == 0.0),
             _ => false,
         });
-        let rows =
-            Rows { table: &table, beside: &beside, answer, task, rows: &rows, hashes: &hashes, seed: 1 };
+        let rows = Rows { table: &table, beside: &beside, answer, task, rows: &rows, hashes: &hashes, seed: 1 };
         dependence(&rows, &times, &keys, &|| true).expect("nobody stops it")
     }
 }

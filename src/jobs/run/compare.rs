@@ -330,7 +330,8 @@ impl Pair {
         let number = self.number;
         for (version, answered) in [(&self.candidate, &mut answered.candidate), (&self.active, &mut answered.active)] {
             let table_version = version.table().map_err(|error| error.to_string())?;
-            let unfit = |error| format!("the rows cannot be measured by both this version and version {number}: {error}");
+            let unfit =
+                |error| format!("the rows cannot be measured by both this version and version {number}: {error}");
             table_version.answer_rows(table, &here, answered).map_err(unfit)?;
         }
         Ok(())

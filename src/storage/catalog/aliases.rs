@@ -20,11 +20,7 @@ pub struct AliasRow {
 }
 
 fn alias(row: &AnyRow) -> Result<AliasRow, StorageError> {
-    Ok(AliasRow {
-        alias: row.try_get("alias")?,
-        version: version(row)?,
-        updated_at: parsed(row, "alias_updated_at")?,
-    })
+    Ok(AliasRow { alias: row.try_get("alias")?, version: version(row)?, updated_at: parsed(row, "alias_updated_at")? })
 }
 
 impl Catalog {

@@ -119,7 +119,10 @@ async fn a_retraining_that_is_worse_does_not_serve_if_better_is_asked_for() {
     let before = predict(&service, "/models/line/predict", &asked).await;
     let worse = service.train("line", json!({"epochs": 1, "learning_rate": 1e-6, "activate": "if_better"})).await;
     let comparison = &worse["comparison"];
-    assert_eq!((&worse["state"], &worse["version"], &comparison["activated"]), (&json!("succeeded"), &json!(2), &json!(false)));
+    assert_eq!(
+        (&worse["state"], &worse["version"], &comparison["activated"]),
+        (&json!("succeeded"), &json!(2), &json!(false))
+    );
     let number = |name: &str| comparison[name].as_f64().unwrap_or_else(|| panic!("{name}: {worse}"));
     assert!(number("candidate") > number("active") && number("rows") > 50.0, "{worse}");
     assert_eq!((&comparison["metric"], &comparison["active_version"]), (&json!("rmse"), &json!(1)));
@@ -157,10 +160,18 @@ async fn what_cannot_be_compared_does_not_serve_and_says_why() {
     service.post_empty("/models/kinds/versions/1/activate").await.expect(200);
     service.train("kinds", json!({"epochs": 2, "validation": {"dataset": "more"}})).await;
     let better = service.train("kinds", apart(120)).await;
-    assert_eq!((&better["comparison"]["rows"], &better["comparison"]["activated"]), (&json!(120), &json!(true)), "{better}");
+    assert_eq!(
+        (&better["comparison"]["rows"], &better["comparison"]["activated"]),
+        (&json!(120), &json!(true)),
+        "{better}"
+    );
     assert_eq!(better["comparison"]["metric"], "log_loss");
     let worse = service.train("kinds", apart(1)).await;
-    assert_eq!((&worse["comparison"]["rows"], &worse["comparison"]["activated"]), (&json!(120), &json!(false)), "{worse}");
+    assert_eq!(
+        (&worse["comparison"]["rows"], &worse["comparison"]["activated"]),
+        (&json!(120), &json!(false)),
+        "{worse}"
+    );
 }
 
 #[tokio::test]
@@ -170,7 +181,10 @@ async fn the_first_version_serves_if_better_is_asked_for() {
     let job = service.post_csv(path, fruit_csv(0..300)).await.expect(202);
     let job = service.ended(&job).await;
     assert_eq!((&job["comparison"]["activated"], &job["comparison"]["rows"]), (&json!(true), &json!(0)), "{job}");
-    assert_eq!((&job["config"]["class_weight"], &active_version(&service, "fruit").await), (&json!("balanced"), &json!(1)));
+    assert_eq!(
+        (&job["config"]["class_weight"], &active_version(&service, "fruit").await),
+        (&json!("balanced"), &json!(1))
+    );
     let path = "/train?name=other&target=kind&epochs=2&class_weight=heavy";
     let problem = service.post_csv(path, fruit_csv(0..300)).await.problem(422, "invalid_value");
     assert_eq!(problem["errors"][0]["parameter"], "class_weight");
@@ -192,10 +206,18 @@ async fn versions_by_layer_sizes_are_compared_by_their_loss() {
     };
     assert_eq!(service.train("m", training(20, 0.01)).await["comparison"]["activated"], true);
     let worse = service.train("m", training(1, 1e-7)).await;
-    assert_eq!((&worse["comparison"]["metric"], &worse["comparison"]["activated"]), (&json!("loss"), &json!(false)), "{worse}");
+    assert_eq!(
+        (&worse["comparison"]["metric"], &worse["comparison"]["activated"]),
+        (&json!("loss"), &json!(false)),
+        "{worse}"
+    );
     assert_eq!(worse["comparison"]["candidate"], worse["validation_loss"]);
     let better = service.train("m", training(60, 0.01)).await;
-    assert_eq!((&better["comparison"]["activated"], &active_version(&service, "m").await), (&json!(true), &json!(3)), "{better}");
+    assert_eq!(
+        (&better["comparison"]["activated"], &active_version(&service, "m").await),
+        (&json!(true), &json!(3)),
+        "{better}"
+    );
 }
 
 #[tokio::test]
@@ -247,7 +269,9 @@ async fn a_later_training_may_bring_columns_and_classes() {
         let y = ["low", "high", "none"][(row % 3) as usize];
         format!("{},{},{y}\n", row % 10, row % 3)
     };
-    let csv = |header: &str, rows: u32, row: &dyn Fn(u32) -> String| (0..rows).map(row).fold(header.to_owned(), |csv, row| csv + &row);
+    let csv = |header: &str, rows: u32, row: &dyn Fn(u32) -> String| {
+        (0..rows).map(row).fold(header.to_owned(), |csv, row| csv + &row)
+    };
     service.post_csv("/train?name=m&target=y&epochs=3", csv("a,y\n", 200, &small)).await.expect(202);
     service.post_csv("/datasets?name=wide", csv("a,b,y\n", 300, &wide)).await.expect(201);
     let first = service.get("/models/m").await.expect(200);
@@ -326,7 +350,10 @@ async fn a_data_set_grows_into_a_new_one_that_takes_its_name() {
     // Another name leaves the old one its own.
     let path = "/datasets/fruit/append?name=more-fruit";
     let other = service.post_csv(path, fruit_csv(420..430)).await.expect(201);
-    assert_eq!((&other["name"], &other["rows"], &other["parent_id"]), (&json!("more-fruit"), &json!(430), &grown["id"]));
+    assert_eq!(
+        (&other["name"], &other["rows"], &other["parent_id"]),
+        (&json!("more-fruit"), &json!(430), &grown["id"])
+    );
     assert_eq!(service.get("/datasets/fruit").await.expect(200)["id"], grown["id"]);
     service.post_csv(path, fruit_csv(420..430)).await.problem(409, "name_taken");
     // Whoever begins with a data set that has given up its name makes one without.
@@ -339,7 +366,8 @@ async fn a_data_set_grows_into_a_new_one_that_takes_its_name() {
 async fn rows_that_are_appended_have_the_old_columns_with_their_types_and_may_have_new_ones() {
     let service = TestApp::start().await;
     service.post_csv("/datasets?name=t", "when,size,word\n2024-01-05,1.5,a\n2024-02-06,,b\n").await.expect(201);
-    let rows = json!([{"word": "c", "late": 7, "size": 2, "when": "2024-03-07"}, {"when": null, "size": null, "word": "a"}]);
+    let rows =
+        json!([{"word": "c", "late": 7, "size": 2, "when": "2024-03-07"}, {"when": null, "size": null, "word": "a"}]);
     let grown = service.post("/datasets/t/append", rows).await.expect(201);
     let kinds = |set: &Value| -> Vec<(String, String)> {
         let columns = set["columns"].as_array().expect("a list").iter();
@@ -349,7 +377,8 @@ async fn rows_that_are_appended_have_the_old_columns_with_their_types_and_may_ha
     let expected = named([("when", "datetime"), ("size", "numeric"), ("word", "categorical"), ("late", "numeric")]);
     assert_eq!(kinds(&grown), expected);
     let rows = records(&service, "t").await;
-    let all: Vec<(&Value, &Value, &Value)> = rows.iter().map(|row| (&row["size"], &row["word"], &row["late"])).collect();
+    let all: Vec<(&Value, &Value, &Value)> =
+        rows.iter().map(|row| (&row["size"], &row["word"], &row["late"])).collect();
     let (null, none) = (Value::Null, Value::Null);
     let expected = [
         (json!(1.5), json!("a"), null.clone()),
@@ -362,7 +391,8 @@ async fn rows_that_are_appended_have_the_old_columns_with_their_types_and_may_ha
         (number(found.0), found.1, number(found.2)) == (number(&expected.0), &expected.1, number(&expected.2))
     };
     assert!(all.len() == 4 && all.iter().zip(&expected).all(same), "{rows:?}");
-    let lacking = service.post_csv("/datasets/t/append", "when,size,late\n2024-01-05,1,1\n").await.problem(422, "unfit_data");
+    let lacking =
+        service.post_csv("/datasets/t/append", "when,size,late\n2024-01-05,1,1\n").await.problem(422, "unfit_data");
     assert!(text(&lacking["detail"]).contains("\"word\""), "{lacking}");
     let wrong = "when,size,word,late\n2024-01-05,1,a,1\n2024-01-05,wide,a,1\n";
     let problem = service.post_csv("/datasets/t/append", wrong).await.problem(422, "unfit_data");

@@ -63,7 +63,11 @@ async fn rows_in_the_order_of_their_times_are_held_out_by_time() {
     let service = TestApp::start().await;
     let sales = Sales::slow(1, DAYS);
     let in_order = trained(&service, "name=a&target=demand&epochs=25", sales.csv()).await;
-    assert_eq!((&in_order["split"]["type"], &in_order["split"]["column"]), (&json!("time"), &json!("day")), "{in_order}");
+    assert_eq!(
+        (&in_order["split"]["type"], &in_order["split"]["column"]),
+        (&json!("time"), &json!("day")),
+        "{in_order}"
+    );
     assert!(text(&in_order["split"]["reason"]).contains("2022-07"), "{}", in_order["split"]);
     assert_eq!(in_order["config"]["split"], json!({"type": "auto"}));
     assert_eq!((&in_order["metrics"]["rows"], &in_order["rows"]), (&json!(320), &json!(1280)));
@@ -204,7 +208,8 @@ async fn the_last_rows_of_a_request_are_held_out_by_order() {
 #[tokio::test]
 async fn a_split_that_the_data_do_not_have_is_refused() {
     let service = TestApp::start().await;
-    let row = |i: usize| format!("{},2024-01-{:02},a,{},{}\n", i, 1 + i % 28, if i < 50 { "x" } else { "" }, i * 37 % 101);
+    let row =
+        |i: usize| format!("{},2024-01-{:02},a,{},{}\n", i, 1 + i % 28, if i < 50 { "x" } else { "" }, i * 37 % 101);
     let csv = format!("x,day,one,gaps,y\n{}", (0..120).map(row).collect::<String>());
     for (split, says) in [
         ("time:dya", "no column"),
