@@ -251,21 +251,6 @@ impl DatasetRegistry {
         self.storage.discard(std::slice::from_ref(&draft.row.blob)).await;
     }
 
-    /// Stores a data set that takes over the name of the one that it was made of, if that has one; `receipt` is as for
-    /// [`DatasetRegistry::create`].
-    ///
-    /// # Errors
-    /// `Overtaken`: another has that name by now; as [`DatasetRegistry::create`].
-    pub async fn supersede(
-        &self,
-        parent: &Dataset,
-        new: NewDataset,
-        receipt: impl FnOnce(&Dataset) -> Option<ReceiptRow>,
-    ) -> Result<Dataset, DatasetError> {
-        let new = NewDataset { name: parent.name.clone(), ..new };
-        self.store(new, Some(parent), receipt).await
-    }
-
     /// Stores a data set; `receipt` makes of it what is kept for the repetition of the request, if it can be repeated.
     ///
     /// # Errors
@@ -283,7 +268,7 @@ impl DatasetRegistry {
         self.store(new, None, receipt).await
     }
 
-    async fn store(
+    pub(super) async fn store(
         &self,
         new: NewDataset,
         superseded: Option<&Dataset>,
@@ -362,18 +347,6 @@ impl DatasetRegistry {
             }
         }
         Ok((listed, found.len() > count))
-    }
-
-    /// Whether a data set is `beginning`, or begins with its rows: it was made of that by appending.
-    ///
-    /// # Errors
-    /// `Storage`.
-    pub async fn begins_with(&self, id: Uuid, beginning: Uuid) -> Result<bool, DatasetError> {
-        let mut next = Some(id);
-        while let Some(id) = next.filter(|id| *id != beginning) {
-            next = self.storage.catalog.dataset_parent(id).await?;
-        }
-        Ok(next.is_some())
     }
 
     /// Number of data sets.

@@ -1,28 +1,21 @@
 //! A new version beside the active one, on rows that neither was trained on: whether it is to serve.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::context::RunContext;
 use super::finish::Made;
-use super::unpublished::{Halt, Stopped, Unpublished};
-use crate::data::column::Table;
+use super::pair::{Measures, Pair, Reason};
+use super::unpublished::{Halt, Unpublished};
 use crate::data::split::{HeldOut, Rule};
 use crate::jobs::comparison::{Comparison, Metric};
 use crate::jobs::error::JobError;
 use crate::jobs::training::content_hash;
 use crate::learning::activate::Activate;
 use crate::learning::examples::Examples;
-use crate::learning::metrics::Metrics;
 use crate::models::publication::Serving;
-use crate::models::scoring::Answered;
 use crate::models::{ModelError, Predictor, Version};
-use crate::wording::Shown;
-
-/// Cells and encoded values of the rows that are worked off at once: some megabytes.
-const BATCH_VALUES: usize = 1 << 18;
 
 /// The rows that a new version was measured on and not trained on.
 pub(super) enum MeasuredRows<'a> {
@@ -45,20 +38,6 @@ pub(super) struct Verdict {
     /// What that follows from, where it depends on the active version.
     pub(super) comparison: Option<Comparison>,
 }
-
-/// Both measures on the rows in common; the less, the better.
-struct Measures {
-    rows: usize,
-    candidate: f64,
-    active: f64,
-}
-
-impl Measures {
-    const NONE: Measures = Measures { rows: 0, candidate: f64::NAN, active: f64::NAN };
-}
-
-/// Why there are no such measures: a sentence.
-type Reason = String;
 
 /// Decides whether a version that was just made is to serve, as its training's settings ask.
 ///
@@ -221,135 +200,4 @@ fn on_rows(candidate: &Predictor, active: &Predictor, examples: &Examples, rule:
     }
     let examples = examples.select(&common);
     Measures { rows: common.len(), candidate: candidate.evaluate(&examples).0, active: active.evaluate(&examples).0 }
-}
-
-/// Two versions of a model by data set.
-struct Pair {
-    candidate: Arc<Predictor>,
-    active: Arc<Predictor>,
-    /// Of the active one.
-    number: u64,
-}
-
-/// Why rows were gone through no further.
-enum Ended {
-    Stopped,
-    Unfit(Reason),
-}
-
-/// What both answer to the rows so far.
-#[derive(Default)]
-struct BothAnswered {
-    /// Rows of the data set that were gone through.
-    rows: usize,
-    candidate: Answered,
-    active: Answered,
-}
-
-impl Pair {
-    /// Goes through those of the rows named that the active version's training held out by `rule`, or all of them, batch by batch.
-    async fn on_dataset(
-        self,
-        context: &RunContext<'_>,
-        dataset: Uuid,
-        rows: Vec<usize>,
-        rule: Option<Rule>,
-    ) -> Result<Result<Measures, Reason>, Halt> {
-        let dataset = context.datasets.get_for_job(dataset).await?;
-        let names = match self.columns(&dataset.profile.names(), rule.as_ref()) {
-            Ok(names) => names,
-            Err(reason) => return Ok(Err(reason)),
-        };
-        let encoders = [&self.candidate, &self.active].map(|version| version.spec().inputs());
-        let at_once = (BATCH_VALUES / (names.len() + encoders[0] + encoders[1])).max(1);
-        let (pair, job) = (Arc::new(self), context.job.clone());
-        let both = pair.clone();
-        let add = move |answered: &mut BothAnswered, table: Table| {
-            if job.control.is_urgent() {
-                return Err(Ended::Stopped);
-            }
-            both.answer(&table, &rows, rule.as_ref(), answered).map_err(Ended::Unfit)
-        };
-        let gone_through = context.datasets.fold(&dataset, names, at_once, BothAnswered::default(), add).await?;
-        match gone_through {
-            Err(Ended::Stopped) => Err(Stopped.into()),
-            Err(Ended::Unfit(reason)) => Ok(Err(reason)),
-            Ok(answered) => Ok(pair.measures(&answered)),
-        }
-    }
-
-    /// The columns to read: those that both versions know, and those that tell which rows were held out.
-    fn columns(&self, known: &HashSet<&str>, rule: Option<&Rule>) -> Result<Vec<String>, Reason> {
-        let [candidate, active] = [&self.candidate, &self.active].map(|version| version.table());
-        let unlike = || format!("version {} is none of a model by data set", self.number);
-        let (candidate, active) = (candidate.map_err(|_| unlike())?, active.map_err(|_| unlike())?);
-        let (encoder, number) = (&active.parts.encoder, self.number);
-        let classes = candidate.parts.encoder.target.classes();
-        if let Some(new) = classes.iter().find(|class| !encoder.target.classes().contains(class)) {
-            return Err(format!("version {number} does not know the class {}", Shown(new)));
-        }
-        let mut names: Vec<&str> = Vec::new();
-        let features = [&candidate.parts.encoder, encoder].map(|encoder| &encoder.features);
-        names.extend(features.into_iter().flatten().map(|feature| feature.name.as_str()));
-        names.extend(rule.map(Rule::columns).unwrap_or_default().iter().map(String::as_str));
-        if let Some(lacking) = names.iter().find(|name| !known.contains(*name)) {
-            return Err(format!("the data has no column {}, which version {number} needs", Shown(lacking)));
-        }
-        names.push(encoder.target.name());
-        names.sort_unstable();
-        names.dedup();
-        Ok(names.into_iter().map(str::to_owned).collect())
-    }
-
-    /// Takes in what both answer to the rows of a batch.
-    fn answer(
-        &self,
-        table: &Table,
-        rows: &[usize],
-        rule: Option<&Rule>,
-        answered: &mut BothAnswered,
-    ) -> Result<(), Reason> {
-        let start = answered.rows;
-        answered.rows += table.rows;
-        let within = rows.partition_point(|row| *row < start)..rows.partition_point(|row| *row < answered.rows);
-        let mut here: Vec<usize> = rows[within].iter().map(|row| row - start).collect();
-        let target = self.active.table().map_err(|error| error.to_string())?.parts.encoder.target.name();
-        let held_out = match rule {
-            None => vec![true; here.len()],
-            Some(Rule::Order { from }) => here.iter().map(|row| start + row >= *from).collect(),
-            Some(rule) => {
-                let changed = || "a column that tells which rows were held out has another type now".to_owned();
-                rule.holds(table, target, &here).ok_or_else(changed)?
-            }
-        };
-        let mut is_held_out = held_out.into_iter();
-        here.retain(|_| is_held_out.next().unwrap_or(false));
-        if here.is_empty() {
-            return Ok(());
-        }
-        let number = self.number;
-        for (version, answered) in [(&self.candidate, &mut answered.candidate), (&self.active, &mut answered.active)] {
-            let table_version = version.table().map_err(|error| error.to_string())?;
-            let unfit =
-                |error| format!("the rows cannot be measured by both this version and version {number}: {error}");
-            table_version.answer_rows(table, &here, answered).map_err(unfit)?;
-        }
-        Ok(())
-    }
-
-    fn measures(&self, answered: &BothAnswered) -> Result<Measures, Reason> {
-        let rows = answered.candidate.rows();
-        if rows == 0 {
-            return Ok(Measures::NONE);
-        }
-        let measure = |version: &Predictor, answered: &Answered| {
-            let parts = version.table().map_err(|error| error.to_string())?.parts;
-            Ok::<_, Reason>(match answered.metrics(parts) {
-                Metrics::Classification(measured) => measured.log_loss,
-                Metrics::Regression(measured) => measured.rmse,
-            })
-        };
-        let candidate = measure(&self.candidate, &answered.candidate)?;
-        Ok(Measures { rows, candidate, active: measure(&self.active, &answered.active)? })
-    }
 }

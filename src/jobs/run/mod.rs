@@ -11,6 +11,7 @@ mod finish;
 mod held_out;
 mod measure;
 mod observer;
+mod pair;
 mod prepare;
 mod retry;
 mod start;

@@ -1,36 +1,13 @@
-//! A careful way into production: versions measured, named and compared before one of them serves.
+//! A careful way into production: versions measured and named before one of them serves.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
+use super::activation::{active_version, line_service};
 use super::fruit::{fruit_csv, fruit_service, peach, predict, records};
 use crate::support::{TestApp, text};
-
-/// Rows of two numbers, of which the second says what `y` is: 3x, and noise that no model can learn.
-fn line_csv(rows: std::ops::Range<u32>, slope: i64) -> String {
-    let row = |i: u32| {
-        let (x, noise) = (i64::from(i * 37 % 1009), i64::from(i * 7919 % 13));
-        format!("{x},{},{}\n", i * 31 % 101, slope * x + noise)
-    };
-    rows.map(row).fold("x,z,y\n".to_owned(), |csv, row| csv + &row)
-}
-
-/// A service with the model `line` trained on the data set `line`.
-async fn line_service() -> TestApp {
-    let service = TestApp::start().await;
-    service.post_csv("/datasets?name=line", line_csv(0..600, 3)).await.expect(201);
-    let model = json!({"name": "line", "dataset": "line", "target": "y", "hidden_layers": [16], "dropout": 0});
-    service.post("/models", model).await.expect(201);
-    let job = service.train("line", json!({"epochs": 60})).await;
-    assert_eq!((&job["state"], &job["comparison"]), (&json!("succeeded"), &Value::Null), "{job}");
-    service
-}
-
-async fn active_version(service: &TestApp, model: &str) -> Value {
-    service.get(&format!("/models/{model}")).await.expect(200)["active_version"].clone()
-}
 
 #[tokio::test]
 async fn a_version_is_measured_and_named_before_it_serves() {
@@ -110,114 +87,6 @@ async fn a_model_that_is_not_trained_has_the_alias_active_and_no_version_of_it()
     let job = service.train("m", json!({"inputs": [[0, 1]], "targets": [1], "epochs": 1, "activate": "never"})).await;
     assert_eq!((&job["version"], &active_version(&service, "m").await), (&json!(1), &Value::Null));
     service.post_empty("/models/m/versions/1/activate").await.expect(200);
-}
-
-#[tokio::test]
-async fn a_retraining_that_is_worse_does_not_serve_if_better_is_asked_for() {
-    let service = line_service().await;
-    let asked = json!([{"x": 500, "z": 3}, {"x": 20, "z": 90}]);
-    let before = predict(&service, "/models/line/predict", &asked).await;
-    let worse = service.train("line", json!({"epochs": 1, "learning_rate": 1e-6, "activate": "if_better"})).await;
-    let comparison = &worse["comparison"];
-    assert_eq!(
-        (&worse["state"], &worse["version"], &comparison["activated"]),
-        (&json!("succeeded"), &json!(2), &json!(false))
-    );
-    let number = |name: &str| comparison[name].as_f64().unwrap_or_else(|| panic!("{name}: {worse}"));
-    assert!(number("candidate") > number("active") && number("rows") > 50.0, "{worse}");
-    assert_eq!((&comparison["metric"], &comparison["active_version"]), (&json!("rmse"), &json!(1)));
-    assert_eq!(active_version(&service, "line").await, 1);
-    assert_eq!(predict(&service, "/models/line/predict", &asked).await, before);
-    // The rows held out are the same, as seed and data are: what is told of the new version is what its own measures say.
-    let own = worse["metrics"]["rmse"].as_f64().expect("a number");
-    assert!((number("candidate") - own).abs() < 1e-6 * own, "{worse}");
-    let better = service.train("line", json!({"epochs": 200, "activate": "if_better"})).await;
-    assert_eq!(better["comparison"]["activated"], true, "{better}");
-    assert!(better["comparison"]["candidate"].as_f64() < better["comparison"]["active"].as_f64(), "{better}");
-    assert_eq!(active_version(&service, "line").await, 3);
-    let told = better["comparison"].clone();
-    let path = format!("/jobs/{}", text(&better["id"]));
-    let service = service.restarted().await;
-    assert_eq!(service.get(&path).await.expect(200)["comparison"], told);
-}
-
-#[tokio::test]
-async fn what_cannot_be_compared_does_not_serve_and_says_why() {
-    let (service, _) = fruit_service().await;
-    // Another class than the active version knows.
-    service.post_csv("/datasets?name=pears", fruit_csv(0..300).replace("apple", "pear")).await.expect(201);
-    let job = service.train("kinds", json!({"dataset": "pears", "epochs": 2, "activate": "if_better"})).await;
-    let reason = text(&job["comparison"]["reason"]);
-    assert!(reason.contains("pear") && job["comparison"]["activated"] == false, "{job}");
-    assert_eq!(job["comparison"]["candidate"], Value::Null);
-    // No row held out.
-    let none = json!({"epochs": 2, "validation_split": 0, "activate": "if_better"});
-    let job = service.train("kinds", none).await;
-    assert_eq!((&job["comparison"]["rows"], &job["comparison"]["activated"]), (&json!(0), &json!(false)), "{job}");
-    assert_eq!(active_version(&service, "kinds").await, 1);
-    // Both measured on a data set of their own: all of its rows.
-    let apart = |epochs: u32| json!({"epochs": epochs, "validation": {"dataset": "more"}, "activate": "if_better"});
-    service.post_empty("/models/kinds/versions/1/activate").await.expect(200);
-    service.train("kinds", json!({"epochs": 2, "validation": {"dataset": "more"}})).await;
-    let better = service.train("kinds", apart(120)).await;
-    assert_eq!(
-        (&better["comparison"]["rows"], &better["comparison"]["activated"]),
-        (&json!(120), &json!(true)),
-        "{better}"
-    );
-    assert_eq!(better["comparison"]["metric"], "log_loss");
-    let worse = service.train("kinds", apart(1)).await;
-    assert_eq!(
-        (&worse["comparison"]["rows"], &worse["comparison"]["activated"]),
-        (&json!(120), &json!(false)),
-        "{worse}"
-    );
-}
-
-#[tokio::test]
-async fn the_first_version_serves_if_better_is_asked_for() {
-    let service = TestApp::start().await;
-    let path = "/train?name=fruit&target=kind&epochs=2&activate=if_better&class_weight=balanced";
-    let job = service.post_csv(path, fruit_csv(0..300)).await.expect(202);
-    let job = service.ended(&job).await;
-    assert_eq!((&job["comparison"]["activated"], &job["comparison"]["rows"]), (&json!(true), &json!(0)), "{job}");
-    assert_eq!(
-        (&job["config"]["class_weight"], &active_version(&service, "fruit").await),
-        (&json!("balanced"), &json!(1))
-    );
-    let path = "/train?name=other&target=kind&epochs=2&class_weight=heavy";
-    let problem = service.post_csv(path, fruit_csv(0..300)).await.problem(422, "invalid_value");
-    assert_eq!(problem["errors"][0]["parameter"], "class_weight");
-    let path = "/train?name=later&target=kind&epochs=2&activate=never";
-    let job = service.post_csv(path, fruit_csv(0..300)).await.expect(202);
-    assert_eq!(service.ended(&job).await["version"], 1);
-    assert_eq!(active_version(&service, "later").await, Value::Null);
-}
-
-#[tokio::test]
-async fn versions_by_layer_sizes_are_compared_by_their_loss() {
-    let service = TestApp::start().await;
-    let inputs: Vec<[f64; 2]> = (0..200).map(|i| [f64::from(i % 17) / 17.0, f64::from(i % 13) / 13.0]).collect();
-    let targets: Vec<f64> = inputs.iter().map(|[a, b]| 2.0 * a - b).collect();
-    service.post("/models", json!({"name": "m", "layers": [2, 1]})).await.expect(201);
-    let training = |epochs: u32, rate: f64| {
-        json!({"inputs": inputs, "targets": targets, "epochs": epochs, "learning_rate": rate, "validation_split": 0.25,
-               "activate": "if_better"})
-    };
-    assert_eq!(service.train("m", training(20, 0.01)).await["comparison"]["activated"], true);
-    let worse = service.train("m", training(1, 1e-7)).await;
-    assert_eq!(
-        (&worse["comparison"]["metric"], &worse["comparison"]["activated"]),
-        (&json!("loss"), &json!(false)),
-        "{worse}"
-    );
-    assert_eq!(worse["comparison"]["candidate"], worse["validation_loss"]);
-    let better = service.train("m", training(60, 0.01)).await;
-    assert_eq!(
-        (&better["comparison"]["activated"], &active_version(&service, "m").await),
-        (&json!(true), &json!(3)),
-        "{better}"
-    );
 }
 
 #[tokio::test]
@@ -330,97 +199,4 @@ async fn rows_are_counted_from_one_in_every_message() {
     let data = json!({"dataset": "more", "features": ["weight", "size"], "targets": ["weight"]});
     let problem = service.post("/models/xor/train", data).await.problem(422, "invalid_value");
     assert!(text(&problem["detail"]).contains("in row 4;"), "{problem}");
-}
-
-#[tokio::test]
-async fn a_data_set_grows_into_a_new_one_that_takes_its_name() {
-    let (service, _) = fruit_service().await;
-    let old = service.get("/datasets/fruit").await.expect(200);
-    let grown = service.post_csv("/datasets/fruit/append", fruit_csv(300..420)).await.expect(201);
-    assert_eq!((&grown["name"], &grown["rows"], &grown["parent_id"]), (&json!("fruit"), &json!(420), &old["id"]));
-    // As if all rows had come at once.
-    let whole = service.post_csv("/datasets?name=whole", fruit_csv(0..420)).await.expect(201);
-    assert_eq!((&grown["columns"], &whole["parent_id"]), (&whole["columns"], &Value::Null));
-    assert_eq!(records(&service, "fruit").await, records(&service, "whole").await);
-    let before = service.get(&format!("/datasets/{}", text(&old["id"]))).await.expect(200);
-    assert_eq!((&before["name"], &before["rows"], &before["columns"]), (&Value::Null, &json!(300), &old["columns"]));
-    // A row that was held out stays so: the rows that the version before was not trained on are compared.
-    let job = service.train("kinds", json!({"dataset": "fruit", "epochs": 120, "activate": "if_better"})).await;
-    assert!(job["comparison"]["rows"].as_u64() > Some(40), "{job}");
-    // Another name leaves the old one its own.
-    let path = "/datasets/fruit/append?name=more-fruit";
-    let other = service.post_csv(path, fruit_csv(420..430)).await.expect(201);
-    assert_eq!(
-        (&other["name"], &other["rows"], &other["parent_id"]),
-        (&json!("more-fruit"), &json!(430), &grown["id"])
-    );
-    assert_eq!(service.get("/datasets/fruit").await.expect(200)["id"], grown["id"]);
-    service.post_csv(path, fruit_csv(420..430)).await.problem(409, "name_taken");
-    // Whoever begins with a data set that has given up its name makes one without.
-    let path = format!("/datasets/{}/append", text(&old["id"]));
-    let unnamed = service.post_csv(&path, fruit_csv(300..301)).await.expect(201);
-    assert_eq!((&unnamed["name"], &unnamed["rows"]), (&Value::Null, &json!(301)));
-}
-
-#[tokio::test]
-async fn rows_that_are_appended_have_the_old_columns_with_their_types_and_may_have_new_ones() {
-    let service = TestApp::start().await;
-    service.post_csv("/datasets?name=t", "when,size,word\n2024-01-05,1.5,a\n2024-02-06,,b\n").await.expect(201);
-    let rows =
-        json!([{"word": "c", "late": 7, "size": 2, "when": "2024-03-07"}, {"when": null, "size": null, "word": "a"}]);
-    let grown = service.post("/datasets/t/append", rows).await.expect(201);
-    let kinds = |set: &Value| -> Vec<(String, String)> {
-        let columns = set["columns"].as_array().expect("a list").iter();
-        columns.map(|column| (text(&column["name"]).to_owned(), text(&column["type"]).to_owned())).collect()
-    };
-    let named = |names: [(&str, &str); 4]| names.map(|(name, kind)| (name.to_owned(), kind.to_owned())).to_vec();
-    let expected = named([("when", "datetime"), ("size", "numeric"), ("word", "categorical"), ("late", "numeric")]);
-    assert_eq!(kinds(&grown), expected);
-    let rows = records(&service, "t").await;
-    let all: Vec<(&Value, &Value, &Value)> =
-        rows.iter().map(|row| (&row["size"], &row["word"], &row["late"])).collect();
-    let (null, none) = (Value::Null, Value::Null);
-    let expected = [
-        (json!(1.5), json!("a"), null.clone()),
-        (null.clone(), json!("b"), null.clone()),
-        (json!(2), json!("c"), json!(7)),
-        (none, json!("a"), null),
-    ];
-    let same = |(found, expected): (&(&Value, &Value, &Value), &(Value, Value, Value))| {
-        let number = |value: &Value| value.as_f64();
-        (number(found.0), found.1, number(found.2)) == (number(&expected.0), &expected.1, number(&expected.2))
-    };
-    assert!(all.len() == 4 && all.iter().zip(&expected).all(same), "{rows:?}");
-    let lacking =
-        service.post_csv("/datasets/t/append", "when,size,late\n2024-01-05,1,1\n").await.problem(422, "unfit_data");
-    assert!(text(&lacking["detail"]).contains("\"word\""), "{lacking}");
-    let wrong = "when,size,word,late\n2024-01-05,1,a,1\n2024-01-05,wide,a,1\n";
-    let problem = service.post_csv("/datasets/t/append", wrong).await.problem(422, "unfit_data");
-    assert!(text(&problem["detail"]).starts_with("line 3") && text(&problem["detail"]).contains("size"), "{problem}");
-    service.post_csv("/datasets/none/append", "a\n1\n").await.problem(404, "dataset_not_found");
-    assert_eq!(service.get("/datasets/t").await.expect(200)["rows"], 4);
-}
-
-#[tokio::test]
-async fn of_those_who_append_at_once_one_goes_first_and_the_others_are_told() {
-    let service = Arc::new(TestApp::start().await);
-    service.post_csv("/datasets?name=t", fruit_csv(0..50)).await.expect(201);
-    let appending = (1..=4).map(|part| {
-        let service = service.clone();
-        tokio::spawn(async move {
-            let reply = service.post_csv("/datasets/t/append", fruit_csv(part * 50..part * 50 + 50)).await;
-            reply.status
-        })
-    });
-    let mut statuses = Vec::new();
-    for one in appending.collect::<Vec<_>>() {
-        statuses.push(one.await.expect("no panic"));
-    }
-    assert!(statuses.iter().all(|status| [201, 409].contains(status)), "{statuses:?}");
-    let done = statuses.iter().filter(|status| **status == 201).count() as u64;
-    assert!(done >= 1);
-    let grown = service.get("/datasets/t").await.expect(200);
-    assert_eq!(grown["rows"].as_u64(), Some(50 + 50 * done), "no row is lost, and none twice");
-    let listed = service.get("/datasets").await.expect(200);
-    assert_eq!(listed["data"].as_array().map(Vec::len), Some(1 + done as usize), "{listed}");
 }
