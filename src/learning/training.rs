@@ -284,7 +284,7 @@ impl ClassWeight {
         for (class, weight) in weights {
             require(classes.has(class), "/class_weight", || match classes {
                 Classes::Count(count) => format!("class {} is not one of 0 to {}", Shown(class), count - 1),
-                _ => format!("class {} is not one of the model's", Shown(class)),
+                _ => format!("class {} is not one of those that the data have", Shown(class)),
             })?;
             let pointer = format!("/class_weight/{class}");
             let holds = *weight > 0.0 && (*weight as f32).is_normal();
