@@ -18,9 +18,9 @@ use crate::models::publication::Serving;
 use crate::models::{ModelError, Predictor, Version};
 
 /// The rows that a new version was measured on and not trained on.
-pub(super) enum MeasuredRows<'a> {
+pub(super) enum MeasuredRows {
     /// Rows of numbers, in memory; none if none were held out.
-    Plain(Option<&'a Examples>),
+    Plain(Option<Examples>),
     /// Rows of a data set.
     Table {
         /// Which.

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::context::RunContext;
+use super::prepare::take;
 use super::unpublished::{Halt, Stopped};
 use crate::data::column::Table;
 use crate::data::split::Rule;
+use crate::jobs::error::JobError;
 use crate::learning::metrics::Metrics;
 use crate::models::Predictor;
 use crate::models::scoring::Answered;
@@ -16,6 +18,8 @@ use crate::wording::Shown;
 
 /// Cells and encoded values of the rows that are worked off at once: some megabytes.
 const BATCH_VALUES: usize = 1 << 18;
+/// Memory of one of them: as it is read, encoded and answered.
+const VALUE_BYTES: usize = 32;
 
 /// Both measures on the rows in common; the less, the better.
 pub(super) struct Measures {
@@ -74,6 +78,11 @@ impl Pair {
         };
         let encoders = [&self.candidate, &self.active].map(|version| version.spec().inputs());
         let at_once = (BATCH_VALUES / (names.len() + encoders[0] + encoders[1])).max(1);
+        let answers = 2 * rows.len() * Answered::ROW_BYTES;
+        match take(context.memory, (answers + BATCH_VALUES * VALUE_BYTES) as u64) {
+            Err(error @ JobError::TooLarge { .. }) => return Ok(Err(format!("it cannot be compared: {error}"))),
+            taken => taken?,
+        }
         let (pair, job) = (Arc::new(self), context.job.clone());
         let both = pair.clone();
         let add = move |answered: &mut BothAnswered, table: Table| {

@@ -131,7 +131,7 @@ pub(super) fn prepare(
 
 /// Takes memory for what is about to be encoded, where the estimate was less. Where others hold it, this job gives up all that
 /// it has: two that wait for each other would wait for good.
-fn take(memory: &Charge, bytes: u64) -> Result<(), JobError> {
+pub(super) fn take(memory: &Charge, bytes: u64) -> Result<(), JobError> {
     let limit = |limit: u64| ByteSize::b(limit).to_string();
     memory.cover(bytes).map_err(|refused| match refused {
         Refused::Never { limit: most } => JobError::TooLarge { needed: limit(bytes), limit: limit(most) },

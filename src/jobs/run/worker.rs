@@ -142,7 +142,7 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
         (Some(rows), (Some(train), validation)) => {
             MeasuredRows::Table { dataset: validation.unwrap_or(train), is_apart: validation.is_some(), rows }
         }
-        _ => MeasuredRows::Plain(training.validation.as_ref()),
+        _ => MeasuredRows::Plain(training.validation),
     };
     let (made, verdict) = context.in_phase(Phase::Measure, || judge(context, made, &rows))?;
     Ok(NewVersion { state, reason, made, verdict })
