@@ -76,10 +76,10 @@ impl Pair {
             Ok(names) => names,
             Err(reason) => return Ok(Err(reason)),
         };
-        let encoders = [&self.candidate, &self.active].map(|version| version.spec().inputs());
-        let at_once = (BATCH_VALUES / (names.len() + encoders[0] + encoders[1])).max(1);
-        let answers = 2 * rows.len() * Answered::ROW_BYTES;
-        match take(context.memory, (answers + BATCH_VALUES * VALUE_BYTES) as u64) {
+        let width = names.len() + self.candidate.spec().inputs() + self.active.spec().inputs();
+        let at_once = (BATCH_VALUES / width).clamp(1, dataset.rows().max(1));
+        let bytes = 2 * rows.len() * Answered::ROW_BYTES + at_once * width * VALUE_BYTES;
+        match take(context.memory, bytes as u64) {
             Err(error @ JobError::TooLarge { .. }) => return Ok(Err(format!("it cannot be compared: {error}"))),
             taken => taken?,
         }

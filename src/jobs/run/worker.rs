@@ -138,11 +138,14 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
         Some(start) => finish::table(context, &reached, &training, trained_on, network, start),
     };
     let made = made.map_err(|Stopped| Unpublished::stopped(job))?;
+    let held_out = training.validation;
+    drop(training.train);
     let rows = match (measured, job.record.data.datasets()) {
         (Some(rows), (Some(train), validation)) => {
+            drop(held_out);
             MeasuredRows::Table { dataset: validation.unwrap_or(train), is_apart: validation.is_some(), rows }
         }
-        _ => MeasuredRows::Plain(training.validation),
+        _ => MeasuredRows::Plain(held_out),
     };
     let (made, verdict) = context.in_phase(Phase::Measure, || judge(context, made, &rows))?;
     Ok(NewVersion { state, reason, made, verdict })
