@@ -14,10 +14,10 @@ impl DatasetRegistry {
     pub async fn supersede(
         &self,
         parent: &Dataset,
-        new: NewDataset,
+        mut new: NewDataset,
         receipt: impl FnOnce(&Dataset) -> Option<ReceiptRow>,
     ) -> Result<Dataset, DatasetError> {
-        let new = NewDataset { name: parent.name.clone(), ..new };
+        new.name = parent.name.clone();
         self.store(new, Some(parent), receipt).await
     }
 
