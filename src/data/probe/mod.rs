@@ -20,7 +20,7 @@ use forest::{FOLDS, cross_answers};
 use inputs::Inputs;
 use sample::Sample;
 
-pub use sample::{key_columns, time_columns};
+pub use sample::{Key, key_columns, time_columns};
 
 /// Memory that a probe takes at most, in bytes, beside an index for each row.
 pub const PROBE_BYTES: usize = 4 << 20;
@@ -79,18 +79,21 @@ pub type Found = Option<Option<Dependence>>;
 
 /// Looks for the column, or the order of the rows, by which they depend on each other most. `times` and `keys` name columns to
 /// look at. `go_on` is asked every some milliseconds.
-pub fn dependence(rows: &Rows, times: &[String], keys: &[String], go_on: &dyn Fn() -> bool) -> Found {
+pub fn dependence(rows: &Rows, times: &[String], keys: &[Key], go_on: &dyn Fn() -> bool) -> Found {
     if rows.rows.len() < LEAST_ROWS {
         return Some(None);
     }
     let mut found: Vec<Dependence> = Vec::new();
-    let samples = keys
-        .iter()
-        .map(|name| (Nearness::Group(name.clone()), rows.column(name).and_then(|column| Sample::of_groups(rows, column))))
-        .chain(times.iter().map(|name| {
-            (Nearness::Time(name.clone()), rows.column(name).and_then(|column| Sample::of_times(rows, column)))
-        }))
-        .chain([(Nearness::Order, Sample::of_order(rows))]);
+    let of_keys = keys.iter().map(|key| {
+        let sample = rows.column(&key.name).and_then(|column| Sample::of_groups(rows, column, key));
+        (Nearness::Group(key.name.clone()), sample)
+    });
+    let of_times = times.iter().map(|name| {
+        (Nearness::Time(name.clone()), rows.column(name).and_then(|column| Sample::of_times(rows, column)))
+    });
+    // One after another, so that one sample is held at a time.
+    let of_order = std::iter::once_with(|| (Nearness::Order, Sample::of_order(rows)));
+    let samples = of_keys.chain(of_times).chain(of_order);
     for (by, sample) in samples {
         if let Some(sample) = sample {
             found.extend(compare(rows, by, &sample, go_on)?);
