@@ -24,7 +24,8 @@ pub(super) fn cross_answers(
 ) -> Option<Vec<f32>> {
     let mut answers = vec![0.0; inputs.answers.len()];
     for fold in 0..FOLDS as u8 {
-        let part = |is_asked: bool| (0..folds.len() as u32).filter(move |row| (folds[*row as usize] == fold) == is_asked);
+        let part =
+            |is_asked: bool| (0..folds.len() as u32).filter(move |row| (folds[*row as usize] == fold) == is_asked);
         let (mut asked, mut known): (Vec<u32>, Vec<u32>) = (part(true).collect(), part(false).collect());
         if known.is_empty() {
             return Some(inputs.constant());
@@ -108,7 +109,8 @@ impl<R: Rng> Tree<'_, R> {
             let at = self.random.random_range(0..self.columns.len());
             let column = self.columns[at];
             let values = known.iter().map(|row| column[*row as usize]);
-            let (low, high) = values.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
+            let (low, high) =
+                values.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)));
             if low < high {
                 let drawn = low + (high - low) * self.random.random::<f32>();
                 let threshold = if drawn < high { drawn } else { low };
@@ -124,7 +126,8 @@ impl<R: Rng> Tree<'_, R> {
     /// Σ (sum of the part)² / rows of the part, over both parts and all outputs: the larger, the less variance is left.
     fn explained(&self, known: &[u32], column: &[f32], threshold: f32) -> f32 {
         let width = self.inputs.outputs;
-        let (mut left, mut all, mut count) = ([0.0f32; super::inputs::MOST_OUTPUTS], [0.0f32; super::inputs::MOST_OUTPUTS], 0);
+        let (mut left, mut all, mut count) =
+            ([0.0f32; super::inputs::MOST_OUTPUTS], [0.0f32; super::inputs::MOST_OUTPUTS], 0);
         for row in known {
             let is_left = column[*row as usize] <= threshold;
             count += usize::from(is_left);

@@ -29,17 +29,23 @@ impl Inputs {
     /// Of the rows at these places of `rows.rows`.
     pub(super) fn of(rows: &Rows, places: &[usize]) -> Self {
         let chosen: Vec<usize> = places.iter().map(|place| rows.rows[*place]).collect();
-        let features: Vec<&Column> = rows.table.columns.iter().filter(|column| column.name != rows.answer.name).collect();
+        let features: Vec<&Column> =
+            rows.table.columns.iter().filter(|column| column.name != rows.answer.name).collect();
         let count = features.len().min(MOST_COLUMNS);
         let (mut numbers, mut words) = (Vec::new(), Vec::new());
         for column in (0..count).map(|at| features[at * features.len() / count]) {
             match &column.values {
                 Values::Numeric(values) => add(&mut numbers, chosen.iter().map(|row| values[*row]).collect()),
                 Values::Boolean(values) => {
-                    add(&mut numbers, chosen.iter().map(|row| values[*row].map_or(f64::NAN, |on| f64::from(u8::from(on)))).collect());
+                    add(
+                        &mut numbers,
+                        chosen.iter().map(|row| values[*row].map_or(f64::NAN, |on| f64::from(u8::from(on)))).collect(),
+                    );
                 }
                 Values::Datetime(values) => {
-                    let of = |share: &dyn Fn(i64) -> f64| chosen.iter().map(|row| values[*row].map_or(f64::NAN, share)).collect();
+                    let of = |share: &dyn Fn(i64) -> f64| {
+                        chosen.iter().map(|row| values[*row].map_or(f64::NAN, share)).collect()
+                    };
                     add(&mut numbers, of(&|at| at as f64));
                     DatePart::ALL.iter().for_each(|part| add(&mut numbers, of(&|at| part.share(at))));
                 }

@@ -92,8 +92,7 @@ impl Made {
             findings: Vec::new(),
         };
         let (times, keys) = (time_columns(&profile), key_columns(&profile, "y"));
-        let rows =
-            Rows { table: &table, beside: &beside, answer, task, rows: &rows, hashes: &hashes, seed: 1 };
+        let rows = Rows { table: &table, beside: &beside, answer, task, rows: &rows, hashes: &hashes, seed: 1 };
         dependence(&rows, &times, &keys, &|| true).expect("nobody stops it")
     }
 }

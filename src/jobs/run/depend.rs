@@ -14,11 +14,7 @@ const ROWS_DEPEND: &str = "rows_depend_on_each_other";
 ///
 /// # Errors
 /// The job is to stop meanwhile.
-pub(super) fn finding(
-    choice: &Choice,
-    hashes: &[u64],
-    go_on: &dyn Fn() -> bool,
-) -> Result<Option<Finding>, Stopped> {
+pub(super) fn finding(choice: &Choice, hashes: &[u64], go_on: &dyn Fn() -> bool) -> Result<Option<Finding>, Stopped> {
     let (data, task) = (choice.data, choice.model.task);
     let rows = Rows {
         table: &data.table,
@@ -44,7 +40,8 @@ fn told(found: &Dependence, task: Task) -> Finding {
         Nearness::Order => (
             "Rows that stand next to each other are alike".to_owned(),
             "when whole stretches of neighbouring rows were left out",
-            "If it is to predict rows that come later, train with split order, which holds out the last rows.".to_owned(),
+            "If it is to predict rows that come later, train with split order, which holds out the last rows."
+                .to_owned(),
             None,
         ),
         Nearness::Time(name) => (

@@ -99,12 +99,7 @@ impl Choice<'_> {
         Chosen { split, rule: None, used: SplitUsed { kind: SplitKind::Random, column: None, reason }, missing: 0 }
     }
 
-    fn at_random(
-        &self,
-        reason: String,
-        findings: &mut Vec<Finding>,
-        go_on: &dyn Fn() -> bool,
-    ) -> Result<Chosen, Halt> {
+    fn at_random(&self, reason: String, findings: &mut Vec<Finding>, go_on: &dyn Fn() -> bool) -> Result<Chosen, Halt> {
         let (seed, labels) = (self.settings.seed, self.labels());
         let columns: Vec<&Column> = self.data.content.iter().filter_map(|name| self.column(name)).collect();
         let hashes = row_hashes(columns.iter().copied(), self.rows, seed);
@@ -131,7 +126,8 @@ impl Choice<'_> {
     /// it, all of classes that are trained on.
     fn in_order_of_time(&self) -> Option<Chosen> {
         let tables = [&self.data.table, &self.data.beside];
-        let columns = tables.into_iter().flat_map(|table| &table.columns).filter(|column| column.name != self.target.name);
+        let columns =
+            tables.into_iter().flat_map(|table| &table.columns).filter(|column| column.name != self.target.name);
         for column in columns {
             let Values::Datetime(values) = &column.values else { continue };
             if order(self.rows.iter().map(|row| values[*row])).is_none() {

@@ -73,7 +73,8 @@ pub(super) fn prepare(
         Choice { model, settings, data: &data, target, rows: &rows }.held_out(go_on)?
     };
     let HeldOut { split: Split { train, validation: held_out }, rule, used, findings: of_split } = chosen;
-    let TrainingTables { table, profile, validation, .. } = data;
+    let TrainingTables { table, beside, profile, validation, .. } = data;
+    drop(beside);
     let target = column(&table, &model.target)?;
     let encoder = match base {
         Some(encoder) => encoder.clone(),
