@@ -26,3 +26,5 @@ mod contradiction_tests;
 mod messy_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod written_tests;
