@@ -13,6 +13,7 @@ mod observer;
 mod prepare;
 mod retry;
 mod start;
+mod tables;
 mod unpublished;
 mod worker;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytesize::ByteSize;
 
 use super::held_out::{Choice, HeldOut};
+use super::tables::TrainingTables;
 use super::unpublished::{Halt, Stopped};
 use crate::data::column::{Column, ColumnType, Table};
 use crate::data::encoder::Histogram;
@@ -38,20 +39,6 @@ pub(super) struct Prepared {
     pub(super) split: Option<SplitUsed>,
     /// What is worth knowing about the data.
     pub(super) findings: Vec<Finding>,
-}
-
-/// What a training reads of its data sets.
-pub(super) struct TrainingTables {
-    /// The features' columns, then the target's.
-    pub(super) table: Table,
-    /// Columns that the choice of rows goes by, beside those.
-    pub(super) beside: Table,
-    /// The names of the columns that are a row's content.
-    pub(super) content: Vec<String>,
-    /// Whether the training begins, and does not go on.
-    pub(super) is_new: bool,
-    pub(super) profile: Arc<TableProfile>,
-    pub(super) validation: Option<Table>,
 }
 
 /// Splits the rows, fits the encoder on those to train on (unless `base`, the version that a warm start goes on from,
