@@ -1,14 +1,16 @@
 //! The rows that a probe looks at: stretches of neighbours, or whole groups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use super::Rows;
 use super::forest::FOLDS;
+use super::rows::Rows;
 use crate::data::column::{Column, ColumnType, Values};
-use crate::data::encoder::Task;
+use crate::data::encoder::{MAX_CLASSES, Task};
 use crate::data::profile::{ColumnProfile, TableProfile};
 use crate::data::split::content::mix;
 
+/// Fewer rows than this tell nothing for sure.
+pub(super) const LEAST_ROWS: usize = 100;
 /// Rows of a sample, at most.
 const MOST_ROWS: usize = 1500;
 /// Stretches of neighbours: each of so many rows about, within bounds of their number.
@@ -147,7 +149,7 @@ impl Sample {
             }
         }
         let count = parts.chunk_by(|a, b| a == b).count();
-        let repeats = places.len() >= super::LEAST_ROWS && count * 3 / 2 <= places.len();
+        let repeats = places.len() >= LEAST_ROWS && count * 3 / 2 <= places.len();
         (count >= LEAST_NAMED_KEYS as usize && repeats).then_some(Sample { places, parts })
     }
 
@@ -181,7 +183,7 @@ fn in_order_of_target(rows: &Rows) -> bool {
             rising.min(falling) * 50 <= rising.max(falling)
         }
         (values, _) => {
-            let mut classes = std::collections::HashSet::new();
+            let mut classes = HashSet::new();
             let mut last = None;
             for row in rows.rows {
                 let class = values.text(*row);
@@ -190,7 +192,7 @@ fn in_order_of_target(rows: &Rows) -> bool {
                     classes.insert(class.clone());
                     last = Some(class);
                 }
-                if changes > 4 * crate::data::encoder::MAX_CLASSES {
+                if changes > 4 * MAX_CLASSES {
                     return false;
                 }
             }

@@ -6,7 +6,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::*;
-use crate::data::column::{ColumnType, Values, Words};
+use crate::data::column::{Column, ColumnType, Table, Values, Words};
+use crate::data::encoder::Task;
 use crate::data::profile::{ColumnProfile, TableProfile};
 use crate::data::split::content::row_hashes;
 
