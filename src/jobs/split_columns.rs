@@ -26,7 +26,10 @@ pub(super) fn beside(settings: &ValidTrainingSpec, profile: &TableProfile, model
     let content: HashSet<&str> = content.iter().map(String::as_str).collect();
     let wanted = match by.column() {
         Some(name) => vec![name.to_owned()],
-        None => time_columns(profile).into_iter().chain(key_columns(profile, &model.target)).collect(),
+        None => {
+            let keys = key_columns(profile, &model.target).into_iter().map(|key| key.name);
+            time_columns(profile).into_iter().chain(keys).collect()
+        }
     };
     wanted.into_iter().filter(|name| !content.contains(name.as_str())).collect()
 }

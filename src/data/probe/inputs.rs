@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Rows;
+use super::rows::Rows;
 use crate::data::column::{Column, Values};
 use crate::data::encoder::{DatePart, Task};
 

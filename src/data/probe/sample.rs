@@ -1,22 +1,28 @@
 //! The rows that a probe looks at: stretches of neighbours, or whole groups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use super::Rows;
 use super::forest::FOLDS;
+use super::rows::Rows;
 use crate::data::column::{Column, ColumnType, Values};
-use crate::data::encoder::Task;
+use crate::data::encoder::{MAX_CLASSES, Task};
 use crate::data::profile::{ColumnProfile, TableProfile};
 use crate::data::split::content::mix;
 
+/// Fewer rows than this tell nothing for sure.
+pub(super) const LEAST_ROWS: usize = 100;
 /// Rows of a sample, at most.
 const MOST_ROWS: usize = 1500;
 /// Stretches of neighbours: each of so many rows about, within bounds of their number.
 const STRETCH_ROWS: usize = 50;
 const STRETCHES: (usize, usize) = (10, 20);
-/// A column of keys has so many different ones at least, and of each so many rows on average.
+/// A column of keys has so many different ones at least, and of each so many rows on average. One whose name says that it is a
+/// key may have fewer, with more rows: others may be quantities or kinds.
 const LEAST_KEYS: u64 = 20;
 const KEY_ROWS: (u64, u64) = (2, 100);
+const LEAST_NAMED_KEYS: u64 = 10;
+/// Rows of a group that are taken, about.
+const GROUP_ROWS: u64 = 50;
 /// Columns of each kind that are looked at.
 const MOST_COLUMNS: usize = 3;
 
@@ -26,18 +32,35 @@ pub fn time_columns(profile: &TableProfile) -> Vec<String> {
     times.map(|column| column.name.clone()).take(MOST_COLUMNS).collect()
 }
 
-/// The columns whose values may name what several rows are of (customers, patients): many different ones, each in a few rows.
-pub fn key_columns(profile: &TableProfile, target: &str) -> Vec<String> {
-    let may_name = |column: &&ColumnProfile| {
-        let rows = profile.rows.saturating_sub(column.missing);
-        let repeated =
-            column.distinct >= LEAST_KEYS && (KEY_ROWS.0..=KEY_ROWS.1).contains(&(rows / column.distinct.max(1)));
-        repeated && column.name != target && !matches!(column.kind, ColumnType::Datetime | ColumnType::Boolean)
+/// A column whose values may name what several rows are of: a customer, a patient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The column.
+    pub name: String,
+    /// Different values.
+    pub distinct: u64,
+    /// Whether its name says so.
+    pub is_named: bool,
+}
+
+/// The columns of keys: many different values, each in a few rows. Some of them are looked at.
+pub fn key_columns(profile: &TableProfile, target: &str) -> Vec<Key> {
+    let key = |column: &ColumnProfile| {
+        let (distinct, name) = (column.distinct, column.name.to_ascii_lowercase());
+        let is_named = name == "id" || name.ends_with("_id");
+        let each = profile.rows.saturating_sub(column.missing) / distinct.max(1);
+        let is_key = match is_named {
+            true => distinct >= LEAST_NAMED_KEYS && each >= KEY_ROWS.0,
+            false => distinct >= LEAST_KEYS && (KEY_ROWS.0..=KEY_ROWS.1).contains(&each),
+        };
+        let of_kind = !matches!(column.kind, ColumnType::Datetime | ColumnType::Boolean);
+        let key = Key { name: column.name.clone(), distinct, is_named };
+        (is_key && of_kind && column.name != target).then_some((column.kind == ColumnType::Numeric, key))
     };
+    let mut keys: Vec<(bool, Key)> = profile.columns.iter().filter_map(key).collect();
     // Words first: numbers are more often quantities.
-    let (words, numbers): (Vec<_>, Vec<_>) =
-        profile.columns.iter().filter(may_name).partition(|column| column.kind != ColumnType::Numeric);
-    words.into_iter().chain(numbers).map(|column| column.name.clone()).take(MOST_COLUMNS).collect()
+    keys.sort_by_key(|(is_number, key)| (!key.is_named, *is_number));
+    keys.into_iter().map(|(_, key)| key).take(MOST_COLUMNS).collect()
 }
 
 /// Some rows, and what each is left out with.
@@ -83,40 +106,51 @@ impl Sample {
         Sample { places, parts }
     }
 
-    /// All rows of some groups. `None` if they are no keys: numbers that are not whole, or hardly any that repeat.
-    pub(super) fn of_groups(rows: &Rows, column: &Column) -> Option<Self> {
-        let key = |row: usize| match &column.values {
+    /// Rows of some groups: all of them, or where they are large, some. `None` if they are no keys: numbers that are not whole,
+    /// most rows in a few groups, hardly any that repeat.
+    pub(super) fn of_groups(rows: &Rows, column: &Column, key: &Key) -> Option<Self> {
+        let code = |row: usize| match &column.values {
             Values::Words(words) => words.of_row(row).map(|_| u64::from(words.codes[row])),
             Values::Numeric(values) => Some(values[row]).filter(|value| !value.is_nan()).map(f64::to_bits),
             Values::Boolean(_) | Values::Datetime(_) => None,
         };
-        let is_whole = |row: &usize| match &column.values {
-            Values::Numeric(values) => values[*row].is_nan() || values[*row].fract() == 0.0,
+        let is_whole = |row: usize| match &column.values {
+            Values::Numeric(values) => values[row].is_nan() || values[row].fract() == 0.0,
             _ => true,
         };
-        // Groups by hash, so that all rows of each are taken.
-        let below = (MOST_ROWS as f64 / rows.rows.len() as f64).min(1.0) * u64::MAX as f64;
+        // Groups by the hash of their code, rows of large ones by that of their place.
+        let each = (rows.rows.len() as u64 / key.distinct.max(1)).max(1);
+        let one_in = each.div_ceil(GROUP_ROWS);
+        let wanted = MOST_ROWS as f64 / (key.distinct as f64 * (each / one_in).max(1) as f64);
+        let below = wanted.min(1.0) * u64::MAX as f64;
         let mut groups: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         let mut taken = 0;
         for (place, row) in rows.rows.iter().enumerate() {
-            let Some(hash) = key(*row).map(mix).filter(|hash| (*hash as f64) < below) else { continue };
-            if !is_whole(row) || taken == 4 * MOST_ROWS {
+            let Some(hash) = code(*row).map(mix).filter(|hash| (*hash as f64) <= below) else { continue };
+            if !is_whole(*row) || taken == 4 * MOST_ROWS {
                 return None;
             }
-            groups.entry(hash).or_default().push(place);
-            taken += 1;
-        }
-        let (mut places, mut parts) = (Vec::new(), Vec::new());
-        for (hash, of_group) in groups.iter().filter(|(_, of_group)| of_group.len() <= MOST_ROWS / FOLDS / 2) {
-            if places.len() + of_group.len() > MOST_ROWS {
-                break;
+            if one_in == 1 || mix(place as u64).is_multiple_of(one_in) {
+                groups.entry(hash).or_default().push(place);
+                taken += 1;
             }
-            places.extend(of_group);
-            parts.extend(std::iter::repeat_n(*hash, of_group.len()));
+        }
+        let most = MOST_ROWS / FOLDS / 2;
+        let of_large: usize = groups.values().map(Vec::len).filter(|size| *size > most).sum();
+        if !key.is_named && of_large * 5 > taken {
+            return None;
+        }
+        groups.values_mut().for_each(|of_group| of_group.truncate(most));
+        let (mut places, mut parts) = (Vec::new(), Vec::new());
+        for (hash, of_group) in &groups {
+            if places.len() + of_group.len() <= MOST_ROWS {
+                places.extend(of_group);
+                parts.extend(std::iter::repeat_n(*hash, of_group.len()));
+            }
         }
         let count = parts.chunk_by(|a, b| a == b).count();
-        (count >= STRETCHES.0 && places.len() >= super::LEAST_ROWS && count * 3 / 2 <= places.len())
-            .then_some(Sample { places, parts })
+        let repeats = places.len() >= LEAST_ROWS && count * 3 / 2 <= places.len();
+        (count >= LEAST_NAMED_KEYS as usize && repeats).then_some(Sample { places, parts })
     }
 
     /// The fold of each row: whole parts, in an order that has nothing to do with where they stand, each to the fold with the
@@ -149,7 +183,7 @@ fn in_order_of_target(rows: &Rows) -> bool {
             rising.min(falling) * 50 <= rising.max(falling)
         }
         (values, _) => {
-            let mut classes = std::collections::HashSet::new();
+            let mut classes = HashSet::new();
             let mut last = None;
             for row in rows.rows {
                 let class = values.text(*row);
@@ -158,7 +192,7 @@ fn in_order_of_target(rows: &Rows) -> bool {
                     classes.insert(class.clone());
                     last = Some(class);
                 }
-                if changes > 4 * crate::data::encoder::MAX_CLASSES {
+                if changes > 4 * MAX_CLASSES {
                     return false;
                 }
             }

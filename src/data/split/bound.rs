@@ -1,6 +1,6 @@
 //! Rows held out by a hash of their content: each decides for itself, whatever rows stand beside it.
 
-use super::{Split, strata};
+use super::rows::{Split, strata};
 
 /// Rows held out by their hashes.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Whole groups held out, by the hash of what names them.
 
-use super::Split;
 use super::bound::{natural_bound, slack};
+use super::rows::Split;
 
 /// Groups held out by the hashes of their keys.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The latest rows held out, and whether rows stand in the order of their times.
 
-use super::{Split, wanted};
+use super::rows::{Split, wanted};
 
 /// Rows stand in an order only if they have so many different times: few are in some order by chance.
 const LEAST_TIMES: usize = 10;

@@ -1,33 +1,26 @@
 //! The finding that rows depend on each other, so that rows held out at random flatter.
 
-use super::held_out::Choice;
 use super::unpublished::Stopped;
 use crate::data::encoder::Task;
 use crate::data::probe::{Dependence, Nearness, Rows, dependence, key_columns, time_columns};
-use crate::data::profile::Finding;
+use crate::data::profile::{Finding, TableProfile};
 use crate::wording::Shown;
 
 /// The code of the finding.
 const ROWS_DEPEND: &str = "rows_depend_on_each_other";
 
-/// The finding, if a look at some of the rows shows it. `hashes` has one of each row that may be held out.
+/// The finding, if a look at some of the rows shows it.
 ///
 /// # Errors
 /// The job is to stop meanwhile.
-pub(super) fn finding(choice: &Choice, hashes: &[u64], go_on: &dyn Fn() -> bool) -> Result<Option<Finding>, Stopped> {
-    let (data, task) = (choice.data, choice.model.task);
-    let rows = Rows {
-        table: &data.table,
-        beside: &data.beside,
-        answer: choice.target,
-        task,
-        rows: choice.rows,
-        hashes,
-        seed: choice.settings.seed,
-    };
-    let (times, keys) = (time_columns(&data.profile), key_columns(&data.profile, &choice.model.target));
-    let found = dependence(&rows, &times, &keys, go_on).ok_or(Stopped)?;
-    Ok(found.map(|found| told(&found, task)))
+pub(super) fn finding(
+    rows: &Rows,
+    profile: &TableProfile,
+    go_on: &dyn Fn() -> bool,
+) -> Result<Option<Finding>, Stopped> {
+    let (times, keys) = (time_columns(profile), key_columns(profile, &rows.answer.name));
+    let found = dependence(rows, &times, &keys, go_on).ok_or(Stopped)?;
+    Ok(found.map(|found| told(&found, rows.task)))
 }
 
 fn told(found: &Dependence, task: Task) -> Finding {

@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::depend;
-use super::prepare::TrainingTables;
+use super::tables::TrainingTables;
 use super::unpublished::Halt;
 use crate::data::column::{Column, Table, Values};
 use crate::data::encoder::{EncodeError, Task};
+use crate::data::probe::Rows;
 use crate::data::profile::Finding;
 use crate::data::split::{
     MAX_SPARED, Rule, Split, by_content, by_group, by_lot, content::row_hashes, group_keys, last, latest, order,
@@ -110,10 +111,17 @@ impl Choice<'_> {
         });
         let columns = columns.into_iter().map(|column| column.name.clone()).collect();
         if self.data.is_new {
-            findings.extend(depend::finding(self, &hashes, go_on)?);
+            findings.extend(depend::finding(&self.looked_at(&hashes), &self.data.profile, go_on)?);
         }
         let used = SplitUsed { kind: SplitKind::Random, column: None, reason };
         Ok(Chosen { split: found.split, rule: Some(Rule::Random { seed, columns, below, classes }), used, missing: 0 })
+    }
+
+    /// What is looked at for rows that depend on each other.
+    fn looked_at<'b>(&'b self, hashes: &'b [u64]) -> Rows<'b> {
+        let (table, beside) = (&self.data.table, &self.data.beside);
+        let (task, seed) = (self.model.task, self.settings.seed);
+        Rows { table, beside, answer: self.target, task, rows: self.rows, hashes, seed }
     }
 
     fn last(&self, used: SplitUsed) -> Chosen {

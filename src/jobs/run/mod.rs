@@ -15,6 +15,7 @@ mod pair;
 mod prepare;
 mod retry;
 mod start;
+mod tables;
 mod unpublished;
 mod worker;
 

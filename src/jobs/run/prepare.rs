@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytesize::ByteSize;
 
 use super::held_out::{Choice, HeldOut};
+use super::tables::TrainingTables;
 use super::unpublished::{Halt, Stopped};
 use crate::data::column::{Column, ColumnType, Table};
 use crate::data::encoder::Histogram;
@@ -42,20 +43,6 @@ pub(super) struct Prepared {
     pub(super) measured: Vec<usize>,
 }
 
-/// What a training reads of its data sets.
-pub(super) struct TrainingTables {
-    /// The features' columns, then the target's.
-    pub(super) table: Table,
-    /// Columns that the choice of rows goes by, beside those.
-    pub(super) beside: Table,
-    /// The names of the columns that are a row's content.
-    pub(super) content: Vec<String>,
-    /// Whether the training begins, and does not go on.
-    pub(super) is_new: bool,
-    pub(super) profile: Arc<TableProfile>,
-    pub(super) validation: Option<Table>,
-}
-
 /// Splits the rows, fits the encoder on those to train on (unless `base`, the version that a warm start goes on from,
 /// brings one), and encodes all, once `memory` has room for that. `go_on` is asked before each column.
 ///
@@ -75,7 +62,8 @@ pub(super) fn prepare(
         Choice { model, settings, data: &data, target, rows: &rows }.held_out(go_on)?
     };
     let HeldOut { split: Split { train, validation: held_out }, rule, used, findings: of_split } = chosen;
-    let TrainingTables { table, profile, validation, .. } = data;
+    let TrainingTables { table, beside, profile, validation, .. } = data;
+    drop(beside);
     let target = column(&table, &model.target)?;
     let encoder = match base {
         Some(encoder) => encoder.clone(),

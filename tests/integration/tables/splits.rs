@@ -62,7 +62,7 @@ fn share_held_out(job: &Value) -> f64 {
 async fn rows_in_the_order_of_their_times_are_held_out_by_time() {
     let service = TestApp::start().await;
     let sales = Sales::slow(1, DAYS);
-    let in_order = trained(&service, "name=a&target=demand&epochs=25", sales.csv()).await;
+    let in_order = trained(&service, "name=a&target=demand&epochs=60", sales.csv()).await;
     assert_eq!(
         (&in_order["split"]["type"], &in_order["split"]["column"]),
         (&json!("time"), &json!("day")),
@@ -76,9 +76,9 @@ async fn rows_in_the_order_of_their_times_are_held_out_by_time() {
     assert_eq!(version["metrics"]["split"], in_order["split"]);
     // The latest rows are the same wherever they stand; at random they are not even looked for.
     let shuffled = sales.shuffled(1);
-    let by_time = trained(&service, "name=b&target=demand&epochs=25&split=time:day", shuffled.csv()).await;
+    let by_time = trained(&service, "name=b&target=demand&epochs=60&split=time:day", shuffled.csv()).await;
     assert_eq!((&by_time["split"]["type"], &by_time["metrics"]["rows"]), (&json!("time"), &json!(320)));
-    let at_random = trained(&service, "name=c&target=demand&epochs=25", shuffled.csv()).await;
+    let at_random = trained(&service, "name=c&target=demand&epochs=60", shuffled.csv()).await;
     assert_eq!(at_random["split"]["type"], "random");
     assert!((share_held_out(&at_random) - 0.2).abs() <= 0.02, "{}", share_held_out(&at_random));
     assert!(r2(&at_random) > r2(&by_time) + 0.3, "{} beside {}", r2(&at_random), r2(&by_time));
@@ -165,7 +165,7 @@ async fn intervals_hold_for_what_the_split_is_like() {
     let (flattered, honest) =
         (coverage(&service, "a", &new, "reading").await, coverage(&service, "b", &new, "reading").await);
     assert!(flattered < 0.75, "{flattered}");
-    assert!((0.84..=0.96).contains(&honest), "{honest}");
+    assert!((0.82..=0.98).contains(&honest), "{honest}");
 }
 
 #[tokio::test]
@@ -251,7 +251,7 @@ async fn classes_that_come_late_and_rows_without_a_time_are_told_of() {
     let job = trained(&service, "name=b&target=kind&epochs=5&split=time:day", csv.clone()).await;
     let found = codes(&job);
     assert!(found.contains(&"classes_not_trained") && found.contains(&"split_values_missing"), "{job}");
-    assert_eq!(job["metrics"]["rows"], 48, "58 of 293 rows with a day less ten");
+    assert_eq!(job["metrics"]["rows"], 48, "58 of 292 rows with a day less ten");
     let job = service.post_csv("/train?name=c&target=kind&split=order&validation_split=0.9", csv).await.expect(202);
     assert_eq!(service.ended(&job).await["state"], "succeeded");
     let sorted: String = (0..100).map(|i| format!("{},{}\n", i * 7 % 13, ["a", "b"][i / 50])).collect();
