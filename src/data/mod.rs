@@ -3,7 +3,8 @@
 //! Readers of each format: [`csv`], [`json`], [`arrow`] (Arrow streams and Parquet). What they read: [`values`] says what a
 //! text means, [`mod@column`] holds typed columns, [`convert`] reads one as another type. A data file becomes a table by
 //! [`ingest`]: its stored form ([`stored`]) and its [`profile`]. [`encoder`] takes columns to a network's input.
-//! Requests of plain numbers: [`json::Rows`], [`octets`].
+//! Requests of plain numbers: [`json::Rows`], [`octets`]. [`split`] says which rows are held out, [`probe`] whether rows depend on
+//! each other.
 //!
 //! Reads and writes only what it is handed: a file or a body, never a path. [`ingest`] and the writer of the stored form
 //! share their work among a few threads, which end before they return.
@@ -68,6 +69,7 @@ pub mod limits;
 pub mod octets;
 mod parallel;
 mod pieces;
+pub mod probe;
 pub mod profile;
 mod source;
 pub mod split;

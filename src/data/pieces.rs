@@ -122,6 +122,12 @@ impl MissingWords {
         !self.0.is_empty() && is_among(text, self.of_column(column))
     }
 
+    /// Of the columns at these places, in this order.
+    fn select(&self, places: &[usize]) -> Self {
+        let named = !self.0.is_empty();
+        MissingWords(if named { places.iter().map(|at| self.0[*at].clone()).collect() } else { Vec::new() })
+    }
+
     /// The words of a column.
     pub fn of_column(&self, column: usize) -> &[String] {
         self.0.get(column).map_or(&[], Vec::as_slice)
@@ -132,6 +138,18 @@ impl Columns {
     /// Memory of `rows` cells of each of `columns` columns, but for their words.
     pub fn cell_bytes(rows: usize, columns: usize) -> u64 {
         CELL_BYTES * (rows as u64).saturating_mul(columns as u64)
+    }
+
+    /// Those at these places, in this order.
+    pub fn select(&self, places: &[usize]) -> Columns {
+        Columns {
+            names: places.iter().map(|at| self.names[*at].clone()).collect(),
+            evidence: places.iter().map(|at| self.evidence[*at].clone()).collect(),
+            asked: places.iter().map(|at| self.asked[*at].clone()).collect(),
+            forms: places.iter().map(|at| self.forms[*at].clone()).collect(),
+            missing: self.missing.select(places),
+            decimal_commas: self.decimal_commas,
+        }
     }
 
     /// Whether the columns keep their forms if further cells show this, column by column.

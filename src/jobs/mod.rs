@@ -43,6 +43,7 @@
 //! # }
 //! ```
 
+pub mod comparison;
 pub mod control;
 pub mod error;
 pub mod events;
@@ -59,6 +60,7 @@ pub mod record;
 pub mod report;
 mod rows;
 mod run;
+mod split_columns;
 pub mod state;
 pub mod table_training;
 pub mod thinning;

@@ -14,6 +14,7 @@ use super::report::{JobReport, Outcome};
 use super::state::JobState;
 use super::thinning::History;
 use crate::learning::report::EpochReport;
+use crate::learning::split::SplitUsed;
 
 /// Watchers are woken for epochs no more often than this.
 pub(super) const EPOCH_INTERVAL: Duration = Duration::from_millis(50);
@@ -65,6 +66,10 @@ struct Standing {
     /// How long the job had trained when watchers were last woken for an epoch.
     woken: Duration,
     ended: Option<Arc<JobReport>>,
+    /// Rows to train on, once they are chosen.
+    rows: Option<usize>,
+    /// How the others were chosen.
+    split: Option<SplitUsed>,
     /// The service stops; the job goes on when it is started again.
     suspended: bool,
 }
@@ -154,6 +159,12 @@ impl JobProgress {
         }
     }
 
+    /// The rows are chosen: so many to train on, and how the others were.
+    pub(super) fn choose(&self, rows: usize, split: Option<SplitUsed>) {
+        let mut standing = self.lock();
+        (standing.rows, standing.split) = (Some(rows), split);
+    }
+
     /// The job runs. If it goes on from a checkpoint, `before` is what it had reached by then, and the rows done.
     pub(super) fn start(&self, before: Option<(Reached, u64)>) {
         let mut standing = self.lock();
@@ -231,7 +242,8 @@ impl JobProgress {
         let last = standing.history.last();
         let rows_done = self.rows_done.load(Ordering::Relaxed);
         let seconds = standing.trained().as_secs_f64();
-        let share = (rows_done as f64 / (record.rows as f64 * record.config.epochs as f64)).min(1.0);
+        let rows = standing.rows.unwrap_or(record.rows);
+        let share = (rows_done as f64 / (rows as f64 * record.config.epochs as f64)).min(1.0);
         let reached = Outcome {
             epoch: standing.history.epochs(),
             progress: share,
@@ -240,6 +252,8 @@ impl JobProgress {
             validation_loss: last.and_then(|entry| entry.validation_loss),
             best_epoch: standing.history.best_epoch(),
             warnings: standing.warnings.clone(),
+            rows: standing.rows,
+            split: standing.split.clone(),
             ..Outcome::default()
         };
         let eta_seconds = (standing.running.is_some() && share > 0.0).then(|| seconds * (1.0 - share) / share);

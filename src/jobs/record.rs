@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::error::JobError;
 use super::state::JobState;
 use crate::identifier::new_id;
+use crate::learning::split::SplitUsed;
 use crate::learning::training::ValidTrainingSpec;
 use crate::storage::catalog::JobRow;
 use crate::storage::{StorageError, exact};
@@ -174,6 +175,15 @@ impl JobRecord {
             owner: None,
             claimed_bytes: 0,
             traceparent: self.traceparent.clone(),
+        }
+    }
+
+    /// How rows are held out, as far as the request tells: `None` if none is, or the data decide.
+    pub(super) fn split(&self) -> Option<SplitUsed> {
+        let by = self.config.split.as_ref().filter(|_| self.config.validation_split > 0.0)?;
+        match self.data {
+            JobData::Rows(_) => Some(SplitUsed::of_plain_rows(by)),
+            JobData::Datasets { .. } => SplitUsed::asked(by),
         }
     }
 

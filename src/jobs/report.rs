@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::comparison::Comparison;
 use super::error::{JobError, JobFailure};
 use super::history::stored_bytes;
 use super::notice::Notice;
 use super::record::JobRecord;
 use super::state::{JobState, StopReason};
+use crate::learning::split::SplitUsed;
 use crate::learning::training::ValidTrainingSpec;
 use crate::storage::catalog::{JobRow, OutcomeRow};
 use crate::storage::{StorageError, exact};
@@ -39,7 +41,10 @@ pub struct JobReport {
     pub warnings: Vec<Notice>,
     pub version: Option<u64>,
     pub metrics: Option<Arc<RawValue>>,
+    /// Of a training that serves only if it is better.
+    pub comparison: Option<Comparison>,
     pub config: ValidTrainingSpec,
+    pub split: Option<SplitUsed>,
     pub dataset_id: Option<Uuid>,
     pub validation_dataset_id: Option<Uuid>,
     /// Whether some of its epochs are kept, and not every one.
@@ -90,6 +95,14 @@ pub(super) struct Outcome {
     pub(super) warnings: Vec<Notice>,
     pub(super) version: Option<u64>,
     pub(super) failure: Option<JobFailure>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) comparison: Option<Comparison>,
+    /// Rows that it trains on, once they are chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) rows: Option<usize>,
+    /// How the others were chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) split: Option<SplitUsed>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) thinned: bool,
 }
@@ -109,7 +122,7 @@ impl JobReport {
             epochs: record.config.epochs,
             progress: outcome.progress,
             eta_seconds: None,
-            rows: record.rows,
+            rows: outcome.rows.unwrap_or(record.rows),
             rows_per_second: outcome.rows_per_second,
             loss: outcome.loss,
             validation_loss: outcome.validation_loss,
@@ -118,7 +131,9 @@ impl JobReport {
             warnings: outcome.warnings,
             version: outcome.version,
             metrics: None,
+            comparison: outcome.comparison,
             config: record.config.clone(),
+            split: outcome.split.or_else(|| record.split()),
             dataset_id,
             validation_dataset_id,
             thinned: outcome.thinned,
@@ -141,6 +156,9 @@ impl JobReport {
             warnings: self.warnings.clone(),
             version: self.version,
             failure: self.failure.clone(),
+            comparison: self.comparison.clone(),
+            rows: Some(self.rows),
+            split: self.split.clone(),
             thinned: self.thinned,
         };
         OutcomeRow {

@@ -4,10 +4,14 @@ use uuid::Uuid;
 
 use super::error::JobError;
 use super::footprint::Footprint;
+use super::split_columns::beside;
+use crate::data::column::ColumnType;
+use crate::data::probe::PROBE_BYTES;
 use crate::datasets::Dataset;
 use crate::learning::error::SpecError;
 use crate::learning::optimizer::Optimizer;
 use crate::learning::schedule::Schedule;
+use crate::learning::split::SplitBy;
 use crate::learning::stopping::EarlyStopping;
 use crate::learning::training::{BatchSize, Classes, TrainingSpec, ValidTrainingSpec};
 use crate::models::table::TableSpec;
@@ -50,6 +54,10 @@ impl TableTraining {
             let detail = "give either `validation` or `validation_split`, not both";
             return Err(SpecError::invalid("/validation", detail).into());
         }
+        if validation.is_some() && settings.split.is_some() {
+            return Err(SpecError::invalid("/validation", "give either `validation` or `split`, not both").into());
+        }
+        settings.split.as_ref().map_or(Ok(()), |by| check_split(by, model, dataset))?;
         let rows = dataset.rows();
         let missing = dataset.profile.column(&model.target).map_or(0, |column| column.missing as usize);
         let settings = with_defaults(settings, rows, validation.is_some());
@@ -74,7 +82,8 @@ impl TableTraining {
             .flatten()
             .fold(0, |sum: usize, (columns, rows)| sum.saturating_add(reading_bytes(&columns, rows)));
         // Columns are read, and encoded beside themselves.
-        let bytes = read.saturating_add(footprint.row_bytes()).max(footprint.bytes());
+        let beside = beside_bytes(model, &settings, dataset);
+        let bytes = read.saturating_add(beside).saturating_add(footprint.row_bytes()).max(footprint.bytes());
         let validation = validation.map(|set| set.id);
         Ok(TableTraining { settings, dataset: dataset.id, validation, rows: train, bytes, file_bytes })
     }
@@ -88,6 +97,43 @@ fn reading_bytes(columns: &ColumnsOf, rows: usize) -> usize {
     let of_row = columns.row_bytes() + 3 * size_of::<usize>();
     let held = rows.min(HELD_VALUES).saturating_mul(2 * columns.row_bytes());
     rows.saturating_mul(of_row).saturating_add(held).saturating_add(columns.word_bytes())
+}
+
+/// Memory of the choice of rows, in bytes: columns that are read for it alone, and for each row its hash and place.
+fn beside_bytes(model: &TableSpec, settings: &ValidTrainingSpec, dataset: &Dataset) -> usize {
+    let profile = &dataset.profile;
+    let columns = beside(settings, profile, model).into_iter().filter_map(|name| profile.column(&name));
+    let cells = columns.fold(4 * size_of::<usize>() as u64, |bytes, column| {
+        let of_rows = if profile.rows == 0 { 0 } else { column.dictionary_bytes() / profile.rows };
+        bytes + size_of::<Option<i64>>() as u64 + of_rows + 1
+    });
+    usize::try_from(profile.rows.saturating_mul(cells)).unwrap_or(usize::MAX).saturating_add(PROBE_BYTES)
+}
+
+/// Checks that the data set has the column that a split goes by, and that it can.
+fn check_split(by: &SplitBy, model: &TableSpec, dataset: &Dataset) -> Result<(), SpecError> {
+    let Some(name) = by.column() else { return Ok(()) };
+    let wrong = |detail: String| Err(SpecError::invalid("/split/column", detail));
+    let Some(column) = dataset.profile.column(name) else {
+        return wrong(format!("data set {:?} has no column {}", dataset.title(), Shown(name)));
+    };
+    let shown = Shown(name);
+    match by {
+        _ if name == model.target => wrong(format!("{shown} is the target: rows cannot be held out by it")),
+        SplitBy::Time { .. } if column.kind != ColumnType::Datetime => {
+            let kind = column.kind.word();
+            wrong(format!("column {shown} is {kind}; a split by time goes by a column of type datetime"))
+        }
+        _ if column.missing == dataset.profile.rows => wrong(format!("column {shown} has no value in any row")),
+        _ if column.distinct < 2 => {
+            wrong(format!("column {shown} has one value in all rows: there is nothing to tell rows held out by"))
+        }
+        _ if 2 * column.missing > dataset.profile.rows => {
+            let (missing, rows) = (column.missing, dataset.profile.rows);
+            wrong(format!("column {shown} has no value in {missing} of {rows} rows: too many to split by it"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn require_columns(model: &TableSpec, dataset: &Dataset, pointer: &str) -> Result<(), SpecError> {

@@ -1,10 +1,13 @@
 //! A training on rows in memory: as it is asked for, and checked with its settings, training rows and validation rows.
 
-use crate::data::split::split;
+use std::collections::BTreeMap;
+
+use crate::data::split::content::plain_hash;
+use crate::data::split::{ByContent, HeldOut, Rule, Split, by_content, last};
 use crate::learning::error::SpecError;
 use crate::learning::examples::Examples;
-use crate::learning::random::{Purpose, generator};
 use crate::learning::spec::ValidModelSpec;
+use crate::learning::split::SplitBy;
 use crate::learning::training::{Classes, TrainingSpec, ValidTrainingSpec};
 use crate::models::inline::InlineExamples;
 
@@ -40,6 +43,13 @@ impl TrainingRequest {
             let detail = "give either `validation` or `validation_split`, not both";
             return Err(SpecError::invalid("/validation", detail));
         }
+        if self.validation.is_some() && self.settings.split.is_some() {
+            return Err(SpecError::invalid("/validation", "give either `validation` or `split`, not both"));
+        }
+        if self.settings.split.as_ref().is_some_and(|by| by.column().is_some()) {
+            let detail = "a model by layer sizes knows the splits auto, random and order: its rows have no columns";
+            return Err(SpecError::invalid("/split", detail));
+        }
         let settings = self.settings.check(model.seed, Classes::of(model))?;
         let examples = self.examples.fit(model, "")?;
         let given = self.validation.map(|validation| validation.fit(model, "/validation")).transpose()?;
@@ -58,19 +68,55 @@ impl TrainingRequest {
     }
 }
 
-/// Training rows and validation rows, stratified where there are classes.
+/// The hash of what stands in a row: its inputs and what `outputs` outputs should be.
+pub(super) fn content_hash(examples: &Examples, row: usize, outputs: usize, seed: u64) -> u64 {
+    let mut target = vec![0.0; outputs];
+    examples.targets().write(row, &mut target);
+    plain_hash(examples.input_rows(row, row + 1).iter().chain(&target).copied(), seed)
+}
+
+/// Which rows of a training on plain numbers were held out, told by their content; `None` where they were chosen otherwise.
+pub(super) fn held_out_rule(training: &Training, model: &ValidModelSpec) -> Option<HeldOut> {
+    let (train, validation) = (&training.train, training.validation.as_ref()?);
+    let (seed, share) = (training.settings.seed, training.settings.validation_split);
+    if share == 0.0 {
+        return None;
+    }
+    let sets = [train, validation];
+    let hash = |examples: &Examples, row| content_hash(examples, row, model.outputs(), seed);
+    let hashes: Vec<u64> = sets.iter().flat_map(|set| (0..set.rows()).map(|row| hash(set, row))).collect();
+    let labels = model.classes().map(|_| sets.iter().flat_map(|set| set.targets().labels()).collect::<Vec<u32>>());
+    let ByContent { split, bounds } = by_content(&hashes, share, labels.as_deref());
+    // Rows that an earlier release chose, or the request's order, are others.
+    let is_so = split.validation.iter().copied().eq(train.rows()..hashes.len());
+    let classes = match labels {
+        Some(_) => bounds.iter().enumerate().map(|(class, bound)| (class.to_string(), *bound)).collect(),
+        None => BTreeMap::new(),
+    };
+    is_so.then(|| HeldOut::By(Rule::Random { seed, columns: Vec::new(), below: bounds[0], classes }))
+}
+
+/// Training rows and validation rows, stratified where there are classes and no order is asked for.
 fn held_out(
     examples: &Examples,
     model: &ValidModelSpec,
     settings: &ValidTrainingSpec,
 ) -> Result<(Examples, Option<Examples>), SpecError> {
-    let share = settings.validation_split;
-    let labels = model.classes().map(|_| examples.targets().labels());
-    let mut generator = generator(settings.seed, Purpose::Split);
-    let split = split(examples.rows(), share, labels.as_deref(), &mut generator);
+    let (rows, share) = (examples.rows(), settings.validation_split);
+    let split = match settings.split {
+        Some(SplitBy::Order {}) => last(rows, share),
+        _ => at_random(examples, model, settings),
+    };
     if split.validation.is_empty() {
-        let detail = format!("{share} of {} rows leaves no row to validate on: send more rows", examples.rows());
+        let detail = format!("{share} of {rows} rows leaves no row to validate on: send more rows that differ");
         return Err(SpecError::invalid("/validation_split", detail));
     }
     Ok((examples.select(&split.train), Some(examples.select(&split.validation))))
+}
+
+fn at_random(examples: &Examples, model: &ValidModelSpec, settings: &ValidTrainingSpec) -> Split {
+    let hash = |row| content_hash(examples, row, model.outputs(), settings.seed);
+    let hashes: Vec<u64> = (0..examples.rows()).map(hash).collect();
+    let labels = model.classes().map(|_| examples.targets().labels());
+    by_content(&hashes, settings.validation_split, labels.as_deref()).split
 }

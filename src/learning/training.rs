@@ -5,16 +5,20 @@ use std::collections::BTreeMap;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::activate::Activate;
 use super::error::{SpecError, require, shown};
 use super::optimizer::Optimizer;
 use super::schedule::Schedule;
 use super::spec::{MAX_WIDTH, ValidModelSpec, check_seed};
+use super::split::SplitBy;
 use super::stopping::EarlyStopping;
 use crate::strict::{given, map_of_at_most, object_or_null, word_or_object};
 use crate::wording::Shown;
 
 /// Most epochs of one training.
 pub const MAX_EPOCHS: u64 = 1_000_000;
+/// The share held out where a training says by what, and not how much.
+const CHOSEN_SPLIT: f64 = 0.2;
 /// Largest batch size; `"full"` has no bound.
 pub const MAX_BATCH_SIZE: u64 = 1_000_000;
 
@@ -33,11 +37,13 @@ pub const MAX_BATCH_SIZE: u64 = 1_000_000;
 /// | `l1` | 0 | at least 0 | adds l1·sign(w) to a weight's gradient |
 /// | `weight_decay` | 0; `adamw` 0.01 | at least 0 | adds λw to a weight's gradient; decoupled under `adamw` |
 /// | `gradient_clip_norm` | off | above 0 | largest norm of the gradient, all parameters together |
-/// | `validation_split` | 0 | 0 to 0.9 | share of rows held out |
+/// | `validation_split` | 0; 0.2 where `split` is chosen | 0 to 0.9 | share of rows held out |
+/// | `split` | `auto` | | by what the rows held out are chosen |
 /// | `early_stopping` | off | | when to stop before the last epoch |
 /// | `max_seconds` | off | above 0 | time after which training stops |
 /// | `class_weight` | off | above 0 | weight of each class in the loss |
 /// | `warm_start` | false | | go on from the active version |
+/// | `activate` | `always` | | whether the new version serves: `always`, `never`, `if_better` |
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -63,6 +69,8 @@ pub struct TrainingSpec {
     pub gradient_clip_norm: Option<f64>,
     #[serde(deserialize_with = "given")]
     pub validation_split: Option<f64>,
+    #[serde(deserialize_with = "word_or_object")]
+    pub split: Option<SplitBy>,
     /// `Some(None)` is never, where the default is otherwise.
     #[serde(deserialize_with = "object_or_null")]
     pub early_stopping: Option<Option<EarlyStopping>>,
@@ -70,6 +78,8 @@ pub struct TrainingSpec {
     pub class_weight: Option<ClassWeight>,
     #[serde(deserialize_with = "given")]
     pub warm_start: Option<bool>,
+    #[serde(deserialize_with = "given")]
+    pub activate: Option<Activate>,
 }
 
 /// The checked settings of a training, every default filled in. See [`TrainingSpec`] for their meaning.
@@ -87,10 +97,18 @@ pub struct ValidTrainingSpec {
     pub weight_decay: f64,
     pub gradient_clip_norm: Option<f64>,
     pub validation_split: f64,
+    /// Of trainings from before it could be chosen there is none: their rows were drawn by lot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<SplitBy>,
     pub early_stopping: Option<EarlyStopping>,
     pub max_seconds: Option<f64>,
     pub class_weight: Option<ClassWeight>,
     pub warm_start: bool,
+    #[serde(default)]
+    pub activate: Activate,
+    /// Of a model by data set: the columns to learn from that the request named, in place of the model's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<Vec<String>>,
 }
 
 /// The classes of what is trained, as settings name them.
@@ -137,6 +155,8 @@ impl TrainingSpec {
     /// The first setting that is out of range or does not go with the classes.
     pub fn check(self, seed: u64, classes: Classes) -> Result<ValidTrainingSpec, SpecError> {
         let optimizer = self.optimizer.unwrap_or_default();
+        let split = self.split.unwrap_or_default();
+        let share = if split.is_chosen() { CHOSEN_SPLIT } else { 0.0 };
         let valid = ValidTrainingSpec {
             epochs: self.epochs.unwrap_or(100),
             batch_size: self.batch_size.unwrap_or(BatchSize::Rows(32)),
@@ -148,11 +168,14 @@ impl TrainingSpec {
             learning_rate_schedule: self.learning_rate_schedule.unwrap_or_default(),
             l1: self.l1.unwrap_or(0.0),
             gradient_clip_norm: self.gradient_clip_norm,
-            validation_split: self.validation_split.unwrap_or(0.0),
+            validation_split: self.validation_split.unwrap_or(share),
+            split: Some(split),
             early_stopping: self.early_stopping.flatten(),
             max_seconds: self.max_seconds,
             class_weight: self.class_weight,
             warm_start: self.warm_start.unwrap_or(false),
+            activate: self.activate.unwrap_or_default(),
+            features: None,
         };
         valid.check_ranges()?;
         valid.optimizer.check()?;
@@ -184,6 +207,8 @@ impl ValidTrainingSpec {
         within("l1", not_negative(self.l1), &shown(self.l1), "at least 0")?;
         within("weight_decay", not_negative(self.weight_decay), &shown(self.weight_decay), "at least 0")?;
         within("validation_split", (0.0..=0.9).contains(&split), &shown(split), "between 0 and 0.9")?;
+        let splits = split > 0.0 || !self.split.as_ref().is_some_and(SplitBy::is_chosen);
+        require(splits, "/split", || "validation_split is 0: no rows are held out that `split` could choose".into())?;
         optional("gradient_clip_norm", self.gradient_clip_norm)?;
         optional("max_seconds", self.max_seconds)
     }
@@ -259,7 +284,7 @@ impl ClassWeight {
         for (class, weight) in weights {
             require(classes.has(class), "/class_weight", || match classes {
                 Classes::Count(count) => format!("class {} is not one of 0 to {}", Shown(class), count - 1),
-                _ => format!("class {} is not one of the model's", Shown(class)),
+                _ => format!("class {} is not one of those that the data have", Shown(class)),
             })?;
             let pointer = format!("/class_weight/{class}");
             let holds = *weight > 0.0 && (*weight as f32).is_normal();

@@ -1,6 +1,6 @@
 //! A model by data set: named columns in, classes or values out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -12,6 +12,7 @@ use crate::data::encoder::Histogram;
 use crate::data::encoder::{Encoder, MAX_CLASSES, Target, Task, classes, rows_with};
 use crate::data::limits::check_column_name;
 use crate::data::profile::TableProfile;
+use crate::data::split::Rule;
 use crate::learning::activation::Activation;
 use crate::learning::calibration::Calibration;
 use crate::learning::conformal::Scores;
@@ -90,6 +91,8 @@ pub struct TableParts {
     pub histograms: Vec<Histogram>,
     /// How what the version answers was distributed: over the rows held out, or where those are few, the training rows.
     pub answers: Option<Histogram>,
+    /// Which rows were held out; none of versions that are older than this rule, or held none out.
+    pub rule: Option<Rule>,
 }
 
 impl TableParts {
@@ -103,11 +106,13 @@ impl TableParts {
         // Features and the target are among the columns; a column that was left out has no importance.
         let lists = [spec.features.len(), spec.types.len(), spec.classes.len(), self.importance.len()];
         let most = [columns, columns + 1, MAX_CLASSES, columns];
-        if lists.iter().zip(most).any(|(length, most)| *length > most) {
+        let rule_fits = self.rule.as_ref().is_none_or(|rule| rule.fits(columns));
+        if !rule_fits || lists.iter().zip(most).any(|(length, most)| *length > most) {
             return Err(ModelError::File("a list in it is longer than its columns or classes are many".into()));
         }
         let names = spec.features.iter().chain(self.importance.iter().map(|one| &one.feature)).chain(&spec.classes);
-        match names.chain([&spec.target]).find_map(|name| check_column_name(name).err()) {
+        let of_rule = self.rule.iter().flat_map(Rule::names);
+        match names.chain([&spec.target]).chain(of_rule).find_map(|name| check_column_name(name).err()) {
             None => Ok(()),
             Some(long) => Err(ModelError::File(long)),
         }
@@ -226,6 +231,39 @@ fn checked_features(features: Vec<String>, target: &str, profile: &TableProfile)
 }
 
 impl TableSpec {
+    /// The model as a training on `dataset`, whose columns are `profile`, has it: with these features, if the request names any.
+    ///
+    /// # Errors
+    /// `Invalid` with the pointer of a feature that is no column, the target, or named twice.
+    pub fn for_training(
+        &self,
+        dataset: Uuid,
+        profile: &TableProfile,
+        features: Option<Vec<String>>,
+    ) -> Result<Self, ModelError> {
+        let Some(features) = features else { return Ok(TableSpec { dataset: Some(dataset), ..self.clone() }) };
+        let features = checked_features(features, &self.target, profile)?;
+        let before: HashMap<&String, ColumnType> = self.names().zip(self.types.iter().copied()).collect();
+        // A column that is new has the type that it has here.
+        let kind = |name: &String| before.get(name).copied().or_else(|| Some(profile.column(name)?.kind));
+        let types = match self.types.is_empty() {
+            true => Vec::new(),
+            false => features.iter().chain([&self.target]).filter_map(kind).collect(),
+        };
+        Ok(TableSpec { dataset: Some(dataset), features, features_chosen: true, types, ..self.clone() })
+    }
+
+    /// The same as a version has it that learned on a data set with this profile, with the classes of its encoder.
+    pub fn as_learned(&self, encoder: &Encoder, profile: &TableProfile) -> Self {
+        let types = self.names().filter_map(|name| profile.column(name)).map(|column| column.kind).collect();
+        TableSpec { types, classes: encoder.target.classes().to_vec(), ..self.clone() }
+    }
+
+    /// The names of the features and of the target, in the order of the types.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        self.features.iter().chain([&self.target])
+    }
+
     /// Checks what does not depend on data.
     ///
     /// # Errors

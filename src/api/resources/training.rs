@@ -26,7 +26,9 @@ use crate::data::profile::TableProfile;
 use crate::datasets::Asked;
 use crate::jobs::{JobReport, Requester};
 use crate::keys::Sight;
-use crate::learning::training::TrainingSpec;
+use crate::learning::activate::Activate;
+use crate::learning::split::SplitBy;
+use crate::learning::training::{ClassWeight, TrainingSpec};
 use crate::models::table::TableRequest;
 use crate::serving;
 use crate::serving::data::DataFields;
@@ -121,7 +123,7 @@ fn location(report: &JobReport) -> String {
 }
 
 /// The parameters of `POST /train`, as errors name them.
-const PARAMETERS: [&str; 11] = [
+const PARAMETERS: [&str; 14] = [
     "name",
     "target",
     "features",
@@ -130,9 +132,12 @@ const PARAMETERS: [&str; 11] = [
     "hidden_layers",
     "seed",
     "validation_split",
+    "split",
     "types",
     "missing",
     "skip_columns",
+    "activate",
+    "class_weight",
 ];
 
 /// The parameters of `POST /train`, `features` among them, once for each column: names may contain any separator.
@@ -172,6 +177,9 @@ pub struct TrainParams {
     hidden_layers: Option<String>,
     seed: Option<u64>,
     validation_split: Option<f64>,
+    split: Option<String>,
+    activate: Option<Activate>,
+    class_weight: Option<String>,
 }
 
 /// What the parameters of `POST /train` ask for, as far as it can be known before the data is.
@@ -179,6 +187,8 @@ struct AskedTraining {
     dataset: Asked,
     target: String,
     hidden_layers: Option<Vec<usize>>,
+    split: Option<SplitBy>,
+    class_weight: Option<ClassWeight>,
 }
 
 impl TrainParams {
@@ -187,8 +197,30 @@ impl TrainParams {
             let detail = "missing query parameter `target`: the column to predict";
             ApiError::parameter(ErrorCode::MissingField, "target", detail)
         })?;
-        let dataset = Asked { name: self.name.clone(), format, columns: columns? };
-        Ok(AskedTraining { dataset, target, hidden_layers: self.widths()? })
+        let (class_weight, split) = (self.class_weight()?, self.split()?);
+        let dataset = Asked { name: self.name.clone(), format, columns: columns?, parent: None };
+        Ok(AskedTraining { dataset, target, hidden_layers: self.widths()?, split, class_weight })
+    }
+
+    /// The word `balanced`: weights by class stand in the body of a training.
+    fn class_weight(&self) -> Result<Option<ClassWeight>, ApiError> {
+        match self.class_weight.as_deref() {
+            None => Ok(None),
+            Some("balanced") => Ok(Some(ClassWeight::Balanced)),
+            Some(other) => {
+                let detail = format!("class_weight is {}; balanced is expected", Shown(other));
+                Err(ApiError::parameter(ErrorCode::InvalidValue, "class_weight", detail))
+            }
+        }
+    }
+
+    fn split(&self) -> Result<Option<SplitBy>, ApiError> {
+        let Some(text) = &self.split else { return Ok(None) };
+        let wrong = |expected: String| {
+            let detail = format!("split is {}; {expected}", Shown(text));
+            ApiError::parameter(ErrorCode::InvalidValue, "split", detail)
+        };
+        text.parse().map(Some).map_err(wrong)
     }
 
     /// Widths such as `64,32`.
@@ -214,7 +246,7 @@ pub async fn train_file(
     if let Some(reply) = idempotency.first_reply(&app, again).await? {
         return Ok(reply);
     }
-    let AskedTraining { dataset, target, hidden_layers } = asked?;
+    let AskedTraining { dataset, target, hidden_layers, split, class_weight } = asked?;
     may_name(&who, dataset.name.as_deref())?;
     let new = file.read(&app, &dataset, early).await;
     let mut new = new.map_err(|error| ApiError::from(error).of_query(&PARAMETERS))?;
@@ -224,8 +256,14 @@ pub async fn train_file(
     }
     let (seed, task, features) = (params.seed, params.task, columns_named(&features, &new.profile));
     let request = TableRequest { target, features, task, hidden_layers, seed, ..TableRequest::default() };
-    let settings =
-        TrainingSpec { epochs: params.epochs, validation_split: params.validation_split, ..TrainingSpec::default() };
+    let settings = TrainingSpec {
+        epochs: params.epochs,
+        validation_split: params.validation_split,
+        split,
+        activate: params.activate,
+        class_weight,
+        ..TrainingSpec::default()
+    };
     let receipt = receipts(&idempotency);
     let submitted = serving::train_file(&app, new, request, settings, requester(&request_id, &who), receipt).await;
     let submitted = submitted.map_err(|error| ApiError::from(error).of_query(&PARAMETERS));

@@ -2,16 +2,17 @@
 
 use std::sync::atomic::AtomicU64;
 
+use super::appended::Appended;
 use super::output::Output;
 use super::run::Run;
 use crate::data::arrow::pieces::ArrowPieces;
-use crate::data::asked::AskedColumns;
+use crate::data::asked::{AskedColumn, AskedColumns};
 use crate::data::csv::pieces::CsvPieces;
 use crate::data::error::DataError;
 use crate::data::json::pieces::JsonPieces;
 use crate::data::limits::IngestLimits;
 use crate::data::parallel::workers;
-use crate::data::profile::TableProfile;
+use crate::data::profile::{ColumnProfile, TableProfile};
 use crate::data::source::Growing;
 use crate::memory::Charge;
 
@@ -57,8 +58,7 @@ pub fn ingest<S: Growing + 'static>(
     out: &mut dyn Output,
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<TableProfile, DataError> {
-    let workers = workers();
-    let mut run = Run { asked, limits, memory, workers, progress, readings: 1, before: 0, rows: AtomicU64::new(0) };
+    let mut run = run(asked, limits, memory, progress);
     match format {
         Format::Csv => run.ingest(&CsvPieces::new(&source, limits, memory)?, out),
         Format::Ndjson => run.ingest(&JsonPieces::lines(&source, limits, memory)?, out),
@@ -66,4 +66,50 @@ pub fn ingest<S: Growing + 'static>(
         Format::Parquet => run.ingest(&ArrowPieces::parquet(source, limits, memory)?, out),
         Format::ArrowStream => run.ingest(&ArrowPieces::stream(source, limits, memory)?, out),
     }
+}
+
+/// The same of a file whose rows come behind those of `table`, a stored form with this profile, whose columns keep their types.
+///
+/// # Errors
+/// As [`ingest`]; the file lacks a column of the table, or has a cell in it that is none of its type.
+pub fn ingest_appended<T: Growing + 'static, S: Growing + 'static>(
+    (table, profile): (T, &TableProfile),
+    source: S,
+    format: Format,
+    limits: &IngestLimits,
+    memory: &Charge,
+    out: &mut dyn Output,
+    progress: &mut dyn FnMut(u64) -> bool,
+) -> Result<TableProfile, DataError> {
+    let asked = AskedColumns {
+        columns: profile.columns.iter().map(|column| (column.name.clone(), as_before(column))).collect(),
+        ..AskedColumns::default()
+    };
+    let names = profile.columns.iter().map(|column| column.name.clone()).collect();
+    let table = ArrowPieces::parquet(table, limits, memory)?;
+    let mut run = run(&asked, limits, memory, progress);
+    match format {
+        Format::Csv => run.ingest(&Appended::new(table, names, CsvPieces::new(&source, limits, memory)?), out),
+        Format::Ndjson => run.ingest(&Appended::new(table, names, JsonPieces::lines(&source, limits, memory)?), out),
+        Format::Json => run.ingest(&Appended::new(table, names, JsonPieces::array(&source, limits, memory)?), out),
+        Format::Parquet => run.ingest(&Appended::new(table, names, ArrowPieces::parquet(source, limits, memory)?), out),
+        Format::ArrowStream => {
+            run.ingest(&Appended::new(table, names, ArrowPieces::stream(source, limits, memory)?), out)
+        }
+    }
+}
+
+/// What a column is, as it would be asked for.
+fn as_before(column: &ColumnProfile) -> AskedColumn {
+    AskedColumn { kind: Some(column.kind), format: column.format.clone(), missing: column.missing_words.clone() }
+}
+
+fn run<'a>(
+    asked: &'a AskedColumns,
+    limits: &'a IngestLimits,
+    memory: &'a Charge,
+    progress: &'a mut dyn FnMut(u64) -> bool,
+) -> Run<'a> {
+    let workers = workers();
+    Run { asked, limits, memory, workers, progress, readings: 1, before: 0, rows: AtomicU64::new(0) }
 }

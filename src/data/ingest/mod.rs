@@ -5,6 +5,7 @@
 //! threads take pieces of the source in turn, so that memory holds a few pieces and one row group, however large the source
 //! is.
 
+mod appended;
 mod format;
 mod gathering;
 mod output;
@@ -13,7 +14,7 @@ mod standing;
 
 pub use super::limits::IngestLimits;
 pub use super::source::Growing;
-pub use format::{Format, ingest};
+pub use format::{Format, ingest, ingest_appended};
 pub use output::Output;
 
 #[cfg(test)]

@@ -16,10 +16,11 @@ use crate::learning::examples::Examples;
 use crate::learning::metrics::evaluate_unless;
 use crate::learning::network::Network;
 use crate::learning::report::EpochReport;
+use crate::learning::split::SplitUsed;
 use crate::models::Predictor;
 use crate::models::scoring::Truth;
 use crate::models::table::TableParts;
-use crate::models::version::{MeasuredOn, RowsUsed, VersionFacts};
+use crate::models::version::{MeasuredOn, RowsUsed, TrainedOn, VersionFacts};
 use crate::storage::exact;
 use crate::telemetry::Phase;
 
@@ -28,6 +29,10 @@ use crate::telemetry::Phase;
 pub(super) struct TableStart {
     pub(super) parts: TableParts,
     pub(super) truth: Truth,
+    /// The rows held out, by their places in their data set.
+    pub(super) measured: Vec<usize>,
+    /// How the rows held out were chosen.
+    pub(super) split: Option<SplitUsed>,
 }
 
 /// Rows held out that do not tell how answers are distributed.
@@ -39,11 +44,20 @@ pub(super) struct Made {
     pub(super) facts: VersionFacts,
 }
 
+/// The measures of a version, with how the rows were chosen that they come from.
+#[derive(Serialize)]
+struct Measures {
+    #[serde(flatten)]
+    measured: MeasuredOn,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    split: Option<SplitUsed>,
+}
+
 /// The measures of a version of a model by data set.
 #[derive(Serialize)]
 struct TableMeasures {
     #[serde(flatten)]
-    measured: MeasuredOn,
+    measured: Measures,
     rows: usize,
     baselines: Baselines,
 }
@@ -66,11 +80,18 @@ fn answered_rows(training: &Training) -> &Examples {
 ///
 /// # Errors
 /// The job is to stop meanwhile.
-pub(super) fn layers(job: &Job, reached: &EpochReport, training: &Training, network: Network) -> Result<Made, Stopped> {
+pub(super) fn layers(
+    job: &Job,
+    reached: &EpochReport,
+    training: &Training,
+    trained_on: TrainedOn,
+    network: Network,
+) -> Result<Made, Stopped> {
     let (rows_used, examples) = measured_rows(training);
     let measured = evaluate_unless(&network, examples, &mut || !job.control.is_urgent());
     let (_, metrics) = measured.ok_or(Stopped)?;
-    let facts = facts(job.record.id, reached, &MeasuredOn { rows_used, metrics });
+    let measured = Measures { measured: MeasuredOn { rows_used, metrics }, split: job.record.split() };
+    let facts = facts(job.record.id, reached, trained_on, &measured);
     Ok(Made { predictor: network.into(), facts })
 }
 
@@ -83,11 +104,12 @@ pub(super) fn table(
     context: &RunContext,
     reached: &EpochReport,
     training: &Training,
+    trained_on: TrainedOn,
     network: Network,
     start: TableStart,
 ) -> Result<Made, Stopped> {
     let job = context.job;
-    let TableStart { mut parts, truth } = start;
+    let TableStart { mut parts, truth, split, .. } = start;
     let (rows_used, examples) = measured_rows(training);
     let go_on = || !job.control.is_urgent();
     let measuring = Measuring { encoder: &parts.encoder, examples, truth: &truth, go_on: &go_on };
@@ -105,15 +127,16 @@ pub(super) fn table(
     if let (RowsUsed::Validation, Some(finding)) = (rows_used, few_rows(&metrics, examples.rows())) {
         job.progress.warn(finding);
     }
-    let measured = MeasuredOn { rows_used, metrics };
-    let facts = facts(job.record.id, reached, &TableMeasures { measured, rows: examples.rows(), baselines });
+    let measured = Measures { measured: MeasuredOn { rows_used, metrics }, split };
+    let measures = TableMeasures { measured, rows: examples.rows(), baselines };
+    let facts = facts(job.record.id, reached, trained_on, &measures);
     let answers = answered_rows(training);
     parts.answers = Some(Measuring { examples: answers, ..measuring }.answered(&network, calibration.as_ref())?);
     (parts.calibration, parts.scores, parts.importance) = (calibration, scores, importance);
     Ok(Made { predictor: Predictor::new(network.into(), Some(parts)), facts })
 }
 
-fn facts(job_id: Uuid, reached: &EpochReport, metrics: &impl Serialize) -> VersionFacts {
+fn facts(job_id: Uuid, reached: &EpochReport, trained_on: TrainedOn, metrics: &impl Serialize) -> VersionFacts {
     VersionFacts {
         job_id: Some(job_id),
         created_at: Timestamp::now(),
@@ -121,5 +144,6 @@ fn facts(job_id: Uuid, reached: &EpochReport, metrics: &impl Serialize) -> Versi
         loss: reached.loss,
         validation_loss: reached.validation_loss,
         metrics: RawValue::from_string(exact::to_text(metrics)).expect("it was written as JSON").into(),
+        trained_on,
     }
 }

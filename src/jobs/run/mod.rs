@@ -2,15 +2,20 @@
 
 mod baseline;
 mod checkpoint;
+mod compare;
 mod context;
+mod depend;
 mod ending;
 mod few_rows;
 mod finish;
+mod held_out;
 mod measure;
 mod observer;
+mod pair;
 mod prepare;
 mod retry;
 mod start;
+mod tables;
 mod unpublished;
 mod worker;
 

@@ -5,19 +5,21 @@ use std::sync::Arc;
 
 use bytesize::ByteSize;
 
+use super::held_out::{Choice, HeldOut};
+use super::tables::TrainingTables;
 use super::unpublished::{Halt, Stopped};
 use crate::data::column::{Column, ColumnType, Table};
 use crate::data::encoder::Histogram;
-use crate::data::encoder::{EncodeError, Encoder, Known, LeftOut, Target, Task, rows_with};
+use crate::data::encoder::{EncodeError, Encoder, Known, LeftOut, Target, rows_with};
 use crate::data::profile::IDENTIFIER_COLUMN;
 use crate::data::profile::{Finding, TableProfile};
-use crate::data::split::split;
+use crate::data::split::Split;
 use crate::data::target_findings::about_target;
 use crate::jobs::error::JobError;
 use crate::jobs::training::Training;
 use crate::learning::examples::{Examples, Targets};
 use crate::learning::network::Network;
-use crate::learning::random::{Purpose, generator};
+use crate::learning::split::SplitUsed;
 use crate::learning::training::{Classes, ValidTrainingSpec};
 use crate::memory::{Charge, Refused};
 use crate::models::ModelError;
@@ -33,15 +35,12 @@ pub(super) struct Prepared {
     pub(super) parts: TableParts,
     /// The target of the rows to measure on.
     pub(super) truth: Truth,
+    /// How the rows held out were chosen.
+    pub(super) split: Option<SplitUsed>,
     /// What is worth knowing about the data.
     pub(super) findings: Vec<Finding>,
-}
-
-/// What a training reads of its data sets: the features' columns, then the target's.
-pub(super) struct TrainingTables {
-    pub(super) table: Table,
-    pub(super) profile: Arc<TableProfile>,
-    pub(super) validation: Option<Table>,
+    /// The rows to measure on, by their places in their table; none if none were held out.
+    pub(super) measured: Vec<usize>,
 }
 
 /// Splits the rows, fits the encoder on those to train on (unless `base`, the version that a warm start goes on from,
@@ -57,10 +56,15 @@ pub(super) fn prepare(
     memory: &Charge,
     go_on: &dyn Fn() -> bool,
 ) -> Result<Prepared, Halt> {
-    let TrainingTables { table, profile, validation } = data;
+    let chosen = {
+        let target = column(&data.table, &model.target)?;
+        let rows = labelled(target)?;
+        Choice { model, settings, data: &data, target, rows: &rows }.held_out(go_on)?
+    };
+    let HeldOut { split: Split { train, validation: held_out }, rule, used, findings: of_split } = chosen;
+    let TrainingTables { table, beside, profile, validation, .. } = data;
+    drop(beside);
     let target = column(&table, &model.target)?;
-    let rows = labelled(target)?;
-    let (train, held_out) = choose(model, settings, target, rows);
     let encoder = match base {
         Some(encoder) => encoder.clone(),
         None => {
@@ -73,6 +77,7 @@ pub(super) fn prepare(
     let read = table.bytes() + validation.as_ref().map_or(0, Table::bytes);
     take(memory, (encoded * encoder.width() * size_of::<f32>()).saturating_add(read) as u64)?;
     let mut findings = about_target(&table, &model.target, model.task, &train);
+    findings.extend(of_split);
     findings.extend(concerning(&profile, model));
     findings.extend(left_out(&encoder, &profile));
     if base.is_none() {
@@ -83,22 +88,22 @@ pub(super) fn prepare(
     let histograms = Histogram::of_features(&encoder, &table, &train)?;
     let encoding = Encoding { encoder: &encoder, go_on };
     let examples = weighted(encoding.examples(&table, target, &train)?, settings, &encoder);
-    let (validation, truth) = match (validation, held_out.is_empty()) {
+    let spec = if base.is_some() { model.clone() } else { model.as_learned(&encoder, &profile) };
+    let (validation, truth, measured) = match (validation, held_out.is_empty()) {
         (Some(other), _) => {
             drop(table);
             let target =
                 column(&other, &model.target)?.of_kind(encoder.target.kind(), encoder.target_writing.reading())?;
             let rows = labelled(&target)?;
-            (Some(encoding.examples(&other, &target, &rows)?), Truth::of_rows(&encoder, &target, &rows)?)
+            (Some(encoding.examples(&other, &target, &rows)?), Truth::of_rows(&encoder, &target, &rows)?, rows)
         }
         (None, false) => {
             let examples = encoding.examples(&table, target, &held_out)?;
-            (Some(examples), Truth::of_rows(&encoder, target, &held_out)?)
+            (Some(examples), Truth::of_rows(&encoder, target, &held_out)?, held_out)
         }
-        (None, true) => (None, Truth::of_rows(&encoder, target, &train)?),
+        (None, true) => (None, Truth::of_rows(&encoder, target, &train)?, Vec::new()),
     };
     let training = Training { settings: settings.clone(), train: examples, validation };
-    let spec = model.clone();
     let parts = TableParts {
         spec,
         encoder,
@@ -107,13 +112,14 @@ pub(super) fn prepare(
         importance: Vec::new(),
         histograms,
         answers: None,
+        rule,
     };
-    Ok(Prepared { training, network, parts, truth, findings })
+    Ok(Prepared { training, network, parts, truth, split: used, findings, measured })
 }
 
 /// Takes memory for what is about to be encoded, where the estimate was less. Where others hold it, this job gives up all that
 /// it has: two that wait for each other would wait for good.
-fn take(memory: &Charge, bytes: u64) -> Result<(), JobError> {
+pub(super) fn take(memory: &Charge, bytes: u64) -> Result<(), JobError> {
     let limit = |limit: u64| ByteSize::b(limit).to_string();
     memory.cover(bytes).map_err(|refused| match refused {
         Refused::Never { limit: most } => JobError::TooLarge { needed: limit(bytes), limit: limit(most) },
@@ -163,33 +169,6 @@ fn labelled(target: &Column) -> Result<Vec<usize>, EncodeError> {
 
 fn column<'a>(table: &'a Table, name: &str) -> Result<&'a Column, EncodeError> {
     table.column(name).ok_or_else(|| EncodeError::NoColumn(name.to_owned()))
-}
-
-/// Rows to train on and rows held out, of those that have a target; stratified where there are classes.
-fn choose(
-    model: &TableSpec,
-    settings: &ValidTrainingSpec,
-    target: &Column,
-    rows: Vec<usize>,
-) -> (Vec<usize>, Vec<usize>) {
-    let share = settings.validation_split;
-    if share == 0.0 || rows.len() < 2 {
-        return (rows, Vec::new());
-    }
-    let labels = (model.task == Task::Classification).then(|| strata(target, &rows));
-    let split = split(rows.len(), share, labels.as_deref(), &mut generator(settings.seed, Purpose::Split));
-    let named = |chosen: Vec<usize>| chosen.into_iter().map(|index| rows[index]).collect();
-    (named(split.train), named(split.validation))
-}
-
-/// A number for each row, the same for rows of one class.
-fn strata(target: &Column, rows: &[usize]) -> Vec<u32> {
-    let mut known = HashMap::new();
-    let class = |row: &usize| {
-        let next = known.len() as u32;
-        *known.entry(target.values.text(*row)).or_insert(next)
-    };
-    rows.iter().map(class).collect()
 }
 
 /// The findings about the data set that are about something the model uses.

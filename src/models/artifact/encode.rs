@@ -31,6 +31,7 @@ pub fn encode(predictor: &Predictor, facts: Option<&VersionFacts>) -> Vec<u8> {
         calibration: table.and_then(|table| table.calibration.as_ref()).map(|fitted| raw(exact::to_text(fitted))),
         importance: table.map(|table| raw(exact::to_text(&table.importance))),
         held_out: table.and_then(|table| table.scores.as_ref()).map(Scores::count),
+        split: table.and_then(|table| table.rule.as_ref()).map(|rule| raw(exact::to_text(rule))),
         training: facts.map(training),
     };
     let mut tensors: Vec<(String, Tensor)> = Vec::new();

@@ -30,6 +30,9 @@ pub(super) struct Header {
     /// Rows that the scores are of; a file keeps no more than a bounded number of scores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) held_out: Option<usize>,
+    /// Which rows were held out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) split: Option<Box<RawValue>>,
     pub(super) training: Option<Box<RawValue>>,
 }
 

@@ -170,8 +170,16 @@ mod tests {
                        "activation":"relu","dropout":0.0,"seed":0}"#;
         let spec: TableSpec = serde_json::from_str(spec).expect("a specification");
         let answers = Some(Histogram { bounds: vec![], counts: vec![50, 50], missing: 0 });
-        let parts =
-            TableParts { spec, encoder, calibration: None, scores: None, importance: vec![], histograms, answers };
+        let parts = TableParts {
+            spec,
+            encoder,
+            calibration: None,
+            scores: None,
+            importance: vec![],
+            histograms,
+            answers,
+            rule: None,
+        };
         (table, parts)
     }
 

@@ -174,7 +174,6 @@ async fn a_training_that_does_not_go_with_its_data_is_refused() {
     service.post_csv("/datasets?name=narrow", "weight,kind\n100,peach\n60,plum\n").await.expect(201);
     let cases = [
         (json!({"inputs": [[1]], "targets": [1]}), "wrong_model_kind", Value::Null),
-        (json!({"features": ["weight"]}), "wrong_model_kind", Value::Null),
         (json!({"dataset": "narrow"}), "invalid_value", json!("/dataset")),
         (json!({"validation": {"dataset": "narrow"}}), "invalid_value", json!("/validation/dataset")),
         (json!({"validation": {"dataset": "more"}, "validation_split": 0.1}), "invalid_value", json!("/validation")),

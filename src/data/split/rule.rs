@@ -1,0 +1,154 @@
+//! What a version keeps of how its rows were held out: enough to tell of any row, later ones too, whether its training may have
+//! seen it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::content::row_hashes;
+use crate::data::column::{Column, Table, Values};
+use crate::data::encoder::MAX_CLASSES;
+
+/// Groups that a rule spares at most: one that would spare more is not kept.
+pub const MAX_SPARED: usize = 1_000;
+
+/// Which rows are held out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Rule {
+    /// Those whose content has a hash below a bound.
+    Random {
+        /// What the hashes are drawn with.
+        seed: u64,
+        /// The columns that are a row's content, the target among them.
+        columns: Vec<String>,
+        /// The bound.
+        below: u64,
+        /// Classes of the target that have another bound.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        classes: BTreeMap<String, u64>,
+    },
+    /// Those whose group has a hash below a bound.
+    Group {
+        /// What the hashes are drawn with.
+        seed: u64,
+        /// The column whose values are the groups.
+        column: String,
+        /// The bound.
+        below: u64,
+        /// Groups that are trained on although their hash lies below.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        spared: Vec<u64>,
+    },
+    /// Those of this time and later.
+    Time {
+        /// The column of times.
+        column: String,
+        /// In microseconds since 1970 UTC.
+        from: i64,
+    },
+    /// Those from this place on, in the data set that was trained on and in those that it is the beginning of.
+    Order {
+        /// Counted from 0.
+        from: usize,
+    },
+}
+
+impl Rule {
+    /// Whether what came with a file is no longer than what is made here, where a table has at most so many columns.
+    pub fn fits(&self, columns: usize) -> bool {
+        match self {
+            Rule::Random { columns: names, classes, .. } => names.len() <= columns + 1 && classes.len() <= MAX_CLASSES,
+            Rule::Group { spared, .. } => spared.len() <= MAX_SPARED,
+            Rule::Time { .. } | Rule::Order { .. } => true,
+        }
+    }
+
+    /// The columns and classes that it names.
+    pub fn names(&self) -> Vec<&String> {
+        match self {
+            Rule::Random { columns, classes, .. } => columns.iter().chain(classes.keys()).collect(),
+            Rule::Group { column, .. } | Rule::Time { column, .. } => vec![column],
+            Rule::Order { .. } => Vec::new(),
+        }
+    }
+
+    /// For each row named, whether it is held out: then the training has not seen it, nor would it have if the row had been
+    /// there. `target` names the column that is predicted. `None`: the table lacks a column that the rule goes by.
+    pub fn holds(&self, table: &Table, target: &str, rows: &[usize]) -> Option<Vec<bool>> {
+        match self {
+            Rule::Random { seed, columns, below, classes } => {
+                let columns: Vec<&Column> = columns.iter().map(|name| table.column(name)).collect::<Option<_>>()?;
+                let answer = table.column(target)?;
+                let hashes = row_hashes(columns.into_iter(), rows, *seed);
+                let bound = |row: usize| match classes.is_empty() {
+                    true => *below,
+                    false => answer.values.text(row).and_then(|class| classes.get(&class)).copied().unwrap_or(*below),
+                };
+                Some(rows.iter().zip(hashes).map(|(row, hash)| hash < bound(*row)).collect())
+            }
+            Rule::Group { seed, column, below, spared } => {
+                let keys = group_keys(table.column(column)?, rows, *seed);
+                let held = |key: Option<u64>| key.is_some_and(|key| key < *below && !spared.contains(&key));
+                Some(keys.into_iter().map(held).collect())
+            }
+            Rule::Time { column, from } => {
+                let Values::Datetime(times) = &table.column(column)?.values else { return None };
+                Some(rows.iter().map(|row| times[*row].is_some_and(|time| time >= *from)).collect())
+            }
+            Rule::Order { from } => Some(rows.iter().map(|row| row >= from).collect()),
+        }
+    }
+}
+
+/// The hash of the group of each row named; none where a row has no value there.
+pub fn group_keys(column: &Column, rows: &[usize], seed: u64) -> Vec<Option<u64>> {
+    let hashes = row_hashes(std::iter::once(column), rows, seed);
+    rows.iter().zip(hashes).map(|(row, hash)| (!column.values.is_missing(*row)).then_some(hash)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::column::{ColumnType, Words};
+    use crate::data::split::{by_content, by_group};
+
+    fn table(rows: usize) -> Table {
+        let x = (0..rows).map(|row| (row * 37 % 101) as f64 + row as f64 / 1e3).collect();
+        let words: Vec<String> = (0..10).map(|word| format!("w{word}")).collect();
+        let codes = (0..rows as u32).map(|row| row % 10).collect();
+        let column = |name: &str, kind, values| Column { name: name.into(), kind, values };
+        let columns = vec![
+            column("x", ColumnType::Numeric, Values::Numeric(x)),
+            column("who", ColumnType::Categorical, Values::Words(Words { codes, words })),
+            column("y", ColumnType::Boolean, Values::Boolean((0..rows).map(|row| Some(row % 4 == 0)).collect())),
+        ];
+        Table { columns, rows }
+    }
+
+    #[test]
+    fn a_rule_tells_the_rows_that_were_held_out() {
+        let (table, rows): (_, Vec<usize>) = (table(60), (0..60).collect());
+        let hashes = row_hashes(table.columns.iter(), &rows, 3);
+        let labels: Vec<u32> = rows.iter().map(|row| u32::from(row % 4 == 0)).collect();
+        let found = by_content(&hashes, 0.3, Some(&labels));
+        let names = ["false", "true"].map(str::to_owned);
+        let rule = Rule::Random {
+            seed: 3,
+            columns: table.columns.iter().map(|column| column.name.clone()).collect(),
+            below: 0,
+            classes: names.into_iter().zip(found.bounds).collect(),
+        };
+        let held = rule.holds(&table, "y", &rows).expect("its columns are there");
+        assert_eq!(crate::data::split::Split::of(&held), found.split);
+        assert_eq!(rule.holds(&Table { columns: Vec::new(), rows: 60 }, "y", &rows), None);
+
+        let keys = group_keys(&table.columns[1], &rows, 3);
+        let found = by_group(&keys, 0.3).expect("groups");
+        let rule = Rule::Group { seed: 3, column: "who".into(), below: found.below, spared: found.spared };
+        let held = rule.holds(&table, "y", &rows).expect("its column is there");
+        assert_eq!(crate::data::split::Split::of(&held), found.split);
+        let stored = serde_json::to_string(&rule).expect("JSON");
+        assert_eq!(serde_json::from_str::<Rule>(&stored).expect("the same"), rule);
+    }
+}

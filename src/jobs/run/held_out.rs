@@ -1,0 +1,282 @@
+//! The rows of a data set that a training holds out: chosen in one place, and followed by early stopping, calibration, intervals
+//! and every measure.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::depend;
+use super::tables::TrainingTables;
+use super::unpublished::Halt;
+use crate::data::column::{Column, Table, Values};
+use crate::data::encoder::{EncodeError, Task};
+use crate::data::probe::Rows;
+use crate::data::profile::Finding;
+use crate::data::split::{
+    MAX_SPARED, Rule, Split, by_content, by_group, by_lot, content::row_hashes, group_keys, last, latest, order,
+};
+use crate::data::values::format_datetime;
+use crate::learning::random::{Purpose, generator};
+use crate::learning::split::{SplitBy, SplitKind, SplitUsed};
+use crate::learning::training::ValidTrainingSpec;
+use crate::models::table::TableSpec;
+use crate::wording::Shown;
+
+/// Rows to train on and rows held out.
+#[derive(Default)]
+pub(super) struct HeldOut {
+    pub(super) split: Split,
+    /// What tells them again.
+    pub(super) rule: Option<Rule>,
+    /// How they were chosen; `None` if none is held out.
+    pub(super) used: Option<SplitUsed>,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// A choice among the rows that have a target.
+pub(super) struct Choice<'a> {
+    pub(super) model: &'a TableSpec,
+    pub(super) settings: &'a ValidTrainingSpec,
+    pub(super) data: &'a TrainingTables,
+    pub(super) target: &'a Column,
+    pub(super) rows: &'a [usize],
+}
+
+/// Rows held out, by their places among those that have a target.
+struct Chosen {
+    split: Split,
+    rule: Option<Rule>,
+    used: SplitUsed,
+    /// Rows without a value of the column that was gone by.
+    missing: usize,
+}
+
+impl Choice<'_> {
+    /// The rows, and whether rows at random would flatter. `go_on` is asked every some milliseconds.
+    ///
+    /// # Errors
+    /// `Unfit`: the data cannot be split as asked. That the job is to stop.
+    pub(super) fn held_out(&self, go_on: &dyn Fn() -> bool) -> Result<HeldOut, Halt> {
+        let rows = self.rows;
+        if self.settings.validation_split == 0.0 || rows.len() < 2 {
+            let split = Split { train: rows.to_vec(), validation: Vec::new() };
+            return Ok(HeldOut { split, ..HeldOut::default() });
+        }
+        let mut findings = Vec::new();
+        let chosen = match &self.settings.split {
+            None => self.by_lot(),
+            Some(SplitBy::Auto {}) => match self.in_order_of_time() {
+                Some(chosen) => chosen,
+                None => self.at_random(no_times(), &mut findings, go_on)?,
+            },
+            Some(by @ SplitBy::Random {}) => {
+                let used = SplitUsed::asked(by).expect("it is chosen");
+                self.at_random(used.reason, &mut findings, go_on)?
+            }
+            Some(SplitBy::Time { column }) => self.by_time(column)?,
+            Some(SplitBy::Group { column }) => self.by_group(column)?,
+            Some(by @ SplitBy::Order {}) => self.last(SplitUsed::asked(by).expect("it is chosen")),
+        };
+        let Chosen { mut split, rule, used, missing } = chosen;
+        findings.extend(without_value(&used, missing));
+        findings.extend(self.leave_unseen_classes(&mut split, &used)?);
+        let named = |chosen: Vec<usize>| chosen.into_iter().map(|place| rows[place]).collect();
+        let split = Split { train: named(split.train), validation: named(split.validation) };
+        Ok(HeldOut { split, rule, used: Some(used), findings })
+    }
+
+    fn share(&self) -> f64 {
+        self.settings.validation_split
+    }
+
+    fn labels(&self) -> Option<Labels> {
+        (self.model.task == Task::Classification).then(|| Labels::of(self.target, self.rows))
+    }
+
+    /// As releases did that knew no other way.
+    fn by_lot(&self) -> Chosen {
+        let labels = self.labels();
+        let labels = labels.as_ref().map(|labels| labels.of_rows.as_slice());
+        let split = by_lot(self.rows.len(), self.share(), labels, &mut generator(self.settings.seed, Purpose::Split));
+        let reason = "the training began in a release that draws lots".to_owned();
+        Chosen { split, rule: None, used: SplitUsed { kind: SplitKind::Random, column: None, reason }, missing: 0 }
+    }
+
+    fn at_random(&self, reason: String, findings: &mut Vec<Finding>, go_on: &dyn Fn() -> bool) -> Result<Chosen, Halt> {
+        let (seed, labels) = (self.settings.seed, self.labels());
+        let columns: Vec<&Column> = self.data.content.iter().filter_map(|name| self.column(name)).collect();
+        let hashes = row_hashes(columns.iter().copied(), self.rows, seed);
+        let found = by_content(&hashes, self.share(), labels.as_ref().map(|labels| labels.of_rows.as_slice()));
+        let below = found.bounds.last().copied().unwrap_or(0);
+        let classes: BTreeMap<String, u64> = labels.map_or_else(BTreeMap::new, |labels| {
+            labels.names.into_iter().zip(found.bounds).filter(|(_, bound)| *bound != below).collect()
+        });
+        let columns = columns.into_iter().map(|column| column.name.clone()).collect();
+        if self.data.is_new {
+            findings.extend(depend::finding(&self.looked_at(&hashes), &self.data.profile, go_on)?);
+        }
+        let used = SplitUsed { kind: SplitKind::Random, column: None, reason };
+        Ok(Chosen { split: found.split, rule: Some(Rule::Random { seed, columns, below, classes }), used, missing: 0 })
+    }
+
+    /// What is looked at for rows that depend on each other.
+    fn looked_at<'b>(&'b self, hashes: &'b [u64]) -> Rows<'b> {
+        let (table, beside) = (&self.data.table, &self.data.beside);
+        let (task, seed) = (self.model.task, self.settings.seed);
+        Rows { table, beside, answer: self.target, task, rows: self.rows, hashes, seed }
+    }
+
+    fn last(&self, used: SplitUsed) -> Chosen {
+        let split = last(self.rows.len(), self.share());
+        let rule = split.validation.first().map(|first| Rule::Order { from: self.rows[*first] });
+        Chosen { split, rule, used, missing: 0 }
+    }
+
+    /// The latest rows by the first column of times in whose order the rows stand, if about as many as asked can be held out by
+    /// it, all of classes that are trained on.
+    fn in_order_of_time(&self) -> Option<Chosen> {
+        let tables = [&self.data.table, &self.data.beside];
+        let columns =
+            tables.into_iter().flat_map(|table| &table.columns).filter(|column| column.name != self.target.name);
+        for column in columns {
+            let Values::Datetime(values) = &column.values else { continue };
+            if order(self.rows.iter().map(|row| values[*row])).is_none() {
+                continue;
+            }
+            let reason = format!("the rows stand in the order of {}", Shown(&column.name));
+            let Ok(mut chosen) = self.latest(column, reason) else { continue };
+            let wanted = self.rows.len() as f64 * self.share();
+            let held = chosen.split.validation.len() as f64;
+            let fits = (wanted / 2.0..=wanted * 2.0).contains(&held);
+            if fits && self.leave_unseen_classes(&mut chosen.split, &chosen.used).is_ok_and(|found| found.is_none()) {
+                return Some(chosen);
+            }
+        }
+        None
+    }
+
+    fn by_time(&self, name: &str) -> Result<Chosen, EncodeError> {
+        self.latest(self.column_of(name)?, "the request asks for the latest rows".to_owned())
+    }
+
+    fn latest(&self, column: &Column, reason: String) -> Result<Chosen, EncodeError> {
+        let Values::Datetime(values) = &column.values else {
+            return Err(unfit(&column.name, format!("it is {} in this data set, not datetime", column.kind.word())));
+        };
+        let times: Vec<Option<i64>> = self.rows.iter().map(|row| values[*row]).collect();
+        let found = latest(&times, self.share());
+        let found = found.ok_or_else(|| unfit(&column.name, "all rows have one time, or none".into()))?;
+        let reason = format!("{reason}: those from {} on are held out", format_datetime(found.from));
+        let name = column.name.clone();
+        let rule = Rule::Time { column: name.clone(), from: found.from };
+        let used = SplitUsed { kind: SplitKind::Time, column: Some(name), reason };
+        Ok(Chosen { split: found.split, rule: Some(rule), used, missing: found.missing })
+    }
+
+    fn by_group(&self, name: &str) -> Result<Chosen, EncodeError> {
+        let seed = self.settings.seed;
+        let keys = group_keys(self.column_of(name)?, self.rows, seed);
+        let found = by_group(&keys, self.share());
+        let found = found.ok_or_else(|| unfit(name, "there is a single group, or none".into()))?;
+        let (held, all) = (found.held, found.groups);
+        let reason = format!("the request asks for whole groups: {held} of {all} are held out");
+        let (below, spared) = (found.below, found.spared);
+        let rule = (spared.len() <= MAX_SPARED).then(|| Rule::Group { seed, column: name.to_owned(), below, spared });
+        let used = SplitUsed { kind: SplitKind::Group, column: Some(name.to_owned()), reason };
+        let missing = keys.iter().filter(|key| key.is_none()).count();
+        Ok(Chosen { split: found.split, rule, used, missing })
+    }
+
+    pub(super) fn column(&self, name: &str) -> Option<&Column> {
+        self.data.table.column(name).or_else(|| self.data.beside.column(name))
+    }
+
+    fn column_of(&self, name: &str) -> Result<&Column, EncodeError> {
+        self.column(name).ok_or_else(|| EncodeError::NoColumn(name.to_owned()))
+    }
+
+    /// Takes rows out of those to validate on whose class no row to train on has: no network could answer with it.
+    fn leave_unseen_classes(&self, split: &mut Split, used: &SplitUsed) -> Result<Option<Finding>, EncodeError> {
+        // At random each class gives its share, and keeps a row to train on.
+        let Some(labels) = self.labels().filter(|_| used.kind != SplitKind::Random) else { return Ok(None) };
+        let trained: HashSet<u32> = split.train.iter().map(|place| labels.of_rows[*place]).collect();
+        let by = || used.column.as_ref().map_or("order".to_owned(), |name| format!("column {}", Shown(name)));
+        let refused = |reason: &str| EncodeError::Split { by: by(), reason: reason.to_owned() };
+        if trained.len() < 2 && labels.names.len() > 1 {
+            return Err(refused("the rows that are left to train on have a single class: split them otherwise"));
+        }
+        let before = split.validation.len();
+        let mut unseen: Vec<u32> = Vec::new();
+        split.validation.retain(|place| {
+            let label = labels.of_rows[*place];
+            let is_trained = trained.contains(&label);
+            if !is_trained && !unseen.contains(&label) {
+                unseen.push(label);
+            }
+            is_trained
+        });
+        if split.validation.is_empty() {
+            return Err(refused("every row held out has a class that no row to train on has: split them otherwise"));
+        }
+        let names: Vec<String> =
+            unseen.iter().take(5).map(|label| Shown(&labels.names[*label as usize]).to_string()).collect();
+        let left = before - split.validation.len();
+        let message = format!(
+            "{left} of the {before} rows held out have a class that no row to train on has ({}): they are neither trained on nor \
+             measured, so that the measures say nothing about them",
+            names.join(", ")
+        );
+        let column = Some(self.target.name.clone());
+        Ok((left > 0).then(|| Finding { code: "classes_not_trained".to_owned(), message, column }))
+    }
+}
+
+/// Why rows are held out at random where nothing is asked for.
+fn no_times() -> String {
+    "the rows stand in the order of no column of times that they could be held out by".to_owned()
+}
+
+fn unfit(column: &str, reason: String) -> EncodeError {
+    EncodeError::Split { by: format!("column {}", Shown(column)), reason }
+}
+
+fn without_value(used: &SplitUsed, missing: usize) -> Option<Finding> {
+    let name = used.column.as_ref().filter(|_| missing > 0)?;
+    let message = format!(
+        "{missing} rows have no value of {}, by which rows are held out: they are trained on, and flatter if they belong to what \
+         is held out. Fill the values, or leave these rows out.",
+        Shown(name)
+    );
+    Some(Finding { code: "split_values_missing".to_owned(), message, column: Some(name.clone()) })
+}
+
+/// The classes of rows.
+struct Labels {
+    /// A number for each row, from 0 in the order of appearance.
+    of_rows: Vec<u32>,
+    /// By number.
+    names: Vec<String>,
+}
+
+impl Labels {
+    fn of(target: &Column, rows: &[usize]) -> Self {
+        let (mut known, mut names) = (HashMap::new(), Vec::new());
+        let class = |row: &usize| {
+            let name = target.values.text(*row).unwrap_or_default();
+            match known.get(&name) {
+                Some(label) => *label,
+                None => {
+                    let label = names.len() as u32;
+                    names.push(name.clone());
+                    known.insert(name, label);
+                    label
+                }
+            }
+        };
+        let of_rows = rows.iter().map(class).collect();
+        Labels { of_rows, names }
+    }
+}
+
+/// A table of `rows` rows without columns.
+pub(super) fn no_columns(rows: usize) -> Table {
+    Table { columns: Vec::new(), rows }
+}
