@@ -52,6 +52,7 @@
 
 pub mod arrow;
 mod builder;
+pub mod charset;
 pub mod column;
 pub mod convert;
 pub mod csv;
@@ -66,6 +67,7 @@ pub mod json;
 mod lease;
 pub mod limits;
 pub mod octets;
+mod other_kind;
 mod parallel;
 mod pieces;
 pub mod profile;

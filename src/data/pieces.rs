@@ -6,6 +6,7 @@ use super::column::ColumnType;
 use super::error::DataError;
 use super::inference::{Evidence, Form};
 use super::lease::Lease;
+use super::profile::{ColumnProfile, Finding};
 
 /// From so many columns on a table is wide.
 pub(crate) const WIDE: usize = 1000;
@@ -34,6 +35,10 @@ pub(crate) trait Pieces: Sync {
     /// What the cells of a piece show, and the arrays of these columns unless a cell does not fit them.
     fn try_convert(&self, piece: Self::Piece, _: &Columns) -> Result<(Survey, Option<Converted>), DataError> {
         Ok((self.survey(piece)?, None))
+    }
+    /// What is to be said of the file itself, once its columns are known.
+    fn findings(&self, _: &[ColumnProfile]) -> Vec<Finding> {
+        Vec::new()
     }
     /// What a line or row is called in messages.
     fn place(&self) -> &'static str {

@@ -19,7 +19,7 @@ use crate::api::layers::request_id::RequestId;
 use crate::api::reply::json as reply;
 use crate::app::App;
 use crate::data::encoder::Task;
-use crate::data::ingest::Format;
+use crate::data::ingest::Declared;
 use crate::data::json::ColumnNames;
 use crate::data::profile::TableProfile;
 use crate::datasets::Asked;
@@ -169,7 +169,7 @@ struct AskedTraining {
 }
 
 impl TrainParams {
-    fn asked(&self, format: Format) -> Result<AskedTraining, ApiError> {
+    fn asked(&self, format: Declared) -> Result<AskedTraining, ApiError> {
         let target = self.target.clone().ok_or_else(|| {
             let detail = "missing query parameter `target`: the column to predict";
             ApiError::parameter(ErrorCode::MissingField, "target", detail)

@@ -90,6 +90,13 @@ pub struct Finding {
     pub column: Option<String>,
 }
 
+impl Finding {
+    /// About the file, not about one of its columns.
+    pub fn of_file(code: &str, message: String) -> Self {
+        Finding { code: code.to_owned(), message, column: None }
+    }
+}
+
 impl ColumnProfile {
     /// Memory of the column's different words at most, about: each is held once in the table and once to be found by.
     pub fn dictionary_bytes(&self) -> u64 {
