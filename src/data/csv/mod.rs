@@ -11,6 +11,3 @@ mod title;
 
 pub use options::{CsvOptions, Header};
 pub use rows::{CsvRows, TextRows};
-
-#[cfg(test)]
-mod tests;

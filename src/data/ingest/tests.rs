@@ -21,13 +21,13 @@ pub(super) fn memory() -> Charge {
 
 pub(super) fn read(
     bytes: &[u8],
-    format: Format,
+    declared: impl Into<Declared>,
     types: &[(&str, ColumnType)],
 ) -> Result<(TableProfile, Bytes), DataError> {
     let types = types.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect();
     let mut out = Vec::new();
     let source = Bytes::copy_from_slice(bytes);
-    let profile = ingest(source, format, &types, &IngestLimits::default(), &memory(), &mut out, &mut |_| true)?;
+    let profile = ingest(source, declared, &types, &IngestLimits::default(), &memory(), &mut out, &mut |_| true)?;
     Ok((profile, out.into()))
 }
 
@@ -35,8 +35,8 @@ pub(super) fn csv(text: &str) -> (TableProfile, Bytes) {
     read(text.as_bytes(), Format::Csv, &[]).unwrap()
 }
 
-pub(super) fn refused(bytes: &[u8], format: Format, types: &[(&str, ColumnType)]) -> DataError {
-    read(bytes, format, types).unwrap_err()
+pub(super) fn refused(bytes: &[u8], declared: impl Into<Declared>, types: &[(&str, ColumnType)]) -> DataError {
+    read(bytes, declared, types).unwrap_err()
 }
 
 pub(super) fn rows((profile, stored): &(TableProfile, Bytes)) -> serde_json::Value {
@@ -140,9 +140,8 @@ fn broken_csv_is_refused_with_its_place() {
         (b"\n\na,a\n1,2\n", Malformed, 3, Some("a"), "two columns"),
         (b"", Malformed, 1, None, "empty"),
         (b"\xef\xbb\xbf", Malformed, 1, None, "empty"),
-        (b"\xff\xfea\0", Malformed, 1, None, "UTF-16"),
-        (b"a\n1\n\xff\n", Malformed, 3, None, "UTF-8"),
-        (b"a\xff\n1\n", Malformed, 1, None, "UTF-8"),
+        (b"\xef\xbb\xbfa\n1\n\xff\n", Malformed, 3, None, "UTF-8"),
+        (b"\xef\xbb\xbfa\xff\n1\n", Malformed, 1, None, "UTF-8"),
         (long.as_bytes(), TooLarge, 2, Some("b"), "1048577 bytes"),
         (open.as_bytes(), TooLarge, 3, None, "not closed within"),
     ] {
