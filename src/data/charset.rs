@@ -6,7 +6,7 @@ use bytes::Bytes;
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use memchr::{memchr_iter, memrchr};
 
-use super::error::DataError;
+use super::error::{DataError, DataErrorKind};
 
 /// Bytes of a file's beginning that are looked at for zeros, which text has in UTF-16 alone.
 const LOOKED_THROUGH: usize = 512;
@@ -124,7 +124,8 @@ impl Encoded {
         let is_open = said.is_none_or(|said| said.pair(0).is_some());
         if is_open && head[..head.len().min(LOOKED_THROUGH)].contains(&0) {
             let charset = utf_16(head).or(said).ok_or_else(|| {
-                DataError::malformed("the file has bytes of zero and is no text: send another file, or say what it is").at(1)
+                DataError::malformed("the file has bytes of zero and is no text: send another file, or say what it is")
+                    .at(1)
             })?;
             let name = charset.name();
             let message = || {
@@ -136,6 +137,15 @@ impl Encoded {
             return Ok(Encoded { charset, mark: 0, is_said: true, found: (said != Some(charset)).then(message) });
         }
         Ok(Encoded { charset: said.unwrap_or(Charset::UTF_8), mark: 0, is_said: said.is_some(), found: None })
+    }
+
+    /// Bytes that are no such text, on a line: `NotUtf8` if the file may be of another encoding.
+    pub fn not_text(&self, line: u64) -> DataError {
+        let detail = "the text is not UTF-8: convert the file, or name its encoding as in `Content-Type: text/csv; \
+                      charset=windows-1252`";
+        let error = if self.is_said { self.charset.broken() } else { DataError::malformed(detail) };
+        let kind = if self.is_said { error.kind } else { DataErrorKind::NotUtf8 };
+        DataError { kind, ..error }.at(line)
     }
 }
 
@@ -154,7 +164,12 @@ fn utf_16(head: &[u8]) -> Option<Charset> {
 ///
 /// # Errors
 /// They are no text of the decoder's encoding; what comes before that is added.
-pub(crate) fn add_text(decoder: &mut Decoder, bytes: &[u8], is_last: bool, text: &mut Vec<u8>) -> Result<(), DataError> {
+pub(crate) fn add_text(
+    decoder: &mut Decoder,
+    bytes: &[u8],
+    is_last: bool,
+    text: &mut Vec<u8>,
+) -> Result<(), DataError> {
     let start = text.len();
     let most = decoder.max_utf8_buffer_length_without_replacement(bytes.len()).expect("bytes in memory are few");
     text.resize(start + most, 0);
@@ -200,7 +215,9 @@ mod tests {
 
     #[test]
     fn lines_are_found_in_bytes_of_any_encoding() {
-        for (name, bytes) in [("shift_jis", &b"\x83\x5c\n\x83\n"[..3]), ("utf-16le", b"a\0\n\0"), ("utf-16be", b"\x0a\x0a\0\n")] {
+        for (name, bytes) in
+            [("shift_jis", &b"\x83\x5c\n\x83\n"[..3]), ("utf-16le", b"a\0\n\0"), ("utf-16be", b"\x0a\x0a\0\n")]
+        {
             let charset = Charset::named(name).expect("a name");
             let twice = [bytes, bytes].concat();
             assert_eq!(charset.after_last(&twice, b'\n'), Some(twice.len()), "{name}");

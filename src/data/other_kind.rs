@@ -110,7 +110,8 @@ mod tests {
             let error = check_kind(head, "text/csv").unwrap_err();
             assert!(error.line == Some(1) && error.detail.contains(part), "{error}");
         }
-        for head in [&b""[..], b"a,b\n", b"ORC,score\n", b"BZh,x\n\0", b"[a],{b}\n", b"{id},x\n", b"P", b"\xff\xfea\0"] {
+        for head in [&b""[..], b"a,b\n", b"ORC,score\n", b"BZh,x\n\0", b"[a],{b}\n", b"{id},x\n", b"P", b"\xff\xfea\0"]
+        {
             assert_eq!(check_kind(head, "text/csv"), Ok(()), "{head:?}");
         }
         assert!(check_kind(b"[{\"a\":1}]", "application/x-ndjson").is_err());

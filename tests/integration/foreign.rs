@@ -69,7 +69,9 @@ async fn an_encoding_that_is_said_is_read_in_data_sets_trainings_and_predictions
     assert_eq!(dataset["columns"][0]["top"][0]["value"], "café");
     let told = finding(&dataset, "encoding_guessed");
     assert!(told.contains("Windows-1252") && told.contains("line 2") && told.contains("café"), "{told}");
-    for (path, wrong) in [("/datasets", "charset=utf-32"), ("/datasets", "header=no"), ("/models/plain/predict", "charset=x")] {
+    for (path, wrong) in
+        [("/datasets", "charset=utf-32"), ("/datasets", "header=no"), ("/models/plain/predict", "charset=x")]
+    {
         let content_type = format!("text/csv; {wrong}");
         service.post_file(path, &content_type, "a\n1\n").await.problem(415, "unsupported_media_type");
     }
@@ -83,7 +85,8 @@ async fn a_long_file_in_another_encoding_is_read_while_it_arrives() {
     let dataset = service.post_file("/datasets", "text/csv; charset=utf-16le", file).await.expect(201);
     assert_eq!((&dataset["rows"], &dataset["columns"][1]["distinct"]), (&json!(200_000), &json!(9)));
     assert_eq!(dataset["columns"][0]["max"], 199_999);
-    let late = [format!("n,wort\n{}", rows.replace('ö', "oe").replace('ß', "ss")).as_bytes(), b"7,gr\xf6\xdfe\n"].concat();
+    let late =
+        [format!("n,wort\n{}", rows.replace('ö', "oe").replace('ß', "ss")).as_bytes(), b"7,gr\xf6\xdfe\n"].concat();
     let dataset = service.post_file("/datasets", "text/csv", late).await.expect(201);
     assert_eq!((&dataset["rows"], &dataset["columns"][1]["distinct"]), (&json!(200_001), &json!(10)));
     assert!(finding(&dataset, "encoding_guessed").contains("line 200002"));
@@ -147,7 +150,8 @@ async fn other_lines_and_kinds_are_read_or_named() {
     let dataset = service.post_csv("/datasets", "size,colour\r1,red\r2,blue\r3,red").await.expect(201);
     assert_eq!((&dataset["rows"], &dataset["columns"][1]["distinct"]), (&json!(3), &json!(2)));
     let table: String = (0..60).map(|row| format!("N;{row};{}.5\n", row / 2)).collect();
-    let dataset = service.post_csv("/datasets", format!("Sales of 2024\nregion;units;price\n{table}")).await.expect(201);
+    let dataset =
+        service.post_csv("/datasets", format!("Sales of 2024\nregion;units;price\n{table}")).await.expect(201);
     assert_eq!((&dataset["rows"], &dataset["columns"][1]["name"]), (&json!(60), &json!("units")));
     assert!(finding(&dataset, "lines_skipped").starts_with("Line 1 "), "{dataset}");
     let workbook = b"PK\x03\x04\x14\0\x06\0\x08\0xl/workbook.xml".to_vec();

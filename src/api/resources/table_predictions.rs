@@ -7,8 +7,8 @@ use axum::extract::{FromRequest, Request};
 use axum::response::Response;
 
 use crate::api::body::data_file::Upload;
-use crate::api::body::json::JsonBody;
 use crate::api::body::formats::csv_options;
+use crate::api::body::json::JsonBody;
 use crate::api::body::media::{Media, content_type};
 use crate::api::body::prediction::PredictionBody;
 use crate::api::error::{ApiError, ErrorCode};

@@ -4,7 +4,8 @@ use super::dialect::{Dialect, declared, delimiter_of, line_end_of};
 use super::options::{CsvOptions, Header};
 use super::scan::{RecordReader, RecordsEnd, records_end, unclosed};
 use super::title::{Above, comments, titles};
-use crate::data::error::{DataError, DataErrorKind};
+use crate::data::charset::Encoded;
+use crate::data::error::DataError;
 use crate::data::header::header_names;
 use crate::data::limits::IngestLimits;
 use crate::data::profile::Finding;
@@ -43,11 +44,17 @@ impl Head {
     pub fn read(
         bytes: &[u8],
         is_whole: bool,
+        encoded: &Encoded,
         options: &CsvOptions,
         limits: &IngestLimits,
     ) -> Result<Option<Self>, DataError> {
         let Some(line_end) = line_end_of(bytes, is_whole || bytes.len() >= LONGEST_LINE) else { return Ok(None) };
         let (text, is_broken) = beginning(bytes);
+        // A header that is not there yet: its text is broken, or there is more to come.
+        let missing = || {
+            let lines = memchr::memchr_iter(line_end, text.as_bytes()).count() as u64;
+            if is_broken { Err(encoded.not_text(1 + lines)) } else { Ok(None) }
+        };
         let is_whole = is_whole && !is_broken;
         let (declared, passed) = declared(bytes, line_end).unzip();
         let passed = passed.unwrap_or(0);
@@ -60,9 +67,7 @@ impl Head {
             findings: Vec::new(),
         };
         if options.header == Header::Present {
-            let Some(found) = comments(&text[passed..], line_end, declared, is_whole) else {
-                return missing(text, is_broken, head.dialect);
-            };
+            let Some(found) = comments(&text[passed..], line_end, declared, is_whole) else { return missing() };
             if let Some(above) = found {
                 head.skip(&above, "comments, as # begins them");
             }
@@ -74,7 +79,7 @@ impl Head {
             RecordsEnd::Open(quote) if is_whole => {
                 return Err(unclosed(head.header_line + head.dialect.lines_in(&rest.as_bytes()[..quote])));
             }
-            _ => return missing(text, is_broken, head.dialect),
+            _ => return missing(),
         };
         let mut rest = &rest[..end];
         if options.header == Header::Present
@@ -86,7 +91,7 @@ impl Head {
         match head.read_names(rest, options, limits)? {
             true => Ok(Some(head)),
             false if is_whole => Err(empty(head.header_line)),
-            false => missing(text, is_broken, head.dialect),
+            false => missing(),
         }
     }
 
@@ -134,18 +139,6 @@ fn beginning(bytes: &[u8]) -> (&str, bool) {
             (text, error.error_len().is_some())
         }
     }
-}
-
-/// What a header that is not there yet means: its text is broken, or there is more to come.
-fn missing(text: &str, is_broken: bool, dialect: Dialect) -> Result<Option<Head>, DataError> {
-    if is_broken { Err(not_utf8(1 + dialect.lines_in(text.as_bytes()))) } else { Ok(None) }
-}
-
-/// Text that is not UTF-8.
-pub(crate) fn not_utf8(line: u64) -> DataError {
-    let detail = "the text is not UTF-8: convert the file, or name its encoding as in `Content-Type: text/csv; \
-                  charset=windows-1252`";
-    DataError { kind: DataErrorKind::NotUtf8, ..DataError::malformed(detail).at(line) }
 }
 
 /// A file without anything in it.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use memchr::memchr_iter;
 
 use super::dialect::{CR, LF};
-use super::head::{Head, not_utf8};
+use super::head::Head;
 use super::options::{CsvOptions, Header};
 use super::scan::{Field, Record, RecordReader, RecordsEnd, ragged, rows_end, unclosed};
 use crate::data::builder::Builder;
@@ -34,9 +34,7 @@ const UTF_8_BYTES: u64 = 3;
 /// A CSV file whose header was read.
 pub(crate) struct CsvPieces<'a, S> {
     source: &'a S,
-    charset: Charset,
-    /// Whether text that is not UTF-8 may be of another encoding.
-    may_be_other: bool,
+    encoded: Encoded,
     has_header: bool,
     head: Head,
     /// Where the rows begin.
@@ -68,30 +66,25 @@ impl<'a, S: Growing> CsvPieces<'a, S> {
     ///
     /// # Errors
     /// There is none, or it is not as it should be; the file is no CSV.
-    pub fn new(
-        source: &'a S,
-        options: &CsvOptions,
-        limits: &IngestLimits,
-        memory: &Charge,
-    ) -> Result<Self, DataError> {
+    pub fn new(source: &'a S, options: &CsvOptions, limits: &IngestLimits, memory: &Charge) -> Result<Self, DataError> {
         let (mut lease, mut wanted) = (Lease::of(memory, 0)?, PIECE_BYTES);
         loop {
             let bytes = bytes_at(source, 0, wanted)?;
             lease.cover(bytes.len() as u64)?;
             let is_whole = bytes.len() < wanted;
             check_kind(&bytes, "text/csv")?;
-            let Encoded { charset, mark, is_said, found } = Encoded::of(&bytes, options.charset)?;
-            let content = bytes.slice(mark..);
+            let encoded = Encoded::of(&bytes, options.charset)?;
+            let (charset, content) = (encoded.charset, bytes.slice(encoded.mark..));
             let text = text_in(charset, &content, is_whole, (1, LF), &mut lease)?;
-            if let Some(mut head) = Head::read(&text, is_whole, options, limits)? {
+            if let Some(mut head) = Head::read(&text, is_whole, &encoded, options, limits)? {
+                let found = encoded.found.clone();
                 head.findings.extend(found.map(|message| Finding::of_file(ENCODING_GUESSED, message)));
                 let passed = raw_length(charset, &content, &text, head.bytes, head.dialect.line_end);
                 return Ok(CsvPieces {
                     source,
-                    charset,
-                    may_be_other: !is_said,
                     has_header: options.header == Header::Present,
-                    rows: CsvCursor { offset: (mark + passed) as u64, line: head.line },
+                    rows: CsvCursor { offset: (encoded.mark + passed) as u64, line: head.line },
+                    encoded,
                     head,
                     most_cell_bytes: limits.max_cell_bytes,
                     memory: memory.clone(),
@@ -128,8 +121,8 @@ impl<'a, S: Growing> CsvPieces<'a, S> {
     /// The text of a piece.
     fn text<'p>(&self, piece: &'p CsvPiece) -> Result<&'p str, DataError> {
         std::str::from_utf8(&piece.bytes).map_err(|error| {
-            let line = piece.line + self.head.dialect.lines_in(&piece.bytes[..error.valid_up_to()]);
-            if self.may_be_other { not_utf8(line) } else { self.charset.broken().at(line) }
+            let lines = self.head.dialect.lines_in(&piece.bytes[..error.valid_up_to()]);
+            self.encoded.not_text(piece.line + lines)
         })
     }
 
@@ -213,12 +206,12 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
                 return Ok(None);
             }
             let (is_last, dialect) = (raw.len() < wanted, self.head.dialect);
-            let bytes = text_in(self.charset, &raw, is_last, (cursor.line, dialect.line_end), &mut lease)?;
+            let bytes = text_in(self.encoded.charset, &raw, is_last, (cursor.line, dialect.line_end), &mut lease)?;
             match rows_end(&bytes, dialect, is_last, self.head.blank_is_row()) {
                 RecordsEnd::At(0) => return Ok(None),
                 RecordsEnd::At(end) => {
                     let end = self.shortened(&bytes[..end]).unwrap_or(end);
-                    let passed = raw_length(self.charset, &raw, &bytes, end, dialect.line_end);
+                    let passed = raw_length(self.encoded.charset, &raw, &bytes, end, dialect.line_end);
                     let bytes = bytes.slice(..end);
                     let lines = dialect.lines_in(&bytes);
                     let piece = CsvPiece { bytes, line: cursor.line, lines: lines as usize, _lease: lease };

@@ -7,7 +7,7 @@ use encoding_rs::Decoder;
 use memchr::memchr_iter;
 
 use super::dialect::LF;
-use super::head::{Head, not_utf8};
+use super::head::Head;
 use super::options::{CsvOptions, Header};
 use super::scan::{RecordReader, RecordsEnd, ragged, rows_end, unclosed};
 use crate::data::charset::{Charset, Encoded, add_text};
@@ -23,6 +23,7 @@ const MOST_BYTES: usize = 4 << 20;
 /// A CSV stream whose header was read.
 pub struct CsvRows<R> {
     incoming: Incoming<R>,
+    encoded: Encoded,
     head: Head,
     has_header: bool,
     /// What was read and not given yet; it begins with a record.
@@ -37,10 +38,7 @@ pub struct CsvRows<R> {
 /// The bytes of a stream as UTF-8.
 struct Incoming<R> {
     reader: R,
-    charset: Charset,
-    /// Whether text that is not UTF-8 may be of another encoding.
-    may_be_other: bool,
-    /// Of another encoding than UTF-8.
+    /// Reads an encoding that is not UTF-8.
     decoder: Option<Decoder>,
     ended: bool,
 }
@@ -84,27 +82,25 @@ impl Place {
 }
 
 impl<R: Read> Incoming<R> {
-    /// The stream, and the text that it begins with, without its byte order mark.
+    /// The stream, its encoding, and the text that it begins with, without its byte order mark.
     ///
     /// # Errors
     /// It cannot be read; it is no text, or none of the encoding that it says.
-    fn open(reader: R, said: Option<Charset>) -> Result<(Self, Vec<u8>), DataError> {
-        let (charset, may_be_other) = (Charset::UTF_8, true);
-        let mut incoming = Incoming { reader, charset, may_be_other, decoder: None, ended: false };
+    fn open(reader: R, said: Option<Charset>) -> Result<(Self, Encoded, Vec<u8>), DataError> {
+        let mut incoming = Incoming { reader, decoder: None, ended: false };
         let mut bytes = Vec::new();
         incoming.fill(&mut bytes, START)?;
         check_kind(&bytes, "text/csv")?;
-        let Encoded { charset, mark, is_said, .. } = Encoded::of(&bytes, said)?;
-        bytes.drain(..mark);
-        (incoming.charset, incoming.may_be_other) = (charset, !is_said);
-        if charset == Charset::UTF_8 {
-            return Ok((incoming, bytes));
+        let encoded = Encoded::of(&bytes, said)?;
+        bytes.drain(..encoded.mark);
+        if encoded.charset == Charset::UTF_8 {
+            return Ok((incoming, encoded, bytes));
         }
-        let (mut decoder, mut text) = (charset.decoder(), Vec::new());
+        let (mut decoder, mut text) = (encoded.charset.decoder(), Vec::new());
         let added = add_text(&mut decoder, &bytes, incoming.ended, &mut text);
         added.map_err(|error| START.error(error, &text))?;
         incoming.decoder = Some(decoder);
-        Ok((incoming, text))
+        Ok((incoming, encoded, text))
     }
 
     /// Reads about as much again as is there; `text` begins at `place`.
@@ -130,9 +126,9 @@ impl<R: Read> CsvRows<R> {
     /// There is none, or it is not as it should be, or the stream cannot be read.
     pub fn new(reader: R, options: &CsvOptions) -> Result<Self, DataError> {
         let limits = IngestLimits::default();
-        let (mut incoming, mut buffer) = Incoming::open(reader, options.charset)?;
+        let (mut incoming, encoded, mut buffer) = Incoming::open(reader, options.charset)?;
         let head = loop {
-            match Head::read(&buffer, incoming.ended, options, &limits)? {
+            match Head::read(&buffer, incoming.ended, &encoded, options, &limits)? {
                 Some(head) => break head,
                 None if buffer.len() > MOST_RECORD_BYTES => return Err(long_record(1)),
                 None => incoming.fill(&mut buffer, START)?,
@@ -140,7 +136,7 @@ impl<R: Read> CsvRows<R> {
         };
         buffer.drain(..head.bytes);
         let (line, has_header) = (head.line, options.header == Header::Present);
-        Ok(CsvRows { incoming, head, has_header, buffer, line, whole: 0, limits })
+        Ok(CsvRows { incoming, encoded, head, has_header, buffer, line, whole: 0, limits })
     }
 
     /// The columns' names.
@@ -225,8 +221,7 @@ impl<R: Read> CsvRows<R> {
     fn text(&self) -> Result<&str, DataError> {
         let bytes = &self.buffer[..self.whole];
         std::str::from_utf8(bytes).map_err(|error| {
-            let line = self.line + self.head.dialect.lines_in(&bytes[..error.valid_up_to()]);
-            if self.incoming.may_be_other { not_utf8(line) } else { self.incoming.charset.broken().at(line) }
+            self.encoded.not_text(self.line + self.head.dialect.lines_in(&bytes[..error.valid_up_to()]))
         })
     }
 

@@ -254,7 +254,8 @@ impl<'a> RecordReader<'a> {
 
     /// Checks that a field without quotes has nothing in it by which the file means something else than is read.
     fn check_plain(&self, start: usize, content: &str) -> Result<(), DataError> {
-        let (end, name, other) = if self.dialect.line_end == LF { (CR, "carriage return (CR)", "LF") } else { (LF, "line feed (LF)", "CR") };
+        let (end, name, other) =
+            if self.dialect.line_end == LF { (CR, "carriage return (CR)", "LF") } else { (LF, "line feed (LF)", "CR") };
         if memchr(end, content.as_bytes()).is_some() {
             let detail = format!(
                 "a {name} stands within a value, where lines end with {other}: end all lines in one way, and put a value that \
@@ -269,7 +270,10 @@ impl<'a> RecordReader<'a> {
         let detail = if content.trim_start().starts_with('"') {
             format!("a blank stands before the quote that opens {}: take it out", Shown(content.trim_start()))
         } else {
-            format!("a quote stands within the value {}: put the value in quotes and double those in it", Shown(content))
+            format!(
+                "a quote stands within the value {}: put the value in quotes and double those in it",
+                Shown(content)
+            )
         };
         Err(DataError::malformed(detail).at(self.line_of(start)))
     }
@@ -324,7 +328,8 @@ fn has_stray_ends(bytes: &[u8], dialect: Dialect) -> bool {
 
 /// A quote that is never closed.
 pub(crate) fn unclosed(line: u64) -> DataError {
-    let detail = "the quote that is opened here is never closed: close it, or write it twice (\"\") in a value in quotes";
+    let detail =
+        "the quote that is opened here is never closed: close it, or write it twice (\"\") in a value in quotes";
     DataError::malformed(detail).at(line)
 }
 
@@ -411,11 +416,9 @@ mod tests {
 
     #[test]
     fn a_blank_line_is_a_row_where_it_can_be_one() {
-        for (text, rows) in [
-            ("\na\n\r\n\nb\n", vec!["", "a", "", "", "b"]),
-            ("\"\"\n\na", vec!["", "", "a"]),
-            ("", vec![]),
-        ] {
+        for (text, rows) in
+            [("\na\n\r\n\nb\n", vec!["", "a", "", "", "b"]), ("\"\"\n\na", vec!["", "", "a"]), ("", vec![])]
+        {
             assert_eq!(read(text, dialect(b','), true).unwrap().concat(), rows, "{text:?}");
         }
         let end = |text: &str, is_last| rows_end(text.as_bytes(), dialect(b','), is_last, true);

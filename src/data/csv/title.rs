@@ -67,12 +67,14 @@ fn narrow_titles(text: &str, dialect: Dialect, line: u64) -> Result<Option<Above
         let (titles, table) = records.split_at(records.iter().take_while(|record| record.fields.len() == 1).count());
         let Some(header) = table.first().filter(|header| !titles.is_empty() && !header.has_number()) else { continue };
         let width = header.fields.len();
-        if table.len() < 2 || table.iter().any(|record| record.fields.len() != width) {
+        // A broken row, which is refused later, does not make it another file.
+        let alike = table.iter().filter(|record| record.fields.len() == width).count();
+        if table.len() < 2 || 5 * alike < 4 * table.len() {
             continue;
         }
         let found = Above::of(text, dialect, titles, header);
         // Words of a sentence have a blank behind a comma, and no numbers among them.
-        let is_prose = table.iter().all(|record| record.fields[1..].iter().all(|field| field.starts_with(' ')));
+        let is_prose = table.iter().all(|record| record.fields.iter().skip(1).all(|field| field.starts_with(' ')));
         if table.len() < LIKE_ROWS || is_prose || !table.iter().any(Sample::has_number) {
             return Err(doubtful(&found, width, line));
         }
@@ -192,7 +194,9 @@ mod tests {
         ] {
             assert_eq!(found(text), Ok(None), "{text:?}");
         }
-        for text in ["review\nGood; but slow\nBad; and late\nSo; so\n", "Sales\na;b\nc;d\n", "name\nDoe;Jo\nRoe;Al\nPoe;Ed\n"] {
+        for text in
+            ["review\nGood; but slow\nBad; and late\nSo; so\n", "Sales\na;b\nc;d\n", "name\nDoe;Jo\nRoe;Al\nPoe;Ed\n"]
+        {
             let error = found(text).unwrap_err();
             assert!(error.line == Some(1) && error.detail.contains("';'"), "{error}");
         }
@@ -208,6 +212,10 @@ mod tests {
         assert_eq!(found("##one\n#id,b\n1,2\n"), Some((6, 1)));
         assert_eq!(found("# id,b\n1,2\n"), Some((7, 1)));
         assert_eq!(["#id,b\n1,2\n", "#,b\n1,2\n", "#a\n", "a\n#b\n", ""].map(found), [None; 5]);
-        assert_eq!(["# one\n", "# one\na,b"].map(|text| comments(text, LF, None, false)), [None, None], "more may come");
+        assert_eq!(
+            ["# one\n", "# one\na,b"].map(|text| comments(text, LF, None, false)),
+            [None, None],
+            "more may come"
+        );
     }
 }

@@ -25,7 +25,7 @@ fn in_charset(name: &str) -> Declared {
 fn streamed(bytes: &[u8], options: &CsvOptions) -> Result<(Vec<String>, usize), DataError> {
     let mut stream = CsvRows::new(bytes, options)?;
     let (headers, mut count) = (stream.headers().to_vec(), 0);
-    while let Some(some) = stream.next_rows(3)? {
+    while let Some(some) = stream.next_rows(1000)? {
         count += some.len();
     }
     Ok((headers, count))
@@ -120,7 +120,11 @@ fn what_is_no_text_of_its_encoding_is_refused_with_its_line() {
         (b"a\0b,c\n1,2\n", None, 1, "no text"),
     ] {
         if part.is_empty() {
-            assert_eq!(read(bytes, in_charset("shift_jis"), &[]).unwrap().0.rows, 2, "0x80 is a control character there");
+            assert_eq!(
+                read(bytes, in_charset("shift_jis"), &[]).unwrap().0.rows,
+                2,
+                "0x80 is a control character there"
+            );
             continue;
         }
         let error = refused(bytes, declared(Header::Present, said), &[]);
@@ -214,7 +218,8 @@ fn a_blank_line_among_those_of_one_column_is_a_missing_value() {
         assert_eq!(both(text, Format::Csv.into()).unwrap().1, count, "{text:?}");
         assert_eq!(csv(text).0.columns[0].missing, missing, "{text:?}");
     }
-    let lines: String = (0..600_000).map(|row| if row % 3 == 0 { format!("{row}\n") } else { "\n".to_owned() }).collect();
+    let lines: String =
+        (0..600_000).map(|row| if row % 3 == 0 { format!("{row}\n") } else { "\n".to_owned() }).collect();
     let (profile, _) = csv(&format!("n\n{lines}1\n"));
     assert_eq!((profile.rows, profile.columns[0].missing), (600_001, 400_000));
 }
@@ -234,7 +239,9 @@ fn a_file_without_a_header_has_names_made_up() {
     let table = csv(text);
     let told = message(&table.0, "header_looks_like_data");
     assert!(told.contains("header=absent") && told.contains("line 1") && told.contains("\"5.1\""), "{told}");
-    for named in ["country,1990,1991\nDE,1,2\n", "0,1,2\n5.1,3.5,4\n", "id,5.1\n1,2\n", "a,b\n1,2\n", "5.1,x\nred,blue\n"] {
+    for named in
+        ["country,1990,1991\nDE,1,2\n", "0,1,2\n5.1,3.5,4\n", "id,5.1\n1,2\n", "a,b\n1,2\n", "5.1,x\nred,blue\n"]
+    {
         assert!(!codes(&csv(named).0).iter().any(|(code, _)| *code == "header_looks_like_data"), "{named}");
     }
     let twice = refused(b"0,0,1\n1,2,3\n", Format::Csv, &[]);
