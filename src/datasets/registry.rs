@@ -1,6 +1,5 @@
 //! The registry of data sets: rows in the catalog, columns in blobs.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
 use super::{Arriving, Dataset, DatasetError, Load, Loading};
-use crate::data::column::ColumnType;
+use crate::data::asked::AskedColumns;
 use crate::data::error::DataError;
 use crate::data::ingest::{Declared, IngestLimits, Output, ingest};
 use crate::data::profile::TableProfile;
@@ -51,8 +50,8 @@ pub struct Asked {
     pub name: Option<String>,
     /// What is said of its file.
     pub format: Declared,
-    /// The types of some of its columns.
-    pub types: BTreeMap<String, ColumnType>,
+    /// What is asked of its columns.
+    pub columns: AskedColumns,
 }
 
 /// A data set that was read and typed, on its way into the registry.
@@ -171,9 +170,9 @@ impl DatasetRegistry {
         memory: &Charge,
         progress: &mut dyn FnMut(u64) -> bool,
     ) -> Result<NewDataset, DatasetError> {
-        let Asked { name, format, types } = asked;
+        let Asked { name, format, columns } = asked;
         let mut sink = Sink { file: self.storage.blob_file()?, failed: None };
-        let profile = ingest(data, format, &types, &IngestLimits::default(), memory, &mut sink, progress);
+        let profile = ingest(data, format, &columns, &IngestLimits::default(), memory, &mut sink, progress);
         if let Some(failed) = sink.failed {
             return Err(failed.into());
         }

@@ -51,3 +51,4 @@ mod transfer;
 mod uploads;
 mod warnings;
 mod webhooks;
+mod written;

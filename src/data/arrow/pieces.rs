@@ -16,13 +16,14 @@ use super::damage::{damaged, guard};
 use super::pages::Demand;
 use super::stream::{Reading, open_stream};
 use super::{deltas, footer};
+use crate::data::asked::AskedColumns;
 use crate::data::error::DataError;
 use crate::data::header::header_names;
 use crate::data::inference::Evidence;
 use crate::data::lease::Lease;
 use crate::data::limits::{IngestLimits, MOST_RECORD_BYTES, oversized};
 use crate::data::parallel::workers;
-use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, Pieces, Survey};
+use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, MissingWords, Pieces, Survey};
 use crate::data::source::{Growing, SharedSource};
 use crate::memory::Charge;
 
@@ -256,10 +257,12 @@ impl<S: Growing + 'static> Pieces for ArrowPieces<S> {
         Ok(Some(piece))
     }
 
-    fn survey(&self, piece: ArrowPiece) -> Result<Survey, DataError> {
+    fn survey(&self, piece: ArrowPiece, asked: &AskedColumns) -> Result<Survey, DataError> {
         guard(self.name_of_format(), || {
             let mut evidence = vec![Evidence::default(); self.names.len()];
-            let cells = self.cells(&piece)?;
+            let mut cells = self.cells(&piece)?;
+            let missing = MissingWords::of(&self.names, asked);
+            cells.iter_mut().enumerate().for_each(|(at, cells)| cells.blank(missing.of_column(at)));
             cells.iter().zip(&mut evidence).for_each(|(cells, evidence)| cells.observe(evidence, piece.row));
             Ok(Survey::full(piece.batch.num_rows(), self.names.clone(), evidence))
         })
@@ -268,11 +271,12 @@ impl<S: Growing + 'static> Pieces for ArrowPieces<S> {
     fn convert(&self, piece: ArrowPiece, columns: &Columns) -> Result<Converted, DataError> {
         guard(self.name_of_format(), || {
             let (rows, mut arrays) = (piece.batch.num_rows(), Vec::with_capacity(self.names.len()));
-            let all = self.cells(&piece)?;
+            let mut all = self.cells(&piece)?;
+            all.iter_mut().enumerate().for_each(|(at, cells)| cells.blank(columns.missing.of_column(at)));
             let words = all.iter().map(Cells::word_bytes).sum::<usize>();
             let lease = Lease::of(&self.memory, Columns::cell_bytes(rows, all.len()) + words as u64)?;
             for (at, cells) in all.iter().enumerate() {
-                let array = cells.convert(columns.forms[at]).map_err(|wrong| match wrong {
+                let array = cells.convert(&columns.forms[at]).map_err(|wrong| match wrong {
                     Wrong::Misfit(row, text) => in_row(columns.misfit(at, &text), piece.row + row as u64),
                     Wrong::Time(row) => {
                         let error = DataError::unfit("the time is outside the years 0 to 9999").of(&columns.names[at]);

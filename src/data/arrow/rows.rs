@@ -9,7 +9,7 @@ use crate::data::error::DataError;
 use crate::data::limits::IngestLimits;
 use crate::data::pieces::Pieces;
 use crate::data::source::Growing;
-use crate::data::values::DateOrder;
+use crate::data::values::Reading;
 use crate::memory::Charge;
 
 /// An Arrow stream whose schema was read.
@@ -75,13 +75,7 @@ impl ArrowColumns<'_> {
     ///
     /// # Errors
     /// `Value`: the first row whose cell is none of the kind.
-    pub fn column(
-        &self,
-        at: usize,
-        name: &str,
-        kind: ColumnType,
-        order: Option<DateOrder>,
-    ) -> Result<Column, EncodeError> {
-        self.0[at].column(name, kind, order)
+    pub fn column(&self, at: usize, name: &str, kind: ColumnType, reading: Reading) -> Result<Column, EncodeError> {
+        self.0[at].column(name, kind, reading)
     }
 }

@@ -1,13 +1,12 @@
 //! The formats of data files, and the entry that reads each of them.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 
 use super::output::Output;
 use super::run::Run;
 use crate::data::arrow::pieces::ArrowPieces;
+use crate::data::asked::AskedColumns;
 use crate::data::charset::Charset;
-use crate::data::column::ColumnType;
 use crate::data::csv::CsvOptions;
 use crate::data::csv::guess::windows_1252;
 use crate::data::csv::pieces::CsvPieces;
@@ -56,7 +55,7 @@ impl From<Format> for Declared {
     }
 }
 
-/// Reads `source`, finds the type of every column over all rows unless `types` has it, writes the stored form to `out`
+/// Reads `source`, finds the type of every column over all rows unless something is `asked` of it, writes the stored form to `out`
 /// and returns the profile.
 ///
 /// `source` is not compressed, may still grow, and can be read again from its start; `out` is empty. `progress` is told
@@ -70,7 +69,7 @@ impl From<Format> for Declared {
 pub fn ingest<S: Growing + 'static>(
     source: S,
     declared: impl Into<Declared>,
-    types: &BTreeMap<String, ColumnType>,
+    asked: &AskedColumns,
     limits: &IngestLimits,
     memory: &Charge,
     out: &mut dyn Output,
@@ -78,7 +77,7 @@ pub fn ingest<S: Growing + 'static>(
 ) -> Result<TableProfile, DataError> {
     let Declared { format, csv } = declared.into();
     let workers = workers();
-    let mut run = Run { types, limits, memory, workers, progress, readings: 1, before: 0, rows: AtomicU64::new(0) };
+    let mut run = Run { asked, limits, memory, workers, progress, readings: 1, before: 0, rows: AtomicU64::new(0) };
     match format {
         Format::Csv => ingest_csv(&source, &csv, run, out),
         Format::Ndjson => run.ingest(&JsonPieces::lines(&source, limits, memory)?, out),
