@@ -1,13 +1,13 @@
 //! What a request of a few bytes may cost: memory and time of the service stay within bounds, and what goes beyond them is
 //! refused with a code.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
+use epochd::data::asked::AskedColumns;
 use epochd::data::ingest::Format;
 use epochd::datasets::{Arriving, Asked, Loading};
 use epochd::storage::{Gate, StorageError};

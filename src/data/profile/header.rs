@@ -2,7 +2,7 @@
 
 use super::table::{ColumnProfile, Finding};
 use crate::data::column::ColumnType;
-use crate::data::values::{parse_boolean, parse_datetime, parse_number};
+use crate::data::values::{DateOrder, parse_boolean, parse_datetime, parse_number};
 use crate::wording::Shown;
 
 /// The header looks like a row.
@@ -16,7 +16,7 @@ pub(crate) fn looks_like_data(columns: &[ColumnProfile], line: u64) -> Option<Fi
     let may_be_value = |column: &ColumnProfile| match column.kind {
         ColumnType::Numeric => parse_number(&column.name).is_some(),
         ColumnType::Boolean => parse_boolean(&column.name).is_some(),
-        ColumnType::Datetime => parse_datetime(&column.name).is_some(),
+        ColumnType::Datetime => parse_datetime(&column.name, DateOrder::Iso).is_some(),
         ColumnType::Categorical | ColumnType::Text => true,
     };
     let first = columns.iter().find(|column| column.kind == ColumnType::Numeric)?;
