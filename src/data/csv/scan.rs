@@ -1,6 +1,6 @@
 //! The grammar of CSV files: records, fields, quotes.
 
-use memchr::{memchr, memchr_iter, memchr2, memrchr};
+use memchr::{memchr, memchr2, memchr2_iter, memrchr};
 
 use super::dialect::{CR, Dialect, LF};
 use crate::data::error::DataError;
@@ -109,7 +109,7 @@ pub(crate) enum Field<'a> {
 impl<'a> RecordReader<'a> {
     /// Over a text that begins with a record, on this line, and ends after one.
     pub fn new(text: &'a str, dialect: Dialect, line: u64) -> Self {
-        let wary = memchr(b'"', text.as_bytes()).is_some() || has_stray_ends(text.as_bytes(), dialect);
+        let wary = has_quotes_or_stray_ends(text.as_bytes(), dialect);
         RecordReader { text, at: 0, line, dialect, blank_is_row: false, wary, unquoted: String::new() }
     }
 
@@ -318,12 +318,11 @@ impl<'a> RecordReader<'a> {
     }
 }
 
-/// Whether there is an end of a line, of another kind than the file's, that stands alone.
-fn has_stray_ends(bytes: &[u8], dialect: Dialect) -> bool {
-    if dialect.line_end == CR {
-        return memchr(LF, bytes).is_some();
-    }
-    memchr_iter(CR, bytes).any(|at| !matches!(bytes.get(at + 1), None | Some(&(CR | LF))))
+/// Whether there is a quote, or an end of a line of another kind than the file's that stands alone.
+fn has_quotes_or_stray_ends(bytes: &[u8], dialect: Dialect) -> bool {
+    let other = if dialect.line_end == LF { CR } else { LF };
+    let is_part_of_end = |at: usize| other == CR && matches!(bytes.get(at + 1), None | Some(&(CR | LF)));
+    memchr2_iter(b'"', other, bytes).any(|at| bytes[at] == b'"' || !is_part_of_end(at))
 }
 
 /// A quote that is never closed.
