@@ -24,7 +24,11 @@ pub(super) fn read(
     types: &[(&str, ColumnType)],
 ) -> Result<(TableProfile, Bytes), DataError> {
     let kinds = types.iter().map(|(name, kind)| (*name, json!(kind.word())));
-    read_asked(bytes, declared, &asked(&kinds.map(|(name, kind)| (name.to_owned(), kind)).collect::<Map<_, _>>().into()))
+    read_asked(
+        bytes,
+        declared,
+        &asked(&kinds.map(|(name, kind)| (name.to_owned(), kind)).collect::<Map<_, _>>().into()),
+    )
 }
 
 /// What a `types` parameter asks for.
