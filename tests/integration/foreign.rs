@@ -31,7 +31,7 @@ async fn predicted(service: &TestApp, model: &str, content_type: &str, rows: imp
 
 /// Trains a model on cafés, whose words and whose size say of which class they are.
 async fn trained(service: &TestApp, name: &str, content_type: &str, file: impl Into<reqwest::Body>) {
-    let path = format!("/train?name={name}&target=y&epochs=60&hidden_layers=8");
+    let path = format!("/train?name={name}&target=y&epochs=200&hidden_layers=8");
     let job = service.post_file(&path, content_type, file).await.expect(202);
     assert_eq!(service.ended(&job).await["state"], "succeeded");
 }
@@ -98,7 +98,7 @@ async fn rows_without_a_header_have_the_models_features_in_their_order() {
     let row = |row: usize| ["lo,café,1.5\n", "hi,thé,9.5\n"][row % 2];
     let file: String = (0..60).map(row).collect();
     let absent = "text/csv; header=absent";
-    let path = "/train?name=bare&target=column_1&epochs=60&hidden_layers=8";
+    let path = "/train?name=bare&target=column_1&epochs=200&hidden_layers=8";
     let job = service.post_file(path, absent, file.clone()).await.expect(202);
     assert_eq!(service.ended(&job).await["state"], "succeeded");
     let expected = predicted(&service, "bare", "text/csv", "column_3,column_2\n1.5,café\n9.5,thé\n").await;

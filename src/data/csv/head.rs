@@ -1,8 +1,9 @@
 //! What stands at the beginning of a CSV file: its dialect, lines above the header, the columns' names.
 
 use super::dialect::{Dialect, declared, delimiter_of, line_end_of};
+use super::ends::{RecordsEnd, records_end};
 use super::options::{CsvOptions, Header};
-use super::scan::{RecordReader, RecordsEnd, records_end, unclosed};
+use super::scan::{RecordReader, unclosed};
 use super::title::{Above, comments, titles};
 use crate::data::charset::Encoded;
 use crate::data::error::DataError;

@@ -1,6 +1,7 @@
 //! CSV: its grammar, its header, whole files in pieces, and bodies some rows at a time.
 
 mod dialect;
+mod ends;
 pub(super) mod guess;
 mod head;
 mod options;

@@ -4,9 +4,10 @@ use bytes::Bytes;
 use memchr::memchr_iter;
 
 use super::dialect::{CR, LF};
+use super::ends::{RecordsEnd, rows_end};
 use super::head::Head;
 use super::options::{CsvOptions, Header};
-use super::scan::{Field, Record, RecordReader, RecordsEnd, ragged, rows_end, unclosed};
+use super::scan::{Field, Record, RecordReader, ragged, unclosed};
 use crate::data::asked::AskedColumns;
 use crate::data::builder::Builder;
 use crate::data::charset::{Charset, Encoded};

@@ -7,9 +7,10 @@ use encoding_rs::Decoder;
 use memchr::memchr_iter;
 
 use super::dialect::LF;
+use super::ends::{RecordsEnd, rows_end};
 use super::head::Head;
 use super::options::{CsvOptions, Header};
-use super::scan::{RecordReader, RecordsEnd, ragged, rows_end, unclosed};
+use super::scan::{RecordReader, ragged, unclosed};
 use crate::data::charset::{Charset, Encoded, add_text};
 use crate::data::error::DataError;
 use crate::data::limits::{IngestLimits, MOST_RECORD_BYTES, oversized};
