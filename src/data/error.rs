@@ -8,6 +8,8 @@ use std::fmt;
 pub enum DataErrorKind {
     /// It cannot be parsed.
     Malformed,
+    /// It cannot be parsed as UTF-8, and nothing says that it is: it may be text of another encoding.
+    NotUtf8,
     /// It can be parsed and cannot be used as asked.
     Unfit,
     /// It is more than the limits allow.

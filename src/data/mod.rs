@@ -53,6 +53,7 @@
 pub mod arrow;
 pub mod asked;
 mod builder;
+pub mod charset;
 pub mod column;
 pub mod convert;
 pub mod csv;
@@ -67,6 +68,7 @@ pub mod json;
 mod lease;
 pub mod limits;
 pub mod octets;
+mod other_kind;
 mod parallel;
 mod pieces;
 pub mod probe;

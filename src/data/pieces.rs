@@ -7,6 +7,7 @@ use super::column::ColumnType;
 use super::error::DataError;
 use super::inference::{Evidence, Form};
 use super::lease::Lease;
+use super::profile::{ColumnProfile, Finding};
 use super::values::is_among;
 
 /// From so many columns on a table is wide.
@@ -41,6 +42,10 @@ pub(crate) trait Pieces: Sync {
         asked: &AskedColumns,
     ) -> Result<(Survey, Option<Converted>), DataError> {
         Ok((self.survey(piece, asked)?, None))
+    }
+    /// What is to be said of the file itself, once its columns are known.
+    fn findings(&self, _: &[ColumnProfile]) -> Vec<Finding> {
+        Vec::new()
     }
     /// What a line or row is called in messages.
     fn place(&self) -> &'static str {

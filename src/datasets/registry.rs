@@ -11,7 +11,7 @@ use super::source::BlobSource;
 use super::{Arriving, Dataset, DatasetError, Load, Loading};
 use crate::data::asked::AskedColumns;
 use crate::data::error::DataError;
-use crate::data::ingest::{Format, IngestLimits, Output, ingest, ingest_appended};
+use crate::data::ingest::{Declared, IngestLimits, Output, ingest, ingest_appended};
 use crate::data::profile::TableProfile;
 use crate::identifier::new_id;
 use crate::memory::{Charge, FOR_A_BYTE, Share};
@@ -49,8 +49,8 @@ pub struct DatasetRegistry {
 pub struct Asked {
     /// Unique among data sets, if given.
     pub name: Option<String>,
-    /// How its file is written.
-    pub format: Format,
+    /// What is said of its file.
+    pub format: Declared,
     /// What is asked of its columns.
     pub columns: AskedColumns,
     /// The data set whose rows come before those of the file.
@@ -139,7 +139,7 @@ impl DatasetRegistry {
         memory: &Charge,
     ) -> Option<Result<NewDataset, DatasetError>> {
         // What is short is whole before a reader has begun.
-        if asked.parent.is_some() || !asked.format.is_read_in_order() || !data.is_long().await {
+        if asked.parent.is_some() || !asked.format.format.is_read_in_order() || !data.is_long().await {
             return None;
         }
         if let Err(error) = asked.name.as_deref().map_or(Ok(()), check_name) {

@@ -117,7 +117,7 @@ impl From<DatasetError> for ApiError {
 impl From<DataError> for ApiError {
     fn from(error: DataError) -> Self {
         let code = match error.kind {
-            DataErrorKind::Malformed => MalformedData,
+            DataErrorKind::Malformed | DataErrorKind::NotUtf8 => MalformedData,
             DataErrorKind::Unfit => UnfitData,
             DataErrorKind::TooLarge => PayloadTooLarge,
             DataErrorKind::Overloaded => Overloaded,

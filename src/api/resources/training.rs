@@ -20,7 +20,7 @@ use crate::api::reply::json as reply;
 use crate::app::App;
 use crate::data::asked::AskedColumns;
 use crate::data::encoder::Task;
-use crate::data::ingest::Format;
+use crate::data::ingest::Declared;
 use crate::data::json::ColumnNames;
 use crate::data::profile::TableProfile;
 use crate::datasets::Asked;
@@ -192,7 +192,7 @@ struct AskedTraining {
 }
 
 impl TrainParams {
-    fn asked(&self, format: Format, columns: Result<AskedColumns, ApiError>) -> Result<AskedTraining, ApiError> {
+    fn asked(&self, format: Declared, columns: Result<AskedColumns, ApiError>) -> Result<AskedTraining, ApiError> {
         let target = self.target.clone().ok_or_else(|| {
             let detail = "missing query parameter `target`: the column to predict";
             ApiError::parameter(ErrorCode::MissingField, "target", detail)

@@ -7,8 +7,11 @@ use super::output::Output;
 use super::run::Run;
 use crate::data::arrow::pieces::ArrowPieces;
 use crate::data::asked::{AskedColumn, AskedColumns};
+use crate::data::charset::Charset;
+use crate::data::csv::CsvOptions;
+use crate::data::csv::guess::windows_1252;
 use crate::data::csv::pieces::CsvPieces;
-use crate::data::error::DataError;
+use crate::data::error::{DataError, DataErrorKind};
 use crate::data::json::pieces::JsonPieces;
 use crate::data::limits::IngestLimits;
 use crate::data::parallel::workers;
@@ -38,6 +41,21 @@ impl Format {
     }
 }
 
+/// What a request says of a file: its format, and what belongs to that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// How data is written in it.
+    pub format: Format,
+    /// More about it if it is CSV.
+    pub csv: CsvOptions,
+}
+
+impl From<Format> for Declared {
+    fn from(format: Format) -> Self {
+        Declared { format, csv: CsvOptions::default() }
+    }
+}
+
 /// Reads `source`, finds the type of every column over all rows unless something is `asked` of it, writes the stored form to `out`
 /// and returns the profile.
 ///
@@ -51,16 +69,17 @@ impl Format {
 /// said to stop.
 pub fn ingest<S: Growing + 'static>(
     source: S,
-    format: Format,
+    declared: impl Into<Declared>,
     asked: &AskedColumns,
     limits: &IngestLimits,
     memory: &Charge,
     out: &mut dyn Output,
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<TableProfile, DataError> {
+    let Declared { format, csv } = declared.into();
     let mut run = run(asked, limits, memory, progress);
     match format {
-        Format::Csv => run.ingest(&CsvPieces::new(&source, limits, memory)?, out),
+        Format::Csv => ingest_csv(&source, &csv, run, out),
         Format::Ndjson => run.ingest(&JsonPieces::lines(&source, limits, memory)?, out),
         Format::Json => run.ingest(&JsonPieces::array(&source, limits, memory)?, out),
         Format::Parquet => run.ingest(&ArrowPieces::parquet(source, limits, memory)?, out),
@@ -75,7 +94,7 @@ pub fn ingest<S: Growing + 'static>(
 pub fn ingest_appended<T: Growing + 'static, S: Growing + 'static>(
     (table, profile): (T, &TableProfile),
     source: S,
-    format: Format,
+    Declared { format, csv }: Declared,
     limits: &IngestLimits,
     memory: &Charge,
     out: &mut dyn Output,
@@ -89,7 +108,7 @@ pub fn ingest_appended<T: Growing + 'static, S: Growing + 'static>(
     let table = ArrowPieces::parquet(table, limits, memory)?;
     let mut run = run(&asked, limits, memory, progress);
     match format {
-        Format::Csv => run.ingest(&Appended::new(table, names, CsvPieces::new(&source, limits, memory)?), out),
+        Format::Csv => run.ingest(&Appended::new(table, names, CsvPieces::new(&source, &csv, limits, memory)?), out),
         Format::Ndjson => run.ingest(&Appended::new(table, names, JsonPieces::lines(&source, limits, memory)?), out),
         Format::Json => run.ingest(&Appended::new(table, names, JsonPieces::array(&source, limits, memory)?), out),
         Format::Parquet => run.ingest(&Appended::new(table, names, ArrowPieces::parquet(source, limits, memory)?), out),
@@ -112,4 +131,25 @@ fn run<'a>(
 ) -> Run<'a> {
     let workers = workers();
     Run { asked, limits, memory, workers, progress, readings: 1, before: 0, rows: AtomicU64::new(0) }
+}
+
+/// Reads a CSV file; one that proves to be no UTF-8, and does not say what it is, from its start as what it can be.
+fn ingest_csv<S: Growing>(
+    source: &S,
+    options: &CsvOptions,
+    mut run: Run,
+    out: &mut dyn Output,
+) -> Result<TableProfile, DataError> {
+    let (limits, memory) = (run.limits, run.memory);
+    let read = CsvPieces::new(source, options, limits, memory).and_then(|pieces| run.ingest(&pieces, &mut *out));
+    if !matches!(&read, Err(error) if error.kind == DataErrorKind::NotUtf8) {
+        return read;
+    }
+    let guessed = windows_1252(source)?;
+    out.restart().map_err(DataError::io)?;
+    let options = CsvOptions { charset: Some(Charset::WINDOWS_1252), ..*options };
+    let mut pieces = CsvPieces::new(source, &options, limits, memory)?;
+    pieces.tell(guessed);
+    (run.readings, run.before, run.rows) = (1, 0, AtomicU64::new(0));
+    run.ingest(&pieces, out)
 }

@@ -14,7 +14,7 @@ mod standing;
 
 pub use super::limits::IngestLimits;
 pub use super::source::Growing;
-pub use format::{Format, ingest, ingest_appended};
+pub use format::{Declared, Format, ingest, ingest_appended};
 pub use output::Output;
 
 #[cfg(test)]
@@ -23,6 +23,8 @@ mod binary_tests;
 mod bounds_tests;
 #[cfg(test)]
 mod contradiction_tests;
+#[cfg(test)]
+mod foreign_tests;
 #[cfg(test)]
 mod messy_tests;
 #[cfg(test)]
