@@ -6,6 +6,7 @@ use super::column::ColumnType;
 use super::error::DataError;
 use super::inference::{Evidence, Form};
 use super::lease::Lease;
+use super::profile::Finding;
 
 /// From so many columns on a table is wide.
 pub(crate) const WIDE: usize = 1000;
@@ -38,6 +39,10 @@ pub(crate) trait Pieces: Sync {
     /// What a line or row is called in messages.
     fn place(&self) -> &'static str {
         "line"
+    }
+    /// What is to be told of the file beside what its cells show.
+    fn findings(&self) -> Vec<Finding> {
+        Vec::new()
     }
 }
 

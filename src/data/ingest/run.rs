@@ -280,8 +280,9 @@ impl Run<'_> {
                 place: pieces.place(),
             })
             .collect();
-        let findings = findings(&studied, &mut written.duplicates, rows);
-        TableProfile { rows, columns: profiles, findings }
+        let mut all = pieces.findings();
+        all.extend(findings(&studied, &mut written.duplicates, rows));
+        TableProfile { rows, columns: profiles, findings: all }
     }
 }
 
