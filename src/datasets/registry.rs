@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{Arriving, Dataset, DatasetError, Load, Loading};
 use crate::data::column::ColumnType;
 use crate::data::error::DataError;
-use crate::data::ingest::{Format, IngestLimits, Output, ingest};
+use crate::data::ingest::{Format, IngestLimits, Output, ingest, ingest_sheet};
 use crate::data::profile::TableProfile;
 use crate::identifier::new_id;
 use crate::memory::{Charge, FOR_A_BYTE, Share};
@@ -53,6 +53,8 @@ pub struct Asked {
     pub format: Format,
     /// The types of some of its columns.
     pub types: BTreeMap<String, ColumnType>,
+    /// The sheet that is read, of a workbook.
+    pub sheet: Option<String>,
 }
 
 /// A data set that was read and typed, on its way into the registry.
@@ -171,9 +173,13 @@ impl DatasetRegistry {
         memory: &Charge,
         progress: &mut dyn FnMut(u64) -> bool,
     ) -> Result<NewDataset, DatasetError> {
-        let Asked { name, format, types } = asked;
-        let mut sink = Sink { file: self.storage.blob_file()?, failed: None };
-        let profile = ingest(data, format, &types, &IngestLimits::default(), memory, &mut sink, progress);
+        let Asked { name, format, types, sheet } = asked;
+        let (mut sink, limits) = (Sink { file: self.storage.blob_file()?, failed: None }, IngestLimits::default());
+        let profile = match (format, sheet) {
+            (Format::Excel, Some(sheet)) => ingest_sheet(data, &sheet, &types, &limits, memory, &mut sink, progress),
+            (_, Some(_)) => Err(DataError::unfit("sheet names one of an Excel workbook, which the data file is not")),
+            (format, None) => ingest(data, format, &types, &limits, memory, &mut sink, progress),
+        };
         if let Some(failed) = sink.failed {
             return Err(failed.into());
         }

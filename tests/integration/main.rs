@@ -50,3 +50,4 @@ mod transfer;
 mod uploads;
 mod warnings;
 mod webhooks;
+mod workbooks;

@@ -91,6 +91,7 @@ struct ListBody<'a> {
 pub struct CreateParams {
     name: Option<String>,
     types: Option<String>,
+    sheet: Option<String>,
 }
 
 /// The types of a `types` parameter: a JSON object from column names to types.
@@ -114,7 +115,7 @@ pub async fn create(
     mut file: DataFile,
 ) -> Result<Response, ApiError> {
     let types = parse_types(params.types.as_deref());
-    let asked = types.map(|types| Asked { name: params.name, format: file.format, types });
+    let asked = types.map(|types| Asked { name: params.name, format: file.format, types, sheet: params.sheet });
     let Received { idempotency, early } = file.receive(&app, asked.as_ref().ok()).await?;
     if let Some(reply) = idempotency.first_reply(&app, again).await? {
         return Ok(reply);

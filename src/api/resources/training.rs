@@ -120,8 +120,8 @@ fn location(report: &JobReport) -> String {
 }
 
 /// The parameters of `POST /train`, as errors name them.
-const PARAMETERS: [&str; 9] =
-    ["name", "target", "features", "task", "epochs", "hidden_layers", "seed", "validation_split", "types"];
+const PARAMETERS: [&str; 10] =
+    ["name", "target", "features", "task", "epochs", "hidden_layers", "seed", "validation_split", "types", "sheet"];
 
 /// The parameters of `POST /train`, `features` among them, once for each column: names may contain any separator.
 pub struct TrainQuery {
@@ -159,6 +159,7 @@ pub struct TrainParams {
     seed: Option<u64>,
     validation_split: Option<f64>,
     types: Option<String>,
+    sheet: Option<String>,
 }
 
 /// What the parameters of `POST /train` ask for, as far as it can be known before the data is.
@@ -174,8 +175,8 @@ impl TrainParams {
             let detail = "missing query parameter `target`: the column to predict";
             ApiError::parameter(ErrorCode::MissingField, "target", detail)
         })?;
-        let (name, types) = (self.name.clone(), parse_types(self.types.as_deref())?);
-        Ok(AskedTraining { dataset: Asked { name, format, types }, target, hidden_layers: self.widths()? })
+        let (name, types, sheet) = (self.name.clone(), parse_types(self.types.as_deref())?, self.sheet.clone());
+        Ok(AskedTraining { dataset: Asked { name, format, types, sheet }, target, hidden_layers: self.widths()? })
     }
 
     /// Widths such as `64,32`.

@@ -159,7 +159,7 @@ impl<S: Growing + 'static> ArrowPieces<S> {
             let cells = Cells::of(array).ok_or_else(|| DataError::unfit("this type cannot be read").of(name))?;
             let (longest, row) = cells.longest_word().unwrap_or_default();
             if longest > self.most_cell_bytes {
-                return Err(in_row(oversized(longest, self.most_cell_bytes), piece.row + row as u64).of(name));
+                return Err(oversized(longest, self.most_cell_bytes).in_row(piece.row + row as u64).of(name));
             }
             all.push(cells);
         }
@@ -225,7 +225,7 @@ impl<S: Growing + 'static> ArrowPieces<S> {
         if lengths[0] > MOST_RECORD_BYTES {
             let detail =
                 format!("the words of a row take {} bytes; at most {MOST_RECORD_BYTES} are allowed", lengths[0]);
-            return Err(in_row(DataError::too_large(detail), row));
+            return Err(DataError::too_large(detail).in_row(row));
         }
         let mut sum = 0;
         let within = lengths.iter().take_while(|length| {
@@ -293,10 +293,10 @@ impl<S: Growing + 'static> Pieces for ArrowPieces<S> {
             let lease = Lease::of(&self.memory, Columns::cell_bytes(rows, all.len()) + words as u64)?;
             for (at, cells) in all.iter().enumerate() {
                 let array = cells.convert(columns.forms[at]).map_err(|wrong| match wrong {
-                    Wrong::Misfit(row, text) => in_row(columns.misfit(at, &text), piece.row + row as u64),
+                    Wrong::Misfit(row, text) => columns.misfit(at, &text).in_row(piece.row + row as u64),
                     Wrong::Time(row) => {
                         let error = DataError::unfit("the time is outside the years 0 to 9999").of(&columns.names[at]);
-                        in_row(error, piece.row + row as u64)
+                        error.in_row(piece.row + row as u64)
                     }
                 });
                 arrays.push(array?);
@@ -312,11 +312,6 @@ impl<S: Growing + 'static> Pieces for ArrowPieces<S> {
     fn findings(&self) -> Vec<Finding> {
         self.columns.findings()
     }
-}
-
-/// The error with its row, counted from 1, in its message.
-fn in_row(error: DataError, row: u64) -> DataError {
-    DataError { detail: format!("row {row}: {}", error.detail), ..error }
 }
 
 fn has_words(kind: &DataType) -> bool {

@@ -9,6 +9,7 @@ use crate::data::arrow::pieces::ArrowPieces;
 use crate::data::column::ColumnType;
 use crate::data::csv::pieces::CsvPieces;
 use crate::data::error::DataError;
+use crate::data::excel::pieces::ExcelPieces;
 use crate::data::json::pieces::JsonPieces;
 use crate::data::limits::IngestLimits;
 use crate::data::parallel::workers;
@@ -27,14 +28,16 @@ pub enum Format {
     Json,
     /// Apache Parquet.
     Parquet,
-    /// The streaming format of Apache Arrow.
-    ArrowStream,
+    /// A stream or a file of Apache Arrow.
+    Arrow,
+    /// An Excel workbook.
+    Excel,
 }
 
 impl Format {
     /// Whether a file is read from its start to its end.
     pub fn is_read_in_order(self) -> bool {
-        self != Format::Parquet
+        !matches!(self, Format::Parquet | Format::Excel)
     }
 }
 
@@ -65,6 +68,25 @@ pub fn ingest<S: Growing + 'static>(
         Format::Ndjson => run.ingest(&JsonPieces::lines(&source, limits, memory)?, out),
         Format::Json => run.ingest(&JsonPieces::array(&source, limits, memory)?, out),
         Format::Parquet => run.ingest(&ArrowPieces::parquet(source, limits, memory)?, out),
-        Format::ArrowStream => run.ingest(&ArrowPieces::stream(source, limits, memory)?, out),
+        Format::Arrow => run.ingest(&ArrowPieces::stream(source, limits, memory)?, out),
+        Format::Excel => run.ingest(&ExcelPieces::open(source, None, limits, memory)?, out),
     }
+}
+
+/// As [`ingest`] of an Excel workbook, of its sheet of a name.
+///
+/// # Errors
+/// As those of [`ingest`]; the workbook has no such sheet.
+pub fn ingest_sheet<S: Growing + 'static>(
+    source: S,
+    sheet: &str,
+    types: &BTreeMap<String, ColumnType>,
+    limits: &IngestLimits,
+    memory: &Charge,
+    out: &mut dyn Output,
+    progress: &mut dyn FnMut(u64) -> bool,
+) -> Result<TableProfile, DataError> {
+    let workers = workers();
+    let mut run = Run { types, limits, memory, workers, progress, readings: 1, before: 0, rows: AtomicU64::new(0) };
+    run.ingest(&ExcelPieces::open(source, Some(sheet), limits, memory)?, out)
 }

@@ -13,7 +13,7 @@ mod standing;
 
 pub use super::limits::IngestLimits;
 pub use super::source::Growing;
-pub use format::{Format, ingest};
+pub use format::{Format, ingest, ingest_sheet};
 pub use output::Output;
 
 #[cfg(test)]
@@ -22,6 +22,10 @@ mod binary_tests;
 mod bounds_tests;
 #[cfg(test)]
 mod contradiction_tests;
+#[cfg(test)]
+mod excel_tests;
+#[cfg(test)]
+mod foreign_tests;
 #[cfg(test)]
 mod messy_tests;
 #[cfg(test)]
