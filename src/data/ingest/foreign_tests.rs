@@ -248,3 +248,22 @@ fn a_schema_without_columns_is_no_table() {
     writer.finish().unwrap();
     assert_eq!(refused(&writer.into_inner().unwrap(), Format::Arrow, &[]).kind, DataErrorKind::Malformed);
 }
+
+/// Makes files of the fuzz corpus: `cargo test --lib makes_fuzz_files_of_others -- --ignored`.
+#[test]
+#[ignore = "writes files"]
+fn makes_fuzz_files_of_others() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus");
+    let write = |name: &str, bytes: Vec<u8>| std::fs::write(format!("{corpus}/{name}"), bytes).unwrap();
+    let few = small().slice(0, 20);
+    for (name, packing) in [("lz4", CompressionType::LZ4_FRAME), ("zstd", CompressionType::ZSTD)] {
+        write(&format!("arrow_stream/{name}.arrow"), file(&few, Some(packing)));
+        write(&format!("arrow_rows/{name}.arrows"), stream(&few, Some(packing)));
+    }
+    write("arrow_stream/unusable.arrows", stream(&unusable(), None));
+    write("arrow_rows/unusable.arrows", stream(&unusable(), None));
+    write("parquet/unusable.parquet", parquet(&unusable(), None));
+    write("parquet/int96.parquet", int96(&[2_440_588, 5_373_484]));
+    let packed = WriterProperties::builder().set_compression(Compression::BROTLI(Default::default())).build();
+    write("parquet/brotli.parquet", parquet(&few, Some(packed)));
+}
