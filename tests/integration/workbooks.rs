@@ -45,7 +45,7 @@ fn arrow_stream(batch: &RecordBatch) -> Vec<u8> {
 }
 
 fn raw(rows: usize) -> (&'static str, ArrayRef) {
-    ("photo", Arc::new(BinaryArray::from_vec(vec![b"\xff\xd8"; rows])))
+    ("photo", Arc::new(BinaryArray::from_vec(vec![&b"\xff\xd8"[..]; rows])))
 }
 
 fn codes(findings: &Value) -> Vec<&str> {

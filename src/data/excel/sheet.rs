@@ -154,8 +154,9 @@ impl SheetReader {
         }
         let found = start..text.len();
         if found.is_empty() {
-            // A formula may have an empty text as its result.
-            return Ok((is_formula && !has_value).then_some(Value::Unknown));
+            // The result of a formula may be an empty text.
+            let is_known = has_value && head.kind == Kind::Text;
+            return Ok((is_formula && !is_known).then_some(Value::Unknown));
         }
         let value = match head.kind {
             Kind::Text => return Ok(Some(Value::Own(found))),

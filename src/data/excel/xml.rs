@@ -16,8 +16,10 @@ use crate::data::error::DataError;
 const MOST_ELEMENT_BYTES: usize = 4 << 20;
 /// What reading a part takes: an element in the reader's buffer, and what is made of it.
 pub(super) const READER_BYTES: u64 = 4 * MOST_ELEMENT_BYTES as u64;
-/// Elements within one another.
+/// Elements within one another, whose names are held.
 const MOST_DEPTH: usize = 100;
+/// Bytes of the name of an element, or of an attribute's value: they name parts, sheets and formats.
+const MOST_NAME_BYTES: usize = 1 << 10;
 
 /// A part that is read from its start to its end.
 pub(super) struct Xml {
@@ -57,7 +59,9 @@ impl Xml {
         let is_long = self.reader.get_ref().taken > MOST_ELEMENT_BYTES;
         let event = read.map_err(|error| if is_long { too_long() } else { damaged(error) })?;
         Ok(Some(match event {
-            Event::Start(_) if self.depth == MOST_DEPTH => return Err(damaged("elements are nested too deep")),
+            Event::Start(element) if self.depth == MOST_DEPTH || element.name().as_ref().len() > MOST_NAME_BYTES => {
+                return Err(damaged("elements are nested too deep, or have too long names"));
+            }
             Event::Start(element) => {
                 self.depth += 1;
                 Node::Begin(element)
@@ -135,6 +139,9 @@ pub(super) fn attribute<'a>(element: &'a BytesStart, name: &str) -> Result<Optio
     for attribute in element.attributes().with_checks(false) {
         let attribute = attribute.map_err(damaged)?;
         if attribute.key.local_name().as_ref() == name.as_bytes() {
+            if attribute.value.len() > MOST_NAME_BYTES {
+                return Err(damaged(format!("the attribute {name} of an element is too long")));
+            }
             return attribute.normalized_value(XmlVersion::Implicit1_0).map(Some).map_err(damaged);
         }
     }

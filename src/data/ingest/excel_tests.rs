@@ -33,12 +33,12 @@ fn archive_of(parts: &[Part], method: u16) -> Vec<u8> {
         let mut shared = [20_u16, 0, method, 0, 0].map(u16::to_le_bytes).concat();
         shared.extend([sum.sum(), packed.len() as u32, content.len() as u32].map(u32::to_le_bytes).concat());
         shared.extend([name.len() as u16, 0].map(u16::to_le_bytes).concat());
-        bytes.extend([b"PK\x03\x04", &shared[..], name.as_bytes(), &packed].concat());
-        directory.extend([b"PK\x01\x02\x14\0", &shared[..], &[0; 10], &start.to_le_bytes(), name.as_bytes()].concat());
+        bytes.extend([&b"PK\x03\x04"[..], &shared[..], name.as_bytes(), &packed].concat());
+        directory.extend([&b"PK\x01\x02\x14\0"[..], &shared[..], &[0; 10], &start.to_le_bytes(), name.as_bytes()].concat());
     }
     let (start, length, count) = (bytes.len() as u32, directory.len() as u32, parts.len() as u16);
     bytes.extend(directory);
-    bytes.extend([b"PK\x05\x06\0\0\0\0", &count.to_le_bytes()[..], &count.to_le_bytes()].concat());
+    bytes.extend([&b"PK\x05\x06\0\0\0\0"[..], &count.to_le_bytes()[..], &count.to_le_bytes()].concat());
     bytes.extend([length.to_le_bytes(), start.to_le_bytes()].concat());
     bytes.extend([0, 0]);
     bytes
@@ -223,7 +223,7 @@ fn few_bytes_that_unpack_to_many_are_refused_before_they_do() {
     let strings = "<si/>".repeat(10 << 20);
     let attribute = format!("<row a=\"{}\"/>", "<".repeat(8 << 20));
     let tower = format!("{}{}", "<a>".repeat(1 << 20), "</a>".repeat(1 << 20));
-    for (rows, strings) in [(&text[..], ""), (row, &strings), (&attribute, ""), (&tower, "")] {
+    for (rows, strings) in [(&text[..], ""), (row, &strings[..]), (&attribute[..], ""), (&tower[..], "")] {
         let refused = charged(&archive(&parts(&[("s", rows)], strings))).map_err(|error| error.kind);
         assert!(matches!(refused, Err(DataErrorKind::TooLarge | DataErrorKind::Malformed)), "{refused:?}");
     }

@@ -222,7 +222,7 @@ fn integers_written_as_decimals_keep_all_of_their_digits() {
     let large: Vec<_> = codes(&table.0).into_iter().filter(|(code, _)| *code == LARGE_INTEGERS).collect();
     assert_eq!(large, ["id", "long", "hundreds"].map(|name| (LARGE_INTEGERS, Some(name))));
     let numbers = read(&stream(&batch, None), Format::Arrow, &[("long", ColumnType::Numeric)]).unwrap();
-    assert_eq!(rows(&numbers)[0]["long"], json!(9_007_199_254_740_993_000_f64));
+    assert_eq!(rows(&numbers)[0]["long"].as_f64(), Some(9_007_199_254_740_993_000_f64));
 }
 
 #[test]
