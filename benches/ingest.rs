@@ -8,7 +8,6 @@
 
 mod common;
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +15,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use clap::Parser;
 use common::figures::{Times, line, machine};
+use epochd::data::asked::AskedColumns;
 use epochd::data::ingest::{Format, IngestLimits, ingest};
 use epochd::memory::Share;
 
@@ -55,9 +55,9 @@ fn main() {
 fn store(path: &Path) -> u64 {
     let source = File::open(path).expect("the file is there");
     let mut out = tempfile::tempfile().expect("a temporary file");
-    let (types, limits) = (BTreeMap::new(), IngestLimits::default());
+    let (asked, limits) = (AskedColumns::default(), IngestLimits::default());
     let memory = Share::new("requests", ByteSize::gib(1)).charge(None);
-    let profile = ingest(source, Format::Csv, &types, &limits, &memory, &mut out, &mut |_| true);
+    let profile = ingest(source, Format::Csv, &asked, &limits, &memory, &mut out, &mut |_| true);
     profile.expect("the file is a table").rows
 }
 

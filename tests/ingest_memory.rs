@@ -4,7 +4,6 @@
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicIsize, Ordering};
@@ -15,6 +14,7 @@ use arrow_array::{ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Ar
 use arrow_ipc::writer::StreamWriter;
 use bytes::Bytes;
 use bytesize::ByteSize;
+use epochd::data::asked::AskedColumns;
 use epochd::data::ingest::{Format, IngestLimits, ingest};
 use epochd::memory::Share;
 use parquet::arrow::ArrowWriter;
@@ -63,7 +63,8 @@ fn read(label: &str, file: Vec<u8>, format: Format, limit: u64) -> Taken {
         charged = charged.max(share.used());
         true
     };
-    let read = ingest(source, format, &BTreeMap::new(), &IngestLimits::default(), &memory, &mut out, &mut progress);
+    let read =
+        ingest(source, format, &AskedColumns::default(), &IngestLimits::default(), &memory, &mut out, &mut progress);
     let peak = (PEAK.load(Ordering::Relaxed) - before) as u64;
     assert_eq!(memory.held(), 0, "{label}: what was taken is given back");
     let said = read.as_ref().map_or_else(ToString::to_string, |profile| format!("{} rows", profile.rows));

@@ -3,38 +3,44 @@
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
-use arrow_array::builder::{ArrayBuilder, BooleanBuilder, Float64Builder, StringBuilder, TimestampMicrosecondBuilder};
+use arrow_array::builder::{
+    ArrayBuilder, BooleanBuilder, Float64Builder, NullBuilder, StringBuilder, TimestampMicrosecondBuilder,
+};
 
 use crate::data::inference::{Evidence, Form, Written};
-use crate::data::values::{DateOrder, Decimal, is_missing_word, is_not_finite, parse_boolean, parse_datetime_as, trim};
+use crate::data::values::{Decimal, Misfit, Reading, is_missing_word, is_not_finite, trim};
 
 /// Appends cells of a known form.
 pub(crate) enum Builder {
     Number(Float64Builder),
+    /// Of a form of its own.
+    Written(Form, Float64Builder),
     Boolean(BooleanBuilder),
-    Datetime(DateOrder, TimestampMicrosecondBuilder),
+    /// Of a form with an order.
+    Datetime(Form, TimestampMicrosecondBuilder),
     Words(StringBuilder),
+    /// Cells that are not kept.
+    Skipped(NullBuilder),
 }
-
-/// The cell is not of the column's form.
-#[derive(Debug)]
-pub(crate) struct Misfit;
 
 impl Builder {
     /// An empty one with room for `rows` cells.
-    pub fn with_capacity(form: Form, rows: usize) -> Self {
+    pub fn with_capacity(form: &Form, rows: usize) -> Self {
         Builder::with_word_bytes(form, rows, 8 * rows)
     }
 
     /// The same with room for words of so many bytes together.
-    pub fn with_word_bytes(form: Form, rows: usize, bytes: usize) -> Self {
+    pub fn with_word_bytes(form: &Form, rows: usize, bytes: usize) -> Self {
         match form {
             Form::Number => Builder::Number(Float64Builder::with_capacity(rows)),
+            Form::Written(_) => Builder::Written(form.clone(), Float64Builder::with_capacity(rows)),
             Form::Boolean => Builder::Boolean(BooleanBuilder::with_capacity(rows)),
-            Form::Datetime(order) => {
-                Builder::Datetime(order, TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC"))
+            Form::Datetime(..) => {
+                let times = TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC");
+                Builder::Datetime(form.clone(), times)
             }
             Form::Words => Builder::Words(StringBuilder::with_capacity(rows, bytes)),
+            Form::Skipped => Builder::Skipped(NullBuilder::new()),
         }
     }
 
@@ -46,10 +52,13 @@ impl Builder {
     pub fn push(&mut self, text: &str) -> Result<(), Misfit> {
         match self {
             Builder::Number(builder) => builder.append_option(number(text)?),
-            Builder::Boolean(builder) => builder.append_option(known(text, parse_boolean)?),
-            Builder::Datetime(order, builder) => {
-                builder.append_option(known(text, |text| parse_datetime_as(text, *order))?);
-            }
+            Builder::Written(form, builder) => match form.reading().number(text) {
+                Err(_) if is_not_finite(text) => builder.append_null(),
+                value => builder.append_option(value?),
+            },
+            Builder::Boolean(builder) => builder.append_option(Reading::default().boolean(text)?),
+            Builder::Datetime(form, builder) => builder.append_option(form.reading().datetime(text)?),
+            Builder::Skipped(builder) => builder.append_null(),
             Builder::Words(builder) if text.is_empty() => builder.append_null(),
             Builder::Words(builder) => builder.append_value(text),
         }
@@ -79,7 +88,7 @@ impl Builder {
         if let Builder::Number(builder) = self {
             let trimmed = trim(text.as_bytes());
             if let Some(number) = Decimal::of(trimmed) {
-                evidence.observe_number(trimmed, &number, place);
+                evidence.observe_number(trimmed, &number, false, place);
                 builder.append_option(number.value(trimmed).filter(|value| value.is_finite()));
                 return Ok(());
             }
@@ -92,9 +101,10 @@ impl Builder {
     pub fn pad(&mut self, rows: usize) {
         let count = rows.saturating_sub(self.len());
         match self {
-            Builder::Number(builder) => builder.append_nulls(count),
+            Builder::Number(builder) | Builder::Written(_, builder) => builder.append_nulls(count),
             Builder::Boolean(builder) => builder.append_nulls(count),
             Builder::Datetime(_, builder) => builder.append_nulls(count),
+            Builder::Skipped(builder) => builder.append_nulls(count),
             Builder::Words(builder) => builder.append_nulls(count),
         }
     }
@@ -102,8 +112,9 @@ impl Builder {
     /// Cells so far.
     pub fn len(&self) -> usize {
         match self {
-            Builder::Number(builder) => builder.len(),
+            Builder::Number(builder) | Builder::Written(_, builder) => builder.len(),
             Builder::Boolean(builder) => builder.len(),
+            Builder::Skipped(builder) => builder.len(),
             Builder::Datetime(_, builder) => builder.len(),
             Builder::Words(builder) => builder.len(),
         }
@@ -112,7 +123,8 @@ impl Builder {
     /// The cells as an array.
     pub fn finish(mut self) -> ArrayRef {
         match &mut self {
-            Builder::Number(builder) => Arc::new(builder.finish()),
+            Builder::Number(builder) | Builder::Written(_, builder) => Arc::new(builder.finish()),
+            Builder::Skipped(builder) => Arc::new(builder.finish()),
             Builder::Boolean(builder) => Arc::new(builder.finish()),
             Builder::Datetime(_, builder) => Arc::new(builder.finish()),
             Builder::Words(builder) => Arc::new(builder.finish()),
@@ -127,14 +139,5 @@ fn number(text: &str) -> Result<Option<f64>, Misfit> {
         Some(value) => Ok(Some(value).filter(|value| value.is_finite())),
         None if is_missing_word(text) || is_not_finite(text) => Ok(None),
         None => Err(Misfit),
-    }
-}
-
-#[inline]
-fn known<T>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Misfit> {
-    match parse(text) {
-        None if is_missing_word(text) => Ok(None),
-        None => Err(Misfit),
-        value => Ok(value),
     }
 }

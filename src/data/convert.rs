@@ -5,10 +5,7 @@ use std::collections::HashMap;
 
 use crate::data::column::{Column, ColumnType, Table, Values, Words};
 use crate::data::encoder::EncodeError;
-use crate::data::values::{
-    DateOrder, format_datetime, format_number, is_missing_word, parse_boolean, parse_datetime, parse_datetime_as,
-    parse_number,
-};
+use crate::data::values::{Misfit, Reading, format_datetime, format_number};
 
 impl Values {
     /// Whether a row has no value.
@@ -67,14 +64,14 @@ impl Column {
         Column { name: name.to_owned(), kind, values }
     }
 
-    /// The column of texts, each `None` where a value is missing, read as `kind`, dates in `order` or as ISO 8601.
+    /// The column of texts, each `None` where a value is missing, read as `kind`.
     ///
     /// # Errors
     /// `Value`: the first row whose text is none of `kind`.
     pub fn from_texts<'a>(
         name: &str,
         kind: ColumnType,
-        order: Option<DateOrder>,
+        reading: Reading,
         texts: impl Iterator<Item = Option<&'a str>>,
     ) -> Result<Self, EncodeError> {
         let unfit = |row: usize, text: &str| EncodeError::Value {
@@ -84,10 +81,14 @@ impl Column {
             got: format!("{:?}", text.chars().take(64).collect::<String>()),
         };
         let values = match kind {
-            ColumnType::Numeric => Values::Numeric(parsed(texts, parse_number, unfit, |x| x.unwrap_or(f64::NAN))?),
-            ColumnType::Boolean => Values::Boolean(parsed(texts, parse_boolean, unfit, |x| x)?),
-            ColumnType::Datetime => Values::Datetime(parsed(texts, |text| parse_date_of(order, text), unfit, |x| x)?),
-            ColumnType::Categorical | ColumnType::Text => Values::Words(words_of(texts.map(|t| t.map(Cow::Borrowed)))),
+            ColumnType::Numeric => {
+                Values::Numeric(parsed(texts, |text| reading.number(text), unfit, |x| x.unwrap_or(f64::NAN))?)
+            }
+            ColumnType::Boolean => Values::Boolean(parsed(texts, |text| reading.boolean(text), unfit, |x| x)?),
+            ColumnType::Datetime => Values::Datetime(parsed(texts, |text| reading.datetime(text), unfit, |x| x)?),
+            ColumnType::Categorical | ColumnType::Text => {
+                Values::Words(words_of(texts.map(|text| text.and_then(|text| reading.word(text)).map(Cow::Borrowed))))
+            }
         };
         Ok(Column { name: name.to_owned(), kind, values })
     }
@@ -96,21 +97,13 @@ impl Column {
     ///
     /// # Errors
     /// `Value`: the first row whose value is none of `kind`.
-    pub fn of_kind(&self, kind: ColumnType) -> Result<Cow<'_, Column>, EncodeError> {
+    pub fn of_kind(&self, kind: ColumnType, reading: Reading) -> Result<Cow<'_, Column>, EncodeError> {
         let words = |kind| matches!(kind, ColumnType::Categorical | ColumnType::Text);
         if kind == self.kind || words(kind) && words(self.kind) {
             return Ok(Cow::Borrowed(self));
         }
         let texts: Vec<Option<String>> = (0..self.values.len()).map(|row| self.values.text(row)).collect();
-        Column::from_texts(&self.name, kind, None, texts.iter().map(Option::as_deref)).map(Cow::Owned)
-    }
-}
-
-/// A date in `order` or as ISO 8601; without an order, in any that fits.
-pub fn parse_date_of(order: Option<DateOrder>, text: &str) -> Option<i64> {
-    match order {
-        None => parse_datetime(text),
-        Some(order) => parse_datetime_as(text, DateOrder::Iso).or_else(|| parse_datetime_as(text, order)),
+        Column::from_texts(&self.name, kind, reading, texts.iter().map(Option::as_deref)).map(Cow::Owned)
     }
 }
 
@@ -133,13 +126,13 @@ pub fn words_of<'a>(texts: impl Iterator<Item = Option<Cow<'a, str>>>) -> Words 
 
 fn parsed<'a, T, V>(
     texts: impl Iterator<Item = Option<&'a str>>,
-    parse: impl Fn(&str) -> Option<T>,
+    parse: impl Fn(&str) -> Result<Option<T>, Misfit>,
     unfit: impl Fn(usize, &str) -> EncodeError,
     value: impl Fn(Option<T>) -> V,
 ) -> Result<Vec<V>, EncodeError> {
-    let cell = |(row, text): (usize, Option<&str>)| match text.filter(|text| !is_missing_word(text)) {
+    let cell = |(row, text): (usize, Option<&str>)| match text {
         None => Ok(value(None)),
-        Some(text) => parse(text).map(|parsed| value(Some(parsed))).ok_or_else(|| unfit(row, text)),
+        Some(text) => parse(text).map(&value).map_err(|Misfit| unfit(row, text)),
     };
     texts.enumerate().map(cell).collect()
 }

@@ -1,11 +1,10 @@
 //! What is fed with any bytes: the entries of this room's fuzz targets, and the properties that must hold.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use bytesize::ByteSize;
 
 use crate::data::arrow::ArrowRows;
+use crate::data::asked::AskedColumns;
 use crate::data::column::ColumnType;
 use crate::data::csv::CsvRows;
 use crate::data::error::DataError;
@@ -13,6 +12,7 @@ use crate::data::ingest::{Format, IngestLimits, ingest};
 use crate::data::json::{Records, RowsOrNames};
 use crate::data::limits::MAX_NAME_CHARACTERS;
 use crate::data::stored::{preview, read_columns};
+use crate::data::values::Reading;
 use crate::memory::Share;
 
 /// Rows of a stream that are gone through.
@@ -43,7 +43,7 @@ pub fn file(bytes: &[u8], format: Format) {
     let limits = IngestLimits { max_columns: 64, max_rows: 1 << 16, max_cell_bytes: 1 << 12 };
     let (memory, mut stored) = (Share::new("requests", ByteSize::mib(64)).charge(None), Vec::new());
     let source = Bytes::copy_from_slice(bytes);
-    let read = ingest(source, format, &BTreeMap::new(), &limits, &memory, &mut stored, &mut |_| true);
+    let read = ingest(source, format, &AskedColumns::default(), &limits, &memory, &mut stored, &mut |_| true);
     assert_eq!(memory.held(), 0, "what was taken is given back");
     let Ok(profile) = read else { return };
     let names: Vec<&str> = profile.columns.iter().map(|column| column.name.as_str()).collect();
@@ -81,7 +81,7 @@ pub fn arrow_rows(bytes: &[u8]) {
             let kinds = [ColumnType::Numeric, ColumnType::Boolean, ColumnType::Datetime, ColumnType::Categorical];
             rows.columns(&batch, |columns| {
                 for (at, kind) in (0..width).flat_map(|at| kinds.map(|kind| (at, kind))) {
-                    let column = columns.column(at, "c", kind, None);
+                    let column = columns.column(at, "c", kind, Reading::default());
                     assert!(column.is_err() || column.is_ok_and(|column| column.values.len() == batch.rows()));
                 }
             })?;

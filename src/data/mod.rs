@@ -12,19 +12,18 @@
 //! From the bytes of a CSV file to a network's input:
 //!
 //! ```
-//! use std::collections::BTreeMap;
-//!
 //! use bytes::Bytes;
 //! use bytesize::ByteSize;
+//! use epochd::data::asked::AskedColumns;
 //! use epochd::data::encoder::{Encoder, Known, Task};
 //! use epochd::data::ingest::{Format, IngestLimits, ingest};
 //! use epochd::data::stored::read_columns;
 //! use epochd::memory::Share;
 //!
 //! let csv = Bytes::from("size,sold\n1,no\n2,no\n3,yes\n4,yes\n5,\n");
-//! let (types, limits, mut stored) = (BTreeMap::new(), IngestLimits::default(), Vec::new());
+//! let (asked, limits, mut stored) = (AskedColumns::default(), IngestLimits::default(), Vec::new());
 //! let memory = Share::new("requests", ByteSize::mib(64)).charge(None);
-//! let profile = ingest(csv, Format::Csv, &types, &limits, &memory, &mut stored, &mut |_| true)?;
+//! let profile = ingest(csv, Format::Csv, &asked, &limits, &memory, &mut stored, &mut |_| true)?;
 //! let types: Vec<&str> = profile.columns.iter().map(|column| column.kind.word()).collect();
 //! assert_eq!((types, profile.rows, profile.columns[1].missing), (vec!["numeric", "categorical"], 5, 1));
 //!
@@ -52,6 +51,7 @@
 //! | octets | numbers in binary | raw binary |
 
 pub mod arrow;
+pub mod asked;
 mod builder;
 pub mod column;
 pub mod convert;

@@ -2,11 +2,13 @@
 
 use arrow_array::ArrayRef;
 
+use super::asked::{AskedColumn, AskedColumns};
 use super::column::ColumnType;
 use super::error::DataError;
 use super::inference::{Evidence, Form};
 use super::lease::Lease;
 use super::profile::Finding;
+use super::values::is_among;
 
 /// From so many columns on a table is wide.
 pub(crate) const WIDE: usize = 1000;
@@ -29,12 +31,17 @@ pub(crate) trait Pieces: Sync {
     /// The next piece, if there is one.
     fn next(&self, cursor: &mut Self::Cursor) -> Result<Option<Self::Piece>, DataError>;
     /// What the cells of a piece show.
-    fn survey(&self, piece: Self::Piece) -> Result<Survey, DataError>;
+    fn survey(&self, piece: Self::Piece, asked: &AskedColumns) -> Result<Survey, DataError>;
     /// The cells of a piece as arrays of these columns.
     fn convert(&self, piece: Self::Piece, columns: &Columns) -> Result<Converted, DataError>;
     /// What the cells of a piece show, and the arrays of these columns unless a cell does not fit them.
-    fn try_convert(&self, piece: Self::Piece, _: &Columns) -> Result<(Survey, Option<Converted>), DataError> {
-        Ok((self.survey(piece)?, None))
+    fn try_convert(
+        &self,
+        piece: Self::Piece,
+        _: &Columns,
+        asked: &AskedColumns,
+    ) -> Result<(Survey, Option<Converted>), DataError> {
+        Ok((self.survey(piece, asked)?, None))
     }
     /// What a line or row is called in messages.
     fn place(&self) -> &'static str {
@@ -88,9 +95,42 @@ impl Converted {
 pub(crate) struct Columns {
     pub names: Vec<String>,
     pub evidence: Vec<Evidence>,
-    /// The types that were asked for.
-    pub asked: Vec<Option<ColumnType>>,
+    /// What was asked of each.
+    pub asked: Vec<Option<AskedColumn>>,
     pub forms: Vec<Form>,
+    /// Words that were named for missing values.
+    pub missing: MissingWords,
+    /// Whether the numbers of a column show that the file has decimal commas.
+    pub decimal_commas: bool,
+}
+
+/// The words that mean in each column that there is no value, beside those that always do; empty where none were named.
+#[derive(Default)]
+pub(crate) struct MissingWords(Vec<Vec<String>>);
+
+impl MissingWords {
+    /// Of columns of these names.
+    pub fn of(names: &[String], asked: &AskedColumns) -> Self {
+        let words = || names.iter().map(|name| asked.missing_words(name)).collect();
+        MissingWords(if asked.has_missing_words() { words() } else { Vec::new() })
+    }
+
+    /// A cell of a column; empty if its text means that there is no value.
+    #[inline]
+    pub fn blanked<'t>(&self, column: usize, text: &'t str) -> &'t str {
+        if self.is_missing(column, text) { "" } else { text }
+    }
+
+    /// Whether the text of a cell means that there is no value.
+    #[inline]
+    pub fn is_missing(&self, column: usize, text: &str) -> bool {
+        !self.0.is_empty() && is_among(text, self.of_column(column))
+    }
+
+    /// The words of a column.
+    pub fn of_column(&self, column: usize) -> &[String] {
+        self.0.get(column).map_or(&[], Vec::as_slice)
+    }
 }
 
 impl Columns {
@@ -105,25 +145,32 @@ impl Columns {
         columns.into_iter().all(|(((asked, evidence), further), expected)| {
             let mut all = evidence.clone();
             all.merge(further);
-            all.form_of(*asked) == *expected
+            *expected == Form::Skipped || all.form(asked.as_ref(), self.decimal_commas) == *expected
         })
     }
 
-    /// Which columns are read as numbers.
+    /// In which columns nothing but the value of a number is of interest.
     pub fn are_numbers(&self) -> Vec<bool> {
-        self.forms.iter().map(|form| *form == Form::Number).collect()
+        let is_number = |(at, form): (usize, &Form)| *form == Form::Number && self.missing.of_column(at).is_empty();
+        self.forms.iter().enumerate().map(|column| is_number(column) && !self.decimal_commas).collect()
+    }
+
+    /// The columns that are kept.
+    pub fn kept(&self) -> Vec<usize> {
+        (0..self.forms.len()).filter(|at| self.forms[*at] != Form::Skipped).collect()
     }
 
     /// The error of a cell that is not of its column's form.
     pub fn misfit(&self, at: usize, got: &str) -> DataError {
         let expected = match self.forms[at] {
             Form::Number => "a number",
+            Form::Written(_) => "a number, or not one written like the others",
             Form::Boolean => "true or false",
-            Form::Datetime(_) => "a date, or not one written like the others",
-            Form::Words => "a text",
+            Form::Datetime(..) => "a date, or not one written like the others",
+            Form::Words | Form::Skipped => "a text",
         };
         let got: String = got.chars().take(60).collect();
-        let kind = self.asked[at].map_or("column", ColumnType::word);
+        let kind = self.asked[at].as_ref().and_then(|asked| asked.kind).map_or("column", ColumnType::word);
         DataError::unfit(format!("{got:?} is not {expected}; the type {kind} does not fit")).of(&self.names[at])
     }
 }

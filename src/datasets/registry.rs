@@ -1,6 +1,5 @@
 //! The registry of data sets: rows in the catalog, columns in blobs.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
 use super::{Arriving, Dataset, DatasetError, Load, Loading};
-use crate::data::column::ColumnType;
+use crate::data::asked::AskedColumns;
 use crate::data::error::DataError;
 use crate::data::ingest::{Format, IngestLimits, Output, ingest, ingest_sheet};
 use crate::data::profile::TableProfile;
@@ -51,8 +50,8 @@ pub struct Asked {
     pub name: Option<String>,
     /// How its file is written.
     pub format: Format,
-    /// The types of some of its columns.
-    pub types: BTreeMap<String, ColumnType>,
+    /// What is asked of its columns.
+    pub columns: AskedColumns,
     /// The sheet that is read, of a workbook.
     pub sheet: Option<String>,
 }
@@ -173,12 +172,12 @@ impl DatasetRegistry {
         memory: &Charge,
         progress: &mut dyn FnMut(u64) -> bool,
     ) -> Result<NewDataset, DatasetError> {
-        let Asked { name, format, types, sheet } = asked;
+        let Asked { name, format, columns, sheet } = asked;
         let (mut sink, limits) = (Sink { file: self.storage.blob_file()?, failed: None }, IngestLimits::default());
         let profile = match (format, sheet) {
-            (Format::Excel, Some(sheet)) => ingest_sheet(data, &sheet, &types, &limits, memory, &mut sink, progress),
+            (Format::Excel, Some(sheet)) => ingest_sheet(data, &sheet, &columns, &limits, memory, &mut sink, progress),
             (_, Some(_)) => Err(DataError::unfit("sheet names one of an Excel workbook, which the data file is not")),
-            (format, None) => ingest(data, format, &types, &limits, memory, &mut sink, progress),
+            (format, None) => ingest(data, format, &columns, &limits, memory, &mut sink, progress),
         };
         if let Some(failed) = sink.failed {
             return Err(failed.into());

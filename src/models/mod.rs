@@ -18,6 +18,7 @@ pub mod publication;
 mod recency;
 pub mod registry;
 pub mod scoring;
+mod seeming;
 pub mod stored;
 pub mod table;
 pub mod table_size;

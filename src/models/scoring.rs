@@ -25,7 +25,7 @@ impl Truth {
     pub fn of(encoder: &Encoder, table: &Table) -> Result<(Self, Vec<usize>), EncodeError> {
         let name = encoder.target.name();
         let column = table.column(name).ok_or_else(|| EncodeError::NoColumn(name.to_owned()))?;
-        let column = column.of_kind(encoder.target.kind())?;
+        let column = column.of_kind(encoder.target.kind(), encoder.target_writing.reading())?;
         let rows = rows_with(&column);
         Ok((Truth::of_rows(encoder, &column, &rows)?, rows))
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ModelError;
+use super::seeming::{doubt, hopeless, reason};
 use crate::data::column::{Column, ColumnType, Values};
 use crate::data::encoder::Histogram;
 use crate::data::encoder::{Encoder, MAX_CLASSES, Target, Task, classes, rows_with};
@@ -146,8 +147,17 @@ impl TableRequest {
         let known = profile.column(&self.target);
         if task == Task::Classification && rows.len() > MAX_CLASSES && target.kind != ColumnType::Datetime {
             let count = known.map_or(rows.len() as u64, |column| column.distinct.max(rows.len() as u64));
-            let detail = format!("the target {} has {count} classes; {MAX_CLASSES} is the most", Shown(&self.target));
+            let reason = known.and_then(|column| reason(column, profile));
+            let reason = reason.map(|reason| format!(". {reason}")).unwrap_or_default();
+            let detail =
+                format!("the target {} has {count} classes; {MAX_CLASSES} is the most{reason}", Shown(&self.target));
             return Err(invalid("/target", detail));
+        }
+        if self.task.is_none()
+            && task == Task::Classification
+            && let Some(doubt) = known.and_then(|column| doubt(column, profile))
+        {
+            return Err(invalid("/target", format!("the target {} is doubtful. {doubt}", Shown(&self.target))));
         }
         if task == Task::Regression
             && target.kind == ColumnType::Numeric
@@ -164,6 +174,9 @@ impl TableRequest {
             None => profile.columns.iter().map(|c| c.name.clone()).filter(|name| *name != self.target).collect(),
             Some(features) => checked_features(features, &self.target, profile)?,
         };
+        if let Some(reasons) = hopeless(&features, profile) {
+            return Err(invalid("/features", format!("no column is left to learn from: {reasons}")));
+        }
         let names = features.iter().chain([&self.target]);
         let types = names.filter_map(|name| profile.column(name)).map(|column| column.kind).collect();
         let spec = TableSpec {

@@ -148,6 +148,8 @@ mod tests {
             word_bytes: None,
             top,
             date_order: None,
+            format: None,
+            missing_words: Vec::new(),
         }
     }
 

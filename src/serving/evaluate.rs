@@ -117,7 +117,7 @@ fn on_records(
         let truth = match records.cells(target) {
             None => Column::missing(target, kind, rows.len()),
             Some(cells) => {
-                let read = column_of_cells(target, kind, None, &cells[rows.clone()]);
+                let read = column_of_cells(target, kind, encoder.target_writing.reading(), &cells[rows.clone()]);
                 read.map_err(|error| of_record(error.after(start)))?
             }
         };

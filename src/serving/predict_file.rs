@@ -156,14 +156,14 @@ impl FileRows {
             (FileRows::Arrow(rows), Batch::Arrow(batch)) => {
                 let read = rows.columns(batch, |columns| {
                     table(encoder, places, batch.rows(), |at, feature| {
-                        columns.column(at, &feature.name, feature.kind, feature.date_order)
+                        columns.column(at, &feature.name, feature.kind, feature.writing.reading())
                     })
                 });
                 read?.map_err(|error| of_row(error, "row", |row| batch.first() + row as u64))
             }
             (_, Batch::Csv(text)) => table(encoder, places, text.len(), |at, feature| {
                 let texts = text.columns[at].iter().map(Option::as_deref);
-                Column::from_texts(&feature.name, feature.kind, feature.date_order, texts)
+                Column::from_texts(&feature.name, feature.kind, feature.writing.reading(), texts)
             })
             .map_err(|error| of_row(error, "line", |row| text.lines[row])),
             (FileRows::Csv(_), Batch::Arrow(_)) => unreachable!("a batch is of its file"),

@@ -51,3 +51,4 @@ mod uploads;
 mod warnings;
 mod webhooks;
 mod workbooks;
+mod written;

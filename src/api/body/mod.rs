@@ -1,6 +1,7 @@
 //! Bodies of requests: read within their bounds, unpacked, and parsed.
 
 pub mod bounds;
+pub mod columns;
 pub mod data_file;
 pub mod form;
 pub mod formats;

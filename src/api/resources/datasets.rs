@@ -1,23 +1,24 @@
 //! `/datasets`: create, list, show, look at rows, remove.
 
-use std::collections::BTreeMap;
-
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::api::body::columns::take_columns;
 use crate::api::body::data_file::{DataFile, Received};
-use crate::api::error::{ApiError, ErrorCode};
+use crate::api::body::parse::parse_query;
+use crate::api::error::ApiError;
 use crate::api::extract::{DatasetPath, Memory, NoQuery, Params};
 use crate::api::reply::held::holding;
 use crate::api::reply::json as reply;
 use crate::api::reply::page::{Page, PageParams, in_range};
 use crate::app::App;
-use crate::data::column::ColumnType;
+use crate::data::asked::AskedColumns;
 use crate::data::profile::{ColumnProfile, Finding};
 use crate::data::stored::preview_bytes;
 use crate::datasets::{Asked, Dataset, Load};
@@ -85,43 +86,47 @@ struct ListBody<'a> {
     loading: Vec<LoadBody<'a>>,
 }
 
+/// The parameters of `POST /datasets`, as errors name them.
+const PARAMETERS: [&str; 5] = ["name", "types", "missing", "skip_columns", "sheet"];
+
 /// The parameters of `POST /datasets`.
+pub struct CreateQuery {
+    params: CreateParams,
+    columns: Result<AskedColumns, ApiError>,
+}
+
+/// Those that are given once.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct CreateParams {
+struct CreateParams {
     name: Option<String>,
-    types: Option<String>,
     sheet: Option<String>,
 }
 
-/// The types of a `types` parameter: a JSON object from column names to types.
-///
-/// # Errors
-/// `invalid_value` with the parameter's name.
-pub fn parse_types(types: Option<&str>) -> Result<BTreeMap<String, ColumnType>, ApiError> {
-    types.map_or(Ok(BTreeMap::new()), |types| {
-        serde_json::from_str(types).map_err(|error| {
-            let detail = format!("types is a JSON object such as {{\"zip\":\"categorical\"}}: {error}");
-            ApiError::parameter(ErrorCode::InvalidValue, "types", detail)
-        })
-    })
+impl FromRequestParts<App> for CreateQuery {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+        let (columns, rest) = take_columns(parts.uri.query().unwrap_or(""));
+        Ok(CreateQuery { params: parse_query(&rest)?, columns })
+    }
 }
 
 /// `POST /datasets`: answers when the data is stored.
 pub async fn create(
     State(app): State<App>,
     who: Sight,
-    Params(params): Params<CreateParams>,
+    CreateQuery { params, columns }: CreateQuery,
     mut file: DataFile,
 ) -> Result<Response, ApiError> {
-    let types = parse_types(params.types.as_deref());
-    let asked = types.map(|types| Asked { name: params.name, format: file.format, types, sheet: params.sheet });
+    let CreateParams { name, sheet } = params;
+    let asked = columns.map(|columns| Asked { name, format: file.format, columns, sheet });
     let Received { idempotency, early } = file.receive(&app, asked.as_ref().ok()).await?;
     if let Some(reply) = idempotency.first_reply(&app, again).await? {
         return Ok(reply);
     }
     let new = file.read(&app, &asked?, early).await;
-    let mut new = new.map_err(|error| ApiError::from(error).of_query(&["name", "types"]))?;
+    let mut new = new.map_err(|error| ApiError::from(error).of_query(&PARAMETERS))?;
     new.owner = who.owner();
     let (datasets, receipts) = (app.datasets.clone(), idempotency.clone());
     let receipt = move |dataset: &Dataset| {
@@ -129,7 +134,7 @@ pub async fn create(
         receipts.receipt_of(StatusCode::CREATED, &location(dataset), &essentials)
     };
     let created = to_the_end(async move { datasets.create(new, receipt).await }).await?;
-    let created = created.map_err(|error| ApiError::from(error).of_query(&["name", "types"]));
+    let created = created.map_err(|error| ApiError::from(error).of_query(&PARAMETERS));
     idempotency
         .unless_repeated(
             &app,

@@ -7,8 +7,8 @@ use axum::response::Response;
 use serde::Deserialize;
 use serde::de::MapAccess;
 
-use super::datasets::parse_types;
 use super::jobs::JobBody;
+use crate::api::body::columns::take_columns;
 use crate::api::body::data_file::{DataFile, Received};
 use crate::api::body::json::JsonBody;
 use crate::api::body::parse::{parse_query, take_repeated};
@@ -18,6 +18,7 @@ use crate::api::idempotency::Idempotency;
 use crate::api::layers::request_id::RequestId;
 use crate::api::reply::json as reply;
 use crate::app::App;
+use crate::data::asked::AskedColumns;
 use crate::data::encoder::Task;
 use crate::data::ingest::Format;
 use crate::data::json::ColumnNames;
@@ -120,13 +121,26 @@ fn location(report: &JobReport) -> String {
 }
 
 /// The parameters of `POST /train`, as errors name them.
-const PARAMETERS: [&str; 10] =
-    ["name", "target", "features", "task", "epochs", "hidden_layers", "seed", "validation_split", "types", "sheet"];
+const PARAMETERS: [&str; 12] = [
+    "name",
+    "target",
+    "features",
+    "task",
+    "epochs",
+    "hidden_layers",
+    "seed",
+    "validation_split",
+    "types",
+    "missing",
+    "skip_columns",
+    "sheet",
+];
 
 /// The parameters of `POST /train`, `features` among them, once for each column: names may contain any separator.
 pub struct TrainQuery {
     params: TrainParams,
     features: Vec<String>,
+    columns: Result<AskedColumns, ApiError>,
 }
 
 impl FromRequestParts<App> for TrainQuery {
@@ -134,7 +148,8 @@ impl FromRequestParts<App> for TrainQuery {
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
         let (features, rest) = take_repeated(parts.uri.query().unwrap_or(""), "features");
-        Ok(TrainQuery { params: parse_query(&rest)?, features })
+        let (columns, rest) = take_columns(&rest);
+        Ok(TrainQuery { params: parse_query(&rest)?, features, columns })
     }
 }
 
@@ -158,7 +173,6 @@ pub struct TrainParams {
     hidden_layers: Option<String>,
     seed: Option<u64>,
     validation_split: Option<f64>,
-    types: Option<String>,
     sheet: Option<String>,
 }
 
@@ -170,13 +184,13 @@ struct AskedTraining {
 }
 
 impl TrainParams {
-    fn asked(&self, format: Format) -> Result<AskedTraining, ApiError> {
+    fn asked(&self, format: Format, columns: Result<AskedColumns, ApiError>) -> Result<AskedTraining, ApiError> {
         let target = self.target.clone().ok_or_else(|| {
             let detail = "missing query parameter `target`: the column to predict";
             ApiError::parameter(ErrorCode::MissingField, "target", detail)
         })?;
-        let (name, types, sheet) = (self.name.clone(), parse_types(self.types.as_deref())?, self.sheet.clone());
-        Ok(AskedTraining { dataset: Asked { name, format, types, sheet }, target, hidden_layers: self.widths()? })
+        let dataset = Asked { name: self.name.clone(), format, columns: columns?, sheet: self.sheet.clone() };
+        Ok(AskedTraining { dataset, target, hidden_layers: self.widths()? })
     }
 
     /// Widths such as `64,32`.
@@ -193,11 +207,11 @@ impl TrainParams {
 pub async fn train_file(
     State(app): State<App>,
     who: Sight,
-    TrainQuery { params, features }: TrainQuery,
+    TrainQuery { params, features, columns }: TrainQuery,
     request_id: RequestId,
     mut file: DataFile,
 ) -> Result<Response, ApiError> {
-    let asked = params.asked(file.format);
+    let asked = params.asked(file.format, columns);
     let Received { idempotency, early } = file.receive(&app, asked.as_ref().ok().map(|asked| &asked.dataset)).await?;
     if let Some(reply) = idempotency.first_reply(&app, again).await? {
         return Ok(reply);

@@ -8,12 +8,12 @@ use arrow_array::{Array, ArrayRef, PrimitiveArray};
 use arrow_buffer::NullBuffer;
 use arrow_schema::{DataType, TimeUnit};
 
-use crate::data::builder::{Builder, Misfit};
+use crate::data::builder::Builder;
 use crate::data::column::{Column, ColumnType, Values};
 use crate::data::convert::expected;
 use crate::data::encoder::EncodeError;
 use crate::data::inference::{Evidence, Form, Native, Written};
-use crate::data::values::{DateOrder, LARGEST_EXACT_INTEGER, format_datetime, format_number};
+use crate::data::values::{LARGEST_EXACT_INTEGER, Misfit, Reading, format_datetime, format_number, is_among};
 
 /// The first and last microsecond of the years 0 to 9999.
 const TIMES: std::ops::RangeInclusive<i64> = -62_167_219_200_000_000..=253_402_300_799_999_999;
@@ -65,6 +65,17 @@ impl<'a> Cells<'a> {
         (0..self.rows).filter(|row| self.missing.as_ref().is_none_or(|missing| missing.is_valid(*row)))
     }
 
+    /// Leaves out the values whose text is one of `words`.
+    pub fn blank(&mut self, words: &[String]) {
+        if words.is_empty() {
+            return;
+        }
+        let is_one = |row: usize| self.text(row).is_ok_and(|text| is_among(&text, words));
+        let mut valid = vec![false; self.rows];
+        self.present().filter(|row| !is_one(*row)).for_each(|row| valid[row] = true);
+        self.missing = Some(NullBuffer::from(valid));
+    }
+
     /// The longest word in bytes, with its row.
     pub fn longest_word(&self) -> Option<(usize, usize)> {
         let CellReader::Word(word) = &self.values else { return None };
@@ -107,7 +118,7 @@ impl<'a> Cells<'a> {
     }
 
     /// The cells as an array of a form.
-    pub fn convert(&self, form: Form) -> Result<ArrayRef, Wrong> {
+    pub fn convert(&self, form: &Form) -> Result<ArrayRef, Wrong> {
         let mut builder = Builder::with_word_bytes(form, self.rows, self.word_bytes());
         for row in self.present() {
             builder.pad(row);
@@ -121,7 +132,7 @@ impl<'a> Cells<'a> {
     ///
     /// # Errors
     /// `Value`: the first row whose cell is none of the kind.
-    pub fn column(&self, name: &str, kind: ColumnType, order: Option<DateOrder>) -> Result<Column, EncodeError> {
+    pub fn column(&self, name: &str, kind: ColumnType, reading: Reading) -> Result<Column, EncodeError> {
         let numbers: Option<Box<dyn Fn(usize) -> f64 + '_>> = match &self.values {
             CellReader::Integer(value) => Some(Box::new(|row| value(row) as f64)),
             CellReader::Digits(value) => Some(Box::new(|row| number_of(&value(row)))),
@@ -145,7 +156,7 @@ impl<'a> Cells<'a> {
             };
             texts[row] = Some(self.text(row).map_err(unfit)?).filter(|text| !text.is_empty());
         }
-        Column::from_texts(name, kind, order, texts.iter().map(Option::as_deref))
+        Column::from_texts(name, kind, reading, texts.iter().map(Option::as_deref))
     }
 
     /// The text of a cell that is there; empty if it is no number.
@@ -163,15 +174,15 @@ impl<'a> Cells<'a> {
 
     fn push(&self, row: usize, builder: &mut Builder) -> Result<(), Wrong> {
         match (&self.values, &mut *builder) {
-            (CellReader::Integer(value), Builder::Number(builder)) => {
+            (CellReader::Integer(value), Builder::Number(builder) | Builder::Written(_, builder)) => {
                 builder.append_value(value(row) as f64);
                 return Ok(());
             }
-            (CellReader::Digits(value), Builder::Number(builder)) => {
+            (CellReader::Digits(value), Builder::Number(builder) | Builder::Written(_, builder)) => {
                 builder.append_value(number_of(&value(row)));
                 return Ok(());
             }
-            (CellReader::Float(value), Builder::Number(builder)) => {
+            (CellReader::Float(value), Builder::Number(builder) | Builder::Written(_, builder)) => {
                 builder.append_option(Some(value(row)).filter(|value| value.is_finite()));
                 return Ok(());
             }

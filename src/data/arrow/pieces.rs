@@ -18,12 +18,13 @@ use super::pages::Demand;
 use super::schema::{Sorted, shaped, times_of_96_bits};
 use super::stream::{Beginning, Reading, open_stream};
 use super::{claims, content, footer};
+use crate::data::asked::AskedColumns;
 use crate::data::error::DataError;
 use crate::data::inference::Evidence;
 use crate::data::lease::Lease;
 use crate::data::limits::{IngestLimits, MOST_RECORD_BYTES, oversized};
 use crate::data::parallel::workers;
-use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, Pieces, Survey};
+use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, MissingWords, Pieces, Survey};
 use crate::data::profile::Finding;
 use crate::data::source::{Growing, SharedSource};
 use crate::memory::Charge;
@@ -276,10 +277,12 @@ impl<S: Growing + 'static> Pieces for ArrowPieces<S> {
         Ok(Some(piece))
     }
 
-    fn survey(&self, piece: ArrowPiece) -> Result<Survey, DataError> {
+    fn survey(&self, piece: ArrowPiece, asked: &AskedColumns) -> Result<Survey, DataError> {
         guard(self.name_of_format(), || {
             let mut evidence = vec![Evidence::default(); self.names.len()];
-            let cells = self.cells(&piece)?;
+            let mut cells = self.cells(&piece)?;
+            let missing = MissingWords::of(&self.names, asked);
+            cells.iter_mut().enumerate().for_each(|(at, cells)| cells.blank(missing.of_column(at)));
             cells.iter().zip(&mut evidence).for_each(|(cells, evidence)| cells.observe(evidence, piece.row));
             Ok(Survey::full(piece.batch.num_rows(), self.names.clone(), evidence))
         })
@@ -288,11 +291,12 @@ impl<S: Growing + 'static> Pieces for ArrowPieces<S> {
     fn convert(&self, piece: ArrowPiece, columns: &Columns) -> Result<Converted, DataError> {
         guard(self.name_of_format(), || {
             let (rows, mut arrays) = (piece.batch.num_rows(), Vec::with_capacity(self.names.len()));
-            let all = self.cells(&piece)?;
+            let mut all = self.cells(&piece)?;
+            all.iter_mut().enumerate().for_each(|(at, cells)| cells.blank(columns.missing.of_column(at)));
             let words = all.iter().map(Cells::word_bytes).sum::<usize>();
             let lease = Lease::of(&self.memory, Columns::cell_bytes(rows, all.len()) + words as u64)?;
             for (at, cells) in all.iter().enumerate() {
-                let array = cells.convert(columns.forms[at]).map_err(|wrong| match wrong {
+                let array = cells.convert(&columns.forms[at]).map_err(|wrong| match wrong {
                     Wrong::Misfit(row, text) => columns.misfit(at, &text).in_row(piece.row + row as u64),
                     Wrong::Time(row) => {
                         let error = DataError::unfit("the time is outside the years 0 to 9999").of(&columns.names[at]);

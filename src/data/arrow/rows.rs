@@ -11,7 +11,7 @@ use crate::data::error::DataError;
 use crate::data::limits::IngestLimits;
 use crate::data::pieces::Pieces;
 use crate::data::source::Growing;
-use crate::data::values::DateOrder;
+use crate::data::values::Reading;
 use crate::memory::Charge;
 
 /// An Arrow stream whose schema was read.
@@ -84,16 +84,10 @@ impl ArrowColumns<'_> {
     ///
     /// # Errors
     /// `Value`: the first row whose cell is none of the kind; if the column's type cannot be used, the first row.
-    pub fn column(
-        &self,
-        at: usize,
-        name: &str,
-        kind: ColumnType,
-        order: Option<DateOrder>,
-    ) -> Result<Column, EncodeError> {
+    pub fn column(&self, at: usize, name: &str, kind: ColumnType, reading: Reading) -> Result<Column, EncodeError> {
         // Columns in their order: where one that is read stands among them.
         if let Ok(place) = self.columns.read.binary_search(&at) {
-            return self.cells[place].column(name, kind, order);
+            return self.cells[place].column(name, kind, reading);
         }
         let (_, got) = self.columns.left_out.iter().find(|(left_out, _)| *left_out == at).expect("read or left out");
         let got = format!("a column of the type {got}");

@@ -5,6 +5,7 @@ use memchr::memchr_iter;
 
 use super::dialect::{Delimiter, declared};
 use super::scan::{Field, Record, RecordReader, RecordsEnd, ragged, records_end, unclosed};
+use crate::data::asked::AskedColumns;
 use crate::data::builder::Builder;
 use crate::data::error::DataError;
 use crate::data::header::header_names;
@@ -12,7 +13,7 @@ use crate::data::inference::{Evidence, Form, Written};
 use crate::data::lease::Lease;
 use crate::data::limits::{IngestLimits, MOST_RECORD_BYTES, oversized};
 use crate::data::parallel::workers;
-use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, Pieces, Survey, WIDE};
+use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, MissingWords, Pieces, Survey, WIDE};
 use crate::data::source::{Growing, PIECE_BYTES, bytes_at};
 use crate::data::text::{lines_in, text_of, without_mark};
 use crate::memory::Charge;
@@ -139,7 +140,7 @@ impl<'a, S: Growing> CsvPieces<'a, S> {
 
 impl CsvPiece {
     fn builders(&self, columns: &Columns) -> Vec<Builder> {
-        columns.forms.iter().map(|form| Builder::with_capacity(*form, self.lines + 1)).collect()
+        columns.forms.iter().map(|form| Builder::with_capacity(form, self.lines + 1)).collect()
     }
 
     /// The memory of its cells as arrays: words grow by doubling.
@@ -198,14 +199,15 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
         }
     }
 
-    fn survey(&self, piece: CsvPiece) -> Result<Survey, DataError> {
+    fn survey(&self, piece: CsvPiece, asked: &AskedColumns) -> Result<Survey, DataError> {
+        let missing = MissingWords::of(&self.names, asked);
         let text = text_of(&piece.bytes, piece.line)?;
         let mut evidence = vec![Evidence::default(); self.names.len()];
         let rows = self.each_cell(text, piece.line, &[], |column, start, field| {
             let place = || piece.line + lines_before(text, start);
             match field {
-                Field::Number(_) => evidence[column].observe_short_number(),
-                Field::Text(text) => evidence[column].observe(text, Written::Field, place),
+                Field::Number(value) => evidence[column].observe_short_number(value, place),
+                Field::Text(text) => evidence[column].observe(missing.blanked(column, text), Written::Field, place),
             }
             Ok(())
         })?;
@@ -213,7 +215,12 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
     }
 
     /// A cell that does not fit ends the conversion, and the piece is surveyed from its start.
-    fn try_convert(&self, piece: CsvPiece, columns: &Columns) -> Result<(Survey, Option<Converted>), DataError> {
+    fn try_convert(
+        &self,
+        piece: CsvPiece,
+        columns: &Columns,
+        asked: &AskedColumns,
+    ) -> Result<(Survey, Option<Converted>), DataError> {
         let text = text_of(&piece.bytes, piece.line)?;
         let lease = piece.lease(columns, &self.memory)?;
         let mut builders = piece.builders(columns);
@@ -224,19 +231,22 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
             let (builder, evidence) = (&mut builders[column], &mut evidence[column]);
             match field {
                 Field::Number(value) => {
-                    evidence.observe_short_number();
+                    evidence.observe_short_number(value, place);
                     builder.push_number(value);
                 }
-                Field::Text(text) => builder.push_observed(text, evidence, place).map_err(|_| {
-                    misfits = true;
-                    columns.misfit(column, text)
-                })?,
+                Field::Text(text) => {
+                    let text = columns.missing.blanked(column, text);
+                    builder.push_observed(text, evidence, place).map_err(|_| {
+                        misfits = true;
+                        columns.misfit(column, text)
+                    })?;
+                }
             }
             Ok(())
         });
         if misfits {
             drop((builders, lease));
-            return Ok((self.survey(piece)?, None));
+            return Ok((self.survey(piece, asked)?, None));
         }
         let rows = read?;
         let survey = Survey::full(rows, self.names.clone(), evidence);
@@ -252,7 +262,7 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
             match field {
                 Field::Number(value) => builders[column].push_number(value),
                 Field::Text(cell) => builders[column]
-                    .push(cell)
+                    .push(columns.missing.blanked(column, cell))
                     .map_err(|_| columns.misfit(column, cell).at(piece.line + lines_before(text, start)))?,
             }
             Ok(())

@@ -10,6 +10,7 @@ use super::feature::{Feature, Offsets, Sighting, Slot};
 use super::left_out::{Known, LeftOut};
 use super::target::{Target, Task};
 use crate::data::column::{Column, Table, Values};
+use crate::data::values::Writing;
 use crate::wording::Shown;
 
 /// The encoding of a table's columns.
@@ -21,6 +22,9 @@ pub struct Encoder {
     pub left_out: Vec<LeftOut>,
     /// What is predicted.
     pub target: Target,
+    /// How the target's cells are written.
+    #[serde(default, skip_serializing_if = "Writing::is_plain")]
+    pub target_writing: Writing,
 }
 
 /// An encoded table.
@@ -63,8 +67,8 @@ impl Encoder {
             }
             match Feature::fit(column, rows) {
                 Ok(feature) => {
-                    let date_order = known.date_orders.get(&column.name).copied();
-                    features.push(Feature { date_order, ..feature });
+                    let writing = known.writings.get(&column.name).cloned().unwrap_or_default();
+                    features.push(Feature { writing, ..feature });
                 }
                 Err(reason) => left_out.push(LeftOut { name: column.name.clone(), kind: column.kind, reason }),
             }
@@ -75,7 +79,8 @@ impl Encoder {
             let none = "the data has no other column than the target".to_owned();
             return Err(EncodeError::NoFeatures(if reasons.is_empty() { none } else { reasons.join("; ") }));
         }
-        Ok(Some(Encoder { features, left_out, target: Target::fit(answer, task, rows)? }))
+        let target_writing = known.writings.get(target).cloned().unwrap_or_default();
+        Ok(Some(Encoder { features, left_out, target: Target::fit(answer, task, rows)?, target_writing }))
     }
 
     /// Width of an encoded row: plain values first, then a code for each embedded column.
@@ -161,7 +166,7 @@ impl Encoder {
             let at = table.position(next, &feature.name);
             let at = at.ok_or_else(|| EncodeError::NoColumn(feature.name.clone()))?;
             next = at + 1;
-            let column = table.columns[at].of_kind(feature.kind)?;
+            let column = table.columns[at].of_kind(feature.kind, feature.writing.reading())?;
             let see = |row, seen| see(row, index, seen);
             let slots = feature.write(&column.values, rows.clone(), offsets, width, &mut inputs, see);
             of_column(index, &column.values, &slots);

@@ -7,7 +7,7 @@ use super::fitting;
 use super::left_out::Reason;
 use super::numbers::Numbers;
 use crate::data::column::{Column, ColumnType, Values, Words};
-use crate::data::values::DateOrder;
+use crate::data::values::Writing;
 
 /// A column and how it is encoded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,9 +19,9 @@ pub struct Feature {
     pub kind: ColumnType,
     /// Whether a training row lacked it: then being missing is a value of its own.
     pub missing: bool,
-    /// How dates that are no ISO 8601 are written in it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub date_order: Option<DateOrder>,
+    /// How its cells are written.
+    #[serde(flatten)]
+    pub writing: Writing,
     /// How it is encoded.
     pub encoding: Encoding,
 }
@@ -84,7 +84,13 @@ impl Feature {
         if constant && missing == 0 {
             return Err(Reason::Constant);
         }
-        Ok(Feature { name: column.name.clone(), kind: column.kind, missing: missing > 0, date_order: None, encoding })
+        Ok(Feature {
+            name: column.name.clone(),
+            kind: column.kind,
+            missing: missing > 0,
+            writing: Writing::default(),
+            encoding,
+        })
     }
 
     /// Plain columns of an encoded row: the encoding's own, and one that tells missing values where there were any.

@@ -48,7 +48,11 @@ impl Histogram {
             let at = table.position(next, &feature.name);
             let at = at.ok_or_else(|| EncodeError::NoColumn(feature.name.clone()))?;
             next = at + 1;
-            Ok(Histogram::of(feature, &table.columns[at].of_kind(feature.kind)?.values, &rows))
+            Ok(Histogram::of(
+                feature,
+                &table.columns[at].of_kind(feature.kind, feature.writing.reading())?.values,
+                &rows,
+            ))
         };
         encoder.features.iter().map(of_feature).collect()
     }

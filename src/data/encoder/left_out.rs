@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::column::ColumnType;
 use crate::data::profile::{ColumnProfile, TableProfile};
-use crate::data::values::DateOrder;
+use crate::data::values::Writing;
 
 /// What is known of columns before their values are looked at.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     /// Columns that are left out whatever their values: they need not be in the table.
     pub left_out: Vec<LeftOut>,
-    /// How dates that are no ISO 8601 are written, by column.
-    pub date_orders: BTreeMap<String, DateOrder>,
+    /// How the cells of columns are written, where it is not as a program writes them.
+    pub writings: BTreeMap<String, Writing>,
 }
 
 impl Known {
@@ -35,8 +35,9 @@ impl Known {
             };
             Some(LeftOut { name: column.name.clone(), kind: column.kind, reason })
         });
-        let orders = columns().filter_map(|column| Some((column.name.clone(), column.date_order?)));
-        Known { left_out: left_out.collect(), date_orders: orders.collect() }
+        let writings = profile.columns.iter().map(|column| (column.name.clone(), column.writing()));
+        let writings = writings.filter(|(_, writing)| !writing.is_plain());
+        Known { left_out: left_out.collect(), writings: writings.collect() }
     }
 }
 

@@ -7,9 +7,9 @@ use std::ops::Range;
 use super::encode::Encoder;
 use super::error::EncodeError;
 use crate::data::column::{Column, ColumnType, Table, Values};
-use crate::data::convert::{expected, parse_date_of, words_of};
+use crate::data::convert::{expected, words_of};
 use crate::data::json::{Cell, Records};
-use crate::data::values::DateOrder;
+use crate::data::values::{Misfit, Reading};
 use crate::wording::{Shown, nearest};
 
 /// How alike two names must be (Jaro-Winkler, 0 to 1) for one to be suggested for the other.
@@ -66,7 +66,7 @@ impl Encoder {
                 None => Column::missing(&feature.name, feature.kind, rows.len()),
                 Some(place) => {
                     let cells = &records.columns[*place][rows.clone()];
-                    let column = column_of_cells(&feature.name, feature.kind, feature.date_order, cells);
+                    let column = column_of_cells(&feature.name, feature.kind, feature.writing.reading(), cells);
                     column.map_err(|error| error.after(rows.start))?
                 }
             });
@@ -89,46 +89,55 @@ impl Records {
     }
 }
 
-/// Cells read as a column of `kind`, dates in `order` or as ISO 8601.
+/// Cells read as a column of `kind`.
+///
+/// A number is a number: a text is one only in a column whose numbers are written as texts.
 ///
 /// # Errors
 /// `Value`: the first cell that is none of `kind`.
-pub fn column_of_cells(
-    name: &str,
-    kind: ColumnType,
-    order: Option<DateOrder>,
-    cells: &[Cell],
-) -> Result<Column, EncodeError> {
+pub fn column_of_cells(name: &str, kind: ColumnType, reading: Reading, cells: &[Cell]) -> Result<Column, EncodeError> {
     let unfit = |row: usize| EncodeError::Value {
         row,
         column: name.to_owned(),
         expected: expected(kind),
         got: shown(&cells[row]),
     };
+    let is_missing = |cell: &Cell| {
+        *cell == Cell::Missing
+            || !reading.missing_words.is_empty() && cell.text().is_none_or(|text| reading.word(&text).is_none())
+    };
     let values = match kind {
-        ColumnType::Numeric => Values::Numeric(read(cells, unfit, f64::NAN, Cell::number)?),
-        ColumnType::Boolean => Values::Boolean(read(cells, unfit, None, |cell| match cell {
-            Cell::Boolean(value) => Some(Some(*value)),
-            _ => None,
+        ColumnType::Numeric => Values::Numeric(read(cells, is_missing, unfit, f64::NAN, |cell| match cell {
+            Cell::Text(text) if reading.has_written_numbers() => reading.number(text).map(|x| x.unwrap_or(f64::NAN)),
+            cell => cell.number().ok_or(Misfit),
         })?),
-        ColumnType::Datetime => Values::Datetime(read(cells, unfit, None, |cell| match cell {
-            Cell::Text(text) => parse_date_of(order, text).map(Some),
-            _ => None,
+        ColumnType::Boolean => Values::Boolean(read(cells, is_missing, unfit, None, |cell| match cell {
+            Cell::Boolean(value) => Ok(Some(*value)),
+            _ => Err(Misfit),
         })?),
-        ColumnType::Categorical | ColumnType::Text => Values::Words(words_of(cells.iter().map(Cell::text))),
+        ColumnType::Datetime => Values::Datetime(read(cells, is_missing, unfit, None, |cell| match cell {
+            Cell::Text(text) => reading.datetime(text),
+            cell if reading.has_asked_dates() => reading.datetime(&cell.text().unwrap_or_default()),
+            _ => Err(Misfit),
+        })?),
+        ColumnType::Categorical | ColumnType::Text => {
+            let texts = cells.iter().map(|cell| if is_missing(cell) { None } else { cell.text() });
+            Values::Words(words_of(texts))
+        }
     };
     Ok(Column { name: name.to_owned(), kind, values })
 }
 
 fn read<T: Clone>(
     cells: &[Cell],
+    is_missing: impl Fn(&Cell) -> bool,
     unfit: impl Fn(usize) -> EncodeError,
     missing: T,
-    value: impl Fn(&Cell) -> Option<T>,
+    value: impl Fn(&Cell) -> Result<T, Misfit>,
 ) -> Result<Vec<T>, EncodeError> {
     let of_cell = |(row, cell): (usize, &Cell)| match cell {
-        Cell::Missing => Ok(missing.clone()),
-        cell => value(cell).ok_or_else(|| unfit(row)),
+        cell if is_missing(cell) => Ok(missing.clone()),
+        cell => value(cell).map_err(|Misfit| unfit(row)),
     };
     cells.iter().enumerate().map(of_cell).collect()
 }

@@ -8,6 +8,7 @@ use super::layout::Layout;
 use super::sheet::{Cell, Meaning, SheetReader, Value};
 use super::workbook::Workbook;
 use super::xml::READER_BYTES;
+use crate::data::asked::AskedColumns;
 use crate::data::builder::Builder;
 use crate::data::error::DataError;
 use crate::data::header::header_names;
@@ -15,7 +16,7 @@ use crate::data::inference::{Evidence, Native, Written};
 use crate::data::lease::Lease;
 use crate::data::limits::{IngestLimits, MAX_NAME_CHARACTERS, MOST_RECORD_BYTES, oversized};
 use crate::data::parallel::workers;
-use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, Pieces, Survey};
+use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, MissingWords, Pieces, Survey};
 use crate::data::profile::Finding;
 use crate::data::source::Growing;
 use crate::data::values::{format_datetime, format_number};
@@ -122,8 +123,15 @@ impl<S: Growing + 'static> ExcelPieces<S> {
         Ok(None)
     }
 
-    fn error(&self, piece: &ExcelPiece, row: usize, error: DataError) -> DataError {
-        error.in_row(u64::from(piece.rows[row]))
+    /// Whether the text of a cell is one of the words that were named for missing values.
+    fn is_missing(
+        &self,
+        piece: &ExcelPiece,
+        column: usize,
+        value: &Value,
+        words: &MissingWords,
+    ) -> Result<bool, DataError> {
+        Ok(!words.of_column(column).is_empty() && words.is_missing(column, &self.workbook.shown(&piece.text, value)?))
     }
 }
 
@@ -222,10 +230,14 @@ impl<S: Growing + 'static> Pieces for ExcelPieces<S> {
         Ok(Some(piece).filter(|piece| !piece.rows.is_empty()))
     }
 
-    fn survey(&self, piece: ExcelPiece) -> Result<Survey, DataError> {
+    fn survey(&self, piece: ExcelPiece, asked: &AskedColumns) -> Result<Survey, DataError> {
+        let missing = MissingWords::of(&self.names, asked);
         let mut evidence = vec![Evidence::default(); self.names.len()];
         for (row, column, value) in &piece.cells {
             let (evidence, place) = (&mut evidence[*column], || u64::from(piece.rows[*row]));
+            if self.is_missing(&piece, *column, value, &missing)? {
+                continue;
+            }
             match value {
                 Value::Unknown => {}
                 Value::Number(_) => evidence.observe_native(Native::Number, place),
@@ -256,19 +268,24 @@ impl<S: Growing + 'static> Pieces for ExcelPieces<S> {
             .forms
             .iter()
             .zip(&words)
-            .map(|(form, words)| Builder::with_word_bytes(*form, rows, *words))
+            .map(|(form, words)| Builder::with_word_bytes(form, rows, *words))
             .collect();
         for (row, column, value) in &piece.cells {
             let builder = &mut builders[*column];
             builder.pad(*row);
+            if self.is_missing(&piece, *column, value, &columns.missing)? {
+                continue;
+            }
             match (value, &mut *builder) {
                 (Value::Unknown, _) => {}
-                (Value::Number(value), Builder::Number(builder)) => builder.append_value(*value),
+                (Value::Number(value), Builder::Number(builder) | Builder::Written(_, builder)) => {
+                    builder.append_value(*value);
+                }
                 (Value::Boolean(value), Builder::Boolean(builder)) => builder.append_value(*value),
                 (Value::Time(value), Builder::Datetime(_, builder)) => builder.append_value(*value),
                 (value, builder) => {
                     let text = self.workbook.shown(&piece.text, value)?;
-                    let misfit = |_| self.error(&piece, *row, columns.misfit(*column, &text));
+                    let misfit = |_| columns.misfit(*column, &text).in_row(u64::from(piece.rows[*row]));
                     builder.push(&text).map_err(misfit)?;
                 }
             }

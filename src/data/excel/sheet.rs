@@ -8,7 +8,7 @@ use super::damage::damaged;
 use super::formats::{Formats, Shows};
 use super::xml::{Node, Xml, attribute};
 use crate::data::error::DataError;
-use crate::data::values::{LARGEST_EXACT_INTEGER, parse_datetime};
+use crate::data::values::{DateOrder, LARGEST_EXACT_INTEGER, parse_datetime};
 
 /// What a sheet of Excel holds.
 const MOST_ROWS: u32 = 1 << 20;
@@ -163,7 +163,7 @@ impl SheetReader {
             Kind::Error => return Ok(Some(Value::Error(found))),
             Kind::Shared => text[found].trim().parse().ok().map(Value::Shared),
             Kind::Boolean => Some(Value::Boolean(text[found].trim() != "0")),
-            Kind::Date => match parse_datetime(text[found.clone()].trim()) {
+            Kind::Date => match parse_datetime(text[found.clone()].trim(), DateOrder::Iso) {
                 Some(time) => Some(Value::Time(time)),
                 None => return Ok(Some(Value::Own(found))),
             },

@@ -98,8 +98,8 @@ fn memory_that_is_not_to_be_had_is_an_error_that_says_so() {
     let file = parquet(vec![("w", words)], WriterProperties::new());
     let try_with = |memory| {
         let (source, mut out) = (Bytes::from(file.clone()), Vec::new());
-        let types = Default::default();
-        let read = ingest(source, Format::Parquet, &types, &IngestLimits::default(), memory, &mut out, &mut |_| true);
+        let asked = Default::default();
+        let read = ingest(source, Format::Parquet, &asked, &IngestLimits::default(), memory, &mut out, &mut |_| true);
         read.map(|profile| profile.rows).map_err(|error: DataError| error.kind)
     };
     let memory = Share::new("requests", ByteSize::mib(2)).charge(None);

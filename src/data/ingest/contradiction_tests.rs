@@ -1,12 +1,11 @@
 //! CSV files whose first piece says something else of a column than a later one.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use serde_json::json;
 
 use super::tests::{csv, kinds, memory, refused, rows};
 use super::*;
+use crate::data::asked::AskedColumns;
 use crate::data::error::DataErrorKind;
 use crate::data::stored::preview;
 
@@ -52,7 +51,8 @@ fn what_follows_a_contradiction_is_read_with_the_same_care() {
     };
     let limits = IngestLimits { max_rows: 1_200_001, ..IngestLimits::default() };
     let profile =
-        ingest(source, Format::Csv, &BTreeMap::new(), &limits, &memory(), &mut Vec::new(), &mut progress).unwrap();
+        ingest(source, Format::Csv, &AskedColumns::default(), &limits, &memory(), &mut Vec::new(), &mut progress)
+            .unwrap();
     assert_eq!(profile.rows, 1_200_001);
     assert!(told.iter().all(|rows| *rows <= 1_200_001), "{told:?}");
 }

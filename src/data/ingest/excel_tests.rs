@@ -34,7 +34,8 @@ fn archive_of(parts: &[Part], method: u16) -> Vec<u8> {
         shared.extend([sum.sum(), packed.len() as u32, content.len() as u32].map(u32::to_le_bytes).concat());
         shared.extend([name.len() as u16, 0].map(u16::to_le_bytes).concat());
         bytes.extend([&b"PK\x03\x04"[..], &shared[..], name.as_bytes(), &packed].concat());
-        directory.extend([&b"PK\x01\x02\x14\0"[..], &shared[..], &[0; 10], &start.to_le_bytes(), name.as_bytes()].concat());
+        directory
+            .extend([&b"PK\x01\x02\x14\0"[..], &shared[..], &[0; 10], &start.to_le_bytes(), name.as_bytes()].concat());
     }
     let (start, length, count) = (bytes.len() as u32, directory.len() as u32, parts.len() as u16);
     bytes.extend(directory);

@@ -21,7 +21,8 @@ use super::*;
 use crate::data::arrow::{ArrowRows, UNUSABLE_COLUMN};
 use crate::data::column::{ColumnType, Values};
 use crate::data::error::DataErrorKind;
-use crate::data::profile::findings::{LARGE_INTEGERS, MOSTLY_MISSING};
+use crate::data::profile::findings::MOSTLY_MISSING;
+use crate::data::values::Reading;
 
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()
@@ -179,11 +180,11 @@ fn rows_to_predict_for_name_every_column_that_they_have() {
     let some = asked.next_rows(10).unwrap().expect("rows");
     asked
         .columns(&some, |columns| {
-            let numbers = columns.column(2, "n", ColumnType::Numeric, None).unwrap().values;
+            let numbers = columns.column(2, "n", ColumnType::Numeric, Reading::default()).unwrap().values;
             assert!(matches!(numbers, Values::Numeric(numbers) if numbers == [1.5, 2.5, 3.5]));
-            let words = columns.column(5, "w", ColumnType::Categorical, None).unwrap();
+            let words = columns.column(5, "w", ColumnType::Categorical, Reading::default()).unwrap();
             assert_eq!(words.values.text(1).as_deref(), Some("q"));
-            let error = columns.column(1, "clock", ColumnType::Numeric, None).unwrap_err();
+            let error = columns.column(1, "clock", ColumnType::Numeric, Reading::default()).unwrap_err();
             assert!(error.to_string().contains("Time64"), "{error}");
         })
         .unwrap();
@@ -219,8 +220,8 @@ fn integers_written_as_decimals_keep_all_of_their_digits() {
     assert_eq!(rows(&table)[2]["id"], json!("99999999999999999999999999999999999999"));
     assert_eq!(rows(&table)[0]["long"], json!("9007199254740993000"));
     assert_eq!(rows(&table)[1]["hundreds"], json!("-200"));
-    let large: Vec<_> = codes(&table.0).into_iter().filter(|(code, _)| *code == LARGE_INTEGERS).collect();
-    assert_eq!(large, ["id", "long", "hundreds"].map(|name| (LARGE_INTEGERS, Some(name))));
+    let large: Vec<_> = codes(&table.0).into_iter().filter(|(code, _)| *code == "large_integers").collect();
+    assert_eq!(large, ["id", "long", "hundreds"].map(|name| ("large_integers", Some(name))));
     let numbers = read(&stream(&batch, None), Format::Arrow, &[("long", ColumnType::Numeric)]).unwrap();
     assert_eq!(rows(&numbers)[0]["long"].as_f64(), Some(9_007_199_254_740_993_000_f64));
 }

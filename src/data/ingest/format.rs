@@ -1,12 +1,11 @@
 //! The formats of data files, and the entry that reads each of them.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 
 use super::output::Output;
 use super::run::Run;
 use crate::data::arrow::pieces::ArrowPieces;
-use crate::data::column::ColumnType;
+use crate::data::asked::AskedColumns;
 use crate::data::csv::pieces::CsvPieces;
 use crate::data::error::DataError;
 use crate::data::excel::pieces::ExcelPieces;
@@ -41,7 +40,7 @@ impl Format {
     }
 }
 
-/// Reads `source`, finds the type of every column over all rows unless `types` has it, writes the stored form to `out`
+/// Reads `source`, finds the type of every column over all rows unless something is `asked` of it, writes the stored form to `out`
 /// and returns the profile.
 ///
 /// `source` is not compressed, may still grow, and can be read again from its start; `out` is empty. `progress` is told
@@ -55,14 +54,14 @@ impl Format {
 pub fn ingest<S: Growing + 'static>(
     source: S,
     format: Format,
-    types: &BTreeMap<String, ColumnType>,
+    asked: &AskedColumns,
     limits: &IngestLimits,
     memory: &Charge,
     out: &mut dyn Output,
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<TableProfile, DataError> {
     let workers = workers();
-    let mut run = Run { types, limits, memory, workers, progress, readings: 1, before: 0, rows: AtomicU64::new(0) };
+    let mut run = Run { asked, limits, memory, workers, progress, readings: 1, before: 0, rows: AtomicU64::new(0) };
     match format {
         Format::Csv => run.ingest(&CsvPieces::new(&source, limits, memory)?, out),
         Format::Ndjson => run.ingest(&JsonPieces::lines(&source, limits, memory)?, out),
@@ -80,13 +79,13 @@ pub fn ingest<S: Growing + 'static>(
 pub fn ingest_sheet<S: Growing + 'static>(
     source: S,
     sheet: &str,
-    types: &BTreeMap<String, ColumnType>,
+    asked: &AskedColumns,
     limits: &IngestLimits,
     memory: &Charge,
     out: &mut dyn Output,
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<TableProfile, DataError> {
     let workers = workers();
-    let mut run = Run { types, limits, memory, workers, progress, readings: 1, before: 0, rows: AtomicU64::new(0) };
+    let mut run = Run { asked, limits, memory, workers, progress, readings: 1, before: 0, rows: AtomicU64::new(0) };
     run.ingest(&ExcelPieces::open(source, Some(sheet), limits, memory)?, out)
 }

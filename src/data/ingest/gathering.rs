@@ -1,12 +1,12 @@
 //! What all pieces of a file show of its columns, together.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use crate::data::column::ColumnType;
+use crate::data::asked::AskedColumns;
 use crate::data::error::DataError;
-use crate::data::inference::Evidence;
+use crate::data::inference::{Evidence, Form, Kind};
 use crate::data::limits::{MAX_NAMES_BYTES, is_sparse, long_names, too_many_columns};
-use crate::data::pieces::{Columns, Survey};
+use crate::data::pieces::{Columns, MissingWords, Survey};
 
 /// The columns of some pieces.
 #[derive(Default)]
@@ -71,26 +71,47 @@ impl Gathered {
         is_sparse(rows.saturating_mul(self.columns.len() as u64), self.given)
     }
 
-    /// The columns in the order of their first appearance, with the types that are asked for.
+    /// Whether pieces must be looked at again, as numbers were read of which only the value is known, and others show that
+    /// the way in which they are written matters.
+    pub fn is_partial(&self) -> bool {
+        let commas = self.has_decimal_commas();
+        let mut evidence = self.columns.values().map(|seen| &seen.evidence);
+        evidence.any(|evidence| evidence.numbers().unseen && (commas || evidence.numbers().example().is_some()))
+    }
+
+    /// Whether a column's numbers can be read with decimal commas alone.
+    fn has_decimal_commas(&self) -> bool {
+        let of_numbers = |seen: &Seen| seen.evidence.misfit(Kind::Number).is_none();
+        self.columns.values().any(|seen| of_numbers(seen) && seen.evidence.numbers().has_decimal_commas())
+    }
+
+    /// The columns in the order of their first appearance, with what is asked of them.
     ///
     /// # Errors
-    /// A type is asked for a column that does not exist.
-    pub fn into_columns(self, types: &BTreeMap<String, ColumnType>) -> Result<Columns, DataError> {
+    /// Something is asked for a column that does not exist, or none is left.
+    pub fn into_columns(self, asked: &AskedColumns) -> Result<Columns, DataError> {
         if self.columns.is_empty() {
             return Err(DataError::malformed("there are no columns"));
         }
-        if let Some(name) = types.keys().find(|name| !self.columns.contains_key(*name)) {
-            return Err(DataError::unfit("a type is given for this column, which the data does not have").of(name));
+        if let Some(name) = asked.names().find(|name| !self.columns.contains_key(*name)) {
+            return Err(DataError::unfit("something is asked for this column, which the data does not have").of(name));
         }
+        let decimal_commas = self.has_decimal_commas();
         let mut sorted: Vec<_> = self.columns.into_iter().collect();
         sorted.sort_unstable_by_key(|(_, seen)| seen.first);
-        let mut columns = Columns::default();
+        let mut columns = Columns { decimal_commas, ..Columns::default() };
         for (name, seen) in sorted {
-            let asked = types.get(&name).copied();
-            columns.forms.push(seen.evidence.form_of(asked));
-            columns.asked.push(asked);
+            let of_column = asked.column(&name).cloned();
+            let skipped = asked.is_skipped(&name);
+            let form = || seen.evidence.form(of_column.as_ref(), decimal_commas);
+            columns.forms.push(if skipped { Form::Skipped } else { form() });
+            columns.asked.push(of_column);
             columns.evidence.push(seen.evidence);
             columns.names.push(name);
+        }
+        columns.missing = MissingWords::of(&columns.names, asked);
+        if columns.kept().is_empty() {
+            return Err(DataError::unfit("all columns are skipped"));
         }
         Ok(columns)
     }

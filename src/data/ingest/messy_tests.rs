@@ -3,7 +3,6 @@
 use super::tests::{codes, csv, read, refused};
 use super::*;
 use crate::data::column::ColumnType;
-use crate::data::profile::findings::*;
 use crate::data::profile::{EXACT_DISTINCT, IDENTIFIER_COLUMN};
 
 /// A column of `name` with these cells, one a line.
@@ -14,7 +13,7 @@ fn column(name: &str, cells: impl Iterator<Item = String>) -> String {
 /// The message about the numbers of the first column, if there is one.
 fn message(text: &str) -> Option<String> {
     let (profile, _) = csv(text);
-    let found = profile.findings.into_iter().find(|finding| finding.code == NUMBERS_AS_WORDS);
+    let found = profile.findings.into_iter().find(|finding| finding.code == "numbers_as_words");
     found.inspect(|finding| assert_eq!(finding.column.as_deref(), Some("age"))).map(|finding| finding.message)
 }
 
@@ -22,7 +21,7 @@ fn message(text: &str) -> Option<String> {
 fn a_single_bad_cell_among_numbers_is_named() {
     let ages =
         |bad: &str| column("age", (0..500).map(|row| if row == 321 { bad.into() } else { (row % 90).to_string() }));
-    for bad in ["unknown", "-", "n/a?", "45 years?"] {
+    for bad in ["unknown", "n/a?", "45 years?"] {
         let message = message(&ages(bad)).expect(bad);
         assert!(message.starts_with(&format!("99.8 % of its values are numbers; line 323 has {bad:?}")), "{message}");
     }
@@ -32,16 +31,16 @@ fn a_single_bad_cell_among_numbers_is_named() {
     let error = refused(ages("unknown").as_bytes(), Format::Csv, &[("age", ColumnType::Numeric)]);
     assert_eq!((error.line, error.column.as_deref()), (Some(323), Some("age")));
     let (profile, _) = read(ages("unknown").as_bytes(), Format::Csv, &[("age", ColumnType::Categorical)]).unwrap();
-    assert!(!codes(&profile).contains(&(NUMBERS_AS_WORDS, Some("age"))), "asked for");
+    assert!(!codes(&profile).contains(&("numbers_as_words", Some("age"))), "asked for");
 }
 
 #[test]
 fn a_bad_cell_far_behind_more_numbers_than_are_counted_is_named() {
     let rows = 3 * EXACT_DISTINCT;
-    let prices = column("age", (0..rows).map(|row| if row + 1 == rows { "?".into() } else { format!("{row}.5") }));
+    let prices = column("age", (0..rows).map(|row| if row + 1 == rows { "??".into() } else { format!("{row}.5") }));
     let message = message(&prices).expect("a finding");
     assert!(
-        message.starts_with(&format!("99.9 % of its values are numbers; line {} has \"?\"", rows + 1)),
+        message.starts_with(&format!("99.9 % of its values are numbers; line {} has \"??\"", rows + 1)),
         "{message}"
     );
     let (profile, _) = csv(&prices);
@@ -49,27 +48,13 @@ fn a_bad_cell_far_behind_more_numbers_than_are_counted_is_named() {
 }
 
 #[test]
-fn numbers_in_another_writing_are_named_with_it() {
-    for (cell, part) in [
-        ((|n| format!("{n},5")) as fn(u32) -> String, "decimal comma as in \"1,5\""),
-        (|n| format!("${n},200.00"), "currency as in \"$1,200.00\""),
-        (|n| format!("{n} %"), "percent sign as in \"1 %\""),
-        (|n| format!("{n} kg"), "unit as in \"1 kg\""),
-    ] {
-        let text = column("age", [1, 1].into_iter().chain(2..40).map(cell));
-        let message = message(&text).expect(part);
-        assert!(message.contains(part) && message.contains("decimal point"), "{message}");
-    }
-}
-
-#[test]
 fn texts_of_json_are_meant_to_be_words() {
     let found = |text: &str| {
         let (profile, _) = read(text.as_bytes(), Format::Ndjson, &[]).unwrap();
-        codes(&profile).iter().any(|(code, _)| *code == NUMBERS_AS_WORDS)
+        codes(&profile).iter().any(|(code, _)| *code == "numbers_as_words")
     };
     assert!(!found(&"{\"zip\":\"90210\"}\n".repeat(9)));
-    assert!(found(&format!("{}{{\"zip\":\"?\"}}\n", "{\"zip\":90210}\n".repeat(9))));
+    assert!(found(&format!("{}{{\"zip\":\"x\"}}\n", "{\"zip\":90210}\n".repeat(9))));
 }
 
 #[test]

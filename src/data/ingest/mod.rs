@@ -30,3 +30,5 @@ mod foreign_tests;
 mod messy_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod written_tests;

@@ -1,25 +1,27 @@
 //! The readings of a file: its pieces are taken in turn by several threads.
 
-use std::collections::BTreeMap;
 use std::mem;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use arrow_array::ArrayRef;
 
 use super::gathering::Gathered;
 use super::output::Output;
 use super::standing::Standing;
-use crate::data::column::ColumnType;
+use crate::data::asked::AskedColumns;
 use crate::data::error::DataError;
+use crate::data::inference::Form;
 use crate::data::limits::{IngestLimits, SPARSE};
 use crate::data::parallel::in_parallel;
 use crate::data::pieces::{Columns, Converted, Pieces, WIDE};
-use crate::data::profile::TableProfile;
 use crate::data::profile::duplicates::Duplicates;
-use crate::data::profile::findings::{Studied, findings};
+use crate::data::profile::findings::findings;
 use crate::data::profile::statistics::ColumnStatistics;
+use crate::data::profile::studied::Studied;
+use crate::data::profile::{ColumnProfile, TableProfile};
 use crate::data::stored::StoredWriter;
+use crate::data::values::{CellFormat, DateFormat, DateOrder};
 use crate::memory::Charge;
 
 /// A row group of few columns is written once its arrays take this much memory.
@@ -31,7 +33,7 @@ const ROW_BYTES: usize = 24;
 
 /// A file on its way into its stored form.
 pub(super) struct Run<'a> {
-    pub types: &'a BTreeMap<String, ColumnType>,
+    pub asked: &'a AskedColumns,
     pub limits: &'a IngestLimits,
     /// Takes what is made.
     pub memory: &'a Charge,
@@ -81,7 +83,12 @@ impl Run<'_> {
         let columns = if let Some(expected) = expected {
             let mut trial = Trial::default();
             let written = self.write(pieces, &expected, &mut *out, Some(&mut trial))?;
-            let columns = self.columns(trial.gathered)?;
+            let is_partial = trial.gathered.is_partial();
+            let mut columns = self.columns(trial.gathered)?;
+            if is_partial {
+                *self.rows.get_mut() = 0;
+                columns = self.survey(pieces)?;
+            }
             if !trial.failed.into_inner() && columns.forms == expected.forms {
                 return Ok(self.profile(pieces, &columns, written));
             }
@@ -104,21 +111,21 @@ impl Run<'_> {
     /// What the first piece makes expect of the columns; nothing if it says too little.
     fn expected<P: Pieces>(&self, pieces: &P) -> Result<Option<Columns>, DataError> {
         let Some(piece) = pieces.next(&mut pieces.start(None)?)? else { return Ok(None) };
-        let survey = pieces.survey(piece)?;
+        let survey = pieces.survey(piece, self.asked)?;
         if survey.rows == 0 {
             return Ok(None);
         }
         let mut gathered = Gathered::default();
         gathered.add(0, survey, self.limits.max_columns)?;
-        Ok(gathered.into_columns(self.types).ok())
+        Ok(gathered.into_columns(self.asked).ok())
     }
 
     /// A reading that only finds what the columns are.
     fn survey<P: Pieces>(&mut self, pieces: &P) -> Result<Columns, DataError> {
         let turns = Mutex::new(Turns::begin(pieces, None)?);
-        let limits = self.limits;
+        let (limits, asked) = (self.limits, self.asked);
         let work = |gathered: &mut Gathered, index, piece| {
-            let survey = pieces.survey(piece)?;
+            let survey = pieces.survey(piece, asked)?;
             let rows = survey.rows;
             gathered.add(index, survey, limits.max_columns)?;
             Ok(rows)
@@ -139,7 +146,7 @@ impl Run<'_> {
         if gathered.is_sparse(rows) {
             return Err(DataError::unfit(SPARSE));
         }
-        gathered.into_columns(self.types)
+        gathered.into_columns(self.asked)
     }
 
     /// A reading that writes the columns. With a trial it gathers what the cells show, too, and goes on with that alone
@@ -151,8 +158,11 @@ impl Run<'_> {
         out: &mut dyn Output,
         mut trial: Option<&mut Trial>,
     ) -> Result<Written, DataError> {
-        let count = columns.names.len();
-        let statistics = columns.forms.iter().enumerate().map(|(at, form)| ColumnStatistics::new(*form, at, count));
+        let kept = columns.kept();
+        let (names, forms): (Vec<_>, Vec<_>) =
+            kept.iter().map(|at| (columns.names[*at].clone(), columns.forms[*at].clone())).unzip();
+        let count = kept.len();
+        let statistics = forms.iter().enumerate().map(|(at, form)| ColumnStatistics::new(form, at, count));
         let mut written = Written { statistics: statistics.collect(), duplicates: Duplicates::default() };
         let (mut out, mut writer) = (Some(out), None);
         let turns = Mutex::new(Turns::begin(pieces, Some(columns))?);
@@ -168,11 +178,11 @@ impl Run<'_> {
             // Kept until the arrays are written: what is encoded takes their place.
             let mut leases = Vec::with_capacity(group.len());
             for piece in group {
-                arrays.iter_mut().zip(piece.columns).for_each(|(column, array)| column.push(array));
+                arrays.iter_mut().zip(&kept).for_each(|(column, at)| column.push(Arc::clone(&piece.columns[*at])));
                 leases.push(piece.lease);
             }
             if let Some(out) = out.take() {
-                writer = Some(StoredWriter::new(out, &columns.names, &columns.forms, &arrays)?);
+                writer = Some(StoredWriter::new(out, &names, &forms, &arrays)?);
             }
             let writer = writer.as_mut().expect("the first row group begins the file");
             writer.write(arrays, &mut written.statistics, &mut hashes, self.workers)?;
@@ -190,7 +200,7 @@ impl Run<'_> {
         columns: &Columns,
         trial: Option<&mut Trial>,
     ) -> Result<Vec<Converted>, DataError> {
-        let limits = self.limits;
+        let (limits, asked) = (self.limits, self.asked);
         let most = if columns.names.len() < WIDE { GROUP_BYTES } else { WIDE_GROUP_BYTES };
         let bytes = AtomicUsize::new(0);
         let failed = trial.as_ref().map(|trial| &trial.failed);
@@ -199,8 +209,11 @@ impl Run<'_> {
             let Some(failed) = failed else {
                 return Ok(taken.take(index, pieces.convert(piece, columns)?, &bytes));
             };
-            let (survey, converted) =
-                if has_failed() { (pieces.survey(piece)?, None) } else { pieces.try_convert(piece, columns)? };
+            let (survey, converted) = if has_failed() {
+                (pieces.survey(piece, asked)?, None)
+            } else {
+                pieces.try_convert(piece, columns, asked)?
+            };
             let rows = survey.rows;
             match converted.filter(|_| columns.fit(&survey.evidence)) {
                 Some(converted) => _ = taken.take(index, converted, &bytes),
@@ -264,19 +277,16 @@ impl Run<'_> {
         let rows = self.rows.load(Ordering::Relaxed);
         written.statistics.iter_mut().for_each(ColumnStatistics::settle);
         let statistics = &written.statistics;
-        let profiles: Vec<_> = (0..columns.names.len())
-            .map(|at| {
-                let form = columns.forms[at];
-                let kind = columns.asked[at].unwrap_or_else(|| statistics[at].kind(form));
-                statistics[at].profile(&columns.names[at], kind, form)
-            })
-            .collect();
-        let studied: Vec<_> = (0..columns.names.len())
-            .map(|at| Studied {
-                profile: &profiles[at],
-                statistics: &statistics[at],
-                evidence: &columns.evidence[at],
-                inferred: columns.asked[at].is_none(),
+        let kept = columns.kept();
+        let profiles: Vec<_> =
+            kept.iter().zip(statistics).map(|(at, statistics)| profile(columns, *at, statistics)).collect();
+        let studied: Vec<_> = (kept.iter().zip(&profiles).zip(statistics))
+            .map(|((at, profile), statistics)| Studied {
+                profile,
+                statistics,
+                evidence: &columns.evidence[*at],
+                has_asked_format: columns.asked[*at].as_ref().is_some_and(|asked| asked.format.is_some()),
+                inferred: columns.asked[*at].as_ref().is_none_or(|asked| asked.kind.is_none()),
                 place: pieces.place(),
             })
             .collect();
@@ -312,6 +322,26 @@ impl<P: Pieces> Turns<P> {
         self.ended = !matches!(piece, Ok(Some(_)));
         Ok(piece.map_err(|error| (index, error))?.map(|piece| (index, piece)))
     }
+}
+
+/// The profile of a column, of whatever type was asked for or found.
+fn profile(columns: &Columns, at: usize, statistics: &ColumnStatistics) -> ColumnProfile {
+    let (form, asked) = (&columns.forms[at], columns.asked[at].as_ref());
+    let kind = asked.and_then(|asked| asked.kind).unwrap_or_else(|| statistics.kind(form));
+    let mut profile = statistics.profile(&columns.names[at], kind);
+    if let Form::Datetime(order, _) = form {
+        profile.date_order = Some(*order).filter(|order| *order != DateOrder::Iso);
+    }
+    profile.format = match form {
+        Form::Written(format) | Form::Datetime(_, Some(format)) => Some((**format).clone()),
+        Form::Datetime(_, None) => {
+            let pattern = columns.evidence[at].dates().pattern();
+            pattern.map(|format| CellFormat::Date(DateFormat { format, asked: false }))
+        }
+        _ => None,
+    };
+    profile.missing_words = columns.missing.of_column(at).to_vec();
+    profile
 }
 
 fn too_many_rows(most: u64) -> DataError {

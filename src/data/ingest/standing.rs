@@ -7,7 +7,7 @@ use crate::data::profile::{distinct, duplicates};
 use crate::memory::Charge;
 
 /// What a column takes on every thread beside its name, which is held several times: what its cells have shown.
-const COLUMN_BYTES: u64 = 256;
+const COLUMN_BYTES: u64 = 512;
 /// What the profile of a column takes, but for its name and its frequent values.
 const PROFILE_BYTES: u64 = 1024;
 /// A column of a row group in the index of the stored form.

@@ -1,11 +1,10 @@
 //! Files of text, whole and broken, to profiles and back.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::*;
+use crate::data::asked::AskedColumns;
 use crate::data::column::{ColumnType, Values};
 use crate::data::error::{DataError, DataErrorKind};
 use crate::data::profile::findings::*;
@@ -24,10 +23,24 @@ pub(super) fn read(
     format: Format,
     types: &[(&str, ColumnType)],
 ) -> Result<(TableProfile, Bytes), DataError> {
-    let types = types.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect();
+    let kinds = types.iter().map(|(name, kind)| (*name, json!(kind.word())));
+    read_asked(bytes, format, &asked(&kinds.map(|(name, kind)| (name.to_owned(), kind)).collect::<Map<_, _>>().into()))
+}
+
+/// What a `types` parameter asks for.
+pub(super) fn asked(types: &Value) -> AskedColumns {
+    let columns = serde_json::from_value(types.clone()).expect("types of columns");
+    AskedColumns { columns, ..AskedColumns::default() }
+}
+
+pub(super) fn read_asked(
+    bytes: &[u8],
+    format: Format,
+    asked: &AskedColumns,
+) -> Result<(TableProfile, Bytes), DataError> {
     let mut out = Vec::new();
     let source = Bytes::copy_from_slice(bytes);
-    let profile = ingest(source, format, &types, &IngestLimits::default(), &memory(), &mut out, &mut |_| true)?;
+    let profile = ingest(source, format, asked, &IngestLimits::default(), &memory(), &mut out, &mut |_| true)?;
     Ok((profile, out.into()))
 }
 
@@ -117,7 +130,7 @@ fn dates_with_the_day_first_say_so() {
     let orders: Vec<_> = profile.columns.iter().map(|column| column.date_order).collect();
     assert_eq!(orders, [Some(DateOrder::DayFirst), Some(DateOrder::MonthFirst), Some(DateOrder::DayFirst)]);
     assert_eq!(profile.columns[0].min, Some(Bound::Time("2024-02-01T00:00:00Z".to_owned())));
-    assert_eq!(codes(&profile), [(AMBIGUOUS_DATES, Some("b")), (AMBIGUOUS_DATES, Some("c"))]);
+    assert_eq!(codes(&profile), [("ambiguous_dates", Some("b")), ("ambiguous_dates", Some("c"))]);
 }
 
 #[test]
@@ -169,7 +182,7 @@ fn limits_hold() {
     let run = |text: &str, format| {
         let mut out = Vec::new();
         let source = Bytes::copy_from_slice(text.as_bytes());
-        ingest(source, format, &BTreeMap::new(), &limits, &memory(), &mut out, &mut |_| true)
+        ingest(source, format, &AskedColumns::default(), &limits, &memory(), &mut out, &mut |_| true)
             .map_err(|error| error.kind)
     };
     assert!(run("a,b\n1,2\n1,2\n", Format::Csv).is_ok());
@@ -196,7 +209,7 @@ fn a_reading_can_be_stopped() {
     let result = ingest(
         source,
         Format::Csv,
-        &BTreeMap::new(),
+        &AskedColumns::default(),
         &IngestLimits::default(),
         &memory(),
         &mut Vec::new(),
@@ -275,8 +288,8 @@ fn what_the_owner_should_know_is_found() {
         (DUPLICATE_COLUMN, "copy"),
         (IDENTIFIER_COLUMN, "word"),
         (MOSTLY_MISSING, "gone"),
-        (LARGE_INTEGERS, "big"),
-        (NOT_FINITE, "x"),
+        ("large_integers", "big"),
+        ("not_finite", "x"),
     ];
     let expected = expected.map(|(code, column)| (code.to_owned(), Some(column.to_owned())));
     // 9007199254740993 to ...95 are words; one value of x is missing.

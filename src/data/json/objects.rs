@@ -13,6 +13,8 @@ use crate::data::limits::{IngestLimits, MAX_NAMES_BYTES, check_column_name, long
 
 /// A cell that is not missing.
 pub(crate) struct RawCell<'a> {
+    /// Its column's name.
+    pub key: &'a str,
     pub text: &'a str,
     pub written: Written,
 }
@@ -161,7 +163,8 @@ impl Object<'_, '_, '_, '_, '_> {
         if text.len() > most {
             return Err(oversized(text.len(), most).at(line()).of(&self.objects.names[column]));
         }
-        let result = (self.cell)(self.objects.rows, column, RawCell { text, written }, &line);
+        let key = self.objects.names[column].as_str();
+        let result = (self.cell)(self.objects.rows, column, RawCell { key, text, written }, &line);
         drop(unescaped);
         result
     }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use memchr::{memchr_iter, memchr2, memchr3, memrchr};
 
 use super::objects::{Objects, RawCell};
+use crate::data::asked::AskedColumns;
 use crate::data::builder::Builder;
 use crate::data::error::DataError;
 use crate::data::inference::{Evidence, Form, Written};
@@ -20,7 +21,7 @@ use crate::memory::Charge;
 const MOST_CELLS: usize = 2 << 20;
 /// What a key takes while its piece is surveyed, beside its bytes, which are held three times: its evidence, and places in
 /// tables.
-const KEY_BYTES: u64 = 256;
+const KEY_BYTES: u64 = 512;
 
 /// A file of JSON objects.
 pub(crate) struct JsonPieces<'a, S> {
@@ -183,14 +184,17 @@ impl<S: Growing> Pieces for JsonPieces<'_, S> {
         }
     }
 
-    fn survey(&self, piece: JsonPiece) -> Result<Survey, DataError> {
+    fn survey(&self, piece: JsonPiece, asked: &AskedColumns) -> Result<Survey, DataError> {
         let mut objects = Objects::new(Vec::new(), self.limits, true);
         let mut evidence: Vec<Evidence> = Vec::new();
+        let has_words = asked.has_missing_words();
         let rows = self.each_cell(&piece, &mut objects, |_, column, cell, line| {
             if column >= evidence.len() {
                 evidence.resize(column + 1, Evidence::default());
             }
-            evidence[column].observe(cell.text, cell.written, line);
+            if !(has_words && asked.is_missing(cell.key, cell.text)) {
+                evidence[column].observe(cell.text, cell.written, line);
+            }
             Ok(())
         })?;
         let (given, names) = (objects.given(), objects.into_names());
@@ -202,7 +206,7 @@ impl<S: Growing> Pieces for JsonPieces<'_, S> {
 
     fn convert(&self, piece: JsonPiece, columns: &Columns) -> Result<Converted, DataError> {
         let mut objects = Objects::new(columns.names.clone(), self.limits, false);
-        let mut builders: Vec<Builder> = columns.forms.iter().map(|form| Builder::with_capacity(*form, 0)).collect();
+        let mut builders: Vec<Builder> = columns.forms.iter().map(|form| Builder::with_capacity(form, 0)).collect();
         let mut lease = Lease::of(self.memory, 2 * piece.bytes.len() as u64)?;
         let (count, mut covered) = (columns.names.len(), 0);
         let rows = self.each_cell(&piece, &mut objects, |row, column, cell, line| {
@@ -215,8 +219,9 @@ impl<S: Growing> Pieces for JsonPieces<'_, S> {
             // A number has no writing of its own in JSON: 1.0 and 1 are one word.
             let is_word = cell.written == Written::Number && columns.forms[column] == Form::Words;
             let canonical = is_word.then(|| canonical_number(cell.text)).flatten();
+            let text = canonical.as_deref().unwrap_or(cell.text);
             builders[column]
-                .push(canonical.as_deref().unwrap_or(cell.text))
+                .push(if columns.missing.is_missing(column, cell.text) { "" } else { text })
                 .map_err(|_| columns.misfit(column, cell.text).at(line()))
         })?;
         lease.cover(2 * piece.bytes.len() as u64 + Columns::cell_bytes(rows, count))?;

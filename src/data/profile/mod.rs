@@ -4,9 +4,11 @@ pub(super) mod distinct;
 pub(super) mod duplicates;
 pub mod findings;
 mod moments;
+mod mostly;
+mod reading;
 pub(super) mod statistics;
+pub(super) mod studied;
 mod table;
-mod written_numbers;
 
 pub use distinct::EXACT_DISTINCT;
 pub use table::{Bound, ColumnProfile, Finding, Frequent, IDENTIFIER_COLUMN, TableProfile, WordBytes};

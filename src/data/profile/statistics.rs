@@ -9,7 +9,7 @@ use super::moments::Moments;
 use super::table::{Bound, ColumnProfile, Frequent, WordBytes};
 use crate::data::column::ColumnType;
 use crate::data::inference::{Form, words_type};
-use crate::data::values::{DateOrder, format_datetime, format_number};
+use crate::data::values::{format_datetime, format_number};
 
 /// How many frequent values a profile names.
 const TOP: usize = 10;
@@ -46,12 +46,16 @@ enum OfKind {
 
 impl ColumnStatistics {
     /// Of the column at `index` among `columns`.
-    pub fn new(form: Form, index: usize, columns: usize) -> Self {
+    pub fn new(form: &Form, index: usize, columns: usize) -> Self {
         let of_kind = match form {
-            Form::Number => OfKind::Number { moments: Moments::NONE, integers: true, distinct: Distinct::new(columns) },
+            Form::Number | Form::Written(_) => {
+                OfKind::Number { moments: Moments::NONE, integers: true, distinct: Distinct::new(columns) }
+            }
             Form::Boolean => OfKind::Boolean { trues: 0 },
-            Form::Datetime(_) => OfKind::Datetime { range: None, distinct: Distinct::new(columns) },
-            Form::Words => OfKind::Words { bytes: WordBytes::default(), distinct: Distinct::new(columns) },
+            Form::Datetime(..) => OfKind::Datetime { range: None, distinct: Distinct::new(columns) },
+            Form::Words | Form::Skipped => {
+                OfKind::Words { bytes: WordBytes::default(), distinct: Distinct::new(columns) }
+            }
         };
         let seed = hash_bits(index as u64 + 1);
         let (top_bytes, hashes) = (TABLE_BYTES / columns.max(1), Vec::new());
@@ -191,17 +195,12 @@ impl ColumnStatistics {
     }
 
     /// The type of the column, if none was asked for.
-    pub fn kind(&self, form: Form) -> ColumnType {
-        match form {
-            Form::Number => ColumnType::Numeric,
-            Form::Boolean => ColumnType::Boolean,
-            Form::Datetime(_) => ColumnType::Datetime,
-            Form::Words => words_type(self.values(), self.distinct(), self.word_bytes()),
-        }
+    pub fn kind(&self, form: &Form) -> ColumnType {
+        form.kind().unwrap_or_else(|| words_type(self.values(), self.distinct(), self.word_bytes()))
     }
 
     /// The profile of the column.
-    pub fn profile(&self, name: &str, kind: ColumnType, form: Form) -> ColumnProfile {
+    pub fn profile(&self, name: &str, kind: ColumnType) -> ColumnProfile {
         let mut profile = ColumnProfile {
             name: name.to_owned(),
             kind,
@@ -213,10 +212,9 @@ impl ColumnStatistics {
             std: None,
             word_bytes: None,
             top: Vec::new(),
-            date_order: match form {
-                Form::Datetime(order) if order != DateOrder::Iso => Some(order),
-                _ => None,
-            },
+            date_order: None,
+            format: None,
+            missing_words: Vec::new(),
         };
         let values = self.values();
         match &self.of_kind {
@@ -302,7 +300,7 @@ mod tests {
     use super::*;
 
     fn numbers(pieces: &[&[Option<f64>]]) -> ColumnStatistics {
-        let mut statistics = ColumnStatistics::new(Form::Number, 0, 1);
+        let mut statistics = ColumnStatistics::new(&Form::Number, 0, 1);
         for piece in pieces {
             let array: ArrayRef = Arc::new(Float64Array::from(piece.to_vec()));
             statistics.add(&array, &mut vec![0; piece.len()]);
@@ -317,7 +315,7 @@ mod tests {
         let some = |values: &[f64]| values.iter().copied().map(Some).collect::<Vec<_>>();
         let (left, right) = (some(&[2.0, 4.0, 4.0]), some(&[4.0, 5.0, 5.0, 7.0, 9.0]));
         let statistics = numbers(&[&left, &[None, None], &[], &right]);
-        let profile = statistics.profile("a", ColumnType::Numeric, Form::Number);
+        let profile = statistics.profile("a", ColumnType::Numeric);
         assert_eq!((profile.mean, profile.std, profile.missing, profile.distinct), (Some(5.0), Some(2.0), 2, 5));
         assert_eq!((profile.min, profile.max), (Some(Bound::Number(2.0)), Some(Bound::Number(9.0))));
         let top: Vec<_> = profile.top.iter().map(|entry| (entry.value.as_str(), entry.count)).collect();

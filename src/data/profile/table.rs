@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::data::column::ColumnType;
-use crate::data::values::DateOrder;
+use crate::data::values::{CellFormat, DateOrder, Writing};
 
 /// The code of the finding that a column names rows and says nothing about them.
 pub const IDENTIFIER_COLUMN: &str = "identifier_column";
@@ -49,6 +49,12 @@ pub struct ColumnProfile {
     /// How dates are written in the data, unless it is ISO 8601.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub date_order: Option<DateOrder>,
+    /// How the cells are written, if not as a program writes them.
+    #[serde(default)]
+    pub format: Option<CellFormat>,
+    /// Words that mean that there is no value, beside those that always do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_words: Vec<String>,
 }
 
 /// How long the words of a column are, in UTF-8.
@@ -91,6 +97,12 @@ pub struct Finding {
 }
 
 impl ColumnProfile {
+    /// How the column's cells are written.
+    pub fn writing(&self) -> Writing {
+        let (format, missing_words) = (self.format.clone(), self.missing_words.clone());
+        Writing { date_order: self.date_order, format, missing_words }
+    }
+
     /// Memory of the column's different words at most, about: each is held once in the table and once to be found by.
     pub fn dictionary_bytes(&self) -> u64 {
         /// Of a word whose length is not known, and of what a word takes beside its bytes.

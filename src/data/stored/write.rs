@@ -57,7 +57,7 @@ impl<W: Write + Send> StoredWriter<W> {
     /// It cannot be written.
     pub fn new(out: W, names: &[String], forms: &[Form], first: &[Vec<ArrayRef>]) -> Result<Self, DataError> {
         let fields: Vec<Field> =
-            names.iter().zip(forms).map(|(name, form)| Field::new(name, data_type(*form), true)).collect();
+            names.iter().zip(forms).map(|(name, form)| Field::new(name, data_type(form), true)).collect();
         let schema = Arc::new(Schema::new(fields));
         let mut properties = WriterProperties::builder()
             .set_compression(Compression::LZ4_RAW)
@@ -172,12 +172,12 @@ fn packs(array: &ArrayRef) -> bool {
     lz4_flex::block::compress(bytes).len() < bytes.len() / 10 * 9
 }
 
-fn data_type(form: Form) -> DataType {
+fn data_type(form: &Form) -> DataType {
     match form {
-        Form::Number => DataType::Float64,
+        Form::Number | Form::Written(_) => DataType::Float64,
         Form::Boolean => DataType::Boolean,
-        Form::Datetime(_) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        Form::Words => DataType::Utf8,
+        Form::Datetime(..) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        Form::Words | Form::Skipped => DataType::Utf8,
     }
 }
 

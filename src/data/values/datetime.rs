@@ -1,12 +1,19 @@
-//! Dates and times of day as text, and as microseconds since 1970-01-01 UTC.
+//! Dates and times as people and programs write them, read in one order of day and month.
+//!
+//! What has a year of four digits in front, or the name of its month, is read as it stands. Where day and month are numbers,
+//! a column's cells together decide which comes first ([`DateOrder`]); one cell alone cannot.
 
 use serde::{Deserialize, Serialize};
+
+use super::calendar::{DAY, days};
+use super::clock::time_of_day;
+use super::text_cursor::Cursor;
 
 /// How the dates of a column are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DateOrder {
-    /// The year first, as ISO 8601 has it: `2024-05-31`.
+    /// The year first, as ISO 8601 has it: `2024-05-31`; or with the month's name.
     Iso,
     /// `31/05/2024`.
     DayFirst,
@@ -14,204 +21,382 @@ pub enum DateOrder {
     MonthFirst,
 }
 
-const DAY: i64 = 86_400_000_000;
-const HOUR: i64 = 3_600_000_000;
-const MINUTE: i64 = 60_000_000;
+const MONTHS: [&[u8]; 12] = [
+    b"january",
+    b"february",
+    b"march",
+    b"april",
+    b"may",
+    b"june",
+    b"july",
+    b"august",
+    b"september",
+    b"october",
+    b"november",
+    b"december",
+];
+const WEEKDAYS: [&[u8]; 7] = [b"monday", b"tuesday", b"wednesday", b"thursday", b"friday", b"saturday", b"sunday"];
 
-/// Microseconds since 1970-01-01 UTC of a date or date-time in any order; without an offset it is UTC.
-///
-/// Where day and month can be told apart in two ways, the month comes first between slashes, and the day otherwise.
-pub fn parse_datetime(text: &str) -> Option<i64> {
-    let usual = usual_order(separator(text)?);
-    let other = if usual == DateOrder::DayFirst { DateOrder::MonthFirst } else { DateOrder::DayFirst };
-    [DateOrder::Iso, usual, other].into_iter().find_map(|order| parse_datetime_as(text, order))
+/// In a pattern: the first and the second number of a date whose order the column decides.
+const FIRST: &str = "\u{1}";
+const SECOND: &str = "\u{2}";
+
+/// A date that was taken apart, with its time of day.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct WrittenDate {
+    date: Parts,
+    /// Microseconds since midnight UTC.
+    time: i64,
+    /// Whether its year has two digits.
+    is_short: bool,
+    /// Whether it begins with its year.
+    is_year_first: bool,
 }
 
-/// The same in one order alone.
-pub fn parse_datetime_as(text: &str, order: DateOrder) -> Option<i64> {
-    let text = super::words::trim(text.as_bytes());
-    let (date, rest, basic) = if order == DateOrder::Iso { iso_date(text)? } else { day_and_month(text, order)? };
-    if rest.is_empty() {
-        return (!basic).then_some(date);
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Parts {
+    /// Days since 1970-01-01.
+    Known(i64),
+    /// Two numbers, of which one is the day and one the month, with what stands between them.
+    Numbers { first: i64, second: i64, year: i64, separator: u8 },
+    /// All of it is zero, as some databases write a date that is not there.
+    Zero,
+}
+
+impl WrittenDate {
+    /// Takes a text apart; nothing if it is no date in any order.
+    pub fn of(text: &str) -> Option<Self> {
+        scan(&mut Cursor::new(super::words::trim(text.as_bytes()), false))
     }
-    let (b'T' | b't' | b' ', time) = rest.split_first()? else { return None };
-    Some(date + time_of_day(time, basic)?)
+
+    /// Microseconds since 1970-01-01 UTC, if it is a date in this order; without an offset it is UTC.
+    pub fn at(&self, order: DateOrder) -> Option<i64> {
+        let days = match (self.date, order) {
+            (Parts::Known(days), _) => days,
+            (Parts::Numbers { first, second, year, .. }, DateOrder::DayFirst) => days(year, second, first)?,
+            (Parts::Numbers { first, second, year, .. }, DateOrder::MonthFirst) => days(year, first, second)?,
+            _ => return None,
+        };
+        Some(days * DAY + self.time)
+    }
+
+    /// What stands between day and month, where the column decides which is which.
+    pub fn separator(&self) -> Option<u8> {
+        if let Parts::Numbers { separator, .. } = self.date { Some(separator) } else { None }
+    }
+
+    /// Whether its year has two digits.
+    pub fn is_short(&self) -> bool {
+        self.is_short
+    }
+
+    /// Whether it begins with its year.
+    pub fn is_year_first(&self) -> bool {
+        self.is_year_first
+    }
+
+    /// Whether all of it is zero.
+    pub fn is_zero(&self) -> bool {
+        self.date == Parts::Zero
+    }
 }
 
-/// A time in RFC 3339, in UTC; years beyond 9999 carry a sign.
-pub fn format_datetime(microseconds: i64) -> String {
-    let (year, month, day) = civil(microseconds.div_euclid(DAY));
-    let time = microseconds.rem_euclid(DAY);
-    let sign = if (0..=9999).contains(&year) {
-        ""
-    } else if year < 0 {
-        "-"
-    } else {
-        "+"
-    };
-    let (hour, minute, second) = (time / HOUR, time / MINUTE % 60, time / 1_000_000 % 60);
-    let fraction = match time % 1_000_000 {
-        0 => String::new(),
-        rest if rest % 1000 == 0 => format!(".{:03}", rest / 1000),
-        rest => format!(".{rest:06}"),
-    };
-    format!("{sign}{:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z", year.abs())
+/// Microseconds since 1970-01-01 UTC of a date or date-time in this order, or one that no order can misread.
+pub fn parse_datetime(text: &str, order: DateOrder) -> Option<i64> {
+    WrittenDate::of(text)?.at(order)
 }
 
-/// The first character between digits of what may be a date.
-pub(crate) fn separator(text: &str) -> Option<u8> {
-    text.trim_ascii().bytes().find(|byte| !byte.is_ascii_digit())
+/// The `strptime` pattern of a date in an order.
+pub(crate) fn pattern_of(text: &str, order: DateOrder) -> Option<String> {
+    let mut cursor = Cursor::new(super::words::trim(text.as_bytes()), true);
+    scan(&mut cursor)?;
+    let (first, second) = if order == DateOrder::MonthFirst { ("%m", "%d") } else { ("%d", "%m") };
+    Some(cursor.into_pattern()?.replace(FIRST, first).replace(SECOND, second))
 }
 
-/// What is taken where both orders fit.
+/// What is taken where both orders fit: the month first between slashes, and the day otherwise.
 pub(crate) fn usual_order(separator: u8) -> DateOrder {
     if separator == b'/' { DateOrder::MonthFirst } else { DateOrder::DayFirst }
 }
 
-/// The date at the start, what follows it, and whether it is written without separators.
-fn iso_date(text: &[u8]) -> Option<(i64, &[u8], bool)> {
-    let year = number(text.get(..4)?)?;
-    match text.get(4)? {
-        separator @ (b'-' | b'/') if text.get(7) == Some(separator) => {
-            Some((days(year, number(text.get(5..7)?)?, number(text.get(8..10)?)?)? * DAY, &text[10..], false))
+/// Digits alone as a date: `YYYYMMDD`, or seconds, milliseconds, microseconds or nanoseconds since 1970, by how many there are.
+pub(crate) fn digits_as_date(text: &str) -> Option<i64> {
+    let text = super::words::trim(text.as_bytes());
+    let digits = text.strip_prefix(b"-").unwrap_or(text);
+    let (number, count) = Cursor::new(digits, false).number(8, 19)?;
+    if count != digits.len() {
+        return None;
+    }
+    let time = match count {
+        8 if digits.len() == text.len() => {
+            return days(number / 10_000, number / 100 % 100, number % 100).map(|days| days * DAY);
         }
-        byte if byte.is_ascii_digit() => {
-            Some((days(year, number(text.get(4..6)?)?, number(text.get(6..8)?)?)? * DAY, &text[8..], true))
-        }
+        9..=11 => number * 1_000_000,
+        12..=14 => number * 1000,
+        15..=17 => number,
+        18 | 19 => number / 1000,
+        _ => return None,
+    };
+    Some(if digits.len() == text.len() { time } else { -time })
+}
+
+fn scan(text: &mut Cursor) -> Option<WrittenDate> {
+    if text.rest.len() > 64 || !text.rest.iter().any(u8::is_ascii_digit) {
+        return None;
+    }
+    let begin = text.rest;
+    let first = text.letters();
+    if !first.is_empty() && is_name(first, &WEEKDAYS).is_some() {
+        text.note(if first.len() == 3 { "%a" } else { "%A" });
+        text.one_of(b".");
+        text.one_of(b",");
+        text.blanks();
+    } else {
+        text.rest = begin;
+    }
+    let is_year_first = text.digits() >= 4;
+    let (date, is_short, basic) = match text.digits() {
+        0 => month_named(text)?,
+        4 => year_first(text)?,
+        8 => basic_date(text)?,
+        1 | 2 => day_or_month_first(text)?,
+        _ => return None,
+    };
+    if text.rest.is_empty() {
+        return (!basic).then_some(WrittenDate { date, time: 0, is_short, is_year_first });
+    }
+    let comma = text.one_of(b",").is_some();
+    if !(text.blanks() || !comma && text.one_of(b"Tt").is_some()) {
+        return None;
+    }
+    let time = time_of_day(text, basic && text.digits() >= 4)?;
+    Some(WrittenDate { date, time, is_short, is_year_first })
+}
+
+/// Its place among names, given whole or by its first three letters; `Sept` as well.
+fn is_name(word: &[u8], names: &[&[u8]]) -> Option<usize> {
+    let is = |name: &[u8]| {
+        let known = word.len() == 3 || word.len() == name.len() || word.eq_ignore_ascii_case(b"sept");
+        known && name.len() >= word.len() && name[..word.len()].eq_ignore_ascii_case(word)
+    };
+    names.iter().position(|name| is(name))
+}
+
+/// The month that is named at the start.
+fn month(text: &mut Cursor) -> Option<i64> {
+    let word = text.letters();
+    let month = is_name(word, &MONTHS)?;
+    text.note(if word.len() == 3 { "%b" } else { "%B" });
+    text.one_of(b".");
+    Some(month as i64 + 1)
+}
+
+/// A date, whether its year is short, and whether it is written without separators.
+type Dated = Option<(Parts, bool, bool)>;
+
+fn known(year: i64, month: i64, day: i64, is_short: bool) -> Dated {
+    Some((Parts::Known(days(year, month, day)?), is_short, false))
+}
+
+/// `2024-05-31`, `2024/5/31`, `2024.05.31`, `2024-May-31`, `2024-05`.
+fn year_first(text: &mut Cursor) -> Dated {
+    let (year, _) = text.number(4, 4)?;
+    text.note("%Y");
+    let separator = text.one_of(b"-/. ")?;
+    let month = if text.digits() > 0 {
+        text.note("%m");
+        text.number(1, 2)?.0
+    } else {
+        month(text)?
+    };
+    let has_day = text.rest.first() == Some(&separator) && text.rest.get(1).is_some_and(u8::is_ascii_digit);
+    if !has_day || separator == b' ' && text.rest.get(1..).is_some_and(|rest| rest.contains(&b':')) {
+        return if matches!(separator, b'-' | b'/') && text.rest.is_empty() {
+            known(year, month, 1, false)
+        } else {
+            None
+        };
+    }
+    text.one_of(&[separator]);
+    let (day, _) = text.number(1, 2)?;
+    text.note("%d");
+    if year == 0 && month == 0 && day == 0 {
+        return Some((Parts::Zero, false, false));
+    }
+    known(year, month, day, false)
+}
+
+/// `20240531`, before a time.
+fn basic_date(text: &mut Cursor) -> Dated {
+    let (number, _) = text.number(8, 8)?;
+    text.note("%Y%m%d");
+    Some((Parts::Known(days(number / 10_000, number / 100 % 100, number % 100)?), false, true))
+}
+
+/// `May 31, 2024`, `May-31-24`, `May 2024`.
+fn month_named(text: &mut Cursor) -> Dated {
+    let month = month(text)?;
+    text.blanks();
+    text.one_of(b"-/,");
+    text.blanks();
+    if text.digits() == 4 {
+        let (year, _) = text.number(4, 4)?;
+        text.note("%Y");
+        return if text.rest.is_empty() { known(year, month, 1, false) } else { None };
+    }
+    let (day, _) = text.number(1, 2)?;
+    text.note("%d");
+    ordinal(text);
+    let comma = text.one_of(b"-/,").is_some();
+    if !text.blanks() && !comma {
+        return None;
+    }
+    let (year, is_short) = year(text)?;
+    known(year, month, day, is_short)
+}
+
+/// `31/05/2024`, `31.5.24`, `31-May-2024`, `31 May 2024`, `31May2024`, `05/2024`.
+fn day_or_month_first(text: &mut Cursor) -> Dated {
+    let (first, _) = text.number(1, 2)?;
+    if matches!(text.rest, [b'/' | b'.' | b'-', b'0'..=b'9', ..]) {
+        return numbers(text, first);
+    }
+    text.note("%d");
+    ordinal(text);
+    text.one_of(b"-/.");
+    text.blanks();
+    let month = month(text)?;
+    let separated = text.one_of(b"-/,").is_some() | text.blanks();
+    if !separated && text.digits() == 0 {
+        return None;
+    }
+    let (year, is_short) = year(text)?;
+    known(year, month, first, is_short)
+}
+
+/// Two numbers and a year, or a month and a year.
+fn numbers(text: &mut Cursor, first: i64) -> Dated {
+    let separator = text.rest[0];
+    text.rest = &text.rest[1..];
+    if text.digits() == 4 && separator != b'.' {
+        let (year, _) = text.number(4, 4)?;
+        text.note("%m");
+        text.note_text(&[separator]);
+        text.note("%Y");
+        return if text.rest.is_empty() { known(year, first, 1, false) } else { None };
+    }
+    text.note(FIRST);
+    text.note_text(&[separator]);
+    let (second, _) = text.number(1, 2)?;
+    text.note(SECOND);
+    text.one_of(&[separator])?;
+    let (year, is_short) = year(text)?;
+    if first == 0 && second == 0 {
+        return Some((Parts::Zero, is_short, false));
+    }
+    let is_date = days(year, first, second).or(days(year, second, first)).is_some();
+    is_date.then_some((Parts::Numbers { first, second, year, separator }, is_short, false))
+}
+
+/// A year of four digits, or of two: 1969 to 2068, as POSIX has it.
+fn year(text: &mut Cursor) -> Option<(i64, bool)> {
+    let (year, digits) = text.number(2, 4)?;
+    text.note(if digits == 4 { "%Y" } else { "%y" });
+    match digits {
+        4 => Some((year, false)),
+        2 => Some((if year < 69 { 2000 + year } else { 1900 + year }, true)),
         _ => None,
     }
 }
 
-/// A date with the year at its end.
-fn day_and_month(text: &[u8], order: DateOrder) -> Option<(i64, &[u8], bool)> {
-    let first = 1 + usize::from(text.get(1)?.is_ascii_digit());
-    let separator = text.get(first).filter(|byte| matches!(byte, b'/' | b'.' | b'-'))?;
-    let start = first + 1;
-    let second = start + 1 + usize::from(text.get(start + 1)?.is_ascii_digit());
-    if text.get(second)? != separator {
-        return None;
+/// Takes `st`, `nd`, `rd` or `th` from the start.
+fn ordinal(text: &mut Cursor) {
+    let word = text.rest.get(..2).unwrap_or_default();
+    let ends = !text.rest.get(2).is_some_and(u8::is_ascii_alphabetic);
+    if ends && [&b"st"[..], b"nd", b"rd", b"th"].iter().any(|ending| word.eq_ignore_ascii_case(ending)) {
+        text.note_text(word);
+        text.rest = &text.rest[2..];
     }
-    let (one, two) = (number(&text[..first])?, number(&text[start..second])?);
-    let year = number(text.get(second + 1..second + 5)?)?;
-    let (month, day) = if order == DateOrder::DayFirst { (two, one) } else { (one, two) };
-    Some((days(year, month, day)? * DAY, &text[second + 5..], false))
-}
-
-/// Microseconds since midnight UTC: `HH:MM[:SS[.fff]]`, or `HHMM[SS]` if basic, and an offset.
-fn time_of_day(text: &[u8], basic: bool) -> Option<i64> {
-    let end = text.iter().position(|byte| matches!(byte, b'Z' | b'z' | b'+' | b'-')).unwrap_or(text.len());
-    let (clock, zone) = text.split_at(end);
-    let offset = offset(zone)?;
-    let width = 2 + usize::from(!basic);
-    let colon = |at: usize| basic || clock[at] == b':';
-    let within = |value: i64, end: i64| (value < end).then_some(value);
-    let hour = within(number(clock.get(..2)?)?, 24)?;
-    let minute = within(number(clock.get(width..width + 2)?).filter(|_| colon(2))?, 60)?;
-    let mut time = hour * HOUR + minute * MINUTE;
-    if clock.len() > width + 2 {
-        let at = 2 * width;
-        time += within(number(clock.get(at..at + 2)?).filter(|_| colon(at - 1))?, 60)? * 1_000_000;
-        if let Some((point, digits)) = clock[at + 2..].split_first() {
-            time += matches!(point, b'.' | b',').then(|| fraction(digits)).flatten()?;
-        }
-    }
-    Some(time - offset)
-}
-
-/// Microseconds of a second's decimals, cut off beyond the sixth.
-fn fraction(digits: &[u8]) -> Option<i64> {
-    if digits.is_empty() || digits.len() > 9 {
-        return None;
-    }
-    let kept = digits.len().min(6);
-    number(&digits[kept..])?;
-    Some(number(&digits[..kept])? * 10_i64.pow(6 - kept as u32))
-}
-
-/// Microseconds ahead of UTC: nothing, `Z`, `+02`, `+0200` or `+02:00`.
-fn offset(zone: &[u8]) -> Option<i64> {
-    let (sign, rest) = match zone.split_first() {
-        None => return Some(0),
-        Some((b'Z' | b'z', rest)) => return rest.is_empty().then_some(0),
-        Some((sign, rest)) => (if *sign == b'-' { -1 } else { 1 }, rest),
-    };
-    let (hours, minutes) = match rest.len() {
-        2 => (rest, &rest[..0]),
-        4 => rest.split_at(2),
-        5 if rest[2] == b':' => (&rest[..2], &rest[3..]),
-        _ => return None,
-    };
-    let (hours, minutes) = (number(hours)?, number(minutes)?);
-    (hours < 24 && minutes < 60).then_some(sign * (hours * HOUR + minutes * MINUTE))
-}
-
-/// The number of a few digits; 0 of none.
-fn number(digits: &[u8]) -> Option<i64> {
-    digits.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
-}
-
-/// Days since 1970-01-01 of a date that exists.
-///
-/// Years are counted from March, so that the leap day ends them; an era of 400 years has 146,097 days.
-fn days(year: i64, month: i64, day: i64) -> Option<i64> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let length = match month {
-        2 => 28 + i64::from(leap),
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return None,
-    };
-    if !(1..=length).contains(&day) {
-        return None;
-    }
-    let year = year - i64::from(month <= 2);
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
-}
-
-/// Year, month and day of a number of days since 1970-01-01.
-pub(crate) fn civil(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    (year + era * 400 + i64::from(month <= 2), month, of_year - (153 * shifted + 2) / 5 + 1)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::calendar::format_datetime;
     use super::*;
 
-    fn written(text: &str) -> Option<String> {
-        parse_datetime(text).map(format_datetime)
+    fn written(text: &str, order: DateOrder) -> Option<String> {
+        parse_datetime(text, order).map(format_datetime)
     }
 
     #[test]
-    fn dates_in_every_form() {
-        for (text, time) in [
-            ("2024-05-01", "2024-05-01T00:00:00Z"),
-            ("2024/05/01", "2024-05-01T00:00:00Z"),
-            ("2024-05-01T10:20", "2024-05-01T10:20:00Z"),
-            ("2024-05-01 10:20:30", "2024-05-01T10:20:30Z"),
-            ("2024-05-01T10:20:30.5Z", "2024-05-01T10:20:30.500Z"),
-            ("2024-05-01T10:20:30.123456789+02:00", "2024-05-01T08:20:30.123456Z"),
-            ("2024-05-01T00:20:30-0330", "2024-05-01T03:50:30Z"),
-            ("20141013T000000", "2014-10-13T00:00:00Z"),
-            ("20141013T0102Z", "2014-10-13T01:02:00Z"),
-            (" 1969-12-31T23:59:59.999 ", "1969-12-31T23:59:59.999Z"),
-            ("0000-02-29", "0000-02-29T00:00:00Z"),
-            ("9999-12-31T23:59:59", "9999-12-31T23:59:59Z"),
-            ("13/02/2024", "2024-02-13T00:00:00Z"),
-            ("02/13/2024 5:6", ""),
-            ("02/03/2024 05:06", "2024-02-03T05:06:00Z"),
-            ("02.03.2024", "2024-03-02T00:00:00Z"),
-            ("2-3-2024", "2024-03-02T00:00:00Z"),
+    fn dates_that_no_order_can_misread() {
+        for (text, time, pattern) in [
+            ("2024-05-01", "2024-05-01T00:00:00Z", "%Y-%m-%d"),
+            ("2024/05/01", "2024-05-01T00:00:00Z", "%Y/%m/%d"),
+            ("2024.5.1", "2024-05-01T00:00:00Z", "%Y.%m.%d"),
+            ("2024-5-1 9:05", "2024-05-01T09:05:00Z", "%Y-%m-%d %H:%M"),
+            ("2024-05", "2024-05-01T00:00:00Z", "%Y-%m"),
+            ("2024-May-01", "2024-05-01T00:00:00Z", "%Y-%b-%d"),
+            ("2024-05-01T10:20", "2024-05-01T10:20:00Z", "%Y-%m-%dT%H:%M"),
+            ("2024-05-01 10:20:30", "2024-05-01T10:20:30Z", "%Y-%m-%d %H:%M:%S"),
+            ("2024-05-01 10:20:30 UTC", "2024-05-01T10:20:30Z", "%Y-%m-%d %H:%M:%S UTC"),
+            ("2024-05-01 10:20:30 +0200", "2024-05-01T08:20:30Z", "%Y-%m-%d %H:%M:%S %z"),
+            ("2024-05-01 10:20:30 UTC+2", "2024-05-01T08:20:30Z", "%Y-%m-%d %H:%M:%S UTC%z"),
+            ("2024-05-01T10:20:30.5Z", "2024-05-01T10:20:30.500Z", "%Y-%m-%dT%H:%M:%S%.fZ"),
+            ("2024-05-01T10:20:30.123456789+02:00", "2024-05-01T08:20:30.123456Z", "%Y-%m-%dT%H:%M:%S%.f%z"),
+            ("2024-05-01T00:20:30-0330", "2024-05-01T03:50:30Z", "%Y-%m-%dT%H:%M:%S%z"),
+            ("20141013T000000", "2014-10-13T00:00:00Z", "%Y%m%dT%H%M%S"),
+            ("20141013T0102Z", "2014-10-13T01:02:00Z", "%Y%m%dT%H%MZ"),
+            (" 1969-12-31T23:59:59.999 ", "1969-12-31T23:59:59.999Z", "%Y-%m-%dT%H:%M:%S%.f"),
+            ("0000-02-29", "0000-02-29T00:00:00Z", "%Y-%m-%d"),
+            ("9999-12-31T23:59:59", "9999-12-31T23:59:59Z", "%Y-%m-%dT%H:%M:%S"),
+            ("15-Jul-19", "2019-07-15T00:00:00Z", "%d-%b-%y"),
+            ("15-Jul-69", "1969-07-15T00:00:00Z", "%d-%b-%y"),
+            ("15 July 2019", "2019-07-15T00:00:00Z", "%d %B %Y"),
+            ("15Jul2019", "2019-07-15T00:00:00Z", "%d%b%Y"),
+            ("1st of", "", ""),
+            ("1st May 2024", "2024-05-01T00:00:00Z", "%dst %b %Y"),
+            ("July 15, 2019", "2019-07-15T00:00:00Z", "%B %d, %Y"),
+            ("Jul. 15, 2019, 4:22 p.m.", "2019-07-15T16:22:00Z", "%b. %d, %Y, %I:%M %p"),
+            ("Sept 3 2019", "2019-09-03T00:00:00Z", "%B %d %Y"),
+            ("May 2024", "2024-05-01T00:00:00Z", "%b %Y"),
+            ("05/2024", "2024-05-01T00:00:00Z", "%m/%Y"),
+            ("Mon, 15 Jul 2019 16:22:00 GMT", "2019-07-15T16:22:00Z", "%a, %d %b %Y %H:%M:%S GMT"),
+            ("Mon, 15 Jul 2019 16:22:00 -0500", "2019-07-15T21:22:00Z", "%a, %d %b %Y %H:%M:%S %z"),
+            ("15 Jul 2019 16:22 EST", "2019-07-15T21:22:00Z", "%d %b %Y %H:%M EST"),
+            ("2019-07-15 12:00 AM", "2019-07-15T00:00:00Z", "%Y-%m-%d %I:%M %p"),
+            ("2019-07-15 12:30pm", "2019-07-15T12:30:00Z", "%Y-%m-%d %I:%M%p"),
+            ("2019-07-15 5 PM", "2019-07-15T17:00:00Z", "%Y-%m-%d %I %p"),
         ] {
-            assert_eq!(written(text).unwrap_or_default(), time, "{text}");
+            for order in [DateOrder::Iso, DateOrder::DayFirst, DateOrder::MonthFirst] {
+                assert_eq!(written(text, order).unwrap_or_default(), time, "{text}");
+            }
+            assert_eq!(pattern_of(text, DateOrder::Iso).unwrap_or_default(), pattern, "{text}");
         }
+    }
+
+    #[test]
+    fn dates_of_two_numbers_are_read_in_one_order() {
+        for (text, day_first, month_first) in [
+            ("13/02/2024", "2024-02-13T00:00:00Z", ""),
+            ("02/13/2024 5:06", "", "2024-02-13T05:06:00Z"),
+            ("7/15/2019 16:22", "", "2019-07-15T16:22:00Z"),
+            ("02/03/2024 05:06", "2024-03-02T05:06:00Z", "2024-02-03T05:06:00Z"),
+            ("2/3/24 5:06 PM", "2024-03-02T17:06:00Z", "2024-02-03T17:06:00Z"),
+            ("02.03.2024", "2024-03-02T00:00:00Z", "2024-02-03T00:00:00Z"),
+            ("15.07.19", "2019-07-15T00:00:00Z", ""),
+            ("2-3-2024", "2024-03-02T00:00:00Z", "2024-02-03T00:00:00Z"),
+        ] {
+            let by = |order| written(text, order).unwrap_or_default();
+            assert_eq!(
+                (by(DateOrder::DayFirst), by(DateOrder::MonthFirst)),
+                (day_first.into(), month_first.into()),
+                "{text}"
+            );
+            assert_eq!(written(text, DateOrder::Iso), None, "{text}");
+        }
+        assert_eq!(pattern_of("2/3/24 5:06 PM", DateOrder::MonthFirst).as_deref(), Some("%m/%d/%y %I:%M %p"));
+        assert_eq!(pattern_of("02.03.2024", DateOrder::DayFirst).as_deref(), Some("%d.%m.%Y"));
     }
 
     #[test]
@@ -220,7 +405,6 @@ mod tests {
             "",
             "2024",
             "20240501",
-            "2024-5-1",
             "2024-02-30",
             "2023-02-29",
             "2024-13-01",
@@ -233,24 +417,52 @@ mod tests {
             "2024-05/01",
             "32/01/2024",
             "13/13/2024",
-            "1/2/24",
             "1/2-2024",
             "1.2.3",
             "2024-05-01x10:20",
             "2024-05-01T10:20+2",
             "٢٠٢٤-05-01",
+            "2024-05-01 13:00 PM",
+            "2024-05-01 10:60",
+            "12:30",
+            "2024-05-01 23:59:60",
+            "May",
+            "Monday",
+            "1 May",
+            "31 Foo 2024",
+            "1.5",
+            "5/6",
+            "10-12",
+            "2019-07-15 10:00 XYZ",
+            "Mayor 5, 2024",
         ] {
-            assert_eq!(written(text), None, "{text}");
+            for order in [DateOrder::Iso, DateOrder::DayFirst, DateOrder::MonthFirst] {
+                assert_eq!(written(text, order), None, "{text}");
+            }
         }
+        assert!(
+            ["0000-00-00", "00/00/0000", "0000-00-00 00:00:00"]
+                .map(WrittenDate::of)
+                .iter()
+                .all(|date| date.expect("zeros").is_zero())
+        );
     }
 
     #[test]
-    fn every_day_of_four_centuries_comes_back() {
-        for day in -200_000..200_000 {
-            let (year, month, date) = civil(day);
-            assert_eq!(days(year, month, date), Some(day));
+    fn digits_are_dates_by_how_many_there_are() {
+        let read = |text: &str| digits_as_date(text).map(format_datetime).unwrap_or_default();
+        for (text, time) in [
+            ("20190715", "2019-07-15T00:00:00Z"),
+            ("1563206520", "2019-07-15T16:02:00Z"),
+            ("1563206520123", "2019-07-15T16:02:00.123Z"),
+            ("1563206520123456", "2019-07-15T16:02:00.123456Z"),
+            ("1563206520123456789", "2019-07-15T16:02:00.123456Z"),
+            ("-100000000", "1966-10-31T14:13:20Z"),
+            ("20191315", ""),
+            ("2019", ""),
+            ("1e9", ""),
+        ] {
+            assert_eq!(read(text), time, "{text}");
         }
-        assert_eq!(civil(0), (1970, 1, 1));
-        assert_eq!(format_datetime(i64::MIN).len(), "-290308-12-21T19:59:05.224192Z".len());
     }
 }

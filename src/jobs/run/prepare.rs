@@ -86,7 +86,8 @@ pub(super) fn prepare(
     let (validation, truth) = match (validation, held_out.is_empty()) {
         (Some(other), _) => {
             drop(table);
-            let target = column(&other, &model.target)?.of_kind(encoder.target.kind())?;
+            let target =
+                column(&other, &model.target)?.of_kind(encoder.target.kind(), encoder.target_writing.reading())?;
             let rows = labelled(&target)?;
             (Some(encoding.examples(&other, &target, &rows)?), Truth::of_rows(&encoder, &target, &rows)?)
         }

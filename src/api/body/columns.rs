@@ -1,0 +1,44 @@
+//! What a query asks of the columns of a data file.
+
+use std::collections::BTreeMap;
+
+use super::parse::take_repeated;
+use crate::api::error::{ApiError, ErrorCode};
+use crate::data::asked::AskedColumns;
+
+/// Words for missing values that a request may name, and columns that it may skip.
+const MOST_NAMED: usize = 1000;
+
+/// What the parameters `types`, `missing` and `skip_columns` ask for, and the rest of the query. The last two may be repeated.
+///
+/// # Errors
+/// `invalid_value` with the parameter's name; the rest is there all the same.
+pub fn take_columns(query: &str) -> (Result<AskedColumns, ApiError>, String) {
+    let (types, rest) = take_repeated(query, "types");
+    let (missing, rest) = take_repeated(&rest, "missing");
+    let (skipped, rest) = take_repeated(&rest, "skip_columns");
+    (asked(types, missing, skipped), rest)
+}
+
+fn asked(types: Vec<String>, missing: Vec<String>, skipped: Vec<String>) -> Result<AskedColumns, ApiError> {
+    let wrong = |name: &'static str, detail: String| ApiError::parameter(ErrorCode::InvalidValue, name, detail);
+    for (name, given) in [("missing", &missing), ("skip_columns", &skipped)] {
+        if given.len() > MOST_NAMED {
+            return Err(wrong(name, format!("{name} is given {} times; {MOST_NAMED} is the most", given.len())));
+        }
+    }
+    let columns = match types.as_slice() {
+        [] => BTreeMap::new(),
+        [types] => serde_json::from_str(types).map_err(|error| {
+            let example = r#"{"zip":"categorical","price":{"type":"numeric","decimal":","}}"#;
+            wrong("types", format!("types is a JSON object such as {example}: {error}"))
+        })?,
+        _ => {
+            return Err(wrong(
+                "types",
+                "types is given more than once: it is one JSON object for all columns".to_owned(),
+            ));
+        }
+    };
+    Ok(AskedColumns { columns, missing, skipped })
+}

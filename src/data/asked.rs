@@ -1,0 +1,129 @@
+//! What is asked of a data file's columns, in place of what is found.
+
+use std::collections::BTreeMap;
+
+use serde::de::{Error, IntoDeserializer};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::column::ColumnType;
+use super::values::{CellFormat, DateFormat, NumberFormat, is_among};
+
+/// What is asked of one column.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AskedColumn {
+    /// What its values are.
+    pub kind: Option<ColumnType>,
+    /// How they are written.
+    pub format: Option<CellFormat>,
+    /// Words that mean that there is no value.
+    pub missing: Vec<String>,
+}
+
+/// What is asked of a column in full: its type alone may also be given as a text.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InFull {
+    #[serde(rename = "type")]
+    kind: Option<ColumnType>,
+    decimal: Option<char>,
+    thousands: Option<char>,
+    prefix: Option<String>,
+    suffix: Option<String>,
+    scale: Option<f64>,
+    format: Option<String>,
+    #[serde(default)]
+    missing: Vec<String>,
+}
+
+impl<'de> Deserialize<'de> for AskedColumn {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(word) => {
+                let kind = ColumnType::deserialize(word.into_deserializer())?;
+                Ok(AskedColumn { kind: Some(kind), ..AskedColumn::default() })
+            }
+            value => InFull::deserialize(value).map_err(D::Error::custom)?.checked().map_err(D::Error::custom),
+        }
+    }
+}
+
+impl InFull {
+    fn checked(self) -> Result<AskedColumn, String> {
+        let of_numbers = self.decimal.is_some()
+            || self.thousands.is_some()
+            || self.prefix.is_some()
+            || self.suffix.is_some()
+            || self.scale.is_some();
+        let implied = match (of_numbers, &self.format) {
+            (true, Some(_)) => {
+                return Err("a format of dates does not go with decimal, thousands, prefix, suffix or scale".into());
+            }
+            (true, None) => Some(ColumnType::Numeric),
+            (false, Some(_)) => Some(ColumnType::Datetime),
+            (false, None) => None,
+        };
+        if implied.is_some() && self.kind.is_some() && self.kind != implied {
+            return Err("decimal, thousands, prefix, suffix and scale are of numbers, a format is of dates".into());
+        }
+        let format = match (implied, self.format) {
+            (Some(ColumnType::Numeric), _) => {
+                // The other sign than the one that separates thousands.
+                let decimal = self.decimal.unwrap_or(if self.thousands == Some('.') { ',' } else { '.' });
+                let (thousands, prefix, suffix) = (self.thousands, self.prefix, self.suffix);
+                let format = NumberFormat { decimal, thousands, prefix, suffix, scale: self.scale.unwrap_or(1.0) };
+                format.fault().map_or(Ok(Some(CellFormat::Number(format))), |fault| Err(fault.to_owned()))?
+            }
+            (_, Some(pattern)) => {
+                let format = DateFormat { format: pattern, asked: true };
+                format.fault().map_or(Ok(Some(CellFormat::Date(format))), Err)?
+            }
+            _ => None,
+        };
+        Ok(AskedColumn { kind: self.kind.or(implied), format, missing: self.missing })
+    }
+}
+
+/// What is asked of a file's columns.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AskedColumns {
+    /// By name.
+    pub columns: BTreeMap<String, AskedColumn>,
+    /// Words that mean in every column that there is no value.
+    pub missing: Vec<String>,
+    /// Columns that are not stored.
+    pub skipped: Vec<String>,
+}
+
+impl AskedColumns {
+    /// What is asked of a column.
+    pub fn column(&self, name: &str) -> Option<&AskedColumn> {
+        self.columns.get(name)
+    }
+
+    /// Whether a column is not stored.
+    pub fn is_skipped(&self, name: &str) -> bool {
+        self.skipped.iter().any(|skipped| skipped == name)
+    }
+
+    /// The words that mean in a column that there is no value, beside those that always do.
+    pub fn missing_words(&self, name: &str) -> Vec<String> {
+        let own = self.column(name).map_or(&[][..], |column| &column.missing);
+        self.missing.iter().chain(own).cloned().collect()
+    }
+
+    /// Whether words are named for missing values anywhere.
+    pub fn has_missing_words(&self) -> bool {
+        !self.missing.is_empty() || self.columns.values().any(|column| !column.missing.is_empty())
+    }
+
+    /// Whether a text means in a column that there is no value.
+    pub fn is_missing(&self, name: &str, text: &str) -> bool {
+        is_among(text, &self.missing) || self.column(name).is_some_and(|column| is_among(text, &column.missing))
+    }
+
+    /// The names for which something is asked.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.columns.keys().chain(&self.skipped).map(String::as_str)
+    }
+}

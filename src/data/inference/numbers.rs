@@ -1,0 +1,244 @@
+//! What a column's cells show of how its numbers are written.
+
+use std::collections::BTreeSet;
+
+use super::places::{NOWHERE, earliest, shown};
+use crate::data::values::{
+    ANY_WAY, COMMA_WAYS, NumberFormat, POINT_WAYS, WAYS, WrittenNumber, is_currency, scale_of, ways_of_plain,
+};
+
+/// A unit is one on so many different numbers at least: `2D` and `3D` are names.
+const UNIT_NUMBERS: usize = 5;
+/// Numbers of so many digits with blanks between them, all of the same length, are telephone numbers.
+const TELEPHONE_DIGITS: u8 = 9;
+
+/// What the numbers of a column have shown so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NumberEvidence {
+    /// Where the first number stands that cannot be written in each of [`WAYS`].
+    failing: [u64; 8],
+    /// Whether a number was no text.
+    pub unquoted: bool,
+    /// Whether there were numbers of which only the value is known.
+    pub unseen: bool,
+    /// Whether a number has a point or a comma.
+    pointed: bool,
+    /// The first number that a program would write in another way.
+    formatted: Option<(u64, Box<str>)>,
+    /// Where the first number stands that is a text in a file that has numbers.
+    quoted: Option<u64>,
+    /// Where the first number stands with nothing before or behind it.
+    bare: Option<u64>,
+    affixes: Option<Box<Affixes>>,
+    /// Digits of the shortest and the longest number with separators.
+    digits: (u8, u8),
+    /// The smallest of the different numbers that have a unit.
+    with_unit: BTreeSet<u64>,
+}
+
+/// What stands before or behind numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Affixes {
+    /// Where the first number with any stands, and its text.
+    place: u64,
+    text: Box<str>,
+    prefix: Box<str>,
+    suffix: Box<str>,
+    /// The first number that has something else.
+    other: Option<(u64, Box<str>)>,
+}
+
+/// Why a column is none of numbers although each of its cells is one, in some way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Doubt<'a> {
+    /// This number has another currency or unit than the first.
+    OtherAffix(u64, &'a str),
+    /// From here on no way to write numbers fits all of them.
+    OtherWay(u64),
+    /// Some have a percent sign, and this one does not.
+    NoPercent(u64),
+    /// The file says that all of them are texts, or they are names or codes.
+    Words,
+}
+
+impl Default for NumberEvidence {
+    fn default() -> Self {
+        NumberEvidence {
+            failing: [NOWHERE; 8],
+            unquoted: false,
+            unseen: false,
+            pointed: false,
+            formatted: None,
+            quoted: None,
+            bare: None,
+            affixes: None,
+            digits: (u8::MAX, 0),
+            with_unit: BTreeSet::new(),
+        }
+    }
+}
+
+impl NumberEvidence {
+    /// Takes a number into account that is written as a program does.
+    #[inline]
+    pub fn observe_plain(&mut self, text: &[u8], is_text: bool, place: &impl Fn() -> u64) {
+        let ways = ways_of_plain(text);
+        self.pointed |= ways != ANY_WAY;
+        self.narrow(ways, place);
+        if is_text {
+            self.quoted.get_or_insert_with(place);
+        } else {
+            self.unquoted = true;
+        }
+        if self.bare.is_none() {
+            self.bare = Some(place());
+        }
+    }
+
+    /// Takes a number into account that is written in another way.
+    pub fn observe_written(&mut self, text: &str, number: &WrittenNumber, place: &impl Fn() -> u64) {
+        self.narrow(number.ways, place);
+        if self.formatted.is_none() {
+            self.formatted = Some((place(), shown(text)));
+        }
+        if number.separated {
+            self.pointed |= number.is_pointed();
+            let digits = u8::try_from(number.digits).unwrap_or(u8::MAX);
+            self.digits = (self.digits.0.min(digits), self.digits.1.max(digits));
+        }
+        if !number.is_affixed() {
+            self.bare.get_or_insert_with(place);
+            return;
+        }
+        let affixes = self.affixes.get_or_insert_with(|| {
+            let (prefix, suffix) = (number.prefix.into(), number.suffix.into());
+            Box::new(Affixes { place: place(), text: shown(text), prefix, suffix, other: None })
+        });
+        if affixes.other.is_none() && (*affixes.prefix != *number.prefix || *affixes.suffix != *number.suffix) {
+            affixes.other = Some((place(), shown(text)));
+        }
+        if is_unit(number.suffix) && self.with_unit.len() < UNIT_NUMBERS {
+            let value = WAYS.iter().find_map(|way| number.value(*way, ""));
+            self.with_unit.extend(value.map(f64::to_bits));
+        }
+    }
+
+    fn narrow(&mut self, ways: u8, place: &impl Fn() -> u64) {
+        if ways != ANY_WAY {
+            let failing = self.failing.iter_mut().enumerate();
+            failing
+                .filter(|(at, first)| ways >> at & 1 == 0 && **first == NOWHERE)
+                .for_each(|(_, first)| *first = place());
+        }
+    }
+
+    pub fn merge(&mut self, other: &NumberEvidence) {
+        self.failing = std::array::from_fn(|at| self.failing[at].min(other.failing[at]));
+        self.unquoted |= other.unquoted;
+        self.unseen |= other.unseen;
+        self.pointed |= other.pointed;
+        self.formatted = earliest(self.formatted.take(), other.formatted.clone());
+        self.quoted = earliest(self.quoted, other.quoted);
+        self.bare = earliest(self.bare, other.bare);
+        self.digits = (self.digits.0.min(other.digits.0), self.digits.1.max(other.digits.1));
+        self.affixes = match (self.affixes.take(), other.affixes.clone()) {
+            (Some(one), Some(two)) => Some(Box::new(one.merged(*two))),
+            (one, two) => one.or(two),
+        };
+        self.with_unit.extend(&other.with_unit);
+        while self.with_unit.len() > UNIT_NUMBERS {
+            self.with_unit.pop_last();
+        }
+    }
+
+    fn ways(&self) -> u8 {
+        self.failing.iter().enumerate().fold(0, |ways, (at, first)| ways | u8::from(*first == NOWHERE) << at)
+    }
+
+    /// Whether the numbers can be read with a decimal comma alone.
+    pub fn has_decimal_commas(&self) -> bool {
+        let ways = self.ways();
+        self.pointed && ways & POINT_WAYS == 0 && ways & COMMA_WAYS != 0
+    }
+
+    /// Whether the numbers could be read in two ways, with different values, unless a program has written them.
+    pub fn is_ambiguous(&self) -> bool {
+        let ways = self.ways();
+        self.pointed && ways & POINT_WAYS != 0 && ways & COMMA_WAYS != 0
+    }
+
+    /// The first number that a program would write in another way.
+    pub fn example(&self) -> Option<(u64, &str)> {
+        self.formatted.as_ref().map(|(place, text)| (*place, &**text))
+    }
+
+    /// Where the first number stands that is a text among numbers.
+    pub fn quoted(&self) -> Option<u64> {
+        self.quoted.filter(|_| self.unquoted)
+    }
+
+    /// Whether a number was a text in a file that could have had it as a number.
+    pub fn has_texts(&self) -> bool {
+        self.quoted.is_some()
+    }
+
+    /// The format of the numbers; none where a program would write them so.
+    ///
+    /// The first of [`WAYS`] is taken that fits all of them: what could be a decimal comma and what could be a separator of
+    /// thousands is the latter, unless other columns of the file have `decimal_commas`.
+    ///
+    /// # Errors
+    /// Why they are rather words.
+    pub fn format(&self, decimal_commas: bool) -> Result<Option<NumberFormat>, Doubt<'_>> {
+        let ways = self.ways();
+        let Some(plain) = self.format_of(ways, decimal_commas) else {
+            return Err(Doubt::OtherWay(self.failing.iter().copied().max().unwrap_or(NOWHERE)));
+        };
+        let affixes = self.affixes.as_deref();
+        if let Some((place, text)) = affixes.and_then(|affixes| affixes.other.as_ref()) {
+            return Err(Doubt::OtherAffix(*place, text));
+        }
+        if let Some(bare) = self.bare.filter(|_| plain.scale != 1.0) {
+            return Err(Doubt::NoPercent(bare));
+        }
+        let few = affixes.is_some_and(|affixes| is_unit(&affixes.suffix)) && self.with_unit.len() < UNIT_NUMBERS;
+        let (shortest, longest) = self.digits;
+        let telephone =
+            plain.thousands == Some(' ') && !self.pointed && shortest == longest && shortest >= TELEPHONE_DIGITS;
+        let texts = !self.unquoted && self.formatted.is_none();
+        if few || telephone || texts {
+            return Err(Doubt::Words);
+        }
+        let is_plain =
+            self.formatted.is_none() && self.quoted().is_none() && plain.thousands.is_none() && plain.decimal == '.';
+        Ok((!is_plain).then_some(plain))
+    }
+
+    /// The format in the first of `ways`, whatever else speaks against numbers; none if there is no way.
+    pub fn format_of(&self, ways: u8, decimal_commas: bool) -> Option<NumberFormat> {
+        let ways = ways & self.ways();
+        let commas = ways & COMMA_WAYS;
+        let taken = if decimal_commas && self.pointed && commas != 0 { commas } else { ways };
+        let mut format = NumberFormat::of(*WAYS.get(taken.trailing_zeros() as usize)?);
+        if let Some(affixes) = &self.affixes {
+            let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            (format.prefix, format.suffix) = (given(&affixes.prefix), given(&affixes.suffix));
+            format.scale = scale_of(&affixes.suffix);
+        }
+        Some(format)
+    }
+}
+
+impl Affixes {
+    /// Those of the earlier number, and the first that has something else.
+    fn merged(self, two: Affixes) -> Affixes {
+        let (first, later) = if self.place <= two.place { (self, two) } else { (two, self) };
+        let same = first.prefix == later.prefix && first.suffix == later.suffix;
+        let other = if same { later.other } else { Some((later.place, later.text)) };
+        Affixes { other: earliest(first.other, other), ..first }
+    }
+}
+
+fn is_unit(suffix: &str) -> bool {
+    !suffix.is_empty() && !is_currency(suffix) && scale_of(suffix) == 1.0
+}

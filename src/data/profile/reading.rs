@@ -1,0 +1,224 @@
+//! What is to be said of how a column's cells were read.
+
+use super::mostly::{is_code, mostly_booleans, mostly_dates, mostly_numbers};
+use super::studied::Studied;
+use super::table::Finding;
+use crate::data::column::ColumnType;
+use crate::data::inference::{Doubt, Kind};
+use crate::data::values::{CellFormat, DateOrder, NumberFormat, format_number, missing_word, parse_number};
+use crate::wording::Shown;
+
+/// Integers are too large for numbers.
+const LARGE_INTEGERS: &str = "large_integers";
+/// Numbers are infinite.
+const NOT_FINITE: &str = "not_finite";
+/// Numbers are written in another way than a program would.
+const NUMBERS_FORMATTED: &str = "numbers_formatted";
+/// Numbers could be read in two ways.
+const AMBIGUOUS_NUMBERS: &str = "ambiguous_numbers";
+/// Day and month cannot be told apart.
+const AMBIGUOUS_DATES: &str = "ambiguous_dates";
+/// Years have two digits.
+const SHORT_YEARS: &str = "two_digit_years";
+/// Words count as missing values, or look as if they should.
+const MISSING_WORDS: &str = "missing_words";
+/// Most values are numbers, and all are read as words.
+pub const NUMBERS_AS_WORDS: &str = "numbers_as_words";
+/// The same of dates, and of true and false.
+const DATES_AS_WORDS: &str = "dates_as_words";
+const BOOLEANS_AS_WORDS: &str = "booleans_as_words";
+
+/// Adds what the reading of a column's cells has shown.
+pub(super) fn about_reading(column: &Studied, findings: &mut Vec<Finding>) {
+    let mut add = |code: &str, message: Option<String>| {
+        findings.extend(message.map(|message| column.finding(code, message)));
+    };
+    add(LARGE_INTEGERS, large_integers(column));
+    add(NOT_FINITE, not_finite(column));
+    match (&column.profile.format, column.profile.kind) {
+        (Some(CellFormat::Number(format)), ColumnType::Numeric) => {
+            add(NUMBERS_FORMATTED, numbers_formatted(column, format));
+            add(AMBIGUOUS_NUMBERS, ambiguous_numbers(column, format));
+        }
+        (_, ColumnType::Datetime) => {
+            add(AMBIGUOUS_DATES, ambiguous_dates(column));
+            add(SHORT_YEARS, short_years(column));
+        }
+        _ => {}
+    }
+    add(MISSING_WORDS, missing_words(column));
+}
+
+fn large_integers(column: &Studied) -> Option<String> {
+    let first = column.evidence.large_integer.filter(|_| column.inferred && column.evidence.has_large_integers())?;
+    Some(format!(
+        "It holds integers beyond 2^53, first on {} {first}, which numbers cannot tell apart, so it is kept as words. If it \
+         is a quantity, give it the type numeric.",
+        column.place
+    ))
+}
+
+fn not_finite(column: &Studied) -> Option<String> {
+    let (count, first) = column.evidence.not_finite.filter(|_| column.profile.kind == ColumnType::Numeric)?;
+    Some(format!(
+        "{count} of its numbers are infinite or too large for a 64-bit float, first on {} {first}; they count as missing. \
+         Write what you know of these values instead.",
+        column.place
+    ))
+}
+
+fn numbers_formatted(column: &Studied, format: &NumberFormat) -> Option<String> {
+    let numbers = column.evidence.numbers();
+    let Some((line, example)) = numbers.example() else {
+        return Some(match numbers.quoted() {
+            Some(line) => format!(
+                "Some of its numbers are texts, first on {} {line}; they are read as numbers, in predictions as well.",
+                column.place
+            ),
+            None => format!(
+                "Its numbers are read as written {}, as other columns have decimal commas. If that is wrong, say in `types` \
+                 how they are written.",
+                described(format)
+            ),
+        });
+    };
+    let value = format.read(example).map(format_number).unwrap_or_default();
+    Some(format!(
+        "Its numbers are written {}: {} on {} {line} is read as {value}. Predictions read this form and plain numbers; if it \
+         is wrong, say in `types` how they are written.",
+        described(format),
+        Shown(example),
+        column.place
+    ))
+}
+
+/// How numbers of a format are written, as a clause.
+fn described(format: &NumberFormat) -> String {
+    let mut parts = Vec::new();
+    if format.decimal == ',' {
+        parts.push("with a decimal comma".to_owned());
+    }
+    if let Some(thousands) = format.thousands {
+        parts.push(format!("with {thousands:?} between thousands"));
+    }
+    parts.extend(format.prefix.as_ref().map(|prefix| format!("behind {}", Shown(prefix))));
+    parts.extend(format.suffix.as_ref().map(|suffix| format!("before {}", Shown(suffix))));
+    if parts.is_empty() { "in a way of their own".to_owned() } else { parts.join(", ") }
+}
+
+fn ambiguous_numbers(column: &Studied, format: &NumberFormat) -> Option<String> {
+    if column.has_asked_format || !column.evidence.numbers().is_ambiguous() {
+        return None;
+    }
+    let other = if format.decimal == ',' { '.' } else { ',' };
+    let (sign, read) = match (format.thousands, format.decimal) {
+        (Some(thousands), _) => (thousands, "a separator of thousands"),
+        (None, decimal) => (decimal, "the decimal sign"),
+    };
+    let name = Shown(&column.profile.name);
+    Some(format!(
+        "Nothing in it tells whether {sign:?} separates thousands or a fraction; it is read as {read}. If that is wrong, give \
+         types={{{name}:{{\"type\":\"numeric\",\"decimal\":\"{other}\"}}}}."
+    ))
+}
+
+fn ambiguous_dates(column: &Studied) -> Option<String> {
+    let dates = column.evidence.dates();
+    if !dates.is_ambiguous() || column.has_asked_format {
+        return None;
+    }
+    let order = if dates.order() == DateOrder::DayFirst { "day before the month" } else { "month before the day" };
+    Some(format!(
+        "Nothing tells day and month of its dates apart; they are read with the {order}. Write them as 2024-05-31, or give \
+         their format in `types`, to be sure."
+    ))
+}
+
+fn short_years(column: &Studied) -> Option<String> {
+    let (line, example) = column.evidence.dates().short_year()?;
+    Some(format!("Years of two digits are read as 1969 to 2068: first {} on {} {line}.", Shown(example), column.place))
+}
+
+/// Words that counted as missing values; in a column of words, those that may be meant so.
+fn missing_words(column: &Studied) -> Option<String> {
+    let counted = |words: &[(&str, u64)]| {
+        let each: Vec<String> =
+            words.iter().take(5).map(|(word, count)| format!("{} ({count})", Shown(word))).collect();
+        each.join(", ")
+    };
+    if !matches!(column.profile.kind, ColumnType::Categorical | ColumnType::Text) {
+        let found = column.evidence.missing_words();
+        return (!found.is_empty())
+            .then(|| format!("Cells with these words count as missing values, each so often: {}.", counted(&found)));
+    }
+    let mut found: Vec<(&str, u64)> =
+        column.statistics.words().filter(|(word, _)| missing_word(word).is_some()).collect();
+    found.sort_by_key(|(word, count)| (std::cmp::Reverse(*count), *word));
+    (!found.is_empty()).then(|| {
+        format!(
+            "These words are kept as values, each so often: {}. If one means that there is no value, name it: missing={}.",
+            counted(&found),
+            found[0].0
+        )
+    })
+}
+
+/// What is to be said of a column of words most of which are numbers, dates, or true and false.
+pub(super) fn as_words(column: &Studied) -> Option<Finding> {
+    let is_words = matches!(column.profile.kind, ColumnType::Categorical | ColumnType::Text);
+    if !column.inferred || !is_words || column.evidence.has_large_integers() {
+        return None;
+    }
+    let found = |code, message| Some(column.finding(code, message));
+    if let Some(message) = numbers_as_words(column) {
+        return found(NUMBERS_AS_WORDS, message);
+    }
+    let words = || column.statistics.words();
+    if let Some(share) = mostly_dates(words()) {
+        let message = match (column.evidence.misfit(Kind::Date), column.evidence.dates().contradiction()) {
+            (Some((line, text)), _) => misfits(column, share, "dates", line, text),
+            (None, line) => format!(
+                "Its values are dates, and no order of day and month fits all of them: {} {} is the first that does not fit \
+                 those before it. It is read as words. Write all dates as 2024-05-31.",
+                column.place,
+                line.unwrap_or_default()
+            ),
+        };
+        return found(DATES_AS_WORDS, message);
+    }
+    let (line, text) = column.evidence.misfit(Kind::Boolean)?;
+    found(BOOLEANS_AS_WORDS, misfits(column, mostly_booleans(words())?, "true or false", line, text))
+}
+
+/// Most values are something, and this one is not.
+fn misfits(column: &Studied, share: f64, what: &str, line: u64, text: &str) -> String {
+    // Where some are not, never "100 %".
+    let percent = ((1000.0 * share).floor() / 10.0).min(99.9);
+    format!(
+        "{percent} % of its values are {what}; {} {line} has {text:?}: it is read as words. Mend such cells or leave them \
+         empty, name words that mean that there is no value (missing=…), or give the type in `types` to have the first such \
+         cell refused.",
+        column.place
+    )
+}
+
+fn numbers_as_words(column: &Studied) -> Option<String> {
+    let place = column.place;
+    let share = mostly_numbers(column.statistics.words())?;
+    if let Some((line, text)) = column.evidence.misfit(Kind::Number) {
+        // Digits that begin with 0 are meant to be words.
+        let meant = parse_number(text).is_some() || is_code(text) || text.is_empty();
+        return (!meant).then(|| misfits(column, share, "numbers", line, text));
+    }
+    let reason = match column.evidence.doubt()? {
+        Doubt::OtherAffix(line, text) => {
+            format!("in several currencies or units: {place} {line} has another, {}", Shown(text))
+        }
+        Doubt::OtherWay(line) => {
+            format!("written in several ways: no use of point and comma fits all of them, from {place} {line} on")
+        }
+        Doubt::NoPercent(line) => format!("some of them with a percent sign, and {place} {line} has none"),
+        Doubt::Words => return None,
+    };
+    Some(format!("Its values are numbers, {reason}. It is read as words: write all of them in one way."))
+}

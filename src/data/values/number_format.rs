@@ -1,0 +1,108 @@
+//! How the numbers of a column are written, where it is not as a program writes them.
+
+use serde::{Deserialize, Serialize};
+
+use super::number::parse_number;
+use super::written_number::{Separators, WrittenNumber};
+
+/// How the numbers of a column are written.
+///
+/// What stands before and behind the number may be missing in a cell; a number without it is not scaled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NumberFormat {
+    /// What stands before the fraction: `.` or `,`.
+    #[serde(default = "point")]
+    pub decimal: char,
+    /// What stands between thousands: `.`, `,`, a blank (any kind of it) or `'`; none where nothing does.
+    #[serde(default)]
+    pub thousands: Option<char>,
+    /// What stands before the number.
+    #[serde(default)]
+    pub prefix: Option<String>,
+    /// What stands behind it.
+    #[serde(default)]
+    pub suffix: Option<String>,
+    /// What the written number is multiplied by: 0.01 under a percent sign.
+    #[serde(default = "one")]
+    pub scale: f64,
+}
+
+fn point() -> char {
+    '.'
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+impl NumberFormat {
+    /// A format of these separators, with nothing before or behind the number.
+    pub(crate) fn of(Separators { decimal, thousands }: Separators) -> Self {
+        NumberFormat { decimal, thousands, prefix: None, suffix: None, scale: 1.0 }
+    }
+
+    /// Its separators.
+    pub(crate) fn separators(&self) -> Separators {
+        Separators { decimal: self.decimal, thousands: self.thousands }
+    }
+
+    /// The finite number that a text is in this format.
+    pub fn read(&self, text: &str) -> Option<f64> {
+        let written = WrittenNumber::of(text)?;
+        if written.ways & self.separators().bit() == 0 {
+            return None;
+        }
+        let is = |given: &str, known: &Option<String>| given.is_empty() || known.as_deref() == Some(given);
+        if !is(written.prefix, &self.prefix) || !is(written.suffix, &self.suffix) {
+            return None;
+        }
+        let (exponent, factor) = match self.scale {
+            _ if !written.is_affixed() && (self.prefix.is_some() || self.suffix.is_some()) => ("", 1.0),
+            0.01 => ("e-2", 1.0),
+            0.001 => ("e-3", 1.0),
+            scale => ("", scale),
+        };
+        written.value(self.separators(), exponent).map(|value| value * factor).filter(|value| value.is_finite())
+    }
+
+    /// The number that a text is in this format, or as a program writes it where that can be meant.
+    pub fn read_any(&self, text: &str) -> Option<f64> {
+        let plain = || if self.decimal == '.' || !text.contains('.') { parse_number(text) } else { None };
+        self.read(text).or_else(plain)
+    }
+
+    /// What is wrong with a format that somebody asks for.
+    pub fn fault(&self) -> Option<&'static str> {
+        let separators = self.separators();
+        match self {
+            _ if !matches!(self.decimal, '.' | ',') => Some("decimal is \".\" or \",\""),
+            _ if separators.bit() == 0 => Some("thousands is \",\", \".\", \" \" or \"'\", and another than decimal"),
+            _ if !self.scale.is_finite() || self.scale == 0.0 => Some("scale is a finite number other than 0"),
+            _ if self.prefix.is_some() && self.suffix.is_some() => Some("a number has a prefix or a suffix, not both"),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_read_in_the_format_of_its_column_alone() {
+        let german: NumberFormat =
+            serde_json::from_str(r#"{"decimal":",","thousands":".","suffix":"€"}"#).expect("a format");
+        let read = |text: &str| german.read_any(text);
+        assert_eq!(["1.234,5 €", "1.234", "7", "-0,5€"].map(read), [Some(1234.5), Some(1234.0), Some(7.0), Some(-0.5)]);
+        assert_eq!(["1,234.5", "$5", "12.5", "5 %", "x", ""].map(read), [None; 6]);
+        let percent = NumberFormat {
+            suffix: Some("%".into()),
+            scale: 0.01,
+            ..NumberFormat::of(Separators { decimal: '.', thousands: None })
+        };
+        assert_eq!(["12.3 %", "0.123"].map(|text| percent.read_any(text)), [Some(0.123), Some(0.123)]);
+        assert_eq!((german.fault(), percent.fault()), (None, None));
+        assert!(NumberFormat { thousands: Some(','), ..german }.fault().is_some());
+    }
+}
