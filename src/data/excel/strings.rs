@@ -20,11 +20,8 @@ pub(super) struct Strings {
 
 impl Strings {
     /// No texts.
-    ///
-    /// # Errors
-    /// None.
-    pub fn none(memory: &Charge) -> Result<Self, DataError> {
-        Ok(Strings { text: String::new(), ends: Vec::new(), _lease: Lease::of(memory, 0)? })
+    pub fn none(memory: &Charge) -> Self {
+        Strings { text: String::new(), ends: Vec::new(), _lease: Lease::of_held(memory, 0) }
     }
 
     /// Reads the part that has them.

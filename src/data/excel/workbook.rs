@@ -57,7 +57,7 @@ impl<S: Growing + 'static> Workbook<S> {
         let part = |kind| target(&related, kind).map_or(Ok(None), |name| archive.part(name));
         let strings = match part("sharedStrings")? {
             Some(part) => Strings::read(Xml::new(part), memory)?,
-            None => Strings::none(memory)?,
+            None => Strings::none(memory),
         };
         let formats = part("styles")?.map_or(Ok(Formats::default()), |part| Formats::read(Xml::new(part)))?;
         Ok(Workbook { archive, sheets, strings, formats, since_1904 })
