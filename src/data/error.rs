@@ -76,6 +76,11 @@ impl DataError {
         self
     }
 
+    /// The same in a row, counted from 1, which the message begins with.
+    pub fn in_row(self, row: u64) -> Self {
+        DataError { detail: format!("row {row}: {}", self.detail), ..self }
+    }
+
     /// The same in a column.
     pub fn of(mut self, column: &str) -> Self {
         self.column = Some(column.to_owned());

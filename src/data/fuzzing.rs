@@ -23,12 +23,13 @@ const MOST_ROWS: u64 = 1 << 12;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// The targets of this room.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("csv", csv),
     ("ndjson", |bytes| file(bytes, Format::Ndjson)),
     ("json", |bytes| file(bytes, Format::Json)),
     ("parquet", |bytes| file(bytes, Format::Parquet)),
-    ("arrow_stream", |bytes| file(bytes, Format::ArrowStream)),
+    ("arrow_stream", |bytes| file(bytes, Format::Arrow)),
+    ("excel", |bytes| file(bytes, Format::Excel)),
     ("records", records),
     ("csv_rows", csv_rows),
     ("arrow_rows", arrow_rows),

@@ -197,7 +197,8 @@ impl DatasetRegistry {
         let profile = match parent.zip(table) {
             None => ingest(data, format, &columns, &limits, memory, &mut sink, progress),
             Some((parent, table)) => {
-                ingest_appended((table, &parent.profile), data, format, &limits, memory, &mut sink, progress)
+                let sheet = columns.sheet.as_deref();
+                ingest_appended((table, &parent.profile), data, format, sheet, &limits, memory, &mut sink, progress)
             }
         };
         if let Some(failed) = sink.failed {

@@ -157,7 +157,8 @@ impl TablePredictor<'_> {
         let encoder = &self.parts.encoder;
         let name = encoder.target.name();
         let target = table.column(name).ok_or_else(|| EncodeError::NoColumn(name.to_owned()))?;
-        let truth = Truth::of_rows(encoder, &*target.of_kind(encoder.target.kind())?, rows)?;
+        let truth =
+            Truth::of_rows(encoder, &*target.of_kind(encoder.target.kind(), encoder.target_writing.reading())?, rows)?;
         let inputs = encoder.inputs_of(table, rows, &|| true)?.expect("nobody stops it");
         answered.add(self.parts, &self.members.logits_of(inputs.view()), &truth);
         Ok(())

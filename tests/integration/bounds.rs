@@ -126,8 +126,7 @@ async fn a_file_is_read_no_further_when_nobody_waits_for_it() {
         file
     };
     let arrival = Loading::default().begin(None, None);
-    let asked =
-        Asked { name: None, format: Format::Csv.into(), columns: AskedColumns::default(), parent: None };
+    let asked = Asked { name: None, format: Format::Csv.into(), columns: AskedColumns::default(), parent: None };
     let memory = service.app.memory.requests.charge(None);
     let read = async |file: Arriving| service.app.datasets.read(&asked, &file, arrival.load(), &memory).await;
     let since = Instant::now();

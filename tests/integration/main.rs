@@ -51,4 +51,5 @@ mod transfer;
 mod uploads;
 mod warnings;
 mod webhooks;
+mod workbooks;
 mod written;

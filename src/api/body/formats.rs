@@ -11,16 +11,24 @@ use crate::data::ingest::{Declared, Format};
 use crate::wording::Shown;
 
 /// Content types, and the endings of names, that stand for a format.
-const FORMATS: [(Format, &[&str], &[&str]); 5] = [
+const FORMATS: [(Format, &[&str], &[&str]); 6] = [
     (Format::Csv, &["text/csv", "application/csv", "text/tab-separated-values"], &["csv", "tsv"]),
     (Format::Ndjson, &["application/x-ndjson", "application/ndjson", "application/jsonl"], &["ndjson", "jsonl"]),
     (Format::Json, &["application/json"], &["json"]),
     (Format::Parquet, &["application/vnd.apache.parquet", "application/parquet"], &["parquet"]),
-    (Format::ArrowStream, &["application/vnd.apache.arrow.stream"], &["arrow", "arrows"]),
+    (
+        Format::Arrow,
+        &["application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file"],
+        &["arrow", "arrows", "feather"],
+    ),
+    (Format::Excel, &["application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"], &["xlsx"]),
 ];
 /// What to send in place of what was sent.
 pub const ADVICE: &str = "send a data file as text/csv, application/x-ndjson, application/json (an array of objects), \
-                      application/vnd.apache.parquet or application/vnd.apache.arrow.stream, or one as multipart/form-data";
+                      application/vnd.apache.parquet, application/vnd.apache.arrow.stream, \
+                      application/vnd.apache.arrow.file or \
+                      application/vnd.openxmlformats-officedocument.spreadsheetml.sheet (Excel), or one as \
+                      multipart/form-data";
 
 /// The format of a data file that says by its type what it is.
 pub fn format_of(headers: &HeaderMap) -> Option<Format> {

@@ -89,7 +89,7 @@ struct ListBody<'a> {
 }
 
 /// The parameters of `POST /datasets`, as errors name them.
-const PARAMETERS: [&str; 4] = ["name", "types", "missing", "skip_columns"];
+const PARAMETERS: [&str; 5] = ["name", "types", "missing", "skip_columns", "sheet"];
 
 /// The parameters of `POST /datasets`.
 pub struct CreateQuery {

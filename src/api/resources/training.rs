@@ -123,7 +123,7 @@ fn location(report: &JobReport) -> String {
 }
 
 /// The parameters of `POST /train`, as errors name them.
-const PARAMETERS: [&str; 14] = [
+const PARAMETERS: [&str; 15] = [
     "name",
     "target",
     "features",
@@ -138,6 +138,7 @@ const PARAMETERS: [&str; 14] = [
     "skip_columns",
     "activate",
     "class_weight",
+    "sheet",
 ];
 
 /// The parameters of `POST /train`, `features` among them, once for each column: names may contain any separator.

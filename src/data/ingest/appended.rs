@@ -10,6 +10,7 @@ use crate::data::asked::AskedColumns;
 use crate::data::builder::Builder;
 use crate::data::error::DataError;
 use crate::data::pieces::{Columns, Converted, Pieces, Survey};
+use crate::data::profile::{ColumnProfile, Finding};
 use crate::wording::Shown;
 
 /// See the module.
@@ -141,6 +142,10 @@ impl<T: Pieces, F: Pieces> Pieces for Appended<T, F> {
             PieceOf::Table(piece) => table.complete(self.table.convert(piece, &table.columns)?, columns),
             PieceOf::File(piece) => file.complete(self.file.convert(piece, &file.columns)?, columns),
         }
+    }
+
+    fn findings(&self, columns: &[ColumnProfile]) -> Vec<Finding> {
+        self.file.findings(columns)
     }
 
     fn place(&self) -> &'static str {

@@ -1,284 +1,270 @@
-//! Files of text that are not plain CSV in UTF-8: other encodings, ends of lines and kinds, no header, lines above it.
+//! Files of Parquet and Arrow as other writers make them: packings, types and sizes that this service writes none of.
 
-use std::fmt::Write;
+use std::sync::Arc;
 
-use bytes::Bytes;
+use arrow_array::types::Int32Type;
+use arrow_array::*;
+use arrow_buffer::i256;
+use arrow_ipc::CompressionType;
+use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
+use arrow_schema::{DataType, Field, Schema};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::data_type::{Int96, Int96Type};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 use serde_json::json;
 
-use super::tests::{codes, csv, kinds, memory, read, refused, rows};
+use super::tests::{codes, kinds, read, refused, rows};
 use super::*;
-use crate::data::charset::Charset;
-use crate::data::csv::{CsvOptions, CsvRows, Header};
-use crate::data::error::{DataError, DataErrorKind};
-use crate::data::profile::TableProfile;
+use crate::data::arrow::{ArrowRows, UNUSABLE_COLUMN};
+use crate::data::column::{ColumnType, Values};
+use crate::data::error::DataErrorKind;
+use crate::data::profile::findings::MOSTLY_MISSING;
+use crate::data::values::Reading;
 
-fn declared(header: Header, charset: Option<&str>) -> Declared {
-    let charset = charset.map(|name| Charset::named(name).expect("a name of the standard"));
-    Declared { format: Format::Csv, csv: CsvOptions { header, charset } }
+fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+    RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()
 }
 
-fn in_charset(name: &str) -> Declared {
-    declared(Header::Present, Some(name))
+fn parquet(batch: &RecordBatch, properties: Option<WriterProperties>) -> Vec<u8> {
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), properties).unwrap();
+    writer.write(batch).unwrap();
+    writer.into_inner().unwrap()
 }
 
-/// The headers and the rows that the reader of rows to predict for sees.
-fn streamed(bytes: &[u8], options: &CsvOptions) -> Result<(Vec<String>, usize), DataError> {
-    let mut stream = CsvRows::new(bytes, options)?;
-    let (headers, mut count) = (stream.headers().to_vec(), 0);
-    while let Some(some) = stream.next_rows(1000)? {
-        count += some.len();
-    }
-    Ok((headers, count))
+fn stream(batch: &RecordBatch, packing: Option<CompressionType>) -> Vec<u8> {
+    let options = IpcWriteOptions::default().try_with_compression(packing).unwrap();
+    let mut writer = StreamWriter::try_new_with_options(Vec::new(), &batch.schema(), options).unwrap();
+    writer.write(batch).unwrap();
+    writer.into_inner().unwrap()
 }
 
-fn names(profile: &TableProfile) -> Vec<&str> {
-    profile.columns.iter().map(|column| column.name.as_str()).collect()
+fn file(batch: &RecordBatch, packing: Option<CompressionType>) -> Vec<u8> {
+    let options = IpcWriteOptions::default().try_with_compression(packing).unwrap();
+    let mut writer = FileWriter::try_new_with_options(Vec::new(), &batch.schema(), options).unwrap();
+    writer.write(batch).unwrap();
+    writer.write(batch).unwrap();
+    writer.into_inner().unwrap()
 }
 
-fn message(profile: &TableProfile, code: &str) -> String {
-    let found = profile.findings.iter().find(|finding| finding.code == code);
-    found.unwrap_or_else(|| panic!("{code}: {:?}", profile.findings)).message.clone()
+/// A column of times of 96 bits, each a Julian day.
+fn int96(days: &[u32]) -> Vec<u8> {
+    let schema = Arc::new(parse_message_type("message m { required int96 since; }").unwrap());
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Default::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let mut column = group.next_column().unwrap().unwrap();
+    let times: Vec<Int96> = days.iter().map(|day| Int96::from(vec![0, 0, *day])).collect();
+    column.typed::<Int96Type>().write_batch(&times, None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.into_inner().unwrap()
 }
 
-/// More than a piece, with quoted ends of lines and characters of two and three bytes in UTF-8.
-fn long_text(line_end: &str) -> String {
-    let mut text = format!("näme,größe{line_end}");
-    for row in 0..120_000 {
-        write!(text, "\"Zoë {}{line_end}€\",{row}.25{line_end}", row % 7).expect("memory");
-    }
-    text
-}
-
-fn utf_16(text: &str, order: fn(u16) -> [u8; 2]) -> Vec<u8> {
-    text.encode_utf16().flat_map(order).collect()
-}
-
-#[test]
-fn text_of_any_encoding_is_the_table_that_it_is_in_utf_8() {
-    for line_end in ["\n", "\r\n", "\r"] {
-        let text = long_text(line_end);
-        let (expected, _) = csv(&text);
-        assert_eq!((expected.rows, expected.columns[0].distinct), (120_000, 7));
-        let windows = encoding_rs::WINDOWS_1252.encode(&text).0.into_owned();
-        let gb = encoding_rs::GB18030.encode(&text).0.into_owned();
-        for (name, bytes) in [
-            ("windows-1252", windows),
-            ("gb18030", gb),
-            ("utf-16le", utf_16(&text, u16::to_le_bytes)),
-            ("utf-16be", utf_16(&text, u16::to_be_bytes)),
-            ("utf-16", utf_16(&format!("\u{feff}{text}"), u16::to_le_bytes)),
-        ] {
-            let (profile, _) = read(&bytes, in_charset(name), &[]).unwrap();
-            assert_eq!(profile, expected, "{name} {line_end:?}");
-            let seen = streamed(&bytes, &in_charset(name).csv).unwrap();
-            assert_eq!(seen, (vec!["näme".to_owned(), "größe".to_owned()], 120_000), "{name} {line_end:?}");
-        }
-    }
+fn small() -> RecordBatch {
+    let words: DictionaryArray<Int32Type> = (0..600).map(|row| Some(if row % 3 == 0 { "x" } else { "y" })).collect();
+    batch(vec![
+        ("n", Arc::new(Float64Array::from_iter((0..600).map(|row| (row % 7 != 0).then_some(f64::from(row % 50)))))),
+        ("w", Arc::new(words)),
+        ("s", Arc::new(StringArray::from_iter((0..600).map(|row| Some(format!("word {}", row % 40)))))),
+    ])
 }
 
 #[test]
-fn what_the_bytes_show_is_told() {
-    let text = "a,b\né,1\nü,2\n";
-    for bytes in [utf_16(&format!("\u{feff}{text}"), u16::to_be_bytes), utf_16(text, u16::to_le_bytes)] {
-        let table = read(&bytes, Format::Csv, &[]).unwrap();
-        assert_eq!(rows(&table), json!([{"a": "é", "b": 1}, {"a": "ü", "b": 2}]));
-        assert!(message(&table.0, "encoding_guessed").contains("UTF-16"));
-        assert_eq!(streamed(&bytes, &CsvOptions::default()).unwrap().1, 2);
+fn arrow_files_and_packed_buffers_say_what_a_plain_stream_says() {
+    let expected = read(&stream(&small(), None), Format::Arrow, &[]).unwrap();
+    let twice = [rows(&expected).as_array().unwrap().clone(), rows(&expected).as_array().unwrap().clone()].concat();
+    for packing in [None, Some(CompressionType::LZ4_FRAME), Some(CompressionType::ZSTD)] {
+        assert_eq!(
+            rows(&read(&stream(&small(), packing), Format::Arrow, &[]).unwrap()),
+            rows(&expected),
+            "{packing:?}"
+        );
+        let file = file(&small(), packing);
+        assert_eq!(rows(&read(&file, Format::Arrow, &[]).unwrap()), json!(twice), "{packing:?}");
+        let error = refused(&file[..file.len() - 1], Format::Arrow, &[]);
+        assert!(error.kind == DataErrorKind::Malformed && error.detail.ends_with("it breaks off before its end"));
     }
-    let windows = b"a,b\nx,1\n\"caf\xe9 \x80\",2\n";
-    let table = read(windows, Format::Csv, &[]).unwrap();
-    assert_eq!(rows(&table)[1], json!({"a": "café €", "b": 2}));
-    let told = message(&table.0, "encoding_guessed");
-    assert!(told.contains("Windows-1252") && told.contains("0xe9 on line 3") && told.contains("\"café\""), "{told}");
-    let error = streamed(windows, &CsvOptions::default()).unwrap_err();
-    assert!(error.line == Some(3) && error.detail.contains("charset=windows-1252"), "{error}");
-    assert_eq!(read(b"caf\xe9\n1\n", Format::Csv, &[]).unwrap().0.columns[0].name, "café");
+    let error = refused(b"FEA1\0\0\0\0of long ago", Format::Arrow, &[]);
+    assert!(error.detail.contains("Feather's version 1"), "{error}");
 }
 
 #[test]
-fn a_byte_far_behind_decides_for_the_whole_file() {
-    let mut text: Vec<u8> = "a,b\n".bytes().collect();
-    (0..400_000).for_each(|row| text.extend_from_slice(format!("w{},{row}\n", row % 5).as_bytes()));
-    text.extend_from_slice(b"caf\xe9,1\n");
-    let (profile, _) = read(&text, Format::Csv, &[]).unwrap();
-    assert_eq!((profile.rows, profile.columns[0].distinct), (400_001, 6));
-    assert!(message(&profile, "encoding_guessed").contains("on line 400002"));
-    text.extend_from_slice("später,2\n".as_bytes());
-    let error = refused(&text, Format::Csv, &[]);
-    assert!(error.line == Some(400_002) && error.detail.contains("is on line 400003"), "{error}");
-}
-
-#[test]
-fn what_is_no_text_of_its_encoding_is_refused_with_its_line() {
-    for (bytes, said, line, part) in [
-        (&b"a\n1\n\x81\n"[..], None, 3, "0x81"),
-        (b"a\n1\n\xe9\n", Some("utf-8"), 3, "no text in UTF-8"),
-        (b"\xef\xbb\xbfa\n1\n\xe9\n", None, 3, "no text in UTF-8"),
-        (b"a\nb\n\x80\n", Some("shift_jis"), 3, ""),
-        (b"a\0\n\0\x31\0\n\0\0\xd8\n\0", Some("utf-16le"), 3, "UTF-16LE"),
-        (b"\xff\xfe\0\0a\0\0\0", None, 1, "UTF-32"),
-        (b"a\0b,c\n1,2\n", None, 1, "no text"),
-    ] {
-        if part.is_empty() {
-            assert_eq!(
-                read(bytes, in_charset("shift_jis"), &[]).unwrap().0.rows,
-                2,
-                "0x80 is a control character there"
-            );
-            continue;
-        }
-        let error = refused(bytes, declared(Header::Present, said), &[]);
-        assert!(error.kind == DataErrorKind::Malformed && error.line == Some(line), "{error}");
-        assert!(error.detail.contains(part), "{error}");
+fn what_a_packed_buffer_claims_is_not_believed() {
+    let column: ArrayRef = Arc::new(Float64Array::from(vec![1.0; 1000]));
+    for packing in [CompressionType::LZ4_FRAME, CompressionType::ZSTD] {
+        let mut bytes = stream(&batch(vec![("n", Arc::clone(&column))]), Some(packing));
+        let claim = 8000_i64.to_le_bytes();
+        let at = bytes.windows(8).rposition(|window| window == claim).expect("the length of what is packed");
+        bytes[at..at + 8].copy_from_slice(&(1_i64 << 45).to_le_bytes());
+        assert_eq!(refused(&bytes, Format::Arrow, &[]).kind, DataErrorKind::TooLarge, "{packing:?}");
     }
 }
 
 #[test]
-fn reading_another_encoding_gives_back_what_it_takes() {
-    let (charge, text) = (memory(), long_text("\n"));
-    let source = Bytes::from(utf_16(&text, u16::to_le_bytes));
-    let (types, limits) = (Default::default(), IngestLimits::default());
-    ingest(source, in_charset("utf-16"), &types, &limits, &charge, &mut Vec::new(), &mut |_| {
-        assert!(charge.held() > 0);
-        true
-    })
-    .unwrap();
-    assert_eq!(charge.held(), 0);
+fn rows_without_bytes_are_not_without_bounds() {
+    let nothing = batch(vec![("nothing", Arc::new(NullArray::new(1 << 40)))]);
+    assert_eq!(refused(&stream(&nothing, None), Format::Arrow, &[]).kind, DataErrorKind::TooLarge);
 }
 
-/// What both readers say of a file: names and rows, or the error.
-fn both(text: &str, declared: Declared) -> Result<(Vec<String>, u64), DataError> {
-    let stored = read(text.as_bytes(), declared, &[]);
-    let seen = streamed(text.as_bytes(), &declared.csv);
-    match (stored, seen) {
-        (Ok((profile, _)), Ok((headers, count))) => {
-            assert_eq!((names(&profile).concat(), profile.rows), (headers.concat(), count as u64), "{text:?}");
-            Ok((headers, profile.rows))
-        }
-        (Err(error), Err(seen)) => {
-            assert_eq!((error.line, &error.detail), (seen.line, &seen.detail), "{text:?}");
-            Err(error)
-        }
-        (stored, seen) => panic!("{text:?}: {stored:?} and {seen:?}"),
+#[test]
+fn pages_packed_by_brotli_are_read_and_held_to_their_headers() {
+    let packed = WriterProperties::builder().set_compression(Compression::BROTLI(Default::default())).build();
+    let (plain, packed) = (parquet(&small(), None), parquet(&small(), Some(packed)));
+    let [plain, packed] = [plain, packed].map(|file| read(&file, Format::Parquet, &[]).unwrap());
+    assert_eq!(rows(&plain), rows(&packed));
+}
+
+#[test]
+fn a_column_without_values_is_missing_in_all_rows() {
+    let numbers: ArrayRef = Arc::new(Int32Array::from((0..30).collect::<Vec<_>>()));
+    let batch = batch(vec![("n", numbers), ("note", Arc::new(NullArray::new(30)))]);
+    for (bytes, format) in [(parquet(&batch, None), Format::Parquet), (stream(&batch, None), Format::Arrow)] {
+        let (profile, _) = read(&bytes, format, &[]).unwrap();
+        assert_eq!((kinds(&profile), profile.columns[1].missing), (vec!["numeric", "numeric"], 30));
+        assert!(codes(&profile).contains(&(MOSTLY_MISSING, Some("note"))));
+    }
+}
+
+/// Columns of every type that no table can have, around one that it can.
+fn unusable() -> RecordBatch {
+    let list = ListArray::from_iter_primitive::<Int32Type, _, _>(vec![Some(vec![Some(1)]), None, Some(vec![])]);
+    let inner: ArrayRef = Arc::new(StringArray::from(vec!["a", "b", "c"]));
+    let object = StructArray::from(vec![(Arc::new(Field::new("inner", DataType::Utf8, true)), inner)]);
+    batch(vec![
+        ("raw", Arc::new(BinaryArray::from_vec(vec![b"x", b"y", b"z"]))),
+        ("clock", Arc::new(Time64MicrosecondArray::from(vec![1, 2, 3]))),
+        ("n", Arc::new(Float64Array::from(vec![1.5, 2.5, 3.5]))),
+        ("list", Arc::new(list)),
+        ("object", Arc::new(object)),
+        ("w", Arc::new(StringArray::from(vec!["p", "q", "p"]))),
+    ])
+}
+
+#[test]
+fn columns_that_no_table_can_have_are_left_out() {
+    let mut files = vec![(parquet(&unusable(), None), Format::Parquet), (file(&unusable(), None), Format::Arrow)];
+    let lasted = batch(vec![
+        ("took", Arc::new(DurationSecondArray::from(vec![1, 2, 3])) as ArrayRef),
+        ("n", Arc::new(Float64Array::from(vec![1.5, 2.5, 3.5]))),
+        ("w", Arc::new(StringArray::from(vec!["p", "q", "p"]))),
+    ]);
+    files.push((stream(&lasted, Some(CompressionType::ZSTD)), Format::Arrow));
+    for (bytes, format) in files {
+        let table = read(&bytes, format, &[]).unwrap();
+        assert_eq!(rows(&table)[1], json!({"n": 2.5, "w": "q"}));
+        let found: Vec<_> = codes(&table.0).into_iter().filter(|(code, _)| *code == UNUSABLE_COLUMN).collect();
+        assert!(
+            matches!(
+                found[..],
+                [(_, Some("raw")), (_, Some("clock")), (_, Some("list")), (_, Some("object"))] | [(_, Some("took"))]
+            ),
+            "{found:?}"
+        );
+        let message = &table.0.findings[0].message;
+        assert!(message.contains("Binary") || message.contains("Duration"), "{message}");
+    }
+    let none = unusable().project(&[3, 0]).unwrap();
+    for (bytes, format) in [(parquet(&none, None), Format::Parquet), (stream(&none, None), Format::Arrow)] {
+        let error = refused(&bytes, format, &[]);
+        assert_eq!((error.kind, error.column.as_deref()), (DataErrorKind::Unfit, Some("list")), "{error}");
     }
 }
 
 #[test]
-fn lines_may_end_in_three_ways_and_values_have_none_of_it() {
-    for text in ["size,colour\r1,red\r2,blue\r3,red", "size,colour\r\r\n1,red\r\r\n2,blue\r\r\n3,red"] {
-        assert_eq!(both(text, Format::Csv.into()).unwrap().1, 3);
-        let table = csv(text);
-        assert_eq!(rows(&table)[2], json!({"size": 3, "colour": "red"}));
-        assert_eq!((kinds(&table.0)[0], table.0.columns[1].distinct), ("numeric", 2));
-    }
-    for (text, line, part) in [
-        ("a,b\n1,x\ry\n2,z\n", 2, "carriage return (CR)"),
-        ("a,b\r1,x\r2,y\n3,z\n4,z\r5,u\r", 0, ""),
-        ("a,b\r1,2\r3\r", 3, "the row has 1 field"),
-    ] {
-        let read = both(text, Format::Csv.into());
-        match part {
-            "" => assert!(read.is_err(), "{read:?}"),
-            part => {
-                let error = read.unwrap_err();
-                assert!(error.line == Some(line) && error.detail.contains(part), "{error}");
-            }
-        }
+fn rows_to_predict_for_name_every_column_that_they_have() {
+    let memory = super::tests::memory();
+    let mut asked = ArrowRows::new(bytes::Bytes::from(stream(&unusable(), None)), &memory).unwrap();
+    assert_eq!(asked.headers(), ["raw", "clock", "n", "list", "object", "w"]);
+    let some = asked.next_rows(10).unwrap().expect("rows");
+    asked
+        .columns(&some, |columns| {
+            let numbers = columns.column(2, "n", ColumnType::Numeric, Reading::default()).unwrap().values;
+            assert!(matches!(numbers, Values::Numeric(numbers) if numbers == [1.5, 2.5, 3.5]));
+            let words = columns.column(5, "w", ColumnType::Categorical, Reading::default()).unwrap();
+            assert_eq!(words.values.text(1).as_deref(), Some("q"));
+            let error = columns.column(1, "clock", ColumnType::Numeric, Reading::default()).unwrap_err();
+            assert!(error.to_string().contains("Time64"), "{error}");
+        })
+        .unwrap();
+}
+
+#[test]
+fn times_of_96_bits_are_read_as_they_are_or_refused() {
+    let table = read(&int96(&[2_440_588, 5_373_484, 1_721_060]), Format::Parquet, &[]).unwrap();
+    let read: Vec<_> = rows(&table).as_array().unwrap().iter().map(|row| row["since"].clone()).collect();
+    assert_eq!(json!(read), json!(["1970-01-01T00:00:00Z", "9999-12-31T00:00:00Z", "0000-01-01T00:00:00Z"]));
+    for day in [5_373_485, 0, 213_000_000, u32::MAX / 2] {
+        let error = refused(&int96(&[2_440_588, day]), Format::Parquet, &[]);
+        assert_eq!((error.kind, error.column.as_deref()), (DataErrorKind::Unfit, Some("since")), "{day}: {error}");
     }
 }
 
 #[test]
-fn a_quote_that_does_not_close_its_field_is_refused_with_its_line() {
-    for (text, line, part) in [
-        ("item,price\n\"bolt\",1\n\"nut,2\n\"screw,3\n\"nail\",4\n", 3, "\"screw"),
-        ("item,price\n\"bolt\"s,1\n", 2, "stands \"s\""),
-        ("item,price\n\"5\\\" pipe\",1\n", 2, "backslash"),
-        ("item,price\nbolt,1\n5\" pipe,1\n", 3, "double those in it"),
-        ("item,price\nbolt, \"1\"\n", 2, "a blank stands before"),
-        ("item,price\nbolt,1\n\"nut,2\nscrew,3\n", 3, "never closed"),
-        ("it\"em,price\nbolt,1\n", 1, "within the value"),
-    ] {
-        let error = both(text, Format::Csv.into()).unwrap_err();
-        assert_eq!((error.kind, error.line), (DataErrorKind::Malformed, Some(line)), "{text:?}: {error}");
-        assert!(error.detail.contains(part), "{text:?}: {error}");
-    }
-    let tabs = csv("item\tprice\n5\" pipe\t1\n\"a\tb\"\t2\n");
-    assert_eq!(rows(&tabs)[0], json!({"item": "5\" pipe", "price": 1}));
-    assert_eq!(rows(&tabs)[1], json!({"item": "a\tb", "price": 2}));
+fn integers_written_as_decimals_keep_all_of_their_digits() {
+    let ids = [9_007_199_254_740_993_i128, 9_007_199_254_740_992, 99_999_999_999_999_999_999_999_999_999_999_999_999];
+    let of_128 = Decimal128Array::from(ids.to_vec()).with_precision_and_scale(38, 0).unwrap();
+    let of_256 = Decimal256Array::from(ids.map(|id| i256::from_i128(id) * i256::from_i128(1000)).to_vec());
+    let hundreds = Decimal128Array::from(vec![1, -2, 90_071_992_547_410]).with_precision_and_scale(20, -2).unwrap();
+    let batch = batch(vec![
+        ("id", Arc::new(of_128)),
+        ("long", Arc::new(of_256.with_precision_and_scale(76, 0).unwrap())),
+        ("hundreds", Arc::new(hundreds)),
+        ("few", Arc::new(Decimal128Array::from(vec![1, 2, 3]).with_precision_and_scale(38, 0).unwrap())),
+        ("price", Arc::new(Decimal128Array::from(ids.to_vec()).with_precision_and_scale(38, 2).unwrap())),
+    ]);
+    let table = read(&stream(&batch, None), Format::Arrow, &[]).unwrap();
+    assert_eq!(kinds(&table.0), ["categorical", "categorical", "categorical", "numeric", "numeric"]);
+    assert_eq!(rows(&table)[0]["id"], json!("9007199254740993"));
+    assert_eq!(rows(&table)[2]["id"], json!("99999999999999999999999999999999999999"));
+    assert_eq!(rows(&table)[0]["long"], json!("9007199254740993000"));
+    assert_eq!(rows(&table)[1]["hundreds"], json!("-200"));
+    let large: Vec<_> = codes(&table.0).into_iter().filter(|(code, _)| *code == "large_integers").collect();
+    assert_eq!(large, ["id", "long", "hundreds"].map(|name| ("large_integers", Some(name))));
+    let numbers = read(&stream(&batch, None), Format::Arrow, &[("long", ColumnType::Numeric)]).unwrap();
+    assert_eq!(rows(&numbers)[0]["long"].as_f64(), Some(9_007_199_254_740_993_000_f64));
 }
 
 #[test]
-fn a_blank_line_among_those_of_one_column_is_a_missing_value() {
-    for (text, count, missing) in [
-        ("country\nDE\n\nFR\n", 3, 1),
-        ("country\n\nDE\r\n\r\n\r\nFR\n\n\n", 5, 3),
-        ("\n\ncountry\nDE\n\"\"\n", 2, 1),
-        ("country,n\nDE,1\n\nFR,2\n", 2, 0),
-    ] {
-        assert_eq!(both(text, Format::Csv.into()).unwrap().1, count, "{text:?}");
-        assert_eq!(csv(text).0.columns[0].missing, missing, "{text:?}");
-    }
-    let lines: String =
-        (0..600_000).map(|row| if row % 3 == 0 { format!("{row}\n") } else { "\n".to_owned() }).collect();
-    let (profile, _) = csv(&format!("n\n{lines}1\n"));
-    assert_eq!((profile.rows, profile.columns[0].missing), (600_001, 400_000));
+fn encodings_marked_as_integers_of_another_width_are_read() {
+    let batch = batch(vec![("n", Arc::new(Int32Array::from(vec![1, 2, 3])) as ArrayRef)]);
+    let mut bytes = parquet(&batch, None);
+    // A column's metadata: its type, an integer of 32 bits, and behind it the list of its encodings.
+    let lists: Vec<usize> = (4..bytes.len() - 4)
+        .filter(|at| bytes[at - 3] == 0x15 && bytes[at - 1] == 0x19 && bytes[*at] & 0x0f == 5)
+        .collect();
+    assert!(!lists.is_empty());
+    lists.iter().for_each(|at| bytes[*at] = bytes[*at] & 0xf0 | 4);
+    assert_eq!(rows(&read(&bytes, Format::Parquet, &[]).unwrap()), json!([{"n": 1}, {"n": 2}, {"n": 3}]));
+    let end = bytes.len() - 4;
+    bytes[end..].copy_from_slice(b"PARE");
+    assert!(refused(&bytes, Format::Parquet, &[]).detail.contains("encrypted"));
 }
 
 #[test]
-fn a_file_without_a_header_has_names_made_up() {
-    let text = "5.1,3.5,red\n4.9,3.0,blue\n6.2,3.1,red\n";
-    let absent = declared(Header::Absent, None);
-    let (headers, count) = both(text, absent).unwrap();
-    assert_eq!((headers.join(" "), count), ("column_1 column_2 column_3".to_owned(), 3));
-    let table = read(text.as_bytes(), absent, &[]).unwrap();
-    assert_eq!(rows(&table)[0], json!({"column_1": 5.1, "column_2": 3.5, "column_3": "red"}));
-    assert_eq!(codes(&table.0), []);
-    assert_eq!(both("sep=;\n1;2\n", absent).unwrap().1, 1);
-    assert_eq!(both("#1\n\n#2\n", absent).unwrap().1, 3, "of one column, and nothing in it is a comment");
-    assert_eq!(both("1,2\n3\n", absent).unwrap_err().line, Some(2));
-    let table = csv(text);
-    let told = message(&table.0, "header_looks_like_data");
-    assert!(told.contains("header=absent") && told.contains("line 1") && told.contains("\"5.1\""), "{told}");
-    for named in
-        ["country,1990,1991\nDE,1,2\n", "0,1,2\n5.1,3.5,4\n", "id,5.1\n1,2\n", "a,b\n1,2\n", "5.1,x\nred,blue\n"]
-    {
-        assert!(!codes(&csv(named).0).iter().any(|(code, _)| *code == "header_looks_like_data"), "{named}");
-    }
-    let twice = refused(b"0,0,1\n1,2,3\n", Format::Csv, &[]);
-    assert!(twice.detail.contains("header=absent"), "{twice}");
+fn a_schema_without_columns_is_no_table() {
+    let schema = Schema::empty();
+    let mut writer = StreamWriter::try_new(Vec::new(), &schema).unwrap();
+    writer.finish().unwrap();
+    assert_eq!(refused(&writer.into_inner().unwrap(), Format::Arrow, &[]).kind, DataErrorKind::Malformed);
 }
 
+/// Makes files of the fuzz corpus: `cargo test --lib makes_fuzz_files_of_others -- --ignored`.
 #[test]
-fn lines_above_the_header_are_skipped_and_named() {
-    let table = "region;units;price\nN;0;0.0\nS;1;1.5\nN;2;3.0\n";
-    for (above, lines, example) in [
-        ("Sales of 2024\n", "Line 1 ", "\"Sales of 2024\""),
-        ("Sales, 2024\n\nall regions\n", "Lines 1 to 3 ", "\"Sales, 2024\""),
-        ("Sales of 2024;;\n", "Line 1 ", "\"Sales of 2024\""),
-        ("# made by hand\n#\n", "Lines 1 to 2 ", "\"# made by hand\""),
-    ] {
-        let text = format!("{above}{table}");
-        let (headers, count) = both(&text, Format::Csv.into()).unwrap();
-        assert_eq!((headers.join(" "), count), ("region units price".to_owned(), 3), "{text}");
-        let (profile, _) = csv(&text);
-        let told = message(&profile, "lines_skipped");
-        assert!(told.starts_with(lines) && told.contains(example), "{told}");
-        let broken = both(&format!("{text}N\n"), Format::Csv.into()).unwrap_err();
-        assert_eq!(broken.line, Some(above.lines().count() as u64 + 5), "{broken}");
+#[ignore = "writes files"]
+fn makes_fuzz_files_of_others() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus");
+    let write = |name: &str, bytes: Vec<u8>| std::fs::write(format!("{corpus}/{name}"), bytes).unwrap();
+    let few = small().slice(0, 20);
+    for (name, packing) in [("lz4", CompressionType::LZ4_FRAME), ("zstd", CompressionType::ZSTD)] {
+        write(&format!("arrow_stream/{name}.arrow"), file(&few, Some(packing)));
+        write(&format!("arrow_rows/{name}.arrows"), stream(&few, Some(packing)));
     }
-    let doubtful = both("review\nGood; but slow\nBad; and late\n", Format::Csv.into()).unwrap_err();
-    assert!(doubtful.line == Some(1) && doubtful.detail.contains("put the values in quotes"), "{doubtful}");
-    assert_eq!(both("#id,b\n1,2\n", Format::Csv.into()).unwrap().0, ["#id", "b"]);
-}
-
-#[test]
-fn a_file_of_another_kind_is_called_what_it_is() {
-    let workbook = b"PK\x03\x04\x14\0\x06\0\x08\0xl/workbook.xml";
-    for format in [Format::Csv, Format::Ndjson, Format::Json] {
-        let error = refused(workbook, format, &[]);
-        assert!(error.kind == DataErrorKind::Malformed && error.detail.contains("Excel workbook"), "{error}");
-    }
-    assert!(streamed(workbook, &CsvOptions::default()).unwrap_err().detail.contains("Excel workbook"));
-    let error = refused(b"[{\"a\":1}]", Format::Csv, &[]);
-    assert!(error.detail.contains("application/json"), "{error}");
+    write("arrow_stream/unusable.arrows", stream(&unusable(), None));
+    write("arrow_rows/unusable.arrows", stream(&unusable(), None));
+    write("parquet/unusable.parquet", parquet(&unusable(), None));
+    write("parquet/int96.parquet", int96(&[2_440_588, 5_373_484]));
+    let packed = WriterProperties::builder().set_compression(Compression::BROTLI(Default::default())).build();
+    write("parquet/brotli.parquet", parquet(&few, Some(packed)));
 }

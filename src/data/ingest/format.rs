@@ -12,6 +12,7 @@ use crate::data::csv::CsvOptions;
 use crate::data::csv::guess::windows_1252;
 use crate::data::csv::pieces::CsvPieces;
 use crate::data::error::{DataError, DataErrorKind};
+use crate::data::excel::pieces::ExcelPieces;
 use crate::data::json::pieces::JsonPieces;
 use crate::data::limits::IngestLimits;
 use crate::data::parallel::workers;
@@ -30,14 +31,16 @@ pub enum Format {
     Json,
     /// Apache Parquet.
     Parquet,
-    /// The streaming format of Apache Arrow.
-    ArrowStream,
+    /// A stream or a file of Apache Arrow.
+    Arrow,
+    /// An Excel workbook.
+    Excel,
 }
 
 impl Format {
     /// Whether a file is read from its start to its end.
     pub fn is_read_in_order(self) -> bool {
-        self != Format::Parquet
+        !matches!(self, Format::Parquet | Format::Excel)
     }
 }
 
@@ -77,13 +80,16 @@ pub fn ingest<S: Growing + 'static>(
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<TableProfile, DataError> {
     let Declared { format, csv } = declared.into();
+    let sheet = asked.sheet.as_deref();
+    check_sheet(format, sheet)?;
     let mut run = run(asked, limits, memory, progress);
     match format {
         Format::Csv => ingest_csv(&source, &csv, run, out),
         Format::Ndjson => run.ingest(&JsonPieces::lines(&source, limits, memory)?, out),
         Format::Json => run.ingest(&JsonPieces::array(&source, limits, memory)?, out),
         Format::Parquet => run.ingest(&ArrowPieces::parquet(source, limits, memory)?, out),
-        Format::ArrowStream => run.ingest(&ArrowPieces::stream(source, limits, memory)?, out),
+        Format::Arrow => run.ingest(&ArrowPieces::stream(source, limits, memory)?, out),
+        Format::Excel => run.ingest(&ExcelPieces::open(source, sheet, limits, memory)?, out),
     }
 }
 
@@ -95,11 +101,13 @@ pub fn ingest_appended<T: Growing + 'static, S: Growing + 'static>(
     (table, profile): (T, &TableProfile),
     source: S,
     Declared { format, csv }: Declared,
+    sheet: Option<&str>,
     limits: &IngestLimits,
     memory: &Charge,
     out: &mut dyn Output,
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<TableProfile, DataError> {
+    check_sheet(format, sheet)?;
     let asked = AskedColumns {
         columns: profile.columns.iter().map(|column| (column.name.clone(), as_before(column))).collect(),
         ..AskedColumns::default()
@@ -112,9 +120,20 @@ pub fn ingest_appended<T: Growing + 'static, S: Growing + 'static>(
         Format::Ndjson => run.ingest(&Appended::new(table, names, JsonPieces::lines(&source, limits, memory)?), out),
         Format::Json => run.ingest(&Appended::new(table, names, JsonPieces::array(&source, limits, memory)?), out),
         Format::Parquet => run.ingest(&Appended::new(table, names, ArrowPieces::parquet(source, limits, memory)?), out),
-        Format::ArrowStream => {
-            run.ingest(&Appended::new(table, names, ArrowPieces::stream(source, limits, memory)?), out)
+        Format::Arrow => run.ingest(&Appended::new(table, names, ArrowPieces::stream(source, limits, memory)?), out),
+        Format::Excel => {
+            run.ingest(&Appended::new(table, names, ExcelPieces::open(source, sheet, limits, memory)?), out)
         }
+    }
+}
+
+/// Whether a sheet may be named.
+fn check_sheet(format: Format, sheet: Option<&str>) -> Result<(), DataError> {
+    match sheet {
+        Some(_) if format != Format::Excel => {
+            Err(DataError::unfit("sheet names one of an Excel workbook, which the data file is not"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -24,7 +24,11 @@ mod bounds_tests;
 #[cfg(test)]
 mod contradiction_tests;
 #[cfg(test)]
+mod excel_tests;
+#[cfg(test)]
 mod foreign_tests;
+#[cfg(test)]
+mod foreign_text_tests;
 #[cfg(test)]
 mod messy_tests;
 #[cfg(test)]
