@@ -141,10 +141,10 @@ fn no_file_takes_more_than_a_few_hundred_megabytes_or_more_than_is_charged() {
     add("8,000 columns", parquet(&batch(vec![few; 8000]), WriterProperties::builder()), Format::Parquet);
     let yes: ArrayRef = Arc::new(BooleanArray::from(vec![true; 16 << 20]));
     add("16 million booleans", parquet(&batch([yes.clone()]), WriterProperties::builder()), Format::Parquet);
-    add("a stream of 16 million booleans", stream(&batch([yes])), Format::ArrowStream);
-    add("a stream of one word", stream(&batch(vec![dictionary_word(30_000, 4000); 8])), Format::ArrowStream);
+    add("a stream of 16 million booleans", stream(&batch([yes])), Format::Arrow);
+    add("a stream of one word", stream(&batch(vec![dictionary_word(30_000, 4000); 8])), Format::Arrow);
     let numbers: ArrayRef = Arc::new(Float64Array::from(vec![1.0; 8 << 20]));
-    add("a stream of one batch of 64 MiB", stream(&batch([numbers])), Format::ArrowStream);
+    add("a stream of one batch of 64 MiB", stream(&batch([numbers])), Format::Arrow);
     let names: Vec<String> = (0..16_000).map(|at| format!("c{at}")).collect();
     let head = format!("{}\n", names.join(","));
     add("16,000 columns of commas", lines(&head, &format!("{}\n", ",".repeat(15_999)), 32 << 20), Format::Csv);

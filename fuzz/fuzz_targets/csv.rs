@@ -1,6 +1,6 @@
 //! A file of any bytes is read or refused.
 #![no_main]
 
-use epochd::data::{fuzzing, ingest::Format};
+use epochd::data::fuzzing;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzzing::file(bytes, Format::Csv));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzzing::csv(bytes));

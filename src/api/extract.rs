@@ -18,6 +18,7 @@ use crate::datasets::Dataset;
 use crate::jobs::JobHandle;
 use crate::keys::Sight;
 use crate::models::Model;
+use crate::models::alias::VersionKey;
 use crate::serving::memory::RequestMemory;
 use crate::serving::sight;
 use crate::wording::Shown;
@@ -133,9 +134,16 @@ path_parameter!(
 
 path_parameter!(
     version,
-    /// The version number that `{version}` of the path names.
-    VersionPath(u64),
-    |_app, _sight, word| word.parse().map_err(|_| no_version(&word))?
+    /// What `{version}` of the path calls a version of the path's model: a number or an alias.
+    VersionPath(VersionKey),
+    |_app, _sight, word| VersionKey::of(word).map_err(|word| no_version(&word))?
+);
+
+path_parameter!(
+    alias,
+    /// The word that `{alias}` of the path is.
+    AliasPath(String),
+    |_app, _sight, word| word
 );
 
 path_parameter!(
@@ -157,5 +165,5 @@ fn unreadable(_: PathRejection) -> ApiError {
 }
 
 fn no_version(word: &str) -> ApiError {
-    ApiError::new(ErrorCode::VersionNotFound, format!("{} is no version: it is a number", Shown(word)))
+    ApiError::new(ErrorCode::VersionNotFound, format!("{} is no version: it is a number or an alias", Shown(word)))
 }

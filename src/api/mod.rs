@@ -31,8 +31,8 @@ use error::{ApiError, ErrorCode};
 use layers::door::Door;
 use layers::observe::UNMATCHED;
 use resources::{
-    datasets, evaluation, events, jobs, keys, metrics, models, monitoring, operations, predictions, schema, training,
-    transfer, versions,
+    aliases, datasets, evaluation, events, jobs, keys, metrics, models, monitoring, operations, predictions, schema,
+    training, transfer, versions,
 };
 use tls::Tls;
 
@@ -57,6 +57,10 @@ impl Route {
 
     fn post<H: Handler<T, App>, T: 'static>(path: &'static str, access: Access, handler: H) -> Self {
         Route { method: Method::POST, path, access, handler: on(MethodFilter::POST, handler) }
+    }
+
+    fn put<H: Handler<T, App>, T: 'static>(path: &'static str, access: Access, handler: H) -> Self {
+        Route { method: Method::PUT, path, access, handler: on(MethodFilter::PUT, handler) }
     }
 
     fn patch<H: Handler<T, App>, T: 'static>(path: &'static str, access: Access, handler: H) -> Self {
@@ -90,6 +94,10 @@ pub fn routes() -> Vec<Route> {
         Route::delete("/models/{model}/versions/{version}", TRAIN, versions::remove),
         Route::get("/models/{model}/versions/{version}/parameters", TRAIN, versions::parameters),
         Route::get("/models/{model}/versions/{version}/export", TRAIN, transfer::export),
+        Route::post("/models/{model}/versions/{version}/evaluate", TRAIN, evaluation::evaluate_version),
+        Route::get("/models/{model}/aliases", PREDICT, aliases::list),
+        Route::put("/models/{model}/aliases/{alias}", TRAIN, aliases::set),
+        Route::delete("/models/{model}/aliases/{alias}", TRAIN, aliases::remove),
         Route::post("/models/{model}/train", TRAIN, training::train),
         Route::post("/models/{model}/predict", PREDICT, predictions::predict),
         Route::post("/models/{model}/versions/{version}/predict", PREDICT, predictions::predict_version),
@@ -106,6 +114,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/datasets/{dataset}", TRAIN, datasets::show),
         Route::get("/datasets/{dataset}/rows", TRAIN, datasets::rows),
         Route::delete("/datasets/{dataset}", TRAIN, datasets::remove),
+        Route::post("/datasets/{dataset}/append", TRAIN, datasets::append),
         Route::post("/train", TRAIN, training::train_file),
         Route::get("/jobs", TRAIN, jobs::list),
         Route::get("/jobs/{job}", TRAIN, jobs::show),

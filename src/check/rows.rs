@@ -63,7 +63,19 @@ impl Check<'_> {
             self.version(uuid, model.as_ref().ok(), *number).await?;
         }
         if let Some(active) = active.filter(|active| !numbers.contains(&(*active as i64))) {
-            self.found(Fault::Missing, what, format!("its active version {active} has no row: activate another"), None);
+            self.found(
+                Fault::Missing,
+                &what,
+                format!("its active version {active} has no row: activate another"),
+                None,
+            );
+        }
+        for (alias, version) in self.storage.catalog.alias_names(uuid).await? {
+            if !numbers.contains(&(version as i64)) {
+                let detail =
+                    format!("its alias {alias:?} names version {version}, which has no row: delete it, or set it anew");
+                self.found(Fault::Missing, &what, detail, None);
+            }
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! What is asked of a data file's columns, in place of what is found.
+//! What is asked of a data file and its columns, in place of what is found.
 
 use std::collections::BTreeMap;
 
@@ -93,6 +93,8 @@ pub struct AskedColumns {
     pub missing: Vec<String>,
     /// Columns that are not stored.
     pub skipped: Vec<String>,
+    /// The sheet that is read, of a workbook; else the first.
+    pub sheet: Option<String>,
 }
 
 impl AskedColumns {

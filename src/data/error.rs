@@ -8,6 +8,8 @@ use std::fmt;
 pub enum DataErrorKind {
     /// It cannot be parsed.
     Malformed,
+    /// It cannot be parsed as UTF-8, and nothing says that it is: it may be text of another encoding.
+    NotUtf8,
     /// It can be parsed and cannot be used as asked.
     Unfit,
     /// It is more than the limits allow.
@@ -72,6 +74,11 @@ impl DataError {
     pub fn at(mut self, line: u64) -> Self {
         self.line = Some(line);
         self
+    }
+
+    /// The same in a row, counted from 1, which the message begins with.
+    pub fn in_row(self, row: u64) -> Self {
+        DataError { detail: format!("row {row}: {}", self.detail), ..self }
     }
 
     /// The same in a column.

@@ -5,10 +5,11 @@ use bytesize::ByteSize;
 
 use crate::data::arrow::ArrowRows;
 use crate::data::asked::AskedColumns;
+use crate::data::charset::Charset;
 use crate::data::column::ColumnType;
-use crate::data::csv::CsvRows;
-use crate::data::error::DataError;
-use crate::data::ingest::{Format, IngestLimits, ingest};
+use crate::data::csv::{CsvOptions, CsvRows, Header};
+use crate::data::error::{DataError, DataErrorKind};
+use crate::data::ingest::{Declared, Format, IngestLimits, ingest};
 use crate::data::json::{Records, RowsOrNames};
 use crate::data::limits::MAX_NAME_CHARACTERS;
 use crate::data::stored::{preview, read_columns};
@@ -22,27 +23,43 @@ const MOST_ROWS: u64 = 1 << 12;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// The targets of this room.
-pub const TARGETS: [Target; 9] = [
-    ("csv", |bytes| file(bytes, Format::Csv)),
+pub const TARGETS: [Target; 10] = [
+    ("csv", csv),
     ("ndjson", |bytes| file(bytes, Format::Ndjson)),
     ("json", |bytes| file(bytes, Format::Json)),
     ("parquet", |bytes| file(bytes, Format::Parquet)),
-    ("arrow_stream", |bytes| file(bytes, Format::ArrowStream)),
+    ("arrow_stream", |bytes| file(bytes, Format::Arrow)),
+    ("excel", |bytes| file(bytes, Format::Excel)),
     ("records", records),
     ("csv_rows", csv_rows),
     ("arrow_rows", arrow_rows),
     ("rows", rows),
 ];
 
+/// What a request may say of a CSV file.
+fn csv_options() -> [CsvOptions; 4] {
+    let absent = CsvOptions { header: Header::Absent, ..CsvOptions::default() };
+    let in_charset = |name| CsvOptions { charset: Charset::named(name), ..CsvOptions::default() };
+    [CsvOptions::default(), absent, in_charset("windows-1252"), in_charset("utf-16")]
+}
+
+/// A CSV file, whatever is said of it.
+///
+/// # Panics
+/// If a property of [`file`] does not hold.
+pub fn csv(bytes: &[u8]) {
+    csv_options().into_iter().for_each(|csv| file(bytes, Declared { csv, ..Format::Csv.into() }));
+}
+
 /// A file is read or refused, and what is read can be read back.
 ///
 /// # Panics
 /// If a property does not hold.
-pub fn file(bytes: &[u8], format: Format) {
+pub fn file(bytes: &[u8], declared: impl Into<Declared>) {
     let limits = IngestLimits { max_columns: 64, max_rows: 1 << 16, max_cell_bytes: 1 << 12 };
     let (memory, mut stored) = (Share::new("requests", ByteSize::mib(64)).charge(None), Vec::new());
     let source = Bytes::copy_from_slice(bytes);
-    let read = ingest(source, format, &AskedColumns::default(), &limits, &memory, &mut stored, &mut |_| true);
+    let read = ingest(source, declared, &AskedColumns::default(), &limits, &memory, &mut stored, &mut |_| true);
     assert_eq!(memory.held(), 0, "what was taken is given back");
     let Ok(profile) = read else { return };
     let names: Vec<&str> = profile.columns.iter().map(|column| column.name.as_str()).collect();
@@ -113,25 +130,41 @@ pub fn rows(bytes: &[u8]) {
     }
 }
 
-/// A body of CSV is read or refused, and gives the same rows in any portions.
+/// A body of CSV is read or refused, gives the same rows in any portions, and as a file.
 ///
 /// # Panics
 /// If a property does not hold.
 pub fn csv_rows(bytes: &[u8]) {
+    csv_options().iter().for_each(|options| csv_rows_with(bytes, options));
+}
+
+fn csv_rows_with(bytes: &[u8], options: &CsvOptions) {
     let rows = |most| {
-        let mut rows = CsvRows::new(bytes)?;
+        let mut rows = CsvRows::new(bytes, options)?;
         let (mut cells, mut lines) = (vec![Vec::new(); rows.headers().len()], Vec::new());
         while let Some(read) = rows.next_rows(most)? {
             assert!(!read.is_empty() && read.len() <= most);
             cells.iter_mut().zip(read.columns).for_each(|(all, part)| all.extend(part));
             lines.extend(read.lines);
         }
-        Ok::<_, DataError>((cells, lines))
+        Ok::<_, DataError>((rows.headers().to_vec(), cells, lines))
     };
     let (one, all) = (rows(1), rows(usize::MAX));
     assert_eq!(one.is_ok(), all.is_ok());
-    if let (Ok(one), Ok(all)) = (one, all) {
-        assert!(one == all && all.0.iter().all(|cells| cells.len() == all.1.len()));
-        assert!(all.1.is_sorted());
+    if let (Ok(one), Ok(all)) = (&one, &all) {
+        assert!(one == all && all.1.iter().all(|cells| cells.len() == all.2.len()));
+        assert!(all.2.is_sorted());
+    }
+    let (memory, limits) = (Share::new("requests", ByteSize::mib(64)).charge(None), IngestLimits::default());
+    let (source, csv) = (Bytes::copy_from_slice(bytes), Declared { csv: *options, ..Format::Csv.into() });
+    match (all, ingest(source, csv, &AskedColumns::default(), &limits, &memory, &mut Vec::new(), &mut |_| true)) {
+        (Ok((names, _, lines)), Ok(profile)) => {
+            assert!(profile.rows == lines.len() as u64);
+            assert!(profile.columns.iter().map(|column| &column.name).eq(&names));
+        }
+        (Ok((.., lines)), Err(error)) => assert!(lines.is_empty() || error.kind != DataErrorKind::Malformed, "{error}"),
+        // A file has findings to tell of a guess; rows to predict for have not.
+        (Err(error), Ok(_)) => assert_eq!(error.kind, DataErrorKind::NotUtf8, "{error}"),
+        (Err(_), Err(_)) => {}
     }
 }

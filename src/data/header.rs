@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::error::DataError;
 use super::limits::{MAX_NAMES_BYTES, check_column_name, long_names};
+use super::values::parse_number;
 
 /// The names of a header's fields: trimmed, and made up where one is empty.
 ///
@@ -24,7 +25,12 @@ pub(crate) fn header_names(fields: Vec<String>, line: u64, most: usize) -> Resul
     let mut taken = HashSet::new();
     for name in names.iter().filter(|name| !name.is_empty()) {
         if !taken.insert(name.clone()) {
-            return Err(DataError::malformed("two columns have this name; rename one of them").at(line).of(name));
+            let hint = match parse_number(name) {
+                Some(_) => ". If the first line is a row and no header, send the file as `text/csv; header=absent`",
+                None => "",
+            };
+            let detail = format!("two columns have this name; rename one of them{hint}");
+            return Err(DataError::malformed(detail).at(line).of(name));
         }
     }
     for (at, name) in names.iter_mut().enumerate().filter(|(_, name)| name.is_empty()) {

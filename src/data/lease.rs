@@ -39,6 +39,11 @@ impl Lease {
         Ok(())
     }
 
+    /// Takes over what `other`, of the same charge, holds.
+    pub fn join(&mut self, mut other: Lease) {
+        self.bytes += std::mem::take(&mut other.bytes);
+    }
+
     /// Bytes that it holds.
     pub fn bytes(&self) -> u64 {
         self.bytes

@@ -1,6 +1,7 @@
 //! Data from outside: bytes to typed columns, rows and matrices, and the choice of rows.
 //!
-//! Readers of each format: [`csv`], [`json`], [`arrow`] (Arrow streams and Parquet). What they read: [`values`] says what a
+//! Readers of each format: [`csv`], [`json`], [`arrow`] (Arrow streams and files, and Parquet),
+//! `excel` (workbooks). What they read: [`values`] says what a
 //! text means, [`mod@column`] holds typed columns, [`convert`] reads one as another type. A data file becomes a table by
 //! [`ingest`]: its stored form ([`stored`]) and its [`profile`]. [`encoder`] takes columns to a network's input.
 //! Requests of plain numbers: [`json::Rows`], [`octets`]. [`split`] says which rows are held out, [`probe`] whether rows depend on
@@ -53,11 +54,13 @@
 pub mod arrow;
 pub mod asked;
 mod builder;
+pub mod charset;
 pub mod column;
 pub mod convert;
 pub mod csv;
 pub mod encoder;
 pub mod error;
+mod excel;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod header;
@@ -67,6 +70,7 @@ pub mod json;
 mod lease;
 pub mod limits;
 pub mod octets;
+mod other_kind;
 mod parallel;
 mod pieces;
 pub mod probe;

@@ -14,7 +14,7 @@ pub enum OctetsError {
         width: usize,
     },
     /// A number is NaN or infinite.
-    #[error("row {row}, input {input} is not finite")]
+    #[error("row {}, input {} is not finite", row + 1, input + 1)]
     NotFinite {
         /// Counted from 0.
         row: usize,

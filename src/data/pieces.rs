@@ -7,6 +7,7 @@ use super::column::ColumnType;
 use super::error::DataError;
 use super::inference::{Evidence, Form};
 use super::lease::Lease;
+use super::profile::{ColumnProfile, Finding};
 use super::values::is_among;
 
 /// From so many columns on a table is wide.
@@ -41,6 +42,10 @@ pub(crate) trait Pieces: Sync {
         asked: &AskedColumns,
     ) -> Result<(Survey, Option<Converted>), DataError> {
         Ok((self.survey(piece, asked)?, None))
+    }
+    /// What is to be said of the file itself, once its columns are known.
+    fn findings(&self, _: &[ColumnProfile]) -> Vec<Finding> {
+        Vec::new()
     }
     /// What a line or row is called in messages.
     fn place(&self) -> &'static str {
@@ -122,6 +127,12 @@ impl MissingWords {
         !self.0.is_empty() && is_among(text, self.of_column(column))
     }
 
+    /// Of the columns at these places, in this order.
+    fn select(&self, places: &[usize]) -> Self {
+        let named = !self.0.is_empty();
+        MissingWords(if named { places.iter().map(|at| self.0[*at].clone()).collect() } else { Vec::new() })
+    }
+
     /// The words of a column.
     pub fn of_column(&self, column: usize) -> &[String] {
         self.0.get(column).map_or(&[], Vec::as_slice)
@@ -132,6 +143,18 @@ impl Columns {
     /// Memory of `rows` cells of each of `columns` columns, but for their words.
     pub fn cell_bytes(rows: usize, columns: usize) -> u64 {
         CELL_BYTES * (rows as u64).saturating_mul(columns as u64)
+    }
+
+    /// Those at these places, in this order.
+    pub fn select(&self, places: &[usize]) -> Columns {
+        Columns {
+            names: places.iter().map(|at| self.names[*at].clone()).collect(),
+            evidence: places.iter().map(|at| self.evidence[*at].clone()).collect(),
+            asked: places.iter().map(|at| self.asked[*at].clone()).collect(),
+            forms: places.iter().map(|at| self.forms[*at].clone()).collect(),
+            missing: self.missing.select(places),
+            decimal_commas: self.decimal_commas,
+        }
     }
 
     /// Whether the columns keep their forms if further cells show this, column by column.

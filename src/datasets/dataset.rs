@@ -24,6 +24,8 @@ pub struct Dataset {
     pub created_at: Timestamp,
     /// The key that stored it, if it was stored with one that the service made.
     pub owner: Option<Uuid>,
+    /// The data set whose rows it begins with, if it was made of one.
+    pub parent_id: Option<Uuid>,
     /// Its columns, with what is known of them.
     pub profile: Arc<TableProfile>,
     /// Where its columns are.
@@ -56,6 +58,7 @@ impl Dataset {
             bytes: row.bytes,
             created_at: row.created_at,
             owner: row.owner,
+            parent_id: row.parent_id,
             profile: Arc::new(profile),
             blob: row.blob,
             _memory: None,

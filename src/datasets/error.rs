@@ -13,6 +13,11 @@ pub enum DatasetError {
     /// Another data set has this name.
     #[error("there is already a data set named {0:?}")]
     NameTaken(String),
+    /// Another data set was made of this one meanwhile, and has its name.
+    #[error(
+        "data set {0:?} has grown meanwhile, or is deleted: append to the one that has its name now, or give another `name`"
+    )]
+    Overtaken(String),
     /// The name cannot be used.
     #[error("{0}")]
     Name(String),

@@ -3,6 +3,7 @@
 pub mod arriving;
 pub mod dataset;
 pub mod error;
+mod growth;
 pub mod loading;
 mod reading;
 pub mod registry;

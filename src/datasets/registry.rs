@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
+use super::source::BlobSource;
 use super::{Arriving, Dataset, DatasetError, Load, Loading};
 use crate::data::asked::AskedColumns;
 use crate::data::error::DataError;
-use crate::data::ingest::{Format, IngestLimits, Output, ingest};
+use crate::data::ingest::{Declared, IngestLimits, Output, ingest, ingest_appended};
 use crate::data::profile::TableProfile;
 use crate::identifier::new_id;
 use crate::memory::{Charge, FOR_A_BYTE, Share};
@@ -48,10 +49,12 @@ pub struct DatasetRegistry {
 pub struct Asked {
     /// Unique among data sets, if given.
     pub name: Option<String>,
-    /// How its file is written.
-    pub format: Format,
+    /// What is said of its file.
+    pub format: Declared,
     /// What is asked of its columns.
     pub columns: AskedColumns,
+    /// The data set whose rows come before those of the file.
+    pub parent: Option<Dataset>,
 }
 
 /// A data set that was read and typed, on its way into the registry.
@@ -62,6 +65,8 @@ pub struct NewDataset {
     pub name: Option<String>,
     /// The key that stores it; of a file that was just read, none.
     pub owner: Option<Uuid>,
+    /// The data set whose rows it begins with; of a file that was just read, none.
+    pub parent_id: Option<Uuid>,
     /// Its columns, with what is known of them.
     pub profile: TableProfile,
     /// The columns.
@@ -104,8 +109,24 @@ impl DatasetRegistry {
         asked.name.as_deref().map_or(Ok(()), check_name).map_err(DatasetError::Name)?;
         let turn = self.readers.take().await;
         let waiting = Waiting::default();
-        let read = tokio::task::spawn_blocking(self.reading(turn, waiting.seen(), asked, data, load, memory));
-        read.await.map_err(defect)?
+        let table = match &asked.parent {
+            None => None,
+            Some(parent) => {
+                // Its rows were sent as well, before.
+                memory.widen(parent.bytes.saturating_mul(FOR_A_BYTE));
+                Some(BlobSource::new(self.storage.reader(&parent.blob).await?))
+            }
+        };
+        let reading = self.reading(turn, waiting.seen(), (asked, table.clone()), data, load, memory);
+        let read = tokio::task::spawn_blocking(reading).await.map_err(defect)?;
+        // What a store answers to its reader is no error of the file.
+        match table.and_then(|table| table.trouble()) {
+            Some(StorageError::Missing(_)) if read.is_err() => {
+                Err(DatasetError::Overtaken(asked.parent.as_ref().map(Dataset::title).unwrap_or_default()))
+            }
+            Some(trouble) if read.is_err() => Err(trouble.into()),
+            _ => read,
+        }
     }
 
     /// As [`DatasetRegistry::read`] of a file that still arrives; nothing if it has to be read once it is whole: another
@@ -118,7 +139,7 @@ impl DatasetRegistry {
         memory: &Charge,
     ) -> Option<Result<NewDataset, DatasetError>> {
         // What is short is whole before a reader has begun.
-        if !asked.format.is_read_in_order() || !data.is_long().await {
+        if asked.parent.is_some() || !asked.format.format.is_read_in_order() || !data.is_long().await {
             return None;
         }
         if let Err(error) = asked.name.as_deref().map_or(Ok(()), check_name) {
@@ -126,7 +147,7 @@ impl DatasetRegistry {
         }
         let turn = self.early_reader.clone().try_acquire_owned().ok()?;
         let waiting = Waiting::default();
-        let read = self.reading(turn, waiting.seen(), asked, data, load, memory);
+        let read = self.reading(turn, waiting.seen(), (asked, None), data, load, memory);
         let (tell, told) = oneshot::channel();
         // A thread of its own: it waits for the client now and then, which none of the pool's may.
         let reader = std::thread::Builder::new().name("early reader".into());
@@ -139,7 +160,7 @@ impl DatasetRegistry {
         &self,
         turn: impl Send + 'static,
         waited_for: WaitedFor,
-        asked: &Asked,
+        (asked, table): (&Asked, Option<BlobSource>),
         data: &Arriving,
         load: &Arc<Load>,
         memory: &Charge,
@@ -157,7 +178,7 @@ impl DatasetRegistry {
                 waited_for.holds()
             };
             progress(0);
-            let read = registry.read_file(asked, data, &memory, &mut progress);
+            let read = registry.read_file((asked, table), data, &memory, &mut progress);
             drop(turn);
             read
         }
@@ -165,18 +186,25 @@ impl DatasetRegistry {
 
     fn read_file(
         &self,
-        asked: Asked,
+        (asked, table): (Asked, Option<BlobSource>),
         data: Arriving,
         memory: &Charge,
         progress: &mut dyn FnMut(u64) -> bool,
     ) -> Result<NewDataset, DatasetError> {
-        let Asked { name, format, columns } = asked;
+        let Asked { name, format, columns, parent } = asked;
         let mut sink = Sink { file: self.storage.blob_file()?, failed: None };
-        let profile = ingest(data, format, &columns, &IngestLimits::default(), memory, &mut sink, progress);
+        let (limits, parent_id) = (IngestLimits::default(), parent.as_ref().map(|parent| parent.id));
+        let profile = match parent.zip(table) {
+            None => ingest(data, format, &columns, &limits, memory, &mut sink, progress),
+            Some((parent, table)) => {
+                let sheet = columns.sheet.as_deref();
+                ingest_appended((table, &parent.profile), data, format, sheet, &limits, memory, &mut sink, progress)
+            }
+        };
         if let Some(failed) = sink.failed {
             return Err(failed.into());
         }
-        Ok(NewDataset { id: new_id(), name, owner: None, profile: profile?, columns: sink.file })
+        Ok(NewDataset { id: new_id(), name, owner: None, parent_id, profile: profile?, columns: sink.file })
     }
 
     /// Stores the columns of a data set. They are litter until [`DatasetRegistry::add`] is committed.
@@ -184,15 +212,25 @@ impl DatasetRegistry {
     /// # Errors
     /// `Storage`.
     pub async fn draft(&self, new: NewDataset) -> Result<DatasetDraft, DatasetError> {
-        let NewDataset { id, name, owner, profile, columns } = new;
+        let NewDataset { id, name, owner, parent_id, profile, columns } = new;
         let blob = format!("datasets/{id}.parquet");
         let checksums = self.storage.put_file_noted(&blob, columns).await?;
         let bytes = checksums.bytes();
         let created_at = Timestamp::now();
         let (rows, text) = (profile.rows, exact::to_text(&profile));
-        let row =
-            DatasetRow { id, name: name.clone(), blob: blob.clone(), bytes, rows, profile: text, created_at, owner };
-        let dataset = Dataset { id, name, bytes, created_at, owner, profile: Arc::new(profile), blob, _memory: None };
+        let row = DatasetRow {
+            id,
+            name: name.clone(),
+            blob: blob.clone(),
+            bytes,
+            rows,
+            profile: text,
+            created_at,
+            owner,
+            parent_id,
+        };
+        let profile = Arc::new(profile);
+        let dataset = Dataset { id, name, bytes, created_at, owner, parent_id, profile, blob, _memory: None };
         Ok(DatasetDraft { row, checksums, dataset })
     }
 
@@ -228,6 +266,15 @@ impl DatasetRegistry {
         {
             return Err(DatasetError::NameTaken(name.clone()));
         }
+        self.store(new, None, receipt).await
+    }
+
+    pub(super) async fn store(
+        &self,
+        new: NewDataset,
+        superseded: Option<&Dataset>,
+        receipt: impl FnOnce(&Dataset) -> Option<ReceiptRow>,
+    ) -> Result<Dataset, DatasetError> {
         let owner = new.owner;
         self.storage.quota.check(&self.storage.catalog, owner, Stored::one(0)).await?;
         let draft = self.draft(new).await?;
@@ -236,6 +283,11 @@ impl DatasetRegistry {
             self.storage.quota.take(&mut write, owner, Stored::one(draft.dataset.bytes)).await?;
             if let Some(receipt) = receipt(&draft.dataset) {
                 write.add_receipt(&receipt, RECEIPT_AGE).await?;
+            }
+            if let Some(parent) = superseded
+                && !write.give_up_dataset_name(parent.id, parent.name.as_deref()).await?
+            {
+                return Err(DatasetError::Overtaken(parent.title()));
             }
             self.add(&mut write, &draft).await?;
             Ok(write.commit().await?)

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 
+use crate::data::ingest::Growing;
 use crate::storage::{BlobReader, StorageError};
 
 /// How much is fetched at once at least: a page with its header. Columns of a wide table lie close together, and a store
@@ -60,6 +61,9 @@ impl Length for BlobSource {
         self.blob.size()
     }
 }
+
+/// It is whole.
+impl Growing for BlobSource {}
 
 impl ChunkReader for BlobSource {
     type T = BufReader<BlobStream>;

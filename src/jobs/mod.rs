@@ -43,6 +43,7 @@
 //! # }
 //! ```
 
+pub mod comparison;
 pub mod control;
 pub mod error;
 pub mod events;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::comparison::Comparison;
 use super::error::{JobError, JobFailure};
 use super::history::stored_bytes;
 use super::notice::Notice;
@@ -40,6 +41,8 @@ pub struct JobReport {
     pub warnings: Vec<Notice>,
     pub version: Option<u64>,
     pub metrics: Option<Arc<RawValue>>,
+    /// Of a training that serves only if it is better.
+    pub comparison: Option<Comparison>,
     pub config: ValidTrainingSpec,
     pub split: Option<SplitUsed>,
     pub dataset_id: Option<Uuid>,
@@ -92,6 +95,8 @@ pub(super) struct Outcome {
     pub(super) warnings: Vec<Notice>,
     pub(super) version: Option<u64>,
     pub(super) failure: Option<JobFailure>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) comparison: Option<Comparison>,
     /// Rows that it trains on, once they are chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) rows: Option<usize>,
@@ -126,6 +131,7 @@ impl JobReport {
             warnings: outcome.warnings,
             version: outcome.version,
             metrics: None,
+            comparison: outcome.comparison,
             config: record.config.clone(),
             split: outcome.split.or_else(|| record.split()),
             dataset_id,
@@ -150,6 +156,7 @@ impl JobReport {
             warnings: self.warnings.clone(),
             version: self.version,
             failure: self.failure.clone(),
+            comparison: self.comparison.clone(),
             rows: Some(self.rows),
             split: self.split.clone(),
             thinned: self.thinned,

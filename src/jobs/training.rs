@@ -1,6 +1,9 @@
 //! A training on rows in memory: as it is asked for, and checked with its settings, training rows and validation rows.
 
-use crate::data::split::{Split, by_content, content, last};
+use std::collections::BTreeMap;
+
+use crate::data::split::content::plain_hash;
+use crate::data::split::{ByContent, HeldOut, Rule, Split, by_content, last};
 use crate::learning::error::SpecError;
 use crate::learning::examples::Examples;
 use crate::learning::spec::ValidModelSpec;
@@ -65,6 +68,34 @@ impl TrainingRequest {
     }
 }
 
+/// The hash of what stands in a row: its inputs and what `outputs` outputs should be.
+pub(super) fn content_hash(examples: &Examples, row: usize, outputs: usize, seed: u64) -> u64 {
+    let mut target = vec![0.0; outputs];
+    examples.targets().write(row, &mut target);
+    plain_hash(examples.input_rows(row, row + 1).iter().chain(&target).copied(), seed)
+}
+
+/// Which rows of a training on plain numbers were held out, told by their content; `None` where they were chosen otherwise.
+pub(super) fn held_out_rule(training: &Training, model: &ValidModelSpec) -> Option<HeldOut> {
+    let (train, validation) = (&training.train, training.validation.as_ref()?);
+    let (seed, share) = (training.settings.seed, training.settings.validation_split);
+    if share == 0.0 {
+        return None;
+    }
+    let sets = [train, validation];
+    let hash = |examples: &Examples, row| content_hash(examples, row, model.outputs(), seed);
+    let hashes: Vec<u64> = sets.iter().flat_map(|set| (0..set.rows()).map(|row| hash(set, row))).collect();
+    let labels = model.classes().map(|_| sets.iter().flat_map(|set| set.targets().labels()).collect::<Vec<u32>>());
+    let ByContent { split, bounds } = by_content(&hashes, share, labels.as_deref());
+    // Rows that an earlier release chose, or the request's order, are others.
+    let is_so = split.validation.iter().copied().eq(train.rows()..hashes.len());
+    let classes = match labels {
+        Some(_) => bounds.iter().enumerate().map(|(class, bound)| (class.to_string(), *bound)).collect(),
+        None => BTreeMap::new(),
+    };
+    is_so.then(|| HeldOut::By(Rule::Random { seed, columns: Vec::new(), below: bounds[0], classes }))
+}
+
 /// Training rows and validation rows, stratified where there are classes and no order is asked for.
 fn held_out(
     examples: &Examples,
@@ -84,12 +115,8 @@ fn held_out(
 }
 
 fn at_random(examples: &Examples, model: &ValidModelSpec, settings: &ValidTrainingSpec) -> Split {
-    let mut target = vec![0.0; model.outputs()];
-    let mut hash = |row: usize| {
-        examples.targets().write(row, &mut target);
-        content::plain_hash(examples.input_rows(row, row + 1).iter().chain(&target).copied(), settings.seed)
-    };
-    let hashes: Vec<u64> = (0..examples.rows()).map(&mut hash).collect();
+    let hash = |row| content_hash(examples, row, model.outputs(), settings.seed);
+    let hashes: Vec<u64> = (0..examples.rows()).map(hash).collect();
     let labels = model.classes().map(|_| examples.targets().labels());
     by_content(&hashes, settings.validation_split, labels.as_deref()).split
 }

@@ -19,6 +19,7 @@
 //! | block | parameters of one layer whose gradient is found, and stepped on, by itself | |
 //! | bundle | neighbouring blocks that one thread takes at a time | |
 
+pub mod activate;
 pub mod activation;
 mod bits;
 pub mod calibration;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::activate::Activate;
 use super::error::{SpecError, require, shown};
 use super::optimizer::Optimizer;
 use super::schedule::Schedule;
@@ -42,6 +43,7 @@ pub const MAX_BATCH_SIZE: u64 = 1_000_000;
 /// | `max_seconds` | off | above 0 | time after which training stops |
 /// | `class_weight` | off | above 0 | weight of each class in the loss |
 /// | `warm_start` | false | | go on from the active version |
+/// | `activate` | `always` | | whether the new version serves: `always`, `never`, `if_better` |
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -76,6 +78,8 @@ pub struct TrainingSpec {
     pub class_weight: Option<ClassWeight>,
     #[serde(deserialize_with = "given")]
     pub warm_start: Option<bool>,
+    #[serde(deserialize_with = "given")]
+    pub activate: Option<Activate>,
 }
 
 /// The checked settings of a training, every default filled in. See [`TrainingSpec`] for their meaning.
@@ -100,6 +104,11 @@ pub struct ValidTrainingSpec {
     pub max_seconds: Option<f64>,
     pub class_weight: Option<ClassWeight>,
     pub warm_start: bool,
+    #[serde(default)]
+    pub activate: Activate,
+    /// Of a model by data set: the columns to learn from that the request named, in place of the model's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<Vec<String>>,
 }
 
 /// The classes of what is trained, as settings name them.
@@ -165,6 +174,8 @@ impl TrainingSpec {
             max_seconds: self.max_seconds,
             class_weight: self.class_weight,
             warm_start: self.warm_start.unwrap_or(false),
+            activate: self.activate.unwrap_or_default(),
+            features: None,
         };
         valid.check_ranges()?;
         valid.optimizer.check()?;
@@ -273,7 +284,7 @@ impl ClassWeight {
         for (class, weight) in weights {
             require(classes.has(class), "/class_weight", || match classes {
                 Classes::Count(count) => format!("class {} is not one of 0 to {}", Shown(class), count - 1),
-                _ => format!("class {} is not one of the model's", Shown(class)),
+                _ => format!("class {} is not one of those that the data have", Shown(class)),
             })?;
             let pointer = format!("/class_weight/{class}");
             let holds = *weight > 0.0 && (*weight as f32).is_normal();

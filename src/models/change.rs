@@ -1,4 +1,4 @@
-//! Changes to models and versions that are there: names and notes, the active version, deletion.
+//! Changes to models and versions that are there: names and notes, the active version, aliases, deletion.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::alias::{MAX_ALIASES, check_alias};
 use super::model::{check_metadata, check_name};
 use super::{Model, ModelError, ModelRegistry};
 use crate::storage::catalog::ModelRow;
@@ -27,8 +28,7 @@ impl ModelRegistry {
     /// `NotFound`, `Invalid`, `NameTaken`, `Storage`.
     pub async fn change(&self, id: Uuid, changes: ModelChanges) -> Result<Arc<Model>, ModelError> {
         changes.metadata.as_ref().map_or(Ok(()), check_metadata)?;
-        let mut write = self.storage().catalog.write().await?;
-        let row = locked(&mut write, id).await?;
+        let (mut write, row) = self.locked(id).await?;
         let name = changes.name.unwrap_or_else(|| row.name.clone());
         if let Some(new) = name.as_deref().filter(|name| Some(*name) != row.name.as_deref()) {
             check_name(new)?;
@@ -49,8 +49,7 @@ impl ModelRegistry {
     /// # Errors
     /// `NotFound`, `VersionNotFound`, `Storage`.
     pub async fn activate(&self, model: &Model, number: u64) -> Result<Arc<Model>, ModelError> {
-        let mut write = self.storage().catalog.write().await?;
-        locked(&mut write, model.id).await?;
+        let (mut write, _) = self.locked(model.id).await?;
         if write.version(model.id, number).await?.is_none() {
             return Err(ModelError::VersionNotFound { model: model.title(), version: number });
         }
@@ -58,17 +57,19 @@ impl ModelRegistry {
         self.commit(write, model.id).await
     }
 
-    /// Deletes a version that is not the active one.
+    /// Deletes a version that is not the active one and has no alias.
     ///
     /// # Errors
-    /// `NotFound`, `VersionNotFound`, `VersionActive`, `VersionNeeded`, `Storage`.
+    /// `NotFound`, `VersionNotFound`, `VersionActive`, `VersionAliased`, `VersionNeeded`, `Storage`.
     pub async fn remove_version(&self, model: &Model, number: u64) -> Result<(), ModelError> {
-        let mut write = self.storage().catalog.write().await?;
-        let row = locked(&mut write, model.id).await?;
+        let (mut write, row) = self.locked(model.id).await?;
         let missing = || ModelError::VersionNotFound { model: model.title(), version: number };
         let version = write.version(model.id, number).await?.ok_or_else(missing)?;
         if row.active_version == Some(number) {
             return Err(ModelError::VersionActive(number));
+        }
+        if let Some(alias) = write.alias_of(model.id, number).await? {
+            return Err(ModelError::VersionAliased { version: number, alias });
         }
         // Its encoder is read again when such a job goes on after a restart.
         if version.network.is_some() && write.is_base_of_open_job(model.id, number).await? {
@@ -80,6 +81,39 @@ impl ModelRegistry {
         self.entries().drop_predictor(model.id, number);
         self.storage().discard(&[version.blob]).await;
         Ok(())
+    }
+
+    /// Lets `alias` name version `number`, whatever it named before.
+    ///
+    /// # Errors
+    /// `Alias`: it is none, or one too many; `NotFound`, `VersionNotFound`, `Storage`.
+    pub async fn set_alias(&self, model: &Model, alias: &str, number: u64) -> Result<Timestamp, ModelError> {
+        check_alias(alias)?;
+        let (mut write, _) = self.locked(model.id).await?;
+        if write.version(model.id, number).await?.is_none() {
+            return Err(ModelError::VersionNotFound { model: model.title(), version: number });
+        }
+        if write.other_aliases(model.id, alias).await? >= MAX_ALIASES {
+            let detail = format!("a model has at most {MAX_ALIASES} aliases: delete one, or move one to this version");
+            return Err(ModelError::Alias(detail));
+        }
+        let at = Timestamp::now();
+        write.set_alias(model.id, alias, number, at).await?;
+        self.commit(write, model.id).await?;
+        Ok(at)
+    }
+
+    /// Removes an alias; its version stays.
+    ///
+    /// # Errors
+    /// `Alias`: it can be none; `NotFound`, `AliasNotFound`, `Storage`.
+    pub async fn remove_alias(&self, model: &Model, alias: &str) -> Result<(), ModelError> {
+        check_alias(alias)?;
+        let (mut write, _) = self.locked(model.id).await?;
+        if !write.remove_alias(model.id, alias).await? {
+            return Err(ModelError::AliasNotFound { model: model.title(), alias: alias.to_owned() });
+        }
+        self.commit(write, model.id).await.map(drop)
     }
 
     /// Removes a model with all its versions, as the last part of `write`, and commits it.
@@ -97,20 +131,22 @@ impl ModelRegistry {
         Ok(())
     }
 
-    async fn commit(&self, write: Write, id: Uuid) -> Result<Arc<Model>, ModelError> {
+    pub(super) async fn commit(&self, write: Write, id: Uuid) -> Result<Arc<Model>, ModelError> {
         let committed = write.commit().await;
         // Even a failed commit may have been made: what is known is forgotten either way.
         self.entries().changed(id);
         committed?;
         self.get(&id.to_string()).await
     }
-}
 
-/// The model's row, which nobody else changes until `write` is over.
-async fn locked(write: &mut Write, id: Uuid) -> Result<ModelRow, ModelError> {
-    let gone = || ModelError::NotFound(id.to_string());
-    if !write.lock_model(id).await? {
-        return Err(gone());
+    /// A change, and the row of the model that nobody else changes until it is over.
+    pub(super) async fn locked(&self, id: Uuid) -> Result<(Write, ModelRow), ModelError> {
+        let gone = || ModelError::NotFound(id.to_string());
+        let mut write = self.storage().catalog.write().await?;
+        if !write.lock_model(id).await? {
+            return Err(gone());
+        }
+        let row = write.model(id).await?.ok_or_else(gone)?;
+        Ok((write, row))
     }
-    write.model(id).await?.ok_or_else(gone)
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::artifact::{Artifact, decode, encode};
 use super::memory::predictor_bytes;
 use super::model::check_name;
-use super::publication::{VersionDraft, version_blob};
+use super::publication::{Serving, VersionDraft, version_blob};
 use super::version::VersionFacts;
 use super::{Model, ModelError, ModelKind, ModelRegistry, NewModel, Predictor};
 use crate::identifier::new_id;
@@ -140,7 +140,7 @@ impl ModelRegistry {
             }
             self.add(&mut write, row).await?;
             if let Some(first) = first {
-                self.publish(&mut write, row.id, &first).await?;
+                self.publish(&mut write, row.id, &first, Serving::Always).await?;
             }
             Ok(write.commit().await?)
         }

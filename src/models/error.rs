@@ -18,9 +18,28 @@ pub enum ModelError {
         /// The number asked for.
         version: u64,
     },
+    /// The model has no such alias.
+    #[error("model {} has no version or alias {}", Shown(model), Shown(alias))]
+    AliasNotFound {
+        /// As the client called it.
+        model: String,
+        /// The alias asked for.
+        alias: String,
+    },
+    /// The word can be no alias, or it would be one too many.
+    #[error("{0}")]
+    Alias(String),
     /// The version predicts for its model, so it cannot be deleted.
     #[error("version {0} is the active one: activate another first, or delete the model")]
     VersionActive(u64),
+    /// The version has an alias, so it cannot be deleted.
+    #[error("version {version} has the alias {alias:?}: move that to another version or delete it first")]
+    VersionAliased {
+        /// Which version.
+        version: u64,
+        /// One of its aliases.
+        alias: String,
+    },
     /// A training goes on from the version, so it cannot be deleted.
     #[error("version {0} is what a training that is queued or running goes on from: wait for it or cancel it first")]
     VersionNeeded(u64),

@@ -1,6 +1,7 @@
 //! Models and their versions: what they are, the file of a version, where they are kept, what answers for them, and what
 //! examples fit them.
 
+pub mod alias;
 pub mod artifact;
 pub mod change;
 mod creation;

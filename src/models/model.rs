@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::alias::{ACTIVE, Alias};
 use super::drift::DriftCounts;
 use super::stored::{spec_from_json, spec_to_json};
 use super::table::TableSpec;
@@ -50,6 +51,8 @@ pub struct Model {
     pub active: Option<Arc<Version>>,
     /// When that became the active one.
     pub activated_at: Option<Timestamp>,
+    /// Names of versions; none in a list of models, which does not look them up.
+    pub aliases: Vec<Alias>,
     /// What that was asked since, once somebody has looked it up.
     pub drift: OnceLock<Arc<DriftCounts>>,
 }
@@ -130,6 +133,7 @@ impl Model {
             created_at: row.created_at,
             updated_at: row.updated_at,
             activated_at: row.activated_at,
+            aliases: Vec::new(),
             drift: OnceLock::new(),
         })
     }
@@ -145,6 +149,18 @@ impl Model {
     /// [`ModelError::NotTrained`] before the first training.
     pub fn active(&self) -> Result<&Arc<Version>, ModelError> {
         self.active.as_ref().ok_or_else(|| ModelError::NotTrained { model: self.title(), why: None })
+    }
+
+    /// The version that an alias names.
+    ///
+    /// # Errors
+    /// `AliasNotFound`; `NotTrained` where there is no active version.
+    pub fn aliased(&self, alias: &str) -> Result<&Arc<Version>, ModelError> {
+        if alias == ACTIVE {
+            return self.active();
+        }
+        let found = self.aliases.iter().find(|known| known.name == alias).map(|known| &known.version);
+        found.ok_or_else(|| ModelError::AliasNotFound { model: self.title(), alias: alias.to_owned() })
     }
 
     /// The network of a model by layer sizes.
@@ -198,14 +214,15 @@ impl Model {
     /// Memory that the record takes, about.
     pub(super) fn bytes(&self) -> usize {
         let notes: usize = self.metadata.iter().map(|(key, value)| key.len() + value.len() + 48).sum();
-        let measures = self.active.as_ref().map_or(0, |active| active.facts.metrics.get().len() + 256);
+        let aliased = self.aliases.iter().map(|alias| &alias.version);
+        let versions: usize = self.active.iter().chain(aliased).map(|version| version.bytes()).sum();
         let kind = match &self.kind {
             ModelKind::Layers(spec) => spec.layers.len() * 48,
             ModelKind::Table(table) => {
                 table.features.iter().chain(&table.classes).map(|name| name.len() + 24).sum::<usize>() + 256
             }
         };
-        512 + notes + measures + kind
+        512 + notes + versions + kind
     }
 }
 

@@ -149,6 +149,21 @@ impl TablePredictor<'_> {
         Ok(Predictions { answers, rows: table.rows, sightings, ids: Vec::new() })
     }
 
+    /// Takes into `answered` what is answered to the rows named, all of which have a target.
+    ///
+    /// # Errors
+    /// As [`TablePredictor::answer`].
+    pub fn answer_rows(self, table: &Table, rows: &[usize], answered: &mut Answered) -> Result<(), EncodeError> {
+        let encoder = &self.parts.encoder;
+        let name = encoder.target.name();
+        let target = table.column(name).ok_or_else(|| EncodeError::NoColumn(name.to_owned()))?;
+        let truth =
+            Truth::of_rows(encoder, &*target.of_kind(encoder.target.kind(), encoder.target_writing.reading())?, rows)?;
+        let inputs = encoder.inputs_of(table, rows, &|| true)?.expect("nobody stops it");
+        answered.add(self.parts, &self.members.logits_of(inputs.view()), &truth);
+        Ok(())
+    }
+
     /// Takes into `answered` what is answered to those rows of `table` that have a target.
     ///
     /// # Errors

@@ -10,7 +10,18 @@ use super::stored::spec_to_json;
 use super::version::VersionFacts;
 use super::{Model, ModelError, ModelRegistry, Predictor};
 use crate::storage::catalog::VersionRow;
-use crate::storage::{Checksums, Write};
+use crate::storage::{Checksums, Write, exact};
+
+/// Whether a new version is to serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serving {
+    /// From the moment it is there.
+    Always,
+    /// Not before it is activated.
+    Never,
+    /// In place of this version, or of none: if that is still the active one.
+    InPlaceOf(Option<u64>),
+}
 
 /// A version whose file is written and that no row refers to yet.
 #[derive(Clone, Debug)]
@@ -48,12 +59,20 @@ impl ModelRegistry {
         Ok(VersionDraft::new(blob, checksums, predictor, facts))
     }
 
-    /// Makes a draft, as a part of `write`, the next version of the model and the one that predicts.
+    /// Makes a draft, as a part of `write`, the next version of the model, which is to serve as `serving` says. Returns its number,
+    /// and whether it is the active version from now on.
     ///
     /// # Errors
     /// `NotFound` if the model is gone, `Storage`.
-    pub async fn publish(&self, write: &mut Write, id: Uuid, draft: &VersionDraft) -> Result<u64, ModelError> {
+    pub async fn publish(
+        &self,
+        write: &mut Write,
+        id: Uuid,
+        draft: &VersionDraft,
+        serving: Serving,
+    ) -> Result<(u64, bool), ModelError> {
         let number = write.next_version(id).await?.ok_or_else(|| ModelError::NotFound(id.to_string()))?;
+        let trained_on = &draft.facts.trained_on;
         let row = VersionRow {
             model_id: id,
             number,
@@ -66,12 +85,25 @@ impl ModelRegistry {
             metrics: draft.facts.metrics.get().to_owned(),
             network: draft.network.clone(),
             file_bytes: Some(draft.checksums.bytes()),
+            dataset_id: trained_on.dataset,
+            rows: trained_on.rows,
+            features: trained_on.features.as_ref().map(exact::to_text),
+            classes: trained_on.classes.as_ref().map(exact::to_text),
+            held_out: trained_on.held_out.as_ref().map(exact::to_text),
         };
         write.add_version(&row).await?;
         write.put_checksums(&draft.blob, &draft.checksums).await?;
-        write.activate(id, number, draft.facts.created_at).await?;
+        let serves = match serving {
+            Serving::Always => true,
+            Serving::Never => false,
+            // The row is locked by the change of its next version: nobody activates another until this one is over.
+            Serving::InPlaceOf(active) => write.model(id).await?.is_some_and(|model| model.active_version == active),
+        };
+        if serves {
+            write.activate(id, number, draft.facts.created_at).await?;
+        }
         write.strike_litter(&draft.blob).await?;
-        Ok(number)
+        Ok((number, serves))
     }
 
     /// Lets everyone see what [`ModelRegistry::publish`] made version `number` of `model`, once its change is committed. The predictor

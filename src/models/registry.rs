@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::alias::{Alias, VersionKey};
 use super::artifact::{Artifact, decode};
 use super::entries::{Changes, Entries};
 use super::memory::{PredictorMemory, predictor_bytes};
@@ -118,7 +119,9 @@ impl ModelRegistry {
             Some(id) => catalog.model(id).await?,
             None => catalog.model_named(key).await?,
         };
-        let model = Arc::new(self.complete(row.ok_or_else(|| ModelError::NotFound(key.to_owned()))?).await?);
+        let model = self.complete(row.ok_or_else(|| ModelError::NotFound(key.to_owned()))?).await?;
+        let aliases = catalog.aliases(model.id).await?.into_iter().map(Alias::from_row).collect::<Result<_, _>>()?;
+        let model = Arc::new(Model { aliases, ..model });
         self.entries().put_record(&model, changes);
         Ok(model)
     }
@@ -170,12 +173,29 @@ impl ModelRegistry {
     /// # Errors
     /// `VersionNotFound`, `Storage`.
     pub async fn version(&self, model: &Model, number: u64) -> Result<Arc<Version>, ModelError> {
-        if let Some(active) = model.active.as_ref().filter(|active| active.number == number) {
-            return Ok(active.clone());
+        let mut known = model.active.iter().chain(model.aliases.iter().map(|alias| &alias.version));
+        if let Some(known) = known.find(|known| known.number == number) {
+            return Ok(known.clone());
         }
+        // In a box: requests hold this future, and few need the catalog.
+        Box::pin(self.stored_version(model, number)).await
+    }
+
+    async fn stored_version(&self, model: &Model, number: u64) -> Result<Arc<Version>, ModelError> {
         let row = self.storage().catalog.version(model.id, number).await?;
         let row = row.ok_or_else(|| ModelError::VersionNotFound { model: model.title(), version: number })?;
         Version::from_row(row).map(Arc::new)
+    }
+
+    /// The version that `key` names. One by an alias is in memory with its model's record.
+    ///
+    /// # Errors
+    /// `VersionNotFound`, `AliasNotFound`, `NotTrained` where there is no active version; `Storage`.
+    pub async fn version_called(&self, model: &Model, key: &VersionKey) -> Result<Arc<Version>, ModelError> {
+        match key {
+            VersionKey::Alias(alias) => model.aliased(alias).cloned(),
+            VersionKey::Number(number) => self.version(model, *number).await,
+        }
     }
 
     /// At most `limit` versions of a model with numbers below `below`, newest first, and whether there are more. Fewer

@@ -1,6 +1,6 @@
 //! A model by data set: named columns in, classes or values out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -231,6 +231,39 @@ fn checked_features(features: Vec<String>, target: &str, profile: &TableProfile)
 }
 
 impl TableSpec {
+    /// The model as a training on `dataset`, whose columns are `profile`, has it: with these features, if the request names any.
+    ///
+    /// # Errors
+    /// `Invalid` with the pointer of a feature that is no column, the target, or named twice.
+    pub fn for_training(
+        &self,
+        dataset: Uuid,
+        profile: &TableProfile,
+        features: Option<Vec<String>>,
+    ) -> Result<Self, ModelError> {
+        let Some(features) = features else { return Ok(TableSpec { dataset: Some(dataset), ..self.clone() }) };
+        let features = checked_features(features, &self.target, profile)?;
+        let before: HashMap<&String, ColumnType> = self.names().zip(self.types.iter().copied()).collect();
+        // A column that is new has the type that it has here.
+        let kind = |name: &String| before.get(name).copied().or_else(|| Some(profile.column(name)?.kind));
+        let types = match self.types.is_empty() {
+            true => Vec::new(),
+            false => features.iter().chain([&self.target]).filter_map(kind).collect(),
+        };
+        Ok(TableSpec { dataset: Some(dataset), features, features_chosen: true, types, ..self.clone() })
+    }
+
+    /// The same as a version has it that learned on a data set with this profile, with the classes of its encoder.
+    pub fn as_learned(&self, encoder: &Encoder, profile: &TableProfile) -> Self {
+        let types = self.names().filter_map(|name| profile.column(name)).map(|column| column.kind).collect();
+        TableSpec { types, classes: encoder.target.classes().to_vec(), ..self.clone() }
+    }
+
+    /// The names of the features and of the target, in the order of the types.
+    pub fn names(&self) -> impl Iterator<Item = &String> {
+        self.features.iter().chain([&self.target])
+    }
+
     /// Checks what does not depend on data.
     ///
     /// # Errors

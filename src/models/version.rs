@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::ModelError;
 use super::stored::spec_from_json;
+use super::table::TableSpec;
+use crate::data::split::HeldOut;
 use crate::learning::metrics::Metrics;
 use crate::learning::spec::ValidModelSpec;
-use crate::storage::StorageError;
 use crate::storage::catalog::VersionRow;
+use crate::storage::{StorageError, exact};
 
 /// A trained state of a model; never changes.
 #[derive(Clone, Debug)]
@@ -46,6 +49,23 @@ pub struct VersionFacts {
     pub validation_loss: Option<f64>,
     /// How good it is: a [`MeasuredOn`] as JSON.
     pub metrics: Arc<RawValue>,
+    /// What it was trained on.
+    pub trained_on: TrainedOn,
+}
+
+/// What a version was trained on, as far as that is known.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TrainedOn {
+    /// The data set, if it was one.
+    pub dataset: Option<Uuid>,
+    /// How many rows.
+    pub rows: Option<u64>,
+    /// Of a model by data set the columns that it learned from, where they are not its model's.
+    pub features: Option<Vec<String>>,
+    /// The classes among these rows, where they are not its model's.
+    pub classes: Option<Vec<String>>,
+    /// Which rows its training held out.
+    pub held_out: Option<HeldOut>,
 }
 
 /// Metrics, and the rows they were measured on.
@@ -83,6 +103,13 @@ impl Version {
             loss: row.loss,
             validation_loss: row.validation_loss,
             metrics: metrics.into(),
+            trained_on: TrainedOn {
+                dataset: row.dataset_id,
+                rows: row.rows,
+                features: of_json(row.features).map_err(damaged)?,
+                classes: of_json(row.classes).map_err(damaged)?,
+                held_out: of_json(row.held_out).map_err(damaged)?,
+            },
         };
         let network = row.network.as_deref().map(spec_from_json).transpose();
         let network = network.map_err(|error| {
@@ -97,4 +124,29 @@ impl Version {
             facts,
         })
     }
+
+    /// The columns that it learned from, if it is of a model by data set, which `table` is.
+    pub fn features<'a>(&'a self, table: &'a TableSpec) -> &'a [String] {
+        self.facts.trained_on.features.as_ref().unwrap_or(&table.features)
+    }
+
+    /// Its classes, if it has any. Of a version that is older than such notes they are known only where they may be its model's.
+    pub fn classes<'a>(&'a self, table: &'a TableSpec) -> Option<&'a [String]> {
+        let outputs = self.network.as_ref()?.outputs();
+        let classes = self.facts.trained_on.classes.as_ref().unwrap_or(&table.classes);
+        let fits = if classes.len() == 2 { outputs == 1 } else { outputs == classes.len() };
+        fits.then_some(classes)
+    }
+
+    /// Memory that the record takes, about.
+    pub(super) fn bytes(&self) -> usize {
+        let TrainedOn { features, classes, held_out, .. } = &self.facts.trained_on;
+        let names = features.iter().chain(classes).flatten().map(|name| name.len() + 24).sum::<usize>();
+        self.facts.metrics.get().len() + names + held_out.as_ref().map_or(0, HeldOut::bytes) + 512
+    }
+}
+
+/// The value of a column that may be null.
+fn of_json<T: DeserializeOwned>(text: Option<String>) -> Result<Option<T>, serde_json::Error> {
+    text.as_deref().map(exact::from_text).transpose()
 }

@@ -217,7 +217,7 @@ fn append_rows(flat: &mut Vec<f32>, columns: &[Column], before: usize, at: &str)
                 return Err(wrong(format!(
                     "column {} has {got} in row {}; a model by layer sizes takes 32-bit numbers",
                     Shown(&column.name),
-                    before + row
+                    before + row + 1
                 )));
             }
             flat[start + row * width + index] = narrow;

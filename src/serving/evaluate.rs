@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::active::active;
 use super::data::DataFields;
 use super::error::{ServingError, Wrong};
 use super::memory::RequestMemory;
@@ -19,7 +18,7 @@ use crate::learning::metrics::Metrics;
 use crate::models::prediction::TablePredictor;
 use crate::models::scoring::Answered;
 use crate::models::table::TableParts;
-use crate::models::{Model, ModelKind, Predictor};
+use crate::models::{Model, ModelKind, Predictor, Version};
 use crate::wording::Shown;
 
 /// Cells, encoded values and answers of the rows that are worked off at once.
@@ -45,7 +44,7 @@ pub struct Evaluation {
 /// Rows, loss, metrics.
 type Measured = (usize, f64, Metrics);
 
-/// Measures the active version of `model` on `records` with their target, or else on `data`.
+/// Measures a version of `model` on `records` with their target, or else on `data`.
 ///
 /// # Errors
 /// `Field`: the data does not go with the model; `Unfit` where no row has a target; `RowsTooLarge`, `Overloaded`; what
@@ -53,12 +52,12 @@ type Measured = (usize, f64, Metrics);
 pub async fn evaluate(
     app: &App,
     model: &Model,
+    version: &Version,
     data: DataFields,
     records: Option<Records>,
     memory: &mut RequestMemory,
 ) -> Result<Evaluation, ServingError> {
     long_work_may_begin(app)?;
-    let version = active(app, model).await?;
     let predictor = async || app.models.predictor(model, version).await;
     let (rows, loss, metrics) = match (&model.kind, records) {
         (ModelKind::Layers(_), Some(_)) => {

@@ -9,7 +9,7 @@ use super::table_version::TableVersion;
 use crate::app::App;
 use crate::data::arrow::{ArrowBatch, ArrowRows};
 use crate::data::column::{Column, Table};
-use crate::data::csv::{CsvRows, TextRows};
+use crate::data::csv::{CsvOptions, CsvRows, TextRows};
 use crate::data::encoder::Feature;
 use crate::data::encoder::{EncodeError, Encoder};
 use crate::data::error::DataError;
@@ -18,6 +18,7 @@ use crate::datasets::arriving::Onward;
 use crate::memory::Charge;
 use crate::models::prediction::Predictions;
 use crate::waiting::WaitedFor;
+use crate::wording::Shown;
 
 /// Rows that are worked off at once, and cells and encoded values of these rows.
 const ROWS: usize = 4096;
@@ -25,11 +26,14 @@ const VALUES: usize = 1 << 20;
 /// Memory of a cell or value of them: a cell as text, typed, encoded, and flagged if it lies outside what training saw.
 const VALUE_BYTES: usize = 64;
 
+/// Features that a message names.
+const MOST_NAMED: usize = 20;
+
 /// The forms of files that rows to predict for come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowFormat {
-    /// A header and a line for each row.
-    Csv,
+    /// A header and a line for each row, or what is said of it instead.
+    Csv(CsvOptions),
     /// Batches of typed columns, as a stream.
     Arrow,
 }
@@ -125,7 +129,9 @@ impl FileRows {
     fn open(file: Arriving, format: RowFormat, memory: &Charge) -> Result<Self, ServingError> {
         Ok(match format {
             RowFormat::Arrow => FileRows::Arrow(ArrowRows::new(file, memory)?),
-            RowFormat::Csv => FileRows::Csv(CsvRows::new(io::BufReader::with_capacity(1 << 18, file.reader()))?),
+            RowFormat::Csv(options) => {
+                FileRows::Csv(CsvRows::new(io::BufReader::with_capacity(1 << 18, file.reader()), &options)?)
+            }
         })
     }
 
@@ -137,10 +143,15 @@ impl FileRows {
     }
 
     fn places(&self, encoder: &Encoder) -> Result<Vec<Option<usize>>, ServingError> {
-        encoder.places_in(self.headers()).map_err(|unknown| {
-            let place = if matches!(self, FileRows::Csv(_)) { "line 1: " } else { "" };
-            ServingError::whole(Wrong::Unknown, format!("{place}{unknown}"))
-        })
+        let place = match self {
+            FileRows::Arrow(_) => String::new(),
+            FileRows::Csv(rows) => match rows.header_line() {
+                Some(line) => format!("line {line}: "),
+                None => return in_order(encoder, rows.headers().len()),
+            },
+        };
+        let places = encoder.places_in(self.headers());
+        places.map_err(|unknown| ServingError::whole(Wrong::Unknown, format!("{place}{unknown}")))
     }
 
     fn next(&mut self, most: usize) -> Result<Option<Batch>, ServingError> {
@@ -169,6 +180,23 @@ impl FileRows {
             (FileRows::Csv(_), Batch::Arrow(_)) => unreachable!("a batch is of its file"),
         }
     }
+}
+
+/// Where the features stand in a file without a header: it has them all, in the model's order, and nothing else, as no name
+/// says what else a column could be.
+fn in_order(encoder: &Encoder, columns: usize) -> Result<Vec<Option<usize>>, ServingError> {
+    let features = encoder.features.len();
+    if columns == features {
+        return Ok((0..columns).map(Some).collect());
+    }
+    let names = encoder.features.iter().take(MOST_NAMED).map(|feature| Shown(&feature.name).to_string());
+    let detail = format!(
+        "the file has {columns} columns and no header; without one it has the model's {features} features, in this order: {}{}. \
+         Send these, or a header",
+        names.collect::<Vec<_>>().join(", "),
+        if features > MOST_NAMED { ", …" } else { "" }
+    );
+    Err(ServingError::whole(Wrong::Shape, detail))
 }
 
 fn table(

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use super::data::DataFields;
-use super::error::ServingError;
+use super::error::{ServingError, Wrong};
 use super::memory::RequestMemory;
 use super::threads::{blocking, to_the_end};
 use crate::app::App;
+use crate::data::encoder::{MAX_CLASSES, Task, classes, rows_with};
 use crate::data::json::RowsOrNames;
+use crate::datasets::Dataset;
 use crate::jobs::{JobError, JobReport, NewTraining, Requester, TableTraining, TrainingRequest};
 use crate::learning::training::TrainingSpec;
+use crate::models::table::TableSpec;
 use crate::models::{Model, ModelKind};
 use crate::storage::catalog::ReceiptRow;
 
@@ -35,7 +38,7 @@ impl TrainRequest {
         model: &Model,
         memory: &mut RequestMemory,
     ) -> Result<NewTraining, ServingError> {
-        let TrainRequest { data, validation, settings } = self;
+        let TrainRequest { mut data, validation, settings } = self;
         match &model.kind {
             ModelKind::Layers(spec) => {
                 let features = data.features.clone();
@@ -58,16 +61,53 @@ impl TrainRequest {
                 Ok(NewTraining::Rows(Box::new(blocking(app, move || request.check(&spec)).await??)))
             }
             ModelKind::Table(table) => {
+                let features = data.features.take();
                 let dataset = data.dataset(app, table.dataset, "").await?;
                 let validation = match validation {
                     None => None,
                     Some(fields) => Some(fields.dataset(app, None, "/validation").await?),
                 };
-                let training = TableTraining::check(table, settings, &dataset, validation.as_ref())?;
+                let warm_start = settings.warm_start == Some(true);
+                let spec = spec_on(app, model, table, &dataset, features.clone(), warm_start).await?;
+                let mut training = TableTraining::check(&spec, settings, &dataset, validation.as_ref())?;
+                training.settings.features = features;
                 Ok(NewTraining::Table(Box::new(training)))
             }
         }
     }
+}
+
+/// The model by data set as a training on `dataset` has it, with these features if any are named, and the data set's classes. One
+/// that goes on from the active version has that one's features.
+///
+/// # Errors
+/// `Field` with the place of a feature that cannot be used; what the data set cannot be read for.
+async fn spec_on(
+    app: &App,
+    model: &Model,
+    table: &TableSpec,
+    dataset: &Dataset,
+    features: Option<Vec<String>>,
+    warm_start: bool,
+) -> Result<TableSpec, ServingError> {
+    if warm_start && features.is_some() {
+        let detail = "a warm start goes on with the features of the active version: leave out one of the two";
+        return Err(ServingError::at(Wrong::Value, "/features", detail));
+    }
+    let of_active = model.active.as_ref().filter(|_| warm_start).map(|active| active.features(table).to_vec());
+    let spec = match of_active {
+        Some(features) => TableSpec { features, ..table.for_training(dataset.id, &dataset.profile, None)? },
+        None => table.for_training(dataset.id, &dataset.profile, features)?,
+    };
+    if spec.task == Task::Regression
+        || table.dataset == Some(dataset.id)
+        || dataset.profile.column(&spec.target).is_none()
+    {
+        return Ok(spec);
+    }
+    let values = app.datasets.distinct_values(dataset, &spec.target, MAX_CLASSES).await?;
+    let found = classes(&values, &rows_with(&values)).into_iter().map(|(class, _)| class);
+    Ok(TableSpec { classes: found.take(MAX_CLASSES).collect(), ..spec })
 }
 
 /// Checks a training, puts its job into the queue, and tells of the job as it was accepted, whatever it has come to

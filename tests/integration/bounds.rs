@@ -1,13 +1,13 @@
 //! What a request of a few bytes may cost: memory and time of the service stay within bounds, and what goes beyond them is
 //! refused with a code.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytesize::ByteSize;
+use epochd::data::asked::AskedColumns;
 use epochd::data::ingest::Format;
 use epochd::datasets::{Arriving, Asked, Loading};
 use epochd::storage::{Gate, StorageError};
@@ -126,7 +126,7 @@ async fn a_file_is_read_no_further_when_nobody_waits_for_it() {
         file
     };
     let arrival = Loading::default().begin(None, None);
-    let asked = Asked { name: None, format: Format::Csv, types: BTreeMap::new() };
+    let asked = Asked { name: None, format: Format::Csv.into(), columns: AskedColumns::default(), parent: None };
     let memory = service.app.memory.requests.charge(None);
     let read = async |file: Arriving| service.app.datasets.read(&asked, &file, arrival.load(), &memory).await;
     let since = Instant::now();

@@ -96,7 +96,7 @@ async fn octets_that_are_no_rows_are_refused() {
     for not_finite in [f32::NAN, f32::INFINITY] {
         let body = octets(&[0.0, 1.0, 1.0, not_finite]);
         let problem = service.post_file(XOR, OCTETS, body).await.problem(422, "invalid_value");
-        assert_eq!(problem["detail"], "row 1, input 1 is not finite");
+        assert_eq!(problem["detail"], "row 2, input 2 is not finite");
     }
     service.post_file(XOR, OCTETS, vec![0; 1032]).await.problem(413, "payload_too_large");
     service.post_file("/models/xor/train", OCTETS, vec![0; 8]).await.problem(415, "unsupported_media_type");

@@ -142,7 +142,12 @@ async fn every_request_that_the_contract_shows_works_when_sent() {
 
 async fn send(service: &TestApp, example: &RequestExample) {
     let RequestExample { method, path, name, model, target, content_type, body, .. } = example;
-    let mut path = path.replace("{model}", model).replace("{version}", "1").replace("{key}", "dashboard");
+    let mut path = path
+        .replace("{model}", model)
+        .replace("{version}", "1")
+        .replace("{key}", "dashboard")
+        .replace("{alias}", "canary");
+    path = path.replace("{dataset}", "iris");
     if path == "/predict" {
         path = format!("/predict?model={model}");
     } else if path == "/train" {

@@ -40,7 +40,7 @@ async fn a_column_tells_how_it_is_written_and_predictions_read_it_so() {
     assert_eq!((&formats[3]["decimal"], formats[4]), (&json!(","), &Value::Null));
     let kinds: Vec<&str> = columns.iter().map(|column| text(&column["type"])).collect();
     assert_eq!(kinds, ["numeric", "datetime", "numeric", "numeric", "numeric"]);
-    assert_eq!(columns[0]["min"], 1000);
+    assert_eq!(columns[0]["min"], 1000.0);
     let found =
         |code: &str| dataset["findings"].as_array().expect("a list").iter().any(|finding| finding["code"] == code);
     assert!(
@@ -58,7 +58,8 @@ async fn a_column_tells_how_it_is_written_and_predictions_read_it_so() {
     let reply = service.post_csv("/models/shop/predict", csv).await;
     let lines = String::from_utf8(reply.body.clone()).expect("UTF-8");
     let by_csv: Vec<&str> = lines.lines().skip(1).collect();
-    assert_eq!(by_csv, [answers[0].to_string(); 2]);
+    let answer = answers[0].to_string();
+    assert_eq!(by_csv, [answer.as_str(); 2]);
     let missing = values(&service, json!([{"sold": null, "price": 1100}, {"sold": "-", "price": 1100}])).await;
     assert_eq!(missing[0], missing[1]);
     // What contradicts the column's form is refused.

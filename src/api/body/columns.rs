@@ -9,7 +9,7 @@ use crate::data::asked::AskedColumns;
 /// Words for missing values that a request may name, and columns that it may skip.
 const MOST_NAMED: usize = 1000;
 
-/// What the parameters `types`, `missing` and `skip_columns` ask for, and the rest of the query. The last two may be repeated.
+/// What the parameters `types`, `missing`, `skip_columns` and `sheet` ask for, and the rest of the query.
 ///
 /// # Errors
 /// `invalid_value` with the parameter's name; the rest is there all the same.
@@ -17,7 +17,12 @@ pub fn take_columns(query: &str) -> (Result<AskedColumns, ApiError>, String) {
     let (types, rest) = take_repeated(query, "types");
     let (missing, rest) = take_repeated(&rest, "missing");
     let (skipped, rest) = take_repeated(&rest, "skip_columns");
-    (asked(types, missing, skipped), rest)
+    let (sheets, rest) = take_repeated(&rest, "sheet");
+    let asked = asked(types, missing, skipped).and_then(|asked| match sheets.len() {
+        0 | 1 => Ok(AskedColumns { sheet: sheets.into_iter().next(), ..asked }),
+        _ => Err(ApiError::parameter(ErrorCode::InvalidValue, "sheet", "sheet is given more than once: one is read")),
+    });
+    (asked, rest)
 }
 
 fn asked(types: Vec<String>, missing: Vec<String>, skipped: Vec<String>) -> Result<AskedColumns, ApiError> {
@@ -40,5 +45,5 @@ fn asked(types: Vec<String>, missing: Vec<String>, skipped: Vec<String>) -> Resu
             ));
         }
     };
-    Ok(AskedColumns { columns, missing, skipped })
+    Ok(AskedColumns { columns, missing, skipped, sheet: None })
 }

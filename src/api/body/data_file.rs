@@ -4,7 +4,7 @@ use axum::extract::{FromRequest, Request};
 use futures_util::future::BoxFuture;
 
 use super::form::{self, FormFile};
-use super::formats::{ADVICE, format_of};
+use super::formats::{ADVICE, declared_by};
 use super::media::{is_packed, media_type};
 use super::sink::{Sink, send_body};
 use crate::api::error::{ApiError, ErrorCode};
@@ -12,7 +12,7 @@ use crate::api::idempotency::{Idempotency, Repeatable};
 use crate::api::layers::deadline::untimed;
 use crate::api::layers::observe::peer;
 use crate::app::App;
-use crate::data::ingest::Format;
+use crate::data::ingest::Declared;
 use crate::datasets::{Arrival, Arriving, Asked, DatasetError, NewDataset};
 use crate::keys::Sight;
 use crate::memory::{Charge, FOR_ANY};
@@ -40,7 +40,7 @@ impl Upload {
 /// A data file that arrives.
 pub struct DataFile {
     /// What it is.
-    pub format: Format,
+    pub format: Declared,
     data: Arriving,
     /// Takes what is made of the file.
     memory: Charge,
@@ -79,7 +79,7 @@ impl DataFile {
             let FormFile { data, format, idempotency } = form::receive(request, app, repeatable, &arrival).await?;
             return Ok(DataFile { format, data, memory, rest: Box::pin(async { Ok(idempotency) }), arrival });
         }
-        let format = format_of(request.headers()).ok_or_else(|| {
+        let format = declared_by(request.headers())?.ok_or_else(|| {
             let got = if media_type.is_empty() {
                 "there is no Content-Type".into()
             } else {

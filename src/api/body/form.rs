@@ -18,7 +18,7 @@ use crate::api::error::{ApiError, ErrorCode};
 use crate::api::idempotency::{Idempotency, Repeatable};
 use crate::api::layers::observe::peer;
 use crate::app::App;
-use crate::data::ingest::Format;
+use crate::data::ingest::Declared;
 use crate::datasets::{Arrival, Arriving};
 
 /// Most bytes of a part's head, with what stands before it.
@@ -33,7 +33,7 @@ pub struct FormFile {
     /// The file.
     pub data: Arriving,
     /// What it is.
-    pub format: Format,
+    pub format: Declared,
     /// What makes a repetition of the request known.
     pub idempotency: Idempotency,
 }

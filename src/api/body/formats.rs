@@ -3,22 +3,32 @@
 use axum::extract::multipart::Field;
 use axum::http::HeaderMap;
 
-use super::media::media_type;
+use super::media::{content_type, media_type, parameter};
 use crate::api::error::{ApiError, ErrorCode};
-use crate::data::ingest::Format;
+use crate::data::charset::Charset;
+use crate::data::csv::{CsvOptions, Header};
+use crate::data::ingest::{Declared, Format};
 use crate::wording::Shown;
 
 /// Content types, and the endings of names, that stand for a format.
-const FORMATS: [(Format, &[&str], &[&str]); 5] = [
+const FORMATS: [(Format, &[&str], &[&str]); 6] = [
     (Format::Csv, &["text/csv", "application/csv", "text/tab-separated-values"], &["csv", "tsv"]),
     (Format::Ndjson, &["application/x-ndjson", "application/ndjson", "application/jsonl"], &["ndjson", "jsonl"]),
     (Format::Json, &["application/json"], &["json"]),
     (Format::Parquet, &["application/vnd.apache.parquet", "application/parquet"], &["parquet"]),
-    (Format::ArrowStream, &["application/vnd.apache.arrow.stream"], &["arrow", "arrows"]),
+    (
+        Format::Arrow,
+        &["application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file"],
+        &["arrow", "arrows", "feather"],
+    ),
+    (Format::Excel, &["application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"], &["xlsx"]),
 ];
 /// What to send in place of what was sent.
 pub const ADVICE: &str = "send a data file as text/csv, application/x-ndjson, application/json (an array of objects), \
-                      application/vnd.apache.parquet or application/vnd.apache.arrow.stream, or one as multipart/form-data";
+                      application/vnd.apache.parquet, application/vnd.apache.arrow.stream, \
+                      application/vnd.apache.arrow.file or \
+                      application/vnd.openxmlformats-officedocument.spreadsheetml.sheet (Excel), or one as \
+                      multipart/form-data";
 
 /// The format of a data file that says by its type what it is.
 pub fn format_of(headers: &HeaderMap) -> Option<Format> {
@@ -27,11 +37,42 @@ pub fn format_of(headers: &HeaderMap) -> Option<Format> {
     found.map(|(format, ..)| *format)
 }
 
+/// What the type of a data file says of it; nothing if it is the type of none.
+///
+/// # Errors
+/// As [`csv_options`].
+pub fn declared_by(headers: &HeaderMap) -> Result<Option<Declared>, ApiError> {
+    format_of(headers).map(|format| declared(format, content_type(headers))).transpose()
+}
+
+fn declared(format: Format, content_type: &str) -> Result<Declared, ApiError> {
+    let csv = if format == Format::Csv { csv_options(content_type)? } else { CsvOptions::default() };
+    Ok(Declared { csv, ..format.into() })
+}
+
+/// What the parameters of a content type say of a CSV file: `charset` and `header`.
+///
+/// # Errors
+/// `unsupported_media_type`: they say what is not known.
+pub fn csv_options(content_type: &str) -> Result<CsvOptions, ApiError> {
+    let unknown = |detail: String| ApiError::new(ErrorCode::UnsupportedMediaType, detail);
+    let charset = parameter(content_type, "charset").map(|name| {
+        let detail = "no encoding that is read: utf-8, utf-16, iso-8859-1, windows-1252 and the others of the Encoding Standard are";
+        Charset::named(name).ok_or_else(|| unknown(format!("charset={} is {detail}", Shown(name))))
+    });
+    let header = match parameter(content_type, "header").map(str::to_ascii_lowercase).as_deref() {
+        None | Some("present") => Header::Present,
+        Some("absent") => Header::Absent,
+        Some(other) => return Err(unknown(format!("header={} is neither present nor absent", Shown(other)))),
+    };
+    Ok(CsvOptions { header, charset: charset.transpose()? })
+}
+
 /// The format of a part of a form, by its type or by the ending of its name, and whether it is packed (compressed).
 ///
 /// # Errors
-/// `unsupported_media_type`: neither says what it is.
-pub fn of_field(field: &Field<'_>) -> Result<(Format, bool), ApiError> {
+/// `unsupported_media_type`: neither says what it is, or a parameter of the type what is not known.
+pub fn of_field(field: &Field<'_>) -> Result<(Declared, bool), ApiError> {
     let name = field.file_name().unwrap_or("").to_ascii_lowercase();
     let (stem, packed) = name.strip_suffix(".gz").map_or((name.as_str(), false), |stem| (stem, true));
     let media_type = field.content_type().and_then(|given| given.split(';').next()).unwrap_or("").trim();
@@ -46,5 +87,6 @@ pub fn of_field(field: &Field<'_>) -> Result<(Format, bool), ApiError> {
         );
         ApiError::new(ErrorCode::UnsupportedMediaType, detail)
     };
-    found.map(|(format, ..)| (*format, packed)).ok_or_else(unknown)
+    let (format, ..) = found.ok_or_else(unknown)?;
+    Ok((declared(*format, field.content_type().unwrap_or(""))?, packed))
 }

@@ -62,8 +62,19 @@ fn preferences(headers: &HeaderMap, header: HeaderName) -> impl Iterator<Item = 
 
 /// The type of a body without its parameters.
 pub fn media_type(headers: &HeaderMap) -> &str {
-    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    given.split(';').next().unwrap_or("").trim()
+    content_type(headers).split(';').next().unwrap_or("").trim()
+}
+
+/// The type of a body with its parameters.
+pub fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("")
+}
+
+/// A parameter of a content type, such as `charset` of `text/csv; charset="utf-8"`.
+pub fn parameter<'a>(content_type: &'a str, name: &str) -> Option<&'a str> {
+    let mut parameters = content_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('='));
+    let found = parameters.find(|(key, _)| key.trim().eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value.trim().trim_matches('"'))
 }
 
 /// Whether a body is packed with gzip.
@@ -95,6 +106,13 @@ mod tests {
         let mut headers = HeaderMap::new();
         lines.for_each(|(name, line)| _ = headers.append(name, line));
         Media::of_reply(&headers, &[Media::Json, Media::Csv, Media::Arrow], body)
+    }
+
+    #[test]
+    fn parameters_are_found_in_any_writing() {
+        let of = |content_type: &'static str| [parameter(content_type, "charset"), parameter(content_type, "header")];
+        assert_eq!(of("text/csv; Charset=\"ISO-8859-1\" ;header=absent"), [Some("ISO-8859-1"), Some("absent")]);
+        assert_eq!([of("text/csv"), of("text/csv;charset"), of("charset=utf-8")], [[None; 2]; 3]);
     }
 
     #[test]

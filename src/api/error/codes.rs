@@ -44,10 +44,12 @@ error_codes! {
     NameTaken "name_taken" 409 "The name is taken" "Choose another, or use the model that has it.";
     ModelBusy "model_busy" 409 "A training of the model is queued or running" "Wait for it or cancel it first.";
     DatasetBusy "dataset_busy" 409 "A training that needs the data set is queued or running" "Wait for it or cancel it first.";
+    DatasetOvertaken "dataset_overtaken" 409 "Another has appended to the data set meanwhile" "Append to the data set that has the name now, or give another name.";
     ModelNotTrained "model_not_trained" 409 "The model is not trained yet" "Train it first.";
     IntervalUnavailable "interval_unavailable" 409 "The version has no interval of this level" "Train with more validation rows, or ask for a lower level.";
     DriftUnavailable "drift_unavailable" 409 "The active version has no histograms to measure drift against" "Train the model again; drift is for models by data set.";
     VersionActive "version_active" 409 "The version is the active one" "Activate another version first.";
+    VersionAliased "version_aliased" 409 "The version has an alias" "Move the alias to another version, or delete it, first.";
     JobOpen "job_open" 409 "The job is queued or running" "Wait for it or cancel it first.";
     JobEnded "job_ended" 409 "The job has ended" "There is nothing left to cancel.";
     PayloadTooLarge "payload_too_large" 413 "The body is too large" "Send less, or start the service with more --max-body.";

@@ -42,7 +42,11 @@ impl From<ModelError> for ApiError {
         let detail = error.to_string();
         match error {
             ModelError::NotFound(_) => ApiError::new(ModelNotFound, detail),
-            ModelError::VersionNotFound { .. } => ApiError::new(VersionNotFound, detail),
+            ModelError::VersionNotFound { .. } | ModelError::AliasNotFound { .. } => {
+                ApiError::new(VersionNotFound, detail)
+            }
+            ModelError::Alias(_) => ApiError::new(InvalidValue, detail),
+            ModelError::VersionAliased { .. } => ApiError::new(VersionAliased, detail),
             ModelError::WrongKind { .. } => ApiError::new(WrongModelKind, detail),
             ModelError::DriftUnavailable { .. } => ApiError::new(DriftUnavailable, detail),
             ModelError::NoInterval(_) => ApiError::new(IntervalUnavailable, detail),
@@ -103,6 +107,7 @@ impl From<DatasetError> for ApiError {
             DatasetError::NameTaken(_) => ApiError::at(NameTaken, "/name", detail),
             DatasetError::Name(_) => ApiError::at(InvalidValue, "/name", detail),
             DatasetError::Busy(_) => ApiError::new(DatasetBusy, detail),
+            DatasetError::Overtaken(_) => ApiError::new(DatasetOvertaken, detail),
             DatasetError::Data(error) => error.into(),
             DatasetError::Storage(error) => error.into(),
         }
@@ -112,7 +117,7 @@ impl From<DatasetError> for ApiError {
 impl From<DataError> for ApiError {
     fn from(error: DataError) -> Self {
         let code = match error.kind {
-            DataErrorKind::Malformed => MalformedData,
+            DataErrorKind::Malformed | DataErrorKind::NotUtf8 => MalformedData,
             DataErrorKind::Unfit => UnfitData,
             DataErrorKind::TooLarge => PayloadTooLarge,
             DataErrorKind::Overloaded => Overloaded,

@@ -11,6 +11,7 @@ use crate::learning::activation::OutputActivation;
 use crate::learning::init::Initializer;
 use crate::learning::loss::Loss;
 use crate::learning::spec::ValidModelSpec;
+use crate::models::table::TableSpec;
 use crate::models::{Model, ModelKind};
 
 /// A model as clients see it. What belongs to models of the other kind is null.
@@ -39,13 +40,20 @@ pub struct ModelBody<'a> {
 }
 
 impl<'a> ModelBody<'a> {
-    /// The model as it is now. The network of a model by data set is that of its active version.
+    /// The model as it is now. Network, data set, features and classes of a model by data set are those of its active version.
     pub fn of(model: &'a Model) -> Self {
         let (network, table) = match &model.kind {
             ModelKind::Layers(spec) => (Some(spec), None),
             ModelKind::Table(table) => {
                 (model.active.as_ref().and_then(|version| version.network.as_ref()), Some(table))
             }
+        };
+        let active = model.active.as_deref();
+        let dataset = active.and_then(|version| version.facts.trained_on.dataset);
+        let features = |table: &'a TableSpec| active.map_or(&table.features[..], |version| version.features(table));
+        let classes = |table: &'a TableSpec| match active {
+            Some(version) => version.classes(table),
+            None => (!table.classes.is_empty()).then_some(&table.classes[..]),
         };
         ModelBody {
             id: model.id,
@@ -60,11 +68,11 @@ impl<'a> ModelBody<'a> {
             initializer: network.and_then(|spec| spec.initializer),
             seed: model.seed(),
             parameter_count: network.map(|spec| spec.parameter_count()),
-            dataset_id: table.and_then(|table| table.dataset),
+            dataset_id: table.and_then(|table| dataset.or(table.dataset)),
             task: table.map(|table| table.task),
             target: table.map(|table| table.target.as_str()),
-            features: table.map(|table| table.features.as_slice()),
-            classes: table.map(|table| table.classes.as_slice()).filter(|classes| !classes.is_empty()),
+            features: table.map(|table| features(table)),
+            classes: table.and_then(|table| classes(table)),
             hidden_layers: table.map(|table| table.hidden_layers.as_slice()),
             active_version: model.active.as_ref().map(|version| version.number),
             created_at: model.created_at,

@@ -41,6 +41,7 @@ pub struct DatasetBody<'a> {
     rows: u64,
     bytes: u64,
     created_at: Timestamp,
+    parent_id: Option<Uuid>,
     columns: &'a [ColumnProfile],
     findings: &'a [Finding],
 }
@@ -54,6 +55,7 @@ impl<'a> DatasetBody<'a> {
             rows: dataset.profile.rows,
             bytes: dataset.bytes,
             created_at: dataset.created_at,
+            parent_id: dataset.parent_id,
             columns: &dataset.profile.columns,
             findings: &dataset.profile.findings,
         }
@@ -87,7 +89,7 @@ struct ListBody<'a> {
 }
 
 /// The parameters of `POST /datasets`, as errors name them.
-const PARAMETERS: [&str; 4] = ["name", "types", "missing", "skip_columns"];
+const PARAMETERS: [&str; 5] = ["name", "types", "missing", "skip_columns", "sheet"];
 
 /// The parameters of `POST /datasets`.
 pub struct CreateQuery {
@@ -118,7 +120,7 @@ pub async fn create(
     CreateQuery { params, columns }: CreateQuery,
     mut file: DataFile,
 ) -> Result<Response, ApiError> {
-    let asked = columns.map(|columns| Asked { name: params.name, format: file.format, columns });
+    let asked = columns.map(|columns| Asked { name: params.name, format: file.format, columns, parent: None });
     let Received { idempotency, early } = file.receive(&app, asked.as_ref().ok()).await?;
     if let Some(reply) = idempotency.first_reply(&app, again).await? {
         return Ok(reply);
@@ -127,24 +129,65 @@ pub async fn create(
     let mut new = new.map_err(|error| ApiError::from(error).of_query(&PARAMETERS))?;
     new.owner = who.owner();
     let (datasets, receipts) = (app.datasets.clone(), idempotency.clone());
-    let receipt = move |dataset: &Dataset| {
-        let essentials = DatasetBody { columns: &[], findings: &[], ..DatasetBody::of(dataset) };
-        receipts.receipt_of(StatusCode::CREATED, &location(dataset), &essentials)
-    };
+    let receipt =
+        move |dataset: &Dataset| receipts.receipt_of(StatusCode::CREATED, &location(dataset), &essentials(dataset));
     let created = to_the_end(async move { datasets.create(new, receipt).await }).await?;
     let created = created.map_err(|error| ApiError::from(error).of_query(&PARAMETERS));
-    idempotency
-        .unless_repeated(
-            &app,
-            created,
-            |dataset| {
-                let (id, name, rows) = (dataset.id, dataset.name.as_deref(), dataset.profile.rows);
-                tracing::info!(dataset_id = %id, name, rows, "data set stored");
-                reply::created(StatusCode::CREATED, &location(&dataset), &DatasetBody::of(&dataset))
-            },
-            again,
-        )
-        .await
+    idempotency.unless_repeated(&app, created, stored, again).await
+}
+
+/// The parameters of `POST /datasets/{dataset}/append`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppendParams {
+    name: Option<String>,
+}
+
+/// `POST /datasets/{dataset}/append`: a new data set of the rows of that one and those of the file.
+pub async fn append(
+    State(app): State<App>,
+    who: Sight,
+    DatasetPath(parent): DatasetPath,
+    Params(params): Params<AppendParams>,
+    mut file: DataFile,
+) -> Result<Response, ApiError> {
+    let takes_over = params.name.is_none();
+    let asked = Asked {
+        name: params.name,
+        format: file.format,
+        columns: AskedColumns::default(),
+        parent: Some(parent.clone()),
+    };
+    let Received { idempotency, early } = file.receive(&app, Some(&asked)).await?;
+    if let Some(reply) = idempotency.first_reply(&app, again).await? {
+        return Ok(reply);
+    }
+    let new = file.read(&app, &asked, early).await;
+    let mut new = new.map_err(|error| ApiError::from(error).of_query(&["name"]))?;
+    new.owner = who.owner();
+    let (datasets, receipts) = (app.datasets.clone(), idempotency.clone());
+    let receipt =
+        move |dataset: &Dataset| receipts.receipt_of(StatusCode::CREATED, &location(dataset), &essentials(dataset));
+    let created = to_the_end(async move {
+        match takes_over {
+            true => datasets.supersede(&parent, new, receipt).await,
+            false => datasets.create(new, receipt).await,
+        }
+    });
+    let created = created.await?.map_err(|error| ApiError::from(error).of_query(&["name"]));
+    idempotency.unless_repeated(&app, created, stored, again).await
+}
+
+/// The reply to a request that has stored a data set.
+fn stored(dataset: Dataset) -> Response {
+    let (id, name, rows) = (dataset.id, dataset.name.as_deref(), dataset.profile.rows);
+    tracing::info!(dataset_id = %id, name, rows, "data set stored");
+    reply::created(StatusCode::CREATED, &location(&dataset), &DatasetBody::of(&dataset))
+}
+
+/// What is kept of a reply, for the repetition of its request.
+fn essentials(dataset: &Dataset) -> DatasetBody<'_> {
+    DatasetBody { columns: &[], findings: &[], ..DatasetBody::of(dataset) }
 }
 
 /// The reply to a request that made the data set `id`.

@@ -1,4 +1,4 @@
-//! `POST /models/{model}/evaluate`: how good the active version is on data whose target is known.
+//! `POST /models/{model}/evaluate`, and of one version: how good it is on data whose target is known.
 
 use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
@@ -9,13 +9,15 @@ use uuid::Uuid;
 use crate::api::body::formats::format_of;
 use crate::api::body::json::JsonBody;
 use crate::api::error::{ApiError, ErrorCode};
-use crate::api::extract::{ModelPath, NoQuery, may_use};
+use crate::api::extract::{ModelPath, NoQuery, VersionPath, may_use};
 use crate::api::reply::json::json;
 use crate::app::App;
 use crate::data::ingest::Format;
 use crate::data::json::{Records, column_names};
 use crate::data::json::{Rows, RowsOrNames};
 use crate::keys::Sight;
+use crate::models::{Model, Version};
+use crate::serving::active;
 use crate::serving::data::DataFields;
 use crate::serving::evaluate::{Evaluation, evaluate as measure};
 use crate::strict::given;
@@ -44,7 +46,7 @@ struct EvaluationBody {
     evaluation: Evaluation,
 }
 
-/// Measures the active version.
+/// `POST /models/{model}/evaluate`: the active version.
 pub async fn evaluate(
     State(app): State<App>,
     who: Sight,
@@ -52,15 +54,39 @@ pub async fn evaluate(
     _: NoQuery,
     request: Request,
 ) -> Result<Response, ApiError> {
+    let version = active(&app, &model).await?;
+    of_version(&app, &who, &model, version, request).await
+}
+
+/// `POST /models/{model}/versions/{version}/evaluate`
+pub async fn evaluate_version(
+    State(app): State<App>,
+    who: Sight,
+    ModelPath(model): ModelPath,
+    VersionPath(key): VersionPath,
+    _: NoQuery,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let version = app.models.version_called(&model, &key).await?;
+    of_version(&app, &who, &model, &version, request).await
+}
+
+async fn of_version(
+    app: &App,
+    who: &Sight,
+    model: &Model,
+    version: &Version,
+    request: Request,
+) -> Result<Response, ApiError> {
     if format_of(request.headers()).is_some_and(|format| format != Format::Json) {
         let detail = "a data file is not taken here: POST it to /datasets and send {\"dataset\": its name}, or send its \
                       rows as JSON";
         return Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail));
     }
-    let JsonBody { value, mut memory, .. } = JsonBody::<EvaluationRequest>::from_request(request, &app).await?;
+    let JsonBody { value, mut memory, .. } = JsonBody::<EvaluationRequest>::from_request(request, app).await?;
     let EvaluationRequest { inputs, targets, dataset, features, records } = value;
-    may_use(&app, &who, [dataset.as_ref()]).await?;
+    may_use(app, who, [dataset.as_ref()]).await?;
     let fields = DataFields { inputs, targets, dataset, features };
-    let evaluation = measure(&app, &model, fields, records, &mut memory).await?;
+    let evaluation = measure(app, model, version, fields, records, &mut memory).await?;
     Ok(json(StatusCode::OK, &EvaluationBody { model_id: model.id, evaluation }))
 }

@@ -1,5 +1,6 @@
 //! The resources of the service, one file each: handlers, and the bodies that they take and give.
 
+pub mod aliases;
 pub mod datasets;
 pub mod evaluation;
 pub mod events;

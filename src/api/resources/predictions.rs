@@ -79,11 +79,11 @@ pub async fn predict(
 pub async fn predict_version(
     State(app): State<App>,
     ModelPath(model): ModelPath,
-    VersionPath(number): VersionPath,
+    VersionPath(key): VersionPath,
     Params(params): Params<ExtraParams>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let version = app.models.version(&model, number).await?;
+    let version = app.models.version_called(&model, &key).await?;
     by_version(&app, &model, &version, params.into(), request).await
 }
 

@@ -7,8 +7,9 @@ use axum::extract::{FromRequest, Request};
 use axum::response::Response;
 
 use crate::api::body::data_file::Upload;
+use crate::api::body::formats::csv_options;
 use crate::api::body::json::JsonBody;
-use crate::api::body::media::Media;
+use crate::api::body::media::{Media, content_type};
 use crate::api::body::prediction::PredictionBody;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::layers::observe::peer;
@@ -53,9 +54,13 @@ pub async fn predict(
     if body != Media::Json {
         // Not listed: no data set comes of it.
         let client = peer(&request);
+        let format = match body {
+            Media::Arrow => RowFormat::Arrow,
+            _ => RowFormat::Csv(csv_options(content_type(request.headers()))?),
+        };
         let Upload { file } = Upload::receive(request, app, Loading::default().begin(None, None)).await?;
         let version = TableVersion::load(app, model, version, extras).await?;
-        return for_file(app, version, body, reply, file, client).await;
+        return for_file(app, version, format, reply, file, client).await;
     }
     let body = JsonBody::<PredictionBody>::from_request(request, app).await?;
     let version = TableVersion::load(app, model, version, extras).await?;
@@ -100,7 +105,7 @@ fn in_pieces(version: &TableVersion, reply: Media, predictions: Vec<Predictions>
 async fn for_file(
     app: &App,
     version: TableVersion,
-    body: Media,
+    format: RowFormat,
     reply: Media,
     file: Arriving,
     client: Option<Arc<str>>,
@@ -109,7 +114,6 @@ async fn for_file(
     let within = app.clone();
     let waiting = Waiting::default();
     let waited_for = waiting.seen();
-    let format = if body == Media::Arrow { RowFormat::Arrow } else { RowFormat::Csv };
     let working = RequestMemory::of(client.clone());
     let memory = RequestMemory::of(client.clone());
     let written = LongReply::new(app, RequestMemory::of(client));

@@ -20,14 +20,15 @@ use crate::api::reply::json as reply;
 use crate::app::App;
 use crate::data::asked::AskedColumns;
 use crate::data::encoder::Task;
-use crate::data::ingest::Format;
+use crate::data::ingest::Declared;
 use crate::data::json::ColumnNames;
 use crate::data::profile::TableProfile;
 use crate::datasets::Asked;
 use crate::jobs::{JobReport, Requester};
 use crate::keys::Sight;
+use crate::learning::activate::Activate;
 use crate::learning::split::SplitBy;
-use crate::learning::training::TrainingSpec;
+use crate::learning::training::{ClassWeight, TrainingSpec};
 use crate::models::table::TableRequest;
 use crate::serving;
 use crate::serving::data::DataFields;
@@ -122,7 +123,7 @@ fn location(report: &JobReport) -> String {
 }
 
 /// The parameters of `POST /train`, as errors name them.
-const PARAMETERS: [&str; 12] = [
+const PARAMETERS: [&str; 15] = [
     "name",
     "target",
     "features",
@@ -135,6 +136,9 @@ const PARAMETERS: [&str; 12] = [
     "types",
     "missing",
     "skip_columns",
+    "activate",
+    "class_weight",
+    "sheet",
 ];
 
 /// The parameters of `POST /train`, `features` among them, once for each column: names may contain any separator.
@@ -175,6 +179,8 @@ pub struct TrainParams {
     seed: Option<u64>,
     validation_split: Option<f64>,
     split: Option<String>,
+    activate: Option<Activate>,
+    class_weight: Option<String>,
 }
 
 /// What the parameters of `POST /train` ask for, as far as it can be known before the data is.
@@ -183,16 +189,30 @@ struct AskedTraining {
     target: String,
     hidden_layers: Option<Vec<usize>>,
     split: Option<SplitBy>,
+    class_weight: Option<ClassWeight>,
 }
 
 impl TrainParams {
-    fn asked(&self, format: Format, columns: Result<AskedColumns, ApiError>) -> Result<AskedTraining, ApiError> {
+    fn asked(&self, format: Declared, columns: Result<AskedColumns, ApiError>) -> Result<AskedTraining, ApiError> {
         let target = self.target.clone().ok_or_else(|| {
             let detail = "missing query parameter `target`: the column to predict";
             ApiError::parameter(ErrorCode::MissingField, "target", detail)
         })?;
-        let dataset = Asked { name: self.name.clone(), format, columns: columns? };
-        Ok(AskedTraining { dataset, target, hidden_layers: self.widths()?, split: self.split()? })
+        let (class_weight, split) = (self.class_weight()?, self.split()?);
+        let dataset = Asked { name: self.name.clone(), format, columns: columns?, parent: None };
+        Ok(AskedTraining { dataset, target, hidden_layers: self.widths()?, split, class_weight })
+    }
+
+    /// The word `balanced`: weights by class stand in the body of a training.
+    fn class_weight(&self) -> Result<Option<ClassWeight>, ApiError> {
+        match self.class_weight.as_deref() {
+            None => Ok(None),
+            Some("balanced") => Ok(Some(ClassWeight::Balanced)),
+            Some(other) => {
+                let detail = format!("class_weight is {}; balanced is expected", Shown(other));
+                Err(ApiError::parameter(ErrorCode::InvalidValue, "class_weight", detail))
+            }
+        }
     }
 
     fn split(&self) -> Result<Option<SplitBy>, ApiError> {
@@ -227,7 +247,7 @@ pub async fn train_file(
     if let Some(reply) = idempotency.first_reply(&app, again).await? {
         return Ok(reply);
     }
-    let AskedTraining { dataset, target, hidden_layers, split } = asked?;
+    let AskedTraining { dataset, target, hidden_layers, split, class_weight } = asked?;
     may_name(&who, dataset.name.as_deref())?;
     let new = file.read(&app, &dataset, early).await;
     let mut new = new.map_err(|error| ApiError::from(error).of_query(&PARAMETERS))?;
@@ -237,8 +257,14 @@ pub async fn train_file(
     }
     let (seed, task, features) = (params.seed, params.task, columns_named(&features, &new.profile));
     let request = TableRequest { target, features, task, hidden_layers, seed, ..TableRequest::default() };
-    let (epochs, validation_split) = (params.epochs, params.validation_split);
-    let settings = TrainingSpec { epochs, validation_split, split, ..TrainingSpec::default() };
+    let settings = TrainingSpec {
+        epochs: params.epochs,
+        validation_split: params.validation_split,
+        split,
+        activate: params.activate,
+        class_weight,
+        ..TrainingSpec::default()
+    };
     let receipt = receipts(&idempotency);
     let submitted = serving::train_file(&app, new, request, settings, requester(&request_id, &who), receipt).await;
     let submitted = submitted.map_err(|error| ApiError::from(error).of_query(&PARAMETERS));

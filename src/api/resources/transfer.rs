@@ -29,17 +29,17 @@ pub struct ExportParams {
 pub async fn export(
     State(app): State<App>,
     ModelPath(model): ModelPath,
-    VersionPath(number): VersionPath,
+    VersionPath(key): VersionPath,
     Params(params): Params<ExportParams>,
 ) -> Result<Response, ApiError> {
     if let Some(format) = params.format.filter(|format| format != "safetensors") {
         let detail = format!("there is no format {}: this release exports safetensors", Shown(&format));
         return Err(ApiError::parameter(ErrorCode::InvalidValue, "format", detail));
     }
-    let version = app.models.version(&model, number).await?;
+    let version = app.models.version_called(&model, &key).await?;
     let (size, bytes) = app.models.file(&version).await?;
     let mut response = reply::with_type(StatusCode::OK, "application/octet-stream", Body::from_stream(bytes));
-    let disposition = format!("attachment; filename=\"{}-{number}.safetensors\"", model.title());
+    let disposition = format!("attachment; filename=\"{}-{}.safetensors\"", model.title(), version.number);
     let disposition = HeaderValue::from_str(&disposition).expect("names and identifiers are ASCII");
     response.headers_mut().insert(CONTENT_DISPOSITION, disposition);
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(size));

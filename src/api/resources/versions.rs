@@ -33,10 +33,17 @@ struct VersionBody<'a> {
     epochs: u64,
     loss: f64,
     validation_loss: Option<f64>,
+    aliases: Vec<&'a str>,
+    dataset_id: Option<Uuid>,
+    rows: Option<u64>,
+    features: Option<&'a [String]>,
+    classes: Option<&'a [String]>,
 }
 
 impl<'a> VersionBody<'a> {
-    fn of(model: &Model, version: &'a Version) -> Self {
+    fn of(model: &'a Model, version: &'a Version) -> Self {
+        let table = model.table().ok();
+        let aliases = model.aliases.iter().filter(|alias| alias.version.number == version.number);
         VersionBody {
             version: version.number,
             job_id: version.facts.job_id,
@@ -46,6 +53,11 @@ impl<'a> VersionBody<'a> {
             epochs: version.facts.epochs,
             loss: version.facts.loss,
             validation_loss: version.facts.validation_loss,
+            aliases: aliases.map(|alias| alias.name.as_str()).collect(),
+            dataset_id: version.facts.trained_on.dataset,
+            rows: version.facts.trained_on.rows,
+            features: table.map(|table| version.features(table)),
+            classes: table.and_then(|table| version.classes(table)),
         }
     }
 }
@@ -67,10 +79,10 @@ pub async fn list(
 pub async fn show(
     State(app): State<App>,
     ModelPath(model): ModelPath,
-    VersionPath(number): VersionPath,
+    VersionPath(key): VersionPath,
     _: NoQuery,
 ) -> Result<Response, ApiError> {
-    let version = app.models.version(&model, number).await?;
+    let version = app.models.version_called(&model, &key).await?;
     Ok(reply::json(StatusCode::OK, &VersionBody::of(&model, &version)))
 }
 
@@ -87,18 +99,18 @@ struct ImportanceBody<'a> {
 pub async fn importance(
     State(app): State<App>,
     ModelPath(model): ModelPath,
-    VersionPath(number): VersionPath,
+    VersionPath(key): VersionPath,
     _: NoQuery,
 ) -> Result<Response, ApiError> {
     let table = model.table()?.clone();
-    let version = app.models.version(&model, number).await?;
+    let version = app.models.version_called(&model, &key).await?;
     let predictor = app.models.predictor(&model, &version).await?;
     let features = predictor.table().map_or(&[][..], |table| &table.parts.importance);
     let measure = match table.task {
         Task::Classification => "log_loss",
         Task::Regression => "rmse",
     };
-    let body = ImportanceBody { model_id: model.id, version: number, measure, features };
+    let body = ImportanceBody { model_id: model.id, version: version.number, measure, features };
     Ok(reply::json(StatusCode::OK, &body))
 }
 
@@ -106,9 +118,10 @@ pub async fn importance(
 pub async fn activate(
     State(app): State<App>,
     ModelPath(model): ModelPath,
-    VersionPath(number): VersionPath,
+    VersionPath(key): VersionPath,
     _: NoQuery,
 ) -> Result<Response, ApiError> {
+    let number = app.models.version_called(&model, &key).await?.number;
     let model = to_the_end(async move { app.models.activate(&model, number).await }).await??;
     tracing::info!(model_id = %model.id, version = number, "version activated");
     Ok(reply::json(StatusCode::OK, &ModelBody::of(&model)))
@@ -118,10 +131,10 @@ pub async fn activate(
 pub async fn remove(
     State(app): State<App>,
     ModelPath(model): ModelPath,
-    VersionPath(number): VersionPath,
+    VersionPath(key): VersionPath,
     _: NoQuery,
 ) -> Result<Response, ApiError> {
-    let id = model.id;
+    let (id, number) = (model.id, app.models.version_called(&model, &key).await?.number);
     to_the_end(async move { app.models.remove_version(&model, number).await }).await??;
     tracing::info!(model_id = %id, version = number, "version deleted");
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -132,13 +145,13 @@ pub async fn remove(
 pub async fn parameters(
     State(app): State<App>,
     ModelPath(model): ModelPath,
-    VersionPath(number): VersionPath,
+    VersionPath(key): VersionPath,
     Memory(memory): Memory,
     _: NoQuery,
 ) -> Result<Response, ApiError> {
-    let version = app.models.version(&model, number).await?;
+    let version = app.models.version_called(&model, &key).await?;
     let predictor = app.models.predictor(&model, &version).await?;
-    let head = format!("{{\"model_id\":\"{}\",\"version\":{number},\"layers\":[", model.id);
+    let head = format!("{{\"model_id\":\"{}\",\"version\":{},\"layers\":[", model.id, version.number);
     let (most, mut written) = (app.settings.max_upload.as_u64(), LongReply::new(&app, memory));
     let write = move || {
         written.add(head.as_bytes(), most)?;

@@ -21,6 +21,8 @@ const TIMES: std::ops::RangeInclusive<i64> = -62_167_219_200_000_000..=253_402_3
 /// How the value of a row is read.
 enum CellReader<'a> {
     Integer(Box<dyn Fn(usize) -> i128 + 'a>),
+    /// Integers that may have more digits than the others, as their text.
+    Digits(Box<dyn Fn(usize) -> String + 'a>),
     Float(Box<dyn Fn(usize) -> f64 + 'a>),
     Boolean(Box<dyn Fn(usize) -> bool + 'a>),
     /// In microseconds; nothing if that is too many.
@@ -47,7 +49,7 @@ pub(crate) enum Wrong {
 pub(crate) fn is_supported(kind: &DataType) -> bool {
     match kind {
         DataType::Dictionary(_, kind) => !matches!(**kind, DataType::Dictionary(..)) && is_supported(kind),
-        DataType::Boolean | DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+        DataType::Null | DataType::Boolean | DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
         DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) => true,
         kind => kind.is_numeric(),
     }
@@ -94,13 +96,15 @@ impl<'a> Cells<'a> {
 
     /// Takes the cells into account, the first of which is that of row `first`.
     pub fn observe(&self, evidence: &mut Evidence, first: u64) {
+        let integer = |value: Option<i128>| match value.map(i128::unsigned_abs) {
+            Some(value) if value <= u128::from(LARGEST_EXACT_INTEGER) => Native::Number,
+            _ => Native::LargeInteger,
+        };
         for row in self.present() {
             let place = || first + row as u64;
             match &self.values {
-                CellReader::Integer(value) => {
-                    let large = value(row).unsigned_abs() > u128::from(LARGEST_EXACT_INTEGER);
-                    evidence.observe_native(if large { Native::LargeInteger } else { Native::Number }, place);
-                }
+                CellReader::Integer(value) => evidence.observe_native(integer(Some(value(row))), place),
+                CellReader::Digits(value) => evidence.observe_native(integer(value(row).parse().ok()), place),
                 CellReader::Float(value) => match value(row) {
                     value if value.is_nan() => {}
                     value if value.is_infinite() => evidence.observe_native(Native::NotFinite, place),
@@ -131,6 +135,7 @@ impl<'a> Cells<'a> {
     pub fn column(&self, name: &str, kind: ColumnType, reading: Reading) -> Result<Column, EncodeError> {
         let numbers: Option<Box<dyn Fn(usize) -> f64 + '_>> = match &self.values {
             CellReader::Integer(value) => Some(Box::new(|row| value(row) as f64)),
+            CellReader::Digits(value) => Some(Box::new(|row| number_of(&value(row)))),
             CellReader::Float(value) => {
                 Some(Box::new(|row| Some(value(row)).filter(|x| x.is_finite()).unwrap_or(f64::NAN)))
             }
@@ -159,6 +164,7 @@ impl<'a> Cells<'a> {
         Ok(match &self.values {
             CellReader::Word(word) => Cow::Borrowed(word(row)),
             CellReader::Integer(value) => value(row).to_string().into(),
+            CellReader::Digits(value) => value(row).into(),
             CellReader::Float(value) if value(row).is_nan() => "".into(),
             CellReader::Float(value) => format_number(value(row)).into(),
             CellReader::Boolean(value) => value(row).to_string().into(),
@@ -170,6 +176,10 @@ impl<'a> Cells<'a> {
         match (&self.values, &mut *builder) {
             (CellReader::Integer(value), Builder::Number(builder) | Builder::Written(_, builder)) => {
                 builder.append_value(value(row) as f64);
+                return Ok(());
+            }
+            (CellReader::Digits(value), Builder::Number(builder) | Builder::Written(_, builder)) => {
+                builder.append_value(number_of(&value(row)));
                 return Ok(());
             }
             (CellReader::Float(value), Builder::Number(builder) | Builder::Written(_, builder)) => {
@@ -213,10 +223,15 @@ fn values(array: &dyn Array) -> Option<CellReader<'_>> {
             let array = array.as_primitive::<Float64Type>();
             CellReader::Float(Box::new(|row| array.value(row)))
         }
+        DataType::Decimal32(_, 0) => integers(array.as_primitive::<Decimal32Type>()),
+        DataType::Decimal64(_, 0) => integers(array.as_primitive::<Decimal64Type>()),
+        DataType::Decimal128(_, 0) => integers(array.as_primitive::<Decimal128Type>()),
         DataType::Decimal32(..) => decimals(array.as_primitive::<Decimal32Type>()),
         DataType::Decimal64(..) => decimals(array.as_primitive::<Decimal64Type>()),
         DataType::Decimal128(..) => decimals(array.as_primitive::<Decimal128Type>()),
         DataType::Decimal256(..) => decimals(array.as_primitive::<Decimal256Type>()),
+        // Without a value in any row.
+        DataType::Null => CellReader::Word(Box::new(|_| "")),
         DataType::Boolean => {
             let array = array.as_boolean();
             CellReader::Boolean(Box::new(|row| array.value(row)))
@@ -242,9 +257,16 @@ fn integers<T: ArrowPrimitiveType<Native: Into<i128>>>(array: &PrimitiveArray<T>
     CellReader::Integer(Box::new(|row| array.value(row).into()))
 }
 
-/// Decimals, by way of their text, which knows their scale.
+/// Decimals, by way of their text, which knows their scale; without digits behind the point they are integers.
 fn decimals<T: DecimalType>(array: &PrimitiveArray<T>) -> CellReader<'_> {
-    CellReader::Float(Box::new(|row| array.value_as_string(row).parse().unwrap_or(f64::NAN)))
+    if array.scale() <= 0 {
+        return CellReader::Digits(Box::new(|row| array.value_as_string(row)));
+    }
+    CellReader::Float(Box::new(|row| number_of(&array.value_as_string(row))))
+}
+
+fn number_of(digits: &str) -> f64 {
+    digits.parse().unwrap_or(f64::NAN)
 }
 
 fn times(array: &dyn Array) -> Option<CellReader<'_>> {
@@ -272,6 +294,7 @@ fn dictionary(array: &dyn Array) -> Option<CellReader<'_>> {
     let keys = if array.values().is_empty() { vec![0; array.len()] } else { array.normalized_keys() };
     Some(match values(array.values().as_ref())? {
         CellReader::Integer(value) => CellReader::Integer(Box::new(move |row| value(keys[row]))),
+        CellReader::Digits(value) => CellReader::Digits(Box::new(move |row| value(keys[row]))),
         CellReader::Float(value) => CellReader::Float(Box::new(move |row| value(keys[row]))),
         CellReader::Boolean(value) => CellReader::Boolean(Box::new(move |row| value(keys[row]))),
         CellReader::Time(value) => CellReader::Time(Box::new(move |row| value(keys[row]))),

@@ -1,4 +1,4 @@
-//! Structures in Thrift's compact protocol, read as far as page headers need it: the Parquet crate keeps its own reader to
+//! Structures in Thrift's compact protocol, read as far as page headers and the metadata need it: the Parquet crate keeps its own reader to
 //! itself.
 //!
 //! <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>
@@ -10,9 +10,11 @@ const MOST_DEPTH: u32 = 8;
 pub(super) const TRUE: u8 = 1;
 const FALSE: u8 = 2;
 const BYTE: u8 = 3;
+/// Integers of 16, 32 and 64 bits, all of them written alike.
+pub(super) const INTEGERS: [u8; 3] = [4, 5, 6];
 const DOUBLE: u8 = 7;
 const BINARY: u8 = 8;
-const LIST: u8 = 9;
+pub(super) const LIST: u8 = 9;
 const SET: u8 = 10;
 pub(super) const STRUCT: u8 = 12;
 
@@ -84,7 +86,7 @@ impl<'a> Compact<'a> {
         match kind {
             TRUE | FALSE => {}
             BYTE => _ = self.byte()?,
-            4..=6 => _ = self.varint()?,
+            kind if INTEGERS.contains(&kind) => _ = self.varint()?,
             DOUBLE => _ = self.take(8)?,
             BINARY => {
                 let length = self.varint()?;

@@ -1,17 +1,25 @@
 //! The end of a Parquet file, where it says what is in it: looked at before it is read, as a few bytes of it stand for a
 //! structure of hundreds.
 
+use std::sync::Arc;
+
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::file::reader::ChunkReader;
 
 use super::compact::Compact;
 use super::damage::damaged;
+use super::encodings;
 use crate::data::error::DataError;
 use crate::data::lease::Lease;
 use crate::data::limits::{IngestLimits, too_many_columns};
+use crate::data::source::SharedSource;
 use crate::memory::Charge;
 
 /// The length of the metadata in four bytes, and `PAR1`.
 const TAIL_BYTES: u64 = 8;
+/// What stands in the place of `PAR1` where the metadata is encrypted.
+const ENCRYPTED: &[u8; 4] = b"PARE";
 /// Metadata of more bytes is not read.
 const MOST_BYTES: u64 = 12 << 20;
 /// Metadata of fewer bytes needs no look at it.
@@ -31,7 +39,10 @@ pub(super) fn check<S: ChunkReader>(source: &S, limits: &IngestLimits, memory: &
     let unreadable = |error| damaged("Parquet", error);
     let end = source.len().checked_sub(TAIL_BYTES).ok_or_else(|| damaged("Parquet", "it is too short"))?;
     let tail = source.get_bytes(end, TAIL_BYTES as usize).map_err(unreadable)?;
-    let length = u64::from(u32::from_le_bytes(tail[..4].try_into().expect("four bytes")));
+    if tail[4..] == *ENCRYPTED {
+        return Err(DataError::unfit("the Parquet file is encrypted: send it decrypted"));
+    }
+    let length = length_in(&tail);
     if length > end {
         return Err(damaged("Parquet", "its metadata is longer than the file"));
     }
@@ -51,6 +62,28 @@ pub(super) fn check<S: ChunkReader>(source: &S, limits: &IngestLimits, memory: &
         _ => {}
     }
     Lease::of(memory, length * BYTES_PER_BYTE)
+}
+
+/// Reads the metadata, which was checked, as the specification has it, and else as some writers have it.
+///
+/// # Errors
+/// `Malformed`: it is neither.
+pub(super) fn read<S: ChunkReader + 'static>(source: &Arc<S>) -> Result<ArrowReaderMetadata, DataError> {
+    let found = ArrowReaderMetadata::load(&SharedSource(Arc::clone(source)), ArrowReaderOptions::new());
+    let read = found.or_else(|error| {
+        let end = source.len() - TAIL_BYTES;
+        let length = length_in(&source.get_bytes(end, TAIL_BYTES as usize)?);
+        let metadata = source.get_bytes(end.saturating_sub(length), length as usize)?;
+        let mended = encodings::mended(&metadata).ok_or(error)?;
+        let metadata = ParquetMetaDataReader::decode_metadata(&mended)?;
+        ArrowReaderMetadata::try_new(Arc::new(metadata), ArrowReaderOptions::new())
+    });
+    read.map_err(|error| damaged("Parquet", error))
+}
+
+/// The length of the metadata.
+fn length_in(tail: &[u8]) -> u64 {
+    tail.first_chunk().map_or(0, |length| u64::from(u32::from_le_bytes(*length)))
 }
 
 /// How many entries the schema has.

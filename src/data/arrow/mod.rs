@@ -1,13 +1,19 @@
-//! Arrow: batches of typed arrays, from an Arrow stream or a Parquet file.
+//! Arrow: batches of typed arrays, from an Arrow stream or file or a Parquet file.
 
 mod cells;
+mod claims;
 mod compact;
+mod content;
 mod damage;
-mod deltas;
+mod encodings;
 mod footer;
+mod int96;
+mod messages;
 mod pages;
 pub(super) mod pieces;
 mod rows;
+mod schema;
 mod stream;
 
 pub use rows::{ArrowBatch, ArrowColumns, ArrowRows};
+pub use schema::UNUSABLE_COLUMN;

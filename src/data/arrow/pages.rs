@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 
 use flate2::read::MultiGzDecoder;
+use parquet::arrow::ProjectionMask;
 use parquet::basic::{Compression, Type};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::reader::ChunkReader;
@@ -10,6 +11,8 @@ use parquet::file::reader::ChunkReader;
 use super::compact::{Compact, STRUCT, TRUE};
 use super::damage::damaged;
 use crate::data::error::DataError;
+use crate::data::lease::Lease;
+use crate::memory::Charge;
 
 /// A header and, where they are small, the pages behind it are read at once.
 const WINDOW: u64 = 4096;
@@ -25,6 +28,12 @@ const MOST_UNSURE_BYTES: u64 = FREE_BYTES / 1032;
 /// with files of 8,000 columns.
 const READER_BYTES: u64 = 6 << 10;
 const ZSTD_BYTES: u64 = 24 << 10;
+/// A window of Brotli has at most 16 MiB, and grows by being copied.
+const BROTLI_BYTES: u64 = 32 << 20;
+/// How a stream of Brotli begins whose window may be larger, in its lowest seven bits: no writer of Parquet files makes one.
+const LARGE_WINDOW: u8 = 0x11;
+/// Bytes of Brotli that are unpacked at once.
+const BROTLI_PIECE: usize = 4096;
 /// How LZ4 frames begin, now and formerly: what they unpack to is known to none but their decoder.
 const LZ4_FRAMES: [[u8; 4]; 2] = [[0x04, 0x22, 0x4d, 0x18], [0x02, 0x21, 0x4c, 0x18]];
 
@@ -37,8 +46,9 @@ pub(super) struct Demand {
     pub readers: u64,
     /// Bytes of the cells of a row, about, before words that several rows share are told apart.
     pub row: u64,
-    /// The row groups and columns in them whose words are written with lists of lengths.
-    pub deltas: Vec<(usize, usize)>,
+    /// The row groups and columns in them whose content is to be gone through: words written with lists of lengths, and
+    /// times of 96 bits.
+    pub unsure: Vec<(usize, usize)>,
 }
 
 /// The same of a column of a row group.
@@ -46,7 +56,7 @@ struct ColumnDemand {
     pages: u64,
     readers: u64,
     row: u64,
-    has_deltas: bool,
+    is_unsure: bool,
 }
 
 /// What the header of a page says.
@@ -72,23 +82,31 @@ const DICTIONARY: i64 = 2;
 const DATA_2: i64 = 3;
 
 impl Demand {
-    /// Looks at the headers of all pages.
+    /// Looks at the headers of all pages of the columns that are read; `memory` is charged with what has to be unpacked for
+    /// that.
     ///
     /// # Errors
     /// `Malformed`: the pages are not as the file says; `TooLarge`: they unpack to more than such a file may.
-    pub fn of<S: ChunkReader>(source: &S, metadata: &ParquetMetaData) -> Result<Self, DataError> {
+    pub fn of<S: ChunkReader>(
+        source: &S,
+        metadata: &ParquetMetaData,
+        read: &ProjectionMask,
+        memory: &Charge,
+    ) -> Result<Self, DataError> {
         let mut most = Demand::default();
         for (at, group) in metadata.row_groups().iter().enumerate() {
-            let mut of_group = Demand::default();
-            for (index, column) in group.columns().iter().enumerate() {
+            let (mut of_group, mut unpacker) = (Demand::default(), 0);
+            for (index, column) in group.columns().iter().enumerate().filter(|(index, _)| read.leaf_included(*index)) {
+                let _unpacker = Lease::of(memory, unpacker_bytes(column))?;
+                unpacker = unpacker.max(unpacker_bytes(column));
                 let demand = of_column(source, column)?;
-                most.deltas.extend(demand.has_deltas.then_some((at, index)));
+                most.unsure.extend(demand.is_unsure.then_some((at, index)));
                 of_group.pages = of_group.pages.saturating_add(demand.pages);
                 of_group.readers += demand.readers;
                 of_group.row = of_group.row.saturating_add(demand.row);
             }
             most.pages = most.pages.max(of_group.pages);
-            most.readers = most.readers.max(of_group.readers);
+            most.readers = most.readers.max(of_group.readers + unpacker);
             most.row = most.row.max(of_group.row);
         }
         let free = FREE_BYTES.saturating_add(source.len().saturating_mul(BYTES_PER_BYTE));
@@ -111,7 +129,8 @@ fn of_column<S: ChunkReader>(source: &S, column: &ColumnChunkMetaData) -> Result
     let end = start.saturating_add(length);
     let is_words = column.column_type() == Type::BYTE_ARRAY;
     let (mut at, mut window) = (start, (start, bytes::Bytes::new()));
-    let (mut dictionary, mut data, mut row, mut has_deltas) = (0, 0, 0, false);
+    let (mut dictionary, mut data, mut row) = (0, 0, 0);
+    let mut is_unsure = column.column_type() == Type::INT96;
     while at < end {
         let (page, behind) = page_at(source, &mut window, at, end).map_err(|error| of(column, error))?;
         let fits = behind.checked_add(page.packed).filter(|end_of_page| *end_of_page <= end);
@@ -125,7 +144,7 @@ fn of_column<S: ChunkReader>(source: &S, column: &ColumnChunkMetaData) -> Result
             DICTIONARY => dictionary = page.unpacked + 16 * page.values,
             DATA | DATA_2 => {
                 data = page.unpacked.max(data);
-                has_deltas |= matches!(page.encoding, DELTA_LENGTH_BYTE_ARRAY | DELTA_BYTE_ARRAY);
+                is_unsure |= matches!(page.encoding, DELTA_LENGTH_BYTE_ARRAY | DELTA_BYTE_ARRAY);
                 let of_a_row = match page.encoding {
                     // A word may repeat the beginning of the one before: each may be as long as the page.
                     DELTA_BYTE_ARRAY => page.unpacked,
@@ -137,9 +156,20 @@ fn of_column<S: ChunkReader>(source: &S, column: &ColumnChunkMetaData) -> Result
         }
         at = next;
     }
-    let pages = dictionary + if is_words { 2 * data } else { data };
-    let readers = READER_BYTES + if matches!(column.compression(), Compression::ZSTD(_)) { ZSTD_BYTES } else { 0 };
-    Ok(ColumnDemand { pages, readers, row: 17 + if is_words { row } else { 0 }, has_deltas })
+    let mut pages = dictionary + if is_words { 2 * data } else { data };
+    let mut readers = READER_BYTES;
+    match column.compression() {
+        Compression::ZSTD(_) => readers += ZSTD_BYTES,
+        // Its decoder reads by a buffer of the page's length.
+        Compression::BROTLI(_) => pages += data.max(dictionary),
+        _ => {}
+    }
+    Ok(ColumnDemand { pages, readers, row: 17 + if is_words { row } else { 0 }, is_unsure })
+}
+
+/// What unpacking a page of a column takes beside the page: one at a time is unpacked.
+fn unpacker_bytes(column: &ColumnChunkMetaData) -> u64 {
+    if matches!(column.compression(), Compression::BROTLI(_)) { BROTLI_BYTES } else { 0 }
 }
 
 fn of(column: &ColumnChunkMetaData, error: DataError) -> DataError {
@@ -190,6 +220,11 @@ impl Page {
         }
     }
 
+    /// The values of a page in what it is packed into.
+    fn values<'a>(&self, packed: &'a [u8]) -> &'a [u8] {
+        packed.get(self.levels as usize..).unwrap_or_default()
+    }
+
     /// What a header says of the page's values; the field `encoding` says how they are written.
     fn read_content(&mut self, header: &mut Compact, encoding: i64) -> Option<()> {
         let mut last = 0;
@@ -223,19 +258,34 @@ fn check_packing<S: ChunkReader>(
     match column.compression() {
         Compression::GZIP(_) if page.is_packed && page.packed > MOST_UNSURE_BYTES => {
             let packed = content(u64::MAX)?;
-            let values = packed.get(page.levels as usize..).unwrap_or_default();
-            let mut unpacked = MultiGzDecoder::new(values).take(page.unpacked + 1);
-            match io::copy(&mut unpacked, &mut io::sink()) {
-                Ok(length) if length > page.unpacked => {
-                    Err(damaged("Parquet", "a page unpacks to more than its header says"))
-                }
-                // What cannot be unpacked to its end is left to the decoder, which ends at the same place.
-                _ => Ok(()),
+            check_length(MultiGzDecoder::new(page.values(&packed)), page)
+        }
+        // It packs any number of bytes into a few.
+        Compression::BROTLI(_) if page.is_packed => {
+            let packed = content(u64::MAX)?;
+            let values = page.values(&packed);
+            if values.first().is_some_and(|first| first & 0x7f == LARGE_WINDOW) {
+                return Err(DataError::unfit(
+                    "a page is packed by Brotli with a large window: write it with a usual one",
+                ));
             }
+            check_length(brotli::Decompressor::new(values, BROTLI_PIECE), page)
+        }
+        Compression::LZO => {
+            Err(DataError::unfit("columns packed with LZO cannot be read: write the file with ZSTD or SNAPPY"))
         }
         Compression::LZ4 if LZ4_FRAMES.iter().any(|mark| content(4).is_ok_and(|bytes| bytes[..] == *mark)) => {
             Err(DataError::unfit("LZ4 frames cannot be read: write the file with LZ4_RAW, ZSTD or SNAPPY"))
         }
+        _ => Ok(()),
+    }
+}
+
+/// Checks that a page unpacks to no more bytes than its header says. What cannot be unpacked to its end is left to the
+/// decoder, which ends at the same place.
+fn check_length(unpacked: impl Read, page: &Page) -> Result<(), DataError> {
+    match io::copy(&mut unpacked.take(page.unpacked + 1), &mut io::sink()) {
+        Ok(length) if length > page.unpacked => Err(damaged("Parquet", "a page unpacks to more than its header says")),
         _ => Ok(()),
     }
 }

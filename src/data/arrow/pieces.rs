@@ -1,4 +1,4 @@
-//! Parquet files and Arrow streams in pieces of a batch's rows.
+//! Parquet files, Arrow streams and Arrow files in pieces of a batch's rows.
 //!
 //! Both are decoded by their crates. What a file claims of its sizes is checked first as far as it can be seen, and
 //! what panics all the same is an error of the file.
@@ -7,23 +7,25 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{ArrowError, DataType, Field, Schema};
+use arrow_schema::{ArrowError, DataType};
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use parquet::file::metadata::ParquetMetaData;
 
-use super::cells::{Cells, Wrong, is_supported};
+use super::cells::{Cells, Wrong};
 use super::damage::{damaged, guard};
+use super::messages::Messages;
 use super::pages::Demand;
-use super::stream::{Reading, open_stream};
-use super::{deltas, footer};
+use super::schema::{Sorted, shaped, times_of_96_bits};
+use super::stream::{Beginning, Reading, open_stream};
+use super::{claims, content, footer};
 use crate::data::asked::AskedColumns;
 use crate::data::error::DataError;
-use crate::data::header::header_names;
 use crate::data::inference::Evidence;
 use crate::data::lease::Lease;
 use crate::data::limits::{IngestLimits, MOST_RECORD_BYTES, oversized};
 use crate::data::parallel::workers;
 use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, MissingWords, Pieces, Survey};
+use crate::data::profile::{ColumnProfile, Finding};
 use crate::data::source::{Growing, SharedSource};
 use crate::memory::Charge;
 
@@ -33,19 +35,13 @@ const MOST_CELLS: usize = 1 << 20;
 /// The words of all columns in the pieces that are worked on at the same time take about so many bytes, however few bytes
 /// they are in the file: many rows may share one word.
 const WORD_BYTES_AT_ONCE: usize = 16 << 20;
-/// A column of a row group takes at most so many bytes before it is compressed.
-const MOST_CHUNK_BYTES: i64 = 4 << 30;
-/// So many cells are read of any Parquet file, and so many more for each of its bytes: runs of one value may stand for
-/// billions of rows, which are work all the same.
-const FREE_CELLS: u64 = 16 << 20;
-const CELLS_PER_BYTE: u64 = 1024;
-
 /// A file of Arrow batches.
 pub(crate) struct ArrowPieces<S> {
     source: Arc<S>,
-    /// Of a Parquet file.
-    metadata: Option<ArrowReaderMetadata>,
-    pub(super) names: Vec<String>,
+    layout: Layout,
+    pub(super) columns: Sorted,
+    /// Those of the columns that are read.
+    names: Vec<String>,
     pub(super) piece_rows: usize,
     most_cell_bytes: usize,
     memory: Charge,
@@ -53,6 +49,14 @@ pub(crate) struct ArrowPieces<S> {
     demand: Demand,
     /// Of the metadata.
     _lease: Option<Lease>,
+}
+
+/// How the batches are written.
+enum Layout {
+    /// As a Parquet file, of which the columns of this mask are read.
+    Parquet(Box<ArrowReaderMetadata>, ProjectionMask),
+    /// One after another, from here on.
+    Stream(Beginning),
 }
 
 /// The batches that are left, and what is left of the last.
@@ -63,8 +67,8 @@ pub(crate) struct ArrowCursor {
     batch: Option<(RecordBatch, Arc<Lease>)>,
     /// The next row, counted from 1.
     row: u64,
-    /// How far a stream was read.
-    reading: Option<Arc<Reading>>,
+    /// How far a stream was read, and the messages behind that.
+    stream: Option<(Arc<Reading>, Messages)>,
     /// Of a Parquet file's pages and their readers, or of a stream's dictionaries.
     standing: Lease,
 }
@@ -85,71 +89,68 @@ impl<S: Growing + 'static> ArrowPieces<S> {
     pub fn parquet(source: S, limits: &IngestLimits, memory: &Charge) -> Result<Self, DataError> {
         let source = Arc::new(source);
         let lease = footer::check(source.as_ref(), limits, memory)?;
-        let (metadata, demand) = guard("Parquet", || {
-            let found = ArrowReaderMetadata::load(&SharedSource(Arc::clone(&source)), ArrowReaderOptions::new())
-                .map_err(|error| damaged("Parquet", error))?;
-            check_claims(found.metadata(), source.len(), limits)?;
-            let views = ArrowReaderOptions::new().with_schema(Arc::new(with_views(found.schema())));
-            let metadata = ArrowReaderMetadata::try_new(Arc::clone(found.metadata()), views).unwrap_or(found);
-            let demand = Demand::of(source.as_ref(), metadata.metadata())?;
-            Ok((metadata, demand))
+        let (metadata, columns, demand) = guard("Parquet", || {
+            let found = footer::read(&source)?;
+            claims::check(found.metadata(), source.len(), limits)?;
+            let columns = Sorted::of(found.schema(), limits)?;
+            let options = ArrowReaderOptions::new().with_schema(Arc::new(shaped(&found)));
+            let metadata = match ArrowReaderMetadata::try_new(Arc::clone(found.metadata()), options) {
+                Ok(metadata) => metadata,
+                // As nanoseconds, the year 9999 would be another.
+                Err(error) if times_of_96_bits(&found).next().is_some() => return Err(damaged("Parquet", error)),
+                Err(_) => found,
+            };
+            let demand = Demand::of(source.as_ref(), metadata.metadata(), &columns.mask(&metadata), memory)?;
+            Ok((metadata, columns, demand))
         })?;
-        let schema = Arc::clone(metadata.schema());
-        let pieces = ArrowPieces {
-            demand,
-            _lease: Some(lease),
-            ..ArrowPieces::new(source, Some(metadata), &schema, limits, memory)?
-        };
-        pieces.check_deltas()?;
+        let layout = Layout::Parquet(Box::new(metadata.clone()), columns.mask(&metadata));
+        let pieces =
+            ArrowPieces { demand, _lease: Some(lease), ..ArrowPieces::new(source, layout, columns, limits, memory) };
+        pieces.check_content(&metadata)?;
         Ok(pieces)
     }
 
-    /// Goes through the lists of lengths of words, where there are any.
-    fn check_deltas(&self) -> Result<(), DataError> {
-        let Some(metadata) = self.metadata.as_ref().filter(|_| !self.demand.deltas.is_empty()) else { return Ok(()) };
-        let _pages = Lease::of(&self.memory, self.demand.pages)?;
+    /// Goes through the content of columns whose decoder does not look, where there are any.
+    fn check_content(&self, metadata: &ArrowReaderMetadata) -> Result<(), DataError> {
+        if self.demand.unsure.is_empty() {
+            return Ok(());
+        }
+        let _pages = Lease::of(&self.memory, self.demand.pages.saturating_add(self.demand.readers))?;
         guard("Parquet", || {
-            self.demand.deltas.iter().try_for_each(|(group, column)| {
+            self.demand.unsure.iter().try_for_each(|(group, column)| {
                 let group = metadata.metadata().row_group(*group);
                 let source = Arc::new(SharedSource(Arc::clone(&self.source)));
-                deltas::check(source, group.column(*column), group.num_rows() as usize)
+                content::check(source, group.column(*column), group.num_rows() as usize)
             })
         })
     }
 
-    /// Reads the schema of an Arrow stream.
+    /// Reads the schema of an Arrow stream, or of an Arrow file.
     ///
     /// # Errors
-    /// It is no such stream, or has columns that cannot be read.
+    /// It is none of them, or has no columns that can be used.
     pub fn stream(source: S, limits: &IngestLimits, memory: &Charge) -> Result<Self, DataError> {
         let source = Arc::new(source);
-        let schema = guard("Arrow", || Ok(open_stream(&source, memory)?.0.schema()))?;
-        ArrowPieces::new(source, None, &schema, limits, memory)
+        let beginning = Beginning::of(source.as_ref())?;
+        let schema = guard("Arrow", || Ok(open_stream(&source, beginning, memory)?.0.schema()))?;
+        let columns = Sorted::of(&schema, limits)?;
+        Ok(ArrowPieces::new(source, Layout::Stream(beginning), columns, limits, memory))
     }
 
-    fn new(
-        source: Arc<S>,
-        metadata: Option<ArrowReaderMetadata>,
-        schema: &Schema,
-        limits: &IngestLimits,
-        memory: &Charge,
-    ) -> Result<Self, DataError> {
-        let fields = schema.fields().iter().map(|field| field.name().clone()).collect();
-        let names = header_names(fields, 1, limits.max_columns).map_err(|error| DataError { line: None, ..error })?;
-        let mut fields = names.iter().zip(schema.fields());
-        if let Some((name, field)) = fields.find(|(_, field)| !is_supported(field.data_type())) {
-            let detail = format!("columns of type {} cannot be read: give them a simpler type", field.data_type());
-            return Err(DataError::unfit(detail).of(name));
-        }
+    fn new(source: Arc<S>, layout: Layout, columns: Sorted, limits: &IngestLimits, memory: &Charge) -> Self {
+        let names = columns.names_read();
         let most_cells = MOST_CELLS.min(CELLS_AT_ONCE / workers());
         let piece_rows = (most_cells / names.len().max(1)).clamp(1, MOST_ROWS);
         let (demand, memory) = (Demand::default(), memory.clone());
         let most_cell_bytes = limits.max_cell_bytes;
-        Ok(ArrowPieces { source, metadata, names, piece_rows, most_cell_bytes, memory, demand, _lease: None })
+        ArrowPieces { source, layout, columns, names, piece_rows, most_cell_bytes, memory, demand, _lease: None }
     }
 
     fn name_of_format(&self) -> &'static str {
-        if self.metadata.is_some() { "Parquet" } else { "Arrow" }
+        match self.layout {
+            Layout::Parquet(..) => "Parquet",
+            Layout::Stream(_) => "Arrow",
+        }
     }
 
     /// The cells of a piece's columns, none of which has too long a word.
@@ -159,36 +160,55 @@ impl<S: Growing + 'static> ArrowPieces<S> {
             let cells = Cells::of(array).ok_or_else(|| DataError::unfit("this type cannot be read").of(name))?;
             let (longest, row) = cells.longest_word().unwrap_or_default();
             if longest > self.most_cell_bytes {
-                return Err(in_row(oversized(longest, self.most_cell_bytes), piece.row + row as u64).of(name));
+                return Err(oversized(longest, self.most_cell_bytes).in_row(piece.row + row as u64).of(name));
             }
             all.push(cells);
         }
         Ok(all)
     }
 
-    /// The next batch, which has a row at least.
+    /// The next batch, which has a row at least, of the columns that are read.
     fn next_batch(&self, cursor: &mut ArrowCursor) -> Result<Option<(RecordBatch, Arc<Lease>)>, DataError> {
         let format = self.name_of_format();
         loop {
-            let mut lease = Lease::of(&self.memory, self.demand.row.saturating_mul(cursor.batch_rows as u64))?;
+            let unpacked = match &mut cursor.stream {
+                Some((_, messages)) => messages.unpacked_by_next_batch(self.source.as_ref(), &self.memory)?,
+                None => self.demand.row.saturating_mul(cursor.batch_rows as u64),
+            };
+            let mut lease = Lease::of(&self.memory, unpacked)?;
             let read = guard(format, || {
                 let read = cursor.batches.next().transpose();
                 read.map_err(|error| {
-                    cursor.reading.as_ref().and_then(|r| r.refused()).unwrap_or(damaged(format, error))
+                    cursor.stream.as_ref().and_then(|(reading, _)| reading.refused()).unwrap_or(damaged(format, error))
                 })
             })?;
-            let Some(batch) = read else { return Ok(None) };
-            if batch.num_columns() != self.names.len() {
-                return Err(DataError::malformed("a batch has other columns than the schema"));
-            }
-            if let Some(reading) = &cursor.reading {
-                lease = reading.lease_of_batch();
+            let Some(mut batch) = read else {
+                if let Layout::Stream(beginning) = self.layout {
+                    beginning.check_end(self.source.as_ref())?;
+                }
+                return Ok(None);
+            };
+            if let Some((reading, messages)) = &cursor.stream {
+                lease.join(reading.lease_of_batch());
                 cursor.standing.settle(dictionary_bytes(&batch))?;
+                batch = self.of_stream(batch)?;
+                claims::check_cells(cursor.row - 1 + batch.num_rows() as u64, self.names.len(), messages.position())?;
             }
             if batch.num_rows() > 0 {
                 return Ok(Some((batch, Arc::new(lease))));
             }
         }
+    }
+
+    /// The columns of a stream's batch that are read.
+    fn of_stream(&self, batch: RecordBatch) -> Result<RecordBatch, DataError> {
+        if batch.num_columns() != self.columns.names.len() {
+            return Err(DataError::malformed("a batch has other columns than the schema"));
+        }
+        if self.columns.left_out.is_empty() {
+            return Ok(batch);
+        }
+        batch.project(&self.columns.read).map_err(|error| damaged("Arrow", error))
     }
 
     /// How many of the first `rows` rows of a batch are a piece.
@@ -206,7 +226,7 @@ impl<S: Growing + 'static> ArrowPieces<S> {
         if lengths[0] > MOST_RECORD_BYTES {
             let detail =
                 format!("the words of a row take {} bytes; at most {MOST_RECORD_BYTES} are allowed", lengths[0]);
-            return Err(in_row(DataError::too_large(detail), row));
+            return Err(DataError::too_large(detail).in_row(row));
         }
         let mut sum = 0;
         let within = lengths.iter().take_while(|length| {
@@ -226,19 +246,19 @@ impl<S: Growing + 'static> Pieces for ArrowPieces<S> {
         let rows_of_words = WORD_BYTES_AT_ONCE as u64 / self.demand.row.max(1);
         let batch_rows = self.piece_rows.min(rows_of_words.max(1) as usize);
         guard(self.name_of_format(), || {
-            let (batches, reading): (Box<dyn Iterator<Item = _> + Send>, _) = match &self.metadata {
-                Some(metadata) => {
+            let (batches, stream): (Box<dyn Iterator<Item = _> + Send>, _) = match &self.layout {
+                Layout::Parquet(metadata, mask) => {
                     let source = SharedSource(Arc::clone(&self.source));
-                    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(source, metadata.clone());
-                    let reader = builder.with_batch_size(batch_rows).build();
+                    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(source, (**metadata).clone());
+                    let reader = builder.with_projection(mask.clone()).with_batch_size(batch_rows).build();
                     (Box::new(reader.map_err(|error| damaged("Parquet", error))?), None)
                 }
-                None => {
-                    let (reader, reading) = open_stream(&self.source, &self.memory)?;
-                    (Box::new(reader), Some(reading))
+                Layout::Stream(beginning) => {
+                    let (reader, reading) = open_stream(&self.source, *beginning, &self.memory)?;
+                    (Box::new(reader), Some((reading, Messages::from(beginning.at))))
                 }
             };
-            Ok(ArrowCursor { batches, batch_rows, batch: None, row: 1, reading, standing })
+            Ok(ArrowCursor { batches, batch_rows, batch: None, row: 1, stream, standing })
         })
     }
 
@@ -277,10 +297,10 @@ impl<S: Growing + 'static> Pieces for ArrowPieces<S> {
             let lease = Lease::of(&self.memory, Columns::cell_bytes(rows, all.len()) + words as u64)?;
             for (at, cells) in all.iter().enumerate() {
                 let array = cells.convert(&columns.forms[at]).map_err(|wrong| match wrong {
-                    Wrong::Misfit(row, text) => in_row(columns.misfit(at, &text), piece.row + row as u64),
+                    Wrong::Misfit(row, text) => columns.misfit(at, &text).in_row(piece.row + row as u64),
                     Wrong::Time(row) => {
                         let error = DataError::unfit("the time is outside the years 0 to 9999").of(&columns.names[at]);
-                        in_row(error, piece.row + row as u64)
+                        error.in_row(piece.row + row as u64)
                     }
                 });
                 arrays.push(array?);
@@ -292,54 +312,10 @@ impl<S: Growing + 'static> Pieces for ArrowPieces<S> {
     fn place(&self) -> &'static str {
         "row"
     }
-}
 
-/// The error with its row, counted from 1, in its message.
-fn in_row(error: DataError, row: u64) -> DataError {
-    DataError { detail: format!("row {row}: {}", error.detail), ..error }
-}
-
-/// Checks what the file says of its sizes against its length and the limits.
-fn check_claims(metadata: &ParquetMetaData, length: u64, limits: &IngestLimits) -> Result<(), DataError> {
-    let mut rows = 0_u64;
-    for group in metadata.row_groups() {
-        let count =
-            u64::try_from(group.num_rows()).map_err(|_| damaged("Parquet", "a row group has fewer than no rows"))?;
-        rows = rows.saturating_add(count);
-        if rows > limits.max_rows {
-            return Err(DataError::too_large(format!("there are more than {} rows", limits.max_rows)));
-        }
-        let cells = rows.saturating_mul(group.num_columns() as u64);
-        if cells > FREE_CELLS.saturating_add(length.saturating_mul(CELLS_PER_BYTE)) {
-            let detail = format!("{rows} rows in a file of {length} bytes repeat the same few values: send fewer rows");
-            return Err(DataError::too_large(detail));
-        }
-        for column in group.columns() {
-            let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
-            let end = start.checked_add(column.compressed_size());
-            let fits = start >= 0 && column.compressed_size() >= 0 && end.is_some_and(|end| end as u64 <= length);
-            if !fits || column.uncompressed_size() < 0 || column.num_values() < 0 {
-                return Err(damaged("Parquet", "a column lies outside of the file"));
-            }
-            if column.uncompressed_size() > MOST_CHUNK_BYTES {
-                let detail = format!("a row group takes more than {MOST_CHUNK_BYTES} bytes: write smaller ones");
-                return Err(DataError::too_large(detail).of(&column.column_path().string()));
-            }
-        }
+    fn findings(&self, _: &[ColumnProfile]) -> Vec<Finding> {
+        self.columns.findings()
     }
-    Ok(())
-}
-
-/// The schema with words as views: many rows can share one word.
-fn with_views(schema: &Schema) -> Schema {
-    let viewed = |field: &Field| match field.data_type() {
-        DataType::Utf8 | DataType::LargeUtf8 => field.clone().with_data_type(DataType::Utf8View),
-        DataType::Dictionary(_, kind) if matches!(**kind, DataType::Utf8 | DataType::LargeUtf8) => {
-            Field::new(field.name(), DataType::Utf8View, field.is_nullable())
-        }
-        _ => field.clone(),
-    };
-    Schema::new(schema.fields().iter().map(|field| viewed(field)).collect::<Vec<_>>())
 }
 
 fn has_words(kind: &DataType) -> bool {
@@ -368,6 +344,11 @@ fn word_bytes_at_most(array: &ArrayRef, rows: usize) -> usize {
 
 /// Bytes of the dictionaries of a batch of a stream, which its reader keeps.
 fn dictionary_bytes(batch: &RecordBatch) -> u64 {
-    let dictionaries = batch.columns().iter().filter_map(|array| array.as_any_dictionary_opt());
-    dictionaries.map(|array| array.values().get_buffer_memory_size() as u64).sum()
+    let kept = |array: &ArrayRef| match array.as_any_dictionary_opt() {
+        Some(dictionary) => dictionary.values().get_buffer_memory_size() as u64,
+        // There may be some in it.
+        None if array.data_type().is_nested() => array.get_buffer_memory_size() as u64,
+        None => 0,
+    };
+    batch.columns().iter().map(kept).sum()
 }

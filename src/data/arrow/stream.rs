@@ -1,5 +1,8 @@
 //! An Arrow stream read from its start to its end, whose bytes are charged while they come in: a batch is whole in memory,
 //! and may be as large as its file.
+//!
+//! An Arrow file (Feather, version 2) holds such a stream, behind a mark; what stands behind the stream, where its batches
+//! begin, is of no use to who reads them all.
 
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +19,46 @@ use crate::memory::Charge;
 
 /// A batch is gathered in a buffer that doubles: at its end it may take so many bytes for each that it has.
 const BYTES_PER_BYTE: u64 = 2;
+
+/// How a file begins, filled up to eight bytes, and ends.
+const FILE_MARK: &[u8; 6] = b"ARROW1";
+const FILE_HEAD_BYTES: u64 = 8;
+/// How files of Feather's first version begin, which have nothing in common with the second.
+const FEATHER_1: &[u8; 4] = b"FEA1";
+
+/// Where the stream begins in a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Beginning {
+    pub at: u64,
+}
+
+impl Beginning {
+    /// By the first bytes of `source`.
+    ///
+    /// # Errors
+    /// `Unfit`: it is an older format; the source cannot be read.
+    pub fn of(source: &impl Growing) -> Result<Self, DataError> {
+        let head = bytes_at(source, 0, FILE_HEAD_BYTES as usize)?;
+        if head.starts_with(FEATHER_1) {
+            let detail = "the file is of Feather's version 1, which is no Arrow file: write it as version 2";
+            return Err(DataError::unfit(detail));
+        }
+        Ok(Beginning { at: if head.starts_with(FILE_MARK) { FILE_HEAD_BYTES } else { 0 } })
+    }
+
+    /// Checks that a file ends as files do: one that breaks off between two batches would be taken for a shorter one.
+    ///
+    /// # Errors
+    /// `Malformed`: it does not; the source cannot be read.
+    pub fn check_end(self, source: &impl Growing) -> Result<(), DataError> {
+        if self.at == 0 {
+            return Ok(());
+        }
+        let length = source.wait_for(u64::MAX).map_err(DataError::io)?;
+        let mark = bytes_at(source, length.saturating_sub(FILE_MARK.len() as u64), FILE_MARK.len())?;
+        if mark[..] == *FILE_MARK { Ok(()) } else { Err(damaged("Arrow", "it breaks off before its end")) }
+    }
+}
 
 /// What was read of a stream and is not handed on yet.
 pub(super) struct Reading {
@@ -57,11 +100,13 @@ impl Drop for Reading {
 /// Reads a stream's schema; `memory` is charged with what is read.
 pub(super) fn open_stream<S: Growing + 'static>(
     source: &Arc<S>,
+    beginning: Beginning,
     memory: &Charge,
 ) -> Result<(StreamReader<Stream<S>>, Arc<Reading>), DataError> {
     let reading = Reading { memory: memory.clone(), bytes: AtomicU64::new(0), refused: Mutex::default() };
     let reading = Arc::new(reading);
-    let stream = Stream { source: Arc::clone(source), at: 0, piece: Bytes::new(), reading: Arc::clone(&reading) };
+    let stream =
+        Stream { source: Arc::clone(source), at: beginning.at, piece: Bytes::new(), reading: Arc::clone(&reading) };
     let reader = StreamReader::try_new(stream, None);
     let reader = reader.map_err(|error| reading.refused().unwrap_or(damaged("Arrow", error)))?;
     Ok((reader, reading))

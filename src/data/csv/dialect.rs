@@ -1,49 +1,119 @@
-//! The dialect of a CSV file, which is its delimiter: declared by its first line, or guessed from its header.
+//! The dialect of a CSV file: its delimiter, declared by its first line or guessed from its header, and what ends its lines.
 
-use memchr::memchr;
+use std::ops::Range;
 
-/// What ends a field within a line.
+use memchr::{memchr, memchr_iter, memrchr};
+
+/// What ends a line in nearly all files, perhaps behind a carriage return.
+pub(crate) const LF: u8 = b'\n';
+/// What ends a line in files of old Macs.
+pub(crate) const CR: u8 = b'\r';
+
+/// What may stand between fields.
+pub(crate) const DELIMITERS: [u8; 4] = *b",;\t|";
+/// So many bytes behind its first end of a line show whether a file knows another.
+const LOOKED_THROUGH: usize = 64 << 10;
+
+/// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Delimiter(pub u8);
+pub(crate) struct Dialect {
+    /// What ends a field within a line.
+    pub delimiter: u8,
+    /// What ends a line: `LF` or `CR`.
+    pub line_end: u8,
+}
 
-const CANDIDATES: [u8; 4] = *b",;\t|";
+impl Dialect {
+    /// Ends of lines among the bytes.
+    pub fn lines_in(self, bytes: &[u8]) -> u64 {
+        memchr_iter(self.line_end, bytes).count() as u64
+    }
+
+    /// Whether a line, without its end, has nothing in it.
+    pub fn is_blank(self, line: &[u8]) -> bool {
+        self.line_end == LF && line.iter().all(|byte| *byte == CR) || line.is_empty()
+    }
+
+    /// The line that begins at a place, without what ends it, and where the next one begins.
+    pub fn line_at(self, bytes: &[u8], start: usize) -> (Range<usize>, usize) {
+        let length = memchr(self.line_end, &bytes[start..]);
+        let end = length.map_or(bytes.len(), |length| start + length);
+        let returns = bytes[start..end].iter().rev().take_while(|byte| **byte == CR).count();
+        (start..end - returns, (end + 1).min(bytes.len()))
+    }
+
+    /// The length of the bytes without the blank lines at their end.
+    pub fn without_blank_end(self, bytes: &[u8]) -> usize {
+        let mut end = bytes.len();
+        while end > 0 {
+            let line = bytes[..end].strip_suffix(&[self.line_end]).unwrap_or(&bytes[..end]);
+            let start = memrchr(self.line_end, line).map_or(0, |at| at + 1);
+            if !self.is_blank(&line[start..]) {
+                break;
+            }
+            end = start;
+        }
+        end
+    }
+}
+
+/// What ends the lines of a file that begins with these bytes: what ends the first of them outside quotes, but a carriage
+/// return only if no line feed ends one soon after. `None` where they are too few to say.
+pub(crate) fn line_end_of(bytes: &[u8], is_whole: bool) -> Option<u8> {
+    let mut quoted = false;
+    let mut returned: Option<usize> = None;
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'"' if quoted => quoted = false,
+            b'"' => quoted = at == 0 || DELIMITERS.contains(&bytes[at - 1]) || b"\r\n".contains(&bytes[at - 1]),
+            b'\n' if !quoted => return Some(LF),
+            b'\r' if !quoted => returned = returned.or(Some(at)),
+            _ => {}
+        }
+        if returned.is_some_and(|first| at - first >= LOOKED_THROUGH) {
+            return Some(CR);
+        }
+    }
+    match returned {
+        Some(_) if bytes.trim_ascii_end().contains(&CR) => is_whole.then_some(CR),
+        _ => is_whole.then_some(LF),
+    }
+}
 
 /// The delimiter that a first line such as `sep=;` declares, and the bytes of that line: Excel writes and reads it.
-pub(crate) fn declared(bytes: &[u8]) -> Option<(Delimiter, usize)> {
-    let end = memchr(b'\n', &bytes[..bytes.len().min(16)])?;
+pub(crate) fn declared(bytes: &[u8], line_end: u8) -> Option<(u8, usize)> {
+    let end = memchr(line_end, &bytes[..bytes.len().min(16)])?;
     let line = bytes[..end].trim_ascii_start();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
     match line.split_at_checked(4)? {
-        (word, [delimiter]) if word.eq_ignore_ascii_case(b"sep=") && CANDIDATES.contains(delimiter) => {
-            Some((Delimiter(*delimiter), end + 1))
+        (word, [delimiter]) if word.eq_ignore_ascii_case(b"sep=") && DELIMITERS.contains(delimiter) => {
+            Some((*delimiter, end + 1))
         }
         _ => None,
     }
 }
 
-impl Delimiter {
-    /// The most frequent of `,` `;` tab and `|` outside quotes on the first line that is not blank.
-    pub fn of(bytes: &[u8]) -> Self {
-        let mut counts = [0_usize; 4];
-        let (mut quoted, mut blank) = (false, true);
-        for byte in bytes {
-            match byte {
-                b'"' => quoted = !quoted,
-                b'\n' if !quoted && !blank => break,
-                b'\n' | b'\r' => continue,
-                _ if quoted => {}
-                byte => {
-                    let candidate = CANDIDATES.iter().position(|candidate| candidate == byte);
-                    candidate.into_iter().for_each(|at| counts[at] += 1);
-                }
+/// The most frequent of `,` `;` tab and `|` outside quotes on the first line that is not blank.
+pub(crate) fn delimiter_of(bytes: &[u8], line_end: u8) -> u8 {
+    let mut counts = [0_usize; 4];
+    let (mut quoted, mut blank) = (false, true);
+    for byte in bytes {
+        match byte {
+            b'"' => quoted = !quoted,
+            byte if *byte == line_end && !quoted && !blank => break,
+            b'\n' | b'\r' => continue,
+            _ if quoted => {}
+            byte => {
+                let candidate = DELIMITERS.iter().position(|candidate| candidate == byte);
+                candidate.into_iter().for_each(|at| counts[at] += 1);
             }
-            blank = false;
         }
-        let mut best = 0;
-        (1..4).for_each(|at| best = if counts[at] > counts[best] { at } else { best });
-        Delimiter(CANDIDATES[best])
+        blank = false;
     }
+    let mut best = 0;
+    (1..4).for_each(|at| best = if counts[at] > counts[best] { at } else { best });
+    DELIMITERS[best]
 }
 
 #[cfg(test)]
@@ -52,11 +122,37 @@ mod tests {
 
     #[test]
     fn the_delimiter_is_the_most_frequent_of_the_header() {
-        let of = |text: &str| Delimiter::of(text.as_bytes()).0;
-        let declared = |text: &str| declared(text.as_bytes()).map(|(delimiter, bytes)| (delimiter.0, bytes));
+        let of = |text: &str| delimiter_of(text.as_bytes(), LF);
+        let declared = |text: &str| declared(text.as_bytes(), LF);
         assert_eq!(declared("sep=;\r\na,b"), Some((b';', 7)));
         assert_eq!(declared("\"SEP=\t\"\n"), Some((b'\t', 8)));
         assert_eq!(["sep=;", "sep=\n", "sep=;;\n", "sep=a\n", "sep;x\n", "x\n", ""].map(declared), [None; 7]);
         assert_eq!([of("a;b,c;d\n,,,,"), of("a\tb"), of("a|b"), of("a"), of("\n\"a;;\",b")], *b";\t|,,");
+        assert_eq!(delimiter_of(b"\ra;b\r,,,\r", CR), b';');
+    }
+
+    #[test]
+    fn lines_end_as_the_first_does() {
+        let whole = |text: &str| line_end_of(text.as_bytes(), true).expect("it is whole");
+        for text in ["a\nb\r", "a\r\nb", "a\r\r\nb", "\"a\rb\"\nc", "a", "", "a\r", "a\rb\nc\n", "a\r\r"] {
+            assert_eq!(whole(text), LF, "{text:?}");
+        }
+        for text in ["a\rb", "a\r\rb\r", "\"a\nb\"\rc\r", "\ra\rb"] {
+            assert_eq!(whole(text), CR, "{text:?}");
+        }
+        assert_eq!(line_end_of(b"a,b\r1", false), None, "a line feed may come");
+        let long = format!("a\r{}\n", "1\r".repeat(LOOKED_THROUGH));
+        assert_eq!(line_end_of(long.as_bytes(), false), Some(CR));
+    }
+
+    #[test]
+    fn blank_lines_at_the_end_are_none() {
+        let lf = Dialect { delimiter: b',', line_end: LF };
+        for (text, length) in [("a\n\n\r\n\r\r\n\r", 2), ("a", 1), ("\n\n", 0), ("\n a\n", 4), ("a\r\n", 3), ("", 0)] {
+            assert_eq!(lf.without_blank_end(text.as_bytes()), length, "{text:?}");
+        }
+        assert_eq!(Dialect { line_end: CR, ..lf }.without_blank_end(b"a\r\r\r"), 2);
+        assert_eq!(lf.line_at(b"a\nbc\r\r\nd", 2), (2..4, 7));
+        assert_eq!(lf.line_at(b"a\nbc", 2), (2..4, 4));
     }
 }

@@ -3,32 +3,42 @@
 use bytes::Bytes;
 use memchr::memchr_iter;
 
-use super::dialect::{Delimiter, declared};
-use super::scan::{Field, Record, RecordReader, RecordsEnd, ragged, records_end, unclosed};
+use super::dialect::{CR, LF};
+use super::ends::{RecordsEnd, rows_end};
+use super::head::Head;
+use super::options::{CsvOptions, Header};
+use super::scan::{Field, Record, RecordReader, ragged, unclosed};
 use crate::data::asked::AskedColumns;
 use crate::data::builder::Builder;
+use crate::data::charset::{Charset, Encoded};
 use crate::data::error::DataError;
-use crate::data::header::header_names;
 use crate::data::inference::{Evidence, Form, Written};
 use crate::data::lease::Lease;
 use crate::data::limits::{IngestLimits, MOST_RECORD_BYTES, oversized};
+use crate::data::other_kind::check_kind;
 use crate::data::parallel::workers;
 use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, MissingWords, Pieces, Survey, WIDE};
+use crate::data::profile::header::looks_like_data;
+use crate::data::profile::{ColumnProfile, Finding};
 use crate::data::source::{Growing, PIECE_BYTES, bytes_at};
-use crate::data::text::{lines_in, text_of, without_mark};
 use crate::memory::Charge;
 
+/// A file's text is in an encoding that was found, not said.
+pub(crate) const ENCODING_GUESSED: &str = "encoding_guessed";
 /// A piece of many columns is read in at most so many bytes: pieces of very few rows would be arrays of more bookkeeping than
 /// content.
 const WIDE_PIECE_BYTES: usize = 4 * PIECE_BYTES;
 /// The bytes of such pieces that all threads work on at the same time.
 const WIDE_BYTES_AT_ONCE: usize = 16 << 20;
+/// A byte of another encoding is at most so many of UTF-8.
+const UTF_8_BYTES: u64 = 3;
 
 /// A CSV file whose header was read.
 pub(crate) struct CsvPieces<'a, S> {
     source: &'a S,
-    delimiter: Delimiter,
-    names: Vec<String>,
+    encoded: Encoded,
+    has_header: bool,
+    head: Head,
     /// Where the rows begin.
     rows: CsvCursor,
     most_cell_bytes: usize,
@@ -44,6 +54,7 @@ pub(crate) struct CsvCursor {
 
 /// Whole records.
 pub(crate) struct CsvPiece {
+    /// In UTF-8, as far as they are text.
     bytes: Bytes,
     /// The line that they begin on.
     line: u64,
@@ -56,81 +67,98 @@ impl<'a, S: Growing> CsvPieces<'a, S> {
     /// Reads the header.
     ///
     /// # Errors
-    /// There is none, or it is not as it should be.
-    pub fn new(source: &'a S, limits: &IngestLimits, memory: &Charge) -> Result<Self, DataError> {
-        let head = bytes_at(source, 0, PIECE_BYTES)?;
-        let content = without_mark(&head)?;
-        let (delimiter, passed) = declared(content).unwrap_or_else(|| (Delimiter::of(content), 0));
-        let start =
-            CsvCursor { offset: (head.len() - content.len() + passed) as u64, line: 1 + lines_in(&content[..passed]) };
-        let (names, memory) = (Vec::new(), memory.clone());
-        let most_cell_bytes = limits.max_cell_bytes;
-        let mut pieces = CsvPieces { source, delimiter, names, rows: start, most_cell_bytes, memory };
-        let empty = || DataError::malformed("the file is empty: it needs a header and rows").at(start.line);
-        let piece = pieces.next(&mut { start })?.ok_or_else(empty)?;
-        // The rest of the piece may be broken; whoever reads the rows will say so.
-        let text = match std::str::from_utf8(&piece.bytes) {
-            Ok(text) => text,
-            Err(error) => match text_of(&piece.bytes[..error.valid_up_to()], start.line) {
-                Ok(text) if text.trim_start_matches(['\r', '\n']).contains('\n') => text,
-                _ => return Err(text_of(&piece.bytes, start.line).err().unwrap_or_else(empty)),
-            },
-        };
-        let mut records = RecordReader::new(text, delimiter);
-        let mut fields = Vec::new();
-        let read = records.next(|_, _, field| {
-            fields.push(field.to_owned());
-            Ok::<_, DataError>(())
-        })?;
-        let line = start.line + records.lines_before(read.ok_or_else(empty)?.start);
-        pieces.names = header_names(fields, line, limits.max_columns)?;
-        let end = records.position();
-        pieces.rows = CsvCursor { offset: start.offset + end as u64, line: start.line + records.lines_before(end) };
-        Ok(pieces)
+    /// There is none, or it is not as it should be; the file is no CSV.
+    pub fn new(source: &'a S, options: &CsvOptions, limits: &IngestLimits, memory: &Charge) -> Result<Self, DataError> {
+        let (mut lease, mut wanted) = (Lease::of(memory, 0)?, PIECE_BYTES);
+        loop {
+            let bytes = bytes_at(source, 0, wanted)?;
+            lease.cover(bytes.len() as u64)?;
+            let is_whole = bytes.len() < wanted;
+            check_kind(&bytes, "text/csv")?;
+            let encoded = Encoded::of(&bytes, options.charset)?;
+            let (charset, content) = (encoded.charset, bytes.slice(encoded.mark..));
+            let text = text_in(charset, &content, is_whole, (1, LF), &mut lease)?;
+            if let Some(mut head) = Head::read(&text, is_whole, &encoded, options, limits)? {
+                let found = encoded.found.clone();
+                head.findings.extend(found.map(|message| Finding::of_file(ENCODING_GUESSED, message)));
+                let passed = raw_length(charset, &content, &text, head.bytes, head.dialect.line_end);
+                return Ok(CsvPieces {
+                    source,
+                    has_header: options.header == Header::Present,
+                    rows: CsvCursor { offset: (encoded.mark + passed) as u64, line: head.line },
+                    encoded,
+                    head,
+                    most_cell_bytes: limits.max_cell_bytes,
+                    memory: memory.clone(),
+                });
+            }
+            if wanted >= MOST_RECORD_BYTES {
+                return Err(long_record(1));
+            }
+            wanted *= 2;
+        }
+    }
+
+    /// Adds a finding about the file.
+    pub fn tell(&mut self, finding: Finding) {
+        self.head.findings.push(finding);
     }
 
     /// Where a part of whole records ends that becomes no more cells than a piece may, if these become more: a cell takes a
     /// byte in the file, and eight in its array.
     fn shortened(&self, records: &[u8]) -> Option<usize> {
-        let columns = self.names.len().max(1);
+        let columns = self.head.names.len().max(1);
         let most_rows = (CELLS_AT_ONCE / workers() / columns).max(1);
         // A row has a byte for each of its cells at least: a delimiter or the end of the line.
         if records.len() / columns < most_rows {
             return None;
         }
-        let end = memchr_iter(b'\n', records).nth(most_rows - 1)?;
-        match records_end(&records[..=end], self.delimiter, false) {
+        let end = memchr_iter(self.head.dialect.line_end, records).nth(most_rows - 1)?;
+        match rows_end(&records[..=end], self.head.dialect, false, self.head.blank_is_row()) {
             RecordsEnd::At(end) => Some(end),
             RecordsEnd::None | RecordsEnd::Open(_) => None,
         }
+    }
+
+    /// The text of a piece.
+    fn text<'p>(&self, piece: &'p CsvPiece) -> Result<&'p str, DataError> {
+        std::str::from_utf8(&piece.bytes).map_err(|error| {
+            let lines = self.head.dialect.lines_in(&piece.bytes[..error.valid_up_to()]);
+            self.encoded.not_text(piece.line + lines)
+        })
+    }
+
+    /// The line of a place in the text of a piece.
+    fn line_of(&self, piece: &CsvPiece, at: usize) -> u64 {
+        piece.line + self.head.dialect.lines_in(&piece.bytes[..at])
     }
 
     /// Gives each cell of a piece, with its column and where it begins, to `cell`: numbers as such if they are short and
     /// their column is one of `numbers`. Says how many rows there are.
     fn each_cell(
         &self,
-        text: &str,
-        line: u64,
+        piece: &CsvPiece,
         numbers: &[bool],
         mut cell: impl FnMut(usize, usize, Field) -> Result<(), DataError>,
     ) -> Result<usize, DataError> {
-        let (columns, most) = (self.names.len(), self.most_cell_bytes);
+        let (columns, most) = (self.head.names.len(), self.most_cell_bytes);
         let mut within = |column: usize, start: usize, field: Field| match field {
             _ if column >= columns => Ok(()),
             Field::Text(content) if content.len() > most => {
-                let line = line + lines_before(text, start);
-                Err(oversized(content.len(), most).at(line).of(&self.names[column]))
+                let line = self.line_of(piece, start);
+                Err(oversized(content.len(), most).at(line).of(&self.head.names[column]))
             }
             field => cell(column, start, field),
         };
-        let mut records = RecordReader::new(text, self.delimiter);
+        let (text, head) = (self.text(piece)?, &self.head);
+        let mut records = RecordReader::of_rows(text, head.dialect, piece.line, head.blank_is_row());
         let mut rows = 0;
         loop {
             let record = records.next_of(numbers, &mut within)?;
             match record {
                 None => return Ok(rows),
                 Some(Record { fields, start }) if fields != columns => {
-                    return Err(ragged(line + lines_before(text, start), fields, columns));
+                    return Err(ragged(records.line_of(start), fields, columns));
                 }
                 Some(_) => rows += 1,
             }
@@ -155,12 +183,17 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
     type Piece = CsvPiece;
     const IN_ONE_READING: bool = true;
 
+    fn findings(&self, columns: &[ColumnProfile]) -> Vec<Finding> {
+        let unnamed = self.has_header.then(|| looks_like_data(columns, self.head.header_line)).flatten();
+        self.head.findings.iter().cloned().chain(unnamed).collect()
+    }
+
     fn start(&self, _: Option<&Columns>) -> Result<CsvCursor, DataError> {
         Ok(self.rows)
     }
 
     fn next(&self, cursor: &mut CsvCursor) -> Result<Option<CsvPiece>, DataError> {
-        let mut wanted = match self.names.len() {
+        let mut wanted = match self.head.names.len() {
             0..WIDE => PIECE_BYTES,
             _ => (WIDE_BYTES_AT_ONCE / workers()).clamp(PIECE_BYTES, WIDE_PIECE_BYTES),
         };
@@ -169,49 +202,50 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
             if wanted > PIECE_BYTES {
                 lease.cover(wanted as u64)?;
             }
-            let bytes = bytes_at(self.source, cursor.offset, wanted)?;
-            lease.cover(bytes.len() as u64)?;
-            if bytes.is_empty() {
+            let raw = bytes_at(self.source, cursor.offset, wanted)?;
+            lease.cover(raw.len() as u64)?;
+            if raw.is_empty() {
                 return Ok(None);
             }
-            let is_last = bytes.len() < wanted;
-            match records_end(&bytes, self.delimiter, is_last) {
+            let (is_last, dialect) = (raw.len() < wanted, self.head.dialect);
+            let bytes = text_in(self.encoded.charset, &raw, is_last, (cursor.line, dialect.line_end), &mut lease)?;
+            match rows_end(&bytes, dialect, is_last, self.head.blank_is_row()) {
+                RecordsEnd::At(0) => return Ok(None),
                 RecordsEnd::At(end) => {
                     let end = self.shortened(&bytes[..end]).unwrap_or(end);
+                    let passed = raw_length(self.encoded.charset, &raw, &bytes, end, dialect.line_end);
                     let bytes = bytes.slice(..end);
-                    let lines = memchr_iter(b'\n', &bytes).count();
-                    let piece = CsvPiece { bytes, line: cursor.line, lines, _lease: lease };
-                    *cursor = CsvCursor { offset: cursor.offset + end as u64, line: cursor.line + lines as u64 };
+                    let lines = dialect.lines_in(&bytes);
+                    let piece = CsvPiece { bytes, line: cursor.line, lines: lines as usize, _lease: lease };
+                    *cursor = CsvCursor { offset: cursor.offset + passed as u64, line: cursor.line + lines };
                     return Ok(Some(piece));
                 }
-                RecordsEnd::Open(quote) if is_last => return Err(unclosed(cursor.line + lines_in(&bytes[..quote]))),
+                RecordsEnd::Open(quote) if is_last => {
+                    return Err(unclosed(cursor.line + dialect.lines_in(&bytes[..quote])));
+                }
                 RecordsEnd::Open(quote) if bytes.len() - quote > self.most_cell_bytes => {
                     let detail =
                         format!("the quote that is opened here is not closed within {} bytes", self.most_cell_bytes);
-                    return Err(DataError::too_large(detail).at(cursor.line + lines_in(&bytes[..quote])));
+                    return Err(DataError::too_large(detail).at(cursor.line + dialect.lines_in(&bytes[..quote])));
                 }
-                _ if wanted >= MOST_RECORD_BYTES => {
-                    let detail = format!("a record is longer than {MOST_RECORD_BYTES} bytes");
-                    return Err(DataError::too_large(detail).at(cursor.line));
-                }
+                _ if wanted >= MOST_RECORD_BYTES => return Err(long_record(cursor.line)),
                 _ => wanted *= 2,
             }
         }
     }
 
     fn survey(&self, piece: CsvPiece, asked: &AskedColumns) -> Result<Survey, DataError> {
-        let missing = MissingWords::of(&self.names, asked);
-        let text = text_of(&piece.bytes, piece.line)?;
-        let mut evidence = vec![Evidence::default(); self.names.len()];
-        let rows = self.each_cell(text, piece.line, &[], |column, start, field| {
-            let place = || piece.line + lines_before(text, start);
+        let missing = MissingWords::of(&self.head.names, asked);
+        let mut evidence = vec![Evidence::default(); self.head.names.len()];
+        let rows = self.each_cell(&piece, &[], |column, start, field| {
+            let place = || self.line_of(&piece, start);
             match field {
                 Field::Number(value) => evidence[column].observe_short_number(value, place),
                 Field::Text(text) => evidence[column].observe(missing.blanked(column, text), Written::Field, place),
             }
             Ok(())
         })?;
-        Ok(Survey::full(rows, self.names.clone(), evidence))
+        Ok(Survey::full(rows, self.head.names.clone(), evidence))
     }
 
     /// A cell that does not fit ends the conversion, and the piece is surveyed from its start.
@@ -221,13 +255,12 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
         columns: &Columns,
         asked: &AskedColumns,
     ) -> Result<(Survey, Option<Converted>), DataError> {
-        let text = text_of(&piece.bytes, piece.line)?;
         let lease = piece.lease(columns, &self.memory)?;
         let mut builders = piece.builders(columns);
-        let mut evidence = vec![Evidence::default(); self.names.len()];
+        let mut evidence = vec![Evidence::default(); self.head.names.len()];
         let mut misfits = false;
-        let read = self.each_cell(text, piece.line, &columns.are_numbers(), |column, start, field| {
-            let place = || piece.line + lines_before(text, start);
+        let read = self.each_cell(&piece, &columns.are_numbers(), |column, start, field| {
+            let place = || self.line_of(&piece, start);
             let (builder, evidence) = (&mut builders[column], &mut evidence[column]);
             match field {
                 Field::Number(value) => {
@@ -249,21 +282,20 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
             return Ok((self.survey(piece, asked)?, None));
         }
         let rows = read?;
-        let survey = Survey::full(rows, self.names.clone(), evidence);
+        let survey = Survey::full(rows, self.head.names.clone(), evidence);
         let arrays = builders.into_iter().map(Builder::finish).collect();
         Ok((survey, Some(Converted::new(rows, arrays, lease)?)))
     }
 
     fn convert(&self, piece: CsvPiece, columns: &Columns) -> Result<Converted, DataError> {
-        let text = text_of(&piece.bytes, piece.line)?;
         let lease = piece.lease(columns, &self.memory)?;
         let mut builders = piece.builders(columns);
-        let rows = self.each_cell(text, piece.line, &columns.are_numbers(), |column, start, field| {
+        let rows = self.each_cell(&piece, &columns.are_numbers(), |column, start, field| {
             match field {
                 Field::Number(value) => builders[column].push_number(value),
                 Field::Text(cell) => builders[column]
                     .push(columns.missing.blanked(column, cell))
-                    .map_err(|_| columns.misfit(column, cell).at(piece.line + lines_before(text, start)))?,
+                    .map_err(|_| columns.misfit(column, cell).at(self.line_of(&piece, start)))?,
             }
             Ok(())
         })?;
@@ -271,6 +303,37 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
     }
 }
 
-fn lines_before(text: &str, at: usize) -> u64 {
-    lines_in(&text.as_bytes()[..at])
+/// The text of the whole lines among some bytes, of all of them if they are the last. The line that they begin on and the byte
+/// that ends lines are for errors; `lease` is made to cover text that is not the bytes themselves.
+fn text_in(
+    charset: Charset,
+    bytes: &Bytes,
+    is_last: bool,
+    (line, line_end): (u64, u8),
+    lease: &mut Lease,
+) -> Result<Bytes, DataError> {
+    if charset == Charset::UTF_8 {
+        return Ok(bytes.clone());
+    }
+    // What ends lines is not known yet when the header is read.
+    let after_last = charset.after_last(bytes, line_end).or_else(|| charset.after_last(bytes, CR));
+    let end = if is_last { bytes.len() } else { after_last.unwrap_or(0) };
+    lease.cover((1 + UTF_8_BYTES) * bytes.len() as u64)?;
+    charset.text_of(bytes.slice(..end), line, line_end)
+}
+
+/// How many bytes of a file the first `length` bytes of the text made of them are: all, or some lines.
+fn raw_length(charset: Charset, bytes: &[u8], text: &[u8], length: usize, line_end: u8) -> usize {
+    if charset == Charset::UTF_8 {
+        return length;
+    }
+    let lines = memchr_iter(line_end, &text[..length]).count();
+    match charset.after_nth(bytes, line_end, lines) {
+        Some(end) if length < text.len() || text.ends_with(&[line_end]) => end,
+        _ => bytes.len(),
+    }
+}
+
+fn long_record(line: u64) -> DataError {
+    DataError::too_large(format!("a record is longer than {MOST_RECORD_BYTES} bytes")).at(line)
 }

@@ -1,13 +1,20 @@
 //! CSV read from a stream, some rows at a time, as text.
 
 use std::io::Read;
+use std::mem;
 
-use super::dialect::{Delimiter, declared};
-use super::scan::{RecordReader, RecordsEnd, ragged, records_end, unclosed};
+use encoding_rs::Decoder;
+use memchr::memchr_iter;
+
+use super::dialect::LF;
+use super::ends::{RecordsEnd, rows_end};
+use super::head::Head;
+use super::options::{CsvOptions, Header};
+use super::scan::{RecordReader, ragged, unclosed};
+use crate::data::charset::{Charset, Encoded, add_text};
 use crate::data::error::DataError;
-use crate::data::header::header_names;
 use crate::data::limits::{IngestLimits, MOST_RECORD_BYTES, oversized};
-use crate::data::text::{lines_in, text_of, without_mark};
+use crate::data::other_kind::check_kind;
 
 /// Bytes that are read at once.
 const READ_BYTES: usize = 256 << 10;
@@ -16,17 +23,25 @@ const MOST_BYTES: usize = 4 << 20;
 
 /// A CSV stream whose header was read.
 pub struct CsvRows<R> {
-    reader: R,
-    delimiter: Delimiter,
-    headers: Vec<String>,
+    incoming: Incoming<R>,
+    encoded: Encoded,
+    head: Head,
+    has_header: bool,
     /// What was read and not given yet; it begins with a record.
     buffer: Vec<u8>,
     /// The line that the buffer begins on.
     line: u64,
     /// Whole records at the start of the buffer end here.
     whole: usize,
-    ended: bool,
     limits: IngestLimits,
+}
+
+/// The bytes of a stream as UTF-8.
+struct Incoming<R> {
+    reader: R,
+    /// Reads an encoding that is not UTF-8.
+    decoder: Option<Decoder>,
+    ended: bool,
 }
 
 /// Some rows as text.
@@ -50,41 +65,89 @@ impl TextRows {
     }
 }
 
+/// Where some text begins, for errors in it.
+#[derive(Clone, Copy)]
+struct Place {
+    line: u64,
+    line_end: u8,
+}
+
+/// The beginning of a file, of which is not known yet what ends its lines.
+const START: Place = Place { line: 1, line_end: LF };
+
+impl Place {
+    /// An error behind the text that begins here.
+    fn error(self, error: DataError, text: &[u8]) -> DataError {
+        error.at(self.line + memchr_iter(self.line_end, text).count() as u64)
+    }
+}
+
+impl<R: Read> Incoming<R> {
+    /// The stream, its encoding, and the text that it begins with, without its byte order mark.
+    ///
+    /// # Errors
+    /// It cannot be read; it is no text, or none of the encoding that it says.
+    fn open(reader: R, said: Option<Charset>) -> Result<(Self, Encoded, Vec<u8>), DataError> {
+        let mut incoming = Incoming { reader, decoder: None, ended: false };
+        let mut bytes = Vec::new();
+        incoming.fill(&mut bytes, START)?;
+        check_kind(&bytes, "text/csv")?;
+        let encoded = Encoded::of(&bytes, said)?;
+        bytes.drain(..encoded.mark);
+        if encoded.charset == Charset::UTF_8 {
+            return Ok((incoming, encoded, bytes));
+        }
+        let (mut decoder, mut text) = (encoded.charset.decoder(), Vec::new());
+        let added = add_text(&mut decoder, &bytes, incoming.ended, &mut text);
+        added.map_err(|error| START.error(error, &text))?;
+        incoming.decoder = Some(decoder);
+        Ok((incoming, encoded, text))
+    }
+
+    /// Reads about as much again as is there; `text` begins at `place`.
+    fn fill(&mut self, text: &mut Vec<u8>, place: Place) -> Result<(), DataError> {
+        let wanted = READ_BYTES.max(text.len());
+        let mut part = (&mut self.reader).take(wanted as u64);
+        let Some(decoder) = &mut self.decoder else {
+            let read = part.read_to_end(text).map_err(DataError::io)?;
+            self.ended = read < wanted;
+            return Ok(());
+        };
+        let mut bytes = Vec::new();
+        let read = part.read_to_end(&mut bytes).map_err(DataError::io)?;
+        self.ended = read < wanted;
+        add_text(decoder, &bytes, self.ended, text).map_err(|error| place.error(error, text))
+    }
+}
+
 impl<R: Read> CsvRows<R> {
     /// Reads the header.
     ///
     /// # Errors
     /// There is none, or it is not as it should be, or the stream cannot be read.
-    pub fn new(reader: R) -> Result<Self, DataError> {
+    pub fn new(reader: R, options: &CsvOptions) -> Result<Self, DataError> {
         let limits = IngestLimits::default();
-        let (buffer, headers) = (Vec::new(), Vec::new());
-        let mut rows =
-            CsvRows { reader, delimiter: Delimiter(b','), headers, buffer, line: 1, whole: 0, ended: false, limits };
-        rows.fill()?;
-        let mark = rows.buffer.len() - without_mark(&rows.buffer)?.len();
-        rows.buffer.drain(..mark);
-        let (delimiter, passed) = declared(&rows.buffer).unwrap_or_else(|| (Delimiter::of(&rows.buffer), 0));
-        rows.delimiter = delimiter;
-        rows.line += lines_in(&rows.buffer[..passed]);
-        rows.buffer.drain(..passed);
-        let mut headers = Vec::new();
-        let mut line = 1;
-        let read = rows.read(1, |at, field, on| {
-            debug_assert_eq!(at, headers.len());
-            headers.push(field.to_owned());
-            line = on;
-            Ok(())
-        })?;
-        if read.is_empty() {
-            return Err(DataError::malformed("the data is empty: it needs a header and rows").at(1));
-        }
-        rows.headers = header_names(headers, line, rows.limits.max_columns)?;
-        Ok(rows)
+        let (mut incoming, encoded, mut buffer) = Incoming::open(reader, options.charset)?;
+        let head = loop {
+            match Head::read(&buffer, incoming.ended, &encoded, options, &limits)? {
+                Some(head) => break head,
+                None if buffer.len() > MOST_RECORD_BYTES => return Err(long_record(1)),
+                None => incoming.fill(&mut buffer, START)?,
+            }
+        };
+        buffer.drain(..head.bytes);
+        let (line, has_header) = (head.line, options.header == Header::Present);
+        Ok(CsvRows { incoming, encoded, head, has_header, buffer, line, whole: 0, limits })
     }
 
     /// The columns' names.
     pub fn headers(&self) -> &[String] {
-        &self.headers
+        &self.head.names
+    }
+
+    /// The line that they stand on; nothing if they are made up, since there is no header.
+    pub fn header_line(&self) -> Option<u64> {
+        self.has_header.then_some(self.head.header_line)
     }
 
     /// The next rows, at most so many, and fewer where they are long; nothing at the end.
@@ -92,10 +155,11 @@ impl<R: Read> CsvRows<R> {
     /// # Errors
     /// The data is not as it should be, or cannot be read.
     pub fn next_rows(&mut self, most: usize) -> Result<Option<TextRows>, DataError> {
-        let headers = std::mem::take(&mut self.headers);
+        let headers = mem::take(&mut self.head.names);
         let mut columns = vec![Vec::new(); headers.len()];
         let most_bytes = self.limits.max_cell_bytes;
-        let read = self.read(most.max(1), |column, field, line| {
+        let blank_is_row = headers.len() == 1;
+        let read = self.read(most.max(1), blank_is_row, |column, field, line| {
             if field.len() > most_bytes {
                 let error = oversized(field.len(), most_bytes).at(line);
                 return Err(headers.get(column).map_or(error.clone(), |name| error.of(name)));
@@ -105,10 +169,10 @@ impl<R: Read> CsvRows<R> {
             }
             Ok(())
         });
-        self.headers = headers;
+        self.head.names = headers;
         let records = read?;
-        if let Some((line, fields)) = records.iter().find(|(_, fields)| *fields != self.headers.len()) {
-            return Err(ragged(*line, *fields, self.headers.len()));
+        if let Some((line, fields)) = records.iter().find(|(_, fields)| *fields != self.head.names.len()) {
+            return Err(ragged(*line, *fields, self.head.names.len()));
         }
         let lines: Vec<u64> = records.into_iter().map(|(line, _)| line).collect();
         Ok((!lines.is_empty()).then_some(TextRows { columns, lines }))
@@ -119,31 +183,32 @@ impl<R: Read> CsvRows<R> {
     fn read(
         &mut self,
         most: usize,
+        blank_is_row: bool,
         mut field: impl FnMut(usize, &str, u64) -> Result<(), DataError>,
     ) -> Result<Vec<(u64, usize)>, DataError> {
         let (mut read, mut most) = (Vec::new(), most);
-        let mut bytes = 0;
-        while read.len() < most && self.find_whole()? {
-            let text = text_of(&self.buffer[..self.whole], self.line)?;
-            let mut records = RecordReader::new(text, self.delimiter);
+        let (mut bytes, dialect) = (0, self.head.dialect);
+        while read.len() < most && self.find_whole(blank_is_row)? {
+            let text = self.text()?;
+            let mut records = RecordReader::of_rows(text, dialect, self.line, blank_is_row);
             let (mut at, mut line) = (0, self.line);
             while read.len() < most {
                 let mut begins = None;
                 let record = records.next(|column, start, text_of_field| {
-                    let line = *begins.get_or_insert_with(|| line + lines_in(&self.buffer[at..start]));
+                    let line = *begins.get_or_insert_with(|| line + dialect.lines_in(&self.buffer[at..start]));
                     field(column, text_of_field, line)
                 })?;
                 let Some(record) = record else { break };
-                read.push((line + lines_in(&self.buffer[at..record.start]), record.fields));
+                read.push((line + dialect.lines_in(&self.buffer[at..record.start]), record.fields));
                 bytes += records.position() - at;
                 if bytes >= MOST_BYTES {
                     most = read.len();
                 }
-                line += lines_in(&self.buffer[at..records.position()]);
+                line += dialect.lines_in(&self.buffer[at..records.position()]);
                 at = records.position();
             }
             if read.len() < most {
-                line += lines_in(&self.buffer[at..records.position()]);
+                line += dialect.lines_in(&self.buffer[at..records.position()]);
                 at = records.position();
             }
             self.line = line;
@@ -153,37 +218,38 @@ impl<R: Read> CsvRows<R> {
         Ok(read)
     }
 
+    /// The whole records of the buffer.
+    fn text(&self) -> Result<&str, DataError> {
+        let bytes = &self.buffer[..self.whole];
+        std::str::from_utf8(bytes).map_err(|error| {
+            self.encoded.not_text(self.line + self.head.dialect.lines_in(&bytes[..error.valid_up_to()]))
+        })
+    }
+
     /// Reads until the buffer has a whole record; says whether it has one.
-    fn find_whole(&mut self) -> Result<bool, DataError> {
-        while self.whole == 0 && !(self.ended && self.buffer.is_empty()) {
-            match records_end(&self.buffer, self.delimiter, self.ended) {
+    fn find_whole(&mut self, blank_is_row: bool) -> Result<bool, DataError> {
+        let (most, dialect) = (self.limits.max_cell_bytes, self.head.dialect);
+        while self.whole == 0 && !(self.incoming.ended && self.buffer.is_empty()) {
+            match rows_end(&self.buffer, dialect, self.incoming.ended, blank_is_row) {
+                RecordsEnd::At(0) => self.buffer.clear(),
                 RecordsEnd::At(end) => self.whole = end,
-                RecordsEnd::Open(quote) if self.ended => {
-                    return Err(unclosed(self.line + lines_in(&self.buffer[..quote])));
+                RecordsEnd::Open(quote) if self.incoming.ended => {
+                    return Err(unclosed(self.line + dialect.lines_in(&self.buffer[..quote])));
                 }
-                RecordsEnd::Open(quote) if self.buffer.len() - quote > 2 * self.limits.max_cell_bytes => {
-                    let most = self.limits.max_cell_bytes;
+                RecordsEnd::Open(quote) if self.buffer.len() - quote > 2 * most => {
                     let detail = format!("the quote that is opened here is not closed within {most} bytes");
-                    return Err(DataError::too_large(detail).at(self.line + lines_in(&self.buffer[..quote])));
+                    return Err(DataError::too_large(detail).at(self.line + dialect.lines_in(&self.buffer[..quote])));
                 }
-                _ if self.buffer.len() > MOST_RECORD_BYTES => {
-                    let detail = format!("a record is longer than {MOST_RECORD_BYTES} bytes");
-                    return Err(DataError::too_large(detail).at(self.line));
-                }
-                _ => self.fill()?,
+                _ if self.buffer.len() > MOST_RECORD_BYTES => return Err(long_record(self.line)),
+                _ => self.incoming.fill(&mut self.buffer, Place { line: self.line, line_end: dialect.line_end })?,
             }
         }
         Ok(self.whole > 0)
     }
+}
 
-    /// Reads about as much again as is there.
-    fn fill(&mut self) -> Result<(), DataError> {
-        let wanted = READ_BYTES.max(self.buffer.len());
-        let mut part = (&mut self.reader).take(wanted as u64);
-        let read = part.read_to_end(&mut self.buffer).map_err(DataError::io)?;
-        self.ended = read < wanted;
-        Ok(())
-    }
+fn long_record(line: u64) -> DataError {
+    DataError::too_large(format!("a record is longer than {MOST_RECORD_BYTES} bytes")).at(line)
 }
 
 #[cfg(test)]
@@ -207,7 +273,7 @@ mod tests {
     type All = (Vec<String>, Vec<String>, Vec<u64>);
 
     fn all(text: &[u8], most: usize) -> Result<All, DataError> {
-        let mut rows = CsvRows::new(Slow(text))?;
+        let mut rows = CsvRows::new(Slow(text), &CsvOptions::default())?;
         let (headers, mut cells, mut lines) = (rows.headers().to_vec(), Vec::new(), Vec::new());
         while let Some(read) = rows.next_rows(most)? {
             assert!(read.len() <= most && !read.is_empty());
@@ -239,12 +305,12 @@ mod tests {
             (&b"a,b\n1,2\n\n3\n"[..], 4, "line 4: the row has 1 field; the header has 2"),
             (b"a\n\"x", 2, "never closed"),
             (b"a\nx\n\xff\n", 3, "UTF-8"),
-            (b"\xff\xfea\0", 1, "UTF-16"),
             (b"", 1, "empty"),
             (b"a,a\n1,2\n", 1, "two columns"),
         ] {
             let error = all(text, 3).unwrap_err();
-            assert_eq!((error.kind, error.line), (DataErrorKind::Malformed, Some(line)), "{error}");
+            let is_broken = matches!(error.kind, DataErrorKind::Malformed | DataErrorKind::NotUtf8);
+            assert!(is_broken && error.line == Some(line), "{error}");
             assert!(error.to_string().contains(part), "{error}");
         }
     }

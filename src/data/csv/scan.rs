@@ -1,69 +1,24 @@
 //! The grammar of CSV files: records, fields, quotes.
 
-use memchr::{memchr, memchr_iter, memchr2, memrchr};
+use memchr::{memchr, memchr2, memchr2_iter};
 
-use super::dialect::Delimiter;
+use super::dialect::{CR, Dialect, LF};
+use super::ends::closing_quote;
 use crate::data::error::DataError;
 use crate::data::values::{LOOKED_AT, short_number};
-
-/// Where the whole records of a piece end.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum RecordsEnd {
-    /// After this many bytes.
-    At(usize),
-    /// Within the piece none ends, and no quote is open.
-    None,
-    /// None ends before the quote that is opened at this byte.
-    Open(usize),
-}
-
-/// Finds the end of the last whole record of `bytes`, which begin with a record.
-///
-/// At the end of the input what has no line break is a record, too.
-pub(crate) fn records_end(bytes: &[u8], delimiter: Delimiter, is_last: bool) -> RecordsEnd {
-    let opens = |at: usize| at == 0 || bytes[at - 1] == b'\n' || bytes[at - 1] == delimiter.0;
-    let mut plain = 0;
-    let mut whole = 0;
-    while let Some(quote) = memchr(b'"', &bytes[plain..]).map(|at| plain + at) {
-        if let Some(end) = memrchr(b'\n', &bytes[plain..quote]) {
-            whole = plain + end + 1;
-        }
-        if !opens(quote) {
-            plain = quote + 1;
-            continue;
-        }
-        match closing_quote(bytes, quote + 1) {
-            Some(close) => plain = close + 1,
-            None if whole > 0 => return RecordsEnd::At(whole),
-            None => return RecordsEnd::Open(quote),
-        }
-    }
-    if is_last {
-        return RecordsEnd::At(bytes.len());
-    }
-    match memrchr(b'\n', &bytes[plain..]) {
-        Some(end) => RecordsEnd::At(plain + end + 1),
-        None if whole > 0 => RecordsEnd::At(whole),
-        None => RecordsEnd::None,
-    }
-}
-
-/// The quote that closes a field whose content begins at `at`.
-fn closing_quote(bytes: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        let quote = at + memchr(b'"', bytes.get(at..)?)?;
-        if bytes.get(quote + 1) != Some(&b'"') {
-            return Some(quote);
-        }
-        at = quote + 2;
-    }
-}
+use crate::wording::Shown;
 
 /// Reads whole records one by one.
 pub(crate) struct RecordReader<'a> {
     text: &'a str,
     at: usize,
-    delimiter: Delimiter,
+    /// The line that the text begins on.
+    line: u64,
+    dialect: Dialect,
+    /// Whether a blank line is a record of one empty field.
+    blank_is_row: bool,
+    /// Whether fields without quotes have to be looked through for what must not stand in them.
+    wary: bool,
     /// The content of a field whose quotes had to be taken out.
     unquoted: String,
 }
@@ -87,14 +42,20 @@ pub(crate) enum Field<'a> {
 }
 
 impl<'a> RecordReader<'a> {
-    /// Over a text that begins with a record and ends after one.
-    pub fn new(text: &'a str, delimiter: Delimiter) -> Self {
-        RecordReader { text, at: 0, delimiter, unquoted: String::new() }
+    /// Over a text that begins with a record, on this line, and ends after one.
+    pub fn new(text: &'a str, dialect: Dialect, line: u64) -> Self {
+        let wary = has_quotes_or_stray_ends(text.as_bytes(), dialect);
+        RecordReader { text, at: 0, line, dialect, blank_is_row: false, wary, unquoted: String::new() }
     }
 
-    /// The lines before a place in the text.
-    pub fn lines_before(&self, at: usize) -> u64 {
-        memchr_iter(b'\n', &self.text.as_bytes()[..at]).count() as u64
+    /// The same; `blank_is_row` says whether a blank line is a record of one empty field.
+    pub fn of_rows(text: &'a str, dialect: Dialect, line: u64, blank_is_row: bool) -> Self {
+        RecordReader { blank_is_row, ..RecordReader::new(text, dialect, line) }
+    }
+
+    /// The line of a place in the text.
+    pub fn line_of(&self, at: usize) -> u64 {
+        self.line + self.dialect.lines_in(&self.text.as_bytes()[..at])
     }
 
     /// Where the next record begins.
@@ -105,8 +66,11 @@ impl<'a> RecordReader<'a> {
     /// Gives each field of the next record, with its index and where it begins, to `field`.
     ///
     /// # Errors
-    /// Those of `field`.
-    pub fn next<E>(&mut self, mut field: impl FnMut(usize, usize, &str) -> Result<(), E>) -> Result<Option<Record>, E> {
+    /// Those of `field`; the record is not as it should be.
+    pub fn next(
+        &mut self,
+        mut field: impl FnMut(usize, usize, &str) -> Result<(), DataError>,
+    ) -> Result<Option<Record>, DataError> {
         self.next_of(&[], |at, start, content| match content {
             Field::Text(text) => field(at, start, text),
             Field::Number(_) => unreachable!("no column is looked through for numbers"),
@@ -117,14 +81,18 @@ impl<'a> RecordReader<'a> {
     /// the field's end.
     ///
     /// # Errors
-    /// Those of `field`.
+    /// Those of `field`; the record is not as it should be.
     #[inline]
-    pub fn next_of<E>(
+    pub fn next_of(
         &mut self,
         numbers: &[bool],
-        mut field: impl FnMut(usize, usize, Field) -> Result<(), E>,
-    ) -> Result<Option<Record>, E> {
-        self.skip_blank_lines();
+        mut field: impl FnMut(usize, usize, Field) -> Result<(), DataError>,
+    ) -> Result<Option<Record>, DataError> {
+        let record = self.at;
+        if self.pass_blank_lines() {
+            field(0, record, Field::Text(""))?;
+            return Ok(Some(Record { start: record, fields: 1 }));
+        }
         if self.at >= self.text.len() {
             return Ok(None);
         }
@@ -137,17 +105,13 @@ impl<'a> RecordReader<'a> {
                 field(fields, start, Field::Number(value))?;
                 ends_line
             } else if self.text.as_bytes().get(start) == Some(&b'"') {
-                let (end, copied) = self.quoted();
+                let (end, copied) = self.quoted()?;
                 let content = if copied { self.unquoted.as_str() } else { &self.text[start + 1..end] };
                 field(fields, start, Field::Text(content))?;
                 self.pass_end()
             } else {
-                let bytes = &self.text.as_bytes()[start..];
-                let length = memchr2(self.delimiter.0, b'\n', bytes).unwrap_or(bytes.len());
-                self.at = start + length;
-                let ends_line = self.pass_end();
-                let trimmed = length - usize::from(ends_line && length > 0 && bytes[length - 1] == b'\r');
-                field(fields, start, Field::Text(&self.text[start..start + trimmed]))?;
+                let (content, ends_line) = self.plain(start)?;
+                field(fields, start, Field::Text(content))?;
                 ends_line
             };
             fields += 1;
@@ -163,23 +127,36 @@ impl<'a> RecordReader<'a> {
         let bytes = self.text.as_bytes()[self.at..].first_chunk::<LOOKED_AT>()?;
         let (value, length) = short_number(bytes)?;
         let (passed, ends_line) = match bytes[length] {
-            byte if byte == self.delimiter.0 => (length + 1, false),
-            b'\n' => (length + 1, true),
-            b'\r' if self.text.as_bytes().get(self.at + length + 1) == Some(&b'\n') => (length + 2, true),
+            byte if byte == self.dialect.delimiter => (length + 1, false),
+            byte if byte == self.dialect.line_end => (length + 1, true),
+            CR if self.text.as_bytes().get(self.at + length + 1) == Some(&LF) => (length + 2, true),
             _ => return None,
         };
         self.at += passed;
         Some((value, ends_line))
     }
 
-    fn skip_blank_lines(&mut self) {
-        let bytes = self.text.as_bytes();
+    /// Goes over blank lines; where they are rows over one of them, and says whether there was one.
+    #[inline]
+    fn pass_blank_lines(&mut self) -> bool {
+        while let Some(after) = self.after_blank_line() {
+            self.at = after;
+            if self.blank_is_row {
+                return true;
+            }
+        }
+        false
+    }
+
+    #[inline]
+    fn after_blank_line(&self) -> Option<usize> {
+        let mut at = self.at;
         loop {
-            match (bytes.get(self.at), bytes.get(self.at + 1)) {
-                (Some(b'\n'), _) => self.at += 1,
-                (Some(b'\r'), Some(b'\n')) => self.at += 2,
-                (Some(b'\r'), None) => self.at += 1,
-                _ => return,
+            match self.text.as_bytes().get(at) {
+                Some(byte) if *byte == self.dialect.line_end => return Some(at + 1),
+                Some(&CR) => at += 1,
+                None if at > self.at => return Some(at),
+                _ => return None,
             }
         }
     }
@@ -187,64 +164,146 @@ impl<'a> RecordReader<'a> {
     /// Goes over the delimiter or line break after a field; says whether the record ends there.
     #[inline]
     fn pass_end(&mut self) -> bool {
-        let delimited = self.text.as_bytes().get(self.at) == Some(&self.delimiter.0);
+        let delimited = self.text.as_bytes().get(self.at) == Some(&self.dialect.delimiter);
         self.at = (self.at + 1).min(self.text.len());
         !delimited
     }
 
-    /// Goes to the end of a field in quotes; says where its content ends, and whether it had to be copied.
-    ///
-    /// What follows the closing quote up to the field's end belongs to it.
-    fn quoted(&mut self) -> (usize, bool) {
+    /// Goes over a field without quotes; says what it holds and whether the record ends there. Carriage returns before the
+    /// line's end are no part of it.
+    #[inline]
+    fn plain(&mut self, start: usize) -> Result<(&'a str, bool), DataError> {
+        let bytes = &self.text.as_bytes()[start..];
+        let mut length = memchr2(self.dialect.delimiter, self.dialect.line_end, bytes).unwrap_or(bytes.len());
+        self.at = start + length;
+        let ends_line = self.pass_end();
+        while ends_line && length > 0 && bytes[length - 1] == CR {
+            length -= 1;
+        }
+        let content = &self.text[start..start + length];
+        if self.wary {
+            self.check_plain(start, content)?;
+        }
+        Ok((content, ends_line))
+    }
+
+    /// Checks that a field without quotes has nothing in it by which the file means something else than is read.
+    fn check_plain(&self, start: usize, content: &str) -> Result<(), DataError> {
+        let (end, name, other) =
+            if self.dialect.line_end == LF { (CR, "carriage return (CR)", "LF") } else { (LF, "line feed (LF)", "CR") };
+        if memchr(end, content.as_bytes()).is_some() {
+            let detail = format!(
+                "a {name} stands within a value, where lines end with {other}: end all lines in one way, and put a value that \
+                 has a line break in quotes"
+            );
+            return Err(DataError::malformed(detail).at(self.line_of(start)));
+        }
+        // Values between tabs may have quotes in them: they are written without any of their own.
+        if self.dialect.delimiter == b'\t' || memchr(b'"', content.as_bytes()).is_none() {
+            return Ok(());
+        }
+        let detail = if content.trim_start().starts_with('"') {
+            format!("a blank stands before the quote that opens {}: take it out", Shown(content.trim_start()))
+        } else {
+            format!(
+                "a quote stands within the value {}: put the value in quotes and double those in it",
+                Shown(content)
+            )
+        };
+        Err(DataError::malformed(detail).at(self.line_of(start)))
+    }
+
+    /// Goes to the end of a field in quotes; says where its content ends, and whether it had to be copied. Blanks may stand
+    /// behind the closing quote.
+    fn quoted(&mut self) -> Result<(usize, bool), DataError> {
         let bytes = self.text.as_bytes();
         let start = self.at + 1;
-        let close = closing_quote(bytes, start).unwrap_or(bytes.len());
-        let content = &self.text[start.min(close)..close];
-        let after = (close + 1).min(bytes.len());
-        let length = memchr2(self.delimiter.0, b'\n', &bytes[after..]).unwrap_or(bytes.len() - after);
-        self.at = after + length;
-        let rest = &self.text[after..self.at];
-        let rest =
-            if bytes.get(self.at) == Some(&self.delimiter.0) { rest } else { rest.strip_suffix('\r').unwrap_or(rest) };
-        let copied = !rest.is_empty() || memchr(b'"', content.as_bytes()).is_some();
+        let close = closing_quote(bytes, start).ok_or_else(|| unclosed(self.line_of(self.at)))?;
+        let after = close + 1;
+        let length = memchr2(self.dialect.delimiter, self.dialect.line_end, &bytes[after..]);
+        let end = length.map_or(bytes.len(), |length| after + length);
+        let rest = &self.text[after..end];
+        if !rest.trim_ascii().is_empty() {
+            return Err(self.text_behind(start, close, rest));
+        }
+        self.at = end;
+        let content = &self.text[start..close];
+        let copied = memchr(b'"', content.as_bytes()).is_some();
         if copied {
             self.unquoted = content.replace("\"\"", "\"");
-            self.unquoted.push_str(rest);
         }
-        (close, copied)
+        Ok((close, copied))
     }
+
+    /// A field in quotes that goes on behind its closing quote.
+    #[cold]
+    fn text_behind(&self, start: usize, close: usize, rest: &str) -> DataError {
+        let (opened, closed) = (self.line_of(start), self.line_of(close));
+        let place = if opened == closed { String::new() } else { format!(" on line {closed}") };
+        let detail = if self.text[start..close].ends_with('\\') {
+            format!("a quote is escaped by a backslash{place}: write it twice instead (\"\")")
+        } else {
+            format!(
+                "behind the quote that closes a value{place} stands {}: close each value with one quote, and write a quote in \
+                 it twice (\"\")",
+                Shown(rest.trim_ascii())
+            )
+        };
+        DataError::malformed(detail).at(opened)
+    }
+}
+
+/// Whether there is a quote, or an end of a line of another kind than the file's that stands alone.
+fn has_quotes_or_stray_ends(bytes: &[u8], dialect: Dialect) -> bool {
+    let other = if dialect.line_end == LF { CR } else { LF };
+    let is_part_of_end = |at: usize| other == CR && matches!(bytes.get(at + 1), None | Some(&(CR | LF)));
+    memchr2_iter(b'"', other, bytes).any(|at| bytes[at] == b'"' || !is_part_of_end(at))
 }
 
 /// A quote that is never closed.
 pub(crate) fn unclosed(line: u64) -> DataError {
-    DataError::malformed("the quote that is opened here is never closed").at(line)
+    let detail =
+        "the quote that is opened here is never closed: close it, or write it twice (\"\") in a value in quotes";
+    DataError::malformed(detail).at(line)
 }
 
 /// A record of another width than the header.
 pub(crate) fn ragged(line: u64, fields: usize, columns: usize) -> DataError {
     let s = |count: usize| if count == 1 { "" } else { "s" };
-    let detail = format!("the row has {fields} field{}; the header has {columns}", s(fields));
+    let mut detail = format!("the row has {fields} field{}; the header has {columns}", s(fields));
+    if fields > columns && columns == 1 {
+        detail.push_str(". Remove lines above the header; put values that have a delimiter in them in quotes");
+    }
     DataError::malformed(detail).at(line)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::ends::{RecordsEnd, records_end};
     use super::*;
 
-    fn all(text: &str, delimiter: u8) -> Vec<Vec<String>> {
-        let mut records = RecordReader::new(text, Delimiter(delimiter));
+    fn dialect(delimiter: u8) -> Dialect {
+        Dialect { delimiter, line_end: LF }
+    }
+
+    fn read(text: &str, dialect: Dialect, blank_is_row: bool) -> Result<Vec<Vec<String>>, DataError> {
+        let mut records = RecordReader::of_rows(text, dialect, 1, blank_is_row);
         let mut rows = Vec::new();
         loop {
             let mut row = Vec::new();
             let read = records.next(|_, _, field| {
                 row.push(field.to_owned());
-                Ok::<_, ()>(())
-            });
-            if read == Ok(None) {
-                return rows;
+                Ok(())
+            })?;
+            if read.is_none() {
+                return Ok(rows);
             }
             rows.push(row);
         }
+    }
+
+    fn all(text: &str, delimiter: u8) -> Vec<Vec<String>> {
+        read(text, dialect(delimiter), false).unwrap()
     }
 
     #[test]
@@ -253,36 +312,58 @@ mod tests {
             ("a,b\n1,2\n", vec![vec!["a", "b"], vec!["1", "2"]]),
             ("a,b\r\n\r\n\n1,2", vec![vec!["a", "b"], vec!["1", "2"]]),
             ("\"a,\"\"b\"\"\nc\",d\n", vec![vec!["a,\"b\"\nc", "d"]]),
-            ("a\"b,\"c\"d,\"\"\r\n", vec![vec!["a\"b", "cd", ""]]),
             (",\n,", vec![vec!["", ""], vec!["", ""]]),
             ("\"a\"", vec![vec!["a"]]),
-            ("\"a\" \r\n", vec![vec!["a "]]),
+            ("\"a\" \t,\"b\"  \r\n", vec![vec!["a", "b"]]),
             ("\"\"\n", vec![vec![""]]),
+            ("a,\"b\\\",c\n", vec![vec!["a", "b\\", "c"]]),
+            ("a,\"x\ry\"\r\r\n\r\r\nb,c\r", vec![vec!["a", "x\ry"], vec!["b", "c"]]),
         ] {
             assert_eq!(all(text, b','), rows, "{text:?}");
         }
         assert_eq!(all("ä;\"ö;\"\n", b';'), [["ä", "ö;"]]);
+        assert_eq!(all("3\"\t\"b\"\n", b'\t'), [["3\"", "b"]]);
+        let cr = Dialect { line_end: CR, ..dialect(b',') };
+        assert_eq!(read("a,b\r\r\"x\ny\",2\r", cr, false).unwrap(), [["a", "b"], ["x\ny", "2"]]);
     }
 
     #[test]
-    fn pieces_end_where_records_end() {
-        let end = |text: &str| records_end(text.as_bytes(), Delimiter(b','), false);
-        assert_eq!(end("a,b\nc,d\ne"), RecordsEnd::At(8));
-        assert_eq!(end("a,\"b\nc"), RecordsEnd::Open(2));
-        assert_eq!(end("a\n\"b\nc"), RecordsEnd::At(2));
-        assert_eq!(end("a\n\"b\nc\"\nd"), RecordsEnd::At(8));
-        assert_eq!(end("a\"\nb"), RecordsEnd::At(3));
-        assert_eq!(end("a,b"), RecordsEnd::None);
-        assert_eq!(end("a\n\"b\"\"\nc\"\"\"\n\"x"), RecordsEnd::At(12));
-        assert_eq!(records_end(b"a,b", Delimiter(b','), true), RecordsEnd::At(3));
+    fn what_may_mean_something_else_is_refused_with_its_line() {
+        for (text, line, part) in [
+            ("a,b\n\"c\"d,1\n", 2, "stands \"d\""),
+            ("a,b\n\"nut,2\n\"screw,3\n", 2, "on line 3 stands \"screw\""),
+            ("a,b\n1,\"5\\\" pipe\"\n", 2, "backslash"),
+            ("a,b\n1,\"say \\\",\\\" x\"\n", 2, "within the value"),
+            ("a,b\n\n5\" pipe,1\n", 3, "within the value \"5\\\" pipe\""),
+            ("a, \"b,c\"\n", 1, "a blank stands before"),
+            ("a,b\n1\r2,3\n", 2, "carriage return"),
+            ("a,b\n1,x\r,3\n", 2, "carriage return"),
+            ("\"a\nb\",c\n\"\"\"x,2\n", 3, "never closed"),
+        ] {
+            let error = read(text, dialect(b','), false).unwrap_err();
+            assert_eq!(error.line, Some(line), "{text:?}: {error}");
+            assert!(error.detail.contains(part), "{text:?}: {error}");
+        }
+        let cr = Dialect { line_end: CR, ..dialect(b',') };
+        let error = read("a,b\r1,2\n3,4\r", cr, false).unwrap_err();
+        assert!(error.line == Some(2) && error.detail.contains("line feed"), "{error}");
+    }
+
+    #[test]
+    fn a_blank_line_is_a_row_where_it_can_be_one() {
+        for (text, rows) in
+            [("\na\n\r\n\nb\n", vec!["", "a", "", "", "b"]), ("\"\"\n\na", vec!["", "", "a"]), ("", vec![])]
+        {
+            assert_eq!(read(text, dialect(b','), true).unwrap().concat(), rows, "{text:?}");
+        }
     }
 
     #[test]
     fn every_cut_of_a_text_gives_the_same_records() {
-        let text = "x,\"y\"\"\nz\"\r\n1,2\"3\n\n\"\",\"\n\"\n";
+        let text = "x,\"y\"\"\nz\"\r\n1,2'3\n\n\"\",\"\n\"\n";
         let whole = all(text, b',');
         for cut in 1..text.len() {
-            let RecordsEnd::At(end) = records_end(&text.as_bytes()[..cut], Delimiter(b','), false) else { continue };
+            let RecordsEnd::At(end) = records_end(&text.as_bytes()[..cut], dialect(b','), false) else { continue };
             assert_eq!([all(&text[..end], b','), all(&text[end..], b',')].concat(), whole, "cut at {cut}");
         }
     }

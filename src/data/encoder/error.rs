@@ -28,9 +28,9 @@ pub enum EncodeError {
         reason: String,
     },
     /// A row has a class that the model does not have.
-    #[error("the target {} has the class {} in row {row}, which the model does not have", Shown(name), Shown(class))]
+    #[error("the target {} has the class {} in row {}, which the model does not have", Shown(name), Shown(class), row + 1)]
     Class {
-        /// Counted from 0.
+        /// Counted from 0; the message counts from 1, as all messages do.
         row: usize,
         /// The column.
         name: String,
@@ -38,9 +38,9 @@ pub enum EncodeError {
         class: String,
     },
     /// A value is not of the column's type.
-    #[error("row {row} of column {}: {expected} is expected, got {got}", Shown(column))]
+    #[error("row {} of column {}: {expected} is expected, got {got}", row + 1, Shown(column))]
     Value {
-        /// Counted from 0.
+        /// Counted from 0; the message counts from 1, as all messages do.
         row: usize,
         /// The column.
         column: String,

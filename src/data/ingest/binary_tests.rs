@@ -70,7 +70,7 @@ fn a_few_bytes_do_not_stand_for_endless_rows() {
 #[test]
 fn every_binary_type_is_read() {
     let batch = all_types();
-    for (bytes, format) in [(as_parquet(&batch), Format::Parquet), (as_stream(&batch), Format::ArrowStream)] {
+    for (bytes, format) in [(as_parquet(&batch), Format::Parquet), (as_stream(&batch), Format::Arrow)] {
         let table = read(&bytes, format, &[]).unwrap();
         let (after, before) = ("1970-01-02T00:00:00Z", "1969-12-31T00:00:00Z");
         let expected = json!([
@@ -102,12 +102,12 @@ fn binary_columns_obey_types_and_others_are_refused() {
     let first = &rows(&table)[0];
     assert_eq!((&first["i8"], &first["b"], &first["s"]), (&json!("-1"), &json!("true"), &json!(7)));
     assert_eq!(first["ts"], json!("1970-01-02T00:00:00Z"));
-    let error = refused(&as_stream(&batch), Format::ArrowStream, &[("dict", ColumnType::Numeric)]);
+    let error = refused(&as_stream(&batch), Format::Arrow, &[("dict", ColumnType::Numeric)]);
     assert_eq!((error.kind, error.column.as_deref()), (DataErrorKind::Unfit, Some("dict")));
     assert!(error.detail.starts_with("row 1: \"x\" is not a number"), "{error}");
     let list: ArrayRef = Arc::new(BinaryArray::from_vec(vec![b"x"]));
     let batch = RecordBatch::try_from_iter([("raw", list)]).unwrap();
-    for (bytes, format) in [(as_parquet(&batch), Format::Parquet), (as_stream(&batch), Format::ArrowStream)] {
+    for (bytes, format) in [(as_parquet(&batch), Format::Parquet), (as_stream(&batch), Format::Arrow)] {
         let error = refused(&bytes, format, &[]);
         assert_eq!((error.kind, error.column.as_deref()), (DataErrorKind::Unfit, Some("raw")));
     }
@@ -123,7 +123,7 @@ fn broken_files_are_answered() {
         (b"{\"a\":1,\"b\":\"\\u00e9\"}\n{\"a\":null}\n".to_vec(), Format::Ndjson),
         (b"[{\"a\":1,\"b\":\"\\u00e9\"},\n{\"a\":null}]".to_vec(), Format::Json),
         (as_parquet(&batch.project(&[0, 4, 10, 13]).unwrap()), Format::Parquet),
-        (as_stream(&batch.project(&[0, 4, 10, 13]).unwrap()), Format::ArrowStream),
+        (as_stream(&batch.project(&[0, 4, 10, 13]).unwrap()), Format::Arrow),
     ] {
         for cut in 0..bytes.len() {
             _ = read(&bytes[..cut], format, &[]);

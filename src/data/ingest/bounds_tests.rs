@@ -38,6 +38,7 @@ fn every_encoding_and_packing_of_parquet_is_read() {
         Compression::SNAPPY,
         Compression::GZIP(Default::default()),
         Compression::ZSTD(Default::default()),
+        Compression::BROTLI(Default::default()),
         Compression::LZ4,
         Compression::LZ4_RAW,
     ];

@@ -2,16 +2,21 @@
 
 use std::sync::atomic::AtomicU64;
 
+use super::appended::Appended;
 use super::output::Output;
 use super::run::Run;
 use crate::data::arrow::pieces::ArrowPieces;
-use crate::data::asked::AskedColumns;
+use crate::data::asked::{AskedColumn, AskedColumns};
+use crate::data::charset::Charset;
+use crate::data::csv::CsvOptions;
+use crate::data::csv::guess::windows_1252;
 use crate::data::csv::pieces::CsvPieces;
-use crate::data::error::DataError;
+use crate::data::error::{DataError, DataErrorKind};
+use crate::data::excel::pieces::ExcelPieces;
 use crate::data::json::pieces::JsonPieces;
 use crate::data::limits::IngestLimits;
 use crate::data::parallel::workers;
-use crate::data::profile::TableProfile;
+use crate::data::profile::{ColumnProfile, TableProfile};
 use crate::data::source::Growing;
 use crate::memory::Charge;
 
@@ -26,14 +31,31 @@ pub enum Format {
     Json,
     /// Apache Parquet.
     Parquet,
-    /// The streaming format of Apache Arrow.
-    ArrowStream,
+    /// A stream or a file of Apache Arrow.
+    Arrow,
+    /// An Excel workbook.
+    Excel,
 }
 
 impl Format {
     /// Whether a file is read from its start to its end.
     pub fn is_read_in_order(self) -> bool {
-        self != Format::Parquet
+        !matches!(self, Format::Parquet | Format::Excel)
+    }
+}
+
+/// What a request says of a file: its format, and what belongs to that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Declared {
+    /// How data is written in it.
+    pub format: Format,
+    /// More about it if it is CSV.
+    pub csv: CsvOptions,
+}
+
+impl From<Format> for Declared {
+    fn from(format: Format) -> Self {
+        Declared { format, csv: CsvOptions::default() }
     }
 }
 
@@ -50,20 +72,103 @@ impl Format {
 /// said to stop.
 pub fn ingest<S: Growing + 'static>(
     source: S,
-    format: Format,
+    declared: impl Into<Declared>,
     asked: &AskedColumns,
     limits: &IngestLimits,
     memory: &Charge,
     out: &mut dyn Output,
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<TableProfile, DataError> {
-    let workers = workers();
-    let mut run = Run { asked, limits, memory, workers, progress, readings: 1, before: 0, rows: AtomicU64::new(0) };
+    let Declared { format, csv } = declared.into();
+    let sheet = asked.sheet.as_deref();
+    check_sheet(format, sheet)?;
+    let mut run = run(asked, limits, memory, progress);
     match format {
-        Format::Csv => run.ingest(&CsvPieces::new(&source, limits, memory)?, out),
+        Format::Csv => ingest_csv(&source, &csv, run, out),
         Format::Ndjson => run.ingest(&JsonPieces::lines(&source, limits, memory)?, out),
         Format::Json => run.ingest(&JsonPieces::array(&source, limits, memory)?, out),
         Format::Parquet => run.ingest(&ArrowPieces::parquet(source, limits, memory)?, out),
-        Format::ArrowStream => run.ingest(&ArrowPieces::stream(source, limits, memory)?, out),
+        Format::Arrow => run.ingest(&ArrowPieces::stream(source, limits, memory)?, out),
+        Format::Excel => run.ingest(&ExcelPieces::open(source, sheet, limits, memory)?, out),
     }
+}
+
+/// The same of a file whose rows come behind those of `table`, a stored form with this profile, whose columns keep their types.
+///
+/// # Errors
+/// As [`ingest`]; the file lacks a column of the table, or has a cell in it that is none of its type.
+pub fn ingest_appended<T: Growing + 'static, S: Growing + 'static>(
+    (table, profile): (T, &TableProfile),
+    source: S,
+    Declared { format, csv }: Declared,
+    sheet: Option<&str>,
+    limits: &IngestLimits,
+    memory: &Charge,
+    out: &mut dyn Output,
+    progress: &mut dyn FnMut(u64) -> bool,
+) -> Result<TableProfile, DataError> {
+    check_sheet(format, sheet)?;
+    let asked = AskedColumns {
+        columns: profile.columns.iter().map(|column| (column.name.clone(), as_before(column))).collect(),
+        ..AskedColumns::default()
+    };
+    let names = profile.columns.iter().map(|column| column.name.clone()).collect();
+    let table = ArrowPieces::parquet(table, limits, memory)?;
+    let mut run = run(&asked, limits, memory, progress);
+    match format {
+        Format::Csv => run.ingest(&Appended::new(table, names, CsvPieces::new(&source, &csv, limits, memory)?), out),
+        Format::Ndjson => run.ingest(&Appended::new(table, names, JsonPieces::lines(&source, limits, memory)?), out),
+        Format::Json => run.ingest(&Appended::new(table, names, JsonPieces::array(&source, limits, memory)?), out),
+        Format::Parquet => run.ingest(&Appended::new(table, names, ArrowPieces::parquet(source, limits, memory)?), out),
+        Format::Arrow => run.ingest(&Appended::new(table, names, ArrowPieces::stream(source, limits, memory)?), out),
+        Format::Excel => {
+            run.ingest(&Appended::new(table, names, ExcelPieces::open(source, sheet, limits, memory)?), out)
+        }
+    }
+}
+
+/// Whether a sheet may be named.
+fn check_sheet(format: Format, sheet: Option<&str>) -> Result<(), DataError> {
+    match sheet {
+        Some(_) if format != Format::Excel => {
+            Err(DataError::unfit("sheet names one of an Excel workbook, which the data file is not"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a column is, as it would be asked for.
+fn as_before(column: &ColumnProfile) -> AskedColumn {
+    AskedColumn { kind: Some(column.kind), format: column.format.clone(), missing: column.missing_words.clone() }
+}
+
+fn run<'a>(
+    asked: &'a AskedColumns,
+    limits: &'a IngestLimits,
+    memory: &'a Charge,
+    progress: &'a mut dyn FnMut(u64) -> bool,
+) -> Run<'a> {
+    let workers = workers();
+    Run { asked, limits, memory, workers, progress, readings: 1, before: 0, rows: AtomicU64::new(0) }
+}
+
+/// Reads a CSV file; one that proves to be no UTF-8, and does not say what it is, from its start as what it can be.
+fn ingest_csv<S: Growing>(
+    source: &S,
+    options: &CsvOptions,
+    mut run: Run,
+    out: &mut dyn Output,
+) -> Result<TableProfile, DataError> {
+    let (limits, memory) = (run.limits, run.memory);
+    let read = CsvPieces::new(source, options, limits, memory).and_then(|pieces| run.ingest(&pieces, &mut *out));
+    if !matches!(&read, Err(error) if error.kind == DataErrorKind::NotUtf8) {
+        return read;
+    }
+    let guessed = windows_1252(source)?;
+    out.restart().map_err(DataError::io)?;
+    let options = CsvOptions { charset: Some(Charset::WINDOWS_1252), ..*options };
+    let mut pieces = CsvPieces::new(source, &options, limits, memory)?;
+    pieces.tell(guessed);
+    (run.readings, run.before, run.rows) = (1, 0, AtomicU64::new(0));
+    run.ingest(&pieces, out)
 }

@@ -5,6 +5,7 @@
 //! threads take pieces of the source in turn, so that memory holds a few pieces and one row group, however large the source
 //! is.
 
+mod appended;
 mod format;
 mod gathering;
 mod output;
@@ -13,7 +14,7 @@ mod standing;
 
 pub use super::limits::IngestLimits;
 pub use super::source::Growing;
-pub use format::{Format, ingest};
+pub use format::{Declared, Format, ingest, ingest_appended};
 pub use output::Output;
 
 #[cfg(test)]
@@ -22,6 +23,12 @@ mod binary_tests;
 mod bounds_tests;
 #[cfg(test)]
 mod contradiction_tests;
+#[cfg(test)]
+mod excel_tests;
+#[cfg(test)]
+mod foreign_tests;
+#[cfg(test)]
+mod foreign_text_tests;
 #[cfg(test)]
 mod messy_tests;
 #[cfg(test)]

@@ -290,7 +290,8 @@ impl Run<'_> {
                 place: pieces.place(),
             })
             .collect();
-        let findings = findings(&studied, &mut written.duplicates, rows);
+        let mut findings = findings(&studied, &mut written.duplicates, rows);
+        findings.splice(..0, pieces.findings(&profiles));
         TableProfile { rows, columns: profiles, findings }
     }
 }

@@ -27,7 +27,7 @@ fn files(cells: &[&str]) -> Vec<(Vec<u8>, Format)> {
         (ndjson.into_bytes(), Format::Ndjson),
         (array.into_bytes(), Format::Json),
         (as_parquet(&batch), Format::Parquet),
-        (as_stream(&batch), Format::ArrowStream),
+        (as_stream(&batch), Format::Arrow),
     ]
 }
 

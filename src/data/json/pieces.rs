@@ -10,6 +10,7 @@ use crate::data::error::DataError;
 use crate::data::inference::{Evidence, Form, Written};
 use crate::data::lease::Lease;
 use crate::data::limits::{IngestLimits, MOST_RECORD_BYTES};
+use crate::data::other_kind::check_kind;
 use crate::data::parallel::workers;
 use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, Pieces, Survey};
 use crate::data::source::{Growing, PIECE_BYTES, bytes_at};
@@ -22,6 +23,9 @@ const MOST_CELLS: usize = 2 << 20;
 /// What a key takes while its piece is surveyed, beside its bytes, which are held three times: its evidence, and places in
 /// tables.
 const KEY_BYTES: u64 = 512;
+
+/// Bytes by which a file of another kind is told.
+const BEGINNING: usize = 4 << 10;
 
 /// A file of JSON objects.
 pub(crate) struct JsonPieces<'a, S> {
@@ -68,16 +72,18 @@ impl<'a, S: Growing> JsonPieces<'a, S> {
     /// An object on each line.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The file cannot be read, or is of another kind.
     pub fn lines(source: &'a S, limits: &'a IngestLimits, memory: &'a Charge) -> Result<Self, DataError> {
+        check_kind(&bytes_at(source, 0, BEGINNING)?, "application/x-ndjson")?;
         Ok(JsonPieces { source, shape: Shape::Lines, limits, memory })
     }
 
     /// One array.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The file cannot be read, or is of another kind.
     pub fn array(source: &'a S, limits: &'a IngestLimits, memory: &'a Charge) -> Result<Self, DataError> {
+        check_kind(&bytes_at(source, 0, BEGINNING)?, "application/json")?;
         Ok(JsonPieces { source, shape: Shape::Array, limits, memory })
     }
 
@@ -120,7 +126,9 @@ impl JsonCursor {
         match (self.begun, bytes.get(at)) {
             (false, Some(b'[')) => at = after_blanks(bytes, at + 1),
             (false, None) if !is_last => return Ok(Found::More),
-            (false, _) => return fail(at, "the file is not an array of objects"),
+            (false, _) => {
+                return fail(at, "the file is not an array of objects; objects on lines are application/x-ndjson");
+            }
             (true, Some(b',')) => at = after_blanks(bytes, at + 1),
             (true, Some(b']') | None) => {}
             (true, Some(_)) => return fail(at, "a comma or the array's end is missing after an object"),

@@ -144,10 +144,13 @@ impl Reading {
         let column = match known {
             Some(column) => column,
             None if records.names.len() >= MAX_COLUMNS => {
-                return Err(E::custom(format!("row {row} has one key too many: at most {MAX_COLUMNS} are allowed")));
+                return Err(E::custom(format!(
+                    "row {} has one key too many: at most {MAX_COLUMNS} are allowed",
+                    row + 1
+                )));
             }
             None => {
-                check_column_name(key).map_err(|long| E::custom(format!("row {row}: {long}")))?;
+                check_column_name(key).map_err(|long| E::custom(format!("row {}: {long}", row + 1)))?;
                 self.names_bytes += key.len();
                 if self.names_bytes > MAX_NAMES_BYTES {
                     return Err(E::custom(long_names()));
@@ -163,7 +166,7 @@ impl Reading {
         self.expected = column + 1;
         let cells = &mut records.columns[column];
         if cells.len() > row {
-            return Err(E::custom(format!("row {row} has the key {} twice", Shown(key))));
+            return Err(E::custom(format!("row {} has the key {} twice", row + 1, Shown(key))));
         }
         self.given += 1;
         self.held += (row + 1 - cells.len()) as u64;
@@ -231,7 +234,7 @@ impl<'de> Visitor<'de> for Row<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "an object as row {}", self.0.records.rows)
+        write!(f, "an object as row {}", self.0.records.rows + 1)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
@@ -289,7 +292,7 @@ impl<'de> Visitor<'de> for CellSeed<'_> {
     type Value = Cell;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "a number, a text, true, false or null in row {} at {}", self.row, Shown(self.key))
+        write!(f, "a number, a text, true, false or null in row {} at {}", self.row + 1, Shown(self.key))
     }
 
     fn visit_unit<E: Error>(self) -> Result<Cell, E> {
@@ -346,10 +349,10 @@ mod tests {
     #[test]
     fn what_is_no_cell_is_refused_with_its_place() {
         for (json, part) in [
-            (r#"[{"a":1},{"b":[1]}]"#, "row 1 at \"b\""),
-            (r#"[{"a":{}}]"#, "row 0 at \"a\""),
-            (r#"[{"a":1},{"a":1,"a":2}]"#, "row 1 has the key \"a\" twice"),
-            ("[{},3]", "an object as row 1"),
+            (r#"[{"a":1},{"b":[1]}]"#, "row 2 at \"b\""),
+            (r#"[{"a":{}}]"#, "row 1 at \"a\""),
+            (r#"[{"a":1},{"a":1,"a":2}]"#, "row 2 has the key \"a\" twice"),
+            ("[{},3]", "an object as row 2"),
             ("3", "an object or a list of objects"),
             (r#"[{"a":1e999}]"#, "number out of range"),
         ] {

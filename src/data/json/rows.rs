@@ -46,7 +46,7 @@ pub enum RowsError {
     #[error("there are no rows: send at least one")]
     Empty,
     /// A row is too narrow or too wide.
-    #[error("row {row} has {got} values; {expected} are expected")]
+    #[error("row {} has {got} values; {expected} are expected", row + 1)]
     Width {
         /// Counted from 0.
         row: usize,

@@ -3,6 +3,7 @@
 pub(super) mod distinct;
 pub(super) mod duplicates;
 pub mod findings;
+pub(super) mod header;
 mod moments;
 mod mostly;
 mod reading;

@@ -135,7 +135,7 @@ fn ambiguous_dates(column: &Studied) -> Option<String> {
 }
 
 fn short_years(column: &Studied) -> Option<String> {
-    let (line, example) = column.evidence.dates().short_year()?;
+    let (line, example) = column.evidence.dates().short_year().filter(|_| !column.has_asked_format)?;
     Some(format!("Years of two digits are read as 1969 to 2068: first {} on {} {line}.", Shown(example), column.place))
 }
 

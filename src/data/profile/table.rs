@@ -96,6 +96,13 @@ pub struct Finding {
     pub column: Option<String>,
 }
 
+impl Finding {
+    /// About the file, not about one of its columns.
+    pub fn of_file(code: &str, message: String) -> Self {
+        Finding { code: code.to_owned(), message, column: None }
+    }
+}
+
 impl ColumnProfile {
     /// How the column's cells are written.
     pub fn writing(&self) -> Writing {

@@ -10,6 +10,7 @@
 mod bound;
 pub mod content;
 mod groups;
+mod held_out;
 mod lot;
 mod rows;
 mod rule;
@@ -17,6 +18,7 @@ mod time;
 
 pub use bound::{ByContent, by_content};
 pub use groups::{ByGroup, by_group};
+pub use held_out::HeldOut;
 pub use lot::by_lot;
 pub use rows::{Split, last};
 pub use rule::{MAX_SPARED, Rule, group_keys};

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::compare::Verdict;
 use super::context::RunContext;
 use super::finish::Made;
 use crate::jobs::error::JobError;
@@ -41,8 +42,8 @@ pub(in crate::jobs) async fn write_end(
 /// Those of storage and of the registry: the job has not ended then.
 pub(super) async fn publish(
     context: &RunContext<'_>,
-    state: JobState,
-    reason: StopReason,
+    (state, reason): (JobState, StopReason),
+    verdict: &Verdict,
     file: Bytes,
     made: &mut Option<Made>,
 ) -> Result<JobReport, JobError> {
@@ -53,9 +54,10 @@ pub(super) async fn publish(
     let history = write_history(storage, job).await?;
     let draft = registry.draft(id, predictor, file, facts.clone()).await?;
     let mut write = storage.catalog.write().await?;
-    let number = registry.publish(&mut write, model_id, &draft).await?;
+    let (number, serves) = registry.publish(&mut write, model_id, &draft, verdict.serving).await?;
     let version = Some((number, facts.metrics.clone()));
-    let report = job.report_ended(Ending { state, reason, version, failure: None });
+    let comparison = verdict.comparison.clone().map(|comparison| comparison.ended(verdict.serving, serves));
+    let report = JobReport { comparison, ..job.report_ended(Ending { state, reason, version, failure: None }) };
     if !end_row(&mut write, context.outbox, job, &report, history).await? {
         return ended_before(storage, job).await;
     }

@@ -20,7 +20,7 @@ use crate::learning::split::SplitUsed;
 use crate::models::Predictor;
 use crate::models::scoring::Truth;
 use crate::models::table::TableParts;
-use crate::models::version::{MeasuredOn, RowsUsed, VersionFacts};
+use crate::models::version::{MeasuredOn, RowsUsed, TrainedOn, VersionFacts};
 use crate::storage::exact;
 use crate::telemetry::Phase;
 
@@ -29,6 +29,8 @@ use crate::telemetry::Phase;
 pub(super) struct TableStart {
     pub(super) parts: TableParts,
     pub(super) truth: Truth,
+    /// The rows held out, by their places in their data set.
+    pub(super) measured: Vec<usize>,
     /// How the rows held out were chosen.
     pub(super) split: Option<SplitUsed>,
 }
@@ -78,12 +80,18 @@ fn answered_rows(training: &Training) -> &Examples {
 ///
 /// # Errors
 /// The job is to stop meanwhile.
-pub(super) fn layers(job: &Job, reached: &EpochReport, training: &Training, network: Network) -> Result<Made, Stopped> {
+pub(super) fn layers(
+    job: &Job,
+    reached: &EpochReport,
+    training: &Training,
+    trained_on: TrainedOn,
+    network: Network,
+) -> Result<Made, Stopped> {
     let (rows_used, examples) = measured_rows(training);
     let measured = evaluate_unless(&network, examples, &mut || !job.control.is_urgent());
     let (_, metrics) = measured.ok_or(Stopped)?;
     let measured = Measures { measured: MeasuredOn { rows_used, metrics }, split: job.record.split() };
-    let facts = facts(job.record.id, reached, &measured);
+    let facts = facts(job.record.id, reached, trained_on, &measured);
     Ok(Made { predictor: network.into(), facts })
 }
 
@@ -96,11 +104,12 @@ pub(super) fn table(
     context: &RunContext,
     reached: &EpochReport,
     training: &Training,
+    trained_on: TrainedOn,
     network: Network,
     start: TableStart,
 ) -> Result<Made, Stopped> {
     let job = context.job;
-    let TableStart { mut parts, truth, split } = start;
+    let TableStart { mut parts, truth, split, .. } = start;
     let (rows_used, examples) = measured_rows(training);
     let go_on = || !job.control.is_urgent();
     let measuring = Measuring { encoder: &parts.encoder, examples, truth: &truth, go_on: &go_on };
@@ -119,14 +128,15 @@ pub(super) fn table(
         job.progress.warn(finding);
     }
     let measured = Measures { measured: MeasuredOn { rows_used, metrics }, split };
-    let facts = facts(job.record.id, reached, &TableMeasures { measured, rows: examples.rows(), baselines });
+    let measures = TableMeasures { measured, rows: examples.rows(), baselines };
+    let facts = facts(job.record.id, reached, trained_on, &measures);
     let answers = answered_rows(training);
     parts.answers = Some(Measuring { examples: answers, ..measuring }.answered(&network, calibration.as_ref())?);
     (parts.calibration, parts.scores, parts.importance) = (calibration, scores, importance);
     Ok(Made { predictor: Predictor::new(network.into(), Some(parts)), facts })
 }
 
-fn facts(job_id: Uuid, reached: &EpochReport, metrics: &impl Serialize) -> VersionFacts {
+fn facts(job_id: Uuid, reached: &EpochReport, trained_on: TrainedOn, metrics: &impl Serialize) -> VersionFacts {
     VersionFacts {
         job_id: Some(job_id),
         created_at: Timestamp::now(),
@@ -134,5 +144,6 @@ fn facts(job_id: Uuid, reached: &EpochReport, metrics: &impl Serialize) -> Versi
         loss: reached.loss,
         validation_loss: reached.validation_loss,
         metrics: RawValue::from_string(exact::to_text(metrics)).expect("it was written as JSON").into(),
+        trained_on,
     }
 }

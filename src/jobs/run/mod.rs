@@ -2,6 +2,7 @@
 
 mod baseline;
 mod checkpoint;
+mod compare;
 mod context;
 mod depend;
 mod ending;
@@ -10,6 +11,7 @@ mod finish;
 mod held_out;
 mod measure;
 mod observer;
+mod pair;
 mod prepare;
 mod retry;
 mod start;

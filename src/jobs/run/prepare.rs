@@ -39,6 +39,8 @@ pub(super) struct Prepared {
     pub(super) split: Option<SplitUsed>,
     /// What is worth knowing about the data.
     pub(super) findings: Vec<Finding>,
+    /// The rows to measure on, by their places in their table; none if none were held out.
+    pub(super) measured: Vec<usize>,
 }
 
 /// Splits the rows, fits the encoder on those to train on (unless `base`, the version that a warm start goes on from,
@@ -86,22 +88,22 @@ pub(super) fn prepare(
     let histograms = Histogram::of_features(&encoder, &table, &train)?;
     let encoding = Encoding { encoder: &encoder, go_on };
     let examples = weighted(encoding.examples(&table, target, &train)?, settings, &encoder);
-    let (validation, truth) = match (validation, held_out.is_empty()) {
+    let spec = if base.is_some() { model.clone() } else { model.as_learned(&encoder, &profile) };
+    let (validation, truth, measured) = match (validation, held_out.is_empty()) {
         (Some(other), _) => {
             drop(table);
             let target =
                 column(&other, &model.target)?.of_kind(encoder.target.kind(), encoder.target_writing.reading())?;
             let rows = labelled(&target)?;
-            (Some(encoding.examples(&other, &target, &rows)?), Truth::of_rows(&encoder, &target, &rows)?)
+            (Some(encoding.examples(&other, &target, &rows)?), Truth::of_rows(&encoder, &target, &rows)?, rows)
         }
         (None, false) => {
             let examples = encoding.examples(&table, target, &held_out)?;
-            (Some(examples), Truth::of_rows(&encoder, target, &held_out)?)
+            (Some(examples), Truth::of_rows(&encoder, target, &held_out)?, held_out)
         }
-        (None, true) => (None, Truth::of_rows(&encoder, target, &train)?),
+        (None, true) => (None, Truth::of_rows(&encoder, target, &train)?, Vec::new()),
     };
     let training = Training { settings: settings.clone(), train: examples, validation };
-    let spec = model.clone();
     let parts = TableParts {
         spec,
         encoder,
@@ -112,12 +114,12 @@ pub(super) fn prepare(
         answers: None,
         rule,
     };
-    Ok(Prepared { training, network, parts, truth, split: used, findings })
+    Ok(Prepared { training, network, parts, truth, split: used, findings, measured })
 }
 
 /// Takes memory for what is about to be encoded, where the estimate was less. Where others hold it, this job gives up all that
 /// it has: two that wait for each other would wait for good.
-fn take(memory: &Charge, bytes: u64) -> Result<(), JobError> {
+pub(super) fn take(memory: &Charge, bytes: u64) -> Result<(), JobError> {
     let limit = |limit: u64| ByteSize::b(limit).to_string();
     memory.cover(bytes).map_err(|refused| match refused {
         Refused::Never { limit: most } => JobError::TooLarge { needed: limit(bytes), limit: limit(most) },

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::checkpoint::Checkpoint;
+use super::compare::held_out;
 use super::context::RunContext;
 use super::finish::TableStart;
 use super::held_out::no_columns;
@@ -16,17 +17,20 @@ use super::tables::TrainingTables;
 use super::unpublished::Halt;
 use crate::data::column::Table;
 use crate::data::profile::Finding;
+use crate::data::split::HeldOut;
+use crate::datasets::Dataset;
 use crate::jobs::error::JobError;
 use crate::jobs::footprint::Footprint;
 use crate::jobs::job::Job;
 use crate::jobs::record::{JobData, checkpoint_blob};
 use crate::jobs::rows;
 use crate::jobs::split_columns::{beside, content};
-use crate::jobs::training::Training;
+use crate::jobs::training::{Training, held_out_rule};
 use crate::learning::examples::Examples;
 use crate::learning::network::Network;
 use crate::learning::split::SplitUsed;
 use crate::models::table::TableSpec;
+use crate::models::version::TrainedOn;
 use crate::models::{Model, Predictor};
 use crate::storage::StorageError;
 use crate::telemetry::Phase;
@@ -38,16 +42,25 @@ pub(super) struct Start {
     pub(super) checkpoint: Option<Checkpoint<'static>>,
     /// Of a model by data set.
     pub(super) table: Option<TableStart>,
+    /// What its version is told to have been trained on.
+    pub(super) trained_on: TrainedOn,
     /// How the rows held out were chosen, of a model by data set.
     pub(super) split: Option<SplitUsed>,
     /// What is worth knowing about the data.
     pub(super) findings: Vec<Finding>,
 }
 
+/// The version that a warm start goes on from.
+struct Base {
+    predictor: Arc<Predictor>,
+    /// Which rows its training held out, where that is known.
+    held_out: Option<HeldOut>,
+}
+
 /// What storage has for a training.
 enum Read {
-    Rows { model: Model, file: Bytes, start: Option<Network> },
-    Table { spec: TableSpec, data: TrainingTables, base: Option<Arc<Predictor>> },
+    Rows { model: Model, file: Bytes, start: Option<Network>, base: Option<Base> },
+    Table { model: Arc<TableSpec>, spec: TableSpec, data: TrainingTables, base: Option<Base> },
 }
 
 impl Start {
@@ -59,7 +72,7 @@ impl Start {
         let (read, checkpoint) = context.in_phase(Phase::Load, || context.read(read(context, resume)))??;
         let config = &context.job.record.config;
         match read {
-            Read::Rows { model, file, start } => {
+            Read::Rows { model, file, start, base } => {
                 let spec = model.layers()?;
                 let name = || format!("the rows of job {}", context.job.record.id);
                 let decoded = context.in_phase(Phase::Fit, || rows::decode(&file, config.clone(), spec));
@@ -67,17 +80,25 @@ impl Start {
                 // What a checkpoint brings takes the place of whatever the network starts with.
                 let nothing = || Network::with_parameters(spec.clone(), vec![0.0; spec.parameter_count()]);
                 let network = start.unwrap_or_else(nothing);
-                Ok(Start { training, network, checkpoint, table: None, split: None, findings: Vec::new() })
+                let rows = Some(training.train.rows() as u64);
+                let held_out = held_out_rule(&training, spec).filter(|rule| is_of_base(base.as_ref(), rule));
+                let trained_on = TrainedOn { rows, held_out, ..TrainedOn::default() };
+                let findings = Vec::new();
+                Ok(Start { training, network, checkpoint, table: None, trained_on, split: None, findings })
             }
-            Read::Table { spec, data, base } => {
-                let encoder = base.as_ref().and_then(|base| base.table().ok()).map(|table| &table.parts.encoder);
+            Read::Table { model, spec, data, base } => {
+                let of_base = base.as_ref().and_then(|base| base.predictor.table().ok());
+                let encoder = of_base.map(|table| &table.parts.encoder);
                 let go_on = || context.job.control.stop().is_none();
                 let fit = || prepare(&spec, config, data, encoder, context.memory, &go_on);
                 let prepared = context.in_phase(Phase::Fit, fit)?;
-                let Prepared { training, network, parts, truth, split, findings } = prepared;
-                let network = base.map_or(network, |base| base.network().clone());
-                let table = Some(TableStart { parts, truth, split: split.clone() });
-                let start = Start { training, network, checkpoint, table, split, findings };
+                let Prepared { training, network, mut parts, truth, split, findings, measured } = prepared;
+                let mut trained_on = trained_on(context.job, &model, &parts.spec, &training);
+                trained_on.held_out = trained_on.held_out.filter(|held_out| is_of_base(base.as_ref(), held_out));
+                parts.rule = parts.rule.filter(|rule| is_of_base(base.as_ref(), &HeldOut::By(rule.clone())));
+                let network = base.map_or(network, |base| base.predictor.network().clone());
+                let table = Some(TableStart { parts, truth, measured, split: split.clone() });
+                let start = Start { training, network, checkpoint, table, trained_on, split, findings };
                 context.memory.settle(start.bytes() as u64);
                 Ok(start)
             }
@@ -101,6 +122,24 @@ impl Start {
     }
 }
 
+/// Whether rows that a training holds out were held out by the one that it goes on from, too; one that starts anew has seen no
+/// others.
+fn is_of_base(base: Option<&Base>, held_out: &HeldOut) -> bool {
+    base.is_none_or(|base| base.held_out.as_ref() == Some(held_out))
+}
+
+/// What a version of `model` is told to have been trained on, with the parts of `spec` that are not as in `model`.
+fn trained_on(job: &Job, model: &TableSpec, spec: &TableSpec, training: &Training) -> TrainedOn {
+    let (dataset, validation) = job.record.data.datasets();
+    TrainedOn {
+        dataset,
+        rows: Some(training.train.rows() as u64),
+        features: (spec.features != model.features).then(|| spec.features.clone()),
+        classes: (spec.classes != model.classes).then(|| spec.classes.clone()),
+        held_out: validation.map(HeldOut::Dataset),
+    }
+}
+
 /// Says that a checkpoint cannot be used.
 pub(super) fn checkpoint_useless(job: &Job, error: &dyn std::fmt::Display) {
     tracing::warn!(job_id = %job.record.id, %error, "the job's checkpoint cannot be used: it starts again");
@@ -119,23 +158,34 @@ async fn read(context: &RunContext<'_>, resume: bool) -> Result<(Read, Option<Ch
     let read = match &job.record.data {
         JobData::Rows(blob) => {
             let file = storage.blobs.get(blob).await?;
-            let start = match (&checkpoint, base) {
-                (Some(_), _) => None,
-                (None, None) => Some(registry.start(&model).await?),
-                (None, Some(number)) => Some(of_version(context, &model, number).await?.network().clone()),
-            };
-            Read::Rows { model: Model::clone(&model), file, start }
-        }
-        JobData::Datasets { train, validation } => {
-            let spec = TableSpec::clone(model.table()?);
-            // A warm start needs its version's encoder even where a checkpoint has its parameters.
-            let base_network = match base {
+            let base = match base {
                 None => None,
                 Some(number) => Some(of_version(context, &model, number).await?),
             };
-            let data = columns(context, &spec, base_network.as_deref(), *train, *validation).await?;
+            let start = match (&checkpoint, &base) {
+                (Some(_), _) => None,
+                (None, None) => Some(registry.start(&model).await?),
+                (None, Some(base)) => Some(base.predictor.network().clone()),
+            };
+            Read::Rows { model: Model::clone(&model), file, start, base }
+        }
+        JobData::Datasets { train, validation } => {
+            let model_spec = model.table()?;
+            // A warm start needs its version's encoder even where a checkpoint has its parameters.
+            let base = match base {
+                None => None,
+                Some(number) => Some(of_version(context, &model, number).await?),
+            };
+            let predictor = base.as_ref().map(|base| &*base.predictor);
+            let dataset = context.datasets.get_for_job(*train).await?;
+            let named = job.record.config.features.clone();
+            let spec = match predictor.and_then(|base| base.table().ok()) {
+                Some(table) => table.parts.spec.for_training(*train, &dataset.profile, None)?,
+                None => model_spec.for_training(*train, &dataset.profile, named)?,
+            };
+            let data = columns(context, &spec, predictor, &dataset, *validation).await?;
             let data = TrainingTables { is_new: checkpoint.is_none(), ..data };
-            Read::Table { data, spec, base: base_network }
+            Read::Table { data, model: model_spec.clone(), spec, base }
         }
     };
     let mut write = storage.catalog.write().await?;
@@ -158,19 +208,19 @@ async fn base(context: &RunContext<'_>, model: &Model) -> Result<u64, JobError> 
     Ok(*job.record.base_version.get_or_init(|| number))
 }
 
-async fn of_version(context: &RunContext<'_>, model: &Model, number: u64) -> Result<Arc<Predictor>, JobError> {
+async fn of_version(context: &RunContext<'_>, model: &Model, number: u64) -> Result<Base, JobError> {
     let version = context.registry.version(model, number).await?;
-    Ok(context.registry.predictor(model, &version).await?)
+    let predictor = context.registry.predictor(model, &version).await?;
+    Ok(Base { held_out: held_out(&version, &predictor), predictor })
 }
 
 async fn columns(
     context: &RunContext<'_>,
     spec: &TableSpec,
     base: Option<&Predictor>,
-    train: Uuid,
+    dataset: &Dataset,
     validation: Option<Uuid>,
 ) -> Result<TrainingTables, JobError> {
-    let dataset = context.datasets.get_for_job(train).await?;
     let content = content(&dataset.profile, spec);
     // A warm start has the features of its version; else what is left out in any case is not read.
     let names: Vec<String> = match base.and_then(|base| base.table().ok()) {
@@ -183,10 +233,10 @@ async fn columns(
     let read: HashSet<&String> = names.iter().collect();
     let mut wanted = beside(&context.job.record.config, &dataset.profile, spec);
     wanted.extend(content.iter().filter(|name| !read.contains(name)).cloned());
-    let table = context.datasets.columns(&dataset, names.clone()).await?;
+    let table = context.datasets.columns(dataset, names.clone()).await?;
     let beside = match wanted.is_empty() {
         true => no_columns(table.rows),
-        false => context.datasets.columns(&dataset, wanted).await?,
+        false => context.datasets.columns(dataset, wanted).await?,
     };
     let validation: Option<Table> = match validation {
         None => None,

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 
+use super::compare::{MeasuredRows, Verdict, judge};
 use super::context::RunContext;
 use super::ending::{publish, write_end};
 use super::finish::{self, Made};
@@ -38,6 +39,7 @@ struct NewVersion {
     state: JobState,
     reason: StopReason,
     made: Made,
+    verdict: Verdict,
 }
 
 /// Runs a job. Never panics: a panic of the training becomes a failed job.
@@ -91,7 +93,7 @@ fn version(context: &RunContext) -> Result<NewVersion, Unpublished> {
 }
 
 fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> {
-    let Start { training, network, checkpoint, table, split, findings } = start;
+    let Start { training, network, checkpoint, table, trained_on, split, findings } = start;
     let job = context.job;
     let trainer = Trainer::new(network, &training.settings, &training.train, training.validation.as_ref());
     let mut trainer = trainer.on(Team::on(context.cores));
@@ -130,16 +132,28 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
         return Err(Unpublished::Ended(Ending { state, reason, version: None, failure: None }));
     };
     let network = trainer.into_network();
+    let measured = table.as_ref().map(|start| start.measured.clone());
     let made = match table {
-        None => context.in_phase(Phase::Measure, || finish::layers(job, &reached, &training, network)),
-        Some(start) => finish::table(context, &reached, &training, network, start),
+        None => context.in_phase(Phase::Measure, || finish::layers(job, &reached, &training, trained_on, network)),
+        Some(start) => finish::table(context, &reached, &training, trained_on, network, start),
     };
-    Ok(NewVersion { state, reason, made: made.map_err(|Stopped| Unpublished::stopped(job))? })
+    let made = made.map_err(|Stopped| Unpublished::stopped(job))?;
+    let held_out = training.validation;
+    drop(training.train);
+    let rows = match (measured, job.record.data.datasets()) {
+        (Some(rows), (Some(train), validation)) => {
+            drop(held_out);
+            MeasuredRows::Table { dataset: validation.unwrap_or(train), is_apart: validation.is_some(), rows }
+        }
+        _ => MeasuredRows::Plain(held_out),
+    };
+    let (made, verdict) = context.in_phase(Phase::Measure, || judge(context, made, &rows))?;
+    Ok(NewVersion { state, reason, made, verdict })
 }
 
 /// Ends the job with a version, for as long as it takes to write that down.
 fn end_with(context: &RunContext, version: NewVersion) -> Done {
-    let NewVersion { state, reason, made } = version;
+    let NewVersion { state, reason, made, verdict } = version;
     let is_urgent = || context.job.control.is_urgent();
     let stopped = || match Unpublished::stopped(context.job) {
         Unpublished::Ended(ending) => end_without(context, &ending),
@@ -158,7 +172,8 @@ fn end_with(context: &RunContext, version: NewVersion) -> Done {
         return stopped();
     }
     let mut made = Some(made);
-    let publish = || Ok(context.write(publish(context, state, reason, file.clone(), &mut made))??);
+    let ended = (state, reason);
+    let publish = || Ok(context.write(publish(context, ended, &verdict, file.clone(), &mut made))??);
     match context.in_phase(Phase::Publish, || context.persist(false, publish)) {
         Ok(report) => Done::Ended(Box::new(report)),
         // What cannot be published fails, and that is written down in its place.

@@ -17,7 +17,7 @@ use crate::learning::network::Network;
 use crate::learning::spec::ValidModelSpec;
 use crate::models::stored::spec_from_json;
 use crate::models::table::{FeatureImportance, TableParts, TableSpec};
-use crate::models::version::VersionFacts;
+use crate::models::version::{TrainedOn, VersionFacts};
 use crate::models::{ModelError, Predictor};
 use crate::storage::exact;
 use crate::storage::tensors::{TensorFile, Unreadable};
@@ -166,7 +166,9 @@ fn table_parts(
 fn facts(training: &RawValue) -> Result<VersionFacts, serde_json::Error> {
     let Reached { job_id, created_at, epochs, loss, validation_loss } = exact::from_text(training.get())?;
     let Measures { metrics } = serde_json::from_str(training.get())?;
-    Ok(VersionFacts { job_id, created_at, epochs, loss, validation_loss, metrics: metrics.into() })
+    // What a version was trained on stays where it was trained.
+    let trained_on = TrainedOn::default();
+    Ok(VersionFacts { job_id, created_at, epochs, loss, validation_loss, metrics: metrics.into(), trained_on })
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ fn model(id: u128, name: &str) -> Arc<Model> {
         created_at: Timestamp::UNIX_EPOCH,
         updated_at: Timestamp::UNIX_EPOCH,
         active: None,
+        aliases: Vec::new(),
         activated_at: None,
         drift: OnceLock::new(),
     })

@@ -22,6 +22,8 @@ pub struct DatasetRow {
     pub created_at: Timestamp,
     /// The key that stored it.
     pub owner: Option<Uuid>,
+    /// The data set that it was made of, with further rows.
+    pub parent_id: Option<Uuid>,
 }
 
 fn dataset(row: &AnyRow) -> Result<DatasetRow, StorageError> {
@@ -34,6 +36,7 @@ fn dataset(row: &AnyRow) -> Result<DatasetRow, StorageError> {
         profile: row.try_get("profile")?,
         created_at: parsed(row, "created_at")?,
         owner: parsed_or_null(row, "owner")?,
+        parent_id: parsed_or_null(row, "parent_id")?,
     })
 }
 
@@ -68,6 +71,16 @@ impl Catalog {
         rows.iter().map(|row| Ok((parsed(row, "id")?, counted(row, "length")?))).collect()
     }
 
+    /// The data set that another was made of; none if it was not, or is gone.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Damaged`.
+    pub async fn dataset_parent(&self, id: Uuid) -> Result<Option<Uuid>, StorageError> {
+        let query = sqlx::query("SELECT parent_id FROM datasets WHERE id = $1").bind(id.to_string());
+        let row = query.fetch_optional(self.reader()?).await?;
+        row.as_ref().map_or(Ok(None), |row| parsed_or_null(row, "parent_id"))
+    }
+
     /// Number of data sets.
     ///
     /// # Errors
@@ -92,13 +105,24 @@ impl Write {
     /// # Errors
     /// `Conflict` if its name is taken.
     pub async fn add_dataset(&mut self, row: &DatasetRow) -> Result<(), StorageError> {
-        let query = "INSERT INTO datasets (id, name, blob, bytes, rows_count, profile, created_at, owner) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let query = "INSERT INTO datasets (id, name, blob, bytes, rows_count, profile, created_at, owner, parent_id) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
         let query = sqlx::query(query).bind(row.id.to_string()).bind(row.name.clone()).bind(row.blob.clone());
         let query = query.bind(row.bytes as i64).bind(row.rows as i64).bind(row.profile.clone());
         let query = query.bind(row.created_at.to_string()).bind(row.owner.map(|owner| owner.to_string()));
+        let query = query.bind(row.parent_id.map(|parent| parent.to_string()));
         query.execute(&mut self.connection).await?;
         Ok(())
+    }
+
+    /// Takes its name from a data set; false if it is gone, or its name is another by now.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn give_up_dataset_name(&mut self, id: Uuid, name: Option<&str>) -> Result<bool, StorageError> {
+        let query = "UPDATE datasets SET name = NULL WHERE id = $1 AND COALESCE(name, '') = $2";
+        let query = sqlx::query(query).bind(id.to_string()).bind(name.unwrap_or_default().to_owned());
+        Ok(query.execute(&mut self.connection).await?.rows_affected() == 1)
     }
 
     /// Keeps others from deleting the data set until this change is over; false if it is gone.

@@ -4,6 +4,7 @@
 //! returns. The statements are the same text for both databases. Rows hold plain values; what they mean is the
 //! business of the rooms above.
 
+mod aliases;
 mod columns;
 mod database;
 mod datasets;
@@ -22,6 +23,7 @@ mod quota;
 mod tidiness;
 mod walk;
 
+pub use aliases::AliasRow;
 pub use database::{Catalog, Database, Write};
 pub use datasets::DatasetRow;
 pub use deliveries::DeliveryRow;

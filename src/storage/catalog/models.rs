@@ -48,6 +48,16 @@ pub struct VersionRow {
     pub network: Option<String>,
     /// Size of its file, where it has been noted.
     pub file_bytes: Option<u64>,
+    /// What it was trained on, if that was a data set.
+    pub dataset_id: Option<Uuid>,
+    /// Rows that it was trained on, where they are known.
+    pub rows: Option<u64>,
+    /// JSON: names of its features, where those are not its model's.
+    pub features: Option<String>,
+    /// JSON: its classes, where those are not its model's.
+    pub classes: Option<String>,
+    /// JSON: which rows its training held out, where that is known.
+    pub held_out: Option<String>,
 }
 
 fn model(row: &AnyRow) -> Result<ModelRow, StorageError> {
@@ -69,8 +79,9 @@ fn model(row: &AnyRow) -> Result<ModelRow, StorageError> {
     })
 }
 
-fn version(row: &AnyRow) -> Result<VersionRow, StorageError> {
+pub(super) fn version(row: &AnyRow) -> Result<VersionRow, StorageError> {
     let file_bytes: Option<i64> = row.try_get("file_bytes")?;
+    let rows: Option<i64> = row.try_get("rows_count")?;
     Ok(VersionRow {
         model_id: parsed(row, "model_id")?,
         number: counted(row, "number")?,
@@ -83,6 +94,11 @@ fn version(row: &AnyRow) -> Result<VersionRow, StorageError> {
         metrics: row.try_get("metrics")?,
         network: row.try_get("network")?,
         file_bytes: file_bytes.map(|bytes| bytes as u64),
+        dataset_id: parsed_or_null(row, "dataset_id")?,
+        rows: rows.map(|rows| rows as u64),
+        features: row.try_get("features")?,
+        classes: row.try_get("classes")?,
+        held_out: row.try_get("held_out")?,
     })
 }
 
@@ -147,8 +163,8 @@ impl Catalog {
         below: Option<u64>,
         limit: usize,
     ) -> Result<Vec<u64>, StorageError> {
-        let query = "SELECT CAST(LENGTH(metrics) + LENGTH(COALESCE(network, '')) AS BIGINT) FROM versions \
-                     WHERE model_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3";
+        let query = "SELECT CAST(LENGTH(metrics) + LENGTH(COALESCE(network, '')) + LENGTH(COALESCE(features, '')) \
+                     + LENGTH(COALESCE(classes, '')) AS BIGINT) FROM versions WHERE model_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3";
         let query = sqlx::query_scalar(query).bind(model_id.to_string());
         let query = query.bind(below.map_or(i64::MAX, signed)).bind(limit as i64);
         let lengths: Vec<i64> = query.fetch_all(self.reader()?).await?;
@@ -283,7 +299,8 @@ impl Write {
     /// `Conflict` if the number is taken.
     pub async fn add_version(&mut self, row: &VersionRow) -> Result<(), StorageError> {
         let query = "INSERT INTO versions (model_id, number, blob, job_id, created_at, epochs, loss, validation_loss, \
-                     metrics, network, file_bytes, owner) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
+                     metrics, network, file_bytes, dataset_id, rows_count, features, classes, held_out, owner) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
                      CASE WHEN $4 IS NULL THEN (SELECT owner FROM models WHERE id = $1) \
                      ELSE (SELECT owner FROM jobs WHERE id = $4) END)";
         let query = sqlx::query(query).bind(row.model_id.to_string()).bind(signed(row.number)).bind(row.blob.clone());
@@ -291,6 +308,8 @@ impl Write {
         let query = query.bind(signed(row.epochs)).bind(row.loss.to_string());
         let query = query.bind(row.validation_loss.map(|loss| loss.to_string())).bind(row.metrics.clone());
         let query = query.bind(row.network.clone()).bind(row.file_bytes.map(signed));
+        let query = query.bind(row.dataset_id.map(|id| id.to_string())).bind(row.rows.map(signed));
+        let query = query.bind(row.features.clone()).bind(row.classes.clone()).bind(row.held_out.clone());
         query.execute(&mut self.connection).await?;
         Ok(())
     }
@@ -323,6 +342,6 @@ impl Write {
 }
 
 /// Numbers of SQL are signed; ours are counts, far from the end.
-fn signed(number: u64) -> i64 {
+pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

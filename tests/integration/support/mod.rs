@@ -216,6 +216,10 @@ impl TestApp {
         self.send(Method::POST, path, self.raw(Method::POST, path)).await
     }
 
+    pub async fn put(&self, path: &str, body: Value) -> Reply {
+        self.send(Method::PUT, path, self.raw(Method::PUT, path).json(&body)).await
+    }
+
     pub async fn patch(&self, path: &str, body: Value) -> Reply {
         self.send(Method::PATCH, path, self.raw(Method::PATCH, path).json(&body)).await
     }

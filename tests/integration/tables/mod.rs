@@ -1,8 +1,11 @@
 //! Models by data set: from a table to a version, its predictions, and what is told about both.
 
+mod activation;
 pub mod fruit;
+mod growth;
 mod models;
 mod predictions;
+mod production;
 mod splits;
 mod train_file;
 mod trainings;

@@ -1,11 +1,13 @@
-//! Pages whose words are written with lists of lengths, as differences: a few bytes can stand for a list of any length,
-//! which the decoder makes room for as a whole. So the lists are gone through first, where a column has any.
+//! Pages whose content is gone through before it is decoded, as the decoder does not look.
+//!
+//! Words may be written with lists of lengths, as differences: a few bytes can stand for a list of any length, which the
+//! decoder makes room for as a whole. Times may have 96 bits.
 //!
 //! <https://parquet.apache.org/docs/file-format/data-pages/encodings/>: DELTA_LENGTH_BYTE_ARRAY and DELTA_BYTE_ARRAY
 
 use std::sync::Arc;
 
-use parquet::basic::Encoding;
+use parquet::basic::{Encoding, Type};
 use parquet::column::page::{Page, PageReader};
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::ChunkReader;
@@ -13,12 +15,14 @@ use parquet::file::serialized_reader::SerializedPageReader;
 
 use super::compact::Compact;
 use super::damage::damaged;
+use super::int96;
 use crate::data::error::DataError;
 
-/// Checks that no list of a column of a row group has more lengths than its page has values.
+/// Checks that no list of a column of a row group has more lengths than its page has values, and that times of 96 bits can be
+/// told in microseconds.
 ///
 /// # Errors
-/// `Malformed`: one has, or the pages cannot be read.
+/// `Malformed`: a list has, or the pages cannot be read; `Unfit`: a time cannot.
 pub(super) fn check<S: ChunkReader + 'static>(
     source: Arc<S>,
     column: &ColumnChunkMetaData,
@@ -28,6 +32,10 @@ pub(super) fn check<S: ChunkReader + 'static>(
     let has_levels = column.column_descr().max_def_level() > 0;
     let mut pages = SerializedPageReader::new(source, column, rows, None).map_err(unreadable)?;
     while let Some(page) = pages.get_next_page().map_err(unreadable)? {
+        if column.column_type() == Type::INT96 {
+            int96::check(times_of(&page, has_levels)).map_err(|error| error.of(&column.column_path().string()))?;
+            continue;
+        }
         let lists = match page.encoding() {
             Encoding::DELTA_LENGTH_BYTE_ARRAY => 1,
             Encoding::DELTA_BYTE_ARRAY => 2,
@@ -41,6 +49,15 @@ pub(super) fn check<S: ChunkReader + 'static>(
         }
     }
     Ok(())
+}
+
+/// The times that stand in a page themselves: others have theirs in a dictionary.
+fn times_of(page: &Page, has_levels: bool) -> &[u8] {
+    match page {
+        Page::DictionaryPage { buf, .. } => buf,
+        page if page.encoding() == Encoding::PLAIN => values_of(page, has_levels),
+        _ => &[],
+    }
 }
 
 /// The values of a data page of a column that is not nested, behind the levels that say which of them are missing.

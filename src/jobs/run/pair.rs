@@ -1,0 +1,176 @@
+//! Two versions of a model by data set, measured on the same rows of one.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::context::RunContext;
+use super::prepare::take;
+use super::unpublished::{Halt, Stopped};
+use crate::data::column::Table;
+use crate::data::split::Rule;
+use crate::jobs::error::JobError;
+use crate::learning::metrics::Metrics;
+use crate::models::Predictor;
+use crate::models::scoring::Answered;
+use crate::wording::Shown;
+
+/// Cells and encoded values of the rows that are worked off at once: some megabytes.
+const BATCH_VALUES: usize = 1 << 18;
+/// Memory of one of them: as it is read, encoded and answered.
+const VALUE_BYTES: usize = 32;
+
+/// Both measures on the rows in common; the less, the better.
+pub(super) struct Measures {
+    pub(super) rows: usize,
+    pub(super) candidate: f64,
+    pub(super) active: f64,
+}
+
+impl Measures {
+    /// Of no rows.
+    pub(super) const NONE: Measures = Measures { rows: 0, candidate: f64::NAN, active: f64::NAN };
+}
+
+/// Why there are no such measures: a sentence.
+pub(super) type Reason = String;
+
+/// Two versions of a model by data set.
+pub(super) struct Pair {
+    pub(super) candidate: Arc<Predictor>,
+    pub(super) active: Arc<Predictor>,
+    /// Of the active one.
+    pub(super) number: u64,
+}
+
+/// Why rows were gone through no further.
+enum Ended {
+    Stopped,
+    Unfit(Reason),
+}
+
+/// What both answer to the rows so far.
+#[derive(Default)]
+struct BothAnswered {
+    /// Rows of the data set that were gone through.
+    rows: usize,
+    candidate: Answered,
+    active: Answered,
+}
+
+impl Pair {
+    /// Goes through those of the rows named that the active version's training held out by `rule`, or all of them, batch by batch.
+    ///
+    /// # Errors
+    /// The job is to stop meanwhile, or what is stored cannot be read.
+    pub(super) async fn on_dataset(
+        self,
+        context: &RunContext<'_>,
+        dataset: Uuid,
+        rows: Vec<usize>,
+        rule: Option<Rule>,
+    ) -> Result<Result<Measures, Reason>, Halt> {
+        let dataset = context.datasets.get_for_job(dataset).await?;
+        let names = match self.columns(&dataset.profile.names(), rule.as_ref()) {
+            Ok(names) => names,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let width = names.len() + self.candidate.spec().inputs() + self.active.spec().inputs();
+        let at_once = (BATCH_VALUES / width).clamp(1, dataset.rows().max(1));
+        let bytes = 2 * rows.len() * Answered::ROW_BYTES + at_once * width * VALUE_BYTES;
+        match take(context.memory, bytes as u64) {
+            Err(error @ JobError::TooLarge { .. }) => return Ok(Err(format!("it cannot be compared: {error}"))),
+            taken => taken?,
+        }
+        let (pair, job) = (Arc::new(self), context.job.clone());
+        let both = pair.clone();
+        let add = move |answered: &mut BothAnswered, table: Table| {
+            if job.control.is_urgent() {
+                return Err(Ended::Stopped);
+            }
+            both.answer(&table, &rows, rule.as_ref(), answered).map_err(Ended::Unfit)
+        };
+        let gone_through = context.datasets.fold(&dataset, names, at_once, BothAnswered::default(), add).await?;
+        match gone_through {
+            Err(Ended::Stopped) => Err(Stopped.into()),
+            Err(Ended::Unfit(reason)) => Ok(Err(reason)),
+            Ok(answered) => Ok(pair.measures(&answered)),
+        }
+    }
+
+    /// The columns to read: those that both versions know, and those that tell which rows were held out.
+    fn columns(&self, known: &HashSet<&str>, rule: Option<&Rule>) -> Result<Vec<String>, Reason> {
+        let [candidate, active] = [&self.candidate, &self.active].map(|version| version.table());
+        let unlike = || format!("version {} is none of a model by data set", self.number);
+        let (candidate, active) = (candidate.map_err(|_| unlike())?, active.map_err(|_| unlike())?);
+        let (encoder, number) = (&active.parts.encoder, self.number);
+        let classes = candidate.parts.encoder.target.classes();
+        if let Some(new) = classes.iter().find(|class| !encoder.target.classes().contains(class)) {
+            return Err(format!("version {number} does not know the class {}", Shown(new)));
+        }
+        let mut names: Vec<&str> = Vec::new();
+        let features = [&candidate.parts.encoder, encoder].map(|encoder| &encoder.features);
+        names.extend(features.into_iter().flatten().map(|feature| feature.name.as_str()));
+        names.extend(rule.map(Rule::columns).unwrap_or_default().iter().map(String::as_str));
+        if let Some(lacking) = names.iter().find(|name| !known.contains(*name)) {
+            return Err(format!("the data has no column {}, which version {number} needs", Shown(lacking)));
+        }
+        names.push(encoder.target.name());
+        names.sort_unstable();
+        names.dedup();
+        Ok(names.into_iter().map(str::to_owned).collect())
+    }
+
+    /// Takes in what both answer to the rows of a batch.
+    fn answer(
+        &self,
+        table: &Table,
+        rows: &[usize],
+        rule: Option<&Rule>,
+        answered: &mut BothAnswered,
+    ) -> Result<(), Reason> {
+        let start = answered.rows;
+        answered.rows += table.rows;
+        let within = rows.partition_point(|row| *row < start)..rows.partition_point(|row| *row < answered.rows);
+        let mut here: Vec<usize> = rows[within].iter().map(|row| row - start).collect();
+        let target = self.active.table().map_err(|error| error.to_string())?.parts.encoder.target.name();
+        let held_out = match rule {
+            None => vec![true; here.len()],
+            Some(Rule::Order { from }) => here.iter().map(|row| start + row >= *from).collect(),
+            Some(rule) => {
+                let changed = || "a column that tells which rows were held out has another type now".to_owned();
+                rule.holds(table, target, &here).ok_or_else(changed)?
+            }
+        };
+        let mut is_held_out = held_out.into_iter();
+        here.retain(|_| is_held_out.next().unwrap_or(false));
+        if here.is_empty() {
+            return Ok(());
+        }
+        let number = self.number;
+        for (version, answered) in [(&self.candidate, &mut answered.candidate), (&self.active, &mut answered.active)] {
+            let table_version = version.table().map_err(|error| error.to_string())?;
+            let unfit =
+                |error| format!("the rows cannot be measured by both this version and version {number}: {error}");
+            table_version.answer_rows(table, &here, answered).map_err(unfit)?;
+        }
+        Ok(())
+    }
+
+    fn measures(&self, answered: &BothAnswered) -> Result<Measures, Reason> {
+        let rows = answered.candidate.rows();
+        if rows == 0 {
+            return Ok(Measures::NONE);
+        }
+        let measure = |version: &Predictor, answered: &Answered| {
+            let parts = version.table().map_err(|error| error.to_string())?.parts;
+            Ok::<_, Reason>(match answered.metrics(parts) {
+                Metrics::Classification(measured) => measured.log_loss,
+                Metrics::Regression(measured) => measured.rmse,
+            })
+        };
+        let candidate = measure(&self.candidate, &answered.candidate)?;
+        Ok(Measures { rows, candidate, active: measure(&self.active, &answered.active)? })
+    }
+}
