@@ -20,9 +20,9 @@ use crate::memory::Charge;
 /// A batch is gathered in a buffer that doubles: at its end it may take so many bytes for each that it has.
 const BYTES_PER_BYTE: u64 = 2;
 
-/// How a file begins, filled up to eight bytes, and ends.
+/// How a file begins and ends. The stream in it begins at a multiple of eight bytes, or of as many as its writer aligns to.
 const FILE_MARK: &[u8; 6] = b"ARROW1";
-const FILE_HEAD_BYTES: u64 = 8;
+const MOST_ALIGNMENT: usize = 64;
 /// How files of Feather's first version begin, which have nothing in common with the second.
 const FEATHER_1: &[u8; 4] = b"FEA1";
 
@@ -38,12 +38,18 @@ impl Beginning {
     /// # Errors
     /// `Unfit`: it is an older format; the source cannot be read.
     pub fn of(source: &impl Growing) -> Result<Self, DataError> {
-        let head = bytes_at(source, 0, FILE_HEAD_BYTES as usize)?;
+        let head = bytes_at(source, 0, MOST_ALIGNMENT)?;
         if head.starts_with(FEATHER_1) {
             let detail = "the file is of Feather's version 1, which is no Arrow file: write it as version 2";
             return Err(DataError::unfit(detail));
         }
-        Ok(Beginning { at: if head.starts_with(FILE_MARK) { FILE_HEAD_BYTES } else { 0 } })
+        if !head.starts_with(FILE_MARK) {
+            return Ok(Beginning { at: 0 });
+        }
+        // No message begins with zeros.
+        let (words, _) = head.as_chunks::<8>();
+        let filled = words.iter().skip(1).take_while(|word| **word == [0; 8]).count();
+        Ok(Beginning { at: 8 * (1 + filled) as u64 })
     }
 
     /// Checks that a file ends as files do: one that breaks off between two batches would be taken for a shorter one.

@@ -62,6 +62,8 @@ pub(super) struct SheetReader {
     xml: Xml,
     row: u32,
     column: u32,
+    /// Whether the last cell was read.
+    has_ended: bool,
     /// The last rows of regions whose cells are merged: they stand behind the cells.
     pub merged: Vec<u32>,
 }
@@ -87,7 +89,7 @@ enum Kind {
 
 impl SheetReader {
     pub fn new(xml: Xml) -> Self {
-        SheetReader { xml, row: 1, column: 0, merged: Vec::new() }
+        SheetReader { xml, row: 1, column: 0, has_ended: false, merged: Vec::new() }
     }
 
     /// The next cell that has something in it; what it refers to by a range was added to `text`.
@@ -95,7 +97,7 @@ impl SheetReader {
     /// # Errors
     /// `Malformed`: the sheet cannot be read.
     pub fn next(&mut self, meaning: &Meaning, text: &mut String) -> Result<Option<Cell>, DataError> {
-        loop {
+        while !self.has_ended {
             self.xml.anew();
             let head = match self.xml.next()? {
                 None => return Err(damaged("a sheet has no rows")),
@@ -116,7 +118,10 @@ impl SheetReader {
                         self.row += 1;
                         continue;
                     }
-                    b"sheetData" => return Ok(None),
+                    b"sheetData" => {
+                        self.has_ended = true;
+                        continue;
+                    }
                     _ => continue,
                 },
                 Some(_) => continue,
@@ -126,6 +131,7 @@ impl SheetReader {
                 return Ok(Some(Cell { row: head.row, column: head.column, value }));
             }
         }
+        Ok(None)
     }
 
     /// What is in the cell that has just begun.
