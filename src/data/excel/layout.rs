@@ -73,17 +73,17 @@ impl Layout {
         };
         if self.above > 0 {
             let message = format!(
-                "Row {} has the names of the columns; what stands above it, in {} rows, is left out.",
+                "Row {} has the names of the columns; what stands above it is left out (rows with cells: {}).",
                 self.header, self.above
             );
             tell(ROWS_ABOVE_HEADER, message);
         }
         if let Some((count, first)) = self.blank {
-            tell(BLANK_ROWS, format!("{count} rows have no cells, the first of them row {first}; they are left out."));
+            tell(BLANK_ROWS, format!("Rows without any cell are left out: {count}, the first of them row {first}."));
         }
         if self.merged > 0 {
             let message = format!(
-                "Cells are merged in {} places: the first cell of each has the value, the others are missing. Unmerge them and \
+                "Regions of merged cells: {}. The first cell of each has the value, the others are missing. Unmerge them and \
                  fill in the values that they share.",
                 self.merged
             );
@@ -91,8 +91,8 @@ impl Layout {
         }
         if let Some((count, first)) = self.unknown {
             let message = format!(
-                "{count} formulas have no result in the file, first in row {first}; they count as missing. Open the workbook \
-                 in Excel or LibreOffice and save it there."
+                "Formulas without their results in the file: {count}, first in row {first}; they count as missing. Open the \
+                 workbook in Excel or LibreOffice and save it there."
             );
             tell(FORMULAS_WITHOUT_VALUES, message);
         }

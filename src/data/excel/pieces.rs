@@ -39,6 +39,8 @@ pub(crate) struct ExcelPieces<S> {
     layout: Layout,
     names: Vec<String>,
     most_rows: usize,
+    /// Bytes of the texts of a piece, before those of its last row.
+    most_text: usize,
     most_cell_bytes: usize,
     memory: Charge,
     findings: Vec<Finding>,
@@ -92,16 +94,19 @@ impl<S: Growing + 'static> ExcelPieces<S> {
             );
             findings.push(Finding { code: OTHER_SHEETS.to_owned(), message, column: None });
         }
-        let most_rows = (MOST_CELLS.min(CELLS_AT_ONCE / workers()) / names.len().max(1)).clamp(1, MOST_ROWS);
+        // Asked once: the answer is read from files of the system.
+        let threads = workers();
+        let most_rows = (MOST_CELLS.min(CELLS_AT_ONCE / threads) / names.len().max(1)).clamp(1, MOST_ROWS);
+        let most_text = TEXT_BYTES_AT_ONCE / threads;
         let (most_cell_bytes, memory) = (limits.max_cell_bytes, memory.clone());
-        Ok(ExcelPieces { workbook, sheet, layout, names, most_rows, most_cell_bytes, memory, findings })
+        Ok(ExcelPieces { workbook, sheet, layout, names, most_rows, most_text, most_cell_bytes, memory, findings })
     }
 
     /// Takes a cell into a piece; gives it back if its row is that of the next one.
     fn take(&self, piece: &mut ExcelPiece, cell: Cell) -> Result<Option<Cell>, DataError> {
         let Ok(column) = self.layout.columns.binary_search(&cell.column) else { return Ok(None) };
         if piece.rows.last() != Some(&cell.row) {
-            if piece.rows.len() >= self.most_rows || piece.words >= TEXT_BYTES_AT_ONCE / workers() {
+            if piece.rows.len() >= self.most_rows || piece.words >= self.most_text {
                 return Ok(Some(cell));
             }
             piece.rows.push(cell.row);
@@ -112,7 +117,7 @@ impl<S: Growing + 'static> ExcelPieces<S> {
             return Err(wrong(oversized(length, self.most_cell_bytes)));
         }
         piece.words += length;
-        if piece.words > MOST_RECORD_BYTES + TEXT_BYTES_AT_ONCE / workers() {
+        if piece.words > MOST_RECORD_BYTES + self.most_text {
             return Err(wrong(DataError::too_large("the texts of the row are too long together")));
         }
         piece.cells.push((piece.rows.len() - 1, column, cell.value));

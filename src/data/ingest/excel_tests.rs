@@ -133,9 +133,9 @@ fn a_table_is_found_below_its_title_and_between_empty_cells() {
     let told: Vec<_> = found.iter().map(|finding| (finding.code.as_str(), finding.message.as_str())).collect();
     for (code, words) in [
         ("rows_above_header", "Row 3 has the names"),
-        ("blank_rows", "3 rows have no cells, the first of them row 5"),
-        ("merged_cells", "in 1 places"),
-        ("formulas_without_values", "1 formulas have no result in the file, first in row 8"),
+        ("blank_rows", "left out: 3, the first of them row 5"),
+        ("merged_cells", "merged cells: 1."),
+        ("formulas_without_values", "in the file: 1, first in row 8"),
     ] {
         assert!(told.iter().any(|(found, message)| *found == code && message.contains(words)), "{code}: {told:?}");
     }

@@ -94,7 +94,7 @@ fn distribution(column: &Studied, rows: u64) -> Option<(&'static str, String)> {
     }
     if is_identifier(profile, statistics, rows) {
         let message =
-            "Its values name the rows, so that a model would learn them by heart. Leave it out of the features.";
+            "Its values name the rows, so that a model would learn them by heart. Leave it out of what is trained on.";
         return Some((IDENTIFIER_COLUMN, message.to_owned()));
     }
     if profile.kind == ColumnType::Categorical && profile.distinct > MANY_VALUES {
