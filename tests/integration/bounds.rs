@@ -58,7 +58,7 @@ async fn a_data_set_is_measured_batch_by_batch_as_a_whole_would_be() {
     }
     service.post_csv("/datasets?name=odd", long_csv(20_000, Some(17_001))).await.expect(201);
     let problem = service.post("/models/kinds/evaluate", json!({"dataset": "odd"})).await.problem(422, "unfit_data");
-    assert!(text(&problem["detail"]).contains("\"odd\" in row 17001"), "{problem}");
+    assert!(text(&problem["detail"]).contains("\"odd\" in row 17002"), "{problem}");
 }
 
 #[tokio::test]

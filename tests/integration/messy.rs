@@ -167,9 +167,12 @@ async fn errors_say_what_to_do_next() {
     let record = json!({"records": {"age": 3}});
     let untrained = service.post("/models/m/predict", record.clone()).await.problem(409, "model_not_trained");
     assert!(detail(untrained).contains("POST to its /train first"));
-    // A failed training is named with its error.
     service.post_csv("/datasets?name=single", "age,rooms,y\n1,2,old\n2,3,old\n3,1,old\n").await.expect(201);
-    let failed = service.train("m", json!({"dataset": "single"})).await;
+    let single = service.post("/models/m/train", json!({"dataset": "single"})).await.problem(422, "invalid_value");
+    assert!(detail(single).contains("has a single class"));
+    // A failed training is named with its error: one row is left to train on, of one class.
+    service.post_csv("/datasets?name=pair", "age,rooms,y\n1,2,old\n2,3,young\n").await.expect(201);
+    let failed = service.train("m", json!({"dataset": "pair", "validation_split": 0.5})).await;
     assert_eq!(failed["state"], "failed", "{failed}");
     let untrained = detail(service.post("/models/m/predict", record).await.problem(409, "model_not_trained"));
     assert!(untrained.contains(text(&failed["id"])) && untrained.contains("has a single class"), "{untrained}");

@@ -149,7 +149,8 @@ async fn early_stopping_publishes_the_best_epoch() {
                       "validation_split": 0.25, "early_stopping": stopping});
     let job = service.train("m", body.clone()).await;
     assert_eq!(text(&job["stop_reason"]), "early_stopping", "{job}");
-    assert_eq!(job["rows"], 30);
+    // A quarter of 40 rows is held out, and a tenth of that more or less.
+    assert!((29..=31).contains(&job["rows"].as_u64().expect("a number")), "{job}");
     let version = service.get("/models/m/versions/1").await.expect(200);
     let stopped = job["epoch"].as_u64().expect("a number");
     let best = version["epochs"].as_u64().expect("a number");

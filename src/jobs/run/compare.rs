@@ -16,6 +16,7 @@ use crate::learning::activate::Activate;
 use crate::learning::examples::Examples;
 use crate::models::publication::Serving;
 use crate::models::{ModelError, Predictor, Version};
+use crate::telemetry::Phase;
 
 /// The rows that a new version was measured on and not trained on.
 pub(super) enum MeasuredRows {
@@ -50,7 +51,7 @@ pub(super) fn judge(context: &RunContext, made: Made, rows: &MeasuredRows) -> Re
         Activate::IfBetter => {
             let Made { predictor, facts } = made;
             let candidate = Arc::new(predictor);
-            let verdict = context.persist(true, || compare(context, &candidate, rows))?;
+            let verdict = context.in_phase(Phase::Measure, || context.persist(true, || compare(context, &candidate, rows)))?;
             // A reading that was given up may still hold it.
             let predictor = Arc::into_inner(candidate).ok_or_else(|| Unpublished::stopped(context.job))?;
             return Ok((Made { predictor, facts }, verdict));

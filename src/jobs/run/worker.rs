@@ -147,7 +147,7 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
         }
         _ => MeasuredRows::Plain(held_out),
     };
-    let (made, verdict) = context.in_phase(Phase::Measure, || judge(context, made, &rows))?;
+    let (made, verdict) = judge(context, made, &rows)?;
     Ok(NewVersion { state, reason, made, verdict })
 }
 
