@@ -101,7 +101,7 @@ impl Head {
         let (first, last) = (self.header_line, self.header_line + above.lines - 1);
         let lines = if first == last { format!("Line {first}") } else { format!("Lines {first} to {last}") };
         let message = format!(
-            "{lines} above the header: skipped as {what}. The first is {}. Send the file without such lines to be sure.",
+            "{lines} above the header: taken for {what}, and skipped. The first is {}. Send the file without such lines to be sure.",
             Shown(&above.example)
         );
         self.findings.push(Finding::of_file(LINES_SKIPPED, message));

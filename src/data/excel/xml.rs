@@ -171,8 +171,8 @@ fn without_escapes(text: &str) -> String {
                 plain.extend(
                     char::decode_utf16(units.drain(..)).map(|read| read.unwrap_or(char::REPLACEMENT_CHARACTER)),
                 );
-                let end = rest[1..].find("_x").map_or(rest.len(), |at| at + 1);
-                // A character may have several bytes: none of them but the first is `_`.
+                let first = rest.chars().next().map_or(1, char::len_utf8);
+                let end = rest[first..].find("_x").map_or(rest.len(), |at| at + first);
                 plain.push_str(&rest[..end]);
                 rest = &rest[end..];
             }

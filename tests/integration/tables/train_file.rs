@@ -15,7 +15,10 @@ async fn one_call_makes_a_model_of_a_file() {
     let job = reply.expect(202);
     assert_eq!(location, format!("/jobs/{}", text(&job["id"])));
     let ended = service.ended(&job).await;
-    assert_eq!((&ended["state"], &ended["metrics"]["rows"]), (&json!("succeeded"), &json!(45)), "{ended}");
+    assert_eq!(ended["state"], "succeeded", "{ended}");
+    // 45 rows and a tenth more or less.
+    let held_out = ended["metrics"]["rows"].as_u64().expect("a number");
+    assert!((41..=49).contains(&held_out) && ended["rows"] == 150 - held_out, "{ended}");
     let (model, dataset) =
         (service.get("/models/flowers").await.expect(200), service.get("/datasets/flowers").await.expect(200));
     assert_eq!((&model["id"], &model["dataset_id"]), (&job["model_id"], &dataset["id"]));
