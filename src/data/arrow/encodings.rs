@@ -17,7 +17,7 @@ pub(super) fn mended(metadata: &[u8]) -> Option<Vec<u8>> {
     let mut mended = metadata.to_vec();
     for place in places {
         if INTEGERS.contains(&(mended[place] & 0x0f)) {
-            mended[place] = mended[place] & 0xf0 | INTEGER_32;
+            mended[place] = (mended[place] & 0xf0) | INTEGER_32;
         }
     }
     (mended != metadata).then_some(mended)

@@ -174,11 +174,11 @@ fn number_2(bytes: &[u8], at: usize) -> usize {
 }
 
 fn number_4(bytes: &[u8], at: usize) -> u64 {
-    number_2(bytes, at) as u64 | (number_2(bytes, at + 2) as u64) << 16
+    number_2(bytes, at) as u64 | ((number_2(bytes, at + 2) as u64) << 16)
 }
 
 fn number_8(bytes: &[u8], at: usize) -> u64 {
-    number_4(bytes, at) | number_4(bytes, at + 4) << 32
+    number_4(bytes, at) | (number_4(bytes, at + 4) << 32)
 }
 
 /// The content of a part, unpacked while it is read: no more bytes, and no others, than the directory says.

@@ -235,7 +235,7 @@ fn encodings_marked_as_integers_of_another_width_are_read() {
         .filter(|at| bytes[at - 3] == 0x15 && bytes[at - 1] == 0x19 && bytes[*at] & 0x0f == 5)
         .collect();
     assert!(!lists.is_empty());
-    lists.iter().for_each(|at| bytes[*at] = bytes[*at] & 0xf0 | 4);
+    lists.iter().for_each(|at| bytes[*at] = (bytes[*at] & 0xf0) | 4);
     assert_eq!(rows(&read(&bytes, Format::Parquet, &[]).unwrap()), json!([{"n": 1}, {"n": 2}, {"n": 3}]));
     let end = bytes.len() - 4;
     bytes[end..].copy_from_slice(b"PARE");
