@@ -73,6 +73,7 @@ async fn fill(folder: &Path, count: usize) {
                 loss: 0.01,
                 validation_loss: None,
                 metrics: RawValue::from_string(metrics.into()).expect("JSON").into(),
+                trained_on: Default::default(),
             };
             fs::write(versions.join(format!("{id}.safetensors")), artifact::encode(&predictor, Some(&facts)))
                 .expect("a file");
@@ -102,6 +103,11 @@ async fn fill(folder: &Path, count: usize) {
                 metrics: metrics.into(),
                 network: None,
                 file_bytes: None,
+                dataset_id: None,
+                rows: None,
+                features: None,
+                classes: None,
+                held_out: None,
             };
             write.add_model(&model).await.expect("a row");
             write.next_version(id).await.expect("a number");

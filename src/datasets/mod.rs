@@ -4,6 +4,7 @@ pub mod arriving;
 pub mod dataset;
 pub mod error;
 mod growth;
+mod intake;
 pub mod loading;
 mod reading;
 pub mod registry;

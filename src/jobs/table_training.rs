@@ -104,7 +104,7 @@ fn beside_bytes(model: &TableSpec, settings: &ValidTrainingSpec, dataset: &Datas
     let profile = &dataset.profile;
     let columns = beside(settings, profile, model).into_iter().filter_map(|name| profile.column(&name));
     let cells = columns.fold(4 * size_of::<usize>() as u64, |bytes, column| {
-        let of_rows = if profile.rows == 0 { 0 } else { column.dictionary_bytes() / profile.rows };
+        let of_rows = column.dictionary_bytes().checked_div(profile.rows).unwrap_or(0);
         bytes + size_of::<Option<i64>>() as u64 + of_rows + 1
     });
     usize::try_from(profile.rows.saturating_mul(cells)).unwrap_or(usize::MAX).saturating_add(PROBE_BYTES)

@@ -15,6 +15,7 @@ use crate::learning::training::TrainingSpec;
 use crate::models::table::TableSpec;
 use crate::models::{Model, ModelKind};
 use crate::storage::catalog::ReceiptRow;
+use crate::wording::Shown;
 
 /// A training that is asked for.
 pub struct TrainRequest {
@@ -106,8 +107,13 @@ async fn spec_on(
         return Ok(spec);
     }
     let values = app.datasets.distinct_values(dataset, &spec.target, MAX_CLASSES).await?;
-    let found = classes(&values, &rows_with(&values)).into_iter().map(|(class, _)| class);
-    Ok(TableSpec { classes: found.take(MAX_CLASSES).collect(), ..spec })
+    let found: Vec<String> = classes(&values, &rows_with(&values)).into_iter().map(|(class, _)| class).collect();
+    if found.len() < 2 {
+        let detail =
+            format!("the target {} has a single class in the data set: nothing to tell apart", Shown(&spec.target));
+        return Err(ServingError::at(Wrong::Value, "/dataset", detail));
+    }
+    Ok(TableSpec { classes: found.into_iter().take(MAX_CLASSES).collect(), ..spec })
 }
 
 /// Checks a training, puts its job into the queue, and tells of the job as it was accepted, whatever it has come to

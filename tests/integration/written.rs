@@ -127,7 +127,7 @@ async fn versions_keep_the_words_for_missing_values() {
     let row = |row: u32| {
         format!(
             "{},{},{}\n",
-            if row % 7 == 0 { "-999".into() } else { (row % 40).to_string() },
+            if row.is_multiple_of(7) { "-999".into() } else { (row % 40).to_string() },
             ["a", "b", "unknown"][row as usize % 3],
             row % 40
         )

@@ -100,8 +100,7 @@ pub fn ingest<S: Growing + 'static>(
 pub fn ingest_appended<T: Growing + 'static, S: Growing + 'static>(
     (table, profile): (T, &TableProfile),
     source: S,
-    Declared { format, csv }: Declared,
-    sheet: Option<&str>,
+    (Declared { format, csv }, sheet): (Declared, Option<&str>),
     limits: &IngestLimits,
     memory: &Charge,
     out: &mut dyn Output,

@@ -89,7 +89,7 @@ mod tests {
             let all = keys(&[10; 100], seed);
             let found = by_group(&all, 0.2).expect("groups");
             let count = found.split.validation.len();
-            assert!(count % 10 == 0 && (180..=220).contains(&count), "{count}");
+            assert!(count.is_multiple_of(10) && (180..=220).contains(&count), "{count}");
             assert_eq!((found.groups, found.held), (100, count / 10));
             assert!(found.split.validation.iter().all(|row| found.split.validation.contains(&(row / 10 * 10))));
         }

@@ -51,7 +51,8 @@ pub(super) fn judge(context: &RunContext, made: Made, rows: &MeasuredRows) -> Re
         Activate::IfBetter => {
             let Made { predictor, facts } = made;
             let candidate = Arc::new(predictor);
-            let verdict = context.in_phase(Phase::Measure, || context.persist(true, || compare(context, &candidate, rows)))?;
+            let verdict =
+                context.in_phase(Phase::Measure, || context.persist(true, || compare(context, &candidate, rows)))?;
             // A reading that was given up may still hold it.
             let predictor = Arc::into_inner(candidate).ok_or_else(|| Unpublished::stopped(context.job))?;
             return Ok((Made { predictor, facts }, verdict));

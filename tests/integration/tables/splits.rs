@@ -275,6 +275,7 @@ async fn rows_in_no_order_are_split_at_random_and_nothing_is_said() {
     let job = trained(&service, "name=a&target=y&epochs=5", csv.clone()).await;
     assert_eq!((&job["split"]["type"], codes(&job).contains(&"rows_depend_on_each_other")), (&json!("random"), false));
     let asked = trained(&service, "name=b&target=y&epochs=5&split=random", csv.clone()).await;
+    assert_eq!(asked["split"]["type"], "random");
     let weights = async |name: &str| service.get(&format!("/models/{name}/versions/1/parameters")).await.expect(200);
     assert_eq!(weights("a").await["layers"], weights("b").await["layers"], "the same rows either way");
     // Copies of rows are held out together: five times the rows, the same ones held out.
