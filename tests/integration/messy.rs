@@ -170,12 +170,16 @@ async fn errors_say_what_to_do_next() {
     service.post_csv("/datasets?name=single", "age,rooms,y\n1,2,old\n2,3,old\n3,1,old\n").await.expect(201);
     let single = service.post("/models/m/train", json!({"dataset": "single"})).await.problem(422, "invalid_value");
     assert!(detail(single).contains("has a single class"));
-    // A failed training is named with its error: one row is left to train on, of one class.
-    service.post_csv("/datasets?name=pair", "age,rooms,y\n1,2,old\n2,3,young\n").await.expect(201);
-    let failed = service.train("m", json!({"dataset": "pair", "validation_split": 0.5})).await;
-    assert_eq!(failed["state"], "failed", "{failed}");
+    // A failed training is named with its error.
+    let failed = service.train("m", json!({"optimizer": "sgd", "learning_rate": 1e30})).await;
+    assert_eq!(
+        (&failed["state"], &failed["error"]["code"]),
+        (&json!("failed"), &json!("training_diverged")),
+        "{failed}"
+    );
     let untrained = detail(service.post("/models/m/predict", record).await.problem(409, "model_not_trained"));
-    assert!(untrained.contains(text(&failed["id"])) && untrained.contains("has a single class"), "{untrained}");
+    let reason = text(&failed["error"]["detail"]);
+    assert!(untrained.contains(text(&failed["id"])) && untrained.contains(reason), "{untrained}");
     service.train("m", json!({"epochs": 1})).await;
     let unread = service.post_csv("/models/m/evaluate", ages(60, "49")).await.problem(415, "unsupported_media_type");
     assert!(detail(unread).contains("POST it to /datasets"));

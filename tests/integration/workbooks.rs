@@ -89,8 +89,8 @@ async fn a_column_that_no_table_can_have_is_left_out_and_told_of() {
     let lengths: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 5.0]));
     assert_eq!(predict(vec![("petal_length", Arc::clone(&lengths))]).await.status, 200);
     predict(vec![("petal_length", lengths), raw(2)]).await.problem(422, "unknown_field");
-    let known = predict(vec![("petal_length", raw(2).1)]).await.problem(422, "invalid_value");
-    assert!(text(&known["detail"]).contains("a column of the type Binary"), "{known}");
+    let known = predict(vec![("petal_length", raw(2).1)]).await.problem(422, "unfit_data");
+    assert!(text(&known["detail"]).contains("columns of type Binary cannot be used"), "{known}");
 }
 
 #[tokio::test]
