@@ -17,7 +17,7 @@ HARMLESS = [
     ("rust|go", r"\(reserved word\) cannot be used", "likewise"),
     ("python", "Codegen property is null .*Default to typing.Any", "a value of any kind, as the document means it"),
     ("java", "Ignoring complex example on request body", "examples are for readers"),
-    ("openapi-python-client", "Unsupported content type (text/csv|application/x-ndjson|application/vnd.apache.*)$",
+    ("openapi-python-client", "Unsupported content type (text/csv|application/x-ndjson|application/vnd.(apache|openxmlformats).*)$",
      "it sends JSON, forms and octets; the operation takes these too"),
     ("openapi-python-client", "type array must have items or prefixItems defined",
      "the rows of a data file as JSON: it sends the file as a form"),
