@@ -8,6 +8,8 @@ use super::decimal::Decimal;
 
 /// Letters of a unit, at most.
 const UNIT_LETTERS: usize = 8;
+/// A longer text is no number that anybody writes: texts of megabytes are not looked through.
+const MOST_BYTES: usize = 128;
 /// Separators in a number, at most: a number of more digits is none that anybody writes.
 const MOST_SEPARATORS: usize = 12;
 /// Signs and codes of currencies, before or behind a number.
@@ -75,6 +77,9 @@ impl<'a> WrittenNumber<'a> {
     /// Takes a text apart; nothing if it is no number in any way.
     pub fn of(text: &'a str) -> Option<Self> {
         let trimmed = text.trim();
+        if trimmed.len() > MOST_BYTES {
+            return None;
+        }
         let inner = trimmed.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
         let (mut rest, mut signs) =
             (inner.unwrap_or(trimmed).trim(), Signs { negative: inner.is_some(), any: inner.is_some() });
