@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::places::{NOWHERE, earliest, shown};
 use crate::data::values::{
-    ANY_WAY, COMMA_WAYS, NumberFormat, POINT_WAYS, WAYS, WrittenNumber, is_currency, scale_of, ways_of_plain,
+    ANY_WAY, COMMA_WAYS, NumberFormat, POINT_WAYS, WAYS, WrittenNumber, is_unit, scale_of, ways_of_plain,
 };
 
 /// A unit is one on so many different numbers at least: `2D` and `3D` are names.
@@ -237,8 +237,4 @@ impl Affixes {
         let other = if same { later.other } else { Some((later.place, later.text)) };
         Affixes { other: earliest(first.other, other), ..first }
     }
-}
-
-fn is_unit(suffix: &str) -> bool {
-    !suffix.is_empty() && !is_currency(suffix) && scale_of(suffix) == 1.0
 }

@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::data::values::{
-    WrittenDate, WrittenNumber, is_currency, is_missing_word, parse_boolean, parse_number, scale_of,
-};
+use crate::data::values::{WrittenDate, WrittenNumber, is_missing_word, is_unit, parse_boolean, parse_number};
 
 /// From this share of a column's values on they are taken for what most of them are.
 const MOST: f64 = 0.8;
@@ -63,10 +61,6 @@ fn share(found: u64, total: u64) -> Option<f64> {
 pub(crate) fn is_code(word: &str) -> bool {
     let word = word.trim();
     word.len() > 1 && word.starts_with('0') && word.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn is_unit(suffix: &str) -> bool {
-    !suffix.is_empty() && !is_currency(suffix) && scale_of(suffix) == 1.0
 }
 
 #[cfg(test)]

@@ -45,5 +45,5 @@ pub(super) use short_number::{LOOKED_AT, short_number};
 pub use words::parse_boolean;
 pub(super) use words::trim;
 pub(super) use written_number::{
-    ANY_WAY, COMMA_WAYS, POINT_WAYS, WAYS, WrittenNumber, is_currency, scale_of, ways_of_plain,
+    ANY_WAY, COMMA_WAYS, POINT_WAYS, WAYS, WrittenNumber, is_unit, scale_of, ways_of_plain,
 };

@@ -175,7 +175,7 @@ impl Signs {
 }
 
 /// Whether a text is the sign or code of a currency.
-pub(crate) fn is_currency(text: &str) -> bool {
+fn is_currency(text: &str) -> bool {
     CURRENCIES.contains(&text)
 }
 
@@ -186,6 +186,11 @@ pub(crate) fn scale_of(suffix: &str) -> f64 {
         "‰" => 0.001,
         _ => 1.0,
     }
+}
+
+/// Whether what stands behind a number is a unit: neither a currency nor a percent sign.
+pub(crate) fn is_unit(suffix: &str) -> bool {
+    !suffix.is_empty() && !is_currency(suffix) && scale_of(suffix) == 1.0
 }
 
 fn is_suffix(text: &str) -> bool {
