@@ -1,15 +1,14 @@
 //! Targets that are not what they seem, and data that cannot be learned from: said before anything is stored.
 
 use crate::data::column::ColumnType;
-use crate::data::profile::{ColumnProfile, TableProfile};
+use crate::data::encoder::Reason;
+use crate::data::profile::{ColumnProfile, READ_AS_WORDS, TableProfile};
 use crate::wording::Shown;
 
 /// From so many classes on a class of a row or two is taken for a sign that they are none.
 const MANY_CLASSES: u64 = 100;
 /// Rows of a class, on average, that make it one.
 const ROWS_OF_A_CLASS: u64 = 3;
-/// The codes of findings about columns that are words against their look.
-const READ_AS_WORDS: [&str; 3] = ["numbers_as_words", "dates_as_words", "large_integers"];
 
 /// Why a target of classes is most likely none, if somebody has not said that it is.
 pub(super) fn doubt(target: &ColumnProfile, profile: &TableProfile) -> Option<String> {
@@ -39,16 +38,14 @@ pub(super) fn reason<'a>(column: &ColumnProfile, profile: &'a TableProfile) -> O
 /// Why nothing can be learned from these columns, if nothing can.
 pub(super) fn hopeless(features: &[String], profile: &TableProfile) -> Option<String> {
     let why = |column: &ColumnProfile| match () {
-        () if column.missing == profile.rows => Some("has no value in any row"),
-        () if column.distinct <= 1 && column.missing == 0 => Some("has the same value in every row"),
-        () if column.kind == ColumnType::Text => {
-            Some("holds text or identifiers, from which this release does not learn")
-        }
+        () if column.missing == profile.rows => Some(Reason::Missing),
+        () if column.distinct <= 1 && column.missing == 0 => Some(Reason::Constant),
+        () if column.kind == ColumnType::Text => Some(Reason::Text),
         () => None,
     };
     let columns: Vec<_> = features.iter().filter_map(|name| profile.column(name)).collect();
     let reasons: Vec<_> =
-        columns.iter().map_while(|column| Some(format!("{} {}", Shown(&column.name), why(column)?))).collect();
+        columns.iter().map_while(|column| Some(format!("{} {}", Shown(&column.name), why(column)?.clause()))).collect();
     match reasons.len() {
         _ if columns.is_empty() => Some("the data has no other column than the target".to_owned()),
         count if count == columns.len() => Some(reasons.into_iter().take(5).collect::<Vec<_>>().join("; ")),

@@ -7,7 +7,7 @@ use super::places::{earliest, shown};
 use crate::data::asked::AskedColumn;
 use crate::data::column::ColumnType;
 use crate::data::values::{
-    ANY_WAY, CellFormat, DIGITS, DateFormat, Decimal, MISSING_WORDS, WAYS, WrittenDate, WrittenNumber, format_number,
+    CellFormat, DIGITS, DateFormat, Decimal, MISSING_WORDS, WAYS, WrittenDate, WrittenNumber, format_number,
     is_not_finite, missing_word, parse_boolean, trim,
 };
 
@@ -236,7 +236,7 @@ impl Evidence {
     /// Numbers that somebody asked for: what a format leaves open is found.
     fn asked_numbers(&self, asked: Option<&CellFormat>, decimal_commas: bool) -> Form {
         let Some(CellFormat::Number(asked)) = asked else {
-            let format = self.numbers.format_of(ANY_WAY, decimal_commas);
+            let format = self.numbers.format_of(decimal_commas);
             let needed = self.numbers.example().is_some() || self.numbers.has_texts();
             return format
                 .filter(|_| needed)
@@ -244,7 +244,7 @@ impl Evidence {
         };
         let mut format = asked.clone();
         if let Some(found) =
-            self.numbers.format_of(ANY_WAY, decimal_commas).filter(|_| asked.prefix.is_none() && asked.suffix.is_none())
+            self.numbers.format_of(decimal_commas).filter(|_| asked.prefix.is_none() && asked.suffix.is_none())
         {
             (format.prefix, format.suffix) = (found.prefix, found.suffix);
             format.scale = if asked.scale == 1.0 { found.scale } else { asked.scale };

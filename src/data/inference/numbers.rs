@@ -32,7 +32,7 @@ pub(crate) struct NumberEvidence {
     affixes: Option<Box<Affixes>>,
     /// Digits of the shortest and the longest number with separators.
     digits: (u8, u8),
-    /// The smallest of the different numbers that have a unit.
+    /// Different numbers that have a unit, as many as make it one.
     with_unit: BTreeSet<u64>,
 }
 
@@ -190,8 +190,7 @@ impl NumberEvidence {
     /// # Errors
     /// Why they are rather words.
     pub fn format(&self, decimal_commas: bool) -> Result<Option<NumberFormat>, Doubt<'_>> {
-        let ways = self.ways();
-        let Some(plain) = self.format_of(ways, decimal_commas) else {
+        let Some(plain) = self.format_of(decimal_commas) else {
             return Err(Doubt::OtherWay(self.failing.iter().copied().max().unwrap_or(NOWHERE)));
         };
         let affixes = self.affixes.as_deref();
@@ -214,9 +213,9 @@ impl NumberEvidence {
         Ok((!is_plain).then_some(plain))
     }
 
-    /// The format in the first of `ways`, whatever else speaks against numbers; none if there is no way.
-    pub fn format_of(&self, ways: u8, decimal_commas: bool) -> Option<NumberFormat> {
-        let ways = ways & self.ways();
+    /// The format in the first way that fits all, whatever else speaks against numbers; none if there is no way.
+    pub fn format_of(&self, decimal_commas: bool) -> Option<NumberFormat> {
+        let ways = self.ways();
         let commas = ways & COMMA_WAYS;
         let taken = if decimal_commas && self.pointed && commas != 0 { commas } else { ways };
         let mut format = NumberFormat::of(*WAYS.get(taken.trailing_zeros() as usize)?);

@@ -12,4 +12,5 @@ pub(super) mod studied;
 mod table;
 
 pub use distinct::EXACT_DISTINCT;
+pub use reading::READ_AS_WORDS;
 pub use table::{Bound, ColumnProfile, Finding, Frequent, IDENTIFIER_COLUMN, TableProfile, WordBytes};

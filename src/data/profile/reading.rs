@@ -23,10 +23,12 @@ const SHORT_YEARS: &str = "two_digit_years";
 /// Words count as missing values, or look as if they should.
 const MISSING_WORDS: &str = "missing_words";
 /// Most values are numbers, and all are read as words.
-pub const NUMBERS_AS_WORDS: &str = "numbers_as_words";
+const NUMBERS_AS_WORDS: &str = "numbers_as_words";
 /// The same of dates, and of true and false.
 const DATES_AS_WORDS: &str = "dates_as_words";
 const BOOLEANS_AS_WORDS: &str = "booleans_as_words";
+/// The codes of findings about columns of words that look like numbers or dates.
+pub const READ_AS_WORDS: [&str; 3] = [NUMBERS_AS_WORDS, DATES_AS_WORDS, LARGE_INTEGERS];
 
 /// Adds what the reading of a column's cells has shown.
 pub(super) fn about_reading(column: &Studied, findings: &mut Vec<Finding>) {
