@@ -240,7 +240,7 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
         let rows = self.each_cell(&piece, &[], |column, start, field| {
             let place = || self.line_of(&piece, start);
             match field {
-                Field::Number(value) => evidence[column].observe_short_number(value, place),
+                Field::Number(_) => evidence[column].observe_short_number(place),
                 Field::Text(text) => evidence[column].observe(missing.blanked(column, text), Written::Field, place),
             }
             Ok(())
@@ -264,7 +264,7 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
             let (builder, evidence) = (&mut builders[column], &mut evidence[column]);
             match field {
                 Field::Number(value) => {
-                    evidence.observe_short_number(value, place);
+                    evidence.observe_short_number(place);
                     builder.push_number(value);
                 }
                 Field::Text(text) => {

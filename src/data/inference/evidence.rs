@@ -7,8 +7,8 @@ use super::places::{earliest, shown};
 use crate::data::asked::AskedColumn;
 use crate::data::column::ColumnType;
 use crate::data::values::{
-    CellFormat, DIGITS, DateFormat, Decimal, MISSING_WORDS, WAYS, WrittenDate, WrittenNumber, format_number,
-    is_not_finite, missing_word, parse_boolean, trim,
+    CellFormat, DIGITS, DateFormat, Decimal, MISSING_WORDS, WAYS, WrittenDate, WrittenNumber, is_not_finite,
+    missing_word, parse_boolean, trim,
 };
 
 /// Counts of [`MISSING_WORDS`], and of dates that are all zeros.
@@ -52,7 +52,8 @@ const KINDS: [Kind; 3] = [Kind::Number, Kind::Boolean, Kind::Date];
 pub(crate) struct Evidence {
     /// Whether there was a cell that is not missing.
     any: bool,
-    /// The kinds that every cell so far could be have none: the first cell that is not of the kind, with its text, cut.
+    /// The kinds that every cell so far could be have none: the first cell that is not of the kind, with its text, cut, unless
+    /// it is a plain number or no text at all.
     misfits: [Option<(u64, Box<str>)>; 3],
     numbers: NumberEvidence,
     dates: DateEvidence,
@@ -87,7 +88,7 @@ impl Evidence {
     #[inline]
     pub fn observe_number(&mut self, text: &[u8], number: &Decimal, is_text: bool, place: impl Fn() -> u64) {
         self.any = true;
-        self.refuse_others(|| std::str::from_utf8(text).unwrap_or_default().into(), &place);
+        self.refuse_others(&place);
         self.numbers.observe_plain(text, is_text, &place);
         if number.is_large_integer() {
             self.large_integer.get_or_insert_with(place);
@@ -98,16 +99,16 @@ impl Evidence {
 
     /// The same of a number that is neither infinite nor an integer beyond 2^53, of which only the value is known.
     #[inline]
-    pub fn observe_short_number(&mut self, value: f64, place: impl Fn() -> u64) {
+    pub fn observe_short_number(&mut self, place: impl Fn() -> u64) {
         (self.any, self.numbers.unseen, self.numbers.unquoted) = (true, true, true);
-        self.refuse_others(|| format_number(value).into(), &place);
+        self.refuse_others(&place);
     }
 
-    /// A number is neither true nor false, nor a date.
+    /// A number is neither true nor false, nor a date. Its text is not kept: most columns are of numbers.
     #[inline]
-    fn refuse_others(&mut self, text: impl Fn() -> Box<str>, place: &impl Fn() -> u64) {
+    fn refuse_others(&mut self, place: &impl Fn() -> u64) {
         if self.misfits[Kind::Date as usize].is_none() || self.misfits[Kind::Boolean as usize].is_none() {
-            [Kind::Boolean, Kind::Date].into_iter().for_each(|kind| self.refuse(kind, &text(), place));
+            [Kind::Boolean, Kind::Date].into_iter().for_each(|kind| self.refuse(kind, "", place));
         }
     }
 

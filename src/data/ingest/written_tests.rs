@@ -202,6 +202,7 @@ fn a_few_cells_that_do_not_fit_are_named_with_their_line() {
     };
     for (cell, odd, code) in [
         ("2024-05-01 10:00", "2024-05-01 23:59:60", "dates_as_words"),
+        ("2024-05-01", "7", "dates_as_words"),
         ("true", "maybe", "booleans_as_words"),
         ("12.5", "x", "numbers_as_words"),
         ("12,5", "twelve", "numbers_as_words"),

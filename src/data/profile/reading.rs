@@ -196,8 +196,9 @@ pub(super) fn as_words(column: &Studied) -> Option<Finding> {
 fn misfits(column: &Studied, share: f64, what: &str, line: u64, text: &str) -> String {
     // Where some are not, never "100 %".
     let percent = ((1000.0 * share).floor() / 10.0).min(99.9);
+    let shown = if text.is_empty() { "a number".to_owned() } else { format!("{text:?}") };
     format!(
-        "{percent} % of its values are {what}; {} {line} has {text:?}: it is read as words. Mend such cells or leave them \
+        "{percent} % of its values are {what}; {} {line} has {shown}: it is read as words. Mend such cells or leave them \
          empty, name words that mean that there is no value (missing=…), or give the type in `types` to have the first such \
          cell refused.",
         column.place
