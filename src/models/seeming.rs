@@ -1,7 +1,7 @@
 //! Targets that are not what they seem, and data that cannot be learned from: said before anything is stored.
 
-use crate::data::column::ColumnType;
-use crate::data::encoder::Reason;
+use crate::data::column::{Column, ColumnType};
+use crate::data::encoder::{MAX_CLASSES, Reason, Task};
 use crate::data::profile::{ColumnProfile, READ_AS_WORDS, TableProfile};
 use crate::wording::Shown;
 
@@ -10,8 +10,39 @@ const MANY_CLASSES: u64 = 100;
 /// Rows of a class, on average, that make it one.
 const ROWS_OF_A_CLASS: u64 = 3;
 
+/// Checks a target of `values` different values, or more than [`MAX_CLASSES`], for a task that was `asked` for or follows from it.
+///
+/// # Errors
+/// What speaks against it, as a clause: "the target x …".
+pub(super) fn check_target(
+    asked: Option<Task>,
+    task: Task,
+    target: &Column,
+    values: usize,
+    profile: &TableProfile,
+) -> Result<(), String> {
+    if values == 0 {
+        return Err("has no value in any row".to_owned());
+    }
+    let Some(known) = profile.column(&target.name) else { return Ok(()) };
+    match task {
+        Task::Regression if target.kind == ColumnType::Numeric && known.std.is_none() => {
+            Err("has values too large to compute with".to_owned())
+        }
+        Task::Classification if values > MAX_CLASSES && target.kind != ColumnType::Datetime => {
+            let count = known.distinct.max(values as u64);
+            let reason = reason(known, profile).map(|reason| format!(". {reason}")).unwrap_or_default();
+            Err(format!("has {count} classes; {MAX_CLASSES} is the most{reason}"))
+        }
+        Task::Classification if asked.is_none() => {
+            doubt(known, profile).map_or(Ok(()), |doubt| Err(format!("is doubtful. {doubt}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Why a target of classes is most likely none, if somebody has not said that it is.
-pub(super) fn doubt(target: &ColumnProfile, profile: &TableProfile) -> Option<String> {
+fn doubt(target: &ColumnProfile, profile: &TableProfile) -> Option<String> {
     if let Some(reason) = reason(target, profile) {
         return Some(format!("{reason} If its values are classes, say task=classification."));
     }
@@ -27,7 +58,7 @@ pub(super) fn doubt(target: &ColumnProfile, profile: &TableProfile) -> Option<St
 }
 
 /// What a finding says of a column that is read as words and looks like something else.
-pub(super) fn reason<'a>(column: &ColumnProfile, profile: &'a TableProfile) -> Option<&'a str> {
+fn reason<'a>(column: &ColumnProfile, profile: &'a TableProfile) -> Option<&'a str> {
     let mut findings = profile.findings.iter();
     let found = findings.find(|finding| {
         finding.column.as_deref() == Some(&column.name) && READ_AS_WORDS.contains(&finding.code.as_str())

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ModelError;
-use super::seeming::{doubt, hopeless, reason};
+use super::seeming::{check_target, hopeless};
 use crate::data::column::{Column, ColumnType, Values};
 use crate::data::encoder::Histogram;
 use crate::data::encoder::{Encoder, MAX_CLASSES, Target, Task, classes, rows_with};
@@ -146,33 +146,8 @@ impl TableRequest {
                 classes(target, &rows).into_iter().map(|(class, _)| class).take(MAX_CLASSES + 1).collect()
             }
         };
-        if rows.is_empty() {
-            return Err(invalid("/target", format!("the target {} has no value in any row", Shown(&self.target))));
-        }
-        let known = profile.column(&self.target);
-        if task == Task::Classification && rows.len() > MAX_CLASSES && target.kind != ColumnType::Datetime {
-            let count = known.map_or(rows.len() as u64, |column| column.distinct.max(rows.len() as u64));
-            let reason = known.and_then(|column| reason(column, profile));
-            let reason = reason.map(|reason| format!(". {reason}")).unwrap_or_default();
-            let detail =
-                format!("the target {} has {count} classes; {MAX_CLASSES} is the most{reason}", Shown(&self.target));
-            return Err(invalid("/target", detail));
-        }
-        if self.task.is_none()
-            && task == Task::Classification
-            && let Some(doubt) = known.and_then(|column| doubt(column, profile))
-        {
-            return Err(invalid("/target", format!("the target {} is doubtful. {doubt}", Shown(&self.target))));
-        }
-        if task == Task::Regression
-            && target.kind == ColumnType::Numeric
-            && known.is_some_and(|column| column.std.is_none())
-        {
-            return Err(invalid(
-                "/target",
-                format!("the target {} has values too large to compute with", Shown(&self.target)),
-            ));
-        }
+        check_target(self.task, task, target, rows.len(), profile)
+            .map_err(|fault| invalid("/target", format!("the target {} {fault}", Shown(&self.target))))?;
         Target::fit(target, task, &rows).map_err(|error| invalid("/target", error.to_string()))?;
         let features_chosen = self.features.is_some();
         let features = match self.features {

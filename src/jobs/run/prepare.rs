@@ -67,22 +67,15 @@ pub(super) fn prepare(
     let target = column(&table, &model.target)?;
     let encoder = match base {
         Some(encoder) => encoder.clone(),
-        None => {
-            let known = Known::of(&profile, &model.features, model.features_chosen);
-            let fitted = Encoder::fit_unless(&table, &model.target, model.task, &train, &known, go_on)?;
-            fitted.ok_or(Stopped)?
-        }
+        None => fitted(model, &table, &train, &profile, go_on)?,
     };
     let encoded = train.len() + validation.as_ref().map_or(held_out.len(), |other| other.rows);
     let read = table.bytes() + validation.as_ref().map_or(0, Table::bytes);
     take(memory, (encoded * encoder.width() * size_of::<f32>()).saturating_add(read) as u64)?;
-    let mut findings = about_target(&table, &model.target, model.task, &train);
-    findings.extend(of_split);
-    findings.extend(concerning(&profile, model));
-    findings.extend(left_out(&encoder, &profile));
-    if base.is_none() {
-        findings.extend(types_changed(model, &profile));
-    }
+    let changed = if base.is_none() { types_changed(model, &profile) } else { Vec::new() };
+    let about = about_target(&table, &model.target, model.task, &train);
+    let of_columns = [concerning(&profile, model), left_out(&encoder, &profile), changed];
+    let findings = [about, of_split].into_iter().chain(of_columns).flatten().collect();
     let mut network = Network::new(Arc::new(model.network(&encoder)?));
     start_from_shares(&mut network, &encoder.target);
     let histograms = Histogram::of_features(&encoder, &table, &train)?;
@@ -92,10 +85,7 @@ pub(super) fn prepare(
     let (validation, truth, measured) = match (validation, held_out.is_empty()) {
         (Some(other), _) => {
             drop(table);
-            let target =
-                column(&other, &model.target)?.of_kind(encoder.target.kind(), encoder.target_writing.reading())?;
-            let rows = labelled(&target)?;
-            (Some(encoding.examples(&other, &target, &rows)?), Truth::of_rows(&encoder, &target, &rows)?, rows)
+            apart(&encoding, &other, &model.target)?
         }
         (None, false) => {
             let examples = encoding.examples(&table, target, &held_out)?;
@@ -115,6 +105,27 @@ pub(super) fn prepare(
         rule,
     };
     Ok(Prepared { training, network, parts, truth, split: used, findings, measured })
+}
+
+/// The encoder of the rows to train on.
+fn fitted(
+    model: &TableSpec,
+    table: &Table,
+    train: &[usize],
+    profile: &TableProfile,
+    go_on: &dyn Fn() -> bool,
+) -> Result<Encoder, Halt> {
+    let known = Known::of(profile, &model.features, model.features_chosen);
+    let fitted = Encoder::fit_unless(table, &model.target, model.task, train, &known, go_on)?;
+    Ok(fitted.ok_or(Stopped)?)
+}
+
+/// The rows of a table of its own to validate on, their target, and their places.
+fn apart(encoding: &Encoding, other: &Table, target: &str) -> Result<(Option<Examples>, Truth, Vec<usize>), Halt> {
+    let encoder = encoding.encoder;
+    let target = column(other, target)?.of_kind(encoder.target.kind(), encoder.target_writing.reading())?;
+    let rows = labelled(&target)?;
+    Ok((Some(encoding.examples(other, &target, &rows)?), Truth::of_rows(encoder, &target, &rows)?, rows))
 }
 
 /// Takes memory for what is about to be encoded, where the estimate was less. Where others hold it, this job gives up all that
