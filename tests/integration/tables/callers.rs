@@ -144,7 +144,7 @@ async fn a_cell_that_cannot_be_read_costs_its_row_alone() {
     let ids: Vec<&str> = [0, 2, 4].iter().map(|row| text(&predicted[*row]["id"])).collect();
     assert!(ids[0] != ids[1] && ids[1] != ids[2] && predicted[0].get("error").is_none(), "{predicted}");
     let told = service.post("/models/kinds/feedback", json!({"ids": ids, "targets": ["plum", "apple", "peach"]})).await;
-    assert_eq!(told.expect(200)["taken"], 3);
+    assert_eq!(told.expect(200)["rows"], 3);
     let after = metric(&service).await;
     assert_eq!([after[0] - before[0], after[1] - before[1]], [3, 2], "rows answered and rows failed");
 
