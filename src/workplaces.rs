@@ -9,8 +9,13 @@ use tokio::time::Instant;
 
 /// How long a queue may stand until it counts as more work than can be done: a burst is worked off sooner.
 const BURST: Duration = Duration::from_millis(100);
-/// Of a queue that stands, so much work may wait for each place: a few times as long as work takes.
-const STANDING: usize = 3;
+/// A queue that was empty for less stands all the same: under more work than can be done the next comes at once.
+const GAP: Duration = Duration::from_millis(5);
+/// Of a queue that stands, so much work may wait for each place: who begins to wait then does so for about as long as work
+/// takes, and has what he asked for in less than three times the time that it takes alone.
+const STANDING: usize = 1;
+/// Of a burst, so much may.
+const BURSTING: usize = 4;
 
 /// The places. Cheap to clone: a handle.
 #[derive(Clone, Debug)]
@@ -27,8 +32,10 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Queue {
     waiting: usize,
-    /// Since when somebody has waited all the while.
+    /// Since when somebody has waited all the while, but for gaps.
     since: Option<Instant>,
+    /// When nobody waited any more.
+    emptied: Option<Instant>,
 }
 
 /// A place, given back when this is dropped.
@@ -64,10 +71,12 @@ impl Workplaces {
         Workplace { _permit: free.clone().acquire_owned().await.expect("the semaphore is never closed") }
     }
 
-    /// Whether those who wait are too many, and somebody has waited at any time of a while: more work comes than can be done.
+    /// Whether those who wait are too many: more than of a burst, or somebody has waited at any time of a while, so that more
+    /// work comes than can be done.
     pub fn are_crowded(&self) -> bool {
-        let queue = self.0.queue();
-        queue.waiting >= STANDING * self.0.places && queue.since.is_some_and(|since| since.elapsed() >= BURST)
+        let (queue, places) = (self.0.queue(), self.0.places);
+        let stands = || queue.since.is_some_and(|since| since.elapsed() >= BURST);
+        queue.waiting >= BURSTING * places || queue.waiting >= STANDING * places && stands()
     }
 
     /// How they are used at the moment.
@@ -91,8 +100,10 @@ struct Waiting<'a>(&'a Inner);
 impl<'a> Waiting<'a> {
     fn at(places: &'a Inner) -> Self {
         let mut queue = places.queue();
+        if queue.waiting == 0 && queue.emptied.is_none_or(|emptied| emptied.elapsed() >= GAP) {
+            queue.since = Some(Instant::now());
+        }
         queue.waiting += 1;
-        queue.since.get_or_insert_with(Instant::now);
         Waiting(places)
     }
 }
@@ -102,7 +113,7 @@ impl Drop for Waiting<'_> {
         let mut queue = self.0.queue();
         queue.waiting -= 1;
         if queue.waiting == 0 {
-            queue.since = None;
+            queue.emptied = Some(Instant::now());
         }
     }
 }
@@ -138,7 +149,7 @@ mod tests {
         for one in &mut waiting {
             assert!(tokio::time::timeout(Duration::ZERO, one).await.is_err());
         }
-        assert!(!workplaces.are_crowded(), "a burst of any size waits");
+        assert!(!workplaces.are_crowded(), "a burst waits");
         tokio::time::sleep(BURST).await;
         assert!(workplaces.are_crowded());
         waiting.pop();
@@ -146,12 +157,25 @@ mod tests {
         let mut last = Box::pin(workplaces.take());
         assert!(tokio::time::timeout(Duration::ZERO, &mut last).await.is_err());
         assert!(workplaces.are_crowded(), "the queue has stood all the while");
-        drop((places, waiting, last));
+        drop((waiting, last));
+        let mut waiting: Vec<_> = (0..STANDING * 2).map(|_| Box::pin(workplaces.take())).collect();
+        for one in &mut waiting {
+            assert!(tokio::time::timeout(Duration::ZERO, one).await.is_err());
+        }
+        assert!(workplaces.are_crowded(), "it was gone for a moment");
+        drop((places, waiting));
+        tokio::time::sleep(GAP).await;
         let _places = [workplaces.take().await, workplaces.take().await];
         let mut waiting: Vec<_> = (0..STANDING * 2).map(|_| Box::pin(workplaces.take())).collect();
         for one in &mut waiting {
             assert!(tokio::time::timeout(Duration::ZERO, one).await.is_err());
         }
         assert!(!workplaces.are_crowded(), "a queue that was gone stands anew");
+        for _ in STANDING * 2..BURSTING * 2 {
+            let mut one = Box::pin(workplaces.take());
+            assert!(!workplaces.are_crowded() && tokio::time::timeout(Duration::ZERO, &mut one).await.is_err());
+            waiting.push(one);
+        }
+        assert!(workplaces.are_crowded(), "a burst has an end");
     }
 }
