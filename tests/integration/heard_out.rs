@@ -95,7 +95,11 @@ async fn who_is_heard_out_makes_room_first() {
     // Nobody has been silent for as long as it takes to make room.
     let mut new = sent(&service, b"GET /models HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert!(reply(&mut new).await.0.starts_with("http/1.1 200 "));
-    let gone = async { while heard.write_all(b"more").await.is_ok() { tokio::time::sleep(Duration::from_millis(10)).await } };
+    let gone = async {
+        while heard.write_all(b"more").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await
+        }
+    };
     tokio::time::timeout(Duration::from_secs(3), gone).await.expect("its connection is gone");
     for other in &mut others {
         other.write_all(b"GET /models HTTP/1.1\r\nhost: localhost\r\n\r\n").await.expect("open");

@@ -132,11 +132,9 @@ async fn bounds_on_what_may_come_are_told_before_it_comes() {
     for _ in 0..4 {
         service.post("/models", json!({"layers": [1, 1]})).await.expect(201);
     }
-    for (path, kind) in [
-        ("/datasets", "text/csv"),
-        ("/train?target=a", "text/csv"),
-        ("/models/import", "application/octet-stream"),
-    ] {
+    for (path, kind) in
+        [("/datasets", "text/csv"), ("/train?target=a", "text/csv"), ("/models/import", "application/octet-stream")]
+    {
         refused(&service, &head(path, kind, 1000, ""), 507, "quota_exceeded").await;
     }
 }
@@ -198,7 +196,8 @@ async fn long_work_that_could_not_begin_is_refused_by_its_head() {
     let places = service.app.long_work.clone();
     let taken = join_all((0..places.occupancy().places).map(|_| places.take())).await;
     let queue: Vec<_> = (0..4 * taken.len()).map(|_| places.clone()).collect();
-    let queue: Vec<_> = queue.into_iter().map(|places| tokio::spawn(async move { drop(places.take().await) })).collect();
+    let queue: Vec<_> =
+        queue.into_iter().map(|places| tokio::spawn(async move { drop(places.take().await) })).collect();
     eventually("a queue stands", async || places.are_crowded()).await;
     for (path, kind, length) in [
         ("/models/taken/predict", "text/csv", LONG),

@@ -13,7 +13,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::service::{self, service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
@@ -35,6 +35,9 @@ use crate::telemetry::Meters;
 const BUFFER: usize = 80 << 10;
 /// What a client that knows that HTTP/2 is spoken begins with (RFC 9113, section 3.4), up to where it is no HTTP/1.
 const HTTP_2: &[u8] = b"PRI * HTTP/2";
+
+/// A request as hyper has read it.
+type Asked = hyper::Request<Incoming>;
 
 /// How long a client may take where it could hold a connection for nothing.
 #[derive(Clone, Copy, Debug)]
@@ -91,27 +94,11 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Connection { router, meters, peer, limits, watched, .. } = &self;
-        let mut closed = self.closed.clone();
-        let unread = Arc::new(Unread::default());
-        let (router, requests, caller, rest) = (router.clone(), watched.clone(), peer.clone(), unread.clone());
-        let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
-            requests.answering();
-            caller.received.begins();
-            let sends_unasked = !request.headers().contains_key(header::EXPECT);
-            request.extensions_mut().insert(ConnectInfo(caller.clone()));
-            let body = |body| Body::new(WholeBody::of_connection(body, caller.clone(), rest.clone()));
-            let (reply, watched, rest) = (router.clone().call(request.map(body)), requests.clone(), rest.clone());
-            async move {
-                let Ok(reply) = reply.await;
-                if rest.is_there() {
-                    Box::pin(rest.read_short(sends_unasked)).await;
-                }
-                Ok::<_, Infallible>(on_its_way(reply, watched, rest.is_there()))
-            }
-        });
+        let Connection { meters, peer, limits, watched, .. } = &self;
+        let (mut closed, unread) = (self.closed.clone(), Arc::new(Unread::default()));
         let wire = TokioIo::new(Wire::new(stream, watched.clone()));
-        let mut connection = http1::Builder::new().max_buf_size(BUFFER).serve_connection(wire, answer);
+        let answers = self.answers(unread.clone());
+        let mut connection = http1::Builder::new().max_buf_size(BUFFER).serve_connection(wire, answers);
         let mut closing = false;
         let mut deadline = std::pin::pin!(tokio::time::sleep(limits.shortest()));
         let late = loop {
@@ -140,15 +127,41 @@ impl Connection {
         match (refused, late) {
             (Some(status), _) => refuse(stream, status, &peer.address, meters).await,
             (None, Some(Late::Head)) => refuse(stream, StatusCode::REQUEST_TIMEOUT, &peer.address, meters).await,
-            (None, None) if unread.is_there() => {
-                watched.begin(Phase::Lingering);
-                if linger(stream, limits.body, closed).await {
-                    meters.connections_cut.with_label_values(&["unread"]).inc();
-                }
-            }
+            (None, None) if unread.is_there() => self.hear_out(stream).await,
             (None, _) => {}
         }
         None
+    }
+
+    /// What answers the requests; leaves to `unread` what nobody read of them.
+    fn answers(
+        &self,
+        unread: Arc<Unread>,
+    ) -> impl service::Service<Asked, Response = Response<WatchedBody>, Error = Infallible, Future: Send> + use<> {
+        let (router, watched, peer) = (self.router.clone(), self.watched.clone(), self.peer.clone());
+        service_fn(move |mut request: Asked| {
+            watched.answering();
+            peer.received.begins();
+            let sends_unasked = !request.headers().contains_key(header::EXPECT);
+            request.extensions_mut().insert(ConnectInfo(peer.clone()));
+            let body = |body| Body::new(WholeBody::of_connection(body, peer.clone(), unread.clone()));
+            let (reply, watched, unread) = (router.clone().call(request.map(body)), watched.clone(), unread.clone());
+            async move {
+                let Ok(reply) = reply.await;
+                if unread.is_there() {
+                    Box::pin(unread.read_short(sends_unasked)).await;
+                }
+                Ok(on_its_way(reply, watched, unread.is_there()))
+            }
+        })
+    }
+
+    /// Reads for a while what the client still sends of a body that is answered.
+    async fn hear_out<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) {
+        self.watched.begin(Phase::Lingering);
+        if linger(stream, self.limits.body, self.closed.clone()).await {
+            self.meters.connections_cut.with_label_values(&["unread"]).inc();
+        }
     }
 
     /// Tells a client that speaks no TLS that this port does.
