@@ -44,6 +44,7 @@
 //! ```
 
 pub mod active;
+pub mod behalf;
 pub mod data;
 pub mod error;
 pub mod evaluate;

@@ -194,11 +194,11 @@ async fn long_work_that_could_not_begin_is_refused_by_its_head() {
     service.post("/models", json!({"name": "broad", "layers": [64, 512, 512, 1]})).await.expect(201);
     service.train("broad", json!({"inputs": [vec![0.5; 64]], "targets": [[1]], "epochs": 1})).await;
     let places = service.app.long_work.clone();
-    let taken = join_all((0..places.occupancy().places).map(|_| places.take())).await;
+    let taken = join_all((0..places.occupancy().places).map(|_| places.take(None))).await;
     let queue: Vec<_> = (0..4 * taken.len()).map(|_| places.clone()).collect();
     let queue: Vec<_> =
-        queue.into_iter().map(|places| tokio::spawn(async move { drop(places.take().await) })).collect();
-    eventually("a queue stands", async || places.are_crowded()).await;
+        queue.into_iter().map(|places| tokio::spawn(async move { drop(places.take(None).await) })).collect();
+    eventually("a queue stands", async || places.are_crowded(None)).await;
     for (path, kind, length) in [
         ("/models/taken/predict", "text/csv", LONG),
         ("/models/taken/predict", "application/json", 1 << 20),

@@ -14,6 +14,7 @@ use crate::api::error::{ApiError, ErrorCode};
 use crate::api::idempotency::{Idempotency, Repeatable};
 use crate::app::App;
 use crate::datasets::{Arrival, Arriving, IN_MEMORY, Load};
+use crate::serving::behalf;
 use crate::serving::memory::{LARGE, RequestMemory};
 use crate::serving::threads::blocking;
 use crate::storage::StorageError;
@@ -33,7 +34,7 @@ pub fn may_come(bytes: u64, app: &App) -> Result<(), ApiError> {
     if bytes > most.as_u64() {
         return Err(too_large(most));
     }
-    if bytes > IN_MEMORY as u64 && !app.storage.scratch.has_room(bytes) {
+    if bytes > IN_MEMORY as u64 && !app.storage.scratch.of(behalf::client()).has_room(bytes) {
         return Err(StorageError::Full.into());
     }
     Ok(())
@@ -92,7 +93,7 @@ impl Sink {
     ) -> (Self, Arriving) {
         let (mut kept, of_app) = (RequestMemory::of(client.clone()), app.clone());
         let may_keep = Box::new(move |bytes| kept.cover(bytes, &of_app).is_ok());
-        let (data, end) = Arriving::new(app.storage.scratch.clone(), may_keep);
+        let (data, end) = Arriving::new(app.storage.scratch.of(behalf::client()), may_keep);
         let waiting = Waiting::default();
         let unpacking = RequestMemory::of(client.clone());
         let intake = Intake::new(app, end, packed, repeatable, waiting.seen(), unpacking);

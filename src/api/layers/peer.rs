@@ -8,6 +8,9 @@ use axum::extract::ConnectInfo;
 use axum::http::Extensions;
 use tokio::time::Instant;
 
+use crate::memory::Client;
+use crate::serving::memory::client_at;
+
 /// A client, as all requests of its connection share it.
 pub type Peer = Arc<Caller>;
 
@@ -21,6 +24,8 @@ pub fn caller(extensions: &Extensions) -> Option<&Peer> {
 pub struct Caller {
     /// Its address, written once.
     pub address: Arc<str>,
+    /// By what its share of memory and places is counted.
+    pub client: Option<Client>,
     /// How far its request has come.
     pub received: Received,
     /// Until when its requests are refused, in milliseconds since its connection was opened; 0 if they are not.
@@ -30,7 +35,18 @@ pub struct Caller {
 impl Caller {
     /// Who has just connected from this address.
     pub fn new(address: Arc<str>) -> Self {
-        Caller { address, received: Received::new(), refused_until: AtomicU64::new(0) }
+        let client = client_at(&address);
+        Caller { address, client, received: Received::new(), refused_until: AtomicU64::new(0) }
+    }
+
+    /// The same client, for another request beside this one.
+    pub fn beside(&self) -> Self {
+        Caller {
+            address: self.address.clone(),
+            client: self.client,
+            received: Received::new(),
+            refused_until: AtomicU64::new(0),
+        }
     }
 
     /// Until when it was told to wait, if it was.

@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::unread::Unread;
+use super::unread::{Unread, read_away};
 use super::watched::{Phase, Watched};
 use crate::api::layers::peer::Peer;
 
@@ -28,7 +28,7 @@ impl WholeBody {
         WholeBody { body: Some(body), peer, unread: Some(unread) }
     }
 
-    /// Watches `body` of a request of one stream among others: what nobody read of it holds up none of them.
+    /// Watches `body` of a request of one stream among others; what nobody read of it holds up none of them.
     pub fn of_stream(body: Incoming, peer: Peer) -> Self {
         WholeBody { body: Some(body), peer, unread: None }
     }
@@ -37,8 +37,10 @@ impl WholeBody {
 impl Drop for WholeBody {
     fn drop(&mut self) {
         let rest = self.body.take().filter(|body| !body.is_end_stream());
-        if let (Some(rest), Some(unread)) = (rest, &self.unread) {
-            unread.leave(Some(rest));
+        match (rest, &self.unread) {
+            (Some(rest), Some(unread)) => unread.leave(Some(rest)),
+            (Some(rest), None) => read_away(rest),
+            (None, _) => {}
         }
         self.peer.received.is_whole();
     }

@@ -9,6 +9,7 @@ use axum::body::HttpBody;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::{timeout, timeout_at};
 
@@ -17,7 +18,10 @@ use tokio::time::{timeout, timeout_at};
 const SHORT: (u64, Duration) = (64 << 10, Duration::from_millis(50));
 /// How long a client is heard out that sends a longer one, and how long a pause of it may be.
 const LINGER: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(5));
-/// The same when the service stops.
+/// How long a client is heard out on a stream among others, before it is told to stop: some take a reply and a reset that come
+/// together for an error.
+const STREAM: Duration = Duration::from_millis(500);
+/// As [`LINGER`] when the service stops.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Bytes that are read at once and thrown away.
 const READ: usize = 16 << 10;
@@ -61,6 +65,13 @@ impl Unread {
             self.is_there.store(false, Ordering::Relaxed);
         }
     }
+}
+
+/// Reads for a moment what comes of a stream that is answered; then its end tells the client to stop.
+pub fn read_away(mut rest: Incoming) {
+    let reading = async move { while let Some(Ok(_)) = rest.frame().await {} };
+    // There is none to read in when the process ends.
+    let _ = Handle::try_current().map(|runtime| runtime.spawn(timeout(STREAM, reading)));
 }
 
 /// Reads what a client still sends, at most so many bytes, until it ends its connection, pauses for long or the service
