@@ -300,7 +300,7 @@ mod tests {
         waiting.extend([wait(client(2), "other"), wait(None, "own")]);
         tokio::time::sleep(Duration::from_millis(5)).await;
         while workplaces.occupancy().waiting > Some(0) {
-            places.remove(0);
+            drop(places.remove(0));
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         assert_eq!(*order.lock().expect("nothing panics"), ["first", "other", "own", "second", "third"]);

@@ -143,7 +143,7 @@ async fn bounds_on_what_may_come_are_told_before_it_comes() {
 async fn who_may_not_is_told_before_the_body_comes() {
     let service = TestApp::guarded().await;
     let key = json!({"name": "reader", "role": "predict"});
-    let secret = service.post("/keys", key).await.expect(201)["secret"].clone();
+    let secret = service.post("/keys", key).await.expect(201)["key"].clone();
     let with = |secret: &str| format!("authorization: Bearer {secret}\r\n");
     for (more, status, code) in [
         (String::new(), 401, "key_required"),
