@@ -50,8 +50,6 @@ pub struct Limits {
     reply: Duration,
     /// Bytes a second of a reply.
     rate: u64,
-    /// Bytes of the longest body, also of one that nobody wants.
-    body: u64,
 }
 
 /// What a connection is served with.
@@ -159,7 +157,7 @@ impl Connection {
     /// Reads for a while what the client still sends of a body that is answered.
     async fn hear_out<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) {
         self.watched.begin(Phase::Lingering);
-        if linger(stream, self.limits.body, self.closed.clone()).await {
+        if linger(stream, self.closed.clone()).await {
             self.meters.connections_cut.with_label_values(&["unread"]).inc();
         }
     }
@@ -198,8 +196,7 @@ impl Limits {
     /// As the settings have them.
     pub fn of(settings: &Settings) -> Self {
         let (head, idle, reply) = (settings.head_timeout, settings.idle_timeout, settings.reply_timeout);
-        let body = settings.max_upload.max(settings.max_body.unwrap_or_default()).as_u64();
-        Limits { head, idle, reply, rate: settings.min_rate.as_u64(), body }
+        Limits { head, idle, reply, rate: settings.min_rate.as_u64() }
     }
 
     /// The watch over a new connection.

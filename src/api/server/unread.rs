@@ -18,6 +18,8 @@ use tokio::time::{timeout, timeout_at};
 const SHORT: (u64, Duration) = (64 << 10, Duration::from_millis(50));
 /// How long a client is heard out that sends a longer one, and how long a pause of it may be.
 const LINGER: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(5));
+/// Bytes that it may send meanwhile.
+const MOST: u64 = 1 << 30;
 /// How long a client is heard out on a stream among others, before it is told to stop: some take a reply and a reset that come
 /// together for an error.
 const STREAM: Duration = Duration::from_millis(500);
@@ -74,9 +76,9 @@ pub fn read_away(mut rest: Incoming) {
     let _ = Handle::try_current().map(|runtime| runtime.spawn(timeout(STREAM, reading)));
 }
 
-/// Reads what a client still sends, at most so many bytes, until it ends its connection, pauses for long or the service
-/// stops; whether it went on for too long.
-pub async fn linger<S>(mut stream: S, most: u64, mut stops: watch::Receiver<()>) -> bool
+/// Reads what a client still sends until it ends its connection, pauses for long or the service stops; whether it went on for too
+/// long.
+pub async fn linger<S>(mut stream: S, mut stops: watch::Receiver<()>) -> bool
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -86,7 +88,7 @@ where
     let mut buffer = vec![0; READ];
     let reading = async {
         let mut bytes = 0;
-        while bytes < most {
+        while bytes < MOST {
             match timeout(LINGER.1, stream.read(&mut buffer)).await {
                 Ok(Ok(0) | Err(_)) => return false,
                 Ok(Ok(read)) => bytes += read as u64,
