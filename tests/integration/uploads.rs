@@ -95,7 +95,7 @@ async fn endless_form(service: &TestApp, start: &str) -> String {
     let mut stream = TcpStream::connect(service.address()).await.expect("a connection");
     let head = format!(
         "POST /datasets HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=edge\r\nContent-Length: {}\r\n\r\n",
-        1u64 << 34
+        256 << 20
     );
     stream.write_all((head + start).as_bytes()).await.expect("an open connection");
     let (mut reading, mut writing) = stream.split();
