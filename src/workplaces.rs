@@ -1,16 +1,28 @@
-//! Places for work of one kind, of which only so much is under way at once: work waits for one. How many are
-//! taken and how many wait can be told, and whether more work comes than can be done.
+//! Places for work of one kind, of which only so much is under way at once: work waits for one, and the clients that it is of take
+//! turns. How many are taken and how many wait can be told, and whether more work comes than can be done.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
+
+use crate::memory::Client;
 
 /// How long a queue may stand until it counts as more work than can be done: a burst is worked off sooner.
 const BURST: Duration = Duration::from_millis(100);
-/// Of a queue that stands, so much work may wait for each place: a few times as long as work takes.
-const STANDING: usize = 3;
+/// A queue that was empty for less stands all the same: under more work than can be done the next comes at once.
+const GAP: Duration = Duration::from_millis(5);
+/// Of a queue that stands, so much work may wait for each place: who begins to wait then does so for about as long as work
+/// takes, and has what he asked for in less than three times the time that it takes alone.
+const STANDING: usize = 1;
+/// Of a burst, so much may.
+const BURSTING: usize = 4;
+/// A client may have as many times waiting what others still may: as with memory (`memory/share`).
+const TIMES_FREE: usize = 4;
+/// The part of the places that one client may have, where they are more than two: another finds one.
+const OF_ONE: (usize, usize) = (4, 5);
 
 /// The places. Cheap to clone: a handle.
 #[derive(Clone, Debug)]
@@ -18,23 +30,39 @@ pub struct Workplaces(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    free: Arc<Semaphore>,
     places: usize,
     queue: Mutex<Queue>,
 }
 
-/// Those who wait.
+/// Who has places, and who waits for one. Nobody waits who may have one that is free.
 #[derive(Debug, Default)]
 struct Queue {
+    /// The client of each place that is taken, where it is one's.
+    taken: Vec<Option<Client>>,
+    /// The clients who wait, in the order of their turns.
+    turns: VecDeque<Turn>,
+    /// Of all clients.
     waiting: usize,
-    /// Since when somebody has waited all the while.
+    /// Counts those who ever waited.
+    next: u64,
+    /// Since when somebody has waited all the while, but for gaps.
     since: Option<Instant>,
+    /// When nobody waited any more.
+    emptied: Option<Instant>,
+}
+
+/// What waits of one client, in its order.
+#[derive(Debug)]
+struct Turn {
+    client: Option<Client>,
+    waiting: VecDeque<(u64, oneshot::Sender<Workplace>)>,
 }
 
 /// A place, given back when this is dropped.
 #[derive(Debug)]
 pub struct Workplace {
-    _permit: OwnedSemaphorePermit,
+    places: Workplaces,
+    client: Option<Client>,
 }
 
 /// How many places there are, and how they are used.
@@ -51,30 +79,42 @@ pub struct Occupancy {
 impl Workplaces {
     /// So many.
     pub fn new(places: usize) -> Self {
-        Workplaces(Arc::new(Inner { free: Arc::new(Semaphore::new(places)), places, queue: Mutex::default() }))
+        Workplaces(Arc::new(Inner { places, queue: Mutex::default() }))
     }
 
-    /// Waits for a place; those who wait get theirs in order.
-    pub async fn take(&self) -> Workplace {
-        let free = &self.0.free;
-        if let Ok(_permit) = free.clone().try_acquire_owned() {
-            return Workplace { _permit };
-        }
-        let _waiting = Waiting::at(&self.0);
-        Workplace { _permit: free.clone().acquire_owned().await.expect("the semaphore is never closed") }
+    /// Waits for a place for work of `client`, or of the service itself. Clients who wait take turns, and what waits of one
+    /// gets its places in order.
+    pub async fn take(&self, client: Option<Client>) -> Workplace {
+        let (place, number) = {
+            let mut queue = self.0.queue();
+            if queue.may_take(client, self.0.places) {
+                return self.given(&mut queue, client);
+            }
+            queue.enter(client)
+        };
+        let _waiting = Waiting { places: &self.0, number };
+        place.await.expect("places are there as long as somebody waits for one")
     }
 
-    /// Whether those who wait are too many, and somebody has waited at any time of a while: more work comes than can be done.
-    pub fn are_crowded(&self) -> bool {
+    /// Whether those who wait are too many for more work of `client`: more than of a burst, or somebody has waited at any time
+    /// of a while, so that more work comes than can be done; or what waits is the client's own for the most part.
+    pub fn are_crowded(&self, client: Option<Client>) -> bool {
         let queue = self.0.queue();
-        queue.waiting >= STANDING * self.0.places && queue.since.is_some_and(|since| since.elapsed() >= BURST)
+        let stands = queue.since.is_some_and(|since| since.elapsed() >= BURST);
+        let most = self.0.places * if stands { STANDING } else { BURSTING };
+        let own = if client.is_some() { queue.waiting_of(client) } else { 0 };
+        queue.waiting >= most || own > 0 && own + 1 > TIMES_FREE * (most - queue.waiting - 1)
     }
 
     /// How they are used at the moment.
     pub fn occupancy(&self) -> Occupancy {
-        let taken = self.0.places - self.0.free.available_permits().min(self.0.places);
-        let waiting = Some(self.0.queue().waiting);
-        Occupancy { places: self.0.places, taken, waiting }
+        let queue = self.0.queue();
+        Occupancy { places: self.0.places, taken: queue.taken.len(), waiting: Some(queue.waiting) }
+    }
+
+    fn given(&self, queue: &mut Queue, client: Option<Client>) -> Workplace {
+        queue.taken.push(client);
+        Workplace { places: self.clone(), client }
     }
 }
 
@@ -85,25 +125,86 @@ impl Inner {
     }
 }
 
-/// Counts somebody who waits, until he has a place or gives up.
-struct Waiting<'a>(&'a Inner);
-
-impl<'a> Waiting<'a> {
-    fn at(places: &'a Inner) -> Self {
-        let mut queue = places.queue();
-        queue.waiting += 1;
-        queue.since.get_or_insert_with(Instant::now);
-        Waiting(places)
+impl Queue {
+    /// Whether one of so many places is free for work of `client`.
+    fn may_take(&self, client: Option<Client>, places: usize) -> bool {
+        let of_one = (places * OF_ONE.0 / OF_ONE.1).max(2);
+        let own = || self.taken.iter().filter(|taken| **taken == client).count();
+        self.taken.len() < places && (client.is_none() || own() < of_one)
     }
+
+    fn waiting_of(&self, client: Option<Client>) -> usize {
+        self.turns.iter().find(|turn| turn.client == client).map_or(0, |turn| turn.waiting.len())
+    }
+
+    /// Begins to wait: what brings the place, and the number of the one who waits.
+    fn enter(&mut self, client: Option<Client>) -> (oneshot::Receiver<Workplace>, u64) {
+        if self.waiting == 0 && self.emptied.is_none_or(|emptied| emptied.elapsed() >= GAP) {
+            self.since = Some(Instant::now());
+        }
+        self.waiting += 1;
+        let ((bring, place), number) = (oneshot::channel(), self.next);
+        self.next += 1;
+        match self.turns.iter_mut().find(|turn| turn.client == client) {
+            Some(turn) => turn.waiting.push_back((number, bring)),
+            None => self.turns.push_back(Turn { client, waiting: VecDeque::from([(number, bring)]) }),
+        }
+        (place, number)
+    }
+
+    /// Who is next to have a place, if one of so many is free for anybody who waits: his client, and what brings it to him.
+    fn next_turn(&mut self, places: usize) -> Option<(Option<Client>, oneshot::Sender<Workplace>)> {
+        let at = self.turns.iter().position(|turn| self.may_take(turn.client, places))?;
+        let mut turn = self.turns.remove(at)?;
+        let (client, (_, bring)) = (turn.client, turn.waiting.pop_front()?);
+        if !turn.waiting.is_empty() {
+            self.turns.push_back(turn);
+        }
+        self.left();
+        Some((client, bring))
+    }
+
+    /// One fewer waits.
+    fn left(&mut self) {
+        self.waiting -= 1;
+        if self.waiting == 0 {
+            self.emptied = Some(Instant::now());
+        }
+    }
+}
+
+impl Drop for Workplace {
+    fn drop(&mut self) {
+        let mut queue = self.places.0.queue();
+        if let Some(at) = queue.taken.iter().position(|taken| *taken == self.client) {
+            queue.taken.swap_remove(at);
+        }
+        let Some((client, bring)) = queue.next_turn(self.places.0.places) else { return };
+        let place = self.places.given(&mut queue, client);
+        drop(queue);
+        // Who has given up meanwhile gives it back by that.
+        let _ = bring.send(place);
+    }
+}
+
+/// Somebody who waits, until he has a place or gives up.
+struct Waiting<'a> {
+    places: &'a Inner,
+    number: u64,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let mut queue = self.0.queue();
-        queue.waiting -= 1;
-        if queue.waiting == 0 {
-            queue.since = None;
+        let mut queue = self.places.queue();
+        let is_his = |(number, _): &(u64, _)| *number == self.number;
+        let found =
+            queue.turns.iter().enumerate().find_map(|(at, turn)| Some((at, turn.waiting.iter().position(is_his)?)));
+        let Some((at, of_turn)) = found else { return };
+        queue.turns[at].waiting.remove(of_turn);
+        if queue.turns[at].waiting.is_empty() {
+            queue.turns.remove(at);
         }
+        queue.left();
     }
 }
 
@@ -116,15 +217,15 @@ mod tests {
     #[tokio::test]
     async fn what_is_taken_and_what_waits_is_told() {
         let workplaces = Workplaces::new(1);
-        let place = workplaces.take().await;
+        let place = workplaces.take(None).await;
         assert_eq!(workplaces.occupancy(), Occupancy { places: 1, taken: 1, waiting: Some(0) });
-        let mut second = Box::pin(workplaces.take());
+        let mut second = Box::pin(workplaces.take(None));
         assert!(tokio::time::timeout(Duration::from_millis(5), &mut second).await.is_err());
         assert_eq!(workplaces.occupancy().waiting, Some(1));
         drop(place);
         let place = second.await;
         assert_eq!(workplaces.occupancy(), Occupancy { places: 1, taken: 1, waiting: Some(0) });
-        let given_up = tokio::time::timeout(Duration::from_millis(5), workplaces.take()).await;
+        let given_up = tokio::time::timeout(Duration::from_millis(5), workplaces.take(None)).await;
         assert!(given_up.is_err() && workplaces.occupancy().waiting == Some(0), "who gives up waits no more");
         drop(place);
         assert_eq!(workplaces.occupancy(), Occupancy { places: 1, taken: 0, waiting: Some(0) });
@@ -133,25 +234,97 @@ mod tests {
     #[tokio::test]
     async fn a_burst_is_no_crowd_and_a_queue_that_stands_is_one_until_few_wait() {
         let workplaces = Workplaces::new(2);
-        let places = [workplaces.take().await, workplaces.take().await];
-        let mut waiting: Vec<_> = (0..STANDING * 2).map(|_| Box::pin(workplaces.take())).collect();
+        let places = [workplaces.take(None).await, workplaces.take(None).await];
+        let mut waiting: Vec<_> = (0..STANDING * 2).map(|_| Box::pin(workplaces.take(None))).collect();
         for one in &mut waiting {
             assert!(tokio::time::timeout(Duration::ZERO, one).await.is_err());
         }
-        assert!(!workplaces.are_crowded(), "a burst of any size waits");
+        assert!(!workplaces.are_crowded(None), "a burst waits");
         tokio::time::sleep(BURST).await;
-        assert!(workplaces.are_crowded());
+        assert!(workplaces.are_crowded(None));
         waiting.pop();
-        assert!(!workplaces.are_crowded(), "one more may wait");
-        let mut last = Box::pin(workplaces.take());
+        assert!(!workplaces.are_crowded(None), "one more may wait");
+        let mut last = Box::pin(workplaces.take(None));
         assert!(tokio::time::timeout(Duration::ZERO, &mut last).await.is_err());
-        assert!(workplaces.are_crowded(), "the queue has stood all the while");
-        drop((places, waiting, last));
-        let _places = [workplaces.take().await, workplaces.take().await];
-        let mut waiting: Vec<_> = (0..STANDING * 2).map(|_| Box::pin(workplaces.take())).collect();
+        assert!(workplaces.are_crowded(None), "the queue has stood all the while");
+        drop((waiting, last));
+        let mut waiting: Vec<_> = (0..STANDING * 2).map(|_| Box::pin(workplaces.take(None))).collect();
         for one in &mut waiting {
             assert!(tokio::time::timeout(Duration::ZERO, one).await.is_err());
         }
-        assert!(!workplaces.are_crowded(), "a queue that was gone stands anew");
+        assert!(workplaces.are_crowded(None), "it was gone for a moment");
+        drop((places, waiting));
+        tokio::time::sleep(GAP).await;
+        let _places = [workplaces.take(None).await, workplaces.take(None).await];
+        let mut waiting: Vec<_> = (0..STANDING * 2).map(|_| Box::pin(workplaces.take(None))).collect();
+        for one in &mut waiting {
+            assert!(tokio::time::timeout(Duration::ZERO, one).await.is_err());
+        }
+        assert!(!workplaces.are_crowded(None), "a queue that was gone stands anew");
+        for _ in STANDING * 2..BURSTING * 2 {
+            let mut one = Box::pin(workplaces.take(None));
+            assert!(!workplaces.are_crowded(None) && tokio::time::timeout(Duration::ZERO, &mut one).await.is_err());
+            waiting.push(one);
+        }
+        assert!(workplaces.are_crowded(None), "a burst has an end");
+    }
+
+    fn client(last: u8) -> Option<Client> {
+        Some(std::net::IpAddr::from([10, 0, 0, last]).into())
+    }
+
+    #[tokio::test]
+    async fn clients_take_turns_and_none_has_all() {
+        let workplaces = Workplaces::new(5);
+        let mut places = Vec::new();
+        for _ in 0..4 {
+            places.push(workplaces.take(client(1)).await);
+        }
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let wait = |client, name: &'static str| {
+            let (workplaces, order) = (workplaces.clone(), order.clone());
+            tokio::spawn(async move {
+                let place = workplaces.take(client).await;
+                order.lock().expect("nothing panics").push(name);
+                place
+            })
+        };
+        let mut waiting = vec![wait(client(1), "first"), wait(client(1), "second"), wait(client(1), "third")];
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert_eq!(
+            workplaces.occupancy(),
+            Occupancy { places: 5, taken: 4, waiting: Some(3) },
+            "one is left to others"
+        );
+        places.push(workplaces.take(client(2)).await);
+        waiting.extend([wait(client(2), "other"), wait(None, "own")]);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        while workplaces.occupancy().waiting > Some(0) {
+            drop(places.remove(0));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(*order.lock().expect("nothing panics"), ["first", "other", "own", "second", "third"]);
+        for place in waiting {
+            drop(place.await.expect("no panic"));
+        }
+        drop(places);
+        assert_eq!(workplaces.occupancy(), Occupancy { places: 5, taken: 0, waiting: Some(0) });
+    }
+
+    #[tokio::test]
+    async fn one_who_waits_much_is_told_before_others_are() {
+        let workplaces = Workplaces::new(2);
+        let _places = [workplaces.take(client(1)).await, workplaces.take(client(1)).await];
+        let mut waiting = Vec::new();
+        while !workplaces.are_crowded(client(1)) {
+            let mut one = Box::pin(workplaces.take(client(1)));
+            assert!(tokio::time::timeout(Duration::ZERO, &mut one).await.is_err());
+            waiting.push(one);
+        }
+        assert!((4..BURSTING * 2).contains(&waiting.len()), "{}", waiting.len());
+        assert!(!workplaces.are_crowded(client(2)));
+        tokio::time::sleep(BURST).await;
+        waiting.truncate(1);
+        assert!(workplaces.are_crowded(client(1)) && !workplaces.are_crowded(client(2)));
     }
 }

@@ -30,7 +30,7 @@ impl DatasetRegistry {
         memory: &Charge,
     ) -> Result<NewDataset, DatasetError> {
         asked.name.as_deref().map_or(Ok(()), check_name).map_err(DatasetError::Name)?;
-        let turn = self.readers.take().await;
+        let turn = self.readers.take(None).await;
         let waiting = Waiting::default();
         let table = match &asked.parent {
             None => None,

@@ -43,7 +43,7 @@ impl PredictorMemory {
 
     /// Waits until a file may be read.
     pub(super) async fn reader(&self) -> Workplace {
-        self.readers.take().await
+        self.readers.take(None).await
     }
 
     /// How many files are read, and how many wait.

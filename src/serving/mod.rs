@@ -45,6 +45,7 @@
 
 pub mod active;
 pub mod answered_rows;
+pub mod behalf;
 pub mod data;
 pub mod error;
 pub mod evaluate;
@@ -66,6 +67,6 @@ pub use active::active;
 pub use error::ServingError;
 pub use evaluate::evaluate;
 pub use predict_records::predict_records;
-pub use predict_rows::predict_rows;
+pub use predict_rows::{may_begin, predict_rows};
 pub use train::train;
-pub use train_file::train_file;
+pub use train_file::{may_train_file, train_file};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+use super::behalf;
 use super::error::ServingError;
 use crate::app::App;
 use crate::telemetry::traces::{carried, carried_call};
@@ -11,8 +12,8 @@ use crate::telemetry::traces::{carried, carried_call};
 /// How long work waits for one of the places of long work: longer than any burst, shorter than clients have patience.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Runs `work` on the blocking pool, when one of the places of `app` for long work is free: more of it at once than there
-/// are cores would be done no sooner, and keep short requests from their threads.
+/// Runs `work` on the blocking pool, when one of the places of `app` for long work is free for the client that it is done for: more
+/// of it at once than there are cores would be done no sooner, and keep short requests from their threads.
 ///
 /// # Errors
 /// `Busy` if no place was free for long; `Defect` if it panicked.
@@ -20,10 +21,10 @@ pub fn blocking<T: Send + 'static>(
     app: &App,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> BoxFuture<'static, Result<T, ServingError>> {
-    let places = app.long_work.clone();
+    let (places, client) = (app.long_work.clone(), behalf::client());
     // On the heap: the future of a short request, which has this among its branches, stays small.
     Box::pin(async move {
-        let place = tokio::time::timeout(PATIENCE, places.take()).await.map_err(|_| ServingError::Busy)?;
+        let place = tokio::time::timeout(PATIENCE, places.take(client)).await.map_err(|_| ServingError::Busy)?;
         let work = move || {
             let done = work();
             drop(place);
@@ -39,7 +40,7 @@ pub fn blocking<T: Send + 'static>(
 /// # Errors
 /// `Busy` where more of it comes than can be done: to be told so at once is better than to wait and be told late.
 pub fn long_work_may_begin(app: &App) -> Result<(), ServingError> {
-    if app.long_work.are_crowded() { Err(ServingError::Busy) } else { Ok(()) }
+    if app.long_work.are_crowded(behalf::client()) { Err(ServingError::Busy) } else { Ok(()) }
 }
 
 /// Does `work` to its end, even if the client that asked for it goes away: a change is made whole and then known.

@@ -1,25 +1,41 @@
 //! Scratch files: what is too large for memory while one request lasts. Together they take no more than a bound of the disk,
-//! however many requests there are and however much their bodies unpack to.
+//! however many requests there are and however much their bodies unpack to; and a client leaves something to the others.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::memory::Client;
 
 /// Bytes that a file takes of the space at once.
 const STEP: u64 = 1 << 20;
+/// A client may hold as many times what it leaves free to others, as of the memory.
+const TIMES_FREE: u64 = 4;
 
-/// The space of all scratch files. Cheap to clone: a handle.
+/// The space of all scratch files, for one client or for the service itself. Cheap to clone: a handle.
 #[derive(Clone)]
-pub struct ScratchSpace(Arc<Space>);
+pub struct ScratchSpace {
+    space: Arc<Space>,
+    client: Option<Client>,
+}
 
 struct Space {
     folder: PathBuf,
     /// Bytes; `None` is half of what the disk has free.
     limit: Option<u64>,
-    used: AtomicU64,
+    used: Mutex<Used>,
+}
+
+#[derive(Default)]
+struct Used {
+    /// Bytes.
+    all: u64,
+    /// Those of each client that has any.
+    by_client: HashMap<Client, u64>,
 }
 
 /// A file without a name, gone when it is closed. One writes to it at a time; others may read meanwhile.
@@ -34,7 +50,13 @@ pub struct ScratchFile {
 impl ScratchSpace {
     /// The scratch files in `folder`, of at most `limit` bytes together: by default half of what the disk has free.
     pub fn new(folder: &Path, limit: Option<u64>) -> Self {
-        ScratchSpace(Arc::new(Space { folder: folder.to_owned(), limit, used: AtomicU64::new(0) }))
+        let space = Space { folder: folder.to_owned(), limit, used: Mutex::default() };
+        ScratchSpace { space: Arc::new(space), client: None }
+    }
+
+    /// The same for files of `client`.
+    pub fn of(&self, client: Option<Client>) -> Self {
+        ScratchSpace { space: self.space.clone(), client }
     }
 
     /// A new file.
@@ -42,18 +64,18 @@ impl ScratchSpace {
     /// # Errors
     /// The system's.
     pub fn file(&self) -> io::Result<ScratchFile> {
-        let file = tempfile::tempfile_in(&self.0.folder)?;
+        let file = tempfile::tempfile_in(&self.space.folder)?;
         Ok(ScratchFile { file, written: AtomicU64::new(0), taken: AtomicU64::new(0), space: self.clone() })
     }
 
     /// Bytes that all files take.
     pub fn used(&self) -> u64 {
-        self.0.used.load(Ordering::Relaxed)
+        self.space.used().all
     }
 
     /// Bytes that all files may take.
     pub fn limit(&self) -> u64 {
-        self.0.limit.unwrap_or_else(|| match self.disk() {
+        self.space.limit.unwrap_or_else(|| match self.disk() {
             Some((free, _)) => free.saturating_add(self.used()) / 2,
             // The disk itself says when it is full.
             None => u64::MAX,
@@ -62,21 +84,54 @@ impl ScratchSpace {
 
     /// Bytes that the disk has free, and all of them, where the system tells.
     pub fn disk(&self) -> Option<(u64, u64)> {
-        let disk = rustix::fs::statvfs(&self.0.folder).ok()?;
+        let disk = rustix::fs::statvfs(&self.space.folder).ok()?;
         Some((disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize)))
     }
 
+    /// Whether so many bytes more are free.
+    pub fn has_room(&self, bytes: u64) -> bool {
+        let limit = self.limit();
+        self.space.used().has_room(bytes, limit, self.client)
+    }
+
     fn take(&self, bytes: u64) -> io::Result<()> {
-        let used = self.0.used.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if used > self.limit() {
-            self.give_back(bytes);
+        let limit = self.limit();
+        let mut used = self.space.used();
+        if !used.has_room(bytes, limit, self.client) {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
+        used.all += bytes;
+        self.client.inspect(|client| *used.by_client.entry(*client).or_default() += bytes);
         Ok(())
     }
 
     fn give_back(&self, bytes: u64) {
-        self.0.used.fetch_sub(bytes, Ordering::Relaxed);
+        let mut used = self.space.used();
+        used.all -= bytes;
+        if let Some(client) = self.client
+            && let Some(own) = used.by_client.get_mut(&client)
+        {
+            *own -= bytes;
+            if *own == 0 {
+                used.by_client.remove(&client);
+            }
+        }
+    }
+}
+
+impl Space {
+    /// Held for a few lines, which do not panic.
+    fn used(&self) -> MutexGuard<'_, Used> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Used {
+    /// Whether `client` may have so many bytes more where there are `limit` in all.
+    fn has_room(&self, bytes: u64, limit: u64, client: Option<Client>) -> bool {
+        let Some(free) = limit.checked_sub(self.all.saturating_add(bytes)) else { return false };
+        let own = |client| self.by_client.get(&client).copied().unwrap_or(0);
+        client.is_none_or(|client| own(client).saturating_add(bytes) <= free.saturating_mul(TIMES_FREE))
     }
 }
 
@@ -157,6 +212,20 @@ mod tests {
         other.write_all(&vec![2; STEP as usize]).expect("room again");
         drop(other);
         assert_eq!(space.used(), 0);
+    }
+
+    #[test]
+    fn one_client_leaves_something_to_the_next() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let all = ScratchSpace::new(folder.path(), Some(10 * STEP));
+        let [one, two] = [1, 2].map(|last| all.of(Some(std::net::IpAddr::from([10, 0, 0, last]).into())));
+        let mut first = one.file().expect("a file");
+        first.write_all(&vec![1; 8 * STEP as usize]).expect("room");
+        assert!(!one.has_room(1) && two.has_room(STEP) && all.has_room(2 * STEP));
+        assert!(one.file().expect("a file").write_all(b"more").is_err());
+        two.file().expect("a file").write_all(b"some").expect("room");
+        drop(first);
+        assert!(one.has_room(8 * STEP) && all.used() == 0 && all.space.used().by_client.is_empty());
     }
 
     #[test]

@@ -171,6 +171,25 @@ async fn a_reply_that_is_not_taken_ends_its_stream_alone() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_refused_ends_its_stream_and_holds_up_no_other() {
+    let service = TestApp::start().await;
+    let connection = Connection::to(&service).await;
+    for _ in 0..4 {
+        let request = connection.request("POST", "/datasets/none/append").header("content-type", "text/csv");
+        let (reply, mut body) = connection.begin(request.body(()).expect("a request")).await;
+        // More than the windows of the stream and of the connection.
+        body.send_data(vec![b'a'; 1 << 20].into(), false).expect("sent");
+        answer(reply).await.problem(404, "dataset_not_found");
+        let reason = std::future::poll_fn(|context| body.poll_reset(context)).await.expect("it is told to stop");
+        assert_eq!(reason, Reason::NO_ERROR);
+    }
+    assert_eq!(connection.post("/models", &xor_model("xor")).await.status, 201);
+    let (reply, mut body) = connection.upload().await;
+    body.send_data("1,2\n".repeat(200_000).into(), true).expect("sent");
+    assert_eq!(answer(reply).await.status, 201);
+}
+
+#[tokio::test]
 async fn an_idle_connection_is_told_to_go() {
     let service = TestApp::with(|settings| settings.idle_timeout = Duration::from_millis(300)).await;
     let connection = Connection::to(&service).await;

@@ -77,14 +77,14 @@ async fn long_work_that_comes_faster_than_it_is_done_is_refused_at_once_and_shor
     let large = || service.post("/models/xor/predict", json!({"inputs": vec![[0, 1]; 8_000]}));
     let evaluation = || service.post("/models/xor/evaluate", json!({"inputs": [[0, 1]], "targets": [1]}));
     let places = service.app.long_work.clone();
-    let taken = join_all((0..places.occupancy().places).map(|_| places.take())).await;
+    let taken = join_all((0..places.occupancy().places).map(|_| places.take(None))).await;
     let queue: Vec<_> = (0..4 * taken.len())
         .map(|_| {
             let places = places.clone();
-            tokio::spawn(async move { drop(places.take().await) })
+            tokio::spawn(async move { drop(places.take(None).await) })
         })
         .collect();
-    eventually("a queue stands", async || places.are_crowded()).await;
+    eventually("a queue stands", async || places.are_crowded(None)).await;
     for refused in [large().await, evaluation().await] {
         assert_eq!(refused.header("retry-after"), "1");
         refused.problem(429, "overloaded");

@@ -199,7 +199,7 @@ fn uploads_that_drip_hold_no_threads() {
         let large = "0.123456,-1.234567\n".repeat(8 << 10);
         let mut open = Vec::new();
         for i in 0..24 {
-            let mut stream = posting(&service, "/datasets", "text/csv", 100 << 20).await;
+            let mut stream = posting(&service, "/datasets", "text/csv", 10 << 20).await;
             stream.write_all(b"a,b\n").await.expect("sent");
             if i % 3 == 0 {
                 // Beyond what stays in memory.

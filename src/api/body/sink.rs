@@ -13,15 +13,32 @@ use super::intake::{GZIP, Intake};
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::idempotency::{Idempotency, Repeatable};
 use crate::app::App;
-use crate::datasets::{Arrival, Arriving, Load};
+use crate::datasets::{Arrival, Arriving, IN_MEMORY, Load};
+use crate::serving::behalf;
 use crate::serving::memory::{LARGE, RequestMemory};
 use crate::serving::threads::blocking;
+use crate::storage::StorageError;
 use crate::waiting::Waiting;
 
 /// Bytes that are handed on at once.
 const PIECE: usize = 512 << 10;
 /// Bytes from which on a pause of the client is used to hand them on.
 const WORTH_A_THREAD: usize = 64 << 10;
+
+/// Whether a data file of so many bytes may come.
+///
+/// # Errors
+/// `payload_too_large`; there is no room for it on the disk.
+pub fn may_come(bytes: u64, app: &App) -> Result<(), ApiError> {
+    let most = app.settings.max_upload;
+    if bytes > most.as_u64() {
+        return Err(too_large(most));
+    }
+    if bytes > IN_MEMORY as u64 && !app.storage.scratch.of(behalf::client()).has_room(bytes) {
+        return Err(StorageError::Full.into());
+    }
+    Ok(())
+}
 
 /// Sends a body to its file, piece by piece.
 ///
@@ -76,7 +93,7 @@ impl Sink {
     ) -> (Self, Arriving) {
         let (mut kept, of_app) = (RequestMemory::of(client.clone()), app.clone());
         let may_keep = Box::new(move |bytes| kept.cover(bytes, &of_app).is_ok());
-        let (data, end) = Arriving::new(app.storage.scratch.clone(), may_keep);
+        let (data, end) = Arriving::new(app.storage.scratch.of(behalf::client()), may_keep);
         let waiting = Waiting::default();
         let unpacking = RequestMemory::of(client.clone());
         let intake = Intake::new(app, end, packed, repeatable, waiting.seen(), unpacking);

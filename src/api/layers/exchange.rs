@@ -26,7 +26,6 @@ use crate::api::error::{ApiError, ErrorCode};
 use crate::api::reply::held::charged;
 use crate::app::{App, Pressure};
 use crate::memory::Share;
-use crate::serving::memory::client_at;
 use crate::telemetry::{Meters, RouteMeters, Traces};
 
 /// Puts an [`Exchange`] of its own around each route.
@@ -171,7 +170,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let entered = this.seen.as_ref().and_then(|(seen, ..)| seen.enter());
+        let entered = this.seen.as_ref().map(|(seen, ..)| (seen.enter(), seen.works_for()));
         let polled = this.reply.poll(context)?;
         drop(entered);
         let mut reply = match polled {
@@ -189,7 +188,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
             this.observe.refuse(&error);
             reply = error.reply(seen.id());
         }
-        let client = || seen.peer().and_then(client_at);
+        let client = || seen.caller()?.client;
         let mut reply = match charged(this.observe.memory(), client, reply) {
             Ok(reply) => packed(accepted, reply),
             Err(refused) => {

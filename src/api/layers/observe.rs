@@ -18,6 +18,7 @@ use super::request_id::RequestId;
 use crate::api::error::ApiError;
 use crate::keys::Sight;
 use crate::memory::Share;
+use crate::serving::behalf::Behalf;
 use crate::telemetry::{Meters, RequestLine, RouteMeters, Traced, Traces, request_line};
 
 /// Routes that machines ask every few seconds: logged at debug level.
@@ -97,6 +98,11 @@ impl Seen {
     /// Makes the request's trace the current one of the thread.
     pub fn enter(&self) -> Option<ContextGuard> {
         self.trace.as_ref().map(Traced::enter)
+    }
+
+    /// Has the thread work for the client.
+    pub fn works_for(&self) -> Behalf {
+        Behalf::of(self.peer.as_ref().and_then(|peer| peer.client))
     }
 
     /// Who asked.

@@ -1,12 +1,15 @@
 //! Who is at the other end of a connection, and when the request that it answers was there whole.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::extract::ConnectInfo;
 use axum::http::Extensions;
 use tokio::time::Instant;
+
+use crate::memory::Client;
+use crate::serving::memory::client_at;
 
 /// A client, as all requests of its connection share it.
 pub type Peer = Arc<Caller>;
@@ -21,6 +24,8 @@ pub fn caller(extensions: &Extensions) -> Option<&Peer> {
 pub struct Caller {
     /// Its address, written once.
     pub address: Arc<str>,
+    /// By what its share of memory and places is counted.
+    pub client: Option<Client>,
     /// How far its request has come.
     pub received: Received,
     /// Until when its requests are refused, in milliseconds since its connection was opened; 0 if they are not.
@@ -30,7 +35,18 @@ pub struct Caller {
 impl Caller {
     /// Who has just connected from this address.
     pub fn new(address: Arc<str>) -> Self {
-        Caller { address, received: Received::new(), refused_until: AtomicU64::new(0) }
+        let client = client_at(&address);
+        Caller { address, client, received: Received::new(), refused_until: AtomicU64::new(0) }
+    }
+
+    /// The same client, for another request beside this one.
+    pub fn beside(&self) -> Self {
+        Caller {
+            address: self.address.clone(),
+            client: self.client,
+            received: Received::new(),
+            refused_until: AtomicU64::new(0),
+        }
     }
 
     /// Until when it was told to wait, if it was.
@@ -63,8 +79,6 @@ pub struct Received {
     at: AtomicU64,
     /// Since when more of its body is waited for, or `NOT_YET`.
     awaited: AtomicU64,
-    /// Whether it was answered before all of its body was read.
-    cut_short: AtomicBool,
     /// Bytes of its body so far.
     bytes: AtomicU64,
 }
@@ -76,7 +90,6 @@ impl Received {
             opened: Instant::now(),
             at: AtomicU64::new(NOT_YET),
             awaited: AtomicU64::new(NOT_YET),
-            cut_short: AtomicBool::new(false),
             bytes: AtomicU64::new(0),
         }
     }
@@ -84,18 +97,7 @@ impl Received {
     /// The next request has begun.
     pub fn begins(&self) {
         self.at.store(NOT_YET, Ordering::Relaxed);
-        self.cut_short.store(false, Ordering::Relaxed);
         self.bytes.store(0, Ordering::Relaxed);
-    }
-
-    /// No more of the body is read, though there is more.
-    pub fn is_cut_short(&self) {
-        self.cut_short.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the request was answered before all of its body was read.
-    pub fn was_cut_short(&self) -> bool {
-        self.cut_short.load(Ordering::Relaxed)
     }
 
     /// The request is there whole. The clock is read only where its body was waited for, which most never are.

@@ -9,8 +9,9 @@ use futures_util::stream;
 
 use crate::api::error::{ApiError, ErrorCode};
 use crate::app::App;
+use crate::serving::behalf;
 use crate::serving::memory::RequestMemory;
-use crate::storage::{ScratchFile, StorageError};
+use crate::storage::{ScratchFile, ScratchSpace, StorageError};
 
 /// A reply up to so many bytes stays in memory.
 const IN_MEMORY: usize = 1 << 20;
@@ -23,6 +24,7 @@ pub struct LongReply {
     start: Vec<u8>,
     /// Covers `start`.
     memory: RequestMemory,
+    scratch: ScratchSpace,
     file: Option<ScratchFile>,
     /// Of the whole reply so far.
     bytes: u64,
@@ -31,7 +33,8 @@ pub struct LongReply {
 impl LongReply {
     /// One that is empty; what of it stays in memory is charged to `memory`.
     pub fn new(app: &App, memory: RequestMemory) -> Self {
-        LongReply { app: app.clone(), start: Vec::new(), memory, file: None, bytes: 0 }
+        let scratch = app.storage.scratch.of(behalf::client());
+        LongReply { app: app.clone(), start: Vec::new(), memory, scratch, file: None, bytes: 0 }
     }
 
     /// Adds a piece of a reply that may have `most` bytes.
@@ -56,7 +59,7 @@ impl LongReply {
 
     /// Moves what is in memory to a file, and adds a piece there.
     fn write_to_file(&mut self, piece: &[u8]) -> io::Result<()> {
-        let file = self.file.insert(self.app.storage.scratch.file()?);
+        let file = self.file.insert(self.scratch.file()?);
         file.write_all(&std::mem::take(&mut self.start))?;
         self.memory = RequestMemory::default();
         file.write_all(piece)

@@ -1,5 +1,6 @@
 //! One connection of HTTP/1, from its first byte to its last, or to where its client says that it speaks HTTP/2.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::service::{self, service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::TcpStream;
@@ -22,7 +23,8 @@ use tower::Service;
 
 use super::bodies::{WatchedBody, WholeBody};
 use super::places::{Place, Places};
-use super::refusal::{drain, refuse, refuse_plain};
+use super::refusal::{refuse, refuse_plain};
+use super::unread::{Unread, linger};
 use super::watched::{Phase, Watched};
 use super::wire::Wire;
 use crate::api::layers::peer::Peer;
@@ -33,6 +35,9 @@ use crate::telemetry::Meters;
 const BUFFER: usize = 80 << 10;
 /// What a client that knows that HTTP/2 is spoken begins with (RFC 9113, section 3.4), up to where it is no HTTP/1.
 const HTTP_2: &[u8] = b"PRI * HTTP/2";
+
+/// A request as hyper has read it.
+type Asked = hyper::Request<Incoming>;
 
 /// How long a client may take where it could hold a connection for nothing.
 #[derive(Clone, Copy, Debug)]
@@ -87,19 +92,11 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Connection { router, meters, peer, limits, watched, .. } = &self;
-        let mut closed = self.closed.clone();
-        let (router, requests, caller) = (router.clone(), watched.clone(), peer.clone());
-        let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
-            requests.answering();
-            caller.received.begins();
-            request.extensions_mut().insert(ConnectInfo(caller.clone()));
-            let request = request.map(|body| Body::new(WholeBody::new(body, caller.clone())));
-            let (reply, watched) = (router.clone().call(request), requests.clone());
-            async move { reply.await.map(|reply| on_its_way(reply, watched)) }
-        });
+        let Connection { meters, peer, limits, watched, .. } = &self;
+        let (mut closed, unread) = (self.closed.clone(), Arc::new(Unread::default()));
         let wire = TokioIo::new(Wire::new(stream, watched.clone()));
-        let mut connection = http1::Builder::new().max_buf_size(BUFFER).serve_connection(wire, answer);
+        let answers = self.answers(unread.clone());
+        let mut connection = http1::Builder::new().max_buf_size(BUFFER).serve_connection(wire, answers);
         let mut closing = false;
         let mut deadline = std::pin::pin!(tokio::time::sleep(limits.shortest()));
         let late = loop {
@@ -128,10 +125,41 @@ impl Connection {
         match (refused, late) {
             (Some(status), _) => refuse(stream, status, &peer.address, meters).await,
             (None, Some(Late::Head)) => refuse(stream, StatusCode::REQUEST_TIMEOUT, &peer.address, meters).await,
-            (None, None) if peer.received.was_cut_short() => drain(stream).await,
+            (None, None) if unread.is_there() => self.hear_out(stream).await,
             (None, _) => {}
         }
         None
+    }
+
+    /// What answers the requests; leaves to `unread` what nobody read of them.
+    fn answers(
+        &self,
+        unread: Arc<Unread>,
+    ) -> impl service::Service<Asked, Response = Response<WatchedBody>, Error = Infallible, Future: Send> + use<> {
+        let (router, watched, peer) = (self.router.clone(), self.watched.clone(), self.peer.clone());
+        service_fn(move |mut request: Asked| {
+            watched.answering();
+            peer.received.begins();
+            let sends_unasked = !request.headers().contains_key(header::EXPECT);
+            request.extensions_mut().insert(ConnectInfo(peer.clone()));
+            let body = |body| Body::new(WholeBody::of_connection(body, peer.clone(), unread.clone()));
+            let (reply, watched, unread) = (router.clone().call(request.map(body)), watched.clone(), unread.clone());
+            async move {
+                let Ok(reply) = reply.await;
+                if unread.is_there() {
+                    Box::pin(unread.read_short(sends_unasked)).await;
+                }
+                Ok(on_its_way(reply, watched, unread.is_there()))
+            }
+        })
+    }
+
+    /// Reads for a while what the client still sends of a body that is answered.
+    async fn hear_out<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) {
+        self.watched.begin(Phase::Lingering);
+        if linger(stream, self.closed.clone()).await {
+            self.meters.connections_cut.with_label_values(&["unread"]).inc();
+        }
     }
 
     /// Tells a client that speaks no TLS that this port does.
@@ -140,9 +168,10 @@ impl Connection {
     }
 }
 
-/// The reply, which says that it is the last one where the connection is not kept after a long head.
-fn on_its_way(mut reply: Response, watched: Arc<Watched>) -> Response<WatchedBody> {
-    if watched.has_long_head() {
+/// The reply, which says that it is the last one where the connection is not kept: after a long head, or where more of the
+/// body `is_left`.
+fn on_its_way(mut reply: Response, watched: Arc<Watched>, is_left: bool) -> Response<WatchedBody> {
+    if is_left || watched.has_long_head() {
         reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     reply.map(|body| WatchedBody::new(body, watched))
@@ -195,7 +224,7 @@ impl Limits {
             (Some(left), _) => (Some(left), Late::Reply),
             (None, Phase::Idle) => (self.idle.checked_sub(lasts), Late::Idle),
             (None, Phase::Head) => (self.head.checked_sub(lasts), Late::Head),
-            (None, Phase::Answering | Phase::Sending) => return Ok(self.shortest()),
+            (None, Phase::Answering | Phase::Sending | Phase::Lingering) => return Ok(self.shortest()),
         };
         match left {
             // What begins meanwhile has its own time, which may be shorter.

@@ -25,7 +25,7 @@ use super::connection::{Connection, Late};
 use super::places::{Ends, Place, Seen};
 use super::refusal::{Closed, refusal};
 use super::watched::{Phase, Watched};
-use crate::api::layers::peer::{Caller, Peer};
+use crate::api::layers::peer::Peer;
 
 /// Streams that a client may have open at once on one connection.
 const MOST_STREAMS: u32 = 100;
@@ -128,7 +128,7 @@ impl Streams {
             }
         };
         request.extensions_mut().insert(ConnectInfo(peer.clone()));
-        let request = request.map(|body| Body::new(WholeBody::new(body, peer)));
+        let request = request.map(|body| Body::new(WholeBody::of_stream(body, peer)));
         let Ok(reply) = self.connection.router.clone().call(request).await;
         let watched = stream.watched.clone();
         Ok(reply.map(|body| TakenBody::new(body, watched, Some(stream))))
@@ -151,7 +151,7 @@ impl Streams {
                 self.ends();
                 Closed::NoPlace(none)
             })?;
-            let peer: Peer = Arc::new(Caller::new(peer.address.clone()));
+            let peer: Peer = Arc::new(peer.beside());
             let seen = Seen { watched: watched.clone(), peer: peer.clone(), ends: Ends::Stream(task.clone()) };
             places.note(place.number(), seen);
             (Some(place), peer)
