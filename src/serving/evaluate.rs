@@ -11,6 +11,7 @@ use super::predict_records::{of_record, places};
 use super::threads::{blocking, long_work_may_begin};
 use crate::app::App;
 use crate::data::column::{Column, Table};
+use crate::data::encoder::EncodeError;
 use crate::data::encoder::reading::column_of_cells;
 use crate::data::json::Records;
 use crate::datasets::Dataset;
@@ -105,7 +106,7 @@ fn on_records(
 ) -> Result<Measured, ServingError> {
     let parts = predictor.parts;
     let (encoder, target) = (&parts.encoder, parts.encoder.target.name());
-    let (places, kind) = (places(encoder, records)?, encoder.target.kind());
+    let (places, kind) = (places(encoder, records, |_| false)?, encoder.target.kind());
     let width = encoder.features.len() + encoder.width() + encoder.target.classes().len();
     let at_once = (RECORD_VALUES / width).clamp(1, records.rows.max(1));
     memory.reserve(at_once * width * VALUE_BYTES, app)?;
@@ -116,7 +117,8 @@ fn on_records(
         let truth = match records.cells(target) {
             None => Column::missing(target, kind, rows.len()),
             Some(cells) => {
-                let read = column_of_cells(target, kind, encoder.target_writing.reading(), &cells[rows.clone()]);
+                let (reading, cells) = (encoder.target_writing.reading(), &cells[rows.clone()]);
+                let read = column_of_cells(target, kind, reading, cells, &mut EncodeError::refuse);
                 read.map_err(|error| of_record(error.after(start)))?
             }
         };
@@ -124,7 +126,8 @@ fn on_records(
         if (0..rows.len()).all(|row| truth.values.is_missing(row)) {
             continue;
         }
-        let mut table = encoder.table_of_records(records, &places, rows).map_err(of_record)?;
+        let table = encoder.table_of_records(records, &places, rows, &mut EncodeError::refuse);
+        let mut table = table.map_err(|error| of_record(error.after(start)))?;
         table.columns.push(truth);
         predictor.answer(&table, &mut answered).map_err(|error| error.after(start))?;
     }
