@@ -13,6 +13,7 @@ use crate::data::builder::Builder;
 use crate::data::error::DataError;
 use crate::data::header::header_names;
 use crate::data::inference::{Evidence, Native, Written};
+use crate::data::json::Cell as RecordCell;
 use crate::data::lease::Lease;
 use crate::data::limits::{IngestLimits, MAX_NAME_CHARACTERS, MOST_RECORD_BYTES, oversized};
 use crate::data::parallel::workers;
@@ -36,13 +37,13 @@ const TEXT_BYTES_AT_ONCE: usize = 16 << 20;
 pub(crate) struct ExcelPieces<S> {
     workbook: Workbook<S>,
     sheet: usize,
-    layout: Layout,
-    names: Vec<String>,
-    most_rows: usize,
+    pub(super) layout: Layout,
+    pub(super) names: Vec<String>,
+    pub(super) most_rows: usize,
     /// Bytes of the texts of a piece, before those of its last row.
     most_text: usize,
     most_cell_bytes: usize,
-    memory: Charge,
+    pub(super) memory: Charge,
     findings: Vec<Finding>,
 }
 
@@ -57,13 +58,13 @@ pub(crate) struct ExcelCursor {
 /// Some rows.
 pub(crate) struct ExcelPiece {
     /// By row and column of the piece, in this order.
-    cells: Vec<(usize, usize, Value)>,
+    pub(super) cells: Vec<(usize, usize, Value)>,
     /// The number of each row in the sheet.
-    rows: Vec<u32>,
+    pub(super) rows: Vec<u32>,
     /// Texts of cells that are not shared.
     text: String,
     /// Bytes of all texts.
-    words: usize,
+    pub(super) words: usize,
     lease: Lease,
 }
 
@@ -126,6 +127,16 @@ impl<S: Growing + 'static> ExcelPieces<S> {
             piece.lease.cover(2 * held)?;
         }
         Ok(None)
+    }
+
+    /// A cell as one of records: a time is a text.
+    pub(super) fn cell(&self, piece: &ExcelPiece, value: &Value) -> Result<RecordCell, DataError> {
+        Ok(match value {
+            Value::Number(number) => RecordCell::Number(*number),
+            Value::Boolean(value) => RecordCell::Boolean(*value),
+            Value::Digits(range) => RecordCell::of_digits(&piece.text[range.clone()]),
+            value => RecordCell::of_text(&self.workbook.shown(&piece.text, value)?),
+        })
     }
 
     /// Whether the text of a cell is one of the words that were named for missing values.

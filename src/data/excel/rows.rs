@@ -3,7 +3,7 @@
 use super::pieces::{ExcelCursor, ExcelPieces};
 use crate::data::cell_rows::CellRows;
 use crate::data::error::DataError;
-use crate::data::json::Cell;
+use crate::data::json::{Cell, Records};
 use crate::data::lease::Lease;
 use crate::data::limits::IngestLimits;
 use crate::data::pieces::Pieces;
@@ -51,6 +51,8 @@ impl<S: Growing + 'static> ExcelRows<S> {
         for (row, column, value) in &piece.cells {
             columns[*column][*row] = self.pieces.cell(&piece, value)?;
         }
-        Ok(Some(CellRows { columns, places: piece.rows.iter().map(|row| u64::from(*row)).collect(), _lease: lease }))
+        let records = Records { names: Vec::new(), columns, rows };
+        let places = piece.rows.iter().map(|row| u64::from(*row)).collect();
+        Ok(Some(CellRows { records, places, _lease: lease }))
     }
 }

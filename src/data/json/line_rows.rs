@@ -3,6 +3,7 @@
 use super::cell::Cell;
 use super::objects::{Objects, RawCell};
 use super::pieces::{JsonCursor, JsonPieces};
+use super::records::Records;
 use crate::data::cell_rows::CellRows;
 use crate::data::error::DataError;
 use crate::data::inference::Written;
@@ -111,11 +112,10 @@ impl Gathering {
 
     fn whole(mut self, places: Vec<u64>) -> Result<CellRows, DataError> {
         for column in 0..self.columns.len() {
-            if !self.columns[column].is_empty() {
-                self.pad(column, places.len(), 0)?;
-            }
+            self.pad(column, places.len(), 0)?;
         }
-        Ok(CellRows { columns: self.columns, places, _lease: self.lease })
+        let records = Records { names: Vec::new(), columns: self.columns, rows: places.len() };
+        Ok(CellRows { records, places, _lease: self.lease })
     }
 }
 

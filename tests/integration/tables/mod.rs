@@ -8,6 +8,7 @@ mod growth;
 mod models;
 mod predictions;
 mod production;
+mod row_files;
 mod splits;
 mod train_file;
 mod trainings;

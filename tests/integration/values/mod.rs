@@ -1,7 +1,7 @@
 //! Every form of number, date and missing word of `docs/values.md`, through every kind of file: what is read of it as a data
 //! set, and that trainings and predictions read the same.
 
-mod files;
+pub mod files;
 mod table;
 mod workbook;
 
@@ -16,8 +16,6 @@ use table::{Form, forms, time};
 
 /// Rows of a file, in which the cells of a column stand by turns.
 const ROWS: usize = 60;
-/// The kinds of files that predictions are asked for with.
-const PREDICTED: [Kind; 4] = [Kind::Csv, Kind::Json, Kind::ArrowStream, Kind::ArrowFile];
 /// Codes of findings that say how cells are read, beside `…_as_words`.
 const OF_READING: [&str; 6] = [
     "numbers_formatted",
@@ -158,7 +156,7 @@ async fn hold(service: &TestApp, forms: &[&Form], kinds: &[Kind]) -> Vec<String>
             let rows = service.get(&format!("/datasets/{name}/rows?limit={ROWS}")).await.expect(200);
             let found = forms.iter().flat_map(|form| differences(form, writing, &dataset, &rows));
             wrong.extend(found.map(|difference| format!("{name}: {difference}")));
-            for by in PREDICTED.into_iter().filter(|kind| kinds.contains(kind)) {
+            for by in kinds.iter().copied() {
                 let mut bodies = vec![plain(forms, writing == Writing::Written && by == Kind::Csv)];
                 if writing == Writing::Written {
                     bodies.push(written(forms));
@@ -180,7 +178,7 @@ async fn hold(service: &TestApp, forms: &[&Form], kinds: &[Kind]) -> Vec<String>
 async fn refuses(service: &TestApp, model: &str, forms: &[&Form], kinds: &[Kind]) -> Vec<String> {
     let mut wrong = Vec::new();
     for (form, cell) in forms.iter().flat_map(|form| form.refused.iter().map(move |cell| (form, cell))) {
-        for kind in PREDICTED.into_iter().filter(|kind| kinds.contains(kind)) {
+        for kind in kinds.iter().copied() {
             let column = Column { name: form.name.clone(), cells: vec![cell.clone()] };
             match predicted(service, model, kind, &[column]).await {
                 Err(refused) if refused.contains("\"invalid_value\"") && refused.contains(&form.name) => {}
