@@ -13,7 +13,6 @@ use crate::data::builder::Builder;
 use crate::data::error::DataError;
 use crate::data::header::header_names;
 use crate::data::inference::{Evidence, Native, Written};
-use crate::data::json::Cell as RecordCell;
 use crate::data::lease::Lease;
 use crate::data::limits::{IngestLimits, MAX_NAME_CHARACTERS, MOST_RECORD_BYTES, oversized};
 use crate::data::parallel::workers;
@@ -35,7 +34,7 @@ const TEXT_BYTES_AT_ONCE: usize = 16 << 20;
 
 /// A sheet whose table was found.
 pub(crate) struct ExcelPieces<S> {
-    workbook: Workbook<S>,
+    pub(super) workbook: Workbook<S>,
     sheet: usize,
     pub(super) layout: Layout,
     pub(super) names: Vec<String>,
@@ -62,7 +61,7 @@ pub(crate) struct ExcelPiece {
     /// The number of each row in the sheet.
     pub(super) rows: Vec<u32>,
     /// Texts of cells that are not shared.
-    text: String,
+    pub(super) text: String,
     /// Bytes of all texts.
     pub(super) words: usize,
     lease: Lease,
@@ -129,16 +128,6 @@ impl<S: Growing + 'static> ExcelPieces<S> {
         Ok(None)
     }
 
-    /// A cell as one of records: a time is a text.
-    pub(super) fn cell(&self, piece: &ExcelPiece, value: &Value) -> Result<RecordCell, DataError> {
-        Ok(match value {
-            Value::Number(number) => RecordCell::Number(*number),
-            Value::Boolean(value) => RecordCell::Boolean(*value),
-            Value::Digits(range) => RecordCell::of_digits(&piece.text[range.clone()]),
-            value => RecordCell::of_text(&self.workbook.shown(&piece.text, value)?),
-        })
-    }
-
     /// Whether the text of a cell is one of the words that were named for missing values.
     fn is_missing(
         &self,
@@ -203,7 +192,7 @@ impl<S: Growing + 'static> Workbook<S> {
     }
 
     /// A value as text.
-    fn shown<'a>(&'a self, own: &'a str, value: &Value) -> Result<Cow<'a, str>, DataError> {
+    pub(super) fn shown<'a>(&'a self, own: &'a str, value: &Value) -> Result<Cow<'a, str>, DataError> {
         Ok(match value {
             Value::Number(number) => format_number(*number).into(),
             Value::Boolean(value) => value.to_string().into(),

@@ -1,6 +1,7 @@
 //! A sheet of a workbook, some rows at a time.
 
-use super::pieces::{ExcelCursor, ExcelPieces};
+use super::pieces::{ExcelCursor, ExcelPiece, ExcelPieces};
+use super::sheet::Value;
 use crate::data::cell_rows::CellRows;
 use crate::data::error::DataError;
 use crate::data::json::{Cell, Records};
@@ -49,10 +50,20 @@ impl<S: Growing + 'static> ExcelRows<S> {
         let lease = Lease::of(&self.pieces.memory, cells)?;
         let mut columns = vec![vec![Cell::Missing; rows]; count];
         for (row, column, value) in &piece.cells {
-            columns[*column][*row] = self.pieces.cell(&piece, value)?;
+            columns[*column][*row] = self.cell(&piece, value)?;
         }
         let records = Records { names: Vec::new(), columns, rows };
         let places = piece.rows.iter().map(|row| u64::from(*row)).collect();
         Ok(Some(CellRows { records, places, _lease: lease }))
+    }
+
+    /// A cell as one of records: a time is a text.
+    fn cell(&self, piece: &ExcelPiece, value: &Value) -> Result<Cell, DataError> {
+        Ok(match value {
+            Value::Number(number) => Cell::Number(*number),
+            Value::Boolean(value) => Cell::Boolean(*value),
+            Value::Digits(range) => Cell::of_digits(&piece.text[range.clone()]),
+            value => Cell::of_text(&self.pieces.workbook.shown(&piece.text, value)?),
+        })
     }
 }

@@ -126,3 +126,53 @@ fn cell_of(cell: &RawCell) -> Cell {
         Written::Quoted | Written::Field => Cell::of_text(cell.text),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::memory::Share;
+
+    fn rows_of(text: &str) -> LineRows<Bytes> {
+        let memory = Share::new("requests", bytesize::ByteSize::mib(64)).charge(None);
+        LineRows::new(Bytes::copy_from_slice(text.as_bytes()), &memory).expect("it is read")
+    }
+
+    #[test]
+    fn objects_come_with_their_lines_and_keys_in_any_portions() {
+        let text = "\u{feff}{\"a\":1}\n\n{\"b\":\"x\\n\",\"a\":null}\r\n{}\n{\"a\":true,\"c\":\"\"}";
+        for most in 1..6 {
+            let (mut rows, mut cells, mut lines) = (rows_of(text), Vec::new(), Vec::new());
+            while let Some(read) = rows.next_rows(most).expect("rows") {
+                assert!(read.records.rows == read.places.len() && read.places.len() <= most);
+                let row = |row: usize| {
+                    let mut cells: Vec<Cell> = read.records.columns.iter().map(|column| column[row].clone()).collect();
+                    cells.resize(3, Cell::Absent);
+                    cells
+                };
+                cells.extend((0..read.records.rows).map(row));
+                lines.extend(read.places);
+            }
+            let (absent, missing) = (Cell::Absent, Cell::Missing);
+            let expected = [
+                [Cell::Number(1.0), absent.clone(), absent.clone()],
+                [missing.clone(), Cell::of_text("x\n"), absent.clone()],
+                [absent.clone(), absent.clone(), absent.clone()],
+                [Cell::Boolean(true), absent, missing],
+            ];
+            assert_eq!((cells, lines), (expected.map(Vec::from).to_vec(), vec![1, 3, 4, 5]), "{most}");
+            assert_eq!((rows.names().join(""), rows.line_of("c")), ("abc".to_owned(), Some(5)));
+        }
+    }
+
+    #[test]
+    fn what_rows_become_is_charged() {
+        let memory = Share::new("requests", bytesize::ByteSize::mib(1)).charge(None);
+        let lines: String = (0..4000).map(|row| format!("{{\"{row}\":0}}\n")).collect();
+        let mut rows = LineRows::new(Bytes::from(lines), &memory).expect("it is read");
+        let refused = rows.next_rows(4096).map(|_| ()).expect_err("sixteen million cells of four thousand");
+        assert_eq!(refused.kind, crate::data::error::DataErrorKind::TooLarge);
+        assert_eq!(memory.held(), 0);
+    }
+}

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::files::{Cell, Kind};
 
-const PAGE: &str = include_str!("../../../docs/values.md");
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/values.md");
 const HEADER: &str = "| written | read as | `format` | findings | refused | `types` | files |";
 /// Said of the files of a row in which another column has decimal commas.
 const BESIDE_COMMAS: &str = "with decimal commas";
@@ -78,7 +78,8 @@ impl Form {
 /// Every row of every table of the page.
 pub fn forms() -> Vec<Form> {
     let mut forms = Vec::new();
-    let mut lines = (1..).zip(PAGE.lines());
+    let page = std::fs::read_to_string(PAGE).expect("the page is there");
+    let mut lines = (1..).zip(page.lines());
     while lines.by_ref().any(|(_, line)| line == HEADER) {
         let rows = lines.by_ref().skip(1).take_while(|(_, line)| line.starts_with('|'));
         forms.extend(rows.map(|(line, text)| Form::of(line, text)));
