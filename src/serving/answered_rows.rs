@@ -1,11 +1,13 @@
 //! What is answered to some rows of a request: predictions, and errors in place of those that have none.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::data::column::Table;
 use crate::data::encoder::EncodeError;
 use crate::data::passed::Passed;
 use crate::models::prediction::Predictions;
+use crate::wording::Shown;
 
 /// What is answered to some rows.
 #[derive(Clone, Debug)]
@@ -29,6 +31,15 @@ pub struct Failure {
     pub column: Option<String>,
     /// What was expected, and what there is.
     pub detail: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match &self.column {
+            Some(column) => write!(f, "column {}: {}", Shown(column), self.detail),
+            None => f.write_str(&self.detail),
+        }
+    }
 }
 
 impl AnsweredRows {

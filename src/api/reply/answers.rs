@@ -1,15 +1,12 @@
 //! Answers of a model by data set as columns, in CSV or in Arrow batches, piece by piece. Both have the same columns.
 
-use std::io;
-
 use super::answers_arrow::ArrowAnswers;
 use super::answers_csv::CsvAnswers;
 use crate::api::body::media::Media;
 use crate::api::error::{ApiError, ErrorCode};
-use crate::serving::answered_rows::{AnsweredRows, Failure};
+use crate::serving::answered_rows::AnsweredRows;
 use crate::serving::extras::OnError;
 use crate::serving::table_version::TableVersion;
-use crate::storage::StorageError;
 use crate::wording::Shown;
 
 /// Writes answers, some rows at a time.
@@ -78,17 +75,4 @@ fn own_columns(version: &TableVersion) -> Vec<String> {
     ];
     names.extend(further.into_iter().filter(|(there, _)| *there).map(|(_, name)| name.to_owned()));
     names
-}
-
-/// Why a row has no prediction, as a sentence.
-pub fn sentence(failure: &Failure) -> String {
-    match &failure.column {
-        Some(column) => format!("column {}: {}", Shown(column), failure.detail),
-        None => failure.detail.clone(),
-    }
-}
-
-/// What cannot be written.
-pub fn unwritten(error: impl std::error::Error + Send + Sync + 'static) -> ApiError {
-    StorageError::from(io::Error::other(error)).into()
 }

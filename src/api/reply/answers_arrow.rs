@@ -7,11 +7,10 @@ use arrow_array::{ArrayRef, Float32Array, Float64Array, RecordBatch, StringArray
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, DataType, Field, Fields, Schema};
 
-use super::answers::{sentence, unwritten};
 use crate::api::error::ApiError;
 use crate::learning::examples::most_likely;
 use crate::models::prediction::{Answers, label_set};
-use crate::serving::answered_rows::AnsweredRows;
+use crate::serving::answered_rows::{AnsweredRows, Failure};
 use crate::serving::extras::OnError;
 use crate::serving::table_version::TableVersion;
 
@@ -36,15 +35,15 @@ impl<'a> ArrowAnswers<'a> {
     /// # Errors
     /// They cannot be written.
     pub fn write(&mut self, rows: &AnsweredRows) -> Result<Vec<u8>, ApiError> {
-        let batch = self.batch(rows).map_err(unwritten)?;
+        let batch = self.batch(rows).map_err(ApiError::unwritten)?;
         let stream = match &mut self.stream {
             Some(stream) => stream,
             None => {
-                let begun = StreamWriter::try_new(Vec::new(), &batch.schema()).map_err(unwritten)?;
+                let begun = StreamWriter::try_new(Vec::new(), &batch.schema()).map_err(ApiError::unwritten)?;
                 self.stream.insert(Box::new(begun))
             }
         };
-        stream.write(&batch).map_err(unwritten)?;
+        stream.write(&batch).map_err(ApiError::unwritten)?;
         Ok(std::mem::take(stream.get_mut()))
     }
 
@@ -53,7 +52,7 @@ impl<'a> ArrowAnswers<'a> {
     /// # Errors
     /// They cannot be written.
     pub fn end(self) -> Result<Vec<u8>, ApiError> {
-        self.stream.map_or(Ok(Vec::new()), |stream| stream.into_inner().map_err(unwritten))
+        self.stream.map_or(Ok(Vec::new()), |stream| stream.into_inner().map_err(ApiError::unwritten))
     }
 
     fn batch(&self, rows: &AnsweredRows) -> Result<RecordBatch, ArrowError> {
@@ -71,7 +70,7 @@ impl<'a> ArrowAnswers<'a> {
             columns.push(("flags".into(), may_fail, self.flags(rows, &places)));
         }
         if may_fail {
-            let errors = rows.each().map(|answer| answer.err().map(sentence));
+            let errors = rows.each().map(|answer| answer.err().map(Failure::to_string));
             columns.push(("error".into(), true, Arc::new(StringArray::from_iter(errors))));
         }
         columns.extend(rows.passed.iter().map(|passed| (passed.name.clone(), true, passed.array())));

@@ -1,6 +1,5 @@
 //! Answers of a model by data set as CSV: a header and a line for each row.
 
-use super::answers::{sentence, unwritten};
 use super::answers_json::Flags;
 use crate::api::error::ApiError;
 use crate::data::values::format_number;
@@ -35,15 +34,15 @@ impl<'a> CsvAnswers<'a> {
         let mut out = csv::Writer::from_writer(Vec::new());
         if !std::mem::replace(&mut self.begun, true) {
             let passed = rows.passed.iter().map(|passed| &passed.name);
-            out.write_record(self.own.iter().chain(passed)).map_err(unwritten)?;
+            out.write_record(self.own.iter().chain(passed)).map_err(ApiError::unwritten)?;
         }
         let passed: Vec<_> = rows.passed.iter().map(|passed| passed.cells()).collect();
         for (row, answer) in rows.each().enumerate() {
-            self.write_row(&mut out, rows, answer).map_err(unwritten)?;
+            self.write_row(&mut out, rows, answer).map_err(ApiError::unwritten)?;
             for cells in &passed {
-                out.write_field(cells[row].text().unwrap_or_default().as_bytes()).map_err(unwritten)?;
+                out.write_field(cells[row].text().unwrap_or_default().as_bytes()).map_err(ApiError::unwritten)?;
             }
-            out.write_record(None::<&[u8]>).map_err(unwritten)?;
+            out.write_record(None::<&[u8]>).map_err(ApiError::unwritten)?;
         }
         Ok(out.into_inner().map_err(|error| StorageError::from(error.into_error()))?)
     }
@@ -55,7 +54,7 @@ impl<'a> CsvAnswers<'a> {
             Err(failure) => {
                 // Nothing in all columns but the last, which says why.
                 (1..self.own.len()).try_for_each(|_| out.write_field(""))?;
-                return out.write_field(sentence(failure));
+                return out.write_field(failure.to_string());
             }
         }
         if extras.on_error == OnError::Row {

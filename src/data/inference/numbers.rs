@@ -117,8 +117,8 @@ impl NumberEvidence {
         if affixes.other.is_none() && (*affixes.prefix != *number.prefix || *affixes.suffix != *number.suffix) {
             affixes.other = Some((place(), shown(text)));
         }
-        if is_unit(number.suffix) && self.with_unit.len() < UNIT_NUMBERS {
-            let value = WAYS.iter().find_map(|way| number.value(*way, ""));
+        if self.with_unit.len() < UNIT_NUMBERS && is_unit(number.suffix) {
+            let value = WAYS.iter().find_map(|way| number.value(*way, 0));
             self.with_unit.extend(value.map(f64::to_bits));
         }
     }

@@ -4,7 +4,7 @@
 //! A cell alone can often be read in several ways: `1,234` is a thousand or a bit more than one. So a cell is only taken apart
 //! here, and says which [`Separators`] it could be written with; those that fit every cell of a column decide.
 
-use super::decimal::Decimal;
+use super::decimal::{Decimal, LARGEST_EXACT_INTEGER, MOST_DIGITS, POWERS, signed};
 
 /// Letters of a unit, at most.
 const UNIT_LETTERS: usize = 8;
@@ -65,6 +65,11 @@ pub(crate) struct WrittenNumber<'a> {
     pub negative: bool,
     /// Digits with their separators, and an exponent.
     core: &'a str,
+    /// The digits as an integer, and how many of them stand behind the last separator; nothing if there are too many, or an
+    /// exponent.
+    integer: Option<(u64, usize)>,
+    /// The last separator.
+    last: Option<Separator>,
     /// Which of [`WAYS`] it can be written in.
     pub ways: u8,
     /// Whether there is a separator in it.
@@ -76,44 +81,54 @@ pub(crate) struct WrittenNumber<'a> {
 impl<'a> WrittenNumber<'a> {
     /// Takes a text apart; nothing if it is no number in any way.
     pub fn of(text: &'a str) -> Option<Self> {
-        let trimmed = text.trim();
+        let trimmed = trim_any(text);
         if trimmed.len() > MOST_BYTES {
             return None;
         }
         let inner = trimmed.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
-        let (mut rest, mut signs) =
-            (inner.unwrap_or(trimmed).trim(), Signs { negative: inner.is_some(), any: inner.is_some() });
-        rest = signs.before(rest);
-        let start = rest.find(|c: char| c.is_ascii_digit())?;
+        let mut signs = Signs { negative: inner.is_some(), any: inner.is_some() };
+        let mut rest = signs.before(inner.map_or(trimmed, trim_any));
+        let start = rest.bytes().position(|byte| byte.is_ascii_digit())?;
         // A point or comma before the first digit belongs to it.
         let start = if rest[..start].ends_with(['.', ',']) { start - 1 } else { start };
-        let prefix = rest[..start].trim();
-        let (prefix, inner_sign) = match prefix.strip_suffix(['-', '−']) {
-            Some(currency) if !currency.is_empty() => (currency.trim_end(), true),
-            _ => (prefix, false),
-        };
-        if inner_sign && std::mem::replace(&mut signs.any, true) {
-            return None;
+        let mut prefix = trim_any(&rest[..start]);
+        if let Some(currency) = prefix.strip_suffix(['-', '−']).filter(|currency| !currency.is_empty()) {
+            if std::mem::replace(&mut signs.any, true) {
+                return None;
+            }
+            (prefix, signs.negative) = (currency.trim_end(), true);
         }
-        signs.negative |= inner_sign;
         rest = signs.behind(&rest[start..]);
-        let (core, suffix) = rest.split_at(core_length(rest));
-        let suffix = suffix.trim();
+        let Core { length, shape, digits, exponent } = Core::of(rest);
+        let (core, suffix) = rest.split_at(length);
+        let suffix = trim_any(suffix);
         let affixes = (prefix.is_empty() || is_currency(prefix)) && (suffix.is_empty() || is_suffix(suffix));
         if !affixes || !prefix.is_empty() && !suffix.is_empty() {
             return None;
         }
-        let shape = Shape::of(core)?;
         // Blanks behind a plus are those of a telephone number.
         if trimmed.starts_with('+') && shape.has_blanks() {
             return None;
         }
-        let (ways, separated, digits) = (shape.ways(), shape.count > 0, shape.digits());
-        (ways != 0).then_some(WrittenNumber { prefix, suffix, negative: signs.negative, core, ways, separated, digits })
+        let (ways, separated, count) = (shape.ways(), shape.count > 0, shape.digits());
+        let integer = (count <= MOST_DIGITS && !exponent).then_some((digits, shape.runs[shape.count]));
+        let (last, negative) = (shape.last(), signs.negative);
+        let number = WrittenNumber { prefix, suffix, negative, core, integer, last, ways, separated, digits: count };
+        (ways != 0).then_some(number)
     }
 
     /// The number written in one of its ways, times ten to the power of `exponent`, to the last bit.
-    pub fn value(&self, way: Separators, exponent: &str) -> Option<f64> {
+    pub fn value(&self, way: Separators, exponent: i32) -> Option<f64> {
+        let is_decimal = self.last.is_some_and(|last| last.is(way.decimal));
+        let exact = self.integer.and_then(|(integer, fraction)| {
+            let fraction = if is_decimal { fraction as i32 } else { 0 };
+            exact_product(integer, exponent - fraction, self.negative)
+        });
+        exact.or_else(|| self.long_value(way, exponent))
+    }
+
+    /// The same by way of a text that the standard library reads.
+    fn long_value(&self, way: Separators, exponent: i32) -> Option<f64> {
         let mut text = String::with_capacity(self.core.len() + 4);
         if self.negative {
             text.push('-');
@@ -128,8 +143,8 @@ impl<'a> WrittenNumber<'a> {
                 _ => {}
             }
         }
-        let exponents = [power, exponent].map(|part| part.trim_start_matches(['e', 'E']).parse::<i64>().unwrap_or(0));
-        match exponents[0].saturating_add(exponents[1]) {
+        let power = power.trim_start_matches(['e', 'E']).parse::<i64>().unwrap_or(0);
+        match power.saturating_add(i64::from(exponent)) {
             0 => {}
             sum => text.push_str(&format!("e{sum}")),
         }
@@ -145,7 +160,7 @@ impl<'a> WrittenNumber<'a> {
 
     /// Whether there is a point or a comma in it.
     pub fn is_pointed(&self) -> bool {
-        self.core.contains(['.', ','])
+        self.separated && self.core.contains(['.', ','])
     }
 
     /// Whether something stands before or behind the number.
@@ -162,12 +177,20 @@ struct Signs {
 
 impl Signs {
     fn before<'a>(&mut self, text: &'a str) -> &'a str {
+        // The first byte of the minus sign is another than those of a hyphen.
+        if !matches!(text.as_bytes(), [b'-' | b'+' | 0xe2, ..]) {
+            return text;
+        }
         let Some(rest) = text.strip_prefix(['-', '−', '+']).filter(|_| !self.any) else { return text };
         (self.negative, self.any) = (!text.starts_with('+'), true);
         rest.trim_start()
     }
 
     fn behind<'a>(&mut self, text: &'a str) -> &'a str {
+        // The last byte of the minus sign.
+        if !matches!(text.as_bytes(), [.., b'-' | 0x92]) {
+            return text;
+        }
         let Some(rest) = text.strip_suffix(['-', '−']).filter(|_| !self.any) else { return text };
         (self.negative, self.any) = (true, true);
         rest.trim_end()
@@ -190,36 +213,88 @@ pub(crate) fn scale_of(suffix: &str) -> f64 {
 
 /// Whether what stands behind a number is a unit: neither a currency nor a percent sign.
 pub(crate) fn is_unit(suffix: &str) -> bool {
-    !suffix.is_empty() && !is_currency(suffix) && scale_of(suffix) == 1.0
+    !suffix.is_empty() && scale_of(suffix) == 1.0 && !is_currency(suffix)
 }
 
 fn is_suffix(text: &str) -> bool {
     let is_letter =
         |c: char| c.is_alphabetic() || matches!(c, '°' | '/' | '²' | '³' | '"' | '\'' | 'µ' | 'μ' | '%' | '.');
-    is_currency(text)
-        || matches!(text, "%" | "‰")
+    matches!(text, "%" | "‰")
+        || is_currency(text)
         || text.chars().count() <= UNIT_LETTERS
             && text.chars().all(is_letter)
             && !text.starts_with('.')
             && text.chars().any(|c| c.is_alphabetic() || matches!(c, '°' | '"' | '\''))
 }
 
-/// The length of the digits at the start with what separates them, and of an exponent behind them.
-fn core_length(text: &str) -> usize {
-    let is_part = |c: char| c.is_ascii_digit() || separator(c).is_some();
-    let end = text.find(|c| !is_part(c)).unwrap_or(text.len());
-    let digits = text[..end].rfind(|c: char| c.is_ascii_digit()).map_or(0, |at| at + 1);
-    // `5.` is a number; `5,` and `5 ` are not, or end before that.
-    let end = digits + usize::from(text[digits..end].starts_with('.') && !text[..digits].contains('.'));
-    let power = text[end..].strip_prefix(['e', 'E']).map(|rest| rest.trim_start_matches(['-', '+']));
-    let power_digits = power.map_or(0, |rest| rest.bytes().take_while(u8::is_ascii_digit).count());
-    match power {
-        Some(rest) if power_digits > 0 => text.len() - rest.len() + power_digits,
-        _ => end,
+/// The text without blanks of any kind around it.
+fn trim_any(text: &str) -> &str {
+    match text.as_bytes() {
+        [] | [b'!'..=b'~'] | [b'!'..=b'~', .., b'!'..=b'~'] => text,
+        _ => text.trim(),
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// An integer times a power of ten, if both are exact floats: the one operation rounds correctly (see [`super::decimal`]).
+fn exact_product(integer: u64, exponent: i32, negative: bool) -> Option<f64> {
+    let power = POWERS.get(exponent.unsigned_abs() as usize).filter(|_| integer <= LARGEST_EXACT_INTEGER)?;
+    let size = if exponent < 0 { integer as f64 / power } else { integer as f64 * power };
+    Some(signed(size, negative))
+}
+
+/// The digits at the start of a text with what separates them, and an exponent behind them.
+struct Core {
+    /// In bytes.
+    length: usize,
+    shape: Shape,
+    /// The digits as an integer; meaningful up to [`MOST_DIGITS`] of them.
+    digits: u64,
+    /// Whether there is an exponent.
+    exponent: bool,
+}
+
+impl Core {
+    fn of(text: &str) -> Self {
+        let bytes = text.as_bytes();
+        let (mut shape, mut digits, mut at) = (Shape::starting(bytes), 0_u64, 0);
+        // Behind the last digit, and the separators before it.
+        let (mut length, mut count) = (0, 0);
+        while let Some(byte) = bytes.get(at) {
+            let digit = byte.wrapping_sub(b'0');
+            if digit <= 9 {
+                digits = digits.wrapping_mul(10).wrapping_add(u64::from(digit));
+                shape.runs[shape.count] += 1;
+                at += 1;
+                (length, count) = (at, shape.count);
+            } else {
+                let Some((separator, bytes)) = separator_at(&bytes[at..]) else { break };
+                if !shape.separate(separator) {
+                    break;
+                }
+                at += bytes;
+            }
+        }
+        shape.count = count;
+        // `5.` is a number; `5,` and `5 ` are not, or end before that.
+        if bytes.get(length) == Some(&b'.') && !shape.has(Separator::Point) && shape.separate(Separator::Point) {
+            length += 1;
+        }
+        let power = exponent_length(&bytes[length..]);
+        Core { length: length + power, shape, digits, exponent: power > 0 }
+    }
+}
+
+/// The length of an exponent at the start: `e5`, `E-05`; 0 if there is none.
+fn exponent_length(bytes: &[u8]) -> usize {
+    let [b'e' | b'E', rest @ ..] = bytes else { return 0 };
+    let sign = usize::from(matches!(rest, [b'-' | b'+', ..]));
+    match rest[sign..].iter().take_while(|byte| byte.is_ascii_digit()).count() {
+        0 => 0,
+        digits => 1 + sign + digits,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Separator {
     Point,
     Comma,
@@ -227,12 +302,25 @@ enum Separator {
     Apostrophe,
 }
 
-fn separator(c: char) -> Option<Separator> {
-    Some(match c {
-        '.' => Separator::Point,
-        ',' => Separator::Comma,
-        ' ' | '\u{a0}' | '\u{202f}' | '\u{2009}' => Separator::Blank,
-        '\'' | '’' => Separator::Apostrophe,
+impl Separator {
+    /// Whether it is written so.
+    fn is(self, c: char) -> bool {
+        matches!((self, c), (Separator::Point, '.') | (Separator::Comma, ','))
+    }
+}
+
+/// The separator at the start, and its length in bytes.
+#[inline]
+fn separator_at(bytes: &[u8]) -> Option<(Separator, usize)> {
+    Some(match bytes {
+        [b'.', ..] => (Separator::Point, 1),
+        [b',', ..] => (Separator::Comma, 1),
+        [b' ', ..] => (Separator::Blank, 1),
+        [b'\'', ..] => (Separator::Apostrophe, 1),
+        // U+00A0, U+202F, U+2009 and U+2019, in UTF-8.
+        [0xc2, 0xa0, ..] => (Separator::Blank, 2),
+        [0xe2, 0x80, 0xaf | 0x89, ..] => (Separator::Blank, 3),
+        [0xe2, 0x80, 0x99, ..] => (Separator::Apostrophe, 3),
         _ => return None,
     })
 }
@@ -246,38 +334,44 @@ struct Shape {
 }
 
 impl Shape {
-    fn of(core: &str) -> Option<Self> {
-        let digits = &core[..core.find(['e', 'E']).unwrap_or(core.len())];
-        let mut shape = Shape {
+    /// Before the first digit of a text.
+    fn starting(bytes: &[u8]) -> Self {
+        Shape {
             runs: [0; MOST_SEPARATORS + 1],
             separators: [Separator::Point; MOST_SEPARATORS],
             count: 0,
-            leading_zero: digits.starts_with('0'),
-        };
-        for c in digits.chars() {
-            match separator(c) {
-                None => shape.runs[shape.count] += 1,
-                Some(_) if shape.count == MOST_SEPARATORS => return None,
-                Some(separator) => {
-                    shape.separators[shape.count] = separator;
-                    shape.count += 1;
-                }
-            }
+            leading_zero: bytes.first() == Some(&b'0'),
         }
-        Some(shape)
+    }
+
+    /// Ends a run; says whether there is room for another one.
+    #[inline]
+    fn separate(&mut self, separator: Separator) -> bool {
+        let Some(place) = self.separators.get_mut(self.count) else { return false };
+        *place = separator;
+        self.count += 1;
+        true
+    }
+
+    fn last(&self) -> Option<Separator> {
+        self.separators[..self.count].last().copied()
+    }
+
+    fn has(&self, separator: Separator) -> bool {
+        self.separators[..self.count].contains(&separator)
     }
 
     fn digits(&self) -> usize {
-        self.runs.iter().sum()
+        self.runs[..=self.count].iter().sum()
     }
 
     fn has_blanks(&self) -> bool {
-        self.separators[..self.count].contains(&Separator::Blank)
+        self.has(Separator::Blank)
     }
 
     fn ways(&self) -> u8 {
         let (count, first) = (self.count, self.runs[0]);
-        let Some(last) = self.separators[..count].last().copied() else {
+        let Some(last) = self.last() else {
             // A leading zero makes a code of it.
             return if self.leading_zero && first > 1 { 0 } else { ANY_WAY };
         };
