@@ -130,7 +130,8 @@ fn truth_of(encoder: &Encoder, cells: &[Cell]) -> Result<Truth, (usize, String)>
         EncodeError::Class { row, class, .. } => (row, format!("the version has no class {}", Shown(&class))),
         error => (0, error.to_string()),
     };
-    let column = column_of_cells(name, kind, encoder.target_writing.reading(), cells, Texts::Strict, &mut EncodeError::refuse);
+    let column =
+        column_of_cells(name, kind, encoder.target_writing.reading(), cells, Texts::Strict, &mut EncodeError::refuse);
     let column = column.map_err(unusable)?;
     if let Some(row) = (0..cells.len()).find(|row| column.values.is_missing(*row)) {
         return Err((row, format!("the target {} has no value: each row tells its true outcome", Shown(name))));

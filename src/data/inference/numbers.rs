@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::places::{NOWHERE, earliest, shown};
-use crate::data::values::{
-    ANY_WAY, COMMA_WAYS, NumberFormat, POINT_WAYS, WAYS, WrittenNumber, is_unit, scale_of,
-};
+use crate::data::values::{ANY_WAY, COMMA_WAYS, NumberFormat, POINT_WAYS, WAYS, WrittenNumber, is_unit, scale_of};
 
 /// A unit is one on so many different numbers at least: `2D` and `3D` are names.
 const UNIT_NUMBERS: usize = 5;

@@ -51,7 +51,8 @@ async fn every_kind_of_file_gets_the_same_answers_and_the_same_errors() {
     let lengths = column("petal_length", &numbers(["1.5", "", "5.6"]));
     let widths = column("petal_width", &numbers(["0.25", "1.5", "2"]));
     let right = [lengths.clone(), widths.clone()];
-    let wrong = [column("petal_length", &[Cell::Number("1.5".into()), Cell::Text("long".into()), Cell::Missing]), widths];
+    let wrong =
+        [column("petal_length", &[Cell::Number("1.5".into()), Cell::Text("long".into()), Cell::Missing]), widths];
     let ids = column("id", &["a", "b", "c"].map(|id| Cell::Text(id.to_owned())));
     let expected = ask(&service, "", "application/json", Kind::Json, &right).await.expect(200)["predictions"].clone();
     for kind in Kind::ALL {
@@ -77,8 +78,12 @@ async fn every_kind_of_file_gets_the_same_answers_and_the_same_errors() {
         let reply = ask(&service, "passthrough=id&on_error=row", "application/json", kind, &more).await;
         assert_eq!(reply.header("x-rows-failed"), "1", "{kind:?}");
         let answers = reply.expect(200)["predictions"].clone();
-        assert_eq!((&answers[0]["label"], &answers[1]["error"]["column"]), (&expected[0]["label"], &json!("petal_length")));
-        let ids: Vec<&Value> = answers.as_array().expect("a list").iter().map(|row| &row["passthrough"]["id"]).collect();
+        assert_eq!(
+            (&answers[0]["label"], &answers[1]["error"]["column"]),
+            (&expected[0]["label"], &json!("petal_length"))
+        );
+        let ids: Vec<&Value> =
+            answers.as_array().expect("a list").iter().map(|row| &row["passthrough"]["id"]).collect();
         assert_eq!(ids, ["a", "b", "c"], "{kind:?}");
         let problem = ask(&service, "passthrough=number", "*/*", kind, &right).await.problem(422, "invalid_value");
         assert_eq!(problem["errors"][0]["parameter"], "passthrough", "{kind:?}: {problem}");
@@ -135,7 +140,12 @@ async fn long_files_are_worked_off_in_little_memory() {
     for kind in [Kind::Ndjson, Kind::Parquet, Kind::Excel] {
         assert!(kind != Kind::Ndjson || kind.file(&columns).len() > 12 << 20);
         let reply = ask(&service, "", "text/csv", kind, &columns).await;
-        assert_eq!(reply.status, 200, "{kind:?}: {}", String::from_utf8_lossy(&reply.body[..reply.body.len().min(300)]));
+        assert_eq!(
+            reply.status,
+            200,
+            "{kind:?}: {}",
+            String::from_utf8_lossy(&reply.body[..reply.body.len().min(300)])
+        );
         assert_eq!(memchr::memchr_iter(b'\n', &reply.body).count(), ROWS + 1, "{kind:?}");
     }
 }

@@ -17,14 +17,8 @@ use table::{Form, forms, time};
 /// Rows of a file, in which the cells of a column stand by turns.
 const ROWS: usize = 60;
 /// Codes of findings that say how cells are read, beside `…_as_words`.
-const OF_READING: [&str; 6] = [
-    "numbers_formatted",
-    "ambiguous_numbers",
-    "ambiguous_dates",
-    "two_digit_years",
-    "missing_words",
-    "large_integers",
-];
+const OF_READING: [&str; 6] =
+    ["numbers_formatted", "ambiguous_numbers", "ambiguous_dates", "two_digit_years", "missing_words", "large_integers"];
 
 /// How the cells of a file are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +86,11 @@ fn differences(form: &Form, writing: Writing, dataset: &Value, rows: &Value) -> 
     };
     hold("type", column["type"].clone(), json!(form.kind));
     let cells = rows["data"].as_array().expect("a list").iter().take(form.read.len());
-    hold("values", cells.map(|row| canonical(form, &row[&form.name])).collect(), form.read.iter().map(|v| canonical(form, v)).collect());
+    hold(
+        "values",
+        cells.map(|row| canonical(form, &row[&form.name])).collect(),
+        form.read.iter().map(|v| canonical(form, v)).collect(),
+    );
     let all: Vec<&Value> = form.read.iter().cycle().take(ROWS).collect();
     hold("missing", column["missing"].clone(), json!(all.iter().filter(|value| value.is_null()).count()));
     let numbers: Option<Vec<f64>> = all.iter().filter(|value| !value.is_null()).map(|value| value.as_f64()).collect();
