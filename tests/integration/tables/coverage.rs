@@ -52,7 +52,7 @@ const TABLES: [Blocks; 4] = [
         rows_of_a_block: 20,
         stays: 0.8,
         in_order: true,
-        tolerance: 0.05,
+        tolerance: 0.06,
     },
     Blocks {
         title: "customers with a level of their own",
@@ -61,7 +61,7 @@ const TABLES: [Blocks; 4] = [
         rows_of_a_block: 20,
         stays: 0.0,
         in_order: false,
-        tolerance: 0.05,
+        tolerance: 0.06,
     },
     Blocks {
         title: "neighbours that resemble each other",
@@ -70,7 +70,7 @@ const TABLES: [Blocks; 4] = [
         rows_of_a_block: 20,
         stays: 0.5,
         in_order: true,
-        tolerance: 0.05,
+        tolerance: 0.06,
     },
 ];
 

@@ -122,8 +122,9 @@ async fn the_sheet_of_a_workbook_is_named_in_predictions_too() {
         ask(&service, "sheet=Data", "*/*", kind, &rows).await.problem(422, "unfit_data");
     }
     // A cell that people have typed as text, and one that Excel could not work out.
-    let typed = [column("petal_length", &["1.5", "#N/A"].map(|text| Cell::Text(text.to_owned())))];
-    let plain = [column("petal_length", &[Cell::Number("1.5".into()), Cell::Missing])];
+    let widths = column("petal_width", &[Cell::Number("1".into()), Cell::Number("2".into())]);
+    let typed = [column("petal_length", &["1.5", "#N/A"].map(|text| Cell::Text(text.to_owned()))), widths.clone()];
+    let plain = [column("petal_length", &[Cell::Number("1.5".into()), Cell::Missing]), widths];
     let (typed, plain) = (
         ask(&service, "", "*/*", Kind::Excel, &typed).await.body,
         ask(&service, "", "*/*", Kind::Excel, &plain).await.body,
@@ -134,7 +135,7 @@ async fn the_sheet_of_a_workbook_is_named_in_predictions_too() {
 #[tokio::test]
 async fn long_files_are_worked_off_in_little_memory() {
     let service = flowers_within(Some(ByteSize::mib(12))).await;
-    const ROWS: usize = 150_000;
+    const ROWS: usize = 200_000;
     let cells: Vec<Cell> = (0..ROWS).map(|row| Cell::Number(format!("{}.5", row % 7))).collect();
     let columns = ["sepal_length", "sepal_width", "petal_length", "petal_width"].map(|name| column(name, &cells));
     for kind in [Kind::Ndjson, Kind::Parquet, Kind::Excel] {

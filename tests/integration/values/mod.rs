@@ -29,33 +29,38 @@ enum Writing {
     Plain,
 }
 
-fn columns(forms: &[&Form], cells: impl Fn(&Form) -> Vec<Cell>) -> Vec<Column> {
+/// Columns of these cells of each form, and among those beside decimal commas one more that shows that the file has them.
+fn columns(forms: &[&Form], cells: impl Fn(&Form) -> Vec<Cell>, comma: char) -> Vec<Column> {
     let column = |form: &&Form| {
         let cells = cells(form);
         Column { name: form.name.clone(), cells: cells.iter().cycle().take(ROWS).cloned().collect() }
     };
     let mut columns: Vec<Column> = forms.iter().map(column).collect();
     if forms.iter().any(|form| form.beside_commas) {
-        let cells = ["0,5", "1,5", "2,5"].map(|text| Cell::Text(text.to_owned()));
-        columns.push(Column { name: "commas".to_owned(), cells: cells.into_iter().cycle().take(ROWS).collect() });
+        let cells = (0..ROWS).map(|row| match format!("{}{comma}5", row % 3) {
+            text if comma == '.' => Cell::Number(text),
+            text => Cell::Text(text),
+        });
+        columns.push(Column { name: "commas".to_owned(), cells: cells.collect() });
     }
     columns
 }
 
 fn written(forms: &[&Form]) -> Vec<Column> {
-    columns(forms, |form| form.written.clone())
+    columns(forms, |form| form.written.clone(), ',')
 }
 
 /// What is read, as it is written where files have types; `in_texts` with the decimal sign of the column.
 fn plain(forms: &[&Form], in_texts: bool) -> Vec<Column> {
-    columns(forms, |form| {
+    let cells = |form: &Form| {
         let comma = in_texts && form.format["decimal"] == ",";
         let cell = |cell| match cell {
             Cell::Number(text) if comma => Cell::Number(text.replace('.', ",")),
             cell => cell,
         };
         form.plain().into_iter().map(cell).collect()
-    })
+    };
+    columns(forms, cells, if in_texts { ',' } else { '.' })
 }
 
 fn encoded(text: &str) -> String {
@@ -142,12 +147,14 @@ async fn hold(service: &TestApp, forms: &[&Form], kinds: &[Kind]) -> Vec<String>
     let (mut wrong, mut expected) = (Vec::new(), None);
     let asked = forms.iter().filter(|form| !form.types.is_null());
     let types: Map<String, Value> = asked.map(|form| (form.name.clone(), form.types.clone())).collect();
+    let words = forms.iter().filter(|form| form.types == "categorical");
+    let of_words: Map<String, Value> = words.map(|form| (form.name.clone(), form.types.clone())).collect();
     for kind in kinds {
         for writing in [Writing::Written, Writing::Plain] {
             let name = shown(*kind, writing);
             let (cells, types) = match writing {
                 Writing::Written => (written(forms), types.clone()),
-                Writing::Plain => (plain(forms, false), Map::new()),
+                Writing::Plain => (plain(forms, false), of_words.clone()),
             };
             train(service, &name, *kind, cells, types).await;
             let dataset = service.get(&format!("/datasets/{name}")).await.expect(200);
@@ -163,7 +170,9 @@ async fn hold(service: &TestApp, forms: &[&Form], kinds: &[Kind]) -> Vec<String>
                     match predicted(service, &name, by, &body).await {
                         Err(refused) => wrong.push(refused),
                         Ok(values) if *expected.get_or_insert_with(|| values.clone()) == values => {}
-                        Ok(_) => wrong.push(format!("{name} predicts other values by {by:?}")),
+                        Ok(_) => {
+                            wrong.push(format!("{name} predicts other values by {by:?} for {:?}", &body[0].cells[..2]))
+                        }
                     }
                 }
             }
