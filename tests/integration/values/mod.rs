@@ -142,38 +142,36 @@ fn shown(kind: Kind, writing: Writing) -> String {
     format!("{kind:?}-{writing:?}").to_lowercase()
 }
 
+/// What is asked of these forms.
+fn types(forms: &[&Form], of: impl Fn(&Form) -> bool) -> Map<String, Value> {
+    let asked = forms.iter().filter(|form| !form.types.is_null() && of(form));
+    asked.map(|form| (form.name.clone(), form.types.clone())).collect()
+}
+
 /// Holds the forms of a group through each of its kinds of files; what is wrong.
 async fn hold(service: &TestApp, forms: &[&Form], kinds: &[Kind]) -> Vec<String> {
     let (mut wrong, mut expected) = (Vec::new(), None);
-    let asked = forms.iter().filter(|form| !form.types.is_null());
-    let types: Map<String, Value> = asked.map(|form| (form.name.clone(), form.types.clone())).collect();
-    let words = forms.iter().filter(|form| form.types == "categorical");
-    let of_words: Map<String, Value> = words.map(|form| (form.name.clone(), form.types.clone())).collect();
-    for kind in kinds {
-        for writing in [Writing::Written, Writing::Plain] {
-            let name = shown(*kind, writing);
-            let (cells, types) = match writing {
-                Writing::Written => (written(forms), types.clone()),
-                Writing::Plain => (plain(forms, false), of_words.clone()),
-            };
-            train(service, &name, *kind, cells, types).await;
-            let dataset = service.get(&format!("/datasets/{name}")).await.expect(200);
-            let rows = service.get(&format!("/datasets/{name}/rows?limit={ROWS}")).await.expect(200);
-            let found = forms.iter().flat_map(|form| differences(form, writing, &dataset, &rows));
-            wrong.extend(found.map(|difference| format!("{name}: {difference}")));
-            for by in kinds.iter().copied() {
-                let mut bodies = vec![plain(forms, writing == Writing::Written && by == Kind::Csv)];
-                if writing == Writing::Written {
-                    bodies.push(written(forms));
-                }
-                for body in bodies {
-                    match predicted(service, &name, by, &body).await {
-                        Err(refused) => wrong.push(refused),
-                        Ok(values) if *expected.get_or_insert_with(|| values.clone()) == values => {}
-                        Ok(_) => {
-                            wrong.push(format!("{name} predicts other values by {by:?} for {:?}", &body[0].cells[..2]))
-                        }
-                    }
+    for (kind, writing) in kinds.iter().flat_map(|kind| [(*kind, Writing::Written), (*kind, Writing::Plain)]) {
+        let name = shown(kind, writing);
+        let (cells, types) = match writing {
+            Writing::Written => (written(forms), types(forms, |_| true)),
+            Writing::Plain => (plain(forms, false), types(forms, |form| form.types == "categorical")),
+        };
+        train(service, &name, kind, cells, types).await;
+        let dataset = service.get(&format!("/datasets/{name}")).await.expect(200);
+        let rows = service.get(&format!("/datasets/{name}/rows?limit={ROWS}")).await.expect(200);
+        let found = forms.iter().flat_map(|form| differences(form, writing, &dataset, &rows));
+        wrong.extend(found.map(|difference| format!("{name}: {difference}")));
+        for by in kinds.iter().copied() {
+            let mut bodies = vec![(Writing::Plain, plain(forms, writing == Writing::Written && by == Kind::Csv))];
+            if writing == Writing::Written {
+                bodies.push((Writing::Written, written(forms)));
+            }
+            for (asked, body) in bodies {
+                match predicted(service, &name, by, &body).await {
+                    Err(refused) => wrong.push(refused),
+                    Ok(values) if *expected.get_or_insert_with(|| values.clone()) == values => {}
+                    Ok(_) => wrong.push(format!("{name} predicts other values by {}", shown(by, asked))),
                 }
             }
         }
