@@ -1,5 +1,5 @@
-//! Every form of number, date and missing word of `docs/values.md`, through every kind of file: what is read of it as a data
-//! set, and that trainings and predictions read the same.
+//! Every form of number, date and missing word of `docs/values.md`, through every kind of file: what is read of it as a
+//! data set, and that trainings and predictions read the same.
 
 pub mod files;
 mod table;
@@ -29,7 +29,7 @@ enum Writing {
     Plain,
 }
 
-/// Columns of these cells of each form, and among those beside decimal commas one more that shows that the file has them.
+/// Columns of these cells of each form; beside decimal commas one more, which shows that the file has them.
 fn columns(forms: &[&Form], cells: impl Fn(&Form) -> Vec<Cell>, comma: char) -> Vec<Column> {
     let column = |form: &&Form| {
         let cells = cells(form);
@@ -109,12 +109,26 @@ fn differences(form: &Form, writing: Writing, dataset: &Value, rows: &Value) -> 
     }
     if writing == Writing::Written {
         hold("format", column["format"].clone(), form.format.clone());
-        let findings = dataset["findings"].as_array().expect("a list").iter();
-        let said = findings.filter(|finding| finding["column"] == form.name).map(|finding| text(&finding["code"]));
-        let of_reading = |code: &&str| OF_READING.contains(code) || code.ends_with("_as_words");
-        hold("findings", said.filter(of_reading).collect(), json!(form.findings));
+        hold("findings", codes(dataset, &form.name), sorted(form.findings.iter().map(String::as_str)));
     }
     found
+}
+
+/// The codes of what is said of how a column is read.
+fn codes(dataset: &Value, column: &str) -> Value {
+    let is_of = |finding: &&Value| {
+        let of_several = finding["columns"].as_array().is_some_and(|columns| columns.contains(&json!(column)));
+        finding["column"] == column || of_several
+    };
+    let findings = dataset["findings"].as_array().expect("a list").iter();
+    let said = findings.filter(is_of).map(|finding| text(&finding["code"]));
+    sorted(said.filter(|code| OF_READING.contains(code) || code.ends_with("_as_words")))
+}
+
+fn sorted<'a>(codes: impl Iterator<Item = &'a str>) -> Value {
+    let mut codes: Vec<&str> = codes.collect();
+    codes.sort_unstable();
+    json!(codes)
 }
 
 /// Numbers as floats and times in microseconds, so that 7 is 7.0 and `.5Z` is `.500Z`.
