@@ -38,15 +38,18 @@ impl Form {
             panic!("line {line} of docs/values.md has not seven cells: {text}")
         };
         let written: Vec<Cell> = quoted(written).map(Cell::of).collect();
-        let read: Vec<Value> = match read {
+        let mut values: Vec<Value> = match read {
             "words" => written.iter().map(Cell::as_word).collect(),
             read => quoted(read).map(value).collect(),
         };
-        assert_eq!(written.len(), read.len(), "line {line}: as many cells are read as are written");
+        if read.ends_with('…') {
+            values.resize(written.len(), Value::Null);
+        }
+        assert_eq!(written.len(), values.len(), "line {line}: as many cells are read as are written");
         let asked = !types.is_empty();
         let types = quoted(types).next().map_or(Value::Null, |types| serde_json::from_str(types).expect("JSON"));
         let format = format_of(quoted(format).next(), asked);
-        let kind = kind_of(&read);
+        let kind = kind_of(&values);
         let beside_commas = files.contains(BESIDE_COMMAS) || format["decimal"] == "," && !asked;
         Form {
             name: format!("line {line}"),
@@ -56,7 +59,7 @@ impl Form {
             refused: quoted(refused).map(Cell::of).collect(),
             files: files_of(files.trim_end_matches(BESIDE_COMMAS).trim()),
             written,
-            read,
+            read: values,
             types,
             beside_commas,
         }
