@@ -1,6 +1,4 @@
-//! A file of any bytes is read or refused.
+//! A file of any bytes is read or refused, also as rows to predict for.
 #![no_main]
 
-use epochd::data::{fuzzing, ingest::Format};
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzzing::file(bytes, Format::Ndjson));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| epochd::data::fuzzing::ndjson(bytes));

@@ -38,6 +38,7 @@ struct Given {
     unknown: Unknown,
     #[serde(default)]
     on_error: OnError,
+    sheet: Option<String>,
 }
 
 impl FromRequestParts<App> for ExtraParams {
@@ -68,7 +69,7 @@ impl FromRequestParts<App> for ModelParams {
 /// The model that a query names, and what it asks for.
 fn read(query: &str) -> Result<(Option<String>, Extras), ApiError> {
     let (passthrough, rest) = take_repeated(query, "passthrough");
-    let Given { model, interval, ids, flags, unknown, on_error } = parse_query(&rest)?;
+    let Given { model, interval, ids, flags, unknown, on_error, sheet } = parse_query(&rest)?;
     let wrong = |name: &'static str, detail: String| Err(ApiError::parameter(ErrorCode::InvalidValue, name, detail));
     if let Some(level) = interval.filter(|level| !(*level > 0.0 && *level < 1.0)) {
         return wrong("interval", format!("interval is {level}; it lies between 0 and 1, such as 0.9"));
@@ -85,5 +86,5 @@ fn read(query: &str) -> Result<(Option<String>, Extras), ApiError> {
             format!("passthrough names the column {} twice, the second time as number {}", Shown(name), at + 1),
         );
     }
-    Ok((model, Extras { interval, ids, flags, unknown, passthrough, on_error }))
+    Ok((model, Extras { interval, ids, flags, unknown, passthrough, on_error, sheet }))
 }

@@ -65,6 +65,18 @@ impl Builder {
         Ok(())
     }
 
+    /// The same of a number that is no text in its file: it is what it is, however the column's texts are written.
+    ///
+    /// # Errors
+    /// It is not of the column's form.
+    pub fn push_bare(&mut self, text: &str) -> Result<(), Misfit> {
+        match self {
+            Builder::Written(_, builder) => builder.append_option(number(text)?),
+            other => other.push(text)?,
+        }
+        Ok(())
+    }
+
     /// Appends a finite number to a column of numbers.
     #[inline]
     pub fn push_number(&mut self, value: f64) {
@@ -88,7 +100,7 @@ impl Builder {
         if let Builder::Number(builder) = self {
             let trimmed = trim(text.as_bytes());
             if let Some(number) = Decimal::of(trimmed) {
-                evidence.observe_number(trimmed, &number, false, place);
+                evidence.observe_number(trimmed, &number, Written::Field, place);
                 builder.append_option(number.value(trimmed).filter(|value| value.is_finite()));
                 return Ok(());
             }

@@ -5,17 +5,19 @@ use bytesize::ByteSize;
 
 use crate::data::arrow::ArrowRows;
 use crate::data::asked::AskedColumns;
+use crate::data::cell_rows::CellRows;
 use crate::data::charset::Charset;
 use crate::data::column::ColumnType;
 use crate::data::csv::{CsvOptions, CsvRows, Header};
 use crate::data::encoder::EncodeError;
 use crate::data::error::{DataError, DataErrorKind};
+use crate::data::excel::ExcelRows;
 use crate::data::ingest::{Declared, Format, IngestLimits, ingest};
-use crate::data::json::{Records, RowsOrNames};
+use crate::data::json::{LineRows, Records, RowsOrNames};
 use crate::data::limits::MAX_NAME_CHARACTERS;
 use crate::data::stored::{preview, read_columns};
 use crate::data::values::Reading;
-use crate::memory::Share;
+use crate::memory::{Charge, Share};
 
 /// Rows of a stream that are gone through.
 const MOST_ROWS: u64 = 1 << 12;
@@ -26,11 +28,11 @@ pub type Target = (&'static str, fn(&[u8]));
 /// The targets of this room.
 pub const TARGETS: [Target; 10] = [
     ("csv", csv),
-    ("ndjson", |bytes| file(bytes, Format::Ndjson)),
+    ("ndjson", ndjson),
     ("json", |bytes| file(bytes, Format::Json)),
     ("parquet", |bytes| file(bytes, Format::Parquet)),
     ("arrow_stream", |bytes| file(bytes, Format::Arrow)),
-    ("excel", |bytes| file(bytes, Format::Excel)),
+    ("excel", excel),
     ("records", records),
     ("csv_rows", csv_rows),
     ("arrow_rows", arrow_rows),
@@ -71,6 +73,59 @@ pub fn file(bytes: &[u8], declared: impl Into<Declared>) {
     let last = preview(stored, &profile, profile.rows - 1, 2).expect("what was written can be shown");
     assert!(last.len() == 1 && last[0].len() == names.len());
     serde_json::to_vec(&profile).expect("a profile can be written");
+}
+
+/// NDJSON, also as rows to predict for.
+///
+/// # Panics
+/// If a property of [`file`] does not hold, or portions of other sizes have other rows.
+pub fn ndjson(bytes: &[u8]) {
+    file(bytes, Format::Ndjson);
+    portions(|most, memory| {
+        let mut rows = LineRows::new(Bytes::copy_from_slice(bytes), memory)?;
+        all_places(most, || rows.next_rows(most))
+    });
+}
+
+/// A workbook, also as rows to predict for.
+///
+/// # Panics
+/// As [`ndjson`].
+pub fn excel(bytes: &[u8]) {
+    file(bytes, Format::Excel);
+    portions(|most, memory| {
+        let mut rows = ExcelRows::new(Bytes::copy_from_slice(bytes), None, memory)?;
+        all_places(most, || rows.next_rows(most))
+    });
+}
+
+/// Where rows stand does not depend on how many are read at once.
+fn portions(places: impl Fn(usize, &Charge) -> Result<Vec<u64>, DataError>) {
+    let memory = Share::new("requests", ByteSize::mib(64)).charge(None);
+    let (some, all) = (places(3, &memory), places(1 << 16, &memory));
+    assert_eq!(memory.held(), 0, "what was taken is given back");
+    if let (Ok(some), Ok(all)) = (some, all) {
+        let both = some.len().min(all.len());
+        assert!(some[..both] == all[..both] && (some.len() == all.len() || both as u64 > MOST_ROWS));
+    }
+}
+
+fn all_places(
+    most: usize,
+    mut next: impl FnMut() -> Result<Option<CellRows>, DataError>,
+) -> Result<Vec<u64>, DataError> {
+    let mut all = Vec::new();
+    while let Some(read) = next()? {
+        assert!((1..=most).contains(&read.places.len()) && read.records.rows == read.places.len());
+        assert!(read.records.columns.iter().all(|column| column.len() == read.records.rows));
+        all.extend(read.places);
+        // A few bytes may stand for very many rows.
+        if all.len() as u64 > MOST_ROWS {
+            break;
+        }
+    }
+    assert!(all.is_sorted());
+    Ok(all)
 }
 
 /// A body of JSON objects is read or refused; all columns are of one length.

@@ -54,13 +54,14 @@
 pub mod arrow;
 pub mod asked;
 mod builder;
+pub mod cell_rows;
 pub mod charset;
 pub mod column;
 pub mod convert;
 pub mod csv;
 pub mod encoder;
 pub mod error;
-mod excel;
+pub mod excel;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod header;

@@ -12,7 +12,7 @@ use super::threads::{blocking, long_work_may_begin};
 use crate::app::App;
 use crate::data::column::{Column, Table};
 use crate::data::encoder::EncodeError;
-use crate::data::encoder::reading::column_of_cells;
+use crate::data::encoder::reading::{Texts, column_of_cells};
 use crate::data::json::Records;
 use crate::datasets::Dataset;
 use crate::learning::metrics::Metrics;
@@ -118,7 +118,7 @@ fn on_records(
             None => Column::missing(target, kind, rows.len()),
             Some(cells) => {
                 let (reading, cells) = (encoder.target_writing.reading(), &cells[rows.clone()]);
-                let read = column_of_cells(target, kind, reading, cells, &mut EncodeError::refuse);
+                let read = column_of_cells(target, kind, reading, cells, Texts::Strict, &mut EncodeError::refuse);
                 read.map_err(|error| of_record(error.after(start)))?
             }
         };
@@ -126,7 +126,7 @@ fn on_records(
         if (0..rows.len()).all(|row| truth.values.is_missing(row)) {
             continue;
         }
-        let table = encoder.table_of_records(records, &places, rows, &mut EncodeError::refuse);
+        let table = encoder.table_of_records(records, &places, rows, Texts::Strict, &mut EncodeError::refuse);
         let mut table = table.map_err(|error| of_record(error.after(start)))?;
         table.columns.push(truth);
         predictor.answer(&table, &mut answered).map_err(|error| error.after(start))?;

@@ -21,6 +21,8 @@ pub struct Extras {
     pub passthrough: Vec<String>,
     /// Cells that cannot be read.
     pub on_error: OnError,
+    /// The sheet of a workbook.
+    pub sheet: Option<String>,
 }
 
 /// What becomes of columns that a model does not know.
@@ -55,6 +57,7 @@ impl Extras {
             (self.unknown != Unknown::Refuse, "unknown"),
             (!self.passthrough.is_empty(), "passthrough"),
             (self.on_error != OnError::Refuse, "on_error"),
+            (self.sheet.is_some(), "sheet"),
         ];
         asked.into_iter().find(|(asked, _)| *asked).map(|(_, name)| name)
     }

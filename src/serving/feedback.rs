@@ -9,7 +9,7 @@ use super::memory::{LARGE, RequestMemory};
 use super::predict_records::{of_record, places};
 use super::threads::{blocking, to_the_end};
 use crate::app::App;
-use crate::data::encoder::reading::column_of_cells;
+use crate::data::encoder::reading::{Texts, column_of_cells};
 use crate::data::encoder::{EncodeError, Encoder};
 use crate::data::json::{Cell, Records};
 use crate::models::prediction::{Answers, Predictions, TablePredictor};
@@ -130,7 +130,8 @@ fn truth_of(encoder: &Encoder, cells: &[Cell]) -> Result<Truth, (usize, String)>
         EncodeError::Class { row, class, .. } => (row, format!("the version has no class {}", Shown(&class))),
         error => (0, error.to_string()),
     };
-    let column = column_of_cells(name, kind, encoder.target_writing.reading(), cells, &mut EncodeError::refuse);
+    let column =
+        column_of_cells(name, kind, encoder.target_writing.reading(), cells, Texts::Strict, &mut EncodeError::refuse);
     let column = column.map_err(unusable)?;
     if let Some(row) = (0..cells.len()).find(|row| column.values.is_missing(*row)) {
         return Err((row, format!("the target {} has no value: each row tells its true outcome", Shown(name))));
@@ -191,7 +192,7 @@ fn outcomes(
     for start in (0..records.rows).step_by(at_once) {
         let rows = start..records.rows.min(start + at_once);
         let truth = targets(encoder, records, rows.clone())?;
-        let table = encoder.table_of_records(records, &places, rows, &mut EncodeError::refuse);
+        let table = encoder.table_of_records(records, &places, rows, Texts::Strict, &mut EncodeError::refuse);
         let table = table.map_err(|error| of_record(error.after(start)))?;
         let Predictions { answers, .. } = predictor.predict(&table, None, None)?;
         match (truth, answers) {

@@ -1,14 +1,17 @@
-//! Files of rows to predict for, CSV or an Arrow stream: some rows after others as the columns that a model takes.
+//! Files of rows to predict for, of every format: some rows after others as the columns that a model takes.
 
 use std::io;
 
 use super::error::{ServingError, Wrong};
 use super::extras::Extras;
 use crate::data::arrow::{ArrowBatch, ArrowRows};
+use crate::data::cell_rows::CellRows;
 use crate::data::column::{Column, Table};
 use crate::data::csv::{CsvOptions, CsvRows, TextRows};
+use crate::data::encoder::reading::Texts;
 use crate::data::encoder::{EncodeError, Encoder, Feature, OnMisfit};
-use crate::data::json::Cell;
+use crate::data::excel::ExcelRows;
+use crate::data::json::{Cell, LineRows};
 use crate::data::passed::{Holds, Passed, PassedCells};
 use crate::datasets::Arriving;
 use crate::datasets::arriving::Onward;
@@ -16,24 +19,35 @@ use crate::memory::Charge;
 use crate::wording::Shown;
 
 /// The forms of files that rows to predict for come in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RowFormat {
     /// A header and a line for each row, or what is said of it instead.
     Csv(CsvOptions),
-    /// Batches of typed columns, as a stream.
+    /// Batches of typed columns, as a stream or a file.
     Arrow,
+    /// A Parquet file.
+    Parquet,
+    /// A JSON object on each line.
+    Lines,
+    /// A sheet of a workbook, by its name or the first that has cells.
+    Excel(Option<String>),
 }
 
 /// A file of rows.
 pub(super) enum FileRows {
     Csv(CsvRows<io::BufReader<Onward>>),
+    /// And Parquet.
     Arrow(ArrowRows<Arriving>),
+    Lines(LineRows<Arriving>),
+    Excel(ExcelRows<Arriving>),
 }
 
 /// Some rows of it.
 pub(super) enum Batch {
     Csv(TextRows),
     Arrow(ArrowBatch),
+    /// Of objects on lines, or of a sheet.
+    Cells(CellRows),
 }
 
 impl Batch {
@@ -42,29 +56,35 @@ impl Batch {
         match self {
             Batch::Csv(text) => text.len(),
             Batch::Arrow(batch) => batch.rows(),
+            Batch::Cells(cells) => cells.places.len(),
         }
     }
 }
 
 impl FileRows {
-    /// Opens a file; `memory` is charged with what is read of an Arrow stream.
+    /// Opens a file; `memory` is charged with what is read of it, but for CSV.
     ///
     /// # Errors
     /// `Data`: it is no file of this format, or there is no memory for it.
     pub fn open(file: Arriving, format: RowFormat, memory: &Charge) -> Result<Self, ServingError> {
         Ok(match format {
             RowFormat::Arrow => FileRows::Arrow(ArrowRows::new(file, memory)?),
+            RowFormat::Parquet => FileRows::Arrow(ArrowRows::parquet(file, memory)?),
+            RowFormat::Lines => FileRows::Lines(LineRows::new(file, memory)?),
+            RowFormat::Excel(sheet) => FileRows::Excel(ExcelRows::new(file, sheet.as_deref(), memory)?),
             RowFormat::Csv(options) => {
                 FileRows::Csv(CsvRows::new(io::BufReader::with_capacity(1 << 18, file.reader()), &options)?)
             }
         })
     }
 
-    /// The names of its columns.
+    /// The names of its columns: of objects those of the rows so far.
     pub fn headers(&self) -> &[String] {
         match self {
             FileRows::Csv(rows) => rows.headers(),
             FileRows::Arrow(rows) => rows.headers(),
+            FileRows::Lines(rows) => rows.names(),
+            FileRows::Excel(rows) => rows.headers(),
         }
     }
 
@@ -73,22 +93,41 @@ impl FileRows {
     /// # Errors
     /// `Field`: there is a column that the model does not know, or without a header too few or too many.
     pub fn places(&self, encoder: &Encoder, extras: &Extras) -> Result<Vec<Option<usize>>, ServingError> {
-        let place = match self {
-            FileRows::Arrow(_) => String::new(),
-            FileRows::Csv(rows) => match rows.header_line() {
-                Some(line) => format!("line {line}: "),
-                None => return in_order(encoder, rows.headers().len()),
-            },
+        if let FileRows::Csv(rows) = self
+            && rows.header_line().is_none()
+        {
+            return in_order(encoder, rows.headers().len());
+        }
+        let place = |name: &str| match self {
+            FileRows::Arrow(_) => None,
+            FileRows::Csv(rows) => rows.header_line().map(|line| format!("line {line}: ")),
+            FileRows::Lines(rows) => rows.line_of(name).map(|line| format!("line {line}: ")),
+            FileRows::Excel(rows) => Some(format!("row {}: ", rows.header_row())),
         };
-        let places = encoder.places_in(self.headers(), |name| extras.allows(name));
-        places.map_err(|unknown| ServingError::whole(Wrong::Unknown, format!("{place}{unknown}")))
+        encoder.places_in(self.headers(), |name| extras.allows(name)).map_err(|unknown| {
+            let detail = format!("{}{unknown}", place(&unknown.name).unwrap_or_default());
+            ServingError::whole(Wrong::Unknown, detail)
+        })
     }
 
-    /// Where the columns stand that the reply repeats.
+    /// Whether further columns may come with further rows.
+    pub fn may_grow(&self) -> bool {
+        matches!(self, FileRows::Lines(_))
+    }
+
+    /// Where the columns stand that the reply repeats; nowhere where one may still come.
     ///
     /// # Errors
     /// `Parameter`: one is not there, or cannot be repeated.
-    pub fn passed(&self, extras: &Extras) -> Result<Vec<usize>, ServingError> {
+    pub fn passed(&self, extras: &Extras) -> Result<Vec<Option<usize>>, ServingError> {
+        if self.may_grow() {
+            let place = |name: &String| self.headers().iter().position(|known| known == name);
+            return Ok(extras.passthrough.iter().map(place).collect());
+        }
+        Ok(self.passed_of_header(extras)?.into_iter().map(Some).collect())
+    }
+
+    fn passed_of_header(&self, extras: &Extras) -> Result<Vec<usize>, ServingError> {
         let refused = |detail: String| Err(ServingError::Parameter { name: "passthrough", detail });
         let passed = extras.passed_in(self.headers())?;
         match self {
@@ -102,7 +141,7 @@ impl FileRows {
                     Shown(&rows.headers()[*at])
                 )),
             },
-            FileRows::Csv(_) => Ok(passed),
+            _ => Ok(passed),
         }
     }
 
@@ -114,6 +153,8 @@ impl FileRows {
         Ok(match self {
             FileRows::Csv(rows) => rows.next_rows(most)?.map(Batch::Csv),
             FileRows::Arrow(rows) => rows.next_rows(most)?.map(Batch::Arrow),
+            FileRows::Lines(rows) => rows.next_rows(most)?.map(Batch::Cells),
+            FileRows::Excel(rows) => rows.next_rows(most)?.map(Batch::Cells),
         })
     }
 
@@ -121,22 +162,32 @@ impl FileRows {
     ///
     /// # Errors
     /// `Data`: they cannot be read.
-    pub fn cells_of(&self, batch: &Batch, passed: &[usize], typed: bool) -> Result<Vec<Passed>, ServingError> {
-        let cells = |at: &usize| -> Result<PassedCells, ServingError> {
-            Ok(match (self, batch) {
-                (FileRows::Arrow(rows), Batch::Arrow(batch)) if typed => PassedCells::Array(rows.array(batch, *at)),
-                (FileRows::Arrow(rows), Batch::Arrow(batch)) => {
-                    PassedCells::Cells(rows.cells(batch, *at)?, Holds::Texts)
+    pub fn cells_of(
+        &self,
+        batch: &Batch,
+        names: &[String],
+        passed: &[Option<usize>],
+        typed: bool,
+    ) -> Result<Vec<Passed>, ServingError> {
+        let cells = |at: usize| -> Result<PassedCells, ServingError> {
+            let cells = match (self, batch) {
+                (FileRows::Arrow(rows), Batch::Arrow(batch)) if typed => {
+                    return Ok(PassedCells::Array(rows.array(batch, at)));
                 }
+                (FileRows::Arrow(rows), Batch::Arrow(batch)) => rows.cells(batch, at)?,
                 (_, Batch::Csv(text)) => {
-                    let cells = text.columns[*at].iter().map(|text| text.clone().map_or(Cell::Missing, Cell::Text));
-                    PassedCells::Cells(cells.collect(), Holds::Texts)
+                    text.columns[at].iter().map(|text| text.clone().map_or(Cell::Missing, Cell::Text)).collect()
                 }
-                (FileRows::Csv(_), Batch::Arrow(_)) => unreachable!("a batch is of its file"),
-            })
+                (_, Batch::Cells(cells)) => cells.records.columns[at].clone(),
+                (_, Batch::Arrow(_)) => unreachable!("a batch is of its file"),
+            };
+            Ok(PassedCells::Cells(cells, Holds::Texts))
         };
-        let column = |at: &usize| Ok(Passed { name: self.headers()[*at].clone(), cells: cells(at)? });
-        passed.iter().map(column).collect()
+        let column = |(name, at): (&String, &Option<usize>)| {
+            let absent = || PassedCells::Cells(vec![Cell::Absent; batch.rows()], Holds::Texts);
+            Ok(Passed { name: name.clone(), cells: at.map_or_else(|| Ok(absent()), cells)? })
+        };
+        names.iter().zip(passed).map(column).collect()
     }
 
     /// The features' columns of some rows; `on_misfit` is told each value that is none of its column.
@@ -164,7 +215,14 @@ impl FileRows {
                 Column::from_texts(&feature.name, feature.kind, feature.writing.reading(), texts, &mut *on_misfit)
             })
             .map_err(|error| of_row(error, "line", |row| text.lines[row])),
-            (FileRows::Csv(_), Batch::Arrow(_)) => unreachable!("a batch is of its file"),
+            (FileRows::Excel(_), Batch::Cells(CellRows { records, places: of_rows, .. })) => encoder
+                .table_of_records(records, places, 0..records.rows, Texts::Lenient, on_misfit)
+                .map_err(|error| of_row(error, "row", |row| of_rows[row])),
+            (_, Batch::Cells(CellRows { records, places: of_rows, .. })) => encoder
+                .find_nothing(records, places, 0..records.rows, &mut *on_misfit)
+                .and_then(|()| encoder.table_of_records(records, places, 0..records.rows, Texts::Strict, on_misfit))
+                .map_err(|error| of_row(error, "line", |row| of_rows[row])),
+            (_, Batch::Arrow(_)) => unreachable!("a batch is of its file"),
         }
     }
 }
@@ -204,6 +262,14 @@ fn of_row(error: EncodeError, what: &str, number: impl Fn(usize) -> u64) -> Serv
         EncodeError::Value { row, column, expected, got } => {
             let detail = format!("{what} {}, column {column:?}: {expected} is expected, got {got}", number(*row));
             ServingError::whole(Wrong::Value, detail)
+        }
+        EncodeError::Nothing { row, columns } => {
+            let detail = format!(
+                "{what} {} has none of the columns that the model predicts from, and a prediction from nothing is none: send \
+                 some of {columns}",
+                number(*row)
+            );
+            ServingError::whole(Wrong::Missing, detail)
         }
         _ => error.into(),
     }

@@ -1,5 +1,5 @@
-//! Predictions of a model by data set for a file of rows, CSV or an Arrow stream: some rows after others, so that a million
-//! need no more memory than a thousand.
+//! Predictions of a model by data set for a file of rows: some rows after others, so that a million need no more memory than
+//! a thousand.
 
 use super::answered_rows::AnsweredRows;
 use super::error::ServingError;
@@ -23,10 +23,12 @@ pub struct FilePredictions<'a> {
     app: &'a App,
     version: &'a TableVersion,
     rows: FileRows,
-    /// Where each feature stands.
+    /// How many columns of the file are known.
+    columns: usize,
+    /// Where each feature stands among them.
     places: Vec<Option<usize>>,
     /// Where the columns stand that the reply repeats.
-    passed: Vec<usize>,
+    passed: Vec<Option<usize>>,
     waited_for: WaitedFor,
     /// Held for the rows that are worked off, and for what was read of a stream.
     memory: RequestMemory,
@@ -52,10 +54,14 @@ impl<'a> FilePredictions<'a> {
         mut memory: RequestMemory,
     ) -> Result<Self, ServingError> {
         let rows = FileRows::open(file, format, memory.charge(app))?;
-        let places = rows.places(version.encoder(), &version.extras)?;
-        something_is_known(version.encoder(), &places)?;
-        let passed = rows.passed(&version.extras)?;
-        Ok(FilePredictions { app, version, rows, places, passed, waited_for, memory, working: 0, before: 0 })
+        let (mut places, mut passed) = (Vec::new(), Vec::new());
+        if !rows.may_grow() {
+            places = rows.places(version.encoder(), &version.extras)?;
+            something_is_known(version.encoder(), &places)?;
+            passed = rows.passed(&version.extras)?;
+        }
+        let columns = rows.headers().len();
+        Ok(FilePredictions { app, version, rows, columns, places, passed, waited_for, memory, working: 0, before: 0 })
     }
 
     /// Cells, encoded values and answers of a row.
@@ -74,13 +80,22 @@ impl<'a> FilePredictions<'a> {
             return Err(DataError::stopped().into());
         }
         let most = ROWS.min(VALUES / self.width()).max(16);
-        let Some(batch) = self.rows.next(most)? else { return Ok(None) };
+        let Some(batch) = self.rows.next(most)? else {
+            // At the end alone all columns are known of a file whose rows name them.
+            self.version.extras.passed_in(self.rows.headers())?;
+            return Ok(None);
+        };
+        if self.rows.may_grow() && (self.before == 0 || self.rows.headers().len() > self.columns) {
+            self.columns = self.rows.headers().len();
+            self.places = self.rows.places(self.version.encoder(), &self.version.extras)?;
+            self.passed = self.rows.passed(&self.version.extras)?;
+        }
         let working = batch.rows().saturating_mul(self.width() * VALUE_BYTES) as u64;
         if working > self.working {
             self.memory.charge(self.app).grow(working - self.working)?;
             self.working = working;
         }
-        let passed = self.rows.cells_of(&batch, &self.passed, typed)?;
+        let passed = self.rows.cells_of(&batch, &self.version.extras.passthrough, &self.passed, typed)?;
         let answered = self.version.answer(self.before, passed, |on_misfit| {
             self.rows.table(&batch, self.version.encoder(), &self.places, on_misfit)
         })?;

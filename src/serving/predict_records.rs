@@ -10,6 +10,7 @@ use super::predict_rows::{MAX_OUTPUTS, ON_THE_SPOT};
 use super::table_version::TableVersion;
 use super::threads::{blocking, long_work_may_begin};
 use crate::app::App;
+use crate::data::encoder::reading::Texts;
 use crate::data::encoder::{EncodeError, Encoder};
 use crate::data::error::DataError;
 use crate::data::json::{Cell, Records};
@@ -85,7 +86,7 @@ fn answers(
         let rows = start..records.rows.min(start + at_once);
         let answered = version.answer(start, passing.cells(rows.clone()), |on_misfit| {
             encoder.find_nothing(records, &places, rows.clone(), on_misfit)?;
-            encoder.table_of_records(records, &places, rows, on_misfit)
+            encoder.table_of_records(records, &places, rows, Texts::Strict, on_misfit)
         });
         let answered = answered.map_err(|error| of_record(error.after(start)))?;
         app.meters.predictions.inc_by(answered.predictions.rows as u64);

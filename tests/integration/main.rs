@@ -51,6 +51,7 @@ mod traces;
 mod training;
 mod transfer;
 mod uploads;
+mod values;
 mod warnings;
 mod webhooks;
 mod workbooks;

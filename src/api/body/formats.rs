@@ -32,8 +32,8 @@ pub const ADVICE: &str = "send a data file as text/csv, application/x-ndjson, ap
 
 /// The format of a data file that says by its type what it is.
 pub fn format_of(headers: &HeaderMap) -> Option<Format> {
-    let media_type = media_type(headers).to_ascii_lowercase();
-    let found = FORMATS.iter().find(|(_, types, _)| types.contains(&media_type.as_str()));
+    let media_type = media_type(headers);
+    let found = FORMATS.iter().find(|(_, types, _)| types.iter().any(|known| known.eq_ignore_ascii_case(media_type)));
     found.map(|(format, ..)| *format)
 }
 

@@ -1,4 +1,4 @@
-//! Predictions of models by data set: records, CSV or Arrow in, labels or values out, in either form.
+//! Predictions of models by data set: records or a data file in, labels or values out, as JSON, CSV or Arrow.
 
 use std::sync::Arc;
 
@@ -7,9 +7,9 @@ use axum::extract::{FromRequest, Request};
 use axum::response::Response;
 
 use crate::api::body::data_file::Upload;
-use crate::api::body::formats::csv_options;
+use crate::api::body::formats::declared_by;
 use crate::api::body::json::JsonBody;
-use crate::api::body::media::{Media, content_type};
+use crate::api::body::media::Media;
 use crate::api::body::prediction::PredictionBody;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::layers::observe::peer;
@@ -20,6 +20,7 @@ use crate::api::reply::json::of_version;
 use crate::api::reply::long::LongReply;
 use crate::api::reply::pieces::Pieces;
 use crate::app::App;
+use crate::data::ingest::{Declared, Format, check_sheet};
 use crate::datasets::{Arriving, Loading};
 use crate::models::{Model, Version};
 use crate::serving::answered_rows::AnsweredRows;
@@ -32,7 +33,7 @@ use crate::serving::table_version::TableVersion;
 use crate::serving::threads::{blocking, long_work_may_begin};
 use crate::waiting::Waiting;
 
-/// The forms of rows and answers.
+/// The forms of answers.
 const MEDIA: [Media; 3] = [Media::Json, Media::Csv, Media::Arrow];
 /// Most rows that are answered as JSON, which is made in one piece, and cells and values of these rows.
 const MAX_JSON_ROWS: usize = 100_000;
@@ -46,23 +47,33 @@ pub async fn predict(
     extras: Extras,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let body = Media::of_body(request.headers(), &MEDIA);
-    let reply = Media::of_reply(request.headers(), &MEDIA, body);
+    let declared = declared_by(request.headers())?;
+    check_sheet(declared.map_or(Format::Json, |declared| declared.format), extras.sheet.as_deref())?;
     // The network comes after the body: one that is in use cannot leave memory, and a body may be slow.
-    if body != Media::Json {
+    if let Some((format, like)) = declared.and_then(|declared| of_file(declared, &extras)) {
+        let reply = Media::of_reply(request.headers(), &MEDIA, like);
         // Not listed: no data set comes of it.
         let client = peer(&request);
-        let format = match body {
-            Media::Arrow => RowFormat::Arrow,
-            _ => RowFormat::Csv(csv_options(content_type(request.headers()))?),
-        };
         let Upload { file } = Upload::receive(request, app, Loading::default().begin(None, None)).await?;
         let version = TableVersion::load(app, model, version, extras).await?;
         return for_file(app, version, format, reply, file, client).await;
     }
+    let reply = Media::of_reply(request.headers(), &MEDIA, Media::Json);
     let body = JsonBody::<PredictionBody>::from_request(request, app).await?;
     let version = TableVersion::load(app, model, version, extras).await?;
     for_records(app, version, reply, body).await
+}
+
+/// How a body is read that is a data file, and the form of a reply to it where none is asked for; nothing if it is JSON.
+fn of_file(declared: Declared, extras: &Extras) -> Option<(RowFormat, Media)> {
+    Some(match declared.format {
+        Format::Json => return None,
+        Format::Csv => (RowFormat::Csv(declared.csv), Media::Csv),
+        Format::Ndjson => (RowFormat::Lines, Media::Json),
+        Format::Parquet => (RowFormat::Parquet, Media::Arrow),
+        Format::Arrow => (RowFormat::Arrow, Media::Arrow),
+        Format::Excel => (RowFormat::Excel(extras.sheet.clone()), Media::Csv),
+    })
 }
 
 async fn for_records(

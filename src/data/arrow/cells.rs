@@ -156,7 +156,10 @@ impl<'a> Cells<'a> {
         };
         if let (ColumnType::Numeric, Some(number)) = (kind, numbers) {
             let mut column = vec![f64::NAN; self.rows];
-            self.present().for_each(|row| column[row] = number(row));
+            let words = reading.missing_words;
+            let is_missing =
+                |row: &usize| !words.is_empty() && self.text(*row).is_ok_and(|text| is_among(&text, words));
+            self.present().filter(|row| !is_missing(row)).for_each(|row| column[row] = number(row));
             return Ok(Column { name: name.to_owned(), kind, values: Values::Numeric(column) });
         }
         let mut texts = vec![None; self.rows];

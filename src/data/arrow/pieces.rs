@@ -146,7 +146,7 @@ impl<S: Growing + 'static> ArrowPieces<S> {
         ArrowPieces { source, layout, columns, names, piece_rows, most_cell_bytes, memory, demand, _lease: None }
     }
 
-    fn name_of_format(&self) -> &'static str {
+    pub(super) fn name_of_format(&self) -> &'static str {
         match self.layout {
             Layout::Parquet(..) => "Parquet",
             Layout::Stream(_) => "Arrow",

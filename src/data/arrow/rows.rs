@@ -1,4 +1,4 @@
-//! An Arrow stream or file, some rows at a time, as columns of the kinds that are asked for.
+//! An Arrow stream or file, or a Parquet file, some rows at a time, as columns of the kinds that are asked for.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::data::source::Growing;
 use crate::data::values::Reading;
 use crate::memory::Charge;
 
-/// An Arrow stream whose schema was read.
+/// Such a file, whose schema was read.
 pub struct ArrowRows<S> {
     pieces: ArrowPieces<S>,
     cursor: ArrowCursor,
@@ -34,7 +34,18 @@ impl<S: Growing + 'static> ArrowRows<S> {
     /// # Errors
     /// It is no Arrow stream or file, or has no columns that can be used.
     pub fn new(file: S, memory: &Charge) -> Result<Self, DataError> {
-        let pieces = ArrowPieces::stream(file, &IngestLimits::default(), memory)?;
+        ArrowRows::of(ArrowPieces::stream(file, &IngestLimits::default(), memory)?)
+    }
+
+    /// The same of a Parquet file.
+    ///
+    /// # Errors
+    /// It is none, or has no columns that can be used.
+    pub fn parquet(file: S, memory: &Charge) -> Result<Self, DataError> {
+        ArrowRows::of(ArrowPieces::parquet(file, &IngestLimits::default(), memory)?)
+    }
+
+    fn of(pieces: ArrowPieces<S>) -> Result<Self, DataError> {
         let cursor = pieces.start(None)?;
         Ok(ArrowRows { pieces, cursor })
     }
@@ -67,7 +78,7 @@ impl<S: Growing + 'static> ArrowRows<S> {
     /// # Errors
     /// The stream is damaged.
     pub fn cells(&self, batch: &ArrowBatch, at: usize) -> Result<Vec<Cell>, DataError> {
-        guard("Arrow", || Ok(cells_of(&self.array(batch, at))))
+        guard(self.pieces.name_of_format(), || Ok(cells_of(&self.array(batch, at))))
     }
 
     /// The type of a column that cannot be used.
@@ -81,7 +92,7 @@ impl<S: Growing + 'static> ArrowRows<S> {
     /// # Errors
     /// A cell is too large, or the stream is damaged.
     pub fn columns<T>(&self, batch: &ArrowBatch, read: impl FnOnce(&ArrowColumns) -> T) -> Result<T, DataError> {
-        guard("Arrow", || {
+        guard(self.pieces.name_of_format(), || {
             let (cells, columns) = (self.pieces.cells(&batch.0)?, &self.pieces.columns);
             Ok(read(&ArrowColumns { cells, columns, rows: batch.rows() }))
         })

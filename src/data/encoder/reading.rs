@@ -9,13 +9,22 @@ use super::error::{EncodeError, OnMisfit};
 use crate::data::column::{Column, ColumnType, Table, Values};
 use crate::data::convert::{expected, words_of};
 use crate::data::json::{Cell, Records};
-use crate::data::values::{Misfit, Reading};
+use crate::data::values::{Misfit, Reading, is_missing_word};
 use crate::wording::{Shown, nearest};
 
 /// How alike two names must be (Jaro-Winkler, 0 to 1) for one to be suggested for the other.
 const ALIKE: f64 = 0.8;
 /// Features that a message names.
 const MOST_NAMED: usize = 20;
+
+/// What a text may be in a file that has numbers and booleans of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Texts {
+    /// A number only where the column's numbers are written as texts, as in JSON.
+    Strict,
+    /// Whatever it says: people write into the cells of a sheet.
+    Lenient,
+}
 
 /// Names that an encoder does not know.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,6 +103,7 @@ impl Encoder {
         records: &Records,
         places: &[Option<usize>],
         rows: Range<usize>,
+        texts: Texts,
         on_misfit: OnMisfit,
     ) -> Result<Table, EncodeError> {
         let mut columns = Vec::with_capacity(self.features.len());
@@ -102,7 +112,7 @@ impl Encoder {
                 None => Column::missing(&feature.name, feature.kind, rows.len()),
                 Some(place) => {
                     let cells = &records.columns[*place][rows.clone()];
-                    column_of_cells(&feature.name, feature.kind, feature.writing.reading(), cells, on_misfit)?
+                    column_of_cells(&feature.name, feature.kind, feature.writing.reading(), cells, texts, on_misfit)?
                 }
             });
         }
@@ -126,8 +136,7 @@ impl Records {
 
 /// Cells read as a column of `kind`.
 ///
-/// A number is a number: a text is one only in a column whose numbers are written as texts. `on_misfit` is told each cell
-/// that is none of `kind`.
+/// Words for missing values are missing. `on_misfit` is told each cell that is none of `kind`.
 ///
 /// # Errors
 /// What `on_misfit` makes of a `Value`.
@@ -136,6 +145,7 @@ pub fn column_of_cells(
     kind: ColumnType,
     reading: Reading,
     cells: &[Cell],
+    texts: Texts,
     on_misfit: OnMisfit,
 ) -> Result<Column, EncodeError> {
     let mut unfit = |row: usize| {
@@ -152,11 +162,14 @@ pub fn column_of_cells(
     };
     let values = match kind {
         ColumnType::Numeric => Values::Numeric(read(cells, is_missing, &mut unfit, f64::NAN, |cell| match cell {
-            Cell::Text(text) if reading.has_written_numbers() => reading.number(text).map(|x| x.unwrap_or(f64::NAN)),
+            Cell::Text(text) if texts == Texts::Lenient || reading.has_written_numbers() || is_missing_word(text) => {
+                reading.number(text).map(|x| x.unwrap_or(f64::NAN))
+            }
             cell => cell.number().ok_or(Misfit),
         })?),
         ColumnType::Boolean => Values::Boolean(read(cells, is_missing, &mut unfit, None, |cell| match cell {
             Cell::Boolean(value) => Ok(Some(*value)),
+            Cell::Text(text) if texts == Texts::Lenient || is_missing_word(text) => reading.boolean(text),
             _ => Err(Misfit),
         })?),
         ColumnType::Datetime => Values::Datetime(read(cells, is_missing, &mut unfit, None, |cell| match cell {

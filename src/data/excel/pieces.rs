@@ -34,15 +34,15 @@ const TEXT_BYTES_AT_ONCE: usize = 16 << 20;
 
 /// A sheet whose table was found.
 pub(crate) struct ExcelPieces<S> {
-    workbook: Workbook<S>,
+    pub(super) workbook: Workbook<S>,
     sheet: usize,
-    layout: Layout,
-    names: Vec<String>,
-    most_rows: usize,
+    pub(super) layout: Layout,
+    pub(super) names: Vec<String>,
+    pub(super) most_rows: usize,
     /// Bytes of the texts of a piece, before those of its last row.
     most_text: usize,
     most_cell_bytes: usize,
-    memory: Charge,
+    pub(super) memory: Charge,
     findings: Vec<Finding>,
 }
 
@@ -57,13 +57,13 @@ pub(crate) struct ExcelCursor {
 /// Some rows.
 pub(crate) struct ExcelPiece {
     /// By row and column of the piece, in this order.
-    cells: Vec<(usize, usize, Value)>,
+    pub(super) cells: Vec<(usize, usize, Value)>,
     /// The number of each row in the sheet.
-    rows: Vec<u32>,
+    pub(super) rows: Vec<u32>,
     /// Texts of cells that are not shared.
-    text: String,
+    pub(super) text: String,
     /// Bytes of all texts.
-    words: usize,
+    pub(super) words: usize,
     lease: Lease,
 }
 
@@ -192,7 +192,7 @@ impl<S: Growing + 'static> Workbook<S> {
     }
 
     /// A value as text.
-    fn shown<'a>(&'a self, own: &'a str, value: &Value) -> Result<Cow<'a, str>, DataError> {
+    pub(super) fn shown<'a>(&'a self, own: &'a str, value: &Value) -> Result<Cow<'a, str>, DataError> {
         Ok(match value {
             Value::Number(number) => format_number(*number).into(),
             Value::Boolean(value) => value.to_string().into(),

@@ -7,8 +7,8 @@ use super::places::{earliest, shown};
 use crate::data::asked::AskedColumn;
 use crate::data::column::ColumnType;
 use crate::data::values::{
-    CellFormat, DIGITS, DateFormat, Decimal, MISSING_WORDS, WAYS, WrittenDate, WrittenNumber, is_not_finite,
-    missing_word, parse_boolean, trim,
+    ANY_WAY, CellFormat, DIGITS, DateFormat, Decimal, MISSING_WORDS, WAYS, WrittenDate, WrittenNumber, is_not_finite,
+    missing_word, parse_boolean, trim, ways_of_plain,
 };
 
 /// Counts of [`MISSING_WORDS`], and of dates that are all zeros.
@@ -74,7 +74,7 @@ impl Evidence {
         }
         let trimmed = trim(text.as_bytes());
         match Decimal::of(trimmed) {
-            Some(number) => self.observe_number(trimmed, &number, written == Written::Quoted, place),
+            Some(number) => self.observe_number(trimmed, &number, written, place),
             None => self.observe_other(text, written, &place),
         }
     }
@@ -84,12 +84,14 @@ impl Evidence {
         self.misfits.iter().all(Option::is_some)
     }
 
-    /// Takes a number into account that a program would write so; `is_text` where the file could have it as a number.
+    /// Takes a number into account that a program would write so.
     #[inline]
-    pub fn observe_number(&mut self, text: &[u8], number: &Decimal, is_text: bool, place: impl Fn() -> u64) {
+    pub fn observe_number(&mut self, text: &[u8], number: &Decimal, written: Written, place: impl Fn() -> u64) {
         self.any = true;
         self.refuse_others(&place);
-        self.numbers.observe_plain(text, is_text, &place);
+        // The point of a number that is no text is a decimal point, however texts are written.
+        let ways = if written == Written::Number { ANY_WAY } else { ways_of_plain(text) };
+        self.numbers.observe_plain(ways, written == Written::Quoted, &place);
         if number.is_large_integer() {
             self.large_integer.get_or_insert_with(place);
         } else if number.overflows(text) {

@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::places::{NOWHERE, earliest, shown};
-use crate::data::values::{
-    ANY_WAY, COMMA_WAYS, NumberFormat, POINT_WAYS, WAYS, WrittenNumber, is_unit, scale_of, ways_of_plain,
-};
+use crate::data::values::{ANY_WAY, COMMA_WAYS, NumberFormat, POINT_WAYS, WAYS, WrittenNumber, is_unit, scale_of};
 
 /// A unit is one on so many different numbers at least: `2D` and `3D` are names.
 const UNIT_NUMBERS: usize = 5;
@@ -82,10 +80,10 @@ impl Default for NumberEvidence {
 }
 
 impl NumberEvidence {
-    /// Takes a number into account that is written as a program does.
+    /// Takes a number into account that is written as a program does, and can be written in these ways; `is_text` where the
+    /// file could have it as a number.
     #[inline]
-    pub fn observe_plain(&mut self, text: &[u8], is_text: bool, place: &impl Fn() -> u64) {
-        let ways = ways_of_plain(text);
+    pub fn observe_plain(&mut self, ways: u8, is_text: bool, place: &impl Fn() -> u64) {
         self.pointed |= ways != ANY_WAY;
         self.narrow(ways, place);
         if is_text {

@@ -127,7 +127,10 @@ pub fn ingest_appended<T: Growing + 'static, S: Growing + 'static>(
 }
 
 /// Whether a sheet may be named.
-fn check_sheet(format: Format, sheet: Option<&str>) -> Result<(), DataError> {
+///
+/// # Errors
+/// `Unfit`: the file is no workbook.
+pub fn check_sheet(format: Format, sheet: Option<&str>) -> Result<(), DataError> {
     match sheet {
         Some(_) if format != Format::Excel => {
             Err(DataError::unfit("sheet names one of an Excel workbook, which the data file is not"))

@@ -14,7 +14,7 @@ mod standing;
 
 pub use super::limits::IngestLimits;
 pub use super::source::Growing;
-pub use format::{Declared, Format, ingest, ingest_appended};
+pub use format::{Declared, Format, check_sheet, ingest, ingest_appended};
 pub use output::Output;
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub mod cell;
 mod cells;
+mod line_rows;
 mod names;
 mod objects;
 pub(super) mod pieces;
@@ -10,6 +11,7 @@ pub mod rows;
 
 pub use cell::Cell;
 pub use cells::Cells;
+pub use line_rows::LineRows;
 pub use names::{ColumnNames, column_names};
 pub use records::Records;
 pub use rows::{Rows, RowsError, RowsOrNames};

@@ -11,7 +11,7 @@ use crate::data::error::DataError;
 use crate::data::inference::Written;
 use crate::data::limits::{IngestLimits, MAX_NAMES_BYTES, check_column_name, long_names, oversized, too_many_columns};
 
-/// A cell that is not missing.
+/// A cell; one that is null is an empty text.
 pub(crate) struct RawCell<'a> {
     /// Its column's name.
     pub key: &'a str,
@@ -144,7 +144,7 @@ impl Object<'_, '_, '_, '_, '_> {
         let most = self.objects.limits.max_cell_bytes;
         let mut unescaped = Cow::Borrowed("");
         let (text, written) = match raw.as_bytes().first() {
-            Some(b'n') => return Ok(()),
+            Some(b'n') => ("", Written::Quoted),
             Some(b't' | b'f') => (raw, Written::Boolean),
             Some(b'"') if !raw.contains('\\') => (&raw[1..raw.len() - 1], Written::Quoted),
             Some(b'"') => {

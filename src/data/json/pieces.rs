@@ -45,15 +45,15 @@ enum Shape {
 pub(crate) struct JsonCursor {
     offset: u64,
     line: u64,
-    most_rows: usize,
+    pub(super) most_rows: usize,
     /// Whether the array's bracket lies behind.
     begun: bool,
 }
 
 /// Whole objects.
 pub(crate) struct JsonPiece {
-    bytes: Bytes,
-    line: u64,
+    pub(super) bytes: Bytes,
+    pub(super) line: u64,
     /// Of the bytes, and of the copy with brackets that is made of those of an array.
     _lease: Lease,
 }
@@ -75,7 +75,12 @@ impl<'a, S: Growing> JsonPieces<'a, S> {
     /// The file cannot be read, or is of another kind.
     pub fn lines(source: &'a S, limits: &'a IngestLimits, memory: &'a Charge) -> Result<Self, DataError> {
         check_kind(&bytes_at(source, 0, BEGINNING)?, "application/x-ndjson")?;
-        Ok(JsonPieces { source, shape: Shape::Lines, limits, memory })
+        Ok(JsonPieces::of_lines(source, limits, memory))
+    }
+
+    /// The same of a file whose kind was looked at.
+    pub(super) fn of_lines(source: &'a S, limits: &'a IngestLimits, memory: &'a Charge) -> Self {
+        JsonPieces { source, shape: Shape::Lines, limits, memory }
     }
 
     /// One array.
@@ -228,9 +233,13 @@ impl<S: Growing> Pieces for JsonPieces<'_, S> {
             let is_word = cell.written == Written::Number && columns.forms[column] == Form::Words;
             let canonical = is_word.then(|| canonical_number(cell.text)).flatten();
             let text = canonical.as_deref().unwrap_or(cell.text);
-            builders[column]
-                .push(if columns.missing.is_missing(column, cell.text) { "" } else { text })
-                .map_err(|_| columns.misfit(column, cell.text).at(line()))
+            let builder = &mut builders[column];
+            let pushed = match cell.written {
+                _ if columns.missing.is_missing(column, cell.text) => builder.push(""),
+                Written::Number => builder.push_bare(text),
+                _ => builder.push(text),
+            };
+            pushed.map_err(|_| columns.misfit(column, cell.text).at(line()))
         })?;
         lease.cover(2 * piece.bytes.len() as u64 + Columns::cell_bytes(rows, count))?;
         builders.iter_mut().for_each(|builder| builder.pad(rows));

@@ -2,11 +2,13 @@
 
 mod activation;
 mod callers;
+mod coverage;
 pub mod fruit;
 mod growth;
 mod models;
 mod predictions;
 mod production;
+mod row_files;
 mod splits;
 mod train_file;
 mod trainings;
