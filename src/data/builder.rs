@@ -94,8 +94,8 @@ impl Builder {
             }
         }
         if let Builder::Written(form, builder) = self
-            && Decimal::of(trim(text.as_bytes())).is_none()
-            && let Some((format, number)) = form.numbers().zip(WrittenNumber::of(text))
+            && let Some(format) = form.numbers()
+            && let Some(number) = WrittenNumber::of(text).filter(WrittenNumber::is_unusual)
         {
             evidence.observe_written(text, &number, place);
             builder.append_value(format.read_written(&number).ok_or(Misfit)?);

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::number::parse_number;
-use super::written_number::{Separators, WrittenNumber};
+use super::separators::Separators;
+use super::written_number::WrittenNumber;
 
 /// How the numbers of a column are written.
 ///
