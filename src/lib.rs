@@ -18,6 +18,7 @@
 //!   and writes only what it is handed.
 //! - [`storage`]: rows in a catalog (SQLite or PostgreSQL), blobs in an object store. Knows no domain type.
 //! - [`memory`]: the memory of the process as one budget, its shares, and what is charged to them.
+//! - [`findings`]: what people are told about data and trainings: together by kind, the dearest first.
 //! - [`identifier`], [`name`], [`processors`], [`strict`], [`waiting`], [`wording`], [`workplaces`]: new identifiers; what a
 //!   name may be; how many processors there are; requests read without tolerance; whether somebody still waits for work; what
 //!   messages quote; places that work waits for.
@@ -32,6 +33,7 @@ pub mod check;
 pub mod config;
 pub mod data;
 pub mod datasets;
+pub mod findings;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod identifier;

@@ -11,11 +11,13 @@ export EPOCHD_URL=${EPOCHD_URL:-http://127.0.0.1:8080}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# A second run finds the models and the data set of the first.
+# A second run finds the models and the data sets of the first.
 for model in xor xor-copy penguins; do
     curl -sS -o /dev/null -X DELETE "$EPOCHD_URL/models/$model"
 done
-curl -sS -o /dev/null -X DELETE "$EPOCHD_URL/datasets/penguins"
+for dataset in penguins penguins-before penguins-2009 by-year; do
+    curl -sS -o /dev/null -X DELETE "$EPOCHD_URL/datasets/$dataset"
+done
 
 # script: the commands, each block's output into a file of its own; shown.N: what the README shows for block N.
 awk -v work="$work" '
@@ -48,5 +50,5 @@ for shown in "$work"/shown.*; do
         exit 1
     done < <(plain "$shown")
 done
-((checked >= 13)) || { echo 'README.md shows too few outputs' >&2; exit 1; }
+((checked >= 22)) || { echo 'README.md shows too few outputs' >&2; exit 1; }
 echo "README: $checked outputs as shown"

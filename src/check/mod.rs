@@ -3,6 +3,7 @@
 
 mod blobs;
 mod finding;
+mod in_service;
 mod rows;
 
 use std::collections::HashSet;

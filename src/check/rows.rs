@@ -70,6 +70,7 @@ impl Check<'_> {
                 None,
             );
         }
+        self.in_service(uuid).await?;
         for (alias, version) in self.storage.catalog.alias_names(uuid).await? {
             if !numbers.contains(&(version as i64)) {
                 let detail =

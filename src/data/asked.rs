@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::column::ColumnType;
-use super::values::{CellFormat, DateFormat, NumberFormat, is_among};
+use super::values::{CellFormat, DateFormat, DateOrder, NumberFormat, is_among};
 
 /// What is asked of one column.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,6 +16,8 @@ pub struct AskedColumn {
     pub kind: Option<ColumnType>,
     /// How they are written.
     pub format: Option<CellFormat>,
+    /// In which order dates have day and month, whatever the cells show.
+    pub order: Option<DateOrder>,
     /// Words that mean that there is no value.
     pub missing: Vec<String>,
 }
@@ -80,7 +82,7 @@ impl InFull {
             }
             _ => None,
         };
-        Ok(AskedColumn { kind: self.kind.or(implied), format, missing: self.missing })
+        Ok(AskedColumn { kind: self.kind.or(implied), format, order: None, missing: self.missing })
     }
 }
 

@@ -8,7 +8,7 @@ use super::error::DataError;
 use super::inference::{Evidence, Form};
 use super::lease::Lease;
 use super::profile::{ColumnProfile, Finding};
-use super::values::is_among;
+use super::values::{DateOrder, is_among};
 
 /// From so many columns on a table is wide.
 pub(crate) const WIDE: usize = 1000;
@@ -184,7 +184,13 @@ impl Columns {
             Form::Number => "a number",
             Form::Written(_) => "a number, or not one written like the others",
             Form::Boolean => "true or false",
-            Form::Datetime(..) => "a date, or not one written like the others",
+            Form::Datetime(DateOrder::DayFirst, _) => {
+                "a date, or not one with the day before the month like the others"
+            }
+            Form::Datetime(DateOrder::MonthFirst, _) => {
+                "a date, or not one with the month before the day like the others"
+            }
+            Form::Datetime(DateOrder::Iso, _) => "a date, or not one written like the others",
             Form::Words | Form::Skipped => "a text",
         };
         let got: String = got.chars().take(60).collect();

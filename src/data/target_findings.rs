@@ -28,7 +28,9 @@ pub fn about_target(table: &Table, target: &str, task: Task, rows: &[usize]) -> 
     let mut found = Vec::new();
     let without = (0..table.rows).filter(|row| answer.values.is_missing(*row)).count();
     if without > 0 {
-        let message = format!("{without} rows have no value of the target {target:?}: they are not trained on");
+        let message = format!(
+            "{without} rows have no value of the target {target:?}: they are not trained on. Fill in what is known."
+        );
         found.push(finding("target_missing", message, target));
     }
     match task {

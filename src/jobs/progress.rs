@@ -13,6 +13,7 @@ use super::record::JobRecord;
 use super::report::{JobReport, Outcome};
 use super::state::JobState;
 use super::thinning::History;
+use crate::learning::hindsight::Hindsight;
 use crate::learning::report::EpochReport;
 use crate::learning::split::SplitUsed;
 
@@ -200,6 +201,18 @@ impl JobProgress {
     pub(super) fn warn(&self, warning: impl Into<Notice>) {
         let mut standing = self.lock();
         standing.warnings.push(warning.into());
+        self.tell(&mut standing);
+    }
+
+    /// The version is made: warnings that are not true of it go, others come.
+    pub(super) fn look_back(&self, hindsight: Hindsight) {
+        if hindsight == Hindsight::default() {
+            return;
+        }
+        let mut standing = self.lock();
+        let outlived: Vec<String> = hindsight.outlived.iter().map(|code| code.word()).collect();
+        standing.warnings.retain(|warning| !outlived.contains(&warning.code));
+        standing.warnings.extend(hindsight.warnings.into_iter().map(Notice::from));
         self.tell(&mut standing);
     }
 

@@ -38,6 +38,8 @@ pub struct JobReport {
     pub validation_loss: Option<f64>,
     pub best_epoch: Option<u64>,
     pub stop_reason: Option<StopReason>,
+    /// Each as it was raised; who is told of the job is told of them by their kinds.
+    #[serde(skip)]
     pub warnings: Vec<Notice>,
     pub version: Option<u64>,
     pub metrics: Option<Arc<RawValue>>,

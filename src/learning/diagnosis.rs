@@ -2,7 +2,8 @@
 //!
 //! Each rule has a threshold with its reason written beside it. A code is raised at most once a run. Rules that look
 //! inside the network are checked on a probe of training rows after epochs 1, 2, 4, 8 … and the last, so that they cost
-//! nothing that a long run would notice.
+//! nothing that a long run would notice. What they say of the version that a run publishes is settled at its end
+//! ([`hindsight`](super::hindsight)).
 
 use ndarray::{ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
@@ -29,15 +30,9 @@ const SATURATION_MARGIN: f32 = 0.01;
 const SATURATED_SHARE: f64 = 0.5;
 /// Saturation is trouble only while the loss is above this share of the start's: units also saturate because they have
 /// learned their answer.
-const LEARNED_SHARE: f64 = 0.5;
-/// The validation loss has turned when it is this share above its best …
-const OVERFITTING_RISE: f64 = 0.1;
-/// … and by this share of its first value, so that noise around a very small loss is left alone …
-const OVERFITTING_FLOOR: f64 = 0.01;
-/// … and for this many epochs, so that one bad epoch is left alone.
-const OVERFITTING_EPOCHS: u64 = 10;
+pub(super) const LEARNED_SHARE: f64 = 0.5;
 /// A run has to bring the loss down by this share …
-const LEAST_FALL: f64 = 0.01;
+pub(super) const LEAST_FALL: f64 = 0.01;
 /// … within this many epochs at least; a shorter run proves nothing.
 const FALL_EPOCHS: u64 = 10;
 /// A loss so many times the start's (or 1, if that is more) will not come back: the run has diverged although f32 could
@@ -97,16 +92,16 @@ pub struct Diagnosis {
     warm_start: bool,
     /// Loss before the first step.
     #[serde(with = "bits")]
-    start_loss: f64,
+    pub(super) start_loss: f64,
     #[serde(with = "bits")]
-    first_validation: Option<f64>,
+    pub(super) first_validation: Option<f64>,
     #[serde(with = "bits")]
     lowest_loss: f64,
     /// Training loss of the epoch with the best watched loss.
     #[serde(with = "bits")]
-    loss_at_best: f64,
+    pub(super) loss_at_best: f64,
     unscaled: bool,
-    raised: Vec<WarningCode>,
+    pub(super) raised: Vec<WarningCode>,
 }
 
 impl Diagnosis {
@@ -146,29 +141,14 @@ impl Diagnosis {
     }
 
     /// After an epoch: what its losses tell.
-    pub fn epoch(&mut self, facts: &EpochFacts) -> Vec<Warning> {
+    pub fn epoch(&mut self, facts: &EpochFacts) -> Option<Warning> {
         let EpochFacts { report, best, last } = facts;
         self.lowest_loss = self.lowest_loss.min(report.loss);
         if best.epoch == report.epoch {
             self.loss_at_best = report.loss;
         }
         self.first_validation = self.first_validation.or(report.validation_loss);
-        self.overfitting(report, best).into_iter().chain(self.loss_not_falling(report, *last)).collect()
-    }
-
-    fn overfitting(&mut self, report: &EpochReport, best: &Best) -> Option<Warning> {
-        let validation = report.validation_loss?;
-        let floor = OVERFITTING_FLOOR * self.first_validation.unwrap_or(0.0);
-        let risen = validation > best.watched + (OVERFITTING_RISE * best.watched).max(floor);
-        let overfits = risen && report.epoch - best.epoch >= OVERFITTING_EPOCHS && report.loss < self.loss_at_best;
-        self.raise(overfits, WarningCode::Overfitting, Some(report.epoch), None, || {
-            format!(
-                "The validation loss was best in epoch {} ({:.4}) and has risen to {validation:.4} while the training \
-                 loss fell: the network learns its rows by heart. More rows, weight_decay, dropout or a smaller network \
-                 help; early_stopping with restore_best, where it is on, publishes the best epoch.",
-                best.epoch, best.watched
-            )
-        })
+        self.loss_not_falling(report, *last)
     }
 
     fn loss_not_falling(&mut self, report: &EpochReport, last: bool) -> Option<Warning> {

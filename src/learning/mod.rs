@@ -28,6 +28,7 @@ pub mod diagnosis;
 pub mod error;
 mod evaluation;
 pub mod examples;
+pub mod hindsight;
 pub mod importance;
 pub mod init;
 pub mod kernels;

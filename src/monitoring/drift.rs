@@ -170,6 +170,16 @@ fn before(row: Option<DriftRow>, counts: &DriftCounts) -> Vec<u64> {
     cells.filter(fits).unwrap_or_else(|| vec![0; counts.reference.cells()])
 }
 
+/// Whether a row of what a version was asked can be read.
+///
+/// # Errors
+/// `Damaged`.
+pub fn check_counts(row: &DriftRow) -> Result<(), StorageError> {
+    let damaged = |error| StorageError::damaged(format!("the drift of model {}", row.model_id), error);
+    serde_json::from_str::<Vec<u64>>(&row.counts).map_err(damaged)?;
+    exact::from_text::<Vec<(String, f64)>>(&row.worst).map_err(damaged).map(drop)
+}
+
 fn add(cells: &mut [u64], more: &[u64]) {
     cells.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
 }

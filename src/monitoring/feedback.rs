@@ -141,7 +141,10 @@ async fn add(write: &mut Write, model: Uuid, version: u64, outcomes: &[Outcome])
 }
 
 /// The sums of a row.
-pub(super) fn sums(row: &FeedbackRow) -> Result<Sums, StorageError> {
+///
+/// # Errors
+/// `Damaged`.
+pub fn sums(row: &FeedbackRow) -> Result<Sums, StorageError> {
     let damaged = |error| StorageError::damaged(format!("the feedback on model {}", row.model_id), error);
     exact::from_text(&row.sums).map_err(damaged)
 }

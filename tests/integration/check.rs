@@ -112,6 +112,25 @@ async fn a_job_whose_rows_are_lost_is_ended() {
     assert_eq!((text(&job["state"]), text(&job["error"]["code"])), ("failed", "state_damaged"), "{job}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_written_down_of_models_in_service_is_read_too() {
+    let service = TestApp::on(local_home().await).await;
+    let path = "/train?name=flowers&target=species&epochs=2&hidden_layers=4";
+    let job = service.post_csv(path, flowers_csv(120)).await.expect(202);
+    service.ended(&job).await;
+    let record = json!({"petal_length": 1.4, "species": "setosa"});
+    service.post("/models/flowers/feedback", json!({"records": [record]})).await.expect(200);
+    service.post("/models/flowers/predict", json!({"records": [{"petal_length": 1.4}]})).await.expect(200);
+    let folder = service.home().folder().to_owned();
+    let _home = service.into_home().await;
+    assert_finds(&lines(&check(&folder, &[]), true), "checked", "0 findings");
+    sql(&folder, "UPDATE drift SET counts = '[1,'").await;
+    sql(&folder, "UPDATE feedback SET sums = '{}'").await;
+    let found = lines(&check(&folder, &[]), false);
+    assert_finds(&found, "unreadable: drift of model", "counted anew");
+    assert_finds(&found, "unreadable: feedback on model", "lost");
+}
+
 #[tokio::test]
 async fn data_sets_of_an_earlier_release_get_checksums() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -17,6 +17,7 @@ mod ending;
 mod errors;
 mod faults;
 mod feedback;
+mod findings;
 mod foreign;
 mod gradients;
 mod heard_out;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{TestApp, contract, endless_training, eventually, text, xor_model, xor_training};
+use crate::support::{ADMIN, TestApp, contract, endless_training, eventually, text, xor_model, xor_training};
 
 #[tokio::test]
 async fn health_routes_say_how_the_service_is() {
@@ -132,6 +132,20 @@ async fn the_binary_listens_answers_its_health_check_and_ends_on_sigterm() {
     eventually("it ends", || std::future::ready(child.try_wait().expect("a child").is_some())).await;
     assert!(child.wait().expect("ended").success(), "exit status 0");
     assert!(!binary(&["healthcheck", "--listen", &address]).status().expect("it runs").success());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_health_check_needs_no_key_where_there_are_keys() {
+    let service = TestApp::guarded().await;
+    let address = service.address().to_string();
+    let keys = format!("admin:{ADMIN}");
+    // As in the service's own container, with its settings, and from elsewhere.
+    for settings in [&[("EPOCHD_API_KEYS", keys.as_str()), ("EPOCHD_METRICS_AUTH", "admin")][..], &[]] {
+        let mut check = binary(&["healthcheck", "--listen", &address]);
+        let asked = check.envs(settings.iter().copied()).output().expect("it runs");
+        assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+    }
+    service.stop().await;
 }
 
 #[test]

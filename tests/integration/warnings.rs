@@ -93,15 +93,39 @@ async fn units_saturated_at_the_start_are_named_and_those_that_have_learned_are_
     assert!(!codes(xor_model("m"), learned).await.contains(&"saturated_units".to_owned()));
 }
 
-#[tokio::test]
-async fn overfitting_is_named_when_the_validation_loss_turns() {
+/// Forty rows of noise, of which a network learns thirty by heart.
+fn noise() -> Value {
     let noise = |i: i32| (f64::from(i) * 12.9898).sin() * 43758.5453 % 1.0;
     let inputs: Vec<[f64; 2]> = (0..40).map(|i| [noise(i), noise(i + 100)]).collect();
     let targets: Vec<f64> = (0..40).map(|i| noise(i + 1000)).collect();
-    let training =
-        json!({"inputs": inputs, "targets": targets, "epochs": 1500, "learning_rate": 0.02, "validation_split": 0.25});
-    let model = json!({"layers": [2, 32, 1], "activation": "tanh"});
-    assert!(codes(model, training).await.contains(&"overfitting".to_owned()));
+    json!({"inputs": inputs, "targets": targets, "epochs": 1500, "learning_rate": 0.02, "validation_split": 0.25})
+}
+
+#[tokio::test]
+async fn overfitting_is_named_only_where_the_published_epoch_suffers_from_it() {
+    let service = TestApp::start().await;
+    service.post("/models", json!({"name": "m", "layers": [2, 32, 1], "activation": "tanh"})).await.expect(201);
+    let run = async |early_stopping: Value| {
+        let job = service.train("m", with(noise(), json!({"early_stopping": early_stopping}))).await;
+        let said = job["warnings"].as_array().expect("a list").iter();
+        let said: Vec<Value> = said.filter(|warning| warning["code"] == "overfitting").cloned().collect();
+        (job, said)
+    };
+    for stopping in [Value::Null, json!({"patience": 1000, "restore_best": false})] {
+        let (job, said) = run(stopping).await;
+        let (best, last) = (&job["best_epoch"], &job["epoch"]);
+        assert!(said.len() == 1 && best.as_u64() < last.as_u64() && said[0]["epoch"] == *last, "{job}");
+        let message = text(&said[0]["message"]);
+        assert!(message.contains(&format!("best in epoch {best} ")), "{message}");
+        assert!(
+            message.contains(&format!("in epoch {last}, which")) && message.contains("early_stopping"),
+            "{message}"
+        );
+    }
+    // The curve rises all the same, but the version is of the best epoch.
+    let (job, said) = run(json!({"patience": 1500, "restore_best": true})).await;
+    assert_eq!(job["epoch"], 1500, "{job}");
+    assert_eq!(said, Vec::<Value>::new());
 }
 
 #[tokio::test]

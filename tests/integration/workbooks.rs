@@ -136,3 +136,18 @@ async fn what_cannot_be_read_of_a_workbook_is_refused_with_the_reason() {
     service.post_file("/datasets", EXCEL, cut).await.problem(400, "malformed_data");
     assert_eq!(count(&service, "/datasets").await, 0);
 }
+
+#[tokio::test]
+async fn a_sheet_of_a_workbook_is_appended() {
+    let service = TestApp::start().await;
+    service.post_file("/datasets?name=prices&sheet=Prices", EXCEL, SALES).await.expect(201);
+    let twice = service.post_file("/datasets/prices/append?sheet=Prices", EXCEL, SALES).await.expect(201);
+    assert_eq!(twice["rows"], 6);
+    // Without its name it is another sheet, which lacks the columns.
+    service.post_file("/datasets/prices/append", EXCEL, SALES).await.problem(422, "unfit_data");
+    let path = "/datasets/prices/append?sheet=Costs";
+    let unknown = service.post_file(path, EXCEL, SALES).await.problem(422, "unfit_data");
+    assert!(text(&unknown["detail"]).contains("\"Prices\""), "{unknown}");
+    let csv = service.post_csv(path, flowers_csv(10)).await.problem(422, "unfit_data");
+    assert!(text(&csv["detail"]).contains("Excel"), "{csv}");
+}

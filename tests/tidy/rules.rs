@@ -7,7 +7,7 @@ use super::imports::{File, Graph, named};
 /// The floors, from the ground up. A room imports from rooms of lower floors and from itself.
 const FLOORS: [&[&str]; 11] = [
     &["allocator", "memory", "wording"],
-    &["identifier", "name", "processors", "strict", "waiting", "workplaces"],
+    &["findings", "identifier", "name", "processors", "strict", "waiting", "workplaces"],
     &["learning", "data", "storage"],
     &["config"],
     &["telemetry"],

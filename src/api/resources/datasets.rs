@@ -15,12 +15,13 @@ use crate::api::body::parse::parse_query;
 use crate::api::error::ApiError;
 use crate::api::extract::{DatasetPath, Memory, NoQuery, Params};
 use crate::api::idempotency::Repeatable;
+use crate::api::reply::findings::{FindingBody, findings};
 use crate::api::reply::held::holding;
 use crate::api::reply::json as reply;
 use crate::api::reply::page::{Page, PageParams, in_range};
 use crate::app::App;
 use crate::data::asked::AskedColumns;
-use crate::data::profile::{ColumnProfile, Finding};
+use crate::data::profile::ColumnProfile;
 use crate::data::stored::preview_bytes;
 use crate::datasets::{Asked, Dataset, Load};
 use crate::keys::Sight;
@@ -44,12 +45,17 @@ pub struct DatasetBody<'a> {
     created_at: Timestamp,
     parent_id: Option<Uuid>,
     columns: &'a [ColumnProfile],
-    findings: &'a [Finding],
+    findings: Vec<FindingBody<'a>>,
 }
 
 impl<'a> DatasetBody<'a> {
-    /// The data set.
+    /// The data set, with as many findings as a person reads.
     pub fn of(dataset: &'a Dataset) -> Self {
+        DatasetBody::telling(dataset, false)
+    }
+
+    /// The data set, with all findings if they are to be told `in_full`.
+    fn telling(dataset: &'a Dataset, in_full: bool) -> Self {
         DatasetBody {
             id: dataset.id,
             name: dataset.name.as_deref(),
@@ -58,7 +64,7 @@ impl<'a> DatasetBody<'a> {
             created_at: dataset.created_at,
             parent_id: dataset.parent_id,
             columns: &dataset.profile.columns,
-            findings: &dataset.profile.findings,
+            findings: findings(&dataset.profile.findings, &location(dataset), in_full),
         }
     }
 }
@@ -150,7 +156,11 @@ async fn may_store(app: &App, who: &Sight, name: Option<&str>, repeatable: Repea
 #[serde(deny_unknown_fields)]
 pub struct AppendParams {
     name: Option<String>,
+    sheet: Option<String>,
 }
+
+/// The same, as errors name them.
+const APPEND_PARAMETERS: [&str; 2] = ["name", "sheet"];
 
 /// `POST /datasets/{dataset}/append`: a new data set of the rows of that one and those of the file.
 pub async fn append(
@@ -166,7 +176,7 @@ pub async fn append(
     let asked = Asked {
         name: params.name,
         format: file.format,
-        columns: AskedColumns::default(),
+        columns: AskedColumns { sheet: params.sheet, ..AskedColumns::default() },
         parent: Some(parent.clone()),
     };
     let Received { idempotency, early } = file.receive(&app, Some(&asked)).await?;
@@ -174,7 +184,7 @@ pub async fn append(
         return Ok(reply);
     }
     let new = file.read(&app, &asked, early).await;
-    let mut new = new.map_err(|error| ApiError::from(error).of_query(&["name"]))?;
+    let mut new = new.map_err(|error| ApiError::from(error).of_query(&APPEND_PARAMETERS))?;
     new.owner = who.owner();
     let (datasets, receipts) = (app.datasets.clone(), idempotency.clone());
     let receipt =
@@ -185,7 +195,7 @@ pub async fn append(
             false => datasets.create(new, receipt).await,
         }
     });
-    let created = created.await?.map_err(|error| ApiError::from(error).of_query(&["name"]));
+    let created = created.await?.map_err(|error| ApiError::from(error).of_query(&APPEND_PARAMETERS));
     idempotency.unless_repeated(&app, created, stored, again).await
 }
 
@@ -198,7 +208,7 @@ fn stored(dataset: Dataset) -> Response {
 
 /// What is kept of a reply, for the repetition of its request.
 fn essentials(dataset: &Dataset) -> DatasetBody<'_> {
-    DatasetBody { columns: &[], findings: &[], ..DatasetBody::of(dataset) }
+    DatasetBody { columns: &[], findings: Vec::new(), ..DatasetBody::of(dataset) }
 }
 
 /// The reply to a request that made the data set `id`.
@@ -233,10 +243,22 @@ pub async fn list(
     Ok(if columns <= ON_THE_SPOT { reply() } else { blocking(&app, reply).await? })
 }
 
+/// The parameters of `GET /datasets/{dataset}`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShowParams {
+    #[serde(default)]
+    all: bool,
+}
+
 /// `GET /datasets/{dataset}`
-pub async fn show(State(app): State<App>, DatasetPath(dataset): DatasetPath, _: NoQuery) -> Result<Response, ApiError> {
+pub async fn show(
+    State(app): State<App>,
+    DatasetPath(dataset): DatasetPath,
+    Params(ShowParams { all }): Params<ShowParams>,
+) -> Result<Response, ApiError> {
     // Away from the async threads: the profiles of thousands of columns are megabytes.
-    Ok(blocking(&app, move || reply::json(StatusCode::OK, &DatasetBody::of(&dataset))).await?)
+    Ok(blocking(&app, move || reply::json(StatusCode::OK, &DatasetBody::telling(&dataset, all))).await?)
 }
 
 /// The parameters of `GET /datasets/{dataset}/rows`.

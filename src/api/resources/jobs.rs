@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::api::error::{ApiError, Problem};
 use crate::api::extract::{JobPath, NoQuery, Params};
 use crate::api::layers::deadline::Untimed;
+use crate::api::reply::findings::{WarningBody, warnings};
 use crate::api::reply::json as reply;
 use crate::api::reply::model::ModelBody;
 use crate::api::reply::page::{Page, in_range, page};
@@ -36,14 +37,21 @@ const MAX_PAGE: usize = 1000;
 pub struct JobBody<'a> {
     #[serde(flatten)]
     report: &'a JobReport,
+    warnings: Vec<WarningBody<'a>>,
     error: Option<Problem>,
 }
 
 impl<'a> JobBody<'a> {
-    /// The job of a report.
+    /// The job of a report, with as many warnings as a person reads.
     pub fn of(report: &'a JobReport) -> Self {
+        JobBody::telling(report, false)
+    }
+
+    /// The job of a report, with all warnings if they are to be told `in_full`.
+    fn telling(report: &'a JobReport, in_full: bool) -> Self {
         let error = report.failure.as_ref().map(|failure| ApiError::from(failure).problem(&report.request_id));
-        JobBody { report, error }
+        let warnings = warnings(&report.warnings, &format!("/jobs/{}", report.id), in_full);
+        JobBody { report, warnings, error }
     }
 }
 
@@ -106,13 +114,15 @@ pub async fn list(
 pub struct ShowParams {
     #[serde(default)]
     wait: u64,
+    #[serde(default)]
+    all: bool,
 }
 
 /// `GET /jobs/{job}`: at once, or when the job has ended or the seconds of `wait` have passed.
 pub async fn show(_: Untimed, JobPath(job): JobPath, Params(params): Params<ShowParams>) -> Result<Response, ApiError> {
     let wait = in_range("wait", params.wait, 0, MAX_WAIT)?;
     let _ = tokio::time::timeout(Duration::from_secs(wait), job.over()).await;
-    Ok(reply::json(StatusCode::OK, &JobBody::of(&job.report())))
+    Ok(reply::json(StatusCode::OK, &JobBody::telling(&job.report(), params.all)))
 }
 
 /// The parameters of `GET /jobs/{job}/epochs`.

@@ -75,7 +75,7 @@ impl Sorted {
         };
         let mut findings: Vec<_> = self.left_out.iter().take(MOST_TOLD).map(of_column).collect();
         if let Some(further) = self.left_out.len().checked_sub(MOST_TOLD).filter(|further| *further > 0) {
-            let message = format!("{further} further columns are left out for their types.");
+            let message = format!("{further} further columns are left out for their types. If they matter, {ADVICE}.");
             findings.push(Finding { code: UNUSABLE_COLUMN.to_owned(), message, column: None });
         }
         findings

@@ -81,6 +81,17 @@ impl Reason {
         }
     }
 
+    /// What to do about it.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Reason::Constant => "Nothing is lost by that.",
+            Reason::Missing => "Fill it where it matters.",
+            Reason::Text => "What matters in it can be given as columns of numbers or of a few words.",
+            Reason::Identifier => "If it says something about new rows, name it in `features`.",
+            Reason::Rare => "Put its words into groups, if that has a meaning.",
+        }
+    }
+
     /// The reason as a clause: "column x …".
     pub fn clause(self) -> &'static str {
         match self {

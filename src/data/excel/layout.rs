@@ -73,13 +73,20 @@ impl Layout {
         };
         if self.above > 0 {
             let message = format!(
-                "Row {} has the names of the columns; what stands above it is left out (rows with cells: {}).",
+                "Row {} has the names of the columns; what stands above it is left out (rows with cells: {}). If the \
+                 names are others, delete in the workbook what stands above them.",
                 self.header, self.above
             );
             tell(ROWS_ABOVE_HEADER, message);
         }
         if let Some((count, first)) = self.blank {
-            tell(BLANK_ROWS, format!("Rows without any cell are left out: {count}, the first of them row {first}."));
+            tell(
+                BLANK_ROWS,
+                format!(
+                    "Rows without any cell are left out: {count}, the first of them row {first}. If they should \
+                 hold something, fill them in."
+                ),
+            );
         }
         if self.merged > 0 {
             let message = format!(

@@ -224,7 +224,8 @@ impl Evidence {
                 let has_digits = || self.numbers.unquoted || self.misfit(Kind::Date).is_some();
                 let digits = || CellFormat::Date(DateFormat { format: DIGITS.to_owned(), asked: true });
                 let format = format.cloned().or_else(|| has_digits().then(digits));
-                Form::Datetime(self.dates.order(), format.map(Into::into))
+                let order = asked.and_then(|asked| asked.order).unwrap_or_else(|| self.dates.order());
+                Form::Datetime(order, format.map(Into::into))
             }
             Some(ColumnType::Categorical | ColumnType::Text) => Form::Words,
         }

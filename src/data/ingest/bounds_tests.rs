@@ -12,7 +12,8 @@ use parquet::file::properties::{WriterProperties, WriterVersion};
 use super::tests::{read, refused};
 use super::*;
 use crate::data::error::{DataError, DataErrorKind};
-use crate::data::profile::findings::{FURTHER_FINDINGS, MOSTLY_MISSING};
+use crate::data::profile::findings::MOSTLY_MISSING;
+use crate::findings::FURTHER_FINDINGS;
 use crate::memory::Share;
 
 fn parquet(columns: Vec<(&str, ArrayRef)>, properties: WriterProperties) -> Vec<u8> {

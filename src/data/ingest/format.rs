@@ -93,7 +93,8 @@ pub fn ingest<S: Growing + 'static>(
     }
 }
 
-/// The same of a file whose rows come behind those of `table`, a stored form with this profile, whose columns keep their types.
+/// The same of a file whose rows come behind those of `table`, a stored form with this profile, whose columns keep their types
+/// and the order of day and month, decimal signs and units that their cells are read by.
 ///
 /// # Errors
 /// As [`ingest`]; the file lacks a column of the table, or has a cell in it that is none of its type.
@@ -141,7 +142,8 @@ pub fn check_sheet(format: Format, sheet: Option<&str>) -> Result<(), DataError>
 
 /// What a column is, as it would be asked for.
 fn as_before(column: &ColumnProfile) -> AskedColumn {
-    AskedColumn { kind: Some(column.kind), format: column.format.clone(), missing: column.missing_words.clone() }
+    let (format, missing) = (column.format.clone(), column.missing_words.clone());
+    AskedColumn { kind: Some(column.kind), format, order: column.date_order, missing }
 }
 
 fn run<'a>(

@@ -8,6 +8,7 @@ use super::statistics::ColumnStatistics;
 use super::studied::Studied;
 use super::table::{ColumnProfile, Finding, IDENTIFIER_COLUMN};
 use crate::data::column::ColumnType;
+use crate::findings::{FURTHER_FINDINGS, rank};
 use crate::wording::Shown;
 
 /// A column has one value in all rows.
@@ -20,8 +21,6 @@ pub const HIGH_CARDINALITY: &str = "high_cardinality";
 pub const MOSTLY_MISSING: &str = "mostly_missing";
 /// A column equals an earlier one.
 pub const DUPLICATE_COLUMN: &str = "duplicate_column";
-/// There are more findings than are listed.
-pub const FURTHER_FINDINGS: &str = "further_findings";
 
 /// From how many rows on a column can be taken for an identifier.
 const IDENTIFIER_ROWS: u64 = 20;
@@ -61,9 +60,12 @@ pub(crate) fn findings(columns: &[Studied], duplicates: &mut Duplicates, rows: u
     findings
 }
 
-/// Leaves as many findings as a profile holds, and says how many there were beyond.
+/// Leaves as many findings as a profile holds, those that cost most, and says how many there were beyond.
 fn shorten(findings: &mut Vec<Finding>) {
     let (before, mut kept) = (findings.len(), 0);
+    if before > MAX_FINDINGS {
+        findings.sort_by_cached_key(|finding| rank(&finding.code));
+    }
     findings.retain(|finding| {
         let is_needed = finding.code == IDENTIFIER_COLUMN;
         kept += usize::from(!is_needed);
@@ -71,7 +73,10 @@ fn shorten(findings: &mut Vec<Finding>) {
     });
     let beyond = before - findings.len();
     if beyond > 0 {
-        let message = format!("{beyond} further findings about columns are not listed: {MAX_FINDINGS} are.");
+        let message = format!(
+            "{beyond} further findings about columns were not kept: {MAX_FINDINGS} are. Mend those that are listed, and store the \
+             data again."
+        );
         findings.push(Finding { code: FURTHER_FINDINGS.to_owned(), message, column: None });
     }
 }

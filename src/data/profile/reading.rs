@@ -74,7 +74,8 @@ fn numbers_formatted(column: &Studied, format: &NumberFormat) -> Option<String> 
     let Some((line, example)) = numbers.example() else {
         return Some(match numbers.quoted() {
             Some(line) => format!(
-                "Some of its numbers are texts, first on {} {line}; they are read as numbers, in predictions as well.",
+                "Some of its numbers are texts, first on {} {line}; they are read as numbers, in predictions as well. If \
+                 they are words, give the type categorical in `types`.",
                 column.place
             ),
             None => format!(
@@ -138,7 +139,11 @@ fn ambiguous_dates(column: &Studied) -> Option<String> {
 
 fn short_years(column: &Studied) -> Option<String> {
     let (line, example) = column.evidence.dates().short_year().filter(|_| !column.has_asked_format)?;
-    Some(format!("Years of two digits are read as 1969 to 2068: first {} on {} {line}.", Shown(example), column.place))
+    Some(format!(
+        "Years of two digits are read as 1969 to 2068: first {} on {} {line}. If others are meant, write them with four.",
+        Shown(example),
+        column.place
+    ))
 }
 
 /// Words that counted as missing values; in a column of words, those that may be meant so.
@@ -151,7 +156,11 @@ fn missing_words(column: &Studied) -> Option<String> {
     if !matches!(column.profile.kind, ColumnType::Categorical | ColumnType::Text) {
         let found = column.evidence.missing_words();
         return (!found.is_empty())
-            .then(|| format!("Cells with these words count as missing values, each so often: {}.", counted(&found)));
+            .then(|| format!(
+                "Cells with these words count as missing values, each so often: {}. If one is a value, write it as one, or give \
+                 the type categorical in `types`.",
+                counted(&found)
+            ));
     }
     let mut found: Vec<(&str, u64)> =
         column.statistics.words().filter(|(word, _)| missing_word(word).is_some()).collect();

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::column::ColumnType;
 use crate::data::values::{CellFormat, DateOrder, Writing};
+use crate::findings::Told;
 
 /// The code of the finding that a column names rows and says nothing about them.
 pub const IDENTIFIER_COLUMN: &str = "identifier_column";
@@ -94,6 +95,20 @@ pub struct Finding {
     pub message: String,
     /// The column it is about, if it is about one.
     pub column: Option<String>,
+}
+
+impl Told for Finding {
+    fn code(&self) -> &str {
+        &self.code
+    }
+
+    fn message(&self) -> &str {
+        &self.message
+    }
+
+    fn column(&self) -> Option<&str> {
+        self.column.as_deref()
+    }
 }
 
 impl Finding {

@@ -221,7 +221,7 @@ impl Choice<'_> {
         let left = before - split.validation.len();
         let message = format!(
             "{left} of the {before} rows held out have a class that no row to train on has ({}): they are neither trained on nor \
-             measured, so that the measures say nothing about them",
+             measured, so that the measures say nothing about them. Add rows of these classes, or split the rows otherwise.",
             names.join(", ")
         );
         let column = Some(self.target.name.clone());

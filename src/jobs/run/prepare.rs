@@ -217,7 +217,8 @@ fn left_out(encoder: &Encoder, profile: &TableProfile) -> Vec<Finding> {
             true => IDENTIFIER_COLUMN,
             false => left.reason.code(),
         };
-        let message = format!("column {} {}: it is left out", Shown(&left.name), left.reason.clause());
+        let (clause, advice) = (left.reason.clause(), left.reason.advice());
+        let message = format!("column {} {clause}: it is left out. {advice}", Shown(&left.name));
         Finding { code: code.to_owned(), message, column: Some(left.name.clone()) }
     };
     encoder.left_out.iter().map(finding).collect()

@@ -131,6 +131,7 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
     let Some(reached) = summary.published.filter(|_| keep) else {
         return Err(Unpublished::Ended(Ending { state, reason, version: None, failure: None }));
     };
+    let hindsight = trainer.look_back(&reached);
     let network = trainer.into_network();
     let measured = table.as_ref().map(|start| start.measured.clone());
     let made = match table {
@@ -148,6 +149,7 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
         _ => MeasuredRows::Plain(held_out),
     };
     let (made, verdict) = judge(context, made, &rows)?;
+    job.progress.look_back(hindsight);
     Ok(NewVersion { state, reason, made, verdict })
 }
 

@@ -9,6 +9,7 @@ use super::state::TrainerState;
 use crate::learning::diagnosis::EpochFacts;
 use crate::learning::evaluation::Evaluation;
 use crate::learning::examples::Examples;
+use crate::learning::hindsight::Hindsight;
 use crate::learning::network::Network;
 use crate::learning::optimizer::Step;
 use crate::learning::random::Position;
@@ -95,6 +96,17 @@ impl<'a> Trainer<'a> {
     /// [`SnapshotMisfit`] if the snapshot's buffers or counters cannot be of this training; nothing is changed then.
     pub fn resume(&mut self, snapshot: Snapshot<'_>) -> Result<(), SnapshotMisfit> {
         self.state.resume(snapshot, self.settings)
+    }
+
+    /// What is to be said of the network with the parameters to publish: `published` is what [`Trainer::run`] says of them.
+    pub fn look_back(&self, published: &EpochReport) -> Hindsight {
+        let mut found = self.state.diagnosis.look_back(published, &self.state.best);
+        if self.state.diagnosis.has_looked_inside() {
+            let (tile, network) = (self.probed(), &self.state.network);
+            let outlived = self.state.diagnosis.outlived_inside(network, tile.workspace(), tile.rows(), published);
+            found.outlived.extend(outlived);
+        }
+        found
     }
 
     /// The network with the parameters to publish.
@@ -254,12 +266,18 @@ impl<'a> Trainer<'a> {
         let facts = EpochFacts { report, best: &self.state.best, last };
         self.state.diagnosis.epoch(&facts).into_iter().for_each(|warning| observer.warning(warning));
         if self.state.diagnosis.wants_probe(report.epoch, last) {
-            let rows = self.train.rows().min(PROBE_ROWS).min(shard_rows(self.state.network.spec()));
-            let mut tile = Tile::new(&self.state.network, rows);
-            tile.probe(&self.state.network, self.train, rows);
-            let warnings = self.state.diagnosis.probe(&self.state.network, tile.workspace(), rows, report);
+            let tile = self.probed();
+            let warnings = self.state.diagnosis.probe(&self.state.network, tile.workspace(), tile.rows(), report);
             warnings.into_iter().for_each(|warning| observer.warning(warning));
         }
+    }
+
+    /// A forward and a backward pass of some training rows.
+    fn probed(&self) -> Tile {
+        let rows = self.train.rows().min(PROBE_ROWS).min(shard_rows(self.state.network.spec()));
+        let mut tile = Tile::new(&self.state.network, rows);
+        tile.probe(&self.state.network, self.train, rows);
+        tile
     }
 
     /// Puts the parameters to publish into the network.

@@ -86,6 +86,35 @@ async fn rows_that_are_appended_have_the_old_columns_with_their_types_and_may_ha
 }
 
 #[tokio::test]
+async fn rows_that_are_appended_are_read_as_the_old_ones_are_written() {
+    let service = TestApp::start().await;
+    // 13/05 shows that the day comes first, 1.234,5 what point and comma are.
+    let old = "when;price\n13/05/2020;1.234,5\n01/06/2020;2,25\n";
+    service.post_csv("/datasets?name=t", old).await.expect(201);
+    // By itself it would be January, and a thousand and five hundred would be one and a half.
+    let grown =
+        service.post_csv("/datasets/t/append", "when;price\n01/05/2021;1.500\n2021-05-02;3,5\n").await.expect(201);
+    let rows = records(&service, "t").await;
+    let read = |name: &str| rows.iter().map(|row| row[name].clone()).collect::<Vec<_>>();
+    let days = ["2020-05-13T00:00:00Z", "2020-06-01T00:00:00Z", "2021-05-01T00:00:00Z", "2021-05-02T00:00:00Z"];
+    assert_eq!(read("when"), days);
+    let prices: Vec<f64> = read("price").iter().filter_map(Value::as_f64).collect();
+    assert_eq!(prices, [1234.5, 2.25, 1500.0, 3.5]);
+    let columns = &grown["columns"];
+    assert_eq!((&columns[0]["date_order"], &columns[1]["format"]["decimal"]), (&json!("day_first"), &json!(",")));
+    // What contradicts is refused with its line and column.
+    for (wrong, line, name) in [
+        ("when;price\n01/05/2021;1\n05/13/2021;1\n", "line 3", "\"when\""),
+        ("when;price\n01/05/2021;1,234.5\n", "line 2", "\"price\""),
+    ] {
+        let problem = service.post_csv("/datasets/t/append", wrong).await.problem(422, "unfit_data");
+        let detail = text(&problem["detail"]);
+        assert!(detail.starts_with(line) && detail.contains(name), "{detail}");
+    }
+    assert_eq!(service.get("/datasets/t").await.expect(200)["rows"], 4);
+}
+
+#[tokio::test]
 async fn of_those_who_append_at_once_one_goes_first_and_the_others_are_told() {
     let service = Arc::new(TestApp::start().await);
     service.post_csv("/datasets?name=t", fruit_csv(0..50)).await.expect(201);
