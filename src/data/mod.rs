@@ -75,6 +75,7 @@ mod parallel;
 mod pieces;
 pub mod probe;
 pub mod profile;
+pub mod row_weights;
 mod source;
 pub mod split;
 pub mod stored;

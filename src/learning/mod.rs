@@ -39,6 +39,7 @@ pub mod network;
 pub mod optimizer;
 pub mod random;
 pub mod report;
+pub mod row_weights;
 pub mod schedule;
 pub mod snapshot;
 pub mod spec;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::activate::Activate;
 use super::error::{SpecError, require, shown};
 use super::optimizer::Optimizer;
+use super::row_weights::RowWeights;
 use super::schedule::Schedule;
 use super::spec::{MAX_WIDTH, ValidModelSpec, check_seed};
 use super::split::SplitBy;
@@ -19,6 +20,8 @@ use crate::wording::Shown;
 pub const MAX_EPOCHS: u64 = 1_000_000;
 /// The share held out where a training says by what, and not how much.
 const CHOSEN_SPLIT: f64 = 0.2;
+/// Classes that a message lists at most.
+const LISTED_CLASSES: usize = 20;
 /// Largest batch size; `"full"` has no bound.
 pub const MAX_BATCH_SIZE: u64 = 1_000_000;
 
@@ -109,6 +112,9 @@ pub struct ValidTrainingSpec {
     /// Of a model by data set: the columns to learn from that the request named, in place of the model's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
+    /// Of a model by data set: the column that says how much each row counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
 }
 
 /// The classes of what is trained, as settings name them.
@@ -176,6 +182,7 @@ impl TrainingSpec {
             warm_start: self.warm_start.unwrap_or(false),
             activate: self.activate.unwrap_or_default(),
             features: None,
+            weights: None,
         };
         valid.check_ranges()?;
         valid.optimizer.check()?;
@@ -267,7 +274,7 @@ impl<'de> Deserialize<'de> for BatchSize {
 /// Weight of each class in the loss.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClassWeight {
-    /// rows / (classes · rows of the class), as in scikit-learn.
+    /// rows / (classes · rows of the class), as in scikit-learn; where rows have weights, these are counted in their place.
     Balanced,
     /// By class; classes that are not named weigh 1.
     Given(BTreeMap<String, f64>),
@@ -284,7 +291,12 @@ impl ClassWeight {
         for (class, weight) in weights {
             require(classes.has(class), "/class_weight", || match classes {
                 Classes::Count(count) => format!("class {} is not one of 0 to {}", Shown(class), count - 1),
-                _ => format!("class {} is not one of those that the data have", Shown(class)),
+                _ => {
+                    let (names, further) = (classes.names(), classes.names().len().saturating_sub(LISTED_CLASSES));
+                    let listed: Vec<_> = names.iter().take(LISTED_CLASSES).map(|name| Shown(name).to_string()).collect();
+                    let more = if further > 0 { format!(" and {further} more") } else { String::new() };
+                    format!("{} is no class of the data, which have {}{more}", Shown(class), listed.join(", "))
+                }
             })?;
             let pointer = format!("/class_weight/{class}");
             let holds = *weight > 0.0 && (*weight as f32).is_normal();
@@ -293,8 +305,8 @@ impl ClassWeight {
         Ok(())
     }
 
-    /// The weight of each row, given the rows' classes.
-    pub fn row_weights(&self, labels: &[u32], classes: Classes) -> Vec<f32> {
+    /// The weight of each row in the loss, given the rows' classes: that of its class, times its own among `weights`.
+    pub fn row_weights(&self, labels: &[u32], classes: Classes, weights: RowWeights) -> Vec<f32> {
         let names = classes.names();
         let by_class: Vec<f64> = match self {
             ClassWeight::Given(weights) => {
@@ -302,12 +314,14 @@ impl ClassWeight {
             }
             ClassWeight::Balanced => {
                 let classes = names.len();
-                let mut rows = vec![0usize; classes];
-                labels.iter().for_each(|label| rows[*label as usize] += 1);
-                rows.iter().map(|of_class| labels.len() as f64 / (classes * of_class.max(&1)) as f64).collect()
+                let mut of_class = vec![0.0; classes];
+                labels.iter().enumerate().for_each(|(row, label)| of_class[*label as usize] += weights.get(row));
+                let share = |of_class: &f64| weights.total(labels.len()) / (classes as f64 * of_class);
+                of_class.iter().map(|of_class| if *of_class > 0.0 { share(of_class) } else { 1.0 }).collect()
             }
         };
-        labels.iter().map(|label| by_class[*label as usize] as f32).collect()
+        let of_row = |(row, label): (usize, &u32)| (by_class[*label as usize] * weights.get(row)) as f32;
+        labels.iter().enumerate().map(of_row).map(|weight| weight.clamp(f32::MIN_POSITIVE, f32::MAX)).collect()
     }
 }
 

@@ -51,5 +51,6 @@ mod transfer;
 mod uploads;
 mod warnings;
 mod webhooks;
+mod weights;
 mod workbooks;
 mod written;

@@ -51,7 +51,7 @@ pub struct TrainingData {
 }
 
 impl Fields for TrainingData {
-    const NAMES: &'static [&'static str] = &["inputs", "targets", "dataset", "features", "validation"];
+    const NAMES: &'static [&'static str] = &["inputs", "targets", "dataset", "features", "weights", "validation"];
 
     fn read<'de, A: MapAccess<'de>>(&mut self, name: &'static str, map: &mut A) -> Result<(), A::Error> {
         let data = &mut self.data;
@@ -59,6 +59,7 @@ impl Fields for TrainingData {
             "inputs" => once(&mut data.inputs, name, map),
             "targets" => once(&mut data.targets, name, map),
             "dataset" => once(&mut data.dataset, name, map),
+            "weights" => once(&mut data.weights, name, map),
             "features" => {
                 let mut names = data.features.take().map(ColumnNames);
                 once(&mut names, name, map)?;
@@ -123,7 +124,7 @@ fn location(report: &JobReport) -> String {
 }
 
 /// The parameters of `POST /train`, as errors name them.
-const PARAMETERS: [&str; 15] = [
+const PARAMETERS: [&str; 16] = [
     "name",
     "target",
     "features",
@@ -138,6 +139,7 @@ const PARAMETERS: [&str; 15] = [
     "skip_columns",
     "activate",
     "class_weight",
+    "weights",
     "sheet",
 ];
 
@@ -181,6 +183,7 @@ pub struct TrainParams {
     split: Option<String>,
     activate: Option<Activate>,
     class_weight: Option<String>,
+    weights: Option<String>,
 }
 
 /// What the parameters of `POST /train` ask for, as far as it can be known before the data is.
@@ -256,7 +259,8 @@ pub async fn train_file(
         return Err(ApiError::from(no_target(&target, &new.profile)).of_query(&PARAMETERS));
     }
     let (seed, task, features) = (params.seed, params.task, columns_named(&features, &new.profile));
-    let request = TableRequest { target, features, task, hidden_layers, seed, ..TableRequest::default() };
+    let weights = params.weights;
+    let request = TableRequest { target, features, weights, task, hidden_layers, seed, ..TableRequest::default() };
     let settings = TrainingSpec {
         epochs: params.epochs,
         validation_split: params.validation_split,

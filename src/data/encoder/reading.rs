@@ -29,7 +29,7 @@ impl Encoder {
     /// Where in `names` each feature stands, if it does.
     ///
     /// # Errors
-    /// The first of `names` that is no column of the model: no feature, none left out, not the target.
+    /// The first of `names` that is no column of the model: no feature, none left out, not the target or the weights.
     pub fn places_in(&self, names: &[String]) -> Result<Vec<Option<usize>>, UnknownColumn> {
         let mut unclaimed: HashMap<&str, usize> =
             names.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
@@ -38,6 +38,7 @@ impl Encoder {
             unclaimed.remove(left.name.as_str());
         }
         unclaimed.remove(self.target.name());
+        self.weights.as_deref().map(|name| unclaimed.remove(name));
         match unclaimed.into_iter().min_by_key(|(_, index)| *index) {
             None => Ok(places),
             Some((name, _)) => Err(self.unknown(name)),

@@ -6,8 +6,10 @@ mod objects;
 pub(super) mod pieces;
 pub mod records;
 pub mod rows;
+mod weights;
 
 pub use cells::Cells;
 pub use names::{ColumnNames, column_names};
 pub use records::{Cell, Records};
 pub use rows::{Rows, RowsError, RowsOrNames};
+pub use weights::GivenWeights;
