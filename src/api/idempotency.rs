@@ -55,6 +55,19 @@ impl Repeatable {
         Ok(Repeatable(Some(Box::new((key, Sha256::new_with_prefix(head))))))
     }
 
+    /// Refuses a request before its body is read, unless it may be the repetition of one that is done: what that is
+    /// answered, all of it tells.
+    ///
+    /// # Errors
+    /// What `found` was refused for; storage.
+    pub async fn or_refused<E: Into<ApiError>>(&self, app: &App, found: Result<(), E>) -> Result<(), ApiError> {
+        let Err(error) = found else { return Ok(()) };
+        match &self.0 {
+            Some(keyed) if app.storage.catalog.receipt(&keyed.0, RECEIPT_AGE).await?.is_some() => Ok(()),
+            _ => Err(error.into()),
+        }
+    }
+
     /// With the body of the request.
     pub fn with_body(mut self, body: &[u8]) -> Idempotency {
         self.update(body);

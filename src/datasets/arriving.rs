@@ -15,7 +15,7 @@ use crate::data::ingest::Growing;
 use crate::storage::{ScratchFile, ScratchSpace};
 
 /// A file of so many bytes stays in memory.
-const IN_MEMORY: usize = 1 << 20;
+pub const IN_MEMORY: usize = 1 << 20;
 /// How long a reader waits for the next piece. A file that comes more slowly than that is read once it is whole: that
 /// costs it little, and others need not wait for its reader.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -10,7 +10,7 @@ mod reading;
 pub mod registry;
 mod source;
 
-pub use arriving::{Arriving, ArrivingEnd};
+pub use arriving::{Arriving, ArrivingEnd, IN_MEMORY};
 pub use dataset::Dataset;
 pub use error::DatasetError;
 pub use loading::{Arrival, Load, Loading};

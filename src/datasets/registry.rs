@@ -12,6 +12,7 @@ use crate::data::error::DataError;
 use crate::data::ingest::Declared;
 use crate::data::profile::TableProfile;
 use crate::memory::Share;
+use crate::name::check_name;
 use crate::processors;
 use crate::storage::catalog::{DatasetRow, ReceiptRow, shown};
 use crate::storage::{self, BlobFile, Checksums, RECEIPT_AGE, Storage, StorageError, Stored, exact};
@@ -133,6 +134,27 @@ impl DatasetRegistry {
         self.storage.discard(std::slice::from_ref(&draft.row.blob)).await;
     }
 
+    /// Whether a data set of this name may be stored with the key `owner`: asked before its file comes, which storing it
+    /// does not save from asking again.
+    ///
+    /// # Errors
+    /// `Name`, `NameTaken`, `Storage`.
+    pub async fn check_new(&self, name: Option<&str>, owner: Option<Uuid>) -> Result<(), DatasetError> {
+        name.map_or(Ok(()), check_name).map_err(DatasetError::Name)?;
+        self.check_free(name).await?;
+        Ok(self.storage.quota.check(&self.storage.catalog, owner, Stored::one(0)).await?)
+    }
+
+    /// Whether no data set has this name.
+    async fn check_free(&self, name: Option<&str>) -> Result<(), DatasetError> {
+        match name {
+            Some(name) if self.storage.catalog.dataset_named(name).await?.is_some() => {
+                Err(DatasetError::NameTaken(name.to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Stores a data set; `receipt` makes of it what is kept for the repetition of the request, if it can be repeated.
     ///
     /// # Errors
@@ -142,11 +164,7 @@ impl DatasetRegistry {
         new: NewDataset,
         receipt: impl FnOnce(&Dataset) -> Option<ReceiptRow>,
     ) -> Result<Dataset, DatasetError> {
-        if let Some(name) = &new.name
-            && self.storage.catalog.dataset_named(name).await?.is_some()
-        {
-            return Err(DatasetError::NameTaken(name.clone()));
-        }
+        self.check_free(new.name.as_deref()).await?;
         self.store(new, None, receipt).await
     }
 

@@ -56,16 +56,29 @@ impl Charge {
     /// `Never` if it may not hold so much, `Now` if it is not free.
     pub fn grow(&self, bytes: u64) -> Result<(), Refused> {
         let held = &self.0;
-        let before = held.bytes.load(Ordering::Relaxed);
-        let limit = held.most.load(Ordering::Relaxed);
-        if before.saturating_add(bytes) > limit {
-            return Err(Refused::Never { limit });
-        }
+        let before = self.within_bound(bytes)?;
         if !held.share.take(bytes, before, held.client.as_deref()) {
             return Err(Refused::Now);
         }
         held.bytes.fetch_add(bytes, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// What it holds, if it may hold `bytes` more.
+    fn within_bound(&self, bytes: u64) -> Result<u64, Refused> {
+        let (before, limit) = (self.held(), self.0.most.load(Ordering::Relaxed));
+        if before.saturating_add(bytes) <= limit { Ok(before) } else { Err(Refused::Never { limit }) }
+    }
+
+    /// Whether it could take so much at the moment that it holds `bytes`. Takes nothing.
+    ///
+    /// # Errors
+    /// As [`Charge::grow`].
+    pub fn could_cover(&self, bytes: u64) -> Result<(), Refused> {
+        let more = bytes.saturating_sub(self.held());
+        let before = self.within_bound(more)?;
+        let is_free = self.0.share.has_room(more, before, self.0.client.as_deref());
+        if is_free { Ok(()) } else { Err(Refused::Now) }
     }
 
     /// Takes so much that it holds `bytes` at least.

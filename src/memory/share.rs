@@ -110,20 +110,31 @@ impl Share {
 
     /// Takes `bytes` more for `holding`, whose charge has `before` bytes already; false if they are not free.
     pub(super) fn take(&self, bytes: u64, before: u64, holding: Option<&Holding>) -> bool {
-        let small = before.saturating_add(bytes) <= SMALL;
-        let limit = if small || holding.is_none() { self.pool.limit } else { self.large_limit() };
-        let own = holding.map_or(0, |holding| holding.bytes.load(Ordering::Relaxed));
-        let fits = |used: u64| {
-            let after = used.checked_add(bytes).filter(|after| *after <= limit)?;
-            let fair = small || holding.is_none() || own + bytes <= (limit - after).saturating_mul(TIMES_FREE);
-            fair.then_some(after)
-        };
+        let fits = self.fits(bytes, before, holding);
         let taken = self.pool.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok();
         if taken {
             self.hold(bytes as i64);
             holding.map(|holding| holding.bytes.fetch_add(bytes, Ordering::Relaxed));
         }
         taken
+    }
+
+    /// Whether [`Share::take`] would find `bytes` free.
+    pub(super) fn has_room(&self, bytes: u64, before: u64, holding: Option<&Holding>) -> bool {
+        self.fits(bytes, before, holding)(self.used()).is_some()
+    }
+
+    /// What is taken of the share after `bytes` more, given what was before; none if they are not free.
+    fn fits(&self, bytes: u64, before: u64, holding: Option<&Holding>) -> impl Fn(u64) -> Option<u64> + use<> {
+        let small = before.saturating_add(bytes) <= SMALL;
+        let is_counted = !small && holding.is_some();
+        let limit = if is_counted { self.large_limit() } else { self.pool.limit };
+        let own = holding.map_or(0, |holding| holding.bytes.load(Ordering::Relaxed));
+        move |used| {
+            let after = used.checked_add(bytes).filter(|after| *after <= limit)?;
+            let fair = !is_counted || own + bytes <= (limit - after).saturating_mul(TIMES_FREE);
+            fair.then_some(after)
+        }
     }
 
     /// Its holder has so many bytes more, or less, of what is taken.

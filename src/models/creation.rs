@@ -25,6 +25,22 @@ const MAX_METRICS_BYTES: usize = 256 << 10;
 type Files = Vec<(String, Bytes)>;
 
 impl ModelRegistry {
+    /// Whether a model of this name may be made with the key `owner`, and a version with it: asked before its file comes,
+    /// which making it does not save from asking again.
+    ///
+    /// # Errors
+    /// `Invalid` name, `NameTaken`, `Storage`.
+    pub async fn check_new(&self, name: Option<&str>, owner: Option<Uuid>) -> Result<(), ModelError> {
+        name.map_or(Ok(()), check_name)?;
+        let storage = self.storage();
+        if let Some(name) = name
+            && storage.catalog.model_named(name).await?.is_some()
+        {
+            return Err(ModelError::NameTaken(name.to_owned()));
+        }
+        Ok(storage.quota.check(&storage.catalog, owner, Stored { objects: 2, bytes: 0 }).await?)
+    }
+
     /// Adds a model; `receipt` makes of it what is kept for the repetition of the request, if it can be repeated.
     ///
     /// # Errors

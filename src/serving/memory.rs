@@ -73,6 +73,14 @@ impl RequestMemory {
         Ok(self.charge(app).cover(bytes)?)
     }
 
+    /// Whether it could cover `bytes` in all at the moment. Takes nothing.
+    ///
+    /// # Errors
+    /// `MemoryNeverFree`, `Overloaded`.
+    pub fn could_cover(&mut self, bytes: u64, app: &App) -> Result<(), ServingError> {
+        Ok(self.charge(app).could_cover(bytes)?)
+    }
+
     /// Makes it hold `bytes`: what is there once an estimate is over.
     pub fn settle(&mut self, bytes: u64) {
         self.charge.as_ref().inspect(|charge| charge.settle(bytes));

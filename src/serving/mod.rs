@@ -64,6 +64,6 @@ pub use active::active;
 pub use error::ServingError;
 pub use evaluate::evaluate;
 pub use predict_records::predict_records;
-pub use predict_rows::predict_rows;
+pub use predict_rows::{may_begin, predict_rows};
 pub use train::train;
-pub use train_file::train_file;
+pub use train_file::{may_train_file, train_file};

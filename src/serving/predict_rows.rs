@@ -11,6 +11,7 @@ use super::error::ServingError;
 use super::memory::RequestMemory;
 use super::threads::{blocking, cores, long_work_may_begin};
 use crate::app::App;
+use crate::learning::spec::ValidModelSpec;
 use crate::models::Predictor;
 use crate::waiting::Waiting;
 
@@ -20,10 +21,22 @@ pub const ON_THE_SPOT: usize = 2_000_000;
 const UNTIL_A_LOOK: usize = 20_000_000;
 /// Multiply-adds that take as long as writing a number as text.
 const NUMBER_COST: usize = 500;
+/// Bytes of a number of a request, as text or not, with what stands between it and the next.
+const LONGEST_NUMBER: usize = 32;
 /// Most numbers of a reply: about 120 MB of JSON.
 pub const MAX_OUTPUTS: usize = 10_000_000;
 /// Memory of a number of a reply: the f32 and its text.
 pub const OUTPUT_BYTES: usize = 16;
+
+/// Whether the rows of a body of so many bytes may be predicted for, as far as its length tells how much work that is.
+///
+/// # Errors
+/// `Busy`: it is long work, and too much of that waits.
+pub fn may_begin(app: &App, network: &ValidModelSpec, bytes: usize) -> Result<(), ServingError> {
+    let rows = bytes / (network.inputs() * LONGEST_NUMBER);
+    let is_long = || rows.saturating_mul(network.parameter_count() + NUMBER_COST * network.outputs()) > ON_THE_SPOT;
+    if rows > 0 && is_long() { long_work_may_begin(app) } else { Ok(()) }
+}
 
 /// Predicts for `inputs` (rows × inputs). `written` makes of the outputs of some rows (rows × outputs) what is answered;
 /// what it made comes back in the order of the rows. Many rows are shared among all cores, in pieces that change no bit,

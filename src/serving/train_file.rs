@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::error::{ServingError, Wrong};
 use super::threads::to_the_end;
 use super::weights::check_weights;
@@ -16,6 +18,16 @@ use crate::models::table::{TableRequest, TableSpec};
 use crate::models::{ModelKind, NewModel};
 use crate::storage::catalog::ReceiptRow;
 use crate::wording::Shown;
+
+/// Whether a data file may become a data set and a model of this name, and a training be queued: asked before the file comes.
+///
+/// # Errors
+/// The name is none or taken; the queue is full or closed; storage.
+pub async fn may_train_file(app: &App, name: Option<&str>, owner: Option<Uuid>) -> Result<(), ServingError> {
+    app.datasets.check_new(name, owner).await?;
+    app.models.check_new(name, owner).await?;
+    Ok(app.jobs.check_room()?)
+}
 
 /// Stores `file`, creates the model of `request` on it and starts its training. The model gets the data set's name.
 /// What is told of who asks stays with the job; `receipt` makes of it what is kept for a repetition of the request.

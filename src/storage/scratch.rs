@@ -66,6 +66,11 @@ impl ScratchSpace {
         Some((disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize)))
     }
 
+    /// Whether so many bytes more are free.
+    pub fn has_room(&self, bytes: u64) -> bool {
+        self.used().saturating_add(bytes) <= self.limit()
+    }
+
     fn take(&self, bytes: u64) -> io::Result<()> {
         let used = self.0.used.fetch_add(bytes, Ordering::Relaxed) + bytes;
         if used > self.limit() {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Request;
 use futures_util::FutureExt;
 use http_body_util::BodyExt;
 
@@ -97,6 +98,11 @@ impl Pace {
 
 fn broken(error: &axum::Error) -> ApiError {
     ApiError::new(ErrorCode::MalformedRequest, format!("the body broke off: {error}"))
+}
+
+/// How many bytes the body of a request has, where its head says so; else none.
+pub fn announced(request: &Request) -> usize {
+    usize::try_from(request.body().size_hint().lower()).unwrap_or(usize::MAX)
 }
 
 /// Whether a body may have so many bytes.

@@ -12,17 +12,18 @@ const MOST_NAMED: usize = 1000;
 /// What the parameters `types`, `missing`, `skip_columns` and `sheet` ask for, and the rest of the query.
 ///
 /// # Errors
-/// `invalid_value` with the parameter's name; the rest is there all the same.
-pub fn take_columns(query: &str) -> (Result<AskedColumns, ApiError>, String) {
+/// `invalid_value` with the parameter's name.
+pub fn take_columns(query: &str) -> Result<(AskedColumns, String), ApiError> {
     let (types, rest) = take_repeated(query, "types");
     let (missing, rest) = take_repeated(&rest, "missing");
     let (skipped, rest) = take_repeated(&rest, "skip_columns");
     let (sheets, rest) = take_repeated(&rest, "sheet");
-    let asked = asked(types, missing, skipped).and_then(|asked| match sheets.len() {
-        0 | 1 => Ok(AskedColumns { sheet: sheets.into_iter().next(), ..asked }),
-        _ => Err(ApiError::parameter(ErrorCode::InvalidValue, "sheet", "sheet is given more than once: one is read")),
-    });
-    (asked, rest)
+    if sheets.len() > 1 {
+        let detail = "sheet is given more than once: one is read";
+        return Err(ApiError::parameter(ErrorCode::InvalidValue, "sheet", detail));
+    }
+    let asked = asked(types, missing, skipped)?;
+    Ok((AskedColumns { sheet: sheets.into_iter().next(), ..asked }, rest))
 }
 
 fn asked(types: Vec<String>, missing: Vec<String>, skipped: Vec<String>) -> Result<AskedColumns, ApiError> {

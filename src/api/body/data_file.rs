@@ -3,10 +3,11 @@
 use axum::extract::{FromRequest, Request};
 use futures_util::future::BoxFuture;
 
+use super::bounds::announced;
 use super::form::{self, FormFile};
 use super::formats::{ADVICE, declared_by};
 use super::media::{is_packed, media_type};
-use super::sink::{Sink, send_body};
+use super::sink::{Sink, may_come, send_body};
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::idempotency::{Idempotency, Repeatable};
 use crate::api::layers::deadline::untimed;
@@ -17,6 +18,7 @@ use crate::datasets::{Arrival, Arriving, Asked, DatasetError, NewDataset};
 use crate::keys::Sight;
 use crate::memory::{Charge, FOR_ANY};
 use crate::serving::memory::client_at;
+use crate::serving::threads::long_work_may_begin;
 use crate::wording::Shown;
 
 /// A data file that has arrived whole.
@@ -26,11 +28,12 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// Waits for the body of a request; `arrival` is told how much is there.
+    /// Waits for the body of a request, which long work follows; `arrival` is told how much is there.
     ///
     /// # Errors
-    /// The body is none of a data file, breaks off or is too large; storage does not take it.
+    /// Too much long work waits; the body is none of a data file, breaks off or is too large; storage does not take it.
     pub async fn receive(request: Request, app: &App, arrival: Arrival) -> Result<Self, ApiError> {
+        long_work_may_begin(app)?;
         let mut file = DataFile::begin(request, app, arrival).await?;
         file.receive(app, None).await?;
         Ok(Upload { file: file.data })
@@ -71,6 +74,7 @@ impl DataFile {
         let repeatable = Repeatable::of(&request)?;
         let media_type = media_type(request.headers()).to_ascii_lowercase();
         let packed = is_packed(request.headers())?;
+        may_come(announced(&request) as u64, app)?;
         if media_type == "multipart/form-data" {
             if packed {
                 let detail = "a form is not packed as a whole: pack its file, and let the name end in .gz";

@@ -3,6 +3,7 @@
 use axum::extract::{FromRequest, Request};
 use serde::de::DeserializeOwned;
 
+use super::bounds::announced;
 use super::parse::parse_json;
 use super::read::{check_content_type, read_body};
 use crate::api::error::ApiError;
@@ -39,6 +40,9 @@ impl<T: Send + 'static> JsonBody<T> {
         let advice = "send the body as Content-Type: application/json (curl: use --json instead of -d)";
         check_content_type(request.headers(), "application/json", advice)?;
         let repeatable = Repeatable::of(&request)?;
+        if announced(&request) >= LARGE {
+            long_work_may_begin(app)?;
+        }
         let (bytes, mut memory) = read_body(request, app).await?;
         if bytes.len() < LARGE {
             let (idempotency, value) = (repeatable.with_body(&bytes), parse(&bytes)?);

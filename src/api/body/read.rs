@@ -3,20 +3,20 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 
-use super::bounds::{Pace, check_size};
+use super::bounds::{Pace, announced, check_size};
 use super::media::{is_packed, media_type};
 use super::unpack::unpack;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::layers::observe::peer;
 use crate::app::App;
-use crate::serving::memory::RequestMemory;
+use crate::serving::memory::{LARGE, RequestMemory};
 use crate::serving::threads::blocking;
 use crate::wording::Shown;
 
 /// Memory that is made ready for a body by its announced length.
-const MOST_AHEAD: u64 = 4 << 20;
+const MOST_AHEAD: usize = 4 << 20;
 
 /// A file as the body.
 pub struct FileBody {
@@ -66,11 +66,14 @@ pub async fn read_body(request: Request, app: &App) -> Result<(Vec<u8>, RequestM
 }
 
 async fn read_as_sent(request: Request, app: &App) -> Result<(Vec<u8>, RequestMemory), ApiError> {
-    let announced = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    check_size(announced.unwrap_or(0), app)?;
+    let announced = announced(&request);
+    check_size(announced as u64, app)?;
     let mut memory = RequestMemory::of(peer(&request));
     // Memory is taken as data arrives: an announced length alone keeps nobody else out.
-    let mut bytes = Vec::with_capacity(announced.unwrap_or(0).min(MOST_AHEAD) as usize);
+    if announced >= LARGE {
+        memory.could_cover(announced as u64, app)?;
+    }
+    let mut bytes = Vec::with_capacity(announced.min(MOST_AHEAD));
     let mut body = request.into_body();
     let mut pace = Pace::new(&app.settings);
     while let Some(data) = pace.piece(&mut body).await? {

@@ -13,15 +13,31 @@ use super::intake::{GZIP, Intake};
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::idempotency::{Idempotency, Repeatable};
 use crate::app::App;
-use crate::datasets::{Arrival, Arriving, Load};
+use crate::datasets::{Arrival, Arriving, IN_MEMORY, Load};
 use crate::serving::memory::{LARGE, RequestMemory};
 use crate::serving::threads::blocking;
+use crate::storage::StorageError;
 use crate::waiting::Waiting;
 
 /// Bytes that are handed on at once.
 const PIECE: usize = 512 << 10;
 /// Bytes from which on a pause of the client is used to hand them on.
 const WORTH_A_THREAD: usize = 64 << 10;
+
+/// Whether a data file of so many bytes may come.
+///
+/// # Errors
+/// `payload_too_large`; there is no room for it on the disk.
+pub fn may_come(bytes: u64, app: &App) -> Result<(), ApiError> {
+    let most = app.settings.max_upload;
+    if bytes > most.as_u64() {
+        return Err(too_large(most));
+    }
+    if bytes > IN_MEMORY as u64 && !app.storage.scratch.has_room(bytes) {
+        return Err(StorageError::Full.into());
+    }
+    Ok(())
+}
 
 /// Sends a body to its file, piece by piece.
 ///

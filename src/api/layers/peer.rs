@@ -1,7 +1,7 @@
 //! Who is at the other end of a connection, and when the request that it answers was there whole.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::extract::ConnectInfo;
@@ -63,8 +63,6 @@ pub struct Received {
     at: AtomicU64,
     /// Since when more of its body is waited for, or `NOT_YET`.
     awaited: AtomicU64,
-    /// Whether it was answered before all of its body was read.
-    cut_short: AtomicBool,
     /// Bytes of its body so far.
     bytes: AtomicU64,
 }
@@ -76,7 +74,6 @@ impl Received {
             opened: Instant::now(),
             at: AtomicU64::new(NOT_YET),
             awaited: AtomicU64::new(NOT_YET),
-            cut_short: AtomicBool::new(false),
             bytes: AtomicU64::new(0),
         }
     }
@@ -84,18 +81,7 @@ impl Received {
     /// The next request has begun.
     pub fn begins(&self) {
         self.at.store(NOT_YET, Ordering::Relaxed);
-        self.cut_short.store(false, Ordering::Relaxed);
         self.bytes.store(0, Ordering::Relaxed);
-    }
-
-    /// No more of the body is read, though there is more.
-    pub fn is_cut_short(&self) {
-        self.cut_short.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether the request was answered before all of its body was read.
-    pub fn was_cut_short(&self) -> bool {
-        self.cut_short.load(Ordering::Relaxed)
     }
 
     /// The request is there whole. The clock is read only where its body was waited for, which most never are.

@@ -1,6 +1,6 @@
 //! `/datasets`: create, list, show, look at rows, remove.
 
-use axum::extract::{FromRequestParts, State};
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -14,6 +14,7 @@ use crate::api::body::data_file::{DataFile, Received};
 use crate::api::body::parse::parse_query;
 use crate::api::error::ApiError;
 use crate::api::extract::{DatasetPath, Memory, NoQuery, Params};
+use crate::api::idempotency::Repeatable;
 use crate::api::reply::held::holding;
 use crate::api::reply::json as reply;
 use crate::api::reply::page::{Page, PageParams, in_range};
@@ -94,7 +95,7 @@ const PARAMETERS: [&str; 5] = ["name", "types", "missing", "skip_columns", "shee
 /// The parameters of `POST /datasets`.
 pub struct CreateQuery {
     params: CreateParams,
-    columns: Result<AskedColumns, ApiError>,
+    columns: AskedColumns,
 }
 
 /// Those that are given once.
@@ -108,7 +109,7 @@ impl FromRequestParts<App> for CreateQuery {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
-        let (columns, rest) = take_columns(parts.uri.query().unwrap_or(""));
+        let (columns, rest) = take_columns(parts.uri.query().unwrap_or(""))?;
         Ok(CreateQuery { params: parse_query(&rest)?, columns })
     }
 }
@@ -118,14 +119,16 @@ pub async fn create(
     State(app): State<App>,
     who: Sight,
     CreateQuery { params, columns }: CreateQuery,
-    mut file: DataFile,
+    request: Request,
 ) -> Result<Response, ApiError> {
-    let asked = columns.map(|columns| Asked { name: params.name, format: file.format, columns, parent: None });
-    let Received { idempotency, early } = file.receive(&app, asked.as_ref().ok()).await?;
+    may_store(&app, &who, params.name.as_deref(), Repeatable::of(&request)?).await?;
+    let mut file = DataFile::from_request(request, &app).await?;
+    let asked = Asked { name: params.name, format: file.format, columns, parent: None };
+    let Received { idempotency, early } = file.receive(&app, Some(&asked)).await?;
     if let Some(reply) = idempotency.first_reply(&app, again).await? {
         return Ok(reply);
     }
-    let new = file.read(&app, &asked?, early).await;
+    let new = file.read(&app, &asked, early).await;
     let mut new = new.map_err(|error| ApiError::from(error).of_query(&PARAMETERS))?;
     new.owner = who.owner();
     let (datasets, receipts) = (app.datasets.clone(), idempotency.clone());
@@ -134,6 +137,12 @@ pub async fn create(
     let created = to_the_end(async move { datasets.create(new, receipt).await }).await?;
     let created = created.map_err(|error| ApiError::from(error).of_query(&PARAMETERS));
     idempotency.unless_repeated(&app, created, stored, again).await
+}
+
+/// Whether a data set of this name may be stored, before its file is read.
+async fn may_store(app: &App, who: &Sight, name: Option<&str>, repeatable: Repeatable) -> Result<(), ApiError> {
+    let found = app.datasets.check_new(name, who.owner()).await;
+    repeatable.or_refused(app, found.map_err(|error| ApiError::from(error).of_query(&["name"]))).await
 }
 
 /// The parameters of `POST /datasets/{dataset}/append`.
@@ -149,8 +158,10 @@ pub async fn append(
     who: Sight,
     DatasetPath(parent): DatasetPath,
     Params(params): Params<AppendParams>,
-    mut file: DataFile,
+    request: Request,
 ) -> Result<Response, ApiError> {
+    may_store(&app, &who, params.name.as_deref(), Repeatable::of(&request)?).await?;
+    let mut file = DataFile::from_request(request, &app).await?;
     let takes_over = params.name.is_none();
     let asked = Asked {
         name: params.name,

@@ -19,6 +19,7 @@ use crate::models::{Model, Version};
 use crate::serving::active;
 use crate::serving::data::DataFields;
 use crate::serving::evaluate::{Evaluation, evaluate as measure};
+use crate::serving::threads::long_work_may_begin;
 use crate::strict::given;
 
 /// The data to measure on: rows, a data set, or records with the target.
@@ -84,6 +85,7 @@ async fn of_version(
                       rows as JSON";
         return Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail));
     }
+    long_work_may_begin(app)?;
     let JsonBody { value, mut memory, .. } = JsonBody::<EvaluationRequest>::from_request(request, app).await?;
     let EvaluationRequest { inputs, targets, dataset, features, weights, records } = value;
     may_use(app, who, [dataset.as_ref()]).await?;

@@ -133,6 +133,7 @@ pub async fn tell(
     _: NoQuery,
     request: Request,
 ) -> Result<Response, ApiError> {
+    model.table()?;
     let JsonBody { value, mut memory, .. } = JsonBody::<FeedbackRequest>::from_request(request, &app).await?;
     let missing = |pointer, detail| Err(ApiError::at(ErrorCode::MissingField, pointer, detail));
     let taken = match value {

@@ -8,6 +8,7 @@ use ndarray::{Array2, ArrayView2};
 use serde::Deserialize;
 
 use super::table_predictions;
+use crate::api::body::bounds::announced;
 use crate::api::body::json::JsonBody;
 use crate::api::body::media::Media;
 use crate::api::body::prediction::PredictionBody;
@@ -27,7 +28,7 @@ use crate::serving::memory::RequestMemory;
 use crate::serving::sight;
 use crate::serving::table_version::Extras;
 use crate::serving::threads::blocking;
-use crate::serving::{active, predict_rows};
+use crate::serving::{active, may_begin, predict_rows};
 
 /// Length of a number of a reply as text with what stands before it, at most: -1.17549435e-38.
 const NUMBER_BYTES: usize = 17;
@@ -130,6 +131,7 @@ async fn by_layers(
 ) -> Result<Response, ApiError> {
     let body = Media::of_body(request.headers(), &MEDIA);
     let reply = Media::of_reply(request.headers(), &MEDIA, body);
+    may_begin(app, spec, announced(&request))?;
     let (inputs, mut memory) = match body {
         Media::Octets => Box::pin(of_octets(request, spec, app)).await?,
         _ => of_json(JsonBody::read(request, app, PredictionBody::of_rows).await?, spec)?,

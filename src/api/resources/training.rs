@@ -1,6 +1,6 @@
 //! `POST /models/{model}/train`, and `POST /train`, which brings a data set and a model into being with their training.
 
-use axum::extract::{FromRequestParts, State};
+use axum::extract::{FromRequest, FromRequestParts, Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
@@ -8,19 +8,19 @@ use serde::Deserialize;
 use serde::de::MapAccess;
 
 use super::jobs::JobBody;
+use crate::api::body::bounds::announced;
 use crate::api::body::columns::take_columns;
 use crate::api::body::data_file::{DataFile, Received};
 use crate::api::body::json::JsonBody;
 use crate::api::body::parse::{parse_query, take_repeated};
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::extract::{ModelPath, NoQuery, may_name, may_use};
-use crate::api::idempotency::Idempotency;
+use crate::api::idempotency::{Idempotency, Repeatable};
 use crate::api::layers::request_id::RequestId;
 use crate::api::reply::json as reply;
 use crate::app::App;
 use crate::data::asked::AskedColumns;
 use crate::data::encoder::Task;
-use crate::data::ingest::Declared;
 use crate::data::json::ColumnNames;
 use crate::data::profile::TableProfile;
 use crate::datasets::Asked;
@@ -28,12 +28,13 @@ use crate::jobs::{JobReport, Requester};
 use crate::keys::Sight;
 use crate::learning::activate::Activate;
 use crate::learning::split::SplitBy;
-use crate::learning::training::{ClassWeight, TrainingSpec};
+use crate::learning::training::{ClassWeight, Classes, TrainingSpec};
 use crate::models::table::TableRequest;
-use crate::serving;
 use crate::serving::data::DataFields;
+use crate::serving::memory::LARGE;
 use crate::serving::train::TrainRequest;
 use crate::serving::train_file::no_target;
+use crate::serving::{self, ServingError};
 use crate::storage::catalog::ReceiptRow;
 use crate::strict::Object;
 use crate::strict::{Beside, Fields, once};
@@ -86,8 +87,12 @@ pub async fn train(
     ModelPath(model): ModelPath,
     request_id: RequestId,
     _: NoQuery,
-    JsonBody { value, idempotency, memory }: JsonBody<TrainingBody>,
+    request: Request,
 ) -> Result<Response, ApiError> {
+    if announced(&request) >= LARGE {
+        Repeatable::of(&request)?.or_refused(&app, app.jobs.check_room()).await?;
+    }
+    let JsonBody { value, idempotency, memory } = JsonBody::<TrainingBody>::from_request(request, &app).await?;
     if let Some(reply) = idempotency.first_reply(&app, again).await? {
         return Ok(reply);
     }
@@ -147,7 +152,7 @@ const PARAMETERS: [&str; 16] = [
 pub struct TrainQuery {
     params: TrainParams,
     features: Vec<String>,
-    columns: Result<AskedColumns, ApiError>,
+    columns: AskedColumns,
 }
 
 impl FromRequestParts<App> for TrainQuery {
@@ -155,7 +160,7 @@ impl FromRequestParts<App> for TrainQuery {
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
         let (features, rest) = take_repeated(parts.uri.query().unwrap_or(""), "features");
-        let (columns, rest) = take_columns(&rest);
+        let (columns, rest) = take_columns(&rest)?;
         Ok(TrainQuery { params: parse_query(&rest)?, features, columns })
     }
 }
@@ -186,24 +191,29 @@ pub struct TrainParams {
     weights: Option<String>,
 }
 
-/// What the parameters of `POST /train` ask for, as far as it can be known before the data is.
-struct AskedTraining {
-    dataset: Asked,
-    target: String,
-    hidden_layers: Option<Vec<usize>>,
-    split: Option<SplitBy>,
-    class_weight: Option<ClassWeight>,
-}
-
 impl TrainParams {
-    fn asked(&self, format: Declared, columns: Result<AskedColumns, ApiError>) -> Result<AskedTraining, ApiError> {
+    /// The model and the training that are asked for, as far as it can be known before the data is.
+    fn asked(&self, columns: &AskedColumns) -> Result<(TableRequest, TrainingSpec), ApiError> {
         let target = self.target.clone().ok_or_else(|| {
             let detail = "missing query parameter `target`: the column to predict";
             ApiError::parameter(ErrorCode::MissingField, "target", detail)
         })?;
-        let (class_weight, split) = (self.class_weight()?, self.split()?);
-        let dataset = Asked { name: self.name.clone(), format, columns: columns?, parent: None };
-        Ok(AskedTraining { dataset, target, hidden_layers: self.widths()?, split, class_weight })
+        if columns.skipped.contains(&target) {
+            let detail = format!("the target {} is one of skip_columns", Shown(&target));
+            return Err(ApiError::parameter(ErrorCode::InvalidValue, "target", detail));
+        }
+        let (hidden_layers, seed, task, weights) = (self.widths()?, self.seed, self.task, self.weights.clone());
+        let settings = TrainingSpec {
+            epochs: self.epochs,
+            validation_split: self.validation_split,
+            split: self.split()?,
+            activate: self.activate,
+            ..TrainingSpec::default()
+        };
+        let in_range = settings.clone().check(0, Classes::None);
+        in_range.map_err(|error| ApiError::from(error).of_query(&PARAMETERS))?;
+        let settings = TrainingSpec { class_weight: self.class_weight()?, ..settings };
+        Ok((TableRequest { target, weights, task, hidden_layers, seed, ..TableRequest::default() }, settings))
     }
 
     /// The word `balanced`: weights by class stand in the body of a training.
@@ -243,34 +253,29 @@ pub async fn train_file(
     who: Sight,
     TrainQuery { params, features, columns }: TrainQuery,
     request_id: RequestId,
-    mut file: DataFile,
+    request: Request,
 ) -> Result<Response, ApiError> {
-    let asked = params.asked(file.format, columns);
-    let Received { idempotency, early } = file.receive(&app, asked.as_ref().ok().map(|asked| &asked.dataset)).await?;
+    let of_query = |error: ServingError| ApiError::from(error).of_query(&PARAMETERS);
+    let (asked, settings) = params.asked(&columns)?;
+    let (name, owner) = (params.name, who.owner());
+    may_name(&who, name.as_deref())?;
+    let found = serving::may_train_file(&app, name.as_deref(), owner).await;
+    Repeatable::of(&request)?.or_refused(&app, found.map_err(of_query)).await?;
+    let mut file = DataFile::from_request(request, &app).await?;
+    let dataset = Asked { name, format: file.format, columns, parent: None };
+    let Received { idempotency, early } = file.receive(&app, Some(&dataset)).await?;
     if let Some(reply) = idempotency.first_reply(&app, again).await? {
         return Ok(reply);
     }
-    let AskedTraining { dataset, target, hidden_layers, split, class_weight } = asked?;
-    may_name(&who, dataset.name.as_deref())?;
     let new = file.read(&app, &dataset, early).await;
     let mut new = new.map_err(|error| ApiError::from(error).of_query(&PARAMETERS))?;
-    new.owner = who.owner();
-    if new.profile.column(&target).is_none() {
-        return Err(ApiError::from(no_target(&target, &new.profile)).of_query(&PARAMETERS));
+    new.owner = owner;
+    if new.profile.column(&asked.target).is_none() {
+        return Err(of_query(no_target(&asked.target, &new.profile)));
     }
-    let (seed, task, features) = (params.seed, params.task, columns_named(&features, &new.profile));
-    let weights = params.weights;
-    let request = TableRequest { target, features, weights, task, hidden_layers, seed, ..TableRequest::default() };
-    let settings = TrainingSpec {
-        epochs: params.epochs,
-        validation_split: params.validation_split,
-        split,
-        activate: params.activate,
-        class_weight,
-        ..TrainingSpec::default()
-    };
+    let asked = TableRequest { features: columns_named(&features, &new.profile), ..asked };
     let receipt = receipts(&idempotency);
-    let submitted = serving::train_file(&app, new, request, settings, requester(&request_id, &who), receipt).await;
-    let submitted = submitted.map_err(|error| ApiError::from(error).of_query(&PARAMETERS));
+    let submitted = serving::train_file(&app, new, asked, settings, requester(&request_id, &who), receipt).await;
+    let submitted = submitted.map_err(of_query);
     idempotency.unless_repeated(&app, submitted, accepted, again).await
 }

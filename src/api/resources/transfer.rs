@@ -1,7 +1,7 @@
 //! Models as files: `GET …/export`, `POST /models/import`.
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{FromRequest, Request, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
@@ -58,10 +58,13 @@ pub async fn import(
     State(app): State<App>,
     who: Sight,
     Params(params): Params<ImportParams>,
-    FileBody { bytes, mut memory }: FileBody,
+    request: Request,
 ) -> Result<Response, ApiError> {
     may_name(&who, params.name.as_deref())?;
     let owner = who.owner();
+    let found = app.models.check_new(params.name.as_deref(), owner).await;
+    found.map_err(|error| ApiError::from(error).of_query(&["name"]))?;
+    let FileBody { bytes, mut memory } = FileBody::from_request(request, &app).await?;
     // The networks and encoder that are read of it, and the file that is made of them.
     memory.reserve(2 * bytes.len(), &app)?;
     let model = to_the_end(async move {

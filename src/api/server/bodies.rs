@@ -9,26 +9,36 @@ use axum::body::{Body, Bytes, HttpBody};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
+use super::unread::Unread;
 use super::watched::{Phase, Watched};
 use crate::api::layers::peer::Peer;
 
 /// The body of a request; when all of it is there, or nobody wants more of it, the request is whole.
 pub struct WholeBody {
-    body: Incoming,
+    /// None once its end has come.
+    body: Option<Incoming>,
     peer: Peer,
+    /// Takes the body where it is dropped before its end.
+    unread: Option<Arc<Unread>>,
 }
 
 impl WholeBody {
-    /// Watches `body`.
-    pub fn new(body: Incoming, peer: Peer) -> Self {
-        WholeBody { body, peer }
+    /// Watches `body` of a request of one connection, which leaves to `unread` what nobody read of it.
+    pub fn of_connection(body: Incoming, peer: Peer, unread: Arc<Unread>) -> Self {
+        WholeBody { body: Some(body), peer, unread: Some(unread) }
+    }
+
+    /// Watches `body` of a request of one stream among others: what nobody read of it holds up none of them.
+    pub fn of_stream(body: Incoming, peer: Peer) -> Self {
+        WholeBody { body: Some(body), peer, unread: None }
     }
 }
 
 impl Drop for WholeBody {
     fn drop(&mut self) {
-        if !self.body.is_end_stream() {
-            self.peer.received.is_cut_short();
+        let rest = self.body.take().filter(|body| !body.is_end_stream());
+        if let (Some(rest), Some(unread)) = (rest, &self.unread) {
+            unread.leave(Some(rest));
         }
         self.peer.received.is_whole();
     }
@@ -42,10 +52,16 @@ impl HttpBody for WholeBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(context);
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let frame = Pin::new(body).poll_frame(context);
         match &frame {
             Poll::Pending => self.peer.received.is_awaited(),
             Poll::Ready(came) => {
+                if !matches!(came, Some(Ok(_))) {
+                    self.body = None;
+                    // What follows a body that cannot be read is not known.
+                    self.unread.as_ref().filter(|_| came.is_some()).inspect(|unread| unread.leave(None));
+                }
                 let bytes = came.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref().map(Bytes::len));
                 bytes.inspect(|bytes| self.peer.received.holds(*bytes));
                 self.peer.received.came();
@@ -55,11 +71,11 @@ impl HttpBody for WholeBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_none_or(Incoming::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Incoming::size_hint)
     }
 }
 

@@ -1,5 +1,6 @@
 //! One connection of HTTP/1, from its first byte to its last, or to where its client says that it speaks HTTP/2.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,7 +23,8 @@ use tower::Service;
 
 use super::bodies::{WatchedBody, WholeBody};
 use super::places::{Place, Places};
-use super::refusal::{drain, refuse, refuse_plain};
+use super::refusal::{refuse, refuse_plain};
+use super::unread::{Unread, linger};
 use super::watched::{Phase, Watched};
 use super::wire::Wire;
 use crate::api::layers::peer::Peer;
@@ -45,6 +47,8 @@ pub struct Limits {
     reply: Duration,
     /// Bytes a second of a reply.
     rate: u64,
+    /// Bytes of the longest body, also of one that nobody wants.
+    body: u64,
 }
 
 /// What a connection is served with.
@@ -89,14 +93,22 @@ impl Connection {
     {
         let Connection { router, meters, peer, limits, watched, .. } = &self;
         let mut closed = self.closed.clone();
-        let (router, requests, caller) = (router.clone(), watched.clone(), peer.clone());
+        let unread = Arc::new(Unread::default());
+        let (router, requests, caller, rest) = (router.clone(), watched.clone(), peer.clone(), unread.clone());
         let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
             requests.answering();
             caller.received.begins();
+            let sends_unasked = !request.headers().contains_key(header::EXPECT);
             request.extensions_mut().insert(ConnectInfo(caller.clone()));
-            let request = request.map(|body| Body::new(WholeBody::new(body, caller.clone())));
-            let (reply, watched) = (router.clone().call(request), requests.clone());
-            async move { reply.await.map(|reply| on_its_way(reply, watched)) }
+            let body = |body| Body::new(WholeBody::of_connection(body, caller.clone(), rest.clone()));
+            let (reply, watched, rest) = (router.clone().call(request.map(body)), requests.clone(), rest.clone());
+            async move {
+                let Ok(reply) = reply.await;
+                if rest.is_there() {
+                    Box::pin(rest.read_short(sends_unasked)).await;
+                }
+                Ok::<_, Infallible>(on_its_way(reply, watched, rest.is_there()))
+            }
         });
         let wire = TokioIo::new(Wire::new(stream, watched.clone()));
         let mut connection = http1::Builder::new().max_buf_size(BUFFER).serve_connection(wire, answer);
@@ -128,7 +140,12 @@ impl Connection {
         match (refused, late) {
             (Some(status), _) => refuse(stream, status, &peer.address, meters).await,
             (None, Some(Late::Head)) => refuse(stream, StatusCode::REQUEST_TIMEOUT, &peer.address, meters).await,
-            (None, None) if peer.received.was_cut_short() => drain(stream).await,
+            (None, None) if unread.is_there() => {
+                watched.begin(Phase::Lingering);
+                if linger(stream, limits.body, closed).await {
+                    meters.connections_cut.with_label_values(&["unread"]).inc();
+                }
+            }
             (None, _) => {}
         }
         None
@@ -140,9 +157,10 @@ impl Connection {
     }
 }
 
-/// The reply, which says that it is the last one where the connection is not kept after a long head.
-fn on_its_way(mut reply: Response, watched: Arc<Watched>) -> Response<WatchedBody> {
-    if watched.has_long_head() {
+/// The reply, which says that it is the last one where the connection is not kept: after a long head, or where more of the
+/// body `is_left`.
+fn on_its_way(mut reply: Response, watched: Arc<Watched>, is_left: bool) -> Response<WatchedBody> {
+    if is_left || watched.has_long_head() {
         reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     reply.map(|body| WatchedBody::new(body, watched))
@@ -167,7 +185,8 @@ impl Limits {
     /// As the settings have them.
     pub fn of(settings: &Settings) -> Self {
         let (head, idle, reply) = (settings.head_timeout, settings.idle_timeout, settings.reply_timeout);
-        Limits { head, idle, reply, rate: settings.min_rate.as_u64() }
+        let body = settings.max_upload.max(settings.max_body.unwrap_or_default()).as_u64();
+        Limits { head, idle, reply, rate: settings.min_rate.as_u64(), body }
     }
 
     /// The watch over a new connection.
@@ -195,7 +214,7 @@ impl Limits {
             (Some(left), _) => (Some(left), Late::Reply),
             (None, Phase::Idle) => (self.idle.checked_sub(lasts), Late::Idle),
             (None, Phase::Head) => (self.head.checked_sub(lasts), Late::Head),
-            (None, Phase::Answering | Phase::Sending) => return Ok(self.shortest()),
+            (None, Phase::Answering | Phase::Sending | Phase::Lingering) => return Ok(self.shortest()),
         };
         match left {
             // What begins meanwhile has its own time, which may be shorter.

@@ -12,6 +12,7 @@ mod places;
 mod protocol;
 mod refusal;
 mod streams;
+mod unread;
 mod watched;
 mod wire;
 

@@ -1,6 +1,7 @@
-//! Places for connections: so many in all, and so many of one address where that is bounded. When all are taken, those
-//! whose clients the service waits for make room: for a request, for more of it, or for taking the reply. First go clients that
-//! never sent a request, the latest first, so that those of before a flood stay; then those that are waited for longest.
+//! Places for connections: so many in all, and so many of one address where that is bounded. When all are taken, those make
+//! room whose request is answered and whose client is only heard out; then those whose clients the service waits for: for a
+//! request, for more of it, or for taking the reply. Of these first go clients that never sent a request, the latest first, so
+//! that those of before a flood stay; then those that are waited for longest.
 //!
 //! What counts is whatever holds a [`Place`]: a connection, or a further stream of one.
 
@@ -153,21 +154,31 @@ impl Places {
 }
 
 impl Taken {
-    /// Ends at most so many of the connections whose clients are silent; says how many.
+    /// Ends at most so many of the connections that are done with or whose clients are silent; says how many.
     fn clear(&mut self, most: usize) -> usize {
-        let silent = |(number, guest): (&u64, &Guest)| Some((guest.seen.as_ref()?.rank(*number)?, *number));
-        let mut silent: Vec<_> = self.places.iter().filter_map(silent).collect();
-        // While only the first connections of a flood have been silent for long, none goes; then never the oldest half.
-        if silent.len() * FEW < self.places.len() {
-            return 0;
+        let mut cleared = self.ranked(Seen::lingers);
+        if cleared.is_empty() {
+            cleared = self.ranked(Seen::rank);
+            // While only the first connections of a flood have been silent for long, none goes; then never the oldest half.
+            if cleared.len() * FEW < self.places.len() {
+                return 0;
+            }
+            cleared.truncate(cleared.len().div_ceil(2));
         }
-        silent.sort_unstable();
-        silent.truncate(most.min(silent.len().div_ceil(2)));
-        for (_, number) in &silent {
+        cleared.truncate(most);
+        for number in &cleared {
             self.places.get(number).and_then(|guest| guest.seen.as_ref()).inspect(|seen| seen.ends.end());
             self.leave(*number);
         }
-        silent.len()
+        cleared.len()
+    }
+
+    /// The numbers of those that have a rank, in its order.
+    fn ranked<R: Ord>(&self, rank: impl Fn(&Seen, u64) -> Option<R>) -> Vec<u64> {
+        let ranked = |(number, guest): (&u64, &Guest)| Some((rank(guest.seen.as_ref()?, *number)?, *number));
+        let mut ranked: Vec<_> = self.places.iter().filter_map(ranked).collect();
+        ranked.sort_unstable();
+        ranked.into_iter().map(|(_, number)| number).collect()
     }
 
     fn leave(&mut self, number: u64) {
@@ -182,6 +193,11 @@ impl Taken {
 }
 
 impl Seen {
+    /// Where a connection that only hears its client out stands among those that do: the longest first.
+    fn lingers(&self, _number: u64) -> Option<Reverse<Duration>> {
+        self.watched.lingers_for().map(Reverse)
+    }
+
     /// Where a silent connection stands in the order of those that make room; nothing of one that does not.
     fn rank(&self, number: u64) -> Option<(bool, Reverse<u64>)> {
         let (silence, has_asked) = (self.silence()?, self.watched.has_asked());

@@ -22,8 +22,6 @@ use crate::telemetry::Meters;
 /// Most that is read, and for how long, of what a refused client still sends: closing at once would reset the
 /// connection and could take the reply with it.
 const LINGER: (u64, Duration) = (1 << 20, Duration::from_secs(1));
-/// The same of a client whose body was not read to its end.
-const DRAIN: (u64, Duration) = (32 << 20, Duration::from_secs(2));
 /// Connections without a place whose clients are waited for in this way; more are closed at once.
 const LINGERING: usize = 64;
 /// Least time between two warnings that connections are refused.
@@ -34,12 +32,6 @@ const DRAINED: usize = 16 << 10;
 /// Writes the refusal to `stream` and closes it. Notes it in the log and the metrics.
 pub async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(stream: S, status: StatusCode, peer: &str, meters: &Meters) {
     linger(stream, &written(&error(status), peer, meters)).await;
-}
-
-/// Reads for a while what a client still sends of a body that was answered before its end, so that it gets the answer.
-pub async fn drain<S: AsyncRead + AsyncWrite + Unpin>(stream: S) {
-    let read = async { tokio::io::copy(&mut stream.take(DRAIN.0), &mut tokio::io::sink()).await };
-    let _ = tokio::time::timeout(DRAIN.1, read).await;
 }
 
 /// Tells a client that speaks no TLS that the port does, and closes the connection.

@@ -128,7 +128,7 @@ impl Streams {
             }
         };
         request.extensions_mut().insert(ConnectInfo(peer.clone()));
-        let request = request.map(|body| Body::new(WholeBody::new(body, peer)));
+        let request = request.map(|body| Body::new(WholeBody::of_stream(body, peer)));
         let Ok(reply) = self.connection.router.clone().call(request).await;
         let watched = stream.watched.clone();
         Ok(reply.map(|body| TakenBody::new(body, watched, Some(stream))))

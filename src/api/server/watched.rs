@@ -16,9 +16,11 @@ pub enum Phase {
     Answering,
     /// The reply is made, and parts of it may still be on their way.
     Sending,
+    /// The last reply is sent, and its client heard out that still sends.
+    Lingering,
 }
 
-const PHASES: [Phase; 4] = [Phase::Idle, Phase::Head, Phase::Answering, Phase::Sending];
+const PHASES: [Phase; 5] = [Phase::Idle, Phase::Head, Phase::Answering, Phase::Sending, Phase::Lingering];
 /// Not a time.
 const NEVER: u64 = u64::MAX;
 /// The phase of a connection, which its stream, its requests and its task share.
@@ -86,6 +88,12 @@ impl Watched {
     pub fn silent_for(&self) -> Option<Duration> {
         let (phase, lasts) = self.now();
         matches!(phase, Phase::Idle | Phase::Head).then_some(lasts)
+    }
+
+    /// For how long a client has been heard out whose request is answered.
+    pub fn lingers_for(&self) -> Option<Duration> {
+        let (phase, lasts) = self.now();
+        (phase == Phase::Lingering).then_some(lasts)
     }
 
     /// For how long the client has taken nothing of what waits to be sent.

@@ -55,7 +55,7 @@ impl<S> Wire<S> {
                 self.watched.begin(Phase::Head);
             }
             Phase::Idle | Phase::Head => {}
-            Phase::Answering | Phase::Sending => {
+            Phase::Answering | Phase::Sending | Phase::Lingering => {
                 self.long_head = None;
                 return Ok(());
             }

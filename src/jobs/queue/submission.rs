@@ -49,6 +49,14 @@ enum ModelToTrain {
 }
 
 impl JobQueue {
+    /// Whether a job would be taken now: asked before its data comes, which submitting it does not save from asking again.
+    ///
+    /// # Errors
+    /// `Stopping`, `QueueFull`.
+    pub fn check_room(&self) -> Result<(), JobError> {
+        Reservation::new(&self.scheduler, 0).map(drop)
+    }
+
     /// Puts a training at the end of the queue, once it is written down; `receipt` makes of it what is kept for the
     /// repetition of the request, if it can be repeated.
     ///

@@ -89,7 +89,7 @@ impl Meters {
                 "epochd_connections_cut_total",
                 "Connections that the service ended, by reason.",
                 "reason",
-                &["head", "idle", "reply", "handshake", "made_room"],
+                &["head", "idle", "reply", "handshake", "unread", "made_room"],
             ),
             webhook_deliveries: of(
                 "epochd_webhook_deliveries_total",
