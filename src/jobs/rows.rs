@@ -76,7 +76,8 @@ fn examples(file: &TensorFile, set: &str, model: &ValidModelSpec) -> Result<Opti
         None => Ok(None),
         Some(_) => file.f32s(&name(part), &[rows]).map(Some),
     };
-    let (mut examples, of_rows, of_loss) = (Examples::new(inputs, targets), weights("row_weights")?, weights("weights")?);
+    let (mut examples, of_rows, of_loss) =
+        (Examples::new(inputs, targets), weights("row_weights")?, weights("weights")?);
     if let Some(weights) = of_rows {
         examples = examples.with_weights(weights);
     }

@@ -261,7 +261,10 @@ mod tests {
         let (logits, labels) = drawn(300, 2, 1.7, 5);
         let single: Vec<f32> = logits.chunks_exact(2).map(|z| z[1] - z[0]).collect();
         let pairs: Vec<f32> = single.iter().flat_map(|z| [0.0, *z]).collect();
-        let (one, two) = (Calibration::fit(&single, 1, &labels, RowWeights::ALIKE), Calibration::fit(&pairs, 2, &labels, RowWeights::ALIKE));
+        let (one, two) = (
+            Calibration::fit(&single, 1, &labels, RowWeights::ALIKE),
+            Calibration::fit(&pairs, 2, &labels, RowWeights::ALIKE),
+        );
         assert!((one.inverse_temperature - two.inverse_temperature).abs() < 1e-6 && one.mix == two.mix);
         let (mut narrow, mut wide) = (vec![0.0; single.len()], vec![0.0; pairs.len()]);
         one.apply(&single, 1, &mut narrow);
@@ -295,8 +298,10 @@ mod tests {
         };
         assert_eq!(fitted(1.0), fitted(8.0), "only ratios matter");
         assert_ne!(fitted(1.0), Calibration::fit(&logits, 3, &labels, RowWeights::ALIKE));
-        assert_eq!(Calibration::fit(&logits, 3, &labels, RowWeights::of(&[2.0; 400])),
-                   Calibration::fit(&logits, 3, &labels, RowWeights::ALIKE));
+        assert_eq!(
+            Calibration::fit(&logits, 3, &labels, RowWeights::of(&[2.0; 400])),
+            Calibration::fit(&logits, 3, &labels, RowWeights::ALIKE)
+        );
     }
 
     #[test]

@@ -187,7 +187,8 @@ impl Examples {
 
     /// Memory that the rows take.
     pub fn bytes(&self) -> usize {
-        let weights = [&self.weights, &self.loss_weights].into_iter().flatten().map(|weights| size_of_val(&weights[..]));
+        let weights =
+            [&self.weights, &self.loss_weights].into_iter().flatten().map(|weights| size_of_val(&weights[..]));
         self.inputs.len() * size_of::<f32>() + self.targets.bytes() + weights.sum::<usize>()
     }
 }

@@ -293,7 +293,8 @@ impl ClassWeight {
                 Classes::Count(count) => format!("class {} is not one of 0 to {}", Shown(class), count - 1),
                 _ => {
                     let (names, further) = (classes.names(), classes.names().len().saturating_sub(LISTED_CLASSES));
-                    let listed: Vec<_> = names.iter().take(LISTED_CLASSES).map(|name| Shown(name).to_string()).collect();
+                    let listed: Vec<_> =
+                        names.iter().take(LISTED_CLASSES).map(|name| Shown(name).to_string()).collect();
                     let more = if further > 0 { format!(" and {further} more") } else { String::new() };
                     format!("{} is no class of the data, which have {}{more}", Shown(class), listed.join(", "))
                 }

@@ -116,7 +116,12 @@ impl TableParts {
         }
         let names = spec.features.iter().chain(self.importance.iter().map(|one| &one.feature)).chain(&spec.classes);
         let of_rule = self.rule.iter().flat_map(Rule::names);
-        match names.chain([&spec.target]).chain(&spec.weights).chain(of_rule).find_map(|name| check_column_name(name).err()) {
+        match names
+            .chain([&spec.target])
+            .chain(&spec.weights)
+            .chain(of_rule)
+            .find_map(|name| check_column_name(name).err())
+        {
             None => Ok(()),
             Some(long) => Err(ModelError::File(long)),
         }

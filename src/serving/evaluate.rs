@@ -149,12 +149,13 @@ fn on_records(
         if (0..rows.len()).all(|row| truth.values.is_missing(row)) {
             continue;
         }
-        let mut table = encoder.table_of_records(records, &places, rows).map_err(of_record)?;
+        let mut table = encoder.table_of_records(records, &places, rows.clone()).map_err(of_record)?;
         table.columns.push(truth);
         if let Some(name) = weights.filter(|name| table.column(name).is_none()) {
-            let none = || ServingError::at(Wrong::Value, "/weights", format!("no record has the column {}", Shown(name)));
+            let none =
+                || ServingError::at(Wrong::Value, "/weights", format!("no record has the column {}", Shown(name)));
             let cells = records.cells(name).ok_or_else(none)?;
-            let read = column_of_cells(name, ColumnType::Numeric, Reading::default(), &cells[rows.clone()]);
+            let read = column_of_cells(name, ColumnType::Numeric, Reading::default(), &cells[rows]);
             table.columns.push(read.map_err(|error| of_record(error.after(start)))?);
         }
         predictor.answer(&table, weights, &mut answered).map_err(|error| error.after(start))?;

@@ -3,6 +3,7 @@
 use super::error::{ServingError, Wrong};
 use crate::app::App;
 use crate::data::column::{ColumnType, Table};
+use crate::data::encoder::EncodeError;
 use crate::data::row_weights::{are_weights, weights_of};
 use crate::datasets::Dataset;
 use crate::wording::Shown;
@@ -31,7 +32,7 @@ pub async fn check_weights(app: &App, dataset: &Dataset, name: &str, at: &str) -
     let look = move |(): &mut (), table: Table| {
         weights_of(&table.columns[0], 0..table.rows).map_err(|error| error.after(before))?;
         before += table.rows;
-        Ok(())
+        Ok::<(), EncodeError>(())
     };
     match app.datasets.fold(dataset, vec![name.to_owned()], ROWS, (), look).await? {
         Err(error) => wrong(error.to_string()),

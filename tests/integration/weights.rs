@@ -135,7 +135,11 @@ async fn a_column_of_weights_is_no_feature_and_later_trainings_go_by_it() {
     assert_eq!((&warm["state"], &warm["config"]["weights"]), (&json!("succeeded"), &json!("w")), "{warm}");
     let job = service.train("t", json!({"epochs": 2, "weights": "b"})).await;
     assert_eq!((&job["state"], &job["config"]["weights"]), (&json!("succeeded"), &json!("b")), "{job}");
-    assert_eq!(service.get("/models/t").await.expect(200)["features"], json!(["a", "kind"]), "of the version that serves");
+    assert_eq!(
+        service.get("/models/t").await.expect(200)["features"],
+        json!(["a", "kind"]),
+        "of the version that serves"
+    );
     let problem = service.post("/models/t/train", json!({"warm_start": true, "weights": "a"})).await;
     assert_eq!(problem.problem(422, "invalid_value")["errors"][0]["pointer"], "/weights", "a feature of its version");
     // What `if_better` compares is weighted, too.
@@ -181,7 +185,10 @@ async fn weights_that_are_none_are_refused_with_their_row() {
     }
     let mut weighted = model("n");
     weighted["weights"] = json!("b");
-    assert_eq!(service.post("/models", weighted).await.problem(422, "invalid_value")["errors"][0]["pointer"], "/weights");
+    assert_eq!(
+        service.post("/models", weighted).await.problem(422, "invalid_value")["errors"][0]["pointer"],
+        "/weights"
+    );
     service.post("/models", json!({"name": "plain", "layers": [1, 1]})).await.expect(201);
     let rows = json!({"inputs": [[1], [2]], "targets": [1, 2], "epochs": 1});
     for (weights, code, pointer) in [
@@ -201,7 +208,8 @@ async fn weights_that_are_none_are_refused_with_their_row() {
 #[tokio::test]
 async fn an_evaluation_by_weights_is_one_of_repeated_rows() {
     let service = TestApp::start().await;
-    let job = service.post_csv("/train?name=t&target=y&features=a,b&epochs=3", table(200, some_weight)).await.expect(202);
+    let job =
+        service.post_csv("/train?name=t&target=y&features=a,b&epochs=3", table(200, some_weight)).await.expect(202);
     service.ended(&job).await;
     let kinds = json!({"name": "k", "dataset": "t", "target": "kind", "features": ["a", "b"]});
     service.post("/models", kinds).await.expect(201);

@@ -129,8 +129,8 @@ impl NewModelBody {
             ("dropout", self.dropout.is_some()),
         ];
         let (others, kind) = match (&self.dataset, &self.layers) {
-            (Some(_), _) => (of_layers, "by data set: its widths, loss and encoding follow from the data"),
-            (None, Some(_)) => (of_tables, "by layer sizes: this field is for models by `dataset`"),
+            (Some(_), _) => (&of_layers[..], "by data set: its widths, loss and encoding follow from the data"),
+            (None, Some(_)) => (&of_tables[..], "by layer sizes: this field is for models by `dataset`"),
             (None, None) => {
                 let detail = "missing field `layers`: a model has `layers`, or a `dataset` and a `target`";
                 return Err(ApiError::at(ErrorCode::MissingField, "/layers", detail));

@@ -139,7 +139,8 @@ pub async fn train_file(
             repeatable.or_refused(&app, found).await?;
             let (file, options) = DataFile::with_options(request, &app).await?;
             if options.is_some() {
-                let detail = "what is asked for stands in the URL or in the part `options`: send all of it in one of them";
+                let detail =
+                    "what is asked for stands in the URL or in the part `options`: send all of it in one of them";
                 return Err(ApiError::new(ErrorCode::InvalidValue, detail));
             }
             (false, file, asked)

@@ -126,7 +126,8 @@ pub(super) fn table(
     let shuffled = || measuring.importance(&network, calibration.as_ref(), training.settings.seed);
     let importance = if held_out { context.in_phase(Phase::Importance, shuffled)? } else { Vec::new() };
     let linear = context.in_phase(Phase::Baseline, || linear(context, training, &parts.spec, measuring))?;
-    let baselines = Baselines { linear, ..constant(&parts.encoder.target, &training.train, &truth, examples.weights()) };
+    let baselines =
+        Baselines { linear, ..constant(&parts.encoder.target, &training.train, &truth, examples.weights()) };
     if let (RowsUsed::Validation, Some(finding)) = (rows_used, few_rows(&metrics, examples.rows())) {
         job.progress.warn(finding);
     }

@@ -182,9 +182,7 @@ async fn read(context: &RunContext<'_>, resume: bool) -> Result<(Read, Option<Ch
             let named = job.record.config.features.clone();
             let weights = job.record.config.weights.clone();
             let spec = match predictor.and_then(|base| base.table().ok()) {
-                Some(table) => {
-                    TableSpec { weights, ..table.parts.spec.for_training(*train, &dataset.profile, None)? }
-                }
+                Some(table) => TableSpec { weights, ..table.parts.spec.for_training(*train, &dataset.profile, None)? },
                 None => model_spec.for_training(*train, &dataset.profile, named)?.weighted_by(weights)?,
             };
             let data = columns(context, &spec, predictor, &dataset, *validation).await?;

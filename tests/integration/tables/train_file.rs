@@ -94,9 +94,8 @@ async fn a_repeated_call_makes_one_model() {
 
 /// The parts of a form, each a name with a head and what stands in it.
 fn form(parts: &[(&str, &str)]) -> String {
-    let part = |(head, text): &(&str, &str)| {
-        format!("--edge\r\nContent-Disposition: form-data; {head}\r\n\r\n{text}\r\n")
-    };
+    let part =
+        |(head, text): &(&str, &str)| format!("--edge\r\nContent-Disposition: form-data; {head}\r\n\r\n{text}\r\n");
     parts.iter().map(part).collect::<String>() + "--edge--\r\n"
 }
 
