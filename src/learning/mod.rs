@@ -23,6 +23,7 @@ pub mod activate;
 pub mod activation;
 mod bits;
 pub mod calibration;
+pub mod class_weight;
 pub mod conformal;
 pub mod diagnosis;
 pub mod error;

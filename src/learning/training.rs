@@ -1,27 +1,22 @@
 //! How a model is trained: the settings as they are asked for, and the checked ones that training works with.
 
-use std::collections::BTreeMap;
-
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::activate::Activate;
+pub use super::class_weight::{ClassWeight, Classes};
 use super::error::{SpecError, require, shown};
 use super::optimizer::Optimizer;
-use super::row_weights::RowWeights;
 use super::schedule::Schedule;
-use super::spec::{MAX_WIDTH, ValidModelSpec, check_seed};
+use super::spec::check_seed;
 use super::split::SplitBy;
 use super::stopping::EarlyStopping;
-use crate::strict::{given, map_of_at_most, object_or_null, word_or_object};
-use crate::wording::Shown;
+use crate::strict::{given, object_or_null, word_or_object};
 
 /// Most epochs of one training.
 pub const MAX_EPOCHS: u64 = 1_000_000;
 /// The share held out where a training says by what, and not how much.
 const CHOSEN_SPLIT: f64 = 0.2;
-/// Classes that a message lists at most.
-const LISTED_CLASSES: usize = 20;
 /// Largest batch size; `"full"` has no bound.
 pub const MAX_BATCH_SIZE: u64 = 1_000_000;
 
@@ -115,43 +110,6 @@ pub struct ValidTrainingSpec {
     /// Of a model by data set: the column that says how much each row counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<String>,
-}
-
-/// The classes of what is trained, as settings name them.
-#[derive(Clone, Copy, Debug)]
-pub enum Classes<'a> {
-    /// It has none.
-    None,
-    /// So many: they are called 0, 1 and so on.
-    Count(usize),
-    /// These.
-    Named(&'a [String]),
-}
-
-impl Classes<'_> {
-    /// The classes of a model by layer sizes.
-    pub fn of(model: &ValidModelSpec) -> Self {
-        model.classes().map_or(Classes::None, Classes::Count)
-    }
-
-    fn has(self, class: &str) -> bool {
-        match self {
-            Classes::None => false,
-            Classes::Count(count) => {
-                class.parse::<usize>().is_ok_and(|index| index < count && class == index.to_string())
-            }
-            Classes::Named(names) => names.iter().any(|name| name == class),
-        }
-    }
-
-    /// The classes by name, in order.
-    fn names(self) -> Vec<String> {
-        match self {
-            Classes::None => Vec::new(),
-            Classes::Count(count) => (0..count).map(|class| class.to_string()).collect(),
-            Classes::Named(names) => names.to_vec(),
-        }
-    }
 }
 
 impl TrainingSpec {
@@ -268,95 +226,5 @@ impl<'de> Deserialize<'de> for BatchSize {
             }
         }
         deserializer.deserialize_any(BatchSizeVisitor)
-    }
-}
-
-/// Weight of each class in the loss.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ClassWeight {
-    /// rows / (classes · rows of the class), as in scikit-learn; where rows have weights, these are counted in their place.
-    Balanced,
-    /// By class; classes that are not named weigh 1.
-    Given(BTreeMap<String, f64>),
-}
-
-impl ClassWeight {
-    fn check(&self, classes: Classes) -> Result<(), SpecError> {
-        if matches!(classes, Classes::None) {
-            let detail =
-                "class_weight needs classes: a classification, cross_entropy, or binary_cross_entropy of one output";
-            return Err(SpecError::invalid("/class_weight", detail));
-        }
-        let ClassWeight::Given(weights) = self else { return Ok(()) };
-        for (class, weight) in weights {
-            require(classes.has(class), "/class_weight", || match classes {
-                Classes::Count(count) => format!("class {} is not one of 0 to {}", Shown(class), count - 1),
-                _ => {
-                    let (names, further) = (classes.names(), classes.names().len().saturating_sub(LISTED_CLASSES));
-                    let listed: Vec<_> =
-                        names.iter().take(LISTED_CLASSES).map(|name| Shown(name).to_string()).collect();
-                    let more = if further > 0 { format!(" and {further} more") } else { String::new() };
-                    format!("{} is no class of the data, which have {}{more}", Shown(class), listed.join(", "))
-                }
-            })?;
-            let pointer = format!("/class_weight/{class}");
-            let holds = *weight > 0.0 && (*weight as f32).is_normal();
-            require(holds, &pointer, || "a class weight must be above 0, and a 32-bit float must hold it".into())?;
-        }
-        Ok(())
-    }
-
-    /// The weight of each row in the loss, given the rows' classes: that of its class, times its own among `weights`.
-    pub fn row_weights(&self, labels: &[u32], classes: Classes, weights: RowWeights) -> Vec<f32> {
-        let names = classes.names();
-        let by_class: Vec<f64> = match self {
-            ClassWeight::Given(weights) => {
-                names.iter().map(|class| weights.get(class).copied().unwrap_or(1.0)).collect()
-            }
-            ClassWeight::Balanced => {
-                let classes = names.len();
-                let mut of_class = vec![0.0; classes];
-                labels.iter().enumerate().for_each(|(row, label)| of_class[*label as usize] += weights.get(row));
-                let share = |of_class: &f64| weights.total(labels.len()) / (classes as f64 * of_class);
-                of_class.iter().map(|of_class| if *of_class > 0.0 { share(of_class) } else { 1.0 }).collect()
-            }
-        };
-        let of_row = |(row, label): (usize, &u32)| (by_class[*label as usize] * weights.get(row)) as f32;
-        labels.iter().enumerate().map(of_row).map(|weight| weight.clamp(f32::MIN_POSITIVE, f32::MAX)).collect()
-    }
-}
-
-impl Serialize for ClassWeight {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            ClassWeight::Balanced => serializer.serialize_str("balanced"),
-            ClassWeight::Given(weights) => weights.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for ClassWeight {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ClassWeightVisitor;
-        impl<'de> Visitor<'de> for ClassWeightVisitor {
-            type Value = ClassWeight;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-                f.write_str("\"balanced\" or an object of weights such as {\"0\":1,\"1\":3}")
-            }
-
-            fn visit_str<E: Error>(self, word: &str) -> Result<ClassWeight, E> {
-                if word == "balanced" {
-                    Ok(ClassWeight::Balanced)
-                } else {
-                    Err(E::unknown_variant(word, &["balanced"]))
-                }
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ClassWeight, A::Error> {
-                map_of_at_most::<_, _, MAX_WIDTH>(map).map(ClassWeight::Given)
-            }
-        }
-        deserializer.deserialize_any(ClassWeightVisitor)
     }
 }
