@@ -9,6 +9,8 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::storage::StorageError;
+
 pub use codes::ErrorCode;
 
 /// Seconds after which a client may try again.
@@ -50,6 +52,11 @@ impl ApiError {
     /// An error of the whole request.
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
         ApiError { code, detail: detail.into(), errors: Vec::new(), checks: None, retry: None }
+    }
+
+    /// A reply cannot be encoded.
+    pub fn unwritten(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        StorageError::from(std::io::Error::other(error)).into()
     }
 
     /// A request that met a defect; the log says which.

@@ -7,6 +7,7 @@
 pub(crate) mod body;
 pub mod error;
 mod extract;
+mod extras;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod idempotency;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::data::column::{Column, ColumnType, Table, Values, Words};
-use crate::data::encoder::EncodeError;
+use crate::data::encoder::{EncodeError, OnMisfit};
 use crate::data::values::{Misfit, Reading, format_datetime, format_number};
 
 impl Values {
@@ -32,7 +32,34 @@ impl Values {
     }
 }
 
+impl Values {
+    /// Those of some rows.
+    pub fn select(&self, rows: &[usize]) -> Values {
+        fn of<T: Copy>(values: &[T], rows: &[usize]) -> Vec<T> {
+            rows.iter().map(|row| values[*row]).collect()
+        }
+        match self {
+            Values::Numeric(values) => Values::Numeric(of(values, rows)),
+            Values::Boolean(values) => Values::Boolean(of(values, rows)),
+            Values::Datetime(values) => Values::Datetime(of(values, rows)),
+            Values::Words(Words { codes, words }) => {
+                Values::Words(Words { codes: of(codes, rows), words: words.clone() })
+            }
+        }
+    }
+}
+
 impl Table {
+    /// Some of its rows.
+    pub fn select(&self, rows: &[usize]) -> Table {
+        let of_rows = |column: &Column| Column {
+            name: column.name.clone(),
+            kind: column.kind,
+            values: column.values.select(rows),
+        };
+        Table { columns: self.columns.iter().map(of_rows).collect(), rows: rows.len() }
+    }
+
     /// Where the column of a name stands, looked for from `start` on: quick for those who ask in the table's order.
     pub fn position(&self, start: usize, name: &str) -> Option<usize> {
         let start = start.min(self.columns.len());
@@ -64,28 +91,32 @@ impl Column {
         Column { name: name.to_owned(), kind, values }
     }
 
-    /// The column of texts, each `None` where a value is missing, read as `kind`.
+    /// The column of texts, each `None` where a value is missing, read as `kind`; `on_misfit` is told each row whose text is
+    /// none of it.
     ///
     /// # Errors
-    /// `Value`: the first row whose text is none of `kind`.
+    /// What `on_misfit` makes of a `Value`.
     pub fn from_texts<'a>(
         name: &str,
         kind: ColumnType,
         reading: Reading,
         texts: impl Iterator<Item = Option<&'a str>>,
+        on_misfit: OnMisfit,
     ) -> Result<Self, EncodeError> {
-        let unfit = |row: usize, text: &str| EncodeError::Value {
-            row,
-            column: name.to_owned(),
-            expected: expected(kind),
-            got: format!("{:?}", text.chars().take(64).collect::<String>()),
+        let mut unfit = |row: usize, text: &str| {
+            on_misfit(EncodeError::Value {
+                row,
+                column: name.to_owned(),
+                expected: expected(kind),
+                got: format!("{:?}", text.chars().take(64).collect::<String>()),
+            })
         };
         let values = match kind {
             ColumnType::Numeric => {
-                Values::Numeric(parsed(texts, |text| reading.number(text), unfit, |x| x.unwrap_or(f64::NAN))?)
+                Values::Numeric(parsed(texts, |text| reading.number(text), &mut unfit, |x| x.unwrap_or(f64::NAN))?)
             }
-            ColumnType::Boolean => Values::Boolean(parsed(texts, |text| reading.boolean(text), unfit, |x| x)?),
-            ColumnType::Datetime => Values::Datetime(parsed(texts, |text| reading.datetime(text), unfit, |x| x)?),
+            ColumnType::Boolean => Values::Boolean(parsed(texts, |text| reading.boolean(text), &mut unfit, |x| x)?),
+            ColumnType::Datetime => Values::Datetime(parsed(texts, |text| reading.datetime(text), &mut unfit, |x| x)?),
             ColumnType::Categorical | ColumnType::Text => {
                 Values::Words(words_of(texts.map(|text| text.and_then(|text| reading.word(text)).map(Cow::Borrowed))))
             }
@@ -103,7 +134,8 @@ impl Column {
             return Ok(Cow::Borrowed(self));
         }
         let texts: Vec<Option<String>> = (0..self.values.len()).map(|row| self.values.text(row)).collect();
-        Column::from_texts(&self.name, kind, reading, texts.iter().map(Option::as_deref)).map(Cow::Owned)
+        let texts = texts.iter().map(Option::as_deref);
+        Column::from_texts(&self.name, kind, reading, texts, &mut EncodeError::refuse).map(Cow::Owned)
     }
 }
 
@@ -127,12 +159,13 @@ pub fn words_of<'a>(texts: impl Iterator<Item = Option<Cow<'a, str>>>) -> Words 
 fn parsed<'a, T, V>(
     texts: impl Iterator<Item = Option<&'a str>>,
     parse: impl Fn(&str) -> Result<Option<T>, Misfit>,
-    unfit: impl Fn(usize, &str) -> EncodeError,
+    unfit: &mut dyn FnMut(usize, &str) -> Result<(), EncodeError>,
     value: impl Fn(Option<T>) -> V,
 ) -> Result<Vec<V>, EncodeError> {
-    let cell = |(row, text): (usize, Option<&str>)| match text {
+    let mut cell = |(row, text): (usize, Option<&str>)| match text.map(|text| (text, parse(text))) {
         None => Ok(value(None)),
-        Some(text) => parse(text).map(&value).map_err(|Misfit| unfit(row, text)),
+        Some((_, Ok(read))) => Ok(value(read)),
+        Some((text, Err(Misfit))) => unfit(row, text).map(|()| value(None)),
     };
-    texts.enumerate().map(cell).collect()
+    texts.enumerate().map(&mut cell).collect()
 }

@@ -8,6 +8,7 @@ use crate::data::asked::AskedColumns;
 use crate::data::charset::Charset;
 use crate::data::column::ColumnType;
 use crate::data::csv::{CsvOptions, CsvRows, Header};
+use crate::data::encoder::EncodeError;
 use crate::data::error::{DataError, DataErrorKind};
 use crate::data::ingest::{Declared, Format, IngestLimits, ingest};
 use crate::data::json::{Records, RowsOrNames};
@@ -97,7 +98,7 @@ pub fn arrow_rows(bytes: &[u8]) {
             let kinds = [ColumnType::Numeric, ColumnType::Boolean, ColumnType::Datetime, ColumnType::Categorical];
             rows.columns(&batch, |columns| {
                 for (at, kind) in (0..width).flat_map(|at| kinds.map(|kind| (at, kind))) {
-                    let column = columns.column(at, "c", kind, Reading::default());
+                    let column = columns.column(at, "c", kind, Reading::default(), &mut EncodeError::refuse);
                     assert!(column.is_err() || column.is_ok_and(|column| column.values.len() == batch.rows()));
                 }
             })?;

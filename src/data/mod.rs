@@ -72,6 +72,7 @@ pub mod limits;
 pub mod octets;
 mod other_kind;
 mod parallel;
+pub mod passed;
 mod pieces;
 pub mod probe;
 pub mod profile;

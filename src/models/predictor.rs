@@ -66,9 +66,9 @@ impl Predictor {
         Predictor { _memory: Some(memory), meter: Some(meter), ..self }
     }
 
-    /// Counts rows that it has answered, and flags of values in them.
-    pub fn count(&self, rows: usize, flags: usize) {
-        self.meter.as_ref().inspect(|meter| meter.count(rows, flags));
+    /// Counts rows that it has answered, flags of values in them, and rows that could not be read.
+    pub fn count(&self, rows: usize, flags: usize, failed: usize) {
+        self.meter.as_ref().inspect(|meter| meter.count(rows, flags, failed));
     }
 
     /// Its networks.

@@ -24,6 +24,14 @@ pub enum ServingError {
         /// What is wrong, and what to do.
         detail: String,
     },
+    /// A parameter beside the data cannot be used.
+    #[error("{detail}")]
+    Parameter {
+        /// Which one.
+        name: &'static str,
+        /// What is wrong, and what to do.
+        detail: String,
+    },
     /// The memory for requests is taken at the moment.
     #[error("the memory for requests is taken (--request-memory): try again in a moment")]
     Overloaded,

@@ -12,6 +12,7 @@ use super::threads::{blocking, long_work_may_begin};
 use super::weights::check_weights;
 use crate::app::App;
 use crate::data::column::{Column, ColumnType, Table};
+use crate::data::encoder::EncodeError;
 use crate::data::encoder::reading::column_of_cells;
 use crate::data::json::{GivenWeights, Records};
 use crate::data::values::Reading;
@@ -126,11 +127,7 @@ fn on_records(
 ) -> Result<Measured, ServingError> {
     let parts = predictor.parts;
     let (encoder, target) = (&parts.encoder, parts.encoder.target.name());
-    let kind = encoder.target.kind();
-    let places = match weights {
-        None => places(encoder, records)?,
-        Some(_) => places(&encoder.clone().with_weights(weights), records)?,
-    };
+    let (places, kind) = (places(encoder, records, |name| weights == Some(name))?, encoder.target.kind());
     let width = encoder.features.len() + encoder.width() + encoder.target.classes().len();
     let at_once = (RECORD_VALUES / width).clamp(1, records.rows.max(1));
     memory.reserve(at_once * width * VALUE_BYTES, app)?;
@@ -141,7 +138,8 @@ fn on_records(
         let truth = match records.cells(target) {
             None => Column::missing(target, kind, rows.len()),
             Some(cells) => {
-                let read = column_of_cells(target, kind, encoder.target_writing.reading(), &cells[rows.clone()]);
+                let (reading, cells) = (encoder.target_writing.reading(), &cells[rows.clone()]);
+                let read = column_of_cells(target, kind, reading, cells, &mut EncodeError::refuse);
                 read.map_err(|error| of_record(error.after(start)))?
             }
         };
@@ -149,13 +147,15 @@ fn on_records(
         if (0..rows.len()).all(|row| truth.values.is_missing(row)) {
             continue;
         }
-        let mut table = encoder.table_of_records(records, &places, rows.clone()).map_err(of_record)?;
+        let table = encoder.table_of_records(records, &places, rows.clone(), &mut EncodeError::refuse);
+        let mut table = table.map_err(|error| of_record(error.after(start)))?;
         table.columns.push(truth);
         if let Some(name) = weights.filter(|name| table.column(name).is_none()) {
             let none =
                 || ServingError::at(Wrong::Value, "/weights", format!("no record has the column {}", Shown(name)));
             let cells = records.cells(name).ok_or_else(none)?;
-            let read = column_of_cells(name, ColumnType::Numeric, Reading::default(), &cells[rows]);
+            let (plain, cells) = (Reading::default(), &cells[rows]);
+            let read = column_of_cells(name, ColumnType::Numeric, plain, cells, &mut EncodeError::refuse);
             table.columns.push(read.map_err(|error| of_record(error.after(start)))?);
         }
         predictor.answer(&table, weights, &mut answered).map_err(|error| error.after(start))?;

@@ -130,7 +130,8 @@ fn truth_of(encoder: &Encoder, cells: &[Cell]) -> Result<Truth, (usize, String)>
         EncodeError::Class { row, class, .. } => (row, format!("the version has no class {}", Shown(&class))),
         error => (0, error.to_string()),
     };
-    let column = column_of_cells(name, kind, encoder.target_writing.reading(), cells).map_err(unusable)?;
+    let column = column_of_cells(name, kind, encoder.target_writing.reading(), cells, &mut EncodeError::refuse);
+    let column = column.map_err(unusable)?;
     if let Some(row) = (0..cells.len()).find(|row| column.values.is_missing(*row)) {
         return Err((row, format!("the target {} has no value: each row tells its true outcome", Shown(name))));
     }
@@ -183,14 +184,15 @@ fn outcomes(
     of_row: &mut dyn FnMut(Outcome),
 ) -> Result<(), ServingError> {
     let encoder = &predictor.parts.encoder;
-    let places = places(encoder, records)?;
+    let places = places(encoder, records, |_| false)?;
     let width = encoder.features.len() + encoder.width() + encoder.target.classes().len();
     let at_once = (RECORD_VALUES / width).clamp(1, records.rows);
     memory.reserve(at_once * width * VALUE_BYTES, app)?;
     for start in (0..records.rows).step_by(at_once) {
         let rows = start..records.rows.min(start + at_once);
         let truth = targets(encoder, records, rows.clone())?;
-        let table = encoder.table_of_records(records, &places, rows).map_err(of_record)?;
+        let table = encoder.table_of_records(records, &places, rows, &mut EncodeError::refuse);
+        let table = table.map_err(|error| of_record(error.after(start)))?;
         let Predictions { answers, .. } = predictor.predict(&table, None, None)?;
         match (truth, answers) {
             (Truth::Labels(labels), Answers::Classes { probabilities, .. }) => {

@@ -44,10 +44,13 @@
 //! ```
 
 pub mod active;
+pub mod answered_rows;
 pub mod data;
 pub mod error;
 pub mod evaluate;
+pub mod extras;
 pub mod feedback;
+pub mod file_rows;
 pub mod memory;
 pub mod predict_file;
 pub mod predict_records;

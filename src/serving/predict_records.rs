@@ -1,6 +1,10 @@
 //! Predictions of a model by data set for records: objects with a value for each column.
 
+use std::ops::Range;
+
+use super::answered_rows::AnsweredRows;
 use super::error::{ServingError, Wrong};
+use super::extras::something_is_known;
 use super::memory::RequestMemory;
 use super::predict_rows::{MAX_OUTPUTS, ON_THE_SPOT};
 use super::table_version::TableVersion;
@@ -8,9 +12,10 @@ use super::threads::{blocking, long_work_may_begin};
 use crate::app::App;
 use crate::data::encoder::{EncodeError, Encoder};
 use crate::data::error::DataError;
-use crate::data::json::Records;
-use crate::models::prediction::Predictions;
+use crate::data::json::{Cell, Records};
+use crate::data::passed::{Holds, Passed, PassedCells};
 use crate::waiting::{WaitedFor, Waiting};
+use crate::wording::Shown;
 
 /// Memory of a value of a row: as it is read, encoded, and flagged if it lies outside what training saw.
 const VALUE_BYTES: usize = 48;
@@ -19,18 +24,19 @@ const VALUES: usize = 1 << 19;
 /// Records after which a prediction looks whether anybody still waits for it.
 const UNTIL_A_LOOK: usize = 4096;
 
-/// Predicts for `records`. `written` makes of the predictions, some rows after others, what is answered, within the memory
-/// of the request. Many records leave the async threads, and are given up between two pieces when this future is dropped.
+/// Predicts for `records`. `written` makes of what is answered to them, some rows after others, the reply, within the memory of
+/// the request. Many records leave the async threads, and are given up between two pieces when this future is dropped.
 ///
 /// # Errors
-/// `Field`: a record has a column that the model does not know, or a value that is none of its column; `AnswerTooLarge`,
+/// `Field`: a record has a column that the model does not know, none that it does, or a value that is none of its column;
+/// `Parameter`: no record has a column that the reply is to repeat; `AnswerTooLarge`,
 /// `MemoryNeverFree`, `Overloaded`, `Defect`.
 pub async fn predict_records<T: Send + 'static>(
     app: &App,
     version: TableVersion,
     records: Records,
     mut memory: RequestMemory,
-    written: impl FnOnce(&TableVersion, Vec<Predictions>, RequestMemory) -> T + Send + 'static,
+    written: impl FnOnce(&TableVersion, Vec<AnsweredRows>, RequestMemory) -> T + Send + 'static,
 ) -> Result<T, ServingError> {
     let encoder = version.encoder();
     let (rows, classes) = (records.rows, encoder.target.classes().len().max(1));
@@ -63,9 +69,11 @@ fn answers(
     records: &Records,
     waited_for: &WaitedFor,
     memory: &mut RequestMemory,
-) -> Result<Vec<Predictions>, ServingError> {
+) -> Result<Vec<AnsweredRows>, ServingError> {
     let encoder = version.encoder();
-    let places = places(encoder, records)?;
+    let places = places(encoder, records, |name| version.extras.allows(name))?;
+    something_is_known(encoder, &places)?;
+    let passing = Passing::of(version, records)?;
     let at_once = rows_at_once(version).min(records.rows);
     let working = at_once * values_of_a_row(version) * VALUE_BYTES;
     memory.reserve(working, app)?;
@@ -75,15 +83,39 @@ fn answers(
             return Err(DataError::stopped().into());
         }
         let rows = start..records.rows.min(start + at_once);
-        app.meters.predictions.inc_by(rows.len() as u64);
-        let table = encoder.table_of_records(records, &places, rows).map_err(of_record)?;
-        let predictions = version.predict(&table, start)?;
-        version.predictor.count(predictions.rows, predictions.sightings.len());
-        memory.reserve(predictions.bytes(), app)?;
-        pieces.push(predictions);
+        let answered = version.answer(start, passing.cells(rows.clone()), |on_misfit| {
+            encoder.find_nothing(records, &places, rows.clone(), on_misfit)?;
+            encoder.table_of_records(records, &places, rows, on_misfit)
+        });
+        let answered = answered.map_err(|error| of_record(error.after(start)))?;
+        app.meters.predictions.inc_by(answered.predictions.rows as u64);
+        memory.reserve(answered.bytes(), app)?;
+        pieces.push(answered);
     }
     memory.give_back(working as u64);
     Ok(pieces)
+}
+
+/// Columns of the records that the reply repeats.
+struct Passing<'r>(Vec<(&'r str, &'r [Cell], Holds)>);
+
+impl<'r> Passing<'r> {
+    fn of(version: &TableVersion, records: &'r Records) -> Result<Self, ServingError> {
+        let columns = version.extras.passed_in(&records.names)?.into_iter().map(|at| {
+            let cells = records.columns[at].as_slice();
+            (records.names[at].as_str(), cells, Holds::all(cells))
+        });
+        Ok(Passing(columns.collect()))
+    }
+
+    /// The cells of some rows.
+    fn cells(&self, rows: Range<usize>) -> Vec<Passed> {
+        let of_rows = |(name, cells, holds): &(&str, &[Cell], Holds)| Passed {
+            name: (*name).to_owned(),
+            cells: PassedCells::Cells(cells[rows.clone()].to_vec(), *holds),
+        };
+        self.0.iter().map(of_rows).collect()
+    }
 }
 
 /// Rows that are worked off at once: whole shards, so that cutting the records changes no bit.
@@ -98,12 +130,16 @@ fn values_of_a_row(version: &TableVersion) -> usize {
     (encoder.features.len() + encoder.width() + encoder.target.classes().len()).max(1)
 }
 
-/// Where in the records each feature stands.
+/// Where in the records each feature stands; others may be there that `allowed` allows.
 ///
 /// # Errors
 /// `Field` with its place, for a column that the model does not know.
-pub fn places(encoder: &Encoder, records: &Records) -> Result<Vec<Option<usize>>, ServingError> {
-    encoder.places_in(&records.names).map_err(|unknown| {
+pub fn places(
+    encoder: &Encoder,
+    records: &Records,
+    allowed: impl Fn(&str) -> bool,
+) -> Result<Vec<Option<usize>>, ServingError> {
+    encoder.places_in(&records.names, allowed).map_err(|unknown| {
         let row = records.first_row_with(&unknown.name);
         ServingError::at(Wrong::Unknown, pointer(row, &unknown.name), unknown.to_string())
     })
@@ -113,8 +149,16 @@ pub fn places(encoder: &Encoder, records: &Records) -> Result<Vec<Option<usize>>
 pub fn of_record(error: EncodeError) -> ServingError {
     match &error {
         EncodeError::Value { row, column, expected, got } => {
-            let detail = format!("records[{row}].{column}: {expected} is expected, got {got}");
+            let detail = format!("record {}, column {}: {expected} is expected, got {got}", row + 1, Shown(column));
             ServingError::at(Wrong::Value, pointer(*row, column), detail)
+        }
+        EncodeError::Nothing { row, columns } => {
+            let detail = format!(
+                "record {} has none of the columns that the model predicts from, and a prediction from nothing is none: send \
+                 some of {columns}",
+                row + 1
+            );
+            ServingError::at(Wrong::Missing, format!("/records/{row}"), detail)
         }
         _ => error.into(),
     }

@@ -63,7 +63,7 @@ pub async fn predict_rows<T: Send + 'static>(
     let done = app.meters.predictions.clone();
     if work <= ON_THE_SPOT {
         done.inc_by(rows as u64);
-        predictor.count(rows, 0);
+        predictor.count(rows, 0, 0);
         return Ok(vec![written(predictor.predict(inputs.view()).view())]);
     }
     long_work_may_begin(app)?;
@@ -92,7 +92,7 @@ async fn on_all_cores<T: Send + 'static>(
             let pieces = starts.map(|start| {
                 let rows = start..share.end.min(start + step);
                 done.inc_by(rows.len() as u64);
-                predictor.count(rows.len(), 0);
+                predictor.count(rows.len(), 0, 0);
                 written(predictor.predict(inputs.slice(s![rows, ..])).view())
             });
             pieces.collect::<Vec<T>>()

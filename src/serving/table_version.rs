@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::answered_rows::{AnsweredRows, Failures};
 use super::error::ServingError;
+use super::extras::{Extras, OnError};
 use crate::app::App;
 use crate::data::column::Table;
-use crate::data::encoder::{EncodeError, Encoder};
+use crate::data::encoder::{EncodeError, Encoder, OnMisfit};
+use crate::data::passed::Passed;
 use crate::models::drift::DriftCounts;
 use crate::models::prediction::{Interval, Predictions, TablePredictor};
 use crate::models::{Model, Predictor, Version};
@@ -28,15 +31,8 @@ pub struct TableVersion {
     counts: Option<Arc<DriftCounts>>,
     /// Makes ids of its predictions, if they are asked for.
     ids: Option<IdSeries>,
-}
-
-/// What is asked for beside the predictions themselves.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Extras {
-    /// Intervals or label sets of this level, such as 0.9.
-    pub interval: Option<f64>,
-    /// An id for each prediction.
-    pub ids: bool,
+    /// What is asked for.
+    pub extras: Extras,
 }
 
 impl TableVersion {
@@ -54,14 +50,32 @@ impl TableVersion {
             true => Some(Box::pin(app.ids.series(model.id, version.number)).await?),
             false => None,
         };
-        Ok(TableVersion { model_id: model.id, version: version.number, predictor, interval, counts, ids })
+        Ok(TableVersion { model_id: model.id, version: version.number, predictor, interval, counts, ids, extras })
     }
 
-    /// Predictions for the rows of `table`, before which `before` rows of the request stand. They are counted.
+    /// What is answered to the rows of the table that `read` makes, before which `before` rows of the request stand; the
+    /// reply repeats the cells of `passed`. What it answers is counted.
     ///
     /// # Errors
-    /// A column is missing or of a wrong type.
-    pub fn predict(&self, table: &Table, before: usize) -> Result<Predictions, EncodeError> {
+    /// Those of `read`, which is handed what becomes of cells that cannot be read; a column is missing.
+    pub fn answer<E: From<EncodeError>>(
+        &self,
+        before: usize,
+        passed: Vec<Passed>,
+        read: impl FnOnce(OnMisfit) -> Result<Table, E>,
+    ) -> Result<AnsweredRows, E> {
+        let mut failures = Failures::default();
+        let table = match self.extras.on_error {
+            OnError::Refuse => read(&mut EncodeError::refuse)?,
+            OnError::Row => read(&mut |error| failures.note(error))?,
+        };
+        let predictions = self.predict(&failures.others(table), before)?;
+        self.predictor.count(predictions.rows, predictions.sightings.len(), failures.count());
+        Ok(AnsweredRows { predictions, failures, passed })
+    }
+
+    /// Predictions for the rows of `table`.
+    fn predict(&self, table: &Table, before: usize) -> Result<Predictions, EncodeError> {
         let mut predictions = self.table().predict(table, self.interval, self.counts.as_deref())?;
         if let Some(series) = &self.ids {
             predictions.ids = series.of(&predictions, before);

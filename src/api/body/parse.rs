@@ -13,6 +13,8 @@ const ALIKE: f64 = 0.75;
 
 /// Most characters of a message: some quote what the client sent.
 const MAX_MESSAGE: usize = 500;
+/// Bodies up to so many bytes may write integers with a fraction of zeros. Longer ones hold rows, which are no integers.
+const MAX_REWRITTEN: usize = 64 << 10;
 
 /// Parses a JSON body.
 ///
@@ -22,6 +24,9 @@ const MAX_MESSAGE: usize = 500;
 /// `malformed_json` with line and column; `unknown_field`, `missing_field`, `invalid_value` with a JSON pointer.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     if let Ok(Object(value)) = serde_json::from_slice(bytes) {
+        return Ok(value);
+    }
+    if let Some(Object(value)) = without_zero_fractions(bytes).and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
         return Ok(value);
     }
     if bytes.iter().all(u8::is_ascii_whitespace) {
@@ -45,6 +50,28 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let message = shortened(without_position(&error.to_string()));
     let found = Finding::of(&message);
     Err(ApiError::at(found.code, found.pointer(&path), found.detail(&path)))
+}
+
+/// A short body whose numbers such as `5.0` are written as `5`: to JSON Schema both are the same integer. Nothing if there are
+/// none.
+fn without_zero_fractions(bytes: &[u8]) -> Option<Vec<u8>> {
+    if bytes.len() > MAX_REWRITTEN {
+        return None;
+    }
+    let (mut rewritten, mut at, mut in_text) = (Vec::with_capacity(bytes.len()), 0, false);
+    while let Some(byte) = bytes.get(at).copied() {
+        let zeros = bytes[at + 1..].iter().take_while(|digit| **digit == b'0').count();
+        let next = bytes.get(at + 1 + zeros).copied().unwrap_or(b' ');
+        if !in_text && byte == b'.' && zeros > 0 && !matches!(next, b'0'..=b'9' | b'e' | b'E') {
+            at += 1 + zeros;
+            continue;
+        }
+        let length = if in_text && byte == b'\\' { 2 } else { 1 };
+        in_text ^= byte == b'"';
+        rewritten.extend_from_slice(&bytes[at..bytes.len().min(at + length)]);
+        at += length;
+    }
+    (rewritten.len() < bytes.len()).then_some(rewritten)
 }
 
 /// Parses a query string.
@@ -199,6 +226,27 @@ mod tests {
         for body in ["", "{", "{\"epochs\":1}x", "{\"epochs\":1,}", "nonsense"] {
             assert_eq!(problem(body).0, "malformed_json", "{body}");
         }
+    }
+
+    #[test]
+    fn an_integer_may_have_a_fraction_of_zeros() {
+        let read = |body: &str| parse_json::<Outer>(body.as_bytes()).map(|outer| (outer.epochs, outer.layers.len()));
+        assert_eq!(read(r#"{"epochs":5.0}"#).ok(), Some((Some(5), 0)));
+        assert_eq!(read(r#"{"layers":[{"width":2.000},{"width":3.0 }],"epochs":10.0}"#).ok(), Some((Some(10), 2)));
+        for body in [
+            r#"{"epochs":5.5}"#,
+            r#"{"epochs":5.05}"#,
+            r#"{"epochs":5.0e1}"#,
+            r#"{"epochs":"5.0"}"#,
+            r#"{"epochs":.0}"#,
+        ] {
+            assert!(read(body).is_err(), "{body}");
+        }
+        // A key twice stays an error, and texts stay as they are.
+        assert!(read(r#"{"epochs":5.0,"epochs":6.0}"#).is_err());
+        let rewritten = without_zero_fractions(br#"{"a":"1.0 \" 2.0","b":1.0}"#).expect("a number");
+        assert_eq!(rewritten, br#"{"a":"1.0 \" 2.0","b":1}"#);
+        assert_eq!(without_zero_fractions(b"{\"a\":1.5}"), None);
     }
 
     #[test]

@@ -159,6 +159,7 @@ impl From<ServingError> for ApiError {
         match error {
             ServingError::Field { wrong, pointer: Some(pointer), .. } => ApiError::at(wrong.into(), pointer, detail),
             ServingError::Field { wrong, pointer: None, .. } => ApiError::new(wrong.into(), detail),
+            ServingError::Parameter { name, .. } => ApiError::parameter(InvalidValue, name, detail),
             ServingError::Overloaded | ServingError::Busy => ApiError::new(Overloaded, detail),
             ServingError::RowsTooLarge(_) => ApiError::new(TrainingTooLarge, detail),
             ServingError::MemoryNeverFree(_) => ApiError::new(PayloadTooLarge, detail),

@@ -1,18 +1,21 @@
 //! Answers of a model by data set as JSON: an object for each row.
 
+use std::borrow::Cow;
+
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::ser::SerializeMap;
+use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::json::{json, json_within};
 use crate::api::error::ApiError;
 use crate::app::App;
-use crate::data::encoder::Encoder;
-use crate::data::encoder::Sighting;
+use crate::data::encoder::{Encoder, Sighting};
+use crate::data::json::Cell;
 use crate::learning::examples::most_likely;
 use crate::models::prediction::{Answers, Predictions, label_set};
+use crate::serving::answered_rows::{AnsweredRows, Failure};
 use crate::serving::memory::RequestMemory;
 use crate::serving::table_version::TableVersion;
 
@@ -24,12 +27,12 @@ pub fn predictions(
     memory: &mut RequestMemory,
     app: &App,
     version: &TableVersion,
-    pieces: &[Predictions],
+    pieces: &[AnsweredRows],
 ) -> Result<Response, ApiError> {
     let predictions = Rows { pieces, encoder: version.encoder() };
     let body = PredictionsBody { model_id: version.model_id, version: version.version, predictions };
     match pieces {
-        [one] if one.rows == 1 => Ok(json(StatusCode::OK, &body)),
+        [one] if one.rows() == 1 => Ok(json(StatusCode::OK, &body)),
         _ => json_within(memory, app, StatusCode::OK, &body),
     }
 }
@@ -44,33 +47,75 @@ struct PredictionsBody<'a> {
 
 /// One entry per row of all pieces.
 struct Rows<'a> {
-    pieces: &'a [Predictions],
+    pieces: &'a [AnsweredRows],
     encoder: &'a Encoder,
 }
 
-impl<'a> Serialize for Rows<'a> {
+impl Serialize for Rows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Rows { pieces, encoder } = *self;
-        let rows =
-            |predictions: &'a Predictions| (0..predictions.rows).map(move |row| Row { predictions, encoder, row });
-        serializer.collect_seq(pieces.iter().flat_map(rows))
+        let mut list = serializer.serialize_seq(None)?;
+        for rows in self.pieces {
+            let passed: Vec<_> = rows.passed.iter().map(|passed| (passed.name.as_str(), passed.cells())).collect();
+            for (row, answer) in rows.each().enumerate() {
+                let passed = Repeated { columns: &passed, row };
+                list.serialize_element(&Row { predictions: &rows.predictions, encoder: self.encoder, answer, passed })?;
+            }
+        }
+        list.end()
     }
 }
 
 struct Row<'a> {
     predictions: &'a Predictions,
     encoder: &'a Encoder,
+    /// Where its prediction stands, or why it has none.
+    answer: Result<usize, &'a Failure>,
+    passed: Repeated<'a>,
+}
+
+/// Columns of the request that are repeated, and a row of them.
+struct Repeated<'a> {
+    columns: &'a [(&'a str, Cow<'a, [Cell]>)],
     row: usize,
+}
+
+impl Serialize for Repeated<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.columns.iter().map(|(name, cells)| (name, &cells[self.row])))
+    }
+}
+
+/// Why a row has no prediction.
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    column: Option<&'a str>,
+    detail: &'a str,
 }
 
 impl Serialize for Row<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Row { predictions, encoder, row } = *self;
-        let classes = encoder.target.classes();
         let mut entry = serializer.serialize_map(None)?;
+        match self.answer {
+            Ok(at) => self.serialize_answer(at, &mut entry)?,
+            Err(Failure { column, detail }) => {
+                entry.serialize_entry("flags", &[(); 0])?;
+                entry.serialize_entry("error", &ErrorBody { column: column.as_deref(), detail })?;
+            }
+        }
+        if !self.passed.columns.is_empty() {
+            entry.serialize_entry("passthrough", &self.passed)?;
+        }
+        entry.end()
+    }
+}
+
+impl Row<'_> {
+    fn serialize_answer<M: SerializeMap>(&self, at: usize, entry: &mut M) -> Result<(), M::Error> {
+        let Row { predictions, encoder, .. } = *self;
+        let classes = encoder.target.classes();
         match &predictions.answers {
             Answers::Classes { probabilities, most } => {
-                let likely = probabilities.row(row);
+                let likely = probabilities.row(at);
                 let likely = likely.as_slice().expect("row-major probabilities");
                 let best = most_likely(likely);
                 entry.serialize_entry("label", &classes[best])?;
@@ -81,7 +126,7 @@ impl Serialize for Row<'_> {
                 }
             }
             Answers::Values { values, margin } => {
-                let value = values[row];
+                let value = values[at];
                 entry.serialize_entry("value", &value)?;
                 if let Some(margin) = margin {
                     entry.serialize_entry("lower", &(value - margin))?;
@@ -89,19 +134,22 @@ impl Serialize for Row<'_> {
                 }
             }
         }
-        entry.serialize_entry("flags", &Flags { predictions, encoder, row })?;
-        if let Some(id) = predictions.ids.get(row) {
+        entry.serialize_entry("flags", &Flags { predictions, encoder, at })?;
+        if let Some(id) = predictions.ids.get(at) {
             entry.serialize_entry("id", id)?;
         }
-        entry.end()
+        Ok(())
     }
 }
 
 /// Values of a row outside what training saw.
-struct Flags<'a> {
-    predictions: &'a Predictions,
-    encoder: &'a Encoder,
-    row: usize,
+pub struct Flags<'a> {
+    /// Some predictions.
+    pub predictions: &'a Predictions,
+    /// Of their version.
+    pub encoder: &'a Encoder,
+    /// Where that of the row stands.
+    pub at: usize,
 }
 
 /// One of them.
@@ -114,7 +162,7 @@ struct FlagBody<'a> {
 impl Serialize for Flags<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let name = |feature: usize| self.encoder.features[feature].name.as_str();
-        let flags = self.predictions.flags(self.row);
+        let flags = self.predictions.flags(self.at);
         serializer.collect_seq(flags.map(|(feature, flag)| FlagBody { column: name(feature), flag }))
     }
 }

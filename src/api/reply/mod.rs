@@ -1,6 +1,8 @@
 //! Replies: in which form, how long they may be, and what they hold until they are sent.
 
 pub mod answers;
+mod answers_arrow;
+mod answers_csv;
 pub mod answers_json;
 pub mod held;
 pub mod json;

@@ -5,7 +5,6 @@ use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use ndarray::{Array2, ArrayView2};
-use serde::Deserialize;
 
 use super::table_predictions;
 use crate::api::body::bounds::announced;
@@ -14,7 +13,8 @@ use crate::api::body::media::Media;
 use crate::api::body::prediction::PredictionBody;
 use crate::api::body::read::FileBody;
 use crate::api::error::{ApiError, ErrorCode};
-use crate::api::extract::{ModelPath, Params, VersionPath};
+use crate::api::extract::{ModelPath, VersionPath};
+use crate::api::extras::{ExtraParams, ModelParams};
 use crate::api::reply::held::holding;
 use crate::api::reply::json::{of_version, with_type};
 use crate::api::reply::pieces::Pieces;
@@ -24,9 +24,9 @@ use crate::keys::Sight;
 use crate::learning::spec::ValidModelSpec;
 use crate::models::inline::inputs;
 use crate::models::{Model, ModelKind, Version};
+use crate::serving::extras::Extras;
 use crate::serving::memory::RequestMemory;
 use crate::serving::sight;
-use crate::serving::table_version::Extras;
 use crate::serving::threads::blocking;
 use crate::serving::{active, may_begin, predict_rows};
 
@@ -40,40 +40,15 @@ const COPIED_ON_THE_SPOT: usize = 1 << 20;
 /// The forms of rows and outputs.
 const MEDIA: [Media; 2] = [Media::Json, Media::Octets];
 
-/// The parameters of `POST …/predict`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ExtraParams {
-    interval: Option<f64>,
-    #[serde(default)]
-    ids: bool,
-}
-
-impl From<ExtraParams> for Extras {
-    fn from(ExtraParams { interval, ids }: ExtraParams) -> Self {
-        Extras { interval, ids }
-    }
-}
-
-/// The parameters of `POST /predict`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PredictParams {
-    model: String,
-    interval: Option<f64>,
-    #[serde(default)]
-    ids: bool,
-}
-
 /// `POST /models/{model}/predict`: the active version.
 pub async fn predict(
     State(app): State<App>,
     ModelPath(model): ModelPath,
-    Params(params): Params<ExtraParams>,
+    ExtraParams(extras): ExtraParams,
     request: Request,
 ) -> Result<Response, ApiError> {
     let version = active(&app, &model).await?;
-    by_version(&app, &model, version, params.into(), request).await
+    by_version(&app, &model, version, extras, request).await
 }
 
 /// `POST /models/{model}/versions/{version}/predict`
@@ -81,23 +56,23 @@ pub async fn predict_version(
     State(app): State<App>,
     ModelPath(model): ModelPath,
     VersionPath(key): VersionPath,
-    Params(params): Params<ExtraParams>,
+    ExtraParams(extras): ExtraParams,
     request: Request,
 ) -> Result<Response, ApiError> {
     let version = app.models.version_called(&model, &key).await?;
-    by_version(&app, &model, &version, params.into(), request).await
+    by_version(&app, &model, &version, extras, request).await
 }
 
 /// `POST /predict?model={model}`: the active version.
 pub async fn predict_by_query(
     State(app): State<App>,
     who: Sight,
-    Params(PredictParams { model, interval, ids }): Params<PredictParams>,
+    ModelParams { model, extras }: ModelParams,
     request: Request,
 ) -> Result<Response, ApiError> {
     let model = sight::model(&app, &who, &model).await?;
     let version = active(&app, &model).await?;
-    by_version(&app, &model, version, Extras { interval, ids }, request).await
+    by_version(&app, &model, version, extras, request).await
 }
 
 async fn by_version(
@@ -110,15 +85,13 @@ async fn by_version(
     match &model.kind {
         // Apart from the other branch, whose future is small and made for every row.
         ModelKind::Table(_) => Box::pin(table_predictions::predict(app, model, version, extras, request)).await,
-        ModelKind::Layers(_) if extras.interval.is_some() => {
-            let detail = "intervals are for models by data set";
-            Err(ApiError::parameter(ErrorCode::InvalidValue, "interval", detail))
-        }
-        ModelKind::Layers(_) if extras.ids => {
-            let detail = "ids are for models by data set";
-            Err(ApiError::parameter(ErrorCode::InvalidValue, "ids", detail))
-        }
-        ModelKind::Layers(spec) => by_layers(app, model, version, spec, request).await,
+        ModelKind::Layers(spec) => match extras.first_asked() {
+            None => by_layers(app, model, version, spec, request).await,
+            Some(name) => {
+                let detail = format!("{name} is for models by data set");
+                Err(ApiError::parameter(ErrorCode::InvalidValue, name, detail))
+            }
+        },
     }
 }
 

@@ -21,12 +21,14 @@ use crate::api::reply::long::LongReply;
 use crate::api::reply::pieces::Pieces;
 use crate::app::App;
 use crate::datasets::{Arriving, Loading};
-use crate::models::prediction::Predictions;
 use crate::models::{Model, Version};
+use crate::serving::answered_rows::AnsweredRows;
+use crate::serving::extras::{Extras, OnError};
+use crate::serving::file_rows::RowFormat;
 use crate::serving::memory::RequestMemory;
-use crate::serving::predict_file::{FilePredictions, RowFormat};
+use crate::serving::predict_file::FilePredictions;
 use crate::serving::predict_records;
-use crate::serving::table_version::{Extras, TableVersion};
+use crate::serving::table_version::TableVersion;
 use crate::serving::threads::{blocking, long_work_may_begin};
 use crate::waiting::Waiting;
 
@@ -44,10 +46,6 @@ pub async fn predict(
     extras: Extras,
     request: Request,
 ) -> Result<Response, ApiError> {
-    if let Some(level) = extras.interval.filter(|level| !(*level > 0.0 && *level < 1.0)) {
-        let detail = format!("interval is {level}; it lies between 0 and 1, such as 0.9");
-        return Err(ApiError::parameter(ErrorCode::InvalidValue, "interval", detail));
-    }
     let body = Media::of_body(request.headers(), &MEDIA);
     let reply = Media::of_reply(request.headers(), &MEDIA, body);
     // The network comes after the body: one that is in use cannot leave memory, and a body may be slow.
@@ -83,20 +81,21 @@ async fn for_records(
     };
     let within = app.clone();
     let response = predict_records(app, version, records, memory, move |version, pieces, mut memory| {
+        let failed = pieces.iter().map(|piece| piece.failures.count()).sum();
         let response = match reply {
             Media::Json => predictions(&mut memory, &within, version, &pieces)?,
             _ => in_form(version, reply, memory.scope(&within, || in_pieces(version, reply, pieces))??),
         };
-        Ok::<_, ApiError>(holding(memory, response))
+        Ok::<_, ApiError>(holding(memory, telling(failed, version, response)))
     });
     response.await?
 }
 
-/// CSV or Arrow of predictions; each of them goes as it is written.
-fn in_pieces(version: &TableVersion, reply: Media, predictions: Vec<Predictions>) -> Result<Body, ApiError> {
-    let (mut writer, mut whole) = (AnswerWriter::new(reply), Pieces::default());
-    for some in predictions {
-        whole.add(writer.write(&some, version.encoder())?)?;
+/// CSV or Arrow of answers; each of them goes as it is written.
+fn in_pieces(version: &TableVersion, reply: Media, answers: Vec<AnsweredRows>) -> Result<Body, ApiError> {
+    let (mut writer, mut whole) = (AnswerWriter::new(reply, version)?, Pieces::default());
+    for some in answers {
+        whole.add(writer.write(&some)?)?;
     }
     whole.add(writer.end()?)?;
     Ok(whole.body())
@@ -134,11 +133,13 @@ fn answer(
 ) -> Result<Response, ApiError> {
     let most_rows = MAX_JSON_ROWS.min(MAX_JSON_VALUES / predicted.width()).max(1);
     let most_bytes = app.settings.max_upload.as_u64();
-    let (mut writer, mut kept, mut rows) = (AnswerWriter::new(reply), Vec::new(), 0);
-    while let Some(piece) = predicted.next_rows()? {
-        rows += piece.rows;
-        if reply != Media::Json {
-            written.add(&writer.write(&piece, version.encoder())?, most_bytes)?;
+    let mut writer = if reply == Media::Json { None } else { Some(AnswerWriter::new(reply, version)?) };
+    let (mut kept, mut rows, mut failed) = (Vec::new(), 0, 0);
+    while let Some(piece) = predicted.next_rows(reply == Media::Arrow)? {
+        rows += piece.rows();
+        failed += piece.failures.count();
+        if let Some(writer) = &mut writer {
+            written.add(&writer.write(&piece)?, most_bytes)?;
         } else if rows <= most_rows {
             memory.reserve(piece.bytes(), app)?;
             kept.push(piece);
@@ -150,13 +151,21 @@ fn answer(
     if rows == 0 {
         return Err(ApiError::new(ErrorCode::MalformedData, "the data has columns and no rows"));
     }
-    if reply == Media::Json {
+    let Some(writer) = writer else {
         let response = predictions(&mut memory, app, version, &kept)?;
-        return Ok(holding(memory, response));
-    }
+        return Ok(holding(memory, telling(failed, version, response)));
+    };
     written.add(&writer.end()?, most_bytes)?;
     let (body, memory) = written.body()?;
-    Ok(holding(memory, in_form(version, reply, body)))
+    Ok(holding(memory, telling(failed, version, in_form(version, reply, body))))
+}
+
+/// The reply, which says how many of its rows have an error for a prediction, where that may be.
+fn telling(failed: usize, version: &TableVersion, mut response: Response) -> Response {
+    if version.extras.on_error == OnError::Row {
+        response.headers_mut().insert("x-rows-failed", failed.into());
+    }
+    response
 }
 
 /// A reply in another form than JSON.

@@ -11,8 +11,9 @@ use arrow_schema::{DataType, TimeUnit};
 use crate::data::builder::Builder;
 use crate::data::column::{Column, ColumnType, Values};
 use crate::data::convert::expected;
-use crate::data::encoder::EncodeError;
+use crate::data::encoder::{EncodeError, OnMisfit};
 use crate::data::inference::{Evidence, Form, Native, Written};
+use crate::data::json::Cell;
 use crate::data::values::{LARGEST_EXACT_INTEGER, Misfit, Reading, format_datetime, format_number, is_among};
 
 /// The first and last microsecond of the years 0 to 9999.
@@ -43,6 +44,11 @@ pub(crate) enum Wrong {
     Misfit(usize, String),
     /// It is a time outside the years 0 to 9999.
     Time(usize),
+}
+
+/// The cells of an array as those of records; all are missing if its type cannot be used.
+pub fn cells_of(array: &ArrayRef) -> Vec<Cell> {
+    Cells::of(array).map_or_else(|| vec![Cell::Missing; array.len()], |cells| cells.cells())
 }
 
 /// Whether a column of this type can be read.
@@ -128,11 +134,18 @@ impl<'a> Cells<'a> {
         Ok(builder.finish())
     }
 
-    /// The cells as a column of a kind; numbers that are not finite are missing, as in stored data.
+    /// The cells as a column of a kind; numbers that are not finite are missing, as in stored data. `on_misfit` is told each
+    /// row whose cell is none of the kind.
     ///
     /// # Errors
-    /// `Value`: the first row whose cell is none of the kind.
-    pub fn column(&self, name: &str, kind: ColumnType, reading: Reading) -> Result<Column, EncodeError> {
+    /// What `on_misfit` makes of a `Value`.
+    pub fn column(
+        &self,
+        name: &str,
+        kind: ColumnType,
+        reading: Reading,
+        on_misfit: OnMisfit,
+    ) -> Result<Column, EncodeError> {
         let numbers: Option<Box<dyn Fn(usize) -> f64 + '_>> = match &self.values {
             CellReader::Integer(value) => Some(Box::new(|row| value(row) as f64)),
             CellReader::Digits(value) => Some(Box::new(|row| number_of(&value(row)))),
@@ -148,15 +161,33 @@ impl<'a> Cells<'a> {
         }
         let mut texts = vec![None; self.rows];
         for row in self.present() {
-            let unfit = |_| EncodeError::Value {
-                row,
-                column: name.to_owned(),
-                expected: expected(kind),
-                got: "a time outside the years 0 to 9999".to_owned(),
-            };
-            texts[row] = Some(self.text(row).map_err(unfit)?).filter(|text| !text.is_empty());
+            match self.text(row) {
+                Ok(text) => texts[row] = Some(text).filter(|text| !text.is_empty()),
+                Err(_) => on_misfit(EncodeError::Value {
+                    row,
+                    column: name.to_owned(),
+                    expected: expected(kind),
+                    got: "a time outside the years 0 to 9999".to_owned(),
+                })?,
+            }
         }
-        Column::from_texts(name, kind, reading, texts.iter().map(Option::as_deref))
+        Column::from_texts(name, kind, reading, texts.iter().map(Option::as_deref), on_misfit)
+    }
+
+    /// The cells as those of records, to be told again: a time is a text, and one outside the years 0 to 9999 is missing.
+    fn cells(&self) -> Vec<Cell> {
+        let mut cells = vec![Cell::Missing; self.rows];
+        for row in self.present() {
+            cells[row] = match (&self.values, self.text(row)) {
+                (_, Err(_)) => Cell::Missing,
+                (CellReader::Boolean(value), _) => Cell::Boolean(value(row)),
+                (CellReader::Integer(_) | CellReader::Digits(_) | CellReader::Float(_), Ok(text)) => {
+                    Cell::of_digits(&text)
+                }
+                (_, Ok(text)) => Cell::of_text(text.as_ref()),
+            };
+        }
+        cells
     }
 
     /// The text of a cell that is there; empty if it is no number.

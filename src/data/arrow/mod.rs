@@ -15,5 +15,6 @@ mod rows;
 mod schema;
 mod stream;
 
+pub use cells::cells_of;
 pub use rows::{ArrowBatch, ArrowColumns, ArrowRows};
 pub use schema::UNUSABLE_COLUMN;

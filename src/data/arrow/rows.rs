@@ -1,13 +1,18 @@
 //! An Arrow stream or file, some rows at a time, as columns of the kinds that are asked for.
 
-use super::cells::Cells;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, NullArray};
+
+use super::cells::{Cells, cells_of};
 use super::damage::guard;
 use super::pieces::{ArrowCursor, ArrowPiece, ArrowPieces};
 use super::schema::Sorted;
 use crate::data::column::{Column, ColumnType};
 use crate::data::convert::expected;
-use crate::data::encoder::EncodeError;
+use crate::data::encoder::{EncodeError, OnMisfit};
 use crate::data::error::DataError;
+use crate::data::json::Cell;
 use crate::data::limits::IngestLimits;
 use crate::data::pieces::Pieces;
 use crate::data::source::Growing;
@@ -49,13 +54,36 @@ impl<S: Growing + 'static> ArrowRows<S> {
         Ok(self.pieces.next(&mut self.cursor)?.map(ArrowBatch))
     }
 
+    /// The array of the column at a position, as it is; nulls if its type cannot be used.
+    pub fn array(&self, batch: &ArrowBatch, at: usize) -> ArrayRef {
+        match self.pieces.columns.read.binary_search(&at) {
+            Ok(place) => batch.0.batch.column(place).clone(),
+            Err(_) => Arc::new(NullArray::new(batch.rows())),
+        }
+    }
+
+    /// The cells of the column at a position, as those of records.
+    ///
+    /// # Errors
+    /// The stream is damaged.
+    pub fn cells(&self, batch: &ArrowBatch, at: usize) -> Result<Vec<Cell>, DataError> {
+        guard("Arrow", || Ok(cells_of(&self.array(batch, at))))
+    }
+
+    /// The type of a column that cannot be used.
+    pub fn unusable(&self, at: usize) -> Option<&str> {
+        let left_out = self.pieces.columns.left_out.iter().find(|(left_out, _)| *left_out == at);
+        left_out.map(|(_, kind)| kind.as_str())
+    }
+
     /// What `read` makes of the columns of some rows.
     ///
     /// # Errors
     /// A cell is too large, or the stream is damaged.
     pub fn columns<T>(&self, batch: &ArrowBatch, read: impl FnOnce(&ArrowColumns) -> T) -> Result<T, DataError> {
         guard("Arrow", || {
-            Ok(read(&ArrowColumns { cells: self.pieces.cells(&batch.0)?, columns: &self.pieces.columns }))
+            let (cells, columns) = (self.pieces.cells(&batch.0)?, &self.pieces.columns);
+            Ok(read(&ArrowColumns { cells, columns, rows: batch.rows() }))
         })
     }
 }
@@ -77,20 +105,32 @@ pub struct ArrowColumns<'a> {
     /// Of the columns that can be used.
     cells: Vec<Cells<'a>>,
     columns: &'a Sorted,
+    rows: usize,
 }
 
 impl ArrowColumns<'_> {
-    /// The column at a position, read as `kind`.
+    /// The column at a position, read as `kind`; `on_misfit` is told each row whose cell is none of the kind, and every row if
+    /// the column's type cannot be used.
     ///
     /// # Errors
-    /// `Value`: the first row whose cell is none of the kind; if the column's type cannot be used, the first row.
-    pub fn column(&self, at: usize, name: &str, kind: ColumnType, reading: Reading) -> Result<Column, EncodeError> {
+    /// What `on_misfit` makes of a `Value`.
+    pub fn column(
+        &self,
+        at: usize,
+        name: &str,
+        kind: ColumnType,
+        reading: Reading,
+        on_misfit: OnMisfit,
+    ) -> Result<Column, EncodeError> {
         // Columns in their order: where one that is read stands among them.
         if let Ok(place) = self.columns.read.binary_search(&at) {
-            return self.cells[place].column(name, kind, reading);
+            return self.cells[place].column(name, kind, reading, on_misfit);
         }
         let (_, got) = self.columns.left_out.iter().find(|(left_out, _)| *left_out == at).expect("read or left out");
-        let got = format!("a column of the type {got}");
-        Err(EncodeError::Value { row: 0, column: name.to_owned(), expected: expected(kind), got })
+        for row in 0..self.rows {
+            let got = format!("a column of the type {got}");
+            on_misfit(EncodeError::Value { row, column: name.to_owned(), expected: expected(kind), got })?;
+        }
+        Ok(Column::missing(name, kind, self.rows))
     }
 }

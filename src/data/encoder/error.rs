@@ -37,6 +37,14 @@ pub enum EncodeError {
         /// The class.
         class: String,
     },
+    /// A row has no value that the model looks at, not even an empty one.
+    #[error("row {} has none of the model's columns: {columns}", row + 1)]
+    Nothing {
+        /// Counted from 0; the message counts from 1, as all messages do.
+        row: usize,
+        /// What it could have.
+        columns: String,
+    },
     /// A value is not of the column's type.
     #[error("row {} of column {}: {expected} is expected, got {got}", row + 1, Shown(column))]
     Value {
@@ -51,11 +59,26 @@ pub enum EncodeError {
     },
 }
 
+/// What becomes of a cell that is none of its column: an error ends the reading; else the cell is read as missing, and the
+/// reading goes on.
+pub type OnMisfit<'a> = &'a mut dyn FnMut(EncodeError) -> Result<(), EncodeError>;
+
 impl EncodeError {
+    /// For [`OnMisfit`]: the reading ends at the first cell that is none of its column.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn refuse(self) -> Result<(), EncodeError> {
+        Err(self)
+    }
+
     /// The same where `rows` rows stand before the table.
     pub fn after(mut self, rows: usize) -> Self {
-        if let EncodeError::Class { row, .. } | EncodeError::Value { row, .. } = &mut self {
-            *row += rows;
+        match &mut self {
+            EncodeError::Class { row, .. } | EncodeError::Value { row, .. } | EncodeError::Nothing { row, .. } => {
+                *row += rows;
+            }
+            _ => {}
         }
         self
     }

@@ -40,6 +40,18 @@ pub enum Sighting {
     Missing,
 }
 
+impl Sighting {
+    /// Its word, as on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Sighting::AboveMax => "above_max",
+            Sighting::BelowMin => "below_min",
+            Sighting::UnseenCategory => "unseen_category",
+            Sighting::Missing => "missing",
+        }
+    }
+}
+
 /// Where the columns of a feature begin in an encoded row.
 #[derive(Clone, Copy, Debug)]
 pub struct Offsets {

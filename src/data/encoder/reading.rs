@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::encode::Encoder;
-use super::error::EncodeError;
+use super::error::{EncodeError, OnMisfit};
 use crate::data::column::{Column, ColumnType, Table, Values};
 use crate::data::convert::{expected, words_of};
 use crate::data::json::{Cell, Records};
@@ -14,6 +14,8 @@ use crate::wording::{Shown, nearest};
 
 /// How alike two names must be (Jaro-Winkler, 0 to 1) for one to be suggested for the other.
 const ALIKE: f64 = 0.8;
+/// Features that a message names.
+const MOST_NAMED: usize = 20;
 
 /// Names that an encoder does not know.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,11 +28,15 @@ pub struct UnknownColumn {
 }
 
 impl Encoder {
-    /// Where in `names` each feature stands, if it does.
+    /// Where in `names` each feature stands, if it does. Others may be there that `allowed` allows.
     ///
     /// # Errors
-    /// The first of `names` that is no column of the model: no feature, none left out, not the target or the weights.
-    pub fn places_in(&self, names: &[String]) -> Result<Vec<Option<usize>>, UnknownColumn> {
+    /// The first of the others that is no column of the model: none left out, not the target or the weights.
+    pub fn places_in(
+        &self,
+        names: &[String],
+        allowed: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Option<usize>>, UnknownColumn> {
         let mut unclaimed: HashMap<&str, usize> =
             names.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
         let places = self.features.iter().map(|feature| unclaimed.remove(feature.name.as_str())).collect();
@@ -39,6 +45,7 @@ impl Encoder {
         }
         unclaimed.remove(self.target.name());
         self.weights.as_deref().map(|name| unclaimed.remove(name));
+        unclaimed.retain(|name, _| !allowed(name));
         match unclaimed.into_iter().min_by_key(|(_, index)| *index) {
             None => Ok(places),
             Some((name, _)) => Err(self.unknown(name)),
@@ -51,15 +58,44 @@ impl Encoder {
         UnknownColumn { name: name.to_owned(), hint }
     }
 
-    /// The features of these rows of `records`, which stand at `places`, as a table; what a record lacks is missing.
+    /// The names of the features, as far as a message has room for them.
+    pub fn feature_names(&self) -> String {
+        let names = self.features.iter().take(MOST_NAMED).map(|feature| Shown(&feature.name).to_string());
+        let more = if self.features.len() > MOST_NAMED { ", …" } else { "" };
+        format!("{}{more}", names.collect::<Vec<_>>().join(", "))
+    }
+
+    /// Tells `on_misfit` each of these rows of `records` that has none of the features, which stand at `places`: not even null.
     ///
     /// # Errors
-    /// `Value`: the first value that is not of its column's type, with its row among all records.
+    /// What `on_misfit` makes of a `Nothing`.
+    pub fn find_nothing(
+        &self,
+        records: &Records,
+        places: &[Option<usize>],
+        rows: Range<usize>,
+        on_misfit: OnMisfit,
+    ) -> Result<(), EncodeError> {
+        for row in rows.clone() {
+            let is_there = |place: &usize| records.columns[*place][row] != Cell::Absent;
+            if !places.iter().flatten().any(is_there) {
+                on_misfit(EncodeError::Nothing { row: row - rows.start, columns: self.feature_names() })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The features of these rows of `records`, which stand at `places`, as a table; what a record lacks is missing.
+    /// `on_misfit` is told each value that is not of its column's type, with its row among these.
+    ///
+    /// # Errors
+    /// What `on_misfit` makes of a `Value`.
     pub fn table_of_records(
         &self,
         records: &Records,
         places: &[Option<usize>],
         rows: Range<usize>,
+        on_misfit: OnMisfit,
     ) -> Result<Table, EncodeError> {
         let mut columns = Vec::with_capacity(self.features.len());
         for (feature, place) in self.features.iter().zip(places) {
@@ -67,8 +103,7 @@ impl Encoder {
                 None => Column::missing(&feature.name, feature.kind, rows.len()),
                 Some(place) => {
                     let cells = &records.columns[*place][rows.clone()];
-                    let column = column_of_cells(&feature.name, feature.kind, feature.writing.reading(), cells);
-                    column.map_err(|error| error.after(rows.start))?
+                    column_of_cells(&feature.name, feature.kind, feature.writing.reading(), cells, on_misfit)?
                 }
             });
         }
@@ -86,37 +121,46 @@ impl Records {
     /// The first row that has a value of this name; 0 if none has.
     pub fn first_row_with(&self, name: &str) -> usize {
         let cells = self.cells(name).unwrap_or_default();
-        cells.iter().position(|cell| *cell != Cell::Missing).unwrap_or(0)
+        cells.iter().position(|cell| !cell.is_missing()).unwrap_or(0)
     }
 }
 
 /// Cells read as a column of `kind`.
 ///
-/// A number is a number: a text is one only in a column whose numbers are written as texts.
+/// A number is a number: a text is one only in a column whose numbers are written as texts. `on_misfit` is told each cell
+/// that is none of `kind`.
 ///
 /// # Errors
-/// `Value`: the first cell that is none of `kind`.
-pub fn column_of_cells(name: &str, kind: ColumnType, reading: Reading, cells: &[Cell]) -> Result<Column, EncodeError> {
-    let unfit = |row: usize| EncodeError::Value {
-        row,
-        column: name.to_owned(),
-        expected: expected(kind),
-        got: shown(&cells[row]),
+/// What `on_misfit` makes of a `Value`.
+pub fn column_of_cells(
+    name: &str,
+    kind: ColumnType,
+    reading: Reading,
+    cells: &[Cell],
+    on_misfit: OnMisfit,
+) -> Result<Column, EncodeError> {
+    let mut unfit = |row: usize| {
+        on_misfit(EncodeError::Value {
+            row,
+            column: name.to_owned(),
+            expected: expected(kind),
+            got: shown(&cells[row]),
+        })
     };
     let is_missing = |cell: &Cell| {
-        *cell == Cell::Missing
+        cell.is_missing()
             || !reading.missing_words.is_empty() && cell.text().is_none_or(|text| reading.word(&text).is_none())
     };
     let values = match kind {
-        ColumnType::Numeric => Values::Numeric(read(cells, is_missing, unfit, f64::NAN, |cell| match cell {
+        ColumnType::Numeric => Values::Numeric(read(cells, is_missing, &mut unfit, f64::NAN, |cell| match cell {
             Cell::Text(text) if reading.has_written_numbers() => reading.number(text).map(|x| x.unwrap_or(f64::NAN)),
             cell => cell.number().ok_or(Misfit),
         })?),
-        ColumnType::Boolean => Values::Boolean(read(cells, is_missing, unfit, None, |cell| match cell {
+        ColumnType::Boolean => Values::Boolean(read(cells, is_missing, &mut unfit, None, |cell| match cell {
             Cell::Boolean(value) => Ok(Some(*value)),
             _ => Err(Misfit),
         })?),
-        ColumnType::Datetime => Values::Datetime(read(cells, is_missing, unfit, None, |cell| match cell {
+        ColumnType::Datetime => Values::Datetime(read(cells, is_missing, &mut unfit, None, |cell| match cell {
             Cell::Text(text) => reading.datetime(text),
             cell if reading.has_asked_dates() => reading.datetime(&cell.text().unwrap_or_default()),
             _ => Err(Misfit),
@@ -132,13 +176,13 @@ pub fn column_of_cells(name: &str, kind: ColumnType, reading: Reading, cells: &[
 fn read<T: Clone>(
     cells: &[Cell],
     is_missing: impl Fn(&Cell) -> bool,
-    unfit: impl Fn(usize) -> EncodeError,
+    unfit: &mut dyn FnMut(usize) -> Result<(), EncodeError>,
     missing: T,
     value: impl Fn(&Cell) -> Result<T, Misfit>,
 ) -> Result<Vec<T>, EncodeError> {
     let of_cell = |(row, cell): (usize, &Cell)| match cell {
         cell if is_missing(cell) => Ok(missing.clone()),
-        cell => value(cell).map_err(|Misfit| unfit(row)),
+        cell => value(cell).or_else(|Misfit| unfit(row).map(|()| missing.clone())),
     };
     cells.iter().enumerate().map(of_cell).collect()
 }

@@ -20,6 +20,7 @@ use super::tests::{codes, kinds, read, refused, rows};
 use super::*;
 use crate::data::arrow::{ArrowRows, UNUSABLE_COLUMN};
 use crate::data::column::{ColumnType, Values};
+use crate::data::encoder::EncodeError;
 use crate::data::error::DataErrorKind;
 use crate::data::profile::findings::MOSTLY_MISSING;
 use crate::data::values::Reading;
@@ -180,11 +181,17 @@ fn rows_to_predict_for_name_every_column_that_they_have() {
     let some = asked.next_rows(10).unwrap().expect("rows");
     asked
         .columns(&some, |columns| {
-            let numbers = columns.column(2, "n", ColumnType::Numeric, Reading::default()).unwrap().values;
+            let numbers = columns
+                .column(2, "n", ColumnType::Numeric, Reading::default(), &mut EncodeError::refuse)
+                .unwrap()
+                .values;
             assert!(matches!(numbers, Values::Numeric(numbers) if numbers == [1.5, 2.5, 3.5]));
-            let words = columns.column(5, "w", ColumnType::Categorical, Reading::default()).unwrap();
+            let words =
+                columns.column(5, "w", ColumnType::Categorical, Reading::default(), &mut EncodeError::refuse).unwrap();
             assert_eq!(words.values.text(1).as_deref(), Some("q"));
-            let error = columns.column(1, "clock", ColumnType::Numeric, Reading::default()).unwrap_err();
+            let error = columns
+                .column(1, "clock", ColumnType::Numeric, Reading::default(), &mut EncodeError::refuse)
+                .unwrap_err();
             assert!(error.to_string().contains("Time64"), "{error}");
         })
         .unwrap();

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::records::{Cell, CellSeed};
+use super::cell::{Cell, CellSeed};
 use crate::memory::made;
 
 /// A list of cells is charged when it grows beyond so many.

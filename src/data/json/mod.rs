@@ -1,5 +1,6 @@
 //! JSON: files of objects in pieces, bodies of records, and rows of plain numbers.
 
+pub mod cell;
 mod cells;
 mod names;
 mod objects;
@@ -8,8 +9,9 @@ pub mod records;
 pub mod rows;
 mod weights;
 
+pub use cell::Cell;
 pub use cells::Cells;
 pub use names::{ColumnNames, column_names};
-pub use records::{Cell, Records};
+pub use records::Records;
 pub use rows::{Rows, RowsError, RowsOrNames};
 pub use weights::GivenWeights;

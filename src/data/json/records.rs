@@ -1,6 +1,5 @@
 //! Rows as JSON objects, read straight into columns.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::mem;
@@ -8,8 +7,8 @@ use std::mem;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::cell::{Cell, CellSeed};
 use crate::data::limits::{MAX_NAMES_BYTES, SPARSE, check_column_name, is_sparse, long_names};
-use crate::data::values::{LARGEST_EXACT_INTEGER, format_number};
 use crate::memory::made;
 use crate::wording::Shown;
 
@@ -22,26 +21,6 @@ const ALLOCATION_BYTES: usize = 16;
 const STEP_BYTES: usize = 64 << 10;
 /// What is said where the memory for the records is not to be had; whoever opened the scope says it better.
 const NO_MEMORY: &str = "there is no memory for so many cells";
-
-/// A value whose column is not known yet.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Cell {
-    /// Null, or not there.
-    Missing,
-    /// A number.
-    Number(f64),
-    /// An integer that floats do not tell from its neighbours: its sign and its size.
-    LargeInteger {
-        /// Whether it is below 0.
-        negative: bool,
-        /// Without its sign.
-        size: u64,
-    },
-    /// True or false.
-    Boolean(bool),
-    /// A text.
-    Text(Box<str>),
-}
 
 /// Rows as columns; of JSON it is one object or a list of objects.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -67,39 +46,6 @@ impl Records {
     }
 }
 
-impl Cell {
-    /// An integer.
-    fn integer(negative: bool, size: u64) -> Self {
-        match size {
-            0..=LARGEST_EXACT_INTEGER if negative => Cell::Number(-(size as f64)),
-            0..=LARGEST_EXACT_INTEGER => Cell::Number(size as f64),
-            _ => Cell::LargeInteger { negative, size },
-        }
-    }
-
-    /// The number, if it is one, as the float next to it.
-    pub fn number(&self) -> Option<f64> {
-        match *self {
-            Cell::Number(number) => Some(number),
-            Cell::LargeInteger { negative: true, size } => Some(-(size as f64)),
-            Cell::LargeInteger { negative: false, size } => Some(size as f64),
-            _ => None,
-        }
-    }
-
-    /// The text of the value, the one of a data file that has it; nothing if it is missing.
-    pub fn text(&self) -> Option<Cow<'_, str>> {
-        Some(match self {
-            Cell::Missing => return None,
-            // + 0.0: zero has no sign in text.
-            Cell::Number(number) => Cow::Owned(format_number(*number + 0.0)),
-            Cell::LargeInteger { negative, size } => Cow::Owned(format!("{}{size}", if *negative { "-" } else { "" })),
-            Cell::Boolean(value) => Cow::Borrowed(if *value { "true" } else { "false" }),
-            Cell::Text(text) => Cow::Borrowed(text),
-        })
-    }
-}
-
 impl<'de> Deserialize<'de> for Records {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut reading = Reading::default();
@@ -111,7 +57,7 @@ impl<'de> Deserialize<'de> for Records {
         }
         for column in &mut records.columns {
             make_room(column, rows, rows)?;
-            column.resize(rows, Cell::Missing);
+            column.resize(rows, Cell::Absent);
         }
         Ok(records)
     }
@@ -174,7 +120,7 @@ impl Reading {
             return Err(E::custom(SPARSE));
         }
         make_room(cells, row + 1, 2 * cells.capacity())?;
-        cells.resize(row, Cell::Missing);
+        cells.resize(row, Cell::Absent);
         Ok(column)
     }
 
@@ -274,52 +220,6 @@ impl<'de> Visitor<'de> for Key<'_> {
     }
 }
 
-/// The value of a key.
-pub(super) struct CellSeed<'k> {
-    pub(super) row: usize,
-    pub(super) key: &'k str,
-}
-
-impl<'de> DeserializeSeed<'de> for CellSeed<'_> {
-    type Value = Cell;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cell, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for CellSeed<'_> {
-    type Value = Cell;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "a number, a text, true, false or null in row {} at {}", self.row + 1, Shown(self.key))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Cell, E> {
-        Ok(Cell::Missing)
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Cell, E> {
-        Ok(Cell::Boolean(value))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Cell, E> {
-        Ok(Cell::Number(value))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Cell, E> {
-        Ok(Cell::integer(false, value))
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Cell, E> {
-        Ok(Cell::integer(value < 0, value.unsigned_abs()))
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<Cell, E> {
-        Ok(if value.is_empty() { Cell::Missing } else { Cell::Text(value.into()) })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -334,9 +234,9 @@ mod tests {
         let records = read(r#"[{"a":1,"b":"x"},{"c":true,"a":null},{},{"b":"é\n","a":-2.5}]"#).unwrap();
         assert_eq!((records.names.join(","), records.rows), ("a,b,c".to_owned(), 4));
         let (number, text) = (Cell::Number, |text: &str| Cell::Text(text.into()));
-        assert_eq!(records.columns[0], [number(1.0), Cell::Missing, Cell::Missing, number(-2.5)]);
-        assert_eq!(records.columns[1], [text("x"), Cell::Missing, Cell::Missing, text("é\n")]);
-        assert_eq!(records.columns[2], [Cell::Missing, Cell::Boolean(true), Cell::Missing, Cell::Missing]);
+        assert_eq!(records.columns[0], [number(1.0), Cell::Missing, Cell::Absent, number(-2.5)]);
+        assert_eq!(records.columns[1], [text("x"), Cell::Absent, Cell::Absent, text("é\n")]);
+        assert_eq!(records.columns[2], [Cell::Absent, Cell::Boolean(true), Cell::Absent, Cell::Absent]);
         let large =
             read(r#"[{"a":9007199254740993},{"a":-9007199254740993},{"a":9007199254740992},{"a":1.0}]"#).unwrap();
         let texts: Vec<_> = large.columns[0].iter().filter_map(Cell::text).collect();

@@ -20,6 +20,7 @@ const OTHERS: &str = "other";
 pub struct ModelMeter {
     rows: SpreadCounter,
     flags: SpreadCounter,
+    failed: SpreadCounter,
 }
 
 /// The counters of all models. Cheap to clone: a handle.
@@ -40,11 +41,12 @@ impl Default for Inner {
     }
 }
 
-/// Of rows and of flags, without a model.
-fn vectors() -> [IntCounterVec; 2] {
+/// Of rows, of flags and of failed rows, without a model.
+fn vectors() -> [IntCounterVec; 3] {
     [
         ("epochd_model_rows_total", "Rows predicted, by model."),
         ("epochd_model_flags_total", "Values outside what training saw, in rows predicted, by model."),
+        ("epochd_model_failed_rows_total", "Rows that could not be read and got an error for a prediction, by model."),
     ]
     .map(|(name, help)| {
         IntCounterVec::new(Opts::new(name, help), &["model"]).expect("names are constants of the right form")
@@ -52,11 +54,13 @@ fn vectors() -> [IntCounterVec; 2] {
 }
 
 impl ModelMeter {
-    /// Counts rows that were answered, and flags of their values.
-    pub fn count(&self, rows: usize, flags: usize) {
+    /// Counts rows that were answered, flags of their values, and rows that could not be read.
+    pub fn count(&self, rows: usize, flags: usize, failed: usize) {
         self.rows.add(rows as u64);
-        if flags > 0 {
-            self.flags.add(flags as u64);
+        for (counter, more) in [(&self.flags, flags), (&self.failed, failed)] {
+            if more > 0 {
+                counter.add(more as u64);
+            }
         }
     }
 }
@@ -96,14 +100,15 @@ impl Collector for ModelMeters {
 
     /// Made anew for each scrape, so that what is gone has no series left.
     fn collect(&self) -> Vec<MetricFamily> {
-        let [rows, flags] = vectors();
+        let [rows, flags, failed] = vectors();
         let tell = |title: &str, meter: &ModelMeter| {
             rows.with_label_values(&[title]).inc_by(meter.rows.get());
             flags.with_label_values(&[title]).inc_by(meter.flags.get());
+            failed.with_label_values(&[title]).inc_by(meter.failed.get());
         };
         self.named().values().for_each(|(title, meter)| tell(title, meter));
         tell(OTHERS, &self.0.others);
-        [rows, flags].iter().flat_map(Collector::collect).collect()
+        [rows, flags, failed].iter().flat_map(Collector::collect).collect()
     }
 }
 
@@ -120,15 +125,16 @@ mod tests {
         let meters = ModelMeters::default();
         let id = |number: usize| Uuid::from_u128(number as u128);
         for number in 0..MODELS + 3 {
-            meters.of(id(number), || format!("model-{number}")).count(2, number % 2);
+            meters.of(id(number), || format!("model-{number}")).count(2, number % 2, 3);
         }
         let told = text(&meters);
         assert_eq!(told.matches("epochd_model_rows_total{model=").count(), MODELS + 1, "{told}");
         assert!(told.contains("epochd_model_rows_total{model=\"other\"} 6\n"), "{told}");
         assert!(told.contains("epochd_model_flags_total{model=\"model-7\"} 1\n"), "{told}");
+        assert!(told.contains("epochd_model_failed_rows_total{model=\"model-7\"} 3\n"), "{told}");
         meters.remove(id(7));
         meters.rename(id(8), "renamed".into());
-        meters.of(id(MODELS), || "newcomer".into()).count(1, 0);
+        meters.of(id(MODELS), || "newcomer".into()).count(1, 0, 0);
         let told = text(&meters);
         assert!(!told.contains("model-7\"") && !told.contains("model-8\""), "{told}");
         assert!(told.contains("epochd_model_rows_total{model=\"renamed\"} 2\n"), "{told}");

@@ -1,6 +1,7 @@
 //! Models by data set: from a table to a version, its predictions, and what is told about both.
 
 mod activation;
+mod callers;
 pub mod fruit;
 mod growth;
 mod models;
