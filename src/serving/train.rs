@@ -48,7 +48,10 @@ impl TrainRequest {
                     Some(RowsOrNames::Names(names)) => Some(RowsOrNames::Names(names.clone())),
                     _ => None,
                 };
-                let weights = data.weights.clone().filter(|weights| matches!(weights, GivenWeights::Column(_)));
+                let weights = match &data.weights {
+                    Some(GivenWeights::Column(name)) => Some(GivenWeights::Column(name.clone())),
+                    _ => None,
+                };
                 let examples = data.examples(app, memory, spec, "").await?;
                 let validation = match validation {
                     None => None,
