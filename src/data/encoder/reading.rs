@@ -44,7 +44,9 @@ impl Encoder {
             unclaimed.remove(left.name.as_str());
         }
         unclaimed.remove(self.target.name());
-        self.weights.as_deref().map(|name| unclaimed.remove(name));
+        if let Some(weights) = &self.weights {
+            unclaimed.remove(weights.as_str());
+        }
         unclaimed.retain(|name, _| !allowed(name));
         match unclaimed.into_iter().min_by_key(|(_, index)| *index) {
             None => Ok(places),
