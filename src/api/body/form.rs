@@ -47,10 +47,20 @@ pub struct FormFile {
 pub struct Options {
     bytes: Vec<u8>,
     /// Covers them.
-    _memory: RequestMemory,
+    memory: RequestMemory,
 }
 
 impl Options {
+    fn add(&mut self, piece: &[u8], app: &App) -> Result<(), ApiError> {
+        if self.bytes.len() + piece.len() > MOST_OPTIONS {
+            let detail = format!("the part `options` is longer than {MOST_OPTIONS} bytes");
+            return Err(ApiError::new(ErrorCode::MalformedRequest, detail));
+        }
+        self.memory.reserve(piece.len(), app)?;
+        self.bytes.extend_from_slice(piece);
+        Ok(())
+    }
+
     /// As they came.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -86,14 +96,10 @@ pub async fn receive(
     while let Some(mut field) = pace.wait(form.next_field()).await?.map_err(broken)? {
         if has_options && options.is_none() && field.name() == Some("options") {
             head.store(NO_HEAD, Ordering::Relaxed);
-            let mut part = Options { bytes: Vec::new(), _memory: RequestMemory::of(client.clone()) };
+            let mut part = Options { bytes: Vec::new(), memory: RequestMemory::of(client.clone()) };
             while let Some(piece) = pace.wait(field.chunk()).await?.map_err(broken)? {
                 pace.earn(piece.len());
-                if part.bytes.len() + piece.len() > MOST_OPTIONS {
-                    return Err(malformed(format!("the part `options` is longer than {MOST_OPTIONS} bytes")));
-                }
-                part._memory.reserve(piece.len(), app)?;
-                part.bytes.extend_from_slice(&piece);
+                part.add(&piece, app)?;
             }
             head.store(MOST_HEAD, Ordering::Relaxed);
             options = Some(part);
