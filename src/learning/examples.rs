@@ -170,6 +170,18 @@ impl Examples {
         self.loss_weights.as_deref().or(self.weights.as_deref()).into()
     }
 
+    /// The sum of the weights of the rows of each class, in measures; none if rows count alike.
+    pub fn class_weights(&self, classes: usize) -> Option<Vec<f64>> {
+        let weights = self.weights.as_ref()?;
+        let mut sums = vec![0.0; classes];
+        self.targets
+            .labels()
+            .iter()
+            .zip(weights)
+            .for_each(|(label, weight)| sums[*label as usize] += f64::from(*weight));
+        Some(sums)
+    }
+
     /// The weights that are of the loss alone, if there are any.
     pub fn own_loss_weights(&self) -> Option<&[f32]> {
         self.loss_weights.as_deref()

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::context::RunContext;
 use super::measure::Measuring;
-use super::prepare::class_weights;
 use super::unpublished::Stopped;
 use crate::data::encoder::Target;
 use crate::jobs::job::Job;
@@ -70,7 +69,7 @@ pub(super) fn constant(target: &Target, train: &Examples, truth: &Truth, weights
     match (target, truth) {
         (Target::Classification { counts, .. }, Truth::Labels(labels)) => {
             let counted = || counts.iter().map(|count| *count as f64).collect();
-            let counts: Vec<f64> = class_weights(train, counts.len()).unwrap_or_else(counted);
+            let counts: Vec<f64> = train.class_weights(counts.len()).unwrap_or_else(counted);
             let (total, total_weight) = (counts.iter().sum::<f64>(), weights.total(labels.len()));
             let most = (0..counts.len()).rev().max_by(|a, b| counts[*a].total_cmp(&counts[*b])).unwrap_or(0);
             let rows = || labels.iter().enumerate().map(|(row, label)| (weights.get(row), *label as usize));

@@ -177,7 +177,7 @@ impl Encoding<'_> {
 /// Lets a classifier start from the classes' shares of the training rows: the output's biases are their log-odds.
 fn start_from_shares(network: &mut Network, target: &Target, train: &Examples) {
     let Target::Classification { counts, .. } = target else { return };
-    let counts: Vec<f32> = match class_weights(train, counts.len()) {
+    let counts: Vec<f32> = match train.class_weights(counts.len()) {
         None => counts.iter().map(|count| *count as f32).collect(),
         Some(sums) => sums.into_iter().map(|sum| sum as f32).collect(),
     };
@@ -192,15 +192,6 @@ fn start_from_shares(network: &mut Network, target: &Target, train: &Examples) {
             parameters[start..].iter_mut().zip(logs).for_each(|(bias, log)| *bias = log - mean);
         }
     }
-}
-
-/// The sum of the rows' weights of each class, if rows do not count alike.
-pub(super) fn class_weights(examples: &Examples, classes: usize) -> Option<Vec<f64>> {
-    examples.weights().given()?;
-    let mut sums = vec![0.0; classes];
-    let labels = examples.targets().labels();
-    labels.iter().enumerate().for_each(|(row, label)| sums[*label as usize] += examples.weights().get(row));
-    Some(sums)
 }
 
 /// The rows that have a target and weigh something: the others are as if they were not there.
