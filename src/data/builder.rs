@@ -8,7 +8,7 @@ use arrow_array::builder::{
 };
 
 use crate::data::inference::{Evidence, Form, Written};
-use crate::data::values::{Decimal, Misfit, Reading, is_missing_word, is_not_finite, trim};
+use crate::data::values::{Decimal, Misfit, Reading, WrittenNumber, is_missing_word, is_not_finite, trim};
 
 /// Appends cells of a known form.
 pub(crate) enum Builder {
@@ -92,6 +92,14 @@ impl Builder {
                 builder.append_option(number.value(trimmed).filter(|value| value.is_finite()));
                 return Ok(());
             }
+        }
+        if let Builder::Written(form, builder) = self
+            && let Some(format) = form.numbers()
+            && let Some(number) = WrittenNumber::of(text).filter(WrittenNumber::is_unusual)
+        {
+            evidence.observe_written(text, &number, place);
+            builder.append_value(format.read_written(&number).ok_or(Misfit)?);
+            return Ok(());
         }
         evidence.observe(text, Written::Field, place);
         self.push(text)

@@ -149,12 +149,12 @@ pub fn places(
 pub fn of_record(error: EncodeError) -> ServingError {
     match &error {
         EncodeError::Value { row, column, expected, got } => {
-            let detail = format!("record {}, column {}: {expected} is expected, got {got}", row + 1, Shown(column));
+            let detail = format!("row {}, column {}: {expected} is expected, got {got}", row + 1, Shown(column));
             ServingError::at(Wrong::Value, pointer(*row, column), detail)
         }
         EncodeError::Nothing { row, columns } => {
             let detail = format!(
-                "record {} has none of the columns that the model predicts from, and a prediction from nothing is none: send \
+                "row {} has none of the columns that the model predicts from, and a prediction from nothing is none: send \
                  some of {columns}",
                 row + 1
             );

@@ -1,6 +1,6 @@
 //! Where the whole records of some bytes of a CSV file end.
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 
 use super::dialect::Dialect;
 
@@ -33,21 +33,24 @@ pub(crate) fn rows_end(bytes: &[u8], dialect: Dialect, is_last: bool, blank_is_r
 pub(crate) fn records_end(bytes: &[u8], dialect: Dialect, is_last: bool) -> RecordsEnd {
     let line_end = dialect.line_end;
     let opens = |at: usize| at == 0 || bytes[at - 1] == line_end || bytes[at - 1] == dialect.delimiter;
-    let mut plain = 0;
-    let mut whole = 0;
-    while let Some(quote) = memchr(b'"', &bytes[plain..]).map(|at| plain + at) {
-        if let Some(end) = memrchr(line_end, &bytes[plain..quote]) {
-            whole = plain + end + 1;
+    // Behind the last quote outside of values, and behind the last record before it.
+    let (mut plain, mut whole, mut open) = (0, 0, None);
+    let mut quotes = memchr_iter(b'"', bytes);
+    while let Some(quote) = quotes.next() {
+        match open {
+            None => {
+                if let Some(end) = last_of(line_end, &bytes[plain..quote]) {
+                    whole = plain + end + 1;
+                }
+                (open, plain) = (opens(quote).then_some(quote), quote + 1);
+            }
+            // Two of them are one in the value.
+            Some(_) if bytes.get(quote + 1) == Some(&b'"') => _ = quotes.next(),
+            Some(_) => (open, plain) = (None, quote + 1),
         }
-        if !opens(quote) {
-            plain = quote + 1;
-            continue;
-        }
-        match closing_quote(bytes, quote + 1) {
-            Some(close) => plain = close + 1,
-            None if whole > 0 => return RecordsEnd::At(whole),
-            None => return RecordsEnd::Open(quote),
-        }
+    }
+    if let Some(quote) = open {
+        return if whole > 0 { RecordsEnd::At(whole) } else { RecordsEnd::Open(quote) };
     }
     if is_last {
         return RecordsEnd::At(bytes.len());
@@ -59,14 +62,21 @@ pub(crate) fn records_end(bytes: &[u8], dialect: Dialect, is_last: bool) -> Reco
     }
 }
 
-/// The quote that closes a field whose content begins at `at`.
-pub(super) fn closing_quote(bytes: &[u8], mut at: usize) -> Option<usize> {
+/// The last place of a byte. Between two values in quotes there is hardly more than a delimiter.
+#[inline]
+fn last_of(byte: u8, bytes: &[u8]) -> Option<usize> {
+    if bytes.len() > 8 { memrchr(byte, bytes) } else { bytes.iter().rposition(|other| *other == byte) }
+}
+
+/// The quote that closes a field whose content begins at `at`, and whether there are quotes in the content.
+pub(super) fn closing_quote(bytes: &[u8], mut at: usize) -> Option<(usize, bool)> {
+    let mut doubled = false;
     loop {
         let quote = at + memchr(b'"', bytes.get(at..)?)?;
         if bytes.get(quote + 1) != Some(&b'"') {
-            return Some(quote);
+            return Some((quote, doubled));
         }
-        at = quote + 2;
+        (at, doubled) = (quote + 2, true);
     }
 }
 

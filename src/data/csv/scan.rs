@@ -121,15 +121,22 @@ impl<'a> RecordReader<'a> {
         }
     }
 
-    /// Goes over a short number and what ends its field; says what it is, and whether the record ends there.
+    /// Goes over a short number, in quotes or not, and what ends its field; says what it is, and whether the record ends there.
     #[inline(always)]
     fn number(&mut self) -> Option<(f64, bool)> {
-        let bytes = self.text.as_bytes()[self.at..].first_chunk::<LOOKED_AT>()?;
+        let field = &self.text.as_bytes()[self.at..];
+        let quote = usize::from(field.first() == Some(&b'"'));
+        let bytes = field.get(quote..)?.first_chunk::<LOOKED_AT>()?;
         let (value, length) = short_number(bytes)?;
-        let (passed, ends_line) = match bytes[length] {
-            byte if byte == self.dialect.delimiter => (length + 1, false),
-            byte if byte == self.dialect.line_end => (length + 1, true),
-            CR if self.text.as_bytes().get(self.at + length + 1) == Some(&LF) => (length + 2, true),
+        // A number in quotes that is closed where it ends: two quotes are one, which is no number.
+        if quote == 1 && bytes[length] != b'"' {
+            return None;
+        }
+        let end = length + 2 * quote;
+        let (passed, ends_line) = match field.get(end)? {
+            byte if *byte == self.dialect.delimiter => (end + 1, false),
+            byte if *byte == self.dialect.line_end => (end + 1, true),
+            &CR if field.get(end + 1) == Some(&LF) => (end + 2, true),
             _ => return None,
         };
         self.at += passed;
@@ -218,21 +225,23 @@ impl<'a> RecordReader<'a> {
     fn quoted(&mut self) -> Result<(usize, bool), DataError> {
         let bytes = self.text.as_bytes();
         let start = self.at + 1;
-        let close = closing_quote(bytes, start).ok_or_else(|| unclosed(self.line_of(self.at)))?;
+        let (close, doubled) = closing_quote(bytes, start).ok_or_else(|| unclosed(self.line_of(self.at)))?;
         let after = close + 1;
+        let is_end = |byte: &u8| *byte == self.dialect.delimiter || *byte == self.dialect.line_end;
+        self.at = if bytes.get(after).is_some_and(is_end) { after } else { self.end_behind(start, close)? };
+        if doubled {
+            self.unquoted = self.text[start..close].replace("\"\"", "\"");
+        }
+        Ok((close, doubled))
+    }
+
+    /// Where a field ends behind whose closing quote something stands.
+    fn end_behind(&self, start: usize, close: usize) -> Result<usize, DataError> {
+        let (bytes, after) = (self.text.as_bytes(), close + 1);
         let length = memchr2(self.dialect.delimiter, self.dialect.line_end, &bytes[after..]);
         let end = length.map_or(bytes.len(), |length| after + length);
         let rest = &self.text[after..end];
-        if !rest.trim_ascii().is_empty() {
-            return Err(self.text_behind(start, close, rest));
-        }
-        self.at = end;
-        let content = &self.text[start..close];
-        let copied = memchr(b'"', content.as_bytes()).is_some();
-        if copied {
-            self.unquoted = content.replace("\"\"", "\"");
-        }
-        Ok((close, copied))
+        if rest.trim_ascii().is_empty() { Ok(end) } else { Err(self.text_behind(start, close, rest)) }
     }
 
     /// A field in quotes that goes on behind its closing quote.
@@ -325,6 +334,24 @@ mod tests {
         assert_eq!(all("3\"\t\"b\"\n", b'\t'), [["3\"", "b"]]);
         let cr = Dialect { line_end: CR, ..dialect(b',') };
         assert_eq!(read("a,b\r\r\"x\ny\",2\r", cr, false).unwrap(), [["a", "b"], ["x\ny", "2"]]);
+    }
+
+    #[test]
+    fn numbers_are_read_on_the_way_in_quotes_or_not() {
+        let text = "1.5,\"-2\",\"3\"\r\n\"4\"\"\",\" 5\",\"6\" \n\"7,5\",8x,\"\"\n1,2,3\n,,,,,,,,,,,,,,,,,,,,";
+        let mut records = RecordReader::new(text, dialect(b','), 1);
+        let mut read = Vec::new();
+        for _ in 0..4 {
+            let record = records.next_of(&[true; 3], |_, _, field| {
+                read.push(match field {
+                    Field::Number(value) => value.to_string(),
+                    Field::Text(text) => format!("'{text}'"),
+                });
+                Ok(())
+            });
+            assert_eq!(record.unwrap().map(|record| record.fields), Some(3));
+        }
+        assert_eq!(read.join(" "), "1.5 -2 3 '4\"' ' 5' '6' '7,5' '8x' '' 1 2 3");
     }
 
     #[test]

@@ -129,10 +129,7 @@ impl Evidence {
             if is_not_finite(text) {
                 self.count_not_finite(place());
             } else if let Some(number) = WrittenNumber::of(text) {
-                self.numbers.observe_written(text, &number, place);
-                if number.digits > 15 && WAYS.iter().any(|way| number.is_large_integer(*way)) {
-                    self.large_integer.get_or_insert_with(place);
-                }
+                self.count_written(text, &number, place);
             } else {
                 self.refuse(Kind::Number, text, place);
             }
@@ -146,6 +143,23 @@ impl Evidence {
                 Some(date) if date.is_zero() => self.count_missing(COUNTS - 1),
                 Some(date) => self.dates.observe(text, &date, place),
             }
+        }
+    }
+
+    /// Takes a field of a CSV file into account that is a number as no program writes it.
+    #[inline]
+    pub fn observe_written(&mut self, text: &str, number: &WrittenNumber, place: impl Fn() -> u64) {
+        if !self.is(Kind::Number) || self.is(Kind::Boolean) || self.is(Kind::Date) {
+            return self.observe(text, Written::Field, place);
+        }
+        self.any = true;
+        self.count_written(text, number, &place);
+    }
+
+    fn count_written(&mut self, text: &str, number: &WrittenNumber, place: &impl Fn() -> u64) {
+        self.numbers.observe_written(text, number, place);
+        if number.digits > 15 && WAYS.iter().any(|way| number.is_large_integer(*way)) {
+            self.large_integer.get_or_insert_with(place);
         }
     }
 

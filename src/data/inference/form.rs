@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::data::column::ColumnType;
-use crate::data::values::{CellFormat, DateOrder, Reading};
+use crate::data::values::{CellFormat, DateOrder, NumberFormat, Reading};
 
 /// Words of more different values than this may be text.
 const TEXT_DISTINCT: u64 = 32;
@@ -34,6 +34,17 @@ impl Form {
                 Reading { order: Some(*order), format: format.as_deref(), ..Reading::default() }
             }
             _ => Reading::default(),
+        }
+    }
+
+    /// The format of numbers, if they have one.
+    pub fn numbers(&self) -> Option<&NumberFormat> {
+        match self {
+            Form::Written(format) => match &**format {
+                CellFormat::Number(format) => Some(format),
+                CellFormat::Date(_) => None,
+            },
+            _ => None,
         }
     }
 

@@ -15,7 +15,9 @@ const TELEPHONE_DIGITS: u8 = 9;
 /// What the numbers of a column have shown so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NumberEvidence {
-    /// Where the first number stands that cannot be written in each of [`WAYS`].
+    /// In which of [`WAYS`] all numbers can be written.
+    ways: u8,
+    /// Where the first number stands that cannot be written in each of the others.
     failing: [u64; 8],
     /// Whether a number was no text.
     pub unquoted: bool,
@@ -64,6 +66,7 @@ pub(crate) enum Doubt<'a> {
 impl Default for NumberEvidence {
     fn default() -> Self {
         NumberEvidence {
+            ways: ANY_WAY,
             failing: [NOWHERE; 8],
             unquoted: false,
             unseen: false,
@@ -102,7 +105,7 @@ impl NumberEvidence {
             self.formatted = Some((place(), shown(text)));
         }
         if number.separated {
-            self.pointed |= number.is_pointed();
+            self.pointed |= number.pointed;
             let digits = u8::try_from(number.digits).unwrap_or(u8::MAX);
             self.digits = (self.digits.0.min(digits), self.digits.1.max(digits));
         }
@@ -117,23 +120,25 @@ impl NumberEvidence {
         if affixes.other.is_none() && (*affixes.prefix != *number.prefix || *affixes.suffix != *number.suffix) {
             affixes.other = Some((place(), shown(text)));
         }
-        if is_unit(number.suffix) && self.with_unit.len() < UNIT_NUMBERS {
-            let value = WAYS.iter().find_map(|way| number.value(*way, ""));
+        if self.with_unit.len() < UNIT_NUMBERS && is_unit(number.suffix) {
+            let value = WAYS.iter().find_map(|way| number.value(*way, 0));
             self.with_unit.extend(value.map(f64::to_bits));
         }
     }
 
+    #[inline]
     fn narrow(&mut self, ways: u8, place: &impl Fn() -> u64) {
-        if ways != ANY_WAY {
-            let failing = self.failing.iter_mut().enumerate();
-            failing
-                .filter(|(at, first)| ways >> at & 1 == 0 && **first == NOWHERE)
-                .for_each(|(_, first)| *first = place());
+        let mut lost = self.ways & !ways;
+        while lost != 0 {
+            self.failing[lost.trailing_zeros() as usize] = place();
+            lost &= lost - 1;
         }
+        self.ways &= ways;
     }
 
     pub fn merge(&mut self, other: &NumberEvidence) {
         self.failing = std::array::from_fn(|at| self.failing[at].min(other.failing[at]));
+        self.ways &= other.ways;
         self.unquoted |= other.unquoted;
         self.unseen |= other.unseen;
         self.pointed |= other.pointed;
@@ -151,20 +156,14 @@ impl NumberEvidence {
         }
     }
 
-    fn ways(&self) -> u8 {
-        self.failing.iter().enumerate().fold(0, |ways, (at, first)| ways | u8::from(*first == NOWHERE) << at)
-    }
-
     /// Whether the numbers can be read with a decimal comma alone.
     pub fn has_decimal_commas(&self) -> bool {
-        let ways = self.ways();
-        self.pointed && ways & POINT_WAYS == 0 && ways & COMMA_WAYS != 0
+        self.pointed && self.ways & POINT_WAYS == 0 && self.ways & COMMA_WAYS != 0
     }
 
     /// Whether the numbers could be read in two ways, with different values, unless a program has written them.
     pub fn is_ambiguous(&self) -> bool {
-        let ways = self.ways();
-        self.pointed && ways & POINT_WAYS != 0 && ways & COMMA_WAYS != 0
+        self.pointed && self.ways & POINT_WAYS != 0 && self.ways & COMMA_WAYS != 0
     }
 
     /// The first number that a program would write in another way.
@@ -215,9 +214,8 @@ impl NumberEvidence {
 
     /// The format in the first way that fits all, whatever else speaks against numbers; none if there is no way.
     pub fn format_of(&self, decimal_commas: bool) -> Option<NumberFormat> {
-        let ways = self.ways();
-        let commas = ways & COMMA_WAYS;
-        let taken = if decimal_commas && self.pointed && commas != 0 { commas } else { ways };
+        let commas = self.ways & COMMA_WAYS;
+        let taken = if decimal_commas && self.pointed && commas != 0 { commas } else { self.ways };
         let mut format = NumberFormat::of(*WAYS.get(taken.trailing_zeros() as usize)?);
         if let Some(affixes) = &self.affixes {
             let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());

@@ -8,7 +8,7 @@
 pub const LARGEST_EXACT_INTEGER: u64 = 1 << 53;
 
 /// Digits up to which a mantissa fits into 64 bits.
-const MOST_DIGITS: usize = 19;
+pub(super) const MOST_DIGITS: usize = 19;
 
 /// The powers of ten that are exact.
 pub(super) const POWERS: [f64; 23] = [

@@ -19,10 +19,12 @@ mod clock;
 mod date_format;
 mod datetime;
 mod decimal;
+mod digit_groups;
 mod missing;
 mod number;
 mod number_format;
 mod reading;
+mod separators;
 mod short_number;
 mod text_cursor;
 mod words;
@@ -41,9 +43,8 @@ pub use number::{canonical_number, format_number, is_not_finite, parse_number};
 pub use number_format::NumberFormat;
 pub(super) use reading::is_among;
 pub use reading::{CellFormat, Misfit, Reading, Writing};
+pub(super) use separators::{ANY_WAY, COMMA_WAYS, POINT_WAYS, WAYS, ways_of_plain};
 pub(super) use short_number::{LOOKED_AT, short_number};
 pub use words::parse_boolean;
 pub(super) use words::trim;
-pub(super) use written_number::{
-    ANY_WAY, COMMA_WAYS, POINT_WAYS, WAYS, WrittenNumber, is_unit, scale_of, ways_of_plain,
-};
+pub(super) use written_number::{WrittenNumber, is_unit, scale_of};

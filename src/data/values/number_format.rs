@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::number::parse_number;
-use super::written_number::{Separators, WrittenNumber};
+use super::separators::Separators;
+use super::written_number::WrittenNumber;
 
 /// How the numbers of a column are written.
 ///
@@ -49,7 +50,11 @@ impl NumberFormat {
 
     /// The finite number that a text is in this format.
     pub fn read(&self, text: &str) -> Option<f64> {
-        let written = WrittenNumber::of(text)?;
+        self.read_written(&WrittenNumber::of(text)?)
+    }
+
+    /// The same of one that was taken apart.
+    pub(crate) fn read_written(&self, written: &WrittenNumber) -> Option<f64> {
         if written.ways & self.separators().bit() == 0 {
             return None;
         }
@@ -58,10 +63,10 @@ impl NumberFormat {
             return None;
         }
         let (exponent, factor) = match self.scale {
-            _ if !written.is_affixed() && (self.prefix.is_some() || self.suffix.is_some()) => ("", 1.0),
-            0.01 => ("e-2", 1.0),
-            0.001 => ("e-3", 1.0),
-            scale => ("", scale),
+            _ if !written.is_affixed() && (self.prefix.is_some() || self.suffix.is_some()) => (0, 1.0),
+            0.01 => (-2, 1.0),
+            0.001 => (-3, 1.0),
+            scale => (0, scale),
         };
         written.value(self.separators(), exponent).map(|value| value * factor).filter(|value| value.is_finite())
     }

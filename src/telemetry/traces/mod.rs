@@ -3,6 +3,7 @@
 //! thread; whoever goes on with it elsewhere takes it along.
 
 mod export;
+mod parent;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -69,12 +70,12 @@ impl Traces {
 
     /// The trace of a request; nothing where its caller names none and nobody is sent spans.
     pub fn of_request(&self, headers: &HeaderMap, name: impl FnOnce() -> String) -> Option<Traced> {
-        let named = headers.contains_key(TRACEPARENT);
-        let caller = || PROPAGATOR.extract_with_context(&Context::new(), &HeaderExtractor(headers));
-        match &self.0 {
-            Some(_) => Some(self.begin(name(), Kind::Answer, &if named { caller() } else { Context::new() })),
-            None => named.then(caller).filter(|caller| caller.has_active_span()).map(Traced),
+        if self.0.is_none() {
+            let caller = parent::read(headers.get(TRACEPARENT)?.as_bytes())?;
+            return Some(Traced(Context::new().with_remote_span_context(caller)));
         }
+        let caller = PROPAGATOR.extract_with_context(&Context::new(), &HeaderExtractor(headers));
+        Some(self.begin(name(), Kind::Answer, &caller))
     }
 
     /// A span of what happens now as a part of the current one; nothing where there is none that is sent.

@@ -127,7 +127,7 @@ async fn a_cell_that_cannot_be_read_costs_its_row_alone() {
     let records = json!([record(1, json!(60)), record(2, json!("heavy")), record(3, json!(145)), {"customer": 4}, record(5, json!(100))]);
     let refused = service.post(&path.replace("row", "refuse"), json!({"records": [records[0], records[1]]})).await;
     let refused = refused.problem(422, "invalid_value");
-    assert!(text(&refused["detail"]).starts_with("record 2, column \"weight\": a number is expected"), "{refused}");
+    assert!(text(&refused["detail"]).starts_with("row 2, column \"weight\": a number is expected"), "{refused}");
     let before = metric(&service).await;
     let reply = service.post(&path, json!({"records": records})).await;
     assert_eq!(reply.header("x-rows-failed"), "2");

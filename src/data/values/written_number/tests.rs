@@ -1,6 +1,7 @@
 //! Numbers in every writing, and what is none.
 
 use super::*;
+use crate::data::values::separators::{ANY_WAY, BLANK_WAYS, COMMA_WAYS, POINT_WAYS, WAYS, ways_of_plain};
 
 const POINT: Separators = WAYS[0];
 const ENGLISH: Separators = WAYS[1];
@@ -42,11 +43,11 @@ fn numbers_as_people_write_them() {
     ] {
         let number = WrittenNumber::of(text).unwrap_or_else(|| panic!("{text}"));
         assert_ne!(number.ways & way.bit(), 0, "{text}");
-        assert_eq!(number.value(way, "").map(f64::to_bits), Some(f64::to_bits(value)), "{text}");
+        assert_eq!(number.value(way, 0).map(f64::to_bits), Some(f64::to_bits(value)), "{text}");
         assert_eq!((number.prefix, number.suffix), (prefix, suffix), "{text}");
     }
     let percent = WrittenNumber::of("12.3 %").expect("a number");
-    assert_eq!((percent.suffix, percent.value(POINT, "e-2")), ("%", Some(0.123)), "to the last bit");
+    assert_eq!((percent.suffix, percent.value(POINT, -2)), ("%", Some(0.123)), "to the last bit");
 }
 
 #[test]
@@ -85,8 +86,16 @@ fn what_is_no_number_in_any_way() {
 }
 
 #[test]
+fn two_signs_in_an_exponent_make_no_number() {
+    assert!(["1e--5", "1e+-5"].iter().all(|text| WrittenNumber::of(text).is_none()));
+    assert_eq!(WrittenNumber::of("1e-5 kg").and_then(|number| number.value(POINT, 0)), Some(1e-5));
+}
+
+#[test]
 fn a_cell_says_in_which_ways_it_can_be_written() {
     let ways = |text: &str| WrittenNumber::of(text).map_or(0, |number| number.ways);
+    assert_eq!(WAYS.map(Separators::bit), [1, 2, 4, 8, 16, 32, 64, 128]);
+    assert_eq!(Separators { decimal: ',', thousands: Some(',') }.bit(), 0);
     assert_eq!(ways("123"), ANY_WAY);
     assert_eq!(ways("1.5"), POINT_WAYS);
     assert_eq!(ways("1,234"), COMMA_WAYS | ENGLISH.bit());
@@ -97,6 +106,13 @@ fn a_cell_says_in_which_ways_it_can_be_written() {
     assert_eq!(ways("1 234"), BLANK_WAYS);
     for text in ["1.234", "123.4", "12", "0.123", "-1.234", "1.2345", "1234.567"] {
         assert_eq!(ways_of_plain(text.as_bytes()), ways(text), "{text}");
+    }
+    let is_unusual = |text: &str| WrittenNumber::of(text).is_some_and(|number| number.is_unusual());
+    for text in ["1", "-1.5", ".5", "5.", "1e3", "1.234"] {
+        assert!(!is_unusual(text), "{text}");
+    }
+    for text in ["1,5", "1,234", "1 234.5", "$1", "5 %", "1.234.567"] {
+        assert!(is_unusual(text), "{text}");
     }
     assert!(WrittenNumber::of("9,007,199,254,740,993").expect("a number").is_large_integer(ENGLISH));
     assert!(!WrittenNumber::of("9,007,199,254,740,991").expect("a number").is_large_integer(ENGLISH));
