@@ -85,17 +85,25 @@ impl Repeatable {
     pub fn finish(self) -> Idempotency {
         Idempotency(self.0.map(|keyed| {
             let (key, sum) = *keyed;
-            let sum = sum.finalize();
-            let text = sum.iter().fold(String::new(), |mut text, byte| {
-                write!(text, "{byte:02x}").expect("writing to a string does not fail");
-                text
-            });
-            (key, text)
+            (key, hexadecimal(sum))
         }))
     }
 }
 
+fn hexadecimal(sum: Sha256) -> String {
+    sum.finalize().iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string does not fail");
+        text
+    })
+}
+
 impl Idempotency {
+    /// With a further part of the request.
+    pub fn with_part(self, part: &[u8]) -> Self {
+        let both = |fingerprint: String| hexadecimal(Sha256::new_with_prefix(fingerprint).chain_update(part));
+        Idempotency(self.0.map(|(key, fingerprint)| (key, both(fingerprint))))
+    }
+
     /// The reply that the request got before, if it did. Where less than the whole of it was kept, `again` makes it of what
     /// the request made, given its identifier.
     ///

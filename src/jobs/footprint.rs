@@ -25,6 +25,8 @@ pub(super) struct Footprint<'a> {
     pub(super) train: usize,
     /// Rows held out, or of a data set of their own.
     pub(super) validation: usize,
+    /// Whether rows have weights of their own.
+    pub(super) weighted: bool,
     /// Features that are shuffled to learn their importance.
     pub(super) features: usize,
 }
@@ -34,7 +36,8 @@ impl Footprint<'_> {
     pub(super) fn row_bytes(&self) -> usize {
         let network = self.network;
         let targets = if network.outputs() > 1 && network.classes().is_some() { 1 } else { network.outputs() };
-        let weights = self.train * usize::from(self.settings.class_weight.is_some());
+        let of_rows = (self.train + self.validation) * usize::from(self.weighted);
+        let weights = of_rows + self.train * usize::from(self.settings.class_weight.is_some());
         let values = (self.train + self.validation).saturating_mul(network.inputs() + targets);
         values.saturating_add(weights).saturating_mul(size_of::<f32>())
     }
@@ -70,6 +73,7 @@ pub(super) fn of_rows(training: &Training, model: &ValidModelSpec) -> usize {
         settings: &training.settings,
         train: training.train.rows(),
         validation: training.validation.as_ref().map_or(0, Examples::rows),
+        weighted: training.train.weights().given().is_some(),
         features: 0,
     };
     footprint.bytes().max(2 * footprint.row_bytes())

@@ -30,11 +30,11 @@ fn tensors<'a>(set: &str, examples: &'a Examples) -> Vec<(String, Tensor<'a>)> {
         Targets::Values(values) => flat(values),
         Targets::Classes(classes) => Tensor { shape: vec![classes.len()], values: TensorValues::U32(classes) },
     };
-    let weights = examples.weights().map(|weights| {
-        (format!("{set}.weights"), Tensor { shape: vec![weights.len()], values: TensorValues::F32(weights) })
-    });
+    let list = |values: &'a [f32]| Tensor { shape: vec![values.len()], values: TensorValues::F32(values) };
+    let of_rows = examples.weights().given().map(|weights| (format!("{set}.row_weights"), list(weights)));
+    let of_loss = examples.own_loss_weights().map(|weights| (format!("{set}.weights"), list(weights)));
     let always = [(format!("{set}.inputs"), flat(examples.inputs())), (format!("{set}.targets"), targets)];
-    always.into_iter().chain(weights).collect()
+    always.into_iter().chain(of_rows).chain(of_loss).collect()
 }
 
 /// The training of a file that [`encode`] made, for `model`.
@@ -72,9 +72,17 @@ fn examples(file: &TensorFile, set: &str, model: &ValidModelSpec) -> Result<Opti
         }
         _ => Targets::Values(matrix("targets", model.outputs())?),
     };
-    let examples = Examples::new(inputs, targets);
-    Ok(Some(match file.shape(&name("weights")) {
-        None => examples,
-        Some(_) => examples.with_weights(file.f32s(&name("weights"), &[rows])?),
-    }))
+    let weights = |part: &str| match file.shape(&name(part)) {
+        None => Ok(None),
+        Some(_) => file.f32s(&name(part), &[rows]).map(Some),
+    };
+    let (mut examples, of_rows, of_loss) =
+        (Examples::new(inputs, targets), weights("row_weights")?, weights("weights")?);
+    if let Some(weights) = of_rows {
+        examples = examples.with_weights(weights);
+    }
+    if let Some(weights) = of_loss {
+        examples = examples.with_loss_weights(weights);
+    }
+    Ok(Some(examples))
 }

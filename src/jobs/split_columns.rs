@@ -31,5 +31,7 @@ pub(super) fn beside(settings: &ValidTrainingSpec, profile: &TableProfile, model
             time_columns(profile).into_iter().chain(keys).collect()
         }
     };
-    wanted.into_iter().filter(|name| !content.contains(name.as_str())).collect()
+    // A split may go by the column of weights, if it is named; but weights are no keys by which rows depend on each other.
+    let found = |name: &String| by.column().is_some() || Some(name) != settings.weights.as_ref();
+    wanted.into_iter().filter(|name| !content.contains(name.as_str()) && found(name)).collect()
 }

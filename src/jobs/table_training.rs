@@ -62,7 +62,7 @@ impl TableTraining {
         let missing = dataset.profile.column(&model.target).map_or(0, |column| column.missing as usize);
         let settings = with_defaults(settings, rows, validation.is_some());
         let classes = if model.classes.is_empty() { Classes::None } else { Classes::Named(&model.classes) };
-        let settings = settings.check(model.seed, classes)?;
+        let settings = ValidTrainingSpec { weights: model.weights.clone(), ..settings.check(model.seed, classes)? };
         let labelled = rows - missing.min(rows);
         let train = rows_to_train_on(labelled, settings.validation_split);
         let columns = ColumnsOf::new(model, &dataset.profile, settings.warm_start);
@@ -75,6 +75,7 @@ impl TableTraining {
             settings: &settings,
             train,
             validation: others.as_ref().map_or(labelled - train, |(_, rows)| *rows),
+            weighted: model.weights.is_some(),
             features: columns.count().saturating_sub(1),
         };
         let read = [Some((columns, rows)), others]
@@ -108,7 +109,8 @@ fn beside_bytes(model: &TableSpec, settings: &ValidTrainingSpec, dataset: &Datas
         let of_rows = column.dictionary_bytes().checked_div(profile.rows).unwrap_or(0);
         bytes + size_of::<Option<i64>>() as u64 + of_rows + 1
     });
-    usize::try_from(profile.rows.saturating_mul(cells)).unwrap_or(usize::MAX).saturating_add(PROBE_BYTES)
+    let weights = if settings.weights.is_some() { size_of::<f64>() as u64 } else { 0 };
+    usize::try_from(profile.rows.saturating_mul(cells + weights)).unwrap_or(usize::MAX).saturating_add(PROBE_BYTES)
 }
 
 /// Checks that the data set has the column that a split goes by, and that it can.

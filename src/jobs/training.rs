@@ -60,8 +60,8 @@ impl TrainingRequest {
         let train = match &settings.class_weight {
             None => train,
             Some(weights) => {
-                let row_weights = weights.row_weights(&train.targets().labels(), Classes::of(model));
-                train.with_weights(row_weights)
+                let row_weights = weights.row_weights(&train.targets().labels(), Classes::of(model), train.weights());
+                train.with_loss_weights(row_weights)
             }
         };
         Ok(Training { settings, train, validation })

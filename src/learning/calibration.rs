@@ -10,17 +10,20 @@
 //!
 //! ```
 //! use epochd::learning::calibration::Calibration;
+//! use epochd::learning::row_weights::RowWeights;
 //!
 //! // A network that is always sure (logits 5 apart: 99.3 %) and right in three rows of four.
 //! let logits = [5.0, 0.0].repeat(40);
 //! let labels: Vec<u32> = (0..40).map(|row| u32::from(row % 4 == 0)).collect();
-//! let calibration = Calibration::fit(&logits, 2, &labels);
+//! let calibration = Calibration::fit(&logits, 2, &labels, RowWeights::ALIKE);
 //! let mut probabilities = [0.0; 2];
 //! calibration.apply(&[5.0, 0.0], 2, &mut probabilities);
 //! assert!((0.7..0.85).contains(&probabilities[0]), "{probabilities:?}");
 //! ```
 
 use serde::{Deserialize, Serialize};
+
+use super::row_weights::RowWeights;
 
 /// β lies between the inverse of this and this.
 const MOST_INVERSE_TEMPERATURE: f64 = 20.0;
@@ -51,38 +54,45 @@ impl Calibration {
         Calibration { inverse_temperature: 1.0, mix: 0.0 }
     }
 
-    /// The calibration for `logits` whose classes are `labels`. Of n rows, β minimises the sum of their log losses + 2 (ln β)² within 1/20 to 20, and
-    /// `mix` is 1/(n + 1). Without a row it is the identity.
+    /// The calibration for `logits` whose classes are `labels`. Of n rows, β minimises n times the mean of their log losses by
+    /// `weights` + 2 (ln β)² within 1/20 to 20, and `mix` is 1/(n + 1). Without a row it is the identity.
     ///
     /// # Shapes
     /// `logits` is rows × `width`, `labels` one a row. A width of 1 is that of two classes with one sigmoid output.
     ///
     /// # Panics
     /// If there is not a label for each row, or a label is no class.
-    pub fn fit(logits: &[f32], width: usize, labels: &[u32]) -> Self {
-        Calibration::fit_unless(logits, width, labels, &mut || true).expect("nobody stops it")
+    pub fn fit(logits: &[f32], width: usize, labels: &[u32], weights: RowWeights) -> Self {
+        Calibration::fit_unless(logits, width, labels, weights, &mut || true).expect("nobody stops it")
     }
 
     /// The same; `None` once `go_on`, which is asked every some milliseconds, says no.
     ///
     /// # Panics
     /// As [`Calibration::fit`].
-    pub fn fit_unless(logits: &[f32], width: usize, labels: &[u32], go_on: &mut dyn FnMut() -> bool) -> Option<Self> {
+    pub fn fit_unless(
+        logits: &[f32],
+        width: usize,
+        labels: &[u32],
+        weights: RowWeights,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Option<Self> {
         assert_eq!(logits.len(), labels.len() * width, "logits for every label");
         assert!(labels.iter().all(|label| (*label as usize) < width.max(2)), "labels are classes");
         if labels.is_empty() {
             return Some(Calibration::identity());
         }
         let rows = (LOOK_VALUES / width).max(1);
+        let mean_weight = weights.total(labels.len()) / labels.len() as f64;
         let objective = |ln_beta: f64| {
             let (beta, mut sum) = (ln_beta.exp(), 0.0);
-            for (logits, labels) in logits.chunks(rows * width).zip(labels.chunks(rows)) {
+            for (index, (logits, labels)) in logits.chunks(rows * width).zip(labels.chunks(rows)).enumerate() {
                 if !go_on() {
                     return None;
                 }
-                sum = log_loss(sum, logits, width, labels, beta);
+                sum = log_loss(sum, logits, width, labels, weights.starting_at(index * rows), beta);
             }
-            Some(sum + PRIOR * ln_beta.powi(2))
+            Some(sum / mean_weight + PRIOR * ln_beta.powi(2))
         };
         let inverse_temperature = minimum(objective)?.exp();
         Some(Calibration { inverse_temperature, mix: 1.0 / (labels.len() as f64 + 1.0) })
@@ -120,9 +130,9 @@ fn normalise(z: &mut [f64]) {
     z.iter_mut().for_each(|z| *z /= sum);
 }
 
-/// `sum` and the sum over rows of −ln p(label), with p from β·z and without mixing. A single logit z is that of two classes whose
-/// logits are 0 and z.
-fn log_loss(sum: f64, logits: &[f32], width: usize, labels: &[u32], beta: f64) -> f64 {
+/// `sum` and the sum over rows of −w ln p(label), with p from β·z and without mixing. A single logit z is that of two classes
+/// whose logits are 0 and z.
+fn log_loss(sum: f64, logits: &[f32], width: usize, labels: &[u32], weights: RowWeights, beta: f64) -> f64 {
     let row = |(z, label): (&[f32], &u32)| match z {
         [z] => {
             let margin = beta * f64::from(*z) * if *label == 1 { 1.0 } else { -1.0 };
@@ -134,7 +144,11 @@ fn log_loss(sum: f64, logits: &[f32], width: usize, labels: &[u32], beta: f64) -
             sum.ln() + beta * (max - f64::from(z[*label as usize]))
         }
     };
-    logits.chunks_exact(width).zip(labels).map(row).fold(sum, |sum, loss| sum + loss)
+    let losses = logits.chunks_exact(width).zip(labels).map(row);
+    match weights.given() {
+        None => losses.fold(sum, |sum, loss| sum + loss),
+        Some(weights) => losses.zip(weights).fold(sum, |sum, (loss, weight)| sum + f64::from(*weight) * loss),
+    }
 }
 
 /// Where `objective` is least among all places looked at: a grid over ln β, then golden section search (Kiefer 1953)
@@ -200,14 +214,14 @@ mod tests {
     }
 
     fn objective(logits: &[f32], width: usize, labels: &[u32], beta: f64) -> f64 {
-        log_loss(0.0, logits, width, labels, beta) + PRIOR * beta.ln().powi(2)
+        log_loss(0.0, logits, width, labels, RowWeights::ALIKE, beta) + PRIOR * beta.ln().powi(2)
     }
 
     #[test]
     fn a_known_temperature_is_recovered() {
         for (beta, seed) in [(0.3, 1), (1.0, 2), (2.5, 3)] {
             let (logits, labels) = drawn(20_000, 4, beta, seed);
-            let fitted = Calibration::fit(&logits, 4, &labels);
+            let fitted = Calibration::fit(&logits, 4, &labels, RowWeights::ALIKE);
             assert!((fitted.inverse_temperature / beta - 1.0).abs() < 0.05, "{beta}: {fitted:?}");
             assert_eq!(fitted.mix, 1.0 / 20_001.0);
         }
@@ -218,7 +232,7 @@ mod tests {
         for seed in 0..60 {
             let (width, rows) = (2 + seed as usize % 4, 1 + seed as usize * 3 % 40);
             let (logits, labels) = drawn(rows, width, [0.0, 0.2, 1.0, 8.0][seed as usize % 4], seed);
-            let beta = Calibration::fit(&logits, width, &labels).inverse_temperature;
+            let beta = Calibration::fit(&logits, width, &labels, RowWeights::ALIKE).inverse_temperature;
             let at = |beta: f64| objective(&logits, width, &labels, beta);
             assert!(at(beta) <= at(1.0), "seed {seed}: {beta}");
             for i in 0..=600 {
@@ -234,7 +248,7 @@ mod tests {
         let labels: Vec<u32> = (0..21).map(|row| row % 3).collect();
         let logits: Vec<f32> =
             labels.iter().flat_map(|l| (0..3).map(move |k| if k == *l { 4.0 } else { 0.0 })).collect();
-        let fitted = Calibration::fit(&logits, 3, &labels);
+        let fitted = Calibration::fit(&logits, 3, &labels, RowWeights::ALIKE);
         assert!((1.0..2.5).contains(&fitted.inverse_temperature), "{fitted:?}");
         let mut probabilities = [0.0; 3];
         fitted.apply(&[400.0, 0.0, 0.0], 3, &mut probabilities);
@@ -247,7 +261,10 @@ mod tests {
         let (logits, labels) = drawn(300, 2, 1.7, 5);
         let single: Vec<f32> = logits.chunks_exact(2).map(|z| z[1] - z[0]).collect();
         let pairs: Vec<f32> = single.iter().flat_map(|z| [0.0, *z]).collect();
-        let (one, two) = (Calibration::fit(&single, 1, &labels), Calibration::fit(&pairs, 2, &labels));
+        let (one, two) = (
+            Calibration::fit(&single, 1, &labels, RowWeights::ALIKE),
+            Calibration::fit(&pairs, 2, &labels, RowWeights::ALIKE),
+        );
         assert!((one.inverse_temperature - two.inverse_temperature).abs() < 1e-6 && one.mix == two.mix);
         let (mut narrow, mut wide) = (vec![0.0; single.len()], vec![0.0; pairs.len()]);
         one.apply(&single, 1, &mut narrow);
@@ -258,6 +275,36 @@ mod tests {
     }
 
     #[test]
+    fn weights_count_as_repeated_rows_by_their_ratios() {
+        let (logits, labels) = drawn(400, 3, 0.6, 11);
+        let times: Vec<usize> = (0..400).map(|row| 1 + row % 3).collect();
+        let rows = times.iter().enumerate().flat_map(|(row, times)| std::iter::repeat_n(row, *times));
+        let (mut more_logits, mut more_labels) = (Vec::new(), Vec::new());
+        for row in rows {
+            more_logits.extend(&logits[3 * row..3 * row + 3]);
+            more_labels.push(labels[row]);
+        }
+        let at = |beta: f64, scale: f32| {
+            let weights: Vec<f32> = times.iter().map(|times| *times as f32 * scale).collect();
+            log_loss(0.0, &logits, 3, &labels, RowWeights::of(&weights), beta)
+        };
+        for beta in [0.3, 1.0, 4.0] {
+            let repeated = log_loss(0.0, &more_logits, 3, &more_labels, RowWeights::ALIKE, beta);
+            assert!((at(beta, 1.0) - repeated).abs() < 1e-9 * repeated, "{beta}");
+        }
+        let fitted = |scale: f32| {
+            let weights: Vec<f32> = times.iter().map(|times| *times as f32 * scale).collect();
+            Calibration::fit(&logits, 3, &labels, RowWeights::of(&weights))
+        };
+        assert_eq!(fitted(1.0), fitted(8.0), "only ratios matter");
+        assert_ne!(fitted(1.0), Calibration::fit(&logits, 3, &labels, RowWeights::ALIKE));
+        assert_eq!(
+            Calibration::fit(&logits, 3, &labels, RowWeights::of(&[2.0; 400])),
+            Calibration::fit(&logits, 3, &labels, RowWeights::ALIKE)
+        );
+    }
+
+    #[test]
     fn it_ends_when_it_is_told_to() {
         let (logits, labels) = drawn(200_000, 4, 1.0, 9);
         let mut asked = 0;
@@ -265,13 +312,13 @@ mod tests {
             asked += 1;
             asked < 10
         };
-        assert_eq!(Calibration::fit_unless(&logits, 4, &labels, &mut go_on), None);
+        assert_eq!(Calibration::fit_unless(&logits, 4, &labels, RowWeights::ALIKE, &mut go_on), None);
         assert_eq!(asked, 10, "asked within a place and between places");
     }
 
     #[test]
     fn without_rows_probabilities_stay_as_they_are() {
-        let identity = Calibration::fit(&[], 3, &[]);
+        let identity = Calibration::fit(&[], 3, &[], RowWeights::ALIKE);
         assert_eq!(identity, Calibration::identity());
         let logits = [0.5, -1.0, 2.0, 9.0, 9.0, -9.0];
         let (mut calibrated, mut plain) = ([0.0; 6], logits);
@@ -283,11 +330,11 @@ mod tests {
     #[test]
     fn extreme_logits_give_numbers() {
         let logits = [1e30, -1e30, 0.0, -1e30, 1e30, 0.0];
-        let fitted = Calibration::fit(&logits, 3, &[1, 1]);
+        let fitted = Calibration::fit(&logits, 3, &[1, 1], RowWeights::ALIKE);
         let mut probabilities = [0.0; 6];
         fitted.apply(&logits, 3, &mut probabilities);
         assert!(fitted.inverse_temperature.is_finite() && probabilities.iter().all(|p| *p > 0.0 && *p < 1.0));
-        let endless = Calibration::fit(&[f32::INFINITY, 0.0], 2, &[0]);
+        let endless = Calibration::fit(&[f32::INFINITY, 0.0], 2, &[0], RowWeights::ALIKE);
         assert!(endless.inverse_temperature.is_finite());
     }
 }

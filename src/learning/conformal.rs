@@ -7,6 +7,11 @@
 //! exchangeable. Of a regression the score is |y − ŷ|, and the interval ŷ ± q; of a classifier it is 1 − p(true class),
 //! and the set of answers all classes with 1 − p ≤ q (Sadinle, Lei & Wasserman 2019).
 //!
+//! Where rows have weights, they stand for a distribution that has rows by their weights, and the promise is made for that one:
+//! q is the least score that, with the smaller ones, has (n + 1)·level/n of all weight (Tibshirani, Foygel Barber, Candès &
+//! Ramdas 2019, "Conformal Prediction Under Covariate Shift", with the mean weight for that of the further row, which nobody
+//! knows).
+//!
 //! ```
 //! use epochd::learning::conformal::Scores;
 //!
@@ -17,6 +22,8 @@
 //! assert_eq!(scores.quantile(0.95), None);
 //! assert_eq!(Scores::rows_needed(0.95), 19);
 //! ```
+
+use super::row_weights::RowWeights;
 
 /// Differences from a whole rank that are only rounding: 0.07 · 100 is a little more than 7 in binary.
 const ROUNDING: f64 = 1e-9;
@@ -47,6 +54,30 @@ impl Scores {
             true => scores,
             false => (1..=most).map(|j| scores[ceiling(j, count, most) - 1]).collect(),
         };
+        Scores { values, count }
+    }
+
+    /// The same of rows that count by their weights.
+    ///
+    /// # Panics
+    /// If `most` is 0.
+    pub fn weighted(scores: Vec<f32>, weights: RowWeights, most: usize) -> Self {
+        let Some(weights) = weights.given() else { return Scores::new(scores, most) };
+        assert!(most > 0, "room for a score");
+        let worst = |score: f32| if score.is_nan() { f32::INFINITY } else { score };
+        let mut pairs: Vec<(f32, f32)> = scores.into_iter().map(worst).zip(weights.iter().copied()).collect();
+        pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let (count, total) = (pairs.len(), pairs.iter().map(|(_, weight)| f64::from(*weight)).sum::<f64>());
+        let kept = count.min(most);
+        let (mut values, mut reached) = (Vec::with_capacity(kept), 0.0);
+        for (score, weight) in pairs {
+            reached += f64::from(weight);
+            // What has a rank among rows that count alike has this share of all weight.
+            let share = |rank: usize| (rank as f64 - ROUNDING * count as f64) / count as f64 * total;
+            while values.len() < kept && reached >= share(ceiling(values.len() + 1, count, kept)) {
+                values.push(score);
+            }
+        }
         Scores { values, count }
     }
 
@@ -132,6 +163,29 @@ mod tests {
 
     fn tenths(count: usize) -> Scores {
         Scores::new((1..=count).rev().map(|i| i as f32 / 10.0).collect(), 1000)
+    }
+
+    #[test]
+    fn weights_count_as_repeated_rows() {
+        for seed in 0..40 {
+            let mut generator = generator(seed, Purpose::Split);
+            let scores: Vec<f32> = (0..60).map(|_| generator.random()).collect();
+            let times: Vec<usize> = (0..60).map(|row| 1 + (row * 7 + seed as usize) % 4).collect();
+            let weights: Vec<f32> = times.iter().map(|times| *times as f32 * 0.37).collect();
+            let weighted = Scores::weighted(scores.clone(), RowWeights::of(&weights), 1000);
+            assert_eq!((weighted.count(), weighted.values().len()), (60, 60));
+            let repeated = scores.iter().zip(&times).flat_map(|(score, times)| std::iter::repeat_n(*score, *times));
+            let repeated = Scores::new(repeated.collect(), 1000);
+            for level in [0.5, 0.8, 0.9] {
+                // Of n rows the rank is (n + 1)·level: of repeated ones the same share is asked of more rows.
+                let share = (60.0 + 1.0) * level / 60.0;
+                let rank = (share * repeated.count() as f64 - ROUNDING).ceil() as usize;
+                let (ours, exact) = (weighted.quantile(level).expect("enough"), repeated.values()[rank - 1]);
+                assert!(ours >= exact && weighted.values().iter().filter(|s| **s >= exact && **s < ours).count() <= 1);
+            }
+            let alike = Scores::weighted(scores.clone(), RowWeights::of(&[3.0; 60]), 17);
+            assert_eq!(alike, Scores::new(scores, 17));
+        }
     }
 
     #[test]

@@ -34,8 +34,8 @@ impl Default for Evaluation {
 }
 
 impl Evaluation {
-    /// The mean loss over the first `rows` rows of `examples`, without dropout and unweighted; `see` gets the outputs of
-    /// the rows, tile after tile, until it says no: then there is no loss.
+    /// The mean loss over the first `rows` rows of `examples` by their weights, without dropout and whatever their classes
+    /// weigh; `see` gets the outputs of the rows, tile after tile, until it says no: then there is no loss.
     pub fn mean_loss(
         &mut self,
         network: &Network,
@@ -63,7 +63,7 @@ impl Evaluation {
                 }
             }
         }
-        Some(sum / rows as f64)
+        Some(sum / examples.weights().total(rows))
     }
 
     /// Values that the buffers hold at most when `rows` rows of a model are looked at.
@@ -86,6 +86,7 @@ impl ForwardTile {
         self.targets.resize((end - start) * width, 0.0);
         examples.targets().write_rows(start, &mut self.targets, width);
         let (outputs, targets) = (&self.outputs, &self.targets);
-        self.loss = spec.loss.sum(&Scored { logits, outputs, targets, weights: None, width });
+        let weights = examples.weights().given().map(|weights| &weights[start..end]);
+        self.loss = spec.loss.sum(&Scored { logits, outputs, targets, weights, width });
     }
 }

@@ -15,6 +15,8 @@
 
 use ndarray::{Array2, Axis};
 
+use super::row_weights::RowWeights;
+
 /// What the outputs of each row should be.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Targets {
@@ -105,7 +107,10 @@ pub fn most_likely(row: &[f32]) -> usize {
 pub struct Examples {
     inputs: Array2<f32>,
     targets: Targets,
+    /// How much each row counts.
     weights: Option<Vec<f32>>,
+    /// How much each row counts in the loss that is trained on, where that is not as above: by its class, too.
+    loss_weights: Option<Vec<f32>>,
 }
 
 impl Examples {
@@ -119,13 +124,19 @@ impl Examples {
     pub fn new(inputs: Array2<f32>, targets: Targets) -> Self {
         assert_eq!(inputs.nrows(), targets.rows(), "a target for every row");
         assert!(inputs.is_standard_layout(), "row-major inputs");
-        Examples { inputs, targets, weights: None }
+        Examples { inputs, targets, weights: None, loss_weights: None }
     }
 
-    /// The same rows, each with its weight in the loss.
+    /// The same rows, each with its weight in the loss and in every measure.
     pub fn with_weights(self, weights: Vec<f32>) -> Self {
         assert_eq!(self.rows(), weights.len(), "a weight for every row");
         Examples { weights: Some(weights), ..self }
+    }
+
+    /// The same rows, each with its weight in the loss that is trained on, and in no measure.
+    pub fn with_loss_weights(self, weights: Vec<f32>) -> Self {
+        assert_eq!(self.rows(), weights.len(), "a weight for every row");
+        Examples { loss_weights: Some(weights), ..self }
     }
 
     /// Number of rows.
@@ -149,9 +160,31 @@ impl Examples {
         &self.targets
     }
 
-    /// The weight of each row, if they differ.
-    pub fn weights(&self) -> Option<&[f32]> {
-        self.weights.as_deref()
+    /// How much each row counts, in measures and where nothing else is said.
+    pub fn weights(&self) -> RowWeights<'_> {
+        self.weights.as_deref().into()
+    }
+
+    /// How much each row counts in the loss that is trained on.
+    pub fn loss_weights(&self) -> RowWeights<'_> {
+        self.loss_weights.as_deref().or(self.weights.as_deref()).into()
+    }
+
+    /// The sum of the weights of the rows of each class, in measures; none if rows count alike.
+    pub fn class_weights(&self, classes: usize) -> Option<Vec<f64>> {
+        let weights = self.weights.as_ref()?;
+        let mut sums = vec![0.0; classes];
+        self.targets
+            .labels()
+            .iter()
+            .zip(weights)
+            .for_each(|(label, weight)| sums[*label as usize] += f64::from(*weight));
+        Some(sums)
+    }
+
+    /// The weights that are of the loss alone, if there are any.
+    pub fn own_loss_weights(&self) -> Option<&[f32]> {
+        self.loss_weights.as_deref()
     }
 
     /// The rows named, in that order.
@@ -159,12 +192,15 @@ impl Examples {
         Examples {
             inputs: self.inputs.select(Axis(0), rows),
             targets: self.targets.select(rows),
-            weights: self.weights.as_ref().map(|weights| rows.iter().map(|row| weights[*row]).collect()),
+            weights: self.weights().select(rows),
+            loss_weights: RowWeights::from(self.own_loss_weights()).select(rows),
         }
     }
 
     /// Memory that the rows take.
     pub fn bytes(&self) -> usize {
-        self.inputs.len() * size_of::<f32>() + self.targets.bytes() + self.weights.as_ref().map_or(0, |w| w.len() * 4)
+        let weights =
+            [&self.weights, &self.loss_weights].into_iter().flatten().map(|weights| size_of_val(&weights[..]));
+        self.inputs.len() * size_of::<f32>() + self.targets.bytes() + weights.sum::<usize>()
     }
 }

@@ -137,21 +137,22 @@ impl Members {
         measured.expect("all rows are answered")
     }
 
-    /// The mean loss of the rows, unweighted; `see` gets their outputs, shard after shard.
+    /// The mean loss of the rows by their weights; `see` gets their outputs, shard after shard.
     fn mean_loss(&self, examples: &Examples, see: &mut dyn FnMut(&[f32])) -> f64 {
         let (spec, rows, shard) = (self.first().spec(), examples.rows(), self.shard_rows());
         let (width, mut sum) = (spec.outputs(), 0.0);
         for index in 0..rows.div_ceil(shard) {
             let rows = tile_range(rows, shard, index);
+            let weights = examples.weights().given().map(|weights| &weights[rows.clone()]);
             let outputs = self.predict(examples.inputs().slice(s![rows.clone(), ..]));
             let mut targets = vec![0.0; outputs.len()];
             examples.targets().write_rows(rows.start, &mut targets, width);
             see(outputs.as_slice().expect("standard layout"));
             let logits = logits(spec.output, outputs.clone());
             let [logits, outputs] = [&logits, &outputs].map(|values| values.as_slice().expect("standard layout"));
-            sum += spec.loss.sum(&Scored { logits, outputs, targets: &targets, weights: None, width });
+            sum += spec.loss.sum(&Scored { logits, outputs, targets: &targets, weights, width });
         }
-        sum / rows as f64
+        sum / examples.weights().total(rows)
     }
 }
 

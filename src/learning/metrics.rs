@@ -1,10 +1,12 @@
-//! How good a network is on examples. Definitions are scikit-learn's (`sklearn.metrics`).
+//! How good a network is on examples. Definitions are scikit-learn's (`sklearn.metrics`), with its `sample_weight` where rows
+//! have weights; a confusion matrix and the support of a class count rows all the same.
 //!
 //! ```
 //! use epochd::learning::metrics::regression_of;
+//! use epochd::learning::row_weights::RowWeights;
 //!
 //! // Errors 1, 0, −1 on the targets 1, 2, 3: RMSE √(2/3), MAE 2/3, and R² = 1 − 2/2.
-//! let measures = regression_of(&[2.0, 2.0, 2.0], &[1.0, 2.0, 3.0]);
+//! let measures = regression_of(&[2.0, 2.0, 2.0], &[1.0, 2.0, 3.0], RowWeights::ALIKE);
 //! assert_eq!((measures.rmse, measures.mae), ((2.0f64 / 3.0).sqrt(), 2.0 / 3.0));
 //! assert_eq!(measures.r2, Some(0.0));
 //! ```
@@ -16,6 +18,7 @@ use super::evaluation::Evaluation;
 use super::examples::{Examples, Targets, label};
 use super::loss::Loss;
 use super::network::Network;
+use super::row_weights::RowWeights;
 use super::spec::ValidModelSpec;
 use super::team::Team;
 
@@ -37,7 +40,7 @@ pub enum Metrics {
 pub struct Classification {
     /// Share of rows whose class is right (of several independent outputs: share of right outputs).
     pub accuracy: f64,
-    /// Mean −ln p of the true class, in nats (the unweighted loss).
+    /// Mean −ln p of the true class, in nats (the loss, whatever classes weigh).
     pub log_loss: f64,
     /// Mean of the classes' F1.
     pub macro_f1: f64,
@@ -110,9 +113,10 @@ pub fn measured(
     if let Some(classes) = spec.classes() {
         let mut predicted = Predicted::for_rows(examples.rows());
         let loss = answer(&mut |outputs| predicted.extend(outputs, spec.outputs()))?;
-        return Some((loss, Metrics::Classification(by_class(&predicted, &targets.labels(), classes, loss))));
+        let measured = by_class(&predicted, &targets.labels(), classes, loss, examples.weights());
+        return Some((loss, Metrics::Classification(measured)));
     }
-    let mut seen = SeenOutputs::new(targets);
+    let mut seen = SeenOutputs::new(targets, examples.weights());
     let loss = answer(&mut |outputs| seen.extend(outputs))?;
     Some((
         loss,
@@ -156,16 +160,25 @@ impl Predicted {
 }
 
 /// Measures where each row belongs to one class of `classes`; `truth` has the class of each row.
-pub fn by_class(predicted: &Predicted, truth: &[u32], classes: usize, log_loss: f64) -> Classification {
+pub fn by_class(
+    predicted: &Predicted,
+    truth: &[u32],
+    classes: usize,
+    log_loss: f64,
+    weights: RowWeights,
+) -> Classification {
     let pairs = || truth.iter().zip(&predicted.labels).map(|(truth, label)| (*truth as usize, *label as usize));
-    let (mut right, mut called, mut support) = (vec![0; classes], vec![0; classes], vec![0; classes]);
-    for (truth, label) in pairs() {
-        support[truth] += 1;
-        called[label] += 1;
-        right[truth] += u64::from(truth == label);
+    let mut sums = vec![ClassSums::default(); classes];
+    for (row, (truth, label)) in pairs().enumerate() {
+        let weight = weights.get(row);
+        sums[truth].rows += 1;
+        sums[truth].of_class += weight;
+        sums[label].predicted += weight;
+        sums[truth].right += if truth == label { weight } else { 0.0 };
     }
-    let of = |class| ClassMetrics::new(class, right[class], called[class], support[class]);
-    let mut per_class: Vec<ClassMetrics> = (0..classes).map(of).collect();
+    let right: f64 = sums.iter().map(|sums| sums.right).sum();
+    let mut per_class: Vec<ClassMetrics> =
+        sums.iter().enumerate().map(|(class, sums)| ClassMetrics::of(class, sums)).collect();
     let macro_f1 = macro_f1(&per_class);
     let confusion_matrix = (classes <= MAX_LISTED_CLASSES).then(|| {
         let mut confusion = vec![vec![0u64; classes]; classes];
@@ -176,18 +189,18 @@ pub fn by_class(predicted: &Predicted, truth: &[u32], classes: usize, log_loss: 
         per_class.clear();
     }
     Classification {
-        accuracy: right.iter().sum::<u64>() as f64 / truth.len() as f64,
+        accuracy: right / weights.total(truth.len()),
         log_loss,
         macro_f1,
-        roc_auc: if classes == 2 { roc_auc(&predicted.scores, truth) } else { None },
+        roc_auc: if classes == 2 { roc_auc(&predicted.scores, truth, weights) } else { None },
         confusion_matrix,
         per_class,
     }
 }
 
 /// Measures where each output is a yes or no of its own, decided at ½.
-pub fn by_output(outputs: &Array2<f32>, targets: &Targets, log_loss: f64) -> Classification {
-    let mut seen = SeenOutputs::new(targets);
+pub fn by_output(outputs: &Array2<f32>, targets: &Targets, log_loss: f64, weights: RowWeights) -> Classification {
+    let mut seen = SeenOutputs::new(targets, weights);
     seen.extend(outputs.as_slice().expect("standard layout"));
     seen.by_output(log_loss)
 }
@@ -195,53 +208,66 @@ pub fn by_output(outputs: &Array2<f32>, targets: &Targets, log_loss: f64) -> Cla
 /// Outputs that were compared with their targets, some rows after others: all that measures of values need.
 struct SeenOutputs<'a> {
     targets: &'a Array2<f32>,
+    weights: RowWeights<'a>,
     rows: usize,
     sums: Vec<OutputSums>,
 }
 
-/// Of one output, over the rows so far.
+/// Of one output, over the rows so far, each by its weight w.
 #[derive(Clone, Default)]
 struct OutputSums {
-    /// Σ (ŷ − y)²
+    /// Σ w·(ŷ − y)²
     squares: f64,
-    /// Σ |ŷ − y|
+    /// Σ w·|ŷ − y|
     distances: f64,
-    /// Rows where ŷ and y are on the same side of ½; where ŷ, y, and both are at least ½.
-    right: u64,
-    predicted: u64,
-    support: u64,
-    both: u64,
+    /// Σ w of the rows where ŷ and y are on the same side of ½.
+    right: f64,
+    /// Of the rows where ŷ, y, and both are at least ½.
+    above: ClassSums,
+}
+
+/// Of one class, over all rows, each by its weight.
+#[derive(Clone, Default)]
+struct ClassSums {
+    /// Σ w of the rows of this class, of those predicted as it, and of those that are both.
+    of_class: f64,
+    predicted: f64,
+    right: f64,
+    /// Rows of this class.
+    rows: u64,
 }
 
 impl<'a> SeenOutputs<'a> {
-    fn new(targets: &'a Targets) -> Self {
+    fn new(targets: &'a Targets, weights: RowWeights<'a>) -> Self {
         let Targets::Values(targets) = targets else { unreachable!("independent outputs have values as targets") };
-        SeenOutputs { targets, rows: 0, sums: vec![OutputSums::default(); targets.ncols()] }
+        SeenOutputs { targets, weights, rows: 0, sums: vec![OutputSums::default(); targets.ncols()] }
     }
 
     /// Takes in the outputs of further rows.
     fn extend(&mut self, outputs: &[f32]) {
         for row in outputs.chunks_exact(self.sums.len()) {
+            let weight = self.weights.get(self.rows);
+            let counted = |holds: bool| if holds { weight } else { 0.0 };
             for ((sums, p), y) in self.sums.iter_mut().zip(row).zip(self.targets.row(self.rows)) {
                 let (error, is, should) = (f64::from(*p) - f64::from(*y), *p >= 0.5, *y >= 0.5);
-                sums.squares += error * error;
-                sums.distances += error.abs();
-                sums.right += u64::from(is == should);
-                sums.predicted += u64::from(is);
-                sums.support += u64::from(should);
-                sums.both += u64::from(is && should);
+                sums.squares += weight * (error * error);
+                sums.distances += weight * error.abs();
+                sums.right += counted(is == should);
+                sums.above.predicted += counted(is);
+                sums.above.of_class += counted(should);
+                sums.above.right += counted(is && should);
+                sums.above.rows += u64::from(should);
             }
             self.rows += 1;
         }
     }
 
     fn by_output(&self, log_loss: f64) -> Classification {
-        let of =
-            |(class, sums): (usize, &OutputSums)| ClassMetrics::new(class, sums.both, sums.predicted, sums.support);
+        let of = |(class, sums): (usize, &OutputSums)| ClassMetrics::of(class, &sums.above);
         let per_class: Vec<ClassMetrics> = self.sums.iter().enumerate().map(of).collect();
-        let right = self.sums.iter().map(|sums| sums.right).sum::<u64>();
+        let right = self.sums.iter().map(|sums| sums.right).sum::<f64>();
         Classification {
-            accuracy: right as f64 / (self.rows * self.sums.len()) as f64,
+            accuracy: right / (self.weights.total(self.rows) * self.sums.len() as f64),
             log_loss,
             macro_f1: macro_f1(&per_class),
             roc_auc: None,
@@ -251,34 +277,38 @@ impl<'a> SeenOutputs<'a> {
     }
 
     fn regression(&self) -> Regression {
-        let (rows, outputs) = (self.rows as f64, self.sums.len() as f64);
+        let (weights, outputs) = (self.weights, self.sums.len() as f64);
+        let total_weight = weights.total(self.rows);
         let mean = |measure: &dyn Fn(&OutputSums) -> f64| self.sums.iter().map(measure).sum::<f64>() / outputs;
         let wide = |value: &f32| f64::from(*value);
         let r2 = |(y, sums): (ArrayView1<f32>, &OutputSums)| {
-            let mean = y.iter().map(wide).sum::<f64>() / rows;
-            let total: f64 = y.iter().map(|y| (wide(y) - mean).powi(2)).sum();
+            let of_rows = |value: &dyn Fn(&f32) -> f64| -> f64 {
+                y.iter().enumerate().map(|(row, y)| weights.get(row) * value(y)).sum()
+            };
+            let mean = of_rows(&wide) / total_weight;
+            let total = of_rows(&|y| (wide(y) - mean).powi(2));
             (total > 0.0).then(|| 1.0 - sums.squares / total)
         };
         let r2: Option<Vec<f64>> = self.targets.columns().into_iter().zip(&self.sums).map(r2).collect();
         Regression {
-            rmse: mean(&|sums| sums.squares / rows).sqrt(),
-            mae: mean(&|sums| sums.distances / rows),
+            rmse: mean(&|sums| sums.squares / total_weight).sqrt(),
+            mae: mean(&|sums| sums.distances / total_weight),
             r2: r2.map(|columns| columns.iter().sum::<f64>() / outputs),
         }
     }
 }
 
 impl ClassMetrics {
-    fn new(class: usize, right: u64, predicted: u64, support: u64) -> Self {
+    fn of(class: usize, sums: &ClassSums) -> Self {
         let ratio = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
-        let (precision, recall) = (ratio(right as f64, predicted as f64), ratio(right as f64, support as f64));
+        let (precision, recall) = (ratio(sums.right, sums.predicted), ratio(sums.right, sums.of_class));
         ClassMetrics {
             class,
             label: None,
             precision,
             recall,
             f1: ratio(2.0 * precision * recall, precision + recall),
-            support,
+            support: sums.rows,
         }
     }
 }
@@ -288,39 +318,43 @@ fn macro_f1(per_class: &[ClassMetrics]) -> f64 {
     per_class.iter().map(|class| class.f1).sum::<f64>() / per_class.len() as f64
 }
 
-/// The probability that a row of class 1 scores above a row of class 0, ties counting half (Mann & Whitney 1947).
-fn roc_auc(scores: &[f32], truth: &[u32]) -> Option<f64> {
-    let mut ranked: Vec<(f32, u32)> = scores.iter().copied().zip(truth.iter().copied()).collect();
+/// The probability that a row of class 1 scores above a row of class 0, ties counting half (Mann & Whitney 1947), where rows are
+/// drawn by their weights.
+fn roc_auc(scores: &[f32], truth: &[u32], weights: RowWeights) -> Option<f64> {
+    // A row of class 1 has its weight, one of class 0 less than nothing: so no more is sorted than has to be.
+    let sign = |class: u32| if class == 1 { 1.0 } else { -1.0 };
+    let weight = |(row, class): (usize, &u32)| (weights.get(row) * sign(*class)) as f32;
+    let mut ranked: Vec<(f32, f32)> = scores.iter().copied().zip(truth.iter().enumerate().map(weight)).collect();
     ranked.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let positives = truth.iter().filter(|class| **class == 1).count() as f64;
-    let negatives = truth.len() as f64 - positives;
-    let (mut rank_sum, mut below) = (0.0, 0usize);
+    let (mut above, mut positives, mut negatives) = (0.0, 0.0, 0.0);
     for tied in ranked.chunk_by(|a, b| a.0 == b.0) {
-        let mean_rank = below as f64 + (tied.len() as f64 + 1.0) / 2.0;
-        rank_sum += mean_rank * tied.iter().filter(|(_, class)| *class == 1).count() as f64;
-        below += tied.len();
+        let sum = |sign: f64| tied.iter().map(|(_, weight)| (sign * f64::from(*weight)).max(0.0)).sum::<f64>();
+        let (of_one, of_zero) = (sum(1.0), sum(-1.0));
+        above += of_one * (negatives + of_zero / 2.0);
+        positives += of_one;
+        negatives += of_zero;
     }
-    let auc = (rank_sum - positives * (positives + 1.0) / 2.0) / (positives * negatives);
-    (positives > 0.0 && negatives > 0.0).then_some(auc)
+    (positives > 0.0 && negatives > 0.0).then(|| above / (positives * negatives))
 }
 
 /// Measures of numbers: rows × outputs.
-pub fn regression(outputs: &Array2<f32>, targets: &Targets) -> Regression {
-    let mut seen = SeenOutputs::new(targets);
+pub fn regression(outputs: &Array2<f32>, targets: &Targets, weights: RowWeights) -> Regression {
+    let mut seen = SeenOutputs::new(targets, weights);
     seen.extend(outputs.as_slice().expect("standard layout"));
     seen.regression()
 }
 
 /// Measures of the predictions of one number per row.
-pub fn regression_of(predicted: &[f64], targets: &[f64]) -> Regression {
-    let rows = targets.len() as f64;
-    let errors = || predicted.iter().zip(targets).map(|(p, y)| p - y);
-    let mean = targets.iter().sum::<f64>() / rows;
-    let total: f64 = targets.iter().map(|y| (y - mean).powi(2)).sum();
-    let residual: f64 = errors().map(|e| e * e).sum();
+pub fn regression_of(predicted: &[f64], targets: &[f64], weights: RowWeights) -> Regression {
+    let total_weight = weights.total(targets.len());
+    let rows = || targets.iter().enumerate().map(|(row, y)| (weights.get(row), y));
+    let errors = || rows().zip(predicted).map(|((weight, y), p)| (weight, p - y));
+    let mean = rows().map(|(weight, y)| weight * y).sum::<f64>() / total_weight;
+    let total: f64 = rows().map(|(weight, y)| weight * (y - mean).powi(2)).sum();
+    let residual: f64 = errors().map(|(weight, e)| weight * (e * e)).sum();
     Regression {
-        rmse: (residual / rows).sqrt(),
-        mae: errors().map(f64::abs).sum::<f64>() / rows,
+        rmse: (residual / total_weight).sqrt(),
+        mae: errors().map(|(weight, e)| weight * e.abs()).sum::<f64>() / total_weight,
         r2: (total > 0.0).then(|| 1.0 - residual / total),
     }
 }

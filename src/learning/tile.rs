@@ -53,7 +53,7 @@ impl Tile {
             self.inputs.extend_from_slice(examples.input_rows(row, row + 1));
             examples.targets().write(row, target);
         }
-        if let Some(weights) = examples.weights() {
+        if let Some(weights) = examples.loss_weights().given() {
             self.weights.extend(rows.iter().map(|row| weights[*row as usize]));
         }
         self.run(network, scale, dropout);

@@ -1,19 +1,17 @@
 //! How a model is trained: the settings as they are asked for, and the checked ones that training works with.
 
-use std::collections::BTreeMap;
-
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::activate::Activate;
+pub use super::class_weight::{ClassWeight, Classes};
 use super::error::{SpecError, require, shown};
 use super::optimizer::Optimizer;
 use super::schedule::Schedule;
-use super::spec::{MAX_WIDTH, ValidModelSpec, check_seed};
+use super::spec::check_seed;
 use super::split::SplitBy;
 use super::stopping::EarlyStopping;
-use crate::strict::{given, map_of_at_most, object_or_null, word_or_object};
-use crate::wording::Shown;
+use crate::strict::{given, object_or_null, word_or_object};
 
 /// Most epochs of one training.
 pub const MAX_EPOCHS: u64 = 1_000_000;
@@ -109,43 +107,9 @@ pub struct ValidTrainingSpec {
     /// Of a model by data set: the columns to learn from that the request named, in place of the model's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
-}
-
-/// The classes of what is trained, as settings name them.
-#[derive(Clone, Copy, Debug)]
-pub enum Classes<'a> {
-    /// It has none.
-    None,
-    /// So many: they are called 0, 1 and so on.
-    Count(usize),
-    /// These.
-    Named(&'a [String]),
-}
-
-impl Classes<'_> {
-    /// The classes of a model by layer sizes.
-    pub fn of(model: &ValidModelSpec) -> Self {
-        model.classes().map_or(Classes::None, Classes::Count)
-    }
-
-    fn has(self, class: &str) -> bool {
-        match self {
-            Classes::None => false,
-            Classes::Count(count) => {
-                class.parse::<usize>().is_ok_and(|index| index < count && class == index.to_string())
-            }
-            Classes::Named(names) => names.iter().any(|name| name == class),
-        }
-    }
-
-    /// The classes by name, in order.
-    fn names(self) -> Vec<String> {
-        match self {
-            Classes::None => Vec::new(),
-            Classes::Count(count) => (0..count).map(|class| class.to_string()).collect(),
-            Classes::Named(names) => names.to_vec(),
-        }
-    }
+    /// Of a model by data set: the column that says how much each row counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
 }
 
 impl TrainingSpec {
@@ -176,6 +140,7 @@ impl TrainingSpec {
             warm_start: self.warm_start.unwrap_or(false),
             activate: self.activate.unwrap_or_default(),
             features: None,
+            weights: None,
         };
         valid.check_ranges()?;
         valid.optimizer.check()?;
@@ -261,87 +226,5 @@ impl<'de> Deserialize<'de> for BatchSize {
             }
         }
         deserializer.deserialize_any(BatchSizeVisitor)
-    }
-}
-
-/// Weight of each class in the loss.
-#[derive(Clone, Debug, PartialEq)]
-pub enum ClassWeight {
-    /// rows / (classes · rows of the class), as in scikit-learn.
-    Balanced,
-    /// By class; classes that are not named weigh 1.
-    Given(BTreeMap<String, f64>),
-}
-
-impl ClassWeight {
-    fn check(&self, classes: Classes) -> Result<(), SpecError> {
-        if matches!(classes, Classes::None) {
-            let detail =
-                "class_weight needs classes: a classification, cross_entropy, or binary_cross_entropy of one output";
-            return Err(SpecError::invalid("/class_weight", detail));
-        }
-        let ClassWeight::Given(weights) = self else { return Ok(()) };
-        for (class, weight) in weights {
-            require(classes.has(class), "/class_weight", || match classes {
-                Classes::Count(count) => format!("class {} is not one of 0 to {}", Shown(class), count - 1),
-                _ => format!("class {} is not one of those that the data have", Shown(class)),
-            })?;
-            let pointer = format!("/class_weight/{class}");
-            let holds = *weight > 0.0 && (*weight as f32).is_normal();
-            require(holds, &pointer, || "a class weight must be above 0, and a 32-bit float must hold it".into())?;
-        }
-        Ok(())
-    }
-
-    /// The weight of each row, given the rows' classes.
-    pub fn row_weights(&self, labels: &[u32], classes: Classes) -> Vec<f32> {
-        let names = classes.names();
-        let by_class: Vec<f64> = match self {
-            ClassWeight::Given(weights) => {
-                names.iter().map(|class| weights.get(class).copied().unwrap_or(1.0)).collect()
-            }
-            ClassWeight::Balanced => {
-                let classes = names.len();
-                let mut rows = vec![0usize; classes];
-                labels.iter().for_each(|label| rows[*label as usize] += 1);
-                rows.iter().map(|of_class| labels.len() as f64 / (classes * of_class.max(&1)) as f64).collect()
-            }
-        };
-        labels.iter().map(|label| by_class[*label as usize] as f32).collect()
-    }
-}
-
-impl Serialize for ClassWeight {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            ClassWeight::Balanced => serializer.serialize_str("balanced"),
-            ClassWeight::Given(weights) => weights.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for ClassWeight {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ClassWeightVisitor;
-        impl<'de> Visitor<'de> for ClassWeightVisitor {
-            type Value = ClassWeight;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-                f.write_str("\"balanced\" or an object of weights such as {\"0\":1,\"1\":3}")
-            }
-
-            fn visit_str<E: Error>(self, word: &str) -> Result<ClassWeight, E> {
-                if word == "balanced" {
-                    Ok(ClassWeight::Balanced)
-                } else {
-                    Err(E::unknown_variant(word, &["balanced"]))
-                }
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ClassWeight, A::Error> {
-                map_of_at_most::<_, _, MAX_WIDTH>(map).map(ClassWeight::Given)
-            }
-        }
-        deserializer.deserialize_any(ClassWeightVisitor)
     }
 }

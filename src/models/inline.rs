@@ -8,6 +8,7 @@ use crate::data::values::format_number;
 use crate::learning::error::SpecError;
 use crate::learning::examples::{Examples, Targets};
 use crate::learning::loss::Loss;
+use crate::learning::row_weights::normalised;
 use crate::learning::spec::ValidModelSpec;
 
 /// How far the sum of a row of class probabilities may be from 1.
@@ -21,6 +22,9 @@ pub struct InlineExamples {
     pub inputs: Rows,
     /// rows × outputs; a flat list for one output or for class indices.
     pub targets: Rows,
+    /// How much each row counts, where they do not count alike.
+    #[serde(default)]
+    pub weights: Option<Rows>,
 }
 
 impl InlineExamples {
@@ -35,8 +39,35 @@ impl InlineExamples {
             let detail = format!("there are {} inputs and {} targets", inputs.nrows(), targets.rows());
             return Err(SpecError::shape(format!("{at}/targets"), detail));
         }
-        Ok(Examples::new(inputs, targets))
+        let examples = Examples::new(inputs, targets);
+        match self.weights {
+            None => Ok(examples),
+            Some(weights) => weighted(examples, weights, &format!("{at}/weights")),
+        }
     }
+}
+
+/// The rows that count, with their weights: those that weigh nothing are left out.
+fn weighted(examples: Examples, weights: Rows, at: &str) -> Result<Examples, SpecError> {
+    let weights = match weights {
+        Rows::Flat(weights) if weights.len() == examples.rows() => weights,
+        Rows::Flat(weights) => {
+            let detail = format!("there are {} weights for {} rows", weights.len(), examples.rows());
+            return Err(SpecError::shape(at, detail));
+        }
+        Rows::List(_) => return Err(SpecError::shape(at, "weights is a list of numbers: one for each row")),
+    };
+    if let Some(row) = weights.iter().position(|weight| *weight < 0.0) {
+        let detail = format!("the weight {} is less than 0", format_number(f64::from(weights[row])));
+        return Err(SpecError::invalid(format!("{at}/{row}"), detail));
+    }
+    let counted: Vec<usize> = (0..weights.len()).filter(|row| weights[*row] > 0.0).collect();
+    if counted.is_empty() {
+        return Err(SpecError::invalid(at, "all weights are 0: no row counts"));
+    }
+    let weights: Vec<f64> = counted.iter().map(|row| f64::from(weights[*row])).collect();
+    let counted = if counted.len() == examples.rows() { examples } else { examples.select(&counted) };
+    Ok(counted.with_weights(normalised(&weights)))
 }
 
 /// Rows of inputs for `model`, from the field `inputs` of the object at `at`.

@@ -219,7 +219,14 @@ impl Model {
         let kind = match &self.kind {
             ModelKind::Layers(spec) => spec.layers.len() * 48,
             ModelKind::Table(table) => {
-                table.features.iter().chain(&table.classes).map(|name| name.len() + 24).sum::<usize>() + 256
+                table
+                    .features
+                    .iter()
+                    .chain(&table.classes)
+                    .chain(&table.weights)
+                    .map(|name| name.len() + 24)
+                    .sum::<usize>()
+                    + 256
             }
         };
         512 + notes + versions + kind

@@ -9,8 +9,10 @@ use super::table::TableParts;
 use crate::data::column::Table;
 use crate::data::encoder::EncodeError;
 use crate::data::encoder::Sighting;
+use crate::data::row_weights::weights_of;
 use crate::learning::examples::most_likely;
 use crate::learning::members::Members;
+use crate::learning::row_weights::RowWeights;
 
 /// What a version says of each row.
 #[derive(Clone, Debug)]
@@ -149,33 +151,52 @@ impl TablePredictor<'_> {
         Ok(Predictions { answers, rows: table.rows, sightings, ids: Vec::new() })
     }
 
-    /// Takes into `answered` what is answered to the rows named, all of which have a target.
+    /// Takes into `answered` what is answered to the rows named, all of which have a target, and a weight among `weights`.
     ///
     /// # Errors
     /// As [`TablePredictor::answer`].
-    pub fn answer_rows(self, table: &Table, rows: &[usize], answered: &mut Answered) -> Result<(), EncodeError> {
+    pub fn answer_rows(
+        self,
+        table: &Table,
+        rows: &[usize],
+        weights: RowWeights,
+        answered: &mut Answered,
+    ) -> Result<(), EncodeError> {
         let encoder = &self.parts.encoder;
         let name = encoder.target.name();
         let target = table.column(name).ok_or_else(|| EncodeError::NoColumn(name.to_owned()))?;
         let truth =
             Truth::of_rows(encoder, &*target.of_kind(encoder.target.kind(), encoder.target_writing.reading())?, rows)?;
         let inputs = encoder.inputs_of(table, rows, &|| true)?.expect("nobody stops it");
-        answered.add(self.parts, &self.members.logits_of(inputs.view()), &truth);
+        answered.add(self.parts, &self.members.logits_of(inputs.view()), &truth, weights);
         Ok(())
     }
 
-    /// Takes into `answered` what is answered to those rows of `table` that have a target.
+    /// Takes into `answered` what is answered to those rows of `table` that have a target, and by the column of weights, if one is
+    /// named, weigh something.
     ///
     /// # Errors
-    /// A column is missing or of a wrong type, or a target is none of the model's.
-    pub fn answer(self, table: &Table, answered: &mut Answered) -> Result<(), EncodeError> {
+    /// A column is missing or of a wrong type, a target is none of the model's, or a row has no weight.
+    pub fn answer(self, table: &Table, weights: Option<&str>, answered: &mut Answered) -> Result<(), EncodeError> {
         let encoder = &self.parts.encoder;
-        let (truth, rows) = Truth::of(encoder, table)?;
+        let (mut truth, mut rows) = Truth::of(encoder, table)?;
+        let weights = match weights {
+            None => None,
+            Some(name) => {
+                let column = table.column(name).ok_or_else(|| EncodeError::NoColumn(name.to_owned()))?;
+                let of_rows = weights_of(column, rows.iter().copied())?;
+                let counted: Vec<usize> = (0..rows.len()).filter(|place| of_rows[*place] > 0.0).collect();
+                truth = truth.select(&counted);
+                rows = counted.iter().map(|place| rows[*place]).collect();
+                Some(counted.iter().map(|place| of_rows[*place] as f32).collect::<Vec<f32>>())
+            }
+        };
         if rows.is_empty() {
             return Ok(());
         }
         let inputs = encoder.transform(table)?.inputs.select(Axis(0), &rows);
-        answered.add(self.parts, &self.members.logits_of(inputs.view()), &truth);
+        let logits = self.members.logits_of(inputs.view());
+        answered.add(self.parts, &logits, &truth, RowWeights::from(weights.as_deref()));
         Ok(())
     }
 }

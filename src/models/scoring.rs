@@ -7,6 +7,7 @@ use crate::data::column::{Column, Table, Values};
 use crate::data::encoder::{EncodeError, Encoder, Target, Task, rows_with};
 use crate::learning::calibration::Calibration;
 use crate::learning::metrics::{self, Metrics, Predicted};
+use crate::learning::row_weights::RowWeights;
 
 /// The target of the rows that a version is measured on.
 #[derive(Clone, Debug)]
@@ -107,11 +108,13 @@ pub struct Answered {
     /// The true class of each row, and what the version says of it.
     labels: Vec<u32>,
     predicted: Predicted,
-    /// Sum of −ln p of the true classes.
+    /// Sum of −ln p of the true classes, each by its row's weight.
     log_loss: f64,
     /// The true value of each row and the version's, in the target's unit.
     values: Vec<f64>,
     answers: Vec<f64>,
+    /// How much each row counts; none if all count alike.
+    weights: Vec<f32>,
 }
 
 impl Answered {
@@ -139,13 +142,17 @@ impl Answered {
     }
 
     /// Takes in rows that the networks answer with `logits` (rows × outputs).
-    pub fn add(&mut self, parts: &TableParts, logits: &Array2<f32>, truth: &Truth) {
+    pub fn add(&mut self, parts: &TableParts, logits: &Array2<f32>, truth: &Truth, weights: RowWeights) {
         let reading = Reading { target: &parts.encoder.target, calibration: parts.calibration.as_ref() };
-        self.extend(reading, logits.as_slice().expect("row-major logits"), truth, 0);
+        self.extend(reading, logits.as_slice().expect("row-major logits"), truth, weights, 0);
     }
 
-    /// The same; the rows' targets stand in `truth` from row `start` on.
-    pub fn extend(&mut self, reading: Reading, logits: &[f32], truth: &Truth, start: usize) {
+    /// The same; the rows' targets and weights stand in `truth` and `weights` from row `start` on. All rows have weights, or none.
+    pub fn extend(&mut self, reading: Reading, logits: &[f32], truth: &Truth, weights: RowWeights, start: usize) {
+        let weights = weights.starting_at(start);
+        if let Some(weights) = weights.given() {
+            self.weights.extend(&weights[..logits.len() / reading.target.outputs()]);
+        }
         match truth {
             Truth::Labels(labels) => {
                 let width = reading.target.outputs();
@@ -154,7 +161,7 @@ impl Answered {
                 // A probability of 0 counts as 1e-15, as in scikit-learn.
                 let loss =
                     |(row, label): (usize, &u32)| -f64::from(probabilities[[row, *label as usize]]).max(1e-15).ln();
-                labels.iter().enumerate().for_each(|row| self.log_loss += loss(row));
+                labels.iter().enumerate().for_each(|row| self.log_loss += weights.get(row.0) * loss(row));
                 self.predicted.extend(probabilities.as_slice().expect("row-major"), probabilities.ncols());
                 self.labels.extend(labels);
             }
@@ -165,6 +172,10 @@ impl Answered {
         }
     }
 
+    fn weights(&self) -> RowWeights<'_> {
+        if self.weights.is_empty() { RowWeights::ALIKE } else { RowWeights::of(&self.weights) }
+    }
+
     /// The measures on all rows so far.
     pub fn metrics(&self, parts: &TableParts) -> Metrics {
         self.measures(&parts.encoder.target)
@@ -172,12 +183,12 @@ impl Answered {
 
     /// The same of any networks that predict `target`.
     pub fn measures(&self, target: &Target) -> Metrics {
-        let classes = target.classes();
+        let (classes, weights) = (target.classes(), self.weights());
         if classes.is_empty() {
-            return Metrics::Regression(metrics::regression_of(&self.answers, &self.values));
+            return Metrics::Regression(metrics::regression_of(&self.answers, &self.values, weights));
         }
-        let log_loss = self.log_loss / self.labels.len() as f64;
-        let measured = metrics::by_class(&self.predicted, &self.labels, classes.len(), log_loss);
+        let log_loss = self.log_loss / weights.total(self.labels.len());
+        let measured = metrics::by_class(&self.predicted, &self.labels, classes.len(), log_loss, weights);
         Metrics::Classification(measured.with_names(classes))
     }
 }

@@ -36,6 +36,7 @@ const DROPOUT: f64 = 0.1;
 pub struct TableRequest {
     pub target: String,
     pub features: Option<Vec<String>>,
+    pub weights: Option<String>,
     pub task: Option<Task>,
     pub hidden_layers: Option<Vec<usize>>,
     pub activation: Option<Activation>,
@@ -57,6 +58,9 @@ pub struct TableSpec {
     /// Whether the client named them: then none is left out for numbering the rows.
     #[serde(default)]
     pub features_chosen: bool,
+    /// The column that says how much each row counts: no feature, and not the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
     /// Types of the features, in their order, and of the target in the data set it was made for; none of models that are
     /// older than this field.
     #[serde(default)]
@@ -112,7 +116,12 @@ impl TableParts {
         }
         let names = spec.features.iter().chain(self.importance.iter().map(|one| &one.feature)).chain(&spec.classes);
         let of_rule = self.rule.iter().flat_map(Rule::names);
-        match names.chain([&spec.target]).chain(of_rule).find_map(|name| check_column_name(name).err()) {
+        match names
+            .chain([&spec.target])
+            .chain(&spec.weights)
+            .chain(of_rule)
+            .find_map(|name| check_column_name(name).err())
+        {
             None => Ok(()),
             Some(long) => Err(ModelError::File(long)),
         }
@@ -149,9 +158,13 @@ impl TableRequest {
         check_target(self.task, task, target, rows.len(), profile)
             .map_err(|fault| invalid("/target", format!("the target {} {fault}", Shown(&self.target))))?;
         Target::fit(target, task, &rows).map_err(|error| invalid("/target", error.to_string()))?;
+        check_weights(self.weights.as_deref(), &self.target, self.features.as_deref())?;
         let features_chosen = self.features.is_some();
         let features = match self.features {
-            None => profile.columns.iter().map(|c| c.name.clone()).filter(|name| *name != self.target).collect(),
+            None => {
+                let others = profile.columns.iter().map(|column| &column.name);
+                others.filter(|name| **name != self.target && Some(*name) != self.weights.as_ref()).cloned().collect()
+            }
             Some(features) => checked_features(features, &self.target, profile)?,
         };
         if let Some(reasons) = hopeless(&features, profile) {
@@ -166,6 +179,7 @@ impl TableRequest {
             task,
             features,
             features_chosen,
+            weights: self.weights,
             classes,
             hidden_layers: self.hidden_layers.unwrap_or_else(|| HIDDEN_LAYERS.to_vec()),
             activation: self.activation.unwrap_or(Activation::Relu),
@@ -183,6 +197,18 @@ fn default_task(target: &Column) -> Task {
         Values::Numeric(values) if !values.iter().all(|y| y.is_nan() || *y == 0.0 || *y == 1.0) => Task::Regression,
         _ => Task::Classification,
     }
+}
+
+/// Checks that the column of weights is none that is learned from or predicted.
+fn check_weights(weights: Option<&str>, target: &str, features: Option<&[String]>) -> Result<(), ModelError> {
+    let Some(name) = weights else { return Ok(()) };
+    let what = match features {
+        _ if name == target => "is the target",
+        Some(features) if features.iter().any(|feature| feature == name) => "is one of the features",
+        _ => return Ok(()),
+    };
+    let detail = format!("{} {what}: how much a row counts is told by a column of its own", Shown(name));
+    Err(ModelError::Invalid { pointer: "/weights".into(), detail })
 }
 
 fn checked_features(features: Vec<String>, target: &str, profile: &TableProfile) -> Result<Vec<String>, ModelError> {
@@ -226,6 +252,27 @@ impl TableSpec {
             false => features.iter().chain([&self.target]).filter_map(kind).collect(),
         };
         Ok(TableSpec { dataset: Some(dataset), features, features_chosen: true, types, ..self.clone() })
+    }
+
+    /// The same with rows that count as the numbers of this column say, or alike; no feature, unless features were chosen.
+    ///
+    /// # Errors
+    /// `Invalid` at `/weights`: it is the target, a feature that was chosen, or the only one.
+    pub fn weighted_by(self, weights: Option<String>) -> Result<Self, ModelError> {
+        let chosen = self.features_chosen.then_some(&self.features[..]);
+        check_weights(weights.as_deref(), &self.target, chosen)?;
+        let (mut features, mut types) = (self.features, self.types);
+        if let Some(place) = features.iter().position(|feature| Some(feature) == weights.as_ref()) {
+            features.remove(place);
+            if place < types.len() {
+                types.remove(place);
+            }
+        }
+        if features.is_empty() {
+            let detail = "no column is left to learn from beside the one of weights".to_owned();
+            return Err(ModelError::Invalid { pointer: "/weights".into(), detail });
+        }
+        Ok(TableSpec { features, types, weights, ..self })
     }
 
     /// The same as a version has it that learned on a data set with this profile, with the classes of its encoder.

@@ -4,10 +4,12 @@ use serde::Deserialize;
 
 use super::error::{ServingError, Wrong};
 use super::memory::RequestMemory;
+use super::weights::check_weights;
 use crate::app::App;
 use crate::data::column::{Column, ColumnType, Table, Values};
 use crate::data::encoder::{classes, rows_with};
-use crate::data::json::{Rows, RowsOrNames, column_names};
+use crate::data::json::{GivenWeights, Rows, RowsOrNames, column_names};
+use crate::data::row_weights::weights_of;
 use crate::data::values::format_number;
 use crate::datasets::{Dataset, DatasetError};
 use crate::learning::loss::Loss;
@@ -37,6 +39,9 @@ pub struct DataFields {
     /// Names of the columns that hold the inputs
     #[serde(default, deserialize_with = "column_names")]
     pub features: Option<Vec<String>>,
+    /// How much each row counts: a number for each, or the name of the column that holds them
+    #[serde(default, deserialize_with = "given")]
+    pub weights: Option<GivenWeights>,
 }
 
 impl DataFields {
@@ -57,11 +62,22 @@ impl DataFields {
         spec: &ValidModelSpec,
         at: &str,
     ) -> Result<InlineExamples, ServingError> {
-        let DataFields { inputs, targets, dataset, features } = self;
+        let DataFields { inputs, targets, dataset, features, weights } = self;
         let wrong = |field: &str, detail: &str| Err(ServingError::at(Wrong::Value, format!("{at}/{field}"), detail));
+        let (of_rows, of_column) = match weights {
+            None | Some(GivenWeights::Alike) => (None, None),
+            Some(GivenWeights::Rows(_)) if dataset.is_some() => {
+                return wrong("weights", "with `dataset`, weights are the name of a column");
+            }
+            Some(GivenWeights::Column(_)) if dataset.is_none() => {
+                return wrong("weights", "the name of a column goes with `dataset`: send a number for each row");
+            }
+            Some(GivenWeights::Rows(rows)) => (Some(rows), None),
+            Some(GivenWeights::Column(name)) => (None, Some(name)),
+        };
         match (dataset, inputs, targets) {
             (None, Some(inputs), Some(RowsOrNames::Rows(targets))) if features.is_none() => {
-                Ok(InlineExamples { inputs, targets })
+                Ok(InlineExamples { inputs, targets, weights: of_rows })
             }
             (None, Some(_), Some(RowsOrNames::Rows(_))) => wrong("features", "`features` goes with `dataset`"),
             (None, _, Some(RowsOrNames::Names(_))) => wrong("targets", "names of columns go with `dataset`"),
@@ -74,7 +90,7 @@ impl DataFields {
             (Some(key), None, Some(RowsOrNames::Names(targets))) => {
                 let features = features.ok_or_else(|| missing(at, "features", "the columns to learn from"))?;
                 let dataset = app.datasets.get(&key).await?;
-                let chosen = Chosen { features, targets, spec, at };
+                let chosen = Chosen { features, targets, weights: of_column, spec, at };
                 chosen.rows_of(app, &dataset, memory).await
             }
             (Some(_), None, None) => Err(missing(at, "targets", "the columns to predict")),
@@ -86,7 +102,7 @@ impl DataFields {
     /// # Errors
     /// `Field` with `Kind` for rows; there is no such data set.
     pub async fn dataset(self, app: &App, own: Option<uuid::Uuid>, at: &str) -> Result<Dataset, ServingError> {
-        if self.inputs.is_some() || self.targets.is_some() || self.features.is_some() {
+        if self.inputs.is_some() || self.targets.is_some() || self.features.is_some() || self.weights.is_some() {
             let detail = "a model by data set trains on a `dataset`: its columns are the model's own";
             return Err(ServingError::whole(Wrong::Kind, detail));
         }
@@ -114,6 +130,8 @@ fn missing(at: &str, field: &str, what: &str) -> ServingError {
 struct Chosen<'a> {
     features: Vec<String>,
     targets: Vec<String>,
+    /// The column that says how much each row counts.
+    weights: Option<String>,
     spec: &'a ValidModelSpec,
     /// The JSON pointer of the object that names them.
     at: &'a str,
@@ -128,8 +146,12 @@ impl Chosen<'_> {
         memory: &mut RequestMemory,
     ) -> Result<InlineExamples, ServingError> {
         self.check(dataset)?;
-        let Chosen { features, targets, spec, at } = self;
-        let (rows, width) = (dataset.rows(), features.len() + targets.len());
+        let Chosen { features, targets, weights, spec, at } = self;
+        let of_weights = format!("{at}/weights");
+        if let Some(name) = &weights {
+            check_weights(app, dataset, name, &of_weights).await?;
+        }
+        let (rows, width) = (dataset.rows(), features.len() + targets.len() + usize::from(weights.is_some()));
         memory.reserve_rows(rows.saturating_mul(width * VALUE_BYTES), app)?;
         let classes = match spec.loss == Loss::CrossEntropy && targets.len() == 1 {
             true => Some(class_names(app, dataset, &targets[0], spec, at).await?),
@@ -138,25 +160,33 @@ impl Chosen<'_> {
         let reading = ColumnRows {
             inputs: Vec::with_capacity(rows * features.len()),
             targets: Vec::with_capacity(rows * targets.len()),
+            weights: Vec::with_capacity(if weights.is_some() { rows } else { 0 }),
             rows: 0,
         };
         let (inputs, outputs) = (features.len(), targets.len());
         let (of_inputs, of_targets) = (format!("{at}/features"), format!("{at}/targets"));
         let add = move |reading: &mut ColumnRows, table: Table| {
-            let (features, targets) = table.columns.split_at(inputs);
+            let (features, others) = table.columns.split_at(inputs);
+            let (targets, weights) = others.split_at(outputs);
             append_rows(&mut reading.inputs, features, reading.rows, &of_inputs)?;
             match &classes {
                 None => append_rows(&mut reading.targets, targets, reading.rows, &of_targets)?,
                 Some(names) => append_indices(&mut reading.targets, &targets[0], names, &of_targets)?,
             }
+            for column in weights {
+                let weights = weights_of(column, 0..table.rows).map_err(|error| error.after(reading.rows))?;
+                reading.weights.extend(weights.into_iter().map(|weight| weight as f32));
+            }
             reading.rows += table.rows;
             Ok::<_, ServingError>(())
         };
-        let names = features.into_iter().chain(targets).collect();
+        let weighted = weights.is_some();
+        let names = features.into_iter().chain(targets).chain(weights).collect();
         let as_classes = spec.loss == Loss::CrossEntropy && outputs == 1;
         let read = app.datasets.fold(dataset, names, (BATCH_VALUES / width).max(1), reading, add).await??;
         let targets = if as_classes { Rows::Flat(read.targets) } else { Rows::of_flat(read.targets, outputs) };
-        Ok(InlineExamples { inputs: Rows::of_flat(read.inputs, inputs), targets })
+        let weights = weighted.then_some(Rows::Flat(read.weights));
+        Ok(InlineExamples { inputs: Rows::of_flat(read.inputs, inputs), targets, weights })
     }
 
     fn check(&self, dataset: &Dataset) -> Result<(), ServingError> {
@@ -189,6 +219,8 @@ struct ColumnRows {
     inputs: Vec<f32>,
     /// rows × targets
     targets: Vec<f32>,
+    /// One a row, if a column has them.
+    weights: Vec<f32>,
     rows: usize,
 }
 

@@ -9,11 +9,13 @@ use super::error::{ServingError, Wrong};
 use super::memory::RequestMemory;
 use super::predict_records::{of_record, places};
 use super::threads::{blocking, long_work_may_begin};
+use super::weights::check_weights;
 use crate::app::App;
-use crate::data::column::{Column, Table};
+use crate::data::column::{Column, ColumnType, Table};
 use crate::data::encoder::EncodeError;
 use crate::data::encoder::reading::{Texts, column_of_cells};
-use crate::data::json::Records;
+use crate::data::json::{GivenWeights, Records};
+use crate::data::values::Reading;
 use crate::datasets::Dataset;
 use crate::learning::metrics::Metrics;
 use crate::models::prediction::TablePredictor;
@@ -80,21 +82,39 @@ pub async fn evaluate(
             return Err(ServingError::at(Wrong::Value, "/records", detail));
         }
         (ModelKind::Table(_), Some(records)) => {
+            let weights = column_of(data.weights)?;
             let predictor = predictor().await?;
             let mut memory = std::mem::take(memory);
             let within = app.clone();
-            blocking(app, move || on_records(&within, predictor.table()?, &records, &mut memory)).await??
+            let measure = move || on_records(&within, predictor.table()?, &records, weights.as_deref(), &mut memory);
+            blocking(app, measure).await??
         }
         (ModelKind::Table(_), None) if data.is_empty() => {
             let detail = "missing field `records`: rows with the target, or a `dataset`";
             return Err(ServingError::at(Wrong::Missing, "/records", detail));
         }
         (ModelKind::Table(table), None) => {
+            let (weights, data) = (column_of(data.weights)?, DataFields { weights: None, ..data });
             let dataset = data.dataset(app, table.dataset, "").await?;
-            on_dataset(app, &dataset, predictor().await?, memory).await?
+            if let Some(name) = &weights {
+                check_weights(app, &dataset, name, "/weights").await?;
+            }
+            on_dataset(app, &dataset, predictor().await?, weights, memory).await?
         }
     };
     Ok(Evaluation { version: version.number, rows, loss, metrics })
+}
+
+/// The column that says how much each row counts, if they do not count alike.
+fn column_of(weights: Option<GivenWeights>) -> Result<Option<String>, ServingError> {
+    match weights {
+        None | Some(GivenWeights::Alike) => Ok(None),
+        Some(GivenWeights::Column(name)) => Ok(Some(name)),
+        Some(GivenWeights::Rows(_)) => {
+            let detail = "a model by data set takes the name of the column that holds the weights";
+            Err(ServingError::at(Wrong::Value, "/weights", detail))
+        }
+    }
 }
 
 /// Goes through the records some rows after others: a row may be encoded to thousands of numbers.
@@ -102,11 +122,12 @@ fn on_records(
     app: &App,
     predictor: TablePredictor,
     records: &Records,
+    weights: Option<&str>,
     memory: &mut RequestMemory,
 ) -> Result<Measured, ServingError> {
     let parts = predictor.parts;
     let (encoder, target) = (&parts.encoder, parts.encoder.target.name());
-    let (places, kind) = (places(encoder, records, |_| false)?, encoder.target.kind());
+    let (places, kind) = (places(encoder, records, |name| weights == Some(name))?, encoder.target.kind());
     let width = encoder.features.len() + encoder.width() + encoder.target.classes().len();
     let at_once = (RECORD_VALUES / width).clamp(1, records.rows.max(1));
     memory.reserve(at_once * width * VALUE_BYTES, app)?;
@@ -126,10 +147,19 @@ fn on_records(
         if (0..rows.len()).all(|row| truth.values.is_missing(row)) {
             continue;
         }
-        let table = encoder.table_of_records(records, &places, rows, Texts::Strict, &mut EncodeError::refuse);
+        let table = encoder.table_of_records(records, &places, rows.clone(), Texts::Strict, &mut EncodeError::refuse);
         let mut table = table.map_err(|error| of_record(error.after(start)))?;
         table.columns.push(truth);
-        predictor.answer(&table, &mut answered).map_err(|error| error.after(start))?;
+        if let Some(name) = weights.filter(|name| table.column(name).is_none()) {
+            let none =
+                || ServingError::at(Wrong::Value, "/weights", format!("no record has the column {}", Shown(name)));
+            let cells = records.cells(name).ok_or_else(none)?;
+            let (plain, cells) = (Reading::default(), &cells[rows]);
+            let read =
+                column_of_cells(name, ColumnType::Numeric, plain, cells, Texts::Strict, &mut EncodeError::refuse);
+            table.columns.push(read.map_err(|error| of_record(error.after(start)))?);
+        }
+        predictor.answer(&table, weights, &mut answered).map_err(|error| error.after(start))?;
     }
     measured(&answered, parts)
 }
@@ -139,15 +169,19 @@ async fn on_dataset(
     app: &App,
     dataset: &Dataset,
     predictor: Arc<Predictor>,
+    weights: Option<String>,
     memory: &mut RequestMemory,
 ) -> Result<Measured, ServingError> {
     let encoder = &predictor.table()?.parts.encoder;
     let features = encoder.features.iter().map(|feature| feature.name.clone());
-    let names: Vec<String> = features.chain([encoder.target.name().to_owned()]).collect();
+    let mut names: Vec<String> = features.chain([encoder.target.name().to_owned()]).collect();
     let known = dataset.profile.names();
     if let Some(lacking) = names.iter().find(|name| !known.contains(name.as_str())) {
         let detail = format!("data set {:?} has no column {}, which the model needs", dataset.title(), Shown(lacking));
         return Err(ServingError::at(Wrong::Value, "/dataset", detail));
+    }
+    if let Some(name) = weights.as_ref().filter(|name| !names.contains(name)) {
+        names.push(name.clone());
     }
     let width = names.len() + encoder.width() + encoder.target.classes().len();
     let most_rows = (BATCH_VALUES / width).clamp(1, dataset.rows().max(1));
@@ -155,7 +189,7 @@ async fn on_dataset(
     memory.reserve_rows(kept.saturating_add(most_rows * width * VALUE_BYTES), app)?;
     let (of_batch, mut rows_before) = (predictor.clone(), 0);
     let add = move |answered: &mut Answered, table: Table| {
-        of_batch.table()?.answer(&table, answered).map_err(|error| error.after(rows_before))?;
+        of_batch.table()?.answer(&table, weights.as_deref(), answered).map_err(|error| error.after(rows_before))?;
         rows_before += table.rows;
         Ok::<_, ServingError>(())
     };

@@ -62,6 +62,7 @@ pub mod table_version;
 pub mod threads;
 pub mod train;
 pub mod train_file;
+pub mod weights;
 
 pub use active::active;
 pub use error::ServingError;

@@ -6,9 +6,10 @@ use super::data::DataFields;
 use super::error::{ServingError, Wrong};
 use super::memory::RequestMemory;
 use super::threads::{blocking, to_the_end};
+use super::weights::check_weights;
 use crate::app::App;
 use crate::data::encoder::{MAX_CLASSES, Task, classes, rows_with};
-use crate::data::json::RowsOrNames;
+use crate::data::json::{GivenWeights, RowsOrNames};
 use crate::datasets::Dataset;
 use crate::jobs::{JobError, JobReport, NewTraining, Requester, TableTraining, TrainingRequest};
 use crate::learning::training::TrainingSpec;
@@ -47,13 +48,18 @@ impl TrainRequest {
                     Some(RowsOrNames::Names(names)) => Some(RowsOrNames::Names(names.clone())),
                     _ => None,
                 };
+                let weights = match &data.weights {
+                    Some(GivenWeights::Column(name)) => Some(GivenWeights::Column(name.clone())),
+                    _ => None,
+                };
                 let examples = data.examples(app, memory, spec, "").await?;
                 let validation = match validation {
                     None => None,
                     // Columns are named once, for both.
                     Some(fields) if fields.dataset.is_some() => {
                         let (features, targets) = (fields.features.or(features), fields.targets.or(targets));
-                        let fields = DataFields { features, targets, ..fields };
+                        let weights = fields.weights.or(weights);
+                        let fields = DataFields { features, targets, weights, ..fields };
                         Some(fields.examples(app, memory, spec, "/validation").await?)
                     }
                     Some(fields) => Some(fields.examples(app, memory, spec, "/validation").await?),
@@ -62,7 +68,7 @@ impl TrainRequest {
                 Ok(NewTraining::Rows(Box::new(blocking(app, move || request.check(&spec)).await??)))
             }
             ModelKind::Table(table) => {
-                let features = data.features.take();
+                let (features, weights) = (data.features.take(), data.weights.take());
                 let dataset = data.dataset(app, table.dataset, "").await?;
                 let validation = match validation {
                     None => None,
@@ -70,6 +76,7 @@ impl TrainRequest {
                 };
                 let warm_start = settings.warm_start == Some(true);
                 let spec = spec_on(app, model, table, &dataset, features.clone(), warm_start).await?;
+                let spec = weighted(app, spec, weights, [Some(&dataset), validation.as_ref()], warm_start).await?;
                 let mut training = TableTraining::check(&spec, settings, &dataset, validation.as_ref())?;
                 training.settings.features = features;
                 Ok(NewTraining::Table(Box::new(training)))
@@ -114,6 +121,39 @@ async fn spec_on(
         return Err(ServingError::at(Wrong::Value, "/dataset", detail));
     }
     Ok(TableSpec { classes: found.into_iter().take(MAX_CLASSES).collect(), ..spec })
+}
+
+/// The model with rows that count as a training asks: by a column that it names, else by the model's. One that goes on from the
+/// active version learns from that one's features, whatever they are.
+///
+/// # Errors
+/// `Field` with the place of weights that cannot be used; what a data set cannot be read for.
+async fn weighted(
+    app: &App,
+    spec: TableSpec,
+    given: Option<GivenWeights>,
+    datasets: [Option<&Dataset>; 2],
+    warm_start: bool,
+) -> Result<TableSpec, ServingError> {
+    let weights = match given {
+        None => spec.weights.clone(),
+        Some(GivenWeights::Alike) => None,
+        Some(GivenWeights::Column(name)) => Some(name),
+        Some(GivenWeights::Rows(_)) => {
+            let detail = "a model by data set takes the name of a column that holds the weights";
+            return Err(ServingError::at(Wrong::Value, "/weights", detail));
+        }
+    };
+    if let Some(name) = &weights {
+        for (dataset, at) in datasets.into_iter().zip(["/weights", "/validation/dataset"]) {
+            if let Some(dataset) = dataset {
+                check_weights(app, dataset, name, at).await?;
+            }
+        }
+    }
+    let chosen = spec.features_chosen;
+    let weighted = TableSpec { features_chosen: chosen || warm_start, ..spec }.weighted_by(weights)?;
+    Ok(TableSpec { features_chosen: chosen, ..weighted })
 }
 
 /// Checks a training, puts its job into the queue, and tells of the job as it was accepted, whatever it has come to

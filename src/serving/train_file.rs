@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::error::{ServingError, Wrong};
 use super::threads::to_the_end;
+use super::weights::check_weights;
 use crate::app::App;
 use crate::data::encoder::MAX_CLASSES;
 use crate::data::profile::TableProfile;
@@ -75,6 +76,9 @@ pub async fn train_file(
 pub async fn table_spec(app: &App, dataset: &Dataset, request: TableRequest) -> Result<TableSpec, ServingError> {
     if dataset.profile.column(&request.target).is_none() {
         return Err(no_target(&request.target, &dataset.profile));
+    }
+    if let Some(weights) = &request.weights {
+        check_weights(app, dataset, weights, "/weights").await?;
     }
     let target = app.datasets.distinct_values(dataset, &request.target, MAX_CLASSES).await?;
     let spec = request.check(dataset.id, &dataset.profile, &target)?;

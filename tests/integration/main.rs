@@ -55,5 +55,6 @@ mod uploads;
 mod values;
 mod warnings;
 mod webhooks;
+mod weights;
 mod workbooks;
 mod written;

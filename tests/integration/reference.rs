@@ -86,6 +86,7 @@ mod functions {
     use epochd::learning::examples::Targets;
     use epochd::learning::loss::{Loss, Scored};
     use epochd::learning::metrics::{Predicted, by_class, by_output, regression};
+    use epochd::learning::row_weights::RowWeights;
     use ndarray::Array2;
     use serde_json::Value;
 
@@ -165,20 +166,25 @@ mod functions {
                 false => matrix(&case["targets"]).0,
             };
             let log_loss = case["metrics"]["log_loss"].as_f64().unwrap_or(0.0);
+            let given: Vec<f32> = match case["weights"].is_null() {
+                true => Vec::new(),
+                false => numbers(&case["weights"]).iter().map(|weight| *weight as f32).collect(),
+            };
+            let weights = if given.is_empty() { RowWeights::ALIKE } else { RowWeights::of(&given) };
             let ours = match text(&case["loss"]) {
                 loss @ ("cross_entropy" | "binary_cross_entropy") if loss == "cross_entropy" || width == 1 => {
                     let truth: Vec<u32> = values.iter().map(|value| *value as u32).collect();
                     let mut predicted = Predicted::default();
                     predicted.extend(outputs.as_slice().expect("row-major"), width);
-                    serde_json::to_value(by_class(&predicted, &truth, width.max(2), log_loss))
+                    serde_json::to_value(by_class(&predicted, &truth, width.max(2), log_loss, weights))
                 }
                 "binary_cross_entropy" => {
                     let targets = Targets::Values(Array2::from_shape_vec((rows, width), values).expect("rows"));
-                    serde_json::to_value(by_output(&outputs, &targets, log_loss))
+                    serde_json::to_value(by_output(&outputs, &targets, log_loss, weights))
                 }
                 _ => {
                     let targets = Targets::Values(Array2::from_shape_vec((rows, width), values).expect("rows"));
-                    serde_json::to_value(regression(&outputs, &targets))
+                    serde_json::to_value(regression(&outputs, &targets, weights))
                 }
             };
             agree(&ours.expect("metrics are plain data"), &case["metrics"], text(&case["name"]));

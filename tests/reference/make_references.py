@@ -766,6 +766,38 @@ def regression(name, targets, outputs):
     }
 
 
+def weighted(case, weights):
+    """The same with `sample_weight`; `confusion_matrix` and `support` count rows all the same."""
+    y, outputs, w = np.array(case["targets"]), np.array(case["outputs"]), np.array(weights)
+    if case["loss"] == "mse":
+        measured = {
+            "rmse": metrics.mean_squared_error(y, outputs, sample_weight=w) ** 0.5,
+            "mae": metrics.mean_absolute_error(y, outputs, sample_weight=w),
+            "r2": metrics.r2_score(y, outputs, sample_weight=w),
+        }
+    else:
+        binary = outputs.shape[1] == 1
+        p = outputs[:, 0] if binary else outputs
+        classes = list(range(2 if binary else p.shape[1]))
+        predicted = (p > 0.5).astype(int) if binary else p.argmax(axis=1)
+        columns = metrics.precision_recall_fscore_support(
+            y, predicted, labels=classes, sample_weight=w, zero_division=0
+        )
+        rows = case["metrics"]["per_class"]
+        columns = [*columns[:3], [entry["support"] for entry in rows]]
+        measured = {
+            "accuracy": metrics.accuracy_score(y, predicted, sample_weight=w),
+            "log_loss": metrics.log_loss(y, p, labels=classes, sample_weight=w),
+            "macro_f1": metrics.f1_score(
+                y, predicted, labels=classes, average="macro", sample_weight=w, zero_division=0
+            ),
+            "roc_auc": metrics.roc_auc_score(y, p, sample_weight=w) if binary else None,
+            "confusion_matrix": case["metrics"]["confusion_matrix"],
+            "per_class": per_class(columns),
+        }
+    return {**case, "name": f"weighted_{case['name']}", "weights": weights, "metrics": measured}
+
+
 def metric_cases():
     rng = np.random.default_rng(6)
 
@@ -801,6 +833,10 @@ def metric_cases():
         regression("regression_one_output", first[:, :1].tolist(), guess[:, :1].tolist()),
         regression("regression_worse_than_mean", [[1.0], [2.0], [3.0]], [[3.0], [2.0], [0.5]]),
     ]
+    for name in ["binary_with_ties", "three_classes", "regression"]:
+        case = next(case for case in cases if case["name"] == name)
+        weights = np.round(rng.gamma(1.0, size=len(case["targets"])) + 0.01, 2).tolist()
+        cases.append(weighted(case, weights))
     for case in cases:
         for key, value in case["metrics"].items():
             if isinstance(value, float):

@@ -4,7 +4,7 @@ use axum::extract::{FromRequest, Request};
 use futures_util::future::BoxFuture;
 
 use super::bounds::announced;
-use super::form::{self, FormFile};
+use super::form::{self, FormFile, Options};
 use super::formats::{ADVICE, declared_by};
 use super::media::{is_packed, media_type};
 use super::sink::{Sink, may_come, send_body};
@@ -34,7 +34,7 @@ impl Upload {
     /// Too much long work waits; the body is none of a data file, breaks off or is too large; storage does not take it.
     pub async fn receive(request: Request, app: &App, arrival: Arrival) -> Result<Self, ApiError> {
         long_work_may_begin(app)?;
-        let mut file = DataFile::begin(request, app, arrival).await?;
+        let (mut file, _) = DataFile::begin(request, app, arrival, false).await?;
         file.receive(app, None).await?;
         Ok(Upload { file: file.data })
     }
@@ -57,16 +57,34 @@ impl FromRequest<App> for DataFile {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        let query = request.uri().query().unwrap_or("");
-        let name = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "name");
-        let owner = request.extensions().get::<Sight>().and_then(Sight::owner);
-        let arrival = app.datasets.loading.begin(name.map(|(_, name)| name.into_owned()), owner);
-        DataFile::begin(request, app, arrival).await
+        let arrival = arrival(&request, app);
+        DataFile::begin(request, app, arrival, false).await.map(|(file, _)| file)
     }
 }
 
+fn arrival(request: &Request, app: &App) -> Arrival {
+    let query = request.uri().query().unwrap_or("");
+    let name = form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "name");
+    let owner = request.extensions().get::<Sight>().and_then(Sight::owner);
+    app.datasets.loading.begin(name.map(|(_, name)| name.into_owned()), owner)
+}
+
 impl DataFile {
-    async fn begin(request: Request, app: &App, arrival: Arrival) -> Result<Self, ApiError> {
+    /// A file that may be part of a form with a part `options`.
+    ///
+    /// # Errors
+    /// The body is none of a data file, breaks off or is too large; storage does not take it.
+    pub async fn with_options(request: Request, app: &App) -> Result<(Self, Option<Options>), ApiError> {
+        let arrival = arrival(&request, app);
+        DataFile::begin(request, app, arrival, true).await
+    }
+
+    async fn begin(
+        request: Request,
+        app: &App,
+        arrival: Arrival,
+        has_options: bool,
+    ) -> Result<(Self, Option<Options>), ApiError> {
         let memory = app.memory.uploads.charge(peer(&request).as_deref().and_then(client_at));
         memory.bound(FOR_ANY);
         // Of any size: what bounds its time is the rate at which it comes and is worked on.
@@ -80,8 +98,10 @@ impl DataFile {
                 let detail = "a form is not packed as a whole: pack its file, and let the name end in .gz";
                 return Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail));
             }
-            let FormFile { data, format, idempotency } = form::receive(request, app, repeatable, &arrival).await?;
-            return Ok(DataFile { format, data, memory, rest: Box::pin(async { Ok(idempotency) }), arrival });
+            let FormFile { data, format, idempotency, options } =
+                form::receive(request, app, repeatable, &arrival, has_options).await?;
+            let file = DataFile { format, data, memory, rest: Box::pin(async { Ok(idempotency) }), arrival };
+            return Ok((file, options));
         }
         let format = declared_by(request.headers())?.ok_or_else(|| {
             let got = if media_type.is_empty() {
@@ -97,7 +117,7 @@ impl DataFile {
             send_body(body, &app, &mut sink).await?;
             sink.finish().await
         });
-        Ok(DataFile { format, data, memory, rest, arrival })
+        Ok((DataFile { format, data, memory, rest, arrival }, None))
     }
 
     /// Waits until the file is whole; once. Reads it meanwhile, if it is known what is `asked` and it can be.

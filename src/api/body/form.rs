@@ -20,7 +20,10 @@ use crate::api::layers::observe::peer;
 use crate::app::App;
 use crate::data::ingest::Declared;
 use crate::datasets::{Arrival, Arriving};
+use crate::serving::memory::RequestMemory;
 
+/// Most bytes of the part `options`: settings, and what is asked of columns.
+const MOST_OPTIONS: usize = 256 << 10;
 /// Most bytes of a part's head, with what stands before it.
 const MOST_HEAD: usize = 16 << 10;
 /// Bytes that the reader of forms is given at once.
@@ -36,10 +39,36 @@ pub struct FormFile {
     pub format: Declared,
     /// What makes a repetition of the request known.
     pub idempotency: Idempotency,
+    /// The part beside it that says what to do with it.
+    pub options: Option<Options>,
 }
 
-/// Receives the one file of a form: only when the form has ended is it known that nothing follows. A file whose name
-/// ends in .gz is packed (compressed).
+/// The part `options` of a form: JSON.
+pub struct Options {
+    bytes: Vec<u8>,
+    /// Covers them.
+    memory: RequestMemory,
+}
+
+impl Options {
+    fn add(&mut self, piece: &[u8], app: &App) -> Result<(), ApiError> {
+        if self.bytes.len() + piece.len() > MOST_OPTIONS {
+            let detail = format!("the part `options` is longer than {MOST_OPTIONS} bytes");
+            return Err(ApiError::new(ErrorCode::MalformedRequest, detail));
+        }
+        self.memory.reserve(piece.len(), app)?;
+        self.bytes.extend_from_slice(piece);
+        Ok(())
+    }
+
+    /// As they came.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Receives the one file of a form, and if it `has_options` a part of that name before or after it: only when the form has ended is
+/// it known that nothing follows. A file whose name ends in .gz is packed (compressed).
 ///
 /// # Errors
 /// `malformed_request`: it is no form of one file; `unsupported_media_type`; else as a body that is the file.
@@ -48,6 +77,7 @@ pub async fn receive(
     app: &App,
     repeatable: Repeatable,
     arrival: &Arrival,
+    has_options: bool,
 ) -> Result<FormFile, ApiError> {
     let malformed = |detail: String| ApiError::new(ErrorCode::MalformedRequest, detail);
     // It has a bound of its own: `--max-upload`.
@@ -61,9 +91,24 @@ pub async fn receive(
     let request = request.map(|body| Body::new(Doled::of(body, head.clone())));
     let form = Multipart::from_request(request, app).await;
     let mut form = form.map_err(|error| malformed(error.body_text()))?;
-    let (mut pace, mut repeatable, mut received) = (Pace::new(&app.settings), Some(repeatable), None);
+    let (mut pace, mut repeatable, mut received, mut options) =
+        (Pace::new(&app.settings), Some(repeatable), None, None);
     while let Some(mut field) = pace.wait(form.next_field()).await?.map_err(broken)? {
-        let several = || malformed("the form has more than one part: send one file".into());
+        if has_options && options.is_none() && field.name() == Some("options") {
+            head.store(NO_HEAD, Ordering::Relaxed);
+            let mut part = Options { bytes: Vec::new(), memory: RequestMemory::of(client.clone()) };
+            while let Some(piece) = pace.wait(field.chunk()).await?.map_err(broken)? {
+                pace.earn(piece.len());
+                part.add(&piece, app)?;
+            }
+            head.store(MOST_HEAD, Ordering::Relaxed);
+            options = Some(part);
+            continue;
+        }
+        let several = || match has_options {
+            false => malformed("the form has more than one part: send one file".into()),
+            true => malformed("the form has more than one file, or `options` twice".into()),
+        };
         let repeatable = repeatable.take().ok_or_else(several)?;
         let (format, packed) = of_field(&field)?;
         let (mut sink, data) = Sink::start(app, packed, repeatable, arrival, client.clone());
@@ -73,9 +118,14 @@ pub async fn receive(
             sink.send(piece).await?;
         }
         head.store(MOST_HEAD, Ordering::Relaxed);
-        received = Some(FormFile { data, format, idempotency: sink.finish().await? });
+        received = Some((data, format, sink.finish().await?));
     }
-    received.ok_or_else(|| malformed("the form has no file".into()))
+    let (data, format, idempotency) = received.ok_or_else(|| malformed("the form has no file".into()))?;
+    let idempotency = match &options {
+        None => idempotency,
+        Some(options) => idempotency.with_part(&options.bytes),
+    };
+    Ok(FormFile { data, format, idempotency, options })
 }
 
 /// A body for the reader of forms, which keeps all that it can get: it is given a little each time it asks, and of heads

@@ -49,6 +49,11 @@ impl Media {
     }
 }
 
+/// Whether a body is a form with files.
+pub fn is_form(headers: &HeaderMap) -> bool {
+    media_type(headers).eq_ignore_ascii_case("multipart/form-data")
+}
+
 /// What a header such as `text/csv;q=0.5, */*` names, in its order, each with its weight.
 fn preferences(headers: &HeaderMap, header: HeaderName) -> impl Iterator<Item = (&str, f32)> {
     let values = headers.get_all(header).iter().filter_map(|value| value.to_str().ok());

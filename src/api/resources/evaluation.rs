@@ -13,8 +13,7 @@ use crate::api::extract::{ModelPath, NoQuery, VersionPath, may_use};
 use crate::api::reply::json::json;
 use crate::app::App;
 use crate::data::ingest::Format;
-use crate::data::json::{Records, column_names};
-use crate::data::json::{Rows, RowsOrNames};
+use crate::data::json::{GivenWeights, Records, Rows, RowsOrNames, column_names};
 use crate::keys::Sight;
 use crate::models::{Model, Version};
 use crate::serving::active;
@@ -35,6 +34,8 @@ pub struct EvaluationRequest {
     dataset: Option<String>,
     #[serde(default, deserialize_with = "column_names")]
     features: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "given")]
+    weights: Option<GivenWeights>,
     #[serde(default, deserialize_with = "given")]
     records: Option<Records>,
 }
@@ -86,9 +87,9 @@ async fn of_version(
     }
     long_work_may_begin(app)?;
     let JsonBody { value, mut memory, .. } = JsonBody::<EvaluationRequest>::from_request(request, app).await?;
-    let EvaluationRequest { inputs, targets, dataset, features, records } = value;
+    let EvaluationRequest { inputs, targets, dataset, features, weights, records } = value;
     may_use(app, who, [dataset.as_ref()]).await?;
-    let fields = DataFields { inputs, targets, dataset, features };
+    let fields = DataFields { inputs, targets, dataset, features, weights };
     let evaluation = measure(app, model, version, fields, records, &mut memory).await?;
     Ok(json(StatusCode::OK, &EvaluationBody { model_id: model.id, evaluation }))
 }

@@ -1,6 +1,7 @@
 //! The resources of the service, one file each: handlers, and the bodies that they take and give.
 
 pub mod aliases;
+mod asked_training;
 pub mod datasets;
 pub mod evaluation;
 pub mod events;

@@ -52,6 +52,8 @@ pub struct NewModelBody {
     #[serde(default, deserialize_with = "column_names")]
     features: Option<Vec<String>>,
     #[serde(default, deserialize_with = "given")]
+    weights: Option<String>,
+    #[serde(default, deserialize_with = "given")]
     task: Option<Task>,
     #[serde(default, deserialize_with = "given")]
     hidden_layers: Option<GivenWidths>,
@@ -121,13 +123,14 @@ impl NewModelBody {
         let of_tables = [
             ("target", self.target.is_some()),
             ("features", self.features.is_some()),
+            ("weights", self.weights.is_some()),
             ("task", self.task.is_some()),
             ("hidden_layers", self.hidden_layers.is_some()),
             ("dropout", self.dropout.is_some()),
         ];
         let (others, kind) = match (&self.dataset, &self.layers) {
-            (Some(_), _) => (of_layers, "by data set: its widths, loss and encoding follow from the data"),
-            (None, Some(_)) => (of_tables, "by layer sizes: this field is for models by `dataset`"),
+            (Some(_), _) => (&of_layers[..], "by data set: its widths, loss and encoding follow from the data"),
+            (None, Some(_)) => (&of_tables[..], "by layer sizes: this field is for models by `dataset`"),
             (None, None) => {
                 let detail = "missing field `layers`: a model has `layers`, or a `dataset` and a `target`";
                 return Err(ApiError::at(ErrorCode::MissingField, "/layers", detail));
@@ -174,6 +177,7 @@ impl NewModelBody {
         let request = TableRequest {
             target,
             features: self.features,
+            weights: self.weights,
             task: self.task,
             hidden_layers: self.hidden_layers.map(|widths| widths.0),
             activation: self.activation,

@@ -229,6 +229,9 @@ fn table_schemas(encoder: &Encoder) -> Map<String, Value> {
         properties.insert(&left.name, json!({"description": format!("Not used: it {}", left.reason.clause())}));
     }
     properties.insert(encoder.target.name(), json!({"description": "Ignored: the target"}));
+    if let Some(weights) = &encoder.weights {
+        properties.insert(weights, json!({"description": "Ignored: how much each training row counts"}));
+    }
     let record = json!({"type": "object", "additionalProperties": false, "properties": properties,
                         "examples": [example(encoder)]});
     let records =

@@ -25,6 +25,9 @@ pub struct Encoder {
     /// How the target's cells are written.
     #[serde(default, skip_serializing_if = "Writing::is_plain")]
     pub target_writing: Writing,
+    /// The column that said how much each training row counts: rows may have it, and it is not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
 }
 
 /// An encoded table.
@@ -80,7 +83,16 @@ impl Encoder {
             return Err(EncodeError::NoFeatures(if reasons.is_empty() { none } else { reasons.join("; ") }));
         }
         let target_writing = known.writings.get(target).cloned().unwrap_or_default();
-        Ok(Some(Encoder { features, left_out, target: Target::fit(answer, task, rows)?, target_writing }))
+        let target = Target::fit(answer, task, rows)?;
+        Ok(Some(Encoder { features, left_out, target, target_writing, weights: None }))
+    }
+
+    /// The same of rows that may have a column of weights.
+    pub fn with_weights(self, name: Option<&str>) -> Self {
+        match name.filter(|name| self.known().all(|known| known != *name)) {
+            None => self,
+            Some(name) => Encoder { weights: Some(name.to_owned()), ..self },
+        }
     }
 
     /// Width of an encoded row: plain values first, then a code for each embedded column.
@@ -179,11 +191,11 @@ impl Encoder {
         self.features.iter().find(|feature| feature.name == name)
     }
 
-    /// Every column that a row may have: features, those left out, the target.
+    /// Every column that a row may have: features, those left out, the target, the weights.
     pub fn known(&self) -> impl Iterator<Item = &str> {
         let features = self.features.iter().map(|feature| feature.name.as_str());
         let left_out = self.left_out.iter().map(|left| left.name.as_str());
-        features.chain(left_out).chain([self.target.name()])
+        features.chain(left_out).chain([self.target.name()]).chain(self.weights.as_deref())
     }
 }
 

@@ -40,7 +40,7 @@ impl Encoder {
     /// Where in `names` each feature stands, if it does. Others may be there that `allowed` allows.
     ///
     /// # Errors
-    /// The first of the others that is no column of the model: none left out, not the target.
+    /// The first of the others that is no column of the model: none left out, not the target or the weights.
     pub fn places_in(
         &self,
         names: &[String],
@@ -53,6 +53,9 @@ impl Encoder {
             unclaimed.remove(left.name.as_str());
         }
         unclaimed.remove(self.target.name());
+        if let Some(weights) = &self.weights {
+            unclaimed.remove(weights.as_str());
+        }
         unclaimed.retain(|name, _| !allowed(name));
         match unclaimed.into_iter().min_by_key(|(_, index)| *index) {
             None => Ok(places),

@@ -8,6 +8,7 @@ mod objects;
 pub(super) mod pieces;
 pub mod records;
 pub mod rows;
+mod weights;
 
 pub use cell::Cell;
 pub use cells::Cells;
@@ -15,3 +16,4 @@ pub use line_rows::LineRows;
 pub use names::{ColumnNames, column_names};
 pub use records::Records;
 pub use rows::{Rows, RowsError, RowsOrNames};
+pub use weights::GivenWeights;

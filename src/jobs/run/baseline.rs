@@ -12,9 +12,11 @@ use crate::data::encoder::Target;
 use crate::jobs::job::Job;
 use crate::jobs::training::Training;
 use crate::learning::diagnosis::Warning;
+use crate::learning::examples::{Examples, Targets};
 use crate::learning::metrics::{self, Metrics};
 use crate::learning::network::Network;
 use crate::learning::report::EpochReport;
+use crate::learning::row_weights::RowWeights;
 use crate::learning::stopping::EarlyStopping;
 use crate::learning::team::Team;
 use crate::learning::trainer::{Control, Observer, Trainer};
@@ -62,24 +64,36 @@ impl From<&Metrics> for Measure {
     }
 }
 
-/// What a constant answer reaches: the most frequent class of the training rows, or their mean.
-pub(super) fn constant(target: &Target, truth: &Truth) -> Baselines {
+/// What a constant answer reaches on rows of this truth and weights: the most frequent class of the training rows, or their mean.
+pub(super) fn constant(target: &Target, train: &Examples, truth: &Truth, weights: RowWeights) -> Baselines {
     match (target, truth) {
         (Target::Classification { counts, .. }, Truth::Labels(labels)) => {
-            let total = counts.iter().sum::<u64>() as f64;
-            let most = (0..counts.len()).rev().max_by_key(|class| counts[*class]).unwrap_or(0);
-            let right = labels.iter().filter(|label| **label as usize == most).count();
-            let share = |label: &u32| (counts[*label as usize] as f64 / total).max(1e-15);
-            let log_loss = labels.iter().map(|label| -share(label).ln()).sum::<f64>() / labels.len() as f64;
-            let accuracy = right as f64 / labels.len() as f64;
+            let counted = || counts.iter().map(|count| *count as f64).collect();
+            let counts: Vec<f64> = train.class_weights(counts.len()).unwrap_or_else(counted);
+            let (total, total_weight) = (counts.iter().sum::<f64>(), weights.total(labels.len()));
+            let most = (0..counts.len()).rev().max_by(|a, b| counts[*a].total_cmp(&counts[*b])).unwrap_or(0);
+            let rows = || labels.iter().enumerate().map(|(row, label)| (weights.get(row), *label as usize));
+            let right: f64 = rows().filter(|(_, label)| *label == most).map(|(weight, _)| weight).sum();
+            let share = |label: usize| (counts[label] / total).max(1e-15);
+            let log_loss = rows().map(|(weight, label)| weight * -share(label).ln()).sum::<f64>() / total_weight;
+            let accuracy = right / total_weight;
             Baselines { majority_class: Some(Measure::Classification { accuracy, log_loss }), ..Baselines::default() }
         }
         (Target::Regression { mean, .. }, Truth::Values(values)) => {
-            let metrics::Regression { rmse, mae, r2 } = metrics::regression_of(&vec![*mean; values.len()], values);
+            let mean = weighted_mean(target, train).unwrap_or(*mean);
+            let answers = vec![mean; values.len()];
+            let metrics::Regression { rmse, mae, r2 } = metrics::regression_of(&answers, values, weights);
             Baselines { mean: Some(Measure::Regression { rmse, mae, r2 }), ..Baselines::default() }
         }
         _ => unreachable!("the truth is of the target's task"),
     }
+}
+
+/// The mean of the training rows by their weights, in the target's unit; none where rows count alike.
+fn weighted_mean(target: &Target, train: &Examples) -> Option<f64> {
+    let (weights, Targets::Values(values)) = (train.weights().given()?, train.targets()) else { return None };
+    let sum: f64 = values.iter().zip(weights).map(|(y, weight)| f64::from(*weight) * f64::from(*y)).sum();
+    Some(target.value((sum / train.weights().total(weights.len())) as f32))
 }
 
 /// What a linear model reaches on the same rows; `None` if it diverges or takes too long.

@@ -134,7 +134,8 @@ fn measure(
             match context.read(applies(context, &rule, trained_on, *dataset, *is_apart))?? {
                 None => Ok(Measures::NONE),
                 Some(rule) => {
-                    let pair = Pair { candidate: candidate.clone(), active: rival, number };
+                    let weights = context.job.record.config.weights.clone();
+                    let pair = Pair { candidate: candidate.clone(), active: rival, number, weights };
                     context.read(pair.on_dataset(context, *dataset, rows.clone(), rule))??
                 }
             }

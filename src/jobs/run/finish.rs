@@ -59,6 +59,9 @@ struct TableMeasures {
     #[serde(flatten)]
     measured: Measures,
     rows: usize,
+    /// The column by which they counted, if they did not count alike.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weights: Option<String>,
     baselines: Baselines,
 }
 
@@ -123,12 +126,14 @@ pub(super) fn table(
     let shuffled = || measuring.importance(&network, calibration.as_ref(), training.settings.seed);
     let importance = if held_out { context.in_phase(Phase::Importance, shuffled)? } else { Vec::new() };
     let linear = context.in_phase(Phase::Baseline, || linear(context, training, &parts.spec, measuring))?;
-    let baselines = Baselines { linear, ..constant(&parts.encoder.target, &truth) };
+    let baselines =
+        Baselines { linear, ..constant(&parts.encoder.target, &training.train, &truth, examples.weights()) };
     if let (RowsUsed::Validation, Some(finding)) = (rows_used, few_rows(&metrics, examples.rows())) {
         job.progress.warn(finding);
     }
     let measured = Measures { measured: MeasuredOn { rows_used, metrics }, split };
-    let measures = TableMeasures { measured, rows: examples.rows(), baselines };
+    let weights = training.settings.weights.clone();
+    let measures = TableMeasures { measured, rows: examples.rows(), weights, baselines };
     let facts = facts(job.record.id, reached, trained_on, &measures);
     let answers = answered_rows(training);
     parts.answers = Some(Measuring { examples: answers, ..measuring }.answered(&network, calibration.as_ref())?);

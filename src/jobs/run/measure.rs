@@ -12,6 +12,7 @@ use crate::learning::importance::permutation_importance;
 use crate::learning::metrics::Metrics;
 use crate::learning::network::Network;
 use crate::learning::random::{Purpose, generator};
+use crate::learning::row_weights::RowWeights;
 use crate::learning::spec::ValidModelSpec;
 use crate::learning::tiling::{piece_rows, tile_range, widest};
 use crate::models::scoring::{Answered, Reading, Truth, probabilities};
@@ -73,7 +74,11 @@ impl Measuring<'_> {
             }),
         };
         let labels: Vec<u32> = (0..count).map(|i| labels[row(i)]).collect();
-        let fitted = all.then(|| Calibration::fit_unless(&logits, width, &labels, &mut || (self.go_on)())).flatten();
+        let weights = self.examples.weights();
+        let chosen = weights.given().map(|weights| (0..count).map(|i| weights[row(i)]).collect::<Vec<f32>>());
+        let weights = RowWeights::from(chosen.as_deref());
+        let fit = || Calibration::fit_unless(&logits, width, &labels, weights, &mut || (self.go_on)());
+        let fitted = all.then(fit).flatten();
         fitted.map(Some).ok_or(Stopped)
     }
 
@@ -87,11 +92,11 @@ impl Measuring<'_> {
         calibration: Option<&Calibration>,
         scored: bool,
     ) -> Result<(Metrics, Option<Scores>), Stopped> {
-        let rows = self.examples.rows();
+        let (rows, weights) = (self.examples.rows(), self.examples.weights());
         let (reading, mut answered) = (self.reading(calibration), Answered::for_rows(rows, self.truth));
         let (mut scores, mut row) = (Vec::with_capacity(if scored { rows } else { 0 }), 0);
         let mut see = |logits: &[f32]| {
-            answered.extend(reading, logits, self.truth, row);
+            answered.extend(reading, logits, self.truth, weights, row);
             if scored {
                 scores.extend(reading.scores(logits, self.truth, row));
             }
@@ -101,7 +106,7 @@ impl Measuring<'_> {
         if !network.for_each_logits(self.all_inputs(), &mut see) {
             return Err(Stopped);
         }
-        Ok((answered.measures(&self.encoder.target), scored.then(|| Scores::new(scores, MAX_SCORES))))
+        Ok((answered.measures(&self.encoder.target), scored.then(|| Scores::weighted(scores, weights, MAX_SCORES))))
     }
 
     /// How the network's answers to all rows are distributed.
@@ -135,10 +140,11 @@ impl Measuring<'_> {
         calibration: Option<&Calibration>,
         inputs: &Array2<f32>,
         truth: &Truth,
+        weights: RowWeights,
     ) -> Option<f64> {
         let (reading, mut answered, mut row) = (self.reading(calibration), Answered::default(), 0);
         let mut see = |logits: &[f32]| {
-            answered.extend(reading, logits, truth, row);
+            answered.extend(reading, logits, truth, weights, row);
             row += logits.len() / network.spec().outputs();
             (self.go_on)()
         };
@@ -182,8 +188,8 @@ pub(in crate::jobs) fn measuring_bytes(
     let outputs = network.outputs();
     let piece = piece_rows(network).min(rows);
     let pass = piece * (2 * widest(network) + 4 * outputs);
-    // Of a class: truth, answer, probability, and both once more to rank them. Of a number: both in f64.
-    let answered = rows * 5;
+    // Of a class: truth, answer, probability, and both once more to rank them. Of a number: both in f64. A weight.
+    let answered = rows * 6;
     if !held_out {
         return (pass + answered) * size_of::<f32>();
     }
@@ -211,13 +217,14 @@ impl Measuring<'_> {
         let effort = Effort::of(groups.len(), self.examples.rows(), network.spec().parameter_count());
         let chosen: Vec<usize> = (0..effort.rows).map(|i| i * self.examples.rows() / effort.rows).collect();
         let inputs = self.examples.inputs().select(Axis(0), &chosen);
-        let truth = self.truth.select(&chosen);
+        let (truth, weights) = (self.truth.select(&chosen), self.examples.weights().select(&chosen));
+        let weights = RowWeights::from(weights.as_deref());
         let features = match effort.features < groups.len() {
             true => most_promising(&groups, &inputs, &network.logits_of(inputs.view()), effort.features, self.go_on)?,
             false => (0..groups.len()).collect(),
         };
         let groups: Vec<Vec<usize>> = features.iter().map(|feature| groups[*feature].clone()).collect();
-        let mut loss = |inputs: &Array2<f32>| self.loss(network, calibration, inputs, &truth);
+        let mut loss = |inputs: &Array2<f32>| self.loss(network, calibration, inputs, &truth, weights);
         let mut generator = generator(seed, Purpose::Importance);
         let found = permutation_importance(&mut loss, &inputs, &groups, effort.repeats, &mut generator);
         let named = features.iter().map(|feature| &self.encoder.features[*feature]).zip(found.ok_or(Stopped)?);

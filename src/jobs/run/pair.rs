@@ -9,9 +9,11 @@ use super::context::RunContext;
 use super::prepare::take;
 use super::unpublished::{Halt, Stopped};
 use crate::data::column::Table;
+use crate::data::row_weights::weights_of;
 use crate::data::split::Rule;
 use crate::jobs::error::JobError;
 use crate::learning::metrics::Metrics;
+use crate::learning::row_weights::RowWeights;
 use crate::models::Predictor;
 use crate::models::scoring::Answered;
 use crate::wording::Shown;
@@ -42,6 +44,8 @@ pub(super) struct Pair {
     pub(super) active: Arc<Predictor>,
     /// Of the active one.
     pub(super) number: u64,
+    /// The column that says how much each row counts.
+    pub(super) weights: Option<String>,
 }
 
 /// Why rows were gone through no further.
@@ -117,6 +121,7 @@ impl Pair {
             return Err(format!("the data has no column {}, which version {number} needs", Shown(lacking)));
         }
         names.push(encoder.target.name());
+        names.extend(self.weights.as_deref());
         names.sort_unstable();
         names.dedup();
         Ok(names.into_iter().map(str::to_owned).collect())
@@ -149,11 +154,19 @@ impl Pair {
             return Ok(());
         }
         let number = self.number;
+        let weights = match self.weights.as_deref().and_then(|name| table.column(name)) {
+            None => None,
+            Some(column) => {
+                let weights = weights_of(column, here.iter().copied()).map_err(|error| error.to_string())?;
+                Some(weights.into_iter().map(|weight| weight as f32).collect::<Vec<f32>>())
+            }
+        };
+        let weights = RowWeights::from(weights.as_deref());
         for (version, answered) in [(&self.candidate, &mut answered.candidate), (&self.active, &mut answered.active)] {
             let table_version = version.table().map_err(|error| error.to_string())?;
             let unfit =
                 |error| format!("the rows cannot be measured by both this version and version {number}: {error}");
-            table_version.answer_rows(table, &here, answered).map_err(unfit)?;
+            table_version.answer_rows(table, &here, weights, answered).map_err(unfit)?;
         }
         Ok(())
     }

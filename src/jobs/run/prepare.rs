@@ -12,13 +12,15 @@ use crate::data::column::{Column, ColumnType, Table};
 use crate::data::encoder::Histogram;
 use crate::data::encoder::{EncodeError, Encoder, Known, LeftOut, Target, rows_with};
 use crate::data::profile::IDENTIFIER_COLUMN;
-use crate::data::profile::{Finding, TableProfile};
+use crate::data::profile::{ColumnProfile, Finding, TableProfile};
+use crate::data::row_weights::weights_of;
 use crate::data::split::Split;
 use crate::data::target_findings::about_target;
 use crate::jobs::error::JobError;
 use crate::jobs::training::Training;
 use crate::learning::examples::{Examples, Targets};
 use crate::learning::network::Network;
+use crate::learning::row_weights::normalised;
 use crate::learning::split::SplitUsed;
 use crate::learning::training::{Classes, ValidTrainingSpec};
 use crate::memory::{Charge, Refused};
@@ -58,37 +60,39 @@ pub(super) fn prepare(
 ) -> Result<Prepared, Halt> {
     let chosen = {
         let target = column(&data.table, &model.target)?;
-        let rows = labelled(target)?;
+        let rows = counted(target, data.weights.as_ref())?;
         Choice { model, settings, data: &data, target, rows: &rows }.held_out(go_on)?
     };
     let HeldOut { split: Split { train, validation: held_out }, rule, used, findings: of_split } = chosen;
-    let TrainingTables { table, beside, profile, validation, .. } = data;
+    let TrainingTables { table, beside, profile, validation, weights, validation_weights, .. } = data;
     drop(beside);
     let target = column(&table, &model.target)?;
     let encoder = match base {
         Some(encoder) => encoder.clone(),
         None => fitted(model, &table, &train, &profile, go_on)?,
     };
+    let encoder = encoder.with_weights(model.weights.as_deref());
     let encoded = train.len() + validation.as_ref().map_or(held_out.len(), |other| other.rows);
     let read = table.bytes() + validation.as_ref().map_or(0, Table::bytes);
     take(memory, (encoded * encoder.width() * size_of::<f32>()).saturating_add(read) as u64)?;
     let changed = if base.is_none() { types_changed(model, &profile) } else { Vec::new() };
     let about = about_target(&table, &model.target, model.task, &train);
-    let of_columns = [concerning(&profile, model), left_out(&encoder, &profile), changed];
+    let of_columns = [concerning(&profile, model), left_out(&encoder, &profile), changed, of_weights(model, &profile)];
     let findings = [about, of_split].into_iter().chain(of_columns).flatten().collect();
     let mut network = Network::new(Arc::new(model.network(&encoder)?));
-    start_from_shares(&mut network, &encoder.target);
     let histograms = Histogram::of_features(&encoder, &table, &train)?;
     let encoding = Encoding { encoder: &encoder, go_on };
-    let examples = weighted(encoding.examples(&table, target, &train)?, settings, &encoder);
+    let examples = encoding.examples(&table, target, weights.as_ref(), &train)?;
+    start_from_shares(&mut network, &encoder.target, &examples);
+    let examples = weighted(examples, settings, &encoder);
     let spec = if base.is_some() { model.clone() } else { model.as_learned(&encoder, &profile) };
     let (validation, truth, measured) = match (validation, held_out.is_empty()) {
         (Some(other), _) => {
             drop(table);
-            apart(&encoding, &other, &model.target)?
+            apart(&encoding, &other, validation_weights.as_ref(), &model.target)?
         }
         (None, false) => {
-            let examples = encoding.examples(&table, target, &held_out)?;
+            let examples = encoding.examples(&table, target, weights.as_ref(), &held_out)?;
             (Some(examples), Truth::of_rows(&encoder, target, &held_out)?, held_out)
         }
         (None, true) => (None, Truth::of_rows(&encoder, target, &train)?, Vec::new()),
@@ -121,11 +125,16 @@ fn fitted(
 }
 
 /// The rows of a table of its own to validate on, their target, and their places.
-fn apart(encoding: &Encoding, other: &Table, target: &str) -> Result<(Option<Examples>, Truth, Vec<usize>), Halt> {
+fn apart(
+    encoding: &Encoding,
+    other: &Table,
+    weights: Option<&Column>,
+    target: &str,
+) -> Result<(Option<Examples>, Truth, Vec<usize>), Halt> {
     let encoder = encoding.encoder;
     let target = column(other, target)?.of_kind(encoder.target.kind(), encoder.target_writing.reading())?;
-    let rows = labelled(&target)?;
-    Ok((Some(encoding.examples(other, &target, &rows)?), Truth::of_rows(encoder, &target, &rows)?, rows))
+    let rows = counted(&target, weights)?;
+    Ok((Some(encoding.examples(other, &target, weights, &rows)?), Truth::of_rows(encoder, &target, &rows)?, rows))
 }
 
 /// Takes memory for what is about to be encoded, where the estimate was less. Where others hold it, this job gives up all that
@@ -148,17 +157,31 @@ struct Encoding<'a> {
 }
 
 impl Encoding<'_> {
-    /// The rows named, encoded, with their targets.
-    fn examples(&self, table: &Table, target: &Column, rows: &[usize]) -> Result<Examples, Halt> {
+    /// The rows named, encoded, with their targets and weights.
+    fn examples(
+        &self,
+        table: &Table,
+        target: &Column,
+        weights: Option<&Column>,
+        rows: &[usize],
+    ) -> Result<Examples, Halt> {
         let inputs = self.encoder.inputs_of(table, rows, self.go_on)?.ok_or(Stopped)?;
-        Ok(Examples::new(inputs, targets(self.encoder, target, rows)?))
+        let examples = Examples::new(inputs, targets(self.encoder, target, rows)?);
+        Ok(match weights {
+            None => examples,
+            Some(column) => examples.with_weights(normalised(&weights_of(column, rows.iter().copied())?)),
+        })
     }
 }
 
 /// Lets a classifier start from the classes' shares of the training rows: the output's biases are their log-odds.
-fn start_from_shares(network: &mut Network, target: &Target) {
+fn start_from_shares(network: &mut Network, target: &Target, train: &Examples) {
     let Target::Classification { counts, .. } = target else { return };
-    let logs: Vec<f32> = counts.iter().map(|count| (*count as f32).max(0.5).ln()).collect();
+    let counts: Vec<f32> = match train.class_weights(counts.len()) {
+        None => counts.iter().map(|count| *count as f32).collect(),
+        Some(sums) => sums.into_iter().map(|sum| sum as f32).collect(),
+    };
+    let logs: Vec<f32> = counts.iter().map(|count| count.max(0.5).ln()).collect();
     let parameters = network.parameters_mut();
     let mean = logs.iter().sum::<f32>() / logs.len() as f32;
     match logs.as_slice() {
@@ -171,11 +194,18 @@ fn start_from_shares(network: &mut Network, target: &Target) {
     }
 }
 
-/// The rows that have a target.
-fn labelled(target: &Column) -> Result<Vec<usize>, EncodeError> {
-    let rows = rows_with(target);
-    let none = || EncodeError::Target { name: target.name.clone(), reason: "has no value in any row".into() };
-    if rows.is_empty() { Err(none()) } else { Ok(rows) }
+/// The rows that have a target and weigh something: the others are as if they were not there.
+fn counted(target: &Column, weights: Option<&Column>) -> Result<Vec<usize>, EncodeError> {
+    let mut rows = rows_with(target);
+    let none = |reason: &str| EncodeError::Target { name: target.name.clone(), reason: reason.into() };
+    if rows.is_empty() {
+        return Err(none("has no value in any row"));
+    }
+    if let Some(column) = weights {
+        let weights = weights_of(column, 0..column.values.len())?;
+        rows.retain(|row| weights[*row] > 0.0);
+    }
+    if rows.is_empty() { Err(none("has no value in any row with a weight above 0")) } else { Ok(rows) }
 }
 
 fn column<'a>(table: &'a Table, name: &str) -> Result<&'a Column, EncodeError> {
@@ -208,6 +238,17 @@ fn types_changed(model: &TableSpec, profile: &TableProfile) -> Vec<Finding> {
         Finding { code: "column_type_changed".to_owned(), message, column: Some(name.clone()) }
     };
     changed.filter(|(_, before, now)| before != now).map(finding).collect()
+}
+
+/// A finding where weights weigh nothing up.
+fn of_weights(model: &TableSpec, profile: &TableProfile) -> Vec<Finding> {
+    let column = model.weights.as_ref().and_then(|name| profile.column(name)).filter(|column| column.distinct == 1);
+    let finding = |column: &ColumnProfile| {
+        let name = Shown(&column.name);
+        let message = format!("column {name} has the same weight for every row: all count alike, as without `weights`");
+        Finding { code: "constant_weights".to_owned(), message, column: Some(column.name.clone()) }
+    };
+    column.map(finding).into_iter().collect()
 }
 
 fn left_out(encoder: &Encoder, profile: &TableProfile) -> Vec<Finding> {
@@ -246,9 +287,9 @@ fn weighted(examples: Examples, settings: &ValidTrainingSpec, encoder: &Encoder)
     match &settings.class_weight {
         None => examples,
         Some(weights) => {
-            let row_weights =
-                weights.row_weights(&examples.targets().labels(), Classes::Named(encoder.target.classes()));
-            examples.with_weights(row_weights)
+            let classes = Classes::Named(encoder.target.classes());
+            let row_weights = weights.row_weights(&examples.targets().labels(), classes, examples.weights());
+            examples.with_loss_weights(row_weights)
         }
     }
 }

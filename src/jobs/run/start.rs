@@ -15,7 +15,7 @@ use super::held_out::no_columns;
 use super::prepare::{Prepared, prepare};
 use super::tables::TrainingTables;
 use super::unpublished::Halt;
-use crate::data::column::Table;
+use crate::data::column::{Column, Table};
 use crate::data::profile::Finding;
 use crate::data::split::HeldOut;
 use crate::datasets::Dataset;
@@ -116,6 +116,7 @@ impl Start {
             settings: &self.training.settings,
             train: self.training.train.rows(),
             validation: self.training.validation.as_ref().map_or(0, Examples::rows),
+            weighted: self.training.settings.weights.is_some(),
             features: encoder.map_or(0, |(_, encoder)| encoder.features.len()),
         };
         footprint.bytes()
@@ -179,9 +180,10 @@ async fn read(context: &RunContext<'_>, resume: bool) -> Result<(Read, Option<Ch
             let predictor = base.as_ref().map(|base| &*base.predictor);
             let dataset = context.datasets.get_for_job(*train).await?;
             let named = job.record.config.features.clone();
+            let weights = job.record.config.weights.clone();
             let spec = match predictor.and_then(|base| base.table().ok()) {
-                Some(table) => table.parts.spec.for_training(*train, &dataset.profile, None)?,
-                None => model_spec.for_training(*train, &dataset.profile, named)?,
+                Some(table) => TableSpec { weights, ..table.parts.spec.for_training(*train, &dataset.profile, None)? },
+                None => model_spec.for_training(*train, &dataset.profile, named)?.weighted_by(weights)?,
             };
             let data = columns(context, &spec, predictor, &dataset, *validation).await?;
             let data = TrainingTables { is_new: checkpoint.is_none(), ..data };
@@ -238,12 +240,21 @@ async fn columns(
         true => no_columns(table.rows),
         false => context.datasets.columns(dataset, wanted).await?,
     };
-    let validation: Option<Table> = match validation {
-        None => None,
+    let weights = weights(context, dataset).await?;
+    let (validation, validation_weights) = match validation {
+        None => (None, None),
         Some(id) => {
             let dataset = context.datasets.get_for_job(id).await?;
-            Some(context.datasets.columns(&dataset, names).await?)
+            let table: Table = context.datasets.columns(&dataset, names).await?;
+            (Some(table), self::weights(context, &dataset).await?)
         }
     };
-    Ok(TrainingTables { table, beside, content, is_new: true, profile: dataset.profile.clone(), validation })
+    let profile = dataset.profile.clone();
+    Ok(TrainingTables { table, beside, content, is_new: true, profile, validation, weights, validation_weights })
+}
+
+/// How much each row of a data set counts, if rows do not count alike.
+async fn weights(context: &RunContext<'_>, dataset: &Dataset) -> Result<Option<Column>, JobError> {
+    let Some(name) = context.job.record.config.weights.clone() else { return Ok(None) };
+    Ok(context.datasets.columns(dataset, vec![name]).await?.columns.pop())
 }

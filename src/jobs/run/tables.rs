@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::data::column::Table;
+use crate::data::column::{Column, Table};
 use crate::data::profile::TableProfile;
 
 /// What a training reads of its data sets.
@@ -17,4 +17,7 @@ pub(super) struct TrainingTables {
     pub(super) is_new: bool,
     pub(super) profile: Arc<TableProfile>,
     pub(super) validation: Option<Table>,
+    /// How much each row of the table counts, and of those to validate on, if rows do not count alike.
+    pub(super) weights: Option<Column>,
+    pub(super) validation_weights: Option<Column>,
 }

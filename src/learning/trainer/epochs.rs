@@ -201,7 +201,7 @@ impl<'a> Trainer<'a> {
         observer: &dyn Observer,
     ) -> Result<Option<(f64, f64)>, Diverged> {
         let rows = &self.state.order[start..end];
-        let weight = match self.train.weights() {
+        let weight = match self.train.loss_weights().given() {
             None => rows.len() as f64,
             Some(weights) => rows.iter().map(|row| f64::from(weights[*row as usize])).sum(),
         };

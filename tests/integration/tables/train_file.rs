@@ -91,3 +91,61 @@ async fn a_repeated_call_makes_one_model() {
     let lists = (count(&service, "/models").await, count(&service, "/datasets").await, count(&service, "/jobs").await);
     assert_eq!(lists, (1, 1, 1));
 }
+
+/// The parts of a form, each a name with a head and what stands in it.
+fn form(parts: &[(&str, &str)]) -> String {
+    let part =
+        |(head, text): &(&str, &str)| format!("--edge\r\nContent-Disposition: form-data; {head}\r\n\r\n{text}\r\n");
+    parts.iter().map(part).collect::<String>() + "--edge--\r\n"
+}
+
+#[tokio::test]
+async fn a_form_may_say_what_to_do_with_its_file() {
+    let service = TestApp::start().await;
+    let file = flowers_csv(90);
+    let file = ("name=\"file\"; filename=\"flowers.csv\"", file.as_str());
+    let kind = "multipart/form-data; boundary=edge";
+    let options = json!({"name": "flowers", "target": "species", "features": ["petal_length", "petal_width"], "seed": 3,
+                         "hidden_layers": [8], "epochs": 3, "class_weight": {"virginica": 2}, "activate": "never",
+                         "types": {"petal_width": "numeric"}, "skip_columns": ["sepal_width"], "optimizer": "sgd"});
+    let text = options.to_string();
+    let options_part = ("name=\"options\"", text.as_str());
+    for (order, parts) in [[options_part, file], [file, options_part]].iter().enumerate() {
+        let reply = service.post_file("/train", kind, form(parts)).await;
+        if order == 1 {
+            assert_eq!(reply.problem(409, "name_taken")["errors"][0]["pointer"], "/name");
+            continue;
+        }
+        let job = service.ended(&reply.expect(202)).await;
+        assert_eq!((&job["state"], &job["config"]["optimizer"]["type"]), (&json!("succeeded"), &json!("sgd")), "{job}");
+        assert_eq!(job["config"]["class_weight"], json!({"virginica": 2.0}));
+        let model = service.get("/models/flowers").await.expect(200);
+        assert_eq!(model["features"], json!(["petal_length", "petal_width"]));
+        assert_eq!((&model["hidden_layers"], &model["active_version"]), (&json!([8]), &Value::Null));
+        let columns = service.get("/datasets/flowers").await.expect(200)["columns"].as_array().expect("a list").len();
+        assert_eq!(columns, 4, "one was skipped");
+    }
+    for (text, code, pointer) in [
+        (json!({"name": "x"}), "missing_field", "/target"),
+        (json!({"target": "kind"}), "invalid_value", "/target"),
+        (json!({"target": "species", "class_weight": {"tulip": 2}}), "invalid_value", "/class_weight"),
+        (json!({"target": "species", "epochs": 0}), "invalid_value", "/epochs"),
+        (json!({"target": "species", "epoks": 1}), "unknown_field", "/epoks"),
+        (json!({"target": "species", "warm_start": true}), "invalid_value", "/warm_start"),
+        (json!({"target": "species", "weights": "species"}), "invalid_value", "/weights"),
+    ] {
+        let text = text.to_string();
+        let reply = service.post_file("/train", kind, form(&[("name=\"options\"", &text), file])).await;
+        assert_eq!(reply.problem(422, code)["errors"][0]["pointer"], pointer, "{text}");
+    }
+    let send = async |path: &str, parts: &[(&str, &str)]| service.post_file(path, kind, form(parts)).await;
+    send("/train?seed=1", &[options_part, file]).await.problem(422, "missing_field");
+    send("/train?target=species", &[options_part, file]).await.problem(422, "invalid_value");
+    send("/train", &[options_part, options_part, file]).await.problem(415, "unsupported_media_type");
+    send("/train", &[options_part]).await.problem(400, "malformed_request");
+    send("/train", &[file]).await.problem(422, "missing_field");
+    send("/train", &[("name=\"options\"", "{"), file]).await.problem(400, "malformed_json");
+    send("/train", &[("name=\"options\"", &" ".repeat(300_000)), file]).await.problem(400, "malformed_request");
+    send("/datasets?name=d", &[options_part, file]).await.problem(415, "unsupported_media_type");
+    assert_eq!((count(&service, "/models").await, count(&service, "/datasets").await), (1, 1));
+}
