@@ -50,7 +50,7 @@ mod tests {
             weights_of(&column, 0..column.values.len()).map_err(|error| error.to_string())
         };
         assert_eq!(of(vec![0.0, 2.5]), Ok(vec![0.0, 2.5]));
-        for (value, got) in [(-1.0, "-1"), (f64::NAN, "no value"), (f64::INFINITY, "inf"), (1e39, "1e39")] {
+        for (value, got) in [(-1.0, "-1"), (f64::NAN, "no value"), (1e39, "1e39")] {
             let expected = format!("row 2 of column \"w\": a weight, a number of at least 0, is expected, got {got}");
             assert_eq!(of(vec![1.0, value]), Err(expected));
         }
