@@ -64,7 +64,8 @@ async fn a_column_of_many_words_is_learned_kept_and_exported() {
     service.post("/models", model).await.expect(201);
     let job = service.train("rents", json!({"epochs": 200})).await;
     assert!(job["metrics"]["r2"].as_f64() > Some(0.9), "{}", job["metrics"]);
-    let rows = json!({"records": [{"city": "city3", "noise": 5}, {"city": "city59", "noise": 5}, {"city": "elsewhere"}, {"noise": 5}]});
+    let rows = json!({"records": [{"city": "city3", "noise": 5}, {"city": "city59", "noise": 5}, {"city": "elsewhere"},
+                                  {"noise": 5}]});
     let before = service.post("/models/rents/predict", rows.clone()).await.expect(200);
     let value = |index: usize| before["predictions"][index]["value"].as_f64().expect("a number");
     assert!(value(0) < 800.0 && value(1) > 1400.0, "{before}");
