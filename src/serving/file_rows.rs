@@ -39,7 +39,7 @@ pub(super) enum FileRows {
     /// And Parquet.
     Arrow(ArrowRows<Arriving>),
     Lines(LineRows<Arriving>),
-    Excel(ExcelRows<Arriving>),
+    Excel(Box<ExcelRows<Arriving>>),
 }
 
 /// Some rows of it.
@@ -71,7 +71,7 @@ impl FileRows {
             RowFormat::Arrow => FileRows::Arrow(ArrowRows::new(file, memory)?),
             RowFormat::Parquet => FileRows::Arrow(ArrowRows::parquet(file, memory)?),
             RowFormat::Lines => FileRows::Lines(LineRows::new(file, memory)?),
-            RowFormat::Excel(sheet) => FileRows::Excel(ExcelRows::new(file, sheet.as_deref(), memory)?),
+            RowFormat::Excel(sheet) => FileRows::Excel(Box::new(ExcelRows::new(file, sheet.as_deref(), memory)?)),
             RowFormat::Csv(options) => {
                 FileRows::Csv(CsvRows::new(io::BufReader::with_capacity(1 << 18, file.reader()), &options)?)
             }

@@ -172,7 +172,7 @@ async fn hold(service: &TestApp, forms: &[&Form], kinds: &[Kind]) -> Vec<String>
             Writing::Plain => (plain(forms, false), types(forms, |form| form.types == "categorical")),
         };
         train(service, &name, kind, cells, types).await;
-        let dataset = service.get(&format!("/datasets/{name}")).await.expect(200);
+        let dataset = service.get(&format!("/datasets/{name}?all=true")).await.expect(200);
         let rows = service.get(&format!("/datasets/{name}/rows?limit={ROWS}")).await.expect(200);
         let found = forms.iter().flat_map(|form| differences(form, writing, &dataset, &rows));
         wrong.extend(found.map(|difference| format!("{name}: {difference}")));
