@@ -54,7 +54,7 @@ const fn alike(code: &'static str, cost: Cost, clause: &'static str, advice: &'s
 }
 
 /// All kinds, dearest first: by cost, and where that is the same by how much of the table is concerned, as a rule.
-pub static KINDS: [Kind; 44] = [
+pub static KINDS: [Kind; 45] = [
     whole("loss_not_falling", Cost::Lost),
     // The first row has become the names of the columns, and the columns have no names.
     whole("header_looks_like_data", Cost::Lost),
@@ -100,6 +100,7 @@ pub static KINDS: [Kind; 44] = [
     whole("few_rows_per_class", Cost::Unlearned),
     whole("class_imbalance", Cost::Unlearned),
     whole("few_target_values", Cost::Unlearned),
+    whole("constant_weights", Cost::Unlearned),
     each("high_cardinality", Cost::Unlearned, "have very many different values, few rows for each"),
     alike(
         "mostly_missing",

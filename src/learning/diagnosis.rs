@@ -30,7 +30,7 @@ const SATURATION_MARGIN: f32 = 0.01;
 const SATURATED_SHARE: f64 = 0.5;
 /// Saturation is trouble only while the loss is above this share of the start's: units also saturate because they have
 /// learned their answer.
-pub(super) const LEARNED_SHARE: f64 = 0.5;
+const LEARNED_SHARE: f64 = 0.5;
 /// A run has to bring the loss down by this share …
 pub(super) const LEAST_FALL: f64 = 0.01;
 /// … within this many epochs at least; a shorter run proves nothing.

@@ -1,7 +1,7 @@
 //! What is to be said of a run's version once it is known which epoch it is of: a trouble that the run has left behind, or that
 //! only epochs after the best one had, is none of the version's.
 
-use super::diagnosis::{Diagnosis, LEARNED_SHARE, LEAST_FALL, Warning, WarningCode};
+use super::diagnosis::{Diagnosis, LEAST_FALL, Warning, WarningCode};
 use super::network::{Network, Workspace};
 use super::report::EpochReport;
 use super::stopping::Best;
@@ -10,6 +10,10 @@ use super::stopping::Best;
 const OVERFITTING_RISE: f64 = 0.1;
 /// … and by this share of its first value, so that noise around a very small loss is left alone.
 const OVERFITTING_FLOOR: f64 = 0.01;
+
+/// Warnings about units, whose state a look at the version shows. That of a gradient shows nothing: where a network has come to
+/// rest there is hardly any left, in any layer.
+const OF_UNITS: [WarningCode; 2] = [WarningCode::DeadRelu, WarningCode::SaturatedUnits];
 
 /// What the end of a run says of what was said on its way.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,8 +48,7 @@ impl Diagnosis {
 
     /// Whether a warning was raised that a look into the network decides about.
     pub(super) fn has_looked_inside(&self) -> bool {
-        use WarningCode::{DeadRelu, SaturatedUnits, VanishingGradient};
-        [DeadRelu, SaturatedUnits, VanishingGradient].iter().any(|code| self.raised.contains(code))
+        OF_UNITS.iter().any(|code| self.raised.contains(code))
     }
 
     /// What the losses say.
@@ -73,18 +76,12 @@ impl Diagnosis {
         rows: usize,
         published: &EpochReport,
     ) -> Vec<WarningCode> {
-        use WarningCode::{DeadRelu, SaturatedUnits, VanishingGradient};
         let mut anew = self.clone();
         anew.raised.clear();
         let still: Vec<_> =
             anew.probe(network, workspace, rows, published).into_iter().map(|warning| warning.code).collect();
-        // A network that has learned nothing has hardly a gradient left that could vanish.
-        let has_learned = published.loss <= LEARNED_SHARE * self.start_loss;
-        let is_outlived = |code: &WarningCode| {
-            let is_decided = has_learned || *code != VanishingGradient;
-            self.raised.contains(code) && !still.contains(code) && is_decided
-        };
-        [DeadRelu, SaturatedUnits, VanishingGradient].into_iter().filter(is_outlived).collect()
+        let is_outlived = |code: &WarningCode| self.raised.contains(code) && !still.contains(code);
+        OF_UNITS.into_iter().filter(is_outlived).collect()
     }
 }
 

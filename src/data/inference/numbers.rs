@@ -115,7 +115,7 @@ impl NumberEvidence {
             let (prefix, suffix) = (number.prefix.into(), number.suffix.into());
             Box::new(Affixes { place: place(), text: shown(text), prefix, suffix, other: None })
         });
-        if affixes.other.is_none() && (*affixes.prefix != *number.prefix || *affixes.suffix != *number.suffix) {
+        if affixes.other.is_none() && !(same(&affixes.prefix, number.prefix) && same(&affixes.suffix, number.suffix)) {
             affixes.other = Some((place(), shown(text)));
         }
         if self.with_unit.len() < UNIT_NUMBERS && is_unit(number.suffix) {
@@ -222,6 +222,13 @@ impl NumberEvidence {
         }
         Some(format)
     }
+}
+
+/// Whether two texts are the same. Two empty ones are not left to the C library: there is no memory at the address of an empty
+/// text, and a masked load from there took a third of the time in which such a column is read.
+#[inline]
+fn same(one: &str, other: &str) -> bool {
+    one.len() == other.len() && (one.is_empty() || one == other)
 }
 
 impl Affixes {
