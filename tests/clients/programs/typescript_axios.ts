@@ -47,7 +47,7 @@ async function byLayerSizes() {
 
 async function byDataSet() {
   const file = new File([readFileSync(table!)], "penguins.csv") as unknown as globalThis.File;
-  const { data: queued } = await training.trainFile("species", file, flowers, undefined, undefined, 30);
+  const { data: queued } = await training.trainFile(file, "species", flowers, undefined, undefined, 30);
   const job = await ended(queued.id);
   assert(job.metrics!.accuracy! > 0.8 && job.metrics!.baselines!.linear!.accuracy! > 0.5, JSON.stringify(job));
   const { data: rows } = await new epochd.DatasetsApi(configuration).listDatasetRows(flowers, 2);

@@ -29,7 +29,7 @@ async fn main() -> Outcome {
 
 /// The job once it has ended, which must be well.
 async fn ended(service: &Configuration, job: Job) -> Result<Job, Box<dyn Error>> {
-    let job = jobs_api::get_job(service, &job.id.to_string(), Some(60), None).await?;
+    let job = jobs_api::get_job(service, &job.id.to_string(), Some(60), None, None).await?;
     assert!(job.state == JobState::Succeeded && job.error.is_none(), "{job:?}");
     Ok(job)
 }
@@ -79,11 +79,15 @@ async fn by_layer_sizes(service: &Configuration) -> Outcome {
     assert!(rmse.flatten().is_some_and(|rmse| rmse < 0.1), "{rmse:?}");
 
     let all = rows(&ROWS.each_ref().map(|row| &row[..]));
-    let predicted = outputs(predictions_api::predict(service, NAME, all, None, None, None).await?);
+    let predicted =
+        outputs(predictions_api::predict(service, NAME, all, None, None, None, None, None, None, None, None).await?);
     assert_eq!(predicted.iter().map(|row| row[0].round()).collect::<Vec<_>>(), TARGETS);
     let one = [0., 1.].map(PredictRequestInputsInner::Number).into();
     let one = PredictRequest { inputs: Some(one), ..PredictRequest::default() };
-    assert_eq!(outputs(predictions_api::predict(service, NAME, one, None, None, None).await?), predicted[1..2]);
+    assert_eq!(
+        outputs(predictions_api::predict(service, NAME, one, None, None, None, None, None, None, None, None).await?),
+        predicted[1..2]
+    );
     let known = EvaluateRequest {
         inputs: Some(ROWS.map(Vec::from).into()),
         targets: Some(TARGETS.map(TargetsInner::Number).into()),
@@ -92,7 +96,21 @@ async fn by_layer_sizes(service: &Configuration) -> Outcome {
     let evaluation = predictions_api::evaluate_model(service, NAME, known, None).await?;
     assert_eq!((evaluation.rows, evaluation.metrics.rmse), (4, rmse));
 
-    match predictions_api::predict(service, NAME, rows(&[&[0., 1., 2.]]), None, None, None).await {
+    match predictions_api::predict(
+        service,
+        NAME,
+        rows(&[&[0., 1., 2.]]),
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+    )
+    .await
+    {
         Err(apis::Error::ResponseError(reply)) => {
             let problem: Problem = serde_json::from_str(&reply.content)?;
             assert_eq!((reply.status.as_u16(), problem.code), (422, ErrorCode::ShapeMismatch));
@@ -108,12 +126,14 @@ async fn by_data_set(service: &Configuration, table: String) -> Outcome {
     let (target, file, name) = ("species", table.into(), Some(FLOWERS));
     let job = training_api::train_file(
         service,
-        target,
         file,
+        Some(target),
         name,
         None,
         None,
         Some(30),
+        None,
+        None,
         None,
         None,
         None,
@@ -133,7 +153,9 @@ async fn by_data_set(service: &Configuration, table: String) -> Outcome {
     let records = datasets_api::list_dataset_rows(service, FLOWERS, Some(2), None).await?.data;
     let species = records[0]["species"].clone();
     let request = PredictRequest { records: Some(Box::new(Records::RecordList(records))), ..PredictRequest::default() };
-    match predictions_api::predict(service, FLOWERS, request, Some(0.9), None, None).await? {
+    match predictions_api::predict(service, FLOWERS, request, Some(0.9), None, None, None, None, None, None, None)
+        .await?
+    {
         Prediction::RecordPrediction(prediction) => {
             assert_eq!(prediction.predictions[0].label.as_deref(), species.as_str());
         }
