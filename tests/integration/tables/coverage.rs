@@ -20,13 +20,16 @@ const ROWS: usize = 4000;
 /// Tables of each kind, of whose shares the mean counts.
 const SEEDS: [u64; 3] = [1, 2, 3];
 
+/// What a block is called, by its number.
+type Label = fn(usize) -> String;
+
 /// Rows in blocks: each block has numbers of its own, and a level that none of them tells.
 struct Blocks {
     /// The row of the page.
     title: &'static str,
     split: &'static str,
     /// What a block is called in the column of this name, if there is one.
-    label: Option<(&'static str, fn(usize) -> String)>,
+    label: Option<(&'static str, Label)>,
     rows_of_a_block: usize,
     /// How much of the last block's level is left in the next.
     stays: f64,
