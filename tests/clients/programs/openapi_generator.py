@@ -47,7 +47,7 @@ def by_layer_sizes(api):
 def by_data_set(api, table):
     predictions = epochd.PredictionsApi(api)
     job = epochd.TrainingApi(api).train_file(
-        "species", file=table, name=FLOWERS, epochs=30, types='{"year": "numeric"}', _content_type="multipart/form-data")
+        file=table, target="species", name=FLOWERS, epochs=30, types='{"year": "numeric"}', _content_type="multipart/form-data")
     job = ended(epochd.JobsApi(api), job)
     assert job.metrics.accuracy > 0.8 and job.metrics.baselines.linear.accuracy > 0.5, job
     rows = epochd.DatasetsApi(api).list_dataset_rows(FLOWERS, limit=2).data

@@ -46,7 +46,7 @@ def by_layer_sizes():
 
 
 def by_data_set(table):
-    form = m.DataFileForm(file=File(payload=table.open("rb"), file_name=table.name))
+    form = m.TrainFileForm(file=File(payload=table.open("rb"), file_name=table.name))
     job = ended(train_file.sync(client=service, target="species", name=FLOWERS, epochs=30, body=form))
     assert job.metrics.accuracy > 0.8 and job.metrics.baselines.linear.accuracy > 0.5, job
     rows = list_dataset_rows.sync(FLOWERS, client=service, limit=2).data
