@@ -8,19 +8,18 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::memory::Client;
+use crate::memory::{Client, TIMES_FREE};
 
 /// How long a queue may stand until it counts as more work than can be done: a burst is worked off sooner.
 const BURST: Duration = Duration::from_millis(100);
 /// A queue that was empty for less stands all the same: under more work than can be done the next comes at once.
 const GAP: Duration = Duration::from_millis(5);
 /// Of a queue that stands, so much work may wait for each place: who begins to wait then does so for about as long as work
-/// takes, and has what he asked for in less than three times the time that it takes alone.
+/// takes. What comes before the queue is not bounded by that: under five times the load one core had its hands full with reading
+/// and refusing, and what it accepted took far more than three times as long as alone (`benches/README.md`).
 const STANDING: usize = 1;
 /// Of a burst, so much may.
 const BURSTING: usize = 4;
-/// A client may have as many times waiting what others still may: as with memory (`memory/share`).
-const TIMES_FREE: usize = 4;
 /// The part of the places that one client may have, where they are more than two: another finds one.
 const OF_ONE: (usize, usize) = (4, 5);
 
@@ -103,7 +102,7 @@ impl Workplaces {
         let stands = queue.since.is_some_and(|since| since.elapsed() >= BURST);
         let most = self.0.places * if stands { STANDING } else { BURSTING };
         let own = if client.is_some() { queue.waiting_of(client) } else { 0 };
-        queue.waiting >= most || own > 0 && own + 1 > TIMES_FREE * (most - queue.waiting - 1)
+        queue.waiting >= most || own > 0 && own + 1 > TIMES_FREE as usize * (most - queue.waiting - 1)
     }
 
     /// How they are used at the moment.

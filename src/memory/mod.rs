@@ -14,4 +14,4 @@ pub mod share;
 pub use charge::{Charge, FOR_A_BYTE, FOR_ANY, Refused};
 pub use plan::{Plan, Shares, Wanted};
 pub use scope::{made, scope};
-pub use share::{Client, Share};
+pub use share::{Client, Share, TIMES_FREE};

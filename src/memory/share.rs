@@ -10,7 +10,7 @@ use bytesize::ByteSize;
 /// A client may hold as many times what it leaves free to others: 4 is 80 % for one alone, 44 % each for two, and so on.
 /// However many clients take all they can get, one that comes new finds something (Choudhury and Hahne, "Dynamic queue
 /// length thresholds for shared-memory packet switches", 1998).
-const TIMES_FREE: u64 = 4;
+pub const TIMES_FREE: u64 = 4;
 /// Part of the share that only small requests get, so that large ones never keep them out: one in so many bytes.
 const FOR_SMALL: u64 = 16;
 /// A charge up to so many bytes is small.

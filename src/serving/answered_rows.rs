@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::data::column::Table;
-use crate::data::encoder::EncodeError;
+use crate::data::encoder::{EncodeError, from_nothing};
 use crate::data::passed::Passed;
 use crate::models::prediction::Predictions;
 use crate::wording::Shown;
@@ -78,7 +78,7 @@ impl Failures {
                 (row, Failure { column: Some(column), detail: format!("{expected} is expected, got {got}") })
             }
             EncodeError::Nothing { row, columns } => {
-                (row, Failure { column: None, detail: format!("the row has none of the model's columns: {columns}") })
+                (row, Failure { column: None, detail: format!("the row {}", from_nothing(&columns)) })
             }
             error => return Err(error),
         };

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::error::{ServingError, Wrong};
-use crate::data::encoder::Encoder;
+use crate::data::encoder::{Encoder, from_nothing};
 use crate::wording::Shown;
 
 /// What is asked for beside the predictions themselves.
@@ -91,9 +91,6 @@ pub fn something_is_known(encoder: &Encoder, places: &[Option<usize>]) -> Result
     if places.iter().any(Option::is_some) {
         return Ok(());
     }
-    let detail = format!(
-        "the data has none of the columns that the model predicts from, and a prediction from nothing is none: send some of {}",
-        encoder.feature_names()
-    );
+    let detail = format!("the data {}", from_nothing(&encoder.feature_names()));
     Err(ServingError::whole(Wrong::Missing, detail))
 }

@@ -258,19 +258,11 @@ fn table(
 
 /// The error of a value, with its line or row.
 fn of_row(error: EncodeError, what: &str, number: impl Fn(usize) -> u64) -> ServingError {
-    match &error {
-        EncodeError::Value { row, column, expected, got } => {
-            let detail = format!("{what} {}, column {column:?}: {expected} is expected, got {got}", number(*row));
-            ServingError::whole(Wrong::Value, detail)
-        }
-        EncodeError::Nothing { row, columns } => {
-            let detail = format!(
-                "{what} {} has none of the columns that the model predicts from, and a prediction from nothing is none: send \
-                 some of {columns}",
-                number(*row)
-            );
-            ServingError::whole(Wrong::Missing, detail)
-        }
-        _ => error.into(),
-    }
+    let (wrong, row) = match &error {
+        EncodeError::Value { row, .. } => (Wrong::Value, *row),
+        EncodeError::Nothing { row, .. } => (Wrong::Missing, *row),
+        _ => return error.into(),
+    };
+    let detail = error.of_row(format_args!("{what} {}", number(row))).unwrap_or_else(|| error.to_string());
+    ServingError::whole(wrong, detail)
 }

@@ -16,7 +16,6 @@ use crate::data::error::DataError;
 use crate::data::json::{Cell, Records};
 use crate::data::passed::{Holds, Passed, PassedCells};
 use crate::waiting::{WaitedFor, Waiting};
-use crate::wording::Shown;
 
 /// Memory of a value of a row: as it is read, encoded, and flagged if it lies outside what training saw.
 const VALUE_BYTES: usize = 48;
@@ -148,21 +147,13 @@ pub fn places(
 
 /// The error of a value in a record, with its place.
 pub fn of_record(error: EncodeError) -> ServingError {
-    match &error {
-        EncodeError::Value { row, column, expected, got } => {
-            let detail = format!("row {}, column {}: {expected} is expected, got {got}", row + 1, Shown(column));
-            ServingError::at(Wrong::Value, pointer(*row, column), detail)
-        }
-        EncodeError::Nothing { row, columns } => {
-            let detail = format!(
-                "row {} has none of the columns that the model predicts from, and a prediction from nothing is none: send \
-                 some of {columns}",
-                row + 1
-            );
-            ServingError::at(Wrong::Missing, format!("/records/{row}"), detail)
-        }
-        _ => error.into(),
-    }
+    let (wrong, row, pointer) = match &error {
+        EncodeError::Value { row, column, .. } => (Wrong::Value, row, pointer(*row, column)),
+        EncodeError::Nothing { row, .. } => (Wrong::Missing, row, format!("/records/{row}")),
+        _ => return error.into(),
+    };
+    let detail = error.of_row(format_args!("row {}", row + 1)).unwrap_or_else(|| error.to_string());
+    ServingError::at(wrong, pointer, detail)
 }
 
 fn pointer(row: usize, column: &str) -> String {

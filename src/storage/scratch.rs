@@ -9,12 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::memory::Client;
+use crate::memory::{Client, TIMES_FREE};
 
 /// Bytes that a file takes of the space at once.
 const STEP: u64 = 1 << 20;
-/// A client may hold as many times what it leaves free to others, as of the memory.
-const TIMES_FREE: u64 = 4;
 
 /// The space of all scratch files, for one client or for the service itself. Cheap to clone: a handle.
 #[derive(Clone)]

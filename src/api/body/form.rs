@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use axum::BoxError;
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::multipart::{Multipart, MultipartError};
+use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use http_body::Frame;
 
@@ -51,6 +51,21 @@ pub struct Options {
 }
 
 impl Options {
+    async fn receive(
+        field: &mut Field<'_>,
+        pace: &mut Pace,
+        client: Option<Arc<str>>,
+        app: &App,
+        broken: &(impl Fn(MultipartError) -> ApiError + Sync),
+    ) -> Result<Self, ApiError> {
+        let mut part = Options { bytes: Vec::new(), memory: RequestMemory::of(client) };
+        while let Some(piece) = pace.wait(field.chunk()).await?.map_err(broken)? {
+            pace.earn(piece.len());
+            part.add(&piece, app)?;
+        }
+        Ok(part)
+    }
+
     fn add(&mut self, piece: &[u8], app: &App) -> Result<(), ApiError> {
         if self.bytes.len() + piece.len() > MOST_OPTIONS {
             let detail = format!("the part `options` is longer than {MOST_OPTIONS} bytes");
@@ -96,11 +111,7 @@ pub async fn receive(
     while let Some(mut field) = pace.wait(form.next_field()).await?.map_err(broken)? {
         if has_options && options.is_none() && field.name() == Some("options") {
             head.store(NO_HEAD, Ordering::Relaxed);
-            let mut part = Options { bytes: Vec::new(), memory: RequestMemory::of(client.clone()) };
-            while let Some(piece) = pace.wait(field.chunk()).await?.map_err(broken)? {
-                pace.earn(piece.len());
-                part.add(&piece, app)?;
-            }
+            let part = Options::receive(&mut field, &mut pace, client.clone(), app, &broken).await?;
             head.store(MOST_HEAD, Ordering::Relaxed);
             options = Some(part);
             continue;

@@ -130,28 +130,7 @@ pub async fn train_file(
     request: Request,
 ) -> Result<Response, ApiError> {
     let owner = who.owner();
-    let (is_by_form, mut file, asked) = match query.is_empty && is_form(request.headers()) {
-        false => {
-            let (repeatable, asked) = (Repeatable::of(&request)?, query.asked()?);
-            may_name(&who, asked.name.as_deref())?;
-            let found = serving::may_train_file(&app, asked.name.as_deref(), owner).await;
-            let found = found.map_err(|error| ApiError::from(error).of_query(&PARAMETERS));
-            repeatable.or_refused(&app, found).await?;
-            let (file, options) = DataFile::with_options(request, &app).await?;
-            if options.is_some() {
-                let detail =
-                    "what is asked for stands in the URL or in the part `options`: send all of it in one of them";
-                return Err(ApiError::new(ErrorCode::InvalidValue, detail));
-            }
-            (false, file, asked)
-        }
-        true => {
-            let (file, options) = DataFile::with_options(request, &app).await?;
-            let asked = options.map_or_else(|| query.asked(), |options| AskedTraining::of_options(&options))?;
-            may_name(&who, asked.name.as_deref())?;
-            (true, file, asked)
-        }
-    };
+    let (is_by_form, mut file, asked) = asked_with_file(&app, &who, query, request).await?;
     let located = |error: ApiError| if is_by_form { error } else { error.of_query(&PARAMETERS) };
     let of_query = |error: ServingError| located(error.into());
     let AskedTraining { name, columns, features, model: asked, settings } = asked;
@@ -171,4 +150,30 @@ pub async fn train_file(
     let submitted = serving::train_file(&app, new, asked, settings, requester(&request_id, &who), receipt).await;
     let submitted = submitted.map_err(of_query);
     idempotency.unless_repeated(&app, submitted, accepted, again).await
+}
+
+/// What `POST /train` asks for, whether a form says it, and the file, which arrives: what the URL says is decided before that.
+async fn asked_with_file(
+    app: &App,
+    who: &Sight,
+    query: TrainQuery,
+    request: Request,
+) -> Result<(bool, DataFile, AskedTraining), ApiError> {
+    if query.is_empty && is_form(request.headers()) {
+        let (file, options) = DataFile::with_options(request, app).await?;
+        let asked = options.map_or_else(|| query.asked(), |options| AskedTraining::of_options(&options))?;
+        may_name(who, asked.name.as_deref())?;
+        return Ok((true, file, asked));
+    }
+    let (repeatable, asked) = (Repeatable::of(&request)?, query.asked()?);
+    may_name(who, asked.name.as_deref())?;
+    let found = serving::may_train_file(app, asked.name.as_deref(), who.owner()).await;
+    let found = found.map_err(|error| ApiError::from(error).of_query(&PARAMETERS));
+    repeatable.or_refused(app, found).await?;
+    let (file, options) = DataFile::with_options(request, app).await?;
+    if options.is_some() {
+        let detail = "what is asked for stands in the URL or in the part `options`: send all of it in one of them";
+        return Err(ApiError::new(ErrorCode::InvalidValue, detail));
+    }
+    Ok((false, file, asked))
 }

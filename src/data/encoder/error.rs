@@ -1,5 +1,7 @@
 //! Why columns cannot be encoded.
 
+use std::fmt;
+
 use crate::wording::Shown;
 
 /// Why an encoder cannot be fitted, or a table not be encoded.
@@ -38,7 +40,7 @@ pub enum EncodeError {
         class: String,
     },
     /// A row has no value that the model looks at, not even an empty one.
-    #[error("row {} has none of the model's columns: {columns}", row + 1)]
+    #[error("row {} {}", row + 1, from_nothing(columns))]
     Nothing {
         /// Counted from 0; the message counts from 1, as all messages do.
         row: usize,
@@ -63,7 +65,25 @@ pub enum EncodeError {
 /// reading goes on.
 pub type OnMisfit<'a> = &'a mut dyn FnMut(EncodeError) -> Result<(), EncodeError>;
 
+/// What is wrong with data that have none of the columns of which `columns` names some, as a clause: "the data …".
+pub fn from_nothing(columns: &str) -> String {
+    format!(
+        "has none of the columns that the model predicts from, and a prediction from nothing is none: send some of {columns}"
+    )
+}
+
 impl EncodeError {
+    /// What is wrong with a row that stands at `place`, such as `line 3`; nothing if the error is not of a row.
+    pub fn of_row(&self, place: impl fmt::Display) -> Option<String> {
+        match self {
+            EncodeError::Value { column, expected, got, .. } => {
+                Some(format!("{place}, column {}: {expected} is expected, got {got}", Shown(column)))
+            }
+            EncodeError::Nothing { columns, .. } => Some(format!("{place} {}", from_nothing(columns))),
+            _ => None,
+        }
+    }
+
     /// For [`OnMisfit`]: the reading ends at the first cell that is none of its column.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ pub use bins::Bins;
 pub use calendar::DatePart;
 pub use encode::{Encoded, Encoder, rows_with};
 pub use encoding::Encoding;
-pub use error::{EncodeError, OnMisfit};
+pub use error::{EncodeError, OnMisfit, from_nothing};
 pub use feature::{Feature, Sighting, Slot};
 pub use fitting::{MAX_ONE_HOT, RARE_BELOW};
 pub use histogram::Histogram;

@@ -86,16 +86,12 @@ pub(super) fn prepare(
     start_from_shares(&mut network, &encoder.target, &examples);
     let examples = weighted(examples, settings, &encoder);
     let spec = if base.is_some() { model.clone() } else { model.as_learned(&encoder, &profile) };
-    let (validation, truth, measured) = match (validation, held_out.is_empty()) {
-        (Some(other), _) => {
+    let (validation, truth, measured) = match validation {
+        Some(other) => {
             drop(table);
             apart(&encoding, &other, validation_weights.as_ref(), &model.target)?
         }
-        (None, false) => {
-            let examples = encoding.examples(&table, target, weights.as_ref(), &held_out)?;
-            (Some(examples), Truth::of_rows(&encoder, target, &held_out)?, held_out)
-        }
-        (None, true) => (None, Truth::of_rows(&encoder, target, &train)?, Vec::new()),
+        None => of_table(&encoding, &table, target, weights.as_ref(), &train, held_out)?,
     };
     let training = Training { settings: settings.clone(), train: examples, validation };
     let parts = TableParts {
@@ -122,6 +118,23 @@ fn fitted(
     let known = Known::of(profile, &model.features, model.features_chosen);
     let fitted = Encoder::fit_unless(table, &model.target, model.task, train, &known, go_on)?;
     Ok(fitted.ok_or(Stopped)?)
+}
+
+/// The rows held out, encoded, and what to measure on: their target and places, or the target of the rows to train on where none
+/// are held out.
+fn of_table(
+    encoding: &Encoding,
+    table: &Table,
+    target: &Column,
+    weights: Option<&Column>,
+    train: &[usize],
+    held_out: Vec<usize>,
+) -> Result<(Option<Examples>, Truth, Vec<usize>), Halt> {
+    if held_out.is_empty() {
+        return Ok((None, Truth::of_rows(encoding.encoder, target, train)?, held_out));
+    }
+    let examples = encoding.examples(table, target, weights, &held_out)?;
+    Ok((Some(examples), Truth::of_rows(encoding.encoder, target, &held_out)?, held_out))
 }
 
 /// The rows of a table of its own to validate on, their target, and their places.

@@ -1,0 +1,107 @@
+//! Records, fields and quotes, read and refused.
+
+use super::super::ends::{RecordsEnd, records_end};
+use super::*;
+
+fn dialect(delimiter: u8) -> Dialect {
+    Dialect { delimiter, line_end: LF }
+}
+
+fn read(text: &str, dialect: Dialect, blank_is_row: bool) -> Result<Vec<Vec<String>>, DataError> {
+    let mut records = RecordReader::of_rows(text, dialect, 1, blank_is_row);
+    let mut rows = Vec::new();
+    loop {
+        let mut row = Vec::new();
+        let read = records.next(|_, _, field| {
+            row.push(field.to_owned());
+            Ok(())
+        })?;
+        if read.is_none() {
+            return Ok(rows);
+        }
+        rows.push(row);
+    }
+}
+
+fn all(text: &str, delimiter: u8) -> Vec<Vec<String>> {
+    read(text, dialect(delimiter), false).unwrap()
+}
+
+#[test]
+fn fields_in_and_out_of_quotes() {
+    for (text, rows) in [
+        ("a,b\n1,2\n", vec![vec!["a", "b"], vec!["1", "2"]]),
+        ("a,b\r\n\r\n\n1,2", vec![vec!["a", "b"], vec!["1", "2"]]),
+        ("\"a,\"\"b\"\"\nc\",d\n", vec![vec!["a,\"b\"\nc", "d"]]),
+        (",\n,", vec![vec!["", ""], vec!["", ""]]),
+        ("\"a\"", vec![vec!["a"]]),
+        ("\"a\" \t,\"b\"  \r\n", vec![vec!["a", "b"]]),
+        ("\"\"\n", vec![vec![""]]),
+        ("a,\"b\\\",c\n", vec![vec!["a", "b\\", "c"]]),
+        ("a,\"x\ry\"\r\r\n\r\r\nb,c\r", vec![vec!["a", "x\ry"], vec!["b", "c"]]),
+    ] {
+        assert_eq!(all(text, b','), rows, "{text:?}");
+    }
+    assert_eq!(all("ä;\"ö;\"\n", b';'), [["ä", "ö;"]]);
+    assert_eq!(all("3\"\t\"b\"\n", b'\t'), [["3\"", "b"]]);
+    let cr = Dialect { line_end: CR, ..dialect(b',') };
+    assert_eq!(read("a,b\r\r\"x\ny\",2\r", cr, false).unwrap(), [["a", "b"], ["x\ny", "2"]]);
+}
+
+#[test]
+fn numbers_are_read_on_the_way_in_quotes_or_not() {
+    let text = "1.5,\"-2\",\"3\"\r\n\"4\"\"\",\" 5\",\"6\" \n\"7,5\",8x,\"\"\n1,2,3\n,,,,,,,,,,,,,,,,,,,,";
+    let mut records = RecordReader::new(text, dialect(b','), 1);
+    let mut read = Vec::new();
+    for _ in 0..4 {
+        let record = records.next_of(&[true; 3], |_, _, field| {
+            read.push(match field {
+                Field::Number(value) => value.to_string(),
+                Field::Text(text) => format!("'{text}'"),
+            });
+            Ok(())
+        });
+        assert_eq!(record.unwrap().map(|record| record.fields), Some(3));
+    }
+    assert_eq!(read.join(" "), "1.5 -2 3 '4\"' ' 5' '6' '7,5' '8x' '' 1 2 3");
+}
+
+#[test]
+fn what_may_mean_something_else_is_refused_with_its_line() {
+    for (text, line, part) in [
+        ("a,b\n\"c\"d,1\n", 2, "stands \"d\""),
+        ("a,b\n\"nut,2\n\"screw,3\n", 2, "on line 3 stands \"screw\""),
+        ("a,b\n1,\"5\\\" pipe\"\n", 2, "backslash"),
+        ("a,b\n1,\"say \\\",\\\" x\"\n", 2, "within the value"),
+        ("a,b\n\n5\" pipe,1\n", 3, "within the value \"5\\\" pipe\""),
+        ("a, \"b,c\"\n", 1, "a blank stands before"),
+        ("a,b\n1\r2,3\n", 2, "carriage return"),
+        ("a,b\n1,x\r,3\n", 2, "carriage return"),
+        ("\"a\nb\",c\n\"\"\"x,2\n", 3, "never closed"),
+    ] {
+        let error = read(text, dialect(b','), false).unwrap_err();
+        assert_eq!(error.line, Some(line), "{text:?}: {error}");
+        assert!(error.detail.contains(part), "{text:?}: {error}");
+    }
+    let cr = Dialect { line_end: CR, ..dialect(b',') };
+    let error = read("a,b\r1,2\n3,4\r", cr, false).unwrap_err();
+    assert!(error.line == Some(2) && error.detail.contains("line feed"), "{error}");
+}
+
+#[test]
+fn a_blank_line_is_a_row_where_it_can_be_one() {
+    for (text, rows) in [("\na\n\r\n\nb\n", vec!["", "a", "", "", "b"]), ("\"\"\n\na", vec!["", "", "a"]), ("", vec![])]
+    {
+        assert_eq!(read(text, dialect(b','), true).unwrap().concat(), rows, "{text:?}");
+    }
+}
+
+#[test]
+fn every_cut_of_a_text_gives_the_same_records() {
+    let text = "x,\"y\"\"\nz\"\r\n1,2'3\n\n\"\",\"\n\"\n";
+    let whole = all(text, b',');
+    for cut in 1..text.len() {
+        let RecordsEnd::At(end) = records_end(&text.as_bytes()[..cut], dialect(b','), false) else { continue };
+        assert_eq!([all(&text[..end], b','), all(&text[end..], b',')].concat(), whole, "cut at {cut}");
+    }
+}
