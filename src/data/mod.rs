@@ -1,9 +1,8 @@
 //! Data from outside: bytes to typed columns, rows and matrices, and the choice of rows.
 //!
-//! Readers of each format: [`csv`], [`json`], [`arrow`] (Arrow streams and files, and Parquet),
-//! `excel` (workbooks). What they read: [`values`] says what a
-//! text means, [`mod@column`] holds typed columns, [`convert`] reads one as another type. A data file becomes a table by
-//! [`ingest`]: its stored form ([`stored`]) and its [`profile`]. [`encoder`] takes columns to a network's input.
+//! Readers of each format: [`csv`], [`json`], [`arrow`] (Arrow streams and files, and Parquet), [`excel`] (workbooks). What they
+//! read: [`values`] says what a text means, [`mod@column`] holds typed columns, [`convert`] reads one as another type. A data file
+//! becomes a table by [`ingest`]: its stored form ([`stored`]) and its [`profile`]. [`encoder`] takes columns to a network's input.
 //! Requests of plain numbers: [`json::Rows`], [`octets`]. [`split`] says which rows are held out, [`probe`] whether rows depend on
 //! each other.
 //!
