@@ -151,13 +151,13 @@ async fn uploads_under_way_take_no_more_of_the_disk_than_they_may() {
     let four = packed("1,2\n".repeat(1 << 20).as_bytes());
     let head = format!(
         "POST /datasets HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
-        four.len() + 100_000
+        four.len() + 1_000_000
     );
     let mut open = TcpStream::connect(service.address()).await.expect("a connection");
     open.write_all(head.as_bytes()).await.expect("an open connection");
     open.write_all(&four).await.expect("an open connection");
     // What makes it worth a thread: a second file behind the first.
-    open.write_all(&packed(&(0..20_000_u32).flat_map(u32::to_le_bytes).collect::<Vec<_>>())).await.expect("open");
+    open.write_all(&packed(&(0..120_000_u32).flat_map(u32::to_le_bytes).collect::<Vec<_>>())).await.expect("open");
     eventually("it is unpacked to the disk", || async { used() >= 4 << 20 }).await;
     let csv = "0.123456,-1.234567\n".repeat(300_000);
     let gzip = service.raw(reqwest::Method::POST, "/datasets").header("content-type", "text/csv");

@@ -23,7 +23,7 @@ use crate::waiting::Waiting;
 /// Bytes that are handed on at once.
 const PIECE: usize = 512 << 10;
 /// Bytes from which on a pause of the client is used to hand them on.
-const WORTH_A_THREAD: usize = 64 << 10;
+const WORTH_A_THREAD: usize = 256 << 10;
 
 /// Whether a data file of so many bytes may come.
 ///

@@ -3,16 +3,17 @@
 use bytes::Bytes;
 use memchr::memchr_iter;
 
+use super::cells::{Put, Surveyed, Tried};
 use super::dialect::{CR, LF};
 use super::ends::{RecordsEnd, rows_end};
 use super::head::Head;
 use super::options::{CsvOptions, Header};
-use super::scan::{Field, Record, RecordReader, ragged, unclosed};
+use super::scan::{Fields, Record, RecordReader, ragged, unclosed};
 use crate::data::asked::AskedColumns;
 use crate::data::builder::Builder;
 use crate::data::charset::{Charset, Encoded};
 use crate::data::error::DataError;
-use crate::data::inference::{Evidence, Form, Written};
+use crate::data::inference::{Evidence, Form};
 use crate::data::lease::Lease;
 use crate::data::limits::{IngestLimits, MOST_RECORD_BYTES, oversized};
 use crate::data::other_kind::check_kind;
@@ -61,6 +62,13 @@ pub(crate) struct CsvPiece {
     lines: usize,
     /// Of the bytes.
     _lease: Lease,
+}
+
+/// Hands on the cells of columns that the header has, while they are not too long.
+struct Within<'a, S, C> {
+    pieces: &'a CsvPieces<'a, S>,
+    piece: &'a CsvPiece,
+    cells: &'a mut C,
 }
 
 impl<'a, S: Growing> CsvPieces<'a, S> {
@@ -133,24 +141,16 @@ impl<'a, S: Growing> CsvPieces<'a, S> {
         piece.line + self.head.dialect.lines_in(&piece.bytes[..at])
     }
 
-    /// Gives each cell of a piece, with its column and where it begins, to `cell`: numbers as such if they are short and
-    /// their column is one of `numbers`. Says how many rows there are.
-    fn each_cell(
-        &self,
-        piece: &CsvPiece,
-        numbers: &[bool],
-        mut cell: impl FnMut(usize, usize, Field) -> Result<(), DataError>,
-    ) -> Result<usize, DataError> {
-        let (columns, most) = (self.head.names.len(), self.most_cell_bytes);
-        let mut within = |column: usize, start: usize, field: Field| match field {
-            _ if column >= columns => Ok(()),
-            Field::Text(content) if content.len() > most => {
-                let line = self.line_of(piece, start);
-                Err(oversized(content.len(), most).at(line).of(&self.head.names[column]))
-            }
-            field => cell(column, start, field),
-        };
+    /// Of columns of which no cell was seen.
+    fn no_evidence(&self) -> Vec<Evidence> {
+        vec![Evidence::default(); self.head.names.len()]
+    }
+
+    /// Gives each cell of a piece to `cells`: numbers as such if they are short and their column is one of `numbers`. Says how
+    /// many rows there are.
+    fn each_cell(&self, piece: &CsvPiece, numbers: &[bool], cells: &mut impl Fields) -> Result<usize, DataError> {
         let (text, head) = (self.text(piece)?, &self.head);
+        let (columns, mut within) = (head.names.len(), Within { pieces: self, piece, cells });
         let mut records = RecordReader::of_rows(text, head.dialect, piece.line, head.blank_is_row());
         let mut rows = 0;
         loop {
@@ -235,17 +235,11 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
     }
 
     fn survey(&self, piece: CsvPiece, asked: &AskedColumns) -> Result<Survey, DataError> {
-        let missing = MissingWords::of(&self.head.names, asked);
-        let mut evidence = vec![Evidence::default(); self.head.names.len()];
-        let rows = self.each_cell(&piece, &[], |column, start, field| {
-            let place = || self.line_of(&piece, start);
-            match field {
-                Field::Number(_) => evidence[column].observe_short_number(place),
-                Field::Text(text) => evidence[column].observe(missing.blanked(column, text), Written::Field, place),
-            }
-            Ok(())
-        })?;
-        Ok(Survey::full(rows, self.head.names.clone(), evidence))
+        let missing = &MissingWords::of(&self.head.names, asked);
+        let line_of = |at| self.line_of(&piece, at);
+        let mut cells = Surveyed { evidence: self.no_evidence(), missing, line_of };
+        let rows = self.each_cell(&piece, &[], &mut cells)?;
+        Ok(Survey::full(rows, self.head.names.clone(), cells.evidence))
     }
 
     /// A cell that does not fit ends the conversion, and the piece is surveyed from its start.
@@ -256,27 +250,11 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
         asked: &AskedColumns,
     ) -> Result<(Survey, Option<Converted>), DataError> {
         let lease = piece.lease(columns, &self.memory)?;
-        let mut builders = piece.builders(columns);
-        let mut evidence = vec![Evidence::default(); self.head.names.len()];
-        let mut misfits = false;
-        let read = self.each_cell(&piece, &columns.are_numbers(), |column, start, field| {
-            let place = || self.line_of(&piece, start);
-            let (builder, evidence) = (&mut builders[column], &mut evidence[column]);
-            match field {
-                Field::Number(value) => {
-                    evidence.observe_short_number(place);
-                    builder.push_number(value);
-                }
-                Field::Text(text) => {
-                    let text = columns.missing.blanked(column, text);
-                    builder.push_observed(text, evidence, place).map_err(|_| {
-                        misfits = true;
-                        columns.misfit(column, text)
-                    })?;
-                }
-            }
-            Ok(())
-        });
+        let (evidence, builders) = (self.no_evidence(), piece.builders(columns));
+        let line_of = |at| self.line_of(&piece, at);
+        let mut cells = Tried { evidence, builders, columns, misfits: false, line_of };
+        let read = self.each_cell(&piece, &columns.are_numbers(), &mut cells);
+        let Tried { evidence, builders, misfits, .. } = cells;
         if misfits {
             drop((builders, lease));
             return Ok((self.survey(piece, asked)?, None));
@@ -289,17 +267,27 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
 
     fn convert(&self, piece: CsvPiece, columns: &Columns) -> Result<Converted, DataError> {
         let lease = piece.lease(columns, &self.memory)?;
-        let mut builders = piece.builders(columns);
-        let rows = self.each_cell(&piece, &columns.are_numbers(), |column, start, field| {
-            match field {
-                Field::Number(value) => builders[column].push_number(value),
-                Field::Text(cell) => builders[column]
-                    .push(columns.missing.blanked(column, cell))
-                    .map_err(|_| columns.misfit(column, cell).at(self.line_of(&piece, start)))?,
-            }
-            Ok(())
-        })?;
-        Converted::new(rows, builders.into_iter().map(Builder::finish).collect(), lease)
+        let line_of = |at| self.line_of(&piece, at);
+        let mut cells = Put { builders: piece.builders(columns), columns, line_of };
+        let rows = self.each_cell(&piece, &columns.are_numbers(), &mut cells)?;
+        Converted::new(rows, cells.builders.into_iter().map(Builder::finish).collect(), lease)
+    }
+}
+
+impl<S: Growing, C: Fields> Fields for Within<'_, S, C> {
+    #[inline]
+    fn number(&mut self, column: usize, start: usize, value: f64) {
+        self.cells.number(column, start, value);
+    }
+
+    #[inline]
+    fn text(&mut self, column: usize, start: usize, text: &str) -> Result<(), DataError> {
+        let (pieces, most) = (self.pieces, self.pieces.most_cell_bytes);
+        let Some(name) = pieces.head.names.get(column) else { return Ok(()) };
+        if text.len() > most {
+            return Err(oversized(text.len(), most).at(pieces.line_of(self.piece, start)).of(name));
+        }
+        self.cells.text(column, start, text)
     }
 }
 

@@ -32,13 +32,29 @@ pub(crate) struct Record {
     pub fields: usize,
 }
 
-/// What a field holds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Field<'a> {
+/// Takes the fields of records, each with its index and where it begins.
+pub(crate) trait Fields {
     /// A number in a column where numbers are looked for.
-    Number(f64),
+    fn number(&mut self, column: usize, start: usize, value: f64);
+
     /// Anything, and numbers that are long or written in an unusual way.
-    Text(&'a str),
+    ///
+    /// # Errors
+    /// It is not as it should be.
+    fn text(&mut self, column: usize, start: usize, text: &str) -> Result<(), DataError>;
+}
+
+/// Takes texts alone.
+struct Texts<F>(F);
+
+impl<F: FnMut(usize, usize, &str) -> Result<(), DataError>> Fields for Texts<F> {
+    fn number(&mut self, _: usize, _: usize, _: f64) {
+        unreachable!("no column is looked through for numbers");
+    }
+
+    fn text(&mut self, column: usize, start: usize, text: &str) -> Result<(), DataError> {
+        (self.0)(column, start, text)
+    }
 }
 
 impl<'a> RecordReader<'a> {
@@ -69,28 +85,21 @@ impl<'a> RecordReader<'a> {
     /// Those of `field`; the record is not as it should be.
     pub fn next(
         &mut self,
-        mut field: impl FnMut(usize, usize, &str) -> Result<(), DataError>,
+        field: impl FnMut(usize, usize, &str) -> Result<(), DataError>,
     ) -> Result<Option<Record>, DataError> {
-        self.next_of(&[], |at, start, content| match content {
-            Field::Text(text) => field(at, start, text),
-            Field::Number(_) => unreachable!("no column is looked through for numbers"),
-        })
+        self.next_of(&[], &mut Texts(field))
     }
 
     /// As [`RecordReader::next`]; in the columns that `numbers` says so of, numbers are read on the way, without a search for
     /// the field's end.
     ///
     /// # Errors
-    /// Those of `field`; the record is not as it should be.
+    /// Those of `into`; the record is not as it should be.
     #[inline]
-    pub fn next_of(
-        &mut self,
-        numbers: &[bool],
-        mut field: impl FnMut(usize, usize, Field) -> Result<(), DataError>,
-    ) -> Result<Option<Record>, DataError> {
+    pub fn next_of(&mut self, numbers: &[bool], into: &mut impl Fields) -> Result<Option<Record>, DataError> {
         let record = self.at;
         if self.pass_blank_lines() {
-            field(0, record, Field::Text(""))?;
+            into.text(0, record, "")?;
             return Ok(Some(Record { start: record, fields: 1 }));
         }
         if self.at >= self.text.len() {
@@ -102,16 +111,16 @@ impl<'a> RecordReader<'a> {
             let start = self.at;
             let number = if numbers.get(fields) == Some(&true) { self.number() } else { None };
             let ends_line = if let Some((value, ends_line)) = number {
-                field(fields, start, Field::Number(value))?;
+                into.number(fields, start, value);
                 ends_line
             } else if self.text.as_bytes().get(start) == Some(&b'"') {
                 let (end, copied) = self.quoted()?;
                 let content = if copied { self.unquoted.as_str() } else { &self.text[start + 1..end] };
-                field(fields, start, Field::Text(content))?;
+                into.text(fields, start, content)?;
                 self.pass_end()
             } else {
                 let (content, ends_line) = self.plain(start)?;
-                field(fields, start, Field::Text(content))?;
+                into.text(fields, start, content)?;
                 ends_line
             };
             fields += 1;
@@ -126,18 +135,23 @@ impl<'a> RecordReader<'a> {
     fn number(&mut self) -> Option<(f64, bool)> {
         let field = &self.text.as_bytes()[self.at..];
         let quote = usize::from(field.first() == Some(&b'"'));
-        let bytes = field.get(quote..)?.first_chunk::<LOOKED_AT>()?;
+        let rest = &field[quote..];
+        let bytes = match rest.first_chunk::<LOOKED_AT>() {
+            Some(bytes) => bytes,
+            None => &padded_end(rest),
+        };
         let (value, length) = short_number(bytes)?;
         // A number in quotes that is closed where it ends: two quotes are one, which is no number.
         if quote == 1 && bytes[length] != b'"' {
             return None;
         }
         let end = length + 2 * quote;
-        let (passed, ends_line) = match field.get(end)? {
-            byte if *byte == self.dialect.delimiter => (end + 1, false),
-            byte if *byte == self.dialect.line_end => (end + 1, true),
-            &CR if field.get(end + 1) == Some(&LF) => (end + 2, true),
-            _ => return None,
+        let (passed, ends_line) = match field.get(end) {
+            Some(byte) if *byte == self.dialect.delimiter => (end + 1, false),
+            Some(byte) if *byte == self.dialect.line_end => (end + 1, true),
+            Some(&CR) if field.get(end + 1) == Some(&LF) => (end + 2, true),
+            None => (end, true),
+            Some(_) => return None,
         };
         self.at += passed;
         Some((value, ends_line))
@@ -267,6 +281,14 @@ fn has_quotes_or_stray_ends(bytes: &[u8], dialect: Dialect) -> bool {
     let other = if dialect.line_end == LF { CR } else { LF };
     let is_part_of_end = |at: usize| other == CR && matches!(bytes.get(at + 1), None | Some(&(CR | LF)));
     memchr2_iter(b'"', other, bytes).any(|at| bytes[at] == b'"' || !is_part_of_end(at))
+}
+
+/// The last bytes of a text, as many as are looked at: no number goes on in those that are added.
+#[cold]
+fn padded_end(rest: &[u8]) -> [u8; LOOKED_AT] {
+    let mut bytes = [0; LOOKED_AT];
+    bytes[..rest.len()].copy_from_slice(rest);
+    bytes
 }
 
 /// A quote that is never closed.

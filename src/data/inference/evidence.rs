@@ -102,8 +102,11 @@ impl Evidence {
     /// The same of a number that is neither infinite nor an integer beyond 2^53, of which only the value is known.
     #[inline]
     pub fn observe_short_number(&mut self, place: impl Fn() -> u64) {
-        (self.any, self.numbers.unseen, self.numbers.unquoted) = (true, true, true);
-        self.refuse_others(&place);
+        // The second shows no more than the first.
+        if !self.numbers.unseen {
+            (self.any, self.numbers.unseen, self.numbers.unquoted) = (true, true, true);
+            self.refuse_others(&place);
+        }
     }
 
     /// A number is neither true nor false, nor a date. Its text is not kept: most columns are of numbers.

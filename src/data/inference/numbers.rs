@@ -127,8 +127,12 @@ impl NumberEvidence {
     #[inline]
     fn narrow(&mut self, ways: u8, place: &impl Fn() -> u64) {
         let mut lost = self.ways & !ways;
+        if lost == 0 {
+            return;
+        }
+        let place = place();
         while lost != 0 {
-            self.failing[lost.trailing_zeros() as usize] = place();
+            self.failing[lost.trailing_zeros() as usize] = place;
             lost &= lost - 1;
         }
         self.ways &= ways;

@@ -143,7 +143,7 @@ struct Sketch {
     /// Hashes that came lately, each at the index of its lowest bits: most repeated values are sorted out here.
     recent: Vec<u64>,
     size: usize,
-    /// Hashes from here on are too large to be among the smallest.
+    /// The greatest of the smallest, once there are as many; those from here on are too large to be among them.
     end: u64,
 }
 
@@ -164,7 +164,15 @@ impl Sketch {
         self.recent[place] = hash;
         self.smallest.push(hash);
         if self.smallest.len() >= 2 * self.size {
-            self.settle();
+            self.narrow();
+        }
+    }
+
+    /// Leaves the smallest alone, in no order, repeated ones among them.
+    fn narrow(&mut self) {
+        if self.smallest.len() > self.size {
+            self.end = *self.smallest.select_nth_unstable(self.size - 1).1;
+            self.smallest.truncate(self.size);
         }
     }
 
@@ -184,10 +192,12 @@ impl Sketch {
             settled.settle();
             return settled.estimate();
         }
-        if self.smallest.len() < self.size {
+        if self.end == u64::MAX {
             return self.smallest.len() as u64;
         }
-        ((self.size - 1) as f64 * (u64::MAX as f64 / self.end as f64)).round() as u64
+        // All hashes up to the end are there, whether others have made it smaller than the last of `size` different ones or not.
+        let others = self.smallest.len().saturating_sub(1);
+        (others as f64 * (u64::MAX as f64 / self.end as f64)).round() as u64
     }
 }
 

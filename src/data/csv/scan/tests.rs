@@ -50,20 +50,33 @@ fn fields_in_and_out_of_quotes() {
 
 #[test]
 fn numbers_are_read_on_the_way_in_quotes_or_not() {
-    let text = "1.5,\"-2\",\"3\"\r\n\"4\"\"\",\" 5\",\"6\" \n\"7,5\",8x,\"\"\n1,2,3\n,,,,,,,,,,,,,,,,,,,,";
-    let mut records = RecordReader::new(text, dialect(b','), 1);
-    let mut read = Vec::new();
-    for _ in 0..4 {
-        let record = records.next_of(&[true; 3], |_, _, field| {
-            read.push(match field {
-                Field::Number(value) => value.to_string(),
-                Field::Text(text) => format!("'{text}'"),
-            });
+    /// Tells numbers from texts.
+    struct Seen(Vec<String>);
+
+    impl Fields for Seen {
+        fn number(&mut self, _: usize, _: usize, value: f64) {
+            self.0.push(value.to_string());
+        }
+
+        fn text(&mut self, _: usize, _: usize, text: &str) -> Result<(), DataError> {
+            self.0.push(format!("'{text}'"));
             Ok(())
-        });
-        assert_eq!(record.unwrap().map(|record| record.fields), Some(3));
+        }
     }
-    assert_eq!(read.join(" "), "1.5 -2 3 '4\"' ' 5' '6' '7,5' '8x' '' 1 2 3");
+
+    let text = "1.5,\"-2\",\"3\"\r\n\"4\"\"\",\" 5\",\"6\" \n\"7,5\",8x,\"\"\n1,2,3\n";
+    // The text ends before, within and behind what is looked at, and with a number or nothing.
+    for (end, last) in [("4,5,6.25", "4 5 6.25"), ("4,5,\"6\"", "4 5 6"), ("4,5,", "4 5 ''"), ("4,5,-", "4 5 '-'")] {
+        let text = [text, end].concat();
+        let mut records = RecordReader::new(&text, dialect(b','), 1);
+        let mut read = Seen(Vec::new());
+        for _ in 0..5 {
+            let record = records.next_of(&[true; 3], &mut read).unwrap();
+            assert_eq!(record.map(|record| record.fields), Some(3), "{end}");
+        }
+        assert_eq!(records.next_of(&[true; 3], &mut read).unwrap(), None, "{end}");
+        assert_eq!(read.0.join(" "), format!("1.5 -2 3 '4\"' ' 5' '6' '7,5' '8x' '' 1 2 3 {last}"));
+    }
 }
 
 #[test]
