@@ -13,7 +13,7 @@ use crate::keys::{KeyError, KeyRing, KeySettings};
 use crate::memory::Shares;
 use crate::models::ModelRegistry;
 use crate::monitoring::{DriftRegistry, FeedbackRegistry, IdSigner};
-use crate::processors;
+use crate::processors::{self, LongWorkThreads};
 use crate::storage::{self, Gate, Storage, Stored};
 use crate::telemetry::traces::TraceError;
 use crate::telemetry::{Meters, Traces};
@@ -64,6 +64,8 @@ pub struct Parts {
     pub pressure: Pressure,
     /// Places for requests that take long: two for each core, as some of them wait for the disk.
     pub long_work: Workplaces,
+    /// Their threads.
+    pub long_work_threads: LongWorkThreads,
     /// Largest body other than a data file, in bytes.
     pub max_body: u64,
     closing: Arc<AtomicBool>,
@@ -157,6 +159,7 @@ impl App {
             memory,
             pressure: Pressure::new(),
             long_work: Workplaces::new(2 * processors::available()),
+            long_work_threads: LongWorkThreads::new(),
             max_body,
             settings,
             closing: Arc::default(),

@@ -20,8 +20,8 @@
 //! - [`memory`]: the memory of the process as one budget, its shares, and what is charged to them.
 //! - [`findings`]: what people are told about data and trainings: together by kind, the dearest first.
 //! - [`identifier`], [`name`], [`processors`], [`strict`], [`waiting`], [`wording`], [`workplaces`]: new identifiers; what a
-//!   name may be; how many processors there are; requests read without tolerance; whether somebody still waits for work; what
-//!   messages quote; places that work waits for.
+//!   name may be; how many processors there are, and which threads go first; requests read without tolerance; whether somebody
+//!   still waits for work; what messages quote; places that work waits for.
 //!
 //! Imports go down this list and never in a circle; `tests/tidy` holds that. `ARCHITECTURE.md` walks through a training and a
 //! prediction.

@@ -15,8 +15,8 @@ const BURST: Duration = Duration::from_millis(100);
 /// A queue that was empty for less stands all the same: under more work than can be done the next comes at once.
 const GAP: Duration = Duration::from_millis(5);
 /// Of a queue that stands, so much work may wait for each place: who begins to wait then does so for about as long as work
-/// takes. What comes before the queue is not bounded by that: under five times the load one core had its hands full with reading
-/// and refusing, and what it accepted took far more than three times as long as alone (`benches/README.md`).
+/// takes. One client has no more under way and waiting than there are places, so that what is accepted of a single one that
+/// sends too much does not wait at all.
 const STANDING: usize = 1;
 /// Of a burst, so much may.
 const BURSTING: usize = 4;
@@ -96,13 +96,20 @@ impl Workplaces {
     }
 
     /// Whether those who wait are too many for more work of `client`: more than of a burst, or somebody has waited at any time
-    /// of a while, so that more work comes than can be done; or what waits is the client's own for the most part.
+    /// of a while, so that more work comes than can be done; or it is the client's own for the most part.
     pub fn are_crowded(&self, client: Option<Client>) -> bool {
-        let queue = self.0.queue();
-        let stands = queue.since.is_some_and(|since| since.elapsed() >= BURST);
-        let most = self.0.places * if stands { STANDING } else { BURSTING };
+        let (mut queue, places) = (self.0.queue(), self.0.places);
+        let stands = queue.stands();
+        let most = places * if stands { STANDING } else { BURSTING };
         let own = if client.is_some() { queue.waiting_of(client) } else { 0 };
-        queue.waiting >= most || own > 0 && own + 1 > TIMES_FREE as usize * (most - queue.waiting - 1)
+        let crowded = queue.waiting >= most
+            || own > 0 && own + 1 > TIMES_FREE as usize * (most - queue.waiting - 1)
+            || stands && client.is_some() && own + queue.taken_by(client) >= places;
+        if crowded && queue.waiting == 0 {
+            // Who is told so would have waited: the queue stands as long as such come.
+            queue.emptied = Some(Instant::now());
+        }
+        crowded
     }
 
     /// How they are used at the moment.
@@ -128,8 +135,17 @@ impl Queue {
     /// Whether one of so many places is free for work of `client`.
     fn may_take(&self, client: Option<Client>, places: usize) -> bool {
         let of_one = (places * OF_ONE.0 / OF_ONE.1).max(2);
-        let own = || self.taken.iter().filter(|taken| **taken == client).count();
-        self.taken.len() < places && (client.is_none() || own() < of_one)
+        self.taken.len() < places && (client.is_none() || self.taken_by(client) < of_one)
+    }
+
+    /// Whether somebody has waited for longer than a burst takes, but for gaps, and does so still.
+    fn stands(&self) -> bool {
+        let is_still = self.waiting > 0 || self.emptied.is_some_and(|emptied| emptied.elapsed() < GAP);
+        is_still && self.since.is_some_and(|since| since.elapsed() >= BURST)
+    }
+
+    fn taken_by(&self, client: Option<Client>) -> usize {
+        self.taken.iter().filter(|taken| **taken == client).count()
     }
 
     fn waiting_of(&self, client: Option<Client>) -> usize {
@@ -325,5 +341,13 @@ mod tests {
         tokio::time::sleep(BURST).await;
         waiting.truncate(1);
         assert!(workplaces.are_crowded(client(1)) && !workplaces.are_crowded(client(2)));
+        // It goes on to come, though none of it waits any more, and another's may.
+        waiting.clear();
+        for _ in 0..4 {
+            tokio::time::sleep(GAP / 2).await;
+            assert!(workplaces.are_crowded(client(1)) && !workplaces.are_crowded(client(2)));
+        }
+        tokio::time::sleep(2 * GAP).await;
+        assert!(!workplaces.are_crowded(client(1)), "it came no more for a while");
     }
 }

@@ -138,52 +138,6 @@ impl Drop for Team {
     }
 }
 
-/// Lets threads that answer requests go before this one.
-pub fn lower_priority() {
-    #[cfg(target_os = "linux")]
-    linux::lower_priority();
-}
-
-#[cfg(target_os = "linux")]
-mod linux {
-    /// The lowest priority that still gets some time of a busy processor: a training that got none would never end.
-    const NICE: i32 = 19;
-    /// For how long a thread may go on when one that answers has something to do, in nanoseconds. The kernel takes it from
-    /// version 6.12 on; its default is some 3 ms, which a request then waits however low the priority is.
-    const SLICE: u64 = 100_000;
-
-    /// Of the calling thread alone, which in Linux has a priority of its own. Where the system takes none of it, training is
-    /// as urgent as serving: no harm done.
-    pub fn lower_priority() {
-        let _ = rustix::process::nice(NICE);
-        let attributes = libc::sched_attr {
-            size: size_of::<libc::sched_attr>() as u32,
-            sched_policy: libc::SCHED_OTHER as u32,
-            sched_flags: 0,
-            sched_nice: NICE,
-            sched_priority: 0,
-            sched_runtime: SLICE,
-            sched_deadline: 0,
-            sched_period: 0,
-        };
-        // SAFETY: the kernel reads `size` bytes of the attributes, and 0 is the calling thread.
-        unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
-    }
-
-    #[cfg(test)]
-    mod tests {
-        #[test]
-        fn a_training_comes_after_whoever_answers() {
-            let after = std::thread::spawn(|| {
-                super::lower_priority();
-                rustix::process::nice(0)
-            });
-            assert_eq!(after.join().expect("no panic"), Ok(super::NICE));
-            assert_ne!(rustix::process::nice(0), Ok(super::NICE), "of that thread alone");
-        }
-    }
-}
-
 /// A pointer to values of which each thread touches only its own.
 struct Disjoint<T>(*mut T);
 

@@ -12,8 +12,8 @@ use crate::telemetry::traces::{carried, carried_call};
 /// How long work waits for one of the places of long work: longer than any burst, shorter than clients have patience.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Runs `work` on the blocking pool, when one of the places of `app` for long work is free for the client that it is done for: more
-/// of it at once than there are cores would be done no sooner, and keep short requests from their threads.
+/// Runs `work` on a thread that lets those go first that answer short requests, when one of the places of `app` for long work is
+/// free for the client that it is done for: more of it at once than there are cores would be done no sooner.
 ///
 /// # Errors
 /// `Busy` if no place was free for long; `Defect` if it panicked.
@@ -21,16 +21,16 @@ pub fn blocking<T: Send + 'static>(
     app: &App,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> BoxFuture<'static, Result<T, ServingError>> {
-    let (places, client) = (app.long_work.clone(), behalf::client());
+    let (app, client) = (app.clone(), behalf::client());
     // On the heap: the future of a short request, which has this among its branches, stays small.
     Box::pin(async move {
-        let place = tokio::time::timeout(PATIENCE, places.take(client)).await.map_err(|_| ServingError::Busy)?;
+        let place = tokio::time::timeout(PATIENCE, app.long_work.take(client)).await.map_err(|_| ServingError::Busy)?;
         let work = move || {
             let done = work();
             drop(place);
             done
         };
-        tokio::task::spawn_blocking(carried_call(work)).await.map_err(|_| ServingError::Defect)
+        app.long_work_threads.spawn(carried_call(work)).await.map_err(|_| ServingError::Defect)
     })
 }
 

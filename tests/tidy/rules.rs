@@ -32,6 +32,7 @@ const CRATES: [(&str, &[&str]); 12] = [
     (
         "tokio",
         &[
+            "processors",
             "workplaces",
             "storage",
             "telemetry",

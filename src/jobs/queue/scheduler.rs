@@ -13,9 +13,10 @@ use crate::jobs::job::Job;
 use crate::jobs::outbox::Outbox;
 use crate::jobs::record::history_blob;
 use crate::jobs::run::{Done, RunContext, run};
-use crate::learning::team::{Cores, lower_priority};
+use crate::learning::team::Cores;
 use crate::memory::{Charge, Share};
 use crate::models::ModelRegistry;
+use crate::processors::{Patient, give_way};
 use crate::storage::Storage;
 use crate::telemetry::{Meters, Traces};
 
@@ -155,7 +156,7 @@ fn behind_requests(work: impl FnOnce() + Send) {
     let mut run = || work.take().into_iter().for_each(|work| work());
     let begun = thread::scope(|scope| {
         let behind = || {
-            lower_priority();
+            give_way(Patient::Training);
             run();
         };
         thread::Builder::new().name("training".into()).spawn_scoped(scope, behind).map(|_| ())
