@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -49,7 +50,8 @@ struct Keys {
     listed: Vec<Arc<Key>>,
     of_file: Vec<Arc<Key>>,
     stored: Vec<Arc<Key>>,
-    by_hash: HashMap<SecretHash, Arc<Key>>,
+    /// A quick hash of the hashes will do: who could choose them would have broken SHA-256.
+    by_hash: HashMap<SecretHash, Arc<Key>, RandomState>,
 }
 
 impl KeyRing {
