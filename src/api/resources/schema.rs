@@ -167,7 +167,8 @@ fn document(model: &Model, version: u64, mut schemas: Map<String, Value>) -> Val
     json!({
         "openapi": "3.1.0",
         "info": {"title": format!("Predictions of {}", model.title()), "version": version.to_string(),
-                 "description": "What this model takes and gives, as of its active version."},
+                 "description": "What this model takes and gives in JSON, as of its active version. Records have its columns and \
+                                 no others: `unknown`, `passthrough`, `on_error` and files are in the service's own document."},
         "servers": [{"url": "/"}],
         "security": [],
         "tags": [{"name": "predictions", "description": "Asking this model."}],
