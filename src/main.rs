@@ -14,6 +14,7 @@ use epochd::backup::{BackupError, Extent};
 use epochd::check::{Finding, Outcome};
 use epochd::config::{Command, Settings};
 use epochd::identifier::clock_is_set;
+use epochd::processors::IDLE_THREADS;
 use epochd::{api, backup, check, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,9 +24,6 @@ static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 /// How long the log is given for its last lines where the process is ended.
 const LAST_LINES: Duration = Duration::from_millis(100);
-
-/// How long a thread for blocking work waits for more of it.
-const IDLE_THREADS: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     allocator::give_memory_back();

@@ -27,6 +27,23 @@ async fn rest(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&reply).into_owned()
 }
 
+/// The next reply on a connection that is kept.
+async fn reply_of(stream: &mut TcpStream) -> String {
+    let mut reply = String::new();
+    loop {
+        let mut piece = [0; 4096];
+        let read = tokio::time::timeout(Duration::from_secs(20), stream.read(&mut piece)).await;
+        let read = read.expect("a reply comes").expect("the connection is kept");
+        assert!(read > 0, "the connection has ended: {reply}");
+        reply.push_str(std::str::from_utf8(&piece[..read]).expect("a text"));
+        let Some((head, body)) = reply.split_once("\r\n\r\n") else { continue };
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+        if body.len() >= length.unwrap_or(0) {
+            return reply;
+        }
+    }
+}
+
 /// A connection that has asked for about 20 MB of predictions and takes little of them by itself.
 async fn slow_reader(service: &TestApp) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
@@ -234,6 +251,18 @@ async fn a_long_head_ends_its_connection_and_few_of_them_come_in_at_once() {
     stream.write_all(long.as_bytes()).await.expect("sent");
     let reply = rest(&mut stream).await.to_ascii_lowercase();
     assert!(reply.starts_with("http/1.1 200") && reply.contains("connection: close"), "{reply}");
+
+    // A body that comes in one piece with its head makes that no longer.
+    let body = format!("{{\"name\":\"m\",\"layers\":[2,1]{}}}", " ".repeat(30 << 10));
+    let head = "POST /models HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+    let whole = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+    let mut stream = TcpStream::connect(service.address()).await.expect("a connection");
+    for turn in 0..8 {
+        stream.write_all(whole.as_bytes()).await.expect("sent");
+        let reply = reply_of(&mut stream).await.to_ascii_lowercase();
+        let status = if turn == 0 { "http/1.1 201" } else { "http/1.1 409" };
+        assert!(reply.starts_with(status) && !reply.contains("connection: close"), "{turn}: {reply}");
+    }
 
     let mut halves = Vec::new();
     for _ in 0..100 {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum::http::StatusCode;
+use memchr::memchr_iter;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -24,8 +25,9 @@ pub struct Wire<S> {
     watched: Arc<Watched>,
     /// The status line and headers that hyper wrote, and nobody was sent.
     held_back: Vec<u8>,
-    /// Of the head that is coming in.
+    /// Bytes of the head that is coming in, and the last two of them.
     head: usize,
+    last: [u8; 2],
     /// Held while a long head comes in.
     long_head: Option<SemaphorePermit<'static>>,
     /// Why the connection is ended here.
@@ -35,7 +37,7 @@ pub struct Wire<S> {
 impl<S> Wire<S> {
     /// Watches `stream`.
     pub fn new(stream: S, watched: Arc<Watched>) -> Self {
-        Wire { stream, watched, held_back: Vec::new(), head: 0, long_head: None, refused: None }
+        Wire { stream, watched, held_back: Vec::new(), head: 0, last: [0; 2], long_head: None, refused: None }
     }
 
     /// The stream, and the status that hyper refused a head with.
@@ -44,14 +46,14 @@ impl<S> Wire<S> {
         (self.stream, self.refused.or(status.and_then(|rest| StatusCode::from_bytes(rest.get(..3)?).ok())))
     }
 
-    /// Notes that `bytes` more have come.
+    /// Notes what has come: a head, as far as it goes, and perhaps a body behind it.
     ///
     /// # Errors
-    /// They belong to a head, and too many long ones come in already.
-    fn has_read(&mut self, bytes: usize) -> io::Result<()> {
+    /// It belongs to a head, and too many long ones come in already.
+    fn has_read(&mut self, read: &[u8]) -> io::Result<()> {
         match self.watched.phase() {
-            Phase::Idle if bytes > 0 => {
-                self.head = 0;
+            Phase::Idle if !read.is_empty() => {
+                (self.head, self.last) = (0, [0; 2]);
                 self.watched.begin(Phase::Head);
             }
             Phase::Idle | Phase::Head => {}
@@ -60,7 +62,14 @@ impl<S> Wire<S> {
                 return Ok(());
             }
         }
-        self.head += bytes;
+        let may_be_long = self.head + read.len() > LONG_HEAD;
+        let end = if may_be_long { head_end(self.last, read) } else { None };
+        self.head += end.unwrap_or(read.len());
+        self.last = match *read {
+            [.., before, last] => [before, last],
+            [last] => [self.last[1], last],
+            [] => self.last,
+        };
         if self.head > LONG_HEAD && self.long_head.is_none() {
             self.watched.had_long_head();
             self.long_head = LONG_HEADS.try_acquire().ok();
@@ -85,7 +94,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        Poll::Ready(self.has_read(buffer.filled().len() - before))
+        Poll::Ready(self.has_read(&buffer.filled()[before..]))
     }
 }
 
@@ -130,6 +139,38 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
             true => Pin::new(&mut self.stream).poll_shutdown(context),
             // The refusal is written by whoever takes the stream back.
             false => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+/// Where a head ends among bytes of which `last` stood before: behind its blank line, whose line ends may lack their carriage
+/// return (RFC 9112, section 2.2).
+fn head_end(last: [u8; 2], read: &[u8]) -> Option<usize> {
+    let before = |at: usize, back: usize| at.checked_sub(back).map_or_else(|| last[2 + at - back], |at| read[at]);
+    let is_blank = |at: &usize| match before(*at, 1) {
+        b'\n' => true,
+        b'\r' => before(*at, 2) == b'\n',
+        _ => false,
+    };
+    memchr_iter(b'\n', read).find(is_blank).map(|at| at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::head_end;
+
+    #[test]
+    fn a_head_ends_behind_its_blank_line_wherever_it_is_cut() {
+        for (head, body) in [("GET / HTTP/1.1\r\na: b\r\n\r\n", "\r\n\r\n"), ("\r\nGET / HTTP/1.1\na: b\n\n", "{}\n\n")]
+        {
+            let all = [head, body].concat();
+            for cut in 0..head.len() {
+                let (before, read) = all.as_bytes().split_at(cut);
+                let last = [0, 0].iter().chain(before).copied().collect::<Vec<u8>>();
+                let last = [last[last.len() - 2], last[last.len() - 1]];
+                assert_eq!(head_end([0, 0], before), None, "{before:?}");
+                assert_eq!(head_end(last, read), Some(head.len() - cut), "{before:?}");
+            }
         }
     }
 }
