@@ -101,7 +101,7 @@ pub fn give_memory_back() {
         let looks = LOOKED.fetch_add(1, Ordering::Relaxed);
         // SAFETY: it may be called on any thread at any time.
         unsafe { mi_collect(true) }
-        if looks % SYSTEM_LOOKS == 0 {
+        if looks.is_multiple_of(SYSTEM_LOOKS) {
             give_system_memory_back();
         }
     };
