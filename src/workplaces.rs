@@ -12,8 +12,9 @@ use crate::memory::{Client, TIMES_FREE};
 
 /// How long a queue may stand until it counts as more work than can be done: a burst is worked off sooner.
 const BURST: Duration = Duration::from_millis(100);
-/// A queue that was empty for less stands all the same: under more work than can be done the next comes at once.
-const GAP: Duration = Duration::from_millis(5);
+/// A queue that was empty for less stands all the same: under more work than can be done the next comes as soon as the thread that
+/// reads requests has its turn, for which it waits some milliseconds at times.
+const GAP: Duration = Duration::from_millis(50);
 /// Of a queue that stands, so much work may wait for each place: who begins to wait then does so for about as long as work
 /// takes. One client has no more under way and waiting than there are places, so that what is accepted of a single one that
 /// sends too much does not wait at all.
