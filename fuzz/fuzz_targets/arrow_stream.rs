@@ -5,6 +5,6 @@
 
 use epochd::data::{fuzzing, ingest::Format};
 
-libfuzzer_sys::fuzz_target!(init: std::panic::set_hook(Box::new(|_| {})), |bytes: &[u8]| {
+libfuzzer_sys::fuzz_target!(init: epochd::data::fuzzing::bear_broken_files(), |bytes: &[u8]| {
     fuzzing::file(bytes, Format::Arrow);
 });

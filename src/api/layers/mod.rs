@@ -26,6 +26,7 @@ use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 
 use crate::api::error::ApiError;
 use crate::app::App;
+use crate::data::arrow::is_guarded;
 use door::Door;
 use exchange::ExchangeLayer;
 use request_id::{NewId, drop_unusable};
@@ -49,11 +50,15 @@ fn panicked(_: Box<dyn Any + Send>) -> Response {
     ApiError::defect().into_response()
 }
 
-/// Sends panics to the log, with their place, instead of standard error as it is.
+/// Sends panics to the log, with their place, instead of standard error as it is. One of a decoder is no fault of the
+/// service: whoever sent the file is told, and the log has it at `debug`.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let message = panic.payload_as_str().unwrap_or("no message");
-        tracing::error!(place, message, "panic");
+        match is_guarded() {
+            true => tracing::debug!(place, message, "a decoder gave up a file"),
+            false => tracing::error!(place, message, "panic"),
+        }
     }));
 }

@@ -16,5 +16,6 @@ mod schema;
 mod stream;
 
 pub use cells::cells_of;
+pub use damage::is_guarded;
 pub use rows::{ArrowBatch, ArrowColumns, ArrowRows};
 pub use schema::UNUSABLE_COLUMN;
