@@ -81,7 +81,7 @@ impl Builder {
     #[inline]
     pub fn push_number(&mut self, value: f64) {
         match self {
-            Builder::Number(builder) => builder.append_value(value),
+            Builder::Number(builder) | Builder::Written(_, builder) => builder.append_value(value),
             _ => unreachable!("the column holds numbers"),
         }
     }

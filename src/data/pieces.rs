@@ -8,7 +8,7 @@ use super::error::DataError;
 use super::inference::{Evidence, Form};
 use super::lease::Lease;
 use super::profile::{ColumnProfile, Finding};
-use super::values::{DateOrder, is_among};
+use super::values::{DateOrder, ShortFormat, is_among};
 
 /// From so many columns on a table is wide.
 pub(crate) const WIDE: usize = 1000;
@@ -104,6 +104,17 @@ pub(crate) struct Columns {
     pub decimal_commas: bool,
 }
 
+/// How the numbers of a column are read on the way through a text, where they can be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Numbers<'a> {
+    /// A cell is a text first.
+    Unknown,
+    /// As programs write them.
+    Plain,
+    /// In a format.
+    Written(ShortFormat<'a>),
+}
+
 /// The words that mean in each column that there is no value, beside those that always do; empty where none were named.
 #[derive(Default)]
 pub(crate) struct MissingWords(Vec<Vec<String>>);
@@ -167,10 +178,15 @@ impl Columns {
         })
     }
 
-    /// In which columns nothing but the value of a number is of interest.
-    pub fn are_numbers(&self) -> Vec<bool> {
-        let is_number = |(at, form): (usize, &Form)| *form == Form::Number && self.missing.of_column(at).is_empty();
-        self.forms.iter().enumerate().map(|column| is_number(column) && !self.decimal_commas).collect()
+    /// How numbers are read where they are looked for before anything else: not where one may be a word for a missing value.
+    /// Where there are decimal commas, plain numbers show by their text whether they have them too.
+    pub fn numbers(&self) -> Vec<Numbers<'_>> {
+        let numbers = |at: usize| match &self.forms[at] {
+            _ if !self.missing.of_column(at).is_empty() => Numbers::Unknown,
+            Form::Number if !self.decimal_commas => Numbers::Plain,
+            form => form.numbers().and_then(ShortFormat::of).map_or(Numbers::Unknown, Numbers::Written),
+        };
+        (0..self.forms.len()).map(numbers).collect()
     }
 
     /// The columns that are kept.

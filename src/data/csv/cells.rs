@@ -5,6 +5,7 @@ use crate::data::builder::Builder;
 use crate::data::error::DataError;
 use crate::data::inference::{Evidence, Written};
 use crate::data::pieces::{Columns, MissingWords};
+use crate::data::values::{ShortFormat, ShortWritten};
 
 /// Cells that show what their columns are. `line_of` says on which line a place in the piece is; so below.
 pub(super) struct Surveyed<'a, L> {
@@ -35,6 +36,10 @@ impl<L: Fn(usize) -> u64> Fields for Surveyed<'_, L> {
         self.evidence[column].observe_short_number(|| (self.line_of)(start));
     }
 
+    fn written(&mut self, column: usize, start: usize, number: &ShortWritten, format: &ShortFormat) -> bool {
+        self.evidence[column].observe_short_written(number, format, || (self.line_of)(start))
+    }
+
     fn text(&mut self, column: usize, start: usize, text: &str) -> Result<(), DataError> {
         let text = self.missing.blanked(column, text);
         self.evidence[column].observe(text, Written::Field, || (self.line_of)(start));
@@ -48,6 +53,12 @@ impl<L: Fn(usize) -> u64> Fields for Put<'_, L> {
         self.builders[column].push_number(value);
     }
 
+    #[inline]
+    fn written(&mut self, column: usize, _: usize, number: &ShortWritten, _: &ShortFormat) -> bool {
+        self.builders[column].push_number(number.value);
+        true
+    }
+
     fn text(&mut self, column: usize, start: usize, text: &str) -> Result<(), DataError> {
         let pushed = self.builders[column].push(self.columns.missing.blanked(column, text));
         pushed.map_err(|_| self.columns.misfit(column, text).at((self.line_of)(start)))
@@ -59,6 +70,15 @@ impl<L: Fn(usize) -> u64> Fields for Tried<'_, L> {
     fn number(&mut self, column: usize, start: usize, value: f64) {
         self.evidence[column].observe_short_number(|| (self.line_of)(start));
         self.builders[column].push_number(value);
+    }
+
+    #[inline]
+    fn written(&mut self, column: usize, start: usize, number: &ShortWritten, format: &ShortFormat) -> bool {
+        let taken = self.evidence[column].observe_short_written(number, format, || (self.line_of)(start));
+        if taken {
+            self.builders[column].push_number(number.value);
+        }
+        taken
     }
 
     fn text(&mut self, column: usize, start: usize, text: &str) -> Result<(), DataError> {

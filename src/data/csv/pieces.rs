@@ -18,10 +18,11 @@ use crate::data::lease::Lease;
 use crate::data::limits::{IngestLimits, MOST_RECORD_BYTES, oversized};
 use crate::data::other_kind::check_kind;
 use crate::data::parallel::workers;
-use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, MissingWords, Pieces, Survey, WIDE};
+use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, MissingWords, Numbers, Pieces, Survey, WIDE};
 use crate::data::profile::header::looks_like_data;
 use crate::data::profile::{ColumnProfile, Finding};
 use crate::data::source::{Growing, PIECE_BYTES, bytes_at};
+use crate::data::values::{ShortFormat, ShortWritten};
 use crate::memory::Charge;
 
 /// A file's text is in an encoding that was found, not said.
@@ -146,9 +147,9 @@ impl<'a, S: Growing> CsvPieces<'a, S> {
         vec![Evidence::default(); self.head.names.len()]
     }
 
-    /// Gives each cell of a piece to `cells`: numbers as such if they are short and their column is one of `numbers`. Says how
-    /// many rows there are.
-    fn each_cell(&self, piece: &CsvPiece, numbers: &[bool], cells: &mut impl Fields) -> Result<usize, DataError> {
+    /// Gives each cell of a piece to `cells`: numbers as such if they are short and it is known how their column's are read.
+    /// Says how many rows there are.
+    fn each_cell(&self, piece: &CsvPiece, numbers: &[Numbers], cells: &mut impl Fields) -> Result<usize, DataError> {
         let (text, head) = (self.text(piece)?, &self.head);
         let (columns, mut within) = (head.names.len(), Within { pieces: self, piece, cells });
         let mut records = RecordReader::of_rows(text, head.dialect, piece.line, head.blank_is_row());
@@ -253,7 +254,7 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
         let (evidence, builders) = (self.no_evidence(), piece.builders(columns));
         let line_of = |at| self.line_of(&piece, at);
         let mut cells = Tried { evidence, builders, columns, misfits: false, line_of };
-        let read = self.each_cell(&piece, &columns.are_numbers(), &mut cells);
+        let read = self.each_cell(&piece, &columns.numbers(), &mut cells);
         let Tried { evidence, builders, misfits, .. } = cells;
         if misfits {
             drop((builders, lease));
@@ -269,7 +270,7 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
         let lease = piece.lease(columns, &self.memory)?;
         let line_of = |at| self.line_of(&piece, at);
         let mut cells = Put { builders: piece.builders(columns), columns, line_of };
-        let rows = self.each_cell(&piece, &columns.are_numbers(), &mut cells)?;
+        let rows = self.each_cell(&piece, &columns.numbers(), &mut cells)?;
         Converted::new(rows, cells.builders.into_iter().map(Builder::finish).collect(), lease)
     }
 }
@@ -278,6 +279,11 @@ impl<S: Growing, C: Fields> Fields for Within<'_, S, C> {
     #[inline]
     fn number(&mut self, column: usize, start: usize, value: f64) {
         self.cells.number(column, start, value);
+    }
+
+    #[inline]
+    fn written(&mut self, column: usize, start: usize, number: &ShortWritten, format: &ShortFormat) -> bool {
+        self.cells.written(column, start, number, format)
     }
 
     #[inline]

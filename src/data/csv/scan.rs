@@ -5,7 +5,8 @@ use memchr::{memchr, memchr2, memchr2_iter};
 use super::dialect::{CR, Dialect, LF};
 use super::ends::closing_quote;
 use crate::data::error::DataError;
-use crate::data::values::{LOOKED_AT, short_number};
+use crate::data::pieces::Numbers;
+use crate::data::values::{LOOKED_AT, ShortFormat, ShortWritten, short_number};
 use crate::wording::Shown;
 
 /// Reads whole records one by one.
@@ -34,8 +35,11 @@ pub(crate) struct Record {
 
 /// Takes the fields of records, each with its index and where it begins.
 pub(crate) trait Fields {
-    /// A number in a column where numbers are looked for.
+    /// A number as a program writes it, in a column where such are looked for.
     fn number(&mut self, column: usize, start: usize, value: f64);
+
+    /// A number in the format of its column. Says whether it was taken; it is given as a text if not.
+    fn written(&mut self, column: usize, start: usize, number: &ShortWritten, format: &ShortFormat) -> bool;
 
     /// Anything, and numbers that are long or written in an unusual way.
     ///
@@ -50,6 +54,10 @@ struct Texts<F>(F);
 impl<F: FnMut(usize, usize, &str) -> Result<(), DataError>> Fields for Texts<F> {
     fn number(&mut self, _: usize, _: usize, _: f64) {
         unreachable!("no column is looked through for numbers");
+    }
+
+    fn written(&mut self, _: usize, _: usize, _: &ShortWritten, _: &ShortFormat) -> bool {
+        false
     }
 
     fn text(&mut self, column: usize, start: usize, text: &str) -> Result<(), DataError> {
@@ -90,13 +98,13 @@ impl<'a> RecordReader<'a> {
         self.next_of(&[], &mut Texts(field))
     }
 
-    /// As [`RecordReader::next`]; in the columns that `numbers` says so of, numbers are read on the way, without a search for
-    /// the field's end.
+    /// As [`RecordReader::next`]; in columns of which `numbers` knows how, numbers are read on the way, without a search for the
+    /// field's end.
     ///
     /// # Errors
     /// Those of `into`; the record is not as it should be.
     #[inline]
-    pub fn next_of(&mut self, numbers: &[bool], into: &mut impl Fields) -> Result<Option<Record>, DataError> {
+    pub fn next_of(&mut self, numbers: &[Numbers], into: &mut impl Fields) -> Result<Option<Record>, DataError> {
         let record = self.at;
         if self.pass_blank_lines() {
             into.text(0, record, "")?;
@@ -109,9 +117,17 @@ impl<'a> RecordReader<'a> {
         let mut fields = 0;
         loop {
             let start = self.at;
-            let number = if numbers.get(fields) == Some(&true) { self.number() } else { None };
-            let ends_line = if let Some((value, ends_line)) = number {
-                into.number(fields, start, value);
+            let number = match numbers.get(fields) {
+                Some(Numbers::Plain) => self.number().map(|(value, ends_line)| {
+                    into.number(fields, start, value);
+                    ends_line
+                }),
+                Some(Numbers::Written(format)) => {
+                    self.written(format, |number| into.written(fields, start, number, format))
+                }
+                _ => None,
+            };
+            let ends_line = if let Some(ends_line) = number {
                 ends_line
             } else if self.text.as_bytes().get(start) == Some(&b'"') {
                 let (end, copied) = self.quoted()?;
@@ -141,20 +157,42 @@ impl<'a> RecordReader<'a> {
             None => &padded_end(rest),
         };
         let (value, length) = short_number(bytes)?;
-        // A number in quotes that is closed where it ends: two quotes are one, which is no number.
-        if quote == 1 && bytes[length] != b'"' {
-            return None;
-        }
-        let end = length + 2 * quote;
-        let (passed, ends_line) = match field.get(end) {
-            Some(byte) if *byte == self.dialect.delimiter => (end + 1, false),
-            Some(byte) if *byte == self.dialect.line_end => (end + 1, true),
-            Some(&CR) if field.get(end + 1) == Some(&LF) => (end + 2, true),
-            None => (end, true),
-            Some(_) => return None,
-        };
-        self.at += passed;
+        let (end, ends_line) = self.number_end(quote, length)?;
+        self.at = end;
         Some((value, ends_line))
+    }
+
+    /// The same of a number in the format of its column, if `take` takes it.
+    #[inline]
+    fn written(&mut self, format: &ShortFormat, take: impl FnOnce(&ShortWritten) -> bool) -> Option<bool> {
+        let field = &self.text.as_bytes()[self.at..];
+        let quote = usize::from(field.first() == Some(&b'"'));
+        let fence = if quote == 1 { b'"' } else { self.dialect.delimiter };
+        let (number, length) = format.read(&field[quote..], fence)?;
+        let (end, ends_line) = self.number_end(quote, length)?;
+        take(&number).then(|| self.at = end).map(|()| ends_line)
+    }
+
+    /// Where the next field begins behind a number of this length, in quotes or not, and whether that is another record's;
+    /// nothing if the field does not end there.
+    #[inline(always)]
+    fn number_end(&self, quote: usize, length: usize) -> Option<(usize, bool)> {
+        let bytes = self.text.as_bytes();
+        let mut end = self.at + quote + length;
+        // In quotes that are closed where it ends: two quotes are one, which is no number.
+        if quote == 1 {
+            if bytes.get(end) != Some(&b'"') {
+                return None;
+            }
+            end += 1;
+        }
+        match bytes.get(end) {
+            Some(byte) if *byte == self.dialect.delimiter => Some((end + 1, false)),
+            Some(byte) if *byte == self.dialect.line_end => Some((end + 1, true)),
+            Some(&CR) if bytes.get(end + 1) == Some(&LF) => Some((end + 2, true)),
+            None => Some((end, true)),
+            Some(_) => None,
+        }
     }
 
     /// Goes over blank lines; where they are rows over one of them, and says whether there was one.

@@ -7,8 +7,8 @@ use super::places::{earliest, shown};
 use crate::data::asked::AskedColumn;
 use crate::data::column::ColumnType;
 use crate::data::values::{
-    ANY_WAY, CellFormat, DIGITS, DateFormat, Decimal, MISSING_WORDS, WAYS, WrittenDate, WrittenNumber, is_not_finite,
-    missing_word, parse_boolean, trim, ways_of_plain,
+    ANY_WAY, CellFormat, DIGITS, DateFormat, Decimal, MISSING_WORDS, ShortFormat, ShortWritten, WAYS, WrittenDate,
+    WrittenNumber, is_not_finite, missing_word, parse_boolean, trim, ways_of_plain,
 };
 
 /// Counts of [`MISSING_WORDS`], and of dates that are all zeros.
@@ -159,6 +159,19 @@ impl Evidence {
         }
         self.any = true;
         self.count_written(text, number, &place);
+    }
+
+    /// The same of one that was read in this format. Says whether it was taken into account: until the first of its kind was
+    /// seen as a text, none is.
+    #[inline]
+    pub fn observe_short_written(
+        &mut self,
+        number: &ShortWritten,
+        format: &ShortFormat,
+        place: impl Fn() -> u64,
+    ) -> bool {
+        let is_number_alone = self.is(Kind::Number) && !self.is(Kind::Boolean) && !self.is(Kind::Date);
+        is_number_alone && self.numbers.observe_short_written(number, format, &place)
     }
 
     fn count_written(&mut self, text: &str, number: &WrittenNumber, place: &impl Fn() -> u64) {

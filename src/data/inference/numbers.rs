@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::places::{NOWHERE, earliest, shown};
-use crate::data::values::{ANY_WAY, COMMA_WAYS, NumberFormat, POINT_WAYS, WAYS, WrittenNumber, is_unit, scale_of};
+use crate::data::values::{
+    ANY_WAY, COMMA_WAYS, NumberFormat, POINT_WAYS, ShortFormat, ShortWritten, WAYS, WrittenNumber, is_unit, scale_of,
+};
 
 /// A unit is one on so many different numbers at least: `2D` and `3D` are names.
 const UNIT_NUMBERS: usize = 5;
@@ -103,9 +105,7 @@ impl NumberEvidence {
             self.formatted = Some((place(), shown(text)));
         }
         if number.separated {
-            self.pointed |= number.pointed;
-            let digits = u8::try_from(number.digits).unwrap_or(u8::MAX);
-            self.digits = (self.digits.0.min(digits), self.digits.1.max(digits));
+            self.see_separated(number.pointed, u8::try_from(number.digits).unwrap_or(u8::MAX));
         }
         if !number.is_affixed() {
             self.bare.get_or_insert_with(place);
@@ -122,6 +122,33 @@ impl NumberEvidence {
             let value = WAYS.iter().find_map(|way| number.value(*way, 0));
             self.with_unit.extend(value.map(f64::to_bits));
         }
+    }
+
+    /// The same of one that was read in this format, if one with the same before and behind it was seen before.
+    #[inline]
+    pub fn observe_short_written(
+        &mut self,
+        number: &ShortWritten,
+        format: &ShortFormat,
+        place: &impl Fn() -> u64,
+    ) -> bool {
+        let is_known = match &self.affixes {
+            Some(affixes) => same(&affixes.prefix, format.prefix) && same(&affixes.suffix, format.suffix),
+            None => !format.is_affixed() && self.formatted.is_some() && self.bare.is_some(),
+        };
+        if !is_known || format.has_unit && self.with_unit.len() < UNIT_NUMBERS {
+            return false;
+        }
+        self.narrow(number.ways, place);
+        if number.separated {
+            self.see_separated(number.pointed, number.digits);
+        }
+        true
+    }
+
+    fn see_separated(&mut self, pointed: bool, digits: u8) {
+        self.pointed |= pointed;
+        self.digits = (self.digits.0.min(digits), self.digits.1.max(digits));
     }
 
     #[inline]

@@ -1,7 +1,7 @@
 //! What cells show of their column, all together and in pieces.
 
 use super::*;
-use crate::data::values::{CellFormat, DateOrder, NumberFormat};
+use crate::data::values::{CellFormat, DateOrder, NumberFormat, ShortFormat};
 
 fn evidence(cells: &[&str]) -> Evidence {
     let mut evidence = Evidence::default();
@@ -161,4 +161,32 @@ fn day_and_month_are_told_apart_over_all_cells() {
     assert_eq!(order(&["0000-00-00", "2024-05-01"]), (dates(DateOrder::Iso), false));
     assert_eq!(evidence(&["15-Jul-19"]).dates().pattern().as_deref(), Some("%d-%b-%y"));
     assert_eq!(evidence(&["2024-05-01"]).dates().pattern(), None);
+}
+
+/// What the fast way shows of a column's numbers is what their texts show.
+#[test]
+fn numbers_read_in_their_format_show_the_same_as_texts() {
+    let shown = |cells: &[&str], format: &str| {
+        let format = serde_json::from_str(format).unwrap();
+        let short = ShortFormat::of(&format).unwrap();
+        let (mut evidence, mut taken) = (Evidence::default(), 0);
+        for (cell, line) in cells.iter().zip(2..) {
+            let read = short.read(cell.as_bytes(), b';').filter(|(_, length)| *length == cell.len());
+            match read {
+                Some((number, _)) if evidence.observe_short_written(&number, &short, || line) => taken += 1,
+                _ => evidence.observe(cell, Written::Field, || line),
+            }
+        }
+        (evidence, taken)
+    };
+    for (cells, format, taken) in [
+        (&["$5", "$1,234.5", "7", "-$1,234", "$0.125", "x"][..], r#"{"thousands":",","prefix":"$"}"#, 3),
+        (&["5 EUR", "$7", "1,234 EUR", "6 EUR"], r#"{"thousands":",","suffix":"EUR"}"#, 2),
+        (&["1.234,5", "7", "1.234.567", "5.125", "0,5"], r#"{"decimal":",","thousands":"."}"#, 2),
+        (&["12 %", "3.5%", "", "7 %"], r#"{"suffix":"%","scale":0.01}"#, 2),
+        (&["1kg", "2kg", "3kg", "4kg", "5kg", "6.5kg", "1'000kg"], r#"{"thousands":"'","suffix":"kg"}"#, 2),
+        (&["1 234 567", "5 000", "5 000,5"], r#"{"decimal":",","thousands":" "}"#, 1),
+    ] {
+        assert_eq!(shown(cells, format), (evidence(cells), taken), "{cells:?}");
+    }
 }

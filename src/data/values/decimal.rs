@@ -113,6 +113,14 @@ impl Decimal {
     }
 }
 
+/// An integer times a power of ten, if both are exact floats: the one operation rounds correctly.
+#[inline]
+pub(super) fn exact_product(integer: u64, exponent: i32, negative: bool) -> Option<f64> {
+    let power = POWERS.get(exponent.unsigned_abs() as usize).filter(|_| integer <= LARGEST_EXACT_INTEGER)?;
+    let size = if exponent < 0 { integer as f64 / power } else { integer as f64 * power };
+    Some(signed(size, negative))
+}
+
 /// A size with its sign, without a branch.
 #[inline(always)]
 pub(super) fn signed(size: f64, negative: bool) -> f64 {

@@ -68,6 +68,30 @@ pub(super) enum Separator {
 }
 
 impl Separator {
+    /// The one that is written so, if it is.
+    pub fn of(c: char) -> Option<Self> {
+        separator_at(c.encode_utf8(&mut [0; 4]).as_bytes()).map(|(separator, _)| separator)
+    }
+
+    /// The ways in which it stands before a fraction.
+    pub fn before_fraction(self) -> u8 {
+        match self {
+            Separator::Point => POINT_WAYS,
+            Separator::Comma => COMMA_WAYS,
+            Separator::Blank | Separator::Apostrophe => 0,
+        }
+    }
+
+    /// The ways in which it stands between thousands.
+    pub fn between_thousands(self) -> u8 {
+        match self {
+            Separator::Comma => 1 << 1,
+            Separator::Point => 1 << 5,
+            Separator::Blank => BLANK_WAYS,
+            Separator::Apostrophe => 0b1000_1000,
+        }
+    }
+
     /// Whether it is written so.
     pub fn is(self, c: char) -> bool {
         matches!((self, c), (Separator::Point, '.') | (Separator::Comma, ','))
@@ -143,18 +167,15 @@ impl Shape {
         let mut ways = 0;
         // The last separator stands before the fraction, all others between thousands.
         let fraction = self.runs[count];
-        let is_decimal = matches!(last, Separator::Point | Separator::Comma);
-        let has_digits = fraction > 0 || last == Separator::Point && count == 1;
-        if is_decimal && has_digits {
-            let of_last = if last == Separator::Point { POINT_WAYS } else { COMMA_WAYS };
+        if fraction > 0 || last == Separator::Point && count == 1 {
             if count == 1 {
-                ways |= of_last;
+                ways |= last.before_fraction();
             } else if self.is_grouped(count - 1) {
-                ways |= of_last & ways_with(self.separators[0]);
+                ways |= last.before_fraction() & self.separators[0].between_thousands();
             }
         }
         if self.is_grouped(count) {
-            ways |= ways_with(last);
+            ways |= last.between_thousands();
         }
         ways
     }
@@ -168,15 +189,5 @@ impl Shape {
         let by_two =
             (1..=2).contains(&first) && middle.iter().all(|run| *run == 2) && separators[0] == Separator::Comma;
         separators.iter().all(|one| *one == separators[0]) && last == 3 && (by_three || by_two) && !self.leading_zero
-    }
-}
-
-/// The ways with `separator` between thousands.
-fn ways_with(separator: Separator) -> u8 {
-    match separator {
-        Separator::Comma => 1 << 1,
-        Separator::Point => 1 << 5,
-        Separator::Blank => BLANK_WAYS,
-        Separator::Apostrophe => 0b1000_1000,
     }
 }

@@ -62,13 +62,18 @@ impl NumberFormat {
         if !is(written.prefix, &self.prefix) || !is(written.suffix, &self.suffix) {
             return None;
         }
-        let (exponent, factor) = match self.scale {
-            _ if !written.is_affixed() && (self.prefix.is_some() || self.suffix.is_some()) => (0, 1.0),
+        let is_bare = !written.is_affixed() && (self.prefix.is_some() || self.suffix.is_some());
+        let (exponent, factor) = if is_bare { (0, 1.0) } else { self.power() };
+        written.value(self.separators(), exponent).map(|value| value * factor).filter(|value| value.is_finite())
+    }
+
+    /// The scale as a power of ten and a factor beside it: what a percent sign divides by is exact so.
+    pub(super) fn power(&self) -> (i32, f64) {
+        match self.scale {
             0.01 => (-2, 1.0),
             0.001 => (-3, 1.0),
             scale => (0, scale),
-        };
-        written.value(self.separators(), exponent).map(|value| value * factor).filter(|value| value.is_finite())
+        }
     }
 
     /// The number that a text is in this format, or as a program writes it where that can be meant.

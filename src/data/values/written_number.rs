@@ -4,7 +4,7 @@
 //! A cell alone can often be read in several ways: `1,234` is a thousand or a bit more than one. So a cell is only taken apart
 //! here, and says which [`Separators`] it could be written with; those that fit every cell of a column decide.
 
-use super::decimal::{Decimal, LARGEST_EXACT_INTEGER, MOST_DIGITS, POWERS, signed};
+use super::decimal::{Decimal, MOST_DIGITS, exact_product};
 use super::digit_groups::{Core, Separator};
 use super::separators::{PLAIN_WAY, Separators};
 
@@ -201,13 +201,6 @@ fn trim_any(text: &str) -> &str {
         [b' ', rest @ ..] if rest.first().is_some_and(u8::is_ascii_graphic) => trim_any(&text[1..]),
         _ => text.trim(),
     }
-}
-
-/// An integer times a power of ten, if both are exact floats: the one operation rounds correctly (see [`super::decimal`]).
-fn exact_product(integer: u64, exponent: i32, negative: bool) -> Option<f64> {
-    let power = POWERS.get(exponent.unsigned_abs() as usize).filter(|_| integer <= LARGEST_EXACT_INTEGER)?;
-    let size = if exponent < 0 { integer as f64 / power } else { integer as f64 * power };
-    Some(signed(size, negative))
 }
 
 #[cfg(test)]

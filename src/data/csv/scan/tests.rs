@@ -58,6 +58,11 @@ fn numbers_are_read_on_the_way_in_quotes_or_not() {
             self.0.push(value.to_string());
         }
 
+        fn written(&mut self, _: usize, _: usize, number: &ShortWritten, _: &ShortFormat) -> bool {
+            self.0.push(format!("${}", number.value));
+            number.value != 13.0
+        }
+
         fn text(&mut self, _: usize, _: usize, text: &str) -> Result<(), DataError> {
             self.0.push(format!("'{text}'"));
             Ok(())
@@ -71,12 +76,19 @@ fn numbers_are_read_on_the_way_in_quotes_or_not() {
         let mut records = RecordReader::new(&text, dialect(b','), 1);
         let mut read = Seen(Vec::new());
         for _ in 0..5 {
-            let record = records.next_of(&[true; 3], &mut read).unwrap();
+            let record = records.next_of(&[Numbers::Plain; 3], &mut read).unwrap();
             assert_eq!(record.map(|record| record.fields), Some(3), "{end}");
         }
-        assert_eq!(records.next_of(&[true; 3], &mut read).unwrap(), None, "{end}");
+        assert_eq!(records.next_of(&[Numbers::Plain; 3], &mut read).unwrap(), None, "{end}");
         assert_eq!(read.0.join(" "), format!("1.5 -2 3 '4\"' ' 5' '6' '7,5' '8x' '' 1 2 3 {last}"));
     }
+    let format = serde_json::from_str(r#"{"thousands":",","prefix":"$"}"#).unwrap();
+    let dollars = Numbers::Written(ShortFormat::of(&format).unwrap());
+    let text = "\"$1,234.5\",$2,\" $3 \"\r\n$4,567,5\n$8x,\"$9\"\"\",$13\n";
+    let mut records = RecordReader::new(text, dialect(b','), 1);
+    let mut read = Seen(Vec::new());
+    while records.next_of(&[dollars; 3], &mut read).unwrap().is_some() {}
+    assert_eq!(read.0.join(" "), "$1234.5 $2 $3 $4 '567' '5' '$8x' '$9\"' $13 '$13'");
 }
 
 #[test]
