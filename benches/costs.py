@@ -5,9 +5,9 @@
 
 Each way of running the service is a process of its own on one core; wrk asks on another, 32 connections kept, two seconds a turn, the
 order of the turns by chance. All send headers of the same length, under names that nothing reads where the service is not to read
-them: to receive and parse more bytes takes longer by itself. Prints requests a second as medians, and the median of the ratios to
-the plain service of the same round. `--baseline` names a binary of an earlier commit to hold the plain service, and all
-together, against. Needs wrk, taskset and openssl.
+them: to receive and parse more bytes takes longer by itself. Prints requests a second and the microseconds of a processor that
+one takes the service, as medians, and the medians of their ratios to the plain service of the same round. `--baseline` names a
+binary of an earlier commit to hold the plain service, and all together, against. Needs wrk, taskset and openssl.
 """
 
 import argparse
@@ -81,10 +81,18 @@ class Way:
 
     def turn(self):
         command = ["taskset", "-c", self.load_core, "wrk", "-t1", "-c32", "-d2s", "-s", self.script, f"{self.url}/models/small/predict"]
+        before = self.nanoseconds()
         told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         if "Non-2xx" in told:
             raise RuntimeError(f"{self.name}: {told}")
-        return float(re.search(r"Requests/sec:\s+([\d.]+)", told)[1])
+        requests = int(re.search(r"(\d+) requests in", told)[1])
+        rate = float(re.search(r"Requests/sec:\s+([\d.]+)", told)[1])
+        return rate, (self.nanoseconds() - before) / 1000 / requests
+
+    def nanoseconds(self):
+        """What all threads of the process have run."""
+        threads = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
+        return sum(int(thread.read_text().split()[0]) for thread in threads)
 
 
 def free_port():
@@ -117,22 +125,23 @@ def main():
         if given.baseline:
             ways.append(Way("the baseline, with its log", given.baseline, folder, cores))
         try:
-            rates = {way.name: [] for way in ways}
+            turns = {way.name: [] for way in ways}
             for round in range(given.rounds + 1):
                 for way in random.sample(ways, len(ways)):
-                    rate = way.turn()
+                    turn = way.turn()
                     if round:
-                        rates[way.name].append(rate)
+                        turns[way.name].append(turn)
         finally:
             for way in ways:
                 way.process.terminate()
                 way.process.wait()
-    plain = rates[ways[0].name]
-    print("| one row | requests a second | of plain |")
-    print("|---|---:|---:|")
-    for name, measured in rates.items():
-        ratio = statistics.median(rate / of_plain for rate, of_plain in zip(measured, plain))
-        print(f"| {name} | {statistics.median(measured):,.0f} | {ratio:.3f} |")
+    plain = turns[ways[0].name]
+    print("| one row | requests a second | of plain | processor µs | of plain |")
+    print("|---|---:|---:|---:|---:|")
+    for name, measured in turns.items():
+        rates, costs = zip(*measured)
+        rate, cost = (statistics.median(of[at] / base[at] for of, base in zip(measured, plain)) for at in (0, 1))
+        print(f"| {name} | {statistics.median(rates):,.0f} | {rate:.3f} | {statistics.median(costs):.2f} | {cost:.3f} |")
 
 
 main()

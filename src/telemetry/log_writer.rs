@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long lines wait for each other: under load hundreds are one call, and no request wakes the thread for its own.
-const INTERVAL: Duration = Duration::from_millis(2);
+const INTERVAL: Duration = Duration::from_millis(10);
 /// Bytes that wait at most; lines beyond are dropped.
 const MOST: usize = 16 << 20;
 /// Capacity that is kept between two batches.

@@ -1,6 +1,7 @@
 //! The line of a request in the log. It is put together here, in the form of all other lines, because `tracing` takes longer
 //! for an event than a small prediction takes.
 
+use std::cell::RefCell;
 use std::io::{self, Write};
 use std::sync::{Arc, OnceLock};
 
@@ -84,7 +85,7 @@ impl RequestLine<'_> {
     }
 
     fn print_text(self, time: Timestamp, out: &mut Vec<u8>) -> io::Result<()> {
-        TIMES.print_timestamp(&time, &mut *out).expect("a Vec takes all");
+        print_time(time, out);
         out.extend_from_slice(b"  INFO request request_id=");
         quote(self.request_id, out)?;
         for part in [" method=", self.method, " path="] {
@@ -116,6 +117,30 @@ impl RequestLine<'_> {
     }
 }
 
+/// Writes a time with microseconds. All of it but the microseconds is that of the thread's line before for a second.
+fn print_time(time: Timestamp, out: &mut Vec<u8>) {
+    thread_local! {
+        static SECOND: RefCell<(i64, Vec<u8>)> = const { RefCell::new((0, Vec::new())) };
+    }
+    SECOND.with_borrow_mut(|(second, text)| {
+        if *second != time.as_second() || text.is_empty() {
+            text.clear();
+            TIMES.print_timestamp(&time, &mut *text).expect("a Vec takes all");
+            *second = time.as_second();
+        }
+        // Before 1970 the fraction counts towards zero.
+        let Ok(mut rest) = u32::try_from(time.subsec_microsecond()) else {
+            return TIMES.print_timestamp(&time, &mut *out).expect("a Vec takes all");
+        };
+        out.extend_from_slice(text);
+        let end = out.len() - 1;
+        for digit in out[end - 6..end].iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+    });
+}
+
 /// Writes a word in quotes, as `Debug` would; most have nothing to escape.
 fn quote(word: &str, out: &mut Vec<u8>) -> io::Result<()> {
     // Without a branch for each byte, so that many are looked at together.
@@ -133,6 +158,22 @@ fn quote(word: &str, out: &mut Vec<u8>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_what_jiff_writes() {
+        for text in [
+            "2026-11-25T18:42:51.124953Z",
+            "2026-11-25T18:42:51.000007Z",
+            "2026-11-25T18:42:52.999999Z",
+            "1970-01-01T00:00:00.000000Z",
+            "1969-12-31T23:59:59.250000Z",
+            "1969-12-31T23:59:58.750001Z",
+        ] {
+            let mut out = b"before ".to_vec();
+            print_time(text.parse().expect("a time"), &mut out);
+            assert_eq!(String::from_utf8(out).expect("text"), format!("before {text}"));
+        }
+    }
 
     #[test]
     fn a_line_reads_as_those_of_other_events() {

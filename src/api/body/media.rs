@@ -67,7 +67,9 @@ fn preferences(headers: &HeaderMap, header: HeaderName) -> impl Iterator<Item = 
 
 /// The type of a body without its parameters.
 pub fn media_type(headers: &HeaderMap) -> &str {
-    content_type(headers).split(';').next().unwrap_or("").trim()
+    let given = content_type(headers);
+    let end = given.bytes().position(|byte| byte == b';').unwrap_or(given.len());
+    given[..end].trim_ascii()
 }
 
 /// The type of a body with its parameters.
@@ -87,6 +89,9 @@ pub fn parameter<'a>(content_type: &'a str, name: &str) -> Option<&'a str> {
 /// # Errors
 /// `unsupported_media_type` for any other encoding.
 pub fn is_packed(headers: &HeaderMap) -> Result<bool, ApiError> {
+    if !headers.contains_key(CONTENT_ENCODING) {
+        return Ok(false);
+    }
     let encodings: Vec<String> = headers
         .get_all(CONTENT_ENCODING)
         .iter()

@@ -21,6 +21,7 @@ use super::deadline::Deadline;
 use super::door::Door;
 use super::gate::Gate;
 use super::observe::{Observe, Seen, UNMATCHED, is_probe};
+use super::request_id::REQUEST_ID;
 use super::safety::secure;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::reply::held::charged;
@@ -201,6 +202,8 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
             reply = cors.told(asked, reply);
         }
         secure(reply.headers_mut());
+        // tower-http's layer would copy it from the request, beside an extension that nobody reads.
+        reply.headers_mut().insert(REQUEST_ID, seen.request_id().value());
         Poll::Ready(Ok(this.observe.tell(seen, reply)))
     }
 }

@@ -22,7 +22,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::request_id::SetRequestIdLayer;
 
 use crate::api::error::ApiError;
 use crate::app::App;
@@ -37,7 +37,6 @@ pub fn around(template: &'static str, handlers: MethodRouter<App>, door: Door, a
         ServiceBuilder::new()
             .map_request(drop_unusable)
             .layer(SetRequestIdLayer::x_request_id(NewId))
-            .layer(PropagateRequestIdLayer::x_request_id())
             .layer(ExchangeLayer::new(template, door, app))
             .map_response(|reply: Response<_>| reply.map(Body::new))
             .layer(CatchPanicLayer::custom(panicked)),

@@ -11,6 +11,7 @@ use axum::http::{Extensions, HeaderMap, Method, Uri};
 use axum::response::Response;
 use http_body::{Frame, SizeHint};
 use opentelemetry::ContextGuard;
+use tracing::{Level, enabled};
 use uuid::Uuid;
 
 use super::peer::{Peer, caller};
@@ -119,6 +120,11 @@ impl Seen {
     pub fn id(&self) -> &str {
         self.id.as_str()
     }
+
+    /// The same as it came.
+    pub fn request_id(&self) -> &RequestId {
+        &self.id
+    }
 }
 
 impl Observe {
@@ -156,7 +162,8 @@ impl Observe {
     /// The model that a request asks, as it names it.
     fn model<'u>(&self, uri: &'u Uri) -> Option<&'u str> {
         match self.0.model_at {
-            Some(at) => uri.path().split('/').nth(at),
+            // Byte by byte, which takes less time for short parts than a search for each.
+            Some(at) => str::from_utf8(uri.path().as_bytes().split(|byte| *byte == b'/').nth(at)?).ok(),
             None if self.0.template == "/predict" => {
                 uri.query()?.split('&').find_map(|pair| pair.strip_prefix("model="))
             }
@@ -178,6 +185,12 @@ struct Told {
 impl Drop for Told {
     fn drop(&mut self) {
         let Told { observe, seen, status, elapsed, bytes } = self;
+        let sent = seen.trace.as_ref().filter(|trace| trace.is_sent());
+        let is_quiet = is_probe(observe.0.template) && *status < 500;
+        let is_logged = if is_quiet { enabled!(Level::DEBUG) } else { enabled!(Level::INFO) };
+        if !is_logged && sent.is_none() {
+            return;
+        }
         let mut digits = Uuid::encode_buffer();
         let trace_id = seen.trace.as_ref().map(|trace| &*trace.id().encode_lower(&mut digits));
         let line = RequestLine {
@@ -193,10 +206,10 @@ impl Drop for Told {
             key: seen.who.as_ref().and_then(Sight::key).map(|key| key.name.as_str()),
             model: observe.model(&seen.uri),
         };
-        if let Some(trace) = seen.trace.as_ref().filter(|trace| trace.is_sent()) {
+        if let Some(trace) = sent {
             describe(trace, observe.0.template, &line);
         }
-        if is_probe(observe.0.template) && *status < 500 {
+        if is_quiet {
             tracing::debug!(request_id = line.request_id, method = line.method, path = line.path, status, "request");
         } else {
             log(line);
@@ -262,7 +275,7 @@ pub fn refused(id: &str, error: &ApiError, peer: &str, meters: &Meters) {
 }
 
 fn log(line: RequestLine) {
-    if tracing::enabled!(tracing::Level::INFO) && !request_line::write(line) {
+    if enabled!(Level::INFO) && !request_line::write(line) {
         let RequestLine { request_id, method, path, status, microseconds, bytes_in, bytes_out, .. } = line;
         let RequestLine { peer, trace_id, key, model, .. } = line;
         tracing::info!(

@@ -1,4 +1,4 @@
-//! The id of a request: the caller's, or a new UUIDv7. tower-http's layers put it on the request and on the reply.
+//! The id of a request: the caller's, or a new UUIDv7, which tower-http's layer puts on the request.
 
 use std::convert::Infallible;
 
@@ -59,6 +59,11 @@ impl RequestId {
     /// Of a request inside the layers.
     pub fn of(extensions: &axum::http::Extensions) -> Self {
         RequestId(extensions.get::<IdOfLayer>().expect("every request has its id").header_value().clone())
+    }
+
+    /// As a header has it.
+    pub fn value(&self) -> HeaderValue {
+        self.0.clone()
     }
 
     /// As text.

@@ -15,6 +15,8 @@ use super::watched::{Phase, Watched};
 
 /// A head of so many bytes is long: few of them may come in at once, and the buffer of one goes with its connection.
 const LONG_HEAD: usize = 16 << 10;
+/// A reply of so many bytes is written as one piece: to copy them takes less time than the kernel needs for a list of pieces.
+const SHORT: usize = 1 << 10;
 /// Long heads that come in at once.
 static LONG_HEADS: Semaphore = Semaphore::const_new(64);
 
@@ -119,7 +121,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
             return Poll::Ready(Ok(bytes));
         }
         self.long_head = None;
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let mut short = [0; SHORT];
+        match joined(slices, &mut short) {
+            Some(bytes) => Pin::new(&mut self.stream).poll_write(context, bytes),
+            None => Pin::new(&mut self.stream).poll_write_vectored(context, slices),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -143,6 +149,17 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     }
 }
 
+/// The bytes of some slices one behind the other, if there is room for them.
+#[inline]
+fn joined<'b>(slices: &[io::IoSlice], room: &'b mut [u8]) -> Option<&'b [u8]> {
+    let mut end = 0;
+    for slice in slices {
+        room.get_mut(end..end + slice.len())?.copy_from_slice(slice);
+        end += slice.len();
+    }
+    Some(&room[..end])
+}
+
 /// Where a head ends among bytes of which `last` stood before: behind its blank line, whose line ends may lack their carriage
 /// return (RFC 9112, section 2.2).
 fn head_end(last: [u8; 2], read: &[u8]) -> Option<usize> {
@@ -157,7 +174,19 @@ fn head_end(last: [u8; 2], read: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::head_end;
+    use std::io::IoSlice;
+
+    use super::{head_end, joined};
+
+    #[test]
+    fn what_is_short_is_joined() {
+        let of = |texts: &[&str]| {
+            let slices: Vec<IoSlice> = texts.iter().map(|text| IoSlice::new(text.as_bytes())).collect();
+            joined(&slices, &mut [0; 6]).map(<[u8]>::to_vec)
+        };
+        assert_eq!(of(&["ab", "", "cdef"]).as_deref(), Some(&b"abcdef"[..]));
+        assert_eq!((of(&["abcd", "efg"]), of(&[])), (None, Some(vec![])));
+    }
 
     #[test]
     fn a_head_ends_behind_its_blank_line_wherever_it_is_cut() {
