@@ -1,0 +1,52 @@
+// Small drawings of how a column's values are spread.
+
+import { h, svg } from '../dom.js';
+import { count, percent } from '../format.js';
+
+const BINS = 20;
+const WIDTH = 132;
+const HEIGHT = 32;
+
+/**
+ * How many of the values fall into each of equally wide bins.
+ * @param {number[]} values
+ */
+export function binned(values) {
+  const low = values.reduce((least, value) => Math.min(least, value), Infinity);
+  const high = values.reduce((most, value) => Math.max(most, value), -Infinity);
+  const counts = new Array(BINS).fill(0);
+  for (const value of values) {
+    const bin = high > low ? Math.floor(((value - low) / (high - low)) * BINS) : 0;
+    counts[Math.min(bin, BINS - 1)] += 1;
+  }
+  return { low, high, counts };
+}
+
+/**
+ * A histogram of numbers.
+ * @param {number[]} values
+ * @param {string} label
+ */
+export function histogram(values, label) {
+  const { counts } = binned(values);
+  const most = Math.max(...counts);
+  const width = WIDTH / BINS;
+  const bars = counts.map((n, i) => {
+    const height = n === 0 ? 0 : Math.max(1, (n / most) * HEIGHT);
+    return svg('rect', { x: i * width + 0.5, y: HEIGHT - height, width: width - 1, height });
+  });
+  return svg('svg', { class: 'histogram', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': label }, bars);
+}
+
+/**
+ * The most frequent values with their shares of the rows.
+ * @param {{ value: string, count: number }[]} top
+ * @param {number} rows
+ */
+export function shares(top, rows) {
+  return h('div', { class: 'shares' }, top.map(({ value, count: n }) => {
+    const bar = h('i', { 'aria-hidden': 'true' });
+    bar.style.width = `${(n / Math.max(rows, 1)) * 100}%`;
+    return h('div', { class: 'share', title: `${value}: ${count(n)} rows` }, bar, h('span', null, value), h('span', null, percent(n / Math.max(rows, 1))));
+  }));
+}

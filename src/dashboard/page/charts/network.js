@@ -1,0 +1,41 @@
+// The network as its layers: a few units of each, with its width and activation below.
+
+import { svg } from '../dom.js';
+import { count, words } from '../format.js';
+
+const MOST_UNITS = 7;
+const WIDTH = 720;
+const HEIGHT = 260;
+const UNIT_GAP = 27;
+
+/**
+ * Where the units of a layer are drawn: all of a narrow one, some of a wide one.
+ * @param {number} width
+ * @param {number} x
+ */
+function units(width, x) {
+  const drawn = Math.min(width, MOST_UNITS);
+  const top = (HEIGHT - 50) / 2 - ((drawn - 1) * UNIT_GAP) / 2;
+  return Array.from({ length: drawn }, (_, i) => ({ x, y: top + i * UNIT_GAP, isGap: width > MOST_UNITS && i === MOST_UNITS - 3 }));
+}
+
+/**
+ * Draws the layers of a network.
+ * @param {number[]} layers the widths, the input's first
+ * @param {string[]} activations one for each layer after the input
+ * @param {number[]} dropout one for each layer after the input
+ */
+export function networkDrawing(layers, activations, dropout) {
+  const step = layers.length > 1 ? (WIDTH - 120) / (layers.length - 1) : 0;
+  const columns = layers.map((width, i) => units(width, 60 + i * step));
+  const lines = columns.slice(1).flatMap((right, i) => columns[i].flatMap((from) => right.map((to) =>
+    from.isGap || to.isGap ? null : svg('line', { x1: from.x, y1: from.y, x2: to.x, y2: to.y }))));
+  const circles = columns.flat().map(({ x, y, isGap }) =>
+    isGap ? svg('text', { x, y: y + 4 }, '⋮') : svg('circle', { cx: x, cy: y, r: 8 }));
+  const labels = columns.flatMap(([{ x }], i) => [
+    svg('text', { x, y: HEIGHT - 24 }, count(layers[i])),
+    svg('text', { x, y: HEIGHT - 6, class: 'sub' }, i === 0 ? 'input' : words(activations[i - 1] ?? '')),
+  ]);
+  const told = layers.map((width, i) => (i === 0 ? `${width} inputs` : `${width} units, ${words(activations[i - 1] ?? '')}${dropout[i - 1] ? `, dropout ${dropout[i - 1]}` : ''}`));
+  return svg('svg', { class: 'network', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': `Network of ${layers.length} layers: ${told.join('; ')}` }, lines, circles, labels);
+}

@@ -1,0 +1,53 @@
+// Parts of forms: each input with its label and, where it helps, a hint.
+
+import { h, uniqueId } from '../dom.js';
+
+/**
+ * An input with a label above and a hint below.
+ * @template {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} T
+ * @param {string} label
+ * @param {T} input
+ * @param {string | null} [hint]
+ */
+export function field(label, input, hint = null) {
+  input.id ||= uniqueId('field');
+  const hintId = hint ? `${input.id}-hint` : null;
+  if (hintId) input.setAttribute('aria-describedby', hintId);
+  return h('div', { class: 'field' },
+    h('label', { for: input.id }, label),
+    input,
+    hintId ? h('p', { class: 'hint', id: hintId }, hint) : null);
+}
+
+/**
+ * A choice of values; each is a value, or a value with its words.
+ * @param {(string | [string, string])[]} options
+ * @param {string} [chosen]
+ */
+export function choice(options, chosen = '') {
+  const select = h('select', null, options.map((option) => {
+    const [value, text] = Array.isArray(option) ? option : [option, option];
+    return h('option', { value }, text);
+  }));
+  select.value = chosen;
+  return select;
+}
+
+/**
+ * A box to tick, with its label behind it.
+ * @param {string} label
+ * @param {HTMLInputElement} input
+ */
+export const tick = (label, input) => h('label', { class: 'tick' }, input, ' ', label);
+
+/**
+ * A number that was typed, or nothing where the field is empty.
+ * @param {HTMLInputElement} input
+ */
+export const typedNumber = (input) => (input.value.trim() === '' ? undefined : Number(input.value));
+
+/**
+ * Words that were typed with commas between them.
+ * @param {HTMLInputElement} input
+ */
+export const typedList = (input) => input.value.split(',').map((word) => word.trim()).filter(Boolean);

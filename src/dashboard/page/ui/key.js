@@ -1,0 +1,59 @@
+// Asking for the key of the service, and forgetting it.
+
+import { h, uniqueId } from '../dom.js';
+import { reload } from '../router.js';
+import { key, setKey } from '../session.js';
+import { openDialog } from './dialog.js';
+
+/** @type {Promise<boolean> | null} */
+let open = null;
+
+/**
+ * @param {boolean} refused
+ * @returns {Promise<boolean>}
+ */
+async function ask(refused) {
+  const id = uniqueId('key');
+  const answer = await openDialog('This service needs a key', (dialog) => {
+    const input = h('input', { id, type: 'password', autocomplete: 'off', spellcheck: 'false', required: true, autofocus: true });
+    return [
+      refused ? h('p', { class: 'bad-text', role: 'alert' }, 'The service does not know this key. It may have ended or been revoked.') : null,
+      h('form', {
+        onsubmit: (/** @type {Event} */ event) => {
+          event.preventDefault();
+          setKey(input.value.trim());
+          dialog.close('yes');
+        },
+      },
+      h('label', { for: id }, 'Key'), input,
+      h('p', { class: 'small muted' }, 'It stays in this tab until the tab is closed, and goes to this service alone.'),
+      h('div', { class: 'actions' },
+        h('button', { type: 'button', onclick: () => dialog.close('') }, 'Not now'),
+        h('button', { class: 'primary' }, 'Use this key'))),
+    ];
+  });
+  return answer === 'yes';
+}
+
+/**
+ * Asks for the key, once for all requests that wait for one.
+ * @param {boolean} refused
+ * @returns {Promise<boolean>}
+ */
+export function askForKey(refused) {
+  open ??= ask(refused && key() !== null).finally(() => { open = null; });
+  return open;
+}
+
+/** The button of the frame that forgets the key; it is there while there is one. */
+export function keyButton() {
+  const button = h('button', {
+    type: 'button',
+    class: 'quiet',
+    onclick: () => { setKey(null); reload(); },
+  }, 'Forget key');
+  const show = () => { button.hidden = key() === null; };
+  addEventListener('epochd-key', show);
+  show();
+  return button;
+}

@@ -1,0 +1,44 @@
+// The head that all views of one model have, with the ways between them.
+
+import { h } from '../dom.js';
+import { link } from '../router.js';
+import { viewHead } from './parts.js';
+
+/** @typedef {import('../types.js').Model} Model */
+
+/**
+ * How a model is called in addresses.
+ * @param {Model} model
+ */
+export const nameOf = (model) => model.name ?? model.id;
+
+/**
+ * What a model does, in a few words.
+ * @param {Model} model
+ */
+function summary(model) {
+  if (model.kind === 'layers') return `Takes ${model.layers?.[0]} numbers, gives ${model.layers?.at(-1)}.`;
+  const what = model.task === 'classification' ? `one of ${model.classes?.length ?? 'several'} classes` : 'a number';
+  return `Predicts ${model.target} (${what}) from ${model.features?.length ?? 0} columns.`;
+}
+
+/**
+ * @param {Model} model
+ * @param {string} current
+ * @param {...import('../dom.js').Child} actions
+ */
+export function modelHead(model, current, ...actions) {
+  const name = nameOf(model);
+  const tabs = [
+    ['overview', 'Overview', link`/models/${name}`],
+    ['predict', 'Try a prediction', link`/models/${name}/predict`],
+    ['compare', 'Compare versions', link`/models/${name}/compare`],
+    ['drift', 'Drift and feedback', link`/models/${name}/drift`],
+    ['train', 'Train again', link`/models/${name}/train`],
+  ];
+  return [
+    viewHead(name, summary(model), ...actions),
+    h('nav', { class: 'tabs', 'aria-label': 'Views of this model' },
+      tabs.map(([key, text, href]) => h('a', { href, 'aria-current': key === current ? 'page' : null }, text))),
+  ];
+}

@@ -1,0 +1,50 @@
+// What went wrong, in the service's words: what it is, what to do, and where.
+
+import { ApiError, localProblem } from '../api.js';
+import { h } from '../dom.js';
+import { key } from '../session.js';
+
+/** @typedef {import('../types.js').Problem} Problem */
+
+/**
+ * Whether this is no failure: the view was left before the reply came.
+ * @param {unknown} error
+ */
+export const wasLeft = (error) => error instanceof DOMException && error.name === 'AbortError';
+
+/**
+ * The problem document of whatever was thrown.
+ * @param {unknown} error
+ * @returns {Problem}
+ */
+export function problemFrom(error) {
+  if (error instanceof ApiError) return error.problem;
+  return localProblem('The page failed', error instanceof Error ? error.message : String(error));
+}
+
+/**
+ * A panel that tells of a failure; `again` puts a button under it that tries once more.
+ * @param {unknown} error
+ * @param {(() => void) | null} [again]
+ */
+export function problemPanel(error, again = null) {
+  return problemView(problemFrom(error), again);
+}
+
+/**
+ * @param {Problem} problem
+ * @param {(() => void) | null} [again]
+ */
+export function problemView(problem, again = null) {
+  const places = (problem.errors ?? []).filter((place) => place.detail !== problem.detail || place.pointer || place.parameter);
+  const place = (/** @type {import('../types.js').ProblemPlace} */ one) =>
+    h('li', null, h('code', null, one.pointer ?? one.parameter ?? ''), one.detail === problem.detail ? null : ` ${one.detail}`);
+  return h('div', { class: 'panel problem', role: 'alert' },
+    h('p', { class: 'problem-title' }, problem.title),
+    h('p', null, problem.detail),
+    places.length ? h('ul', null, places.map(place)) : null,
+    h('p', { class: 'small muted' },
+      problem.code && !key() ? h('a', { href: `/docs/errors#${problem.code}` }, 'What this means and what to do') : problem.code,
+      problem.request_id ? ` · request ${problem.request_id}` : null),
+    again ? h('button', { type: 'button', onclick: again }, 'Try again') : null);
+}

@@ -1,0 +1,245 @@
+// One training: its curves as they grow, how long it will take, and what came of it.
+
+import { get, path, query, send } from '../api.js';
+import { Curves } from '../charts/curves.js';
+import { Series } from '../charts/series.js';
+import { fill, h } from '../dom.js';
+import { follow, pause } from '../events.js';
+import { ago, count, duration, number, secondsBetween, words } from '../format.js';
+import { link } from '../router.js';
+import { confirmed } from '../ui/dialog.js';
+import { tick } from '../ui/field.js';
+import { metricsTable } from '../ui/metrics.js';
+import { during, notify } from '../ui/notices.js';
+import { facts, panel, progressBar, stateBadge, viewHead } from '../ui/parts.js';
+import { problemPanel, problemView } from '../ui/problem.js';
+import { table } from '../ui/table.js';
+
+/** @typedef {import('../types.js').Job} Job */
+/** @typedef {import('../types.js').Epoch} Epoch */
+
+const POINTS = 2000;
+const MOST_OTHERS = 20;
+
+const isOpen = (/** @type {Job} */ job) => job.state === 'queued' || job.state === 'running';
+
+/**
+ * The history of a training, at most about `POINTS` epochs of it.
+ * @param {Job} job
+ * @param {AbortSignal} signal
+ */
+async function history(job, signal) {
+  const series = new Series();
+  const every = Math.max(1, Math.ceil(job.epoch / POINTS));
+  let after = 0;
+  for (;;) {
+    const page = await get(path`/jobs/${job.id}/epochs` + query({ every, after, limit: 1000 }), signal);
+    page.data.forEach((/** @type {Epoch} */ epoch) => series.add(epoch));
+    if (page.next_after === null || !page.data.length) return series;
+    after = page.next_after;
+  }
+}
+
+/** @param {Job} job */
+function jobFacts(job) {
+  const took = job.started_at ? duration(secondsBetween(job.started_at, job.finished_at)) : '–';
+  /** @type {[string, import('../dom.js').Child][]} */
+  const pairs = [
+    ['State', stateBadge(job.state)],
+    ['Epoch', `${count(job.epoch)} of ${count(job.epochs)}`],
+    ['Training loss', number(job.loss)],
+    ['Validation loss', number(job.validation_loss)],
+    ['Best epoch', count(job.best_epoch)],
+    ['Rows', count(job.rows)],
+    ['Rows a second', job.rows_per_second === null ? '–' : count(Math.round(job.rows_per_second))],
+    [isOpen(job) ? 'Running for' : 'Took', took],
+    isOpen(job) ? ['Time left', job.eta_seconds === null ? '–' : `about ${duration(job.eta_seconds)}`] : ['Ended by', words(job.stop_reason)],
+  ];
+  return facts(pairs);
+}
+
+/** @param {Job} job */
+const warnings = (job) => job.warnings.length > 0 && h('section', { class: 'panel advice' },
+  h('h2', null, 'Warnings, and what to do'),
+  h('ul', null, job.warnings.map((one) => h('li', null, one.message))));
+
+/** @param {Job} job */
+function comparison({ comparison: one }) {
+  if (!one) return null;
+  return panel('Beside the version that served before',
+    facts([
+      [`New version: ${words(one.metric)}`, number(one.candidate)],
+      [one.active_version === null ? 'No version before' : `Version ${one.active_version}: ${words(one.metric)}`, number(one.active)],
+      ['Rows', count(one.rows)], ['Serves now', one.activated ? 'yes' : 'no'],
+    ]),
+    h('p', { class: 'muted' }, one.reason));
+}
+
+/**
+ * What came of a training that has ended.
+ * @param {Job} job
+ * @param {string} name
+ */
+function outcome(job, name) {
+  if (job.error) return problemView(job.error);
+  if (job.version === null || !job.metrics) return job.state === 'cancelled' ? panel('Cancelled', h('p', null, 'It published no version. What it learned was dropped.')) : null;
+  return panel(`Published version ${job.version}`, metricsTable(job.metrics),
+    h('div', { class: 'actions' },
+      h('a', { class: 'button primary', href: link`/models/${name}/predict` }, 'Try a prediction'),
+      h('a', { class: 'button', href: link`/models/${name}/versions/${job.version}` }, 'See the version')));
+}
+
+/**
+ * The buttons that end a training.
+ * @param {Job} job
+ * @param {(job: Job) => void} changed
+ */
+function cancelButtons(job, changed) {
+  const cancel = async (/** @type {boolean} */ keep) => {
+    changed(await send(path`/jobs/${job.id}/cancel` + (keep ? '?keep=true' : '')));
+    notify(keep ? 'Stopped. What it has learned is published as a version.' : 'Cancelled.');
+  };
+  const keep = h('button', { type: 'button', onclick: () => during(keep, () => cancel(true)) }, 'Stop and keep');
+  const drop = h('button', {
+    type: 'button',
+    class: 'danger',
+    onclick: () => during(drop, async () => {
+      if (await confirmed('Cancel this training?', 'What it has learned so far is dropped.', 'Cancel it')) await cancel(false);
+    }),
+  }, 'Cancel');
+  return h('div', { class: 'actions' }, keep, drop);
+}
+
+/**
+ * Ticks for other trainings of the model, whose curves are laid over this one's.
+ * @param {Job} job
+ * @param {(others: { label: string, series: Series, tone: number }[]) => void} changed
+ * @param {AbortSignal} signal
+ */
+async function overlays(job, changed, signal) {
+  const page = await get(`/jobs${query({ model: job.model_id, limit: MOST_OTHERS + 1 })}`, signal);
+  const others = page.data.filter((/** @type {Job} */ one) => one.id !== job.id && one.epoch > 0);
+  if (!others.length) return null;
+  /** @type {Map<string, { label: string, series: Series, tone: number }>} */
+  const chosen = new Map();
+  const boxes = others.map((/** @type {Job} */ one, /** @type {number} */ i) => {
+    const label = one.version ? `version ${one.version}` : `${words(one.state)} ${ago(one.created_at)}`;
+    const box = h('input', { type: 'checkbox' });
+    box.addEventListener('change', async () => {
+      if (box.checked) chosen.set(one.id, { label, series: await history(one, signal), tone: i + 1 });
+      else chosen.delete(one.id);
+      changed([...chosen.values()]);
+    });
+    return tick(label, box);
+  });
+  return h('details', null, h('summary', null, 'Lay other trainings of this model over it'), h('div', { class: 'ticks', tabindex: '0', role: 'group', 'aria-label': 'Other trainings' }, boxes));
+}
+
+/**
+ * The curve as a table, for those who do not see it.
+ * @param {Series} series
+ */
+function numbers(series) {
+  const element = h('details', null, h('summary', null, 'The curve in numbers'));
+  element.addEventListener('toggle', () => {
+    if (!element.open) return;
+    const step = Math.max(1, Math.ceil(series.epochs.length / 40));
+    const rows = series.epochs.map((_, i) => i).filter((i) => i % step === 0 || i === series.epochs.length - 1);
+    element.lastElementChild?.matches('.scroll') && element.lastElementChild.remove();
+    element.append(table('Losses by epoch', [
+      { head: 'Epoch', isRowHead: true, numeric: true, cell: (/** @type {number} */ i) => count(series.epochs[i]) },
+      { head: 'Training loss', numeric: true, cell: (i) => number(series.loss[i]) },
+      { head: 'Validation loss', numeric: true, cell: (i) => number(series.validation[i]) },
+    ], rows));
+  });
+  return element;
+}
+
+/**
+ * Follows a training that has not ended: its events, and how far it is.
+ * @param {Job} job
+ * @param {Series} series
+ * @param {{ curve: () => void, job: (job: Job) => void, failed: (error: unknown) => void }} told
+ * @param {AbortSignal} signal
+ */
+function followJob(job, series, told, signal) {
+  let isOver = false;
+  follow(path`/jobs/${job.id}/events`, (events) => {
+    for (const { event, data } of events) {
+      if (event === 'epoch') series.add(JSON.parse(data));
+      if (event !== 'state') continue;
+      const now = JSON.parse(data);
+      isOver = !isOpen(now);
+      told.job(now);
+    }
+    told.curve();
+    return isOver;
+  }, signal).catch(told.failed);
+  (async () => {
+    while (!isOver && !signal.aborted) {
+      await pause(1000, signal);
+      const now = await get(path`/jobs/${job.id}`, signal).catch(() => null);
+      if (now && isOpen(now) && !isOver) told.job(now);
+    }
+  })();
+}
+
+/** The switches above the curves. @param {Curves} curves */
+function scaleSwitch(curves) {
+  const box = h('input', { type: 'checkbox' });
+  box.addEventListener('change', () => curves.setLog(box.checked));
+  return tick('Logarithmic scale', box);
+}
+
+/**
+ * What of a training changes while it runs.
+ * @param {Job} job
+ * @param {string} name
+ */
+function changingParts(job, name) {
+  const summary = h('section', { class: 'panel', 'aria-label': 'State of the training' });
+  const below = h('div', { class: 'paged' });
+  const bar = progressBar('Progress of the training');
+  let shown = '';
+  const show = (/** @type {Job} */ now) => {
+    bar.value = now.progress;
+    const state = `${now.state} ${now.warnings.length} ${now.version}`;
+    const line = jobFacts(now);
+    if (state === shown) {
+      summary.querySelector('dl')?.replaceWith(line);
+      return;
+    }
+    shown = state;
+    fill(summary, line, isOpen(now) ? bar : null, isOpen(now) ? cancelButtons(now, show) : null);
+    fill(below, outcome(now, name), comparison(now), warnings(now));
+  };
+  show(job);
+  return { summary, below, show };
+}
+
+/** @param {Job} job */
+const settings = (job) => h('details', { class: 'panel' }, h('summary', null, 'All settings of this training'),
+  h('pre', { tabindex: '0', role: 'region', 'aria-label': 'Settings' }, h('code', null, JSON.stringify(job.config, null, 2))));
+
+/** @type {import('../router.js').View} */
+export async function view({ parts: [id], signal }) {
+  /** @type {Job} */
+  const job = await get(path`/jobs/${id}`, signal);
+  const model = await get(path`/models/${job.model_id}`, signal).catch(() => null);
+  const name = model?.name ?? job.model_id;
+  const curves = new Curves(signal);
+  const series = isOpen(job) ? new Series() : await history(job, signal);
+  const own = { label: 'this run', series, tone: 0 };
+  const parts = changingParts(job, name);
+  const failed = h('div');
+  if (isOpen(job)) {
+    followJob(job, series, { curve: () => curves.update(), job: parts.show, failed: (error) => fill(failed, problemPanel(error)) }, signal);
+  }
+  const others = await overlays(job, (runs) => curves.setRuns([own, ...runs]), signal);
+  requestAnimationFrame(() => curves.setRuns([own]));
+  return h('div', null,
+    viewHead(`Training of ${name}`, [`Created ${ago(job.created_at)}`], model && h('a', { class: 'button', href: link`/models/${name}` }, 'To the model')),
+    parts.summary, failed,
+    panel('Loss by epoch', scaleSwitch(curves), curves.element, others, numbers(series)),
+    parts.below, settings(job));
+}

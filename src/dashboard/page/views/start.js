@@ -1,0 +1,106 @@
+// The first view: what there is, or the three steps of a fresh service.
+
+import { get } from '../api.js';
+import { h } from '../dom.js';
+import { ago, count } from '../format.js';
+import { go, link } from '../router.js';
+import { during } from '../ui/notices.js';
+import { panel, stateBadge, viewHead } from '../ui/parts.js';
+import { table } from '../ui/table.js';
+import { upload } from '../upload.js';
+
+/** @typedef {import('../types.js').Dataset} Dataset */
+/** @typedef {import('../types.js').Model} Model */
+/** @typedef {import('../types.js').Job} Job */
+
+/**
+ * Stores the table of penguins that the page brings along, or goes to it where it is stored already.
+ * @param {AbortSignal} signal
+ */
+async function takeSample(signal) {
+  const known = await get('/datasets/penguins', signal).catch(() => null);
+  if (!known) {
+    const file = await (await fetch('/page/sample/penguins.csv')).blob();
+    await upload(file, 'text/csv', { name: 'penguins' }, () => {}, signal);
+  }
+  go('/datasets/penguins');
+}
+
+/** @param {AbortSignal} signal */
+function sampleButton(signal) {
+  const button = h('button', { type: 'button', onclick: () => during(button, () => takeSample(signal)) }, 'Take the sample: penguins');
+  return button;
+}
+
+/**
+ * One step, with its number.
+ * @param {number} number
+ * @param {string} title
+ * @param {string} text
+ * @param {...import('../dom.js').Child} actions
+ */
+const step = (number, title, text, ...actions) =>
+  h('li', { class: 'panel' },
+    h('span', { class: 'step-number', 'aria-hidden': 'true' }, number),
+    h('h2', null, title), h('p', { class: 'muted' }, text),
+    actions.length ? h('div', { class: 'actions' }, actions) : null);
+
+/** @param {AbortSignal} signal */
+const steps = (signal) => h('ol', { class: 'steps' },
+  step(1, 'Bring a table', 'CSV, Excel, Parquet and more, as it is: words, dates and gaps included.',
+    h('a', { class: 'button primary', href: '#/datasets' }, 'Upload a table'), sampleButton(signal)),
+  step(2, 'Choose a target and train', 'Say which column to predict. You see the loss of every epoch, and how the network does beside a simple guess.'),
+  step(3, 'Predict', 'Fill in a form, or copy the line that asks the service from your own program.'));
+
+/** @param {Model[]} models */
+const modelTable = (models) => table('Newest models', [
+  { head: 'Model', isRowHead: true, cell: (model) => h('a', { href: link`/models/${model.name ?? model.id}` }, model.name ?? model.id.slice(0, 13)) },
+  { head: 'Predicts', cell: (model) => model.target ?? `${model.layers?.at(-1)} numbers` },
+  { head: 'Serves', numeric: true, cell: (model) => (model.active_version ? `version ${model.active_version}` : 'not trained') },
+  { head: 'Changed', cell: (model) => ago(model.updated_at) },
+], models);
+
+/** @param {Job[]} jobs */
+const jobTable = (jobs) => table('Newest trainings', [
+  { head: 'Training', isRowHead: true, cell: (job) => h('a', { href: link`/jobs/${job.id}` }, ago(job.created_at)) },
+  { head: 'State', cell: (job) => stateBadge(job.state) },
+  { head: 'Epochs', numeric: true, cell: (job) => count(job.epoch) },
+], jobs);
+
+/** @param {Dataset[]} datasets */
+const datasetTable = (datasets) => table('Newest data sets', [
+  { head: 'Data set', isRowHead: true, cell: (one) => h('a', { href: link`/datasets/${one.name ?? one.id}` }, one.name ?? one.id.slice(0, 13)) },
+  { head: 'Rows', numeric: true, cell: (one) => count(one.rows) },
+  { head: 'Columns', numeric: true, cell: (one) => count(one.columns.length) },
+], datasets);
+
+/**
+ * A panel with the newest entries and a link to all of them.
+ * @param {string} title
+ * @param {string} href
+ * @param {Node | null} content
+ */
+const newest = (title, href, content) =>
+  content && panel(title, content, h('p', null, h('a', { href }, `All ${title.toLowerCase()}`)));
+
+/** @type {import('../router.js').View} */
+export async function view({ signal }) {
+  // A key of the role `predict` may read models alone.
+  const list = (/** @type {string} */ path) => get(`${path}?limit=5`, signal).then((page) => page.data);
+  const models = await list('/models');
+  const [datasets, jobs] = await Promise.all(['/datasets', '/jobs'].map((path) => list(path).catch((error) => {
+    if (error.problem?.status === 403) return [];
+    throw error;
+  })));
+  const isFresh = !models.length && !datasets.length && !jobs.length;
+  if (isFresh) {
+    return h('div', null, viewHead('From a table to predictions', 'Train a neural network on your table and serve it over HTTP: three steps.'), steps(signal));
+  }
+  return h('div', null,
+    viewHead('Overview', 'The newest of everything.', h('a', { class: 'button primary', href: '#/datasets' }, 'Upload a table')),
+    h('div', { class: 'columns' },
+      newest('Models', '#/models', models.length ? modelTable(models) : null),
+      newest('Trainings', '#/jobs', jobs.length ? jobTable(jobs) : null),
+      newest('Data sets', '#/datasets', datasets.length ? datasetTable(datasets) : null)),
+    h('details', { class: 'panel' }, h('summary', null, 'How it works, in three steps'), steps(signal)));
+}

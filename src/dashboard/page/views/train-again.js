@@ -1,0 +1,70 @@
+// A further training of a model.
+
+import { get, path, send } from '../api.js';
+import { fill, h } from '../dom.js';
+import { go, link } from '../router.js';
+import { choice, field, tick } from '../ui/field.js';
+import { modelHead, nameOf } from '../ui/model-head.js';
+import { copyable, emptyState, panel } from '../ui/parts.js';
+import { problemPanel } from '../ui/problem.js';
+import { trainingFields } from '../ui/training-fields.js';
+
+/** @typedef {import('../types.js').Model} Model */
+/** @typedef {import('../types.js').Dataset} Dataset */
+
+/**
+ * The line that trains a model by layer sizes.
+ * @param {Model} model
+ */
+function layersLine(model) {
+  const row = (/** @type {number | undefined} */ width) => `[${new Array(Math.min(width ?? 1, 8)).fill(0).join(',')}]`;
+  const body = `{"inputs": [${row(model.layers?.[0])}], "targets": [${row(model.layers?.at(-1))}]}`;
+  return `curl -s '${location.origin}/models/${nameOf(model)}/train' --json '${body}'`;
+}
+
+/**
+ * @param {Model} model
+ * @param {Dataset[]} datasets
+ */
+function form(model, datasets) {
+  const own = datasets.find(({ id }) => id === model.dataset_id) ?? datasets[0];
+  const dataset = choice(datasets.map((one) => /** @type {[string, string]} */ ([one.id, one.name ?? one.id])), own.id);
+  const warm = h('input', { type: 'checkbox', disabled: model.active_version === null });
+  const training = trainingFields(own.columns, model.active_version !== null);
+  const failed = h('div');
+  const button = h('button', { class: 'primary' }, 'Train');
+  const submit = async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    fill(failed);
+    button.disabled = true;
+    try {
+      const job = await send(path`/models/${model.id}/train`, { dataset: dataset.value, warm_start: warm.checked || undefined, ...training.read() });
+      go(link`/jobs/${job.id}`.slice(1));
+    } catch (error) {
+      fill(failed, problemPanel(error));
+    } finally {
+      button.disabled = false;
+    }
+  };
+  return h('form', { onsubmit: submit },
+    h('div', { class: 'fields' }, field('Data set', dataset, 'It has the columns that the model knows.'), training.common),
+    tick('Go on from the weights of the active version', warm),
+    h('details', null, h('summary', null, 'More settings'), h('div', { class: 'fields' }, training.further)),
+    failed, h('div', { class: 'actions' }, button));
+}
+
+/** @type {import('../router.js').View} */
+export async function view({ parts: [name], signal }) {
+  /** @type {Model} */
+  const model = await get(path`/models/${name}`, signal);
+  if (model.kind === 'layers') {
+    return h('div', null, modelHead(model, 'train'),
+      panel('Train it by a request', h('p', null, 'A model by layer sizes learns from rows of numbers, which a program sends:'), copyable(layersLine(model), 'Command that trains this model')));
+  }
+  const page = await get('/datasets?limit=200', signal);
+  if (!page.data.length) {
+    return h('div', null, modelHead(model, 'train'),
+      emptyState('There is no data set to train on', 'Upload one that has the columns of this model.', h('a', { class: 'button primary', href: '#/datasets' }, 'Upload a table')));
+  }
+  return h('div', null, modelHead(model, 'train'), panel('Make a further version', form(model, page.data)));
+}

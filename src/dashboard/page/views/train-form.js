@@ -1,0 +1,130 @@
+// The form that makes a model of a data set and starts its first training.
+
+import { path, remove, send } from '../api.js';
+import { fill, h } from '../dom.js';
+import { slug } from '../format.js';
+import { go, link } from '../router.js';
+import { choice, field, tick, typedList } from '../ui/field.js';
+import { problemPanel } from '../ui/problem.js';
+import { trainingFields } from '../ui/training-fields.js';
+
+/** @typedef {import('../types.js').Dataset} Dataset */
+/** @typedef {import('../types.js').Column} Column */
+
+const ACTIVATIONS = ['relu', 'gelu', 'silu', 'mish', 'tanh', 'sigmoid', 'elu', 'selu', 'leaky_relu', 'softplus', 'identity'];
+const TARGET_NAMES = /^(target|label|class|species|survived|y|outcome|churn|income|price|quality)$/i;
+
+/**
+ * The column that is most likely meant: one with a telling name, else the last that can be predicted.
+ * @param {Column[]} columns
+ */
+function likelyTarget(columns) {
+  const possible = columns.filter(({ type, distinct }) => type !== 'text' && type !== 'datetime' && distinct > 1);
+  return (possible.find(({ name }) => TARGET_NAMES.test(name)) ?? possible.at(-1) ?? columns.at(-1))?.name ?? '';
+}
+
+/**
+ * Creates the model and starts its training. A model whose training was refused is taken back, so that a second try
+ * finds the name free.
+ * @param {Record<string, any>} model
+ * @param {Record<string, any>} training
+ */
+async function createAndTrain(model, training) {
+  const created = await send('/models', model);
+  try {
+    return await send(path`/models/${created.id}/train`, training);
+  } catch (error) {
+    await remove(path`/models/${created.id}`).catch(() => null);
+    throw error;
+  }
+}
+
+/**
+ * The widths that were typed: `[]` for "none".
+ * @param {HTMLInputElement} input
+ */
+function widths(input) {
+  const text = input.value.trim().toLowerCase();
+  if (text === '') return undefined;
+  return text === 'none' ? [] : typedList(input).map(Number);
+}
+
+/**
+ * The columns to learn from, with all ticked but the target.
+ * @param {Column[]} columns
+ * @param {HTMLSelectElement} target
+ */
+function featureTicks(columns, target) {
+  const boxes = columns.map(({ name }) => h('input', { type: 'checkbox', value: name, checked: true }));
+  const labels = boxes.map((box) => tick(box.value, box));
+  const show = () => boxes.forEach((box, i) => { labels[i].hidden = box.value === target.value; });
+  target.addEventListener('change', show);
+  show();
+  const read = () => {
+    const usable = boxes.filter((box) => box.value !== target.value);
+    return usable.every((box) => box.checked) ? undefined : usable.filter((box) => box.checked).map((box) => box.value);
+  };
+  return { element: h('fieldset', null, h('legend', null, 'Columns to learn from'), h('div', { class: 'ticks', tabindex: '0', role: 'group', 'aria-label': 'Columns to learn from' }, labels)), read };
+}
+
+/**
+ * The fields that describe the model.
+ * @param {Dataset} dataset
+ */
+function modelFields(dataset) {
+  const target = choice(dataset.columns.map(({ name }) => name), likelyTarget(dataset.columns));
+  const name = h('input', { type: 'text', required: true, maxlength: 63, pattern: '[a-z0-9_\\-]+', autocomplete: 'off' });
+  const task = choice([['', 'As the column suggests'], ['classification', 'Classification: one of several classes'], ['regression', 'Regression: a number']]);
+  const hidden = h('input', { type: 'text', placeholder: '256, 128', pattern: '\\s*([nN]one|[0-9]+(\\s*,\\s*[0-9]+)*)?\\s*' });
+  const activation = choice(ACTIVATIONS, 'relu');
+  const dropout = h('input', { type: 'number', min: 0, max: 0.99, step: 'any', placeholder: '0.1' });
+  const features = featureTicks(dataset.columns, target);
+  const suggest = () => { if (name.dataset.own !== 'yes') name.value = slug(`${dataset.name ?? 'model'}-${target.value}`); };
+  name.addEventListener('input', () => { name.dataset.own = 'yes'; });
+  target.addEventListener('change', suggest);
+  suggest();
+  const read = () => ({
+    name: name.value,
+    dataset: dataset.id,
+    target: target.value,
+    task: task.value || undefined,
+    features: features.read(),
+    hidden_layers: widths(hidden),
+    activation: activation.value === 'relu' ? undefined : activation.value,
+    dropout: dropout.value === '' ? undefined : Number(dropout.value),
+  });
+  return {
+    common: [field('Column to predict', target), field('Name of the model', name, 'Small letters, digits, - and _.'), field('Task', task)],
+    further: [field('Hidden layers', hidden, 'Widths with commas between them; “none” makes a linear model.'), field('Activation', activation), field('Dropout', dropout)],
+    features: features.element,
+    read,
+  };
+}
+
+/**
+ * @param {Dataset} dataset
+ */
+export function trainForm(dataset) {
+  const model = modelFields(dataset);
+  const training = trainingFields(dataset.columns, false);
+  const failed = h('div');
+  const button = h('button', { class: 'primary' }, 'Train');
+  const submit = async (/** @type {Event} */ event) => {
+    event.preventDefault();
+    fill(failed);
+    button.disabled = true;
+    try {
+      const job = await createAndTrain(model.read(), training.read());
+      go(link`/jobs/${job.id}`.slice(1));
+    } catch (error) {
+      fill(failed, problemPanel(error));
+    } finally {
+      button.disabled = false;
+    }
+  };
+  return h('form', { onsubmit: submit },
+    h('div', { class: 'fields' }, model.common, training.common),
+    h('details', null, h('summary', null, 'More settings'),
+      h('div', { class: 'paged' }, h('div', { class: 'fields' }, model.further, training.further), model.features)),
+    failed, h('div', { class: 'actions' }, button));
+}
