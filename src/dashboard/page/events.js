@@ -2,6 +2,9 @@
 
 import { request } from './api.js';
 
+/** What passes by itself: no connection, too much load, a service that starts. */
+const PASSING = [0, 429, 503];
+
 /** @typedef {{ id: string, event: string, data: string }} ServerEvent */
 
 /**
@@ -50,7 +53,14 @@ export async function follow(address, take, signal) {
   while (!signal.aborted) {
     /** @type {Record<string, string>} */
     const headers = last ? { 'Last-Event-ID': last } : {};
-    const reply = await request(address, { headers, signal });
+    const reply = await request(address, { headers, signal }).catch((error) => {
+      if (signal.aborted || !PASSING.includes(error.problem?.status)) throw error;
+      return null;
+    });
+    if (reply === null) {
+      await pause(2000, signal);
+      continue;
+    }
     if (reply.status === 204 || !reply.body) return;
     const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = '';

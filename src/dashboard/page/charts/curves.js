@@ -55,7 +55,9 @@ export class Curves {
     this.picture = h('div', { class: 'chart', role: 'img' });
     this.legend = h('ul', { class: 'legend' });
     this.element = h('div', { class: 'paged' }, this.picture, this.legend);
-    const observer = new ResizeObserver(() => this.plot?.setSize({ width: this.picture.clientWidth, height: HEIGHT }));
+    const observer = new ResizeObserver(() => {
+      if (this.picture.clientWidth) this.plot?.setSize({ width: this.picture.clientWidth, height: HEIGHT });
+    });
     observer.observe(this.picture);
     const redraw = () => this.rebuild();
     addEventListener('epochd-theme', redraw);

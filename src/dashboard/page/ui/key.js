@@ -7,6 +7,9 @@ import { openDialog } from './dialog.js';
 
 /** @type {Promise<boolean> | null} */
 let open = null;
+/** Whether the reader has left the question unanswered: then it is not asked again until the next view. */
+let isDeclined = false;
+addEventListener('hashchange', () => { isDeclined = false; });
 
 /**
  * @param {boolean} refused
@@ -41,7 +44,12 @@ async function ask(refused) {
  * @returns {Promise<boolean>}
  */
 export function askForKey(refused) {
-  open ??= ask(refused && key() !== null).finally(() => { open = null; });
+  if (isDeclined) return Promise.resolve(false);
+  open ??= ask(refused && key() !== null).then((isGiven) => {
+    isDeclined = !isGiven;
+    open = null;
+    return isGiven;
+  });
   return open;
 }
 

@@ -29,19 +29,19 @@ export function notifyProblem(error) {
 }
 
 /**
- * Does something for a button: the button waits meanwhile, and a failure is told.
+ * Does something for a button, once at a time, and tells of a failure. The button is not disabled meanwhile, as it would
+ * lose the focus.
  * @param {HTMLButtonElement} button
  * @param {() => Promise<unknown>} work
  */
 export async function during(button, work) {
-  button.disabled = true;
+  if (button.hasAttribute('aria-busy')) return;
   button.setAttribute('aria-busy', 'true');
   try {
     await work();
   } catch (error) {
     notifyProblem(error);
   } finally {
-    button.disabled = false;
     button.removeAttribute('aria-busy');
   }
 }

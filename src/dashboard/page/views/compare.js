@@ -57,7 +57,7 @@ function factTable(a, b, names) {
     ['Training', (one) => one.job_id && h('a', { href: link`/jobs/${one.job_id}` }, `curves of version ${one.version}`)],
   ];
   return table('Versions', [
-    { head: '', isRowHead: true, cell: ([name]) => name },
+    { head: 'What', isRowHead: true, cell: ([name]) => name },
     { head: names[0], numeric: true, cell: ([, show]) => show(a) },
     { head: names[1], numeric: true, cell: ([, show]) => show(b) },
   ], lines);
@@ -139,8 +139,9 @@ export async function view({ parts: [name], parameters, signal }) {
   const b = chosen('b') ?? /** @type {Version} */ (versions.find((one) => one !== a));
   /** @type {[string, string]} */
   const names = [`Version ${a.version}`, `Version ${b.version}`];
+  const curves = a.job_id && b.job_id && h('a', { class: 'button', href: link`/jobs/${a.job_id}` + query({ with: b.job_id }) }, 'Curves of both');
   const datasets = await get('/datasets?limit=100', signal).then((page) => page.data).catch(() => []);
-  return h('div', null, modelHead(model, 'compare', activateButton(model, a), activateButton(model, b)),
+  return h('div', null, modelHead(model, 'compare', curves, activateButton(model, a), activateButton(model, b)),
     chooser(model, versions, a, b),
     h('div', { class: 'columns' },
       panel('Measures', measureTable('Measures', [a.metrics, b.metrics], names), h('p', { class: 'small muted' }, 'Each on the rows held out from its own training: these may differ.')),

@@ -69,11 +69,11 @@ function columnTable(dataset, sample) {
   return table('Columns', [
     { head: 'Column', isRowHead: true, cell: (/** @type {Column} */ one) => one.name },
     { head: 'Type', cell: (one) => [h('span', { class: 'badge' }, one.type), written(one) ? h('div', { class: 'small muted' }, written(one)) : null] },
+    { head: 'Spread', cell: (one) => spread(one, sample, dataset.rows) },
     { head: 'Missing', numeric: true, cell: (one) => (one.missing ? `${count(one.missing)} (${percent(one.missing / dataset.rows)})` : '0') },
     { head: 'Distinct', numeric: true, cell: (one) => count(one.distinct) },
     { head: 'Range', numeric: true, cell: range },
     { head: 'Mean ± deviation', numeric: true, cell: (one) => (one.type === 'numeric' ? `${number(one.mean)} ± ${number(one.std)}` : '–') },
-    { head: 'Spread', cell: (one) => spread(one, sample, dataset.rows) },
   ], dataset.columns);
 }
 

@@ -10,7 +10,7 @@ import { link } from '../router.js';
 import { confirmed } from '../ui/dialog.js';
 import { tick } from '../ui/field.js';
 import { metricsTable } from '../ui/metrics.js';
-import { during, notify } from '../ui/notices.js';
+import { during, notify, notifyProblem } from '../ui/notices.js';
 import { facts, panel, progressBar, stateBadge, viewHead } from '../ui/parts.js';
 import { problemPanel, problemView } from '../ui/problem.js';
 import { table } from '../ui/table.js';
@@ -113,10 +113,11 @@ function cancelButtons(job, changed) {
 /**
  * Ticks for other trainings of the model, whose curves are laid over this one's.
  * @param {Job} job
+ * @param {string | null} first the one that is ticked from the start
  * @param {(others: { label: string, series: Series, tone: number }[]) => void} changed
  * @param {AbortSignal} signal
  */
-async function overlays(job, changed, signal) {
+async function overlays(job, first, changed, signal) {
   const page = await get(`/jobs${query({ model: job.model_id, limit: MOST_OTHERS + 1 })}`, signal);
   const others = page.data.filter((/** @type {Job} */ one) => one.id !== job.id && one.epoch > 0);
   if (!others.length) return null;
@@ -125,14 +126,16 @@ async function overlays(job, changed, signal) {
   const boxes = others.map((/** @type {Job} */ one, /** @type {number} */ i) => {
     const label = one.version ? `version ${one.version}` : `${words(one.state)} ${ago(one.created_at)}`;
     const box = h('input', { type: 'checkbox' });
-    box.addEventListener('change', async () => {
+    const change = async () => {
       if (box.checked) chosen.set(one.id, { label, series: await history(one, signal), tone: i + 1 });
       else chosen.delete(one.id);
       changed([...chosen.values()]);
-    });
+    };
+    box.addEventListener('change', () => change().catch(notifyProblem));
+    if (one.id === first) requestAnimationFrame(() => box.click());
     return tick(label, box);
   });
-  return h('details', null, h('summary', null, 'Lay other trainings of this model over it'), h('div', { class: 'ticks', tabindex: '0', role: 'group', 'aria-label': 'Other trainings' }, boxes));
+  return h('details', { open: first !== null }, h('summary', null, 'Lay other trainings of this model over it'), h('div', { class: 'ticks', tabindex: '0', role: 'group', 'aria-label': 'Other trainings' }, boxes));
 }
 
 /**
@@ -178,8 +181,10 @@ function followJob(job, series, told, signal) {
   (async () => {
     while (!isOver && !signal.aborted) {
       await pause(1000, signal);
-      const now = await get(path`/jobs/${job.id}`, signal).catch(() => null);
-      if (now && isOpen(now) && !isOver) told.job(now);
+      const now = await get(path`/jobs/${job.id}`, signal).catch((error) => { if (!signal.aborted) told.failed(error); });
+      if (!now) continue;
+      told.failed(null);
+      if (isOpen(now) && !isOver) told.job(now);
     }
   })();
 }
@@ -222,7 +227,7 @@ const settings = (job) => h('details', { class: 'panel' }, h('summary', null, 'A
   h('pre', { tabindex: '0', role: 'region', 'aria-label': 'Settings' }, h('code', null, JSON.stringify(job.config, null, 2))));
 
 /** @type {import('../router.js').View} */
-export async function view({ parts: [id], signal }) {
+export async function view({ parts: [id], parameters, signal }) {
   /** @type {Job} */
   const job = await get(path`/jobs/${id}`, signal);
   const model = await get(path`/models/${job.model_id}`, signal).catch(() => null);
@@ -233,10 +238,10 @@ export async function view({ parts: [id], signal }) {
   const parts = changingParts(job, name);
   const failed = h('div');
   if (isOpen(job)) {
-    followJob(job, series, { curve: () => curves.update(), job: parts.show, failed: (error) => fill(failed, problemPanel(error)) }, signal);
+    followJob(job, series, { curve: () => curves.update(), job: parts.show, failed: (error) => fill(failed, error ? problemPanel(error) : null) }, signal);
   }
-  const others = await overlays(job, (runs) => curves.setRuns([own, ...runs]), signal);
   requestAnimationFrame(() => curves.setRuns([own]));
+  const others = await overlays(job, parameters.get('with'), (runs) => curves.setRuns([own, ...runs]), signal);
   return h('div', null,
     viewHead(`Training of ${name}`, [`Created ${ago(job.created_at)}`], model && h('a', { class: 'button', href: link`/models/${name}` }, 'To the model')),
     parts.summary, failed,

@@ -65,7 +65,7 @@ function versionActions(model, version) {
 function versionTable(model, versions) {
   const measures = measuresOf(...versions.map((one) => one.metrics)).slice(0, 3);
   return table('Versions', [
-    { head: 'Version', isRowHead: true, cell: (/** @type {Version} */ one) => h('a', { href: link`/models/${nameOf(model)}/versions/${one.version}` }, `Version ${one.version}`) },
+    { head: 'Version', isRowHead: true, cell: (/** @type {Version} */ one) => h('a', { class: 'nowrap', href: link`/models/${nameOf(model)}/versions/${one.version}` }, `Version ${one.version}`) },
     ...measures.map(({ key, name, show }) => ({ head: name, numeric: true, cell: (/** @type {Version} */ one) => show(/** @type {any} */ (one.metrics)[key]) })),
     { head: 'Validation loss', numeric: true, cell: (one) => number(one.validation_loss) },
     { head: 'Epochs', numeric: true, cell: (one) => count(one.epochs) },

@@ -2,7 +2,7 @@
 
 import { all, get, query } from '../api.js';
 import { fill, h } from '../dom.js';
-import { ago, count, words } from '../format.js';
+import { ago, count, counted, words } from '../format.js';
 import { link } from '../router.js';
 import { field } from '../ui/field.js';
 import { notifyProblem } from '../ui/notices.js';
@@ -16,7 +16,7 @@ const PAGE = 100;
 /** @type {import('../ui/table.js').TableColumn<Model>[]} */
 const COLUMNS = [
   { head: 'Model', isRowHead: true, cell: (model) => h('a', { href: link`/models/${model.name ?? model.id}` }, model.name ?? model.id) },
-  { head: 'Predicts', cell: (model) => model.target ?? (model.layers ? `${model.layers.at(-1)} numbers` : '–') },
+  { head: 'Predicts', cell: (model) => model.target ?? (model.layers ? counted(model.layers.at(-1) ?? 0, 'number') : '–') },
   { head: 'Kind', cell: (model) => words(model.task ?? 'layers') },
   { head: 'Layers', cell: (model) => model.layers?.join(' · ') ?? '–' },
   { head: 'Parameters', numeric: true, cell: (model) => count(model.parameter_count) },

@@ -2,7 +2,7 @@
 
 import { get } from '../api.js';
 import { h } from '../dom.js';
-import { ago, count } from '../format.js';
+import { ago, count, counted } from '../format.js';
 import { go, link } from '../router.js';
 import { during } from '../ui/notices.js';
 import { panel, stateBadge, viewHead } from '../ui/parts.js';
@@ -55,16 +55,20 @@ const steps = (signal) => h('ol', { class: 'steps' },
 /** @param {Model[]} models */
 const modelTable = (models) => table('Newest models', [
   { head: 'Model', isRowHead: true, cell: (model) => h('a', { href: link`/models/${model.name ?? model.id}` }, model.name ?? model.id.slice(0, 13)) },
-  { head: 'Predicts', cell: (model) => model.target ?? `${model.layers?.at(-1)} numbers` },
+  { head: 'Predicts', cell: (model) => model.target ?? counted(model.layers?.at(-1) ?? 0, 'number') },
   { head: 'Serves', numeric: true, cell: (model) => (model.active_version ? `version ${model.active_version}` : 'not trained') },
   { head: 'Changed', cell: (model) => ago(model.updated_at) },
 ], models);
 
-/** @param {Job[]} jobs */
-const jobTable = (jobs) => table('Newest trainings', [
-  { head: 'Training', isRowHead: true, cell: (job) => h('a', { href: link`/jobs/${job.id}` }, ago(job.created_at)) },
+/**
+ * @param {Job[]} jobs
+ * @param {Model[]} models
+ */
+const jobTable = (jobs, models) => table('Newest trainings', [
+  { head: 'Training of', isRowHead: true, cell: (job) => h('a', { href: link`/jobs/${job.id}` }, models.find(({ id }) => id === job.model_id)?.name ?? job.model_id.slice(0, 13)) },
   { head: 'State', cell: (job) => stateBadge(job.state) },
   { head: 'Epochs', numeric: true, cell: (job) => count(job.epoch) },
+  { head: 'Created', cell: (job) => ago(job.created_at) },
 ], jobs);
 
 /** @param {Dataset[]} datasets */
@@ -99,8 +103,9 @@ export async function view({ signal }) {
   return h('div', null,
     viewHead('Overview', 'The newest of everything.', h('a', { class: 'button primary', href: '#/datasets' }, 'Upload a table')),
     h('div', { class: 'columns' },
-      newest('Models', '#/models', models.length ? modelTable(models) : null),
-      newest('Trainings', '#/jobs', jobs.length ? jobTable(jobs) : null),
-      newest('Data sets', '#/datasets', datasets.length ? datasetTable(datasets) : null)),
+      h('div', { class: 'paged' },
+        newest('Models', '#/models', models.length ? modelTable(models) : null),
+        newest('Data sets', '#/datasets', datasets.length ? datasetTable(datasets) : null)),
+      newest('Trainings', '#/jobs', jobs.length ? jobTable(jobs, models) : null)),
     h('details', { class: 'panel' }, h('summary', null, 'How it works, in three steps'), steps(signal)));
 }

@@ -5,6 +5,7 @@ import { fill, h } from '../dom.js';
 import { go, link } from '../router.js';
 import { choice, field, tick } from '../ui/field.js';
 import { modelHead, nameOf } from '../ui/model-head.js';
+import { during } from '../ui/notices.js';
 import { copyable, emptyState, panel } from '../ui/parts.js';
 import { problemPanel } from '../ui/problem.js';
 import { trainingFields } from '../ui/training-fields.js';
@@ -33,18 +34,18 @@ function form(model, datasets) {
   const training = trainingFields(own.columns, model.active_version !== null);
   const failed = h('div');
   const button = h('button', { class: 'primary' }, 'Train');
-  const submit = async (/** @type {Event} */ event) => {
+  const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
     fill(failed);
-    button.disabled = true;
-    try {
-      const job = await send(path`/models/${model.id}/train`, { dataset: dataset.value, warm_start: warm.checked || undefined, ...training.read() });
-      go(link`/jobs/${job.id}`.slice(1));
-    } catch (error) {
-      fill(failed, problemPanel(error));
-    } finally {
-      button.disabled = false;
-    }
+    const settings = { dataset: dataset.value, warm_start: warm.checked || undefined, ...training.read() };
+    during(button, async () => {
+      try {
+        const job = await send(path`/models/${model.id}/train`, settings);
+        go(link`/jobs/${job.id}`.slice(1));
+      } catch (error) {
+        fill(failed, problemPanel(error));
+      }
+    });
   };
   return h('form', { onsubmit: submit },
     h('div', { class: 'fields' }, field('Data set', dataset, 'It has the columns that the model knows.'), training.common),

@@ -5,6 +5,7 @@ import { fill, h } from '../dom.js';
 import { slug } from '../format.js';
 import { go, link } from '../router.js';
 import { choice, field, tick, typedList } from '../ui/field.js';
+import { during } from '../ui/notices.js';
 import { problemPanel } from '../ui/problem.js';
 import { trainingFields } from '../ui/training-fields.js';
 
@@ -109,18 +110,17 @@ export function trainForm(dataset) {
   const training = trainingFields(dataset.columns, false);
   const failed = h('div');
   const button = h('button', { class: 'primary' }, 'Train');
-  const submit = async (/** @type {Event} */ event) => {
+  const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
     fill(failed);
-    button.disabled = true;
-    try {
-      const job = await createAndTrain(model.read(), training.read());
-      go(link`/jobs/${job.id}`.slice(1));
-    } catch (error) {
-      fill(failed, problemPanel(error));
-    } finally {
-      button.disabled = false;
-    }
+    during(button, async () => {
+      try {
+        const job = await createAndTrain(model.read(), training.read());
+        go(link`/jobs/${job.id}`.slice(1));
+      } catch (error) {
+        fill(failed, problemPanel(error));
+      }
+    });
   };
   return h('form', { onsubmit: submit },
     h('div', { class: 'fields' }, model.common, training.common),

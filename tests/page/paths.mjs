@@ -1,0 +1,205 @@
+// What people do with the page, from its first view to a prediction and beyond.
+
+import { eventually, must } from './browser.mjs';
+import { table } from './service.mjs';
+
+const ROWS = 4000;
+
+/** The file that the tests upload. */
+export const file = (name, rows = ROWS) => ({ name: `${name}.csv`, mimeType: 'text/csv', buffer: Buffer.from(table(rows)) });
+
+const jobId = (page) => page.url().split('#/jobs/')[1]?.split('?')[0];
+
+/** Waits for the view of a job, and gives the job's id. */
+async function jobView(watched) {
+  await watched.page.waitForURL(/#\/jobs\/[0-9a-f-]{36}/);
+  await watched.settled();
+  return jobId(watched.page);
+}
+
+/** Sees the picture of the curve change while the job runs. */
+async function curveMoves(watched, service, id) {
+  const picture = () => watched.page.evaluate(() => document.querySelector('.chart canvas')?.toDataURL() ?? null);
+  const pictures = new Set();
+  await eventually(async () => {
+    const { state } = await service.json(`/jobs/${id}`);
+    must(['queued', 'running'].includes(state), `the job is ${state} after ${pictures.size} pictures: it ran too short to be watched`);
+    const one = await picture();
+    if (one) pictures.add(one);
+    return pictures.size >= 3;
+  }, 'a curve that moves');
+}
+
+/** Uploads a table by its file, trains on it, and sees the curve move. */
+export async function uploadAndTrain(watched, service, name) {
+  const { page } = watched;
+  await watched.go('#/datasets');
+  const chooser = page.waitForEvent('filechooser');
+  await page.getByRole('button', { name: 'Choose a file' }).click();
+  await (await chooser).setFiles(file(name));
+  must((await page.getByLabel('Name of the data set').inputValue()) === name, 'the name is not that of the file');
+  await page.getByRole('button', { name: 'Store it' }).click();
+  await page.waitForURL(`**/#/datasets/${name}`);
+  await page.getByRole('heading', { name, level: 1 }).waitFor();
+  const stored = await service.json(`/datasets/${name}`);
+  must(stored.rows === ROWS, `${stored.rows} rows were stored`);
+  await watched.inspect('a data set');
+  await page.getByLabel('Column to predict').selectOption('kind');
+  await page.getByLabel('Name of the model').fill(name);
+  await page.getByLabel('Epochs, at most').fill('3000');
+  await page.getByText('More settings').click();
+  await page.getByLabel('Learning rate').fill('0.00001');
+  await page.getByRole('button', { name: 'Train', exact: true }).click();
+  const id = await jobView(watched);
+  await curveMoves(watched, service, id);
+  await watched.inspect('a training that runs');
+  await page.getByRole('button', { name: 'Stop and keep' }).click();
+  await page.getByRole('heading', { name: 'Published version 1' }).waitFor({ timeout: 60000 });
+  must((await service.ended(id)).version === 1, 'the training that was stopped has published no version');
+  await page.getByLabel('Logarithmic scale').check();
+  await watched.inspect('a training that has ended');
+}
+
+/** Fills in the form of a model, and compares the answer with the service's own. */
+export async function predict(watched, service, name) {
+  const { page } = watched;
+  await watched.go(`#/models/${name}/predict`);
+  await page.getByLabel('length', { exact: true }).fill('99');
+  await page.getByRole('button', { name: 'Predict', exact: true }).click();
+  const shown = await page.locator('.answer').textContent();
+  const record = { length: 99, width: Number(await page.getByLabel('width', { exact: true }).inputValue()), colour: await page.getByLabel('colour', { exact: true }).inputValue() };
+  const reply = await service.json(`/models/${name}/predict`, 'POST', { records: record });
+  must(shown === reply.predictions[0].label, `the page says ${shown}, the service ${reply.predictions[0].label}`);
+  must(await page.getByText('lies above everything that training saw').isVisible(), 'there is no flag of what training never saw');
+  const line = await page.getByRole('region', { name: 'Command that asks the same' }).textContent();
+  must(line.includes(`/models/${name}/predict`) && line.includes('"length":99'), `the line for a shell is ${line}`);
+  must(!service.key || !line.includes(service.key), 'the line for a shell shows the key');
+  await page.getByText('I know what really happened').click();
+  await page.getByRole('button', { name: 'Tell the service' }).click();
+  await eventually(async () => (await service.json(`/models/${name}/feedback`)).data[0]?.rows === 1, 'an outcome that counts');
+  await watched.inspect('a prediction');
+}
+
+/** Makes a second version by the form, lays both beside each other, and lets the second serve. */
+export async function compareAndActivate(watched, service, name) {
+  const { page } = watched;
+  await watched.go(`#/models/${name}/train`);
+  await page.getByLabel('Epochs, at most').fill('3');
+  await page.getByLabel('Serve the new version').selectOption('never');
+  await page.getByRole('button', { name: 'Train', exact: true }).click();
+  const job = await service.ended(await jobView(watched));
+  must(job.version === 2, `the second training has published version ${job.version}`);
+  await watched.go(`#/models/${name}/compare?a=1&b=2`);
+  await page.getByRole('button', { name: 'Measure both' }).click();
+  await page.getByRole('region', { name: 'Measures on this data set' }).waitFor({ timeout: 30000 });
+  await watched.inspect('a comparison');
+  must((await service.json(`/models/${name}`)).active_version === 1, 'the second version serves too early');
+  await page.getByRole('button', { name: 'Activate version 2' }).click();
+  await page.getByText('Version 2 serves now.').waitFor();
+  must((await service.json(`/models/${name}`)).active_version === 2, 'the second version does not serve');
+  await page.getByRole('button', { name: 'Roll back to version 1' }).click();
+  await eventually(async () => (await service.json(`/models/${name}`)).active_version === 1, 'the first version to serve again');
+  await watched.go(`#/jobs/${job.id}`);
+  const before = await page.locator('.legend li').count();
+  await page.getByText('Lay other trainings').click();
+  await page.getByLabel('version 1', { exact: true }).check();
+  await eventually(async () => (await page.locator('.legend li').count()) > before, 'the curve of the other training');
+}
+
+/** Ends a training that runs; its version is not published. */
+export async function cancel(watched, service, name) {
+  const { page } = watched;
+  const job = await service.json(`/models/${name}/train`, 'POST', { epochs: 100000, learning_rate: 1e-6, early_stopping: null });
+  await watched.go(`#/jobs/${job.id}`);
+  await page.getByRole('button', { name: 'Cancel', exact: true }).click();
+  must(['queued', 'running'].includes((await service.json(`/jobs/${job.id}`)).state), 'it was cancelled before it was confirmed');
+  await watched.inspect('a question');
+  await page.getByRole('button', { name: 'Cancel it' }).click();
+  await page.getByRole('heading', { name: 'Cancelled' }).waitFor({ timeout: 30000 });
+  const { state, version } = await service.ended(job.id);
+  must(state === 'cancelled' && version === null, `it ended as ${state} with version ${version}`);
+}
+
+/** Sees the service's own words where it refuses something. */
+export async function errors(watched, name) {
+  const { page } = watched;
+  await watched.expecting([404], async () => {
+    await watched.go('#/models/there-is-no-such-model');
+    await page.getByText('There is no such model').waitFor();
+  });
+  await watched.inspect('what cannot be shown');
+  await watched.go(`#/datasets/${name}`);
+  await page.getByLabel('Name of the model').fill(name);
+  await watched.expecting([409], async () => {
+    await page.getByRole('button', { name: 'Train', exact: true }).click();
+    await page.getByRole('alert').waitFor();
+  });
+  const told = await page.getByRole('alert').textContent();
+  must(told.includes(name) && /taken|exists|already/i.test(told), `the error says ${told}`);
+  await watched.inspect('an error in a form');
+}
+
+/** The whole way with the keyboard alone: a file, a training, a prediction. */
+export async function byKeyboard(watched, service, name) {
+  const { page } = watched;
+  const { keyboard } = page;
+  const enter = async (label) => { await watched.tabTo(label); await keyboard.press('Enter'); };
+  await watched.go('#/');
+  await page.evaluate(() => document.activeElement.blur());
+  await watched.tabTo('Skip to the content');
+  await keyboard.press('Enter');
+  must(await page.evaluate(() => document.activeElement.id === 'main'), 'the link to the content does not lead there');
+  await watched.tabTo('Data', 'Shift+Tab');
+  await keyboard.press('Enter');
+  await page.waitForURL('**/#/datasets');
+  await page.getByRole('heading', { name: 'Data', level: 1 }).waitFor();
+  const chooser = page.waitForEvent('filechooser');
+  await enter('Choose a file');
+  await (await chooser).setFiles(file(name, 600));
+  await enter('Store it');
+  await page.waitForURL(`**/#/datasets/${name}`);
+  await page.getByRole('heading', { name, level: 1 }).waitFor();
+  await watched.tabTo('Name of the model');
+  await keyboard.press('Control+A');
+  await keyboard.type(name);
+  await watched.tabTo('Epochs, at most');
+  await keyboard.type('3');
+  await enter('Train');
+  await service.ended(await jobView(watched));
+  await page.getByRole('heading', { name: 'Published version 1' }).waitFor();
+  await enter('Try a prediction');
+  await page.getByLabel('width', { exact: true }).waitFor();
+  await enter('Predict');
+  const answer = await page.locator('.answer').textContent();
+  must(['long', 'short'].includes(answer), `the answer is ${answer}`);
+  await watched.go(`#/models/${name}`);
+  await enter(`Delete the model ${name}`);
+  await page.getByRole('dialog').waitFor();
+  for (let i = 0; i < 6; i += 1) {
+    await keyboard.press('Tab');
+    must(await page.evaluate(() => document.activeElement === document.body || document.querySelector('dialog').contains(document.activeElement)), 'the focus leaves an open dialog');
+  }
+  await keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  must(await page.evaluate((label) => document.activeElement.getAttribute('aria-label') === label, `Delete the model ${name}`), 'the focus does not come back from a dialog');
+  must((await service.ask(`/models/${name}`)).ok, 'Escape has deleted the model');
+}
+
+/** A key is made, shown once, works, and is revoked. */
+export async function keys(watched, service, name) {
+  const { page } = watched;
+  await watched.go('#/keys');
+  await page.getByLabel('Name', { exact: true }).fill(name);
+  await page.getByRole('button', { name: 'Make the key' }).click();
+  const secret = await page.getByRole('region', { name: 'Secret of the key' }).textContent();
+  const asked = () => service.ask('/models?limit=1', 'GET', undefined, undefined, secret);
+  must((await asked()).status === 200, 'the new key does not work');
+  await watched.inspect('the secret of a key');
+  await page.getByRole('button', { name: 'I have it' }).click();
+  await page.getByRole('button', { name: `Revoke the key ${name}` }).waitFor();
+  must(!(await page.content()).includes(secret), 'the secret is still on the page');
+  await watched.inspect('the keys');
+  await page.getByRole('button', { name: `Revoke the key ${name}` }).click();
+  await page.getByRole('button', { name: 'Revoke it' }).click();
+  await eventually(async () => (await asked()).status === 401, 'the key to be refused');
+}

@@ -1,0 +1,180 @@
+// Tests of the page in a browser: `node run.mjs http://127.0.0.1:8080`, against a running service that serves it.
+// `EPOCHD_KEY` is the key of an admin, for a service that has keys; `CHROMIUM` the browser, if it is not on the path.
+// What a run makes has names that begin with its own prefix, and is taken away at the end.
+
+import { assets } from './assets.mjs';
+import { eventually, launch, must, Watched } from './browser.mjs';
+import * as paths from './paths.mjs';
+import { Service } from './service.mjs';
+
+const origin = new URL(process.argv[2] ?? 'http://127.0.0.1:8080').origin;
+const key = process.env.EPOCHD_KEY || null;
+const service = new Service(origin, key);
+const prefix = `page-test-${Date.now().toString(36)}`;
+const MODELS = 1000;
+const LONGEST_TASK_MS = 100;
+const DESKTOP = { width: 1280, height: 900 };
+const PHONE = { width: 360, height: 740 };
+
+const browser = await launch();
+let failed = 0;
+
+/** Runs one test and says how it went. */
+async function test(words, work) {
+  const start = Date.now();
+  try {
+    const said = await work();
+    console.log(`ok    ${words}${said ? `: ${said}` : ''} (${((Date.now() - start) / 1000).toFixed(1)} s)`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAIL  ${words}: ${error.message}`);
+  }
+}
+
+/** Opens the page in a window of its own, with the key given where one is needed. */
+async function open(options = {}) {
+  const context = await browser.newContext({ viewport: DESKTOP, reducedMotion: 'reduce', ...options });
+  const page = await context.newPage();
+  const watched = new Watched(page, origin);
+  if (key) await watched.expecting([401], () => enterKey(page));
+  else await page.goto(`${origin}/`);
+  await watched.settled();
+  return watched;
+}
+
+async function enterKey(page) {
+  await page.goto(`${origin}/`);
+  await page.getByLabel('Key', { exact: true }).fill(key);
+  await page.getByRole('button', { name: 'Use this key' }).click();
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+}
+
+/** Runs a test in a window of its own, which has to stay free of faults. */
+const inWindow = (words, options, work) => test(words, async () => {
+  const watched = await open(options);
+  try {
+    const said = await work(watched);
+    watched.clean(words);
+    return said;
+  } finally {
+    await watched.page.context().close();
+  }
+});
+
+/** The checks themselves are checked: each has to see what it is there for. */
+async function checksCanFail(watched) {
+  const { page } = watched;
+  await watched.inspect('the first view');
+  await page.evaluate(() => document.querySelector('main').append(document.createElement('img')));
+  must((await watched.violations()).some((one) => one.startsWith('image-alt')), 'axe does not see an image without a text');
+  await page.evaluate(() => { const wide = document.createElement('div'); wide.style.width = '5000px'; wide.textContent = 'wide'; document.querySelector('main').append(wide); });
+  must((await watched.overflow()) > 0, 'what is too wide is not seen');
+  await page.evaluate(() => console.error('on purpose'));
+  await eventually(() => watched.faults.some((one) => one.includes('on purpose')), 'an error on the console to be seen', 3000);
+  watched.faults = [];
+  await page.evaluate(() => fetch('http://127.0.0.1:9/').catch(() => null));
+  await eventually(() => watched.faults.length, 'a request to another origin to be seen', 3000);
+  watched.faults = [];
+}
+
+/** The views that there are, with what is in them. */
+async function views(name) {
+  const version = `#/models/${name}/versions/1`;
+  const { data: [job] } = await service.json(`/jobs?model=${name}`);
+  return ['#/', '#/datasets', `#/datasets/${name}`, '#/jobs', `#/jobs/${job.id}`, '#/models', `#/models/${name}`, version,
+    `#/models/${name}/compare`, `#/models/${name}/predict`, `#/models/${name}/drift`, `#/models/${name}/train`, '#/keys'];
+}
+
+async function inspectAll(watched, name) {
+  const all = await views(name);
+  for (const view of all) {
+    await watched.go(view);
+    await watched.page.evaluate(() => document.querySelectorAll('main details').forEach((one) => { one.open = true; }));
+    await watched.page.waitForTimeout(100);
+    await watched.inspect(view);
+  }
+  return `${all.length} views`;
+}
+
+/** The switch of colours: what it says is what is shown, and it is kept. */
+async function colours(watched) {
+  const { page } = watched;
+  const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = await ground();
+  await page.getByRole('button', { name: /Colours: auto/ }).click();
+  must((await ground()) === light, 'light is not light');
+  await page.getByRole('button', { name: /Colours: light/ }).click();
+  must((await ground()) !== light, 'dark is not dark');
+  await page.reload();
+  await watched.settled();
+  must((await ground()) !== light, 'the choice is lost with the page');
+}
+
+const longTasks = (page) => page.evaluate(() => globalThis.longTasks.map((one) => Math.round(one)));
+
+/** A long list: opened, shown to its end, and searched, without a stall of the page. */
+async function longList(watched) {
+  const { page } = watched;
+  const missing = MODELS - (await service.named('/models', prefix)).length;
+  await service.each(Array.from({ length: missing }, (_, i) => i), (i) =>
+    service.json('/models', 'POST', { name: `${prefix}-${String(i).padStart(4, '0')}`, layers: [2, 1] }));
+  await page.evaluate(() => {
+    globalThis.longTasks = [];
+    new PerformanceObserver((list) => globalThis.longTasks.push(...list.getEntries().map((one) => one.duration))).observe({ type: 'longtask' });
+  });
+  await page.evaluate(() => new Promise((resolve) => { setTimeout(() => { const end = performance.now() + 150; while (performance.now() < end); resolve(); }, 0); }));
+  await eventually(async () => (await longTasks(page)).some((one) => one >= 150), 'a long task to be seen', 3000);
+  await page.evaluate(() => { globalThis.longTasks.length = 0; });
+  await watched.go('#/models');
+  const more = page.getByRole('button', { name: 'Show more' });
+  const rows = page.locator('main tbody tr');
+  for (let shown = 0; await more.isVisible(); shown = await rows.count()) {
+    await more.click();
+    await eventually(async () => (await rows.count()) > shown, 'a further page');
+    await page.waitForTimeout(50);
+  }
+  must((await rows.count()) >= MODELS, `${await rows.count()} models are shown`);
+  await page.getByLabel('Find by name or target').pressSequentially(`${prefix}-0007`, { delay: 20 });
+  await eventually(async () => (await rows.count()) === 1, 'the one model that was searched for');
+  const longest = Math.max(0, ...(await longTasks(page)));
+  must(longest <= LONGEST_TASK_MS, `the page was blocked for ${longest} ms`);
+  return `blocked for ${longest} ms at most`;
+}
+
+/** The key lies in the tab alone. */
+async function keyIsKeptInTab({ page }) {
+  const found = await page.evaluate((secret) => ({
+    local: JSON.stringify(localStorage).includes(secret), cookie: document.cookie, session: JSON.stringify(sessionStorage).includes(secret),
+  }), key);
+  must(found.session && !found.local && found.cookie === '', `the key lies in ${JSON.stringify(found)}`);
+}
+
+const name = `${prefix}-table`;
+try {
+  await test('every file is served as it is, under the policy, and all are small', () => assets(origin));
+  await inWindow('each check sees what it is there for', {}, checksCanFail);
+  await inWindow('a table is uploaded and trained on, and the curve moves', {}, (watched) => paths.uploadAndTrain(watched, service, name));
+  await inWindow('a prediction, its line for a shell, and its outcome', {}, (watched) => paths.predict(watched, service, name));
+  await inWindow('two versions are compared, and one is activated', {}, (watched) => paths.compareAndActivate(watched, service, name));
+  await inWindow('a training is cancelled', {}, (watched) => paths.cancel(watched, service, name));
+  await inWindow('errors are told in the words of the service', {}, (watched) => paths.errors(watched, name));
+  await inWindow('a table, a training and a prediction by the keyboard alone', {}, (watched) => paths.byKeyboard(watched, service, `${prefix}-keyboard`));
+  await inWindow('the same on a phone', { viewport: PHONE, hasTouch: true, isMobile: true }, async (watched) => {
+    await paths.uploadAndTrain(watched, service, `${prefix}-phone`);
+    await paths.predict(watched, service, `${prefix}-phone`);
+  });
+  await inWindow('every view, light', { colorScheme: 'light' }, (watched) => inspectAll(watched, name));
+  await inWindow('every view, dark', { colorScheme: 'dark' }, (watched) => inspectAll(watched, name));
+  await inWindow('every view, on a phone', { viewport: PHONE }, (watched) => inspectAll(watched, name));
+  await inWindow('colours are switched', { colorScheme: 'light' }, colours);
+  if (key) {
+    await inWindow('the key is kept in the tab alone', {}, keyIsKeptInTab);
+    await inWindow('a key is made and revoked', {}, (watched) => paths.keys(watched, service, `${prefix}-key`));
+  }
+  await inWindow(`${MODELS} models without a stall`, {}, longList);
+} finally {
+  await browser.close();
+  await service.clean(prefix);
+}
+console.log(failed ? `${failed} failed` : 'all passed');
+process.exitCode = failed ? 1 : 0;
