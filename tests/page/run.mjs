@@ -4,6 +4,7 @@
 
 import { assets } from './assets.mjs';
 import { eventually, launch, must, Watched } from './browser.mjs';
+import * as limits from './limits.mjs';
 import * as paths from './paths.mjs';
 import { Service } from './service.mjs';
 
@@ -12,7 +13,6 @@ const key = process.env.EPOCHD_KEY || null;
 const service = new Service(origin, key);
 const prefix = `page-test-${Date.now().toString(36)}`;
 const MODELS = 1000;
-const LONGEST_TASK_MS = 100;
 const DESKTOP = { width: 1280, height: 900 };
 const PHONE = { width: 360, height: 740 };
 
@@ -110,37 +110,6 @@ async function colours(watched) {
   must((await ground()) !== light, 'the choice is lost with the page');
 }
 
-const longTasks = (page) => page.evaluate(() => globalThis.longTasks.map((one) => Math.round(one)));
-
-/** A long list: opened, shown to its end, and searched, without a stall of the page. */
-async function longList(watched) {
-  const { page } = watched;
-  const missing = MODELS - (await service.named('/models', prefix)).length;
-  await service.each(Array.from({ length: missing }, (_, i) => i), (i) =>
-    service.json('/models', 'POST', { name: `${prefix}-${String(i).padStart(4, '0')}`, layers: [2, 1] }));
-  await page.evaluate(() => {
-    globalThis.longTasks = [];
-    new PerformanceObserver((list) => globalThis.longTasks.push(...list.getEntries().map((one) => one.duration))).observe({ type: 'longtask' });
-  });
-  await page.evaluate(() => new Promise((resolve) => { setTimeout(() => { const end = performance.now() + 150; while (performance.now() < end); resolve(); }, 0); }));
-  await eventually(async () => (await longTasks(page)).some((one) => one >= 150), 'a long task to be seen', 3000);
-  await page.evaluate(() => { globalThis.longTasks.length = 0; });
-  await watched.go('#/models');
-  const more = page.getByRole('button', { name: 'Show more' });
-  const rows = page.locator('main tbody tr');
-  for (let shown = 0; await more.isVisible(); shown = await rows.count()) {
-    await more.click();
-    await eventually(async () => (await rows.count()) > shown, 'a further page');
-    await page.waitForTimeout(50);
-  }
-  must((await rows.count()) >= MODELS, `${await rows.count()} models are shown`);
-  await page.getByLabel('Find by name or target').pressSequentially(`${prefix}-0007`, { delay: 20 });
-  await eventually(async () => (await rows.count()) === 1, 'the one model that was searched for');
-  const longest = Math.max(0, ...(await longTasks(page)));
-  must(longest <= LONGEST_TASK_MS, `the page was blocked for ${longest} ms`);
-  return `blocked for ${longest} ms at most`;
-}
-
 /** The key lies in the tab alone. */
 async function keyIsKeptInTab({ page }) {
   const found = await page.evaluate((secret) => ({
@@ -171,7 +140,10 @@ try {
     await inWindow('the key is kept in the tab alone', {}, keyIsKeptInTab);
     await inWindow('a key is made and revoked', {}, (watched) => paths.keys(watched, service, `${prefix}-key`));
   }
-  await inWindow(`${MODELS} models without a stall`, {}, longList);
+  await inWindow('names and values are never read as HTML', {}, (watched) => limits.hostile(watched, service, `${prefix}-hostile`));
+  await inWindow('100,000 epochs without a stall', {}, (watched) => limits.longTraining(watched, service, `${prefix}-long`));
+  await inWindow('1,000 columns without a stall', {}, (watched) => limits.wideTable(watched, service, `${prefix}-wide`));
+  await inWindow(`${MODELS} models without a stall`, {}, (watched) => limits.longList(watched, service, prefix, MODELS));
 } finally {
   await browser.close();
   await service.clean(prefix);

@@ -5,6 +5,34 @@ import { during } from './notices.js';
 import { table, tableRow } from './table.js';
 
 /**
+ * Gives a list that is all here page by page.
+ * @template T
+ * @param {T[]} entries
+ * @param {number} size
+ */
+function localPages(entries, size) {
+  return (/** @type {string | null} */ cursor) => {
+    const from = Number(cursor ?? 0);
+    const to = from + size;
+    return { data: entries.slice(from, to), next_cursor: to < entries.length ? String(to) : null };
+  };
+}
+
+/**
+ * A table of a list that is all here, of which some rows are shown at first.
+ * @template T
+ * @param {string} label
+ * @param {import('./table.js').TableColumn<T>[]} columns
+ * @param {T[]} entries
+ * @param {number} [size]
+ */
+export function longTable(label, columns, entries, size = 100) {
+  const page = localPages(entries, size);
+  return pagedTable(label, columns, page(null), async (cursor) => page(cursor));
+}
+
+/**
+ * A table of a list of the service, of which the first page is here.
  * @template T
  * @param {string} label
  * @param {import('./table.js').TableColumn<T>[]} columns

@@ -7,6 +7,7 @@ import { ago, bytes, count, counted, number, percent } from '../format.js';
 import { go } from '../router.js';
 import { confirmed } from '../ui/dialog.js';
 import { during, notify } from '../ui/notices.js';
+import { longTable } from '../ui/paged.js';
 import { facts, panel, viewHead } from '../ui/parts.js';
 import { table } from '../ui/table.js';
 import { trainForm } from './train-form.js';
@@ -16,7 +17,9 @@ import { trainForm } from './train-form.js';
 /** @typedef {Record<string, any>} Row */
 
 const PREVIEW_ROWS = 12;
+const PREVIEW_COLUMNS = 40;
 const SAMPLE_ROWS = 1000;
+const SAMPLE_CELLS = 50000;
 
 /**
  * How the cells of a column are written, in words.
@@ -66,7 +69,7 @@ function spread(column, sample, rows) {
  * @param {Row[]} sample
  */
 function columnTable(dataset, sample) {
-  return table('Columns', [
+  return longTable('Columns', [
     { head: 'Column', isRowHead: true, cell: (/** @type {Column} */ one) => one.name },
     { head: 'Type', cell: (one) => [h('span', { class: 'badge' }, one.type), written(one) ? h('div', { class: 'small muted' }, written(one)) : null] },
     { head: 'Spread', cell: (one) => spread(one, sample, dataset.rows) },
@@ -74,7 +77,7 @@ function columnTable(dataset, sample) {
     { head: 'Distinct', numeric: true, cell: (one) => count(one.distinct) },
     { head: 'Range', numeric: true, cell: range },
     { head: 'Mean ± deviation', numeric: true, cell: (one) => (one.type === 'numeric' ? `${number(one.mean)} ± ${number(one.std)}` : '–') },
-  ], dataset.columns);
+  ], dataset.columns, 40);
 }
 
 /** @param {Dataset} dataset */
@@ -90,7 +93,7 @@ const cellText = (cell) => (cell === null || cell === undefined ? h('span', { cl
  * @param {Row[]} rows
  */
 function preview(dataset, rows) {
-  const element = table('First rows', dataset.columns.map((column) => ({
+  const element = table('First rows', dataset.columns.slice(0, PREVIEW_COLUMNS).map((column) => ({
     head: column.name,
     numeric: column.type === 'numeric',
     cell: (/** @type {Row} */ row) => cellText(row[column.name]),
@@ -117,16 +120,18 @@ function deleteButton(dataset) {
 
 /** @type {import('../router.js').View} */
 export async function view({ parts: [name], signal }) {
-  const [dataset, rows] = await Promise.all([
-    get(path`/datasets/${name}`, signal),
-    get(path`/datasets/${name}/rows` + `?limit=${SAMPLE_ROWS}`, signal).then((page) => page.data),
-  ]);
+  /** @type {Dataset} */
+  const dataset = await get(path`/datasets/${name}`, signal);
+  const limit = Math.max(PREVIEW_ROWS, Math.min(SAMPLE_ROWS, Math.floor(SAMPLE_CELLS / dataset.columns.length)));
+  const form = trainForm(dataset);
+  const { data: rows } = await get(path`/datasets/${dataset.id}/rows` + `?limit=${limit}`, signal);
   return h('div', null,
     viewHead(dataset.name ?? dataset.id, [`Stored ${ago(dataset.created_at)}`], deleteButton(dataset)),
     facts([['Rows', count(dataset.rows)], ['Columns', count(dataset.columns.length)], ['Size', bytes(dataset.bytes)]]),
     findings(dataset),
-    panel('Train a model on it', trainForm(dataset)),
+    panel('Train a model on it', form),
     h('section', { class: 'paged' }, h('h2', null, 'Columns'), columnTable(dataset, rows),
       h('p', { class: 'small muted' }, `Histograms show the first ${counted(rows.length, 'row')}, shares all rows.`)),
-    h('section', { class: 'paged' }, h('h2', null, 'First rows'), preview(dataset, rows.slice(0, PREVIEW_ROWS))));
+    h('section', { class: 'paged' }, h('h2', null, 'First rows'), preview(dataset, rows.slice(0, PREVIEW_ROWS)),
+      dataset.columns.length > PREVIEW_COLUMNS && h('p', { class: 'small muted' }, `The first ${PREVIEW_COLUMNS} of ${count(dataset.columns.length)} columns.`)));
 }

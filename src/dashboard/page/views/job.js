@@ -1,27 +1,24 @@
 // One training: its curves as they grow, how long it will take, and what came of it.
 
-import { get, path, query, send } from '../api.js';
+import { get, path, query, remove, send } from '../api.js';
 import { Curves } from '../charts/curves.js';
 import { Series } from '../charts/series.js';
 import { fill, h } from '../dom.js';
 import { follow, pause } from '../events.js';
-import { ago, count, duration, number, secondsBetween, words } from '../format.js';
-import { link } from '../router.js';
+import { ago, words } from '../format.js';
+import { go, link } from '../router.js';
 import { confirmed } from '../ui/dialog.js';
 import { tick } from '../ui/field.js';
-import { metricsTable } from '../ui/metrics.js';
 import { during, notify, notifyProblem } from '../ui/notices.js';
-import { facts, panel, progressBar, stateBadge, viewHead } from '../ui/parts.js';
-import { problemPanel, problemView } from '../ui/problem.js';
-import { table } from '../ui/table.js';
+import { panel, progressBar, viewHead } from '../ui/parts.js';
+import { problemPanel } from '../ui/problem.js';
+import { comparison, isOpen, jobFacts, numbers, outcome, settings, warnings } from './job-parts.js';
 
 /** @typedef {import('../types.js').Job} Job */
 /** @typedef {import('../types.js').Epoch} Epoch */
 
 const POINTS = 2000;
 const MOST_OTHERS = 20;
-
-const isOpen = (/** @type {Job} */ job) => job.state === 'queued' || job.state === 'running';
 
 /**
  * The history of a training, at most about `POINTS` epochs of it.
@@ -38,55 +35,6 @@ async function history(job, signal) {
     if (page.next_after === null || !page.data.length) return series;
     after = page.next_after;
   }
-}
-
-/** @param {Job} job */
-function jobFacts(job) {
-  const took = job.started_at ? duration(secondsBetween(job.started_at, job.finished_at)) : '–';
-  /** @type {[string, import('../dom.js').Child][]} */
-  const pairs = [
-    ['State', stateBadge(job.state)],
-    ['Epoch', `${count(job.epoch)} of ${count(job.epochs)}`],
-    ['Training loss', number(job.loss)],
-    ['Validation loss', number(job.validation_loss)],
-    ['Best epoch', count(job.best_epoch)],
-    ['Rows', count(job.rows)],
-    ['Rows a second', job.rows_per_second === null ? '–' : count(Math.round(job.rows_per_second))],
-    [isOpen(job) ? 'Running for' : 'Took', took],
-    isOpen(job) ? ['Time left', job.eta_seconds === null ? '–' : `about ${duration(job.eta_seconds)}`] : ['Ended by', words(job.stop_reason)],
-  ];
-  return facts(pairs);
-}
-
-/** @param {Job} job */
-const warnings = (job) => job.warnings.length > 0 && h('section', { class: 'panel advice' },
-  h('h2', null, 'Warnings, and what to do'),
-  h('ul', null, job.warnings.map((one) => h('li', null, one.message))));
-
-/** @param {Job} job */
-function comparison({ comparison: one }) {
-  if (!one) return null;
-  return panel('Beside the version that served before',
-    facts([
-      [`New version: ${words(one.metric)}`, number(one.candidate)],
-      [one.active_version === null ? 'No version before' : `Version ${one.active_version}: ${words(one.metric)}`, number(one.active)],
-      ['Rows', count(one.rows)], ['Serves now', one.activated ? 'yes' : 'no'],
-    ]),
-    h('p', { class: 'muted' }, one.reason));
-}
-
-/**
- * What came of a training that has ended.
- * @param {Job} job
- * @param {string} name
- */
-function outcome(job, name) {
-  if (job.error) return problemView(job.error);
-  if (job.version === null || !job.metrics) return job.state === 'cancelled' ? panel('Cancelled', h('p', null, 'It published no version. What it learned was dropped.')) : null;
-  return panel(`Published version ${job.version}`, metricsTable(job.metrics),
-    h('div', { class: 'actions' },
-      h('a', { class: 'button primary', href: link`/models/${name}/predict` }, 'Try a prediction'),
-      h('a', { class: 'button', href: link`/models/${name}/versions/${job.version}` }, 'See the version')));
 }
 
 /**
@@ -139,26 +87,6 @@ async function overlays(job, first, changed, signal) {
 }
 
 /**
- * The curve as a table, for those who do not see it.
- * @param {Series} series
- */
-function numbers(series) {
-  const element = h('details', null, h('summary', null, 'The curve in numbers'));
-  element.addEventListener('toggle', () => {
-    if (!element.open) return;
-    const step = Math.max(1, Math.ceil(series.epochs.length / 40));
-    const rows = series.epochs.map((_, i) => i).filter((i) => i % step === 0 || i === series.epochs.length - 1);
-    element.lastElementChild?.matches('.scroll') && element.lastElementChild.remove();
-    element.append(table('Losses by epoch', [
-      { head: 'Epoch', isRowHead: true, numeric: true, cell: (/** @type {number} */ i) => count(series.epochs[i]) },
-      { head: 'Training loss', numeric: true, cell: (i) => number(series.loss[i]) },
-      { head: 'Validation loss', numeric: true, cell: (i) => number(series.validation[i]) },
-    ], rows));
-  });
-  return element;
-}
-
-/**
  * Follows a training that has not ended: its events, and how far it is.
  * @param {Job} job
  * @param {Series} series
@@ -173,6 +101,7 @@ function followJob(job, series, told, signal) {
       if (event !== 'state') continue;
       const now = JSON.parse(data);
       isOver = !isOpen(now);
+      if (isOver) notify(`The training has ended: ${words(now.state)}.`, now.state === 'failed' ? 'bad' : 'good');
       told.job(now);
     }
     told.curve();
@@ -187,6 +116,24 @@ function followJob(job, series, told, signal) {
       if (isOpen(now) && !isOver) told.job(now);
     }
   })();
+}
+
+/**
+ * A button that deletes a training that has ended.
+ * @param {Job} job
+ */
+function deleteButton(job) {
+  const button = h('button', {
+    type: 'button',
+    class: 'danger',
+    onclick: () => during(button, async () => {
+      if (!(await confirmed('Delete this training?', 'Its curves and settings are gone for good. A version that it published stays.', 'Delete it'))) return;
+      await remove(path`/jobs/${job.id}`);
+      notify('The training was deleted.');
+      go('/jobs');
+    }),
+  }, 'Delete');
+  return button;
 }
 
 /** The switches above the curves. @param {Curves} curves */
@@ -222,10 +169,6 @@ function changingParts(job, name) {
   return { summary, below, show };
 }
 
-/** @param {Job} job */
-const settings = (job) => h('details', { class: 'panel' }, h('summary', null, 'All settings of this training'),
-  h('pre', { tabindex: '0', role: 'region', 'aria-label': 'Settings' }, h('code', null, JSON.stringify(job.config, null, 2))));
-
 /** @type {import('../router.js').View} */
 export async function view({ parts: [id], parameters, signal }) {
   /** @type {Job} */
@@ -243,7 +186,7 @@ export async function view({ parts: [id], parameters, signal }) {
   requestAnimationFrame(() => curves.setRuns([own]));
   const others = await overlays(job, parameters.get('with'), (runs) => curves.setRuns([own, ...runs]), signal);
   return h('div', null,
-    viewHead(`Training of ${name}`, [`Created ${ago(job.created_at)}`], model && h('a', { class: 'button', href: link`/models/${name}` }, 'To the model')),
+    viewHead(`Training of ${name}`, [`Created ${ago(job.created_at)}`], model && h('a', { class: 'button', href: link`/models/${name}` }, 'To the model'), !isOpen(job) && deleteButton(job)),
     parts.summary, failed,
     panel('Loss by epoch', scaleSwitch(curves), curves.element, others, numbers(series)),
     parts.below, settings(job));

@@ -8,6 +8,7 @@ import { go, link } from '../router.js';
 import { choice, field } from '../ui/field.js';
 import { emptyState, stateBadge, viewHead } from '../ui/parts.js';
 import { pagedTable } from '../ui/paged.js';
+import { isOpen } from './job-parts.js';
 
 /** @typedef {import('../types.js').Job} Job */
 
@@ -28,8 +29,6 @@ const columns = (names) => [
   { head: 'Took', numeric: true, cell: (job) => (job.started_at ? duration(secondsBetween(job.started_at, job.finished_at)) : '–') },
   { head: 'Created', cell: (job) => ago(job.created_at) },
 ];
-
-const isOpen = (/** @type {Job} */ job) => job.state === 'queued' || job.state === 'running';
 
 /**
  * Keeps the first page up to date while something on it runs.

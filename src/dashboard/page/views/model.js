@@ -2,15 +2,17 @@
 
 import { all, get, path, remove, send } from '../api.js';
 import { networkDrawing } from '../charts/network.js';
-import { h } from '../dom.js';
+import { fill, h } from '../dom.js';
 import { ago, count, number, words } from '../format.js';
 import { go, link, reload } from '../router.js';
-import { confirmed } from '../ui/dialog.js';
+import { confirmed, openDialog } from '../ui/dialog.js';
 import { choice, field } from '../ui/field.js';
 import { measuresOf } from '../ui/metrics.js';
 import { modelHead, nameOf } from '../ui/model-head.js';
 import { during, notify } from '../ui/notices.js';
+import { longTable } from '../ui/paged.js';
 import { emptyState, facts, panel } from '../ui/parts.js';
+import { problemPanel } from '../ui/problem.js';
 import { table } from '../ui/table.js';
 
 /** @typedef {import('../types.js').Model} Model */
@@ -64,7 +66,7 @@ function versionActions(model, version) {
  */
 function versionTable(model, versions) {
   const measures = measuresOf(...versions.map((one) => one.metrics)).slice(0, 3);
-  return table('Versions', [
+  return longTable('Versions', [
     { head: 'Version', isRowHead: true, cell: (/** @type {Version} */ one) => h('a', { class: 'nowrap', href: link`/models/${nameOf(model)}/versions/${one.version}` }, `Version ${one.version}`) },
     ...measures.map(({ key, name, show }) => ({ head: name, numeric: true, cell: (/** @type {Version} */ one) => show(/** @type {any} */ (one.metrics)[key]) })),
     { head: 'Validation loss', numeric: true, cell: (one) => number(one.validation_loss) },
@@ -73,7 +75,7 @@ function versionTable(model, versions) {
     { head: 'Aliases', cell: (one) => one.aliases.join(', ') || '–' },
     { head: 'Made', cell: (one) => h('span', { class: 'nowrap' }, ago(one.created_at)) },
     { head: 'Serving', cell: (one) => versionActions(model, one) },
-  ], versions);
+  ], versions, 50);
 }
 
 /**
@@ -139,6 +141,40 @@ function networkPanel(model) {
     ]));
 }
 
+/**
+ * Gives a model another name, by which programs have to ask for it from then on.
+ * @param {Model} model
+ */
+function renameButton(model) {
+  const rename = async (/** @type {string} */ name) => {
+    await send(path`/models/${model.id}`, { name }, 'PATCH');
+    notify(`The model is called ${name} now.`);
+    go(link`/models/${name}`.slice(1));
+  };
+  return h('button', {
+    type: 'button',
+    onclick: () => openDialog(`Rename ${nameOf(model)}`, (dialog) => {
+      const input = h('input', { type: 'text', value: model.name ?? '', required: true, maxlength: 63, pattern: '[a-z0-9_\\-]+', autocomplete: 'off', autofocus: true });
+      const button = h('button', { class: 'primary' }, 'Rename it');
+      const failed = h('div');
+      const submit = (/** @type {Event} */ event) => {
+        event.preventDefault();
+        during(button, async () => {
+          try {
+            await rename(input.value);
+            dialog.close('');
+          } catch (error) {
+            fill(failed, problemPanel(error));
+          }
+        });
+      };
+      return [h('p', null, 'Programs that ask for it by its name have to use the new one.'),
+        h('form', { onsubmit: submit }, field('New name', input, 'Small letters, digits, - and _.'), failed,
+          h('div', { class: 'actions' }, h('button', { type: 'button', onclick: () => dialog.close('') }, 'Keep the name'), button))];
+    }),
+  }, 'Rename');
+}
+
 /** @param {Model} model */
 const deleteButton = (model) => action('Delete', `Delete the model ${nameOf(model)}`, async () => {
   if (!(await confirmed(`Delete ${nameOf(model)}?`, 'All of its versions are gone for good, and programs that ask it get an error.', 'Delete it'))) return null;
@@ -154,7 +190,7 @@ export async function view({ parts: [name], signal }) {
     get(path`/models/${name}`, signal), all(path`/models/${name}/versions`, {}, signal), get(path`/models/${name}/aliases`, signal),
   ]);
   const jobs = h('a', { class: 'button', href: `#/jobs?model=${encodeURIComponent(model.id)}` }, 'Its trainings');
-  return h('div', null, modelHead(model, 'overview', jobs, deleteButton(model)),
+  return h('div', null, modelHead(model, 'overview', jobs, renameButton(model), deleteButton(model)),
     versions.length
       ? panel('Versions', versionTable(model, versions), compareForm(model, versions))
       : emptyState('No version yet', 'The first training that ends well publishes version 1.', h('a', { class: 'button primary', href: link`/models/${nameOf(model)}/train` }, 'Train it')),

@@ -6,7 +6,7 @@ import { ago, count, counted, words } from '../format.js';
 import { link } from '../router.js';
 import { field } from '../ui/field.js';
 import { notifyProblem } from '../ui/notices.js';
-import { pagedTable } from '../ui/paged.js';
+import { longTable, pagedTable } from '../ui/paged.js';
 import { emptyState, viewHead } from '../ui/parts.js';
 
 /** @typedef {import('../types.js').Model} Model */
@@ -23,18 +23,6 @@ const COLUMNS = [
   { head: 'Serves', cell: (model) => (model.active_version ? h('span', { class: 'badge good' }, `version ${model.active_version}`) : h('span', { class: 'badge' }, 'not trained')) },
   { head: 'Changed', cell: (model) => ago(model.updated_at) },
 ];
-
-/**
- * A list that is all here, in pages.
- * @param {Model[]} models
- */
-function pagesOf(models) {
-  return async (/** @type {string | null} */ cursor) => {
-    const from = Number(cursor ?? 0);
-    const to = from + PAGE;
-    return { data: models.slice(from, to), next_cursor: to < models.length ? String(to) : null };
-  };
-}
 
 /** @type {import('../router.js').View} */
 export async function view({ signal }) {
@@ -54,8 +42,7 @@ export async function view({ signal }) {
     everything ??= all('/models', {}, signal);
     const found = (await everything).filter((model) => `${model.name ?? model.id} ${model.target ?? ''}`.toLowerCase().includes(text));
     if (search.value.trim().toLowerCase() !== text) return undefined;
-    const pages = pagesOf(found);
-    return fill(area, h('p', { class: 'muted small', role: 'status' }, `${count(found.length)} found`), pagedTable('Models found', COLUMNS, await pages(null), pages));
+    return fill(area, h('p', { class: 'muted small', role: 'status' }, `${count(found.length)} found`), longTable('Models found', COLUMNS, found));
   };
   search.addEventListener('input', () => find().catch((error) => { everything = null; notifyProblem(error); }));
   return h('div', null, viewHead('Models', 'What has been trained, and serves.', field('Find by name or target', search)), area);

@@ -1,6 +1,6 @@
 // The first view: what there is, or the three steps of a fresh service.
 
-import { get } from '../api.js';
+import { all, get, request } from '../api.js';
 import { h } from '../dom.js';
 import { ago, count, counted } from '../format.js';
 import { go, link } from '../router.js';
@@ -18,9 +18,9 @@ import { upload } from '../upload.js';
  * @param {AbortSignal} signal
  */
 async function takeSample(signal) {
-  const known = await get('/datasets/penguins', signal).catch(() => null);
-  if (!known) {
-    const file = await (await fetch('/page/sample/penguins.csv')).blob();
+  const stored = await all('/datasets', {}, signal);
+  if (!stored.some(({ name }) => name === 'penguins')) {
+    const file = await (await request('/page/sample/penguins.csv')).blob();
     await upload(file, 'text/csv', { name: 'penguins' }, () => {}, signal);
   }
   go('/datasets/penguins');

@@ -1,7 +1,7 @@
 // The form that makes a model of a data set and starts its first training.
 
 import { path, remove, send } from '../api.js';
-import { fill, h } from '../dom.js';
+import { append, fill, h } from '../dom.js';
 import { slug } from '../format.js';
 import { go, link } from '../router.js';
 import { choice, field, tick, typedList } from '../ui/field.js';
@@ -56,16 +56,25 @@ function widths(input) {
  * @param {HTMLSelectElement} target
  */
 function featureTicks(columns, target) {
-  const boxes = columns.map(({ name }) => h('input', { type: 'checkbox', value: name, checked: true }));
-  const labels = boxes.map((box) => tick(box.value, box));
-  const show = () => boxes.forEach((box, i) => { labels[i].hidden = box.value === target.value; });
+  /** @type {HTMLInputElement[]} */
+  let boxes = [];
+  const list = h('div', { class: 'ticks', tabindex: '0', role: 'group', 'aria-label': 'Columns to learn from' });
+  const show = () => boxes.forEach((box) => {
+    if (box.parentElement) box.parentElement.hidden = box.value === target.value;
+  });
+  // A table may have thousands of columns: their boxes are made when somebody wants to see them.
+  const make = () => {
+    if (boxes.length) return;
+    boxes = columns.map(({ name }) => h('input', { type: 'checkbox', value: name, checked: true }));
+    append(list, boxes.map((box) => tick(box.value, box)));
+    show();
+  };
   target.addEventListener('change', show);
-  show();
   const read = () => {
     const usable = boxes.filter((box) => box.value !== target.value);
     return usable.every((box) => box.checked) ? undefined : usable.filter((box) => box.checked).map((box) => box.value);
   };
-  return { element: h('fieldset', null, h('legend', null, 'Columns to learn from'), h('div', { class: 'ticks', tabindex: '0', role: 'group', 'aria-label': 'Columns to learn from' }, labels)), read };
+  return { element: h('fieldset', null, h('legend', null, 'Columns to learn from'), list), make, read };
 }
 
 /**
@@ -97,7 +106,7 @@ function modelFields(dataset) {
   return {
     common: [field('Column to predict', target), field('Name of the model', name, 'Small letters, digits, - and _.'), field('Task', task)],
     further: [field('Hidden layers', hidden, 'Widths with commas between them; “none” makes a linear model.'), field('Activation', activation), field('Dropout', dropout)],
-    features: features.element,
+    features,
     read,
   };
 }
@@ -124,7 +133,7 @@ export function trainForm(dataset) {
   };
   return h('form', { onsubmit: submit },
     h('div', { class: 'fields' }, model.common, training.common),
-    h('details', null, h('summary', null, 'More settings'),
-      h('div', { class: 'paged' }, h('div', { class: 'fields' }, model.further, training.further), model.features)),
+    h('details', { ontoggle: model.features.make }, h('summary', null, 'More settings'),
+      h('div', { class: 'paged' }, h('div', { class: 'fields' }, model.further, training.further), model.features.element)),
     failed, h('div', { class: 'actions' }, button));
 }
