@@ -46,6 +46,7 @@ export class Watched {
     this.origin = origin;
     this.allowed = [];
     this.seen = [];
+    page.setDefaultTimeout(15000);
     page.on('pageerror', (error) => this.faults.push(`exception: ${error.message}`));
     page.on('console', (message) => { if (message.type() === 'error') this.heard(message.text()); });
     page.on('request', (request) => {
@@ -67,6 +68,7 @@ export class Watched {
     this.seen = [];
     await work();
     await eventually(() => this.seen.length, `a refusal with status ${statuses.join(' or ')}`, 5000);
+    await this.page.waitForTimeout(300);
     this.allowed = [];
   }
 

@@ -56,14 +56,14 @@ export async function longList(watched, service, prefix, size) {
 /** A training of many epochs: followed while it runs, and looked at when it has ended. */
 export async function longTraining(watched, service, name) {
   const { page } = watched;
-  await service.json('/models', 'POST', { name, layers: [2, 32, 1] });
-  const inputs = Array.from({ length: 500 }, (_, i) => [Math.sin(i), Math.cos(i * 3)]);
+  await service.json('/models', 'POST', { name, layers: [2, 64, 64, 1] });
+  const inputs = Array.from({ length: 256 }, (_, i) => [Math.sin(i), Math.cos(i * 3)]);
   const body = { inputs, targets: inputs.map(([a, b]) => a * b), epochs: 100000, batch_size: 'full', learning_rate: 1e-4 };
   const { id } = await service.json(`/models/${name}/train`, 'POST', body);
   await watchStalls(page);
   await watched.go(`#/jobs/${id}`);
   must(['queued', 'running'].includes((await service.json(`/jobs/${id}`)).state), 'the training has ended before it was looked at');
-  await page.waitForTimeout(2500);
+  await page.waitForTimeout(2000);
   const { state, epoch } = await service.json(`/jobs/${id}`);
   must(state === 'running' && epoch > 1000, `after some seconds the training is ${state} in epoch ${epoch}`);
   const job = await service.ended(id);

@@ -52,6 +52,8 @@ export async function uploadAndTrain(watched, service, name) {
   await page.getByRole('button', { name: 'Train', exact: true }).click();
   const id = await jobView(watched);
   await curveMoves(watched, service, id);
+  const room = await page.evaluate(() => document.querySelector('.chart').clientWidth - document.querySelector('.chart .uplot').clientWidth);
+  must(Math.abs(room) <= 1, `the curve leaves ${room} pixels empty`);
   await watched.inspect('a training that runs');
   await page.getByRole('button', { name: 'Stop and keep' }).click();
   await page.getByRole('heading', { name: 'Published version 1' }).waitFor({ timeout: 60000 });

@@ -1,7 +1,9 @@
 // Numbers, times and sizes as people read them.
 
 const LOCALE = 'en';
-const whole = new Intl.NumberFormat(LOCALE, { useGrouping: 'min2' });
+const whole = new Intl.NumberFormat(LOCALE);
+/** Of four digits: 2007 may be a year. */
+const plain = new Intl.NumberFormat(LOCALE, { useGrouping: 'min2' });
 
 /**
  * A number with about four significant digits; a dash where there is none.
@@ -10,7 +12,7 @@ const whole = new Intl.NumberFormat(LOCALE, { useGrouping: 'min2' });
 export function number(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
   const size = Math.abs(value);
-  if (Number.isInteger(value) && size < 1e9) return whole.format(value);
+  if (Number.isInteger(value) && size < 1e9) return plain.format(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e7)) return value.toExponential(2);
   return new Intl.NumberFormat(LOCALE, { useGrouping: 'min2', maximumSignificantDigits: size >= 1000 ? 6 : 4 }).format(value);
 }

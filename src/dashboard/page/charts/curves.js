@@ -55,9 +55,7 @@ export class Curves {
     this.picture = h('div', { class: 'chart', role: 'img' });
     this.legend = h('ul', { class: 'legend' });
     this.element = h('div', { class: 'paged' }, this.picture, this.legend);
-    const observer = new ResizeObserver(() => {
-      if (this.picture.clientWidth) this.plot?.setSize({ width: this.picture.clientWidth, height: HEIGHT });
-    });
+    const observer = new ResizeObserver(() => this.fit());
     observer.observe(this.picture);
     const redraw = () => this.rebuild();
     addEventListener('epochd-theme', redraw);
@@ -66,6 +64,14 @@ export class Curves {
       removeEventListener('epochd-theme', redraw);
       this.plot?.destroy();
     });
+  }
+
+  /** Draws as wide as there is room; the first time once the picture stands in the document. */
+  fit() {
+    const width = this.picture.clientWidth;
+    if (!width) return;
+    if (this.plot) this.plot.setSize({ width, height: HEIGHT });
+    else this.rebuild();
   }
 
   /** @param {Run[]} runs */
@@ -104,6 +110,8 @@ export class Curves {
   /** Draws anew, where curves, scale or colours have changed. */
   rebuild() {
     this.plot?.destroy();
+    this.plot = null;
+    if (!this.picture.clientWidth) return;
     this.curveCount = this.curves().length;
     this.plot = new uPlot(/** @type {any} */ (this.options()), /** @type {any} */ (this.data()), this.picture);
     this.showLegend(null);
@@ -112,7 +120,7 @@ export class Curves {
   options() {
     const axis = { stroke: styleValue('--muted'), grid: { stroke: styleValue('--line'), width: 1 }, ticks: { stroke: styleValue('--line') }, font: '12px system-ui, sans-serif' };
     return {
-      width: this.picture.clientWidth || 600,
+      width: this.picture.clientWidth,
       height: HEIGHT,
       legend: { show: false },
       cursor: { drag: { x: true, y: false } },
@@ -122,7 +130,7 @@ export class Curves {
         { ...axis, size: 62, values: (/** @type {any} */ _, /** @type {(number | null)[]} */ ticks) => ticks.map((tick) => (tick === null ? '' : number(tick))) },
       ],
       series: [{}, ...this.curves().map(({ name, colour, isBroken }) => ({
-        label: name, stroke: colour, width: 2, dash: isBroken ? [6, 4] : undefined, spanGaps: true, points: { show: this.runs.every(({ series }) => series.epochs.length < 3) },
+        label: name, stroke: colour, width: 2, dash: isBroken ? [6, 4] : undefined, spanGaps: true, points: { show: (/** @type {any} */ plot) => plot.data[0].length < 3 },
       }))],
       hooks: { setCursor: [(/** @type {any} */ plot) => this.showLegend(plot.cursor.idx ?? null)] },
     };

@@ -1,10 +1,11 @@
 // The network as its layers: a few units of each, with its width and activation below.
 
-import { svg } from '../dom.js';
+import { h, svg } from '../dom.js';
 import { count, words } from '../format.js';
 
 const MOST_UNITS = 7;
-const WIDTH = 720;
+const LAYER_GAP = 115;
+const MARGIN = 55;
 const HEIGHT = 260;
 const UNIT_GAP = 27;
 
@@ -26,8 +27,8 @@ function units(width, x) {
  * @param {number[]} dropout one for each layer after the input
  */
 export function networkDrawing(layers, activations, dropout) {
-  const step = layers.length > 1 ? (WIDTH - 120) / (layers.length - 1) : 0;
-  const columns = layers.map((width, i) => units(width, 60 + i * step));
+  const total = 2 * MARGIN + (layers.length - 1) * LAYER_GAP;
+  const columns = layers.map((width, i) => units(width, MARGIN + i * LAYER_GAP));
   const lines = columns.slice(1).flatMap((right, i) => columns[i].flatMap((from) => right.map((to) =>
     from.isGap || to.isGap ? null : svg('line', { x1: from.x, y1: from.y, x2: to.x, y2: to.y }))));
   const circles = columns.flat().map(({ x, y, isGap }) =>
@@ -37,5 +38,8 @@ export function networkDrawing(layers, activations, dropout) {
     svg('text', { x, y: HEIGHT - 6, class: 'sub' }, i === 0 ? 'input' : words(activations[i - 1] ?? '')),
   ]);
   const told = layers.map((width, i) => (i === 0 ? `${width} inputs` : `${width} units, ${words(activations[i - 1] ?? '')}${dropout[i - 1] ? `, dropout ${dropout[i - 1]}` : ''}`));
-  return svg('svg', { class: 'network', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': `Network of ${layers.length} layers: ${told.join('; ')}` }, lines, circles, labels);
+  const drawing = svg('svg', { class: 'network', viewBox: `0 0 ${total} ${HEIGHT}`, role: 'img', 'aria-label': `Network of ${layers.length} layers: ${told.join('; ')}` }, lines, circles, labels);
+  drawing.style.minWidth = `${total * 0.65}px`;
+  drawing.style.maxWidth = `${total * 1.2}px`;
+  return h('div', { class: 'wide', tabindex: '0', role: 'region', 'aria-label': 'Drawing of the network' }, drawing);
 }

@@ -1,9 +1,10 @@
 // Asking for the key of the service, and forgetting it.
 
-import { h, uniqueId } from '../dom.js';
+import { h } from '../dom.js';
 import { reload } from '../router.js';
 import { key, setKey } from '../session.js';
 import { openDialog } from './dialog.js';
+import { field } from './field.js';
 
 /** @type {Promise<boolean> | null} */
 let open = null;
@@ -16,9 +17,8 @@ addEventListener('hashchange', () => { isDeclined = false; });
  * @returns {Promise<boolean>}
  */
 async function ask(refused) {
-  const id = uniqueId('key');
   const answer = await openDialog('This service needs a key', (dialog) => {
-    const input = h('input', { id, type: 'password', autocomplete: 'off', spellcheck: 'false', required: true, autofocus: true });
+    const input = h('input', { type: 'password', autocomplete: 'off', spellcheck: 'false', required: true, autofocus: true });
     return [
       refused ? h('p', { class: 'bad-text', role: 'alert' }, 'The service does not know this key. It may have ended or been revoked.') : null,
       h('form', {
@@ -28,8 +28,7 @@ async function ask(refused) {
           dialog.close('yes');
         },
       },
-      h('label', { for: id }, 'Key'), input,
-      h('p', { class: 'small muted' }, 'It stays in this tab until the tab is closed, and goes to this service alone.'),
+      field('Key', input, 'It stays in this tab until the tab is closed, and goes to this service alone.'),
       h('div', { class: 'actions' },
         h('button', { type: 'button', onclick: () => dialog.close('') }, 'Not now'),
         h('button', { class: 'primary' }, 'Use this key'))),

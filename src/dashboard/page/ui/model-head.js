@@ -31,10 +31,10 @@ export function modelHead(model, current, ...actions) {
   const name = nameOf(model);
   const tabs = [
     ['overview', 'Overview', link`/models/${name}`],
-    ['predict', 'Try a prediction', link`/models/${name}/predict`],
-    ['compare', 'Compare versions', link`/models/${name}/compare`],
-    ['drift', 'Drift and feedback', link`/models/${name}/drift`],
-    ['train', 'Train again', link`/models/${name}/train`],
+    ['predict', 'Try it', link`/models/${name}/predict`],
+    ['compare', 'Compare', link`/models/${name}/compare`],
+    ['drift', 'Drift', link`/models/${name}/drift`],
+    ['train', 'Train', link`/models/${name}/train`],
   ];
   return [
     viewHead(name, summary(model), ...actions),

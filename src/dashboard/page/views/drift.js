@@ -46,7 +46,7 @@ function driftPanel(drift) {
   /** @type {DriftColumn[]} */
   const columns = [...(drift.predictions ? [drift.predictions] : []), ...drift.columns];
   return panel('Is it asked what it was trained for?',
-    h('p', { class: 'muted small' }, `Version ${drift.version} was asked to predict ${count(drift.rows)} rows since it was activated ${ago(drift.since)}. An index below ${MOVED} means that nothing has moved; above ${OTHER} it is another population.`),
+    h('p', { class: 'muted small' }, `Version ${drift.version} was asked to predict ${count(drift.rows)} rows since it was activated ${ago(drift.since)}. An index below ${MOVED} means that nothing has moved; above ${OTHER} it is another population. In the bins, the upper bar is training, the lower one what was asked.`),
     table('Drift by column', [
       { head: 'Column', isRowHead: true, cell: (one) => (one === drift.predictions ? `${one.column} (predicted)` : one.column) },
       { head: 'Stability index', numeric: true, cell: (one) => number(one.population_stability) },

@@ -30,7 +30,7 @@ export function jobFacts(job) {
     ['Rows', count(job.rows)],
     ['Rows a second', job.rows_per_second === null ? '–' : count(Math.round(job.rows_per_second))],
     [isOpen(job) ? 'Running for' : 'Took', took],
-    isOpen(job) ? ['Time left', job.eta_seconds === null ? '–' : `about ${duration(job.eta_seconds)}`] : ['Ended by', words(job.stop_reason)],
+    isOpen(job) ? ['Time left', job.eta_seconds === null ? '–' : job.eta_seconds < 1 ? 'less than a second' : `about ${duration(job.eta_seconds)}`] : ['Ended by', words(job.stop_reason)],
   ];
   return facts(pairs);
 }

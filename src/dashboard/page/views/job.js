@@ -101,7 +101,7 @@ function followJob(job, series, told, signal) {
       if (event !== 'state') continue;
       const now = JSON.parse(data);
       isOver = !isOpen(now);
-      if (isOver) notify(`The training has ended: ${words(now.state)}.`, now.state === 'failed' ? 'bad' : 'good');
+      if (isOver && now.state !== 'cancelled') notify(`The training has ended: ${words(now.state)}.`, now.state === 'failed' ? 'bad' : 'good');
       told.job(now);
     }
     told.curve();
@@ -183,7 +183,7 @@ export async function view({ parts: [id], parameters, signal }) {
   if (isOpen(job)) {
     followJob(job, series, { curve: () => curves.update(), job: parts.show, failed: (error) => fill(failed, error ? problemPanel(error) : null) }, signal);
   }
-  requestAnimationFrame(() => curves.setRuns([own]));
+  curves.setRuns([own]);
   const others = await overlays(job, parameters.get('with'), (runs) => curves.setRuns([own, ...runs]), signal);
   return h('div', null,
     viewHead(`Training of ${name}`, [`Created ${ago(job.created_at)}`], model && h('a', { class: 'button', href: link`/models/${name}` }, 'To the model'), !isOpen(job) && deleteButton(job)),

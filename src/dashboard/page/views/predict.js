@@ -75,7 +75,7 @@ function outcomeForm(model, id) {
     during(button, async () => {
       const target = model.classes ? input.value : Number(input.value);
       const taken = await send(path`/models/${model.id}/feedback`, { ids: [id], targets: [target] });
-      notify(taken.rows ? 'Noted: it counts in Drift and feedback.' : 'This outcome was told before.');
+      notify(taken.rows ? 'Noted: Drift tells how often its predictions come true.' : 'This outcome was told before.');
     });
   };
   return h('details', null, h('summary', null, 'I know what really happened'),

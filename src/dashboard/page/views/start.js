@@ -4,8 +4,9 @@ import { all, get, request } from '../api.js';
 import { h } from '../dom.js';
 import { ago, count, counted } from '../format.js';
 import { go, link } from '../router.js';
+import { key } from '../session.js';
 import { during } from '../ui/notices.js';
-import { panel, stateBadge, viewHead } from '../ui/parts.js';
+import { copyable, panel, stateBadge, viewHead } from '../ui/parts.js';
 import { table } from '../ui/table.js';
 import { upload } from '../upload.js';
 
@@ -51,6 +52,12 @@ const steps = (signal) => h('ol', { class: 'steps' },
     h('a', { class: 'button primary', href: '#/datasets' }, 'Upload a table'), sampleButton(signal)),
   step(2, 'Choose a target and train', 'Say which column to predict. You see the loss of every epoch, and how the network does beside a simple guess.'),
   step(3, 'Predict', 'Fill in a form, or copy the line that asks the service from your own program.'));
+
+/** The way without this page: a command, and what describes the service. */
+const fromShell = () => panel('From a shell',
+  h('p', { class: 'muted' }, 'One command stores a table, makes a model of it and trains. Everything on this page is such a request.'),
+  copyable(`curl -s '${location.origin}/train?name=penguins&target=species' -H 'Content-Type: text/csv'${key() ? ' -H "Authorization: Bearer $EPOCHD_KEY"' : ''} --data-binary @penguins.csv`, 'Command that trains'),
+  key() ? null : h('p', null, h('a', { href: '/openapi.yaml' }, 'The whole API'), ' · ', h('a', { href: '/docs/errors' }, 'What errors mean'), ' · ', h('a', { href: '/metrics' }, 'Metrics')));
 
 /** @param {Model[]} models */
 const modelTable = (models) => table('Newest models', [
@@ -98,7 +105,7 @@ export async function view({ signal }) {
   })));
   const isFresh = !models.length && !datasets.length && !jobs.length;
   if (isFresh) {
-    return h('div', null, viewHead('From a table to predictions', 'Train a neural network on your table and serve it over HTTP: three steps.'), steps(signal));
+    return h('div', null, viewHead('From a table to predictions', 'Train a neural network on your table and serve it over HTTP: three steps.'), steps(signal), fromShell());
   }
   return h('div', null,
     viewHead('Overview', 'The newest of everything.', h('a', { class: 'button primary', href: '#/datasets' }, 'Upload a table')),
@@ -107,5 +114,6 @@ export async function view({ signal }) {
         newest('Models', '#/models', models.length ? modelTable(models) : null),
         newest('Data sets', '#/datasets', datasets.length ? datasetTable(datasets) : null)),
       newest('Trainings', '#/jobs', jobs.length ? jobTable(jobs, models) : null)),
-    h('details', { class: 'panel' }, h('summary', null, 'How it works, in three steps'), steps(signal)));
+    h('details', { class: 'panel' }, h('summary', null, 'How it works, in three steps'), steps(signal)),
+    fromShell());
 }
