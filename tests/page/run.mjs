@@ -1,6 +1,6 @@
 // Tests of the page in a browser: `node run.mjs http://127.0.0.1:8080`, against a running service that serves it.
 // `EPOCHD_KEY` is the key of an admin, for a service that has keys; `CHROMIUM` the browser, if it is not on the path.
-// What a run makes has names that begin with its own prefix, and is taken away at the end.
+// A second argument runs those tests alone whose names have these words in them. What a run makes has names that begin with its own prefix, and is taken away at the end.
 
 import { assets } from './assets.mjs';
 import { eventually, launch, must, Watched } from './browser.mjs';
@@ -8,6 +8,7 @@ import * as limits from './limits.mjs';
 import * as paths from './paths.mjs';
 import { Service } from './service.mjs';
 
+const only = process.argv[3] ?? '';
 const origin = new URL(process.argv[2] ?? 'http://127.0.0.1:8080').origin;
 const key = process.env.EPOCHD_KEY || null;
 const service = new Service(origin, key);
@@ -18,9 +19,12 @@ const PHONE = { width: 360, height: 740 };
 
 const browser = await launch();
 let failed = 0;
+let ran = 0;
 
 /** Runs one test and says how it went. */
 async function test(words, work) {
+  if (!words.includes(only)) return;
+  ran += 1;
   const start = Date.now();
   try {
     const said = await work();
@@ -148,5 +152,5 @@ try {
   await browser.close();
   await service.clean(prefix);
 }
-console.log(failed ? `${failed} failed` : 'all passed');
-process.exitCode = failed ? 1 : 0;
+console.log(failed || !ran ? `${failed} of ${ran} failed` : `all ${ran} passed`);
+process.exitCode = failed || !ran ? 1 : 0;

@@ -94,6 +94,12 @@ export function ago(value) {
 export const words = (word) => (word ?? '–').replaceAll('_', ' ');
 
 /**
+ * A text as one word of a shell.
+ * @param {string} text
+ */
+export const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+
+/**
  * A name that the service takes, made of any text.
  * @param {string} text
  */

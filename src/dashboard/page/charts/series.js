@@ -35,7 +35,9 @@ export class Series {
 
   /** Drops every second point. */
   thin() {
-    const kept = (/** @type {any[]} */ list) => list.filter((_, i) => i % 2 === 0);
+    const last = this.epochs.length - 1;
+    const kept = (/** @type {any[]} */ list) => list.filter((_, i) => i % 2 === 0 || i === last);
+    this.isLastExtra ||= last % 2 !== 0;
     this.epochs = kept(this.epochs);
     this.loss = kept(this.loss);
     this.validation = kept(this.validation);

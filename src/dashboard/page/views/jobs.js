@@ -1,6 +1,6 @@
 // All trainings, newest first.
 
-import { all, get, query } from '../api.js';
+import { get, query } from '../api.js';
 import { pause } from '../events.js';
 import { fill, h } from '../dom.js';
 import { ago, count, duration, number, percent, secondsBetween, words } from '../format.js';
@@ -51,7 +51,9 @@ export async function view({ parameters, signal }) {
   const state = parameters.get('state') ?? '';
   const model = parameters.get('model') ?? '';
   const load = (/** @type {string | null} */ cursor) => get(`/jobs${query({ limit: 50, state, model, cursor })}`, signal);
-  const names = new Map((await all('/models', {}, signal)).map((one) => [one.id, one.name ?? one.id.slice(0, 13)]));
+  // Of very many models, those whose names are on no first page are shown by their ids.
+  const models = await get('/models?limit=1000', signal);
+  const names = new Map(models.data.map((/** @type {import('../types.js').Model} */ one) => [one.id, one.name ?? one.id.slice(0, 13)]));
   let first = await load(null);
   const table = () => (first.data.length
     ? pagedTable('Trainings', columns(names), first, load)

@@ -3,7 +3,7 @@
 import { get, path, query, send } from '../api.js';
 import { bars } from '../charts/bars.js';
 import { fill, h } from '../dom.js';
-import { number, percent, words } from '../format.js';
+import { number, percent, quoted, words } from '../format.js';
 import { link } from '../router.js';
 import { key } from '../session.js';
 import { choice, field } from '../ui/field.js';
@@ -22,12 +22,6 @@ const FLAGS = /** @type {Record<string, string>} */ ({
   above_max: 'lies above everything that training saw', below_min: 'lies below everything that training saw',
   unseen_category: 'is a word that training never saw', missing: 'is missing, which training never saw',
 });
-
-/**
- * A text as one word of a shell.
- * @param {string} text
- */
-export const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
 /**
  * The line that sends the same request.

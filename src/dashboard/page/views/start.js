@@ -1,6 +1,6 @@
 // The first view: what there is, or the three steps of a fresh service.
 
-import { all, get, request } from '../api.js';
+import { get, request } from '../api.js';
 import { h } from '../dom.js';
 import { ago, count, counted } from '../format.js';
 import { go, link } from '../router.js';
@@ -19,11 +19,10 @@ import { upload } from '../upload.js';
  * @param {AbortSignal} signal
  */
 async function takeSample(signal) {
-  const stored = await all('/datasets', {}, signal);
-  if (!stored.some(({ name }) => name === 'penguins')) {
-    const file = await (await request('/page/sample/penguins.csv')).blob();
-    await upload(file, 'text/csv', { name: 'penguins' }, () => {}, signal);
-  }
+  const file = await (await request('/page/sample/penguins.csv')).blob();
+  await upload(file, 'text/csv', { name: 'penguins' }, () => {}, signal).catch((error) => {
+    if (error.problem?.code !== 'name_taken') throw error;
+  });
   go('/datasets/penguins');
 }
 

@@ -54,6 +54,20 @@ function form(model, datasets) {
     failed, h('div', { class: 'actions' }, button));
 }
 
+/**
+ * The newest data sets, and in any case the one that the model was trained on.
+ * @param {Model} model
+ * @param {AbortSignal} signal
+ * @returns {Promise<Dataset[]>}
+ */
+async function usable(model, signal) {
+  const { data, next_cursor: next } = await get('/datasets?limit=100', signal);
+  const isThere = data.some((/** @type {Dataset} */ one) => one.id === model.dataset_id);
+  if (isThere || !model.dataset_id || next === null) return data;
+  const own = await get(path`/datasets/${model.dataset_id}`, signal).catch(() => null);
+  return own ? [own, ...data] : data;
+}
+
 /** @type {import('../router.js').View} */
 export async function view({ parts: [name], signal }) {
   /** @type {Model} */
@@ -62,10 +76,10 @@ export async function view({ parts: [name], signal }) {
     return h('div', null, modelHead(model, 'train'),
       panel('Train it by a request', h('p', null, 'A model by layer sizes learns from rows of numbers, which a program sends:'), copyable(layersLine(model), 'Command that trains this model')));
   }
-  const page = await get('/datasets?limit=200', signal);
-  if (!page.data.length) {
+  const datasets = await usable(model, signal);
+  if (!datasets.length) {
     return h('div', null, modelHead(model, 'train'),
       emptyState('There is no data set to train on', 'Upload one that has the columns of this model.', h('a', { class: 'button primary', href: '#/datasets' }, 'Upload a table')));
   }
-  return h('div', null, modelHead(model, 'train'), panel('Make a further version', form(model, page.data)));
+  return h('div', null, modelHead(model, 'train'), panel('Make a further version', form(model, datasets)));
 }

@@ -1,0 +1,83 @@
+// Parts of the page that need no browser: `node --test units.mjs`.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+const module = (path) => import(new URL(`../../src/dashboard/page/${path}`, import.meta.url));
+const { Series } = await module('charts/series.js');
+const { binned } = await module('charts/histogram.js');
+const { parseEvents } = await module('events.js');
+const { path, problemOf, query } = await module('api.js');
+const { bytes, duration, number, quoted, slug } = await module('format.js');
+const { bareName, contentType } = await module('upload.js');
+
+const epoch = (n) => ({ epoch: n, loss: 1 / n, validation_loss: null, learning_rate: 1, elapsed_seconds: n });
+
+test('events are cut out of any pieces of a stream', () => {
+  const stream = 'id: 1-2\nevent: epoch\ndata: {"epoch":1}\n\nid: 2-2\nevent: state\ndata: {"a":\ndata: "x: y"}\n\n: a comment\n\n';
+  for (let cut = 0; cut <= stream.length; cut += 1) {
+    const first = parseEvents(stream.slice(0, cut));
+    const second = parseEvents(first.rest + stream.slice(cut));
+    assert.deepEqual([...first.events, ...second.events], [
+      { id: '1-2', event: 'epoch', data: '{"epoch":1}' }, { id: '2-2', event: 'state', data: '{"a":"x: y"}' },
+    ]);
+    assert.equal(second.rest, '');
+  }
+});
+
+test('a series of any length keeps few points, in order, with the first and the last', () => {
+  for (const length of [1, 3999, 4000, 4001, 4002, 8003, 100000]) {
+    const series = new Series();
+    for (let n = 1; n <= length; n += 1) series.add(epoch(n));
+    assert.ok(series.epochs.length <= 4001, `${series.epochs.length} points of ${length}`);
+    assert.ok(series.epochs.length > Math.min(length, 1900) - 1);
+    assert.equal(series.epochs[0], 1);
+    assert.equal(series.epochs.at(-1), length);
+    assert.ok(series.epochs.every((n, i) => i === 0 || n > series.epochs[i - 1]));
+    assert.ok(series.epochs.every((n, i) => series.loss[i] === 1 / n));
+  }
+});
+
+test('an epoch that comes again after a broken connection counts once', () => {
+  const series = new Series();
+  for (const n of [1, 2, 3, 2, 3, 4]) series.add(epoch(n));
+  assert.deepEqual(series.epochs, [1, 2, 3, 4]);
+});
+
+test('values fall into bins, and none is lost', () => {
+  assert.deepEqual(binned([5, 5]).counts.reduce((sum, n) => sum + n, 0), 2);
+  const { counts, low, high } = binned([0, 1, 2, 10]);
+  assert.equal(counts.reduce((sum, n) => sum + n, 0), 4);
+  assert.deepEqual([low, high, counts[0], counts.at(-1)], [0, 10, 1, 1]);
+});
+
+test('paths and queries are escaped', () => {
+  assert.equal(path`/models/${'a/b?c'}/versions/${2}`, '/models/a%2Fb%3Fc/versions/2');
+  assert.equal(query({ a: 'x y&z', b: null, c: '', d: ['1', '2'], e: 0 }), '?a=x+y%26z&d=1&d=2&e=0');
+});
+
+test('a text is one word of a shell', () => {
+  assert.equal(quoted("it's $HOME"), "'it'\\''s $HOME'");
+});
+
+test('whatever a proxy answers becomes a problem', () => {
+  assert.equal(problemOf(502, '<html>bad gateway').title, 'The service answered with status 502');
+  assert.equal(problemOf(409, '{"title":"Taken","detail":"d","status":409,"code":"name_taken"}').code, 'name_taken');
+});
+
+test('names and types of files', () => {
+  assert.equal(slug('Häuser 2024 (neu).v2'), 'ha-user-2024-neu-v2');
+  assert.equal(slug('---'), '');
+  assert.equal(bareName('a.b.csv.gz'), 'a.b');
+  assert.equal(contentType('X.CSV.GZ'), 'text/csv');
+  assert.equal(contentType('x.parquet'), 'application/vnd.apache.parquet');
+  assert.equal(contentType('x.exe'), null);
+});
+
+test('numbers as people read them', () => {
+  assert.equal(number(2007), '2007');
+  assert.equal(number(0.00012345), '1.23e-4');
+  assert.equal(number(null), '–');
+  assert.equal(bytes(1536), '1.5 KiB');
+  assert.equal(duration(200), '3 min 20 s');
+});
