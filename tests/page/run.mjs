@@ -114,6 +114,12 @@ async function colours(watched) {
   must((await ground()) !== light, 'the choice is lost with the page');
 }
 
+/** Runs a test that needs the model. */
+async function onModel(work) {
+  await service.trained(name);
+  return work();
+}
+
 /** The key lies in the tab alone. */
 async function keyIsKeptInTab({ page }) {
   const found = await page.evaluate((secret) => ({
@@ -127,18 +133,18 @@ try {
   await test('every file is served as it is, under the policy, and all are small', () => assets(origin));
   await inWindow('each check sees what it is there for', {}, checksCanFail);
   await inWindow('a table is uploaded and trained on, and the curve moves', {}, (watched) => paths.uploadAndTrain(watched, service, name));
-  await inWindow('a prediction, its line for a shell, and its outcome', {}, (watched) => paths.predict(watched, service, name));
-  await inWindow('two versions are compared, and one is activated', {}, (watched) => paths.compareAndActivate(watched, service, name));
-  await inWindow('a training is cancelled', {}, (watched) => paths.cancel(watched, service, name));
-  await inWindow('errors are told in the words of the service', {}, (watched) => paths.errors(watched, name));
+  await inWindow('a prediction, its line for a shell, and its outcome', {}, (watched) => onModel(() => paths.predict(watched, service, name)));
+  await inWindow('two versions are compared, and one is activated', {}, (watched) => onModel(() => paths.compareAndActivate(watched, service, name)));
+  await inWindow('a training is cancelled', {}, (watched) => onModel(() => paths.cancel(watched, service, name)));
+  await inWindow('errors are told in the words of the service', {}, (watched) => onModel(() => paths.errors(watched, name)));
   await inWindow('a table, a training and a prediction by the keyboard alone', {}, (watched) => paths.byKeyboard(watched, service, `${prefix}-keyboard`));
   await inWindow('the same on a phone', { viewport: PHONE, hasTouch: true, isMobile: true }, async (watched) => {
     await paths.uploadAndTrain(watched, service, `${prefix}-phone`);
     await paths.predict(watched, service, `${prefix}-phone`);
   });
-  await inWindow('every view, light', { colorScheme: 'light' }, (watched) => inspectAll(watched, name));
-  await inWindow('every view, dark', { colorScheme: 'dark' }, (watched) => inspectAll(watched, name));
-  await inWindow('every view, on a phone', { viewport: PHONE }, (watched) => inspectAll(watched, name));
+  await inWindow('every view, light', { colorScheme: 'light' }, (watched) => onModel(() => inspectAll(watched, name)));
+  await inWindow('every view, dark', { colorScheme: 'dark' }, (watched) => onModel(() => inspectAll(watched, name)));
+  await inWindow('every view, on a phone', { viewport: PHONE }, (watched) => onModel(() => inspectAll(watched, name)));
   await inWindow('colours are switched', { colorScheme: 'light' }, colours);
   if (key) {
     await inWindow('the key is kept in the tab alone', {}, keyIsKeptInTab);

@@ -40,6 +40,18 @@ export class Service {
     }, `the end of job ${id}`, 120000);
   }
 
+  /** A trained model of a table, both with this name: for tests that stand alone or come after one that failed. */
+  async trained(name) {
+    const model = await this.ask(`/models/${name}`);
+    if (model.ok && (await model.json()).active_version) return;
+    if (!model.ok) {
+      if (!(await this.ask(`/datasets/${name}`)).ok) await this.json(`/datasets?name=${name}`, 'POST', table(600), 'text/csv');
+      await this.json('/models', 'POST', { name, dataset: name, target: 'kind' });
+    }
+    const { id } = await this.json(`/models/${name}/train`, 'POST', { epochs: 3 });
+    await this.ended(id);
+  }
+
   /** Does work for each entry, some at a time. */
   async each(entries, work) {
     const rest = [...entries];
