@@ -22,6 +22,8 @@ export async function assets(origin) {
     must(reply.headers.get('content-type')?.startsWith(TYPES[file.split('.').pop()]), `${address}: ${reply.headers.get('content-type')}`);
     must(Buffer.from(await reply.arrayBuffer()).equals(text), `${address} is not the file of the tree`);
   }
+  const [sample, example] = ['sample/penguins.csv', '../../../examples/data/penguins.csv'].map((file) => readFileSync(new URL(file, FOLDER)));
+  must(sample.equals(example), 'the sample is not the table of the examples');
   const policy = (await fetch(`${origin}/`)).headers.get('content-security-policy') ?? '';
   for (const rule of POLICY) must(policy.includes(rule), `the policy lacks ${rule}: ${policy}`);
   must(packed < MOST_BYTES, `all files packed are ${packed} bytes`);

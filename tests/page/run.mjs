@@ -100,6 +100,28 @@ async function inspectAll(watched, name) {
   return `${all.length} views`;
 }
 
+/** What a fresh service shows: the lists are answered as empty, whatever there is. */
+async function fresh(watched) {
+  const { page } = watched;
+  const empty = { json: { data: [], next_cursor: null, loading: [] } };
+  await page.route(/\/(models|datasets|jobs)(\?|$)/, (route) => (route.request().method() === 'GET' ? route.fulfill(empty) : route.continue()));
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    for (const view of ['#/', '#/datasets', '#/jobs', '#/models']) {
+      await watched.go(view);
+      await watched.inspect(`${view} of a fresh service, ${colorScheme}`);
+    }
+  }
+  await watched.go('#/');
+  must((await page.locator('.steps > li').count()) === 3, 'the three steps are not shown');
+  const taken = page.waitForRequest((request) => request.method() === 'POST' && request.url().endsWith('/datasets?name=penguins'));
+  await page.route(/\/datasets\?name=penguins/, (route) => route.fulfill({ status: 201, json: { name: 'penguins' } }));
+  await page.route(/\/datasets\/penguins/, (route) => route.fulfill({ json: { name: 'penguins', rows: 0, columns: [], findings: [], bytes: 0, created_at: new Date().toISOString(), data: [] } }));
+  await page.getByRole('button', { name: /sample/ }).click();
+  await taken;
+  await page.waitForURL('**/#/datasets/penguins');
+}
+
 /** The switch of colours: what it says is what is shown, and it is kept. */
 async function colours(watched) {
   const { page } = watched;
@@ -132,6 +154,7 @@ const name = `${prefix}-table`;
 try {
   await test('every file is served as it is, under the policy, and all are small', () => assets(origin));
   await inWindow('each check sees what it is there for', {}, checksCanFail);
+  await inWindow('a fresh service, and the sample that it offers', {}, fresh);
   await inWindow('a table is uploaded and trained on, and the curve moves', {}, (watched) => paths.uploadAndTrain(watched, service, name));
   await inWindow('a prediction, its line for a shell, and its outcome', {}, (watched) => onModel(() => paths.predict(watched, service, name)));
   await inWindow('two versions are compared, and one is activated', {}, (watched) => onModel(() => paths.compareAndActivate(watched, service, name)));

@@ -63,10 +63,14 @@ export class Service {
   /** Takes away whatever a run has made. */
   async clean(prefix) {
     const models = await this.named('/models', prefix);
-    for (const { id } of models.filter(({ kind }) => kind === 'dataset')) {
+    await this.each(models, async ({ id }) => {
       const jobs = await this.json(`/jobs?model=${id}&limit=1000`);
-      for (const job of jobs.data) if (['queued', 'running'].includes(job.state)) await this.ask(`/jobs/${job.id}/cancel`, 'POST');
-    }
+      for (const job of jobs.data) {
+        if (['queued', 'running'].includes(job.state)) await this.ask(`/jobs/${job.id}/cancel`, 'POST');
+        await this.ended(job.id);
+        await this.ask(`/jobs/${job.id}`, 'DELETE');
+      }
+    });
     await this.each(models, ({ id }) => this.ask(`/models/${id}`, 'DELETE'));
     await this.each(await this.named('/datasets', prefix), ({ id }) => this.ask(`/datasets/${id}`, 'DELETE'));
   }

@@ -69,7 +69,7 @@ async function show(routes, main, moveFocus) {
     const view = await route.load();
     content = await view({ parts, parameters, signal });
   } catch (error) {
-    content = h('section', null, h('h1', null, 'This cannot be shown'), problemPanel(error));
+    content = h('section', null, h('h1', null, 'This cannot be shown'), problemPanel(error, reload));
   }
   clearTimeout(slow);
   if (signal.aborted) return;

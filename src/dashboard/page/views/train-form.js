@@ -13,6 +13,7 @@ import { trainingFields } from '../ui/training-fields.js';
 /** @typedef {import('../types.js').Column} Column */
 
 const ACTIVATIONS = ['relu', 'gelu', 'silu', 'mish', 'tanh', 'sigmoid', 'elu', 'selu', 'leaky_relu', 'softplus', 'identity'];
+const FEW_VALUES = 20;
 const TARGET_NAMES = /^(target|label|class|species|survived|y|outcome|churn|income|price|quality)$/i;
 
 /**
@@ -78,6 +79,17 @@ function featureTicks(columns, target) {
 }
 
 /**
+ * What the service takes a target for, and what may be meant instead.
+ * @param {Column | undefined} column
+ */
+function taskHint(column) {
+  if (!column || column.type !== 'numeric') return 'This column holds classes.';
+  if (column.min === 0 && column.max === 1 && column.distinct === 2) return 'This column holds two classes.';
+  if (column.distinct <= FEW_VALUES) return `Taken as a number. It has ${column.distinct} different values: choose classification if they are classes.`;
+  return 'This column holds numbers: a regression.';
+}
+
+/**
  * The fields that describe the model.
  * @param {Dataset} dataset
  */
@@ -85,11 +97,16 @@ function modelFields(dataset) {
   const target = choice(dataset.columns.map(({ name }) => name), likelyTarget(dataset.columns));
   const name = h('input', { type: 'text', required: true, maxlength: 63, pattern: '[a-z0-9_\\-]+', autocomplete: 'off' });
   const task = choice([['', 'As the column suggests'], ['classification', 'Classification: one of several classes'], ['regression', 'Regression: a number']]);
+  const taskField = field('Task', task, ' ');
   const hidden = h('input', { type: 'text', placeholder: '256, 128', pattern: '\\s*([nN]one|[0-9]+(\\s*,\\s*[0-9]+)*)?\\s*' });
   const activation = choice(ACTIVATIONS, 'relu');
   const dropout = h('input', { type: 'number', min: 0, max: 0.99, step: 'any', placeholder: '0.1' });
   const features = featureTicks(dataset.columns, target);
-  const suggest = () => { if (name.dataset.own !== 'yes') name.value = slug(`${dataset.name ?? 'model'}-${target.value}`); };
+  const suggest = () => {
+    const hint = taskField.querySelector('.hint');
+    if (hint) hint.textContent = taskHint(dataset.columns.find((column) => column.name === target.value));
+    if (name.dataset.own !== 'yes') name.value = slug(`${dataset.name ?? 'model'}-${target.value}`);
+  };
   name.addEventListener('input', () => { name.dataset.own = 'yes'; });
   target.addEventListener('change', suggest);
   suggest();
@@ -104,7 +121,7 @@ function modelFields(dataset) {
     dropout: dropout.value === '' ? undefined : Number(dropout.value),
   });
   return {
-    common: [field('Column to predict', target), field('Name of the model', name, 'Small letters, digits, - and _.'), field('Task', task)],
+    common: [field('Column to predict', target), field('Name of the model', name, 'Small letters, digits, - and _.'), taskField],
     further: [field('Hidden layers', hidden, 'Widths with commas between them; “none” makes a linear model.'), field('Activation', activation), field('Dropout', dropout)],
     features,
     read,
