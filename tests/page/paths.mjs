@@ -17,6 +17,24 @@ async function jobView(watched) {
   return jobId(watched.page);
 }
 
+/** Drops a file on the view of data sets. */
+export async function drop(watched, name) {
+  const { page } = watched;
+  await watched.go('#/datasets');
+  const data = await page.evaluateHandle((as) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File(['a,b\n1,2\n'], as));
+    return transfer;
+  }, `${name}.csv`);
+  await page.dispatchEvent('.drop', 'drop', { dataTransfer: data });
+  must((await page.getByLabel('Name of the data set').inputValue()) === name, 'a file that is dropped is not taken');
+  await watched.inspect('a file that is named');
+  await watched.go('#/datasets');
+  const other = await page.evaluateHandle(() => { const transfer = new DataTransfer(); transfer.items.add(new File(['x'], 'x.exe')); return transfer; });
+  await page.dispatchEvent('.drop', 'drop', { dataTransfer: other });
+  must((await page.getByRole('alert').textContent()).includes('.parquet'), 'nothing says which files are read');
+}
+
 /** Sees the picture of the curve change while the job runs. */
 async function curveMoves(watched, service, id) {
   const picture = () => watched.page.evaluate(() => document.querySelector('.chart canvas')?.toDataURL() ?? null);

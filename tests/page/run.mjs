@@ -136,6 +136,26 @@ async function colours(watched) {
   must((await ground()) !== light, 'the choice is lost with the page');
 }
 
+/** The question for a key: it can be left, and then says what is missing, and is asked again on demand. */
+async function keyQuestion(watched) {
+  const { page } = watched;
+  await watched.expecting([401], async () => {
+    await page.getByRole('button', { name: 'Forget key' }).click();
+    await page.getByRole('dialog').waitFor();
+    await watched.inspect('the question for a key');
+    await page.getByRole('button', { name: 'Not now' }).click();
+    await page.getByText('The request needs a key').waitFor();
+    await watched.inspect('without a key');
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByLabel('Key', { exact: true }).fill(`${key}-wrong`);
+    await page.getByRole('button', { name: 'Use this key' }).click();
+    await page.getByText('The service does not know this key').waitFor();
+    await page.getByLabel('Key', { exact: true }).fill(key);
+    await page.getByRole('button', { name: 'Use this key' }).click();
+    await watched.settled();
+  });
+}
+
 /** Runs a test that needs the model. */
 async function onModel(work) {
   await service.trained(name);
@@ -155,6 +175,7 @@ try {
   await test('every file is served as it is, under the policy, and all are small', () => assets(origin));
   await inWindow('each check sees what it is there for', {}, checksCanFail);
   await inWindow('a fresh service, and the sample that it offers', {}, fresh);
+  await inWindow('a file is dropped', {}, (watched) => paths.drop(watched, `${prefix}-dropped`));
   await inWindow('a table is uploaded and trained on, and the curve moves', {}, (watched) => paths.uploadAndTrain(watched, service, name));
   await inWindow('a prediction, its line for a shell, and its outcome', {}, (watched) => onModel(() => paths.predict(watched, service, name)));
   await inWindow('two versions are compared, and one is activated', {}, (watched) => onModel(() => paths.compareAndActivate(watched, service, name)));
@@ -171,6 +192,7 @@ try {
   await inWindow('colours are switched', { colorScheme: 'light' }, colours);
   if (key) {
     await inWindow('the key is kept in the tab alone', {}, keyIsKeptInTab);
+    await inWindow('the question for a key', {}, keyQuestion);
     await inWindow('a key is made and revoked', {}, (watched) => paths.keys(watched, service, `${prefix}-key`));
   }
   await inWindow('names and values are never read as HTML', {}, (watched) => limits.hostile(watched, service, `${prefix}-hostile`));

@@ -6,7 +6,7 @@ import { bytes, count, percent, slug } from '../format.js';
 import { go } from '../router.js';
 import { bareName, contentType, ENDINGS, upload } from '../upload.js';
 import { field, typedList } from './field.js';
-import { notify } from './notices.js';
+import { notify, notifyProblem } from './notices.js';
 import { progressBar } from './parts.js';
 import { problemPanel, wasLeft } from './problem.js';
 
@@ -37,13 +37,13 @@ function options(isWorkbook) {
  * @param {File} file
  * @param {string} type
  * @param {Record<string, string | string[]>} parameters
- * @param {AbortSignal} signal
  */
-async function sendFile(area, file, type, parameters, signal) {
+async function sendFile(area, file, type, parameters) {
   const bar = progressBar(`Sending ${file.name}`);
   const state = h('p', { role: 'status' }, 'Sending …');
   const stop = new AbortController();
-  signal.addEventListener('abort', () => stop.abort());
+  const warn = (/** @type {Event} */ event) => event.preventDefault();
+  addEventListener('beforeunload', warn);
   fill(area, bar, state, h('button', { type: 'button', onclick: () => stop.abort() }, 'Stop'));
   const timer = setInterval(async () => {
     const page = await get('/datasets?limit=1', stop.signal).catch(() => null);
@@ -57,11 +57,12 @@ async function sendFile(area, file, type, parameters, signal) {
     }, stop.signal);
   } finally {
     clearInterval(timer);
+    removeEventListener('beforeunload', warn);
   }
 }
 
 /**
- * The form of a chosen file.
+ * The form of a chosen file. An upload goes on when the view is left, and tells when it is done.
  * @param {Element} area
  * @param {File} file
  * @param {string} type
@@ -76,12 +77,13 @@ function nameForm(area, file, type, signal, back) {
     event.preventDefault();
     form.inert = true;
     try {
-      const stored = await sendFile(below, file, type, { name: name.value, ...extra.read() }, signal);
+      const stored = await sendFile(below, file, type, { name: name.value, ...extra.read() });
       notify(`Stored ${stored.name}: ${count(stored.rows)} rows, ${stored.columns.length} columns.`);
-      go(`/datasets/${encodeURIComponent(stored.name ?? stored.id)}`);
+      if (!signal.aborted) go(`/datasets/${encodeURIComponent(stored.name ?? stored.id)}`);
     } catch (error) {
       form.inert = false;
-      if (wasLeft(error)) fill(below, h('p', null, 'The upload was stopped. Nothing was stored.'));
+      if (signal.aborted) notifyProblem(error);
+      else if (wasLeft(error)) fill(below, h('p', null, 'The upload was stopped. Nothing was stored.'));
       else fill(below, problemPanel(error));
     }
   };

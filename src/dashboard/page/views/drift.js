@@ -33,12 +33,19 @@ function verdict({ population_stability: index, bins }, rows) {
  * @param {DriftColumn} column
  */
 function binsOf({ column, bins }) {
+  const element = h('details', null, h('summary', { 'aria-label': `Bins of ${column}` }, 'Bins'));
+  // Of hundreds of columns few are looked at: bars are drawn when somebody wants to see them.
+  element.addEventListener('toggle', () => element.append(binBars(bins)), { once: true });
+  return element;
+}
+
+/** @param {Bin[]} bins */
+function binBars(bins) {
   const used = bins.filter(({ expected, actual }) => expected > 0.001 || (actual ?? 0) > 0.001);
   const most = Math.max(...used.flatMap(({ expected, actual }) => [expected, actual ?? 0]), 1e-9);
-  return h('details', null, h('summary', { 'aria-label': `Bins of ${column}` }, 'Bins'),
-    bars(used.map(({ bin, expected, actual }) => ({
-      name: bin, shares: [expected / most, (actual ?? 0) / most], text: `${percent(expected)} → ${percent(actual)}`,
-    }))));
+  return bars(used.map(({ bin, expected, actual }) => ({
+    name: bin, shares: [expected / most, (actual ?? 0) / most], text: `${percent(expected)} → ${percent(actual)}`,
+  })));
 }
 
 /** @param {any} drift */

@@ -9,8 +9,8 @@ import { link } from '../router.js';
 import { metricsTable } from '../ui/metrics.js';
 import { modelHead, nameOf } from '../ui/model-head.js';
 import { during } from '../ui/notices.js';
+import { longTable } from '../ui/paged.js';
 import { facts, panel } from '../ui/parts.js';
-import { table } from '../ui/table.js';
 
 /** @typedef {import('../types.js').Version} Version */
 /** @typedef {import('../types.js').ClassMetrics} ClassMetrics */
@@ -30,7 +30,7 @@ function classPanel(version) {
   const names = classNames(version);
   return [
     matrix ? panel('Confusion matrix', confusionMatrix(matrix, names)) : null,
-    panel('Class by class', table('Classes', [
+    panel('Class by class', longTable('Classes', [
       { head: 'Class', isRowHead: true, cell: (/** @type {ClassMetrics} */ one) => one.label ?? names[one.class] ?? `class ${one.class}` },
       { head: 'Precision', numeric: true, cell: (one) => percent(one.precision) },
       { head: 'Recall', numeric: true, cell: (one) => percent(one.recall) },
