@@ -7,7 +7,15 @@ import { must } from './browser.mjs';
 const FOLDER = new URL('../../src/dashboard/page/', import.meta.url);
 const TYPES = { html: 'text/html', css: 'text/css', js: 'text/javascript', svg: 'image/svg+xml', csv: 'text/csv' };
 const MOST_BYTES = 150 * 1000;
-const POLICY = ["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "form-action 'none'", "base-uri 'none'", "frame-ancestors 'none'"];
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  "form-action 'none'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+];
 
 export async function assets(origin) {
   const files = readdirSync(FOLDER, { recursive: true }).filter((file) => file.split('.').pop() in TYPES);
@@ -19,10 +27,15 @@ export async function assets(origin) {
     const address = file === 'index.html' ? '/' : `/page/${file}`;
     const reply = await fetch(origin + address);
     must(reply.status === 200, `${address}: status ${reply.status}`);
-    must(reply.headers.get('content-type')?.startsWith(TYPES[file.split('.').pop()]), `${address}: ${reply.headers.get('content-type')}`);
+    must(
+      reply.headers.get('content-type')?.startsWith(TYPES[file.split('.').pop()]),
+      `${address}: ${reply.headers.get('content-type')}`,
+    );
     must(Buffer.from(await reply.arrayBuffer()).equals(text), `${address} is not the file of the tree`);
   }
-  const [sample, example] = ['sample/penguins.csv', '../../../examples/data/penguins.csv'].map((file) => readFileSync(new URL(file, FOLDER)));
+  const [sample, example] = ['sample/penguins.csv', '../../../examples/data/penguins.csv'].map((file) =>
+    readFileSync(new URL(file, FOLDER)),
+  );
   must(sample.equals(example), 'the sample is not the table of the examples');
   const policy = (await fetch(`${origin}/`)).headers.get('content-security-policy') ?? '';
   for (const rule of POLICY) must(policy.includes(rule), `the policy lacks ${rule}: ${policy}`);

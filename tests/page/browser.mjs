@@ -32,7 +32,9 @@ export async function eventually(check, words, ms = 30000) {
     const value = await check();
     if (value) return value;
     if (Date.now() > end) throw new Error(`not within ${ms / 1000} s: ${words}`);
-    await new Promise((resolve) => { setTimeout(resolve, 50); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 50);
+    });
   }
 }
 
@@ -48,10 +50,13 @@ export class Watched {
     this.seen = [];
     page.setDefaultTimeout(15000);
     page.on('pageerror', (error) => this.faults.push(`exception: ${error.message}`));
-    page.on('console', (message) => { if (message.type() === 'error') this.heard(message.text()); });
+    page.on('console', (message) => {
+      if (message.type() === 'error') this.heard(message.text());
+    });
     page.on('request', (request) => {
       const url = new URL(request.url());
-      if (!['data:', 'blob:', 'about:'].includes(url.protocol) && url.origin !== origin) this.faults.push(`request to another origin: ${url}`);
+      if (!['data:', 'blob:', 'about:'].includes(url.protocol) && url.origin !== origin)
+        this.faults.push(`request to another origin: ${url}`);
       if (/[?&](key|token|authorization)=/i.test(url.search)) this.faults.push(`a key in a URL: ${url.pathname}`);
     });
   }
@@ -79,14 +84,19 @@ export class Watched {
 
   async go(hash) {
     const before = await this.page.evaluate(() => location.hash);
-    await this.page.evaluate((to) => { document.querySelector('main')?.replaceChildren(); location.hash = to; }, hash);
+    await this.page.evaluate((to) => {
+      document.querySelector('main')?.replaceChildren();
+      location.hash = to;
+    }, hash);
     if (before === hash) await this.page.evaluate(() => dispatchEvent(new HashChangeEvent('hashchange')));
     await this.settled();
   }
 
   /** Waits until a view stands there. */
   async settled() {
-    await this.page.waitForFunction(() => document.querySelector('main h1') && !document.querySelector('main[aria-busy]'));
+    await this.page.waitForFunction(
+      () => document.querySelector('main h1') && !document.querySelector('main[aria-busy]'),
+    );
   }
 
   /** axe's violations in words. */
@@ -95,7 +105,13 @@ export class Watched {
     return this.page.evaluate(async () => {
       const found = await globalThis.axe.run(document, { resultTypes: ['violations'] });
       if (found.passes.length < 5) return ['axe has looked at next to nothing'];
-      return found.violations.map(({ id, nodes }) => `${id} at ${nodes.map((node) => node.target.join(' ')).slice(0, 3).join(', ')}`);
+      return found.violations.map(
+        ({ id, nodes }) =>
+          `${id} at ${nodes
+            .map((node) => node.target.join(' '))
+            .slice(0, 3)
+            .join(', ')}`,
+      );
     });
   }
 

@@ -11,17 +11,29 @@ const longTasks = (page) => page.evaluate(() => globalThis.longTasks);
 async function watchStalls(page) {
   await page.evaluate(() => {
     globalThis.longTasks = [];
-    new PerformanceObserver((list) => globalThis.longTasks.push(...list.getEntries().map((one) => Math.round(one.duration)))).observe({ type: 'longtask' });
+    new PerformanceObserver((list) =>
+      globalThis.longTasks.push(...list.getEntries().map((one) => Math.round(one.duration))),
+    ).observe({ type: 'longtask' });
   });
-  await page.evaluate((ms) => new Promise((resolve) => {
-    setTimeout(() => {
-      const end = performance.now() + ms;
-      while (performance.now() < end);
-      resolve();
-    }, 0);
-  }), LONGEST_TASK_MS + 50);
-  await eventually(async () => (await longTasks(page)).some((one) => one > LONGEST_TASK_MS), 'a long task to be seen', 3000);
-  await page.evaluate(() => { globalThis.longTasks.length = 0; });
+  await page.evaluate(
+    (ms) =>
+      new Promise((resolve) => {
+        setTimeout(() => {
+          const end = performance.now() + ms;
+          while (performance.now() < end);
+          resolve();
+        }, 0);
+      }),
+    LONGEST_TASK_MS + 50,
+  );
+  await eventually(
+    async () => (await longTasks(page)).some((one) => one > LONGEST_TASK_MS),
+    'a long task to be seen',
+    3000,
+  );
+  await page.evaluate(() => {
+    globalThis.longTasks.length = 0;
+  });
 }
 
 /** Fails if the page was blocked for too long since `watchStalls`. */
@@ -36,8 +48,10 @@ async function noStall(page) {
 export async function longList(watched, service, prefix, size) {
   const { page } = watched;
   const missing = size - (await service.named('/models', prefix)).length;
-  await service.each(Array.from({ length: missing }, (_, i) => i), (i) =>
-    service.json('/models', 'POST', { name: `${prefix}-${String(i).padStart(4, '0')}`, layers: [2, 1] }));
+  await service.each(
+    Array.from({ length: missing }, (_, i) => i),
+    (i) => service.json('/models', 'POST', { name: `${prefix}-${String(i).padStart(4, '0')}`, layers: [2, 1] }),
+  );
   await watchStalls(page);
   await watched.go('#/models');
   const more = page.getByRole('button', { name: 'Show more' });
@@ -58,11 +72,20 @@ export async function longTraining(watched, service, name) {
   const { page } = watched;
   await service.json('/models', 'POST', { name, layers: [2, 64, 64, 1] });
   const inputs = Array.from({ length: 256 }, (_, i) => [Math.sin(i), Math.cos(i * 3)]);
-  const body = { inputs, targets: inputs.map(([a, b]) => a * b), epochs: 100000, batch_size: 'full', learning_rate: 1e-4 };
+  const body = {
+    inputs,
+    targets: inputs.map(([a, b]) => a * b),
+    epochs: 100000,
+    batch_size: 'full',
+    learning_rate: 1e-4,
+  };
   const { id } = await service.json(`/models/${name}/train`, 'POST', body);
   await watchStalls(page);
   await watched.go(`#/jobs/${id}`);
-  must(['queued', 'running'].includes((await service.json(`/jobs/${id}`)).state), 'the training has ended before it was looked at');
+  must(
+    ['queued', 'running'].includes((await service.json(`/jobs/${id}`)).state),
+    'the training has ended before it was looked at',
+  );
   await page.waitForTimeout(2000);
   const { state, epoch } = await service.json(`/jobs/${id}`);
   must(state === 'running' && epoch > 1000, `after some seconds the training is ${state} in epoch ${epoch}`);
@@ -82,26 +105,46 @@ export async function longTraining(watched, service, name) {
 export async function wideTable(watched, service, name) {
   const { page } = watched;
   const columns = Array.from({ length: 1000 }, (_, i) => `c${i}`);
-  const rows = Array.from({ length: 120 }, (_, row) => columns.map((_, i) => (i % 7 === 3 ? ['a', 'b'][row % 2] : ((row * (i + 3)) % 101) / 7)).join(','));
+  const rows = Array.from({ length: 120 }, (_, row) =>
+    columns.map((_, i) => (i % 7 === 3 ? ['a', 'b'][row % 2] : ((row * (i + 3)) % 101) / 7)).join(','),
+  );
   await service.json(`/datasets?name=${name}`, 'POST', `${columns.join(',')}\n${rows.join('\n')}\n`, 'text/csv');
   await watchStalls(page);
   await watched.go(`#/datasets/${name}`);
-  must((await page.getByRole('region', { name: 'Columns', exact: true }).locator('tbody tr').count()) >= 40, 'the columns are not shown');
+  must(
+    (await page.getByRole('region', { name: 'Columns', exact: true }).locator('tbody tr').count()) >= 40,
+    'the columns are not shown',
+  );
   return noStall(page);
 }
 
 /** Names and values that would do harm if they were read as HTML. */
 export async function hostile(watched, service, name) {
   const { page } = watched;
-  const rows = Array.from({ length: 60 }, (_, i) => `${i},${i % 2 ? '"<script>document.title=2</script>"' : '"<b>bold</b>"'}`);
+  const rows = Array.from(
+    { length: 60 },
+    (_, i) => `${i},${i % 2 ? '"<script>document.title=2</script>"' : '"<b>bold</b>"'}`,
+  );
   const file = `"${HARM.replaceAll('"', '""')}",kind\n${rows.join('\n')}\n`;
   await service.json(`/datasets?name=${name}`, 'POST', file, 'text/csv');
   await service.json('/models', 'POST', { name, dataset: name, target: 'kind' });
   const { id } = await service.json(`/models/${name}/train`, 'POST', { epochs: 3 });
   must((await service.ended(id)).version === 1, 'the training on odd names has failed');
-  for (const view of [`#/datasets/${name}`, `#/models/${name}/predict`, `#/models/${name}/versions/1`, `#/models/${name}/drift`]) {
+  for (const view of [
+    `#/datasets/${name}`,
+    `#/models/${name}/predict`,
+    `#/models/${name}/versions/1`,
+    `#/models/${name}/drift`,
+  ]) {
     await watched.go(view);
-    const found = await page.evaluate(() => ({ made: document.querySelectorAll('main img, main script, main b').length, text: document.querySelector('main').textContent, title: document.title }));
-    must(found.text.includes(HARM) && found.made === 0 && found.title.length > 1, `${view}: ${found.made} elements were made of data`);
+    const found = await page.evaluate(() => ({
+      made: document.querySelectorAll('main img, main script, main b').length,
+      text: document.querySelector('main').textContent,
+      title: document.title,
+    }));
+    must(
+      found.text.includes(HARM) && found.made === 0 && found.title.length > 1,
+      `${view}: ${found.made} elements were made of data`,
+    );
   }
 }

@@ -6,7 +6,11 @@ import { table } from './service.mjs';
 const ROWS = 4000;
 
 /** The file that the tests upload. */
-export const file = (name, rows = ROWS) => ({ name: `${name}.csv`, mimeType: 'text/csv', buffer: Buffer.from(table(rows)) });
+export const file = (name, rows = ROWS) => ({
+  name: `${name}.csv`,
+  mimeType: 'text/csv',
+  buffer: Buffer.from(table(rows)),
+});
 
 const jobId = (page) => page.url().split('#/jobs/')[1]?.split('?')[0];
 
@@ -30,7 +34,11 @@ export async function drop(watched, name) {
   must((await page.getByLabel('Name of the data set').inputValue()) === name, 'a file that is dropped is not taken');
   await watched.inspect('a file that is named');
   await watched.go('#/datasets');
-  const other = await page.evaluateHandle(() => { const transfer = new DataTransfer(); transfer.items.add(new File(['x'], 'x.exe')); return transfer; });
+  const other = await page.evaluateHandle(() => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File(['x'], 'x.exe'));
+    return transfer;
+  });
   await page.dispatchEvent('.drop', 'drop', { dataTransfer: other });
   must((await page.getByRole('alert').textContent()).includes('.parquet'), 'nothing says which files are read');
 }
@@ -41,7 +49,10 @@ async function curveMoves(watched, service, id) {
   const pictures = new Set();
   await eventually(async () => {
     const { state } = await service.json(`/jobs/${id}`);
-    must(['queued', 'running'].includes(state), `the job is ${state} after ${pictures.size} pictures: it ran too short to be watched`);
+    must(
+      ['queued', 'running'].includes(state),
+      `the job is ${state} after ${pictures.size} pictures: it ran too short to be watched`,
+    );
     const one = await picture();
     if (one) pictures.add(one);
     return pictures.size >= 3;
@@ -70,7 +81,9 @@ export async function uploadAndTrain(watched, service, name) {
   await page.getByRole('button', { name: 'Train', exact: true }).click();
   const id = await jobView(watched);
   await curveMoves(watched, service, id);
-  const room = await page.evaluate(() => document.querySelector('.chart').clientWidth - document.querySelector('.chart .uplot').clientWidth);
+  const room = await page.evaluate(
+    () => document.querySelector('.chart').clientWidth - document.querySelector('.chart .uplot').clientWidth,
+  );
   must(Math.abs(room) <= 1, `the curve leaves ${room} pixels empty`);
   await watched.inspect('a training that runs');
   await page.getByRole('button', { name: 'Stop and keep' }).click();
@@ -87,16 +100,26 @@ export async function predict(watched, service, name) {
   await page.getByLabel('length', { exact: true }).fill('99');
   await page.getByRole('button', { name: 'Predict', exact: true }).click();
   const shown = await page.locator('.answer').textContent();
-  const record = { length: 99, width: Number(await page.getByLabel('width', { exact: true }).inputValue()), colour: await page.getByLabel('colour', { exact: true }).inputValue() };
+  const record = {
+    length: 99,
+    width: Number(await page.getByLabel('width', { exact: true }).inputValue()),
+    colour: await page.getByLabel('colour', { exact: true }).inputValue(),
+  };
   const reply = await service.json(`/models/${name}/predict`, 'POST', { records: record });
   must(shown === reply.predictions[0].label, `the page says ${shown}, the service ${reply.predictions[0].label}`);
-  must(await page.getByText('lies above everything that training saw').isVisible(), 'there is no flag of what training never saw');
+  must(
+    await page.getByText('lies above everything that training saw').isVisible(),
+    'there is no flag of what training never saw',
+  );
   const line = await page.getByRole('region', { name: 'Command that asks the same' }).textContent();
   must(line.includes(`/models/${name}/predict`) && line.includes('"length":99'), `the line for a shell is ${line}`);
   must(!service.key || !line.includes(service.key), 'the line for a shell shows the key');
   await page.getByText('I know what really happened').click();
   await page.getByRole('button', { name: 'Tell the service' }).click();
-  await eventually(async () => (await service.json(`/models/${name}/feedback`)).data[0]?.rows === 1, 'an outcome that counts');
+  await eventually(
+    async () => (await service.json(`/models/${name}/feedback`)).data[0]?.rows === 1,
+    'an outcome that counts',
+  );
   await watched.inspect('a prediction');
 }
 
@@ -118,7 +141,10 @@ export async function compareAndActivate(watched, service, name) {
   await page.getByText('Version 2 serves now.').waitFor();
   must((await service.json(`/models/${name}`)).active_version === 2, 'the second version does not serve');
   await page.getByRole('button', { name: 'Roll back to version 1' }).click();
-  await eventually(async () => (await service.json(`/models/${name}`)).active_version === 1, 'the first version to serve again');
+  await eventually(
+    async () => (await service.json(`/models/${name}`)).active_version === 1,
+    'the first version to serve again',
+  );
   await watched.go(`#/jobs/${job.id}`);
   const before = await page.locator('.legend li').count();
   await page.getByText('Lay other trainings').click();
@@ -129,10 +155,17 @@ export async function compareAndActivate(watched, service, name) {
 /** Ends a training that runs; its version is not published. */
 export async function cancel(watched, service, name) {
   const { page } = watched;
-  const job = await service.json(`/models/${name}/train`, 'POST', { epochs: 100000, learning_rate: 1e-6, early_stopping: null });
+  const job = await service.json(`/models/${name}/train`, 'POST', {
+    epochs: 100000,
+    learning_rate: 1e-6,
+    early_stopping: null,
+  });
   await watched.go(`#/jobs/${job.id}`);
   await page.getByRole('button', { name: 'Cancel', exact: true }).click();
-  must(['queued', 'running'].includes((await service.json(`/jobs/${job.id}`)).state), 'it was cancelled before it was confirmed');
+  must(
+    ['queued', 'running'].includes((await service.json(`/jobs/${job.id}`)).state),
+    'it was cancelled before it was confirmed',
+  );
   await watched.inspect('a question');
   await page.getByRole('button', { name: 'Cancel it' }).click();
   await page.getByRole('heading', { name: 'Cancelled' }).waitFor({ timeout: 30000 });
@@ -163,7 +196,10 @@ export async function errors(watched, name) {
 export async function byKeyboard(watched, service, name) {
   const { page } = watched;
   const { keyboard } = page;
-  const enter = async (label) => { await watched.tabTo(label); await keyboard.press('Enter'); };
+  const enter = async (label) => {
+    await watched.tabTo(label);
+    await keyboard.press('Enter');
+  };
   await watched.go('#/');
   await page.evaluate(() => document.activeElement.blur());
   await watched.tabTo('Skip to the content');
@@ -197,11 +233,23 @@ export async function byKeyboard(watched, service, name) {
   await page.getByRole('dialog').waitFor();
   for (let i = 0; i < 6; i += 1) {
     await keyboard.press('Tab');
-    must(await page.evaluate(() => document.activeElement === document.body || document.querySelector('dialog').contains(document.activeElement)), 'the focus leaves an open dialog');
+    must(
+      await page.evaluate(
+        () =>
+          document.activeElement === document.body || document.querySelector('dialog').contains(document.activeElement),
+      ),
+      'the focus leaves an open dialog',
+    );
   }
   await keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'detached' });
-  must(await page.evaluate((label) => document.activeElement.getAttribute('aria-label') === label, `Delete the model ${name}`), 'the focus does not come back from a dialog');
+  must(
+    await page.evaluate(
+      (label) => document.activeElement.getAttribute('aria-label') === label,
+      `Delete the model ${name}`,
+    ),
+    'the focus does not come back from a dialog',
+  );
   must((await service.ask(`/models/${name}`)).ok, 'Escape has deleted the model');
 }
 

@@ -54,27 +54,40 @@ async function enterKey(page) {
 }
 
 /** Runs a test in a window of its own, which has to stay free of faults. */
-const inWindow = (words, options, work) => test(words, async () => {
-  const watched = await open(options);
-  try {
-    const said = await work(watched);
-    watched.clean(words);
-    return said;
-  } finally {
-    await watched.page.context().close();
-  }
-});
+const inWindow = (words, options, work) =>
+  test(words, async () => {
+    const watched = await open(options);
+    try {
+      const said = await work(watched);
+      watched.clean(words);
+      return said;
+    } finally {
+      await watched.page.context().close();
+    }
+  });
 
 /** The checks themselves are checked: each has to see what it is there for. */
 async function checksCanFail(watched) {
   const { page } = watched;
   await watched.inspect('the first view');
   await page.evaluate(() => document.querySelector('main').append(document.createElement('img')));
-  must((await watched.violations()).some((one) => one.startsWith('image-alt')), 'axe does not see an image without a text');
-  await page.evaluate(() => { const wide = document.createElement('div'); wide.style.width = '5000px'; wide.textContent = 'wide'; document.querySelector('main').append(wide); });
+  must(
+    (await watched.violations()).some((one) => one.startsWith('image-alt')),
+    'axe does not see an image without a text',
+  );
+  await page.evaluate(() => {
+    const wide = document.createElement('div');
+    wide.style.width = '5000px';
+    wide.textContent = 'wide';
+    document.querySelector('main').append(wide);
+  });
   must((await watched.overflow()) > 0, 'what is too wide is not seen');
   await page.evaluate(() => console.error('on purpose'));
-  await eventually(() => watched.faults.some((one) => one.includes('on purpose')), 'an error on the console to be seen', 3000);
+  await eventually(
+    () => watched.faults.some((one) => one.includes('on purpose')),
+    'an error on the console to be seen',
+    3000,
+  );
   watched.faults = [];
   await page.evaluate(() => fetch('http://127.0.0.1:9/').catch(() => null));
   await eventually(() => watched.faults.length, 'a request to another origin to be seen', 3000);
@@ -84,16 +97,35 @@ async function checksCanFail(watched) {
 /** The views that there are, with what is in them. */
 async function views(name) {
   const version = `#/models/${name}/versions/1`;
-  const { data: [job] } = await service.json(`/jobs?model=${name}`);
-  return ['#/', '#/datasets', `#/datasets/${name}`, '#/jobs', `#/jobs/${job.id}`, '#/models', `#/models/${name}`, version,
-    `#/models/${name}/compare`, `#/models/${name}/predict`, `#/models/${name}/drift`, `#/models/${name}/train`, '#/keys'];
+  const {
+    data: [job],
+  } = await service.json(`/jobs?model=${name}`);
+  return [
+    '#/',
+    '#/datasets',
+    `#/datasets/${name}`,
+    '#/jobs',
+    `#/jobs/${job.id}`,
+    '#/models',
+    `#/models/${name}`,
+    version,
+    `#/models/${name}/compare`,
+    `#/models/${name}/predict`,
+    `#/models/${name}/drift`,
+    `#/models/${name}/train`,
+    '#/keys',
+  ];
 }
 
 async function inspectAll(watched, name) {
   const all = await views(name);
   for (const view of all) {
     await watched.go(view);
-    await watched.page.evaluate(() => document.querySelectorAll('main details').forEach((one) => { one.open = true; }));
+    await watched.page.evaluate(() =>
+      document.querySelectorAll('main details').forEach((one) => {
+        one.open = true;
+      }),
+    );
     await watched.page.waitForTimeout(100);
     await watched.inspect(view);
   }
@@ -104,7 +136,9 @@ async function inspectAll(watched, name) {
 async function fresh(watched) {
   const { page } = watched;
   const empty = { json: { data: [], next_cursor: null, loading: [] } };
-  await page.route(/\/(models|datasets|jobs)(\?|$)/, (route) => (route.request().method() === 'GET' ? route.fulfill(empty) : route.continue()));
+  await page.route(/\/(models|datasets|jobs)(\?|$)/, (route) =>
+    route.request().method() === 'GET' ? route.fulfill(empty) : route.continue(),
+  );
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme });
     for (const view of ['#/', '#/datasets', '#/jobs', '#/models']) {
@@ -114,9 +148,23 @@ async function fresh(watched) {
   }
   await watched.go('#/');
   must((await page.locator('.steps > li').count()) === 3, 'the three steps are not shown');
-  const taken = page.waitForRequest((request) => request.method() === 'POST' && request.url().endsWith('/datasets?name=penguins'));
+  const taken = page.waitForRequest(
+    (request) => request.method() === 'POST' && request.url().endsWith('/datasets?name=penguins'),
+  );
   await page.route(/\/datasets\?name=penguins/, (route) => route.fulfill({ status: 201, json: { name: 'penguins' } }));
-  await page.route(/\/datasets\/penguins/, (route) => route.fulfill({ json: { name: 'penguins', rows: 0, columns: [], findings: [], bytes: 0, created_at: new Date().toISOString(), data: [] } }));
+  await page.route(/\/datasets\/penguins/, (route) =>
+    route.fulfill({
+      json: {
+        name: 'penguins',
+        rows: 0,
+        columns: [],
+        findings: [],
+        bytes: 0,
+        created_at: new Date().toISOString(),
+        data: [],
+      },
+    }),
+  );
   await page.getByRole('button', { name: /sample/ }).click();
   await taken;
   await page.waitForURL('**/#/datasets/penguins');
@@ -164,9 +212,14 @@ async function onModel(work) {
 
 /** The key lies in the tab alone. */
 async function keyIsKeptInTab({ page }) {
-  const found = await page.evaluate((secret) => ({
-    local: JSON.stringify(localStorage).includes(secret), cookie: document.cookie, session: JSON.stringify(sessionStorage).includes(secret),
-  }), key);
+  const found = await page.evaluate(
+    (secret) => ({
+      local: JSON.stringify(localStorage).includes(secret),
+      cookie: document.cookie,
+      session: JSON.stringify(sessionStorage).includes(secret),
+    }),
+    key,
+  );
   must(found.session && !found.local && found.cookie === '', `the key lies in ${JSON.stringify(found)}`);
 }
 
@@ -176,12 +229,22 @@ try {
   await inWindow('each check sees what it is there for', {}, checksCanFail);
   await inWindow('a fresh service, and the sample that it offers', {}, fresh);
   await inWindow('a file is dropped', {}, (watched) => paths.drop(watched, `${prefix}-dropped`));
-  await inWindow('a table is uploaded and trained on, and the curve moves', {}, (watched) => paths.uploadAndTrain(watched, service, name));
-  await inWindow('a prediction, its line for a shell, and its outcome', {}, (watched) => onModel(() => paths.predict(watched, service, name)));
-  await inWindow('two versions are compared, and one is activated', {}, (watched) => onModel(() => paths.compareAndActivate(watched, service, name)));
+  await inWindow('a table is uploaded and trained on, and the curve moves', {}, (watched) =>
+    paths.uploadAndTrain(watched, service, name),
+  );
+  await inWindow('a prediction, its line for a shell, and its outcome', {}, (watched) =>
+    onModel(() => paths.predict(watched, service, name)),
+  );
+  await inWindow('two versions are compared, and one is activated', {}, (watched) =>
+    onModel(() => paths.compareAndActivate(watched, service, name)),
+  );
   await inWindow('a training is cancelled', {}, (watched) => onModel(() => paths.cancel(watched, service, name)));
-  await inWindow('errors are told in the words of the service', {}, (watched) => onModel(() => paths.errors(watched, name)));
-  await inWindow('a table, a training and a prediction by the keyboard alone', {}, (watched) => paths.byKeyboard(watched, service, `${prefix}-keyboard`));
+  await inWindow('errors are told in the words of the service', {}, (watched) =>
+    onModel(() => paths.errors(watched, name)),
+  );
+  await inWindow('a table, a training and a prediction by the keyboard alone', {}, (watched) =>
+    paths.byKeyboard(watched, service, `${prefix}-keyboard`),
+  );
   await inWindow('the same on a phone', { viewport: PHONE, hasTouch: true, isMobile: true }, async (watched) => {
     await paths.uploadAndTrain(watched, service, `${prefix}-phone`);
     await paths.predict(watched, service, `${prefix}-phone`);
@@ -195,10 +258,18 @@ try {
     await inWindow('the question for a key', {}, keyQuestion);
     await inWindow('a key is made and revoked', {}, (watched) => paths.keys(watched, service, `${prefix}-key`));
   }
-  await inWindow('names and values are never read as HTML', {}, (watched) => limits.hostile(watched, service, `${prefix}-hostile`));
-  await inWindow('100,000 epochs without a stall', {}, (watched) => limits.longTraining(watched, service, `${prefix}-long`));
-  await inWindow('1,000 columns without a stall', {}, (watched) => limits.wideTable(watched, service, `${prefix}-wide`));
-  await inWindow(`${MODELS} models without a stall`, {}, (watched) => limits.longList(watched, service, prefix, MODELS));
+  await inWindow('names and values are never read as HTML', {}, (watched) =>
+    limits.hostile(watched, service, `${prefix}-hostile`),
+  );
+  await inWindow('100,000 epochs without a stall', {}, (watched) =>
+    limits.longTraining(watched, service, `${prefix}-long`),
+  );
+  await inWindow('1,000 columns without a stall', {}, (watched) =>
+    limits.wideTable(watched, service, `${prefix}-wide`),
+  );
+  await inWindow(`${MODELS} models without a stall`, {}, (watched) =>
+    limits.longList(watched, service, prefix, MODELS),
+  );
 } finally {
   await browser.close();
   await service.clean(prefix);

@@ -34,10 +34,14 @@ export class Service {
   }
 
   async ended(id) {
-    return eventually(async () => {
-      const job = await this.json(`/jobs/${id}?wait=5`);
-      return ['succeeded', 'failed', 'cancelled'].includes(job.state) && job;
-    }, `the end of job ${id}`, 120000);
+    return eventually(
+      async () => {
+        const job = await this.json(`/jobs/${id}?wait=5`);
+        return ['succeeded', 'failed', 'cancelled'].includes(job.state) && job;
+      },
+      `the end of job ${id}`,
+      120000,
+    );
   }
 
   /** A trained model of a table, both with this name: for tests that stand alone or come after one that failed. */
@@ -45,7 +49,8 @@ export class Service {
     const model = await this.ask(`/models/${name}`);
     if (model.ok && (await model.json()).active_version) return;
     if (!model.ok) {
-      if (!(await this.ask(`/datasets/${name}`)).ok) await this.json(`/datasets?name=${name}`, 'POST', table(600), 'text/csv');
+      if (!(await this.ask(`/datasets/${name}`)).ok)
+        await this.json(`/datasets?name=${name}`, 'POST', table(600), 'text/csv');
       await this.json('/models', 'POST', { name, dataset: name, target: 'kind' });
     }
     const { id } = await this.json(`/models/${name}/train`, 'POST', { epochs: 3 });
@@ -55,9 +60,11 @@ export class Service {
   /** Does work for each entry, some at a time. */
   async each(entries, work) {
     const rest = [...entries];
-    await Promise.all(Array.from({ length: 8 }, async () => {
-      while (rest.length) await work(rest.pop());
-    }));
+    await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        while (rest.length) await work(rest.pop());
+      }),
+    );
   }
 
   /** Takes away whatever a run has made. */
@@ -80,7 +87,10 @@ export class Service {
 export function table(rows) {
   const lines = ['length,width,colour,kind'];
   let state = 7;
-  const random = () => { state = (state * 1103515245 + 12345) % 2147483648; return state / 2147483648; };
+  const random = () => {
+    state = (state * 1103515245 + 12345) % 2147483648;
+    return state / 2147483648;
+  };
   for (let i = 0; i < rows; i += 1) {
     const length = random() * 10;
     const width = random() * 4;

@@ -14,13 +14,18 @@ const { bareName, contentType } = await module('upload.js');
 const epoch = (n) => ({ epoch: n, loss: 1 / n, validation_loss: null, learning_rate: 1, elapsed_seconds: n });
 
 test('events are cut out of any pieces of a stream', () => {
-  const stream = 'id: 1-2\nevent: epoch\ndata: {"epoch":1}\n\nid: 2-2\nevent: state\ndata: {"a":\ndata: "x: y"}\n\n: a comment\n\n';
+  const stream =
+    'id: 1-2\nevent: epoch\ndata: {"epoch":1}\n\nid: 2-2\nevent: state\ndata: {"a":\ndata: "x: y"}\n\n: a comment\n\n';
   for (let cut = 0; cut <= stream.length; cut += 1) {
     const first = parseEvents(stream.slice(0, cut));
     const second = parseEvents(first.rest + stream.slice(cut));
-    assert.deepEqual([...first.events, ...second.events], [
-      { id: '1-2', event: 'epoch', data: '{"epoch":1}' }, { id: '2-2', event: 'state', data: '{"a":"x: y"}' },
-    ]);
+    assert.deepEqual(
+      [...first.events, ...second.events],
+      [
+        { id: '1-2', event: 'epoch', data: '{"epoch":1}' },
+        { id: '2-2', event: 'state', data: '{"a":"x: y"}' },
+      ],
+    );
     assert.equal(second.rest, '');
   }
 });
@@ -45,9 +50,15 @@ test('an epoch that comes again after a broken connection counts once', () => {
 });
 
 test('values fall into bins, and none is lost', () => {
-  assert.deepEqual(binned([5, 5]).counts.reduce((sum, n) => sum + n, 0), 2);
+  assert.deepEqual(
+    binned([5, 5]).counts.reduce((sum, n) => sum + n, 0),
+    2,
+  );
   const { counts, low, high } = binned([0, 1, 2, 10]);
-  assert.equal(counts.reduce((sum, n) => sum + n, 0), 4);
+  assert.equal(
+    counts.reduce((sum, n) => sum + n, 0),
+    4,
+  );
   assert.deepEqual([low, high, counts[0], counts.at(-1)], [0, 10, 1, 1]);
 });
 

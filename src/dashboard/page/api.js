@@ -95,11 +95,16 @@ export const get = (path, signal) => json(path, { signal });
  * @param {string} [method]
  */
 export const send = (path, body, method = 'POST') =>
-  json(path, body === undefined ? { method } : {
-    method,
-    body: JSON.stringify(body),
-    headers: { 'Content-Type': 'application/json' },
-  });
+  json(
+    path,
+    body === undefined
+      ? { method }
+      : {
+          method,
+          body: JSON.stringify(body),
+          headers: { 'Content-Type': 'application/json' },
+        },
+  );
 
 /**
  * Deletes a resource.

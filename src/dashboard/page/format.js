@@ -14,7 +14,9 @@ export function number(value) {
   const size = Math.abs(value);
   if (Number.isInteger(value) && size < 1e9) return plain.format(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e7)) return value.toExponential(2);
-  return new Intl.NumberFormat(LOCALE, { useGrouping: 'min2', maximumSignificantDigits: size >= 1000 ? 6 : 4 }).format(value);
+  return new Intl.NumberFormat(LOCALE, { useGrouping: 'min2', maximumSignificantDigits: size >= 1000 ? 6 : 4 }).format(
+    value,
+  );
 }
 
 /**
@@ -45,7 +47,10 @@ export function bytes(value) {
   const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
   let unit = 0;
   let size = value;
-  while (size >= 1024 && unit < units.length - 1) { size /= 1024; unit += 1; }
+  while (size >= 1024 && unit < units.length - 1) {
+    size /= 1024;
+    unit += 1;
+  }
   return `${size < 10 && unit ? size.toFixed(1) : Math.round(size)} ${units[unit]}`;
 }
 
@@ -70,7 +75,12 @@ export function duration(value) {
  */
 export const secondsBetween = (from, to) => ((to ? Date.parse(to) : Date.now()) - Date.parse(from)) / 1000;
 
-const NEAR = /** @type {[number, Intl.RelativeTimeFormatUnit][]} */ ([[60, 'second'], [60, 'minute'], [24, 'hour'], [30, 'day']]);
+const NEAR = /** @type {[number, Intl.RelativeTimeFormatUnit][]} */ ([
+  [60, 'second'],
+  [60, 'minute'],
+  [24, 'hour'],
+  [30, 'day'],
+]);
 const relative = new Intl.RelativeTimeFormat(LOCALE, { numeric: 'auto' });
 
 /**
@@ -104,6 +114,13 @@ export const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
  * @param {string} text
  */
 export function slug(text) {
-  const name = text.toLowerCase().normalize('NFKD').replace(/[^a-z0-9_-]+/g, '-').replace(/-+/g, '-');
-  return name.replace(/^[-_]+|[-_]+$/g, '').slice(0, 63).replace(/-+$/, '');
+  const name = text
+    .toLowerCase()
+    .normalize('NFKD')
+    .replace(/[^a-z0-9_-]+/g, '-')
+    .replace(/-+/g, '-');
+  return name
+    .replace(/^[-_]+|[-_]+$/g, '')
+    .slice(0, 63)
+    .replace(/-+$/, '');
 }

@@ -55,8 +55,15 @@ export function upload(file, type, parameters, told, signal) {
       if (sending.status === 201) resolve(JSON.parse(sending.responseText));
       else reject(new ApiError(problemOf(sending.status, sending.responseText)));
     };
-    sending.onerror = () => reject(new ApiError(localProblem(
-      'The file did not get through', 'The connection broke, and nothing was stored. Send the file again.')));
+    sending.onerror = () =>
+      reject(
+        new ApiError(
+          localProblem(
+            'The file did not get through',
+            'The connection broke, and nothing was stored. Send the file again.',
+          ),
+        ),
+      );
     sending.onabort = () => reject(new DOMException('The upload was stopped', 'AbortError'));
     signal.addEventListener('abort', () => sending.abort());
     sending.send(file);

@@ -7,15 +7,31 @@ import { h } from '../dom.js';
  * @param {...number} sharesOfWidth
  */
 export function bar(...sharesOfWidth) {
-  return h('span', { class: 'bar-stack', 'aria-hidden': 'true' }, sharesOfWidth.map((share, i) => {
-    const inner = h('i', { class: i === 1 ? 'second' : null });
-    inner.style.width = `${Math.max(0, Math.min(1, share)) * 100}%`;
-    return h('span', { class: 'bar' }, inner);
-  }));
+  return h(
+    'span',
+    { class: 'bar-stack', 'aria-hidden': 'true' },
+    sharesOfWidth.map((share, i) => {
+      const inner = h('i', { class: i === 1 ? 'second' : null });
+      inner.style.width = `${Math.max(0, Math.min(1, share)) * 100}%`;
+      return h('span', { class: 'bar' }, inner);
+    }),
+  );
 }
 
 /**
  * @param {{ name: string, shares: number[], text: string }[]} entries
  */
-export const bars = (entries) => h('ul', { class: 'bars-list' }, entries.map(({ name, shares, text }) =>
-  h('li', { class: 'bars-row' }, h('span', { class: 'name' }, name), bar(...shares), h('span', { class: 'number' }, text))));
+export const bars = (entries) =>
+  h(
+    'ul',
+    { class: 'bars-list' },
+    entries.map(({ name, shares, text }) =>
+      h(
+        'li',
+        { class: 'bars-row' },
+        h('span', { class: 'name' }, name),
+        bar(...shares),
+        h('span', { class: 'number' }, text),
+      ),
+    ),
+  );

@@ -9,12 +9,19 @@ import { count, number } from '../format.js';
 
 const HEIGHT = 320;
 /** Colours of the runs beside the first, in light and in dark. */
-const TONES = [['--accent', '--second'], ['#5a54c8', '#9a94ff'], ['#a02c6d', '#f08cc0'], ['#566100', '#c3cf5a'], ['#1f6aa5', '#7fbcf0']];
+const TONES = [
+  ['--accent', '--second'],
+  ['#5a54c8', '#9a94ff'],
+  ['#a02c6d', '#f08cc0'],
+  ['#566100', '#c3cf5a'],
+  ['#1f6aa5', '#7fbcf0'],
+];
 
 /** @param {string} name */
 const styleValue = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-const isDark = () => styleValue('color-scheme') === 'dark' || getComputedStyle(document.documentElement).colorScheme === 'dark';
+const isDark = () =>
+  styleValue('color-scheme') === 'dark' || getComputedStyle(document.documentElement).colorScheme === 'dark';
 
 /**
  * The colours of a run's two curves. The first run has the page's colours; others have one each.
@@ -32,15 +39,28 @@ function colours(tone) {
  * @param {string} colour
  * @param {boolean} isBroken
  */
-const lineSign = (colour, isBroken) => svg('svg', { viewBox: '0 0 26 10', 'aria-hidden': 'true' },
-  svg('line', { x1: 0, x2: 26, y1: 5, y2: 5, stroke: colour, 'stroke-width': 2.5, 'stroke-dasharray': isBroken ? '6 4' : null }));
+const lineSign = (colour, isBroken) =>
+  svg(
+    'svg',
+    { viewBox: '0 0 26 10', 'aria-hidden': 'true' },
+    svg('line', {
+      x1: 0,
+      x2: 26,
+      y1: 5,
+      y2: 5,
+      stroke: colour,
+      'stroke-width': 2.5,
+      'stroke-dasharray': isBroken ? '6 4' : null,
+    }),
+  );
 
 /**
  * A scale of logarithms cannot show what is not above zero.
  * @param {(number | null)[]} values
  * @param {boolean} isLog
  */
-const drawable = (values, isLog) => (isLog ? values.map((value) => (value !== null && value > 0 ? value : null)) : values);
+const drawable = (values, isLog) =>
+  isLog ? values.map((value) => (value !== null && value > 0 ? value : null)) : values;
 
 /** A picture of runs, which follows the data, the width and the colours of the page. */
 export class Curves {
@@ -91,9 +111,24 @@ export class Curves {
     return this.runs.flatMap(({ label, series, tone }) => {
       const [first, second] = colours(tone);
       const before = this.runs.length > 1 ? `${label}, ` : '';
-      const training = { name: `${before}training loss`, colour: first, isBroken: false, epochs: series.epochs, values: series.loss };
+      const training = {
+        name: `${before}training loss`,
+        colour: first,
+        isBroken: false,
+        epochs: series.epochs,
+        values: series.loss,
+      };
       if (!series.isValidated) return [training];
-      return [training, { name: `${before}validation loss`, colour: second, isBroken: true, epochs: series.epochs, values: series.validation }];
+      return [
+        training,
+        {
+          name: `${before}validation loss`,
+          colour: second,
+          isBroken: true,
+          epochs: series.epochs,
+          values: series.validation,
+        },
+      ];
     });
   }
 
@@ -118,7 +153,12 @@ export class Curves {
   }
 
   options() {
-    const axis = { stroke: styleValue('--muted'), grid: { stroke: styleValue('--line'), width: 1 }, ticks: { stroke: styleValue('--line') }, font: '12px system-ui, sans-serif' };
+    const axis = {
+      stroke: styleValue('--muted'),
+      grid: { stroke: styleValue('--line'), width: 1 },
+      ticks: { stroke: styleValue('--line') },
+      font: '12px system-ui, sans-serif',
+    };
     return {
       width: this.picture.clientWidth,
       height: HEIGHT,
@@ -126,12 +166,32 @@ export class Curves {
       cursor: { drag: { x: true, y: false } },
       scales: { x: { time: false }, y: { distr: this.isLog ? 3 : 1 } },
       axes: [
-        { ...axis, label: 'epoch', labelFont: axis.font, labelSize: 20, values: (/** @type {any} */ _, /** @type {number[]} */ ticks) => ticks.map((tick) => (Number.isInteger(tick) ? count(tick) : '')) },
-        { ...axis, size: 62, values: (/** @type {any} */ _, /** @type {(number | null)[]} */ ticks) => ticks.map((tick) => (tick === null ? '' : number(tick))) },
+        {
+          ...axis,
+          label: 'epoch',
+          labelFont: axis.font,
+          labelSize: 20,
+          values: (/** @type {any} */ _, /** @type {number[]} */ ticks) =>
+            ticks.map((tick) => (Number.isInteger(tick) ? count(tick) : '')),
+        },
+        {
+          ...axis,
+          size: 62,
+          values: (/** @type {any} */ _, /** @type {(number | null)[]} */ ticks) =>
+            ticks.map((tick) => (tick === null ? '' : number(tick))),
+        },
       ],
-      series: [{}, ...this.curves().map(({ name, colour, isBroken }) => ({
-        label: name, stroke: colour, width: 2, dash: isBroken ? [6, 4] : undefined, spanGaps: true, points: { show: (/** @type {any} */ plot) => plot.data[0].length < 3 },
-      }))],
+      series: [
+        {},
+        ...this.curves().map(({ name, colour, isBroken }) => ({
+          label: name,
+          stroke: colour,
+          width: 2,
+          dash: isBroken ? [6, 4] : undefined,
+          spanGaps: true,
+          points: { show: (/** @type {any} */ plot) => plot.data[0].length < 3 },
+        })),
+      ],
       hooks: { setCursor: [(/** @type {any} */ plot) => this.showLegend(plot.cursor.idx ?? null)] },
     };
   }
@@ -144,11 +204,20 @@ export class Curves {
     const data = this.plot?.data ?? [];
     const at = index === null ? null : data[0]?.[index];
     const items = this.curves().map(({ name, colour, isBroken, values }, i) => {
-      const value = at === null || at === undefined ? values.findLast((one) => one !== null) : data[i + 1]?.[/** @type {number} */ (index)];
+      const value =
+        at === null || at === undefined
+          ? values.findLast((one) => one !== null)
+          : data[i + 1]?.[/** @type {number} */ (index)];
       return h('li', null, lineSign(colour, isBroken), ` ${name} `, h('strong', null, number(value)));
     });
-    this.legend.replaceChildren(...items, h('li', { class: 'muted' }, at === null || at === undefined ? 'at the end' : `at epoch ${count(at)}`));
-    const words = this.curves().map(({ name, values }) => `${name} from ${number(values.find((one) => one !== null))} to ${number(values.findLast((one) => one !== null))}`);
+    this.legend.replaceChildren(
+      ...items,
+      h('li', { class: 'muted' }, at === null || at === undefined ? 'at the end' : `at epoch ${count(at)}`),
+    );
+    const words = this.curves().map(
+      ({ name, values }) =>
+        `${name} from ${number(values.find((one) => one !== null))} to ${number(values.findLast((one) => one !== null))}`,
+    );
     this.picture.setAttribute('aria-label', `Loss over epochs. ${words.join('; ')}.`);
   }
 

@@ -44,9 +44,19 @@ export function histogram(values, label) {
  * @param {number} rows
  */
 export function shares(top, rows) {
-  return h('div', { class: 'shares' }, top.map(({ value, count: n }) => {
-    const bar = h('i', { 'aria-hidden': 'true' });
-    bar.style.width = `${(n / Math.max(rows, 1)) * 100}%`;
-    return h('div', { class: 'share', title: `${value}: ${count(n)} rows` }, bar, h('span', null, value), h('span', null, percent(n / Math.max(rows, 1))));
-  }));
+  return h(
+    'div',
+    { class: 'shares' },
+    top.map(({ value, count: n }) => {
+      const bar = h('i', { 'aria-hidden': 'true' });
+      bar.style.width = `${(n / Math.max(rows, 1)) * 100}%`;
+      return h(
+        'div',
+        { class: 'share', title: `${value}: ${count(n)} rows` },
+        bar,
+        h('span', null, value),
+        h('span', null, percent(n / Math.max(rows, 1))),
+      );
+    }),
+  );
 }

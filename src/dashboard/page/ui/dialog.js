@@ -34,9 +34,12 @@ export function openDialog(title, content) {
 export async function confirmed(title, consequence, action) {
   const answer = await openDialog(title, (dialog) => [
     h('p', null, consequence),
-    h('div', { class: 'actions' },
+    h(
+      'div',
+      { class: 'actions' },
       h('button', { type: 'button', autofocus: true, onclick: () => dialog.close('') }, 'Keep it as it is'),
-      h('button', { type: 'button', class: 'danger', onclick: () => dialog.close('yes') }, action)),
+      h('button', { type: 'button', class: 'danger', onclick: () => dialog.close('yes') }, action),
+    ),
   ]);
   return answer === 'yes';
 }

@@ -13,10 +13,13 @@ export function field(label, input, hint = null) {
   input.id ||= uniqueId('field');
   const hintId = hint ? `${input.id}-hint` : null;
   if (hintId) input.setAttribute('aria-describedby', hintId);
-  return h('div', { class: 'field' },
+  return h(
+    'div',
+    { class: 'field' },
     h('label', { for: input.id }, label),
     input,
-    hintId ? h('p', { class: 'hint', id: hintId }, hint) : null);
+    hintId ? h('p', { class: 'hint', id: hintId }, hint) : null,
+  );
 }
 
 /**
@@ -25,10 +28,14 @@ export function field(label, input, hint = null) {
  * @param {string} [chosen]
  */
 export function choice(options, chosen = '') {
-  const select = h('select', null, options.map((option) => {
-    const [value, text] = Array.isArray(option) ? option : [option, option];
-    return h('option', { value }, text);
-  }));
+  const select = h(
+    'select',
+    null,
+    options.map((option) => {
+      const [value, text] = Array.isArray(option) ? option : [option, option];
+      return h('option', { value }, text);
+    }),
+  );
   select.value = chosen;
   return select;
 }
@@ -50,4 +57,8 @@ export const typedNumber = (input) => (input.value.trim() === '' ? undefined : N
  * Words that were typed with commas between them.
  * @param {HTMLInputElement} input
  */
-export const typedList = (input) => input.value.split(',').map((word) => word.trim()).filter(Boolean);
+export const typedList = (input) =>
+  input.value
+    .split(',')
+    .map((word) => word.trim())
+    .filter(Boolean);

@@ -10,7 +10,9 @@ import { field } from './field.js';
 let open = null;
 /** Whether the reader has left the question unanswered: then it is not asked again until the next view. */
 let isDeclined = false;
-addEventListener('hashchange', () => { isDeclined = false; });
+addEventListener('hashchange', () => {
+  isDeclined = false;
+});
 
 /**
  * @param {boolean} refused
@@ -18,20 +20,38 @@ addEventListener('hashchange', () => { isDeclined = false; });
  */
 async function ask(refused) {
   const answer = await openDialog('This service needs a key', (dialog) => {
-    const input = h('input', { type: 'password', autocomplete: 'off', spellcheck: 'false', required: true, autofocus: true });
+    const input = h('input', {
+      type: 'password',
+      autocomplete: 'off',
+      spellcheck: 'false',
+      required: true,
+      autofocus: true,
+    });
     return [
-      refused ? h('p', { class: 'bad-text', role: 'alert' }, 'The service does not know this key. It may have ended or been revoked.') : null,
-      h('form', {
-        onsubmit: (/** @type {Event} */ event) => {
-          event.preventDefault();
-          setKey(input.value.trim());
-          dialog.close('yes');
+      refused
+        ? h(
+            'p',
+            { class: 'bad-text', role: 'alert' },
+            'The service does not know this key. It may have ended or been revoked.',
+          )
+        : null,
+      h(
+        'form',
+        {
+          onsubmit: (/** @type {Event} */ event) => {
+            event.preventDefault();
+            setKey(input.value.trim());
+            dialog.close('yes');
+          },
         },
-      },
-      field('Key', input, 'It stays in this tab until the tab is closed, and goes to this service alone.'),
-      h('div', { class: 'actions' },
-        h('button', { type: 'button', onclick: () => dialog.close('') }, 'Not now'),
-        h('button', { class: 'primary' }, 'Use this key'))),
+        field('Key', input, 'It stays in this tab until the tab is closed, and goes to this service alone.'),
+        h(
+          'div',
+          { class: 'actions' },
+          h('button', { type: 'button', onclick: () => dialog.close('') }, 'Not now'),
+          h('button', { class: 'primary' }, 'Use this key'),
+        ),
+      ),
     ];
   });
   return answer === 'yes';
@@ -54,12 +74,21 @@ export function askForKey(refused) {
 
 /** The button of the frame that forgets the key; it is there while there is one. */
 export function keyButton() {
-  const button = h('button', {
-    type: 'button',
-    class: 'quiet',
-    onclick: () => { setKey(null); reload(); },
-  }, 'Forget key');
-  const show = () => { button.hidden = key() === null; };
+  const button = h(
+    'button',
+    {
+      type: 'button',
+      class: 'quiet',
+      onclick: () => {
+        setKey(null);
+        reload();
+      },
+    },
+    'Forget key',
+  );
+  const show = () => {
+    button.hidden = key() === null;
+  };
   addEventListener('epochd-key', show);
   show();
   return button;

@@ -13,7 +13,13 @@ export const MEASURES = [
   { key: 'log_loss', name: 'Log loss', more: false, show: number, hint: 'how sure it was of what was not so' },
   { key: 'macro_f1', name: 'Macro F1', more: true, show: number, hint: 'precision and recall, all classes alike' },
   { key: 'roc_auc', name: 'ROC AUC', more: true, show: number, hint: 'how well it ranks two classes' },
-  { key: 'rmse', name: 'RMSE', more: false, show: number, hint: 'the root of the mean squared error, in the unit of the target' },
+  {
+    key: 'rmse',
+    name: 'RMSE',
+    more: false,
+    show: number,
+    hint: 'the root of the mean squared error, in the unit of the target',
+  },
   { key: 'mae', name: 'MAE', more: false, show: number, hint: 'the mean absolute error, in the unit of the target' },
   { key: 'r2', name: 'R²', more: true, show: number, hint: 'the share of the variance that is explained' },
 ];
@@ -22,8 +28,12 @@ export const MEASURES = [
  * The measures that at least one of these has.
  * @param {(Metrics | Record<string, any> | null | undefined)[]} all
  */
-export const measuresOf = (...all) => MEASURES.filter(({ key }) =>
-  all.some((metrics) => /** @type {any} */ (metrics)?.[key] !== undefined && /** @type {any} */ (metrics)?.[key] !== null));
+export const measuresOf = (...all) =>
+  MEASURES.filter(({ key }) =>
+    all.some(
+      (metrics) => /** @type {any} */ (metrics)?.[key] !== undefined && /** @type {any} */ (metrics)?.[key] !== null,
+    ),
+  );
 
 /**
  * One measure in one word: what a list shows of a version.
@@ -35,7 +45,9 @@ export function headline(metrics) {
 }
 
 const BASELINES = /** @type {Record<string, string>} */ ({
-  majority_class: 'Most frequent class', mean: 'Mean of the target', linear: 'Linear model',
+  majority_class: 'Most frequent class',
+  mean: 'Mean of the target',
+  linear: 'Linear model',
 });
 
 /**
@@ -45,16 +57,42 @@ const BASELINES = /** @type {Record<string, string>} */ ({
 export function metricsTable(metrics) {
   const baselines = Object.entries(metrics.baselines ?? {});
   const measures = measuresOf(metrics);
-  const rows = table('Measures', [
-    { head: 'Measure', isRowHead: true, cell: (/** @type {Measure} */ one) => [one.name, h('div', { class: 'small muted' }, `${one.more ? 'more' : 'less'} is better: ${one.hint}`)] },
-    { head: 'This network', numeric: true, cell: (one) => h('strong', null, one.show(/** @type {any} */ (metrics)[one.key])) },
-    ...baselines.map(([name, baseline]) => ({
-      head: BASELINES[name] ?? name,
-      numeric: true,
-      cell: (/** @type {Measure} */ one) => (baseline[one.key] === undefined ? '–' : one.show(baseline[one.key])),
-    })),
-  ], measures);
+  const rows = table(
+    'Measures',
+    [
+      {
+        head: 'Measure',
+        isRowHead: true,
+        cell: (/** @type {Measure} */ one) => [
+          one.name,
+          h('div', { class: 'small muted' }, `${one.more ? 'more' : 'less'} is better: ${one.hint}`),
+        ],
+      },
+      {
+        head: 'This network',
+        numeric: true,
+        cell: (one) => h('strong', null, one.show(/** @type {any} */ (metrics)[one.key])),
+      },
+      ...baselines.map(([name, baseline]) => ({
+        head: BASELINES[name] ?? name,
+        numeric: true,
+        cell: (/** @type {Measure} */ one) => (baseline[one.key] === undefined ? '–' : one.show(baseline[one.key])),
+      })),
+    ],
+    measures,
+  );
   const rowsText = metrics.rows ? `${count(metrics.rows)} ` : '';
-  const which = metrics.rows_used === 'training' ? 'rows that it was trained on: no rows were held out' : 'rows held out from training';
-  return [rows, h('p', { class: 'small muted' }, `Measured on ${rowsText}${which}`, metrics.split ? ` (${metrics.split.type}: ${metrics.split.reason}).` : '.')];
+  const which =
+    metrics.rows_used === 'training'
+      ? 'rows that it was trained on: no rows were held out'
+      : 'rows held out from training';
+  return [
+    rows,
+    h(
+      'p',
+      { class: 'small muted' },
+      `Measured on ${rowsText}${which}`,
+      metrics.split ? ` (${metrics.split.type}: ${metrics.split.reason}).` : '.',
+    ),
+  ];
 }

@@ -38,7 +38,10 @@ export function modelHead(model, current, ...actions) {
   ];
   return [
     viewHead(name, summary(model), ...actions),
-    h('nav', { class: 'tabs', 'aria-label': 'Views of this model' },
-      tabs.map(([key, text, href]) => h('a', { href, 'aria-current': key === current ? 'page' : null }, text))),
+    h(
+      'nav',
+      { class: 'tabs', 'aria-label': 'Views of this model' },
+      tabs.map(([key, text, href]) => h('a', { href, 'aria-current': key === current ? 'page' : null }, text)),
+    ),
   ];
 }

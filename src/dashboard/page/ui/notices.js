@@ -11,9 +11,12 @@ import { problemFrom, wasLeft } from './problem.js';
 export function notify(text, kind = 'good') {
   const area = document.getElementById('notices');
   const close = () => notice.remove();
-  const notice = h('div', { class: `notice ${kind}` },
+  const notice = h(
+    'div',
+    { class: `notice ${kind}` },
     h('span', null, text),
-    h('button', { type: 'button', class: 'quiet', 'aria-label': 'Close this message', onclick: close }, '✕'));
+    h('button', { type: 'button', class: 'quiet', 'aria-label': 'Close this message', onclick: close }, '✕'),
+  );
   area?.append(notice);
   setTimeout(close, kind === 'good' ? 5000 : 15000);
 }

@@ -44,16 +44,21 @@ export function pagedTable(label, columns, first, load) {
   element.classList.add('long');
   const body = /** @type {HTMLElement} */ (element.querySelector('tbody'));
   let cursor = first.next_cursor;
-  const more = h('button', {
-    type: 'button',
-    onclick: () => during(more, async () => {
-      const page = await load(cursor);
-      cursor = page.next_cursor;
-      body.append(...page.data.map((entry) => tableRow(columns, entry)));
-      state.textContent = `${body.children.length} shown`;
-      more.hidden = cursor === null;
-    }),
-  }, 'Show more');
+  const more = h(
+    'button',
+    {
+      type: 'button',
+      onclick: () =>
+        during(more, async () => {
+          const page = await load(cursor);
+          cursor = page.next_cursor;
+          body.append(...page.data.map((entry) => tableRow(columns, entry)));
+          state.textContent = `${body.children.length} shown`;
+          more.hidden = cursor === null;
+        }),
+    },
+    'Show more',
+  );
   const state = h('span', { class: 'muted small', role: 'status' }, cursor ? `${first.data.length} shown` : '');
   more.hidden = cursor === null;
   return h('div', { class: 'paged' }, element, h('div', { class: 'actions' }, more, state));

@@ -7,7 +7,11 @@ import { notify, notifyProblem } from './notices.js';
 /** @typedef {import('../dom.js').Child} Child */
 
 const STATES = /** @type {Record<string, string>} */ ({
-  queued: '◌', running: '▶', succeeded: '✓', failed: '✕', cancelled: '■',
+  queued: '◌',
+  running: '▶',
+  succeeded: '✓',
+  failed: '✕',
+  cancelled: '■',
 });
 
 /**
@@ -24,9 +28,12 @@ export const stateBadge = (state) =>
  * @param {...Child} actions
  */
 export const viewHead = (title, below, ...actions) =>
-  h('div', { class: 'view-head' },
+  h(
+    'div',
+    { class: 'view-head' },
     h('div', null, h('h1', null, title), h('p', { class: 'muted' }, below)),
-    actions.length ? h('div', { class: 'actions' }, actions) : null);
+    actions.length ? h('div', { class: 'actions' }, actions) : null,
+  );
 
 /**
  * What stands where there is nothing yet.
@@ -42,7 +49,11 @@ export const emptyState = (title, text, ...actions) =>
  * @param {[string, Child | Child[]][]} pairs
  */
 export const facts = (pairs) =>
-  h('dl', { class: 'facts' }, pairs.map(([name, value]) => h('div', null, h('dt', null, name), h('dd', null, value))));
+  h(
+    'dl',
+    { class: 'facts' },
+    pairs.map(([name, value]) => h('div', null, h('dt', null, name), h('dd', null, value))),
+  );
 
 /**
  * A section with a heading.
@@ -74,7 +85,10 @@ export function copyable(text, label) {
       notifyProblem(new Error('The browser does not let this page copy: mark the text and copy it by hand.'));
     }
   };
-  return h('div', { class: 'copyable' },
+  return h(
+    'div',
+    { class: 'copyable' },
     h('pre', { tabindex: '0', role: 'region', 'aria-label': label }, h('code', null, text)),
-    h('button', { type: 'button', onclick: copy, 'aria-label': `Copy: ${label}` }, 'Copy'));
+    h('button', { type: 'button', onclick: copy, 'aria-label': `Copy: ${label}` }, 'Copy'),
+  );
 }

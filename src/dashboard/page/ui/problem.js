@@ -36,15 +36,30 @@ export function problemPanel(error, again = null) {
  * @param {(() => void) | null} [again]
  */
 export function problemView(problem, again = null) {
-  const places = (problem.errors ?? []).filter((place) => place.detail !== problem.detail || place.pointer || place.parameter);
+  const places = (problem.errors ?? []).filter(
+    (place) => place.detail !== problem.detail || place.pointer || place.parameter,
+  );
   const place = (/** @type {import('../types.js').ProblemPlace} */ one) =>
-    h('li', null, h('code', null, one.pointer ?? one.parameter ?? ''), one.detail === problem.detail ? null : ` ${one.detail}`);
-  return h('div', { class: 'panel problem', role: 'alert' },
+    h(
+      'li',
+      null,
+      h('code', null, one.pointer ?? one.parameter ?? ''),
+      one.detail === problem.detail ? null : ` ${one.detail}`,
+    );
+  return h(
+    'div',
+    { class: 'panel problem', role: 'alert' },
     h('p', { class: 'problem-title' }, problem.title),
     h('p', null, problem.detail),
     places.length ? h('ul', null, places.map(place)) : null,
-    h('p', { class: 'small muted' },
-      problem.code && !key() ? h('a', { href: `/docs/errors#${problem.code}` }, 'What this means and what to do') : problem.code,
-      problem.request_id ? ` · request ${problem.request_id}` : null),
-    again ? h('button', { type: 'button', onclick: again }, 'Try again') : null);
+    h(
+      'p',
+      { class: 'small muted' },
+      problem.code && !key()
+        ? h('a', { href: `/docs/errors#${problem.code}` }, 'What this means and what to do')
+        : problem.code,
+      problem.request_id ? ` · request ${problem.request_id}` : null,
+    ),
+    again ? h('button', { type: 'button', onclick: again }, 'Try again') : null,
+  );
 }

@@ -15,7 +15,8 @@ const MOST_OPTIONS = 40;
  */
 function hint(feature) {
   if (!feature.used) return feature.note ?? 'Predictions do not depend on it.';
-  if (feature.type === 'numeric' && feature.min !== null) return `Training saw ${number(feature.min)} to ${number(feature.max)}.`;
+  if (feature.type === 'numeric' && feature.min !== null)
+    return `Training saw ${number(feature.min)} to ${number(feature.max)}.`;
   if (feature.type === 'datetime' && feature.min !== null) return `Training saw ${feature.min} to ${feature.max}.`;
   return null;
 }
@@ -69,6 +70,10 @@ export function rowField(schema) {
   const example = Array.isArray(schema.example) ? schema.example : new Array(schema.inputs ?? 1).fill(0);
   const input = h('textarea', { spellcheck: 'false' });
   input.value = example.join(', ');
-  const read = () => input.value.split(/[\s,;]+/).filter(Boolean).map(Number);
+  const read = () =>
+    input.value
+      .split(/[\s,;]+/)
+      .filter(Boolean)
+      .map(Number);
   return { element: field('Row', input, `${schema.inputs} numbers with commas between them.`), read };
 }

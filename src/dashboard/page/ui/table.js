@@ -15,8 +15,13 @@ import { h } from '../dom.js';
  * @param {T} entry
  */
 export function tableRow(columns, entry) {
-  return h('tr', null, columns.map(({ cell, numeric, isRowHead }) =>
-    h(isRowHead ? 'th' : 'td', { class: numeric ? 'number' : null, scope: isRowHead ? 'row' : null }, cell(entry))));
+  return h(
+    'tr',
+    null,
+    columns.map(({ cell, numeric, isRowHead }) =>
+      h(isRowHead ? 'th' : 'td', { class: numeric ? 'number' : null, scope: isRowHead ? 'row' : null }, cell(entry)),
+    ),
+  );
 }
 
 /**
@@ -28,8 +33,18 @@ export function tableRow(columns, entry) {
  */
 export function table(label, columns, entries) {
   const heads = columns.map(({ head, numeric }) => h('th', { scope: 'col', class: numeric ? 'number' : null }, head));
-  return h('div', { class: 'scroll', role: 'region', 'aria-label': label, tabindex: '0' },
-    h('table', null,
+  return h(
+    'div',
+    { class: 'scroll', role: 'region', 'aria-label': label, tabindex: '0' },
+    h(
+      'table',
+      null,
       h('thead', null, h('tr', null, heads)),
-      h('tbody', null, entries.map((entry) => tableRow(columns, entry)))));
+      h(
+        'tbody',
+        null,
+        entries.map((entry) => tableRow(columns, entry)),
+      ),
+    ),
+  );
 }

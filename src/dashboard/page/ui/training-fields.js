@@ -17,9 +17,14 @@ export const numberInput = (attributes) => h('input', { type: 'number', inputmod
  */
 function splits(columns) {
   /** @type {[string, string][]} */
-  const ways = [['auto', 'As the table suggests'], ['random', 'At random'], ['order', 'The last rows of the table']];
+  const ways = [
+    ['auto', 'As the table suggests'],
+    ['random', 'At random'],
+    ['order', 'The last rows of the table'],
+  ];
   for (const { name, type } of columns) if (type === 'datetime') ways.push([`time:${name}`, `The latest by ${name}`]);
-  for (const { name, type } of columns) if (type !== 'text' && type !== 'datetime') ways.push([`group:${name}`, `Whole groups of ${name}`]);
+  for (const { name, type } of columns)
+    if (type !== 'text' && type !== 'datetime') ways.push([`group:${name}`, `Whole groups of ${name}`]);
   return choice(ways, 'auto');
 }
 
@@ -40,12 +45,22 @@ function splitOf(value) {
 export function trainingFields(columns, servesAlready) {
   const epochs = numberInput({ min: 1, max: 1000000, step: 1, placeholder: 'by the number of rows' });
   const seconds = numberInput({ min: 0, step: 'any', placeholder: 'no limit' });
-  const activate = choice([['always', 'Always'], ['if_better', 'If it is better than the active one'], ['never', 'Not until I activate it']], servesAlready ? 'if_better' : 'always');
+  const activate = choice(
+    [
+      ['always', 'Always'],
+      ['if_better', 'If it is better than the active one'],
+      ['never', 'Not until I activate it'],
+    ],
+    servesAlready ? 'if_better' : 'always',
+  );
   const rate = numberInput({ min: 0, step: 'any', placeholder: '0.002' });
   const batch = numberInput({ min: 1, step: 1, placeholder: 'by the number of rows' });
   const share = numberInput({ min: 0, max: 0.9, step: 'any', placeholder: 'by the number of rows' });
   const split = splits(columns);
-  const balanced = choice([['', 'All classes alike'], ['balanced', 'Rare classes more']]);
+  const balanced = choice([
+    ['', 'All classes alike'],
+    ['balanced', 'Rare classes more'],
+  ]);
   const seed = numberInput({ min: 0, step: 1, placeholder: '0' });
   const common = [
     field('Epochs, at most', epochs, 'It stops sooner where the validation loss no longer falls.'),
@@ -53,8 +68,12 @@ export function trainingFields(columns, servesAlready) {
     field('Serve the new version', activate),
   ];
   const further = [
-    field('Rows held out', split, 'By these rows a version is measured.'), field('Share held out', share),
-    field('Learning rate', rate), field('Batch size', batch), field('Weights of classes', balanced), field('Seed', seed),
+    field('Rows held out', split, 'By these rows a version is measured.'),
+    field('Share held out', share),
+    field('Learning rate', rate),
+    field('Batch size', batch),
+    field('Weights of classes', balanced),
+    field('Seed', seed),
   ];
   const read = () => ({
     epochs: typedNumber(epochs),

@@ -19,14 +19,24 @@ function options(isWorkbook) {
   const skip = h('input', { type: 'text', placeholder: 'row_id' });
   const types = h('textarea', { placeholder: '{"postal_code": "categorical"}', spellcheck: 'false' });
   const sheet = h('input', { type: 'text' });
-  const element = h('details', null, h('summary', null, 'How to read the file'),
-    h('div', { class: 'fields' },
+  const element = h(
+    'details',
+    null,
+    h('summary', null, 'How to read the file'),
+    h(
+      'div',
+      { class: 'fields' },
       field('Words that mean “no value”', missing, 'With commas between them.'),
       field('Columns to leave out', skip, 'With commas between them.'),
       field('Types of columns', types, 'JSON, where the service should not find them itself.'),
-      isWorkbook ? field('Sheet', sheet, 'The first one with cells, if this is empty.') : null));
+      isWorkbook ? field('Sheet', sheet, 'The first one with cells, if this is empty.') : null,
+    ),
+  );
   const read = () => ({
-    missing: typedList(missing), skip_columns: typedList(skip), types: types.value.trim(), sheet: sheet.value.trim(),
+    missing: typedList(missing),
+    skip_columns: typedList(skip),
+    types: types.value.trim(),
+    sheet: sheet.value.trim(),
   });
   return { element, read };
 }
@@ -51,10 +61,16 @@ async function sendFile(area, file, type, parameters) {
     if (mine?.rows && bar.value === 1) state.textContent = `Reading: ${count(mine.rows)} rows so far …`;
   }, 1000);
   try {
-    return await upload(file, type, parameters, (share) => {
-      bar.value = share;
-      state.textContent = share < 1 ? `Sending: ${percent(share)} of ${bytes(file.size)}` : 'Reading the rows …';
-    }, stop.signal);
+    return await upload(
+      file,
+      type,
+      parameters,
+      (share) => {
+        bar.value = share;
+        state.textContent = share < 1 ? `Sending: ${percent(share)} of ${bytes(file.size)}` : 'Reading the rows …';
+      },
+      stop.signal,
+    );
   } finally {
     clearInterval(timer);
     removeEventListener('beforeunload', warn);
@@ -70,7 +86,14 @@ async function sendFile(area, file, type, parameters) {
  * @param {() => void} back
  */
 function nameForm(area, file, type, signal, back) {
-  const name = h('input', { type: 'text', value: slug(bareName(file.name)), required: true, maxlength: 63, pattern: '[a-z0-9_\\-]+', autocomplete: 'off' });
+  const name = h('input', {
+    type: 'text',
+    value: slug(bareName(file.name)),
+    required: true,
+    maxlength: 63,
+    pattern: '[a-z0-9_\\-]+',
+    autocomplete: 'off',
+  });
   const extra = options(file.name.toLowerCase().includes('.xlsx'));
   const below = h('div', { class: 'upload-state' });
   const submit = async (/** @type {Event} */ event) => {
@@ -87,13 +110,19 @@ function nameForm(area, file, type, signal, back) {
       else fill(below, problemPanel(error));
     }
   };
-  const form = h('form', { onsubmit: submit },
+  const form = h(
+    'form',
+    { onsubmit: submit },
     h('p', null, h('strong', null, file.name), ` · ${bytes(file.size)}`),
     field('Name of the data set', name, 'Small letters, digits, - and _.'),
     extra.element,
-    h('div', { class: 'actions' },
+    h(
+      'div',
+      { class: 'actions' },
       h('button', { class: 'primary' }, 'Store it'),
-      h('button', { type: 'button', onclick: back }, 'Another file')));
+      h('button', { type: 'button', onclick: back }, 'Another file'),
+    ),
+  );
   fill(area, form, below);
   name.focus();
 }
@@ -103,7 +132,13 @@ function nameForm(area, file, type, signal, back) {
  * @param {AbortSignal} signal
  */
 export function uploadArea(signal) {
-  const input = h('input', { type: 'file', accept: ENDINGS, class: 'visually-hidden', tabindex: '-1', 'aria-hidden': 'true' });
+  const input = h('input', {
+    type: 'file',
+    accept: ENDINGS,
+    class: 'visually-hidden',
+    tabindex: '-1',
+    'aria-hidden': 'true',
+  });
   const area = h('div', { class: 'panel' });
   const take = (/** @type {File | undefined} */ file) => {
     if (!file) return;
@@ -111,19 +146,36 @@ export function uploadArea(signal) {
     if (type) nameForm(area, file, type, signal, start);
     else {
       start();
-      area.append(problemPanel(new Error(`${file.name} is of no kind that the service reads: use ${ENDINGS.replaceAll(',', ', ')}.`)));
+      area.append(
+        problemPanel(
+          new Error(`${file.name} is of no kind that the service reads: use ${ENDINGS.replaceAll(',', ', ')}.`),
+        ),
+      );
     }
   };
   const start = () => {
-    const drop = h('div', {
-      class: 'drop',
-      ondragover: (/** @type {DragEvent} */ event) => { event.preventDefault(); drop.classList.add('over'); },
-      ondragleave: () => drop.classList.remove('over'),
-      ondrop: (/** @type {DragEvent} */ event) => { event.preventDefault(); take(event.dataTransfer?.files[0]); },
-    },
-    h('p', null, h('strong', null, 'Drop a table here'), ' or'),
-    h('button', { type: 'button', class: 'primary', onclick: () => input.click() }, 'Choose a file'),
-    h('p', { class: 'small muted' }, 'CSV, TSV, JSON, NDJSON, Parquet, Arrow, Feather or Excel; packed with gzip or not.'));
+    const drop = h(
+      'div',
+      {
+        class: 'drop',
+        ondragover: (/** @type {DragEvent} */ event) => {
+          event.preventDefault();
+          drop.classList.add('over');
+        },
+        ondragleave: () => drop.classList.remove('over'),
+        ondrop: (/** @type {DragEvent} */ event) => {
+          event.preventDefault();
+          take(event.dataTransfer?.files[0]);
+        },
+      },
+      h('p', null, h('strong', null, 'Drop a table here'), ' or'),
+      h('button', { type: 'button', class: 'primary', onclick: () => input.click() }, 'Choose a file'),
+      h(
+        'p',
+        { class: 'small muted' },
+        'CSV, TSV, JSON, NDJSON, Parquet, Arrow, Feather or Excel; packed with gzip or not.',
+      ),
+    );
     fill(area, drop, input);
     input.value = '';
   };

@@ -14,18 +14,38 @@ import { uploadArea } from '../ui/upload-form.js';
 
 /** @type {import('../ui/table.js').TableColumn<Dataset>[]} */
 const COLUMNS = [
-  { head: 'Data set', isRowHead: true, cell: (one) => h('a', { href: link`/datasets/${one.name ?? one.id}` }, one.name ?? one.id) },
+  {
+    head: 'Data set',
+    isRowHead: true,
+    cell: (one) => h('a', { href: link`/datasets/${one.name ?? one.id}` }, one.name ?? one.id),
+  },
   { head: 'Rows', numeric: true, cell: (one) => count(one.rows) },
   { head: 'Columns', numeric: true, cell: (one) => count(one.columns.length) },
   { head: 'Size', numeric: true, cell: (one) => bytes(one.bytes) },
-  { head: 'Findings', cell: (one) => (one.findings.length ? h('span', { class: 'badge warn' }, `${one.findings.length} to look at`) : '–') },
+  {
+    head: 'Findings',
+    cell: (one) =>
+      one.findings.length ? h('span', { class: 'badge warn' }, `${one.findings.length} to look at`) : '–',
+  },
   { head: 'Stored', cell: (one) => ago(one.created_at) },
 ];
 
 /** @param {Loading[]} loading */
-const loadingList = (loading) => panel('On their way in',
-  h('ul', null, loading.map((one) => h('li', null,
-    `${one.name ?? 'without a name'}: ${one.state}, ${bytes(one.bytes)} received, ${count(one.rows)} rows read`))));
+const loadingList = (loading) =>
+  panel(
+    'On their way in',
+    h(
+      'ul',
+      null,
+      loading.map((one) =>
+        h(
+          'li',
+          null,
+          `${one.name ?? 'without a name'}: ${one.state}, ${bytes(one.bytes)} received, ${count(one.rows)} rows read`,
+        ),
+      ),
+    ),
+  );
 
 /**
  * Shows data files of other clients as they come in.
@@ -47,10 +67,18 @@ export async function view({ signal }) {
   const first = await load(null);
   const loading = h('div');
   watchLoading(loading, signal);
-  return h('div', null,
+  return h(
+    'div',
+    null,
     viewHead('Data', 'Tables that are stored once and trained on often.'),
-    uploadArea(signal), loading,
+    uploadArea(signal),
+    loading,
     first.data.length
       ? pagedTable('Data sets', COLUMNS, first, load)
-      : emptyState('No data set yet', 'Drop a table above, or take the sample from the start page.', h('a', { class: 'button', href: '#/' }, 'To the start page')));
+      : emptyState(
+          'No data set yet',
+          'Drop a table above, or take the sample from the start page.',
+          h('a', { class: 'button', href: '#/' }, 'To the start page'),
+        ),
+  );
 }

@@ -43,53 +43,108 @@ function binsOf({ column, bins }) {
 function binBars(bins) {
   const used = bins.filter(({ expected, actual }) => expected > 0.001 || (actual ?? 0) > 0.001);
   const most = Math.max(...used.flatMap(({ expected, actual }) => [expected, actual ?? 0]), 1e-9);
-  return bars(used.map(({ bin, expected, actual }) => ({
-    name: bin, shares: [expected / most, (actual ?? 0) / most], text: `${percent(expected)} → ${percent(actual)}`,
-  })));
+  return bars(
+    used.map(({ bin, expected, actual }) => ({
+      name: bin,
+      shares: [expected / most, (actual ?? 0) / most],
+      text: `${percent(expected)} → ${percent(actual)}`,
+    })),
+  );
 }
 
 /** @param {any} drift */
 function driftPanel(drift) {
   /** @type {DriftColumn[]} */
   const columns = [...(drift.predictions ? [drift.predictions] : []), ...drift.columns];
-  return panel('Is it asked what it was trained for?',
-    h('p', { class: 'muted small' }, `Version ${drift.version} was asked to predict ${count(drift.rows)} rows since it was activated ${ago(drift.since)}. An index below ${MOVED} means that nothing has moved; above ${OTHER} it is another population. In the bins, the upper bar is training, the lower one what was asked.`),
-    table('Drift by column', [
-      { head: 'Column', isRowHead: true, cell: (one) => (one === drift.predictions ? `${one.column} (predicted)` : one.column) },
-      { head: 'Stability index', numeric: true, cell: (one) => number(one.population_stability) },
-      { head: 'Meaning', cell: (one) => verdict(one, drift.rows) },
-      { head: 'In training → asked', cell: binsOf },
-    ], columns));
+  return panel(
+    'Is it asked what it was trained for?',
+    h(
+      'p',
+      { class: 'muted small' },
+      `Version ${drift.version} was asked to predict ${count(drift.rows)} rows since it was activated ${ago(drift.since)}. An index below ${MOVED} means that nothing has moved; above ${OTHER} it is another population. In the bins, the upper bar is training, the lower one what was asked.`,
+    ),
+    table(
+      'Drift by column',
+      [
+        {
+          head: 'Column',
+          isRowHead: true,
+          cell: (one) => (one === drift.predictions ? `${one.column} (predicted)` : one.column),
+        },
+        { head: 'Stability index', numeric: true, cell: (one) => number(one.population_stability) },
+        { head: 'Meaning', cell: (one) => verdict(one, drift.rows) },
+        { head: 'In training → asked', cell: binsOf },
+      ],
+      columns,
+    ),
+  );
 }
 
 /** @param {any[]} versions */
 function feedbackPanel(versions) {
   if (!versions.length) {
-    return panel('Do its predictions come true?', h('p', { class: 'muted' }, 'Nobody has told yet. A prediction made with ids=true has an id, by which its true outcome is told; the form for a prediction does so too.'));
+    return panel(
+      'Do its predictions come true?',
+      h(
+        'p',
+        { class: 'muted' },
+        'Nobody has told yet. A prediction made with ids=true has an id, by which its true outcome is told; the form for a prediction does so too.',
+      ),
+    );
   }
   const isClass = versions[0].metrics.accuracy !== undefined;
   const measures = isClass
-    ? [['accuracy', 'Accuracy', percent], ['log_loss', 'Log loss', number], ['calibration_error', 'Calibration error', number]]
-    : [['rmse', 'RMSE', number], ['mae', 'MAE', number], ['r2', 'R²', number]];
-  return panel('Do its predictions come true?', table('Feedback by version', [
-    { head: 'Version', isRowHead: true, cell: (one) => `Version ${one.version}` },
-    { head: 'Outcomes', numeric: true, cell: (one) => count(one.rows) },
-    ...measures.map(([key, name, show]) => ({ head: /** @type {string} */ (name), numeric: true, cell: (/** @type {any} */ one) => /** @type {any} */ (show)(one.metrics[/** @type {string} */ (key)]) })),
-    { head: 'Since', cell: (one) => ago(one.since) },
-  ], versions));
+    ? [
+        ['accuracy', 'Accuracy', percent],
+        ['log_loss', 'Log loss', number],
+        ['calibration_error', 'Calibration error', number],
+      ]
+    : [
+        ['rmse', 'RMSE', number],
+        ['mae', 'MAE', number],
+        ['r2', 'R²', number],
+      ];
+  return panel(
+    'Do its predictions come true?',
+    table(
+      'Feedback by version',
+      [
+        { head: 'Version', isRowHead: true, cell: (one) => `Version ${one.version}` },
+        { head: 'Outcomes', numeric: true, cell: (one) => count(one.rows) },
+        ...measures.map(([key, name, show]) => ({
+          head: /** @type {string} */ (name),
+          numeric: true,
+          cell: (/** @type {any} */ one) => /** @type {any} */ (show)(one.metrics[/** @type {string} */ (key)]),
+        })),
+        { head: 'Since', cell: (one) => ago(one.since) },
+      ],
+      versions,
+    ),
+  );
 }
 
 /** @type {import('../router.js').View} */
 export async function view({ parts: [name], signal }) {
   const model = await get(path`/models/${name}`, signal);
-  const kept = (/** @type {unknown} */ error) => { if (wasLeft(error)) throw error; return { error }; };
+  const kept = (/** @type {unknown} */ error) => {
+    if (wasLeft(error)) throw error;
+    return { error };
+  };
   const isAsked = model.kind === 'dataset' && model.active_version !== null;
   if (!isAsked) {
-    const why = model.kind === 'layers' ? 'Models by layer sizes have no columns to follow.' : 'It has not been trained yet.';
+    const why =
+      model.kind === 'layers' ? 'Models by layer sizes have no columns to follow.' : 'It has not been trained yet.';
     return h('div', null, modelHead(model, 'drift'), panel('There is nothing to follow', h('p', null, why)));
   }
-  const [drift, feedback] = await Promise.all([get(path`/models/${name}/drift`, signal).catch(kept), get(path`/models/${name}/feedback`, signal).catch(kept)]);
-  return h('div', null, modelHead(model, 'drift'),
+  const [drift, feedback] = await Promise.all([
+    get(path`/models/${name}/drift`, signal).catch(kept),
+    get(path`/models/${name}/feedback`, signal).catch(kept),
+  ]);
+  return h(
+    'div',
+    null,
+    modelHead(model, 'drift'),
     drift.error ? problemPanel(drift.error) : driftPanel(drift),
-    feedback.error ? problemPanel(feedback.error) : feedbackPanel(feedback.data));
+    feedback.error ? problemPanel(feedback.error) : feedbackPanel(feedback.data),
+  );
 }

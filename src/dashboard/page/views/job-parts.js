@@ -30,26 +30,50 @@ export function jobFacts(job) {
     ['Rows', count(job.rows)],
     ['Rows a second', job.rows_per_second === null ? '–' : count(Math.round(job.rows_per_second))],
     [isOpen(job) ? 'Running for' : 'Took', took],
-    isOpen(job) ? ['Time left', job.eta_seconds === null ? '–' : job.eta_seconds < 1 ? 'less than a second' : `about ${duration(job.eta_seconds)}`] : ['Ended by', words(job.stop_reason)],
+    isOpen(job)
+      ? [
+          'Time left',
+          job.eta_seconds === null
+            ? '–'
+            : job.eta_seconds < 1
+              ? 'less than a second'
+              : `about ${duration(job.eta_seconds)}`,
+        ]
+      : ['Ended by', words(job.stop_reason)],
   ];
   return facts(pairs);
 }
 
 /** @param {Job} job */
-export const warnings = (job) => job.warnings.length > 0 && h('section', { class: 'panel advice' },
-  h('h2', null, 'Warnings, and what to do'),
-  h('ul', null, job.warnings.map((one) => h('li', null, one.message))));
+export const warnings = (job) =>
+  job.warnings.length > 0 &&
+  h(
+    'section',
+    { class: 'panel advice' },
+    h('h2', null, 'Warnings, and what to do'),
+    h(
+      'ul',
+      null,
+      job.warnings.map((one) => h('li', null, one.message)),
+    ),
+  );
 
 /** @param {Job} job */
 export function comparison({ comparison: one }) {
   if (!one) return null;
-  return panel('Beside the version that served before',
+  return panel(
+    'Beside the version that served before',
     facts([
       [`New version: ${words(one.metric)}`, number(one.candidate)],
-      [one.active_version === null ? 'No version before' : `Version ${one.active_version}: ${words(one.metric)}`, number(one.active)],
-      ['Rows', count(one.rows)], ['Serves now', one.activated ? 'yes' : 'no'],
+      [
+        one.active_version === null ? 'No version before' : `Version ${one.active_version}: ${words(one.metric)}`,
+        number(one.active),
+      ],
+      ['Rows', count(one.rows)],
+      ['Serves now', one.activated ? 'yes' : 'no'],
     ]),
-    h('p', { class: 'muted' }, one.reason));
+    h('p', { class: 'muted' }, one.reason),
+  );
 }
 
 /**
@@ -59,11 +83,20 @@ export function comparison({ comparison: one }) {
  */
 export function outcome(job, name) {
   if (job.error) return problemView(job.error);
-  if (job.version === null || !job.metrics) return job.state === 'cancelled' ? panel('Cancelled', h('p', null, 'It published no version. What it learned was dropped.')) : null;
-  return panel(`Published version ${job.version}`, metricsTable(job.metrics),
-    h('div', { class: 'actions' },
+  if (job.version === null || !job.metrics)
+    return job.state === 'cancelled'
+      ? panel('Cancelled', h('p', null, 'It published no version. What it learned was dropped.'))
+      : null;
+  return panel(
+    `Published version ${job.version}`,
+    metricsTable(job.metrics),
+    h(
+      'div',
+      { class: 'actions' },
       h('a', { class: 'button primary', href: link`/models/${name}/predict` }, 'Try a prediction'),
-      h('a', { class: 'button', href: link`/models/${name}/versions/${job.version}` }, 'See the version')));
+      h('a', { class: 'button', href: link`/models/${name}/versions/${job.version}` }, 'See the version'),
+    ),
+  );
 }
 
 /**
@@ -77,15 +110,30 @@ export function numbers(series) {
     const step = Math.max(1, Math.ceil(series.epochs.length / 40));
     const rows = series.epochs.map((_, i) => i).filter((i) => i % step === 0 || i === series.epochs.length - 1);
     element.lastElementChild?.matches('.scroll') && element.lastElementChild.remove();
-    element.append(table('Losses by epoch', [
-      { head: 'Epoch', isRowHead: true, numeric: true, cell: (/** @type {number} */ i) => count(series.epochs[i]) },
-      { head: 'Training loss', numeric: true, cell: (i) => number(series.loss[i]) },
-      { head: 'Validation loss', numeric: true, cell: (i) => number(series.validation[i]) },
-    ], rows));
+    element.append(
+      table(
+        'Losses by epoch',
+        [
+          { head: 'Epoch', isRowHead: true, numeric: true, cell: (/** @type {number} */ i) => count(series.epochs[i]) },
+          { head: 'Training loss', numeric: true, cell: (i) => number(series.loss[i]) },
+          { head: 'Validation loss', numeric: true, cell: (i) => number(series.validation[i]) },
+        ],
+        rows,
+      ),
+    );
   });
   return element;
 }
 
 /** @param {Job} job */
-export const settings = (job) => h('details', { class: 'panel' }, h('summary', null, 'All settings of this training'),
-  h('pre', { tabindex: '0', role: 'region', 'aria-label': 'Settings' }, h('code', null, JSON.stringify(job.config, null, 2))));
+export const settings = (job) =>
+  h(
+    'details',
+    { class: 'panel' },
+    h('summary', null, 'All settings of this training'),
+    h(
+      'pre',
+      { tabindex: '0', role: 'region', 'aria-label': 'Settings' },
+      h('code', null, JSON.stringify(job.config, null, 2)),
+    ),
+  );

@@ -48,13 +48,19 @@ function cancelButtons(job, changed) {
     notify(keep ? 'Stopped. What it has learned is published as a version.' : 'Cancelled.');
   };
   const keep = h('button', { type: 'button', onclick: () => during(keep, () => cancel(true)) }, 'Stop and keep');
-  const drop = h('button', {
-    type: 'button',
-    class: 'danger',
-    onclick: () => during(drop, async () => {
-      if (await confirmed('Cancel this training?', 'What it has learned so far is dropped.', 'Cancel it')) await cancel(false);
-    }),
-  }, 'Cancel');
+  const drop = h(
+    'button',
+    {
+      type: 'button',
+      class: 'danger',
+      onclick: () =>
+        during(drop, async () => {
+          if (await confirmed('Cancel this training?', 'What it has learned so far is dropped.', 'Cancel it'))
+            await cancel(false);
+        }),
+    },
+    'Cancel',
+  );
   return h('div', { class: 'actions' }, keep, drop);
 }
 
@@ -83,7 +89,12 @@ async function overlays(job, first, changed, signal) {
     if (one.id === first) requestAnimationFrame(() => box.click());
     return tick(label, box);
   });
-  return h('details', { open: first !== null }, h('summary', null, 'Lay other trainings of this model over it'), h('div', { class: 'ticks', tabindex: '0', role: 'group', 'aria-label': 'Other trainings' }, boxes));
+  return h(
+    'details',
+    { open: first !== null },
+    h('summary', null, 'Lay other trainings of this model over it'),
+    h('div', { class: 'ticks', tabindex: '0', role: 'group', 'aria-label': 'Other trainings' }, boxes),
+  );
 }
 
 /**
@@ -95,22 +106,29 @@ async function overlays(job, first, changed, signal) {
  */
 function followJob(job, series, told, signal) {
   let isOver = false;
-  follow(path`/jobs/${job.id}/events`, (events) => {
-    for (const { event, data } of events) {
-      if (event === 'epoch') series.add(JSON.parse(data));
-      if (event !== 'state') continue;
-      const now = JSON.parse(data);
-      isOver = !isOpen(now);
-      if (isOver && now.state !== 'cancelled') notify(`The training has ended: ${words(now.state)}.`, now.state === 'failed' ? 'bad' : 'good');
-      told.job(now);
-    }
-    told.curve();
-    return isOver;
-  }, signal).catch(told.failed);
+  follow(
+    path`/jobs/${job.id}/events`,
+    (events) => {
+      for (const { event, data } of events) {
+        if (event === 'epoch') series.add(JSON.parse(data));
+        if (event !== 'state') continue;
+        const now = JSON.parse(data);
+        isOver = !isOpen(now);
+        if (isOver && now.state !== 'cancelled')
+          notify(`The training has ended: ${words(now.state)}.`, now.state === 'failed' ? 'bad' : 'good');
+        told.job(now);
+      }
+      told.curve();
+      return isOver;
+    },
+    signal,
+  ).catch(told.failed);
   (async () => {
     while (!isOver && !signal.aborted) {
       await pause(1000, signal);
-      const now = await get(path`/jobs/${job.id}`, signal).catch((error) => { if (!signal.aborted) told.failed(error); });
+      const now = await get(path`/jobs/${job.id}`, signal).catch((error) => {
+        if (!signal.aborted) told.failed(error);
+      });
       if (!now) continue;
       told.failed(null);
       if (isOpen(now) && !isOver) told.job(now);
@@ -123,16 +141,28 @@ function followJob(job, series, told, signal) {
  * @param {Job} job
  */
 function deleteButton(job) {
-  const button = h('button', {
-    type: 'button',
-    class: 'danger',
-    onclick: () => during(button, async () => {
-      if (!(await confirmed('Delete this training?', 'Its curves and settings are gone for good. A version that it published stays.', 'Delete it'))) return;
-      await remove(path`/jobs/${job.id}`);
-      notify('The training was deleted.');
-      go('/jobs');
-    }),
-  }, 'Delete');
+  const button = h(
+    'button',
+    {
+      type: 'button',
+      class: 'danger',
+      onclick: () =>
+        during(button, async () => {
+          if (
+            !(await confirmed(
+              'Delete this training?',
+              'Its curves and settings are gone for good. A version that it published stays.',
+              'Delete it',
+            ))
+          )
+            return;
+          await remove(path`/jobs/${job.id}`);
+          notify('The training was deleted.');
+          go('/jobs');
+        }),
+    },
+    'Delete',
+  );
   return button;
 }
 
@@ -181,13 +211,32 @@ export async function view({ parts: [id], parameters, signal }) {
   const parts = changingParts(job, name);
   const failed = h('div');
   if (isOpen(job)) {
-    followJob(job, series, { curve: () => curves.update(), job: parts.show, failed: (error) => fill(failed, error ? problemPanel(error) : null) }, signal);
+    followJob(
+      job,
+      series,
+      {
+        curve: () => curves.update(),
+        job: parts.show,
+        failed: (error) => fill(failed, error ? problemPanel(error) : null),
+      },
+      signal,
+    );
   }
   curves.setRuns([own]);
   const others = await overlays(job, parameters.get('with'), (runs) => curves.setRuns([own, ...runs]), signal);
-  return h('div', null,
-    viewHead(`Training of ${name}`, [`Created ${ago(job.created_at)}`], model && h('a', { class: 'button', href: link`/models/${name}` }, 'To the model'), !isOpen(job) && deleteButton(job)),
-    parts.summary, failed,
+  return h(
+    'div',
+    null,
+    viewHead(
+      `Training of ${name}`,
+      [`Created ${ago(job.created_at)}`],
+      model && h('a', { class: 'button', href: link`/models/${name}` }, 'To the model'),
+      !isOpen(job) && deleteButton(job),
+    ),
+    parts.summary,
+    failed,
     panel('Loss by epoch', scaleSwitch(curves), curves.element, others, numbers(series)),
-    parts.below, settings(job));
+    parts.below,
+    settings(job),
+  );
 }

@@ -19,14 +19,22 @@ const STATES = ['queued', 'running', 'succeeded', 'failed', 'cancelled'];
  * @returns {import('../ui/table.js').TableColumn<Job>[]}
  */
 const columns = (names) => [
-  { head: 'Model', isRowHead: true, cell: (job) => h('a', { href: link`/jobs/${job.id}` }, names.get(job.model_id) ?? job.model_id.slice(0, 13)) },
+  {
+    head: 'Model',
+    isRowHead: true,
+    cell: (job) => h('a', { href: link`/jobs/${job.id}` }, names.get(job.model_id) ?? job.model_id.slice(0, 13)),
+  },
   { head: 'State', cell: (job) => stateBadge(job.state) },
   { head: 'Done', numeric: true, cell: (job) => percent(job.progress) },
   { head: 'Epochs', numeric: true, cell: (job) => `${count(job.epoch)} of ${count(job.epochs)}` },
   { head: 'Loss', numeric: true, cell: (job) => number(job.loss) },
   { head: 'Validation', numeric: true, cell: (job) => number(job.validation_loss) },
   { head: 'Ended by', cell: (job) => words(job.stop_reason) },
-  { head: 'Took', numeric: true, cell: (job) => (job.started_at ? duration(secondsBetween(job.started_at, job.finished_at)) : '–') },
+  {
+    head: 'Took',
+    numeric: true,
+    cell: (job) => (job.started_at ? duration(secondsBetween(job.started_at, job.finished_at)) : '–'),
+  },
   { head: 'Created', cell: (job) => ago(job.created_at) },
 ];
 
@@ -50,18 +58,45 @@ async function keepFresh(area, draw, hasOpen, signal) {
 export async function view({ parameters, signal }) {
   const state = parameters.get('state') ?? '';
   const model = parameters.get('model') ?? '';
-  const load = (/** @type {string | null} */ cursor) => get(`/jobs${query({ limit: 50, state, model, cursor })}`, signal);
+  const load = (/** @type {string | null} */ cursor) =>
+    get(`/jobs${query({ limit: 50, state, model, cursor })}`, signal);
   // Of very many models, those whose names are on no first page are shown by their ids.
   const models = await get('/models?limit=1000', signal);
-  const names = new Map(models.data.map((/** @type {import('../types.js').Model} */ one) => [one.id, one.name ?? one.id.slice(0, 13)]));
+  const names = new Map(
+    models.data.map((/** @type {import('../types.js').Model} */ one) => [one.id, one.name ?? one.id.slice(0, 13)]),
+  );
   let first = await load(null);
-  const table = () => (first.data.length
-    ? pagedTable('Trainings', columns(names), first, load)
-    : emptyState('No training here', state || model ? 'None fits what was chosen.' : 'Choose a data set, name the column to predict, and train.', h('a', { class: 'button', href: '#/datasets' }, 'To the data')));
+  const table = () =>
+    first.data.length
+      ? pagedTable('Trainings', columns(names), first, load)
+      : emptyState(
+          'No training here',
+          state || model ? 'None fits what was chosen.' : 'Choose a data set, name the column to predict, and train.',
+          h('a', { class: 'button', href: '#/datasets' }, 'To the data'),
+        );
   const area = h('div', null, table());
-  keepFresh(area, async () => { first = await load(null); return table(); }, () => first.data.some(isOpen), signal);
-  const filter = choice([['', 'All'], ...STATES.map((one) => /** @type {[string, string]} */ ([one, words(one)]))], state);
+  keepFresh(
+    area,
+    async () => {
+      first = await load(null);
+      return table();
+    },
+    () => first.data.some(isOpen),
+    signal,
+  );
+  const filter = choice(
+    [['', 'All'], ...STATES.map((one) => /** @type {[string, string]} */ ([one, words(one)]))],
+    state,
+  );
   filter.addEventListener('change', () => go(`/jobs${query({ state: filter.value, model })}`));
-  return h('div', null,
-    viewHead('Training', model ? `Trainings of ${names.get(model) ?? model}.` : 'What runs, waits, and has ended.', field('State', filter)), area);
+  return h(
+    'div',
+    null,
+    viewHead(
+      'Training',
+      model ? `Trainings of ${names.get(model) ?? model}.` : 'What runs, waits, and has ended.',
+      field('State', filter),
+    ),
+    area,
+  );
 }

@@ -23,17 +23,29 @@ const ROLES = [
 
 /** @param {Key} one */
 function revokeButton(one) {
-  const button = h('button', {
-    type: 'button',
-    class: 'danger',
-    'aria-label': `Revoke the key ${one.name}`,
-    onclick: () => during(button, async () => {
-      if (!(await confirmed(`Revoke ${one.name}?`, 'Programs that use this key are refused from now on.', 'Revoke it'))) return;
-      await remove(path`/keys/${one.id}`);
-      notify(`The key ${one.name} was revoked.`);
-      reload();
-    }),
-  }, 'Revoke');
+  const button = h(
+    'button',
+    {
+      type: 'button',
+      class: 'danger',
+      'aria-label': `Revoke the key ${one.name}`,
+      onclick: () =>
+        during(button, async () => {
+          if (
+            !(await confirmed(
+              `Revoke ${one.name}?`,
+              'Programs that use this key are refused from now on.',
+              'Revoke it',
+            ))
+          )
+            return;
+          await remove(path`/keys/${one.id}`);
+          notify(`The key ${one.name} was revoked.`);
+          reload();
+        }),
+    },
+    'Revoke',
+  );
   return button;
 }
 
@@ -54,14 +66,25 @@ const COLUMNS = [
  * @param {string} name
  * @param {string} secret
  */
-const showSecret = (name, secret) => openDialog(`The key ${name}`, (dialog) => [
-  h('p', null, 'Copy it now: it is shown this once and cannot be read again.'),
-  copyable(secret, 'Secret of the key'),
-  h('div', { class: 'actions' }, h('button', { type: 'button', class: 'primary', onclick: () => dialog.close('') }, 'I have it')),
-]);
+const showSecret = (name, secret) =>
+  openDialog(`The key ${name}`, (dialog) => [
+    h('p', null, 'Copy it now: it is shown this once and cannot be read again.'),
+    copyable(secret, 'Secret of the key'),
+    h(
+      'div',
+      { class: 'actions' },
+      h('button', { type: 'button', class: 'primary', onclick: () => dialog.close('') }, 'I have it'),
+    ),
+  ]);
 
 function makeForm() {
-  const name = h('input', { type: 'text', required: true, maxlength: 63, pattern: '[a-z0-9_\\-]+', autocomplete: 'off' });
+  const name = h('input', {
+    type: 'text',
+    required: true,
+    maxlength: 63,
+    pattern: '[a-z0-9_\\-]+',
+    autocomplete: 'off',
+  });
   const role = choice(ROLES, 'predict');
   const models = h('input', { type: 'text', placeholder: 'all', autocomplete: 'off' });
   const expires = h('input', { type: 'date' });
@@ -82,12 +105,20 @@ function makeForm() {
       reload();
     });
   };
-  return h('form', { onsubmit: submit },
-    h('div', { class: 'fields' },
-      field('Name', name, 'Small letters, digits, - and _.'), field('Role', role),
+  return h(
+    'form',
+    { onsubmit: submit },
+    h(
+      'div',
+      { class: 'fields' },
+      field('Name', name, 'Small letters, digits, - and _.'),
+      field('Role', role),
       field('Models that it sees', models, 'Names with * for any characters, with commas between.'),
-      field('Ends on', expires, 'Empty: it holds until it is revoked.'), field('Requests a second', rate)),
-    h('div', { class: 'actions' }, button));
+      field('Ends on', expires, 'Empty: it holds until it is revoked.'),
+      field('Requests a second', rate),
+    ),
+    h('div', { class: 'actions' }, button),
+  );
 }
 
 /** @type {import('../router.js').View} */
@@ -102,8 +133,23 @@ export async function view({ signal }) {
     return h('div', null, head, problemPanel(error));
   }
   if (!first.data.length && key() === null) {
-    return h('div', null, head, emptyState('This service has no keys', 'Whoever reaches it may do everything. To protect it, start it with a first key of an admin: --api-keys admin:SECRET. Then keys are made here.'));
+    return h(
+      'div',
+      null,
+      head,
+      emptyState(
+        'This service has no keys',
+        'Whoever reaches it may do everything. To protect it, start it with a first key of an admin: --api-keys admin:SECRET. Then keys are made here.',
+      ),
+    );
   }
-  return h('div', null, head, panel('Make a key', makeForm()),
-    first.data.length ? pagedTable('Keys', COLUMNS, first, load) : emptyState('No key was made yet', 'Those of the settings are not listed.'));
+  return h(
+    'div',
+    null,
+    head,
+    panel('Make a key', makeForm()),
+    first.data.length
+      ? pagedTable('Keys', COLUMNS, first, load)
+      : emptyState('No key was made yet', 'Those of the settings are not listed.'),
+  );
 }

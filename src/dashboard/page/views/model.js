@@ -1,44 +1,21 @@
 // One model: its versions, which of them serves, its aliases, and its network.
 
 import { all, get, path, remove, send } from '../api.js';
-import { networkDrawing } from '../charts/network.js';
 import { fill, h } from '../dom.js';
-import { ago, count, number, words } from '../format.js';
-import { go, link, reload } from '../router.js';
+import { ago, count, number } from '../format.js';
+import { go, link } from '../router.js';
 import { confirmed, openDialog } from '../ui/dialog.js';
 import { choice, field } from '../ui/field.js';
 import { measuresOf } from '../ui/metrics.js';
 import { modelHead, nameOf } from '../ui/model-head.js';
 import { during, notify } from '../ui/notices.js';
 import { longTable } from '../ui/paged.js';
-import { emptyState, facts, panel } from '../ui/parts.js';
+import { emptyState, panel } from '../ui/parts.js';
 import { problemPanel } from '../ui/problem.js';
-import { table } from '../ui/table.js';
+import { action, aliasPanel, networkPanel } from './model-parts.js';
 
 /** @typedef {import('../types.js').Model} Model */
 /** @typedef {import('../types.js').Version} Version */
-
-/**
- * A button that does something, and shows the model anew.
- * @param {string} text
- * @param {string} label
- * @param {() => Promise<string | null>} work gives what to say when it is done
- * @param {string} [kind]
- */
-function action(text, label, work, kind = '') {
-  const button = h('button', {
-    type: 'button',
-    class: kind,
-    'aria-label': label,
-    onclick: () => during(button, async () => {
-      const done = await work();
-      if (done === null) return;
-      notify(done);
-      reload();
-    }),
-  }, text);
-  return button;
-}
 
 /**
  * @param {Model} model
@@ -48,15 +25,24 @@ function versionActions(model, version) {
   const n = version.version;
   const isBack = model.active_version !== null && n < model.active_version;
   if (version.active) return h('span', { class: 'badge good' }, '✓ serves');
-  const activate = action(isBack ? 'Roll back' : 'Activate', `${isBack ? 'Roll back to' : 'Activate'} version ${n}`, async () => {
-    await send(path`/models/${model.id}/versions/${n}/activate`);
-    return `Version ${n} serves now.`;
-  });
-  const drop = action('Delete', `Delete version ${n}`, async () => {
-    if (!(await confirmed(`Delete version ${n}?`, 'Its weights are gone for good.', 'Delete it'))) return null;
-    await remove(path`/models/${model.id}/versions/${n}`);
-    return `Version ${n} was deleted.`;
-  }, 'danger');
+  const activate = action(
+    isBack ? 'Roll back' : 'Activate',
+    `${isBack ? 'Roll back to' : 'Activate'} version ${n}`,
+    async () => {
+      await send(path`/models/${model.id}/versions/${n}/activate`);
+      return `Version ${n} serves now.`;
+    },
+  );
+  const drop = action(
+    'Delete',
+    `Delete version ${n}`,
+    async () => {
+      if (!(await confirmed(`Delete version ${n}?`, 'Its weights are gone for good.', 'Delete it'))) return null;
+      await remove(path`/models/${model.id}/versions/${n}`);
+      return `Version ${n} was deleted.`;
+    },
+    'danger',
+  );
   return h('div', { class: 'actions' }, activate, version.aliases.length ? null : drop);
 }
 
@@ -66,16 +52,34 @@ function versionActions(model, version) {
  */
 function versionTable(model, versions) {
   const measures = measuresOf(...versions.map((one) => one.metrics)).slice(0, 3);
-  return longTable('Versions', [
-    { head: 'Version', isRowHead: true, cell: (/** @type {Version} */ one) => h('a', { class: 'nowrap', href: link`/models/${nameOf(model)}/versions/${one.version}` }, `Version ${one.version}`) },
-    ...measures.map(({ key, name, show }) => ({ head: name, numeric: true, cell: (/** @type {Version} */ one) => show(/** @type {any} */ (one.metrics)[key]) })),
-    { head: 'Validation loss', numeric: true, cell: (one) => number(one.validation_loss) },
-    { head: 'Epochs', numeric: true, cell: (one) => count(one.epochs) },
-    { head: 'Rows', numeric: true, cell: (one) => count(one.rows) },
-    { head: 'Aliases', cell: (one) => one.aliases.join(', ') || '–' },
-    { head: 'Made', cell: (one) => h('span', { class: 'nowrap' }, ago(one.created_at)) },
-    { head: 'Serving', cell: (one) => versionActions(model, one) },
-  ], versions, 50);
+  return longTable(
+    'Versions',
+    [
+      {
+        head: 'Version',
+        isRowHead: true,
+        cell: (/** @type {Version} */ one) =>
+          h(
+            'a',
+            { class: 'nowrap', href: link`/models/${nameOf(model)}/versions/${one.version}` },
+            `Version ${one.version}`,
+          ),
+      },
+      ...measures.map(({ key, name, show }) => ({
+        head: name,
+        numeric: true,
+        cell: (/** @type {Version} */ one) => show(/** @type {any} */ (one.metrics)[key]),
+      })),
+      { head: 'Validation loss', numeric: true, cell: (one) => number(one.validation_loss) },
+      { head: 'Epochs', numeric: true, cell: (one) => count(one.epochs) },
+      { head: 'Rows', numeric: true, cell: (one) => count(one.rows) },
+      { head: 'Aliases', cell: (one) => one.aliases.join(', ') || '–' },
+      { head: 'Made', cell: (one) => h('span', { class: 'nowrap' }, ago(one.created_at)) },
+      { head: 'Serving', cell: (one) => versionActions(model, one) },
+    ],
+    versions,
+    50,
+  );
 }
 
 /**
@@ -85,60 +89,24 @@ function versionTable(model, versions) {
  */
 function compareForm(model, versions) {
   if (versions.length < 2) return null;
-  const options = versions.map(({ version }) => /** @type {[string, string]} */ ([String(version), `Version ${version}`]));
+  const options = versions.map(
+    ({ version }) => /** @type {[string, string]} */ ([String(version), `Version ${version}`]),
+  );
   const first = choice(options, String(model.active_version ?? versions[0].version));
   const second = choice(options, String(versions.find(({ version }) => version !== model.active_version)?.version));
-  return h('form', {
-    class: 'inline',
-    onsubmit: (/** @type {Event} */ event) => {
-      event.preventDefault();
-      go(link`/models/${nameOf(model)}/compare?a=`.slice(1) + `${first.value}&b=${second.value}`);
+  return h(
+    'form',
+    {
+      class: 'inline',
+      onsubmit: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        go(link`/models/${nameOf(model)}/compare?a=`.slice(1) + `${first.value}&b=${second.value}`);
+      },
     },
-  }, field('Compare', first), field('with', second), h('button', null, 'Compare'));
-}
-
-/**
- * The aliases, and a form for another.
- * @param {Model} model
- * @param {{ alias: string, version: number | null, updated_at: string | null }[]} aliases
- * @param {Version[]} versions
- */
-function aliasPanel(model, aliases, versions) {
-  const name = h('input', { type: 'text', required: true, pattern: '[a-z][a-z0-9_\\-]{0,31}', autocomplete: 'off', placeholder: 'canary' });
-  const version = choice(versions.map((one) => /** @type {[string, string]} */ ([String(one.version), `Version ${one.version}`])), String(versions[0].version));
-  const button = h('button', null, 'Set the alias');
-  const submit = (/** @type {Event} */ event) => {
-    event.preventDefault();
-    during(button, async () => {
-      await send(path`/models/${model.id}/aliases/${name.value}`, { version: Number(version.value) }, 'PUT');
-      notify(`${name.value} names version ${version.value} now.`);
-      reload();
-    });
-  };
-  const own = aliases.filter((one) => one.alias !== 'active');
-  return panel('Aliases',
-    h('p', { class: 'muted small' }, 'A name for a version, which stands in addresses in place of its number.'),
-    own.length ? table('Aliases', [
-      { head: 'Alias', isRowHead: true, cell: (one) => one.alias },
-      { head: 'Version', numeric: true, cell: (one) => count(one.version) },
-      { head: 'Since', cell: (one) => ago(one.updated_at) },
-      { head: 'Change', cell: (one) => action('Remove', `Remove the alias ${one.alias}`, async () => {
-        await remove(path`/models/${model.id}/aliases/${one.alias}`);
-        return `The alias ${one.alias} was removed.`;
-      }) },
-    ], own) : null,
-    h('form', { class: 'inline', onsubmit: submit }, field('Alias', name), field('names', version), button));
-}
-
-/** @param {Model} model */
-function networkPanel(model) {
-  if (!model.layers) return null;
-  const rates = [...new Set((model.dropout ?? []).filter(Boolean))];
-  return panel('Network', networkDrawing(model.layers, model.activations ?? [], model.dropout ?? []),
-    facts([
-      ['Parameters', count(model.parameter_count)], ['Loss', words(model.loss)],
-      ['Dropout', rates.length ? rates.join(', ') : 'none'], ['Kind', model.kind === 'dataset' ? 'by data set' : 'by layer sizes'],
-    ]));
+    field('Compare', first),
+    field('with', second),
+    h('button', null, 'Compare'),
+  );
 }
 
 /**
@@ -151,48 +119,101 @@ function renameButton(model) {
     notify(`The model is called ${name} now.`);
     go(link`/models/${name}`.slice(1));
   };
-  return h('button', {
-    type: 'button',
-    onclick: () => openDialog(`Rename ${nameOf(model)}`, (dialog) => {
-      const input = h('input', { type: 'text', value: model.name ?? '', required: true, maxlength: 63, pattern: '[a-z0-9_\\-]+', autocomplete: 'off', autofocus: true });
-      const button = h('button', { class: 'primary' }, 'Rename it');
-      const failed = h('div');
-      const submit = (/** @type {Event} */ event) => {
-        event.preventDefault();
-        during(button, async () => {
-          try {
-            await rename(input.value);
-            dialog.close('');
-          } catch (error) {
-            fill(failed, problemPanel(error));
-          }
-        });
-      };
-      return [h('p', null, 'Programs that ask for it by its name have to use the new one.'),
-        h('form', { onsubmit: submit }, field('New name', input, 'Small letters, digits, - and _.'), failed,
-          h('div', { class: 'actions' }, h('button', { type: 'button', onclick: () => dialog.close('') }, 'Keep the name'), button))];
-    }),
-  }, 'Rename');
+  return h(
+    'button',
+    {
+      type: 'button',
+      onclick: () =>
+        openDialog(`Rename ${nameOf(model)}`, (dialog) => {
+          const input = h('input', {
+            type: 'text',
+            value: model.name ?? '',
+            required: true,
+            maxlength: 63,
+            pattern: '[a-z0-9_\\-]+',
+            autocomplete: 'off',
+            autofocus: true,
+          });
+          const button = h('button', { class: 'primary' }, 'Rename it');
+          const failed = h('div');
+          const submit = (/** @type {Event} */ event) => {
+            event.preventDefault();
+            during(button, async () => {
+              try {
+                await rename(input.value);
+                dialog.close('');
+              } catch (error) {
+                fill(failed, problemPanel(error));
+              }
+            });
+          };
+          return [
+            h('p', null, 'Programs that ask for it by its name have to use the new one.'),
+            h(
+              'form',
+              { onsubmit: submit },
+              field('New name', input, 'Small letters, digits, - and _.'),
+              failed,
+              h(
+                'div',
+                { class: 'actions' },
+                h('button', { type: 'button', onclick: () => dialog.close('') }, 'Keep the name'),
+                button,
+              ),
+            ),
+          ];
+        }),
+    },
+    'Rename',
+  );
 }
 
 /** @param {Model} model */
-const deleteButton = (model) => action('Delete', `Delete the model ${nameOf(model)}`, async () => {
-  if (!(await confirmed(`Delete ${nameOf(model)}?`, 'All of its versions are gone for good, and programs that ask it get an error.', 'Delete it'))) return null;
-  await remove(path`/models/${model.id}`);
-  go('/models');
-  return `${nameOf(model)} was deleted.`;
-}, 'danger');
+const deleteButton = (model) =>
+  action(
+    'Delete',
+    `Delete the model ${nameOf(model)}`,
+    async () => {
+      if (
+        !(await confirmed(
+          `Delete ${nameOf(model)}?`,
+          'All of its versions are gone for good, and programs that ask it get an error.',
+          'Delete it',
+        ))
+      )
+        return null;
+      await remove(path`/models/${model.id}`);
+      go('/models');
+      return `${nameOf(model)} was deleted.`;
+    },
+    'danger',
+  );
 
 /** @type {import('../router.js').View} */
 export async function view({ parts: [name], signal }) {
   /** @type {[Model, Version[], { data: any[] }]} */
   const [model, versions, aliases] = await Promise.all([
-    get(path`/models/${name}`, signal), all(path`/models/${name}/versions`, {}, signal), get(path`/models/${name}/aliases`, signal),
+    get(path`/models/${name}`, signal),
+    all(path`/models/${name}/versions`, {}, signal),
+    get(path`/models/${name}/aliases`, signal),
   ]);
   const jobs = h('a', { class: 'button', href: `#/jobs?model=${encodeURIComponent(model.id)}` }, 'Its trainings');
-  return h('div', null, modelHead(model, 'overview', jobs, renameButton(model), deleteButton(model)),
+  return h(
+    'div',
+    null,
+    modelHead(model, 'overview', jobs, renameButton(model), deleteButton(model)),
     versions.length
       ? panel('Versions', versionTable(model, versions), compareForm(model, versions))
-      : emptyState('No version yet', 'The first training that ends well publishes version 1.', h('a', { class: 'button primary', href: link`/models/${nameOf(model)}/train` }, 'Train it')),
-    h('div', { class: 'columns' }, networkPanel(model), versions.length ? aliasPanel(model, aliases.data, versions) : null));
+      : emptyState(
+          'No version yet',
+          'The first training that ends well publishes version 1.',
+          h('a', { class: 'button primary', href: link`/models/${nameOf(model)}/train` }, 'Train it'),
+        ),
+    h(
+      'div',
+      { class: 'columns' },
+      networkPanel(model),
+      versions.length ? aliasPanel(model, aliases.data, versions) : null,
+    ),
+  );
 }

@@ -19,8 +19,10 @@ import { recordFields, rowField } from '../ui/record-form.js';
 
 const MOST_CLASSES = 12;
 const FLAGS = /** @type {Record<string, string>} */ ({
-  above_max: 'lies above everything that training saw', below_min: 'lies below everything that training saw',
-  unseen_category: 'is a word that training never saw', missing: 'is missing, which training never saw',
+  above_max: 'lies above everything that training saw',
+  below_min: 'lies below everything that training saw',
+  unseen_category: 'is a word that training never saw',
+  missing: 'is missing, which training never saw',
 });
 
 /**
@@ -38,22 +40,40 @@ function classAnswer(row) {
   const all = Object.entries(row.probabilities ?? {}).sort((a, b) => b[1] - a[1]);
   return [
     h('p', { class: 'answer' }, row.label),
-    row.label_set && h('p', null, 'With this certainty one of: ', h('strong', null, row.label_set.join(', ') || 'none of the classes')),
+    row.label_set &&
+      h(
+        'p',
+        null,
+        'With this certainty one of: ',
+        h('strong', null, row.label_set.join(', ') || 'none of the classes'),
+      ),
     bars(all.slice(0, MOST_CLASSES).map(([name, share]) => ({ name, shares: [share ?? 0], text: percent(share) }))),
-    all.length > MOST_CLASSES ? h('p', { class: 'small muted' }, `The ${MOST_CLASSES} most likely of ${all.length} classes.`) : null,
+    all.length > MOST_CLASSES
+      ? h('p', { class: 'small muted' }, `The ${MOST_CLASSES} most likely of ${all.length} classes.`)
+      : null,
   ];
 }
 
 /** @param {Predicted} row */
 const valueAnswer = (row) => [
   h('p', { class: 'answer' }, number(row.value)),
-  row.lower !== undefined && h('p', null, 'Between ', h('strong', null, number(row.lower)), ' and ', h('strong', null, number(row.upper))),
+  row.lower !== undefined &&
+    h('p', null, 'Between ', h('strong', null, number(row.lower)), ' and ', h('strong', null, number(row.upper))),
 ];
 
 /** @param {Predicted} row */
-const flags = (row) => row.flags.length > 0 && h('div', { class: 'panel advice' },
-  h('h3', null, 'Be less sure: the record is unlike those of the training'),
-  h('ul', null, row.flags.map(({ column, flag }) => h('li', null, h('strong', null, column), ` ${FLAGS[flag] ?? words(flag)}.`))));
+const flags = (row) =>
+  row.flags.length > 0 &&
+  h(
+    'div',
+    { class: 'panel advice' },
+    h('h3', null, 'Be less sure: the record is unlike those of the training'),
+    h(
+      'ul',
+      null,
+      row.flags.map(({ column, flag }) => h('li', null, h('strong', null, column), ` ${FLAGS[flag] ?? words(flag)}.`)),
+    ),
+  );
 
 /**
  * Where the true outcome of a prediction is told.
@@ -72,8 +92,12 @@ function outcomeForm(model, id) {
       notify(taken.rows ? 'Noted: Drift tells how often its predictions come true.' : 'This outcome was told before.');
     });
   };
-  return h('details', null, h('summary', null, 'I know what really happened'),
-    h('form', { class: 'inline', onsubmit: submit }, field(`True ${model.target}`, input), button));
+  return h(
+    'details',
+    null,
+    h('summary', null, 'I know what really happened'),
+    h('form', { class: 'inline', onsubmit: submit }, field(`True ${model.target}`, input), button),
+  );
 }
 
 /**
@@ -82,11 +106,17 @@ function outcomeForm(model, id) {
  */
 function answer(model, reply) {
   const version = h('p', { class: 'muted small' }, `Answered by version ${reply.version}.`);
-  if (model.kind === 'layers') return panel('Answer', h('p', { class: 'answer' }, reply.outputs[0].map(number).join(', ')), version);
+  if (model.kind === 'layers')
+    return panel('Answer', h('p', { class: 'answer' }, reply.outputs[0].map(number).join(', ')), version);
   /** @type {Predicted} */
   const row = reply.predictions[0];
-  return panel(`Predicted: ${model.target}`, row.label === undefined ? valueAnswer(row) : classAnswer(row), flags(row), version,
-    row.id ? outcomeForm(model, row.id) : null);
+  return panel(
+    `Predicted: ${model.target}`,
+    row.label === undefined ? valueAnswer(row) : classAnswer(row),
+    flags(row),
+    version,
+    row.id ? outcomeForm(model, row.id) : null,
+  );
 }
 
 /**
@@ -96,14 +126,25 @@ function answer(model, reply) {
 function form(model, schema) {
   const isTable = schema.kind === 'dataset';
   const record = isTable ? recordFields(schema) : rowField(schema);
-  const interval = choice([['', 'Without'], ['0.8', '80 %'], ['0.9', '90 %'], ['0.95', '95 %']], isTable ? '0.9' : '');
+  const interval = choice(
+    [
+      ['', 'Without'],
+      ['0.8', '80 %'],
+      ['0.9', '90 %'],
+      ['0.95', '95 %'],
+    ],
+    isTable ? '0.9' : '',
+  );
   const area = h('div', { 'aria-live': 'polite', class: 'paged' });
   const line = h('div');
   const request = () => ({
     address: path`/models/${nameOf(model)}/predict` + query(isTable ? { interval: interval.value } : {}),
     body: isTable ? { records: record.read() } : { inputs: [record.read()] },
   });
-  const showLine = () => { const { address, body } = request(); fill(line, copyable(curlLine(address, body), 'Command that asks the same')); };
+  const showLine = () => {
+    const { address, body } = request();
+    fill(line, copyable(curlLine(address, body), 'Command that asks the same'));
+  };
   const button = h('button', { class: 'primary' }, 'Predict');
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
@@ -118,11 +159,25 @@ function form(model, schema) {
     });
   };
   showLine();
-  const element = h('form', { onsubmit: submit, oninput: showLine }, record.element,
-    h('div', { class: 'fields' }, isTable ? field('Certainty of the interval', interval, 'The true value lies inside in about so many cases.') : null),
-    h('div', { class: 'actions' }, button));
-  return h('div', { class: 'columns' }, panel('Record', element),
-    h('div', { class: 'paged' }, area, panel('The same from a program', line)));
+  const element = h(
+    'form',
+    { onsubmit: submit, oninput: showLine },
+    record.element,
+    h(
+      'div',
+      { class: 'fields' },
+      isTable
+        ? field('Certainty of the interval', interval, 'The true value lies inside in about so many cases.')
+        : null,
+    ),
+    h('div', { class: 'actions' }, button),
+  );
+  return h(
+    'div',
+    { class: 'columns' },
+    panel('Record', element),
+    h('div', { class: 'paged' }, area, panel('The same from a program', line)),
+  );
 }
 
 /** @type {import('../router.js').View} */
@@ -130,8 +185,16 @@ export async function view({ parts: [name], signal }) {
   /** @type {Model} */
   const model = await get(path`/models/${name}`, signal);
   if (model.active_version === null) {
-    return h('div', null, modelHead(model, 'predict'),
-      emptyState('It has not been trained', 'The first training that ends well publishes version 1, which answers then.', h('a', { class: 'button primary', href: link`/models/${name}/train` }, 'Train it')));
+    return h(
+      'div',
+      null,
+      modelHead(model, 'predict'),
+      emptyState(
+        'It has not been trained',
+        'The first training that ends well publishes version 1, which answers then.',
+        h('a', { class: 'button primary', href: link`/models/${name}/train` }, 'Train it'),
+      ),
+    );
   }
   const schema = await get(path`/models/${name}/schema`, signal);
   return h('div', null, modelHead(model, 'predict'), form(model, schema));

@@ -28,7 +28,11 @@ async function takeSample(signal) {
 
 /** @param {AbortSignal} signal */
 function sampleButton(signal) {
-  const button = h('button', { type: 'button', onclick: () => during(button, () => takeSample(signal)) }, 'Take the sample: penguins');
+  const button = h(
+    'button',
+    { type: 'button', onclick: () => during(button, () => takeSample(signal)) },
+    'Take the sample: penguins',
+  );
   return button;
 }
 
@@ -40,49 +44,122 @@ function sampleButton(signal) {
  * @param {...import('../dom.js').Child} actions
  */
 const step = (number, title, text, ...actions) =>
-  h('li', { class: 'panel' },
+  h(
+    'li',
+    { class: 'panel' },
     h('span', { class: 'step-number', 'aria-hidden': 'true' }, number),
-    h('h2', null, title), h('p', { class: 'muted' }, text),
-    actions.length ? h('div', { class: 'actions' }, actions) : null);
+    h('h2', null, title),
+    h('p', { class: 'muted' }, text),
+    actions.length ? h('div', { class: 'actions' }, actions) : null,
+  );
 
 /** @param {AbortSignal} signal */
-const steps = (signal) => h('ol', { class: 'steps' },
-  step(1, 'Bring a table', 'CSV, Excel, Parquet and more, as it is: words, dates and gaps included.',
-    h('a', { class: 'button primary', href: '#/datasets' }, 'Upload a table'), sampleButton(signal)),
-  step(2, 'Choose a target and train', 'Say which column to predict. You see the loss of every epoch, and how the network does beside a simple guess.'),
-  step(3, 'Predict', 'Fill in a form, or copy the line that asks the service from your own program.'));
+const steps = (signal) =>
+  h(
+    'ol',
+    { class: 'steps' },
+    step(
+      1,
+      'Bring a table',
+      'CSV, Excel, Parquet and more, as it is: words, dates and gaps included.',
+      h('a', { class: 'button primary', href: '#/datasets' }, 'Upload a table'),
+      sampleButton(signal),
+    ),
+    step(
+      2,
+      'Choose a target and train',
+      'Say which column to predict. You see the loss of every epoch, and how the network does beside a simple guess.',
+    ),
+    step(3, 'Predict', 'Fill in a form, or copy the line that asks the service from your own program.'),
+  );
 
 /** The way without this page: a command, and what describes the service. */
-const fromShell = () => panel('From a shell',
-  h('p', { class: 'muted' }, 'One command stores a table, makes a model of it and trains. Everything on this page is such a request.'),
-  copyable(`curl -s '${location.origin}/train?name=penguins&target=species' -H 'Content-Type: text/csv'${key() ? ' -H "Authorization: Bearer $EPOCHD_KEY"' : ''} --data-binary @penguins.csv`, 'Command that trains'),
-  key() ? null : h('p', null, h('a', { href: '/openapi.yaml' }, 'The whole API'), ' · ', h('a', { href: '/docs/errors' }, 'What errors mean'), ' · ', h('a', { href: '/metrics' }, 'Metrics')));
+const fromShell = () =>
+  panel(
+    'From a shell',
+    h(
+      'p',
+      { class: 'muted' },
+      'One command stores a table, makes a model of it and trains. Everything on this page is such a request.',
+    ),
+    copyable(
+      `curl -s '${location.origin}/train?name=penguins&target=species' -H 'Content-Type: text/csv'${key() ? ' -H "Authorization: Bearer $EPOCHD_KEY"' : ''} --data-binary @penguins.csv`,
+      'Command that trains',
+    ),
+    key()
+      ? null
+      : h(
+          'p',
+          null,
+          h('a', { href: '/openapi.yaml' }, 'The whole API'),
+          ' · ',
+          h('a', { href: '/docs/errors' }, 'What errors mean'),
+          ' · ',
+          h('a', { href: '/metrics' }, 'Metrics'),
+        ),
+  );
 
 /** @param {Model[]} models */
-const modelTable = (models) => table('Newest models', [
-  { head: 'Model', isRowHead: true, cell: (model) => h('a', { href: link`/models/${model.name ?? model.id}` }, model.name ?? model.id.slice(0, 13)) },
-  { head: 'Predicts', cell: (model) => model.target ?? counted(model.layers?.at(-1) ?? 0, 'number') },
-  { head: 'Serves', numeric: true, cell: (model) => (model.active_version ? `version ${model.active_version}` : 'not trained') },
-  { head: 'Changed', cell: (model) => ago(model.updated_at) },
-], models);
+const modelTable = (models) =>
+  table(
+    'Newest models',
+    [
+      {
+        head: 'Model',
+        isRowHead: true,
+        cell: (model) => h('a', { href: link`/models/${model.name ?? model.id}` }, model.name ?? model.id.slice(0, 13)),
+      },
+      { head: 'Predicts', cell: (model) => model.target ?? counted(model.layers?.at(-1) ?? 0, 'number') },
+      {
+        head: 'Serves',
+        numeric: true,
+        cell: (model) => (model.active_version ? `version ${model.active_version}` : 'not trained'),
+      },
+      { head: 'Changed', cell: (model) => ago(model.updated_at) },
+    ],
+    models,
+  );
 
 /**
  * @param {Job[]} jobs
  * @param {Model[]} models
  */
-const jobTable = (jobs, models) => table('Newest trainings', [
-  { head: 'Training of', isRowHead: true, cell: (job) => h('a', { href: link`/jobs/${job.id}` }, models.find(({ id }) => id === job.model_id)?.name ?? job.model_id.slice(0, 13)) },
-  { head: 'State', cell: (job) => stateBadge(job.state) },
-  { head: 'Epochs', numeric: true, cell: (job) => count(job.epoch) },
-  { head: 'Created', cell: (job) => ago(job.created_at) },
-], jobs);
+const jobTable = (jobs, models) =>
+  table(
+    'Newest trainings',
+    [
+      {
+        head: 'Training of',
+        isRowHead: true,
+        cell: (job) =>
+          h(
+            'a',
+            { href: link`/jobs/${job.id}` },
+            models.find(({ id }) => id === job.model_id)?.name ?? job.model_id.slice(0, 13),
+          ),
+      },
+      { head: 'State', cell: (job) => stateBadge(job.state) },
+      { head: 'Epochs', numeric: true, cell: (job) => count(job.epoch) },
+      { head: 'Created', cell: (job) => ago(job.created_at) },
+    ],
+    jobs,
+  );
 
 /** @param {Dataset[]} datasets */
-const datasetTable = (datasets) => table('Newest data sets', [
-  { head: 'Data set', isRowHead: true, cell: (one) => h('a', { href: link`/datasets/${one.name ?? one.id}` }, one.name ?? one.id.slice(0, 13)) },
-  { head: 'Rows', numeric: true, cell: (one) => count(one.rows) },
-  { head: 'Columns', numeric: true, cell: (one) => count(one.columns.length) },
-], datasets);
+const datasetTable = (datasets) =>
+  table(
+    'Newest data sets',
+    [
+      {
+        head: 'Data set',
+        isRowHead: true,
+        cell: (one) => h('a', { href: link`/datasets/${one.name ?? one.id}` }, one.name ?? one.id.slice(0, 13)),
+      },
+      { head: 'Rows', numeric: true, cell: (one) => count(one.rows) },
+      { head: 'Columns', numeric: true, cell: (one) => count(one.columns.length) },
+    ],
+    datasets,
+  );
 
 /**
  * A panel with the newest entries and a link to all of them.
@@ -98,21 +175,47 @@ export async function view({ signal }) {
   // A key of the role `predict` may read models alone.
   const list = (/** @type {string} */ path) => get(`${path}?limit=5`, signal).then((page) => page.data);
   const models = await list('/models');
-  const [datasets, jobs] = await Promise.all(['/datasets', '/jobs'].map((path) => list(path).catch((error) => {
-    if (error.problem?.status === 403) return [];
-    throw error;
-  })));
+  const [datasets, jobs] = await Promise.all(
+    ['/datasets', '/jobs'].map((path) =>
+      list(path).catch((error) => {
+        if (error.problem?.status === 403) return [];
+        throw error;
+      }),
+    ),
+  );
   const isFresh = !models.length && !datasets.length && !jobs.length;
   if (isFresh) {
-    return h('div', null, viewHead('From a table to predictions', 'Train a neural network on your table and serve it over HTTP: three steps.'), steps(signal), fromShell());
+    return h(
+      'div',
+      null,
+      viewHead(
+        'From a table to predictions',
+        'Train a neural network on your table and serve it over HTTP: three steps.',
+      ),
+      steps(signal),
+      fromShell(),
+    );
   }
-  return h('div', null,
-    viewHead('Overview', 'The newest of everything.', h('a', { class: 'button primary', href: '#/datasets' }, 'Upload a table')),
-    h('div', { class: 'columns' },
-      h('div', { class: 'paged' },
+  return h(
+    'div',
+    null,
+    viewHead(
+      'Overview',
+      'The newest of everything.',
+      h('a', { class: 'button primary', href: '#/datasets' }, 'Upload a table'),
+    ),
+    h(
+      'div',
+      { class: 'columns' },
+      h(
+        'div',
+        { class: 'paged' },
         newest('Models', '#/models', models.length ? modelTable(models) : null),
-        newest('Data sets', '#/datasets', datasets.length ? datasetTable(datasets) : null)),
-      newest('Trainings', '#/jobs', jobs.length ? jobTable(jobs, models) : null)),
+        newest('Data sets', '#/datasets', datasets.length ? datasetTable(datasets) : null),
+      ),
+      newest('Trainings', '#/jobs', jobs.length ? jobTable(jobs, models) : null),
+    ),
     h('details', { class: 'panel' }, h('summary', null, 'How it works, in three steps'), steps(signal)),
-    fromShell());
+    fromShell(),
+  );
 }

@@ -29,7 +29,10 @@ function layersLine(model) {
  */
 function form(model, datasets) {
   const own = datasets.find(({ id }) => id === model.dataset_id) ?? datasets[0];
-  const dataset = choice(datasets.map((one) => /** @type {[string, string]} */ ([one.id, one.name ?? one.id])), own.id);
+  const dataset = choice(
+    datasets.map((one) => /** @type {[string, string]} */ ([one.id, one.name ?? one.id])),
+    own.id,
+  );
   const warm = h('input', { type: 'checkbox', disabled: model.active_version === null });
   const training = trainingFields(own.columns, model.active_version !== null);
   const failed = h('div');
@@ -47,11 +50,20 @@ function form(model, datasets) {
       }
     });
   };
-  return h('form', { onsubmit: submit },
-    h('div', { class: 'fields' }, field('Data set', dataset, 'It has the columns that the model knows.'), training.common),
+  return h(
+    'form',
+    { onsubmit: submit },
+    h(
+      'div',
+      { class: 'fields' },
+      field('Data set', dataset, 'It has the columns that the model knows.'),
+      training.common,
+    ),
     tick('Go on from the weights of the active version', warm),
     h('details', null, h('summary', null, 'More settings'), h('div', { class: 'fields' }, training.further)),
-    failed, h('div', { class: 'actions' }, button));
+    failed,
+    h('div', { class: 'actions' }, button),
+  );
 }
 
 /**
@@ -73,13 +85,29 @@ export async function view({ parts: [name], signal }) {
   /** @type {Model} */
   const model = await get(path`/models/${name}`, signal);
   if (model.kind === 'layers') {
-    return h('div', null, modelHead(model, 'train'),
-      panel('Train it by a request', h('p', null, 'A model by layer sizes learns from rows of numbers, which a program sends:'), copyable(layersLine(model), 'Command that trains this model')));
+    return h(
+      'div',
+      null,
+      modelHead(model, 'train'),
+      panel(
+        'Train it by a request',
+        h('p', null, 'A model by layer sizes learns from rows of numbers, which a program sends:'),
+        copyable(layersLine(model), 'Command that trains this model'),
+      ),
+    );
   }
   const datasets = await usable(model, signal);
   if (!datasets.length) {
-    return h('div', null, modelHead(model, 'train'),
-      emptyState('There is no data set to train on', 'Upload one that has the columns of this model.', h('a', { class: 'button primary', href: '#/datasets' }, 'Upload a table')));
+    return h(
+      'div',
+      null,
+      modelHead(model, 'train'),
+      emptyState(
+        'There is no data set to train on',
+        'Upload one that has the columns of this model.',
+        h('a', { class: 'button primary', href: '#/datasets' }, 'Upload a table'),
+      ),
+    );
   }
   return h('div', null, modelHead(model, 'train'), panel('Make a further version', form(model, datasets)));
 }

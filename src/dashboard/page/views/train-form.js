@@ -12,7 +12,19 @@ import { trainingFields } from '../ui/training-fields.js';
 /** @typedef {import('../types.js').Dataset} Dataset */
 /** @typedef {import('../types.js').Column} Column */
 
-const ACTIVATIONS = ['relu', 'gelu', 'silu', 'mish', 'tanh', 'sigmoid', 'elu', 'selu', 'leaky_relu', 'softplus', 'identity'];
+const ACTIVATIONS = [
+  'relu',
+  'gelu',
+  'silu',
+  'mish',
+  'tanh',
+  'sigmoid',
+  'elu',
+  'selu',
+  'leaky_relu',
+  'softplus',
+  'identity',
+];
 const FEW_VALUES = 20;
 const TARGET_NAMES = /^(target|label|class|species|survived|y|outcome|churn|income|price|quality)$/i;
 
@@ -60,14 +72,18 @@ function featureTicks(columns, target) {
   /** @type {HTMLInputElement[]} */
   let boxes = [];
   const list = h('div', { class: 'ticks', tabindex: '0', role: 'group', 'aria-label': 'Columns to learn from' });
-  const show = () => boxes.forEach((box) => {
-    if (box.parentElement) box.parentElement.hidden = box.value === target.value;
-  });
+  const show = () =>
+    boxes.forEach((box) => {
+      if (box.parentElement) box.parentElement.hidden = box.value === target.value;
+    });
   // A table may have thousands of columns: their boxes are made when somebody wants to see them.
   const make = () => {
     if (boxes.length) return;
     boxes = columns.map(({ name }) => h('input', { type: 'checkbox', value: name, checked: true }));
-    append(list, boxes.map((box) => tick(box.value, box)));
+    append(
+      list,
+      boxes.map((box) => tick(box.value, box)),
+    );
     show();
   };
   target.addEventListener('change', show);
@@ -85,7 +101,8 @@ function featureTicks(columns, target) {
 function taskHint(column) {
   if (!column || column.type !== 'numeric') return 'This column holds classes.';
   if (column.min === 0 && column.max === 1 && column.distinct === 2) return 'This column holds two classes.';
-  if (column.distinct <= FEW_VALUES) return `Taken as a number. It has ${column.distinct} different values: choose classification if they are classes.`;
+  if (column.distinct <= FEW_VALUES)
+    return `Taken as a number. It has ${column.distinct} different values: choose classification if they are classes.`;
   return 'This column holds numbers: a regression.';
 }
 
@@ -94,11 +111,28 @@ function taskHint(column) {
  * @param {Dataset} dataset
  */
 function modelFields(dataset) {
-  const target = choice(dataset.columns.map(({ name }) => name), likelyTarget(dataset.columns));
-  const name = h('input', { type: 'text', required: true, maxlength: 63, pattern: '[a-z0-9_\\-]+', autocomplete: 'off' });
-  const task = choice([['', 'As the column suggests'], ['classification', 'Classification: one of several classes'], ['regression', 'Regression: a number']]);
+  const target = choice(
+    dataset.columns.map(({ name }) => name),
+    likelyTarget(dataset.columns),
+  );
+  const name = h('input', {
+    type: 'text',
+    required: true,
+    maxlength: 63,
+    pattern: '[a-z0-9_\\-]+',
+    autocomplete: 'off',
+  });
+  const task = choice([
+    ['', 'As the column suggests'],
+    ['classification', 'Classification: one of several classes'],
+    ['regression', 'Regression: a number'],
+  ]);
   const taskField = field('Task', task, ' ');
-  const hidden = h('input', { type: 'text', placeholder: '256, 128', pattern: '\\s*([nN]one|[0-9]+(\\s*,\\s*[0-9]+)*)?\\s*' });
+  const hidden = h('input', {
+    type: 'text',
+    placeholder: '256, 128',
+    pattern: '\\s*([nN]one|[0-9]+(\\s*,\\s*[0-9]+)*)?\\s*',
+  });
   const activation = choice(ACTIVATIONS, 'relu');
   const dropout = h('input', { type: 'number', min: 0, max: 0.99, step: 'any', placeholder: '0.1' });
   const features = featureTicks(dataset.columns, target);
@@ -107,7 +141,9 @@ function modelFields(dataset) {
     if (hint) hint.textContent = taskHint(dataset.columns.find((column) => column.name === target.value));
     if (name.dataset.own !== 'yes') name.value = slug(`${dataset.name ?? 'model'}-${target.value}`);
   };
-  name.addEventListener('input', () => { name.dataset.own = 'yes'; });
+  name.addEventListener('input', () => {
+    name.dataset.own = 'yes';
+  });
   target.addEventListener('change', suggest);
   suggest();
   const read = () => ({
@@ -121,8 +157,16 @@ function modelFields(dataset) {
     dropout: dropout.value === '' ? undefined : Number(dropout.value),
   });
   return {
-    common: [field('Column to predict', target), field('Name of the model', name, 'Small letters, digits, - and _.'), taskField],
-    further: [field('Hidden layers', hidden, 'Widths with commas between them; “none” makes a linear model.'), field('Activation', activation), field('Dropout', dropout)],
+    common: [
+      field('Column to predict', target),
+      field('Name of the model', name, 'Small letters, digits, - and _.'),
+      taskField,
+    ],
+    further: [
+      field('Hidden layers', hidden, 'Widths with commas between them; “none” makes a linear model.'),
+      field('Activation', activation),
+      field('Dropout', dropout),
+    ],
     features,
     read,
   };
@@ -148,9 +192,22 @@ export function trainForm(dataset) {
       }
     });
   };
-  return h('form', { onsubmit: submit },
+  return h(
+    'form',
+    { onsubmit: submit },
     h('div', { class: 'fields' }, model.common, training.common),
-    h('details', { ontoggle: model.features.make }, h('summary', null, 'More settings'),
-      h('div', { class: 'paged' }, h('div', { class: 'fields' }, model.further, training.further), model.features.element)),
-    failed, h('div', { class: 'actions' }, button));
+    h(
+      'details',
+      { ontoggle: model.features.make },
+      h('summary', null, 'More settings'),
+      h(
+        'div',
+        { class: 'paged' },
+        h('div', { class: 'fields' }, model.further, training.further),
+        model.features.element,
+      ),
+    ),
+    failed,
+    h('div', { class: 'actions' }, button),
+  );
 }

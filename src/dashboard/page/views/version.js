@@ -30,13 +30,24 @@ function classPanel(version) {
   const names = classNames(version);
   return [
     matrix ? panel('Confusion matrix', confusionMatrix(matrix, names)) : null,
-    panel('Class by class', longTable('Classes', [
-      { head: 'Class', isRowHead: true, cell: (/** @type {ClassMetrics} */ one) => one.label ?? names[one.class] ?? `class ${one.class}` },
-      { head: 'Precision', numeric: true, cell: (one) => percent(one.precision) },
-      { head: 'Recall', numeric: true, cell: (one) => percent(one.recall) },
-      { head: 'F1', numeric: true, cell: (one) => number(one.f1) },
-      { head: 'Rows', numeric: true, cell: (one) => count(one.support) },
-    ], classes)),
+    panel(
+      'Class by class',
+      longTable(
+        'Classes',
+        [
+          {
+            head: 'Class',
+            isRowHead: true,
+            cell: (/** @type {ClassMetrics} */ one) => one.label ?? names[one.class] ?? `class ${one.class}`,
+          },
+          { head: 'Precision', numeric: true, cell: (one) => percent(one.precision) },
+          { head: 'Recall', numeric: true, cell: (one) => percent(one.recall) },
+          { head: 'F1', numeric: true, cell: (one) => number(one.f1) },
+          { head: 'Rows', numeric: true, cell: (one) => count(one.support) },
+        ],
+        classes,
+      ),
+    ),
   ];
 }
 
@@ -47,12 +58,24 @@ function classPanel(version) {
 function importancePanel({ measure, features }) {
   if (!features.length) return null;
   const most = Math.max(...features.map((one) => one.importance ?? 0), 1e-12);
-  return panel('What matters to it',
-    h('p', { class: 'muted small' }, `How much the ${measure === 'rmse' ? 'RMSE' : 'log loss'} grows when a column's values are shuffled, with its deviation.`),
-    bars(features.slice(0, MOST_BARS).map(({ feature, importance, std }) => ({
-      name: feature, shares: [(importance ?? 0) / most], text: `${number(importance)} ± ${number(std)}`,
-    }))),
-    features.length > MOST_BARS ? h('p', { class: 'small muted' }, `The ${MOST_BARS} most important of ${features.length} columns.`) : null);
+  return panel(
+    'What matters to it',
+    h(
+      'p',
+      { class: 'muted small' },
+      `How much the ${measure === 'rmse' ? 'RMSE' : 'log loss'} grows when a column's values are shuffled, with its deviation.`,
+    ),
+    bars(
+      features.slice(0, MOST_BARS).map(({ feature, importance, std }) => ({
+        name: feature,
+        shares: [(importance ?? 0) / most],
+        text: `${number(importance)} ± ${number(std)}`,
+      })),
+    ),
+    features.length > MOST_BARS
+      ? h('p', { class: 'small muted' }, `The ${MOST_BARS} most important of ${features.length} columns.`)
+      : null,
+  );
 }
 
 /**
@@ -61,31 +84,58 @@ function importancePanel({ measure, features }) {
  * @param {Version} version
  */
 function exportButton(model, version) {
-  const button = h('button', {
-    type: 'button',
-    onclick: () => during(button, async () => {
-      const reply = await request(path`/models/${model}/versions/${version.version}/export`);
-      const address = URL.createObjectURL(await reply.blob());
-      h('a', { href: address, download: `${model}-${version.version}.safetensors` }).click();
-      setTimeout(() => URL.revokeObjectURL(address), 60000);
-    }),
-  }, 'Save as a file');
+  const button = h(
+    'button',
+    {
+      type: 'button',
+      onclick: () =>
+        during(button, async () => {
+          const reply = await request(path`/models/${model}/versions/${version.version}/export`);
+          const address = URL.createObjectURL(await reply.blob());
+          h('a', { href: address, download: `${model}-${version.version}.safetensors` }).click();
+          setTimeout(() => URL.revokeObjectURL(address), 60000);
+        }),
+    },
+    'Save as a file',
+  );
   return button;
 }
 
 /** @type {import('../router.js').View} */
 export async function view({ parts: [name, number_], signal }) {
-  const [model, version] = await Promise.all([get(path`/models/${name}`, signal), get(path`/models/${name}/versions/${number_}`, signal)]);
-  const importance = model.kind === 'dataset' ? await get(path`/models/${name}/versions/${version.version}/importance`, signal) : null;
-  return h('div', null, modelHead(model, ''),
-    h('div', { class: 'view-head' }, h('h2', null, `Version ${version.version}`),
-      h('div', { class: 'actions' },
-        version.job_id ? h('a', { class: 'button', href: link`/jobs/${version.job_id}` }, 'Its training and curves') : null,
-        exportButton(nameOf(model), version))),
+  const [model, version] = await Promise.all([
+    get(path`/models/${name}`, signal),
+    get(path`/models/${name}/versions/${number_}`, signal),
+  ]);
+  const importance =
+    model.kind === 'dataset' ? await get(path`/models/${name}/versions/${version.version}/importance`, signal) : null;
+  return h(
+    'div',
+    null,
+    modelHead(model, ''),
+    h(
+      'div',
+      { class: 'view-head' },
+      h('h2', null, `Version ${version.version}`),
+      h(
+        'div',
+        { class: 'actions' },
+        version.job_id
+          ? h('a', { class: 'button', href: link`/jobs/${version.job_id}` }, 'Its training and curves')
+          : null,
+        exportButton(nameOf(model), version),
+      ),
+    ),
     facts([
-      ['Serving', version.active ? '✓ yes' : 'no'], ['Aliases', version.aliases.join(', ') || '–'], ['Made', ago(version.created_at)], ['Epochs', count(version.epochs)],
-      ['Training loss', number(version.loss)], ['Validation loss', number(version.validation_loss)], ['Rows trained on', count(version.rows)],
+      ['Serving', version.active ? '✓ yes' : 'no'],
+      ['Aliases', version.aliases.join(', ') || '–'],
+      ['Made', ago(version.created_at)],
+      ['Epochs', count(version.epochs)],
+      ['Training loss', number(version.loss)],
+      ['Validation loss', number(version.validation_loss)],
+      ['Rows trained on', count(version.rows)],
     ]),
     panel('Measures', metricsTable(version.metrics)),
-    h('div', { class: 'columns' }, classPanel(version), importance ? importancePanel(importance) : null));
+    h('div', { class: 'columns' }, classPanel(version), importance ? importancePanel(importance) : null),
+  );
 }
