@@ -8,6 +8,8 @@ import { count, number } from '../format.js';
 /** @typedef {{ label: string, series: Series, tone: number }} Run */
 
 const HEIGHT = 320;
+/** The least time between two drawings of curves that grow. */
+const REDRAW_MS = 100;
 /** Colours of the runs beside the first, in light and in dark. */
 const TONES = [
   ['--accent', '--second'],
@@ -83,6 +85,7 @@ export class Curves {
       observer.disconnect();
       removeEventListener('epochd-theme', redraw);
       this.plot?.destroy();
+      this.plot = null;
     });
   }
 
@@ -221,18 +224,24 @@ export class Curves {
     this.picture.setAttribute('aria-label', `Loss over epochs. ${words.join('; ')}.`);
   }
 
-  /** Draws new data before the next frame. */
+  /** Draws new data soon, at most ten times a second. */
   update() {
     if (this.isWaiting) return;
     this.isWaiting = true;
-    requestAnimationFrame(() => {
+    setTimeout(() => {
       this.isWaiting = false;
-      if (!this.plot) return;
-      if (this.curves().length !== this.curveCount) this.rebuild();
-      else {
-        this.plot.setData(/** @type {any} */ (this.data()));
-        this.showLegend(this.plot.cursor.idx ?? null);
-      }
-    });
+      requestAnimationFrame(() => this.redraw());
+    }, REDRAW_MS);
+  }
+
+  /** Draws what the runs hold by now. */
+  redraw() {
+    if (!this.plot) return;
+    if (this.curves().length !== this.curveCount) {
+      this.rebuild();
+      return;
+    }
+    this.plot.setData(/** @type {any} */ (this.data()));
+    this.showLegend(this.plot.cursor.idx ?? null);
   }
 }
