@@ -2,8 +2,10 @@
 //!
 //! The rooms of the house, from the top down, and what each is for:
 //!
-//! - [`api`]: the only room that knows HTTP.
+//! - [`cli`]: the command line. [`client`]: the commands that ask a running service, over its API alone.
+//! - [`api`]: the only room that knows HTTP as a server.
 //! - [`serving`]: the use cases without HTTP: predict, evaluate, train.
+//! - [`dashboard`]: the page at `/`, which talks only to the public API, and the reference at `/docs`.
 //! - [`webhooks`]: telling others of the ends of jobs.
 //! - [`app`], [`backup`], [`check`]: the handle that holds together what follows; a data folder as one file, and back;
 //!   whether all state is whole.
@@ -30,7 +32,10 @@ pub mod api;
 pub mod app;
 pub mod backup;
 pub mod check;
+pub mod cli;
+pub mod client;
 pub mod config;
+pub mod dashboard;
 pub mod data;
 pub mod datasets;
 pub mod findings;

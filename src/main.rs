@@ -1,4 +1,4 @@
-//! The `epochd` binary: reads the settings, then starts the log, opens the application and serves until told to stop,
+//! The `epochd` binary: reads the command line, then starts the log, opens the application and serves until told to stop,
 //! or does what its command says.
 
 mod allocator;
@@ -12,10 +12,11 @@ use epochd::api::tls::healthcheck::ask_ready;
 use epochd::app::App;
 use epochd::backup::{BackupError, Extent};
 use epochd::check::{Finding, Outcome};
+use epochd::cli::{self, Asked};
 use epochd::config::{Command, Settings};
 use epochd::identifier::clock_is_set;
 use epochd::processors::IDLE_THREADS;
-use epochd::{api, backup, check, telemetry};
+use epochd::{api, backup, check, client, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -29,7 +30,11 @@ fn main() -> ExitCode {
     allocator::give_memory_back();
     // What is made from here on is its owner's alone: state is what somebody's data says.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
-    let settings = Settings::from_process();
+    let settings = match cli::asked(std::env::args_os()) {
+        Asked::Service(settings) => *settings,
+        Asked::Client(client) => return client::run(&client),
+        Asked::Nothing => return ExitCode::SUCCESS,
+    };
     match settings.command.clone() {
         None => serve(settings),
         Some(Command::Healthcheck) => healthcheck(&settings),

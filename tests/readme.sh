@@ -8,14 +8,16 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export EPOCHD_URL=${EPOCHD_URL:-http://127.0.0.1:8080}
+# The commands are those of this build.
+PATH=$PWD/target/release:$PATH
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 # A second run finds the models and the data sets of the first.
-for model in xor xor-copy penguins; do
+for model in xor xor-copy penguins birds command-line; do
     curl -sS -o /dev/null -X DELETE "$EPOCHD_URL/models/$model"
 done
-for dataset in penguins penguins-before penguins-2009 by-year; do
+for dataset in penguins penguins-before penguins-2009 by-year birds command-line; do
     curl -sS -o /dev/null -X DELETE "$EPOCHD_URL/datasets/$dataset"
 done
 
@@ -50,5 +52,5 @@ for shown in "$work"/shown.*; do
         exit 1
     done < <(plain "$shown")
 done
-((checked >= 22)) || { echo 'README.md shows too few outputs' >&2; exit 1; }
+((checked >= 24)) || { echo 'README.md shows too few outputs' >&2; exit 1; }
 echo "README: $checked outputs as shown"

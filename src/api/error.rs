@@ -113,13 +113,14 @@ impl ApiError {
 
     /// The document that the client gets.
     pub fn problem(&self, request_id: &str) -> Problem {
-        let (code, status, title, _) = self.code.entry();
+        let (code, status, title, remedy) = self.code.entry();
         Problem {
             r#type: format!("/docs/errors#{code}"),
             title,
             status,
             code,
             detail: self.detail.clone(),
+            remedy,
             errors: self.errors.clone(),
             checks: self.checks.clone(),
             request_id: request_id.to_owned(),
@@ -153,6 +154,7 @@ pub struct Problem {
     pub status: u16,
     pub code: &'static str,
     pub detail: String,
+    pub remedy: &'static str,
     pub errors: Vec<FieldError>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checks: Option<Vec<Check>>,

@@ -32,8 +32,8 @@ use error::{ApiError, ErrorCode};
 use layers::door::Door;
 use layers::observe::UNMATCHED;
 use resources::{
-    aliases, datasets, evaluation, events, jobs, keys, metrics, models, monitoring, operations, predictions, schema,
-    training, transfer, versions,
+    aliases, datasets, evaluation, events, jobs, keys, metrics, models, monitoring, operations, pages, predictions,
+    schema, trace, training, transfer, versions,
 };
 use tls::Tls;
 
@@ -105,6 +105,7 @@ pub fn routes() -> Vec<Route> {
         Route::post("/predict", PREDICT, predictions::predict_by_query),
         Route::post("/models/{model}/evaluate", TRAIN, evaluation::evaluate),
         Route::get("/models/{model}/versions/{version}/importance", PREDICT, versions::importance),
+        Route::post("/models/{model}/trace", PREDICT, trace::trace),
         Route::get("/models/{model}/drift", PREDICT, monitoring::drift),
         Route::post("/models/{model}/feedback", PREDICT, monitoring::tell),
         Route::get("/models/{model}/feedback", PREDICT, monitoring::list),
@@ -133,7 +134,12 @@ pub fn routes() -> Vec<Route> {
         Route::get("/metrics", Access::Metrics, metrics::metrics),
         Route::get("/openapi.yaml", PREDICT, operations::openapi),
         Route::get("/openapi.json", PREDICT, operations::openapi_json),
+        Route::get("/docs", PREDICT, pages::docs),
         Route::get("/docs/errors", PREDICT, operations::errors),
+        // A browser sends no key before its page asks for one.
+        Route::get("/", Access::Open, pages::root),
+        Route::get("/page/{file}", Access::Open, pages::file),
+        Route::get("/page/{folder}/{file}", Access::Open, pages::file_in),
     ]
 }
 

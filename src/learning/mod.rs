@@ -51,5 +51,6 @@ pub mod stopping;
 pub mod team;
 mod tile;
 pub mod tiling;
+pub mod trace;
 pub mod trainer;
 pub mod training;

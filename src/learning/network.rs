@@ -71,6 +71,11 @@ impl Network {
         Network { spec, layers, parameters }
     }
 
+    /// The specification it was made from, for another network of its kind.
+    pub fn shared_spec(&self) -> Arc<ValidModelSpec> {
+        self.spec.clone()
+    }
+
     /// The specification it was made from.
     pub fn spec(&self) -> &ValidModelSpec {
         &self.spec

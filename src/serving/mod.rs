@@ -60,6 +60,7 @@ pub mod readiness;
 pub mod sight;
 pub mod table_version;
 pub mod threads;
+pub mod trace;
 pub mod train;
 pub mod train_file;
 pub mod weights;

@@ -9,18 +9,18 @@ const FLOORS: [&[&str]; 11] = [
     &["allocator", "memory", "wording"],
     &["findings", "identifier", "name", "processors", "strict", "waiting", "workplaces"],
     &["learning", "data", "storage"],
-    &["config"],
+    &["config", "client", "dashboard"],
     &["telemetry"],
     &["models", "datasets", "keys"],
     &["jobs", "monitoring"],
     &["app", "backup", "check"],
     &["serving", "webhooks"],
     &["api"],
-    &["fuzzing"],
+    &["cli", "fuzzing"],
 ];
 
 /// Crates that only the rooms beside them name.
-const CRATES: [(&str, &[&str]); 12] = [
+const CRATES: [(&str, &[&str]); 16] = [
     ("axum", &["api"]),
     ("hyper", &["api"]),
     ("hyper_util", &["api"]),
@@ -47,11 +47,16 @@ const CRATES: [(&str, &[&str]); 12] = [
             "serving",
             "webhooks",
             "api",
+            "client",
             "main",
         ],
     ),
-    ("clap", &["config"]),
-    ("reqwest", &["config", "storage", "telemetry", "webhooks"]),
+    ("clap", &["cli", "client", "config"]),
+    ("clap_complete", &["cli", "client"]),
+    ("indicatif", &["client"]),
+    ("pulldown_cmark", &["dashboard"]),
+    ("rust_embed", &["dashboard"]),
+    ("reqwest", &["client", "config", "storage", "telemetry", "webhooks"]),
     ("hmac", &["monitoring", "webhooks"]),
 ];
 

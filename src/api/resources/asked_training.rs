@@ -154,7 +154,7 @@ impl AskedTraining {
 }
 
 /// The parameters of `POST /train`, as errors name them.
-pub const PARAMETERS: [&str; 16] = [
+pub const PARAMETERS: [&str; 17] = [
     "name",
     "target",
     "features",
@@ -164,6 +164,7 @@ pub const PARAMETERS: [&str; 16] = [
     "seed",
     "validation_split",
     "split",
+    "max_seconds",
     "types",
     "missing",
     "skip_columns",
@@ -214,6 +215,7 @@ pub struct TrainParams {
     seed: Option<u64>,
     validation_split: Option<f64>,
     split: Option<String>,
+    max_seconds: Option<f64>,
     activate: Option<Activate>,
     class_weight: Option<String>,
     weights: Option<String>,
@@ -247,6 +249,7 @@ impl TrainParams {
             epochs: self.epochs,
             validation_split: self.validation_split,
             split: self.split()?,
+            max_seconds: self.max_seconds,
             activate: self.activate,
             ..TrainingSpec::default()
         };

@@ -17,7 +17,7 @@ use crate::serving::readiness::Readiness;
 /// The contract, as it stands in the project.
 const OPENAPI: &str = include_str!("../../../openapi.yaml");
 /// The same as JSON: `build.rs` writes it.
-const OPENAPI_JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
+pub const OPENAPI_JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
 /// The style of the page of errors.
 const STYLE: &str = "body{font:16px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}\

@@ -1,0 +1,92 @@
+//! For people: the page at `/` with its files, and the reference.
+
+use std::sync::LazyLock;
+
+use axum::body::Body;
+use axum::extract::Path;
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::Response;
+use serde::Serialize;
+
+use super::operations::OPENAPI_JSON;
+use crate::api::error::{ApiError, ErrorCode};
+use crate::api::extract::NoQuery;
+use crate::api::reply::json as reply;
+use crate::dashboard::{self, File, INDEX, POLICY, reference};
+
+/// The reference, written when it is first asked for.
+static REFERENCE: LazyLock<String> = LazyLock::new(|| {
+    let contract = serde_json::from_str(OPENAPI_JSON).expect("the contract is JSON");
+    reference::page(&contract)
+});
+
+/// What answers at `/`, for programs.
+#[derive(Serialize)]
+struct Alive {
+    status: &'static str,
+    name: &'static str,
+    version: &'static str,
+    docs: &'static str,
+}
+
+/// `GET /`: the page, for browsers; who answers, for others.
+pub async fn root(headers: HeaderMap, _: NoQuery) -> Response {
+    let takes_html =
+        headers.get_all(ACCEPT).iter().any(|value| value.as_bytes().windows(9).any(|part| part == b"text/html"));
+    let mut response = match dashboard::file(INDEX) {
+        Some(index) if takes_html => of_page(index, &headers),
+        _ => {
+            let (name, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+            reply::json(StatusCode::OK, &Alive { status: "alive", name, version, docs: "/docs" })
+        }
+    };
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
+    response
+}
+
+/// `GET /page/{file}`
+pub async fn file(Path(file): Path<String>, headers: HeaderMap, _: NoQuery) -> Result<Response, ApiError> {
+    found(&file, &headers)
+}
+
+/// `GET /page/{folder}/{file}`
+pub async fn file_in(
+    Path((folder, file)): Path<(String, String)>,
+    headers: HeaderMap,
+    _: NoQuery,
+) -> Result<Response, ApiError> {
+    found(&format!("{folder}/{file}"), &headers)
+}
+
+fn found(path: &str, headers: &HeaderMap) -> Result<Response, ApiError> {
+    let file = dashboard::file(path);
+    let missing = || ApiError::new(ErrorCode::RouteNotFound, "the page has no such file");
+    file.map(|file| of_page(file, headers)).ok_or_else(missing)
+}
+
+/// A file of the page, or that the browser has it already.
+fn of_page(file: File, headers: &HeaderMap) -> Response {
+    let tag = format!("\"{}\"", file.tag);
+    let has_it = headers.get(IF_NONE_MATCH).is_some_and(|tags| tags.to_str().is_ok_and(|tags| tags.contains(&tag)));
+    let mut response = Response::new(if has_it { Body::empty() } else { Body::from(file.bytes.into_owned()) });
+    let headers = response.headers_mut();
+    if !has_it {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(file.content_type));
+    }
+    headers.insert(ETAG, HeaderValue::from_str(&tag).expect("hexadecimal digits"));
+    // Each load asks whether it is still the same: another release may run by then.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    if has_it {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    }
+    response
+}
+
+/// `GET /docs`: the contract as a page.
+pub async fn docs(_: NoQuery) -> Response {
+    let mut response = reply::with_type(StatusCode::OK, "text/html; charset=utf-8", REFERENCE.as_str());
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    response
+}

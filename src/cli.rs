@@ -1,0 +1,106 @@
+//! The command line: whether its words start the service, do something with its state, or ask one that runs.
+
+use std::ffi::OsString;
+use std::io;
+
+use clap::error::ErrorKind;
+use clap::{Command, CommandFactory, Parser};
+
+use crate::client::{Client, ClientCommand};
+use crate::config::Settings;
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Asked {
+    /// Something with these settings: to serve, if they name no command.
+    Service(Box<Settings>),
+    /// To ask a service.
+    Client(Box<Client>),
+    /// What is already done.
+    Nothing,
+}
+
+/// What the words of the command line ask for. Prints help or an error and exits where clap would.
+pub fn asked(words: impl IntoIterator<Item = OsString>) -> Asked {
+    let mut words: Vec<OsString> = words.into_iter().collect();
+    let word = |at: usize| words.get(at).and_then(|word| word.to_str()).unwrap_or_default();
+    match (word(1), word(2)) {
+        ("help", of) if is_client(of) => {
+            words.remove(1);
+            words.insert(2, "--help".into());
+            client(words)
+        }
+        (name, _) if is_client(name) => client(words),
+        ("serve", _) => {
+            words.remove(1);
+            service(words)
+        }
+        _ => service(words),
+    }
+}
+
+fn client(words: Vec<OsString>) -> Asked {
+    let client = Client::parse_from(words);
+    let ClientCommand::Completions { shell } = client.command else { return Asked::Client(Box::new(client)) };
+    clap_complete::generate(shell, &mut completed(), "epochd", &mut io::stdout());
+    Asked::Nothing
+}
+
+fn service(words: Vec<OsString>) -> Asked {
+    let late = words.iter().skip(2).filter_map(|word| word.to_str()).find(|word| is_client(word));
+    // Behind the value of a flag it may be meant as that: clap knows.
+    let parsed = overview().try_get_matches_from(&words);
+    if let (Some(name), Ok(matches)) = (late, &parsed)
+        && matches.subcommand_name() == Some(name)
+    {
+        let message = format!("put the command first, and what it takes behind it: epochd {name} …");
+        overview().error(ErrorKind::ArgumentConflict, message).exit();
+    }
+    Asked::Service(Box::new(Settings::from_process(overview(), words)))
+}
+
+fn is_client(word: &str) -> bool {
+    Client::command().get_subcommands().any(|command| command.get_name() == word)
+}
+
+/// The command line of the service, with the commands of clients in its list.
+fn overview() -> Command {
+    let serve = Command::new("serve").about("Start the service, as without a command");
+    let clients: Vec<Command> = Client::command().get_subcommands().cloned().collect();
+    Settings::command().subcommand(serve).subcommands(clients)
+}
+
+/// All commands with all that they take. What the service's commands share is theirs before those of clients join them.
+fn completed() -> Command {
+    let (mut service, mut clients) = (Settings::command(), Client::command());
+    service.build();
+    clients.build();
+    service.subcommands(clients.get_subcommands().cloned().collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_word_says_who_is_asked() {
+        let asked = |words: &[&str]| super::asked(["epochd"].iter().chain(words).map(OsString::from));
+        assert!(matches!(asked(&["train", "a.csv", "--target", "y"]), Asked::Client(_)));
+        assert!(matches!(asked(&["models"]), Asked::Client(_)));
+        for words in [&["--listen", "127.0.0.1:0"][..], &["serve", "--listen", "127.0.0.1:0"], &["healthcheck"]] {
+            assert!(matches!(asked(words), Asked::Service(_)), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn the_definitions_of_all_commands_are_sound() {
+        overview().debug_assert();
+        Client::command().debug_assert();
+        let mut scripts = Vec::new();
+        clap_complete::generate(clap_complete::Shell::Bash, &mut completed(), "epochd", &mut scripts);
+        let script = String::from_utf8(scripts).expect("text");
+        for word in ["--target", "--checkpoint-interval", "versions", "healthcheck"] {
+            assert!(script.contains(word), "{word}");
+        }
+    }
+}

@@ -1,0 +1,435 @@
+//! The client commands and what they take.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// Ask a running epochd: train, predict, compare, look
+#[derive(Clone, Debug, Parser)]
+#[command(name = "epochd", version, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Client {
+    /// What all commands take
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do
+    #[command(subcommand)]
+    pub command: ClientCommand,
+}
+
+/// What all client commands take.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Service")]
+pub struct Common {
+    /// The service to ask
+    #[arg(long, env = "EPOCHD_URL", value_name = "URL", default_value = "http://127.0.0.1:8080", global = true)]
+    pub url: String,
+    /// The key to ask with. On the command line all users of the machine see it: set the variable
+    #[arg(long, env = "EPOCHD_KEY", value_name = "SECRET", hide_env_values = true, global = true)]
+    pub key: Option<Key>,
+    /// Certificates (PEM) that are trusted beside the usual ones
+    #[arg(long, value_name = "FILE", global = true)]
+    pub ca: Option<PathBuf>,
+    /// Start a service of its own on --data-dir for as long as the command takes, in place of asking one
+    #[arg(long, global = true)]
+    pub local: bool,
+    /// Folder of the state that --local works on; a service started there later has all of it
+    #[arg(long, env = "EPOCHD_DATA_DIR", value_name = "DIR", default_value = "epochd-data", global = true)]
+    pub data_dir: PathBuf,
+    /// Print what the service says, as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// No progress and no remarks on standard error, but errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// A secret, which is not shown.
+#[derive(Clone)]
+pub struct Key(pub String);
+
+impl From<&str> for Key {
+    fn from(text: &str) -> Self {
+        Key(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Key(…)")
+    }
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ClientCommand {
+    /// Train on a data file: stores it, makes a model for --target, and shows the loss until it is trained
+    ///
+    /// With --model instead of --target a model that is there gets a new version, from a new file or, without one, from the
+    /// data set it has. Ctrl-C leaves the training running: `epochd watch` goes on showing it.
+    Train(Train),
+    /// Predict for the rows of a file, or of standard input, with a model
+    Predict(Predict),
+    /// Measure a model on a data file with outcomes, or on a stored data set
+    Evaluate(Evaluate),
+    /// The models: list (default), show, delete
+    Models {
+        /// What to do with them
+        #[command(subcommand)]
+        what: Option<Things>,
+    },
+    /// The versions of a model: list them side by side, activate one, name one, delete one
+    Versions {
+        /// What to do with them
+        #[command(subcommand)]
+        what: Versions,
+    },
+    /// The data sets: list (default), show, upload, append, delete
+    Datasets {
+        /// What to do with them
+        #[command(subcommand)]
+        what: Option<Datasets>,
+    },
+    /// The trainings: list (default), show, cancel, delete
+    Jobs {
+        /// What to do with them
+        #[command(subcommand)]
+        what: Option<Jobs>,
+    },
+    /// Show a training until it ends
+    Watch {
+        /// Its id
+        job: String,
+    },
+    /// Write a version of a model to a file
+    Export {
+        /// The model, by name or id
+        model: String,
+        /// The version, by number or alias [default: the one that serves]
+        #[arg(long, default_value = "active", hide_default_value = true)]
+        version: String,
+        /// The file to write [default: MODEL.safetensors; - for standard output]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Make a model of a file that `export` wrote
+    Import {
+        /// The file
+        file: PathBuf,
+        /// Name of the model [default: that of the file]
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// The keys of the service: list (default), create, revoke
+    Keys {
+        /// What to do with them
+        #[command(subcommand)]
+        what: Option<Keys>,
+    },
+    /// Print a script that completes these commands in a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// How a data file is read.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Data file")]
+pub struct Reading {
+    /// Content type of the file [default: by its ending; text/csv for standard input]
+    #[arg(long, value_name = "TYPE")]
+    pub content_type: Option<String>,
+    /// Types of columns in place of what is found, as JSON: {"zip":"categorical"}
+    #[arg(long, value_name = "JSON")]
+    pub types: Option<String>,
+    /// A word that means that there is no value; may be repeated
+    #[arg(long, value_name = "WORD")]
+    pub missing: Vec<String>,
+    /// A column to leave out; may be repeated
+    #[arg(long, value_name = "COLUMN")]
+    pub skip_columns: Vec<String>,
+    /// Sheet of an Excel workbook [default: the first with cells]
+    #[arg(long)]
+    pub sheet: Option<String>,
+}
+
+/// `epochd train`.
+#[derive(Clone, Debug, Args)]
+pub struct Train {
+    /// The data file: CSV, TSV, JSON, NDJSON, Parquet, Arrow or Excel, also packed (.gz); - for standard input
+    #[arg(required_unless_present = "model")]
+    pub file: Option<PathBuf>,
+    /// The column to predict
+    #[arg(long, value_name = "COLUMN", required_unless_present = "model", conflicts_with = "model")]
+    pub target: Option<String>,
+    /// Name of the new model [default: that of the file]
+    #[arg(long, conflicts_with = "model")]
+    pub name: Option<String>,
+    /// Train a new version of this model
+    #[arg(long)]
+    pub model: Option<String>,
+    /// What the target is [default: what its values say]
+    #[arg(long, value_name = "classification|regression", conflicts_with = "model")]
+    pub task: Option<String>,
+    /// Sizes of the hidden layers, such as 64,32
+    #[arg(long, value_name = "SIZES", conflicts_with = "model")]
+    pub hidden_layers: Option<String>,
+    /// Passes over the rows
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<u64>,
+    /// End the training after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub max_seconds: Option<f64>,
+    /// Seed of all that is drawn
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Share of the rows that are held out
+    #[arg(long, value_name = "SHARE")]
+    pub validation_split: Option<f64>,
+    /// How rows are held out: auto, random, order, time:COLUMN or group:COLUMN
+    #[arg(long)]
+    pub split: Option<String>,
+    /// Column with the weights of the rows
+    #[arg(long, value_name = "COLUMN")]
+    pub weights: Option<String>,
+    /// balanced: classes weigh the same, however many rows they have
+    #[arg(long, value_name = "balanced")]
+    pub class_weight: Option<String>,
+    /// Whether the new version serves: always, never, or if_better than the one that does
+    #[arg(long, value_name = "WHEN")]
+    pub activate: Option<String>,
+    /// Start the training and do not wait for its end
+    #[arg(short, long)]
+    pub detach: bool,
+    /// How the file is read
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// `epochd predict`.
+#[derive(Clone, Debug, Args)]
+pub struct Predict {
+    /// The model, by name or id
+    pub model: String,
+    /// The rows: CSV, JSON, NDJSON, Parquet, Arrow or Excel, also packed (.gz) [default: standard input]
+    pub file: Option<PathBuf>,
+    /// The version, by number or alias [default: the one that serves]
+    #[arg(long)]
+    pub version: Option<String>,
+    /// Where the predictions go [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Form of the predictions, a content type [default: by the ending of --output; text/csv, or JSON for JSON]
+    #[arg(long, value_name = "TYPE")]
+    pub accept: Option<String>,
+    /// Bounds that hold this share of outcomes, such as 0.9, beside each value
+    #[arg(long, value_name = "SHARE")]
+    pub interval: Option<f64>,
+    /// A column with what is unusual about each row
+    #[arg(long)]
+    pub flags: bool,
+    /// Columns that the model does not know: refuse or ignore
+    #[arg(long, value_name = "refuse|ignore")]
+    pub unknown: Option<String>,
+    /// A column of the rows that is repeated in the predictions; may be repeated
+    #[arg(long, value_name = "COLUMN")]
+    pub passthrough: Vec<String>,
+    /// A row that cannot be read: refuse all, or give that row an error
+    #[arg(long, value_name = "refuse|row")]
+    pub on_error: Option<String>,
+    /// An id for each row, by which its outcome can be told later
+    #[arg(long)]
+    pub ids: bool,
+    /// Content type of the rows [default: by the file's ending; text/csv for standard input]
+    #[arg(long, value_name = "TYPE")]
+    pub content_type: Option<String>,
+    /// Sheet of an Excel workbook [default: the first with cells]
+    #[arg(long)]
+    pub sheet: Option<String>,
+}
+
+/// `epochd evaluate`.
+#[derive(Clone, Debug, Args)]
+pub struct Evaluate {
+    /// The model, by name or id
+    pub model: String,
+    /// Rows with outcomes; - for standard input
+    #[arg(required_unless_present = "dataset", conflicts_with = "dataset")]
+    pub file: Option<PathBuf>,
+    /// A stored data set in place of a file
+    #[arg(long)]
+    pub dataset: Option<String>,
+    /// The version, by number or alias [default: the one that serves]
+    #[arg(long)]
+    pub version: Option<String>,
+    /// Content type of the file [default: by its ending; text/csv for standard input]
+    #[arg(long, value_name = "TYPE")]
+    pub content_type: Option<String>,
+}
+
+/// What to do with models.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Things {
+    /// List them
+    List,
+    /// Show one
+    Show {
+        /// By name or id
+        name: String,
+    },
+    /// Delete one, with all that is of it
+    Delete {
+        /// By name or id
+        name: String,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+}
+
+/// What to do with versions.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Versions {
+    /// List them with their measures, side by side
+    #[command(visible_alias = "compare")]
+    List {
+        /// The model, by name or id
+        model: String,
+    },
+    /// Have one serve from now on
+    Activate {
+        /// The model, by name or id
+        model: String,
+        /// By number or alias
+        version: String,
+    },
+    /// Give one a name, which may be another's so far
+    Alias {
+        /// The model, by name or id
+        model: String,
+        /// Such as canary
+        alias: String,
+        /// By number
+        version: u64,
+    },
+    /// Take a name away
+    Unalias {
+        /// The model, by name or id
+        model: String,
+        /// Such as canary
+        alias: String,
+    },
+    /// Delete one
+    Delete {
+        /// The model, by name or id
+        model: String,
+        /// By number
+        version: u64,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+}
+
+/// What to do with data sets.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Datasets {
+    /// List them
+    List,
+    /// Show the columns of one, and what is to be said of them
+    Show {
+        /// By name or id
+        name: String,
+    },
+    /// Store a data file
+    Upload {
+        /// The file; - for standard input
+        file: PathBuf,
+        /// Name of the data set [default: that of the file]
+        #[arg(long)]
+        name: Option<String>,
+        /// How the file is read
+        #[command(flatten)]
+        reading: Reading,
+    },
+    /// Make a new data set of one and the rows of a file; it takes the name over
+    Append {
+        /// By name or id
+        dataset: String,
+        /// The file; - for standard input
+        file: PathBuf,
+        /// Content type of the file [default: by its ending; text/csv for standard input]
+        #[arg(long, value_name = "TYPE")]
+        content_type: Option<String>,
+    },
+    /// Delete one
+    Delete {
+        /// By name or id
+        name: String,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+}
+
+/// What to do with trainings.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Jobs {
+    /// List them
+    List,
+    /// Show one
+    Show {
+        /// Its id
+        job: String,
+    },
+    /// End one that is queued or running
+    Cancel {
+        /// Its id
+        job: String,
+        /// Publish the epochs done so far as a version
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Delete one that has ended, with its history
+    Delete {
+        /// Its id
+        job: String,
+    },
+}
+
+/// What to do with keys.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Keys {
+    /// List them
+    List,
+    /// Make one; its secret is shown this once
+    Create {
+        /// Its name
+        name: String,
+        /// What it may do: predict, train or admin
+        #[arg(long, value_name = "ROLE", default_value = "predict")]
+        role: String,
+        /// Models that it sees, such as 'flowers*'; may be repeated [default: all]
+        #[arg(long, value_name = "PATTERN")]
+        models: Vec<String>,
+        /// When it ends, such as 2027-01-31T00:00:00Z
+        #[arg(long, value_name = "TIME")]
+        expires_at: Option<String>,
+        /// Requests a second that it may make
+        #[arg(long, value_name = "N")]
+        requests_per_second: Option<f64>,
+        /// Bytes that it may store
+        #[arg(long, value_name = "N")]
+        stored_bytes: Option<u64>,
+    },
+    /// Revoke one at once
+    Revoke {
+        /// Its id
+        key: String,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+}

@@ -1,0 +1,149 @@
+//! Data files on their way to the service.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use futures_util::stream;
+use indicatif::ProgressBar;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use reqwest::{Body, RequestBuilder};
+
+use super::error::ClientError;
+use super::screen::Screen;
+
+/// Bytes that are read at once.
+const PIECE: usize = 256 << 10;
+/// Endings of names, and the content types they stand for.
+const TYPES: [(&str, &str); 12] = [
+    ("csv", "text/csv"),
+    ("tsv", "text/tab-separated-values"),
+    ("txt", "text/csv"),
+    ("json", "application/json"),
+    ("ndjson", "application/x-ndjson"),
+    ("jsonl", "application/x-ndjson"),
+    ("parquet", "application/vnd.apache.parquet"),
+    ("arrow", "application/vnd.apache.arrow.file"),
+    ("feather", "application/vnd.apache.arrow.file"),
+    ("ipc", "application/vnd.apache.arrow.file"),
+    ("arrows", "application/vnd.apache.arrow.stream"),
+    ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+];
+
+/// A data file, or standard input.
+#[derive(Debug)]
+pub struct DataFile {
+    path: Option<PathBuf>,
+    /// What the file is.
+    pub content_type: String,
+    is_packed: bool,
+}
+
+impl DataFile {
+    /// The file at a path, which `-` or nothing is standard input.
+    ///
+    /// # Errors
+    /// Its ending does not say what it is, and nor does `content_type`.
+    pub fn of(path: Option<&Path>, content_type: Option<&str>) -> Result<Self, ClientError> {
+        let path = path.filter(|path| *path != Path::new("-"));
+        let (ending, is_packed) = path.map(ending_of).unwrap_or_default();
+        let found = content_type.or_else(|| path.map_or(Some("text/csv"), |_| type_of(&ending)));
+        let unknown = || {
+            let endings: Vec<&str> = TYPES.iter().map(|(ending, _)| *ending).collect();
+            let name = path.unwrap_or(Path::new("-")).display();
+            format!("{name}: the ending does not say what it is ({}): add --content-type", endings.join(", "))
+        };
+        let content_type = found.ok_or_else(|| ClientError::Usage(unknown()))?.to_owned();
+        Ok(DataFile { path: path.map(Path::to_owned), content_type, is_packed })
+    }
+
+    /// The name that the file gives to what is made of it; none for standard input.
+    pub fn name(&self) -> Option<String> {
+        let name = self.path.as_ref()?.file_name()?.to_str()?;
+        let name = name.split('.').find(|part| !part.is_empty())?;
+        let allowed = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' };
+        Some(name.chars().map(allowed).collect())
+    }
+
+    /// The request with the file as its body, which is read as it is sent; a bar shows how far it is.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn send(&self, request: RequestBuilder, screen: &Screen) -> Result<(RequestBuilder, ProgressBar), ClientError> {
+        let (reader, length): (Box<dyn Read + Send>, Option<u64>) = match &self.path {
+            None => (Box::new(io::stdin()), None),
+            Some(path) => {
+                let file = File::open(path).map_err(ClientError::io(path.display()))?;
+                let about = file.metadata().map_err(ClientError::io(path.display()))?;
+                (Box::new(file), about.is_file().then_some(about.len()))
+            }
+        };
+        let name = self.path.as_ref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
+        let bar = screen.bytes_bar(name.as_deref().unwrap_or("standard input"), length);
+        let request = request.header(CONTENT_TYPE, &self.content_type).body(body(reader, bar.clone()));
+        let request = if self.is_packed { request.header(CONTENT_ENCODING, "gzip") } else { request };
+        let request = match length {
+            Some(length) => request.header(CONTENT_LENGTH, length),
+            None => request,
+        };
+        Ok((request, bar))
+    }
+}
+
+/// The bytes of a reader, read where they are sent: the command has nothing else to do meanwhile.
+fn body(mut reader: Box<dyn Read + Send>, bar: ProgressBar) -> Body {
+    let pieces = std::iter::from_fn(move || {
+        let mut piece = vec![0; PIECE];
+        loop {
+            match reader.read(&mut piece) {
+                Ok(0) => return None,
+                Ok(read) => {
+                    piece.truncate(read);
+                    bar.inc(read as u64);
+                    return Some(Ok(Bytes::from(piece)));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    });
+    Body::wrap_stream(stream::iter(pieces))
+}
+
+/// The ending of a name in small letters, `.gz` apart, and whether there was one of that.
+fn ending_of(path: &Path) -> (String, bool) {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    let (stem, is_packed) = name.strip_suffix(".gz").map_or((name.as_str(), false), |stem| (stem, true));
+    (stem.rsplit_once('.').map_or("", |(_, ending)| ending).to_owned(), is_packed)
+}
+
+/// The content type that an ending stands for.
+pub fn type_of(ending: &str) -> Option<&'static str> {
+    TYPES.iter().find(|(known, _)| *known == ending).map(|(_, content_type)| *content_type)
+}
+
+/// The content type that the ending of a path stands for.
+pub fn type_by_path(path: &Path) -> Option<&'static str> {
+    type_of(&ending_of(path).0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ending_says_what_a_file_is() {
+        let of = |path: &str| {
+            let file = DataFile::of(Some(Path::new(path)), None).ok()?;
+            Some((file.content_type.clone(), file.is_packed, file.name()))
+        };
+        let told = |kind: &str, packed, name: &str| Some((kind.to_owned(), packed, Some(name.to_owned())));
+        assert_eq!(of("a/b.CSV"), told("text/csv", false, "b"));
+        assert_eq!(of("2024 sales.jsonl.gz"), told("application/x-ndjson", true, "2024-sales"));
+        assert_eq!(of("-"), Some(("text/csv".into(), false, None)));
+        assert_eq!((of("rows.pdf"), of("rows")), (None, None));
+        let named = DataFile::of(Some(Path::new("rows")), Some("text/csv")).expect("a type");
+        assert_eq!(named.content_type, "text/csv");
+    }
+}

@@ -1,0 +1,37 @@
+//! `epochd evaluate`: a model, measured on rows with outcomes.
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::command::Evaluate;
+use super::data_file::DataFile;
+use super::error::ClientError;
+use super::report;
+use super::screen::Screen;
+use super::service::Service;
+
+/// Measures as the command line asks. The service measures on data sets: that of a file is deleted again.
+///
+/// # Errors
+/// The service refuses, or the file cannot be read.
+pub async fn evaluate(service: &Service, screen: &Screen, asked: &Evaluate) -> Result<(), ClientError> {
+    let path = match &asked.version {
+        None => vec!["models", &asked.model, "evaluate"],
+        Some(version) => vec!["models", &asked.model, "versions", version, "evaluate"],
+    };
+    if let Some(dataset) = &asked.dataset {
+        let measured = service.post(&path, &json!({"dataset": dataset})).await?;
+        return screen.show(&measured, report::of_evaluation);
+    }
+    let file = DataFile::of(asked.file.as_deref(), asked.content_type.as_deref())?;
+    let (request, bar) = file.send(service.request(Method::POST, &["datasets"], &[]), screen)?;
+    let stored = service.json(request).await;
+    bar.finish_and_clear();
+    let stored = stored?;
+    let id = stored["id"].as_str().unwrap_or_default();
+    let measured = service.post(&path, &json!({"dataset": id})).await;
+    let deleted = service.json(service.request(Method::DELETE, &["datasets", id], &[])).await;
+    let measured = measured?;
+    deleted?;
+    screen.show(&measured, report::of_evaluation)
+}

@@ -1,0 +1,69 @@
+//! The client commands: `epochd train`, `predict`, `watch` and the others. They ask a running service, over its public API alone,
+//! and know nothing of the rest of the program.
+
+mod command;
+mod data_file;
+mod datasets;
+mod error;
+mod evaluate;
+mod events;
+mod jobs;
+mod keys;
+mod local;
+mod models;
+mod predict;
+mod report;
+mod screen;
+mod service;
+mod table;
+mod train;
+mod watch;
+
+use std::process::ExitCode;
+
+pub use self::command::{Client, ClientCommand};
+use self::command::{Datasets, Jobs, Keys, Things};
+pub use self::error::ClientError;
+use self::local::Local;
+use self::screen::Screen;
+use self::service::Service;
+
+/// Does what the command line asks; the exit status says how it went.
+pub fn run(client: &Client) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime.expect("a runtime can be started").block_on(done(client)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_status())
+        }
+    }
+}
+
+async fn done(client: &Client) -> Result<(), ClientError> {
+    let (common, screen) = (&client.common, &Screen::of(&client.common));
+    let local = common.local.then(|| Local::start(&common.data_dir)).transpose()?;
+    let url = local.as_ref().map_or(&common.url, |local| &local.url);
+    let key = common.key.as_ref().map(|key| key.0.as_str());
+    let service = &Service::new(url, key, common.ca.as_deref())?;
+    match &client.command {
+        ClientCommand::Train(asked) => train::train(service, common, screen, asked).await,
+        ClientCommand::Predict(asked) => predict::predict(service, screen, asked).await,
+        ClientCommand::Evaluate(asked) => evaluate::evaluate(service, screen, asked).await,
+        ClientCommand::Models { what } => models::models(service, screen, what.as_ref().unwrap_or(&Things::List)).await,
+        ClientCommand::Versions { what } => models::versions(service, screen, what).await,
+        ClientCommand::Datasets { what } => {
+            datasets::datasets(service, screen, what.as_ref().unwrap_or(&Datasets::List)).await
+        }
+        ClientCommand::Jobs { what } => jobs::jobs(service, screen, what.as_ref().unwrap_or(&Jobs::List)).await,
+        ClientCommand::Watch { job } => watch::watch(service, screen, job).await,
+        ClientCommand::Export { model, version, output } => {
+            models::export(service, screen, model, version, output.as_deref()).await
+        }
+        ClientCommand::Import { file, name } => datasets::import(service, screen, file, name.as_deref()).await,
+        ClientCommand::Keys { what } => keys::keys(service, screen, what.as_ref().unwrap_or(&Keys::List)).await,
+        ClientCommand::Completions { .. } => {
+            unreachable!("the whole command line is completed, not the client's part alone")
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What a training or an evaluation came to, as people read it.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+use super::table::{Table, figure, shown};
+
+/// Measures in the order in which they say most, of which those are told that there are.
+const MEASURES: [&str; 8] = ["accuracy", "log_loss", "macro_f1", "roc_auc", "rmse", "mae", "r2", "loss"];
+/// Warnings that are told in full.
+const MOST_WARNINGS: usize = 10;
+
+/// The version that a job made and its measures beside the baselines; why there is none, where there is none.
+pub fn of_job(job: &Value, model: &str) -> String {
+    let mut text = String::new();
+    let epochs = format!("{} of {} epochs", job["epoch"], job["epochs"]);
+    match &job["version"] {
+        Value::Null => _ = write!(text, "{model}: {} after {epochs}", shown(&job["state"])),
+        version => {
+            let reason = shown(&job["stop_reason"]).replace('_', " ");
+            let best = job["best_epoch"].as_u64().map(|best| format!(", the best was {best}")).unwrap_or_default();
+            _ = write!(text, "{model}, version {version}: {} rows, {epochs} ({reason}{best})", job["rows"]);
+        }
+    }
+    let metrics = &job["metrics"];
+    if metrics.is_object() {
+        _ = write!(text, "\n{}\n\n{}", measured_on(metrics), measures(metrics));
+    }
+    if let Some(reason) = job["comparison"]["reason"].as_str() {
+        _ = write!(text, "\n\n{reason}");
+    }
+    for warning in warnings(job) {
+        _ = write!(text, "\n\nwarning: {warning}");
+    }
+    text
+}
+
+/// The measures of an evaluation.
+pub fn of_evaluation(evaluation: &Value) -> String {
+    let metrics = &evaluation["metrics"];
+    let mut measured = Table::new(&["", ""]);
+    for name in MEASURES {
+        let value = if metrics[name].is_null() { &evaluation[name] } else { &metrics[name] };
+        if !value.is_null() {
+            measured.row(vec![name.into(), value.as_f64().map(figure).unwrap_or_default()]);
+        }
+    }
+    let mut text = format!("{} rows\n{}", evaluation["rows"], measured.text().trim_start_matches('\n'));
+    if let Some(matrix) = confusion(metrics) {
+        _ = write!(text, "\n\n{matrix}");
+    }
+    text
+}
+
+fn measured_on(metrics: &Value) -> String {
+    let rows = &metrics["rows"];
+    let split = match metrics["split"]["type"].as_str() {
+        _ if metrics["rows_used"] == "training" => {
+            return format!("measured on the {rows} rows it was trained on: expect less on new ones");
+        }
+        None => "held out".to_owned(),
+        Some("random") => "held out at random".into(),
+        Some("order") => "that come last".into(),
+        Some(by) => format!("held out by {by} ({})", shown(&metrics["split"]["column"])),
+    };
+    format!("measured on {rows} rows {split}")
+}
+
+/// The measures of the version, and those of the baselines beside them.
+fn measures(metrics: &Value) -> String {
+    let baselines: Vec<(&String, &Value)> = metrics["baselines"].as_object().into_iter().flatten().collect();
+    let names: Vec<String> = baselines.iter().map(|(name, _)| name.replace('_', " ")).collect();
+    let mut heads = vec!["", "this version"];
+    heads.extend(names.iter().map(String::as_str));
+    let mut table = Table::new(&heads);
+    for name in MEASURES {
+        if let Some(value) = metrics[name].as_f64() {
+            let beside = baselines.iter().map(|(_, baseline)| baseline[name].as_f64().map(figure).unwrap_or_default());
+            table.row([name.to_owned(), figure(value)].into_iter().chain(beside).collect());
+        }
+    }
+    table.text()
+}
+
+/// Rows by their class, and the class that was predicted; nothing where there are none, or more than fit a terminal.
+fn confusion(metrics: &Value) -> Option<String> {
+    let matrix = metrics["confusion_matrix"].as_array().filter(|matrix| (2..=8).contains(&matrix.len()))?;
+    let labels: Vec<String> = metrics["per_class"].as_array()?.iter().map(|class| shown(&class["label"])).collect();
+    let mut heads = vec!["is \\ predicted"];
+    heads.extend(labels.iter().map(String::as_str));
+    let mut table = Table::new(&heads);
+    for (label, row) in labels.iter().zip(matrix) {
+        table.row(std::iter::once(label.clone()).chain(row.as_array()?.iter().map(shown)).collect());
+    }
+    Some(table.text())
+}
+
+/// What is to be said of a job or a data set, the dearest first.
+pub fn warnings(of: &Value) -> Vec<String> {
+    let list = of["warnings"].as_array().or_else(|| of["findings"].as_array());
+    list.into_iter().flatten().take(MOST_WARNINGS).map(|warning| shown(&warning["message"])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_job_is_told_beside_its_baselines() {
+        let job = json!({
+            "state": "succeeded", "epoch": 51, "epochs": 200, "rows": 274, "best_epoch": 11, "version": 1,
+            "stop_reason": "early_stopping", "comparison": null,
+            "warnings": [{"message": "few rows"}],
+            "metrics": {
+                "rows_used": "validation", "rows": 70, "accuracy": 1.0, "log_loss": 0.01785, "roc_auc": null,
+                "split": {"type": "random", "column": null},
+                "baselines": {"majority_class": {"accuracy": 0.42857, "log_loss": 1.0623}, "linear": {"accuracy": 0.97142}},
+            },
+        });
+        let told = "penguins, version 1: 274 rows, 51 of 200 epochs (early stopping, the best was 11)\n\
+                    measured on 70 rows held out at random\n\n\
+                    \u{20}         this version  linear  majority class\n\
+                    accuracy        1.0000  0.9714          0.4286\n\
+                    log_loss        0.0179                  1.0623\n\n\
+                    warning: few rows";
+        assert_eq!(of_job(&job, "penguins"), told);
+    }
+}

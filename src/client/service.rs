@@ -1,0 +1,152 @@
+//! Requests to the service, and what becomes of its errors.
+
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::{Certificate, Client, Method, RequestBuilder, Response, Url, redirect};
+use serde_json::Value;
+
+use super::error::{ClientError, Problem};
+
+/// Longest wait for a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes of an error that are read at most.
+const MOST_ERROR: usize = 1 << 20;
+/// Entries that a page of a list is asked for.
+const PAGE: &str = "100";
+
+/// The service that is asked.
+#[derive(Clone, Debug)]
+pub struct Service {
+    http: Client,
+    url: Url,
+    key: Option<HeaderValue>,
+}
+
+impl Service {
+    /// At `url`, asked with `key` if there is one; `ca` is a file of certificates (PEM) that are trusted beside the usual ones.
+    ///
+    /// # Errors
+    /// The URL, the key or the file cannot be used.
+    pub fn new(url: &str, key: Option<&str>, ca: Option<&Path>) -> Result<Self, ClientError> {
+        let unfit = |what: &str, why: &dyn std::fmt::Display| ClientError::Usage(format!("{what}: {why}"));
+        let parsed =
+            Url::parse(url).ok().filter(|parsed| matches!(parsed.scheme(), "http" | "https") && parsed.has_host());
+        let url = parsed.ok_or_else(|| unfit("--url", &"a URL such as http://127.0.0.1:8080 is expected"))?;
+        // Another part of the process may have chosen a provider before: then that one serves.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut http = Client::builder()
+            .redirect(redirect::Policy::none())
+            .connect_timeout(PATIENCE)
+            .user_agent(concat!("epochd/", env!("CARGO_PKG_VERSION")));
+        if let Some(file) = ca {
+            let pem = std::fs::read(file).map_err(ClientError::io(file.display()))?;
+            http = http.tls_certs_merge(Certificate::from_pem_bundle(&pem).map_err(|error| unfit("--ca", &error))?);
+        }
+        let bearer = |key: &str| {
+            let mut value = HeaderValue::from_str(&format!("Bearer {key}")).map_err(|error| unfit("--key", &error))?;
+            value.set_sensitive(true);
+            Ok(value)
+        };
+        let http = http.build().map_err(|error| unfit("--ca", &error))?;
+        Ok(Service { http, url, key: key.map(bearer).transpose()? })
+    }
+
+    /// A request for the path of these parts, each of which may be any text, with these parameters.
+    pub fn request(&self, method: Method, path: &[&str], query: &[(&str, &str)]) -> RequestBuilder {
+        let mut url = self.url.clone();
+        url.path_segments_mut().expect("URLs of http have a path").pop_if_empty().extend(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let request = self.http.request(method, url);
+        match &self.key {
+            Some(key) => request.header(AUTHORIZATION, key),
+            None => request,
+        }
+    }
+
+    /// The reply to a request, whatever it holds.
+    ///
+    /// # Errors
+    /// Nobody answers, or an error.
+    pub async fn send(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let reply = request.send().await.map_err(|error| self.unreachable(error))?;
+        if reply.status().is_success() { Ok(reply) } else { Err(self.refused(reply).await) }
+    }
+
+    /// The reply to a request as JSON; null where it is empty.
+    ///
+    /// # Errors
+    /// As [`Service::send`].
+    pub async fn json(&self, request: RequestBuilder) -> Result<Value, ClientError> {
+        let reply = self.send(request.header(ACCEPT, "application/json")).await?;
+        let body = reply.bytes().await.map_err(|error| self.unreachable(error))?;
+        if body.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&body).map_err(|_| {
+            ClientError::Failed(format!("what answers at {} is no epochd: its reply is no JSON", self.url))
+        })
+    }
+
+    /// `body` as JSON, posted.
+    ///
+    /// # Errors
+    /// As [`Service::send`].
+    pub async fn post(&self, path: &[&str], body: &Value) -> Result<Value, ClientError> {
+        let request = self.request(Method::POST, path, &[]).header(CONTENT_TYPE, "application/json");
+        self.json(request.body(body.to_string())).await
+    }
+
+    /// What is at a path.
+    ///
+    /// # Errors
+    /// As [`Service::send`].
+    pub async fn get(&self, path: &[&str]) -> Result<Value, ClientError> {
+        self.json(self.request(Method::GET, path, &[])).await
+    }
+
+    /// All entries of a list, page by page.
+    ///
+    /// # Errors
+    /// As [`Service::send`].
+    pub async fn list(&self, path: &[&str]) -> Result<Vec<Value>, ClientError> {
+        let (mut entries, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let mut query = vec![("limit", PAGE)];
+            query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+            let mut page = self.json(self.request(Method::GET, path, &query)).await?;
+            if let Value::Array(data) = page["data"].take() {
+                entries.extend(data);
+            }
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = Some(next.to_owned()),
+                None => return Ok(entries),
+            }
+        }
+    }
+
+    /// Why nobody answered.
+    pub fn unreachable(&self, error: reqwest::Error) -> ClientError {
+        let error = error.without_url();
+        // The outer errors of a request say only that it failed.
+        let mut cause: &dyn std::error::Error = &error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        ClientError::Unreachable { url: self.url.to_string(), cause: cause.to_string() }
+    }
+
+    async fn refused(&self, mut reply: Response) -> ClientError {
+        let (status, mut body) = (reply.status(), Vec::new());
+        while let Ok(Some(piece)) = reply.chunk().await {
+            body.extend_from_slice(&piece[..piece.len().min(MOST_ERROR - body.len())]);
+        }
+        match serde_json::from_slice::<Problem>(&body) {
+            Ok(problem) if !problem.code.is_empty() => ClientError::Refused(Box::new(problem)),
+            _ => ClientError::Failed(format!("what answers at {} is no epochd: it says {status}", self.url)),
+        }
+    }
+}

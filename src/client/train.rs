@@ -1,0 +1,107 @@
+//! `epochd train`: from a data file to a version that serves.
+
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+
+use super::command::{Common, Reading, Train};
+use super::data_file::DataFile;
+use super::error::ClientError;
+use super::screen::Screen;
+use super::service::Service;
+use super::watch;
+
+/// Trains as the command line asks, and shows it until its end unless it is to be left alone.
+///
+/// # Errors
+/// The service refuses, the training fails, or the user ends the command.
+pub async fn train(service: &Service, common: &Common, screen: &Screen, asked: &Train) -> Result<(), ClientError> {
+    if asked.detach && common.local {
+        return Err(ClientError::Usage("--detach needs a service that goes on: leave --local out".into()));
+    }
+    let job = match &asked.model {
+        None => new_model(service, screen, asked).await?,
+        Some(model) => new_version(service, screen, asked, model).await?,
+    };
+    let id = job["id"].as_str().unwrap_or_default().to_owned();
+    if asked.detach {
+        screen.remark(format!("the training has begun; watch it by: epochd watch {id}"));
+        return screen.show(&job, |_| id);
+    }
+    screen.remark(format!("training {id}"));
+    let goes_on = match common.local {
+        true => format!("it will when a service runs on the folder: epochd --data-dir {}", common.data_dir.display()),
+        false => format!("watch it by: epochd watch {id}"),
+    };
+    let ended = watch::until_end(service, screen, &id, &goes_on).await?;
+    watch::tell(service, screen, &ended).await
+}
+
+/// Data set, model and training in one request.
+async fn new_model(service: &Service, screen: &Screen, asked: &Train) -> Result<Value, ClientError> {
+    let file = DataFile::of(asked.file.as_deref(), asked.reading.content_type.as_deref())?;
+    let name = asked.name.clone().or_else(|| file.name());
+    let name = name.ok_or_else(|| ClientError::Usage("standard input has no name: add --name".into()))?;
+    let target = asked.target.as_deref().unwrap_or_default();
+    let mut query = vec![("name", name.clone()), ("target", target.to_owned())];
+    query.extend(asked.task.clone().map(|task| ("task", task)));
+    query.extend(asked.hidden_layers.clone().map(|sizes| ("hidden_layers", sizes)));
+    let settings = settings(asked);
+    query.extend(settings.iter().map(|(name, value)| (*name, text(value))));
+    query.extend(reading(&asked.reading));
+    let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let (request, bar) = file.send(service.request(Method::POST, &["train"], &query), screen)?;
+    let job = service.json(request).await;
+    bar.finish_and_clear();
+    job
+}
+
+/// A training of a model that is there, on the rows of a file or on those it has.
+async fn new_version(service: &Service, screen: &Screen, asked: &Train, model: &str) -> Result<Value, ClientError> {
+    let mut body: Map<String, Value> =
+        settings(asked).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    // In a body a split by a column is an object.
+    if let Some((by, column)) = asked.split.as_deref().and_then(|split| split.split_once(':')) {
+        body.insert("split".into(), json!({"type": by, "column": column}));
+    } else if let Some(by) = &asked.split {
+        body.insert("split".into(), json!({"type": by}));
+    }
+    if asked.file.is_some() {
+        let file = DataFile::of(asked.file.as_deref(), asked.reading.content_type.as_deref())?;
+        let query = reading(&asked.reading);
+        let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let (request, bar) = file.send(service.request(Method::POST, &["datasets"], &query), screen)?;
+        let dataset = service.json(request).await;
+        bar.finish_and_clear();
+        body.insert("dataset".into(), dataset?["id"].clone());
+    }
+    service.post(&["models", model, "train"], &Value::Object(body)).await
+}
+
+/// The settings of a training that are given.
+fn settings(asked: &Train) -> Vec<(&'static str, Value)> {
+    let given = [
+        ("epochs", asked.epochs.map(Value::from)),
+        ("max_seconds", asked.max_seconds.map(Value::from)),
+        ("seed", asked.seed.map(Value::from)),
+        ("validation_split", asked.validation_split.map(Value::from)),
+        ("split", asked.split.clone().map(Value::from)),
+        ("weights", asked.weights.clone().map(Value::from)),
+        ("class_weight", asked.class_weight.clone().map(Value::from)),
+        ("activate", asked.activate.clone().map(Value::from)),
+    ];
+    given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// How a file is read, as parameters.
+pub fn reading(reading: &Reading) -> Vec<(&'static str, String)> {
+    let mut query: Vec<(&str, String)> = reading.types.clone().map(|types| ("types", types)).into_iter().collect();
+    query.extend(reading.missing.iter().map(|word| ("missing", word.clone())));
+    query.extend(reading.skip_columns.iter().map(|column| ("skip_columns", column.clone())));
+    query.extend(reading.sheet.clone().map(|sheet| ("sheet", sheet)));
+    query
+}
+
+/// A value as a parameter.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -1,0 +1,270 @@
+//! The client commands of the binary, run as a script and as a person would, against a service.
+
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use serde_json::{Value, json};
+
+use crate::support::{ADMIN, TestApp, eventually, text};
+
+/// A table of the examples: 344 rows, the column `species` and seven more.
+fn penguins() -> String {
+    format!("{}/examples/data/penguins.csv", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A command that asks the service at `url`.
+fn command(url: &str, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_epochd"));
+    command.args(words).env("EPOCHD_URL", url).env_remove("EPOCHD_KEY").stdin(Stdio::null());
+    command
+}
+
+/// What a command says that is given `input`.
+async fn said_of(mut command: Command, input: impl Into<Vec<u8>>) -> Output {
+    let input = input.into();
+    let run = move || {
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+        // A command that does not read its input is done before all of it is written.
+        let _ = child.stdin.take().expect("piped").write_all(&input);
+        child.wait_with_output().expect("it ends")
+    };
+    tokio::task::spawn_blocking(run).await.expect("no panic")
+}
+
+/// What a command says, with its exit status.
+async fn asked(app: &TestApp, words: &[&str]) -> (Option<i32>, String, String) {
+    let output = said_of(command(&app.url(""), words), "").await;
+    told(&output)
+}
+
+fn told(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+/// What a command prints that succeeds.
+async fn printed(app: &TestApp, words: &[&str]) -> String {
+    let (status, out, err) = asked(app, words).await;
+    assert_eq!(status, Some(0), "{words:?}: {out}{err}");
+    out
+}
+
+#[tokio::test]
+async fn a_table_becomes_predictions_by_commands() {
+    let (app, folder, file) = (TestApp::start().await, tempfile::tempdir().expect("a folder"), penguins());
+    let (status, out, err) =
+        asked(&app, &["train", &file, "--target", "species", "--epochs", "5", "--name", "birds"]).await;
+    assert_eq!(status, Some(0), "{err}");
+    for part in ["birds, version 1: 27", "held out at random", "linear", "majority class", "accuracy", "warning: "] {
+        assert!(out.contains(part), "{part}: {out}");
+    }
+    // No bar where there is no terminal, and the command that comes next.
+    assert!(err.contains("epochd predict birds FILE") && !err.contains('\r') && !err.contains('\u{1b}'), "{err}");
+
+    let predicted = printed(&app, &["predict", "birds", &file]).await;
+    assert!(predicted.starts_with("prediction,probability_Adelie") && predicted.lines().count() == 345, "{predicted}");
+    let rows = std::fs::read(&file).expect("the table");
+    let from_input = said_of(command(&app.url(""), &["predict", "birds"]), rows).await;
+    assert_eq!(told(&from_input).1, predicted);
+    let path = folder.path().join("out.json").to_str().expect("UTF-8").to_owned();
+    assert_eq!(printed(&app, &["predict", "birds", &file, "-o", &path, "--version", "1"]).await, "");
+    let written: Value = serde_json::from_slice(&std::fs::read(&path).expect("written")).expect("JSON");
+    assert_eq!(written["predictions"].as_array().map(Vec::len), Some(344));
+
+    printed(&app, &["train", "--model", "birds", "--epochs", "2", "--activate", "never"]).await;
+    let compared = printed(&app, &["versions", "compare", "birds"]).await;
+    let serving: Vec<&str> = compared.lines().filter(|line| line.contains('*')).collect();
+    assert!(
+        compared.lines().count() == 3 && compared.contains("log_loss") && serving[0].trim().starts_with('1'),
+        "{compared}"
+    );
+    printed(&app, &["versions", "activate", "birds", "2"]).await;
+    printed(&app, &["versions", "alias", "birds", "canary", "1"]).await;
+    assert!(printed(&app, &["versions", "list", "birds"]).await.contains("canary"));
+    printed(&app, &["versions", "unalias", "birds", "canary"]).await;
+    let measured = printed(&app, &["evaluate", "birds", &file, "--version", "1"]).await;
+    assert!(measured.starts_with("344 rows") && measured.contains("is \\ predicted"), "{measured}");
+    // What was measured on is not left behind.
+    assert_eq!(app.get("/datasets").await.expect(200)["data"].as_array().map(Vec::len), Some(1));
+
+    let exported = folder.path().join("b.safetensors").to_str().expect("UTF-8").to_owned();
+    printed(&app, &["export", "birds", "--version", "1", "-o", &exported]).await;
+    assert!(printed(&app, &["import", &exported, "--name", "again"]).await.starts_with("again is there"));
+    assert_eq!(printed(&app, &["predict", "again", &file]).await, predicted);
+    let shown = printed(&app, &["datasets", "show", "birds"]).await;
+    assert!(
+        shown.contains("birds: 344 rows") && shown.contains("bill_length_mm") && shown.contains("Adelie (152)"),
+        "{shown}"
+    );
+    assert!(printed(&app, &["datasets"]).await.contains("birds") && printed(&app, &["models"]).await.contains("again"));
+    assert_eq!(printed(&app, &["jobs"]).await.matches("succeeded").count(), 2);
+    // Nobody can be asked: nothing is deleted.
+    let (status, _, err) = asked(&app, &["models", "delete", "again"]).await;
+    assert!(status == Some(2) && err.contains("--yes"), "{err}");
+    printed(&app, &["models", "delete", "again", "--yes"]).await;
+    assert_eq!(asked(&app, &["models", "show", "again"]).await.0, Some(1));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn data_sets_are_uploaded_appended_to_and_deleted() {
+    let (app, folder) = (TestApp::start().await, tempfile::tempdir().expect("a folder"));
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    std::fs::write(path("first.csv"), "a,b\n1,x\n2,y\n").expect("written");
+    std::fs::write(path("more.ndjson"), "{\"a\":3,\"b\":\"x\"}\n").expect("written");
+    let shown = printed(&app, &["datasets", "upload", &path("first.csv"), "--types", r#"{"a":"categorical"}"#]).await;
+    assert!(shown.contains("first: 2 rows") && shown.contains("categorical"), "{shown}");
+    assert!(printed(&app, &["datasets", "append", "first", &path("more.ndjson")]).await.contains("3 rows"));
+    let (status, _, err) = asked(&app, &["datasets", "upload", "rows.pdf"]).await;
+    assert!(status == Some(2) && err.contains("--content-type"), "{err}");
+    let (status, _, err) = asked(&app, &["datasets", "upload", &path("none.csv")]).await;
+    assert!(status == Some(1) && err.contains("none.csv"), "{err}");
+    std::fs::write(path("ragged.csv"), "a,b\n1\n").expect("written");
+    let (status, _, err) = asked(&app, &["datasets", "upload", &path("ragged.csv")]).await;
+    assert!(status == Some(1) && err.contains("line 2") && err.contains("Mend the file"), "{err}");
+    printed(&app, &["datasets", "delete", "first", "--yes"]).await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn scripts_get_json_and_exit_statuses() {
+    let app = TestApp::start().await;
+    let job = printed(&app, &["train", &penguins(), "--target", "species", "--epochs", "1", "--json", "--quiet"]).await;
+    let job: Value = serde_json::from_str(&job).expect("JSON");
+    assert_eq!((&job["state"], &job["version"]), (&json!("succeeded"), &json!(1)));
+    for words in [
+        &["models", "--json"][..],
+        &["models", "show", "penguins", "--json"],
+        &["versions", "list", "penguins", "--json"],
+        &["datasets", "--json"],
+        &["jobs", "--json"],
+        &["jobs", "show", text(&job["id"]), "--json"],
+        &["watch", text(&job["id"]), "--json"],
+        &["keys", "--json"],
+        &["predict", "penguins", &penguins(), "--json"],
+    ] {
+        let out = printed(&app, words).await;
+        assert!(serde_json::from_str::<Value>(&out).is_ok(), "{words:?}: {out}");
+    }
+    let id = printed(&app, &["train", "--model", "penguins", "--detach", "--quiet"]).await;
+    assert!(printed(&app, &["watch", id.trim()]).await.contains("version 2"));
+    let (status, _, err) = asked(&app, &["train", &penguins(), "--target", "species"]).await;
+    assert!(status == Some(1) && err.contains("penguins") && err.contains("Choose another"), "{err}");
+    let (status, _, err) = asked(&app, &["models", "--url", "http://127.0.0.1:1"]).await;
+    assert!(status == Some(3) && err.contains("no service answers") && err.contains("--local"), "{err}");
+    assert_eq!(asked(&app, &["train"]).await.0, Some(2));
+    let completions = printed(&app, &["completions", "zsh"]).await;
+    assert!(completions.starts_with("#compdef epochd") && completions.contains("--hidden-layers"));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn keys_are_made_used_and_revoked() {
+    let app = TestApp::guarded().await;
+    let url = app.url("");
+    let (status, _, err) = asked(&app, &["models"]).await;
+    assert!(status == Some(1) && err.contains("key"), "{err}");
+    let as_admin = |words: &[&str]| {
+        let mut command = command(&url, words);
+        command.env("EPOCHD_KEY", ADMIN);
+        said_of(command, "")
+    };
+    let (status, secret, err) = told(&as_admin(&["keys", "create", "reports", "--models", "shop*"]).await);
+    assert!(status == Some(0) && secret.starts_with("epk_"), "{secret}{err}");
+    let mut listing = command(&url, &["models", "--key", secret.trim()]);
+    listing.env("EPOCHD_KEY", "another");
+    assert_eq!(told(&said_of(listing, "").await).0, Some(0));
+    let keys: Value = serde_json::from_str(&told(&as_admin(&["keys", "--json"]).await).1).expect("JSON");
+    let made = keys.as_array().expect("a list").iter().find(|key| key["name"] == "reports").expect("the new key");
+    let revoke = ["keys", "revoke", text(&made["id"]), "--yes"];
+    assert_eq!(told(&as_admin(&revoke).await).0, Some(0));
+    let (status, _, err) = told(&said_of(command(&url, &["models", "--key", secret.trim()]), "").await);
+    assert!(status == Some(1) && !err.contains(secret.trim()), "{err}");
+    app.stop().await;
+}
+
+/// A training that takes until it is cancelled.
+const LONG: [&str; 4] = ["--target", "species", "--epochs", "1000000"];
+
+#[tokio::test]
+async fn an_interrupt_says_how_to_go_on_watching() {
+    let app = TestApp::start().await;
+    let file = penguins();
+    let mut training = command(&app.url(""), &[&["train", &file][..], &LONG].concat());
+    let child = training.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let running = || async { app.get("/jobs?state=running").await.json()["data"][0]["epoch"].as_u64() > Some(0) };
+    eventually("the training runs", running).await;
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().expect("it runs").success());
+    let output = tokio::task::spawn_blocking(|| child.wait_with_output()).await.expect("no panic").expect("it ends");
+    let (status, out, err) = told(&output);
+    let job = app.get("/jobs?state=running").await.expect(200)["data"][0].clone();
+    let again = format!("watch it by: epochd watch {}", text(&job["id"]));
+    assert!(status == Some(130) && out.is_empty() && err.contains(&again), "{status:?} {err}");
+    printed(&app, &["jobs", "cancel", text(&job["id"]), "--keep"]).await;
+    assert!(printed(&app, &["watch", text(&job["id"])]).await.contains("version 1"));
+    app.stop().await;
+}
+
+/// What a command draws on a terminal, until it says `end`; then it is interrupted.
+fn drawn(mut command: Command, end: &str) -> String {
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&terminal).and_then(|()| unlockpt(&terminal)).expect("it is ours");
+    let name = PathBuf::from(ptsname(&terminal, Vec::new()).expect("a name").into_string().expect("UTF-8"));
+    let other = || OwnedFd::from(std::fs::File::options().read(true).write(true).open(&name).expect("the other end"));
+    let mut child = command.stdin(other()).stdout(other()).stderr(other()).spawn().expect("it runs");
+    let (mut screen, mut seen) = (std::fs::File::from(terminal), String::new());
+    let mut piece = [0; 4096];
+    while !seen.contains(end) {
+        let read = screen.read(&mut piece).expect("the command draws");
+        seen += &String::from_utf8_lossy(&piece[..read]);
+    }
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("it runs");
+    child.wait().expect("it ends");
+    seen
+}
+
+#[tokio::test]
+async fn a_terminal_sees_bars_and_no_colours_that_it_does_not_want() {
+    let app = TestApp::start().await;
+    let file = penguins();
+    let mut training = command(&app.url(""), &[&["train", &file][..], &LONG].concat());
+    training.env("TERM", "xterm").env("NO_COLOR", "1");
+    let seen = tokio::task::spawn_blocking(|| drawn(training, "validation")).await.expect("no panic");
+    assert!(seen.contains("epoch ") && seen.contains("/1000000 [") && seen.contains("loss "), "{seen:?}");
+    assert!(!seen.contains("\u{1b}[3"), "{seen:?}");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_service_of_ones_own_needs_no_second_terminal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("state").to_str().expect("UTF-8").to_owned();
+    let local = |words: &[&str]| {
+        let mut command = command("http://127.0.0.1:1", &[words, &["--local", "--data-dir", &data]].concat());
+        command.env("EPOCHD_API_KEYS", "admin:not-for-me");
+        said_of(command, "")
+    };
+    let trained = local(&["train", &penguins(), "--target", "species", "--epochs", "2"]).await;
+    assert!(trained.status.success(), "{:?}", told(&trained));
+    let predicted = local(&["predict", "penguins", &penguins()]).await;
+    assert_eq!(told(&predicted).1.lines().count(), 345, "{:?}", told(&predicted));
+    // Where a service has the folder already, that is said.
+    let mut service = Command::new(env!("CARGO_BIN_EXE_epochd"));
+    let mut service =
+        service.args(["--listen", "127.0.0.1:0", "--data-dir", &data]).stderr(Stdio::piped()).spawn().expect("it runs");
+    let mut log = std::io::BufReader::new(service.stderr.take().expect("piped"));
+    let mut line = String::new();
+    while !line.contains("listening on") {
+        line.clear();
+        assert!(std::io::BufRead::read_line(&mut log, &mut line).expect("a line") > 0, "it ended");
+    }
+    let (status, _, err) = told(&local(&["models"]).await);
+    assert!(status == Some(1) && err.contains("leave --local out"), "{err}");
+    service.kill().expect("it runs");
+    service.wait().expect("it ends");
+}

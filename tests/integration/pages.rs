@@ -1,0 +1,136 @@
+//! The page at `/` with its files, the reference, and the trace that the page draws.
+
+use epochd::dashboard;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{TestApp, numbers};
+
+/// What is at a path, asked with this header.
+async fn with(app: &TestApp, path: &str, header: (&str, &str)) -> crate::support::Reply {
+    app.send(Method::GET, path, app.raw(Method::GET, path).header(header.0, header.1)).await
+}
+
+#[tokio::test]
+async fn browsers_get_the_page_and_others_who_answers() {
+    let app = TestApp::guarded().await;
+    let alive = app.get("/").await;
+    assert_eq!(alive.header("vary"), "accept");
+    let told = json!({"status": "alive", "name": "epochd", "version": env!("CARGO_PKG_VERSION"), "docs": "/docs"});
+    assert_eq!(alive.expect(200), told);
+    // No key is needed: the page is what asks for one.
+    let page = with(&app, "/", ("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")).await;
+    let policy = page.header("content-security-policy").to_owned();
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    let text = String::from_utf8(page.body.clone()).expect("text");
+    // Nothing stands in it that the policy forbids, and nothing is loaded from elsewhere.
+    for part in ["<script>", "<style", " style=", " onclick=", "http://", "https://"] {
+        assert!(!text.contains(part), "{part}");
+    }
+    let tag = page.header("etag").to_owned();
+    let again = app.raw(Method::GET, "/").header("accept", "text/html").header("if-none-match", &tag);
+    let again = app.send(Method::GET, "/", again).await;
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn every_file_of_the_page_is_served() {
+    let app = TestApp::guarded().await;
+    let mut files = 0;
+    for path in dashboard::paths() {
+        let file = app.get(&format!("/page/{path}")).await;
+        assert_eq!(file.status, 200, "{path}");
+        assert_eq!(Some(file.body), dashboard::file(&path).map(|file| file.bytes.into_owned()), "{path}");
+        files += 1;
+    }
+    assert!(files > 10, "{files}");
+    for path in
+        ["/page/none.js", "/page/views/none.js", "/page/tsconfig.json", "/page/..%2Fmod.rs", "/page/vendor/README.md"]
+    {
+        app.get(path).await.problem(404, "route_not_found");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn the_reference_tells_of_every_call() {
+    let app = TestApp::start().await;
+    let page = app.get("/docs").await;
+    assert!(page.header("content-security-policy").contains("script-src 'self'"));
+    let page = String::from_utf8(page.body).expect("text");
+    let contract: Value = serde_json::from_slice(&app.get("/openapi.json").await.body).expect("JSON");
+    let mut calls = 0;
+    for (path, item) in contract["paths"].as_object().expect("paths") {
+        for (method, of) in item.as_object().expect("methods").iter().filter(|(_, of)| of["operationId"].is_string()) {
+            let id = of["operationId"].as_str().expect("an id");
+            let head = format!(
+                "<article id=\"{id}\"><h3><code><span class=\"method\">{}</span> {path}</code>",
+                method.to_uppercase()
+            );
+            let from = page.find(&head).unwrap_or_else(|| panic!("{head}"));
+            let article = &page[from..from + page[from..].find("</article>").expect("an end")];
+            assert!(article.contains("curl -s"), "{id}");
+            // An example stands in each place of its address.
+            let addresses = article.split("http://127.0.0.1:8080").skip(1).map(|rest| rest.split_whitespace().next());
+            addresses.flatten().for_each(|address| assert!(!address.contains('{'), "{id}: {address}"));
+            calls += 1;
+        }
+    }
+    assert!(calls > 50, "{calls}");
+    for name in contract["components"]["schemas"].as_object().expect("schemas").keys() {
+        assert!(page.contains(&format!("id=\"schema-{name}\"")), "{name}");
+    }
+    app.stop().await;
+}
+
+/// The article's network on one of its rows: what the layers make of each other, checked by hand and by differences.
+#[tokio::test]
+async fn a_trace_takes_backpropagation_apart() {
+    let app = TestApp::start().await;
+    app.with_xor().await;
+    app.post("/models/xor/trace", json!({"inputs": [0, 1], "targets": [1]})).await.problem(409, "model_not_trained");
+    let xor = json!({"inputs": [[0, 0], [0, 1], [1, 0], [1, 1]], "targets": [0, 1, 1, 0], "epochs": 50});
+    app.train("xor", xor).await;
+    let traced = app.post("/models/xor/trace", json!({"inputs": [0, 1], "targets": [1]})).await.expect(200);
+    let predicted = app.post("/models/xor/predict", json!({"inputs": [0, 1]})).await.expect(200);
+    assert_eq!(traced["outputs"], predicted["outputs"][0]);
+    let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
+    let [hidden, output] = [&traced["layers"][0], &traced["layers"][1]];
+    let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-5, "{a} is not {b}");
+    for (layer, input) in [(hidden, vec![0.0, 1.0]), (output, numbers(&hidden["a"]))] {
+        for (unit, z) in numbers(&layer["z"]).into_iter().enumerate() {
+            let products = input.iter().enumerate().map(|(from, x)| x * numbers(&layer["weights"][from])[unit]);
+            near(z, products.sum::<f64>() + numbers(&layer["biases"])[unit]);
+            near(numbers(&layer["a"])[unit], sigmoid(z));
+        }
+    }
+    let y = numbers(&traced["outputs"])[0];
+    near(traced["loss"].as_f64().expect("a loss"), (1.0 - y) * (1.0 - y));
+    near(numbers(&output["delta"])[0], 2.0 * (y - 1.0) * y * (1.0 - y));
+    for unit in 0..2 {
+        let upstream = numbers(&output["delta"])[0] * numbers(&output["weights"][unit])[0];
+        let a = numbers(&hidden["a"])[unit];
+        near(numbers(&hidden["upstream"])[unit], upstream);
+        near(numbers(&hidden["derivative"])[unit], a * (1.0 - a));
+        near(numbers(&hidden["delta"])[unit], upstream * a * (1.0 - a));
+        near(numbers(&hidden["weight_gradients"][1])[unit], numbers(&hidden["delta"])[unit]);
+    }
+    let check = &traced["check"];
+    assert_eq!(check["parameters"], 9);
+    assert!(check["largest_difference"].as_f64().expect("a distance") < 1e-4, "{check}");
+    for (body, status, code) in [
+        (json!({"inputs": [[0, 1], [1, 1]], "targets": [1, 0]}), 422, "shape_mismatch"),
+        (json!({"inputs": [0, 1, 1], "targets": [1]}), 422, "shape_mismatch"),
+        (json!({"inputs": [0, 1]}), 422, "missing_field"),
+        (json!({"inputs": [0, 1], "targets": [1], "epochs": 1}), 422, "unknown_field"),
+    ] {
+        app.post("/models/xor/trace", body).await.problem(status, code);
+    }
+    app.post("/models", json!({"name": "wide", "layers": [100, 100, 1]})).await.expect(201);
+    app.train("wide", json!({"inputs": vec![vec![0; 100]; 2], "targets": [0, 1], "epochs": 1})).await;
+    let row = json!({"inputs": vec![0; 100], "targets": [1]});
+    app.post("/models/wide/trace", row).await.problem(422, "invalid_value");
+    app.stop().await;
+}
