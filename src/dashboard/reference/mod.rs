@@ -34,12 +34,12 @@ pub fn page(contract: &Value) -> String {
     let info = &contract.0["info"];
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>epochd {version}: reference</title><link rel=\"stylesheet\" href=\"/page/reference.css\">\
+         <title>epochd {version}: reference</title><link rel=\"icon\" href=\"/page/icon.svg\"><link rel=\"stylesheet\" href=\"/page/reference.css\">\
          <script type=\"module\" src=\"/page/reference.js\"></script></head><body>\n",
         version = escaped(info["version"].as_str().unwrap_or(""))
     );
     navigation(&mut page, contract, &operations);
-    let _ = write!(page, "<main><h1>epochd {}</h1>", escaped(info["version"].as_str().unwrap_or("")));
+    let _ = write!(page, "<main id=\"content\"><h1>epochd {}</h1>", escaped(info["version"].as_str().unwrap_or("")));
     page += &markdown(info["description"].as_str().unwrap_or(""));
     for tag in contract.tags() {
         let name = tag["name"].as_str().unwrap_or("");
@@ -79,14 +79,14 @@ fn navigation(page: &mut String, contract: Contract, operations: &[Operation]) {
         for Operation { method, path, id, .. } in of_tag(operations, name) {
             let _ = write!(
                 page,
-                "<li><a href=\"#{id}\"><span class=\"method\">{}</span> {}</a></li>",
+                "<li><a href=\"#{id}\"><span class=\"method\">{}</span> <span>{}</span></a></li>",
                 method.to_uppercase(),
                 escaped(path)
             );
         }
         *page += "</ul></li>";
     }
-    *page += "<li><a href=\"#schemas\">schemas</a></li><li><a href=\"/docs/errors\">errors</a></li></ul></nav>\n<span id=\"content\"></span>";
+    *page += "<li><a href=\"#schemas\">schemas</a></li><li><a href=\"/docs/errors\">errors</a></li></ul></nav>\n";
 }
 
 /// An operation, with what it takes and what it gives.
@@ -100,9 +100,6 @@ fn tell(page: &mut String, contract: Contract, operation: &Operation) {
         escaped(path)
     );
     *page += &markdown(of["description"].as_str().unwrap_or(""));
-    if let Some(role) = of["x-role"].as_str() {
-        let _ = write!(page, "<p>Once there are keys: role <code>{}</code>.</p>", escaped(role));
-    }
     tell_parameters(page, contract, parameters);
     let body = contract.at(&of["requestBody"]);
     if body.is_object() {
