@@ -427,7 +427,7 @@ pub enum Keys {
     /// Revoke one at once
     Revoke {
         /// Its id
-        key: String,
+        id: String,
         /// Do not ask
         #[arg(short, long)]
         yes: bool,

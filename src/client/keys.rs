@@ -32,10 +32,10 @@ pub async fn keys(service: &Service, screen: &Screen, what: &Keys) -> Result<(),
             screen.remark("the secret is shown this once:");
             screen.show(&made, |made| shown(&made["key"]))
         }
-        Keys::Revoke { key, yes } => {
-            screen.confirm(&format!("revoke the key {key}"), *yes)?;
-            service.json(service.request(Method::DELETE, &["keys", key], &[])).await?;
-            screen.remark(format!("the key {key} is revoked"));
+        Keys::Revoke { id, yes } => {
+            screen.confirm(&format!("revoke the key {id}"), *yes)?;
+            service.json(service.request(Method::DELETE, &["keys", id], &[])).await?;
+            screen.remark(format!("the key {id} is revoked"));
             Ok(())
         }
     }

@@ -4,7 +4,7 @@ use epochd::dashboard;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{TestApp, numbers};
+use crate::support::{TestApp, numbers, xor_model};
 
 /// What is at a path, asked with this header.
 async fn with(app: &TestApp, path: &str, header: (&str, &str)) -> crate::support::Reply {
@@ -89,7 +89,7 @@ async fn the_reference_tells_of_every_call() {
 #[tokio::test]
 async fn a_trace_takes_backpropagation_apart() {
     let app = TestApp::start().await;
-    app.with_xor().await;
+    app.post("/models", xor_model("xor")).await.expect(201);
     app.post("/models/xor/trace", json!({"inputs": [0, 1], "targets": [1]})).await.problem(409, "model_not_trained");
     let xor = json!({"inputs": [[0, 0], [0, 1], [1, 0], [1, 1]], "targets": [0, 1, 1, 0], "epochs": 50});
     app.train("xor", xor).await;
