@@ -1,10 +1,16 @@
 //! The client commands and what they take.
 
+mod nouns;
+mod reading;
+
 use std::fmt;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+
+pub use self::nouns::{Datasets, Jobs, Keys, Things, Versions};
+pub use self::reading::Reading;
 
 /// Ask a running epochd: train, predict, compare, look
 #[derive(Clone, Debug, Parser)]
@@ -134,27 +140,6 @@ pub enum ClientCommand {
     },
 }
 
-/// How a data file is read.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Data file")]
-pub struct Reading {
-    /// Content type of the file [default: by its ending; text/csv for standard input]
-    #[arg(long, value_name = "TYPE")]
-    pub content_type: Option<String>,
-    /// Types of columns in place of what is found, as JSON: {"zip":"categorical"}
-    #[arg(long, value_name = "JSON")]
-    pub types: Option<String>,
-    /// A word that means that there is no value; may be repeated
-    #[arg(long, value_name = "WORD")]
-    pub missing: Vec<String>,
-    /// A column to leave out; may be repeated
-    #[arg(long, value_name = "COLUMN")]
-    pub skip_columns: Vec<String>,
-    /// Sheet of an Excel workbook [default: the first with cells]
-    #[arg(long)]
-    pub sheet: Option<String>,
-}
-
 /// `epochd train`.
 #[derive(Clone, Debug, Args)]
 pub struct Train {
@@ -267,169 +252,4 @@ pub struct Evaluate {
     /// Content type of the file [default: by its ending; text/csv for standard input]
     #[arg(long, value_name = "TYPE")]
     pub content_type: Option<String>,
-}
-
-/// What to do with models.
-#[derive(Clone, Debug, Subcommand)]
-pub enum Things {
-    /// List them
-    List,
-    /// Show one
-    Show {
-        /// By name or id
-        name: String,
-    },
-    /// Delete one, with all that is of it
-    Delete {
-        /// By name or id
-        name: String,
-        /// Do not ask
-        #[arg(short, long)]
-        yes: bool,
-    },
-}
-
-/// What to do with versions.
-#[derive(Clone, Debug, Subcommand)]
-pub enum Versions {
-    /// List them with their measures, side by side
-    #[command(visible_alias = "compare")]
-    List {
-        /// The model, by name or id
-        model: String,
-    },
-    /// Have one serve from now on
-    Activate {
-        /// The model, by name or id
-        model: String,
-        /// By number or alias
-        version: String,
-    },
-    /// Give one a name, which may be another's so far
-    Alias {
-        /// The model, by name or id
-        model: String,
-        /// Such as canary
-        alias: String,
-        /// By number
-        version: u64,
-    },
-    /// Take a name away
-    Unalias {
-        /// The model, by name or id
-        model: String,
-        /// Such as canary
-        alias: String,
-    },
-    /// Delete one
-    Delete {
-        /// The model, by name or id
-        model: String,
-        /// By number
-        version: u64,
-        /// Do not ask
-        #[arg(short, long)]
-        yes: bool,
-    },
-}
-
-/// What to do with data sets.
-#[derive(Clone, Debug, Subcommand)]
-pub enum Datasets {
-    /// List them
-    List,
-    /// Show the columns of one, and what is to be said of them
-    Show {
-        /// By name or id
-        name: String,
-    },
-    /// Store a data file
-    Upload {
-        /// The file; - for standard input
-        file: PathBuf,
-        /// Name of the data set [default: that of the file]
-        #[arg(long)]
-        name: Option<String>,
-        /// How the file is read
-        #[command(flatten)]
-        reading: Reading,
-    },
-    /// Make a new data set of one and the rows of a file; it takes the name over
-    Append {
-        /// By name or id
-        dataset: String,
-        /// The file; - for standard input
-        file: PathBuf,
-        /// Content type of the file [default: by its ending; text/csv for standard input]
-        #[arg(long, value_name = "TYPE")]
-        content_type: Option<String>,
-    },
-    /// Delete one
-    Delete {
-        /// By name or id
-        name: String,
-        /// Do not ask
-        #[arg(short, long)]
-        yes: bool,
-    },
-}
-
-/// What to do with trainings.
-#[derive(Clone, Debug, Subcommand)]
-pub enum Jobs {
-    /// List them
-    List,
-    /// Show one
-    Show {
-        /// Its id
-        job: String,
-    },
-    /// End one that is queued or running
-    Cancel {
-        /// Its id
-        job: String,
-        /// Publish the epochs done so far as a version
-        #[arg(long)]
-        keep: bool,
-    },
-    /// Delete one that has ended, with its history
-    Delete {
-        /// Its id
-        job: String,
-    },
-}
-
-/// What to do with keys.
-#[derive(Clone, Debug, Subcommand)]
-pub enum Keys {
-    /// List them
-    List,
-    /// Make one; its secret is shown this once
-    Create {
-        /// Its name
-        name: String,
-        /// What it may do: predict, train or admin
-        #[arg(long, value_name = "ROLE", default_value = "predict")]
-        role: String,
-        /// Models that it sees, such as 'flowers*'; may be repeated [default: all]
-        #[arg(long, value_name = "PATTERN")]
-        models: Vec<String>,
-        /// When it ends, such as 2027-01-31T00:00:00Z
-        #[arg(long, value_name = "TIME")]
-        expires_at: Option<String>,
-        /// Requests a second that it may make
-        #[arg(long, value_name = "N")]
-        requests_per_second: Option<f64>,
-        /// Bytes that it may store
-        #[arg(long, value_name = "N")]
-        stored_bytes: Option<u64>,
-    },
-    /// Revoke one at once
-    Revoke {
-        /// Its id
-        id: String,
-        /// Do not ask
-        #[arg(short, long)]
-        yes: bool,
-    },
 }
