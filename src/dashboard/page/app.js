@@ -20,6 +20,7 @@ const ROUTES = [
   { pattern: /^\/models\/([^/]+)\/train$/, load: async () => (await import('./views/train-again.js')).view },
   { pattern: /^\/models\/([^/]+)\/predict$/, load: async () => (await import('./views/predict.js')).view },
   { pattern: /^\/models\/([^/]+)\/drift$/, load: async () => (await import('./views/drift.js')).view },
+  { pattern: /^\/models\/([^/]+)\/xray$/, load: async () => (await import('./views/xray.js')).view },
   { pattern: /^\/keys$/, load: async () => (await import('./views/keys.js')).view },
 ];
 

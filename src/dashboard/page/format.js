@@ -19,6 +19,15 @@ export function number(value) {
   );
 }
 
+const digits = new Intl.NumberFormat(LOCALE, { useGrouping: 'min2', maximumSignificantDigits: 7 });
+
+/**
+ * A number with as many digits as one of 32 bits has.
+ * @param {number | null} value
+ */
+export const fine = (value) =>
+  value !== null && Math.abs(value) >= 1e-4 && Math.abs(value) < 1e7 ? digits.format(value) : number(value);
+
 /**
  * @param {number | null | undefined} value
  */

@@ -75,5 +75,15 @@
  * @typedef {{ id: string, name: string, role: string, models: string[] | null, created_at: string,
  *   expires_at: string | null, last_used_at: string | null, requests_per_second: number | null }} Key
  */
+/** @typedef {(number | null)[]} Values */
+/**
+ * @typedef {{ activation: string, weights: Values[], biases: Values, z: Values, a: Values, upstream: Values | null,
+ *   derivative: Values | null, delta: Values, weight_gradients: Values[], bias_gradients: Values }} TracedLayer
+ */
+/**
+ * @typedef {{ version: number, inputs: Values, targets: Values, outputs: Values, loss: number | null,
+ *   layers: TracedLayer[], check: { step: number, parameters: number, largest_difference: number | null,
+ *   largest_gradient: number | null } }} Trace
+ */
 
 export {};

@@ -12,6 +12,14 @@ import { viewHead } from './parts.js';
  */
 export const nameOf = (model) => model.name ?? model.id;
 
+const MOST_TRACED = 10_000;
+
+/**
+ * Whether the service takes its backpropagation apart.
+ * @param {Model} model
+ */
+export const canBeTraced = (model) => model.kind === 'layers' && (model.parameter_count ?? 0) <= MOST_TRACED;
+
 /**
  * What a model does, in a few words.
  * @param {Model} model
@@ -35,6 +43,7 @@ export function modelHead(model, current, ...actions) {
     ['compare', 'Compare', link`/models/${name}/compare`],
     ['drift', 'Drift', link`/models/${name}/drift`],
     ['train', 'Train', link`/models/${name}/train`],
+    ...(canBeTraced(model) ? [['xray', 'X-ray', link`/models/${name}/xray`]] : []),
   ];
   return [
     viewHead(name, summary(model), ...actions),

@@ -9,6 +9,7 @@ import { ago, words } from '../format.js';
 import { go, link } from '../router.js';
 import { confirmed } from '../ui/dialog.js';
 import { tick } from '../ui/field.js';
+import { canBeTraced } from '../ui/model-head.js';
 import { during, notify, notifyProblem } from '../ui/notices.js';
 import { panel, progressBar, viewHead } from '../ui/parts.js';
 import { problemPanel } from '../ui/problem.js';
@@ -230,6 +231,7 @@ export async function view({ parts: [id], parameters, signal }) {
     viewHead(
       `Training of ${name}`,
       [`Created ${ago(job.created_at)}`],
+      model && canBeTraced(model) && h('a', { class: 'button', href: link`/models/${name}/xray` }, 'X-ray'),
       model && h('a', { class: 'button', href: link`/models/${name}` }, 'To the model'),
       !isOpen(job) && deleteButton(job),
     ),

@@ -4,8 +4,9 @@ import { path, remove, send } from '../api.js';
 import { networkDrawing } from '../charts/network.js';
 import { h } from '../dom.js';
 import { ago, count, words } from '../format.js';
-import { reload } from '../router.js';
+import { link, reload } from '../router.js';
 import { choice, field } from '../ui/field.js';
+import { canBeTraced, nameOf } from '../ui/model-head.js';
 import { during, notify } from '../ui/notices.js';
 import { facts, panel } from '../ui/parts.js';
 import { table } from '../ui/table.js';
@@ -107,5 +108,12 @@ export function networkPanel(model) {
       ['Dropout', rates.length ? rates.join(', ') : 'none'],
       ['Kind', model.kind === 'dataset' ? 'by data set' : 'by layer sizes'],
     ]),
+    canBeTraced(model)
+      ? h(
+          'div',
+          { class: 'actions' },
+          h('a', { class: 'button', href: link`/models/${nameOf(model)}/xray` }, 'X-ray of its backpropagation'),
+        )
+      : null,
   );
 }

@@ -8,6 +8,7 @@ import { key } from '../session.js';
 import { during } from '../ui/notices.js';
 import { copyable, panel, stateBadge, viewHead } from '../ui/parts.js';
 import { table } from '../ui/table.js';
+import { xorButton } from '../ui/xor.js';
 import { upload } from '../upload.js';
 
 /** @typedef {import('../types.js').Dataset} Dataset */
@@ -71,6 +72,18 @@ const steps = (signal) =>
       'Say which column to predict. You see the loss of every epoch, and how the network does beside a simple guess.',
     ),
     step(3, 'Predict', 'Fill in a form, or copy the line that asks the service from your own program.'),
+  );
+
+/** An example without any table. */
+const example = () =>
+  panel(
+    'XOR from the article',
+    h(
+      'p',
+      { class: 'muted' },
+      'No table at hand? Nine parameters learn XOR in 10,000 epochs. See the loss fall, then walk through the backpropagation of one row, number by number.',
+    ),
+    h('div', { class: 'actions' }, xorButton()),
   );
 
 /** The way without this page: a command, and what describes the service. */
@@ -193,6 +206,7 @@ export async function view({ signal }) {
         'Train a neural network on your table and serve it over HTTP: three steps.',
       ),
       steps(signal),
+      example(),
       fromShell(),
     );
   }
@@ -216,6 +230,7 @@ export async function view({ signal }) {
       newest('Trainings', '#/jobs', jobs.length ? jobTable(jobs, models) : null),
     ),
     h('details', { class: 'panel' }, h('summary', null, 'How it works, in three steps'), steps(signal)),
+    models.length ? null : example(),
     fromShell(),
   );
 }
