@@ -7,6 +7,7 @@ import { eventually, launch, must, Watched } from './browser.mjs';
 import * as limits from './limits.mjs';
 import * as paths from './paths.mjs';
 import { Service } from './service.mjs';
+import * as xray from './xray.mjs';
 
 const only = process.argv[3] ?? '';
 const origin = new URL(process.argv[2] ?? 'http://127.0.0.1:8080').origin;
@@ -168,6 +169,22 @@ async function fresh(watched) {
   await page.getByRole('button', { name: /sample/ }).click();
   await taken;
   await page.waitForURL('**/#/datasets/penguins');
+  await watched.go('#/');
+  const made = [];
+  const id = '00000000-0000-7000-8000-000000000000';
+  await page.route(/\/models(\/xor\/train)?$/, (route) => {
+    if (route.request().method() !== 'POST') return route.fallback();
+    made.push(route.request().postDataJSON());
+    return route.fulfill({ status: 202, json: { id } });
+  });
+  await page.route(`**/jobs/${id}**`, (route) =>
+    route.fulfill({ status: 404, json: { title: 'None', detail: 'none', errors: [] } }),
+  );
+  await watched.expecting([404], async () => {
+    await page.getByRole('button', { name: 'Teach a network XOR' }).click();
+    await page.waitForURL(`**/#/jobs/${id}`);
+  });
+  must(made[0]?.name === 'xor' && made[0].seed === 7 && made[1]?.epochs === 10000, 'XOR is not made as in the article');
 }
 
 /** The switch of colours: what it says is what is shown, and it is kept. */
@@ -252,6 +269,12 @@ try {
   await inWindow('every view, light', { colorScheme: 'light' }, (watched) => onModel(() => inspectAll(watched, name)));
   await inWindow('every view, dark', { colorScheme: 'dark' }, (watched) => onModel(() => inspectAll(watched, name)));
   await inWindow('every view, on a phone', { viewport: PHONE }, (watched) => onModel(() => inspectAll(watched, name)));
+  await inWindow('the x-ray shows what the service computes', { colorScheme: 'light' }, (watched) =>
+    xray.xray(watched, service, `${prefix}-xor`),
+  );
+  await inWindow('the x-ray of a large network, on a phone', { viewport: PHONE }, (watched) =>
+    xray.narrow(watched, service, `${prefix}-large`),
+  );
   await inWindow('colours are switched', { colorScheme: 'light' }, colours);
   if (key) {
     await inWindow('the key is kept in the tab alone', {}, keyIsKeptInTab);

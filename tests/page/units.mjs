@@ -8,8 +8,11 @@ const { Series } = await module('charts/series.js');
 const { binned } = await module('charts/histogram.js');
 const { parseEvents } = await module('events.js');
 const { path, problemOf, query } = await module('api.js');
-const { bytes, duration, number, quoted, slug } = await module('format.js');
+const { bytes, duration, fine, number, quoted, slug } = await module('format.js');
 const { bareName, contentType } = await module('upload.js');
+const { after, stepsOf, sumOf, unitName } = await module('charts/xray-steps.js');
+const { outputFactors } = await module('charts/xray-output.js');
+const { firstRow, numbersOf } = await module('views/xray.js');
 
 const epoch = (n) => ({ epoch: n, loss: 1 / n, validation_loss: null, learning_rate: 1, elapsed_seconds: n });
 
@@ -91,4 +94,71 @@ test('numbers as people read them', () => {
   assert.equal(number(null), '–');
   assert.equal(bytes(1536), '1.5 KiB');
   assert.equal(duration(200), '3 min 20 s');
+  assert.equal(fine(5.39681959), '5.39682');
+  assert.equal(fine(null), '–');
+});
+
+/** A trace of [inputs, hidden, outputs] units, all values of which are 1 and slopes 0.25. */
+function trace(inputs, hidden, outputs) {
+  const layer = (from, to, isLast) => ({
+    activation: 'sigmoid',
+    weights: Array.from({ length: from }, () => new Array(to).fill(1)),
+    biases: new Array(to).fill(1),
+    z: new Array(to).fill(1),
+    a: new Array(to).fill(1),
+    upstream: isLast ? null : new Array(to).fill(4),
+    derivative: isLast ? null : new Array(to).fill(0.25),
+    delta: new Array(to).fill(1),
+    weight_gradients: Array.from({ length: from }, () => new Array(to).fill(2)),
+    bias_gradients: new Array(to).fill(2),
+  });
+  const ones = (n) => new Array(n).fill(1);
+  return {
+    inputs: ones(inputs),
+    targets: new Array(outputs).fill(0),
+    outputs: ones(outputs),
+    loss: 1,
+    layers: [layer(inputs, hidden, false), layer(hidden, outputs, true)],
+  };
+}
+
+test('backpropagation is walked in order, and each step knows how much it leaves out', () => {
+  const steps = stepsOf(trace(2, 2, 1), 'mse', 0.5);
+  assert.deepEqual(steps.map(({ phase }) => phase[0]).join(''), 'RFFFFLBBBBS');
+  assert.ok(steps.every(({ left }) => left === 0));
+  assert.deepEqual(steps.at(-1).rows[0], ['x₁ → h₁', 1, 2, 0]);
+  assert.deepEqual(steps[8].rows[1], ['h₂', '1 · 1', 4, 0.25, 1]);
+  assert.equal(steps[1].rows[0][1], '1 · 1 + 1 · 1 + 1');
+  const many = stepsOf(trace(30, 40, 3), 'mse', 0.5);
+  assert.equal(many[1].rows.length, 24);
+  assert.equal(many[1].left, 16);
+  assert.equal(many.at(-1).rows.length, 200);
+  assert.equal(many.at(-1).left, 31 * 40 + 41 * 3 - 200);
+});
+
+test('sums, names and steps of parameters', () => {
+  assert.equal(sumOf([0, -1], [2, 0.5], -3), '0 · 2 + (-1) · 0.5 + (-3)');
+  assert.equal(sumOf(new Array(9).fill(1), new Array(9).fill(1)).endsWith('1 · 1 + … 3 more'), true);
+  assert.deepEqual(
+    [unitName(0, 0, 3), unitName(1, 11, 3), unitName(2, 0, 4), unitName(3, 1, 4)],
+    ['x₁', 'h₁₂', 'h²₁', 'ŷ₂'],
+  );
+  assert.equal(after(1, 0.5, -2), 2);
+  assert.equal(after(1, 0.5, null), null);
+});
+
+test('the δ of the output is taken apart where the factors give it', () => {
+  const one = (loss, activation, a, delta) =>
+    outputFactors({ targets: [1], layers: [{ activation, z: [0.3], a: [a], delta: [delta] }] }, loss);
+  assert.deepEqual(one('mse', 'identity', 0.25, -1.5).upstream, [-1.5]);
+  assert.deepEqual(one('mse', 'sigmoid', 0.5, -0.25).derivative, [0.25]);
+  assert.equal(one('mse', 'sigmoid', 0.5, -0.9).upstream, null);
+  assert.ok(one('binary_cross_entropy', 'sigmoid', 0.75, -0.25).formula.startsWith('δ = ŷ − y: '));
+  assert.ok(one('mse', 'gelu', 0.5, 7).formula.startsWith('δ = ∂L/∂z'));
+});
+
+test('a row to begin with, and one that is typed', () => {
+  assert.deepEqual(firstRow({ layers: [2, 2, 1], loss: 'mse' }), { inputs: [0, 1], targets: [1] });
+  assert.deepEqual(firstRow({ layers: [3, 2], loss: 'cross_entropy' }), { inputs: [0, 0, 0], targets: [1, 0] });
+  assert.deepEqual(numbersOf(' 1, -2.5;3e2  4 '), [1, -2.5, 300, 4]);
 });

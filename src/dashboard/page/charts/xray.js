@@ -10,7 +10,7 @@ import { MOST_UNITS, unitName } from './xray-steps.js';
 
 /** Up to so many units in each layer there is room for names and for a value at each weight. */
 const FEW = 4;
-const TOP = 66;
+const TOP = { large: 66, dense: 36 };
 
 /**
  * Where everything is drawn.
@@ -21,7 +21,7 @@ function layout(widths) {
   const most = Math.max(...drawn);
   const isLarge = most <= FEW;
   const [gap, between, radius] = isLarge ? [112, 230, 21] : [most > 12 ? 26 : 38, 150, 9];
-  const height = TOP * 2 + (most - 1) * gap;
+  const height = (isLarge ? TOP.large : TOP.dense) * 2 + (most - 1) * gap;
   const left = isLarge ? 46 : 62;
   const columns = drawn.map((count, column) =>
     Array.from({ length: count }, (_, unit) => ({
