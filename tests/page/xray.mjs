@@ -15,7 +15,7 @@ const MODEL = {
 const ROW = { inputs: [[0, 1]], targets: [[1]] };
 
 /** The body of a line for a shell. */
-const bodyOf = (line) => JSON.parse(/-d '(.*)'$/s.exec(line)[1]);
+const bodyOf = (line) => JSON.parse(/--json '(.*)'$/s.exec(line)[1]);
 
 /** Makes the model, and trains it by the line that its view shows while it is not trained. */
 async function teach(watched, service, name) {

@@ -6,17 +6,18 @@ import { count, words } from '../format.js';
 const MOST_UNITS = 7;
 const LAYER_GAP = 115;
 const MARGIN = 55;
-const HEIGHT = 260;
 const UNIT_GAP = 27;
+const LABELS = 50;
 
 /**
  * Where the units of a layer are drawn: all of a narrow one, some of a wide one.
  * @param {number} width
  * @param {number} x
+ * @param {number} height
  */
-function units(width, x) {
+function units(width, x, height) {
   const drawn = Math.min(width, MOST_UNITS);
-  const top = (HEIGHT - 50) / 2 - ((drawn - 1) * UNIT_GAP) / 2;
+  const top = (height - LABELS) / 2 - ((drawn - 1) * UNIT_GAP) / 2;
   return Array.from({ length: drawn }, (_, i) => ({
     x,
     y: top + i * UNIT_GAP,
@@ -32,7 +33,8 @@ function units(width, x) {
  */
 export function networkDrawing(layers, activations, dropout) {
   const total = 2 * MARGIN + (layers.length - 1) * LAYER_GAP;
-  const columns = layers.map((width, i) => units(width, MARGIN + i * LAYER_GAP));
+  const height = LABELS + (Math.min(Math.max(...layers), MOST_UNITS) + 0.8) * UNIT_GAP;
+  const columns = layers.map((width, i) => units(width, MARGIN + i * LAYER_GAP, height));
   const lines = columns
     .slice(1)
     .flatMap((right, i) =>
@@ -46,8 +48,8 @@ export function networkDrawing(layers, activations, dropout) {
     .flat()
     .map(({ x, y, isGap }) => (isGap ? svg('text', { x, y: y + 4 }, '⋮') : svg('circle', { cx: x, cy: y, r: 8 })));
   const labels = columns.flatMap(([{ x }], i) => [
-    svg('text', { x, y: HEIGHT - 24 }, count(layers[i])),
-    svg('text', { x, y: HEIGHT - 6, class: 'sub' }, i === 0 ? 'input' : words(activations[i - 1] ?? '')),
+    svg('text', { x, y: height - 24 }, count(layers[i])),
+    svg('text', { x, y: height - 6, class: 'sub' }, i === 0 ? 'input' : words(activations[i - 1] ?? '')),
   ]);
   const told = layers.map((width, i) =>
     i === 0
@@ -58,7 +60,7 @@ export function networkDrawing(layers, activations, dropout) {
     'svg',
     {
       class: 'network',
-      viewBox: `0 0 ${total} ${HEIGHT}`,
+      viewBox: `0 0 ${total} ${height}`,
       role: 'img',
       'aria-label': `Network of ${layers.length} layers: ${told.join('; ')}`,
     },

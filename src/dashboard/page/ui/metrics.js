@@ -81,6 +81,7 @@ export function metricsTable(metrics) {
     ],
     measures,
   );
+  rows.classList.add('measures');
   const rowsText = metrics.rows ? `${count(metrics.rows)} ` : '';
   const which =
     metrics.rows_used === 'training'

@@ -29,6 +29,12 @@ export const XOR_TRAINING = {
   batch_size: 'full',
 };
 
+/**
+ * Whether a model can learn XOR.
+ * @param {import('../types.js').Model} model
+ */
+export const fitsXor = ({ layers }) => layers?.[0] === 2 && layers.at(-1) === 1;
+
 /** Makes the model and trains it, or goes to it where there is one of its name already. */
 async function teach() {
   try {

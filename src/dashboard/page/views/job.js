@@ -237,8 +237,12 @@ export async function view({ parts: [id], parameters, signal }) {
     ),
     parts.summary,
     failed,
-    panel('Loss by epoch', scaleSwitch(curves), curves.element, others, numbers(series)),
-    parts.below,
+    h(
+      'div',
+      { class: 'columns' },
+      panel('Loss by epoch', scaleSwitch(curves), curves.element, others, numbers(series)),
+      parts.below,
+    ),
     settings(job),
   );
 }

@@ -3,9 +3,9 @@
 import { get, path, query, send } from '../api.js';
 import { bars } from '../charts/bars.js';
 import { fill, h } from '../dom.js';
-import { number, percent, quoted, words } from '../format.js';
+import { number, percent, words } from '../format.js';
 import { link } from '../router.js';
-import { key } from '../session.js';
+import { curlLine } from '../ui/curl.js';
 import { choice, field } from '../ui/field.js';
 import { modelHead, nameOf } from '../ui/model-head.js';
 import { during, notify } from '../ui/notices.js';
@@ -24,16 +24,6 @@ const FLAGS = /** @type {Record<string, string>} */ ({
   unseen_category: 'is a word that training never saw',
   missing: 'is missing, which training never saw',
 });
-
-/**
- * The line that sends the same request.
- * @param {string} address
- * @param {any} body
- */
-function curlLine(address, body) {
-  const keyPart = key() ? ' -H "Authorization: Bearer $EPOCHD_KEY"' : '';
-  return `curl -s ${quoted(location.origin + address)}${keyPart} --json ${quoted(JSON.stringify(body))}`;
-}
 
 /** @param {Predicted} row */
 function classAnswer(row) {

@@ -181,7 +181,8 @@ const datasetTable = (datasets) =>
  * @param {Node | null} content
  */
 const newest = (title, href, content) =>
-  content && panel(title, content, h('p', null, h('a', { href }, `All ${title.toLowerCase()}`)));
+  content &&
+  panel(title, h('div', { class: 'newest' }, content), h('p', null, h('a', { href }, `All ${title.toLowerCase()}`)));
 
 /** @type {import('../router.js').View} */
 export async function view({ signal }) {

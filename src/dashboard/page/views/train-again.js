@@ -3,24 +3,26 @@
 import { get, path, send } from '../api.js';
 import { fill, h } from '../dom.js';
 import { go, link } from '../router.js';
+import { curlLine } from '../ui/curl.js';
 import { choice, field, tick } from '../ui/field.js';
 import { modelHead, nameOf } from '../ui/model-head.js';
 import { during } from '../ui/notices.js';
 import { copyable, emptyState, panel } from '../ui/parts.js';
 import { problemPanel } from '../ui/problem.js';
 import { trainingFields } from '../ui/training-fields.js';
+import { fitsXor, XOR_TRAINING } from '../ui/xor.js';
 
 /** @typedef {import('../types.js').Model} Model */
 /** @typedef {import('../types.js').Dataset} Dataset */
 
 /**
- * The line that trains a model by layer sizes.
+ * The line that trains a model by layer sizes: XOR where that fits, else a row of zeros.
  * @param {Model} model
  */
 function layersLine(model) {
-  const row = (/** @type {number | undefined} */ width) => `[${new Array(Math.min(width ?? 1, 8)).fill(0).join(',')}]`;
-  const body = `{"inputs": [${row(model.layers?.[0])}], "targets": [${row(model.layers?.at(-1))}]}`;
-  return `curl -s '${location.origin}/models/${nameOf(model)}/train' --json '${body}'`;
+  const row = (/** @type {number | undefined} */ width) => new Array(Math.min(width ?? 1, 8)).fill(0);
+  const zeros = { inputs: [row(model.layers?.[0])], targets: [row(model.layers?.at(-1))] };
+  return curlLine(path`/models/${nameOf(model)}/train`, fitsXor(model) ? XOR_TRAINING : zeros);
 }
 
 /**

@@ -3,16 +3,15 @@
 import { get, path, send } from '../api.js';
 import { MOST_UNITS } from '../charts/xray-steps.js';
 import { fill, h } from '../dom.js';
-import { quoted } from '../format.js';
 import { link } from '../router.js';
-import { key } from '../session.js';
+import { curlLine } from '../ui/curl.js';
 import { field } from '../ui/field.js';
 import { modelHead, nameOf } from '../ui/model-head.js';
 import { during } from '../ui/notices.js';
 import { copyable, emptyState, panel } from '../ui/parts.js';
 import { problemPanel, wasLeft } from '../ui/problem.js';
 import { numberInput } from '../ui/training-fields.js';
-import { XOR, XOR_TRAINING } from '../ui/xor.js';
+import { fitsXor, XOR, XOR_TRAINING } from '../ui/xor.js';
 import { gradientCheck, walk } from './xray-walk.js';
 
 /** @typedef {import('../types.js').Model} Model */
@@ -31,28 +30,22 @@ export const numbersOf = (text) =>
  * A row to begin with: one of XOR where it fits, else zeros, with a class where the loss needs one.
  * @param {Model} model
  */
-export function firstRow({ layers, loss }) {
+export function firstRow(model) {
+  const { layers, loss } = model;
   const inputs = layers?.[0] ?? 1;
   const outputs = layers?.at(-1) ?? 1;
-  if (inputs === 2 && outputs === 1) return { inputs: [0, 1], targets: [1] };
+  if (fitsXor(model)) return { inputs: [0, 1], targets: [1] };
   const targets = new Array(outputs).fill(0);
   if (loss === 'cross_entropy') targets[0] = 1;
   return { inputs: new Array(inputs).fill(0), targets };
 }
 
 /**
- * @param {string} address
- * @param {any} body
- */
-const curl = (address, body) =>
-  `curl -s ${location.origin}${address} -H 'Content-Type: application/json'${key() ? ' -H "Authorization: Bearer $EPOCHD_KEY"' : ''} -d ${quoted(JSON.stringify(body))}`;
-
-/**
  * What stands there while there is nothing to look at.
  * @param {Model} model
  */
 function untrained(model) {
-  const fits = model.layers?.[0] === 2 && model.layers.at(-1) === 1;
+  const fits = fitsXor(model);
   const name = fits ? nameOf(model) : XOR.name;
   return [
     emptyState(
@@ -67,8 +60,8 @@ function untrained(model) {
         { class: 'muted' },
         'The example of the article on backpropagation: two inputs, two hidden units and one output, sigmoid, mean squared error, all four rows in each step, learning rate 0.2, 10,000 epochs.',
       ),
-      fits ? null : copyable(curl('/models', XOR), 'Command that makes the model'),
-      copyable(curl(path`/models/${name}/train`, XOR_TRAINING), 'Command that trains XOR'),
+      fits ? null : copyable(curlLine('/models', XOR), 'Command that makes the model'),
+      copyable(curlLine(path`/models/${name}/train`, XOR_TRAINING), 'Command that trains XOR'),
     ),
   ];
 }
