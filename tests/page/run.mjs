@@ -118,6 +118,12 @@ async function views(name) {
   ];
 }
 
+/** How many tables of the newest things are wider than their frames. */
+const tooWide = ({ page }) =>
+  page.evaluate(
+    () => [...document.querySelectorAll('.newest .scroll')].filter((one) => one.scrollWidth > one.clientWidth).length,
+  );
+
 async function inspectAll(watched, name) {
   const all = await views(name);
   for (const view of all) {
@@ -129,6 +135,7 @@ async function inspectAll(watched, name) {
     );
     await watched.page.waitForTimeout(100);
     await watched.inspect(view);
+    if (view === '#/') must((await tooWide(watched)) === 0, 'tables of the start view are wider than their cards');
   }
   return `${all.length} views`;
 }

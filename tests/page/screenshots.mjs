@@ -13,16 +13,15 @@ const service = new Service(origin, key);
 const TABLE = new URL('../../examples/data/penguins.csv', import.meta.url);
 const { XOR, XOR_TRAINING } = await import(new URL('../../src/dashboard/page/ui/xor.js', import.meta.url));
 const NAMES = { table: 'penguins-in-a-picture', xor: 'xor-in-a-picture' };
+/** So far is the walk of the x-ray: to the error that comes back to the hidden layer. */
+const STEPS = 8;
 const WINDOW = { width: 1280, height: 860 };
 
-/** Trains on the penguins, slowly enough for a curve that can be seen. */
+/** Trains on the penguins with the service's own settings. */
 async function trainTable() {
   await service.json(`/datasets?name=${NAMES.table}`, 'POST', readFileSync(TABLE, 'utf8'), 'text/csv');
   await service.json('/models', 'POST', { name: NAMES.table, dataset: NAMES.table, target: 'species' });
-  const { id } = await service.json(`/models/${NAMES.table}/train`, 'POST', {
-    epochs: 40,
-    learning_rate: 0.0006,
-  });
+  const { id } = await service.json(`/models/${NAMES.table}/train`, 'POST', {});
   await service.ended(id);
   return id;
 }
@@ -33,8 +32,8 @@ async function trainXor() {
   await service.ended(id);
 }
 
-/** Writes what stands in the window, under the names that these things would have. */
-async function picture(page, name) {
+/** Writes what stands in the window or on the whole page, under the names that these things would have. */
+async function picture(page, name, fullPage) {
   await page.evaluate((names) => {
     const texts = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
     while (texts.nextNode()) {
@@ -45,7 +44,7 @@ async function picture(page, name) {
     document.activeElement?.blur();
   }, Object.values(NAMES));
   await page.waitForTimeout(300);
-  await page.screenshot({ path: path.join(folder, name) });
+  await page.screenshot({ path: path.join(folder, name), fullPage });
 }
 
 const browser = await launch();
@@ -58,12 +57,12 @@ try {
   await page.goto(`${origin}/#/jobs/${job}`);
   await page.getByRole('heading', { name: 'Published version 1' }).waitFor();
   await page.locator('.chart canvas').waitFor();
-  await picture(page, 'page.png');
+  await page.getByLabel('Logarithmic scale').check();
+  await picture(page, 'page.png', false);
   await page.goto(`${origin}/#/models/${NAMES.xor}/xray`);
   await page.getByRole('heading', { name: 'The row' }).waitFor();
-  const steps = 8;
-  for (let i = 0; i < steps; i += 1) await page.keyboard.press('ArrowRight');
-  await picture(page, 'xray.png');
+  for (let i = 0; i < STEPS; i += 1) await page.keyboard.press('ArrowRight');
+  await picture(page, 'xray.png', true);
 } finally {
   await browser.close();
   await service.clean('penguins-in-a-picture');

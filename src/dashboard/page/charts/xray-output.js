@@ -20,7 +20,8 @@ const FORMULAS = /** @type {Record<string, string>} */ ({
   mae: 'sign(ŷ − y) / n',
   huber: 'ŷ − y, within ±1, / n',
 });
-const WHOLE = 'δ = ∂L/∂z: activation and loss have one gradient together';
+const TOGETHER = 'activation and loss have one gradient together';
+const WHOLE = 'δ = ∂L/∂z, which the service gives in one piece';
 
 /**
  * Whether two lists are the same as far as 32-bit numbers go.
@@ -59,5 +60,5 @@ export function outputFactors(trace, loss) {
     deltas,
   );
   const plain = share === 1 ? 'δ = ŷ − y' : 'δ = (ŷ − y) / n';
-  return { formula: isPlain ? `${plain}: ${WHOLE.split(': ')[1]}` : WHOLE, upstream: null, derivative: null };
+  return { formula: isPlain ? `${plain}: ${TOGETHER}` : WHOLE, upstream: null, derivative: null };
 }

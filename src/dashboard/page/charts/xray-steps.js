@@ -209,7 +209,7 @@ export function stepsOf(trace, loss, rate) {
       {
         phase: 'Backward',
         title: `${titleOf(i)}: δ`,
-        formula: output?.formula ?? 'δ = ∂L/∂a ⊙ f′(z), ∂L/∂a = δ′·W′ᵀ of the next layer',
+        formula: output?.formula ?? 'δ = ∂L/∂a ⊙ f′(z), ∂L/∂a = (δ·Wᵀ) of the next layer',
         said: next
           ? `The error comes back through the weights, times the slope of the activation: ${told(column, layer.delta)}`
           : `How the loss changes with each z of the output: ${told(column, layer.delta)}`,

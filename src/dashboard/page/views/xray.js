@@ -67,6 +67,12 @@ function untrained(model) {
 }
 
 /**
+ * @param {string} word
+ * @param {number[]} values
+ */
+const listLabel = (word, values) => (values.length > 1 ? `${word}: ${values.length}, by commas` : word);
+
+/**
  * The row, and the walk through what the service says about it.
  * @param {Model} model
  * @param {AbortSignal} signal
@@ -123,8 +129,8 @@ async function workbench(model, signal) {
   const form = h(
     'form',
     { class: 'inline', onsubmit: submit },
-    field(`Inputs (${row.inputs.length})`, inputs),
-    field(`Targets (${row.targets.length})`, targets),
+    field(listLabel('Inputs', row.inputs), inputs),
+    field(listLabel('Targets', row.targets), targets),
     field('Learning rate η', rate),
     button,
   );
@@ -136,7 +142,7 @@ async function workbench(model, signal) {
       h(
         'p',
         { class: 'muted' },
-        'What a step of training on this row alone would do: forward, the loss, and backward. Numbers stand with commas between them. Nothing is changed in the service.',
+        'What a step of training on this row alone would do, number by number. Nothing is changed in the service.',
       ),
       form,
     ),
