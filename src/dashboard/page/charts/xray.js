@@ -99,7 +99,7 @@ function units({ columns, radius, isLarge }, step, column) {
 }
 
 /**
- * Draws a step; gives the element and where the column that it is about lies, as a share of the width.
+ * Draws a step; gives the element and where the middle of what it is about lies, as a share of the width.
  * @param {Trace} trace
  * @param {Step} step
  */
@@ -149,8 +149,9 @@ export function xrayDrawing(trace, step) {
   );
   drawing.style.minWidth = `${Math.round(width * 0.82)}px`;
   drawing.style.maxWidth = `${Math.round(width * 1.25)}px`;
-  const first = Math.min(...step.active);
-  return { drawing, share: columns[first][0].x / width };
+  const edges = step.edges.flatMap((values, column) => (values ? [column - 1, column] : []));
+  const places = [...step.active, ...edges].map((column) => columns[column][0].x);
+  return { drawing, middle: (Math.min(...places) + Math.max(...places)) / 2 / width };
 }
 
 const sample = (/** @type {string} */ kind, /** @type {number} */ size) =>

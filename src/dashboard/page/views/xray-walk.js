@@ -81,9 +81,9 @@ export function walk(trace, loss, rate, signal) {
     title.textContent = step.title;
     formula.textContent = step.formula;
     said.textContent = `Step ${current + 1} of ${steps.length}, ${step.phase.toLowerCase()}. ${step.said}`;
-    const { drawing, share } = xrayDrawing(trace, step);
+    const { drawing, middle } = xrayDrawing(trace, step);
     fill(frame, drawing);
-    frame.scrollLeft = Math.max(0, share * frame.scrollWidth - frame.clientWidth * 0.7);
+    frame.scrollLeft = middle * frame.scrollWidth - frame.clientWidth / 2;
     fill(area, numbers(step));
     bar.value = current / last;
     for (const [button, to] of ends) button.setAttribute('aria-disabled', String(current === to));
