@@ -1,16 +1,18 @@
 // The reference at /docs: a search over its calls, lines of curl that ask this service, and a button that copies them.
 
-const search = /** @type {HTMLInputElement} */ (document.getElementById("search"));
-const found = /** @type {HTMLElement} */ (document.getElementById("found"));
-const articles = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("article")]);
-const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.getAttribute("href"), link.closest("li")]));
+const search = /** @type {HTMLInputElement} */ (document.getElementById('search'));
+const found = /** @type {HTMLElement} */ (document.getElementById('found'));
+const articles = /** @type {HTMLElement[]} */ ([...document.querySelectorAll('article')]);
+const links = new Map(
+  [...document.querySelectorAll('nav a')].map((link) => [link.getAttribute('href'), link.closest('li')]),
+);
 
 /** Shows the calls and schemas that have all words of the search in them. */
 function filter() {
   const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
   let shown = 0;
   for (const article of articles) {
-    const text = (article.textContent ?? "").toLowerCase();
+    const text = (article.textContent ?? '').toLowerCase();
     article.hidden = !words.every((word) => text.includes(word));
     shown += article.hidden ? 0 : 1;
     const entry = links.get(`#${article.id}`);
@@ -18,29 +20,29 @@ function filter() {
       entry.hidden = article.hidden;
     }
   }
-  for (const section of document.querySelectorAll("section")) {
-    section.hidden = words.length > 0 && [...section.querySelectorAll("article")].every((article) => article.hidden);
+  for (const section of document.querySelectorAll('section')) {
+    section.hidden = words.length > 0 && [...section.querySelectorAll('article')].every((article) => article.hidden);
   }
-  found.textContent = words.length > 0 ? `${shown} found` : "";
+  found.textContent = words.length > 0 ? `${shown} found` : '';
 }
 
 /** Has a line of curl ask the service that this page is from, and be copied by a button. */
 function finish(/** @type {HTMLElement} */ code) {
-  code.textContent = (code.textContent ?? "").replaceAll("http://127.0.0.1:8080", location.origin);
-  const button = document.createElement("button");
-  button.type = "button";
-  button.textContent = "Copy";
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(code.textContent ?? "");
-    button.textContent = "Copied";
-    setTimeout(() => (button.textContent = "Copy"), 1500);
+  code.textContent = (code.textContent ?? '').replaceAll('http://127.0.0.1:8080', location.origin);
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.textContent = 'Copy';
+  button.addEventListener('click', async () => {
+    await navigator.clipboard.writeText(code.textContent ?? '');
+    button.textContent = 'Copied';
+    setTimeout(() => (button.textContent = 'Copy'), 1500);
   });
-  code.closest("figure")?.append(button);
+  code.closest('figure')?.append(button);
 }
 
-search.addEventListener("input", filter);
-for (const code of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("figure code"))) {
-  if (code.textContent?.startsWith("curl ")) {
+search.addEventListener('input', filter);
+for (const code of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('figure code'))) {
+  if (code.textContent?.startsWith('curl ')) {
     finish(code);
   }
 }
