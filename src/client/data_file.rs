@@ -15,6 +15,8 @@ use super::screen::Screen;
 
 /// Bytes that are read at once.
 const PIECE: usize = 256 << 10;
+/// Characters of a name that is made of a file's, at most: the service takes as many.
+const MOST_NAME: usize = 63;
 /// Endings of names, and the content types they stand for.
 const TYPES: [(&str, &str); 12] = [
     ("csv", "text/csv"),
@@ -61,9 +63,11 @@ impl DataFile {
     /// The name that the file gives to what is made of it; none for standard input.
     pub fn name(&self) -> Option<String> {
         let name = self.path.as_ref()?.file_name()?.to_str()?;
-        let name = name.split('.').find(|part| !part.is_empty())?;
+        let name = name.split('.').find(|part| !part.is_empty())?.to_lowercase();
         let allowed = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '-' };
-        Some(name.chars().map(allowed).collect())
+        let name: String = name.chars().map(allowed).take(MOST_NAME).collect();
+        let name = name.trim_matches(['-', '_']);
+        (!name.is_empty()).then(|| name.to_owned())
     }
 
     /// The request with the file as its body, which is read as it is sent; a bar shows how far it is.
@@ -140,6 +144,7 @@ mod tests {
         };
         let told = |kind: &str, packed, name: &str| Some((kind.to_owned(), packed, Some(name.to_owned())));
         assert_eq!(of("a/b.CSV"), told("text/csv", false, "b"));
+        assert_eq!(of("_Größe (1).tsv"), told("text/tab-separated-values", false, "gr--e--1"));
         assert_eq!(of("2024 sales.jsonl.gz"), told("application/x-ndjson", true, "2024-sales"));
         assert_eq!(of("-"), Some(("text/csv".into(), false, None)));
         assert_eq!((of("rows.pdf"), of("rows")), (None, None));

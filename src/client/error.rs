@@ -65,6 +65,9 @@ pub enum ClientError {
     /// The user ended the command; what goes on without it is said.
     #[error("{0}")]
     Interrupted(String),
+    /// Whoever reads the results has seen enough: the command is done.
+    #[error("nobody reads the results")]
+    Closed,
 }
 
 impl ClientError {
@@ -72,6 +75,14 @@ impl ClientError {
     pub fn io(what: impl fmt::Display) -> impl FnOnce(io::Error) -> Self {
         let what = what.to_string();
         move |error| ClientError::Io { what, error }
+    }
+
+    /// About standard output.
+    pub fn output(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => ClientError::Closed,
+            _ => ClientError::Io { what: "standard output".into(), error },
+        }
     }
 
     /// The exit status: 1 if the service refused or the work failed, 2 for the command line, 3 if no service answered, 130 if the
@@ -82,6 +93,7 @@ impl ClientError {
             ClientError::Usage(_) => 2,
             ClientError::Unreachable { .. } => 3,
             ClientError::Interrupted(_) => 130,
+            ClientError::Closed => 0,
         }
     }
 }

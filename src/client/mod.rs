@@ -21,6 +21,9 @@ mod watch;
 
 use std::process::ExitCode;
 
+use tokio::signal::ctrl_c;
+use tokio::signal::unix::{SignalKind, signal};
+
 pub use self::command::{Client, ClientCommand};
 use self::command::{Datasets, Jobs, Keys, Things};
 pub use self::error::ClientError;
@@ -31,12 +34,24 @@ use self::service::Service;
 /// Does what the command line asks; the exit status says how it went.
 pub fn run(client: &Client) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime.expect("a runtime can be started").block_on(done(client)) {
-        Ok(()) => ExitCode::SUCCESS,
+    match runtime.expect("a runtime can be started").block_on(done_or_ended(client)) {
+        Ok(()) | Err(ClientError::Closed) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::from(error.exit_status())
         }
+    }
+}
+
+/// The command, unless a signal ends it. It is ended here rather than by the system, so that a service of its own ends as well.
+async fn done_or_ended(client: &Client) -> Result<(), ClientError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(ClientError::io("signals"))?;
+    tokio::select! {
+        // Whoever says more about Ctrl-C goes first.
+        biased;
+        done = done(client) => done,
+        _ = ctrl_c() => Err(ClientError::Interrupted("interrupted".into())),
+        _ = terminate.recv() => Err(ClientError::Interrupted("terminated".into())),
     }
 }
 

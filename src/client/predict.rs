@@ -71,23 +71,26 @@ fn remark_failed(screen: &Screen, headers: &HeaderMap) {
 
 /// Writes a file that is there whole or not at all.
 pub async fn to_file(service: &Service, reply: Response, path: &Path) -> Result<(), ClientError> {
+    let failed = |error| ClientError::io(path.display())(error);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = NamedTempFile::new_in(folder).map_err(ClientError::io(path.display()))?;
-    copy(service, reply, &mut file, &path.display().to_string()).await?;
-    file.persist(path).map_err(|error| ClientError::io(path.display())(error.error)).map(drop)
+    let mut file = NamedTempFile::new_in(folder).map_err(failed)?;
+    copy(service, reply, &mut file, failed).await?;
+    file.persist(path).map_err(|error| failed(error.error)).map(drop)
 }
 
-/// Writes to standard output. Whoever reads may have seen enough: then the command ends as if it was done.
+/// Writes to standard output.
 pub async fn to_stdout(service: &Service, reply: Response) -> Result<(), ClientError> {
-    match copy(service, reply, &mut io::stdout().lock(), "standard output").await {
-        Err(ClientError::Io { error, .. }) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
-    }
+    copy(service, reply, &mut io::stdout().lock(), ClientError::output).await
 }
 
-async fn copy(service: &Service, mut reply: Response, out: &mut impl Write, name: &str) -> Result<(), ClientError> {
+async fn copy(
+    service: &Service,
+    mut reply: Response,
+    out: &mut impl Write,
+    failed: impl Fn(io::Error) -> ClientError,
+) -> Result<(), ClientError> {
     while let Some(piece) = reply.chunk().await.map_err(|error| service.unreachable(error))? {
-        out.write_all(&piece).map_err(ClientError::io(name))?;
+        out.write_all(&piece).map_err(&failed)?;
     }
-    out.flush().map_err(ClientError::io(name))
+    out.flush().map_err(failed)
 }

@@ -24,15 +24,12 @@ impl Screen {
         Screen { json: common.json, quiet: common.quiet }
     }
 
-    /// A line of a result. Whoever reads may have seen enough: then the command ends as if it was done.
+    /// A line of a result.
     ///
     /// # Errors
-    /// Standard output cannot be written.
+    /// `Closed`; standard output cannot be written.
     pub fn say(&self, line: impl Display) -> Result<(), ClientError> {
-        match writeln!(io::stdout().lock(), "{line}") {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
-            written => written.map_err(ClientError::io("standard output")),
-        }
+        writeln!(io::stdout().lock(), "{line}").map_err(ClientError::output)
     }
 
     /// A result as JSON, or as `lines` write it.

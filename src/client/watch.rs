@@ -123,12 +123,13 @@ impl View {
                 if value["state"] == "queued" {
                     bar.set_message("waiting for other trainings");
                 }
-                let warnings = report::warnings(&value);
-                warnings.iter().skip(self.warned).for_each(|warning| bar.println(format!("warning: {warning}")));
-                self.warned = self.warned.max(warnings.len());
                 if !matches!(value["state"].as_str(), Some("queued" | "running")) {
                     return Some(value);
                 }
+                // Those of the end stand in the report.
+                let warnings = report::warnings(&value);
+                warnings.iter().skip(self.warned).for_each(|warning| bar.println(format!("warning: {warning}")));
+                self.warned = self.warned.max(warnings.len());
             }
             _ => {}
         }

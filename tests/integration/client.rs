@@ -253,6 +253,19 @@ async fn a_service_of_ones_own_needs_no_second_terminal() {
     assert!(trained.status.success(), "{:?}", told(&trained));
     let predicted = local(&["predict", "penguins", &penguins()]).await;
     assert_eq!(told(&predicted).1.lines().count(), 345, "{:?}", told(&predicted));
+    // Whoever reads has seen enough, or ends the command: its service ends with it, and leaves the folder to the next.
+    let words = ["predict", "penguins", &penguins(), "--local", "--data-dir", &data];
+    let mut unread = command("http://127.0.0.1:1", &words).stdout(Stdio::piped()).spawn().expect("it runs");
+    drop(unread.stdout.take());
+    assert_eq!(unread.wait().expect("it ends").code(), Some(0));
+    let mut training = command("http://127.0.0.1:1", &["train", "--model", "penguins", "--epochs", "1000000"]);
+    let mut training = training.args(["--local", "--data-dir", &data]).stderr(Stdio::piped()).spawn().expect("it runs");
+    let mut said = std::io::BufReader::new(training.stderr.take().expect("piped"));
+    std::io::BufRead::read_line(&mut said, &mut String::new()).expect("the training has begun");
+    assert!(Command::new("kill").args(["-TERM", &training.id().to_string()]).status().expect("it runs").success());
+    assert_eq!(training.wait().expect("it ends").code(), Some(130));
+    let jobs: Value = serde_json::from_str(&told(&local(&["jobs", "--json"]).await).1).expect("JSON");
+    assert!(jobs[0]["state"] == "queued" || jobs[0]["state"] == "running", "{jobs}");
     // Where a service has the folder already, that is said.
     let mut service = Command::new(env!("CARGO_BIN_EXE_epochd"));
     let mut service =
