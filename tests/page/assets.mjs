@@ -7,6 +7,8 @@ import { must } from './browser.mjs';
 const FOLDER = new URL('../../src/dashboard/page/', import.meta.url);
 const TYPES = { html: 'text/html', css: 'text/css', js: 'text/javascript', svg: 'image/svg+xml', csv: 'text/csv' };
 const MOST_BYTES = 150 * 1000;
+/** What tells a browser from other clients: these get the page at `/`. */
+const BROWSER = { accept: 'text/html,*/*;q=0.8' };
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -25,7 +27,7 @@ export async function assets(origin) {
     const text = readFileSync(new URL(file, FOLDER));
     packed += gzipSync(text, { level: 9 }).length;
     const address = file === 'index.html' ? '/' : `/page/${file}`;
-    const reply = await fetch(origin + address);
+    const reply = await fetch(origin + address, { headers: BROWSER });
     must(reply.status === 200, `${address}: status ${reply.status}`);
     must(
       reply.headers.get('content-type')?.startsWith(TYPES[file.split('.').pop()]),
@@ -37,7 +39,7 @@ export async function assets(origin) {
     readFileSync(new URL(file, FOLDER)),
   );
   must(sample.equals(example), 'the sample is not the table of the examples');
-  const policy = (await fetch(`${origin}/`)).headers.get('content-security-policy') ?? '';
+  const policy = (await fetch(`${origin}/`, { headers: BROWSER })).headers.get('content-security-policy') ?? '';
   for (const rule of POLICY) must(policy.includes(rule), `the policy lacks ${rule}: ${policy}`);
   must(packed < MOST_BYTES, `all files packed are ${packed} bytes`);
   return `${files.length} files, ${packed} bytes packed`;
