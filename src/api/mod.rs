@@ -138,8 +138,8 @@ pub fn routes() -> Vec<Route> {
         Route::get("/docs/errors", PREDICT, operations::errors),
         // A browser sends no key before its page asks for one.
         Route::get("/", Access::Open, pages::root),
-        Route::get("/page/{file}", Access::Open, pages::file),
-        Route::get("/page/{folder}/{file}", Access::Open, pages::file_in),
+        Route::get("/page/{name}", Access::Open, pages::file),
+        Route::get("/page/{folder}/{name}", Access::Open, pages::file_in),
     ]
 }
 

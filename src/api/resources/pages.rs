@@ -45,12 +45,12 @@ pub async fn root(headers: HeaderMap, _: NoQuery) -> Response {
     response
 }
 
-/// `GET /page/{file}`
+/// `GET /page/{name}`
 pub async fn file(Path(file): Path<String>, headers: HeaderMap, _: NoQuery) -> Result<Response, ApiError> {
     found(&file, &headers)
 }
 
-/// `GET /page/{folder}/{file}`
+/// `GET /page/{folder}/{name}`
 pub async fn file_in(
     Path((folder, file)): Path<(String, String)>,
     headers: HeaderMap,
