@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 
 use clap::error::ErrorKind;
-use clap::{Command, CommandFactory, Parser};
+use clap::{ArgMatches, Command, CommandFactory, Parser};
 
 use crate::client::{Client, ClientCommand};
 use crate::config::Settings;
@@ -47,16 +47,12 @@ fn client(words: Vec<OsString>) -> Asked {
 }
 
 fn service(words: Vec<OsString>) -> Asked {
-    let late = words.iter().skip(2).filter_map(|word| word.to_str()).find(|word| is_client(word));
-    // Behind the value of a flag it may be meant as that: clap knows.
-    let parsed = overview().try_get_matches_from(&words);
-    if let (Some(name), Ok(matches)) = (late, &parsed)
-        && matches.subcommand_name() == Some(name)
-    {
+    let parsed = overview().try_get_matches_from(words);
+    if let Some(name) = parsed.as_ref().ok().and_then(ArgMatches::subcommand_name).filter(|name| is_client(name)) {
         let message = format!("put the command first, and what it takes behind it: epochd {name} …");
         overview().error(ErrorKind::ArgumentConflict, message).exit();
     }
-    Asked::Service(Box::new(Settings::from_process(overview(), words)))
+    Asked::Service(Box::new(Settings::from_process(parsed)))
 }
 
 fn is_client(word: &str) -> bool {
@@ -65,9 +61,8 @@ fn is_client(word: &str) -> bool {
 
 /// The command line of the service, with the commands of clients in its list.
 fn overview() -> Command {
-    let serve = Command::new("serve").about("Start the service, as without a command");
     let clients: Vec<Command> = Client::command().get_subcommands().cloned().collect();
-    Settings::command().subcommand(serve).subcommands(clients)
+    Settings::command().subcommands(clients)
 }
 
 /// All commands with all that they take. What the service's commands share is theirs before those of clients join them.
@@ -87,7 +82,12 @@ mod tests {
         let asked = |words: &[&str]| super::asked(["epochd"].iter().chain(words).map(OsString::from));
         assert!(matches!(asked(&["train", "a.csv", "--target", "y"]), Asked::Client(_)));
         assert!(matches!(asked(&["models"]), Asked::Client(_)));
-        for words in [&["--listen", "127.0.0.1:0"][..], &["serve", "--listen", "127.0.0.1:0"], &["healthcheck"]] {
+        for words in [
+            &["--listen", "127.0.0.1:0"][..],
+            &["serve", "--listen", "127.0.0.1:0"],
+            &["--listen", "127.0.0.1:0", "serve"],
+            &["healthcheck"],
+        ] {
             assert!(matches!(asked(words), Asked::Service(_)), "{words:?}");
         }
     }

@@ -10,13 +10,12 @@ mod traces;
 mod urls;
 mod webhook;
 
-use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 
 pub use self::browsers::Browsers;
 pub use self::choices::{LogFormat, MetricsAuth};
@@ -230,10 +229,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Settings of this process, by the words of its command line and `command`, which has all arguments of [`Settings`].
-    /// Prints help or an error and exits where clap would.
-    pub fn from_process(command: clap::Command, words: impl IntoIterator<Item = OsString>) -> Self {
-        let parsed = command.try_get_matches_from(words).and_then(|matches| Settings::from_arg_matches(&matches));
+    /// Settings of this process, by what its command line was parsed to. Prints help or an error and exits where clap would.
+    pub fn from_process(parsed: Result<ArgMatches, clap::Error>) -> Self {
+        let parsed = parsed.and_then(|matches| Settings::from_arg_matches(&matches));
         let settings = parsed.unwrap_or_else(|error| exit_with(&error));
         if let Err(message) = check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
             exit_with(&Settings::command().error(clap::error::ErrorKind::UnknownArgument, message));

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         Asked::Nothing => return ExitCode::SUCCESS,
     };
     match settings.command.clone() {
-        None => serve(settings),
+        None | Some(Command::Serve) => serve(settings),
         Some(Command::Healthcheck) => healthcheck(&settings),
         Some(Command::Backup { file }) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

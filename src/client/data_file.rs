@@ -8,10 +8,12 @@ use bytes::Bytes;
 use futures_util::stream;
 use indicatif::ProgressBar;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use reqwest::{Body, RequestBuilder};
+use reqwest::{Body, Method, RequestBuilder};
+use serde_json::Value;
 
 use super::error::ClientError;
 use super::screen::Screen;
+use super::service::Service;
 
 /// Bytes that are read at once.
 const PIECE: usize = 256 << 10;
@@ -68,6 +70,24 @@ impl DataFile {
         let name: String = name.chars().map(allowed).take(MOST_NAME).collect();
         let name = name.trim_matches(['-', '_']);
         (!name.is_empty()).then(|| name.to_owned())
+    }
+
+    /// What the service replies to the file, posted to a path with these parameters.
+    ///
+    /// # Errors
+    /// The file cannot be opened; the service refuses it.
+    pub async fn post(
+        &self,
+        service: &Service,
+        screen: &Screen,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<Value, ClientError> {
+        let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let (request, bar) = self.send(service.request(Method::POST, path, &query), screen)?;
+        let reply = service.json(request).await;
+        bar.finish_and_clear();
+        reply
     }
 
     /// The request with the file as its body, which is read as it is sent; a bar shows how far it is.

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use reqwest::Method;
 use serde_json::Value;
 
 use super::command::{Datasets, Reading};
@@ -12,7 +11,6 @@ use super::report::warnings;
 use super::screen::Screen;
 use super::service::Service;
 use super::table::{Table, shown, time};
-use super::train::reading;
 
 /// Values of a column that are shown.
 const MOST_VALUES: usize = 3;
@@ -34,11 +32,12 @@ pub async fn datasets(service: &Service, screen: &Screen, what: &Datasets) -> Re
         Datasets::Upload { file, name, reading } => upload(service, screen, file, name.as_deref(), reading).await,
         Datasets::Append { dataset, file, content_type } => {
             let file = DataFile::of(Some(file), content_type.as_deref())?;
-            posted(service, screen, &file, &["datasets", dataset, "append"], &[]).await
+            let made = file.post(service, screen, &["datasets", dataset, "append"], &[]).await?;
+            screen.show(&made, described)
         }
         Datasets::Delete { name, yes } => {
             screen.confirm(&format!("delete the data set {name}"), *yes)?;
-            service.json(service.request(Method::DELETE, &["datasets", name], &[])).await?;
+            service.delete(&["datasets", name]).await?;
             screen.remark(format!("the data set {name} is deleted"));
             Ok(())
         }
@@ -53,24 +52,10 @@ async fn upload(
     options: &Reading,
 ) -> Result<(), ClientError> {
     let file = DataFile::of(Some(file), options.content_type.as_deref())?;
-    let mut query = reading(options);
+    let mut query = options.query();
     query.extend(name.map(str::to_owned).or_else(|| file.name()).map(|name| ("name", name)));
-    let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    posted(service, screen, &file, &["datasets"], &query).await
-}
-
-/// Sends a file, and shows the data set that was made.
-async fn posted(
-    service: &Service,
-    screen: &Screen,
-    file: &DataFile,
-    path: &[&str],
-    query: &[(&str, &str)],
-) -> Result<(), ClientError> {
-    let (request, bar) = file.send(service.request(Method::POST, path, query), screen)?;
-    let stored = service.json(request).await;
-    bar.finish_and_clear();
-    screen.show(&stored?, described)
+    let made = file.post(service, screen, &["datasets"], &query).await?;
+    screen.show(&made, described)
 }
 
 fn list(datasets: &Value) -> String {
@@ -112,9 +97,7 @@ fn described(dataset: &Value) -> String {
 pub async fn import(service: &Service, screen: &Screen, file: &Path, name: Option<&str>) -> Result<(), ClientError> {
     let file = DataFile::of(Some(file), Some("application/octet-stream"))?;
     let name = name.map(str::to_owned).or_else(|| file.name());
-    let query: Vec<(&str, &str)> = name.iter().map(|name| ("name", name.as_str())).collect();
-    let (request, bar) = file.send(service.request(Method::POST, &["models", "import"], &query), screen)?;
-    let model = service.json(request).await;
-    bar.finish_and_clear();
-    screen.show(&model?, |model| format!("{} is there, with version 1", shown(&model["name"])))
+    let query: Vec<(&str, String)> = name.map(|name| ("name", name)).into_iter().collect();
+    let model = file.post(service, screen, &["models", "import"], &query).await?;
+    screen.show(&model, |model| format!("{} is there, with version 1", shown(&model["name"])))
 }

@@ -1,6 +1,5 @@
 //! `epochd evaluate`: a model, measured on rows with outcomes.
 
-use reqwest::Method;
 use serde_json::json;
 
 use super::command::Evaluate;
@@ -24,13 +23,10 @@ pub async fn evaluate(service: &Service, screen: &Screen, asked: &Evaluate) -> R
         return screen.show(&measured, report::of_evaluation);
     }
     let file = DataFile::of(asked.file.as_deref(), asked.content_type.as_deref())?;
-    let (request, bar) = file.send(service.request(Method::POST, &["datasets"], &[]), screen)?;
-    let stored = service.json(request).await;
-    bar.finish_and_clear();
-    let stored = stored?;
+    let stored = file.post(service, screen, &["datasets"], &[]).await?;
     let id = stored["id"].as_str().unwrap_or_default();
     let measured = service.post(&path, &json!({"dataset": id})).await;
-    let deleted = service.json(service.request(Method::DELETE, &["datasets", id], &[])).await;
+    let deleted = service.delete(&["datasets", id]).await;
     let measured = measured?;
     deleted?;
     screen.show(&measured, report::of_evaluation)

@@ -30,7 +30,7 @@ pub async fn jobs(service: &Service, screen: &Screen, what: &Jobs) -> Result<(),
             screen.show(&cancelled, |job| format!("the training {} is {}", shown(&job["id"]), shown(&job["state"])))
         }
         Jobs::Delete { job } => {
-            service.json(service.request(Method::DELETE, &["jobs", job], &[])).await?;
+            service.delete(&["jobs", job]).await?;
             screen.remark(format!("the job {job} is deleted"));
             Ok(())
         }

@@ -1,6 +1,5 @@
 //! `epochd keys`.
 
-use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::command::Keys;
@@ -34,7 +33,7 @@ pub async fn keys(service: &Service, screen: &Screen, what: &Keys) -> Result<(),
         }
         Keys::Revoke { id, yes } => {
             screen.confirm(&format!("revoke the key {id}"), *yes)?;
-            service.json(service.request(Method::DELETE, &["keys", id], &[])).await?;
+            service.delete(&["keys", id]).await?;
             screen.remark(format!("the key {id} is revoked"));
             Ok(())
         }

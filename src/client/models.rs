@@ -32,7 +32,7 @@ pub async fn models(service: &Service, screen: &Screen, what: &Things) -> Result
         }
         Things::Delete { name, yes } => {
             screen.confirm(&format!("delete the model {name} with all of its versions"), *yes)?;
-            service.json(service.request(Method::DELETE, &["models", name], &[])).await?;
+            service.delete(&["models", name]).await?;
             screen.remark(format!("the model {name} is deleted"));
             Ok(())
         }
@@ -86,14 +86,14 @@ pub async fn versions(service: &Service, screen: &Screen, what: &Versions) -> Re
             screen.show(&named, |_| format!("version {version} of {model} is {alias}"))
         }
         Versions::Unalias { model, alias } => {
-            service.json(service.request(Method::DELETE, &["models", model, "aliases", alias], &[])).await?;
+            service.delete(&["models", model, "aliases", alias]).await?;
             screen.remark(format!("{model} has no {alias} any more"));
             Ok(())
         }
         Versions::Delete { model, version, yes } => {
             screen.confirm(&format!("delete version {version} of {model}"), *yes)?;
             let version = version.to_string();
-            service.json(service.request(Method::DELETE, &["models", model, "versions", &version], &[])).await?;
+            service.delete(&["models", model, "versions", &version]).await?;
             screen.remark(format!("version {version} of {model} is deleted"));
             Ok(())
         }

@@ -108,6 +108,14 @@ impl Service {
         self.json(self.request(Method::GET, path, &[])).await
     }
 
+    /// Deletes what is at a path.
+    ///
+    /// # Errors
+    /// As [`Service::send`].
+    pub async fn delete(&self, path: &[&str]) -> Result<(), ClientError> {
+        self.json(self.request(Method::DELETE, path, &[])).await.map(drop)
+    }
+
     /// All entries of a list, page by page.
     ///
     /// # Errors

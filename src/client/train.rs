@@ -1,9 +1,8 @@
 //! `epochd train`: from a data file to a version that serves.
 
-use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use super::command::{Common, Reading, Train};
+use super::command::{Common, Train};
 use super::data_file::DataFile;
 use super::error::ClientError;
 use super::screen::Screen;
@@ -47,12 +46,8 @@ async fn new_model(service: &Service, screen: &Screen, asked: &Train) -> Result<
     query.extend(asked.hidden_layers.clone().map(|sizes| ("hidden_layers", sizes)));
     let settings = settings(asked);
     query.extend(settings.iter().map(|(name, value)| (*name, text(value))));
-    query.extend(reading(&asked.reading));
-    let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let (request, bar) = file.send(service.request(Method::POST, &["train"], &query), screen)?;
-    let job = service.json(request).await;
-    bar.finish_and_clear();
-    job
+    query.extend(asked.reading.query());
+    file.post(service, screen, &["train"], &query).await
 }
 
 /// A training of a model that is there, on the rows of a file or on those it has.
@@ -65,16 +60,19 @@ async fn new_version(service: &Service, screen: &Screen, asked: &Train, model: &
     } else if let Some(by) = &asked.split {
         body.insert("split".into(), json!({"type": by}));
     }
-    if asked.file.is_some() {
-        let file = DataFile::of(asked.file.as_deref(), asked.reading.content_type.as_deref())?;
-        let query = reading(&asked.reading);
-        let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let (request, bar) = file.send(service.request(Method::POST, &["datasets"], &query), screen)?;
-        let dataset = service.json(request).await;
-        bar.finish_and_clear();
-        body.insert("dataset".into(), dataset?["id"].clone());
+    let path = ["models", model, "train"];
+    if asked.file.is_none() {
+        return service.post(&path, &Value::Object(body)).await;
     }
-    service.post(&["models", model, "train"], &Value::Object(body)).await
+    let file = DataFile::of(asked.file.as_deref(), asked.reading.content_type.as_deref())?;
+    let dataset = file.post(service, screen, &["datasets"], &asked.reading.query()).await?["id"].take();
+    body.insert("dataset".into(), dataset.clone());
+    let job = service.post(&path, &Value::Object(body)).await;
+    if job.is_err() {
+        // What cannot be trained on was stored for nothing; why it cannot is what is told.
+        let _ = service.delete(&["datasets", dataset.as_str().unwrap_or_default()]).await;
+    }
+    job
 }
 
 /// The settings of a training that are given.
@@ -90,15 +88,6 @@ fn settings(asked: &Train) -> Vec<(&'static str, Value)> {
         ("activate", asked.activate.clone().map(Value::from)),
     ];
     given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
-}
-
-/// How a file is read, as parameters.
-pub fn reading(reading: &Reading) -> Vec<(&'static str, String)> {
-    let mut query: Vec<(&str, String)> = reading.types.clone().map(|types| ("types", types)).into_iter().collect();
-    query.extend(reading.missing.iter().map(|word| ("missing", word.clone())));
-    query.extend(reading.skip_columns.iter().map(|column| ("skip_columns", column.clone())));
-    query.extend(reading.sheet.clone().map(|sheet| ("sheet", sheet)));
-    query
 }
 
 /// A value as a parameter.

@@ -7,6 +7,8 @@ use clap::Subcommand;
 /// What to do instead of starting the service.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
+    /// Start the service, as without a command
+    Serve,
     /// Ask a running service at --listen whether it is ready; exit status 0 if so. For container health checks
     Healthcheck,
     /// Write all state of --data-dir into one file, while the service runs or not

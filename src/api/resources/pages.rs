@@ -69,7 +69,7 @@ fn found(path: &str, headers: &HeaderMap) -> Result<Response, ApiError> {
 fn of_page(file: File, headers: &HeaderMap) -> Response {
     let tag = format!("\"{}\"", file.tag);
     let has_it = headers.get(IF_NONE_MATCH).is_some_and(|tags| tags.to_str().is_ok_and(|tags| tags.contains(&tag)));
-    let mut response = Response::new(if has_it { Body::empty() } else { Body::from(file.bytes.into_owned()) });
+    let mut response = Response::new(if has_it { Body::empty() } else { Body::from(file.bytes) });
     let headers = response.headers_mut();
     if !has_it {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(file.content_type));

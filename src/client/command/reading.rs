@@ -22,3 +22,14 @@ pub struct Reading {
     #[arg(long)]
     pub sheet: Option<String>,
 }
+
+impl Reading {
+    /// It as parameters of a request.
+    pub fn query(&self) -> Vec<(&'static str, String)> {
+        let mut query: Vec<(&str, String)> = self.types.clone().map(|types| ("types", types)).into_iter().collect();
+        query.extend(self.missing.iter().map(|word| ("missing", word.clone())));
+        query.extend(self.skip_columns.iter().map(|column| ("skip_columns", column.clone())));
+        query.extend(self.sheet.clone().map(|sheet| ("sheet", sheet)));
+        query
+    }
+}
