@@ -88,7 +88,11 @@ async fn a_table_becomes_predictions_by_commands() {
     printed(&app, &["versions", "unalias", "birds", "canary"]).await;
     let measured = printed(&app, &["evaluate", "birds", &file, "--version", "1"]).await;
     assert!(measured.starts_with("344 rows") && measured.contains("is \\ predicted"), "{measured}");
-    // What was measured on is not left behind.
+    // Rows that the model cannot learn from are refused; neither they nor what was measured on are left behind.
+    let other = folder.path().join("other.csv");
+    std::fs::write(&other, "a,b\n1,2\n3,4\n").expect("written");
+    let (status, _, err) = asked(&app, &["train", other.to_str().expect("UTF-8"), "--model", "birds"]).await;
+    assert!(status == Some(1) && err.contains("has no column"), "{err}");
     assert_eq!(app.get("/datasets").await.expect(200)["data"].as_array().map(Vec::len), Some(1));
 
     let exported = folder.path().join("b.safetensors").to_str().expect("UTF-8").to_owned();
