@@ -6,6 +6,7 @@
 //! - [`api`]: the only room that knows HTTP as a server.
 //! - [`serving`]: the use cases without HTTP: predict, evaluate, train.
 //! - [`dashboard`]: the page at `/`, which talks only to the public API, and the reference at `/docs`.
+//! - [`plots`]: pictures of trainings and versions as SVG, of values that they are handed.
 //! - [`webhooks`]: telling others of the ends of jobs.
 //! - [`app`], [`backup`], [`check`]: the handle that holds together what follows; a data folder as one file, and back;
 //!   whether all state is whole.
@@ -49,6 +50,7 @@ pub mod memory;
 pub mod models;
 pub mod monitoring;
 pub mod name;
+pub mod plots;
 pub mod processors;
 pub mod serving;
 pub mod storage;

@@ -32,8 +32,8 @@ use error::{ApiError, ErrorCode};
 use layers::door::Door;
 use layers::observe::UNMATCHED;
 use resources::{
-    aliases, datasets, evaluation, events, jobs, keys, metrics, models, monitoring, operations, pages, predictions,
-    schema, trace, training, transfer, versions,
+    aliases, datasets, evaluation, events, jobs, keys, metrics, models, monitoring, operations, pages, plots,
+    predictions, schema, trace, training, transfer, versions,
 };
 use tls::Tls;
 
@@ -105,6 +105,7 @@ pub fn routes() -> Vec<Route> {
         Route::post("/predict", PREDICT, predictions::predict_by_query),
         Route::post("/models/{model}/evaluate", TRAIN, evaluation::evaluate),
         Route::get("/models/{model}/versions/{version}/importance", PREDICT, versions::importance),
+        Route::get("/models/{model}/versions/{version}/plots/{plot}", PREDICT, plots::version),
         Route::post("/models/{model}/trace", PREDICT, trace::trace),
         Route::get("/models/{model}/drift", PREDICT, monitoring::drift),
         Route::post("/models/{model}/feedback", PREDICT, monitoring::tell),
@@ -123,6 +124,7 @@ pub fn routes() -> Vec<Route> {
         Route::delete("/jobs/{job}", TRAIN, jobs::remove),
         Route::get("/jobs/{job}/epochs", TRAIN, jobs::epochs),
         Route::get("/jobs/{job}/events", TRAIN, events::events),
+        Route::get("/jobs/{job}/plot.svg", TRAIN, plots::job),
         Route::post("/jobs/{job}/cancel", TRAIN, jobs::cancel),
         Route::post("/keys", ADMIN, keys::create),
         Route::get("/keys", ADMIN, keys::list),
@@ -134,9 +136,9 @@ pub fn routes() -> Vec<Route> {
         Route::get("/metrics", Access::Metrics, metrics::metrics),
         Route::get("/openapi.yaml", PREDICT, operations::openapi),
         Route::get("/openapi.json", PREDICT, operations::openapi_json),
-        Route::get("/docs", PREDICT, pages::docs),
-        Route::get("/docs/errors", PREDICT, operations::errors),
-        // A browser sends no key before its page asks for one.
+        // A browser sends no key before its page asks for one, and none for a page of text.
+        Route::get("/docs", Access::Open, pages::docs),
+        Route::get("/docs/errors", Access::Open, operations::errors),
         Route::get("/", Access::Open, pages::root),
         Route::get("/page/{name}", Access::Open, pages::file),
         Route::get("/page/{folder}/{name}", Access::Open, pages::file_in),

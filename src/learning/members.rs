@@ -134,7 +134,8 @@ impl Members {
             return metrics::evaluate(self.first(), examples);
         }
         let measured = metrics::measured(self.first().spec(), examples, |see| Some(self.mean_loss(examples, see)));
-        measured.expect("all rows are answered")
+        let (loss, metrics, _) = measured.expect("all rows are answered");
+        (loss, metrics)
     }
 
     /// The mean loss of the rows by their weights; `see` gets their outputs, shard after shard.

@@ -14,10 +14,13 @@
 use ndarray::{Array2, ArrayView1};
 use serde::Serialize;
 
+use super::curves::{CalibrationBins, Curves, Residuals};
 use super::evaluation::Evaluation;
-use super::examples::{Examples, Targets, label};
+use super::examples::{Examples, Targets};
 use super::loss::Loss;
 use super::network::Network;
+use super::predicted::Predicted;
+use super::roc::roc_auc;
 use super::row_weights::RowWeights;
 use super::spec::ValidModelSpec;
 use super::team::Team;
@@ -83,15 +86,16 @@ pub struct Regression {
 
 /// Loss and measures of `network` on `examples`.
 pub fn evaluate(network: &Network, examples: &Examples) -> (f64, Metrics) {
-    evaluate_unless(network, examples, &mut || true).expect("nobody stops it")
+    let (loss, metrics, _) = evaluate_unless(network, examples, &mut || true).expect("nobody stops it");
+    (loss, metrics)
 }
 
-/// The same; `None` once `go_on`, which is asked every some rows, says no.
+/// The same with the curves; `None` once `go_on`, which is asked every some rows, says no.
 pub fn evaluate_unless(
     network: &Network,
     examples: &Examples,
     go_on: &mut dyn FnMut() -> bool,
-) -> Option<(f64, Metrics)> {
+) -> Option<(f64, Metrics, Curves)> {
     let (mut buffers, mut team) = (Evaluation::default(), Team::alone());
     measured(network.spec(), examples, |see| {
         let see = |outputs: &[f32]| {
@@ -102,29 +106,29 @@ pub fn evaluate_unless(
     })
 }
 
-/// Loss and measures on `examples` of a network of this specification: `answer` gives the outputs of all rows, piece after
-/// piece, to the function that it gets, and returns their mean loss; where it returns none, there are no measures.
+/// Loss, measures and curves on `examples` of a network of this specification: `answer` gives the outputs of all rows, piece
+/// after piece, to the function that it gets, and returns their mean loss; where it returns none, there are no measures.
 pub fn measured(
     spec: &ValidModelSpec,
     examples: &Examples,
     answer: impl FnOnce(&mut dyn FnMut(&[f32])) -> Option<f64>,
-) -> Option<(f64, Metrics)> {
-    let targets = examples.targets();
+) -> Option<(f64, Metrics, Curves)> {
+    let (targets, weights) = (examples.targets(), examples.weights());
     if let Some(classes) = spec.classes() {
         let mut predicted = Predicted::for_rows(examples.rows());
         let loss = answer(&mut |outputs| predicted.extend(outputs, spec.outputs()))?;
-        let measured = by_class(&predicted, &targets.labels(), classes, loss, examples.weights());
-        return Some((loss, Metrics::Classification(measured)));
+        let labels = targets.labels();
+        let measured = by_class(&predicted, &labels, classes, loss, weights);
+        let curves = Curves::of_classes(&predicted, &labels, classes, weights);
+        return Some((loss, Metrics::Classification(measured), curves));
     }
-    let mut seen = SeenOutputs::new(targets, examples.weights());
+    let mut seen = SeenOutputs::new(targets, weights);
     let loss = answer(&mut |outputs| seen.extend(outputs))?;
-    Some((
-        loss,
-        match spec.loss {
-            Loss::BinaryCrossEntropy => Metrics::Classification(seen.by_output(loss)),
-            _ => Metrics::Regression(seen.regression()),
-        },
-    ))
+    let measured = match spec.loss {
+        Loss::BinaryCrossEntropy => Metrics::Classification(seen.by_output(loss)),
+        _ => Metrics::Regression(seen.regression()),
+    };
+    Some((loss, measured, seen.curves(spec.loss)))
 }
 
 impl Classification {
@@ -132,30 +136,6 @@ impl Classification {
     pub fn with_names(mut self, names: &[String]) -> Self {
         self.per_class.iter_mut().zip(names).for_each(|(class, name)| class.label = Some(name.clone()));
         self
-    }
-}
-
-/// What a classifier says of each row: all that the measures need of its outputs.
-#[derive(Clone, Debug, Default)]
-pub struct Predicted {
-    /// The class of each row.
-    labels: Vec<u32>,
-    /// The probability of the last class.
-    scores: Vec<f32>,
-}
-
-impl Predicted {
-    /// With room for so many rows.
-    pub fn for_rows(rows: usize) -> Self {
-        Predicted { labels: Vec::with_capacity(rows), scores: Vec::with_capacity(rows) }
-    }
-
-    /// Takes in rows of `width` outputs.
-    pub fn extend(&mut self, outputs: &[f32], width: usize) {
-        for row in outputs.chunks_exact(width) {
-            self.labels.push(label(row));
-            self.scores.push(row[width - 1]);
-        }
     }
 }
 
@@ -211,6 +191,8 @@ struct SeenOutputs<'a> {
     weights: RowWeights<'a>,
     rows: usize,
     sums: Vec<OutputSums>,
+    calibration: CalibrationBins,
+    residuals: Residuals,
 }
 
 /// Of one output, over the rows so far, each by its weight w.
@@ -240,7 +222,14 @@ struct ClassSums {
 impl<'a> SeenOutputs<'a> {
     fn new(targets: &'a Targets, weights: RowWeights<'a>) -> Self {
         let Targets::Values(targets) = targets else { unreachable!("independent outputs have values as targets") };
-        SeenOutputs { targets, weights, rows: 0, sums: vec![OutputSums::default(); targets.ncols()] }
+        SeenOutputs {
+            targets,
+            weights,
+            rows: 0,
+            sums: vec![OutputSums::default(); targets.ncols()],
+            calibration: CalibrationBins::default(),
+            residuals: Residuals::among(targets.nrows()),
+        }
     }
 
     /// Takes in the outputs of further rows.
@@ -257,7 +246,9 @@ impl<'a> SeenOutputs<'a> {
                 sums.above.of_class += counted(should);
                 sums.above.right += counted(is && should);
                 sums.above.rows += u64::from(should);
+                self.calibration.add(f64::from(*p), f64::from(*y), weight);
             }
+            self.residuals.add(f64::from(row[0]), f64::from(self.targets[[self.rows, 0]]));
             self.rows += 1;
         }
     }
@@ -273,6 +264,14 @@ impl<'a> SeenOutputs<'a> {
             roc_auc: None,
             confusion_matrix: None,
             per_class: if per_class.len() > MAX_LISTED_CLASSES { Vec::new() } else { per_class },
+        }
+    }
+
+    fn curves(self, loss: Loss) -> Curves {
+        match (loss, self.sums.len()) {
+            (Loss::BinaryCrossEntropy, _) => Curves { calibration: self.calibration.curve(), ..Curves::default() },
+            (_, 1) => Curves { residuals: self.residuals.kept(), ..Curves::default() },
+            _ => Curves::default(),
         }
     }
 
@@ -316,25 +315,6 @@ impl ClassMetrics {
 /// The mean over all classes of the model, those that do not occur included.
 fn macro_f1(per_class: &[ClassMetrics]) -> f64 {
     per_class.iter().map(|class| class.f1).sum::<f64>() / per_class.len() as f64
-}
-
-/// The probability that a row of class 1 scores above a row of class 0, ties counting half (Mann & Whitney 1947), where rows are
-/// drawn by their weights.
-fn roc_auc(scores: &[f32], truth: &[u32], weights: RowWeights) -> Option<f64> {
-    // A row of class 1 has its weight, one of class 0 less than nothing: so no more is sorted than has to be.
-    let sign = |class: u32| if class == 1 { 1.0 } else { -1.0 };
-    let weight = |(row, class): (usize, &u32)| (weights.get(row) * sign(*class)) as f32;
-    let mut ranked: Vec<(f32, f32)> = scores.iter().copied().zip(truth.iter().enumerate().map(weight)).collect();
-    ranked.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut above, mut positives, mut negatives) = (0.0, 0.0, 0.0);
-    for tied in ranked.chunk_by(|a, b| a.0 == b.0) {
-        let sum = |sign: f64| tied.iter().map(|(_, weight)| (sign * f64::from(*weight)).max(0.0)).sum::<f64>();
-        let (of_one, of_zero) = (sum(1.0), sum(-1.0));
-        above += of_one * (negatives + of_zero / 2.0);
-        positives += of_one;
-        negatives += of_zero;
-    }
-    (positives > 0.0 && negatives > 0.0).then(|| above / (positives * negatives))
 }
 
 /// Measures of numbers: rows × outputs.

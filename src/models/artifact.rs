@@ -13,6 +13,9 @@
 //! `histograms.counts` these counts, then the rows without a value, and `histograms.bounds` where its bins end, one feature
 //! after the other. What needs neither is written as form 1, which earlier releases read. Every release reads every
 //! earlier form; `tests/fixtures` keeps a file of each.
+//!
+//! In both forms there may be `split` (which rows were held out) and `curves` (points of the version's curves on the rows it was
+//! measured on); earlier releases pass over what they do not know.
 
 mod decode;
 mod encode;

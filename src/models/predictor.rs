@@ -7,6 +7,7 @@ use ndarray::{Array2, ArrayView2};
 use super::ModelError;
 use super::prediction::TablePredictor;
 use super::table::TableParts;
+use crate::learning::curves::Curves;
 use crate::learning::examples::Examples;
 use crate::learning::members::Members;
 use crate::learning::metrics::Metrics;
@@ -43,6 +44,8 @@ use crate::telemetry::ModelMeter;
 pub struct Predictor {
     members: Members,
     table: Option<TableParts>,
+    /// How good it was on the rows it was measured on; none of versions that are older than these curves.
+    curves: Option<Curves>,
     /// Its share of the memory of all predictors.
     _memory: Option<Charge>,
     /// The counters of its model, where it answers for one.
@@ -58,7 +61,17 @@ impl From<Network> for Predictor {
 impl Predictor {
     /// Of these networks; `table` has what goes with them in a model by data set.
     pub fn new(members: Members, table: Option<TableParts>) -> Self {
-        Predictor { members, table, _memory: None, meter: None }
+        Predictor { members, table, curves: None, _memory: None, meter: None }
+    }
+
+    /// The same with the curves of what it was measured on.
+    pub fn with_curves(self, curves: impl Into<Option<Curves>>) -> Self {
+        Predictor { curves: curves.into(), ..self }
+    }
+
+    /// The curves of what it was measured on; none of versions that are older than these, and of initial parameters.
+    pub fn curves(&self) -> Option<&Curves> {
+        self.curves.as_ref()
     }
 
     /// The same, which holds its share of memory for as long as it is there, and counts what it answers.

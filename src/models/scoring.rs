@@ -6,7 +6,9 @@ use super::table::TableParts;
 use crate::data::column::{Column, Table, Values};
 use crate::data::encoder::{EncodeError, Encoder, Target, Task, rows_with};
 use crate::learning::calibration::Calibration;
-use crate::learning::metrics::{self, Metrics, Predicted};
+use crate::learning::curves::Curves;
+use crate::learning::metrics::{self, Metrics};
+use crate::learning::predicted::Predicted;
 use crate::learning::row_weights::RowWeights;
 
 /// The target of the rows that a version is measured on.
@@ -119,7 +121,7 @@ pub struct Answered {
 
 impl Answered {
     /// Memory that a row takes here at most, about, until [`Answered::metrics`] is asked for.
-    pub const ROW_BYTES: usize = 32;
+    pub const ROW_BYTES: usize = 36;
 
     /// With room for so many rows that are measured by `truth`.
     pub fn for_rows(rows: usize, truth: &Truth) -> Self {
@@ -190,5 +192,13 @@ impl Answered {
         let log_loss = self.log_loss / weights.total(self.labels.len());
         let measured = metrics::by_class(&self.predicted, &self.labels, classes.len(), log_loss, weights);
         Metrics::Classification(measured.with_names(classes))
+    }
+
+    /// The curves on all rows so far, of networks that predict `target`.
+    pub fn curves(&self, target: &Target) -> Curves {
+        match target.classes().len() {
+            0 => Curves::of_values(&self.answers, &self.values),
+            classes => Curves::of_classes(&self.predicted, &self.labels, classes, self.weights()),
+        }
     }
 }

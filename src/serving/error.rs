@@ -47,6 +47,9 @@ pub enum ServingError {
     /// There would be more to answer than a reply may hold.
     #[error("{0}")]
     AnswerTooLarge(String),
+    /// The version has no such plot.
+    #[error("{0}")]
+    PlotUnavailable(String),
     /// The data set that the model was made for is deleted.
     #[error("{0}")]
     DatasetGone(String),

@@ -36,6 +36,7 @@ mod models;
 mod operations;
 mod pages;
 mod places;
+mod plots;
 mod predictions;
 mod quota;
 mod reference;

@@ -85,7 +85,8 @@ mod functions {
     use epochd::learning::activation::{Activation, OutputActivation};
     use epochd::learning::examples::Targets;
     use epochd::learning::loss::{Loss, Scored};
-    use epochd::learning::metrics::{Predicted, by_class, by_output, regression};
+    use epochd::learning::metrics::{by_class, by_output, regression};
+    use epochd::learning::predicted::Predicted;
     use epochd::learning::row_weights::RowWeights;
     use ndarray::Array2;
     use serde_json::Value;

@@ -9,7 +9,7 @@ const FLOORS: [&[&str]; 11] = [
     &["allocator", "memory", "wording"],
     &["findings", "identifier", "name", "processors", "strict", "waiting", "workplaces"],
     &["learning", "data", "storage"],
-    &["config", "client", "dashboard"],
+    &["config", "client", "dashboard", "plots"],
     &["telemetry"],
     &["models", "datasets", "keys"],
     &["jobs", "monitoring"],
@@ -20,7 +20,7 @@ const FLOORS: [&[&str]; 11] = [
 ];
 
 /// Crates that only the rooms beside them name.
-const CRATES: [(&str, &[&str]); 16] = [
+const CRATES: [(&str, &[&str]); 17] = [
     ("axum", &["api"]),
     ("hyper", &["api"]),
     ("hyper_util", &["api"]),
@@ -54,6 +54,7 @@ const CRATES: [(&str, &[&str]); 16] = [
     ("clap", &["cli", "client", "config"]),
     ("clap_complete", &["cli", "client"]),
     ("indicatif", &["client"]),
+    ("plotters", &["plots"]),
     ("pulldown_cmark", &["dashboard"]),
     ("rust_embed", &["dashboard"]),
     ("reqwest", &["client", "config", "storage", "telemetry", "webhooks"]),

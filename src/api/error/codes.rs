@@ -38,6 +38,7 @@ error_codes! {
     VersionNotFound "version_not_found" 404 "The model has no such version" "GET /models/{model}/versions lists them.";
     JobNotFound "job_not_found" 404 "There is no such job" "GET /jobs lists them.";
     DatasetNotFound "dataset_not_found" 404 "There is no such data set" "GET /datasets lists those there are.";
+    PlotUnavailable "plot_unavailable" 404 "There is no such plot" "Ask for one that goes with what the version predicts; the detail says which.";
     RouteNotFound "route_not_found" 404 "There is no such route" "GET /openapi.yaml lists the routes.";
     MethodNotAllowed "method_not_allowed" 405 "The route does not take this method" "The Allow header lists those it takes.";
     RequestTimeout "request_timeout" 408 "The request took too long" "Send it without long pauses, and ask for less at once.";

@@ -164,6 +164,7 @@ impl From<ServingError> for ApiError {
             ServingError::RowsTooLarge(_) => ApiError::new(TrainingTooLarge, detail),
             ServingError::MemoryNeverFree(_) => ApiError::new(PayloadTooLarge, detail),
             ServingError::AnswerTooLarge(_) => ApiError::new(ReplyTooLarge, detail),
+            ServingError::PlotUnavailable(_) => ApiError::new(PlotUnavailable, detail),
             ServingError::DatasetGone(_) => ApiError::new(DatasetNotFound, detail),
             ServingError::Defect => ApiError::defect(),
             ServingError::Model(error) => error.into(),

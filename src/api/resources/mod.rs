@@ -12,6 +12,7 @@ pub mod models;
 pub mod monitoring;
 pub mod operations;
 pub mod pages;
+pub mod plots;
 pub mod predictions;
 pub mod schema;
 pub mod table_predictions;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::context::RunContext;
-use super::measure::Measuring;
+use super::measure::{Answers, Measuring};
 use super::unpublished::Stopped;
 use crate::data::encoder::Target;
 use crate::jobs::job::Job;
@@ -126,7 +126,7 @@ pub(super) fn linear(
         Some(_) => measuring.calibration(&network)?,
         None => None,
     };
-    let (metrics, _) = measuring.answers(&network, calibration.as_ref(), false)?;
+    let Answers { metrics, .. } = measuring.answers(&network, calibration.as_ref(), false)?;
     Ok(Some(Measure::from(&metrics)))
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::baseline::{Baselines, constant, linear};
 use super::context::RunContext;
 use super::few_rows::few_rows;
-use super::measure::Measuring;
+use super::measure::{Answers, Measuring};
 use super::unpublished::Stopped;
 use crate::jobs::job::Job;
 use crate::jobs::training::Training;
@@ -92,10 +92,10 @@ pub(super) fn layers(
 ) -> Result<Made, Stopped> {
     let (rows_used, examples) = measured_rows(training);
     let measured = evaluate_unless(&network, examples, &mut || !job.control.is_urgent());
-    let (_, metrics) = measured.ok_or(Stopped)?;
+    let (_, metrics, curves) = measured.ok_or(Stopped)?;
     let measured = Measures { measured: MeasuredOn { rows_used, metrics }, split: job.record.split() };
     let facts = facts(job.record.id, reached, trained_on, &measured);
-    Ok(Made { predictor: network.into(), facts })
+    Ok(Made { predictor: Predictor::from(network).with_curves(curves), facts })
 }
 
 /// Calibrates and measures the network of a model by data set. A training that is cancelled with its epochs kept is measured
@@ -122,7 +122,7 @@ pub(super) fn table(
         false => None,
     };
     let answers = || measuring.answers(&network, calibration.as_ref(), held_out);
-    let (metrics, scores) = context.in_phase(Phase::Measure, answers)?;
+    let Answers { metrics, curves, scores } = context.in_phase(Phase::Measure, answers)?;
     let shuffled = || measuring.importance(&network, calibration.as_ref(), training.settings.seed);
     let importance = if held_out { context.in_phase(Phase::Importance, shuffled)? } else { Vec::new() };
     let linear = context.in_phase(Phase::Baseline, || linear(context, training, &parts.spec, measuring))?;
@@ -138,7 +138,7 @@ pub(super) fn table(
     let answers = answered_rows(training);
     parts.answers = Some(Measuring { examples: answers, ..measuring }.answered(&network, calibration.as_ref())?);
     (parts.calibration, parts.scores, parts.importance) = (calibration, scores, importance);
-    Ok(Made { predictor: Predictor::new(network.into(), Some(parts)), facts })
+    Ok(Made { predictor: Predictor::new(network.into(), Some(parts)).with_curves(curves), facts })
 }
 
 fn facts(job_id: Uuid, reached: &EpochReport, trained_on: TrainedOn, metrics: &impl Serialize) -> VersionFacts {

@@ -7,6 +7,7 @@ use super::unpublished::Stopped;
 use crate::data::encoder::{Encoder, Histogram};
 use crate::learning::calibration::Calibration;
 use crate::learning::conformal::Scores;
+use crate::learning::curves::Curves;
 use crate::learning::examples::{Examples, most_likely};
 use crate::learning::importance::permutation_importance;
 use crate::learning::metrics::Metrics;
@@ -39,6 +40,14 @@ pub(super) struct Measuring<'a> {
     pub(super) truth: &'a Truth,
     /// Asked every some milliseconds.
     pub(super) go_on: &'a dyn Fn() -> bool,
+}
+
+/// What a network answers to rows, measured.
+pub(super) struct Answers {
+    pub(super) metrics: Metrics,
+    pub(super) curves: Curves,
+    /// How far off each answer is, if that was asked for.
+    pub(super) scores: Option<Scores>,
 }
 
 impl Measuring<'_> {
@@ -82,7 +91,8 @@ impl Measuring<'_> {
         fitted.map(Some).ok_or(Stopped)
     }
 
-    /// The network's answers to all rows, piece after piece: what measures need of them, and if `scored` how far off each is.
+    /// The network's answers to all rows, piece after piece: what measures and curves need of them, and if `scored` how far off
+    /// each is.
     ///
     /// # Errors
     /// It was told to stop.
@@ -91,7 +101,7 @@ impl Measuring<'_> {
         network: &Network,
         calibration: Option<&Calibration>,
         scored: bool,
-    ) -> Result<(Metrics, Option<Scores>), Stopped> {
+    ) -> Result<Answers, Stopped> {
         let (rows, weights) = (self.examples.rows(), self.examples.weights());
         let (reading, mut answered) = (self.reading(calibration), Answered::for_rows(rows, self.truth));
         let (mut scores, mut row) = (Vec::with_capacity(if scored { rows } else { 0 }), 0);
@@ -106,7 +116,9 @@ impl Measuring<'_> {
         if !network.for_each_logits(self.all_inputs(), &mut see) {
             return Err(Stopped);
         }
-        Ok((answered.measures(&self.encoder.target), scored.then(|| Scores::weighted(scores, weights, MAX_SCORES))))
+        let (metrics, curves) = (answered.measures(&self.encoder.target), answered.curves(&self.encoder.target));
+        let scores = scored.then(|| Scores::weighted(scores, weights, MAX_SCORES));
+        Ok(Answers { metrics, curves, scores })
     }
 
     /// How the network's answers to all rows are distributed.
@@ -188,8 +200,9 @@ pub(in crate::jobs) fn measuring_bytes(
     let outputs = network.outputs();
     let piece = piece_rows(network).min(rows);
     let pass = piece * (2 * widest(network) + 4 * outputs);
-    // Of a class: truth, answer, probability, and both once more to rank them. Of a number: both in f64. A weight.
-    let answered = rows * 6;
+    // Of a class: truth, answer, two probabilities, and score and weight once more to rank them. Of a number: both in f64. A
+    // weight.
+    let answered = rows * 7;
     if !held_out {
         return (pass + answered) * size_of::<f32>();
     }

@@ -12,6 +12,7 @@ use crate::data::encoder::Encoder;
 use crate::data::split::Rule;
 use crate::learning::calibration::Calibration;
 use crate::learning::conformal::Scores;
+use crate::learning::curves::Curves;
 use crate::learning::members::{MAX_MEMBERS, Member, Members};
 use crate::learning::network::Network;
 use crate::learning::spec::ValidModelSpec;
@@ -59,7 +60,17 @@ pub fn decode(bytes: &[u8]) -> Result<Artifact, ModelError> {
     let networks = specifications(spec, &header.members)?;
     check_tensor_count(&file, &networks, of_scores + of_histograms)?;
     let members = members(&file, networks, bytes.len() / size_of::<f32>())?;
-    Ok(Artifact { predictor: Predictor::new(members, table), facts })
+    let curves = curves(&header)?;
+    Ok(Artifact { predictor: Predictor::new(members, table).with_curves(curves), facts })
+}
+
+fn curves(header: &Header) -> Result<Option<Curves>, ModelError> {
+    let read = |text: &Box<RawValue>| exact::from_text(text.get()).map_err(malformed);
+    let curves: Option<Curves> = header.curves.as_ref().map(read).transpose()?;
+    match curves.as_ref().is_none_or(Curves::are_sound) {
+        true => Ok(curves),
+        false => Err(ModelError::File("the points of its curves are no such points".into())),
+    }
 }
 
 fn unreadable(Unreadable(reason): Unreadable) -> ModelError {

@@ -32,6 +32,7 @@ pub fn encode(predictor: &Predictor, facts: Option<&VersionFacts>) -> Vec<u8> {
         importance: table.map(|table| raw(exact::to_text(&table.importance))),
         held_out: table.and_then(|table| table.scores.as_ref()).map(Scores::count),
         split: table.and_then(|table| table.rule.as_ref()).map(|rule| raw(exact::to_text(rule))),
+        curves: predictor.curves().map(|curves| raw(exact::to_text(curves))),
         training: facts.map(training),
     };
     let mut tensors: Vec<(String, Tensor)> = Vec::new();

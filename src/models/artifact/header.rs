@@ -33,6 +33,9 @@ pub(super) struct Header {
     /// Which rows were held out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) split: Option<Box<RawValue>>,
+    /// Points of curves on the rows it was measured on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) curves: Option<Box<RawValue>>,
     pub(super) training: Option<Box<RawValue>>,
 }
 
