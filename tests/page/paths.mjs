@@ -1,5 +1,6 @@
 // What people do with the page, from its first view to a prediction and beyond.
 
+import { readFileSync } from 'node:fs';
 import { eventually, must } from './browser.mjs';
 import { table } from './service.mjs';
 
@@ -270,4 +271,45 @@ export async function keys(watched, service, name) {
   await page.getByRole('button', { name: `Revoke the key ${name}` }).click();
   await page.getByRole('button', { name: 'Revoke it' }).click();
   await eventually(async () => (await asked()).status === 401, 'the key to be refused');
+}
+
+/** Makes a network by its layers, trains it on rows that are typed, and mends one that is wrong. */
+export async function trainOnRows(watched, service, name) {
+  const { page } = watched;
+  await service.json('/models', 'POST', { name, layers: [1, 1] });
+  await watched.go(`#/models/${name}/train`);
+  const rows = page.getByLabel('Rows', { exact: true });
+  await rows.fill('0, 1\n1, 3\n2');
+  await page.getByLabel('Epochs', { exact: true }).fill('50');
+  await page.getByRole('button', { name: 'Train', exact: true }).click();
+  await page.getByText('Line 3 has 1 numbers: a row has 1 inputs and 1 targets.').waitFor();
+  await watched.inspect('rows with a fault');
+  await rows.fill('0, 1\n1, 3\n2, 5');
+  await page.getByLabel('One step an epoch').check();
+  await page.getByRole('button', { name: 'Train', exact: true }).click();
+  const job = await service.ended(await jobView(watched));
+  must(job.rows === 3 && job.epochs === 50 && job.config.batch_size === 'full', JSON.stringify(job.config));
+  await watched.go(`#/models/${name}/versions/1`);
+  const residuals = page.locator('.plot svg');
+  must((await residuals.locator('circle').count()) === 3, 'the three rows are not among the residuals');
+  must((await residuals.locator('title').textContent()).startsWith(`${name}, version 1: residuals`), 'no title');
+}
+
+/** The pictures of a version: in the page's colours, and saved as they are. */
+export async function plots(watched, service, name) {
+  const { page } = watched;
+  await watched.go(`#/models/${name}/versions/1`);
+  const panel = page.locator('section.panel', { has: page.getByRole('heading', { name: 'Calibration' }) });
+  const ground = () => panel.locator('.plot rect').first().getAttribute('fill');
+  must((await ground()) === '#FFFFFF', `the ground is ${await ground()}`);
+  const download = page.waitForEvent('download');
+  await panel.getByRole('button', { name: 'Save as SVG' }).click();
+  const file = await download;
+  must(file.suggestedFilename() === `${name}-1-calibration.svg`, file.suggestedFilename());
+  const saved = readFileSync(await file.path(), 'utf8');
+  const reply = await service.ask(`/models/${name}/versions/1/plots/calibration.svg`);
+  const told = (text) => /<desc>([^<]*)<\/desc>/.exec(text)?.[1];
+  must(told(saved) && told(saved) === told(await reply.text()), 'what is saved is not what the service draws');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await eventually(async () => (await ground()) === '#181F1C', 'a dark picture');
 }

@@ -250,6 +250,7 @@ async function keyIsKeptInTab({ page }) {
 const name = `${prefix}-table`;
 try {
   await test('every file is served as it is, under the policy, and all are small', () => assets(origin));
+  await test('the first paint comes soon', () => limits.firstPaint(browser, origin));
   await inWindow('each check sees what it is there for', {}, checksCanFail);
   await inWindow('a fresh service, and the sample that it offers', {}, fresh);
   await inWindow('a file is dropped', {}, (watched) => paths.drop(watched, `${prefix}-dropped`));
@@ -263,6 +264,12 @@ try {
     onModel(() => paths.compareAndActivate(watched, service, name)),
   );
   await inWindow('a training is cancelled', {}, (watched) => onModel(() => paths.cancel(watched, service, name)));
+  await inWindow('a network by its layers is trained on rows', {}, (watched) =>
+    paths.trainOnRows(watched, service, `${prefix}-rows`),
+  );
+  await inWindow('the pictures of a version', { colorScheme: 'light' }, (watched) =>
+    onModel(() => paths.plots(watched, service, name)),
+  );
   await inWindow('errors are told in the words of the service', {}, (watched) =>
     onModel(() => paths.errors(watched, name)),
   );

@@ -13,6 +13,7 @@ const { bareName, contentType } = await module('upload.js');
 const { after, stepsOf, sumOf, unitName } = await module('charts/xray-steps.js');
 const { outputFactors } = await module('charts/xray-output.js');
 const { firstRow, numbersOf } = await module('views/xray.js');
+const { typedRows } = await module('views/train-rows.js');
 
 const epoch = (n) => ({ epoch: n, loss: 1 / n, validation_loss: null, learning_rate: 1, elapsed_seconds: n });
 
@@ -161,4 +162,19 @@ test('a row to begin with, and one that is typed', () => {
   assert.deepEqual(firstRow({ layers: [2, 2, 1], loss: 'mse' }), { inputs: [0, 1], targets: [1] });
   assert.deepEqual(firstRow({ layers: [3, 2], loss: 'cross_entropy' }), { inputs: [0, 0, 0], targets: [1, 0] });
   assert.deepEqual(numbersOf(' 1, -2.5;3e2  4 '), [1, -2.5, 300, 4]);
+});
+
+test('rows that are typed or pasted, and what is wrong with them', () => {
+  const widths = { inputs: 2, targets: 1 };
+  const rows = {
+    inputs: [
+      [0, 1],
+      [1.5, -2],
+    ],
+    targets: [[1], [300]],
+  };
+  assert.deepEqual(typedRows(' 0, 1, 1\n\n1.5\t-2;3e2\n', widths), rows);
+  assert.throws(() => typedRows('0 1 1\n\n0 1', widths), /Line 3 has 2 numbers: a row has 2 inputs and 1 targets/);
+  assert.throws(() => typedRows('x 1 1', widths), /Line 1: “x” is no number/);
+  assert.throws(() => typedRows(' \n', widths), /There is no row/);
 });

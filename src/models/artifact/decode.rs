@@ -65,8 +65,8 @@ pub fn decode(bytes: &[u8]) -> Result<Artifact, ModelError> {
 }
 
 fn curves(header: &Header) -> Result<Option<Curves>, ModelError> {
-    let read = |text: &Box<RawValue>| exact::from_text(text.get()).map_err(malformed);
-    let curves: Option<Curves> = header.curves.as_ref().map(read).transpose()?;
+    let read = |text: &RawValue| exact::from_text(text.get()).map_err(malformed);
+    let curves: Option<Curves> = header.curves.as_deref().map(read).transpose()?;
     match curves.as_ref().is_none_or(Curves::are_sound) {
         true => Ok(curves),
         false => Err(ModelError::File("the points of its curves are no such points".into())),

@@ -3,6 +3,7 @@
 import uPlot from '../vendor/uPlot.esm.js';
 import { h, svg } from '../dom.js';
 import { count, number } from '../format.js';
+import { isDark, styleValue } from './colours.js';
 
 /** @typedef {import('./series.js').Series} Series */
 /** @typedef {{ label: string, series: Series, tone: number }} Run */
@@ -18,12 +19,6 @@ const TONES = [
   ['#566100', '#c3cf5a'],
   ['#1f6aa5', '#7fbcf0'],
 ];
-
-/** @param {string} name */
-const styleValue = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-
-const isDark = () =>
-  styleValue('color-scheme') === 'dark' || getComputedStyle(document.documentElement).colorScheme === 'dark';
 
 /**
  * The colours of a run's two curves. The first run has the page's colours; others have one each.

@@ -2,7 +2,6 @@
 
 import { ApiError, localProblem } from '../api.js';
 import { h } from '../dom.js';
-import { key } from '../session.js';
 
 /** @typedef {import('../types.js').Problem} Problem */
 
@@ -55,9 +54,7 @@ export function problemView(problem, again = null) {
     h(
       'p',
       { class: 'small muted' },
-      problem.code && !key()
-        ? h('a', { href: `/docs/errors#${problem.code}` }, 'What this means and what to do')
-        : problem.code,
+      problem.code ? h('a', { href: `/docs/errors#${problem.code}` }, 'What this means and what to do') : null,
       problem.request_id ? ` · request ${problem.request_id}` : null,
     ),
     again ? h('button', { type: 'button', onclick: again }, 'Try again') : null,

@@ -99,17 +99,14 @@ const fromShell = () =>
       `curl -s '${location.origin}/train?name=penguins&target=species' -H 'Content-Type: text/csv'${key() ? ' -H "Authorization: Bearer $EPOCHD_KEY"' : ''} --data-binary @penguins.csv`,
       'Command that trains',
     ),
-    key()
-      ? null
-      : h(
-          'p',
-          null,
-          h('a', { href: '/openapi.yaml' }, 'The whole API'),
-          ' · ',
-          h('a', { href: '/docs/errors' }, 'What errors mean'),
-          ' · ',
-          h('a', { href: '/metrics' }, 'Metrics'),
-        ),
+    h(
+      'p',
+      null,
+      h('a', { href: '/docs' }, 'The whole API'),
+      ' · ',
+      h('a', { href: '/docs/errors' }, 'What errors mean'),
+      key() ? null : h('span', null, ' · ', h('a', { href: '/metrics' }, 'Metrics')),
+    ),
   );
 
 /** @param {Model[]} models */

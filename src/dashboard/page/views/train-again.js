@@ -11,6 +11,7 @@ import { copyable, emptyState, panel } from '../ui/parts.js';
 import { problemPanel } from '../ui/problem.js';
 import { trainingFields } from '../ui/training-fields.js';
 import { fitsXor, XOR_TRAINING } from '../ui/xor.js';
+import { trainRows } from './train-rows.js';
 
 /** @typedef {import('../types.js').Model} Model */
 /** @typedef {import('../types.js').Dataset} Dataset */
@@ -91,9 +92,10 @@ export async function view({ parts: [name], signal }) {
       'div',
       null,
       modelHead(model, 'train'),
+      panel('Train it on rows of numbers', trainRows(model)),
       panel(
-        'Train it by a request',
-        h('p', null, 'A model by layer sizes learns from rows of numbers, which a program sends:'),
+        'From a shell',
+        h('p', { class: 'muted' }, 'A program sends the rows with a request:'),
         copyable(layersLine(model), 'Command that trains this model'),
       ),
     );

@@ -3,6 +3,7 @@
 import { get, path, request } from '../api.js';
 import { bars } from '../charts/bars.js';
 import { confusionMatrix } from '../charts/confusion.js';
+import { plot } from '../charts/plot.js';
 import { h } from '../dom.js';
 import { ago, count, number, percent } from '../format.js';
 import { link } from '../router.js';
@@ -79,6 +80,33 @@ function importancePanel({ measure, features }) {
 }
 
 /**
+ * The curves that go with what the version predicts.
+ * @param {import('../types.js').Model} model
+ * @param {Version} version
+ */
+function plotsOf(model, { metrics }) {
+  if (metrics.accuracy === undefined) {
+    const isOne = model.kind === 'dataset' || model.layers?.at(-1) === 1;
+    return isOne ? [['Residuals', 'residuals']] : [];
+  }
+  const hasRoc = metrics.roc_auc !== null && metrics.roc_auc !== undefined;
+  return [['Calibration', 'calibration'], ...(hasRoc ? [['ROC curve', 'roc']] : [])];
+}
+
+/**
+ * @param {import('../types.js').Model} model
+ * @param {Version} version
+ * @param {AbortSignal} signal
+ */
+const plotPanels = (model, version, signal) =>
+  Promise.all(
+    plotsOf(model, version).map(async ([title, name]) => {
+      const address = path`/models/${model.id}/versions/${version.version}/plots/${`${name}.svg`}`;
+      return panel(title, await plot(`${nameOf(model)}-${version.version}-${name}`, address, signal));
+    }),
+  );
+
+/**
  * Saves the version's file: by a request, as a link would send no key.
  * @param {string} model
  * @param {Version} version
@@ -107,8 +135,10 @@ export async function view({ parts: [name, number_], signal }) {
     get(path`/models/${name}`, signal),
     get(path`/models/${name}/versions/${number_}`, signal),
   ]);
-  const importance =
-    model.kind === 'dataset' ? await get(path`/models/${name}/versions/${version.version}/importance`, signal) : null;
+  const [importance, plots] = await Promise.all([
+    model.kind === 'dataset' ? get(path`/models/${name}/versions/${version.version}/importance`, signal) : null,
+    plotPanels(model, version, signal),
+  ]);
   return h(
     'div',
     null,
@@ -136,6 +166,6 @@ export async function view({ parts: [name, number_], signal }) {
       ['Rows trained on', count(version.rows)],
     ]),
     panel('Measures', metricsTable(version.metrics)),
-    h('div', { class: 'columns' }, classPanel(version), importance ? importancePanel(importance) : null),
+    h('div', { class: 'columns' }, classPanel(version), plots, importance ? importancePanel(importance) : null),
   );
 }
