@@ -1,7 +1,8 @@
-// Pictures of the page for the README: `node screenshots.mjs http://127.0.0.1:8080 docs` writes page.png and xray.png.
-// It trains on the penguins and on XOR for them, and takes both away at the end. `EPOCHD_KEY` and `CHROMIUM` as for run.mjs.
+// Pictures for the README and the docs: `node screenshots.mjs http://127.0.0.1:8080 docs` writes page.png and xray.png of the
+// page, and the service's own plots into plots/. It trains on the examples for them, and takes all away at the end. `EPOCHD_KEY`
+// and `CHROMIUM` as for run.mjs.
 
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { launch } from './browser.mjs';
 import { Service } from './service.mjs';
@@ -10,20 +11,45 @@ const [address = 'http://127.0.0.1:8080', folder = '.'] = process.argv.slice(2);
 const { origin } = new URL(address);
 const key = process.env.EPOCHD_KEY || null;
 const service = new Service(origin, key);
-const TABLE = new URL('../../examples/data/penguins.csv', import.meta.url);
+const DATA = new URL('../../examples/data/', import.meta.url);
 const { XOR, XOR_TRAINING } = await import(new URL('../../src/dashboard/page/ui/xor.js', import.meta.url));
-const NAMES = { table: 'penguins-in-a-picture', xor: 'xor-in-a-picture' };
+const NAMES = {
+  table: 'penguins-in-a-picture',
+  xor: 'xor-in-a-picture',
+  adult: 'adult-in-a-picture',
+  mass: 'body-mass-in-a-picture',
+};
+/** The plots of the docs, with the models that they are of. */
+const PLOTS = {
+  loss: 'table',
+  confusion: 'table',
+  importance: 'table',
+  calibration: 'adult',
+  roc: 'adult',
+  residuals: 'mass',
+};
 /** So far is the walk of the x-ray: to the error that comes back to the hidden layer. */
 const STEPS = 8;
 const WINDOW = { width: 1280, height: 860 };
 
-/** Trains on the penguins with the service's own settings. */
-async function trainTable() {
-  await service.json(`/datasets?name=${NAMES.table}`, 'POST', readFileSync(TABLE, 'utf8'), 'text/csv');
-  await service.json('/models', 'POST', { name: NAMES.table, dataset: NAMES.table, target: 'species' });
-  const { id } = await service.json(`/models/${NAMES.table}/train`, 'POST', {});
+/** Trains on a table with the service's own settings. */
+async function trainTable(name, file, target) {
+  const reply = await service.ask(`/datasets?name=${name}`, 'POST', readFileSync(new URL(file, DATA)), 'text/csv');
+  if (!reply.ok) throw new Error(await reply.text());
+  await service.json('/models', 'POST', { name, dataset: name, target });
+  const { id } = await service.json(`/models/${name}/train`, 'POST', {});
   await service.ended(id);
   return id;
+}
+
+/** Writes the plots of the docs, under the names that their models would have. */
+async function writePlots() {
+  mkdirSync(path.join(folder, 'plots'), { recursive: true });
+  for (const [plot, of] of Object.entries(PLOTS)) {
+    const reply = await service.ask(`/models/${NAMES[of]}/versions/1/plots/${plot}.svg`);
+    const drawn = (await reply.text()).replaceAll('-in-a-picture', '');
+    writeFileSync(path.join(folder, 'plots', `${plot}.svg`), drawn);
+  }
 }
 
 async function trainXor() {
@@ -49,7 +75,10 @@ async function picture(page, name, fullPage) {
 
 const browser = await launch();
 try {
-  const job = await trainTable();
+  const job = await trainTable(NAMES.table, 'penguins.csv', 'species');
+  await trainTable(NAMES.mass, 'penguins.csv', 'body_mass_g');
+  await trainTable(NAMES.adult, 'adult.csv.gz', 'income');
+  await writePlots();
   await trainXor();
   const context = await browser.newContext({ viewport: WINDOW, colorScheme: 'light', reducedMotion: 'reduce' });
   const page = await context.newPage();
@@ -65,6 +94,5 @@ try {
   await picture(page, 'xray.png', true);
 } finally {
   await browser.close();
-  await service.clean('penguins-in-a-picture');
-  await service.clean('xor-in-a-picture');
+  for (const name of Object.values(NAMES)) await service.clean(name);
 }

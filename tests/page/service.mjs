@@ -11,7 +11,8 @@ export class Service {
   async ask(path, method = 'GET', body = undefined, type = 'application/json', key = this.key) {
     const headers = body === undefined ? {} : { 'Content-Type': type };
     if (key) headers.Authorization = `Bearer ${key}`;
-    return fetch(this.origin + path, { method, headers, body: typeof body === 'object' ? JSON.stringify(body) : body });
+    const isWhole = typeof body !== 'object' || body instanceof Uint8Array;
+    return fetch(this.origin + path, { method, headers, body: isWhole ? body : JSON.stringify(body) });
   }
 
   async json(path, method, body, type) {
