@@ -13,6 +13,10 @@ use crate::wording::Shown;
 /// Columns that a reply repeats at most.
 const MOST_PASSED: usize = 1000;
 
+/// Columns of an explanation: where none are asked for, and at most.
+const DEFAULT_TOP: usize = 5;
+const MOST_TOP: usize = 100;
+
 /// Of routes that name their model in the path.
 pub struct ExtraParams(pub Extras);
 
@@ -30,6 +34,9 @@ pub struct ModelParams {
 struct Given {
     model: Option<String>,
     interval: Option<f64>,
+    #[serde(default)]
+    explain: bool,
+    top: Option<usize>,
     #[serde(default)]
     ids: bool,
     #[serde(default)]
@@ -69,11 +76,18 @@ impl FromRequestParts<App> for ModelParams {
 /// The model that a query names, and what it asks for.
 fn read(query: &str) -> Result<(Option<String>, Extras), ApiError> {
     let (passthrough, rest) = take_repeated(query, "passthrough");
-    let Given { model, interval, ids, flags, unknown, on_error, sheet } = parse_query(&rest)?;
+    let Given { model, interval, explain, top, ids, flags, unknown, on_error, sheet } = parse_query(&rest)?;
     let wrong = |name: &'static str, detail: String| Err(ApiError::parameter(ErrorCode::InvalidValue, name, detail));
     if let Some(level) = interval.filter(|level| !(*level > 0.0 && *level < 1.0)) {
         return wrong("interval", format!("interval is {level}; it lies between 0 and 1, such as 0.9"));
     }
+    if top.is_some_and(|top| !(1..=MOST_TOP).contains(&top)) {
+        return wrong("top", format!("top is a number of columns from 1 to {MOST_TOP}"));
+    }
+    if top.is_some() && !explain {
+        return wrong("top", "top says how many columns an explanation has: it goes with explain=true".into());
+    }
+    let explain = explain.then(|| top.unwrap_or(DEFAULT_TOP));
     if passthrough.len() > MOST_PASSED {
         return wrong(
             "passthrough",
@@ -86,5 +100,5 @@ fn read(query: &str) -> Result<(Option<String>, Extras), ApiError> {
             format!("passthrough names the column {} twice, the second time as number {}", Shown(name), at + 1),
         );
     }
-    Ok((model, Extras { interval, ids, flags, unknown, passthrough, on_error, sheet }))
+    Ok((model, Extras { interval, explain, ids, flags, unknown, passthrough, on_error, sheet }))
 }

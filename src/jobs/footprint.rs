@@ -10,6 +10,7 @@ use crate::learning::examples::Examples;
 use crate::learning::spec::ValidModelSpec;
 use crate::learning::trainer::Trainer;
 use crate::learning::training::ValidTrainingSpec;
+use crate::models::explanation::background_places;
 
 /// What a training takes in any case: buffers for storage, its record, its history.
 const OVERHEAD: usize = 512 << 10;
@@ -49,6 +50,9 @@ impl Footprint<'_> {
         let measured = if self.validation > 0 { self.validation } else { self.train };
         // The truth of the rows that are measured, in the target's own unit at most.
         let rows = self.row_bytes().saturating_add(measured * size_of::<f64>());
+        // What explanations begin at.
+        let background = background_places(self.train, network.inputs()).len() * network.inputs() * size_of::<f32>();
+        let rows = rows.saturating_add(if self.features > 0 { background } else { 0 });
         let training = Trainer::bytes(network, settings, self.train, self.validation)
             .saturating_add(Trainer::snapshot_bytes(network, settings, self.train));
         let held_out = self.validation > 0;

@@ -46,6 +46,7 @@ pub mod report;
 pub mod roc;
 pub mod row_weights;
 pub mod schedule;
+pub mod shapley;
 pub mod snapshot;
 pub mod spec;
 pub mod split;

@@ -20,6 +20,8 @@ pub enum Purpose {
     Split = 3,
     /// The orders in which a feature's values are shuffled to learn its importance.
     Importance = 4,
+    /// The orders in which a row's features are looked at to explain an answer.
+    Explanation = 5,
 }
 
 /// The generator of `seed` for `purpose`.

@@ -14,7 +14,10 @@
 //! after the other. What needs neither is written as form 1, which earlier releases read. Every release reads every
 //! earlier form; `tests/fixtures` keeps a file of each.
 //!
-//! In both forms there may be `split` (which rows were held out) and `curves` (points of the version's curves on the rows it was
+//! Form 3 has of a model by data set the tensor `background` (rows × inputs) beside: encoded training rows, which explanations
+//! begin at.
+//!
+//! In all forms there may be `split` (which rows were held out) and `curves` (points of the version's curves on the rows it was
 //! measured on); earlier releases pass over what they do not know.
 
 mod decode;

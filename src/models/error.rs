@@ -63,6 +63,9 @@ pub enum ModelError {
     /// The version has no interval of this level.
     #[error("{0}")]
     NoInterval(String),
+    /// The version has no rows of its training to explain its answers by.
+    #[error("the version is older than explanations: train the model again")]
+    NoExplanation,
     /// The version has no histograms of the rows that it was trained on.
     #[error(
         "drift is measured against the training rows of the active version, and version {version} has no histograms of \

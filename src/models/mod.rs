@@ -8,6 +8,7 @@ mod creation;
 pub mod drift;
 mod entries;
 pub mod error;
+pub mod explanation;
 mod id_map;
 pub mod inline;
 mod lookups;

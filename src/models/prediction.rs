@@ -25,6 +25,8 @@ pub struct Predictions {
     pub sightings: Vec<(usize, usize, Sighting)>,
     /// By what each answer is known when its true outcome is told; empty if that is not asked for.
     pub ids: Vec<String>,
+    /// How each answer comes about; empty if that is not asked for.
+    pub explanations: Vec<Explanation>,
 }
 
 /// Answers for each row.
@@ -46,6 +48,17 @@ pub enum Answers {
     },
 }
 
+/// How an answer comes about. All is in log odds, ln(p / (1 − p)), of the predicted class, or in the target's unit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// The mean answer to the background.
+    pub base: f64,
+    /// Features of the encoder, by their places, with what each adds: those that add or take most come first.
+    pub contributions: Vec<(usize, f64)>,
+    /// What all others add together: base, contributions and rest add up to what is answered.
+    pub rest: f64,
+}
+
 impl Predictions {
     /// Memory that they take, about.
     pub fn bytes(&self) -> usize {
@@ -54,7 +67,9 @@ impl Predictions {
             Answers::Values { values, .. } => size_of_val(values.as_slice()),
         };
         let ids = self.ids.iter().map(|id| id.capacity() + size_of::<String>()).sum::<usize>();
-        answers + size_of_val(self.sightings.as_slice()) + ids
+        let of_one = |one: &Explanation| size_of_val(one.contributions.as_slice()) + size_of::<Explanation>();
+        let explanations = self.explanations.iter().map(of_one).sum::<usize>();
+        answers + size_of_val(self.sightings.as_slice()) + ids + explanations
     }
 
     /// What lies outside what training saw in a row: feature and how.
@@ -148,7 +163,7 @@ impl TablePredictor<'_> {
         }
         let mut sightings = encoded.sightings;
         sightings.sort_unstable();
-        Ok(Predictions { answers, rows: table.rows, sightings, ids: Vec::new() })
+        Ok(Predictions { answers, rows: table.rows, sightings, ids: Vec::new(), explanations: Vec::new() })
     }
 
     /// Takes into `answered` what is answered to the rows named, all of which have a target, and a weight among `weights`.

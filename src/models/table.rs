@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -97,6 +98,8 @@ pub struct TableParts {
     pub answers: Option<Histogram>,
     /// Which rows were held out; none of versions that are older than this rule, or held none out.
     pub rule: Option<Rule>,
+    /// Some encoded training rows (rows × inputs), which explanations begin at; none of versions that are older than these.
+    pub background: Option<Array2<f32>>,
 }
 
 impl TableParts {

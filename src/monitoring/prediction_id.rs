@@ -167,7 +167,7 @@ mod tests {
 
     fn ids(model: Uuid, answers: Answers, rows: usize) -> Vec<String> {
         let series = IdSeries { signature: signature(model), request: new_id(), version: 7 };
-        series.of(&Predictions { answers, rows, sightings: Vec::new(), ids: Vec::new() }, 3)
+        series.of(&Predictions { answers, rows, sightings: Vec::new(), ids: Vec::new(), explanations: Vec::new() }, 3)
     }
 
     #[test]

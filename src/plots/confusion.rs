@@ -6,7 +6,7 @@ use plotters::style::{Color, FontTransform};
 
 use super::canvas::{Area, DRAWN, HEAD, Heading, MARGIN, UNIT, Words, picture, text, to_units, write};
 use super::numbers::{name, percent};
-use super::theme::{Palette, blend};
+use super::theme::{Palette, blend, ink_on};
 
 /// A matrix of more classes is too large to look at.
 pub const MOST_CLASSES: usize = 30;
@@ -92,7 +92,7 @@ fn draw_cells(area: &Area, palette: &Palette, layout: &Layout, counts: &[Vec<u64
             let mixed = blend(palette.ground, colour, 0.06 + 0.94 * (*count as f64 / total));
             area.draw(&Rectangle::new(box_of(corner, cell - 1), mixed.filled())).expect(DRAWN);
             if *count > 0 {
-                let style = text(if cell == CELLS.0 { 14 } else { 10 }, palette.ink_on(mixed), HPos::Center);
+                let style = text(if cell == CELLS.0 { 14 } else { 10 }, ink_on(mixed), HPos::Center);
                 write(area, &count.to_string(), (corner.0 + cell / 2, corner.1 + cell / 2), &style);
             }
         }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::data::column::Table;
 use crate::data::encoder::{EncodeError, from_nothing};
+use crate::data::json::Cell;
 use crate::data::passed::Passed;
 use crate::models::prediction::Predictions;
 use crate::wording::Shown;
@@ -18,6 +19,8 @@ pub struct AnsweredRows {
     pub failures: Failures,
     /// Columns that the reply repeats, of all rows.
     pub passed: Vec<Passed>,
+    /// Of each prediction that is explained what was sent in the columns of its explanation.
+    pub explained: Vec<Vec<Cell>>,
 }
 
 /// Rows that could not be read, each with the first reason, counted from 0.
@@ -63,7 +66,8 @@ impl AnsweredRows {
     /// Memory that they take, about.
     pub fn bytes(&self) -> usize {
         let passed = self.passed.iter().map(Passed::bytes).sum::<usize>();
-        self.predictions.bytes() + self.failures.bytes() + passed
+        let explained = self.explained.iter().map(|cells| size_of_val(cells.as_slice())).sum::<usize>();
+        self.predictions.bytes() + self.failures.bytes() + passed + explained
     }
 }
 

@@ -11,6 +11,8 @@ use crate::wording::Shown;
 pub struct Extras {
     /// Intervals or label sets of this level, such as 0.9.
     pub interval: Option<f64>,
+    /// How each answer comes about, with so many columns.
+    pub explain: Option<usize>,
     /// An id for each prediction.
     pub ids: bool,
     /// In replies of columns, a column of what lies outside what training saw.
@@ -52,6 +54,7 @@ impl Extras {
     pub fn first_asked(&self) -> Option<&'static str> {
         let asked = [
             (self.interval.is_some(), "interval"),
+            (self.explain.is_some(), "explain"),
             (self.ids, "ids"),
             (self.flags, "flags"),
             (self.unknown != Unknown::Refuse, "unknown"),

@@ -96,7 +96,7 @@ impl<'a> FilePredictions<'a> {
             self.working = working;
         }
         let passed = self.rows.cells_of(&batch, &self.version.extras.passthrough, &self.passed, typed)?;
-        let answered = self.version.answer(self.before, passed, |on_misfit| {
+        let answered = self.version.answer(self.before, passed, &|| true, |on_misfit| {
             self.rows.table(&batch, self.version.encoder(), &self.places, on_misfit)
         })?;
         self.app.meters.predictions.inc_by(answered.predictions.rows as u64);

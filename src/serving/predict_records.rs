@@ -21,6 +21,8 @@ use crate::waiting::{WaitedFor, Waiting};
 const VALUE_BYTES: usize = 48;
 /// Values of the records that are worked off at once.
 const VALUES: usize = 1 << 19;
+/// Records that are explained at once, at most.
+pub const MOST_EXPLAINED: usize = 100;
 /// Records after which a prediction looks whether anybody still waits for it.
 const UNTIL_A_LOOK: usize = 4096;
 
@@ -48,8 +50,12 @@ pub async fn predict_records<T: Send + 'static>(
         let detail = format!("{rows} records of {classes} classes; a reply holds {MAX_OUTPUTS} numbers: send CSV");
         return Err(ServingError::AnswerTooLarge(detail));
     }
+    if version.extras.explain.is_some() && rows > MOST_EXPLAINED {
+        let detail = format!("{rows} records; up to {MOST_EXPLAINED} are explained at once: send fewer at a time");
+        return Err(ServingError::Parameter { name: "explain", detail });
+    }
     let work = version.predictor.members().parameter_count().max(values_of_a_row(&version));
-    let large = rows.saturating_mul(work) > ON_THE_SPOT;
+    let large = rows.saturating_mul(work) > ON_THE_SPOT || version.extras.explain.is_some();
     if large {
         long_work_may_begin(app)?;
     }
@@ -75,7 +81,8 @@ fn answers(
     something_is_known(encoder, &places)?;
     let passing = Passing::of(version, records)?;
     let at_once = rows_at_once(version).min(records.rows);
-    let working = at_once * values_of_a_row(version) * VALUE_BYTES;
+    let explaining = version.extras.explain.map_or(0, |_| version.table().explaining_bytes());
+    let working = at_once * values_of_a_row(version) * VALUE_BYTES + explaining;
     memory.reserve(working, app)?;
     let mut pieces = Vec::with_capacity(records.rows.div_ceil(at_once));
     for start in (0..records.rows).step_by(at_once) {
@@ -83,17 +90,31 @@ fn answers(
             return Err(DataError::stopped().into());
         }
         let rows = start..records.rows.min(start + at_once);
-        let answered = version.answer(start, passing.cells(rows.clone()), |on_misfit| {
+        let go_on = || waited_for.holds();
+        let answered = version.answer(start, passing.cells(rows.clone()), &go_on, |on_misfit| {
             encoder.find_nothing(records, &places, rows.clone(), on_misfit)?;
             encoder.table_of_records(records, &places, rows, Texts::Strict, on_misfit)
         });
-        let answered = answered.map_err(|error| of_record(error.after(start)))?;
+        let mut answered = answered.map_err(|error| of_record(error.after(start)))?;
+        if version.extras.explain.is_some() {
+            answered.explained = explained(&answered, records, &places, start);
+        }
         app.meters.predictions.inc_by(answered.predictions.rows as u64);
         memory.reserve(answered.bytes(), app)?;
         pieces.push(answered);
     }
     memory.give_back(working as u64);
     Ok(pieces)
+}
+
+/// What was sent in the columns of each explanation; the records that were answered begin at `start`.
+fn explained(answered: &AnsweredRows, records: &Records, places: &[Option<usize>], start: usize) -> Vec<Vec<Cell>> {
+    let cell = |feature: usize, row: usize| {
+        places[feature].map_or(Cell::Absent, |column| records.columns[column][start + row].clone())
+    };
+    let rows = answered.each().enumerate().filter_map(|(row, answer)| answer.ok().map(|_| row));
+    let each = answered.predictions.explanations.iter().zip(rows);
+    each.map(|(one, row)| one.contributions.iter().map(|(feature, _)| cell(*feature, row)).collect()).collect()
 }
 
 /// Columns of the records that the reply repeats.

@@ -13,7 +13,7 @@ use crate::data::encoder::{EncodeError, Encoder, OnMisfit};
 use crate::data::passed::Passed;
 use crate::models::drift::DriftCounts;
 use crate::models::prediction::{Interval, Predictions, TablePredictor};
-use crate::models::{Model, Predictor, Version};
+use crate::models::{Model, ModelError, Predictor, Version};
 use crate::monitoring::prediction_id::IdSeries;
 
 /// See the module.
@@ -43,7 +43,10 @@ impl TableVersion {
     pub async fn load(app: &App, model: &Model, version: &Version, extras: Extras) -> Result<Self, ServingError> {
         let predictor = app.models.predictor(model, version).await?;
         let interval = extras.interval.map(|level| Interval::at(level, predictor.table()?.parts)).transpose()?;
-        predictor.table()?;
+        let table = predictor.table()?;
+        if extras.explain.is_some() && table.parts.background.is_none() {
+            return Err(ModelError::NoExplanation.into());
+        }
         let counts = app.drift.counts(model, version.number, &predictor);
         let ids = match extras.ids {
             // In a box: few requests hold what is asked of the catalog.
@@ -54,7 +57,7 @@ impl TableVersion {
     }
 
     /// What is answered to the rows of the table that `read` makes, before which `before` rows of the request stand; the
-    /// reply repeats the cells of `passed`. What it answers is counted.
+    /// reply repeats the cells of `passed`. What it answers is counted. Explanations end early once `go_on` says no.
     ///
     /// # Errors
     /// Those of `read`, which is handed what becomes of cells that cannot be read; a column is missing.
@@ -62,6 +65,7 @@ impl TableVersion {
         &self,
         before: usize,
         passed: Vec<Passed>,
+        go_on: &dyn Fn() -> bool,
         read: impl FnOnce(OnMisfit) -> Result<Table, E>,
     ) -> Result<AnsweredRows, E> {
         let mut failures = Failures::default();
@@ -69,16 +73,19 @@ impl TableVersion {
             OnError::Refuse => read(&mut EncodeError::refuse)?,
             OnError::Row => read(&mut |error| failures.note(error))?,
         };
-        let predictions = self.predict(&failures.others(table), before)?;
+        let predictions = self.predict(&failures.others(table), before, go_on)?;
         self.predictor.count(predictions.rows, predictions.sightings.len(), failures.count());
-        Ok(AnsweredRows { predictions, failures, passed })
+        Ok(AnsweredRows { predictions, failures, passed, explained: Vec::new() })
     }
 
     /// Predictions for the rows of `table`.
-    fn predict(&self, table: &Table, before: usize) -> Result<Predictions, EncodeError> {
+    fn predict(&self, table: &Table, before: usize, go_on: &dyn Fn() -> bool) -> Result<Predictions, EncodeError> {
         let mut predictions = self.table().predict(table, self.interval, self.counts.as_deref())?;
         if let Some(series) = &self.ids {
             predictions.ids = series.of(&predictions, before);
+        }
+        if let Some(top) = self.extras.explain {
+            predictions.explanations = self.table().explain(table, &predictions.answers, top, go_on)?;
         }
         Ok(predictions)
     }

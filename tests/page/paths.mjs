@@ -115,6 +115,16 @@ export async function predict(watched, service, name) {
   const line = await page.getByRole('region', { name: 'Command that asks the same' }).textContent();
   must(line.includes(`/models/${name}/predict`) && line.includes('"length":99'), `the line for a shell is ${line}`);
   must(!service.key || !line.includes(service.key), 'the line for a shell shows the key');
+  await page.getByText('Why this answer?').click();
+  const brought = page.locator('.bars-row', { has: page.locator('.diverging') });
+  await brought.first().waitFor();
+  const explained = await service.json(`/models/${name}/predict?explain=true&top=8`, 'POST', { records: record });
+  const [first] = explained.predictions[0].explanation.features;
+  const told = await brought.first().textContent();
+  must(
+    told.startsWith(`${first.column} = `),
+    `the explanation begins with ${told}, the service's with ${first.column}`,
+  );
   await page.getByText('I know what really happened').click();
   await page.getByRole('button', { name: 'Tell the service' }).click();
   await eventually(

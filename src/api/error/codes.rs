@@ -48,6 +48,7 @@ error_codes! {
     DatasetOvertaken "dataset_overtaken" 409 "Another has appended to the data set meanwhile" "Append to the data set that has the name now, or give another name.";
     ModelNotTrained "model_not_trained" 409 "The model is not trained yet" "Train it first.";
     IntervalUnavailable "interval_unavailable" 409 "The version has no interval of this level" "Train with more validation rows, or ask for a lower level.";
+    ExplanationUnavailable "explanation_unavailable" 409 "The version has nothing to explain its answers by" "Train the model again.";
     DriftUnavailable "drift_unavailable" 409 "The active version has no histograms to measure drift against" "Train the model again; drift is for models by data set.";
     VersionActive "version_active" 409 "The version is the active one" "Activate another version first.";
     VersionAliased "version_aliased" 409 "The version has an alias" "Move the alias to another version, or delete it, first.";

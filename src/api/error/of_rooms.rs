@@ -49,6 +49,7 @@ impl From<ModelError> for ApiError {
             ModelError::VersionAliased { .. } => ApiError::new(VersionAliased, detail),
             ModelError::WrongKind { .. } => ApiError::new(WrongModelKind, detail),
             ModelError::DriftUnavailable { .. } => ApiError::new(DriftUnavailable, detail),
+            ModelError::NoExplanation => ApiError::new(ExplanationUnavailable, detail),
             ModelError::NoInterval(_) => ApiError::new(IntervalUnavailable, detail),
             ModelError::NotTrained { .. } => ApiError::new(ModelNotTrained, detail),
             ModelError::NameTaken(_) => ApiError::at(NameTaken, "/name", detail),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::ser::{SerializeMap, SerializeSeq};
+use serde::ser::{SerializeMap, SerializeSeq, SerializeStruct};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::data::encoder::{Encoder, Sighting};
 use crate::data::json::Cell;
 use crate::learning::examples::most_likely;
-use crate::models::prediction::{Answers, Predictions, label_set};
+use crate::models::prediction::{Answers, Explanation, Predictions, label_set};
 use crate::serving::answered_rows::{AnsweredRows, Failure};
 use crate::serving::memory::RequestMemory;
 use crate::serving::table_version::TableVersion;
@@ -58,7 +58,7 @@ impl Serialize for Rows<'_> {
             let passed: Vec<_> = rows.passed.iter().map(|passed| (passed.name.as_str(), passed.cells())).collect();
             for (row, answer) in rows.each().enumerate() {
                 let passed = Repeated { columns: &passed, row };
-                list.serialize_element(&Row { predictions: &rows.predictions, encoder: self.encoder, answer, passed })?;
+                list.serialize_element(&Row { rows, encoder: self.encoder, answer, passed })?;
             }
         }
         list.end()
@@ -66,7 +66,7 @@ impl Serialize for Rows<'_> {
 }
 
 struct Row<'a> {
-    predictions: &'a Predictions,
+    rows: &'a AnsweredRows,
     encoder: &'a Encoder,
     /// Where its prediction stands, or why it has none.
     answer: Result<usize, &'a Failure>,
@@ -111,7 +111,7 @@ impl Serialize for Row<'_> {
 
 impl Row<'_> {
     fn serialize_answer<M: SerializeMap>(&self, at: usize, entry: &mut M) -> Result<(), M::Error> {
-        let Row { predictions, encoder, .. } = *self;
+        let Row { rows: AnsweredRows { predictions, explained, .. }, encoder, .. } = *self;
         let classes = encoder.target.classes();
         match &predictions.answers {
             Answers::Classes { probabilities, most } => {
@@ -138,7 +138,42 @@ impl Row<'_> {
         if let Some(id) = predictions.ids.get(at) {
             entry.serialize_entry("id", id)?;
         }
+        if let (Some(explanation), Some(sent)) = (predictions.explanations.get(at), explained.get(at)) {
+            entry.serialize_entry("explanation", &ExplanationBody { explanation, encoder, sent })?;
+        }
         Ok(())
+    }
+}
+
+/// How an answer comes about.
+struct ExplanationBody<'a> {
+    explanation: &'a Explanation,
+    encoder: &'a Encoder,
+    sent: &'a [Cell],
+}
+
+/// What a column brings.
+#[derive(Serialize)]
+struct ContributionBody<'a> {
+    column: &'a str,
+    value: &'a Cell,
+    contribution: f64,
+}
+
+impl Serialize for ExplanationBody<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Explanation { base, contributions, rest } = self.explanation;
+        let contribution = |((feature, contribution), value): (&(usize, f64), _)| ContributionBody {
+            column: &self.encoder.features[*feature].name,
+            value,
+            contribution: *contribution,
+        };
+        let features: Vec<_> = contributions.iter().zip(self.sent).map(contribution).collect();
+        let mut body = serializer.serialize_struct("Explanation", 3)?;
+        body.serialize_field("base", base)?;
+        body.serialize_field("features", &features)?;
+        body.serialize_field("rest", rest)?;
+        body.end()
     }
 }
 

@@ -50,6 +50,13 @@ pub async fn predict(
     let declared = declared_by(request.headers())?;
     check_sheet(declared.map_or(Format::Json, |declared| declared.format), extras.sheet.as_deref())?;
     // The network comes after the body: one that is in use cannot leave memory, and a body may be slow.
+    let of_records = declared.is_none_or(|declared| declared.format == Format::Json);
+    if extras.explain.is_some()
+        && !(of_records && Media::of_reply(request.headers(), &MEDIA, Media::Json) == Media::Json)
+    {
+        let detail = "explanations are of records: send JSON, and take JSON";
+        return Err(ApiError::parameter(ErrorCode::InvalidValue, "explain", detail));
+    }
     if let Some((format, like)) = declared.and_then(|declared| of_file(declared, &extras)) {
         let reply = Media::of_reply(request.headers(), &MEDIA, like);
         // Not listed: no data set comes of it.

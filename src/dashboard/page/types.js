@@ -65,8 +65,12 @@
  *   features: Feature[] | null, example: any }} Schema
  */
 /**
+ * @typedef {{ base: number, features: { column: string, value: any, contribution: number }[], rest: number }} Explanation
+ */
+/**
  * @typedef {{ label?: string, probability?: number, probabilities?: Record<string, number>, label_set?: string[],
  *   value?: number | null, lower?: number | null, upper?: number | null, id?: string,
+ *   explanation?: Explanation,
  *   flags: { column: string, flag: string }[] }} Predicted
  */
 /** @typedef {{ bin: string, expected: number, actual: number | null }} Bin */

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytesize::ByteSize;
+use ndarray::{Array2, Axis};
 
 use super::held_out::{Choice, HeldOut};
 use super::tables::TrainingTables;
@@ -25,6 +26,7 @@ use crate::learning::split::SplitUsed;
 use crate::learning::training::{Classes, ValidTrainingSpec};
 use crate::memory::{Charge, Refused};
 use crate::models::ModelError;
+use crate::models::explanation::background_places;
 use crate::models::scoring::Truth;
 use crate::models::table::{TableParts, TableSpec};
 use crate::wording::Shown;
@@ -93,6 +95,7 @@ pub(super) fn prepare(
         }
         None => of_table(&encoding, &table, target, weights.as_ref(), &train, held_out)?,
     };
+    let background = background(&examples);
     let training = Training { settings: settings.clone(), train: examples, validation };
     let parts = TableParts {
         spec,
@@ -103,8 +106,14 @@ pub(super) fn prepare(
         histograms,
         answers: None,
         rule,
+        background: Some(background),
     };
     Ok(Prepared { training, network, parts, truth, split: used, findings, measured })
+}
+
+/// The training rows that explanations begin at.
+fn background(examples: &Examples) -> Array2<f32> {
+    examples.inputs().select(Axis(0), &background_places(examples.rows(), examples.inputs().ncols()))
 }
 
 /// The encoder of the rows to train on.

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use ndarray::Array2;
 use serde_json::value::RawValue;
 
 use super::header::{
-    FIRST_FORM, Header, Measures, MemberHeader, Reached, SCORES, SECOND_FORM, member_prefix, tensors_of,
+    BACKGROUND, FIRST_FORM, Header, Measures, MemberHeader, Reached, SCORES, THIRD_FORM, member_prefix, tensors_of,
 };
 use super::histograms;
 use crate::data::encoder::Encoder;
@@ -16,6 +17,7 @@ use crate::learning::curves::Curves;
 use crate::learning::members::{MAX_MEMBERS, Member, Members};
 use crate::learning::network::Network;
 use crate::learning::spec::ValidModelSpec;
+use crate::models::explanation::MOST_BACKGROUND_ROWS;
 use crate::models::stored::spec_from_json;
 use crate::models::table::{FeatureImportance, TableParts, TableSpec};
 use crate::models::version::{TrainedOn, VersionFacts};
@@ -39,9 +41,9 @@ pub struct Artifact {
 pub fn decode(bytes: &[u8]) -> Result<Artifact, ModelError> {
     let file = TensorFile::read(bytes).map_err(unreadable)?;
     let header: Header = serde_json::from_str(file.header()).map_err(malformed)?;
-    if !(FIRST_FORM..=SECOND_FORM).contains(&header.format) {
+    if !(FIRST_FORM..=THIRD_FORM).contains(&header.format) {
         let form = header.format;
-        let detail = format!("it has form {form}; this release reads forms up to {SECOND_FORM}: use a later release");
+        let detail = format!("it has form {form}; this release reads forms up to {THIRD_FORM}: use a later release");
         return Err(ModelError::File(detail));
     }
     if header.format == FIRST_FORM && !header.members.is_empty() {
@@ -57,8 +59,9 @@ pub fn decode(bytes: &[u8]) -> Result<Artifact, ModelError> {
     let of_scores = usize::from(table.as_ref().is_some_and(|table| table.scores.is_some()));
     let of_histograms =
         table.as_ref().map_or(0, |table| if table.histograms.is_empty() { 0 } else { histograms::TENSORS });
+    let of_background = usize::from(table.as_ref().is_some_and(|table| table.background.is_some()));
     let networks = specifications(spec, &header.members)?;
-    check_tensor_count(&file, &networks, of_scores + of_histograms)?;
+    check_tensor_count(&file, &networks, of_scores + of_histograms + of_background)?;
     let members = members(&file, networks, bytes.len() / size_of::<f32>())?;
     let curves = curves(&header)?;
     Ok(Artifact { predictor: Predictor::new(members, table).with_curves(curves), facts })
@@ -168,10 +171,28 @@ fn table_parts(
         FIRST_FORM => (Vec::new(), None),
         _ => histograms::read(file, &encoder)?,
     };
+    let background = match header.format {
+        THIRD_FORM => Some(background(file, encoder.width())?),
+        _ => None,
+    };
     let importance = importance.unwrap_or_default();
     let rule: Option<Rule> =
         header.split.as_ref().map(|rule| exact::from_text(rule.get())).transpose().map_err(malformed)?;
-    Ok(TableParts { spec, encoder, calibration, scores, importance, histograms, answers, rule })
+    Ok(TableParts { spec, encoder, calibration, scores, importance, histograms, answers, rule, background })
+}
+
+/// The training rows of a file, each of `width` values.
+fn background(file: &TensorFile, width: usize) -> Result<Array2<f32>, ModelError> {
+    let unfit = || ModelError::File("its background rows do not fit its encoder".into());
+    let rows = match file.shape(BACKGROUND).as_deref() {
+        Some([rows, of_row]) if *rows > 0 && *of_row == width => *rows,
+        _ => return Err(unfit()),
+    };
+    let values = file.f32s(BACKGROUND, &[rows, width]).map_err(unreadable)?;
+    if rows > MOST_BACKGROUND_ROWS || !values.iter().all(|value| value.is_finite()) {
+        return Err(unfit());
+    }
+    Array2::from_shape_vec((rows, width), values).map_err(|_| unfit())
 }
 
 fn facts(training: &RawValue) -> Result<VersionFacts, serde_json::Error> {
@@ -246,7 +267,7 @@ mod tests {
     fn members_that_do_not_fit_are_refused() {
         let changes = [
             ("\"format\":2", "\"format\":1", "form 1"),
-            ("\"format\":2", "\"format\":3", "later release"),
+            ("\"format\":2", "\"format\":4", "later release"),
             ("\"weight\":1.0", "\"weight\":0.0", "answer together"),
             ("\"weight\":1.0", "\"weight\":\"1\"", "header"),
         ];

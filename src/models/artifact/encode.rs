@@ -2,7 +2,9 @@
 
 use serde_json::value::RawValue;
 
-use super::header::{FIRST_FORM, Header, MemberHeader, Reached, SCORES, SECOND_FORM, member_prefix, tensors_of};
+use super::header::{
+    BACKGROUND, FIRST_FORM, Header, MemberHeader, Reached, SCORES, SECOND_FORM, THIRD_FORM, member_prefix, tensors_of,
+};
 use super::histograms::Flat;
 use crate::learning::conformal::Scores;
 use crate::learning::members::Member;
@@ -20,10 +22,15 @@ pub fn encode(predictor: &Predictor, facts: Option<&VersionFacts>) -> Vec<u8> {
     let table = predictor.table().ok().map(|table| table.parts);
     let histograms = table.filter(|table| !table.histograms.is_empty());
     let histograms = histograms.map(|table| Flat::of(table.histograms.iter().chain(&table.answers)));
+    let background = table.and_then(|table| table.background.as_ref());
     let members = predictor.members().list();
     let several = members.len() > 1;
     let header = Header {
-        format: if several || histograms.is_some() { SECOND_FORM } else { FIRST_FORM },
+        format: match (background, several || histograms.is_some()) {
+            (Some(_), _) => THIRD_FORM,
+            (None, true) => SECOND_FORM,
+            (None, false) => FIRST_FORM,
+        },
         model: specification(predictor.spec()),
         members: if several { members.iter().map(member).collect() } else { Vec::new() },
         encoder: table.map(|table| raw(exact::to_text(&table.encoder))),
@@ -44,6 +51,10 @@ pub fn encode(predictor: &Predictor, facts: Option<&VersionFacts>) -> Vec<u8> {
         (SCORES.to_owned(), Tensor { shape: vec![values.len()], values: TensorValues::F32(values) })
     }));
     tensors.extend(histograms.iter().flat_map(Flat::tensors));
+    tensors.extend(background.map(|rows| {
+        let values = TensorValues::F32(rows.as_slice().expect("row-major rows"));
+        (BACKGROUND.to_owned(), Tensor { shape: rows.shape().to_vec(), values })
+    }));
     write(&exact::to_text(&header), &tensors)
 }
 

@@ -9,8 +9,12 @@ use crate::learning::spec::ValidModelSpec;
 
 /// The form of one network without histograms.
 pub(super) const FIRST_FORM: u32 = 1;
-/// The form of several networks, and of histograms: the latest that this release reads.
+/// The form of several networks, and of histograms.
 pub(super) const SECOND_FORM: u32 = 2;
+/// The form with background rows: the latest that this release reads.
+pub(super) const THIRD_FORM: u32 = 3;
+/// The tensor of the training rows that explanations begin at.
+pub(super) const BACKGROUND: &str = "background";
 /// The tensor of how far off a version was on the rows held out.
 pub(super) const SCORES: &str = "scores";
 

@@ -179,6 +179,7 @@ mod tests {
             histograms,
             answers,
             rule: None,
+            background: None,
         };
         (table, parts)
     }

@@ -3,6 +3,7 @@
 mod activation;
 mod callers;
 mod coverage;
+mod explanations;
 pub mod fruit;
 mod growth;
 mod models;

@@ -35,3 +35,25 @@ export const bars = (entries) =>
       ),
     ),
   );
+
+/**
+ * Bars to both sides of a middle line: to the left what is below 0, to the right what is above.
+ * @param {{ name: string, value: number, text: string }[]} entries
+ */
+export function divergingBars(entries) {
+  const most = Math.max(...entries.map(({ value }) => Math.abs(value)), 1e-12);
+  const row = (/** @type {{ name: string, value: number, text: string }} */ { name, value, text }) => {
+    const inner = h('i', { class: value < 0 ? 'second' : null });
+    const length = (Math.abs(value) / most) * 50;
+    inner.style.width = `${length}%`;
+    inner.style.marginLeft = `${value < 0 ? 50 - length : 50}%`;
+    return h(
+      'li',
+      { class: 'bars-row' },
+      h('span', { class: 'name' }, name),
+      h('span', { class: 'bar-stack', 'aria-hidden': 'true' }, h('span', { class: 'bar diverging' }, inner)),
+      h('span', { class: 'number' }, text),
+    );
+  };
+  return h('ul', { class: 'bars-list' }, entries.map(row));
+}

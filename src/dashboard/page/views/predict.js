@@ -12,6 +12,7 @@ import { during, notify } from '../ui/notices.js';
 import { copyable, emptyState, panel } from '../ui/parts.js';
 import { problemPanel } from '../ui/problem.js';
 import { recordFields, rowField } from '../ui/record-form.js';
+import { explanationPart } from './explanation.js';
 
 /** @typedef {import('../types.js').Model} Model */
 /** @typedef {import('../types.js').Schema} Schema */
@@ -93,8 +94,9 @@ function outcomeForm(model, id) {
 /**
  * @param {Model} model
  * @param {any} reply
+ * @param {() => Promise<Predicted>} explained asks for the same with an explanation
  */
-function answer(model, reply) {
+function answer(model, reply, explained) {
   const version = h('p', { class: 'muted small' }, `Answered by version ${reply.version}.`);
   if (model.kind === 'layers')
     return panel('Answer', h('p', { class: 'answer' }, reply.outputs[0].map(number).join(', ')), version);
@@ -104,6 +106,7 @@ function answer(model, reply) {
     `Predicted: ${model.target}`,
     row.label === undefined ? valueAnswer(row) : classAnswer(row),
     flags(row),
+    explanationPart(explained),
     version,
     row.id ? outcomeForm(model, row.id) : null,
   );
@@ -142,7 +145,12 @@ function form(model, schema) {
       const { address, body } = request();
       const ids = isTable ? `${address.includes('?') ? '&' : '?'}ids=true` : '';
       try {
-        fill(area, answer(model, await send(address + ids, body)));
+        const explained = async () => {
+          const version = path`/models/${model.id}/versions/${reply.version}/predict`;
+          return (await send(`${version}?explain=true&top=8`, body)).predictions[0];
+        };
+        const reply = await send(address + ids, body);
+        fill(area, answer(model, reply, explained));
       } catch (error) {
         fill(area, problemPanel(error));
       }

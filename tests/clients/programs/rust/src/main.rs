@@ -79,13 +79,18 @@ async fn by_layer_sizes(service: &Configuration) -> Outcome {
     assert!(rmse.flatten().is_some_and(|rmse| rmse < 0.1), "{rmse:?}");
 
     let all = rows(&ROWS.each_ref().map(|row| &row[..]));
-    let predicted =
-        outputs(predictions_api::predict(service, NAME, all, None, None, None, None, None, None, None, None).await?);
+    let predicted = outputs(
+        predictions_api::predict(service, NAME, all, None, None, None, None, None, None, None, None, None, None)
+            .await?,
+    );
     assert_eq!(predicted.iter().map(|row| row[0].round()).collect::<Vec<_>>(), TARGETS);
     let one = [0., 1.].map(PredictRequestInputsInner::Number).into();
     let one = PredictRequest { inputs: Some(one), ..PredictRequest::default() };
     assert_eq!(
-        outputs(predictions_api::predict(service, NAME, one, None, None, None, None, None, None, None, None).await?),
+        outputs(
+            predictions_api::predict(service, NAME, one, None, None, None, None, None, None, None, None, None, None)
+                .await?
+        ),
         predicted[1..2]
     );
     let known = EvaluateRequest {
@@ -100,6 +105,8 @@ async fn by_layer_sizes(service: &Configuration) -> Outcome {
         service,
         NAME,
         rows(&[&[0., 1., 2.]]),
+        None,
+        None,
         None,
         None,
         None,
@@ -154,8 +161,22 @@ async fn by_data_set(service: &Configuration, table: String) -> Outcome {
     let records = datasets_api::list_dataset_rows(service, FLOWERS, Some(2), None).await?.data;
     let species = records[0]["species"].clone();
     let request = PredictRequest { records: Some(Box::new(Records::RecordList(records))), ..PredictRequest::default() };
-    match predictions_api::predict(service, FLOWERS, request, Some(0.9), None, None, None, None, None, None, None)
-        .await?
+    match predictions_api::predict(
+        service,
+        FLOWERS,
+        request,
+        Some(0.9),
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+    )
+    .await?
     {
         Prediction::RecordPrediction(prediction) => {
             assert_eq!(prediction.predictions[0].label.as_deref(), species.as_str());
