@@ -158,6 +158,9 @@ pub struct Train {
     /// What the target is [default: what its values say]
     #[arg(long, value_name = "classification|regression", conflicts_with = "model")]
     pub task: Option<String>,
+    /// What the model is and how it is trained, where nothing else says it
+    #[arg(long, value_parser = ["plain", "standard"], conflicts_with = "model")]
+    pub recipe: Option<String>,
     /// Sizes of the hidden layers, such as 64,32
     #[arg(long, value_name = "SIZES", conflicts_with = "model")]
     pub hidden_layers: Option<String>,

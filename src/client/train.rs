@@ -43,6 +43,7 @@ async fn new_model(service: &Service, screen: &Screen, asked: &Train) -> Result<
     let target = asked.target.as_deref().unwrap_or_default();
     let mut query = vec![("name", name.clone()), ("target", target.to_owned())];
     query.extend(asked.task.clone().map(|task| ("task", task)));
+    query.extend(asked.recipe.clone().map(|recipe| ("recipe", recipe)));
     query.extend(asked.hidden_layers.clone().map(|sizes| ("hidden_layers", sizes)));
     let settings = settings(asked);
     query.extend(settings.iter().map(|(name, value)| (*name, text(value))));

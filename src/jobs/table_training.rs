@@ -6,6 +6,7 @@ use super::error::JobError;
 use super::footprint::Footprint;
 use super::split_columns::beside;
 use crate::data::column::ColumnType;
+use crate::data::encoder::Task;
 use crate::data::probe::PROBE_BYTES;
 use crate::datasets::Dataset;
 use crate::learning::error::SpecError;
@@ -14,6 +15,7 @@ use crate::learning::schedule::Schedule;
 use crate::learning::split::SplitBy;
 use crate::learning::stopping::EarlyStopping;
 use crate::learning::training::{BatchSize, Classes, TrainingSpec, ValidTrainingSpec};
+use crate::models::recipe::Recipe;
 use crate::models::table::TableSpec;
 use crate::models::table_size::ColumnsOf;
 use crate::wording::Shown;
@@ -60,7 +62,10 @@ impl TableTraining {
         settings.split.as_ref().map_or(Ok(()), |by| check_split(by, model, dataset))?;
         let rows = dataset.rows();
         let missing = dataset.profile.column(&model.target).map_or(0, |column| column.missing as usize);
-        let settings = with_defaults(settings, rows, validation.is_some());
+        let settings = match model.recipe_of(&model.hidden_layers) {
+            Recipe::Plain => with_defaults(settings, rows, validation.is_some()),
+            Recipe::Standard => with_standard(settings, model.task, rows, validation.is_some()),
+        };
         let classes = if model.classes.is_empty() { Classes::None } else { Classes::Named(&model.classes) };
         let settings = ValidTrainingSpec { weights: model.weights.clone(), ..settings.check(model.seed, classes)? };
         let labelled = rows - missing.min(rows);
@@ -172,6 +177,31 @@ fn with_defaults(settings: TrainingSpec, rows: usize, validated: bool) -> Traini
         early_stopping: settings
             .early_stopping
             .or(Some(Some(EarlyStopping { patience: 40, ..EarlyStopping::default() }))),
+        ..settings
+    }
+}
+
+/// The defaults of [`Recipe::Standard`], after Holzmüller, Grinsztajn & Steinwart 2024.
+fn with_standard(settings: TrainingSpec, task: Task, rows: usize, validated: bool) -> TrainingSpec {
+    let batch_size = match rows {
+        0..1_024 => 64,
+        1_024..8_192 => 128,
+        _ => 256,
+    };
+    let epochs = (4_000_000 / rows.max(1)).clamp(32, 256) as u64;
+    let plain = settings.learning_rate_schedule.is_none() && settings.optimizer.is_none();
+    let learning_rate = if task == Task::Regression { 0.15 } else { 0.04 };
+    let split = if validated { 0.0 } else { held_out_share(rows) };
+    let stopping = EarlyStopping { patience: 20, growth: 1.0, ..EarlyStopping::default() };
+    TrainingSpec {
+        epochs: settings.epochs.or(Some(epochs)),
+        batch_size: settings.batch_size.or(Some(BatchSize::Rows(batch_size))),
+        optimizer: settings.optimizer.or(Some(Optimizer::Adamw { beta1: 0.9, beta2: 0.95, epsilon: 1e-8 })),
+        learning_rate: settings.learning_rate.or(plain.then_some(learning_rate)),
+        weight_decay: settings.weight_decay.or(plain.then_some(0.02)),
+        learning_rate_schedule: settings.learning_rate_schedule.or(Some(Schedule::coslog4())),
+        validation_split: settings.validation_split.or(Some(split)),
+        early_stopping: settings.early_stopping.or(Some(Some(stopping))),
         ..settings
     }
 }

@@ -23,9 +23,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
-use super::layer::{Dense, Embed, InputGradient, Layer, Tape};
+use super::init::Initializer;
+use super::layer::{Dense, Embed, InputGradient, Layer, Periodic, Scale, Tape};
 use super::loss::Scored;
 use super::optimizer::ParameterGroup;
 use super::random::{Purpose, generator};
@@ -55,8 +56,8 @@ impl Network {
         network
     }
 
-    /// A network with these parameters: flat, the tables of embeddings first, then layer after layer, weights before
-    /// biases.
+    /// A network with these parameters: flat, the tables of embeddings first, then waves and factors, then layer after layer,
+    /// weights before biases.
     ///
     /// # Panics
     /// If there are not as many as the specification has.
@@ -64,11 +65,41 @@ impl Network {
         assert_eq!(parameters.len(), spec.parameter_count(), "as many parameters as the layers have");
         let mut offset = spec.embeddings.iter().map(Embedding::parameter_count).sum();
         let mut layers: Vec<Layer> = Embed::new(&spec).map(Layer::Embed).into_iter().collect();
+        if let Some(waves) = &spec.waves {
+            layers.push(Layer::Periodic(Periodic::new(
+                waves.clone(),
+                spec.embedded_inputs(),
+                spec.plain_inputs(),
+                offset,
+            )));
+            offset += waves.parameter_count();
+        }
+        if spec.scale {
+            layers.push(Layer::Scale(Scale::new(spec.layers[0].inputs, offset)));
+            offset += spec.layers[0].inputs;
+        }
         for layer in &spec.layers {
-            layers.push(Layer::Dense(Dense::new(layer, offset)));
+            layers.push(Layer::Dense(Dense::new(layer, spec.parametrization, offset)));
             offset += layer.parameter_count();
         }
         Network { spec, layers, parameters }
+    }
+
+    /// Draws the parameters of the hidden dense layers anew, by what comes in where `inputs` (rows × inputs) go through, and sets
+    /// those of the last layer to 0. Of many rows a shard is taken, evenly spaced.
+    pub fn initialise_by(&mut self, inputs: ArrayView2<f32>) {
+        let mut generator = generator(self.spec.seed, Purpose::Parameters);
+        let rows = inputs.nrows().min(shard_rows(&self.spec));
+        let places: Vec<usize> = (0..rows).map(|i| i * inputs.nrows() / rows).collect();
+        let mut current = inputs.select(Axis(0), &places).into_raw_vec_and_offset().0;
+        let Network { layers, parameters, .. } = self;
+        let (last, hidden) = layers.split_last().expect("a network has a layer");
+        for layer in hidden {
+            let mut next = vec![0.0; rows * layer.units()];
+            layer.initialise_by(parameters, &current, &mut next, &mut generator);
+            current = next;
+        }
+        last.initialise(Initializer::Zeros, parameters, &mut generator);
     }
 
     /// The specification it was made from, for another network of its kind.
@@ -86,7 +117,7 @@ impl Network {
         &self.layers
     }
 
-    /// Where in [`Network::layers`] the first dense layer stands: 1 behind embeddings, else 0.
+    /// Where in [`Network::layers`] the first dense layer stands: behind embeddings, waves and factors.
     pub fn first_dense(&self) -> usize {
         self.layers.len() - self.spec.layers.len()
     }
@@ -118,7 +149,7 @@ impl Network {
     pub fn layer_parameters(&self, index: usize) -> (ArrayView2<'_, f32>, ArrayView1<'_, f32>) {
         match &self.layers[self.first_dense() + index] {
             Layer::Dense(dense) => dense.parameters(&self.parameters),
-            Layer::Embed(_) => unreachable!("embeddings stand before the dense layers"),
+            _ => unreachable!("other layers stand before the dense ones"),
         }
     }
 
@@ -129,7 +160,7 @@ impl Network {
     pub fn embedding_parameters(&self, index: usize) -> ArrayView2<'_, f32> {
         match &self.layers[0] {
             Layer::Embed(embed) => embed.parameters(index, &self.parameters),
-            Layer::Dense(_) => panic!("the network has no embeddings"),
+            _ => panic!("the network has no embeddings"),
         }
     }
 

@@ -43,6 +43,9 @@ pub enum Schedule {
         #[serde(default)]
         min_learning_rate: f64,
     },
+    /// η = η₀ (1 − cos(2π log₂(1 + 15 t))) / 2, where t goes from 0 at the first batch to 1 at the last: four waves, each twice as
+    /// long as the one before (Holzmüller, Grinsztajn & Steinwart 2024).
+    Coslog4 {},
     /// Smith & Topin 2017: a cosine up to η₀ and a longer one down, moved with every batch.
     OneCycle {
         /// Share of the steps in which η rises.
@@ -121,6 +124,11 @@ impl Default for Schedule {
 }
 
 impl Schedule {
+    /// Four waves, each twice as long as the one before.
+    pub fn coslog4() -> Self {
+        Schedule::Coslog4 {}
+    }
+
     /// A cosine down to 0.
     pub fn cosine() -> Self {
         Schedule::Cosine { min_learning_rate: 0.0 }
@@ -133,7 +141,7 @@ impl Schedule {
         let rate = |rate: f64| rate >= 0.0 && rate.is_finite();
         let gamma = |gamma: f64| gamma > 0.0 && gamma <= 1.0;
         match *self {
-            Schedule::Constant {} => Ok(()),
+            Schedule::Constant {} | Schedule::Coslog4 {} => Ok(()),
             Schedule::Step { step_size, gamma: g } => {
                 check("step_size", step_size > 0, "at least 1 epoch").and(check("gamma", gamma(g), "in 0 < γ ≤ 1"))
             }
@@ -200,6 +208,11 @@ impl ScheduleState {
             Schedule::Cosine { min_learning_rate: min } => {
                 min + (self.base - min) * (1.0 + (PI * epoch as f64 / self.epochs as f64).cos()) / 2.0
             }
+            Schedule::Coslog4 {} => {
+                let last = (self.epochs * self.batches - 1).max(1);
+                let t = (epoch * self.batches + batch) as f64 / last as f64;
+                self.base * (1.0 - (2.0 * PI * (1.0 + 15.0 * t).log2()).cos()) / 2.0
+            }
             Schedule::ReduceOnPlateau { .. } => self.plateau.rate,
             Schedule::OneCycle { warmup_fraction, initial_divisor, final_divisor, cycle_momentum } => {
                 let (rise, share) = self.cycle(epoch * self.batches + batch, warmup_fraction);
@@ -256,4 +269,27 @@ impl ScheduleState {
 /// Cosine from `from` (share 0) to `to` (share 1).
 fn between(from: f64, to: f64, share: f64) -> f64 {
     to + (from - to) / 2.0 * (1.0 + (PI * share).cos())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Its zeros and peaks are where 1 + 15 t is a power of 2, and of √2 between them.
+    #[test]
+    fn coslog4_has_four_waves_each_twice_as_long_as_the_one_before() {
+        let schedule = ScheduleState::new(Schedule::coslog4(), 0.5, 15, 100);
+        let at = |t: f64| {
+            let step = (t * 1499.0).round() as u64;
+            schedule.rates(step / 100, step % 100).learning_rate
+        };
+        for zero in [0.0, 1.0, 3.0, 7.0, 15.0] {
+            assert!(at(zero / 15.0) < 1e-4, "{zero}: {}", at(zero / 15.0));
+        }
+        for peak in [1, 2, 4, 8].map(|power| f64::from(power) * 2f64.sqrt() - 1.0) {
+            assert!((at(peak / 15.0) - 0.5).abs() < 1e-4, "{peak}: {}", at(peak / 15.0));
+        }
+        let one = ScheduleState::new(Schedule::coslog4(), 0.5, 1, 1);
+        assert!(one.rates(0, 0).learning_rate.is_finite());
+    }
 }

@@ -23,21 +23,36 @@ pub struct EarlyStopping {
     pub patience: u64,
     /// An improvement is a fall by more than this.
     pub min_delta: f64,
+    /// Further epochs of patience for each epoch up to the best one: with 1, a training may take twice as long as the best needed,
+    /// and `patience` epochs more.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub growth: f64,
     /// Whether the version gets the parameters of the best epoch rather than the last one's.
     pub restore_best: bool,
 }
 
 impl Default for EarlyStopping {
     fn default() -> Self {
-        EarlyStopping { patience: 10, min_delta: 0.0, restore_best: true }
+        EarlyStopping { patience: 10, min_delta: 0.0, growth: 0.0, restore_best: true }
     }
 }
 
+fn is_nothing(growth: &f64) -> bool {
+    *growth == 0.0
+}
+
 impl EarlyStopping {
+    /// Whether it is time to stop after `epoch` epochs, of which `best` was the best.
+    pub fn is_over(&self, epoch: u64, best: u64) -> bool {
+        (epoch - best) as f64 >= self.patience as f64 + self.growth * best as f64
+    }
+
     pub(super) fn check(&self) -> Result<(), SpecError> {
         let holds = self.min_delta >= 0.0 && self.min_delta.is_finite();
         require(self.patience >= 1, "/early_stopping/patience", || "patience must be at least 1 epoch".into())?;
-        require(holds, "/early_stopping/min_delta", || "min_delta must be at least 0".into())
+        require(holds, "/early_stopping/min_delta", || "min_delta must be at least 0".into())?;
+        let holds = self.growth >= 0.0 && self.growth.is_finite();
+        require(holds, "/early_stopping/growth", || "growth must be at least 0".into())
     }
 }
 
@@ -66,5 +81,19 @@ impl Best {
             (self.epoch, self.watched) = (epoch, watched);
         }
         improves
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_grows_with_the_best_epoch() {
+        let fixed = EarlyStopping { patience: 10, ..EarlyStopping::default() };
+        assert!(!fixed.is_over(19, 10) && fixed.is_over(20, 10));
+        let growing = EarlyStopping { patience: 20, growth: 1.0, ..EarlyStopping::default() };
+        assert!(!growing.is_over(57, 19) && growing.is_over(58, 19), "twice the best epoch and 20 more");
+        assert!(growing.is_over(20, 0));
     }
 }

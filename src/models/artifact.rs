@@ -15,7 +15,8 @@
 //! earlier form; `tests/fixtures` keeps a file of each.
 //!
 //! Form 3 has of a model by data set the tensor `background` (rows × inputs) beside: encoded training rows, which explanations
-//! begin at.
+//! begin at. A network may have the tensors `waves` (columns × parameters of a column) and `scale` (a factor for each input of the
+//! first layer).
 //!
 //! In all forms there may be `split` (which rows were held out) and `curves` (points of the version's curves on the rows it was
 //! measured on); earlier releases pass over what they do not know.

@@ -18,6 +18,7 @@ pub mod prediction;
 pub mod predictor;
 pub mod publication;
 mod recency;
+pub mod recipe;
 pub mod registry;
 pub mod scoring;
 mod seeming;

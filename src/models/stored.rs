@@ -7,7 +7,7 @@ use super::ModelError;
 use crate::learning::activation::{Activation, OutputActivation};
 use crate::learning::init::Initializer;
 use crate::learning::loss::Loss;
-use crate::learning::spec::{Embedding, LayerSpec, ModelSpec, ValidModelSpec};
+use crate::learning::spec::{Embedding, LayerSpec, ModelSpec, Parametrization, ValidModelSpec, Waves};
 use crate::storage::exact;
 
 /// A stored specification. `initializer` is null where the client gave the initial parameters.
@@ -16,13 +16,20 @@ struct StoredSpec {
     layers: Vec<LayerSpec>,
     #[serde(default)]
     embeddings: Vec<Embedding>,
+    #[serde(default)]
+    waves: Option<Waves>,
+    #[serde(default)]
+    scale: bool,
+    #[serde(default)]
+    parametrization: Parametrization,
     output_activation: OutputActivation,
     loss: Loss,
     initializer: Option<Initializer>,
     seed: u64,
 }
 
-/// `spec` as JSON. `layers` starts with the inputs of the first layer. `embeddings` is there only if there are any.
+/// `spec` as JSON. `layers` starts with the inputs of the first layer. `embeddings`,
+/// `waves`, `scale` and `parametrization` are there only if there are any, and it is not the standard one.
 pub fn spec_to_json(spec: &ValidModelSpec) -> serde_json::Value {
     let (last, hidden) = spec.layers.split_last().expect("a model has a layer");
     let hidden = hidden.iter().map(|layer| {
@@ -35,6 +42,15 @@ pub fn spec_to_json(spec: &ValidModelSpec) -> serde_json::Value {
                             "initializer": spec.initializer, "seed": spec.seed});
     if !spec.embeddings.is_empty() {
         stored["embeddings"] = json!(spec.embeddings);
+    }
+    if let Some(waves) = &spec.waves {
+        stored["waves"] = json!(waves);
+    }
+    if spec.scale {
+        stored["scale"] = json!(true);
+    }
+    if spec.parametrization != Parametrization::Standard {
+        stored["parametrization"] = json!(spec.parametrization);
     }
     stored
 }
@@ -49,6 +65,9 @@ pub fn spec_from_json(text: &str) -> Result<ValidModelSpec, ModelError> {
     let spec = ModelSpec {
         layers: stored.layers,
         embeddings: stored.embeddings,
+        waves: stored.waves,
+        scale: stored.scale,
+        parametrization: stored.parametrization,
         output_activation: Some(stored.output_activation),
         loss: Some(stored.loss),
         initializer: stored.initializer,

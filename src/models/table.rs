@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ModelError;
+use super::recipe::Recipe;
 use super::seeming::{check_target, hopeless};
 use crate::data::column::{Column, ColumnType, Values};
 use crate::data::encoder::Histogram;
@@ -20,16 +21,13 @@ use crate::learning::conformal::Scores;
 use crate::learning::init::Initializer;
 use crate::learning::loss::Loss;
 use crate::learning::spec::{
-    Embedding, LayerSpec, MAX_LAYERS, MAX_SEED, MAX_WIDTH, ModelSpec, ValidLayer, ValidModelSpec,
+    Embedding, LayerSpec, MAX_LAYERS, MAX_SEED, MAX_WIDTH, ModelSpec, Parametrization, ValidLayer, ValidModelSpec,
+    Waves,
 };
 use crate::wording::Shown;
 
 /// Length of the vector that is learned for each word of an embedded column.
 pub(super) const EMBEDDING_DIMENSIONS: usize = 8;
-/// Hidden layers when none are asked for.
-const HIDDEN_LAYERS: [usize; 2] = [256, 128];
-/// Dropout of hidden layers when none is asked for.
-const DROPOUT: f64 = 0.1;
 
 /// What a request says of a model by data set; what it leaves out has a default.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +37,7 @@ pub struct TableRequest {
     pub features: Option<Vec<String>>,
     pub weights: Option<String>,
     pub task: Option<Task>,
+    pub recipe: Option<Recipe>,
     pub hidden_layers: Option<Vec<usize>>,
     pub activation: Option<Activation>,
     pub dropout: Option<f64>,
@@ -66,6 +65,9 @@ pub struct TableSpec {
     /// older than this field.
     #[serde(default)]
     pub types: Vec<ColumnType>,
+    /// What the request left open follows from it; models that are older than recipes are plain.
+    #[serde(default)]
+    pub recipe: Recipe,
     /// Classes in the data set it was made for; none for a regression.
     pub classes: Vec<String>,
     /// Widths of the hidden layers.
@@ -175,8 +177,10 @@ impl TableRequest {
         }
         let names = features.iter().chain([&self.target]);
         let types = names.filter_map(|name| profile.column(name)).map(|column| column.kind).collect();
+        let recipe = self.recipe.unwrap_or_default();
         let spec = TableSpec {
             types,
+            recipe,
             dataset: Some(dataset),
             target: self.target,
             task,
@@ -184,9 +188,9 @@ impl TableRequest {
             features_chosen,
             weights: self.weights,
             classes,
-            hidden_layers: self.hidden_layers.unwrap_or_else(|| HIDDEN_LAYERS.to_vec()),
-            activation: self.activation.unwrap_or(Activation::Relu),
-            dropout: self.dropout.unwrap_or(DROPOUT),
+            hidden_layers: self.hidden_layers.unwrap_or_else(|| recipe.hidden_layers()),
+            activation: self.activation.unwrap_or(recipe.activation()),
+            dropout: self.dropout.unwrap_or(recipe.dropout()),
             seed: self.seed.unwrap_or(0),
         };
         spec.check()?;
@@ -326,12 +330,19 @@ impl TableSpec {
         let embeddings: Vec<Embedding> =
             encoder.embedded().map(|values| Embedding { values, dimensions: EMBEDDING_DIMENSIONS }).collect();
         let plain = encoder.width() - embeddings.len();
-        self.dense(plain, embeddings, hidden, encoder.target.classes().len())
+        self.dense(plain, encoder.numbers(), embeddings, hidden, encoder.target.classes().len())
     }
 
+    /// The recipe of a network with these hidden layers: without any it is linear, and there is nothing to it.
+    pub fn recipe_of(&self, hidden: &[usize]) -> Recipe {
+        if hidden.is_empty() { Recipe::Plain } else { self.recipe }
+    }
+
+    /// The network of `plain` columns, of which those of `numbers` are numbers, and embeddings.
     pub(super) fn dense(
         &self,
         plain: usize,
+        numbers: Vec<usize>,
         embeddings: Vec<Embedding>,
         hidden: &[usize],
         classes: usize,
@@ -341,11 +352,21 @@ impl TableSpec {
             2 => (Loss::BinaryCrossEntropy, 1),
             classes => (Loss::CrossEntropy, classes),
         };
-        let width = plain + embeddings.iter().map(|embedding| embedding.dimensions).sum::<usize>();
+        let recipe = self.recipe_of(hidden);
+        let waves = recipe.waves(numbers);
+        let width = plain
+            + embeddings.iter().map(|embedding| embedding.dimensions).sum::<usize>()
+            + waves.as_ref().map_or(0, Waves::outputs);
         let widths = [width].into_iter().chain(hidden.iter().copied()).chain([outputs]);
         let spec = ModelSpec {
             layers: widths.map(LayerSpec::from).collect(),
             embeddings,
+            waves,
+            scale: recipe == Recipe::Standard,
+            parametrization: match recipe {
+                Recipe::Plain => Parametrization::Standard,
+                Recipe::Standard => Parametrization::Ntk,
+            },
             activation: Some(self.activation),
             loss: Some(loss),
             initializer: Some(Initializer::GlorotUniform),

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::ModelError;
+use super::recipe::MOST_WAVES;
 use super::table::{EMBEDDING_DIMENSIONS, TableSpec};
 use crate::data::column::ColumnType;
 use crate::data::encoder::{Known, MAX_ONE_HOT, RARE_BELOW};
@@ -78,15 +79,18 @@ impl<'a> ColumnsOf<'a> {
     }
 
     fn network_of(&self, hidden: &[usize]) -> Result<ValidModelSpec, ModelError> {
-        let (mut plain, mut embeddings) = (0, Vec::new());
+        let (mut plain, mut numbers, mut embeddings) = (0, 0, Vec::new());
         for column in self.features() {
             plain += plain_width(column, self.rows);
+            numbers += usize::from(matches!(column.kind, ColumnType::Numeric | ColumnType::Datetime));
             if may_be_embedded(column) {
                 let values = (column.distinct as usize).saturating_add(2);
                 embeddings.push(Embedding { values, dimensions: EMBEDDING_DIMENSIONS });
             }
         }
-        self.spec.dense(plain.max(1), embeddings, hidden, self.spec.classes.len())
+        // Which columns they are does not matter to a size; of too many for waves, some may be left out.
+        let numbers = (0..numbers.min(MOST_WAVES)).collect();
+        self.spec.dense(plain.max(1), numbers, embeddings, hidden, self.spec.classes.len())
     }
 }
 

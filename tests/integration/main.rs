@@ -57,6 +57,7 @@ mod transfer;
 mod uploads;
 mod values;
 mod warnings;
+mod waves;
 mod webhooks;
 mod weights;
 mod workbooks;

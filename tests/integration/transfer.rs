@@ -19,6 +19,7 @@ const FIRST_FORM: &[u8] = include_bytes!("../fixtures/version-form-1.safetensors
 const FIRST_TABLE_FORM: &[u8] = include_bytes!("../fixtures/table-version-form-1.safetensors");
 /// Files of the second form, which adds several networks and histograms.
 const SECOND_FORM: &[u8] = include_bytes!("../fixtures/version-form-2.safetensors");
+const THIRD_TABLE_FORM: &[u8] = include_bytes!("../fixtures/table-version-form-3.safetensors");
 const SECOND_TABLE_FORM: &[u8] = include_bytes!("../fixtures/table-version-form-2.safetensors");
 
 async fn export(service: &TestApp, path: &str) -> Vec<u8> {
@@ -287,6 +288,7 @@ async fn table_versions_of_each_form_are_read_for_good() {
     let forms = [
         (FIRST_TABLE_FORM, include_str!("../fixtures/table-version-form-1.json")),
         (SECOND_TABLE_FORM, include_str!("../fixtures/table-version-form-2.json")),
+        (THIRD_TABLE_FORM, include_str!("../fixtures/table-version-form-3.json")),
     ];
     for (file, expected) in forms {
         table_version_is_read(file, serde_json::from_str(expected).expect("JSON")).await;

@@ -11,6 +11,7 @@ use crate::learning::activation::OutputActivation;
 use crate::learning::init::Initializer;
 use crate::learning::loss::Loss;
 use crate::learning::spec::ValidModelSpec;
+use crate::models::recipe::Recipe;
 use crate::models::table::TableSpec;
 use crate::models::{Model, ModelKind};
 
@@ -33,6 +34,7 @@ pub struct ModelBody<'a> {
     features: Option<&'a [String]>,
     weights: Option<&'a str>,
     classes: Option<&'a [String]>,
+    recipe: Option<Recipe>,
     hidden_layers: Option<&'a [usize]>,
     active_version: Option<u64>,
     created_at: Timestamp,
@@ -75,6 +77,7 @@ impl<'a> ModelBody<'a> {
             features: table.map(|table| features(table)),
             weights: table.and_then(|table| table.weights.as_deref()),
             classes: table.and_then(|table| classes(table)),
+            recipe: table.map(|table| table.recipe),
             hidden_layers: table.map(|table| table.hidden_layers.as_slice()),
             active_version: model.active.as_ref().map(|version| version.number),
             created_at: model.created_at,

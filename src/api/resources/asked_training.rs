@@ -22,6 +22,7 @@ use crate::learning::activate::Activate;
 use crate::learning::spec::{MAX_LAYERS, MAX_WIDTH};
 use crate::learning::split::SplitBy;
 use crate::learning::training::{ClassWeight, Classes, TrainingSpec};
+use crate::models::recipe::Recipe;
 use crate::models::table::TableRequest;
 use crate::strict::{Beside, Fields, Name, at_most, map_of_at_most, once};
 use crate::wording::Shown;
@@ -48,6 +49,7 @@ struct FileFields {
     features: Option<ColumnNames>,
     weights: Option<Column>,
     task: Option<Task>,
+    recipe: Option<Recipe>,
     hidden_layers: Option<Widths>,
     types: Option<Types>,
     missing: Option<ColumnNames>,
@@ -90,6 +92,7 @@ impl Fields for FileFields {
         "features",
         "weights",
         "task",
+        "recipe",
         "hidden_layers",
         "types",
         "missing",
@@ -104,6 +107,7 @@ impl Fields for FileFields {
             "features" => once(&mut self.features, name, map),
             "weights" => once(&mut self.weights, name, map),
             "task" => once(&mut self.task, name, map),
+            "recipe" => once(&mut self.recipe, name, map),
             "hidden_layers" => once(&mut self.hidden_layers, name, map),
             "types" => once(&mut self.types, name, map),
             "missing" => once(&mut self.missing, name, map),
@@ -145,6 +149,7 @@ impl AskedTraining {
             features: fields.features.map(|ColumnNames(names)| names),
             weights: text(fields.weights),
             task: fields.task,
+            recipe: fields.recipe,
             hidden_layers: fields.hidden_layers.map(|Widths(widths)| widths),
             seed: settings.seed,
             ..TableRequest::default()
@@ -154,11 +159,12 @@ impl AskedTraining {
 }
 
 /// The parameters of `POST /train`, as errors name them.
-pub const PARAMETERS: [&str; 17] = [
+pub const PARAMETERS: [&str; 18] = [
     "name",
     "target",
     "features",
     "task",
+    "recipe",
     "epochs",
     "hidden_layers",
     "seed",
@@ -210,6 +216,7 @@ pub struct TrainParams {
     name: Option<String>,
     target: Option<String>,
     task: Option<Task>,
+    recipe: Option<Recipe>,
     epochs: Option<u64>,
     hidden_layers: Option<String>,
     seed: Option<u64>,
@@ -244,7 +251,8 @@ impl TrainParams {
             let detail = format!("the target {} is one of skip_columns", Shown(&target));
             return Err(ApiError::parameter(ErrorCode::InvalidValue, "target", detail));
         }
-        let (hidden_layers, seed, task, weights) = (self.widths()?, self.seed, self.task, self.weights.clone());
+        let (hidden_layers, weights) = (self.widths()?, self.weights.clone());
+        let TrainParams { seed, task, recipe, .. } = *self;
         let settings = TrainingSpec {
             epochs: self.epochs,
             validation_split: self.validation_split,
@@ -256,7 +264,7 @@ impl TrainParams {
         let in_range = settings.clone().check(0, Classes::None);
         in_range.map_err(|error| ApiError::from(error).of_query(&PARAMETERS))?;
         let settings = TrainingSpec { class_weight: self.class_weight()?, ..settings };
-        Ok((TableRequest { target, weights, task, hidden_layers, seed, ..TableRequest::default() }, settings))
+        Ok((TableRequest { target, weights, task, recipe, hidden_layers, seed, ..TableRequest::default() }, settings))
     }
 
     /// The word `balanced`: weights by class stand in the body of a training.

@@ -27,6 +27,7 @@ use crate::learning::loss::Loss;
 use crate::learning::spec::{LayerParameters, LayerSpec, MAX_LAYERS, ModelSpec};
 use crate::models::change::ModelChanges;
 use crate::models::model::MAX_METADATA;
+use crate::models::recipe::Recipe;
 use crate::models::table::TableRequest;
 use crate::models::{Model, ModelKind, NewModel};
 use crate::serving::sight;
@@ -55,6 +56,8 @@ pub struct NewModelBody {
     weights: Option<String>,
     #[serde(default, deserialize_with = "given")]
     task: Option<Task>,
+    #[serde(default, deserialize_with = "given")]
+    recipe: Option<Recipe>,
     #[serde(default, deserialize_with = "given")]
     hidden_layers: Option<GivenWidths>,
     #[serde(default, deserialize_with = "given")]
@@ -125,6 +128,7 @@ impl NewModelBody {
             ("features", self.features.is_some()),
             ("weights", self.weights.is_some()),
             ("task", self.task.is_some()),
+            ("recipe", self.recipe.is_some()),
             ("hidden_layers", self.hidden_layers.is_some()),
             ("dropout", self.dropout.is_some()),
         ];
@@ -179,6 +183,7 @@ impl NewModelBody {
             features: self.features,
             weights: self.weights,
             task: self.task,
+            recipe: self.recipe,
             hidden_layers: self.hidden_layers.map(|widths| widths.0),
             activation: self.activation,
             dropout: self.dropout,

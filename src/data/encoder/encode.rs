@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
+use super::encoding::Encoding;
 use super::error::EncodeError;
 use super::feature::{Feature, Offsets, Sighting, Slot};
 use super::left_out::{Known, LeftOut};
@@ -112,6 +113,14 @@ impl Encoder {
     /// The columns of an encoded row that each feature has.
     pub fn groups(&self) -> Vec<Vec<usize>> {
         self.offsets().zip(&self.features).map(|(offsets, feature)| offsets.columns(feature)).collect()
+    }
+
+    /// The columns of an encoded row that are scaled numbers or times, ascending.
+    pub fn numbers(&self) -> Vec<usize> {
+        let is_number =
+            |feature: &Feature| matches!(feature.encoding, Encoding::Numeric { .. } | Encoding::Datetime { .. });
+        let offsets = self.offsets().zip(&self.features).filter(|(_, feature)| is_number(feature));
+        offsets.map(|(offsets, _)| offsets.plain).collect()
     }
 
     fn offsets(&self) -> impl Iterator<Item = Offsets> + '_ {

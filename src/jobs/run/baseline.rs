@@ -15,8 +15,10 @@ use crate::learning::diagnosis::Warning;
 use crate::learning::examples::{Examples, Targets};
 use crate::learning::metrics::{self, Metrics};
 use crate::learning::network::Network;
+use crate::learning::optimizer::Optimizer;
 use crate::learning::report::EpochReport;
 use crate::learning::row_weights::RowWeights;
+use crate::learning::schedule::Schedule;
 use crate::learning::stopping::EarlyStopping;
 use crate::learning::team::Team;
 use crate::learning::trainer::{Control, Observer, Trainer};
@@ -130,12 +132,15 @@ pub(super) fn linear(
     Ok(Some(Measure::from(&metrics)))
 }
 
-/// The settings of the linear baseline beside a training on `rows` rows.
+/// The settings of the linear baseline beside a training on `rows` rows: its rows and weights, and an optimizer of its own.
 pub(in crate::jobs) fn linear_settings(rows: usize, settings: &ValidTrainingSpec) -> ValidTrainingSpec {
     let batches = rows.div_ceil(settings.batch_size.of(rows)).max(1);
     ValidTrainingSpec {
         epochs: (LINEAR_STEPS / batches as u64).clamp(10, 500),
+        optimizer: Optimizer::adamw(),
+        weight_decay: Optimizer::adamw().default_weight_decay(),
         learning_rate: LINEAR_RATE,
+        learning_rate_schedule: Schedule::cosine(),
         early_stopping: Some(EarlyStopping::default()),
         ..settings.clone()
     }

@@ -22,6 +22,7 @@ use crate::jobs::training::Training;
 use crate::learning::examples::{Examples, Targets};
 use crate::learning::network::Network;
 use crate::learning::row_weights::normalised;
+use crate::learning::spec::{Parametrization, ValidModelSpec};
 use crate::learning::split::SplitUsed;
 use crate::learning::training::{Classes, ValidTrainingSpec};
 use crate::memory::{Charge, Refused};
@@ -81,11 +82,11 @@ pub(super) fn prepare(
     let about = about_target(&table, &model.target, model.task, &train);
     let of_columns = [concerning(&profile, model), left_out(&encoder, &profile), changed, of_weights(model, &profile)];
     let findings = [about, of_split].into_iter().chain(of_columns).flatten().collect();
-    let mut network = Network::new(Arc::new(model.network(&encoder)?));
+    let network = model.network(&encoder)?;
     let histograms = Histogram::of_features(&encoder, &table, &train)?;
     let encoding = Encoding { encoder: &encoder, go_on };
     let examples = encoding.examples(&table, target, weights.as_ref(), &train)?;
-    start_from_shares(&mut network, &encoder.target, &examples);
+    let network = initial(network, &encoder.target, &examples);
     let examples = weighted(examples, settings, &encoder);
     let spec = if base.is_some() { model.clone() } else { model.as_learned(&encoder, &profile) };
     let (validation, truth, measured) = match validation {
@@ -109,6 +110,16 @@ pub(super) fn prepare(
         background: Some(background),
     };
     Ok(Prepared { training, network, parts, truth, split: used, findings, measured })
+}
+
+/// A network with parameters to begin with: drawn as its specification says, and by the rows to train on.
+fn initial(spec: ValidModelSpec, target: &Target, train: &Examples) -> Network {
+    let mut network = Network::new(Arc::new(spec));
+    if network.spec().parametrization == Parametrization::Ntk {
+        network.initialise_by(train.inputs().view());
+    }
+    start_from_shares(&mut network, target, train);
+    network
 }
 
 /// The training rows that explanations begin at.

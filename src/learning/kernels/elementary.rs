@@ -2,7 +2,7 @@
 //!
 //! Accurate to a few ulp over all of f32 (the tests say how many), NaN for NaN. No branch, no table, no call.
 
-use std::f32::consts::{FRAC_1_SQRT_2, LOG2_E};
+use std::f32::consts::{FRAC_1_SQRT_2, LOG2_E, TAU};
 
 /// Adding it to |x| < 2²² and taking it away again rounds x to a whole number, which stands in the low bits meanwhile.
 const ROUNDING: f32 = 12_582_912.0; // 1.5 · 2²³
@@ -64,6 +64,25 @@ pub fn tanh(x: f32) -> f32 {
     let size = x.abs();
     let e = exp_m1(2.0 * if size > 20.0 { 20.0 } else { size });
     (e / (e + 2.0)).copysign(x)
+}
+
+/// sin 2πt and cos 2πt: t counts turns.
+#[inline(always)]
+pub fn sine_and_cosine(t: f32) -> (f32, f32) {
+    // Whole turns change nothing, and taking them away is exact.
+    let r = t - t.round_ties_even();
+    let size = r.abs();
+    let sine = quarter(if size > 0.25 { 0.5 - size } else { size });
+    (sine.copysign(r), quarter(0.25 - size))
+}
+
+/// sin 2πy for |y| ≤ ¼: the Taylor series, whose next term is below 6e-8.
+#[inline(always)]
+fn quarter(y: f32) -> f32 {
+    const C: [f32; 5] = [-1.0 / 6.0, 1.0 / 120.0, -1.0 / 5040.0, 1.0 / 362_880.0, -1.0 / 39_916_800.0];
+    let x = TAU * y;
+    let q = x * x;
+    x + x * q * (C[0] + q * (C[1] + q * (C[2] + q * (C[3] + q * C[4]))))
 }
 
 /// ln(1 + eˣ) = max(x, 0) + ln(1 + e^{−|x|})
@@ -172,6 +191,22 @@ mod tests {
         let root = 2f64.sqrt();
         within(7.0, |x| normal(x).1, |x| 0.5 * libm::erfc(-x / root));
         within(3.0, |x| normal(x).0, |x| (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt());
+    }
+
+    #[test]
+    fn sine_and_cosine_are_accurate_for_turns_of_every_size() {
+        let (mut off, mut turns) = (0f64, Vec::new());
+        turns.extend((0..=40_000).map(|i| i as f32 / 10_000.0 - 2.0));
+        turns.extend([1e-30, -1e-7, 0.25, 0.5, 0.75, 1e6 + 0.25, -8_388_607.5, 1e30]);
+        for t in turns {
+            let (sine, cosine) = sine_and_cosine(t);
+            // Whole turns are taken away first, which f64 does exactly.
+            let angle = (f64::from(t) - f64::from(t).round()) * 2.0 * std::f64::consts::PI;
+            off = off.max((f64::from(sine) - angle.sin()).abs()).max((f64::from(cosine) - angle.cos()).abs());
+        }
+        assert!(off < 3e-7, "{off}");
+        assert!(sine_and_cosine(f32::NAN).0.is_nan() && sine_and_cosine(f32::INFINITY).1.is_nan());
+        assert_eq!([sine_and_cosine(0.0).0, sine_and_cosine(3.0).0], [0.0, 0.0]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub(super) mod elementwise;
 mod matmul;
 mod matrix;
 
+pub use elementary::sine_and_cosine;
 pub use matmul::matmul;
 pub use matrix::{Matrix, MatrixMut};
 

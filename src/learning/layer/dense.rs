@@ -10,7 +10,7 @@ use crate::learning::init::Initializer;
 use crate::learning::kernels::{Matrix, MatrixMut, matmul, vectorized};
 use crate::learning::optimizer::ParameterGroup;
 use crate::learning::random::Generator;
-use crate::learning::spec::ValidLayer;
+use crate::learning::spec::{Parametrization, ValidLayer};
 
 /// Parameters of a block, about: its gradient and the optimizer's state stay in a core's cache while it is worked on.
 pub(in crate::learning) const BLOCK_VALUES: usize = 1 << 15;
@@ -20,6 +20,9 @@ const TRANSPOSED: usize = 64;
 /// Most blocks of a layer: each of them reads the whole batch's ∂L/∂z.
 const MAX_BLOCKS: usize = 16;
 
+/// The factor on the learning rate of biases in [`Parametrization::Ntk`].
+const NTK_BIAS_FACTOR: f64 = 0.1;
+
 /// A fully connected layer.
 #[derive(Clone, Debug)]
 pub struct Dense {
@@ -27,6 +30,7 @@ pub struct Dense {
     units: usize,
     activation: Activation,
     dropout: f32,
+    parametrization: Parametrization,
     /// Weights (inputs × units, row-major) in the flat buffer.
     weights: Range<usize>,
     /// Biases (units) in the flat buffer.
@@ -35,16 +39,22 @@ pub struct Dense {
 
 impl Dense {
     /// The layer of a specification, its parameters starting at `offset` of the flat buffer.
-    pub fn new(layer: &ValidLayer, offset: usize) -> Self {
+    pub fn new(layer: &ValidLayer, parametrization: Parametrization, offset: usize) -> Self {
         let split = offset + layer.inputs * layer.units;
         Dense {
             inputs: layer.inputs,
             units: layer.units,
             activation: layer.activation,
             dropout: layer.dropout as f32,
+            parametrization,
             weights: offset..split,
             biases: split..split + layer.units,
         }
+    }
+
+    /// Width of the input.
+    pub(super) fn inputs(&self) -> usize {
+        self.inputs
     }
 
     /// Width of the output.
@@ -64,9 +74,15 @@ impl Dense {
     }
 
     pub(super) fn groups(&self) -> Vec<ParameterGroup> {
+        // x·(W/√d) with W of order 1: an optimizer that steps alike on all parameters, such as Adam, steps 1/√d as far on W/√d as
+        // on W. What decays by a share of W decays by the same share of W/√d.
+        let (weights, biases) = match self.parametrization {
+            Parametrization::Standard => (1.0, 1.0),
+            Parametrization::Ntk => (1.0 / (self.inputs as f64).sqrt(), NTK_BIAS_FACTOR),
+        };
         vec![
-            ParameterGroup { range: self.weights.clone(), learning_rate_factor: 1.0, decay_factor: 1.0 },
-            ParameterGroup { range: self.biases.clone(), learning_rate_factor: 1.0, decay_factor: 0.0 },
+            ParameterGroup { range: self.weights.clone(), learning_rate_factor: weights, decay_factor: 1.0 / weights },
+            ParameterGroup { range: self.biases.clone(), learning_rate_factor: biases, decay_factor: 0.0 },
         ]
     }
 
@@ -86,6 +102,7 @@ impl Dense {
             gradient: buffer(true),
             bias_gradient: vec![0.0; self.units],
             transposed: Vec::with_capacity(if self.is_transposed(self.inputs) { rows * self.inputs } else { 0 }),
+            ..Tape::default()
         }
     }
 
@@ -94,8 +111,16 @@ impl Dense {
         Matrix::new(&parameters[self.weights.clone()], self.units)
     }
 
+    pub(super) fn weights_mut<'a>(&self, parameters: &'a mut [f32]) -> &'a mut [f32] {
+        &mut parameters[self.weights.clone()]
+    }
+
+    pub(super) fn biases_mut<'a>(&self, parameters: &'a mut [f32]) -> &'a mut [f32] {
+        &mut parameters[self.biases.clone()]
+    }
+
     /// x·W
-    fn product(&self, parameters: &[f32], input: &[f32], product: &mut [f32]) {
+    pub(super) fn product(&self, parameters: &[f32], input: &[f32], product: &mut [f32]) {
         matmul(MatrixMut::new(product, self.units), Matrix::new(input, self.inputs), self.matrix(parameters), false);
     }
 

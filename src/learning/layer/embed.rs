@@ -59,7 +59,7 @@ impl Embed {
                 EmbeddingTable { values: embedding.values, dimensions: embedding.dimensions, weights: start..offset }
             })
             .collect();
-        (!tables.is_empty()).then(|| Embed { plain: model.plain_inputs(), tables, units: model.layers[0].inputs })
+        (!tables.is_empty()).then(|| Embed { plain: model.plain_inputs(), tables, units: model.embedded_inputs() })
     }
 
     /// EmbeddingTable `index`: values × dimensions.

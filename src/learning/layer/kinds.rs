@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use super::dense::Dense;
 use super::embed::Embed;
+use super::periodic::Periodic;
+use super::scale::Scale;
 use super::tape::{InputGradient, Tape};
 use crate::learning::activation::Activation;
 use crate::learning::init::Initializer;
@@ -15,6 +17,10 @@ use crate::learning::random::Generator;
 pub enum Layer {
     /// Vectors in place of codes: the first layer of a network with embeddings.
     Embed(Embed),
+    /// Waves beside some columns.
+    Periodic(Periodic),
+    /// Each column times a factor.
+    Scale(Scale),
     /// Fully connected: a = f(x·W + b), then dropout in training.
     Dense(Dense),
 }
@@ -24,7 +30,8 @@ impl Layer {
     pub fn fixed_outputs(&self) -> usize {
         match self {
             Layer::Embed(embed) => embed.plain(),
-            Layer::Dense(_) => 0,
+            Layer::Periodic(periodic) => periodic.fixed(),
+            Layer::Scale(_) | Layer::Dense(_) => 0,
         }
     }
 
@@ -32,6 +39,8 @@ impl Layer {
     pub fn units(&self) -> usize {
         match self {
             Layer::Embed(embed) => embed.units(),
+            Layer::Periodic(periodic) => periodic.units(),
+            Layer::Scale(scale) => scale.units(),
             Layer::Dense(dense) => dense.units(),
         }
     }
@@ -39,7 +48,7 @@ impl Layer {
     /// The hidden activation, for diagnoses.
     pub fn activation(&self) -> Activation {
         match self {
-            Layer::Embed(_) => Activation::Identity,
+            Layer::Embed(_) | Layer::Periodic(_) | Layer::Scale(_) => Activation::Identity,
             Layer::Dense(dense) => dense.activation(),
         }
     }
@@ -48,6 +57,8 @@ impl Layer {
     pub fn groups(&self) -> Vec<ParameterGroup> {
         match self {
             Layer::Embed(embed) => embed.groups(),
+            Layer::Periodic(periodic) => periodic.groups(),
+            Layer::Scale(scale) => scale.groups(),
             Layer::Dense(dense) => dense.groups(),
         }
     }
@@ -56,7 +67,18 @@ impl Layer {
     pub fn initialise(&self, initializer: Initializer, parameters: &mut [f32], generator: &mut Generator) {
         match self {
             Layer::Embed(embed) => embed.initialise(parameters, generator),
+            Layer::Periodic(periodic) => periodic.initialise(parameters, generator),
+            Layer::Scale(scale) => scale.initialise(parameters),
             Layer::Dense(dense) => dense.initialise(initializer, parameters, generator),
+        }
+    }
+
+    /// Draws the parameters of a dense layer by what comes in, rows × inputs, and leaves in `output`, rows × units, what it makes of
+    /// that; other layers keep theirs.
+    pub fn initialise_by(&self, parameters: &mut [f32], input: &[f32], output: &mut [f32], generator: &mut Generator) {
+        match self {
+            Layer::Dense(dense) => dense.initialise_by(parameters, input, output, generator),
+            _ => self.infer(parameters, input, output),
         }
     }
 
@@ -64,6 +86,8 @@ impl Layer {
     pub fn tape(&self, rows: usize) -> Tape {
         match self {
             Layer::Embed(embed) => embed.tape(rows),
+            Layer::Periodic(periodic) => periodic.tape(rows),
+            Layer::Scale(scale) => scale.tape(rows),
             Layer::Dense(dense) => dense.tape(rows),
         }
     }
@@ -75,6 +99,8 @@ impl Layer {
     pub fn infer(&self, parameters: &[f32], input: &[f32], output: &mut [f32]) {
         match self {
             Layer::Embed(embed) => embed.infer(parameters, input, output),
+            Layer::Periodic(periodic) => periodic.infer(parameters, input, output),
+            Layer::Scale(scale) => scale.infer(parameters, input, output),
             Layer::Dense(dense) => dense.infer(parameters, input, output),
         }
     }
@@ -83,6 +109,8 @@ impl Layer {
     pub fn forward(&self, parameters: &[f32], input: &[f32], rows: usize, tape: &mut Tape, dropout: Option<u64>) {
         match self {
             Layer::Embed(embed) => embed.infer(parameters, input, tape.active_mut(rows * embed.units())),
+            Layer::Periodic(periodic) => periodic.forward(parameters, input, rows, tape),
+            Layer::Scale(scale) => scale.infer(parameters, input, tape.active_mut(rows * scale.units())),
             Layer::Dense(dense) => dense.forward(parameters, input, rows, tape, dropout),
         }
     }
@@ -93,6 +121,8 @@ impl Layer {
         match self {
             // An embedding has no activation, so ∂L/∂output is ∂L/∂z, and codes have no gradient.
             Layer::Embed(_) => {}
+            Layer::Periodic(periodic) => periodic.backward(parameters, rows, tape, input_gradient),
+            Layer::Scale(scale) => scale.backward(parameters, rows, tape, input_gradient),
             Layer::Dense(dense) => dense.backward(parameters, rows, tape, input_gradient),
         }
     }
@@ -102,6 +132,8 @@ impl Layer {
     pub fn blocks(&self) -> Vec<Range<usize>> {
         match self {
             Layer::Embed(embed) => embed.groups().into_iter().map(|group| group.range).collect(),
+            Layer::Periodic(periodic) => periodic.blocks(),
+            Layer::Scale(scale) => scale.groups().into_iter().map(|group| group.range).collect(),
             Layer::Dense(dense) => dense.blocks(),
         }
     }
@@ -111,6 +143,8 @@ impl Layer {
     pub fn gradient(&self, block: &Range<usize>, input: &[f32], tape: &Tape, gradient: &mut [f32], accumulate: bool) {
         match self {
             Layer::Embed(embed) => embed.gradient(block, input, tape, gradient, accumulate),
+            Layer::Periodic(periodic) => periodic.gradient(block, input, tape, gradient, accumulate),
+            Layer::Scale(scale) => scale.gradient(input, tape, gradient, accumulate),
             Layer::Dense(dense) => dense.gradient(block, input, tape, gradient, accumulate),
         }
     }

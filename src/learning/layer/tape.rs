@@ -16,6 +16,9 @@ pub struct Tape {
     pub(super) dropped: Vec<f32>,
     /// ∂L/∂output on entry of the backward pass, ∂L/∂z after it.
     pub gradient: Vec<f32>,
+    /// Of waves: their cosines, and their sines, which the backward pass turns into ∂L/∂z.
+    pub(super) cosines: Vec<f32>,
+    pub(super) sines: Vec<f32>,
     /// ∂L/∂input, transposed; empty unless it is wanted and found that way.
     pub(super) transposed: Vec<f32>,
     /// ∂L/∂biases after the backward pass: the sum over the rows of ∂L/∂z.

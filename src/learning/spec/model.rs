@@ -1,6 +1,7 @@
 //! A model: its specification as it is asked for, and the checked one that everything else works with.
 
 use super::embedding::{Embedding, check_embeddings};
+use super::front::{Parametrization, Waves};
 use super::initial::{LayerParameters, flatten};
 use super::layer::{LayerSpec, ValidLayer, check_widths};
 use crate::learning::activation::{Activation, OutputActivation};
@@ -19,6 +20,9 @@ pub const MAX_SEED: u64 = (1 << 53) - 1;
 /// |---|---|---|---|
 /// | `layers` | – | 2 to 64 entries, widths 1 to 65,536 | inputs of the first layer, then one entry per layer |
 /// | `embeddings` | none | up to 1,000 | tables for the codes of the input's last columns |
+/// | `waves` | none | | periodic values beside some of the input's columns |
+/// | `scale` | false | | a factor for each column in front of the first layer |
+/// | `parametrization` | `standard` | | how large steps are against each other |
 /// | `activation` | `relu` | | of the hidden layers |
 /// | `output_activation` | by the loss | | of the last layer |
 /// | `loss` | `mse` | | what training minimises |
@@ -28,10 +32,16 @@ pub const MAX_SEED: u64 = (1 << 53) - 1;
 #[derive(Clone, Debug, Default)]
 pub struct ModelSpec {
     /// Inputs of the first layer, then one entry per layer. The first entry is the input width where there are no
-    /// embeddings; else it counts their vectors in place of their codes.
+    /// embeddings; else it counts their vectors in place of their codes. The values of waves are counted too.
     pub layers: Vec<LayerSpec>,
     /// Embeddings of the input's last columns, in their order.
     pub embeddings: Vec<Embedding>,
+    /// Waves of some of the input's columns.
+    pub waves: Option<Waves>,
+    /// Whether each column has a factor in front of the first layer.
+    pub scale: bool,
+    /// How large steps are against each other.
+    pub parametrization: Parametrization,
     /// Activation of hidden layers that do not name their own.
     pub activation: Option<Activation>,
     /// Activation of the last layer.
@@ -49,13 +59,19 @@ pub struct ModelSpec {
 /// A checked model: its layers fit together and its loss goes with its output.
 ///
 /// A row of its input is `[plain values…, code₁ … codeₘ]` for m embeddings. The first layer sees
-/// `[plain values…, vector₁ … vectorₘ]`.
+/// `[plain values…, vector₁ … vectorₘ, values of waves…]`, each column times its factor, if there are factors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValidModelSpec {
     /// The layers, first to last; at least one.
     pub layers: Vec<ValidLayer>,
     /// Embeddings of the input's last columns, in their order. Empty in most models.
     pub embeddings: Vec<Embedding>,
+    /// Waves of some of the input's columns.
+    pub waves: Option<Waves>,
+    /// Whether each column has a factor in front of the first layer.
+    pub scale: bool,
+    /// How large steps are against each other.
+    pub parametrization: Parametrization,
     /// Activation of the last layer.
     pub output: OutputActivation,
     /// What training minimises.
@@ -74,7 +90,12 @@ impl ValidModelSpec {
 
     /// Columns of the input that the first layer sees as they are; those behind them are codes.
     pub fn plain_inputs(&self) -> usize {
-        self.layers[0].inputs - self.embeddings.iter().map(|embedding| embedding.dimensions).sum::<usize>()
+        self.embedded_inputs() - self.embeddings.iter().map(|embedding| embedding.dimensions).sum::<usize>()
+    }
+
+    /// Plain values and the vectors of embeddings: what waves stand beside.
+    pub fn embedded_inputs(&self) -> usize {
+        self.layers[0].inputs - self.waves.as_ref().map_or(0, Waves::outputs)
     }
 
     /// Width of an output row.
@@ -82,9 +103,12 @@ impl ValidModelSpec {
         self.layers[self.layers.len() - 1].units
     }
 
-    /// Values of all tables, weights and biases of all layers.
+    /// Values of all tables, parameters of waves, factors, weights and biases of all layers.
     pub fn parameter_count(&self) -> usize {
-        parameter_count(&self.layers, &self.embeddings)
+        let tables: usize = self.embeddings.iter().map(Embedding::parameter_count).sum();
+        let waves = self.waves.as_ref().map_or(0, Waves::parameter_count);
+        let factors = if self.scale { self.layers[0].inputs } else { 0 };
+        tables + waves + factors + self.layers.iter().map(ValidLayer::parameter_count).sum::<usize>()
     }
 
     /// Whether targets are classes: `cross_entropy`, or `binary_cross_entropy` of a single output.
@@ -109,13 +133,26 @@ impl ModelSpec {
         let output = self.output(loss)?;
         check_output(output, loss, self.layers[self.layers.len() - 1].units)?;
         let layers = self.hidden_and_last()?;
-        check_embeddings(&self.embeddings, layers[0].inputs)?;
-        check_size(parameter_count(&layers, &self.embeddings))?;
+        let embedded = self.check_waves(layers[0].inputs)?;
+        check_embeddings(&self.embeddings, embedded)?;
         let seed = self.seed.unwrap_or(0);
         check_seed(seed)?;
         let (initializer, initial) = self.start(&layers)?;
-        let spec = ValidModelSpec { layers, embeddings: self.embeddings, output, loss, initializer, seed };
+        let ModelSpec { embeddings, waves, scale, parametrization, .. } = self;
+        let spec =
+            ValidModelSpec { layers, embeddings, waves, scale, parametrization, output, loss, initializer, seed };
+        check_size(spec.parameter_count())?;
+        spec.waves.as_ref().map_or(Ok(()), |waves| waves.check_columns(spec.plain_inputs()))?;
         Ok((spec, initial))
+    }
+
+    /// Inputs of the first layer, of `inputs`, that are no values of waves.
+    fn check_waves(&self, inputs: usize) -> Result<usize, SpecError> {
+        let Some(waves) = &self.waves else { return Ok(inputs) };
+        waves.check_bounds()?;
+        inputs.checked_sub(waves.outputs()).ok_or_else(|| {
+            SpecError::shape("/waves", format!("the first layer has {inputs} inputs: too few for its waves"))
+        })
     }
 
     /// How the parameters are drawn, or those the client gave.
@@ -127,8 +164,8 @@ impl ModelSpec {
                 Err(SpecError::invalid("/initial_parameters", detail))
             }
             (None, Some(given)) => {
-                let plain = self.embeddings.is_empty();
-                require(plain, "/initial_parameters", || "a model with embeddings draws its parameters".into())?;
+                let plain = self.embeddings.is_empty() && self.waves.is_none() && !self.scale;
+                require(plain, "/initial_parameters", || "a model for tables draws its parameters".into())?;
                 Ok((None, Some(flatten(given, layers)?)))
             }
         }
@@ -171,11 +208,6 @@ impl ModelSpec {
         };
         Ok(ValidLayer { inputs, units: layer.units, activation, dropout })
     }
-}
-
-fn parameter_count(layers: &[ValidLayer], embeddings: &[Embedding]) -> usize {
-    let tables: usize = embeddings.iter().map(Embedding::parameter_count).sum();
-    tables + layers.iter().map(ValidLayer::parameter_count).sum::<usize>()
 }
 
 fn check_size(parameters: usize) -> Result<(), SpecError> {

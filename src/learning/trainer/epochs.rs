@@ -248,8 +248,8 @@ impl<'a> Trainer<'a> {
     }
 
     fn patience_is_over(&self) -> bool {
-        let patience = self.settings.early_stopping.as_ref().map(|stopping| stopping.patience);
-        patience.is_some_and(|patience| self.state.epoch - self.state.best.epoch >= patience)
+        let stopping = self.settings.early_stopping.as_ref();
+        stopping.is_some_and(|stopping| stopping.is_over(self.state.epoch, self.state.best.epoch))
     }
 
     fn look_at_the_start(&mut self, observer: &mut dyn Observer) {

@@ -14,9 +14,11 @@ impl Trainer<'_> {
         // Rows of the passes, in whole tiles, and of a probe.
         let pass = pass_rows(model, settings, rows);
         let rows_at_once = pass.next_multiple_of(tile_rows(model, pass)) + rows.min(PROBE_ROWS);
-        // Per unit and row at most: z, a, mask, dropped and gradient, this once more for the layer above to turn; of an
-        // embedding layer, output, gradient and the same.
-        let embedded = if model.embeddings.is_empty() { 0 } else { 3 * model.layers[0].inputs };
+        // Per unit and row at most: z, a, mask, dropped and gradient, this once more for the layer above to turn; of a layer of
+        // embeddings, waves or factors, output, gradient and the same; of waves their cosines and sines.
+        let fronts = [!model.embeddings.is_empty(), model.waves.is_some(), model.scale];
+        let waves = model.waves.as_ref().map_or(0, |waves| 2 * waves.columns.len() * waves.frequencies);
+        let embedded = fronts.into_iter().filter(|is_there| *is_there).count() * 3 * model.layers[0].inputs + waves;
         let units = 6 * model.layers.iter().map(|layer| layer.units).sum::<usize>();
         let passes = rows_at_once * (model.inputs() + embedded + units);
         let looked_at = validation.max(rows.min(PROBE_ROWS));

@@ -113,8 +113,10 @@ fn specifications(spec: ValidModelSpec, members: &[MemberHeader]) -> Result<Vec<
 /// Checks that a file has the tensors of these networks and `others` further ones, and none beside them.
 fn check_tensor_count(file: &TensorFile, networks: &[NetworkHeader], others: usize) -> Result<(), ModelError> {
     let count = |each: fn(&ValidModelSpec) -> usize| networks.iter().map(|network| each(&network.spec)).sum::<usize>();
+    let fronts = |spec: &ValidModelSpec| usize::from(spec.waves.is_some()) + usize::from(spec.scale);
     let (tables, layers) = (count(|spec| spec.embeddings.len()), count(|spec| spec.layers.len()));
-    if file.len() == tables + 2 * layers + others {
+    let fronts = networks.iter().map(|network| fronts(&network.spec)).sum::<usize>();
+    if file.len() == tables + fronts + 2 * layers + others {
         return Ok(());
     }
     let of_tables = if tables == 0 { String::new() } else { format!(", {tables} embeddings one") };

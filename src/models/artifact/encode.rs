@@ -25,11 +25,12 @@ pub fn encode(predictor: &Predictor, facts: Option<&VersionFacts>) -> Vec<u8> {
     let background = table.and_then(|table| table.background.as_ref());
     let members = predictor.members().list();
     let several = members.len() > 1;
+    let has_front = members.iter().map(|member| member.network.spec()).any(|spec| spec.waves.is_some() || spec.scale);
     let header = Header {
-        format: match (background, several || histograms.is_some()) {
-            (Some(_), _) => THIRD_FORM,
-            (None, true) => SECOND_FORM,
-            (None, false) => FIRST_FORM,
+        format: match () {
+            () if background.is_some() || has_front => THIRD_FORM,
+            () if several || histograms.is_some() => SECOND_FORM,
+            () => FIRST_FORM,
         },
         model: specification(predictor.spec()),
         members: if several { members.iter().map(member).collect() } else { Vec::new() },

@@ -72,8 +72,8 @@ pub(super) fn member_prefix(index: usize) -> String {
     format!("members.{index}.")
 }
 
-/// The tensors of a network with their shapes, in the order of its parameters: tables of embeddings, then of each layer
-/// weights and biases.
+/// The tensors of a network with their shapes, in the order of its parameters: tables of embeddings, waves, factors, then of each
+/// layer weights and biases.
 pub(super) fn tensors_of(spec: &ValidModelSpec, prefix: &str) -> Vec<(String, Vec<usize>)> {
     let embeddings = spec.embeddings.iter().enumerate();
     let tables = embeddings.map(|(i, table)| (format!("embeddings.{i}.weights"), vec![table.values, table.dimensions]));
@@ -81,5 +81,8 @@ pub(super) fn tensors_of(spec: &ValidModelSpec, prefix: &str) -> Vec<(String, Ve
         let (weights, biases) = (format!("layers.{i}.weights"), format!("layers.{i}.biases"));
         [(weights, vec![layer.inputs, layer.units]), (biases, vec![layer.units])]
     });
-    tables.chain(layers).map(|(name, shape)| (format!("{prefix}{name}"), shape)).collect()
+    let waves =
+        spec.waves.iter().map(|waves| ("waves".to_owned(), vec![waves.columns.len(), waves.column_parameters()]));
+    let scale = spec.scale.then(|| ("scale".to_owned(), vec![spec.layers[0].inputs]));
+    tables.chain(waves).chain(scale).chain(layers).map(|(name, shape)| (format!("{prefix}{name}"), shape)).collect()
 }

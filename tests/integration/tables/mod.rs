@@ -9,6 +9,7 @@ mod growth;
 mod models;
 mod predictions;
 mod production;
+mod recipes;
 mod row_files;
 mod splits;
 mod train_file;

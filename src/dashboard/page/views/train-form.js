@@ -130,11 +130,17 @@ function modelFields(dataset) {
   const taskField = field('Task', task, ' ');
   const hidden = h('input', {
     type: 'text',
-    placeholder: '256, 128',
+    placeholder: 'as the recipe has them',
     pattern: '\\s*([nN]one|[0-9]+(\\s*,\\s*[0-9]+)*)?\\s*',
   });
-  const activation = choice(ACTIVATIONS, 'relu');
-  const dropout = h('input', { type: 'number', min: 0, max: 0.99, step: 'any', placeholder: '0.1' });
+  const recipe = choice([
+    ['', 'Plain'],
+    ['standard', 'Standard (a preview)'],
+  ]);
+  /** @type {[string, string][]} */
+  const activations = ACTIVATIONS.map((name) => [name, name]);
+  const activation = choice([['', 'As the recipe has it'], ...activations]);
+  const dropout = h('input', { type: 'number', min: 0, max: 0.99, step: 'any', placeholder: 'as the recipe has it' });
   const features = featureTicks(dataset.columns, target);
   const suggest = () => {
     const hint = taskField.querySelector('.hint');
@@ -153,7 +159,8 @@ function modelFields(dataset) {
     task: task.value || undefined,
     features: features.read(),
     hidden_layers: widths(hidden),
-    activation: activation.value === 'relu' ? undefined : activation.value,
+    recipe: recipe.value || undefined,
+    activation: activation.value || undefined,
     dropout: dropout.value === '' ? undefined : Number(dropout.value),
   });
   return {
@@ -163,6 +170,7 @@ function modelFields(dataset) {
       taskField,
     ],
     further: [
+      field('Recipe', recipe, 'Standard is slower, and better on many tables of ten thousand rows and more.'),
       field('Hidden layers', hidden, 'Widths with commas between them; “none” makes a linear model.'),
       field('Activation', activation),
       field('Dropout', dropout),

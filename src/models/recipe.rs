@@ -1,0 +1,53 @@
+//! Recipes: what a model by data set is and how it is trained, where the request leaves it open.
+
+use serde::{Deserialize, Serialize};
+
+use crate::learning::activation::Activation;
+use crate::learning::spec::Waves;
+
+/// A recipe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recipe {
+    /// Two hidden layers with ReLU under AdamW.
+    #[default]
+    Plain,
+    /// What Holzmüller, Grinsztajn & Steinwart 2024 ("Better by default") found for tables: waves beside numbers, a factor for each
+    /// column, initial parameters by the rows, Mish, and a rate in four waves.
+    Standard,
+}
+
+/// Columns with waves, at most: beyond, they would be most of the network.
+pub(super) const MOST_WAVES: usize = 500;
+
+impl Recipe {
+    /// Hidden layers.
+    pub(super) fn hidden_layers(self) -> Vec<usize> {
+        match self {
+            Recipe::Plain => vec![256, 128],
+            Recipe::Standard => vec![256; 3],
+        }
+    }
+
+    /// Activation of the hidden layers.
+    pub(super) fn activation(self) -> Activation {
+        match self {
+            Recipe::Plain => Activation::Relu,
+            Recipe::Standard => Activation::Mish,
+        }
+    }
+
+    /// Dropout of the hidden layers.
+    pub(super) fn dropout(self) -> f64 {
+        match self {
+            Recipe::Plain => 0.1,
+            Recipe::Standard => 0.15,
+        }
+    }
+
+    /// The waves of these columns, if the recipe has them.
+    pub(super) fn waves(self, columns: Vec<usize>) -> Option<Waves> {
+        let fit = self == Recipe::Standard && (1..=MOST_WAVES).contains(&columns.len());
+        fit.then_some(Waves { columns, frequencies: 16, values: 3, deviation: 0.1 })
+    }
+}

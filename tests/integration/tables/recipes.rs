@@ -1,0 +1,104 @@
+//! Recipes: what a model is and how it is trained, where the request leaves it open.
+
+use serde_json::{Value, json};
+
+use crate::support::{TestApp, text};
+
+/// Rows of two numbers, a word, a time and a class that follows from waves of the first.
+fn csv() -> String {
+    let row = |row: usize| {
+        let x = (row * 37 % 211) as f64 / 21.0;
+        let class = if (x * 1.7).sin() > 0.0 { "up" } else { "down" };
+        let (day, word) = (1 + row % 28, ["a", "b", "c"][row % 3]);
+        format!("{x},{},{word},2024-02-{day:02},{class}\n", row * 13 % 17)
+    };
+    "x,z,word,day,class\n".to_owned() + &(0..420).map(row).collect::<String>()
+}
+
+async fn created(service: &TestApp, name: &str, others: Value) -> Value {
+    let mut model = json!({"name": name, "dataset": "waves", "target": "class", "recipe": "standard", "seed": 4});
+    model.as_object_mut().expect("an object").extend(others.as_object().expect("an object").clone());
+    service.post("/models", model).await.expect(201)
+}
+
+async fn predicted(service: &TestApp, model: &str) -> Value {
+    let records =
+        json!([{"x": 1.0, "z": 3, "word": "a", "day": "2024-02-05"}, {"x": 7.25, "word": "unseen"}, {"z": 1}]);
+    let reply = service.post(&format!("/models/{model}/predict"), json!({"records": records})).await.expect(200);
+    reply["predictions"].clone()
+}
+
+#[tokio::test]
+async fn the_standard_recipe_is_used_and_told() {
+    let service = TestApp::start().await;
+    service.post_csv("/datasets?name=waves", csv()).await.expect(201);
+    let model = created(&service, "all", json!({})).await;
+    assert_eq!((&model["recipe"], &model["hidden_layers"]), (&json!("standard"), &json!([256, 256, 256])));
+    created(&service, "narrow", json!({"hidden_layers": [24, 24]})).await;
+    let job = service.train("narrow", json!({"epochs": 40})).await;
+    assert_eq!(job["state"], "succeeded", "{job}");
+    let config = &job["config"];
+    assert_eq!(config["learning_rate_schedule"], json!({"type": "coslog4"}));
+    assert_eq!((&config["optimizer"]["type"], &config["optimizer"]["beta2"]), (&json!("adamw"), &json!(0.95)));
+    assert_eq!((&config["learning_rate"], &config["batch_size"]), (&json!(0.04), &json!(64)));
+    assert_eq!((&config["early_stopping"]["patience"], &config["early_stopping"]["growth"]), (&json!(20), &json!(1.0)));
+    let trained = service.get("/models/narrow").await.expect(200);
+    assert_eq!((&trained["activations"][0], &trained["dropout"][0]), (&json!("mish"), &json!(0.15)));
+    // x, z and day: 83 parameters of waves for each; a factor for each input of the first layer.
+    let inputs = trained["layers"][0].as_u64().expect("a width") + 3 * 3;
+    let dense = inputs * 24 + 24 + 24 * 24 + 24 + 24 + 1;
+    assert_eq!(trained["parameter_count"], json!(3 * 83 + inputs + dense));
+    let accuracy = job["metrics"]["accuracy"].as_f64().expect("a number");
+    assert!(accuracy > 0.85, "{accuracy}");
+
+    // What the request says wins; without hidden layers there is nothing to a recipe.
+    let own = json!({"activation": "tanh", "dropout": 0, "hidden_layers": [8]});
+    let own = created(&service, "own", own).await;
+    assert_eq!(own["hidden_layers"], json!([8]));
+    service.train("own", json!({"epochs": 2, "learning_rate_schedule": "constant"})).await;
+    let own = service.get("/models/own").await.expect(200);
+    assert_eq!((&own["activations"][0], &own["dropout"][0]), (&json!("tanh"), &json!(0.0)));
+    created(&service, "line", json!({"hidden_layers": []})).await;
+    let line = service.train("line", json!({"epochs": 2})).await;
+    assert_eq!(line["config"]["learning_rate_schedule"]["type"], "cosine");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_version_of_the_standard_recipe_is_the_same_again_elsewhere_and_goes_on() {
+    let service = TestApp::start().await;
+    service.post_csv("/datasets?name=waves", csv()).await.expect(201);
+    for name in ["one", "two"] {
+        created(&service, name, json!({"hidden_layers": [16, 16]})).await;
+        assert_eq!(service.train(name, json!({"epochs": 6})).await["state"], "succeeded");
+    }
+    let answers = predicted(&service, "one").await;
+    assert_eq!(predicted(&service, "two").await, answers, "the same request gives the same bits");
+    let file = service.get("/models/one/versions/1/export?format=safetensors").await.body;
+    let copy = service.post_file("/models/import?name=copy", "application/octet-stream", file).await.expect(201);
+    assert_eq!((&copy["recipe"], predicted(&service, "copy").await), (&json!("standard"), answers.clone()));
+    let service = service.restarted().await;
+    assert_eq!(predicted(&service, "one").await, answers);
+    let job = service.train("one", json!({"epochs": 3, "warm_start": true})).await;
+    assert_eq!((&job["state"], &job["version"]), (&json!("succeeded"), &json!(2)), "{job}");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_recipe_is_named_in_the_url_of_a_training_and_others_are_refused() {
+    let service = TestApp::start().await;
+    let words = "word,class\n".to_owned() + &"a,up\nb,down\na,up\nc,down\n".repeat(20);
+    let path = "/train?name=words&target=class&epochs=3&hidden_layers=8&recipe=standard";
+    let job = service.post_csv(path, words.clone()).await.expect(202);
+    assert_eq!(service.ended(&job).await["state"], "succeeded", "a table without a number has no waves");
+    assert_eq!(service.get("/models/words").await.expect(200)["recipe"], "standard");
+    let unknown = service.post_csv("/train?name=other&target=class&recipe=best", words).await;
+    let unknown = unknown.problem(422, "invalid_value");
+    assert!(text(&unknown["detail"]).contains("recipe"), "{unknown}");
+    let layers = json!({"name": "net", "layers": [2, 1], "recipe": "standard"});
+    service.post("/models", layers).await.problem(422, "invalid_value");
+    let older = include_bytes!("../../fixtures/table-version-form-2.safetensors").to_vec();
+    let older = service.post_file("/models/import?name=older", "application/octet-stream", older).await.expect(201);
+    assert_eq!(older["recipe"], "plain", "a version of before recipes");
+    service.stop().await;
+}
