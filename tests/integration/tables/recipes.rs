@@ -8,7 +8,7 @@ use crate::support::{TestApp, text};
 fn csv() -> String {
     let row = |row: usize| {
         let x = (row * 37 % 211) as f64 / 21.0;
-        let class = if (x * 1.7).sin() > 0.0 { "up" } else { "down" };
+        let class = if (x * 0.8).sin() > 0.0 { "up" } else { "down" };
         let (day, word) = (1 + row % 28, ["a", "b", "c"][row % 3]);
         format!("{x},{},{word},2024-02-{day:02},{class}\n", row * 13 % 17)
     };
@@ -49,7 +49,7 @@ async fn the_standard_recipe_is_used_and_told() {
     let dense = inputs * 24 + 24 + 24 * 24 + 24 + 24 + 1;
     assert_eq!(trained["parameter_count"], json!(3 * 83 + inputs + dense));
     let accuracy = job["metrics"]["accuracy"].as_f64().expect("a number");
-    assert!(accuracy > 0.85, "{accuracy}");
+    assert!(accuracy > 0.9, "{accuracy}");
 
     // What the request says wins; without hidden layers there is nothing to a recipe.
     let own = json!({"activation": "tanh", "dropout": 0, "hidden_layers": [8]});
