@@ -16,7 +16,7 @@ use epochd::learning::loss::Loss;
 use epochd::learning::network::Network;
 use epochd::learning::optimizer::Optimizer;
 use epochd::learning::report::EpochReport;
-use epochd::learning::spec::{Embedding, LayerSpec, ModelSpec};
+use epochd::learning::spec::{Embedding, LayerSpec, ModelSpec, Waves};
 use epochd::learning::stopping::EarlyStopping;
 use epochd::learning::trainer::{Control, Observer, Trainer};
 use epochd::learning::training::{BatchSize, Classes, TrainingSpec};
@@ -75,15 +75,20 @@ impl Observer for Notes {
 
 #[test]
 fn epochs_after_the_first_allocate_nothing() {
-    check(Vec::new());
-    check(vec![Embedding { values: 5, dimensions: 2 }, Embedding { values: 3, dimensions: 1 }]);
+    check(Vec::new(), None);
+    let tables = || vec![Embedding { values: 5, dimensions: 2 }, Embedding { values: 3, dimensions: 1 }];
+    check(tables(), None);
+    check(Vec::new(), Some(Waves { columns: vec![0], frequencies: 4, values: 2, deviation: 0.1 }));
+    check(tables(), Some(Waves { columns: vec![0], frequencies: 4, values: 1, deviation: 0.1 }));
 }
 
-/// Trains a model of four plain inputs, less what `embeddings` take of them, and a code for each.
-fn check(embeddings: Vec<Embedding>) {
+/// Trains a model of five plain inputs, less what `embeddings` and `waves` take of them, and a code for each. With waves there
+/// are factors too.
+fn check(embeddings: Vec<Embedding>, waves: Option<Waves>) {
     let layers: Vec<LayerSpec> =
-        serde_json::from_str(r#"[4, {"units": 8, "activation": "gelu", "dropout": 0.1}, 8, 3]"#).expect("layers");
-    let model = ModelSpec { layers, embeddings, loss: Some(Loss::CrossEntropy), ..ModelSpec::default() };
+        serde_json::from_str(r#"[5, {"units": 8, "activation": "gelu", "dropout": 0.1}, 8, 3]"#).expect("layers");
+    let scale = waves.is_some();
+    let model = ModelSpec { layers, embeddings, waves, scale, loss: Some(Loss::CrossEntropy), ..ModelSpec::default() };
     let model = model.check().expect("a valid model").0;
     let settings = TrainingSpec {
         epochs: Some(30),

@@ -48,6 +48,11 @@ def parameters_of(model, prefix):
     widths = [layer if isinstance(layer, int) else layer["units"] for layer in model["layers"]]
     tables = enumerate(model.get("embeddings", []))
     shapes = {f"{prefix}embeddings.{i}.weights": [table["values"], table["dimensions"]] for i, table in tables}
+    if waves := model.get("waves"):
+        of_column = 2 * waves["frequencies"] + (waves["frequencies"] + 1) * waves["values"]
+        shapes[f"{prefix}waves"] = [len(waves["columns"]), of_column]
+    if model.get("scale"):
+        shapes[f"{prefix}scale"] = [widths[0]]
     for i, (inputs, units) in enumerate(zip(widths, widths[1:])):
         shapes |= {f"{prefix}layers.{i}.weights": [inputs, units], f"{prefix}layers.{i}.biases": [units]}
     return shapes
@@ -61,9 +66,19 @@ def check_version(path):
     for i, member in enumerate(members):
         expected |= parameters_of(member["model"], f"members.{i}.")
     histograms = {name: values for name, values in read.items() if name.startswith("histograms.")}
-    found = {name: shape for name, (_, shape, _) in read.items() if name != "scores" and name not in histograms}
+    beside = {"scores", "background", *histograms}
+    found = {name: shape for name, (_, shape, _) in read.items() if name not in beside}
     assert found == expected, (path, found, expected)
-    assert header["format"] == (2 if members or histograms else 1)
+    if "background" in read:
+        model = header["model"]
+        waves, tables = model.get("waves", {"columns": [], "values": 0}), model.get("embeddings", [])
+        # Codes come in, vectors and values of waves are made of what does.
+        made = len(waves["columns"]) * waves["values"] + sum(table["dimensions"] - 1 for table in tables)
+        rows, inputs = read["background"][1]
+        assert 1 <= rows <= 32 and inputs == model["layers"][0] - made, path
+    has_front = any("waves" in member["model"] or "scale" in member["model"] for member in members or [header])
+    form = 3 if "background" in read or has_front else 2 if members or histograms else 1
+    assert header["format"] == form, (path, header["format"])
     assert ("table" in header) == bool(header["encoder"])
     if "scores" in read:
         scores = struct.unpack(f"<{read['scores'][1][0]}f", read["scores"][2])
@@ -117,7 +132,7 @@ def check_drift(blobs, catalog):
     if not catalog.execute("SELECT 1 FROM sqlite_master WHERE name = 'drift'").fetchone():
         return 0
     rows = catalog.execute(
-        "SELECT counts, worst, rows_count, blob FROM drift JOIN versions ON versions.model_id = drift.model_id AND number = version"
+        "SELECT counts, worst, drift.rows_count, blob FROM drift JOIN versions ON versions.model_id = drift.model_id AND number = version"
     ).fetchall()
     for counts, worst, count, blob in rows:
         header, read = tensors(blobs / blob)

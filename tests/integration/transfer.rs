@@ -20,6 +20,7 @@ const FIRST_TABLE_FORM: &[u8] = include_bytes!("../fixtures/table-version-form-1
 /// Files of the second form, which adds several networks and histograms.
 const SECOND_FORM: &[u8] = include_bytes!("../fixtures/version-form-2.safetensors");
 const THIRD_TABLE_FORM: &[u8] = include_bytes!("../fixtures/table-version-form-3.safetensors");
+const THIRD_STANDARD_FORM: &[u8] = include_bytes!("../fixtures/table-version-form-3-standard.safetensors");
 const SECOND_TABLE_FORM: &[u8] = include_bytes!("../fixtures/table-version-form-2.safetensors");
 
 async fn export(service: &TestApp, path: &str) -> Vec<u8> {
@@ -289,6 +290,7 @@ async fn table_versions_of_each_form_are_read_for_good() {
         (FIRST_TABLE_FORM, include_str!("../fixtures/table-version-form-1.json")),
         (SECOND_TABLE_FORM, include_str!("../fixtures/table-version-form-2.json")),
         (THIRD_TABLE_FORM, include_str!("../fixtures/table-version-form-3.json")),
+        (THIRD_STANDARD_FORM, include_str!("../fixtures/table-version-form-3-standard.json")),
     ];
     for (file, expected) in forms {
         table_version_is_read(file, serde_json::from_str(expected).expect("JSON")).await;

@@ -13,7 +13,7 @@ use super::tape::{InputGradient, Tape};
 use crate::learning::kernels::{sine_and_cosine, vectorized};
 use crate::learning::optimizer::ParameterGroup;
 use crate::learning::random::Generator;
-use crate::learning::spec::Waves;
+use crate::learning::spec::{MAX_FREQUENCIES, Waves};
 
 /// The factor on the learning rate of the layer, and with it on its decay.
 const LEARNING_RATE_FACTOR: f64 = 0.1;
@@ -110,14 +110,15 @@ impl Periodic {
 
     /// Forward pass for prediction: `input` is rows × inputs, `output` rows × units.
     pub(super) fn infer(&self, parameters: &[f32], input: &[f32], output: &mut [f32]) {
-        let (mut cosines, mut sines) = (vec![0.0; self.waves.frequencies], vec![0.0; self.waves.frequencies]);
+        let (mut cosines, mut sines) = ([0.0; MAX_FREQUENCIES], [0.0; MAX_FREQUENCIES]);
+        let [cosines, sines] = [&mut cosines, &mut sines].map(|waves| &mut waves[..self.waves.frequencies]);
         for (input, output) in input.chunks_exact(self.inputs).zip(output.chunks_exact_mut(self.units())) {
             let (through, mut values) = output.split_at_mut(self.inputs);
             through.copy_from_slice(input);
             for (column, place) in self.columns(parameters).zip(&self.waves.columns) {
                 let (own, rest) = values.split_at_mut(self.waves.values);
-                column.waves(input[*place], &mut cosines, &mut sines);
-                column.linear(&cosines, own);
+                column.waves(input[*place], cosines, sines);
+                column.linear(cosines, own);
                 values = rest;
             }
         }

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::learning::error::{SpecError, require};
 
-/// Waves of a column, values of a column, and columns with waves, at most.
-const MAX_FREQUENCIES: usize = 256;
+/// Waves of a column.
+pub const MAX_FREQUENCIES: usize = 256;
+/// Values of a column, and columns with waves, at most.
 const MAX_VALUES: usize = 64;
 const MAX_COLUMNS: usize = 4096;
 

@@ -25,7 +25,7 @@ mod layer;
 mod model;
 
 pub use embedding::{Embedding, MAX_EMBEDDING_DIMENSIONS, MAX_EMBEDDING_VALUES, MAX_EMBEDDINGS};
-pub use front::{Parametrization, Waves};
+pub use front::{MAX_FREQUENCIES, Parametrization, Waves};
 pub use initial::LayerParameters;
 pub use layer::{LayerSpec, MAX_LAYERS, MAX_WIDTH, ValidLayer};
 pub(super) use model::check_seed;
