@@ -85,7 +85,10 @@ impl Curves {
         let share = |value: f64| (0.0..=1.0).contains(&value);
         let bins = self.calibration.iter().all(|bin| share(bin.predicted) && share(bin.observed));
         let points = self.roc.iter().all(|at| share(at.false_positive_rate) && share(at.true_positive_rate));
-        let finite = self.residuals.iter().all(|one| one.predicted.is_finite() && one.actual.is_finite());
+        let finite = self
+            .residuals
+            .iter()
+            .all(|one| one.predicted.is_finite() && one.actual.is_finite() && (one.actual - one.predicted).is_finite());
         let lengths = [self.calibration.len(), self.roc.len(), self.residuals.len()];
         bins && points && finite && lengths.iter().zip([BINS, MOST_POINTS, MOST_RESIDUALS]).all(|(n, most)| *n <= most)
     }
@@ -194,5 +197,7 @@ mod tests {
         assert!(curves.are_sound());
         let wild = Curves { residuals: vec![Residual { predicted: f64::NAN, actual: 0.0 }], ..Curves::default() };
         assert!(!wild.are_sound());
+        let far = Residual { predicted: f64::MAX, actual: -f64::MAX };
+        assert!(!Curves { residuals: vec![far], ..Curves::default() }.are_sound());
     }
 }

@@ -151,7 +151,13 @@ fn curves<'a>(measures: &Measures, predictor: &'a Predictor, classifies: bool) -
 }
 
 fn confusion(heading: &Heading, measures: &Measures, classes: &[String]) -> Result<String, ServingError> {
+    // An imported version brings measures of its own.
+    let is_square = |counts: &[Vec<u64>]| counts.iter().all(|row| row.len() == counts.len());
+    let total = |counts: &[Vec<u64>]| counts.iter().flatten().try_fold(0u64, |sum, count| sum.checked_add(*count));
     match &measures.confusion_matrix {
+        Some(counts) if !is_square(counts) || total(counts).is_none() => {
+            Err(unavailable("the confusion matrix that the version came with is none"))
+        }
         Some(counts) if counts.len() > MOST_CLASSES || counts.len() != classes.len() => Err(unavailable(format!(
             "there are {} classes: a matrix of more than {MOST_CLASSES} is too large to look at; `metrics` of the version has it",
             counts.len()
@@ -218,5 +224,26 @@ fn roc(
             Err(unavailable("one of the two classes is not among the rows that the version is measured on"))
         }
         _ => Err(unavailable("a ROC curve is of two classes: see confusion and calibration for more")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_matrix_of_a_file_that_is_none_is_not_drawn() {
+        let heading = Heading { of: "m", theme: Theme::Light };
+        let drawn = |counts: Vec<Vec<u64>>| {
+            let classes: Vec<String> = (0..counts.len()).map(|class| class.to_string()).collect();
+            let measures = Measures { accuracy: Some(0.5), roc_auc: None, confusion_matrix: Some(counts) };
+            confusion(&heading, &measures, &classes)
+        };
+        assert!(drawn(vec![vec![3, 0], vec![1, 2]]).is_ok());
+        for counts in
+            [vec![vec![3, 0], vec![1]], vec![vec![1, 2, 3], vec![1, 2, 3]], vec![vec![u64::MAX, 1], vec![0, 0]]]
+        {
+            assert!(matches!(drawn(counts), Err(ServingError::PlotUnavailable(_))));
+        }
     }
 }
