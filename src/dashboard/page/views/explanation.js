@@ -8,6 +8,9 @@ import { problemPanel } from '../ui/problem.js';
 /** @typedef {import('../types.js').Explanation} Explanation */
 /** @typedef {import('../types.js').Predicted} Predicted */
 
+/** A share of a contribution that is nothing. */
+const NOTHING = 1e-4;
+
 /** @param {any} value */
 const shown = (value) => (value === null ? 'missing' : typeof value === 'number' ? number(value) : String(value));
 
@@ -20,14 +23,14 @@ const signed = (value) => (value > 0 ? `+${number(value)}` : number(value).repla
  */
 function drawing(row, { base, features, rest }) {
   const isClass = row.label !== undefined;
-  const entries = [
-    ...features.map(({ column, value, contribution }) => ({
-      name: `${column} = ${shown(value)}`,
-      value: contribution,
-    })),
-    { name: 'all other columns', value: rest },
-  ];
-  const sum = base + entries.reduce((total, { value }) => total + value, 0);
+  const named = features.map(({ column, value, contribution }) => ({
+    name: `${column} = ${shown(value)}`,
+    value: contribution,
+  }));
+  const sum = base + rest + named.reduce((total, { value }) => total + value, 0);
+  // Where all columns are named, only what rounding leaves is left.
+  const isLeft = named.every(({ value }) => Math.abs(rest) > Math.abs(value) * NOTHING);
+  const entries = isLeft ? [...named, { name: 'all other columns', value: rest }] : named;
   const words = isClass
     ? `In log odds of “${row.label}”: rows of the training have ${number(base)} on average, this record ${number(sum)}.`
     : `Rows of the training have ${number(base)} on average, this record ${number(sum)}.`;
