@@ -31,7 +31,7 @@ use super::loss::Scored;
 use super::optimizer::ParameterGroup;
 use super::random::{Purpose, generator};
 use super::spec::{Embedding, ValidModelSpec};
-use super::tiling::{piece_rows, shard_rows};
+use super::tiling::{evenly_spaced, piece_rows, shard_rows};
 
 /// A network with its parameters.
 #[derive(Clone, Debug)]
@@ -90,8 +90,7 @@ impl Network {
     pub fn initialise_by(&mut self, inputs: ArrayView2<f32>) {
         let mut generator = generator(self.spec.seed, Purpose::Parameters);
         let rows = inputs.nrows().min(shard_rows(&self.spec));
-        let places: Vec<usize> = (0..rows).map(|i| i * inputs.nrows() / rows).collect();
-        let mut current = inputs.select(Axis(0), &places).into_raw_vec_and_offset().0;
+        let mut current = inputs.select(Axis(0), &evenly_spaced(rows, inputs.nrows())).into_raw_vec_and_offset().0;
         let Network { layers, parameters, .. } = self;
         let (last, hidden) = layers.split_last().expect("a network has a layer");
         for layer in hidden {

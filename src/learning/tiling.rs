@@ -56,6 +56,11 @@ pub fn tile_range(rows: usize, tile_rows: usize, index: usize) -> Range<usize> {
     index * tile_rows..rows.min((index + 1) * tile_rows)
 }
 
+/// Places of `count` of `rows` rows, evenly spaced from the first on.
+pub fn evenly_spaced(count: usize, rows: usize) -> Vec<usize> {
+    (0..count).map(|i| i * rows / count).collect()
+}
+
 /// Rows that the training passes take at once: a batch, or a shard of it.
 pub fn pass_rows(model: &ValidModelSpec, settings: &ValidTrainingSpec, rows: usize) -> usize {
     settings.batch_size.of(rows).min(shard_rows(model))

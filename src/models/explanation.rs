@@ -9,7 +9,7 @@ use crate::data::encoder::EncodeError;
 use crate::learning::examples::most_likely;
 use crate::learning::random::{Purpose, generator};
 use crate::learning::shapley::{Shapley, shapley};
-use crate::learning::tiling::widest;
+use crate::learning::tiling::{evenly_spaced, widest};
 
 /// Training rows that a version keeps to begin walks at, and values of them, at most.
 pub(super) const MOST_BACKGROUND_ROWS: usize = 32;
@@ -24,8 +24,7 @@ const LEAST_ROWS: usize = 4;
 
 /// The places of the training rows that a version keeps, of `rows` rows of `width` values: evenly spaced.
 pub fn background_places(rows: usize, width: usize) -> Vec<usize> {
-    let count = MOST_BACKGROUND_ROWS.min(BACKGROUND_VALUES / width.max(1)).max(1).min(rows);
-    (0..count).map(|i| i * rows / count).collect()
+    evenly_spaced(MOST_BACKGROUND_ROWS.min(BACKGROUND_VALUES / width.max(1)).max(1).min(rows), rows)
 }
 
 impl TablePredictor<'_> {
@@ -89,8 +88,7 @@ impl TablePredictor<'_> {
     /// The background rows that walks of `steps` steps begin at: as many as the work allows, evenly spaced.
     fn background_rows(self, steps: usize, rows: usize) -> Vec<usize> {
         let walk = (steps + 1) * self.members.parameter_count().max(LEAST_ROW_WORK);
-        let count = (WORK / (2 * walk)).max(LEAST_ROWS).min(rows);
-        (0..count).map(|i| i * rows / count).collect()
+        evenly_spaced((WORK / (2 * walk)).max(LEAST_ROWS).min(rows), rows)
     }
 
     /// What is answered to encoded rows: log odds of a class, or values.

@@ -170,7 +170,7 @@ fn stored(snapshot: Snapshot<'static>) -> Snapshot<'static> {
 #[test]
 fn a_training_resumed_from_any_batch_gives_the_bits_of_an_undisturbed_one() {
     let optimizers = ["sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw"];
-    let schedules = ["constant", "step", "exponential", "cosine", "one_cycle", "reduce_on_plateau"];
+    let schedules = ["constant", "step", "exponential", "cosine", "coslog4", "one_cycle", "reduce_on_plateau"];
     for (i, optimizer) in optimizers.iter().enumerate() {
         for (j, schedule) in schedules.iter().enumerate() {
             let mut settings = json!({"optimizer": {"type": optimizer}, "schedule": {"type": schedule}, "clip": 0.5,

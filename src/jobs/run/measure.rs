@@ -15,7 +15,7 @@ use crate::learning::network::Network;
 use crate::learning::random::{Purpose, generator};
 use crate::learning::row_weights::RowWeights;
 use crate::learning::spec::ValidModelSpec;
-use crate::learning::tiling::{piece_rows, tile_range, widest};
+use crate::learning::tiling::{evenly_spaced, piece_rows, tile_range, widest};
 use crate::models::scoring::{Answered, Reading, Truth, probabilities};
 use crate::models::table::FeatureImportance;
 
@@ -228,7 +228,7 @@ impl Measuring<'_> {
     ) -> Result<Vec<FeatureImportance>, Stopped> {
         let groups = self.encoder.groups();
         let effort = Effort::of(groups.len(), self.examples.rows(), network.spec().parameter_count());
-        let chosen: Vec<usize> = (0..effort.rows).map(|i| i * self.examples.rows() / effort.rows).collect();
+        let chosen = evenly_spaced(effort.rows, self.examples.rows());
         let inputs = self.examples.inputs().select(Axis(0), &chosen);
         let (truth, weights) = (self.truth.select(&chosen), self.examples.weights().select(&chosen));
         let weights = RowWeights::from(weights.as_deref());

@@ -19,41 +19,39 @@ export function bar(...sharesOfWidth) {
 }
 
 /**
- * @param {{ name: string, shares: number[], text: string }[]} entries
+ * A list of bars.
+ * @param {[string, Node, string][]} entries name, bar and number of each
  */
-export const bars = (entries) =>
+const barsList = (entries) =>
   h(
     'ul',
     { class: 'bars-list' },
-    entries.map(({ name, shares, text }) =>
-      h(
-        'li',
-        { class: 'bars-row' },
-        h('span', { class: 'name' }, name),
-        bar(...shares),
-        h('span', { class: 'number' }, text),
-      ),
+    entries.map(([name, drawn, text]) =>
+      h('li', { class: 'bars-row' }, h('span', { class: 'name' }, name), drawn, h('span', { class: 'number' }, text)),
     ),
   );
 
 /**
- * Bars to both sides of a middle line: to the left what is below 0, to the right what is above.
+ * @param {{ name: string, shares: number[], text: string }[]} entries
+ */
+export const bars = (entries) => barsList(entries.map(({ name, shares, text }) => [name, bar(...shares), text]));
+
+/**
+ * A bar from the middle: to the left below 0, to the right above, at most half as long as there is room.
+ * @param {number} share from -1 to 1
+ */
+function divergingBar(share) {
+  const inner = h('i', { class: share < 0 ? 'second' : null });
+  inner.style.width = `${Math.abs(share) * 50}%`;
+  inner.style.marginLeft = `${50 + Math.min(share, 0) * 50}%`;
+  return h('span', { class: 'bar-stack', 'aria-hidden': 'true' }, h('span', { class: 'bar diverging' }, inner));
+}
+
+/**
+ * Bars to both sides of a middle line.
  * @param {{ name: string, value: number, text: string }[]} entries
  */
 export function divergingBars(entries) {
   const most = Math.max(...entries.map(({ value }) => Math.abs(value)), 1e-12);
-  const row = (/** @type {{ name: string, value: number, text: string }} */ { name, value, text }) => {
-    const inner = h('i', { class: value < 0 ? 'second' : null });
-    const length = (Math.abs(value) / most) * 50;
-    inner.style.width = `${length}%`;
-    inner.style.marginLeft = `${value < 0 ? 50 - length : 50}%`;
-    return h(
-      'li',
-      { class: 'bars-row' },
-      h('span', { class: 'name' }, name),
-      h('span', { class: 'bar-stack', 'aria-hidden': 'true' }, h('span', { class: 'bar diverging' }, inner)),
-      h('span', { class: 'number' }, text),
-    );
-  };
-  return h('ul', { class: 'bars-list' }, entries.map(row));
+  return barsList(entries.map(({ name, value, text }) => [name, divergingBar(value / most), text]));
 }

@@ -1,14 +1,12 @@
 // A further training of a model.
 
 import { get, path, send } from '../api.js';
-import { fill, h } from '../dom.js';
-import { go, link } from '../router.js';
+import { h } from '../dom.js';
 import { curlLine } from '../ui/curl.js';
 import { choice, field, tick } from '../ui/field.js';
 import { modelHead, nameOf } from '../ui/model-head.js';
-import { during } from '../ui/notices.js';
+import { jobForm } from '../ui/job-form.js';
 import { copyable, emptyState, panel } from '../ui/parts.js';
-import { problemPanel } from '../ui/problem.js';
 import { trainingFields } from '../ui/training-fields.js';
 import { fitsXor, XOR_TRAINING } from '../ui/xor.js';
 import { trainRows } from './train-rows.js';
@@ -38,24 +36,14 @@ function form(model, datasets) {
   );
   const warm = h('input', { type: 'checkbox', disabled: model.active_version === null });
   const training = trainingFields(own.columns, model.active_version !== null);
-  const failed = h('div');
-  const button = h('button', { class: 'primary' }, 'Train');
-  const submit = (/** @type {Event} */ event) => {
-    event.preventDefault();
-    fill(failed);
-    const settings = { dataset: dataset.value, warm_start: warm.checked || undefined, ...training.read() };
-    during(button, async () => {
-      try {
-        const job = await send(path`/models/${model.id}/train`, settings);
-        go(link`/jobs/${job.id}`.slice(1));
-      } catch (error) {
-        fill(failed, problemPanel(error));
-      }
+  const start = () =>
+    send(path`/models/${model.id}/train`, {
+      dataset: dataset.value,
+      warm_start: warm.checked || undefined,
+      ...training.read(),
     });
-  };
-  return h(
-    'form',
-    { onsubmit: submit },
+  return jobForm(
+    start,
     h(
       'div',
       { class: 'fields' },
@@ -64,8 +52,6 @@ function form(model, datasets) {
     ),
     tick('Go on from the weights of the active version', warm),
     h('details', null, h('summary', null, 'More settings'), h('div', { class: 'fields' }, training.further)),
-    failed,
-    h('div', { class: 'actions' }, button),
   );
 }
 

@@ -1,12 +1,10 @@
 // The form that makes a model of a data set and starts its first training.
 
 import { path, remove, send } from '../api.js';
-import { append, fill, h } from '../dom.js';
+import { append, h } from '../dom.js';
 import { slug } from '../format.js';
-import { go, link } from '../router.js';
 import { choice, field, tick, typedList } from '../ui/field.js';
-import { during } from '../ui/notices.js';
-import { problemPanel } from '../ui/problem.js';
+import { jobForm } from '../ui/job-form.js';
 import { trainingFields } from '../ui/training-fields.js';
 
 /** @typedef {import('../types.js').Dataset} Dataset */
@@ -186,23 +184,8 @@ function modelFields(dataset) {
 export function trainForm(dataset) {
   const model = modelFields(dataset);
   const training = trainingFields(dataset.columns, false);
-  const failed = h('div');
-  const button = h('button', { class: 'primary' }, 'Train');
-  const submit = (/** @type {Event} */ event) => {
-    event.preventDefault();
-    fill(failed);
-    during(button, async () => {
-      try {
-        const job = await createAndTrain(model.read(), training.read());
-        go(link`/jobs/${job.id}`.slice(1));
-      } catch (error) {
-        fill(failed, problemPanel(error));
-      }
-    });
-  };
-  return h(
-    'form',
-    { onsubmit: submit },
+  return jobForm(
+    () => createAndTrain(model.read(), training.read()),
     h('div', { class: 'fields' }, model.common, training.common),
     h(
       'details',
@@ -215,7 +198,5 @@ export function trainForm(dataset) {
         model.features.element,
       ),
     ),
-    failed,
-    h('div', { class: 'actions' }, button),
   );
 }

@@ -1,11 +1,9 @@
 // The form that trains a model by layer sizes: on rows of numbers that are typed, or pasted from a table.
 
 import { path, send } from '../api.js';
-import { fill, h } from '../dom.js';
-import { go, link } from '../router.js';
+import { h } from '../dom.js';
 import { choice, field, tick, typedNumber } from '../ui/field.js';
-import { during } from '../ui/notices.js';
-import { problemPanel } from '../ui/problem.js';
+import { jobForm } from '../ui/job-form.js';
 import { numberInput } from '../ui/training-fields.js';
 import { fitsXor, XOR_TRAINING } from '../ui/xor.js';
 
@@ -104,19 +102,5 @@ function fields(model) {
 /** @param {Model} model */
 export function trainRows(model) {
   const { elements, read } = fields(model);
-  const failed = h('div');
-  const button = h('button', { class: 'primary' }, 'Train');
-  const submit = (/** @type {Event} */ event) => {
-    event.preventDefault();
-    fill(failed);
-    during(button, async () => {
-      try {
-        const job = await send(path`/models/${model.id}/train`, read());
-        go(link`/jobs/${job.id}`.slice(1));
-      } catch (error) {
-        fill(failed, problemPanel(error));
-      }
-    });
-  };
-  return h('form', { onsubmit: submit }, elements, failed, h('div', { class: 'actions' }, button));
+  return jobForm(async () => send(path`/models/${model.id}/train`, read()), elements);
 }
