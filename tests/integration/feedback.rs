@@ -156,8 +156,9 @@ async fn what_is_no_outcome_of_a_prediction_is_refused_with_its_place() {
     let ids = field(&predicted(&service, "kinds", &rows[..3]).await, "id");
     let foreign = predicted(&service, "weights", &rows[..1]).await[0]["id"].clone();
     let mut forged = text(&ids[1]).to_owned();
-    let last = if forged.ends_with('A') { "B" } else { "A" };
-    forged.replace_range(forged.len() - 5..forged.len() - 4, last);
+    let changed = forged.len() - 5..forged.len() - 4;
+    let other = if &forged[changed.clone()] == "A" { "B" } else { "A" };
+    forged.replace_range(changed, other);
     let kinds = [json!("plum"), json!("plum"), json!("plum")];
     for (id, at) in [(json!(forged), 1), (foreign, 0), (json!("nonsense"), 2), (json!(""), 0)] {
         let mut ids = ids.clone();
