@@ -188,6 +188,9 @@ pub struct Train {
     /// Whether the new version serves: always, never, or if_better than the one that does
     #[arg(long, value_name = "WHEN")]
     pub activate: Option<String>,
+    /// Networks that learn side by side and answer together [default: the recipe's]
+    #[arg(long, value_name = "N")]
+    pub members: Option<u64>,
     /// Start the training and do not wait for its end
     #[arg(short, long)]
     pub detach: bool,

@@ -87,6 +87,7 @@ fn settings(asked: &Train) -> Vec<(&'static str, Value)> {
         ("weights", asked.weights.clone().map(Value::from)),
         ("class_weight", asked.class_weight.clone().map(Value::from)),
         ("activate", asked.activate.clone().map(Value::from)),
+        ("members", asked.members.map(Value::from)),
     ];
     given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }

@@ -46,7 +46,7 @@ impl Footprint<'_> {
     /// Memory of the training once its rows are encoded.
     pub(super) fn bytes(&self) -> usize {
         let (network, settings) = (self.network, self.settings);
-        let parameters = network.parameter_count() * size_of::<f32>();
+        let parameters = (network.parameter_count() * size_of::<f32>()).saturating_mul(settings.networks());
         let measured = if self.validation > 0 { self.validation } else { self.train };
         // The truth of the rows that are measured, in the target's own unit at most.
         let rows = self.row_bytes().saturating_add(measured * size_of::<f64>());

@@ -69,6 +69,8 @@ struct Standing {
     ended: Option<Arc<JobReport>>,
     /// Rows to train on, once they are chosen.
     rows: Option<usize>,
+    /// Rows that an epoch goes through: of several networks those of all.
+    epoch_rows: Option<u64>,
     /// How the others were chosen.
     split: Option<SplitUsed>,
     /// The service stops; the job goes on when it is started again.
@@ -160,10 +162,10 @@ impl JobProgress {
         }
     }
 
-    /// The rows are chosen: so many to train on, and how the others were.
-    pub(super) fn choose(&self, rows: usize, split: Option<SplitUsed>) {
+    /// The rows are chosen: so many to train on, of which an epoch goes through `epoch_rows`, and how the others were.
+    pub(super) fn choose(&self, rows: usize, epoch_rows: u64, split: Option<SplitUsed>) {
         let mut standing = self.lock();
-        (standing.rows, standing.split) = (Some(rows), split);
+        (standing.rows, standing.epoch_rows, standing.split) = (Some(rows), Some(epoch_rows), split);
     }
 
     /// The job runs. If it goes on from a checkpoint, `before` is what it had reached by then, and the rows done.
@@ -255,7 +257,7 @@ impl JobProgress {
         let last = standing.history.last();
         let rows_done = self.rows_done.load(Ordering::Relaxed);
         let seconds = standing.trained().as_secs_f64();
-        let rows = standing.rows.unwrap_or(record.rows);
+        let rows = standing.epoch_rows.unwrap_or(record.rows as u64);
         let share = (rows_done as f64 / (rows as f64 * record.config.epochs as f64)).min(1.0);
         let reached = Outcome {
             epoch: standing.history.epochs(),

@@ -49,7 +49,7 @@ pub fn decode(bytes: &[u8], settings: ValidTrainingSpec, model: &ValidModelSpec)
     }
     let train = examples(&file, TRAIN, model)?.ok_or_else(|| Unreadable("it has no training rows".into()))?;
     let validation = examples(&file, VALIDATION, model)?;
-    Ok(Training { settings, train, validation })
+    Ok(Training { settings, train, validation, folds: Vec::new() })
 }
 
 fn examples(file: &TensorFile, set: &str, model: &ValidModelSpec) -> Result<Option<Examples>, Unreadable> {

@@ -10,6 +10,7 @@ use crate::data::encoder::Task;
 use crate::data::probe::PROBE_BYTES;
 use crate::datasets::Dataset;
 use crate::learning::error::SpecError;
+use crate::learning::members::MAX_MEMBERS;
 use crate::learning::optimizer::Optimizer;
 use crate::learning::schedule::Schedule;
 use crate::learning::split::SplitBy;
@@ -69,17 +70,24 @@ impl TableTraining {
         let classes = if model.classes.is_empty() { Classes::None } else { Classes::Named(&model.classes) };
         let settings = ValidTrainingSpec { weights: model.weights.clone(), ..settings.check(model.seed, classes)? };
         let labelled = rows - missing.min(rows);
-        let train = rows_to_train_on(labelled, settings.validation_split);
+        let is_apart = validation.is_some() || settings.split.as_ref().is_some_and(SplitBy::is_at_the_end);
+        check_members(&settings, is_apart)?;
+        let train = match settings.networks() > 1 && !is_apart {
+            // Each row may be trained on.
+            true => labelled,
+            false => rows_to_train_on(labelled, settings.validation_split),
+        };
         let columns = ColumnsOf::new(model, &dataset.profile, settings.warm_start);
         let others = validation.map(|set| (ColumnsOf::new(model, &set.profile, settings.warm_start), set.rows()));
         let network = columns.network()?;
-        let file_bytes = network.parameter_count() * size_of::<f32>();
+        let file_bytes = (network.parameter_count() * size_of::<f32>()).saturating_mul(settings.networks());
+        let held_out = || if settings.networks() > 1 { labelled } else { labelled - train };
         let footprint = Footprint {
             network: &network,
             linear: columns.linear().ok(),
             settings: &settings,
             train,
-            validation: others.as_ref().map_or(labelled - train, |(_, rows)| *rows),
+            validation: others.as_ref().map_or_else(held_out, |(_, rows)| *rows),
             weighted: model.weights.is_some(),
             features: columns.count().saturating_sub(1),
         };
@@ -191,7 +199,9 @@ fn with_standard(settings: TrainingSpec, task: Task, rows: usize, validated: boo
     let epochs = (4_000_000 / rows.max(1)).clamp(32, 256) as u64;
     let plain = settings.learning_rate_schedule.is_none() && settings.optimizer.is_none();
     let learning_rate = if task == Task::Regression { 0.15 } else { 0.04 };
-    let split = if validated { 0.0 } else { held_out_share(rows) };
+    let split = settings.validation_split.unwrap_or(if validated { 0.0 } else { held_out_share(rows) });
+    let goes_on = settings.warm_start == Some(true);
+    let members = (!goes_on).then(|| if rows < FEW_ROWS { MEMBERS.min(most_members(split)) } else { 1 });
     let stopping = EarlyStopping { patience: 20, growth: 1.0, ..EarlyStopping::default() };
     TrainingSpec {
         epochs: settings.epochs.or(Some(epochs)),
@@ -200,10 +210,37 @@ fn with_standard(settings: TrainingSpec, task: Task, rows: usize, validated: boo
         learning_rate: settings.learning_rate.or(plain.then_some(learning_rate)),
         weight_decay: settings.weight_decay.or(plain.then_some(0.02)),
         learning_rate_schedule: settings.learning_rate_schedule.or(Some(Schedule::coslog4())),
-        validation_split: settings.validation_split.or(Some(split)),
+        validation_split: Some(split),
         early_stopping: settings.early_stopping.or(Some(Some(stopping))),
+        members: settings.members.or(members),
         ..settings
     }
+}
+
+/// Below so many rows several networks learn, each without another part of them: one part alone would say little of which epoch
+/// is the best, and the rows in it would teach nothing.
+const FEW_ROWS: usize = 5_000;
+/// So many.
+const MEMBERS: u64 = 5;
+
+/// How many networks can hold out a share of the rows each that no other one does.
+fn most_members(share: f64) -> u64 {
+    if share > 0.0 { (1.0 / share + 1e-9).floor() as u64 } else { MAX_MEMBERS as u64 }
+}
+
+/// Checks that there are rows enough for each network to hold out others, unless all hold out the same ones.
+fn check_members(settings: &ValidTrainingSpec, is_apart: bool) -> Result<(), SpecError> {
+    let (members, share) = (settings.networks() as u64, settings.validation_split);
+    let most = most_members(share);
+    if is_apart || members == 1 || members <= most {
+        return Ok(());
+    }
+    let detail = format!(
+        "{members} networks cannot each hold out another {share} of the rows: give a validation_split of {:.3} at most, or no \
+         more than {most} members",
+        (1000.0 / members as f64).floor() / 1000.0
+    );
+    Err(SpecError::invalid("/members", detail))
 }
 
 /// Rows that are left of `rows` when a share of them is held out.

@@ -1,6 +1,7 @@
 //! A training on rows in memory: as it is asked for, and checked with its settings, training rows and validation rows.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::data::split::content::plain_hash;
 use crate::data::split::{ByContent, HeldOut, Rule, Split, by_content, last};
@@ -31,6 +32,9 @@ pub struct Training {
     pub train: Examples,
     /// Rows to validate on.
     pub validation: Option<Examples>,
+    /// Which of them each of several networks is measured on and does not learn from, although they are the first rows to train on;
+    /// empty where no network learns from any.
+    pub folds: Vec<Range<usize>>,
 }
 
 impl TrainingRequest {
@@ -50,6 +54,11 @@ impl TrainingRequest {
             let detail = "a model by layer sizes knows the splits auto, random and order: its rows have no columns";
             return Err(SpecError::invalid("/split", detail));
         }
+        if self.settings.members.is_some_and(|members| members > 1) {
+            let detail =
+                "a model by layer sizes is a single network: several learn side by side for a model by data set";
+            return Err(SpecError::invalid("/members", detail));
+        }
         let settings = self.settings.check(model.seed, Classes::of(model))?;
         let examples = self.examples.fit(model, "")?;
         let given = self.validation.map(|validation| validation.fit(model, "/validation")).transpose()?;
@@ -64,7 +73,7 @@ impl TrainingRequest {
                 train.with_loss_weights(row_weights)
             }
         };
-        Ok(Training { settings, train, validation })
+        Ok(Training { settings, train, validation, folds: Vec::new() })
     }
 }
 

@@ -1,5 +1,7 @@
 //! The loss of rows that are only looked at.
 
+use std::ops::Range;
+
 use super::examples::Examples;
 use super::loss::Scored;
 use super::network::{Network, Scratch};
@@ -34,17 +36,17 @@ impl Default for Evaluation {
 }
 
 impl Evaluation {
-    /// The mean loss over the first `rows` rows of `examples` by their weights, without dropout and whatever their classes
+    /// The mean loss over `rows` of `examples` by their weights, without dropout and whatever their classes
     /// weigh; `see` gets the outputs of the rows, tile after tile, until it says no: then there is no loss.
     pub fn mean_loss(
         &mut self,
         network: &Network,
         examples: &Examples,
-        rows: usize,
+        rows: Range<usize>,
         team: &mut Team,
         mut see: impl FnMut(&[f32]) -> bool,
     ) -> Option<f64> {
-        let tile_rows = tile_rows(network.spec());
+        let (tile_rows, from, rows) = (tile_rows(network.spec()), rows.start, rows.len());
         let count = rows.div_ceil(tile_rows);
         let wide = rows.saturating_mul(network.parameters().len()) > WIDE_WORK;
         // Buffers that no other thread fills would be memory for nothing.
@@ -54,7 +56,7 @@ impl Evaluation {
             let tiles = &mut self.tiles[..together.min(count - first)];
             team.each(wide, tiles, |index, tile| {
                 let rows = tile_range(rows, tile_rows, first + index);
-                tile.look_at(network, examples, rows.start, rows.end);
+                tile.look_at(network, examples, from + rows.start, from + rows.end);
             });
             for tile in tiles {
                 sum += tile.loss;
@@ -63,7 +65,7 @@ impl Evaluation {
                 }
             }
         }
-        Some(sum / examples.weights().total(rows))
+        Some(sum / examples.weights().starting_at(from).total(rows))
     }
 
     /// Values that the buffers hold at most when `rows` rows of a model are looked at.

@@ -6,17 +6,26 @@
 //! bit as it does alone, without a copy.
 
 use ndarray::{Array2, ArrayView2, Axis, s};
+use rand::RngExt;
 
 use super::activation::{Activation, OutputActivation};
+use super::curves::Curves;
 use super::examples::Examples;
 use super::loss::Scored;
 use super::metrics::{self, Metrics};
 use super::network::Network;
-use super::spec::ValidModelSpec;
+use super::random::{Purpose, generator};
+use super::spec::{MAX_SEED, ValidModelSpec};
 use super::tiling::{shard_rows, tile_range};
 
 /// Most networks that answer together.
 pub const MAX_MEMBERS: usize = 64;
+
+/// The seed of the network of this index, counted from 0, among those of a training with this seed: the first has the seed itself.
+pub fn member_seed(seed: u64, index: usize) -> u64 {
+    let mut drawn = generator(seed, Purpose::Members);
+    (0..index).fold(seed, |_, _| drawn.random::<u64>() & MAX_SEED)
+}
 
 /// One of several networks, and how much its outputs count.
 #[derive(Clone, Debug)]
@@ -68,6 +77,20 @@ impl Members {
         (fits && list.len() <= MAX_MEMBERS).then_some(Members { list })
     }
 
+    /// Networks that answer together with these weights.
+    ///
+    /// # Panics
+    /// They do not fit together: see [`Members::new`].
+    pub fn of_parts(networks: Vec<Network>, weights: Vec<f64>) -> Self {
+        let member = |(network, weight)| Member { network, weight };
+        Members::new(networks.into_iter().zip(weights).map(member).collect()).expect("the networks fit together")
+    }
+
+    /// The networks, and their weights.
+    pub fn into_parts(self) -> (Vec<Network>, Vec<f64>) {
+        self.list.into_iter().map(|member| (member.network, member.weight)).unzip()
+    }
+
     /// The networks with their weights: at least one.
     pub fn list(&self) -> &[Member] {
         &self.list
@@ -115,6 +138,19 @@ impl Members {
         outputs
     }
 
+    /// Hands the logits of all rows of `inputs` (rows × inputs, row after row) to `see`, piece after piece, until it says no: then
+    /// the answer is no, too. See [`Members::logits_of`].
+    pub fn for_each_logits(&self, inputs: &[f32], see: &mut dyn FnMut(&[f32]) -> bool) -> bool {
+        if self.list.len() == 1 {
+            return self.first().for_each_logits(inputs, see);
+        }
+        let width = self.first().spec().inputs();
+        inputs.chunks(self.shard_rows() * width).all(|piece| {
+            let rows = ArrayView2::from_shape((piece.len() / width, width), piece).expect("whole rows");
+            see(self.logits_of(rows).as_slice().expect("standard layout"))
+        })
+    }
+
     /// Logits for `inputs` (rows × inputs): rows × outputs, in standard layout. Of several networks they are what the
     /// output's activation makes their mean output of: ln p before a softmax, ln p/(1 − p) before a sigmoid, else the
     /// outputs themselves.
@@ -130,16 +166,29 @@ impl Members {
 
     /// Loss and measures on `examples`.
     pub fn evaluate(&self, examples: &Examples) -> (f64, Metrics) {
-        if self.list.len() == 1 {
-            return metrics::evaluate(self.first(), examples);
-        }
-        let measured = metrics::measured(self.first().spec(), examples, |see| Some(self.mean_loss(examples, see)));
-        let (loss, metrics, _) = measured.expect("all rows are answered");
+        let (loss, metrics, _) = self.evaluate_unless(examples, &mut || true).expect("nobody stops it");
         (loss, metrics)
     }
 
-    /// The mean loss of the rows by their weights; `see` gets their outputs, shard after shard.
-    fn mean_loss(&self, examples: &Examples, see: &mut dyn FnMut(&[f32])) -> f64 {
+    /// The same with the curves; `None` once `go_on`, which is asked every some rows, says no.
+    pub fn evaluate_unless(
+        &self,
+        examples: &Examples,
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Option<(f64, Metrics, Curves)> {
+        if self.list.len() == 1 {
+            return metrics::evaluate_unless(self.first(), examples, go_on);
+        }
+        metrics::measured(self.first().spec(), examples, |see| self.mean_loss(examples, see, go_on))
+    }
+
+    /// The mean loss of the rows by their weights; `see` gets their outputs, shard after shard, while it may `go_on`.
+    fn mean_loss(
+        &self,
+        examples: &Examples,
+        see: &mut dyn FnMut(&[f32]),
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> Option<f64> {
         let (spec, rows, shard) = (self.first().spec(), examples.rows(), self.shard_rows());
         let (width, mut sum) = (spec.outputs(), 0.0);
         for index in 0..rows.div_ceil(shard) {
@@ -149,11 +198,14 @@ impl Members {
             let mut targets = vec![0.0; outputs.len()];
             examples.targets().write_rows(rows.start, &mut targets, width);
             see(outputs.as_slice().expect("standard layout"));
+            if !go_on() {
+                return None;
+            }
             let logits = logits(spec.output, outputs.clone());
             let [logits, outputs] = [&logits, &outputs].map(|values| values.as_slice().expect("standard layout"));
             sum += spec.loss.sum(&Scored { logits, outputs, targets: &targets, weights, width });
         }
-        sum / examples.weights().total(rows)
+        Some(sum / examples.weights().total(rows))
     }
 }
 

@@ -102,7 +102,7 @@ pub fn evaluate_unless(
             see(outputs);
             go_on()
         };
-        buffers.mean_loss(network, examples, examples.rows(), &mut team, see)
+        buffers.mean_loss(network, examples, 0..examples.rows(), &mut team, see)
     })
 }
 

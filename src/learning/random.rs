@@ -22,6 +22,8 @@ pub enum Purpose {
     Importance = 4,
     /// The orders in which a row's features are looked at to explain an answer.
     Explanation = 5,
+    /// The seeds of networks that learn side by side.
+    Members = 6,
 }
 
 /// The generator of `seed` for `purpose`.

@@ -76,16 +76,6 @@ pub struct SnapshotState {
     pub dropout: Position,
 }
 
-impl SnapshotState {
-    /// Rows trained on so far, of a training on `rows` rows in batches of `batch_rows`: each epoch counts them anew.
-    pub fn rows_done(&self, rows: usize, batch_rows: usize) -> u64 {
-        let (rows, batch_rows) = (rows as u64, batch_rows as u64);
-        // Saturating: the numbers may come from a damaged file, and this is only for show.
-        let partial = self.under_way.batches.saturating_mul(batch_rows).min(rows);
-        self.epoch.saturating_mul(rows).saturating_add(partial)
-    }
-}
-
 /// How far an epoch is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UnderWay {

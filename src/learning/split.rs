@@ -46,6 +46,11 @@ impl SplitBy {
         *self != SplitBy::Auto {}
     }
 
+    /// Whether it is sure to hold out rows at one end of time or place, which is the same end for all networks.
+    pub fn is_at_the_end(&self) -> bool {
+        matches!(self, SplitBy::Time { .. } | SplitBy::Order {})
+    }
+
     /// The column that it names.
     pub fn column(&self) -> Option<&str> {
         match self {

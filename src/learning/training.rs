@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::activate::Activate;
 pub use super::class_weight::{ClassWeight, Classes};
 use super::error::{SpecError, require, shown};
+use super::members::MAX_MEMBERS;
 use super::optimizer::Optimizer;
 use super::schedule::Schedule;
 use super::spec::check_seed;
@@ -41,6 +42,7 @@ pub const MAX_BATCH_SIZE: u64 = 1_000_000;
 /// | `max_seconds` | off | above 0 | time after which training stops |
 /// | `class_weight` | off | above 0 | weight of each class in the loss |
 /// | `warm_start` | false | | go on from the active version |
+/// | `members` | 1 | 1 to 64 | networks of a model by data set that learn side by side and answer together |
 /// | `activate` | `always` | | whether the new version serves: `always`, `never`, `if_better` |
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -78,6 +80,13 @@ pub struct TrainingSpec {
     pub warm_start: Option<bool>,
     #[serde(deserialize_with = "given")]
     pub activate: Option<Activate>,
+    /// Networks that learn side by side, of a model by data set.
+    #[serde(deserialize_with = "given")]
+    pub members: Option<u64>,
+}
+
+fn one() -> Option<u64> {
+    Some(1)
 }
 
 /// The checked settings of a training, every default filled in. See [`TrainingSpec`] for their meaning.
@@ -104,6 +113,10 @@ pub struct ValidTrainingSpec {
     pub warm_start: bool,
     #[serde(default)]
     pub activate: Activate,
+    /// Networks that learn side by side and answer together; none: as many as the version has that a warm start goes on from.
+    /// There was one before this could be chosen.
+    #[serde(default = "one")]
+    pub members: Option<u64>,
     /// Of a model by data set: the columns to learn from that the request named, in place of the model's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
@@ -120,6 +133,7 @@ impl TrainingSpec {
     pub fn check(self, seed: u64, classes: Classes) -> Result<ValidTrainingSpec, SpecError> {
         let optimizer = self.optimizer.unwrap_or_default();
         let split = self.split.unwrap_or_default();
+        let warm_start = self.warm_start.unwrap_or(false);
         let share = if split.is_chosen() { CHOSEN_SPLIT } else { 0.0 };
         let valid = ValidTrainingSpec {
             epochs: self.epochs.unwrap_or(100),
@@ -137,8 +151,9 @@ impl TrainingSpec {
             early_stopping: self.early_stopping.flatten(),
             max_seconds: self.max_seconds,
             class_weight: self.class_weight,
-            warm_start: self.warm_start.unwrap_or(false),
+            warm_start,
             activate: self.activate.unwrap_or_default(),
+            members: self.members.or((!warm_start).then_some(1)),
             features: None,
             weights: None,
         };
@@ -152,6 +167,11 @@ impl TrainingSpec {
 }
 
 impl ValidTrainingSpec {
+    /// How many networks learn; one where that is not known yet.
+    pub fn networks(&self) -> usize {
+        self.members.map_or(1, |members| members as usize)
+    }
+
     fn check_ranges(&self) -> Result<(), SpecError> {
         let within = |name: &str, holds: bool, value: &dyn std::fmt::Display, range: &str| {
             require(holds, &format!("/{name}"), || format!("{name} is {value}; it must be {range}"))
@@ -174,6 +194,12 @@ impl ValidTrainingSpec {
         within("validation_split", (0.0..=0.9).contains(&split), &shown(split), "between 0 and 0.9")?;
         let splits = split > 0.0 || !self.split.as_ref().is_some_and(SplitBy::is_chosen);
         require(splits, "/split", || "validation_split is 0: no rows are held out that `split` could choose".into())?;
+        let members = self.members.unwrap_or(1);
+        within("members", (1..=MAX_MEMBERS as u64).contains(&members), &members, "between 1 and 64")?;
+        let goes_on = self.warm_start && self.members.is_some();
+        require(!goes_on, "/members", || {
+            "a warm start goes on with the networks of its version: leave `members` out".into()
+        })?;
         optional("gradient_clip_norm", self.gradient_clip_norm)?;
         optional("max_seconds", self.max_seconds)
     }

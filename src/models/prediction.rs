@@ -174,6 +174,7 @@ impl TablePredictor<'_> {
         self,
         table: &Table,
         rows: &[usize],
+        member: Option<usize>,
         weights: RowWeights,
         answered: &mut Answered,
     ) -> Result<(), EncodeError> {
@@ -183,7 +184,11 @@ impl TablePredictor<'_> {
         let truth =
             Truth::of_rows(encoder, &*target.of_kind(encoder.target.kind(), encoder.target_writing.reading())?, rows)?;
         let inputs = encoder.inputs_of(table, rows, &|| true)?.expect("nobody stops it");
-        answered.add(self.parts, &self.members.logits_of(inputs.view()), &truth, weights);
+        let logits = match member {
+            None => self.members.logits_of(inputs.view()),
+            Some(member) => self.members.list()[member].network.logits_of(inputs.view()),
+        };
+        answered.add(self.parts, &logits, &truth, weights);
         Ok(())
     }
 

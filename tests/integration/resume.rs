@@ -1,6 +1,7 @@
 //! Snapshots of the trainer: a training resumed from any batch gives the bits of an undisturbed one.
 
 use std::cell::Cell;
+use std::ops::Range;
 use std::sync::Arc;
 
 use epochd::learning::diagnosis::Warning;
@@ -21,6 +22,8 @@ struct Case {
     settings: ValidTrainingSpec,
     train: Examples,
     validation: Option<Examples>,
+    /// Which training rows each of several networks leaves out; they are the validation rows.
+    folds: Vec<Range<usize>>,
 }
 
 /// Everything that a training tells and leaves.
@@ -37,7 +40,7 @@ struct Watch<'a> {
     told: Told,
     batch: usize,
     stop_at: usize,
-    snapshot: &'a mut Option<Snapshot<'static>>,
+    snapshots: &'a mut Option<Vec<Snapshot<'static>>>,
 }
 
 impl Observer for Watch<'_> {
@@ -46,8 +49,8 @@ impl Observer for Watch<'_> {
         if self.batch == self.stop_at { Control::Save } else { Control::Continue }
     }
 
-    fn save(&mut self, snapshot: Snapshot<'_>) -> Control {
-        *self.snapshot = Some(snapshot.into_owned());
+    fn save(&mut self, snapshots: Vec<Snapshot<'_>>) -> Control {
+        *self.snapshots = Some(snapshots.into_iter().map(Snapshot::into_owned).collect());
         Control::Stop
     }
 
@@ -67,7 +70,7 @@ struct Hurry {
     warnings: Vec<Warning>,
     asked: Cell<usize>,
     at: usize,
-    snapshot: Option<Snapshot<'static>>,
+    snapshots: Option<Vec<Snapshot<'static>>>,
 }
 
 impl Observer for Hurry {
@@ -75,8 +78,8 @@ impl Observer for Hurry {
         if self.asked.get() >= self.at { Control::Save } else { Control::Continue }
     }
 
-    fn save(&mut self, snapshot: Snapshot<'_>) -> Control {
-        self.snapshot = Some(snapshot.into_owned());
+    fn save(&mut self, snapshots: Vec<Snapshot<'_>>) -> Control {
+        self.snapshots = Some(snapshots.into_iter().map(Snapshot::into_owned).collect());
         Control::Stop
     }
 
@@ -138,33 +141,46 @@ impl Case {
         let train = examples(train_rows, 0);
         let weights = (0..train_rows).map(|i| 0.5 + (i % 3) as f32).collect();
         let train = if class_weight { train.with_weights(weights) } else { train };
-        Case { spec: Arc::new(spec), settings, train, validation: validation.then(|| examples(validated, 5)) }
+        let validation = validation.then(|| examples(validated, 5));
+        Case { spec: Arc::new(spec), settings, train, validation, folds: Vec::new() }
+    }
+
+    /// The same with three networks, each of which leaves out a third of the rows and is measured on that.
+    fn in_folds(self) -> Self {
+        let third = ROWS / 3;
+        let folds = vec![0..third, third..2 * third, 2 * third..ROWS];
+        Case { validation: Some(self.train.clone()), folds, ..self }
     }
 
     fn trainer(&self) -> Trainer<'_> {
-        Trainer::new(Network::new(self.spec.clone()), &self.settings, &self.train, self.validation.as_ref())
+        let networks = (0..self.folds.len().max(1)).map(|_| Network::new(self.spec.clone())).collect();
+        Trainer::of_members(networks, &self.settings, &self.train, self.validation.as_ref(), &self.folds)
     }
 
     /// Trains on, from `snapshot` if there is one, until before batch `stop_at`.
-    fn run(&self, from: Option<Snapshot<'static>>, stop_at: usize) -> (Told, Option<Snapshot<'static>>) {
+    fn run(&self, from: Option<Vec<Snapshot<'static>>>, stop_at: usize) -> (Told, Option<Vec<Snapshot<'static>>>) {
         let mut trainer = self.trainer();
-        if let Some(snapshot) = from {
-            trainer.resume(snapshot).expect("a snapshot of this training");
+        if let Some(snapshots) = from {
+            trainer.resume(snapshots).expect("snapshots of this training");
         }
-        let mut snapshot = None;
-        let mut watch = Watch { told: Told::default(), batch: 0, stop_at, snapshot: &mut snapshot };
+        let mut snapshots = None;
+        let mut watch = Watch { told: Told::default(), batch: 0, stop_at, snapshots: &mut snapshots };
         let summary = trainer.run(&mut watch).expect("no divergence");
         let mut told = watch.told;
         told.summary = Some(summary);
-        told.parameters = trainer.into_network().parameters().iter().map(|w| w.to_bits()).collect();
-        (told, snapshot)
+        let networks = trainer.into_networks();
+        told.parameters = networks.iter().flat_map(|one| one.parameters()).map(|w| w.to_bits()).collect();
+        (told, snapshots)
     }
 }
 
-/// The snapshot as it comes back from where it was stored.
-fn stored(snapshot: Snapshot<'static>) -> Snapshot<'static> {
-    let text = serde_json::to_string(&snapshot.state).expect("plain data");
-    Snapshot { state: serde_json::from_str(&text).expect("what was written"), ..snapshot }
+/// Snapshots as they come back from where they were stored.
+fn stored(snapshots: Vec<Snapshot<'static>>) -> Vec<Snapshot<'static>> {
+    let stored = |snapshot: Snapshot<'static>| {
+        let text = serde_json::to_string(&snapshot.state).expect("plain data");
+        Snapshot { state: serde_json::from_str(&text).expect("what was written"), ..snapshot }
+    };
+    snapshots.into_iter().map(stored).collect()
 }
 
 #[test]
@@ -198,7 +214,40 @@ fn a_training_resumed_from_any_batch_gives_the_bits_of_an_undisturbed_one() {
 
 #[test]
 fn a_training_may_be_interrupted_before_every_single_batch() {
-    let case = Case::new(json!({"optimizer": {"type": "adam"}, "batch_size": 16}), 0.3, false, true);
+    let settings = json!({"optimizer": {"type": "adam"}, "batch_size": 16});
+    is_interrupted(&Case::new(settings, 0.3, false, true), 24);
+}
+
+/// Two batches of each of three networks in each of six epochs; of one that has early stopping, that of its best epoch is what is
+/// left of each network.
+#[test]
+fn networks_side_by_side_may_be_interrupted_before_every_single_batch() {
+    let settings = json!({"optimizer": {"type": "adam"}, "batch_size": 24});
+    is_interrupted(&Case::new(settings.clone(), 0.3, true, false).in_folds(), 36);
+    let stopping = json!({"patience": 50, "restore_best": true});
+    let full = json!({"optimizer": {"type": "momentum"}, "batch_size": "full", "early_stopping": stopping});
+    is_interrupted(&Case::new(full, 0.3, false, false).in_folds(), 18);
+}
+
+#[test]
+fn networks_side_by_side_stop_at_the_end_of_the_epoch_that_all_have_done() {
+    let settings = json!({"optimizer": {"type": "adam"}, "batch_size": 24});
+    let case = Case::new(settings.clone(), 0.3, false, false).in_folds();
+    let short = |epochs| {
+        let mut case = Case::new(settings.clone(), 0.3, false, false).in_folds();
+        case.settings.epochs = epochs;
+        case.run(None, usize::MAX).0.parameters
+    };
+    let (expected, fewer) = (short(2), short(1));
+    // Before any batch of the third epoch, in whichever network: all are as they were after the second.
+    for stop_at in 13..=18 {
+        let (told, _) = case.run(None, stop_at);
+        assert_eq!(told.summary.and_then(|summary| summary.published).map(|report| report.epoch), Some(2));
+        assert!(told.parameters == expected && expected != fewer, "before batch {stop_at}");
+    }
+}
+
+fn is_interrupted(case: &Case, batches: usize) {
     let (expected, _) = case.run(None, usize::MAX);
     let (mut told, mut snapshot) = case.run(None, 1);
     let mut interruptions = 0;
@@ -210,7 +259,7 @@ fn a_training_may_be_interrupted_before_every_single_batch() {
         (told.summary, told.parameters) = (rest.summary, rest.parameters);
         snapshot = next;
     }
-    assert_eq!(interruptions, 24);
+    assert_eq!(interruptions, batches);
     assert_eq!(told, expected);
 }
 
@@ -224,11 +273,11 @@ fn a_training_may_be_interrupted_within_a_batch_and_within_its_validation() {
     for at in 1..100 {
         let mut trainer = case.trainer();
         let (reports, warnings) = (Vec::new(), Vec::new());
-        let mut hurry = Hurry { reports, warnings, asked: Cell::new(0), at, snapshot: None };
+        let mut hurry = Hurry { reports, warnings, asked: Cell::new(0), at, snapshots: None };
         trainer.run(&mut hurry).expect("no divergence");
-        let Some(snapshot) = hurry.snapshot else { break };
+        let Some(snapshots) = hurry.snapshots else { break };
         interruptions += 1;
-        let (rest, _) = case.run(Some(stored(snapshot)), usize::MAX);
+        let (rest, _) = case.run(Some(stored(snapshots)), usize::MAX);
         let told = Told {
             reports: [hurry.reports, rest.reports].concat(),
             warnings: [hurry.warnings, rest.warnings].concat(),
@@ -242,15 +291,16 @@ fn a_training_may_be_interrupted_within_a_batch_and_within_its_validation() {
 #[test]
 fn a_snapshot_of_another_training_is_refused_and_changes_nothing() {
     let case = Case::new(json!({"optimizer": {"type": "adam"}, "batch_size": 16}), 0.0, false, false);
-    let (_, snapshot) = case.run(None, 3);
-    let snapshot = snapshot.expect("it was stopped");
+    let (_, snapshots) = case.run(None, 3);
+    let snapshots = snapshots.expect("it was stopped");
     let other = Case::new(json!({"optimizer": {"type": "sgd"}, "batch_size": 16}), 0.0, false, false);
     let mut trainer = other.trainer();
-    assert!(trainer.resume(snapshot.clone()).is_err());
-    let short = Snapshot { order: vec![0; ROWS - 1].into(), ..snapshot };
-    assert!(case.trainer().resume(short).is_err());
+    assert!(trainer.resume(snapshots.clone()).is_err());
+    assert!(case.trainer().resume([snapshots.clone(), snapshots.clone()].concat()).is_err());
+    let short = Snapshot { order: vec![0; ROWS - 1].into(), ..snapshots[0].clone() };
+    assert!(case.trainer().resume(vec![short]).is_err());
     let mut nothing = None;
-    let mut watch = Watch { told: Told::default(), batch: 0, stop_at: usize::MAX, snapshot: &mut nothing };
+    let mut watch = Watch { told: Told::default(), batch: 0, stop_at: usize::MAX, snapshots: &mut nothing };
     let summary = trainer.run(&mut watch).expect("no divergence");
     assert_eq!((watch.told.reports, Some(summary)), {
         let (told, _) = other.run(None, usize::MAX);

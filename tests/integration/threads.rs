@@ -67,6 +67,35 @@ fn train(threads: Option<usize>, batch_size: u64, clip: Option<f64>) -> (Losses,
     (losses, trainer.into_network().parameters().iter().map(|w| w.to_bits()).collect())
 }
 
+/// Four networks side by side, the last without rows to be measured on: losses and all parameters.
+fn train_members(threads: usize) -> (Losses, Vec<u32>) {
+    let layers: Vec<LayerSpec> =
+        serde_json::from_value(serde_json::json!([6, {"units": 8, "dropout": 0.2}, 3])).expect("layers");
+    let model = ModelSpec { layers, loss: Some(Loss::CrossEntropy), ..ModelSpec::default() };
+    let model = Arc::new(model.check().expect("a valid model").0);
+    let settings = TrainingSpec { epochs: Some(20), batch_size: Some(BatchSize::Rows(64)), ..TrainingSpec::default() };
+    let settings = settings.check(model.seed, Classes::of(&model)).expect("valid settings");
+    let examples = rows(&model, 600);
+    let networks = (0..4).map(|_| Network::new(model.clone())).collect();
+    let folds = [0..200, 200..500, 500..600, 600..600];
+    let mut trainer =
+        Trainer::of_members(networks, &settings, &examples, Some(&examples), &folds).on(Team::on(&Cores::new(threads)));
+    let mut losses = Losses::default();
+    trainer.run(&mut losses).expect("no divergence");
+    (losses, trainer.into_networks().iter().flat_map(|one| one.parameters()).map(|w| w.to_bits()).collect())
+}
+
+#[test]
+fn networks_side_by_side_are_the_same_on_any_number_of_threads_and_differ_from_each_other() {
+    let (losses, parameters) = train_members(1);
+    for threads in [2, 3, 7] {
+        let (other, others) = train_members(threads);
+        assert!(losses.0 == other.0 && parameters == others, "{threads} threads");
+    }
+    let each: Vec<&[u32]> = parameters.chunks(parameters.len() / 4).collect();
+    assert!((1..4).all(|index| each[0] != each[index]));
+}
+
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
     for (batch_size, clip) in [(200, None), (200, Some(0.1)), (2_500, None), (2_500, Some(0.1))] {

@@ -159,7 +159,7 @@ impl AskedTraining {
 }
 
 /// The parameters of `POST /train`, as errors name them.
-pub const PARAMETERS: [&str; 18] = [
+pub const PARAMETERS: [&str; 19] = [
     "name",
     "target",
     "features",
@@ -178,6 +178,7 @@ pub const PARAMETERS: [&str; 18] = [
     "class_weight",
     "weights",
     "sheet",
+    "members",
 ];
 
 /// The parameters of `POST /train`, `features` among them, once for each column: names may contain any separator.
@@ -226,6 +227,7 @@ pub struct TrainParams {
     activate: Option<Activate>,
     class_weight: Option<String>,
     weights: Option<String>,
+    members: Option<u64>,
 }
 
 impl TrainQuery {
@@ -259,6 +261,7 @@ impl TrainParams {
             split: self.split()?,
             max_seconds: self.max_seconds,
             activate: self.activate,
+            members: self.members,
             ..TrainingSpec::default()
         };
         let in_range = settings.clone().check(0, Classes::None);

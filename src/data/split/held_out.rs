@@ -40,7 +40,10 @@ impl HeldOut {
     pub fn bytes(&self) -> usize {
         let others = match self {
             HeldOut::By(Rule::Random { classes, .. }) => classes.keys().map(|class| class.len() + 48).sum(),
-            HeldOut::By(Rule::Group { spared, .. }) => size_of_val(spared.as_slice()),
+            HeldOut::By(Rule::Folds { classes, bounds, .. }) => {
+                classes.keys().map(|class| class.len() + 72 + size_of_val(bounds.as_slice())).sum()
+            }
+            HeldOut::By(Rule::Group { spared, .. } | Rule::GroupFolds { spared, .. }) => size_of_val(spared.as_slice()),
             _ => 0,
         };
         others + self.columns().iter().map(|name| name.len() + 24).sum::<usize>()
@@ -51,8 +54,10 @@ impl Rule {
     /// The columns that it goes by.
     pub fn columns(&self) -> &[String] {
         match self {
-            Rule::Random { columns, .. } => columns,
-            Rule::Group { column, .. } | Rule::Time { column, .. } => std::slice::from_ref(column),
+            Rule::Random { columns, .. } | Rule::Folds { columns, .. } => columns,
+            Rule::Group { column, .. } | Rule::GroupFolds { column, .. } | Rule::Time { column, .. } => {
+                std::slice::from_ref(column)
+            }
             Rule::Order { .. } => &[],
         }
     }

@@ -6,9 +6,11 @@
 //! | [`by_group`] | whole groups, by the hash of their key | as near as whole groups allow |
 //! | [`latest`] | the latest rows; those of one time stay together | as near as times allow |
 //! | [`last`] | the last rows | exact |
+//! | [`folds_by_content`], [`folds_by_group`] | each row, or group, once: by one network of several | about alike |
 
 mod bound;
 pub mod content;
+mod folds;
 mod groups;
 mod held_out;
 mod lot;
@@ -17,6 +19,7 @@ mod rule;
 mod time;
 
 pub use bound::{ByContent, by_content};
+pub use folds::{Folds, GroupFolds, folds_by_content, folds_by_group};
 pub use groups::{ByGroup, by_group};
 pub use held_out::HeldOut;
 pub use lot::by_lot;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::content::row_hashes;
+use super::folds::{MAX_FOLDS, fold_of};
 use crate::data::column::{Column, Table, Values};
 use crate::data::encoder::MAX_CLASSES;
 
@@ -40,6 +41,30 @@ pub enum Rule {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         spared: Vec<u64>,
     },
+    /// Each row by one network of several: by the one whose number is that of the first bound that the row's hash lies below.
+    Folds {
+        /// What the hashes are drawn with.
+        seed: u64,
+        /// The columns that are a row's content, the target among them.
+        columns: Vec<String>,
+        /// The bounds, in ascending order.
+        bounds: Vec<u64>,
+        /// Classes of the target that have other bounds.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        classes: BTreeMap<String, Vec<u64>>,
+    },
+    /// Each group by one network of several, likewise.
+    GroupFolds {
+        /// What the hashes are drawn with.
+        seed: u64,
+        /// The column whose values are the groups.
+        column: String,
+        /// The bounds, in ascending order.
+        bounds: Vec<u64>,
+        /// Groups that all networks learn from.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        spared: Vec<u64>,
+    },
     /// Those of this time and later.
     Time {
         /// The column of times.
@@ -60,6 +85,11 @@ impl Rule {
         match self {
             Rule::Random { columns: names, classes, .. } => names.len() <= columns + 1 && classes.len() <= MAX_CLASSES,
             Rule::Group { spared, .. } => spared.len() <= MAX_SPARED,
+            Rule::Folds { columns: names, bounds, classes, .. } => {
+                let each = std::iter::once(bounds).chain(classes.values()).all(|bounds| bounds.len() <= MAX_FOLDS);
+                names.len() <= columns + 1 && classes.len() <= MAX_CLASSES && each
+            }
+            Rule::GroupFolds { bounds, spared, .. } => bounds.len() <= MAX_FOLDS && spared.len() <= MAX_SPARED,
             Rule::Time { .. } | Rule::Order { .. } => true,
         }
     }
@@ -68,37 +98,69 @@ impl Rule {
     pub fn names(&self) -> Vec<&String> {
         match self {
             Rule::Random { columns, classes, .. } => columns.iter().chain(classes.keys()).collect(),
-            Rule::Group { column, .. } | Rule::Time { column, .. } => vec![column],
+            Rule::Folds { columns, classes, .. } => columns.iter().chain(classes.keys()).collect(),
+            Rule::Group { column, .. } | Rule::GroupFolds { column, .. } | Rule::Time { column, .. } => vec![column],
             Rule::Order { .. } => Vec::new(),
         }
     }
 
-    /// For each row named, whether it is held out: then the training has not seen it, nor would it have if the row had been
-    /// there. `target` names the column that is predicted. `None`: the table lacks a column that the rule goes by.
-    pub fn holds(&self, table: &Table, target: &str, rows: &[usize]) -> Option<Vec<bool>> {
+    /// Whether it tells which network of several holds a row out, and not just that all do.
+    pub fn has_folds(&self) -> bool {
+        matches!(self, Rule::Folds { .. } | Rule::GroupFolds { .. })
+    }
+
+    /// For each row named, the number of the fold that it is held out in, 0 where there is one: then the training of that network,
+    /// or of all where there are no folds, has not seen the row, nor would it have if the row had been there. `target` names the
+    /// column that is predicted. `None`: the table lacks a column that the rule goes by.
+    pub fn holds(&self, table: &Table, target: &str, rows: &[usize]) -> Option<Vec<Option<usize>>> {
+        let once = |is_held: bool| is_held.then_some(0);
         match self {
             Rule::Random { seed, columns, below, classes } => {
-                let columns: Vec<&Column> = columns.iter().map(|name| table.column(name)).collect::<Option<_>>()?;
-                let answer = table.column(target)?;
-                let hashes = row_hashes(columns.into_iter(), rows, *seed);
-                let bound = |row: usize| match classes.is_empty() {
-                    true => *below,
-                    false => answer.values.text(row).and_then(|class| classes.get(&class)).copied().unwrap_or(*below),
-                };
-                Some(rows.iter().zip(hashes).map(|(row, hash)| hash < bound(*row)).collect())
+                let (hashes, classes) = (hashes_of(table, columns, rows, *seed)?, of_class(table, target, classes)?);
+                let bound = |row: usize| classes(row).unwrap_or(below);
+                Some(rows.iter().zip(hashes).map(|(row, hash)| once(hash < *bound(*row))).collect())
+            }
+            Rule::Folds { seed, columns, bounds, classes } => {
+                let (hashes, classes) = (hashes_of(table, columns, rows, *seed)?, of_class(table, target, classes)?);
+                let bounds = |row: usize| classes(row).unwrap_or(bounds);
+                Some(rows.iter().zip(hashes).map(|(row, hash)| fold_of(hash, bounds(*row))).collect())
             }
             Rule::Group { seed, column, below, spared } => {
                 let keys = group_keys(table.column(column)?, rows, *seed);
                 let held = |key: Option<u64>| key.is_some_and(|key| key < *below && !spared.contains(&key));
+                Some(keys.into_iter().map(|key| once(held(key))).collect())
+            }
+            Rule::GroupFolds { seed, column, bounds, spared } => {
+                let keys = group_keys(table.column(column)?, rows, *seed);
+                let held = |key: Option<u64>| fold_of(key.filter(|key| !spared.contains(key))?, bounds);
                 Some(keys.into_iter().map(held).collect())
             }
             Rule::Time { column, from } => {
                 let Values::Datetime(times) = &table.column(column)?.values else { return None };
-                Some(rows.iter().map(|row| times[*row].is_some_and(|time| time >= *from)).collect())
+                Some(rows.iter().map(|row| once(times[*row].is_some_and(|time| time >= *from))).collect())
             }
-            Rule::Order { from } => Some(rows.iter().map(|row| row >= from).collect()),
+            Rule::Order { from } => Some(rows.iter().map(|row| once(row >= from)).collect()),
         }
     }
+}
+
+/// The hashes of the rows named over columns of the table; `None` if it lacks one.
+fn hashes_of(table: &Table, columns: &[String], rows: &[usize], seed: u64) -> Option<Vec<u64>> {
+    let columns: Vec<&Column> = columns.iter().map(|name| table.column(name)).collect::<Option<_>>()?;
+    Some(row_hashes(columns.into_iter(), rows, seed))
+}
+
+/// What classes of the target have of their own, by row; `None` if the table lacks the target.
+fn of_class<'a, T>(
+    table: &'a Table,
+    target: &str,
+    classes: &'a BTreeMap<String, T>,
+) -> Option<impl Fn(usize) -> Option<&'a T>> {
+    let answer = table.column(target)?;
+    Some(move |row: usize| match classes.is_empty() {
+        true => None,
+        false => answer.values.text(row).and_then(|class| classes.get(&class)),
+    })
 }
 
 /// The hash of the group of each row named; none where a row has no value there.
@@ -111,7 +173,7 @@ pub fn group_keys(column: &Column, rows: &[usize], seed: u64) -> Vec<Option<u64>
 mod tests {
     use super::*;
     use crate::data::column::{ColumnType, Words};
-    use crate::data::split::{by_content, by_group};
+    use crate::data::split::{Split, by_content, by_group, folds_by_content, folds_by_group};
 
     fn table(rows: usize) -> Table {
         let x = (0..rows).map(|row| (row * 37 % 101) as f64 + row as f64 / 1e3).collect();
@@ -124,6 +186,36 @@ mod tests {
             column("y", ColumnType::Boolean, Values::Boolean((0..rows).map(|row| Some(row % 4 == 0)).collect())),
         ];
         Table { columns, rows }
+    }
+
+    fn split_of(held: &[Option<usize>]) -> Split {
+        Split::of(&held.iter().map(Option::is_some).collect::<Vec<bool>>())
+    }
+
+    #[test]
+    fn a_rule_tells_the_fold_of_each_row() {
+        let (table, rows): (_, Vec<usize>) = (table(60), (0..60).collect());
+        let labels: Vec<u32> = rows.iter().map(|row| u32::from(row % 4 == 0)).collect();
+        let (found, bounds) = folds_by_content(&row_hashes(table.columns.iter(), &rows, 3), 5, 0.2, Some(&labels));
+        let rule = Rule::Folds {
+            seed: 3,
+            columns: table.columns.iter().map(|column| column.name.clone()).collect(),
+            bounds: vec![0; 5],
+            classes: ["false", "true"].map(str::to_owned).into_iter().zip(bounds).collect(),
+        };
+        let folds = rule.holds(&table, "y", &rows).expect("its columns are there");
+        for (row, fold) in folds.iter().enumerate() {
+            assert!(found.folds[fold.expect("each is in one")].contains(&row));
+        }
+        let found = folds_by_group(&group_keys(&table.columns[1], &rows, 3), 3, 0.3).expect("groups");
+        let (bounds, spared) = (found.bounds, found.spared);
+        let rule = Rule::GroupFolds { seed: 3, column: "who".into(), bounds, spared };
+        let folds = rule.holds(&table, "y", &rows).expect("its column is there");
+        for (row, fold) in folds.iter().enumerate() {
+            assert!(fold.map_or(&found.folds.others, |fold| &found.folds.folds[fold]).contains(&row));
+        }
+        let stored = serde_json::to_string(&rule).expect("JSON");
+        assert_eq!(serde_json::from_str::<Rule>(&stored).expect("the same"), rule);
     }
 
     #[test]
@@ -140,14 +232,14 @@ mod tests {
             classes: names.into_iter().zip(found.bounds).collect(),
         };
         let held = rule.holds(&table, "y", &rows).expect("its columns are there");
-        assert_eq!(crate::data::split::Split::of(&held), found.split);
+        assert_eq!(split_of(&held), found.split);
         assert_eq!(rule.holds(&Table { columns: Vec::new(), rows: 60 }, "y", &rows), None);
 
         let keys = group_keys(&table.columns[1], &rows, 3);
         let found = by_group(&keys, 0.3).expect("groups");
         let rule = Rule::Group { seed: 3, column: "who".into(), below: found.below, spared: found.spared };
         let held = rule.holds(&table, "y", &rows).expect("its column is there");
-        assert_eq!(crate::data::split::Split::of(&held), found.split);
+        assert_eq!(split_of(&held), found.split);
         let stored = serde_json::to_string(&rule).expect("JSON");
         assert_eq!(serde_json::from_str::<Rule>(&stored).expect("the same"), rule);
     }

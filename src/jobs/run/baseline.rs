@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::answering::Answering;
 use super::context::RunContext;
 use super::measure::{Answers, Measuring};
 use super::unpublished::Stopped;
@@ -13,6 +14,7 @@ use crate::jobs::job::Job;
 use crate::jobs::training::Training;
 use crate::learning::diagnosis::Warning;
 use crate::learning::examples::{Examples, Targets};
+use crate::learning::members::Members;
 use crate::learning::metrics::{self, Metrics};
 use crate::learning::network::Network;
 use crate::learning::optimizer::Optimizer;
@@ -111,8 +113,12 @@ pub(super) fn linear(
     let job = context.job;
     let Ok(spec) = spec.linear(measuring.encoder) else { return Ok(None) };
     let settings = linear_settings(training.train.rows(), &training.settings);
-    let network = Network::new(Arc::new(spec));
-    let trainer = Trainer::new(network, &settings, &training.train, training.validation.as_ref());
+    let spec = Arc::new(spec);
+    // One for each network beside which it is measured, on the same rows.
+    let count = training.folds.len().max(1);
+    let networks = (0..count).map(|_| Network::new(spec.clone())).collect();
+    let Training { train, validation, folds, .. } = training;
+    let trainer = Trainer::of_members(networks, &settings, train, validation.as_ref(), folds);
     let mut trainer = trainer.on(Team::on(context.cores));
     let allowed = LINEAR_SECONDS.max(job.progress.trained().mul_f64(LINEAR_SHARE));
     let mut quiet = Quiet { job, until: Instant::now() + allowed, stopped: false };
@@ -123,12 +129,13 @@ pub(super) fn linear(
     if quiet.stopped || ended.is_err() {
         return Ok(None);
     }
-    let network = trainer.into_network();
-    let calibration = match &training.validation {
-        Some(_) => measuring.calibration(&network)?,
+    let members = Members::of_parts(trainer.into_networks(), vec![1.0; count]);
+    let answering = Answering { members: &members, folds };
+    let calibration = match validation {
+        Some(_) => measuring.calibration(answering)?,
         None => None,
     };
-    let Answers { metrics, .. } = measuring.answers(&network, calibration.as_ref(), false)?;
+    let Answers { metrics, .. } = measuring.answers(answering, calibration.as_ref(), false)?;
     Ok(Some(Measure::from(&metrics)))
 }
 

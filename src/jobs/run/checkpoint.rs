@@ -19,8 +19,8 @@ const EPOCHS: &str = "history.epochs";
 /// Where a job stands between two batches.
 #[derive(Clone, Debug)]
 pub(super) struct Checkpoint<'a> {
-    /// The trainer.
-    pub(super) snapshot: Snapshot<'a>,
+    /// The trainer's networks.
+    pub(super) snapshots: Vec<Snapshot<'a>>,
     /// What it has reached.
     pub(super) reached: Reached,
 }
@@ -31,6 +31,9 @@ struct Header {
     warnings: Vec<Notice>,
     elapsed_seconds: f64,
     trainer: SnapshotState,
+    /// Those of the networks beside the first, whose tensors have the same names behind `members.1.`, `members.2.` and so on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    others: Vec<SnapshotState>,
     /// The distance of the epochs that the history holds; it has every one where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stride: Option<u64>,
@@ -39,26 +42,21 @@ struct Header {
 impl Checkpoint<'_> {
     /// The file.
     pub(super) fn encode(self) -> Vec<u8> {
-        let Snapshot { state, parameters, first, second, best_parameters, complete_parameters, order } = self.snapshot;
         let Reached { history, warnings, elapsed_seconds } = self.reached;
         let stride = Some(history.stride()).filter(|stride| *stride > 1);
-        let header = Header { format: FORMAT, warnings, elapsed_seconds, trainer: state, stride };
         let entries = history.entries(1, usize::MAX);
         let epochs: Vec<u32> = entries.iter().filter(|_| stride.is_some()).map(|entry| entry.epoch as u32).collect();
         let history = to_numbers(&entries);
-        let mut tensors = vec![
-            flat("parameters", parameters.len(), TensorValues::F32(&parameters)),
-            flat("optimizer.first", first.len(), TensorValues::F32(&first)),
-            flat("optimizer.second", second.len(), TensorValues::F32(&second)),
-            flat("complete_parameters", complete_parameters.len(), TensorValues::F32(&complete_parameters)),
-            flat("order", order.len(), TensorValues::U32(&order)),
-            flat("history", history.len(), TensorValues::F64(&history)),
-        ];
+        let mut states = self.snapshots.iter().map(|snapshot| snapshot.state.clone());
+        let trainer = states.next().expect("there is a network");
+        let header = Header { format: FORMAT, warnings, elapsed_seconds, trainer, others: states.collect(), stride };
+        let mut tensors = vec![flat("history", history.len(), TensorValues::F64(&history))];
         if stride.is_some() {
             tensors.push(flat(EPOCHS, epochs.len(), TensorValues::U32(&epochs)));
         }
-        if let Some(best) = &best_parameters {
-            tensors.push(flat("best_parameters", best.len(), TensorValues::F32(best)));
+        for (index, snapshot) in self.snapshots.iter().enumerate() {
+            let of_member = |(name, tensor)| (format!("{}{name}", prefix(index)), tensor);
+            tensors.extend(buffers(snapshot).into_iter().map(of_member));
         }
         write(&exact::to_text(&header), &tensors)
     }
@@ -73,9 +71,7 @@ impl Checkpoint<'_> {
         if header.format != FORMAT {
             return Err(Unreadable(format!("its form is {}; this release reads form {FORMAT}", header.format)));
         }
-        let shape = |name: &str| file.shape(name).unwrap_or_default();
-        let f32s = |name: &str| file.f32s(name, &shape(name)).map(Cow::Owned);
-        let history = file.f64s("history", &shape("history"))?;
+        let history = file.f64s("history", &file.shape("history").unwrap_or_default())?;
         let epochs = file.shape(EPOCHS).map(|shape| file.u32s(EPOCHS, &shape)).transpose()?;
         let length = epochs.as_ref().map_or(history.len() / ENTRY_NUMBERS, Vec::len);
         if history.len() != length * ENTRY_NUMBERS {
@@ -83,17 +79,10 @@ impl Checkpoint<'_> {
         }
         let epochs = epochs.unwrap_or_else(|| (1..=length as u32).collect());
         let entries = from_numbers(epochs.into_iter().map(u64::from), &history);
-        let best_parameters = file.shape("best_parameters").map(|_| f32s("best_parameters")).transpose()?;
+        let states = std::iter::once(header.trainer).chain(header.others);
+        let snapshots = states.enumerate().map(|(index, state)| read_snapshot(&file, &prefix(index), state));
         Ok(Checkpoint {
-            snapshot: Snapshot {
-                state: header.trainer,
-                parameters: f32s("parameters")?,
-                first: f32s("optimizer.first")?,
-                second: f32s("optimizer.second")?,
-                best_parameters,
-                complete_parameters: f32s("complete_parameters")?,
-                order: Cow::Owned(file.u32s("order", &shape("order"))?),
-            },
+            snapshots: snapshots.collect::<Result<_, _>>()?,
             reached: Reached {
                 history: History::of(entries, header.stride.unwrap_or(1)),
                 warnings: header.warnings,
@@ -101,6 +90,45 @@ impl Checkpoint<'_> {
             },
         })
     }
+}
+
+/// What the names of a network's tensors begin with: nothing where there is one network, as before there could be others.
+fn prefix(index: usize) -> String {
+    if index == 0 { String::new() } else { format!("members.{index}.") }
+}
+
+/// The buffers of a network's training, by name.
+fn buffers<'a>(snapshot: &'a Snapshot) -> Vec<(String, Tensor<'a>)> {
+    let Snapshot { parameters, first, second, best_parameters, complete_parameters, order, .. } = snapshot;
+    let mut tensors = vec![
+        flat("parameters", parameters.len(), TensorValues::F32(parameters)),
+        flat("optimizer.first", first.len(), TensorValues::F32(first)),
+        flat("optimizer.second", second.len(), TensorValues::F32(second)),
+        flat("complete_parameters", complete_parameters.len(), TensorValues::F32(complete_parameters)),
+        flat("order", order.len(), TensorValues::U32(order)),
+    ];
+    if let Some(best) = best_parameters {
+        tensors.push(flat("best_parameters", best.len(), TensorValues::F32(best)));
+    }
+    tensors
+}
+
+fn read_snapshot(file: &TensorFile, prefix: &str, state: SnapshotState) -> Result<Snapshot<'static>, Unreadable> {
+    let shape = |name: &str| file.shape(name).unwrap_or_default();
+    let f32s = |name: &str| {
+        let name = format!("{prefix}{name}");
+        file.f32s(&name, &shape(&name)).map(Cow::Owned)
+    };
+    let (best, order) = (format!("{prefix}best_parameters"), format!("{prefix}order"));
+    Ok(Snapshot {
+        state,
+        parameters: f32s("parameters")?,
+        first: f32s("optimizer.first")?,
+        second: f32s("optimizer.second")?,
+        best_parameters: file.shape(&best).map(|_| f32s("best_parameters")).transpose()?,
+        complete_parameters: f32s("complete_parameters")?,
+        order: Cow::Owned(file.u32s(&order, &shape(&order))?),
+    })
 }
 
 fn flat<'a>(name: &str, length: usize, values: TensorValues<'a>) -> (String, Tensor<'a>) {

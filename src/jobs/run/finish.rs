@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::answering::Answering;
 use super::baseline::{Baselines, constant, linear};
 use super::context::RunContext;
 use super::few_rows::few_rows;
@@ -13,8 +14,7 @@ use super::unpublished::Stopped;
 use crate::jobs::job::Job;
 use crate::jobs::training::Training;
 use crate::learning::examples::Examples;
-use crate::learning::metrics::evaluate_unless;
-use crate::learning::network::Network;
+use crate::learning::members::Members;
 use crate::learning::report::EpochReport;
 use crate::learning::split::SplitUsed;
 use crate::models::Predictor;
@@ -88,14 +88,14 @@ pub(super) fn layers(
     reached: &EpochReport,
     training: &Training,
     trained_on: TrainedOn,
-    network: Network,
+    members: Members,
 ) -> Result<Made, Stopped> {
     let (rows_used, examples) = measured_rows(training);
-    let measured = evaluate_unless(&network, examples, &mut || !job.control.is_urgent());
+    let measured = members.evaluate_unless(examples, &mut || !job.control.is_urgent());
     let (_, metrics, curves) = measured.ok_or(Stopped)?;
     let measured = Measures { measured: MeasuredOn { rows_used, metrics }, split: job.record.split() };
     let facts = facts(job.record.id, reached, trained_on, &measured);
-    Ok(Made { predictor: Predictor::from(network).with_curves(curves), facts })
+    Ok(Made { predictor: Predictor::new(members, None).with_curves(curves), facts })
 }
 
 /// Calibrates and measures the network of a model by data set. A training that is cancelled with its epochs kept is measured
@@ -108,7 +108,7 @@ pub(super) fn table(
     reached: &EpochReport,
     training: &Training,
     trained_on: TrainedOn,
-    network: Network,
+    members: Members,
     start: TableStart,
 ) -> Result<Made, Stopped> {
     let job = context.job;
@@ -117,13 +117,14 @@ pub(super) fn table(
     let go_on = || !job.control.is_urgent();
     let measuring = Measuring { encoder: &parts.encoder, examples, truth: &truth, go_on: &go_on };
     let held_out = training.validation.is_some();
+    let answering = Answering { members: &members, folds: &training.folds };
     let calibration = match held_out {
-        true => context.in_phase(Phase::Calibrate, || measuring.calibration(&network))?,
+        true => context.in_phase(Phase::Calibrate, || measuring.calibration(answering))?,
         false => None,
     };
-    let answers = || measuring.answers(&network, calibration.as_ref(), held_out);
+    let answers = || measuring.answers(answering, calibration.as_ref(), held_out);
     let Answers { metrics, curves, scores } = context.in_phase(Phase::Measure, answers)?;
-    let shuffled = || measuring.importance(&network, calibration.as_ref(), training.settings.seed);
+    let shuffled = || measuring.importance(answering, calibration.as_ref(), training.settings.seed);
     let importance = if held_out { context.in_phase(Phase::Importance, shuffled)? } else { Vec::new() };
     let linear = context.in_phase(Phase::Baseline, || linear(context, training, &parts.spec, measuring))?;
     let baselines =
@@ -136,9 +137,9 @@ pub(super) fn table(
     let measures = TableMeasures { measured, rows: examples.rows(), weights, baselines };
     let facts = facts(job.record.id, reached, trained_on, &measures);
     let answers = answered_rows(training);
-    parts.answers = Some(Measuring { examples: answers, ..measuring }.answered(&network, calibration.as_ref())?);
+    parts.answers = Some(Measuring { examples: answers, ..measuring }.answered(&members, calibration.as_ref())?);
     (parts.calibration, parts.scores, parts.importance) = (calibration, scores, importance);
-    Ok(Made { predictor: Predictor::new(network.into(), Some(parts)).with_curves(curves), facts })
+    Ok(Made { predictor: Predictor::new(members, Some(parts)).with_curves(curves), facts })
 }
 
 fn facts(job_id: Uuid, reached: &EpochReport, trained_on: TrainedOn, metrics: &impl Serialize) -> VersionFacts {

@@ -2,6 +2,7 @@
 //! and every measure.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 
 use super::depend;
 use super::tables::TrainingTables;
@@ -11,7 +12,8 @@ use crate::data::encoder::{EncodeError, Task};
 use crate::data::probe::Rows;
 use crate::data::profile::Finding;
 use crate::data::split::{
-    MAX_SPARED, Rule, Split, by_content, by_group, by_lot, content::row_hashes, group_keys, last, latest, order,
+    Folds, MAX_SPARED, Rule, Split, by_content, by_group, by_lot, content::row_hashes, folds_by_content,
+    folds_by_group, group_keys, last, latest, order,
 };
 use crate::data::values::format_datetime;
 use crate::learning::random::{Purpose, generator};
@@ -23,7 +25,10 @@ use crate::wording::Shown;
 /// Rows to train on and rows held out.
 #[derive(Default)]
 pub(super) struct HeldOut {
+    /// Where there are folds, those held out are trained on as well, each by all networks but one.
     pub(super) split: Split,
+    /// Which of the rows held out each network does not learn from; empty where no network learns from any.
+    pub(super) folds: Vec<Range<usize>>,
     /// What tells them again.
     pub(super) rule: Option<Rule>,
     /// How they were chosen; `None` if none is held out.
@@ -43,6 +48,7 @@ pub(super) struct Choice<'a> {
 /// Rows held out, by their places among those that have a target.
 struct Chosen {
     split: Split,
+    folds: Vec<Range<usize>>,
     rule: Option<Rule>,
     used: SplitUsed,
     /// Rows without a value of the column that was gone by.
@@ -75,16 +81,26 @@ impl Choice<'_> {
             Some(SplitBy::Group { column }) => self.by_group(column)?,
             Some(by @ SplitBy::Order {}) => self.last(SplitUsed::asked(by).expect("it is chosen")),
         };
-        let Chosen { mut split, rule, used, missing } = chosen;
+        let Chosen { mut split, folds, rule, used, missing } = chosen;
         findings.extend(without_value(&used, missing));
-        findings.extend(self.leave_unseen_classes(&mut split, &used)?);
+        match folds.is_empty() {
+            true => findings.extend(self.leave_unseen_classes(&mut split, &used)?),
+            false => self.require_classes(&split, &folds, &used)?,
+        }
         let named = |chosen: Vec<usize>| chosen.into_iter().map(|place| rows[place]).collect();
         let split = Split { train: named(split.train), validation: named(split.validation) };
-        Ok(HeldOut { split, rule, used: Some(used), findings })
+        Ok(HeldOut { split, folds, rule, used: Some(used), findings })
     }
 
     fn share(&self) -> f64 {
         self.settings.validation_split
+    }
+
+    /// How many networks hold out other rows each, if there are several, and which share: as much as was asked for, if there are
+    /// rows enough for all of them.
+    fn folds(&self) -> Option<(usize, f64)> {
+        let count = self.settings.networks();
+        (count > 1).then(|| (count, self.share().min(1.0 / count as f64)))
     }
 
     fn labels(&self) -> Option<Labels> {
@@ -97,24 +113,33 @@ impl Choice<'_> {
         let labels = labels.as_ref().map(|labels| labels.of_rows.as_slice());
         let split = by_lot(self.rows.len(), self.share(), labels, &mut generator(self.settings.seed, Purpose::Split));
         let reason = "the training began in a release that draws lots".to_owned();
-        Chosen { split, rule: None, used: SplitUsed { kind: SplitKind::Random, column: None, reason }, missing: 0 }
+        let used = SplitUsed { kind: SplitKind::Random, column: None, reason };
+        Chosen { split, folds: Vec::new(), rule: None, used, missing: 0 }
     }
 
     fn at_random(&self, reason: String, findings: &mut Vec<Finding>, go_on: &dyn Fn() -> bool) -> Result<Chosen, Halt> {
         let (seed, labels) = (self.settings.seed, self.labels());
         let columns: Vec<&Column> = self.data.content.iter().filter_map(|name| self.column(name)).collect();
         let hashes = row_hashes(columns.iter().copied(), self.rows, seed);
-        let found = by_content(&hashes, self.share(), labels.as_ref().map(|labels| labels.of_rows.as_slice()));
-        let below = found.bounds.last().copied().unwrap_or(0);
-        let classes: BTreeMap<String, u64> = labels.map_or_else(BTreeMap::new, |labels| {
-            labels.names.into_iter().zip(found.bounds).filter(|(_, bound)| *bound != below).collect()
-        });
-        let columns = columns.into_iter().map(|column| column.name.clone()).collect();
         if self.data.is_new {
             findings.extend(depend::finding(&self.looked_at(&hashes), &self.data.profile, go_on)?);
         }
+        let columns = columns.into_iter().map(|column| column.name.clone()).collect();
+        let of_rows = labels.as_ref().map(|labels| labels.of_rows.as_slice());
+        let names = || labels.as_ref().map_or_else(Vec::new, |labels| labels.names.clone());
         let used = SplitUsed { kind: SplitKind::Random, column: None, reason };
-        Ok(Chosen { split: found.split, rule: Some(Rule::Random { seed, columns, below, classes }), used, missing: 0 })
+        if let Some((count, share)) = self.folds() {
+            let (found, bounds) = folds_by_content(&hashes, count, share, of_rows);
+            let (bounds, classes) = of_most(bounds, names());
+            let used = SplitUsed { reason: format!("{}; {}", used.reason, in_turn(count)), ..used };
+            let (split, folds) = in_order(found);
+            let rule = Some(Rule::Folds { seed, columns, bounds, classes });
+            return Ok(Chosen { split, folds, rule, used, missing: 0 });
+        }
+        let found = by_content(&hashes, self.share(), of_rows);
+        let (below, classes) = of_most(found.bounds, names());
+        let rule = Some(Rule::Random { seed, columns, below, classes });
+        Ok(Chosen { split: found.split, folds: Vec::new(), rule, used, missing: 0 })
     }
 
     /// What is looked at for rows that depend on each other.
@@ -127,7 +152,7 @@ impl Choice<'_> {
     fn last(&self, used: SplitUsed) -> Chosen {
         let split = last(self.rows.len(), self.share());
         let rule = split.validation.first().map(|first| Rule::Order { from: self.rows[*first] });
-        Chosen { split, rule, used, missing: 0 }
+        Chosen { split, folds: Vec::new(), rule, used, missing: 0 }
     }
 
     /// The latest rows by the first column of times in whose order the rows stand, if about as many as asked can be held out by
@@ -168,21 +193,30 @@ impl Choice<'_> {
         let name = column.name.clone();
         let rule = Rule::Time { column: name.clone(), from: found.from };
         let used = SplitUsed { kind: SplitKind::Time, column: Some(name), reason };
-        Ok(Chosen { split: found.split, rule: Some(rule), used, missing: found.missing })
+        Ok(Chosen { split: found.split, folds: Vec::new(), rule: Some(rule), used, missing: found.missing })
     }
 
     fn by_group(&self, name: &str) -> Result<Chosen, EncodeError> {
         let seed = self.settings.seed;
         let keys = group_keys(self.column_of(name)?, self.rows, seed);
-        let found = by_group(&keys, self.share());
-        let found = found.ok_or_else(|| unfit(name, "there is a single group, or none".into()))?;
+        let missing = keys.iter().filter(|key| key.is_none()).count();
+        let too_few = || unfit(name, "there is a single group, or none".into());
+        let (kind, column) = (SplitKind::Group, Some(name.to_owned()));
+        if let Some((count, share)) = self.folds() {
+            let found = folds_by_group(&keys, count, share).ok_or_else(too_few)?;
+            let (bounds, spared, groups) = (found.bounds, found.spared, found.groups);
+            let reason = format!("the request asks for whole groups, of which there are {groups}; {}", in_turn(count));
+            let fits = spared.len() <= MAX_SPARED;
+            let rule = fits.then(|| Rule::GroupFolds { seed, column: name.to_owned(), bounds, spared });
+            let (split, folds) = in_order(found.folds);
+            return Ok(Chosen { split, folds, rule, used: SplitUsed { kind, column, reason }, missing });
+        }
+        let found = by_group(&keys, self.share()).ok_or_else(too_few)?;
         let (held, all) = (found.held, found.groups);
         let reason = format!("the request asks for whole groups: {held} of {all} are held out");
         let (below, spared) = (found.below, found.spared);
         let rule = (spared.len() <= MAX_SPARED).then(|| Rule::Group { seed, column: name.to_owned(), below, spared });
-        let used = SplitUsed { kind: SplitKind::Group, column: Some(name.to_owned()), reason };
-        let missing = keys.iter().filter(|key| key.is_none()).count();
-        Ok(Chosen { split: found.split, rule, used, missing })
+        Ok(Chosen { split: found.split, folds: Vec::new(), rule, used: SplitUsed { kind, column, reason }, missing })
     }
 
     pub(super) fn column(&self, name: &str) -> Option<&Column> {
@@ -191,6 +225,23 @@ impl Choice<'_> {
 
     fn column_of(&self, name: &str) -> Result<&Column, EncodeError> {
         self.column(name).ok_or_else(|| EncodeError::NoColumn(name.to_owned()))
+    }
+
+    /// Checks that no network learns a single class where there are several. At random each class is shared out.
+    fn require_classes(&self, split: &Split, folds: &[Range<usize>], used: &SplitUsed) -> Result<(), EncodeError> {
+        let Some(labels) = self.labels().filter(|labels| labels.names.len() > 1) else { return Ok(()) };
+        let class = |place: &usize| labels.of_rows[*place];
+        for fold in folds {
+            let held = &split.validation;
+            let mut learned = held[..fold.start].iter().chain(&held[fold.end..]).chain(&split.train).map(class);
+            let first = learned.next();
+            if first.is_none() || learned.all(|label| Some(label) == first) {
+                let by = used.column.as_ref().map_or("order".to_owned(), |name| format!("column {}", Shown(name)));
+                let reason = "a network is left with rows of a single class: split them otherwise, or set members to 1";
+                return Err(EncodeError::Split { by, reason: reason.to_owned() });
+            }
+        }
+        Ok(())
     }
 
     /// Takes rows out of those to validate on whose class no row to train on has: no network could answer with it.
@@ -227,6 +278,32 @@ impl Choice<'_> {
         let column = Some(self.target.name.clone());
         Ok((left > 0).then(|| Finding { code: "classes_not_trained".to_owned(), message, column }))
     }
+}
+
+/// The rows of all folds one after the other as those held out, and where each fold lies among them; no folds where nothing is
+/// in one.
+fn in_order(found: Folds) -> (Split, Vec<Range<usize>>) {
+    let mut end = 0;
+    let range = |fold: &Vec<usize>| {
+        let start = end;
+        end += fold.len();
+        start..end
+    };
+    let folds: Vec<Range<usize>> = found.folds.iter().map(range).collect();
+    let split = Split { train: found.others, validation: found.folds.concat() };
+    (split, if end == 0 { Vec::new() } else { folds })
+}
+
+/// What most classes have, and the classes by name that have something else.
+fn of_most<T: Clone + PartialEq>(of_labels: Vec<T>, names: Vec<String>) -> (T, BTreeMap<String, T>) {
+    let most = of_labels.last().cloned().expect("there are rows");
+    let others = names.into_iter().zip(of_labels).filter(|(_, own)| *own != most).collect();
+    (most, others)
+}
+
+/// How several networks hold rows out.
+fn in_turn(count: usize) -> String {
+    format!("each of {count} networks holds out other rows, and learns from all the others")
 }
 
 /// Why rows are held out at random where nothing is asked for.

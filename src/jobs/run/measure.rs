@@ -3,6 +3,7 @@
 
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 
+use super::answering::Answering;
 use super::unpublished::Stopped;
 use crate::data::encoder::{Encoder, Histogram};
 use crate::learning::calibration::Calibration;
@@ -10,8 +11,8 @@ use crate::learning::conformal::Scores;
 use crate::learning::curves::Curves;
 use crate::learning::examples::{Examples, most_likely};
 use crate::learning::importance::permutation_importance;
+use crate::learning::members::Members;
 use crate::learning::metrics::Metrics;
-use crate::learning::network::Network;
 use crate::learning::random::{Purpose, generator};
 use crate::learning::row_weights::RowWeights;
 use crate::learning::spec::ValidModelSpec;
@@ -64,7 +65,7 @@ impl Measuring<'_> {
     ///
     /// # Errors
     /// It was told to stop.
-    pub(super) fn calibration(&self, network: &Network) -> Result<Option<Calibration>, Stopped> {
+    pub(super) fn calibration(&self, answering: Answering) -> Result<Option<Calibration>, Stopped> {
         let Truth::Labels(labels) = self.truth else { return Ok(None) };
         let (rows, width) = (labels.len(), self.encoder.target.outputs());
         let count = rows.min((CALIBRATION_VALUES / width).max(1));
@@ -75,11 +76,11 @@ impl Measuring<'_> {
         };
         let row = |i: usize| i * rows / count;
         let all = match count == rows {
-            true => network.for_each_logits(self.all_inputs(), &mut see),
+            true => answering.for_each_logits(self.all_inputs(), None, &mut see),
             false => (0..count.div_ceil(CALIBRATION_ROWS)).all(|piece| {
                 let chosen: Vec<usize> = tile_range(count, CALIBRATION_ROWS, piece).map(row).collect();
                 let inputs = self.examples.inputs().select(Axis(0), &chosen);
-                network.for_each_logits(inputs.as_slice().expect("row-major"), &mut see)
+                answering.for_each_logits(inputs.as_slice().expect("row-major"), Some(&chosen), &mut see)
             }),
         };
         let labels: Vec<u32> = (0..count).map(|i| labels[row(i)]).collect();
@@ -98,7 +99,7 @@ impl Measuring<'_> {
     /// It was told to stop.
     pub(super) fn answers(
         &self,
-        network: &Network,
+        answering: Answering,
         calibration: Option<&Calibration>,
         scored: bool,
     ) -> Result<Answers, Stopped> {
@@ -110,10 +111,10 @@ impl Measuring<'_> {
             if scored {
                 scores.extend(reading.scores(logits, self.truth, row));
             }
-            row += logits.len() / network.spec().outputs();
+            row += logits.len() / answering.outputs();
             (self.go_on)()
         };
-        if !network.for_each_logits(self.all_inputs(), &mut see) {
+        if !answering.for_each_logits(self.all_inputs(), None, &mut see) {
             return Err(Stopped);
         }
         let (metrics, curves) = (answered.measures(&self.encoder.target), answered.curves(&self.encoder.target));
@@ -121,12 +122,12 @@ impl Measuring<'_> {
         Ok(Answers { metrics, curves, scores })
     }
 
-    /// How the network's answers to all rows are distributed.
+    /// How the answers to all rows are distributed.
     ///
     /// # Errors
     /// It was told to stop.
-    pub(super) fn answered(&self, network: &Network, calibration: Option<&Calibration>) -> Result<Histogram, Stopped> {
-        let (target, width) = (&self.encoder.target, network.spec().outputs());
+    pub(super) fn answered(&self, members: &Members, calibration: Option<&Calibration>) -> Result<Histogram, Stopped> {
+        let (target, width) = (&self.encoder.target, members.first().spec().outputs());
         let (mut counts, mut values) = (vec![0; target.classes().len()], Vec::new());
         let mut see = |logits: &[f32]| {
             match counts.is_empty() {
@@ -139,28 +140,28 @@ impl Measuring<'_> {
             }
             (self.go_on)()
         };
-        if !network.for_each_logits(self.all_inputs(), &mut see) {
+        if !members.for_each_logits(self.all_inputs(), &mut see) {
             return Err(Stopped);
         }
         Ok(if counts.is_empty() { Histogram::of_numbers(values) } else { Histogram::of_classes(&counts) })
     }
 
-    /// The loss of answers to `inputs`, some of the rows, shuffled perhaps: log loss or RMSE.
+    /// The loss of answers to `inputs`, which are the rows at `places`, shuffled perhaps: log loss or RMSE.
     fn loss(
         &self,
-        network: &Network,
+        answering: Answering,
         calibration: Option<&Calibration>,
-        inputs: &Array2<f32>,
+        (inputs, places): (&Array2<f32>, &[usize]),
         truth: &Truth,
         weights: RowWeights,
     ) -> Option<f64> {
         let (reading, mut answered, mut row) = (self.reading(calibration), Answered::default(), 0);
         let mut see = |logits: &[f32]| {
             answered.extend(reading, logits, truth, weights, row);
-            row += logits.len() / network.spec().outputs();
+            row += logits.len() / answering.outputs();
             (self.go_on)()
         };
-        let all = network.for_each_logits(inputs.as_slice().expect("row-major"), &mut see);
+        let all = answering.for_each_logits(inputs.as_slice().expect("row-major"), Some(places), &mut see);
         all.then(|| match answered.measures(&self.encoder.target) {
             Metrics::Classification(measured) => measured.log_loss,
             Metrics::Regression(measured) => measured.rmse,
@@ -222,22 +223,25 @@ impl Measuring<'_> {
     /// It was told to stop.
     pub(super) fn importance(
         &self,
-        network: &Network,
+        answering: Answering,
         calibration: Option<&Calibration>,
         seed: u64,
     ) -> Result<Vec<FeatureImportance>, Stopped> {
         let groups = self.encoder.groups();
-        let effort = Effort::of(groups.len(), self.examples.rows(), network.spec().parameter_count());
+        let effort = Effort::of(groups.len(), self.examples.rows(), answering.row_work());
         let chosen = evenly_spaced(effort.rows, self.examples.rows());
         let inputs = self.examples.inputs().select(Axis(0), &chosen);
         let (truth, weights) = (self.truth.select(&chosen), self.examples.weights().select(&chosen));
         let weights = RowWeights::from(weights.as_deref());
         let features = match effort.features < groups.len() {
-            true => most_promising(&groups, &inputs, &network.logits_of(inputs.view()), effort.features, self.go_on)?,
+            true => {
+                let logits = answering.logits_of(&inputs, &chosen);
+                most_promising(&groups, &inputs, &logits, effort.features, self.go_on)?
+            }
             false => (0..groups.len()).collect(),
         };
         let groups: Vec<Vec<usize>> = features.iter().map(|feature| groups[*feature].clone()).collect();
-        let mut loss = |inputs: &Array2<f32>| self.loss(network, calibration, inputs, &truth, weights);
+        let mut loss = |inputs: &Array2<f32>| self.loss(answering, calibration, (inputs, &chosen), &truth, weights);
         let mut generator = generator(seed, Purpose::Importance);
         let found = permutation_importance(&mut loss, &inputs, &groups, effort.repeats, &mut generator);
         let named = features.iter().map(|feature| &self.encoder.features[*feature]).zip(found.ok_or(Stopped)?);

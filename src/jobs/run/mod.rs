@@ -1,5 +1,6 @@
 //! The run of one job on a thread of its own: what it starts from, its epochs, and how its end is written down.
 
+mod answering;
 mod baseline;
 mod checkpoint;
 mod compare;

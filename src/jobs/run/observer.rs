@@ -59,10 +59,10 @@ impl<'a> JobObserver<'a> {
         }
     }
 
-    fn write_checkpoint(&mut self, snapshot: Snapshot<'_>) {
+    fn write_checkpoint(&mut self, snapshots: Vec<Snapshot<'_>>) {
         let (since, context) = (Instant::now(), self.context);
         let id = context.job.record.id;
-        let file = Bytes::from(Checkpoint { snapshot, reached: context.job.progress.reached() }.encode());
+        let file = Bytes::from(Checkpoint { snapshots, reached: context.job.progress.reached() }.encode());
         let storage = context.storage.clone();
         self.writing = Some(context.runtime.spawn(async move {
             if let Err(error) = put_checkpoint(&storage, id, file).await {
@@ -106,25 +106,25 @@ fn due_after(context: &RunContext, wait: Duration) -> JoinHandle<()> {
 impl Observer for JobObserver<'_> {
     fn batch(&mut self, rows: usize) -> Control {
         let control = self.control();
-        if control != Control::Stop {
+        if control == Control::Continue {
             self.context.job.progress.batch(rows);
         }
         control
     }
 
-    fn save(&mut self, snapshot: Snapshot<'_>) -> Control {
+    fn save(&mut self, snapshots: Vec<Snapshot<'_>>) -> Control {
         self.suspended = self.context.job.control.stop() == Some(Stop::Interrupt);
         let busy = self.writing.as_ref().is_some_and(|writing| !writing.is_finished());
         if self.suspended {
             let context = self.context;
             if self.writing.as_mut().is_none_or(|writing| context.write(writing).is_ok()) {
-                self.write_checkpoint(snapshot);
+                self.write_checkpoint(snapshots);
             }
             return Control::Stop;
         }
         match busy {
             true => self.timer = due_after(self.context, self.context.checkpoint_interval),
-            false => self.write_checkpoint(snapshot),
+            false => self.write_checkpoint(snapshots),
         }
         Control::Continue
     }

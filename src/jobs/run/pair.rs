@@ -1,6 +1,6 @@
 //! Two versions of a model by data set, measured on the same rows of one.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -15,6 +15,7 @@ use crate::jobs::error::JobError;
 use crate::learning::metrics::Metrics;
 use crate::learning::row_weights::RowWeights;
 use crate::models::Predictor;
+use crate::models::prediction::TablePredictor;
 use crate::models::scoring::Answered;
 use crate::wording::Shown;
 
@@ -116,7 +117,9 @@ impl Pair {
         let mut names: Vec<&str> = Vec::new();
         let features = [&candidate.parts.encoder, encoder].map(|encoder| &encoder.features);
         names.extend(features.into_iter().flatten().map(|feature| feature.name.as_str()));
-        names.extend(rule.map(Rule::columns).unwrap_or_default().iter().map(String::as_str));
+        let folds = [candidate.parts.rule.as_ref(), active.parts.rule.as_ref()].into_iter().flatten();
+        let rules = folds.filter(|rule| rule.has_folds()).chain(rule);
+        names.extend(rules.flat_map(Rule::columns).map(String::as_str));
         if let Some(lacking) = names.iter().find(|name| !known.contains(*name)) {
             return Err(format!("the data has no column {}, which version {number} needs", Shown(lacking)));
         }
@@ -144,8 +147,8 @@ impl Pair {
             None => vec![true; here.len()],
             Some(Rule::Order { from }) => here.iter().map(|row| start + row >= *from).collect(),
             Some(rule) => {
-                let changed = || "a column that tells which rows were held out has another type now".to_owned();
-                rule.holds(table, target, &here).ok_or_else(changed)?
+                let folds = rule.holds(table, target, &here).ok_or_else(changed)?;
+                folds.iter().map(Option::is_some).collect()
             }
         };
         let mut is_held_out = held_out.into_iter();
@@ -163,10 +166,15 @@ impl Pair {
         };
         let weights = RowWeights::from(weights.as_deref());
         for (version, answered) in [(&self.candidate, &mut answered.candidate), (&self.active, &mut answered.active)] {
-            let table_version = version.table().map_err(|error| error.to_string())?;
+            let version = version.table().map_err(|error| error.to_string())?;
             let unfit =
                 |error| format!("the rows cannot be measured by both this version and version {number}: {error}");
-            table_version.answer_rows(table, &here, weights, answered).map_err(unfit)?;
+            for (member, places) in by_member(&version, table, &here)? {
+                let rows: Vec<usize> = places.iter().map(|place| here[*place]).collect();
+                let weights = weights.select(&places);
+                let weights = RowWeights::from(weights.as_deref());
+                version.answer_rows(table, &rows, member, weights, answered).map_err(unfit)?;
+            }
         }
         Ok(())
     }
@@ -186,4 +194,28 @@ impl Pair {
         let candidate = measure(&self.candidate, &answered.candidate)?;
         Ok(Measures { rows, candidate, active: measure(&self.active, &answered.active)? })
     }
+}
+
+/// Why rows cannot be told by a rule that they were once told by.
+fn changed() -> Reason {
+    "a column that tells which rows were held out has another type now".to_owned()
+}
+
+/// The rows named, by their places among them: those that one network alone of the version has not learned from, by its number,
+/// and those that all networks may answer to.
+fn by_member(
+    version: &TablePredictor,
+    table: &Table,
+    rows: &[usize],
+) -> Result<BTreeMap<Option<usize>, Vec<usize>>, Reason> {
+    let mut found: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
+    let Some(rule) = version.parts.rule.as_ref().filter(|rule| rule.has_folds()) else {
+        return Ok(BTreeMap::from([(None, (0..rows.len()).collect())]));
+    };
+    let folds = rule.holds(table, version.parts.encoder.target.name(), rows).ok_or_else(changed)?;
+    let count = version.members.list().len();
+    for (place, fold) in folds.into_iter().enumerate() {
+        found.entry(fold.filter(|fold| *fold < count)).or_default().push(place);
+    }
+    Ok(found)
 }

@@ -20,6 +20,7 @@ use crate::data::target_findings::about_target;
 use crate::jobs::error::JobError;
 use crate::jobs::training::Training;
 use crate::learning::examples::{Examples, Targets};
+use crate::learning::members::{Member, Members, member_seed};
 use crate::learning::network::Network;
 use crate::learning::row_weights::normalised;
 use crate::learning::spec::{Parametrization, ValidModelSpec};
@@ -36,7 +37,7 @@ use crate::wording::Shown;
 pub(super) struct Prepared {
     pub(super) training: Training,
     /// With initial parameters as the model's specification draws them.
-    pub(super) network: Network,
+    pub(super) members: Members,
     pub(super) parts: TableParts,
     /// The target of the rows to measure on.
     pub(super) truth: Truth,
@@ -66,7 +67,8 @@ pub(super) fn prepare(
         let rows = counted(target, data.weights.as_ref())?;
         Choice { model, settings, data: &data, target, rows: &rows }.held_out(go_on)?
     };
-    let HeldOut { split: Split { train, validation: held_out }, rule, used, findings: of_split } = chosen;
+    let HeldOut { split: Split { train, validation: held_out }, folds, rule, used, findings: of_split } = chosen;
+    let train = if folds.is_empty() { train } else { [held_out.clone(), train].concat() };
     let TrainingTables { table, beside, profile, validation, weights, validation_weights, .. } = data;
     drop(beside);
     let target = column(&table, &model.target)?;
@@ -86,7 +88,7 @@ pub(super) fn prepare(
     let histograms = Histogram::of_features(&encoder, &table, &train)?;
     let encoding = Encoding { encoder: &encoder, go_on };
     let examples = encoding.examples(&table, target, weights.as_ref(), &train)?;
-    let network = initial(network, &encoder.target, &examples);
+    let members = initial(&network, settings.networks(), &encoder.target, &examples);
     let examples = weighted(examples, settings, &encoder);
     let spec = if base.is_some() { model.clone() } else { model.as_learned(&encoder, &profile) };
     let (validation, truth, measured) = match validation {
@@ -97,7 +99,7 @@ pub(super) fn prepare(
         None => of_table(&encoding, &table, target, weights.as_ref(), &train, held_out)?,
     };
     let background = background(&examples);
-    let training = Training { settings: settings.clone(), train: examples, validation };
+    let training = Training { settings: settings.clone(), train: examples, validation, folds };
     let parts = TableParts {
         spec,
         encoder,
@@ -109,17 +111,22 @@ pub(super) fn prepare(
         rule,
         background: Some(background),
     };
-    Ok(Prepared { training, network, parts, truth, split: used, findings, measured })
+    Ok(Prepared { training, members, parts, truth, split: used, findings, measured })
 }
 
-/// A network with parameters to begin with: drawn as its specification says, and by the rows to train on.
-fn initial(spec: ValidModelSpec, target: &Target, train: &Examples) -> Network {
-    let mut network = Network::new(Arc::new(spec));
-    if network.spec().parametrization == Parametrization::Ntk {
-        network.initialise_by(train.inputs().view());
-    }
-    start_from_shares(&mut network, target, train);
-    network
+/// So many networks with parameters to begin with: drawn as their specification says, each with a seed of its own, and by the rows
+/// to train on.
+fn initial(spec: &ValidModelSpec, count: usize, target: &Target, train: &Examples) -> Members {
+    let member = |index: usize| {
+        let seed = member_seed(spec.seed, index);
+        let mut network = Network::new(Arc::new(ValidModelSpec { seed, ..spec.clone() }));
+        if spec.parametrization == Parametrization::Ntk {
+            network.initialise_by(train.inputs().view());
+        }
+        start_from_shares(&mut network, target, train);
+        Member { network, weight: 1.0 }
+    };
+    Members::new((0..count).map(member).collect()).expect("networks of one specification answer alike")
 }
 
 /// The training rows that explanations begin at.

@@ -27,8 +27,10 @@ use crate::jobs::rows;
 use crate::jobs::split_columns::{beside, content};
 use crate::jobs::training::{Training, held_out_rule};
 use crate::learning::examples::Examples;
+use crate::learning::members::Members;
 use crate::learning::network::Network;
 use crate::learning::split::SplitUsed;
+use crate::learning::training::ValidTrainingSpec;
 use crate::models::table::TableSpec;
 use crate::models::version::TrainedOn;
 use crate::models::{Model, Predictor};
@@ -38,7 +40,7 @@ use crate::telemetry::Phase;
 /// Everything that is known before the first epoch.
 pub(super) struct Start {
     pub(super) training: Training,
-    pub(super) network: Network,
+    pub(super) members: Members,
     pub(super) checkpoint: Option<Checkpoint<'static>>,
     /// Of a model by data set.
     pub(super) table: Option<TableStart>,
@@ -59,7 +61,7 @@ struct Base {
 
 /// What storage has for a training.
 enum Read {
-    Rows { model: Model, file: Bytes, start: Option<Network>, base: Option<Base> },
+    Rows { model: Model, file: Bytes, start: Option<Members>, base: Option<Base> },
     Table { model: Arc<TableSpec>, spec: TableSpec, data: TrainingTables, base: Option<Base> },
 }
 
@@ -78,27 +80,30 @@ impl Start {
                 let decoded = context.in_phase(Phase::Fit, || rows::decode(&file, config.clone(), spec));
                 let training = decoded.map_err(|error| StorageError::damaged(name(), error))?;
                 // What a checkpoint brings takes the place of whatever the network starts with.
-                let nothing = || Network::with_parameters(spec.clone(), vec![0.0; spec.parameter_count()]);
-                let network = start.unwrap_or_else(nothing);
+                let nothing = || Network::with_parameters(spec.clone(), vec![0.0; spec.parameter_count()]).into();
+                let of_base = || base.as_ref().map(|base| base.predictor.members().clone());
+                let members = start.or_else(of_base).unwrap_or_else(nothing);
                 let rows = Some(training.train.rows() as u64);
                 let held_out = held_out_rule(&training, spec).filter(|rule| is_of_base(base.as_ref(), rule));
                 let trained_on = TrainedOn { rows, held_out, ..TrainedOn::default() };
                 let findings = Vec::new();
-                Ok(Start { training, network, checkpoint, table: None, trained_on, split: None, findings })
+                Ok(Start { training, members, checkpoint, table: None, trained_on, split: None, findings })
             }
             Read::Table { model, spec, data, base } => {
                 let of_base = base.as_ref().and_then(|base| base.predictor.table().ok());
                 let encoder = of_base.map(|table| &table.parts.encoder);
                 let go_on = || context.job.control.stop().is_none();
-                let fit = || prepare(&spec, config, data, encoder, context.memory, &go_on);
+                let members = base.as_ref().map(|base| base.predictor.members().list().len() as u64);
+                let config = ValidTrainingSpec { members: members.or(config.members), ..config.clone() };
+                let fit = || prepare(&spec, &config, data, encoder, context.memory, &go_on);
                 let prepared = context.in_phase(Phase::Fit, fit)?;
-                let Prepared { training, network, mut parts, truth, split, findings, measured } = prepared;
+                let Prepared { training, members, mut parts, truth, split, findings, measured } = prepared;
                 let mut trained_on = trained_on(context.job, &model, &parts.spec, &training);
                 trained_on.held_out = trained_on.held_out.filter(|held_out| is_of_base(base.as_ref(), held_out));
                 parts.rule = parts.rule.filter(|rule| is_of_base(base.as_ref(), &HeldOut::By(rule.clone())));
-                let network = base.map_or(network, |base| base.predictor.network().clone());
+                let members = base.map_or(members, |base| base.predictor.members().clone());
                 let table = Some(TableStart { parts, truth, measured, split: split.clone() });
-                let start = Start { training, network, checkpoint, table, trained_on, split, findings };
+                let start = Start { training, members, checkpoint, table, trained_on, split, findings };
                 context.memory.settle(start.bytes() as u64);
                 Ok(start)
             }
@@ -111,7 +116,7 @@ impl Start {
     fn bytes(&self) -> usize {
         let encoder = self.table.as_ref().map(|table| (&table.parts.spec, &table.parts.encoder));
         let footprint = Footprint {
-            network: self.network.spec(),
+            network: self.members.first().spec(),
             linear: encoder.and_then(|(spec, encoder)| spec.linear(encoder).ok()),
             settings: &self.training.settings,
             train: self.training.train.rows(),
@@ -165,8 +170,8 @@ async fn read(context: &RunContext<'_>, resume: bool) -> Result<(Read, Option<Ch
             };
             let start = match (&checkpoint, &base) {
                 (Some(_), _) => None,
-                (None, None) => Some(registry.start(&model).await?),
-                (None, Some(base)) => Some(base.predictor.network().clone()),
+                (None, None) => Some(registry.start(&model).await?.into()),
+                (None, Some(base)) => Some(base.predictor.members().clone()),
             };
             Read::Rows { model: Model::clone(&model), file, start, base }
         }

@@ -17,6 +17,8 @@ use crate::jobs::control::Stop;
 use crate::jobs::error::JobFailure;
 use crate::jobs::report::{Ending, JobReport};
 use crate::jobs::state::{JobState, StopReason};
+use crate::jobs::training::Training;
+use crate::learning::members::Members;
 use crate::learning::report::EndReason;
 use crate::learning::team::Team;
 use crate::learning::trainer::Trainer;
@@ -93,23 +95,23 @@ fn version(context: &RunContext) -> Result<NewVersion, Unpublished> {
 }
 
 fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> {
-    let Start { training, network, checkpoint, table, trained_on, split, findings } = start;
+    let Start { training, members, checkpoint, table, trained_on, split, findings } = start;
     let job = context.job;
-    let trainer = Trainer::new(network, &training.settings, &training.train, training.validation.as_ref());
+    let (networks, weights) = members.into_parts();
+    let Training { settings, train: rows, validation, folds } = &training;
+    let trainer = Trainer::of_members(networks, settings, rows, validation.as_ref(), folds);
     let mut trainer = trainer.on(Team::on(context.cores));
-    let rows = training.train.rows();
-    let batch_rows = training.settings.batch_size.of(rows);
-    let rows_done = checkpoint.as_ref().map(|checkpoint| checkpoint.snapshot.state.rows_done(rows, batch_rows));
-    let (snapshot, reached) = checkpoint.map(|checkpoint| (checkpoint.snapshot, checkpoint.reached)).unzip();
-    if let Some(snapshot) = snapshot
-        && let Err(misfit) = trainer.resume(snapshot)
+    let (snapshots, reached) = checkpoint.map(|checkpoint| (checkpoint.snapshots, checkpoint.reached)).unzip();
+    if let Some(snapshots) = snapshots
+        && let Err(misfit) = trainer.resume(snapshots)
     {
         checkpoint_useless(job, &misfit);
         return train(context, context.persist(true, || Start::read(context, false))?);
     }
-    let goes_on = reached.is_some();
-    job.progress.choose(rows, split);
-    job.progress.start(reached.zip(rows_done));
+    let before = reached.map(|reached| (reached, trainer.rows_done()));
+    let goes_on = before.is_some();
+    job.progress.choose(rows.rows(), trainer.epoch_rows(), split);
+    job.progress.start(before);
     if !goes_on {
         findings.into_iter().for_each(|finding| job.progress.warn(finding));
     }
@@ -132,18 +134,19 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
         return Err(Unpublished::Ended(Ending { state, reason, version: None, failure: None }));
     };
     let hindsight = trainer.look_back(&reached);
-    let network = trainer.into_network();
+    let members = Members::of_parts(trainer.into_networks(), weights);
     let measured = table.as_ref().map(|start| start.measured.clone());
     let made = match table {
-        None => context.in_phase(Phase::Measure, || finish::layers(job, &reached, &training, trained_on, network)),
-        Some(start) => finish::table(context, &reached, &training, trained_on, network, start),
+        None => context.in_phase(Phase::Measure, || finish::layers(job, &reached, &training, trained_on, members)),
+        Some(start) => finish::table(context, &reached, &training, trained_on, members, start),
     };
     let made = made.map_err(|Stopped| Unpublished::stopped(job))?;
     let held_out = training.validation;
     drop(training.train);
     let rows = match (measured, job.record.data.datasets()) {
-        (Some(rows), (Some(train), validation)) => {
+        (Some(mut rows), (Some(train), validation)) => {
             drop(held_out);
+            rows.sort_unstable();
             MeasuredRows::Table { dataset: validation.unwrap_or(train), is_apart: validation.is_some(), rows }
         }
         _ => MeasuredRows::Plain(held_out),

@@ -1,13 +1,15 @@
 //! What a training takes of the memory.
 
-use super::epochs::{PROBE_ROWS, Trainer};
+use super::epochs::Trainer;
+use super::learner::PROBE_ROWS;
 use crate::learning::evaluation::Evaluation;
 use crate::learning::spec::ValidModelSpec;
 use crate::learning::tiling::{pass_rows, tile_rows};
 use crate::learning::training::ValidTrainingSpec;
 
 impl Trainer<'_> {
-    /// Memory that a training of `model` on `rows` rows needs beside the rows, about; `validation` rows are held out.
+    /// Memory that a training of `model`, or of as many such networks as the settings say, on `rows` rows needs beside the rows,
+    /// about; `validation` rows are held out.
     pub fn bytes(model: &ValidModelSpec, settings: &ValidTrainingSpec, rows: usize, validation: usize) -> usize {
         // Gradients beside what a snapshot has.
         let copies = 1 + copies(settings, rows);
@@ -22,19 +24,21 @@ impl Trainer<'_> {
         let units = 6 * model.layers.iter().map(|layer| layer.units).sum::<usize>();
         let passes = rows_at_once * (model.inputs() + embedded + units);
         let looked_at = validation.max(rows.min(PROBE_ROWS));
-        (copies * model.parameter_count() + passes + Evaluation::values(model, looked_at) + rows) * size_of::<f32>()
+        let values = copies * model.parameter_count() + passes + Evaluation::values(model, looked_at) + rows;
+        values.saturating_mul(settings.networks() * size_of::<f32>())
     }
 
     /// Memory that a snapshot of such a training takes at most.
     pub fn snapshot_bytes(model: &ValidModelSpec, settings: &ValidTrainingSpec, rows: usize) -> usize {
-        (copies(settings, rows) * model.parameter_count() + rows) * size_of::<f32>()
+        let values = copies(settings, rows) * model.parameter_count() + rows;
+        values.saturating_mul(settings.networks() * size_of::<f32>())
     }
 }
 
 /// Buffers as long as the parameters that a training goes on from: the parameters, the optimizer's own, those of the best epoch
-/// where early stopping restores them, and those of the last complete epoch where a stop may come within one.
+/// where early stopping restores them, and those of the last complete epoch where a stop may come before the next one is.
 fn copies(settings: &ValidTrainingSpec, rows: usize) -> usize {
     let best = settings.early_stopping.as_ref().is_some_and(|stopping| stopping.restore_best);
-    let complete = settings.batch_size.of(rows) < rows;
+    let complete = settings.batch_size.of(rows) < rows || settings.networks() > 1;
     1 + usize::from(best) + usize::from(complete) + settings.optimizer.state_buffers()
 }

@@ -1,8 +1,10 @@
 //! Training: epochs of batches, each a forward pass, a backward pass and a step.
 //!
 //! The trainer knows no clock and no job. An [`Observer`] hears of every batch, epoch and warning, and answers whether
-//! to go on. All buffers are made in [`Trainer::new`]; the epoch loop allocates nothing, unless the observer asks for a
-//! [`Snapshot`](super::snapshot::Snapshot).
+//! to go on. All buffers are made in [`Trainer::new`]; the epoch loop of a network allocates nothing, unless the observer asks
+//! for a [`Snapshot`](super::snapshot::Snapshot).
+//!
+//! Several networks may learn side by side, each on its own part of the rows ([`Trainer::of_members`]).
 //!
 //! The same network, settings and examples give the same bits, on one thread or many: random draws come from seeded
 //! streams, and sums run in an order that depends on nothing else. So do a snapshot and what was left to do after it.
@@ -58,9 +60,11 @@
 
 mod batches;
 mod epochs;
+mod learner;
 mod memory;
 mod observer;
 mod state;
+mod turns;
 
 pub use epochs::Trainer;
 pub use observer::{Control, Observer};

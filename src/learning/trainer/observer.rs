@@ -11,16 +11,16 @@ pub enum Control {
     Continue,
     /// Stop; epochs that are complete count.
     Stop,
-    /// Hand a snapshot to [`Observer::save`], then do what it answers. Anywhere but before a batch: go on.
+    /// Hand snapshots to [`Observer::save`], then do what it answers. Anywhere but before a batch: go on.
     Save,
 }
 
-/// Who watches a training.
-pub trait Observer {
-    /// A batch of `rows` rows is about to start.
+/// Who watches a training. Where several networks learn, their threads ask one after the other.
+pub trait Observer: Send {
+    /// A batch of `rows` rows is about to start; after a snapshot it is asked about once more.
     fn batch(&mut self, rows: usize) -> Control;
-    /// The snapshot that was asked for, before the batch that is about to start.
-    fn save(&mut self, _: Snapshot<'_>) -> Control {
+    /// The snapshots that were asked for, one of each network, before the batches that are about to start.
+    fn save(&mut self, _: Vec<Snapshot<'_>>) -> Control {
         Control::Continue
     }
     /// Whether the training is to stop at once, in the midst of a batch or of the validation rows: the batch is then as if it

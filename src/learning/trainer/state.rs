@@ -30,18 +30,19 @@ pub(super) struct TrainerState {
     pub last: Option<EpochReport>,
     /// The best epoch so far with its parameters, where early stopping restores them.
     pub best_parameters: Option<(EpochReport, Vec<f32>)>,
-    /// Parameters after the last complete epoch, where a stop may come within one.
+    /// Parameters after the last complete epoch, where a stop may come before the next one is.
     pub complete_parameters: Vec<f32>,
-    /// How far the first epoch is, where training goes on from a snapshot.
-    pub resumed: Option<UnderWay>,
+    /// How far the epoch is that has begun.
+    pub under_way: Option<UnderWay>,
 }
 
 /// In place of the best epoch before there is one.
 const NO_REPORT: EpochReport = EpochReport { epoch: 0, loss: 0.0, validation_loss: None, learning_rate: 0.0 };
 
 impl TrainerState {
-    /// Before the first batch of a training on `rows` rows.
-    pub fn new(network: Network, settings: &ValidTrainingSpec, rows: usize) -> Self {
+    /// Before the first batch of a training on the rows of `order`, of a network alone or beside `others`.
+    pub fn new(network: Network, settings: &ValidTrainingSpec, seed: u64, order: Vec<u32>, others: bool) -> Self {
+        let rows = order.len();
         let batches = rows.div_ceil(settings.batch_size.of(rows));
         let parameters = network.parameters().len();
         let restores = settings.early_stopping.as_ref().is_some_and(|stopping| stopping.restore_best);
@@ -51,25 +52,26 @@ impl TrainerState {
             schedule: ScheduleState::new(schedule, settings.learning_rate, settings.epochs, batches as u64),
             best: Best::new(settings.early_stopping.as_ref()),
             diagnosis: Diagnosis::new(settings),
-            shuffle: generator(settings.seed, Purpose::Shuffle),
-            dropout: generator(settings.seed, Purpose::Dropout),
-            order: (0..rows as u32).collect(),
+            shuffle: generator(seed, Purpose::Shuffle),
+            dropout: generator(seed, Purpose::Dropout),
+            order,
             epoch: 0,
             last: None,
             best_parameters: restores.then(|| (NO_REPORT, network.parameters().to_vec())),
-            complete_parameters: if batches > 1 { network.parameters().to_vec() } else { Vec::new() },
-            resumed: None,
+            complete_parameters: if batches > 1 || others { network.parameters().to_vec() } else { Vec::new() },
+            under_way: None,
             network,
         }
     }
 
-    /// Takes on what `snapshot` says; see [`Trainer::resume`](super::Trainer::resume).
-    ///
-    /// # Errors
-    /// The snapshot's buffers or counters cannot be of this training; nothing is changed then.
-    pub fn resume(&mut self, snapshot: Snapshot<'_>, settings: &ValidTrainingSpec) -> Result<(), SnapshotMisfit> {
-        self.check_buffers(&snapshot)?;
-        self.check_counters(&snapshot.state, settings)?;
+    /// Whether the snapshot's buffers and counters can be of this training.
+    pub fn check(&self, snapshot: &Snapshot<'_>, settings: &ValidTrainingSpec) -> Result<(), SnapshotMisfit> {
+        self.check_buffers(snapshot)?;
+        self.check_counters(&snapshot.state, settings)
+    }
+
+    /// Takes on what a snapshot says that was [checked](Self::check).
+    pub fn resume(&mut self, snapshot: Snapshot<'_>) {
         let Snapshot { state, parameters, first, second, best_parameters, complete_parameters, order } = snapshot;
         self.network.parameters_mut().copy_from_slice(&parameters);
         self.optimizer.first = first.into_owned();
@@ -85,8 +87,7 @@ impl TrainerState {
         self.last = state.last;
         self.best_parameters = state.best_report.zip(best_parameters.map(Cow::into_owned));
         self.complete_parameters = complete_parameters.into_owned();
-        self.resumed = Some(state.under_way);
-        Ok(())
+        self.under_way = Some(state.under_way);
     }
 
     /// All that the training is, `under_way` in its epoch.
@@ -129,9 +130,10 @@ impl TrainerState {
         length("best_parameters", best.map_or(0, |best| best.len()), own.map_or(0, |own| own.1.len()))?;
         let both = best.is_some() == own.is_some() && snapshot.state.best_report.is_some() == own.is_some();
         fits(both, || "the best epoch is kept in one of the two only".into())?;
-        let mut seen = vec![false; self.order.len()];
-        let mut new = |row: &u32| seen.get_mut(*row as usize).is_some_and(|seen| !std::mem::replace(seen, true));
-        fits(snapshot.order.iter().all(&mut new), || "order does not name every row once".into())
+        let [mut found, mut own] = [&snapshot.order[..], &self.order].map(<[u32]>::to_vec);
+        found.sort_unstable();
+        own.sort_unstable();
+        fits(found == own, || "order does not name every row once".into())
     }
 
     /// The counters agree with the settings and with each other.
