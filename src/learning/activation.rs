@@ -23,7 +23,7 @@
 use serde::de::{Error, value::StrDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::kernels::elementary::{exp, exp_m1, normal, sigmoid, softplus, tanh, tanh_softplus};
+use super::kernels::elementary::{exp, exp_m1, mish_derivative, normal, sigmoid, softplus, tanh, tanh_softplus};
 use super::kernels::elementwise::{Biased, ElementLoop, InPlace, Keeping, Scaled, ScaledAndSummed};
 use super::kernels::vectorized;
 
@@ -153,10 +153,7 @@ impl Activation {
                 let s = sigmoid(z);
                 s * (1.0 + z * (1.0 - s))
             }),
-            Activation::Mish => to.run(|z| {
-                let t = tanh_softplus(z);
-                t + z * (1.0 - t * t) * sigmoid(z)
-            }),
+            Activation::Mish => to.run(mish_derivative),
             Activation::Softplus => to.run(sigmoid),
         }
     }
