@@ -151,18 +151,38 @@ pub async fn parameters(
 ) -> Result<Response, ApiError> {
     let version = app.models.version_called(&model, &key).await?;
     let predictor = app.models.predictor(&model, &version).await?;
-    let head = format!("{{\"model_id\":\"{}\",\"version\":{},\"layers\":[", model.id, version.number);
+    let head = format!("{{\"model_id\":\"{}\",\"version\":{},", model.id, version.number);
     let (most, mut written) = (app.settings.max_upload.as_u64(), LongReply::new(&app, memory));
     let write = move || {
         written.add(head.as_bytes(), most)?;
-        for (layer, shape) in predictor.spec().layers.iter().enumerate() {
-            (0..=shape.inputs).try_for_each(|row| written.add(&piece(predictor.network(), layer, row), most))?;
+        let mut write = |text: &[u8]| written.add(text, most);
+        match predictor.members().list() {
+            [one] => layers(&one.network, &mut write)?,
+            several => {
+                write(b"\"members\":[")?;
+                for (index, member) in several.iter().enumerate() {
+                    let comma = if index > 0 { "," } else { "" };
+                    write(format!("{comma}{{\"weight\":{},", member.weight).as_bytes())?;
+                    layers(&member.network, &mut write)?;
+                    write(b"}")?;
+                }
+                write(b"]")?;
+            }
         }
-        written.add(b"]}\n", most)?;
+        write(b"}\n")?;
         let (body, memory) = written.body()?;
         Ok::<_, ApiError>(holding(memory, reply::with_type(StatusCode::OK, "application/json", body)))
     };
     blocking(&app, write).await?
+}
+
+/// Writes the layers of a network as a field of a JSON object, row by row.
+fn layers(network: &Network, write: &mut dyn FnMut(&[u8]) -> Result<(), ApiError>) -> Result<(), ApiError> {
+    write(b"\"layers\":[")?;
+    for (layer, shape) in network.spec().layers.iter().enumerate() {
+        (0..=shape.inputs).try_for_each(|row| write(&piece(network, layer, row)))?;
+    }
+    write(b"]")
 }
 
 /// Row `row` of a layer's weights as JSON, or behind the last row its biases, with what stands around it.

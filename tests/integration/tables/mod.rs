@@ -6,6 +6,7 @@ mod coverage;
 mod explanations;
 pub mod fruit;
 mod growth;
+mod members;
 mod models;
 mod predictions;
 mod production;
