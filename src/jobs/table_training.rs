@@ -12,6 +12,7 @@ use crate::datasets::Dataset;
 use crate::learning::error::SpecError;
 use crate::learning::members::MAX_MEMBERS;
 use crate::learning::optimizer::Optimizer;
+use crate::learning::regularization::RegularizationSchedule;
 use crate::learning::schedule::Schedule;
 use crate::learning::split::SplitBy;
 use crate::learning::stopping::EarlyStopping;
@@ -210,6 +211,7 @@ fn with_standard(settings: TrainingSpec, task: Task, rows: usize, validated: boo
         learning_rate: settings.learning_rate.or(plain.then_some(learning_rate)),
         weight_decay: settings.weight_decay.or(plain.then_some(0.02)),
         learning_rate_schedule: settings.learning_rate_schedule.or(Some(Schedule::coslog4())),
+        regularization_schedule: settings.regularization_schedule.or(Some(RegularizationSchedule::FlatCos)),
         validation_split: Some(split),
         early_stopping: settings.early_stopping.or(Some(Some(stopping))),
         members: settings.members.or(members),

@@ -42,6 +42,7 @@ pub mod network;
 pub mod optimizer;
 pub mod predicted;
 pub mod random;
+pub mod regularization;
 pub mod report;
 pub mod roc;
 pub mod row_weights;

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 use super::init::Initializer;
-use super::layer::{Dense, Embed, InputGradient, Layer, Periodic, Scale, Tape};
+use super::layer::{Dense, Dropout, Embed, InputGradient, Layer, Periodic, Scale, Tape};
 use super::loss::Scored;
 use super::optimizer::ParameterGroup;
 use super::random::{Purpose, generator};
@@ -223,11 +223,11 @@ impl Network {
         }
     }
 
-    /// Forward pass that keeps what the backward pass needs. With a seed, dropout is drawn.
+    /// Forward pass that keeps what the backward pass needs. Dropout is drawn if it is given.
     ///
     /// # Shapes
     /// `inputs` is rows × inputs, row-major, of at most as many rows as the workspace was made for.
-    pub fn forward(&self, inputs: &[f32], workspace: &mut Workspace, dropout: Option<u64>) {
+    pub fn forward(&self, inputs: &[f32], workspace: &mut Workspace, dropout: Option<Dropout>) {
         let rows = inputs.len() / self.spec.inputs();
         for (i, layer) in self.layers.iter().enumerate() {
             let (before, rest) = workspace.tapes.split_at_mut(i);

@@ -1,7 +1,7 @@
 //! Tiles: the rows of a batch that one thread takes through the network, with buffers of their own.
 
 use super::examples::Examples;
-use super::layer::Layer;
+use super::layer::{Dropout, Layer};
 use super::network::{BatchTargets, Block, Network, Workspace, gradient};
 
 /// Some rows of a batch on their way through the network.
@@ -46,7 +46,7 @@ impl Tile {
     }
 
     /// Forward and backward pass over the rows named, whose losses are scaled by `scale` on the way back.
-    pub fn pass(&mut self, network: &Network, examples: &Examples, rows: &[u32], scale: f32, dropout: Option<u64>) {
+    pub fn pass(&mut self, network: &Network, examples: &Examples, rows: &[u32], scale: f32, dropout: Option<Dropout>) {
         self.clear(rows.len());
         for (row, target) in rows.iter().zip(self.targets.chunks_exact_mut(self.width)) {
             let row = *row as usize;
@@ -72,7 +72,7 @@ impl Tile {
         gradient(layers, block, &self.inputs, self.rows(), &self.workspace, into, accumulate);
     }
 
-    fn run(&mut self, network: &Network, scale: f32, dropout: Option<u64>) {
+    fn run(&mut self, network: &Network, scale: f32, dropout: Option<Dropout>) {
         network.forward(&self.inputs, &mut self.workspace, dropout);
         let weights = (!self.weights.is_empty()).then_some(self.weights.as_slice());
         self.loss = network.spec().loss.sum(&network.scored(&self.workspace, &self.targets, weights));

@@ -8,6 +8,7 @@ pub use super::class_weight::{ClassWeight, Classes};
 use super::error::{SpecError, require, shown};
 use super::members::MAX_MEMBERS;
 use super::optimizer::Optimizer;
+use super::regularization::RegularizationSchedule;
 use super::schedule::Schedule;
 use super::spec::check_seed;
 use super::split::SplitBy;
@@ -35,6 +36,7 @@ pub const MAX_BATCH_SIZE: u64 = 1_000_000;
 /// | `learning_rate_schedule` | `constant` | | how η moves |
 /// | `l1` | 0 | at least 0 | adds l1·sign(w) to a weight's gradient |
 /// | `weight_decay` | 0; `adamw` 0.01 | at least 0 | adds λw to a weight's gradient; decoupled under `adamw` |
+/// | `regularization_schedule` | `constant` | | how dropout, `weight_decay` and `l1` move: `constant` or `flat_cos` |
 /// | `gradient_clip_norm` | off | above 0 | largest norm of the gradient, all parameters together |
 /// | `validation_split` | 0; 0.2 where `split` is chosen | 0 to 0.9 | share of rows held out |
 /// | `split` | `auto` | | by what the rows held out are chosen |
@@ -83,6 +85,8 @@ pub struct TrainingSpec {
     /// Networks that learn side by side, of a model by data set.
     #[serde(deserialize_with = "given")]
     pub members: Option<u64>,
+    #[serde(deserialize_with = "given")]
+    pub regularization_schedule: Option<RegularizationSchedule>,
 }
 
 fn one() -> Option<u64> {
@@ -117,6 +121,8 @@ pub struct ValidTrainingSpec {
     /// There was one before this could be chosen.
     #[serde(default = "one")]
     pub members: Option<u64>,
+    #[serde(default)]
+    pub regularization_schedule: RegularizationSchedule,
     /// Of a model by data set: the columns to learn from that the request named, in place of the model's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
@@ -154,6 +160,7 @@ impl TrainingSpec {
             warm_start,
             activate: self.activate.unwrap_or_default(),
             members: self.members.or((!warm_start).then_some(1)),
+            regularization_schedule: self.regularization_schedule.unwrap_or_default(),
             features: None,
             weights: None,
         };

@@ -23,6 +23,15 @@ const MAX_BLOCKS: usize = 16;
 /// The factor on the learning rate of biases in [`Parametrization::Ntk`].
 const NTK_BIAS_FACTOR: f64 = 0.1;
 
+/// Which units a training pass drops.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Dropout {
+    /// What the masks are drawn with.
+    pub seed: u64,
+    /// What a layer's share of dropped units is multiplied with: 0 to 1.
+    pub factor: f32,
+}
+
 /// A fully connected layer.
 #[derive(Clone, Debug)]
 pub struct Dense {
@@ -136,7 +145,7 @@ impl Dense {
         input: &[f32],
         rows: usize,
         tape: &mut Tape,
-        dropout: Option<u64>,
+        dropout: Option<Dropout>,
     ) {
         let values = rows * self.units;
         let active = &mut tape.active[..values];
@@ -150,8 +159,9 @@ impl Dense {
         if self.dropout > 0.0 {
             let (mask, dropped) = (&mut tape.mask[..values], &mut tape.dropped[..values]);
             // Layers of one pass draw masks of their own.
-            let dropout = dropout.map(|seed| seed ^ u64::from(mixed(self.weights.start as u32)) << 32);
-            drop_units(active, self.dropout, dropout, mask, dropped);
+            let seed = dropout.map(|drawn| drawn.seed ^ u64::from(mixed(self.weights.start as u32)) << 32);
+            let share = self.dropout * dropout.map_or(1.0, |drawn| drawn.factor);
+            drop_units(active, share, seed, mask, dropped);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::dense::Dense;
+use super::dense::{Dense, Dropout};
 use super::embed::Embed;
 use super::periodic::Periodic;
 use super::scale::Scale;
@@ -105,8 +105,8 @@ impl Layer {
         }
     }
 
-    /// Forward pass for training: leaves in `tape` what [`Layer::backward`] needs. With a seed, dropout is drawn.
-    pub fn forward(&self, parameters: &[f32], input: &[f32], rows: usize, tape: &mut Tape, dropout: Option<u64>) {
+    /// Forward pass for training: leaves in `tape` what [`Layer::backward`] needs. Dropout is drawn if it is given.
+    pub fn forward(&self, parameters: &[f32], input: &[f32], rows: usize, tape: &mut Tape, dropout: Option<Dropout>) {
         match self {
             Layer::Embed(embed) => embed.infer(parameters, input, tape.active_mut(rows * embed.units())),
             Layer::Periodic(periodic) => periodic.forward(parameters, input, rows, tape),

@@ -29,7 +29,7 @@ mod scale;
 mod tape;
 
 pub(super) use dense::BLOCK_VALUES;
-pub use dense::Dense;
+pub use dense::{Dense, Dropout};
 pub use embed::Embed;
 pub use kinds::Layer;
 pub use periodic::Periodic;

@@ -7,7 +7,7 @@ use rand::RngExt;
 
 use crate::learning::examples::Examples;
 use crate::learning::kernels::vectorized;
-use crate::learning::layer::{BLOCK_VALUES, Layer};
+use crate::learning::layer::{BLOCK_VALUES, Dropout, Layer};
 use crate::learning::network::{Block, Network};
 use crate::learning::optimizer::{OptimizerState, ParameterGroup, Step};
 use crate::learning::random::Generator;
@@ -59,14 +59,14 @@ impl Batches {
         }
     }
 
-    /// Takes the rows named, at most a pass of them, through the network and back. Returns the weighted sum of their
-    /// losses.
+    /// Takes the rows named, at most a pass of them, through the network and back; their losses are scaled on the way back, and the
+    /// share of dropped units multiplied. Returns the weighted sum of their losses.
     pub(super) fn pass(
         &mut self,
         network: &Network,
         examples: &Examples,
         rows: &[u32],
-        scale: f32,
+        (scale, dropout_factor): (f32, f32),
         dropout: &mut Generator,
         team: &mut Team,
     ) -> f64 {
@@ -76,7 +76,8 @@ impl Batches {
         let (tiles, seeds) = (&mut self.tiles[..self.filled], &self.seeds);
         team.each(true, tiles, |index, filled| {
             let rows = &rows[tile_range(rows.len(), tile_rows, index)];
-            filled.pass(network, examples, rows, scale, seeds.get(index).copied());
+            let dropout = seeds.get(index).map(|seed| Dropout { seed: *seed, factor: dropout_factor });
+            filled.pass(network, examples, rows, scale, dropout);
         });
         tiles.iter().map(Tile::loss).sum()
     }

@@ -88,14 +88,17 @@ impl<'a> Learner<'a> {
                 return Ok(());
             }
             let rates = self.state.schedule.rates(self.state.epoch, done.batches);
+            let regularization = self.regularization(done.batches);
             let step = Step {
                 learning_rate: rates.learning_rate,
                 momentum: rates.momentum,
                 gradient_scale: 1.0,
-                l1: self.settings.l1,
-                weight_decay: self.settings.weight_decay,
+                l1: self.settings.l1 * regularization,
+                weight_decay: self.settings.weight_decay * regularization,
             };
-            let Some((loss, weight)) = self.batch(start, end, step, turns)? else { return Ok(()) };
+            let Some((loss, weight)) = self.batch(start..end, step, regularization as f32, turns)? else {
+                return Ok(());
+            };
             done.add(loss, weight, rates.learning_rate);
             self.state.under_way = Some(done);
         }
@@ -157,10 +160,24 @@ impl<'a> Learner<'a> {
         }
     }
 
-    /// A step along the gradient of the mean loss of rows `start..end` of the epoch's order. Returns the weighted sum of
+    /// What regularization is multiplied with before batch `batch` of the epoch under way.
+    fn regularization(&self, batch: u64) -> f64 {
+        let rows = self.state.order.len();
+        let batches = rows.div_ceil(self.settings.batch_size.of(rows)) as u64;
+        let (step, steps) = (self.state.epoch * batches + batch, self.settings.epochs * batches);
+        self.settings.regularization_schedule.factor(step, steps)
+    }
+
+    /// A step along the gradient of the mean loss of the rows in this range of the epoch's order. Returns the weighted sum of
     /// the rows' losses, and the sum of their weights; `None` if it is urgent to stop, and then nothing has changed.
-    fn batch(&mut self, start: usize, end: usize, step: Step, turns: &Turns) -> Result<Option<(f64, f64)>, Diverged> {
-        let rows = &self.state.order[start..end];
+    fn batch(
+        &mut self,
+        range: Range<usize>,
+        step: Step,
+        dropout_factor: f32,
+        turns: &Turns,
+    ) -> Result<Option<(f64, f64)>, Diverged> {
+        let rows = &self.state.order[range];
         let weight = match self.rows.train.loss_weights().given() {
             None => rows.len() as f64,
             Some(weights) => rows.iter().map(|row| f64::from(weights[*row as usize])).sum(),
@@ -170,7 +187,14 @@ impl<'a> Learner<'a> {
         let dropout = Position::of(&self.state.dropout);
         for (index, rows) in rows.chunks(shard).enumerate() {
             let (batches, team) = (&mut self.batches, &mut self.team);
-            loss += batches.pass(&self.state.network, self.rows.train, rows, scale, &mut self.state.dropout, team);
+            loss += batches.pass(
+                &self.state.network,
+                self.rows.train,
+                rows,
+                (scale, dropout_factor),
+                &mut self.state.dropout,
+                team,
+            );
             if index < last {
                 batches.accumulate(&mut self.state.network, index == 0, team);
                 if turns.is_urgent() {
