@@ -203,7 +203,8 @@ fn with_standard(settings: TrainingSpec, task: Task, rows: usize, validated: boo
     let split = settings.validation_split.unwrap_or(if validated { 0.0 } else { held_out_share(rows) });
     let goes_on = settings.warm_start == Some(true);
     let members = (!goes_on).then(|| if rows < FEW_ROWS { MEMBERS.min(most_members(split)) } else { 1 });
-    let stopping = EarlyStopping { patience: 20, growth: 1.0, ..EarlyStopping::default() };
+    let calibrated = task == Task::Classification;
+    let stopping = EarlyStopping { patience: 20, growth: 1.0, calibrated, ..EarlyStopping::default() };
     TrainingSpec {
         epochs: settings.epochs.or(Some(epochs)),
         batch_size: settings.batch_size.or(Some(BatchSize::Rows(batch_size))),

@@ -190,6 +190,19 @@ impl OutputActivation {
     /// Softmax over the outputs of a row.
     pub const SOFTMAX: OutputActivation = OutputActivation::Softmax(SoftmaxWord::Softmax);
 
+    /// Turns outputs into logits, in place: ln p before a softmax, ln p/(1 − p) before a sigmoid, else the outputs themselves. A
+    /// probability of 0 or 1 counts as the nearest number to it that is neither.
+    pub fn invert(self, outputs: &mut [f32]) {
+        let inside = |p: f32| p.clamp(f32::MIN_POSITIVE, 1.0 - f32::EPSILON / 2.0);
+        match self {
+            OutputActivation::Softmax(_) => outputs.iter_mut().for_each(|p| *p = inside(*p).ln()),
+            OutputActivation::Elementwise(Activation::Sigmoid) => {
+                outputs.iter_mut().for_each(|p| *p = (inside(*p) / (1.0 - inside(*p))).ln());
+            }
+            OutputActivation::Elementwise(_) => {}
+        }
+    }
+
     /// Turns logits into outputs, in place, row by row.
     ///
     /// # Shapes

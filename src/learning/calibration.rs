@@ -98,6 +98,24 @@ impl Calibration {
         Some(Calibration { inverse_temperature, mix: 1.0 / (labels.len() as f64 + 1.0) })
     }
 
+    /// The mean of −ln p(label) over rows by their weights.
+    ///
+    /// # Shapes
+    /// As of [`Calibration::fit`].
+    pub fn mean_loss(&self, logits: &[f32], width: usize, labels: &[u32], weights: RowWeights) -> f64 {
+        let mut probabilities = vec![0.0; logits.len()];
+        self.apply(logits, width, &mut probabilities);
+        let row = |(row, (p, label)): (usize, (&[f32], &u32))| {
+            let p = match p {
+                [one] => if *label == 1 { f64::from(*one) } else { 1.0 - f64::from(*one) },
+                p => f64::from(p[*label as usize]),
+            };
+            -weights.get(row) * p.max(f64::MIN_POSITIVE).ln()
+        };
+        let sum: f64 = probabilities.chunks_exact(width).zip(labels).enumerate().map(row).sum();
+        sum / weights.total(labels.len())
+    }
+
     /// Writes the calibrated probabilities of `logits` into `probabilities`.
     ///
     /// # Shapes

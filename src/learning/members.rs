@@ -8,7 +8,7 @@
 use ndarray::{Array2, ArrayView2, Axis, s};
 use rand::RngExt;
 
-use super::activation::{Activation, OutputActivation};
+use super::activation::OutputActivation;
 use super::curves::Curves;
 use super::examples::Examples;
 use super::loss::Scored;
@@ -216,16 +216,9 @@ fn answers_alike(one: &ValidModelSpec, other: &ValidModelSpec) -> bool {
     widths(one) == widths(other) && codes(one) == codes(other) && (one.output, one.loss) == (other.output, other.loss)
 }
 
-/// What `output` makes these outputs of. A probability of 0 or 1 counts as the nearest number to it that is neither.
+/// The logits that `output` makes these outputs of.
 fn logits(output: OutputActivation, mut outputs: Array2<f32>) -> Array2<f32> {
-    let inside = |p: f32| p.clamp(f32::MIN_POSITIVE, 1.0 - f32::EPSILON / 2.0);
-    match output {
-        OutputActivation::Softmax(_) => outputs.mapv_inplace(|p| inside(p).ln()),
-        OutputActivation::Elementwise(Activation::Sigmoid) => {
-            outputs.mapv_inplace(|p| (inside(p) / (1.0 - inside(p))).ln());
-        }
-        OutputActivation::Elementwise(_) => {}
-    }
+    output.invert(outputs.as_slice_mut().expect("standard layout"));
     outputs
 }
 

@@ -27,18 +27,26 @@ pub struct EarlyStopping {
     /// and `patience` epochs more.
     #[serde(skip_serializing_if = "is_nothing")]
     pub growth: f64,
+    /// Of a classifier: whether the validation loss is that of its probabilities after the temperature that suits them best, which
+    /// is fitted after every epoch.
+    #[serde(skip_serializing_if = "is_off")]
+    pub calibrated: bool,
     /// Whether the version gets the parameters of the best epoch rather than the last one's.
     pub restore_best: bool,
 }
 
 impl Default for EarlyStopping {
     fn default() -> Self {
-        EarlyStopping { patience: 10, min_delta: 0.0, growth: 0.0, restore_best: true }
+        EarlyStopping { patience: 10, min_delta: 0.0, growth: 0.0, calibrated: false, restore_best: true }
     }
 }
 
 fn is_nothing(growth: &f64) -> bool {
     *growth == 0.0
+}
+
+fn is_off(set: &bool) -> bool {
+    !set
 }
 
 impl EarlyStopping {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::learner::{Learner, Rows};
 use super::observer::{Control, Observer};
+use super::refined::{self, Answered};
 use super::state::TrainerState;
 use super::turns::Turns;
 use crate::learning::examples::Examples;
@@ -194,9 +195,24 @@ impl<'a> Trainer<'a> {
             }
         }
         self.learners.iter().try_for_each(Learner::check)?;
+        self.refine();
         let report = self.mean(|learner| learner.report).expect("all have one");
         self.learners.iter_mut().for_each(|learner| learner.complete(report.watched()));
         Ok(Some(report))
+    }
+
+    /// Puts the validation losses of calibrated answers in the place of the others, where early stopping asks for that.
+    fn refine(&mut self) {
+        let answered: Vec<Answered> = self.learners.iter().filter_map(Learner::answered).collect();
+        if answered.is_empty() {
+            return;
+        }
+        let width = self.learners[0].state.network.spec().outputs();
+        let losses = refined::losses(width, &answered);
+        let measured = self.learners.iter_mut().filter(|learner| learner.answered().is_some());
+        for (learner, loss) in measured.zip(losses) {
+            learner.report = learner.report.map(|report| EpochReport { validation_loss: loss, ..report });
+        }
     }
 
     /// Lets every network whose epoch is not done work on it, until it is or a halt is called.

@@ -63,6 +63,7 @@ mod epochs;
 mod learner;
 mod memory;
 mod observer;
+mod refined;
 mod state;
 mod turns;
 
