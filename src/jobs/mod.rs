@@ -45,6 +45,7 @@
 
 pub mod comparison;
 pub mod control;
+mod defaults;
 pub mod error;
 pub mod events;
 mod footprint;

@@ -2,22 +2,16 @@
 
 use uuid::Uuid;
 
+use super::defaults::{Ground, most_members};
 use super::error::JobError;
 use super::footprint::Footprint;
 use super::split_columns::beside;
 use crate::data::column::ColumnType;
-use crate::data::encoder::Task;
 use crate::data::probe::PROBE_BYTES;
 use crate::datasets::Dataset;
 use crate::learning::error::SpecError;
-use crate::learning::members::MAX_MEMBERS;
-use crate::learning::optimizer::Optimizer;
-use crate::learning::regularization::RegularizationSchedule;
-use crate::learning::schedule::Schedule;
 use crate::learning::split::SplitBy;
-use crate::learning::stopping::EarlyStopping;
-use crate::learning::training::{BatchSize, Classes, TrainingSpec, ValidTrainingSpec};
-use crate::models::recipe::Recipe;
+use crate::learning::training::{Classes, TrainingSpec, ValidTrainingSpec};
 use crate::models::table::TableSpec;
 use crate::models::table_size::ColumnsOf;
 use crate::wording::Shown;
@@ -64,10 +58,11 @@ impl TableTraining {
         settings.split.as_ref().map_or(Ok(()), |by| check_split(by, model, dataset))?;
         let rows = dataset.rows();
         let missing = dataset.profile.column(&model.target).map_or(0, |column| column.missing as usize);
-        let settings = match model.recipe_of(&model.hidden_layers) {
-            Recipe::Plain => with_defaults(settings, rows, validation.is_some()),
-            Recipe::Standard => with_standard(settings, model.task, rows, validation.is_some()),
-        };
+        let warm_start = settings.warm_start == Some(true);
+        let columns = ColumnsOf::new(model, &dataset.profile, warm_start);
+        let network = columns.network()?;
+        let ground = Ground { task: model.task, network: &network, rows, validated: validation.is_some() };
+        let settings = ground.settle(model.recipe_of(&model.hidden_layers), settings);
         let classes = if model.classes.is_empty() { Classes::None } else { Classes::Named(&model.classes) };
         let settings = ValidTrainingSpec { weights: model.weights.clone(), ..settings.check(model.seed, classes)? };
         let labelled = rows - missing.min(rows);
@@ -78,9 +73,7 @@ impl TableTraining {
             true => labelled,
             false => rows_to_train_on(labelled, settings.validation_split),
         };
-        let columns = ColumnsOf::new(model, &dataset.profile, settings.warm_start);
-        let others = validation.map(|set| (ColumnsOf::new(model, &set.profile, settings.warm_start), set.rows()));
-        let network = columns.network()?;
+        let others = validation.map(|set| (ColumnsOf::new(model, &set.profile, warm_start), set.rows()));
         let file_bytes = (network.parameter_count() * size_of::<f32>()).saturating_mul(settings.networks());
         let held_out = || if settings.networks() > 1 { labelled } else { labelled - train };
         let footprint = Footprint {
@@ -165,72 +158,6 @@ fn require_columns(model: &TableSpec, dataset: &Dataset, pointer: &str) -> Resul
     }
 }
 
-/// The settings that suit `rows` rows, where the client chose none.
-fn with_defaults(settings: TrainingSpec, rows: usize, validated: bool) -> TrainingSpec {
-    let batch_size = match rows {
-        0..1_000 => 32,
-        1_000..8_000 => 64,
-        8_000..30_000 => 128,
-        _ => 256,
-    };
-    let epochs = (3_000_000 / rows.max(1)).clamp(30, 200) as u64;
-    let plain = settings.learning_rate_schedule.is_none() && settings.optimizer.is_none();
-    let split = if validated { 0.0 } else { held_out_share(rows) };
-    TrainingSpec {
-        epochs: settings.epochs.or(Some(epochs)),
-        batch_size: settings.batch_size.or(Some(BatchSize::Rows(batch_size))),
-        optimizer: settings.optimizer.or(Some(Optimizer::adamw())),
-        learning_rate: settings.learning_rate.or(plain.then_some(2e-3)),
-        learning_rate_schedule: settings.learning_rate_schedule.or(Some(Schedule::cosine())),
-        validation_split: settings.validation_split.or(Some(split)),
-        early_stopping: settings
-            .early_stopping
-            .or(Some(Some(EarlyStopping { patience: 40, ..EarlyStopping::default() }))),
-        ..settings
-    }
-}
-
-/// The defaults of [`Recipe::Standard`], after Holzmüller, Grinsztajn & Steinwart 2024.
-fn with_standard(settings: TrainingSpec, task: Task, rows: usize, validated: bool) -> TrainingSpec {
-    let batch_size = match rows {
-        0..1_024 => 64,
-        1_024..8_192 => 128,
-        _ => 256,
-    };
-    let epochs = (4_000_000 / rows.max(1)).clamp(32, 256) as u64;
-    let plain = settings.learning_rate_schedule.is_none() && settings.optimizer.is_none();
-    let learning_rate = if task == Task::Regression { 0.15 } else { 0.04 };
-    let split = settings.validation_split.unwrap_or(if validated { 0.0 } else { held_out_share(rows) });
-    let goes_on = settings.warm_start == Some(true);
-    let members = (!goes_on).then(|| if rows < FEW_ROWS { MEMBERS.min(most_members(split)) } else { 1 });
-    let calibrated = task == Task::Classification;
-    let stopping = EarlyStopping { patience: 20, growth: 1.0, calibrated, ..EarlyStopping::default() };
-    TrainingSpec {
-        epochs: settings.epochs.or(Some(epochs)),
-        batch_size: settings.batch_size.or(Some(BatchSize::Rows(batch_size))),
-        optimizer: settings.optimizer.or(Some(Optimizer::Adamw { beta1: 0.9, beta2: 0.95, epsilon: 1e-8 })),
-        learning_rate: settings.learning_rate.or(plain.then_some(learning_rate)),
-        weight_decay: settings.weight_decay.or(plain.then_some(0.02)),
-        learning_rate_schedule: settings.learning_rate_schedule.or(Some(Schedule::coslog4())),
-        regularization_schedule: settings.regularization_schedule.or(Some(RegularizationSchedule::FlatCos)),
-        validation_split: Some(split),
-        early_stopping: settings.early_stopping.or(Some(Some(stopping))),
-        members: settings.members.or(members),
-        ..settings
-    }
-}
-
-/// Below so many rows several networks learn, each without another part of them: one part alone would say little of which epoch
-/// is the best, and the rows in it would teach nothing.
-const FEW_ROWS: usize = 5_000;
-/// So many.
-const MEMBERS: u64 = 5;
-
-/// How many networks can hold out a share of the rows each that no other one does.
-fn most_members(share: f64) -> u64 {
-    if share > 0.0 { (1.0 / share + 1e-9).floor() as u64 } else { MAX_MEMBERS as u64 }
-}
-
 /// Checks that there are rows enough for each network to hold out others, unless all hold out the same ones.
 fn check_members(settings: &ValidTrainingSpec, is_apart: bool) -> Result<(), SpecError> {
     let (members, share) = (settings.networks() as u64, settings.validation_split);
@@ -249,13 +176,4 @@ fn check_members(settings: &ValidTrainingSpec, is_apart: bool) -> Result<(), Spe
 /// Rows that are left of `rows` when a share of them is held out.
 fn rows_to_train_on(rows: usize, share: f64) -> usize {
     rows - ((rows as f64 * share).round() as usize).min(rows.saturating_sub(1))
-}
-
-/// The share of rows held out: enough of them to choose an epoch by, not more than 20,000.
-fn held_out_share(rows: usize) -> f64 {
-    match rows {
-        0..5_000 => 0.2,
-        5_000..50_000 => 0.15,
-        _ => (20_000.0 / rows as f64).min(0.1),
-    }
 }

@@ -107,7 +107,13 @@ impl Calibration {
         self.apply(logits, width, &mut probabilities);
         let row = |(row, (p, label)): (usize, (&[f32], &u32))| {
             let p = match p {
-                [one] => if *label == 1 { f64::from(*one) } else { 1.0 - f64::from(*one) },
+                [one] => {
+                    if *label == 1 {
+                        f64::from(*one)
+                    } else {
+                        1.0 - f64::from(*one)
+                    }
+                }
                 p => f64::from(p[*label as usize]),
             };
             -weights.get(row) * p.max(f64::MIN_POSITIVE).ln()

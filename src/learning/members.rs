@@ -111,57 +111,40 @@ impl Members {
         self.list.iter().map(|member| member.network.parameters().len()).sum()
     }
 
-    /// Rows that pass through the networks at once. Cutting a batch at multiples of it changes no bit of its outputs.
-    pub fn shard_rows(&self) -> usize {
-        let rows = self.list.iter().map(|member| shard_rows(member.network.spec()));
-        rows.min().expect("at least one network")
+    /// All of them.
+    pub fn all(&self) -> Group<'_> {
+        Group(self.list.iter().collect())
     }
 
-    /// Outputs for `inputs` (rows × inputs): rows × outputs, Σ weight · output / Σ weight.
+    /// Those of every `count` networks that stand at place `index`.
+    pub fn every(&self, count: usize, index: usize) -> Group<'_> {
+        Group(self.list.iter().skip(index).step_by(count).collect())
+    }
+
+    /// As [`Group::shard_rows`].
+    pub fn shard_rows(&self) -> usize {
+        self.all().shard_rows()
+    }
+
+    /// As [`Group::predict`].
     ///
     /// # Panics
     /// If the input's width is not the networks'.
     pub fn predict(&self, inputs: ArrayView2<f32>) -> Array2<f32> {
-        let [first, others @ ..] = self.list.as_slice() else { unreachable!("at least one network") };
-        if others.is_empty() {
-            return first.network.predict(inputs);
-        }
-        let total: f64 = self.list.iter().map(|member| member.weight).sum();
-        let mut outputs = Array2::zeros((inputs.nrows(), first.network.spec().outputs()));
-        let shard = self.shard_rows();
-        let shards = inputs.axis_chunks_iter(Axis(0), shard).zip(outputs.axis_chunks_iter_mut(Axis(0), shard));
-        for (inputs, mut outputs) in shards {
-            for member in &self.list {
-                outputs.scaled_add((member.weight / total) as f32, &member.network.predict(inputs));
-            }
-        }
-        outputs
+        self.all().predict(inputs)
     }
 
-    /// Hands the logits of all rows of `inputs` (rows × inputs, row after row) to `see`, piece after piece, until it says no: then
-    /// the answer is no, too. See [`Members::logits_of`].
-    pub fn for_each_logits(&self, inputs: &[f32], see: &mut dyn FnMut(&[f32]) -> bool) -> bool {
-        if self.list.len() == 1 {
-            return self.first().for_each_logits(inputs, see);
-        }
-        let width = self.first().spec().inputs();
-        inputs.chunks(self.shard_rows() * width).all(|piece| {
-            let rows = ArrayView2::from_shape((piece.len() / width, width), piece).expect("whole rows");
-            see(self.logits_of(rows).as_slice().expect("standard layout"))
-        })
-    }
-
-    /// Logits for `inputs` (rows × inputs): rows × outputs, in standard layout. Of several networks they are what the
-    /// output's activation makes their mean output of: ln p before a softmax, ln p/(1 − p) before a sigmoid, else the
-    /// outputs themselves.
+    /// As [`Group::logits_of`].
     ///
     /// # Panics
     /// If the input's width is not the networks'.
     pub fn logits_of(&self, inputs: ArrayView2<f32>) -> Array2<f32> {
-        if self.list.len() == 1 {
-            return self.first().logits_of(inputs);
-        }
-        logits(self.first().spec().output, self.predict(inputs))
+        self.all().logits_of(inputs)
+    }
+
+    /// As [`Group::for_each_logits`].
+    pub fn for_each_logits(&self, inputs: &[f32], see: &mut dyn FnMut(&[f32]) -> bool) -> bool {
+        self.all().for_each_logits(inputs, see)
     }
 
     /// Loss and measures on `examples`.
@@ -206,6 +189,72 @@ impl Members {
             sum += spec.loss.sum(&Scored { logits, outputs, targets: &targets, weights, width });
         }
         Some(sum / examples.weights().total(rows))
+    }
+}
+
+/// Some of the [`Members`]: at least one.
+#[derive(Clone, Debug)]
+pub struct Group<'a>(Vec<&'a Member>);
+
+impl Group<'_> {
+    /// Weights and biases of all of them.
+    pub fn parameter_count(&self) -> usize {
+        self.0.iter().map(|member| member.network.parameters().len()).sum()
+    }
+
+    /// Rows that pass through the networks at once. Cutting a batch at multiples of it changes no bit of its outputs.
+    pub fn shard_rows(&self) -> usize {
+        let rows = self.0.iter().map(|member| shard_rows(member.network.spec()));
+        rows.min().expect("at least one network")
+    }
+
+    /// Outputs for `inputs` (rows × inputs): rows × outputs, Σ weight · output / Σ weight.
+    ///
+    /// # Panics
+    /// If the input's width is not the networks'.
+    pub fn predict(&self, inputs: ArrayView2<f32>) -> Array2<f32> {
+        let [first, others @ ..] = self.0.as_slice() else { unreachable!("at least one network") };
+        if others.is_empty() {
+            return first.network.predict(inputs);
+        }
+        let total: f64 = self.0.iter().map(|member| member.weight).sum();
+        let mut outputs = Array2::zeros((inputs.nrows(), first.network.spec().outputs()));
+        let shard = self.shard_rows();
+        let shards = inputs.axis_chunks_iter(Axis(0), shard).zip(outputs.axis_chunks_iter_mut(Axis(0), shard));
+        for (inputs, mut outputs) in shards {
+            for member in &self.0 {
+                outputs.scaled_add((member.weight / total) as f32, &member.network.predict(inputs));
+            }
+        }
+        outputs
+    }
+
+    /// Hands the logits of all rows of `inputs` (rows × inputs, row after row) to `see`, piece after piece, until it says no: then
+    /// the answer is no, too. See [`Group::logits_of`].
+    pub fn for_each_logits(&self, inputs: &[f32], see: &mut dyn FnMut(&[f32]) -> bool) -> bool {
+        let first = &self.0[0].network;
+        if self.0.len() == 1 {
+            return first.for_each_logits(inputs, see);
+        }
+        let width = first.spec().inputs();
+        inputs.chunks(self.shard_rows() * width).all(|piece| {
+            let rows = ArrayView2::from_shape((piece.len() / width, width), piece).expect("whole rows");
+            see(self.logits_of(rows).as_slice().expect("standard layout"))
+        })
+    }
+
+    /// Logits for `inputs` (rows × inputs): rows × outputs, in standard layout. Of several networks they are what the
+    /// output's activation makes their mean output of: ln p before a softmax, ln p/(1 − p) before a sigmoid, else the
+    /// outputs themselves.
+    ///
+    /// # Panics
+    /// If the input's width is not the networks'.
+    pub fn logits_of(&self, inputs: ArrayView2<f32>) -> Array2<f32> {
+        let first = &self.0[0].network;
+        if self.0.len() == 1 {
+            return first.logits_of(inputs);
+        }
+        logits(first.spec().output, self.predict(inputs))
     }
 }
 

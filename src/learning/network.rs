@@ -215,6 +215,13 @@ impl Network {
         &scratch.current
     }
 
+    /// Multiplies the logits with `factor`, by the last layer's weights and biases.
+    pub fn scale_logits(&mut self, factor: f32) {
+        let last = self.spec.layers[self.spec.layers.len() - 1].parameter_count();
+        let from = self.parameters.len() - last;
+        self.parameters[from..].iter_mut().for_each(|value| *value *= factor);
+    }
+
     /// Buffers for training passes of up to `rows` rows.
     pub fn workspace(&self, rows: usize) -> Workspace {
         Workspace {

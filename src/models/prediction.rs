@@ -166,7 +166,8 @@ impl TablePredictor<'_> {
         Ok(Predictions { answers, rows: table.rows, sightings, ids: Vec::new(), explanations: Vec::new() })
     }
 
-    /// Takes into `answered` what is answered to the rows named, all of which have a target, and a weight among `weights`.
+    /// Takes into `answered` what is answered to the rows named, all of which have a target, and a weight among `weights`: by all
+    /// networks, or by those of one of so many folds.
     ///
     /// # Errors
     /// As [`TablePredictor::answer`].
@@ -174,7 +175,7 @@ impl TablePredictor<'_> {
         self,
         table: &Table,
         rows: &[usize],
-        member: Option<usize>,
+        fold: Option<(usize, usize)>,
         weights: RowWeights,
         answered: &mut Answered,
     ) -> Result<(), EncodeError> {
@@ -184,9 +185,9 @@ impl TablePredictor<'_> {
         let truth =
             Truth::of_rows(encoder, &*target.of_kind(encoder.target.kind(), encoder.target_writing.reading())?, rows)?;
         let inputs = encoder.inputs_of(table, rows, &|| true)?.expect("nobody stops it");
-        let logits = match member {
+        let logits = match fold {
             None => self.members.logits_of(inputs.view()),
-            Some(member) => self.members.list()[member].network.logits_of(inputs.view()),
+            Some((count, fold)) => self.members.every(count, fold).logits_of(inputs.view()),
         };
         answered.add(self.parts, &logits, &truth, weights);
         Ok(())

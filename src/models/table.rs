@@ -177,7 +177,7 @@ impl TableRequest {
         }
         let names = features.iter().chain([&self.target]);
         let types = names.filter_map(|name| profile.column(name)).map(|column| column.kind).collect();
-        let recipe = self.recipe.unwrap_or_default();
+        let recipe = self.recipe.unwrap_or(Recipe::Standard);
         let spec = TableSpec {
             types,
             recipe,

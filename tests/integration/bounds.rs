@@ -201,7 +201,8 @@ async fn no_network_is_read_before_the_body_that_asks_for_it() {
         TestApp::behind(blob_gate(&reads, &broken), |settings| settings.model_memory = Some(ByteSize::kib(64))).await;
     service.post_csv("/datasets?name=long", long_csv(200, None)).await.expect(201);
     for name in ["a", "b", "c", "d"] {
-        let model = json!({"name": name, "dataset": "long", "target": "kind", "hidden_layers": [64, 64]});
+        let model =
+            json!({"name": name, "dataset": "long", "target": "kind", "recipe": "plain", "hidden_layers": [64, 64]});
         service.post("/models", model).await.expect(201);
         service.train(name, json!({"epochs": 1})).await;
     }
@@ -230,7 +231,7 @@ async fn a_warm_start_goes_on_from_the_version_that_was_active_when_it_began_eve
     let (reads, broken) = (Arc::default(), Arc::<AtomicBool>::default());
     let service = TestApp::behind(blob_gate(&reads, &broken), |_| ()).await;
     service.post_csv("/datasets?name=long", long_csv(400, None)).await.expect(201);
-    let model = json!({"name": "m", "dataset": "long", "target": "kind", "hidden_layers": [8]});
+    let model = json!({"name": "m", "dataset": "long", "target": "kind", "recipe": "plain", "hidden_layers": [8]});
     service.post("/models", model).await.expect(201);
     service.train("m", json!({"epochs": 1, "seed": 1})).await;
     service.train("m", json!({"epochs": 40, "seed": 2})).await;

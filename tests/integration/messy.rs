@@ -131,7 +131,7 @@ async fn a_column_that_changes_its_type_is_named() {
 async fn measures_on_few_rows_say_how_far_they_may_be_off() {
     let service = TestApp::start().await;
     let train = async |rows: usize, query: &str| {
-        let path = format!("/train?epochs=2&hidden_layers=4&{query}");
+        let path = format!("/train?epochs=2&recipe=plain&hidden_layers=4&{query}");
         let job = service.post_csv(&path, ages(rows, "49")).await.expect(202);
         service.ended(&job).await
     };

@@ -263,7 +263,8 @@ async fn several_networks_of_the_second_form_are_read_for_good() {
     let exported = export(&service, "/models/two/versions/1/export").await;
     assert_eq!(exported, SECOND_FORM);
     let parameters = service.get("/models/two/versions/1/parameters").await.expect(200);
-    assert_eq!(parameters["layers"].as_array().map(Vec::len), Some(2), "those of the first");
+    let counts: Vec<_> = (0..2).map(|one| parameters["members"][one]["layers"].as_array().map(Vec::len)).collect();
+    assert_eq!((counts[0], parameters["members"][0]["weight"].as_f64()), (Some(2), Some(3.0)), "{parameters}");
 }
 
 /// What the fixture was made of, by `artifact::encode`, which may write such a version otherwise by now.

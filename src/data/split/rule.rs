@@ -104,9 +104,12 @@ impl Rule {
         }
     }
 
-    /// Whether it tells which network of several holds a row out, and not just that all do.
-    pub fn has_folds(&self) -> bool {
-        matches!(self, Rule::Folds { .. } | Rule::GroupFolds { .. })
+    /// How many folds it tells rows by; none if it just tells that a row is held out by all networks.
+    pub fn folds(&self) -> Option<usize> {
+        match self {
+            Rule::Folds { bounds, .. } | Rule::GroupFolds { bounds, .. } => Some(bounds.len()),
+            _ => None,
+        }
     }
 
     /// For each row named, the number of the fold that it is held out in, 0 where there is one: then the training of that network,

@@ -1,16 +1,17 @@
-//! Which networks answer to rows that are measured: all together, or to each row the one that has not learned from it.
+//! Which networks answer to rows that are measured: all together, or to each row those that have not learned from it.
 
 use std::ops::Range;
 
 use ndarray::Array2;
 
-use crate::learning::members::Members;
+use crate::learning::members::{Group, Members};
 
 /// Networks, and how they share rows out.
 #[derive(Clone, Copy)]
 pub(super) struct Answering<'a> {
     pub(super) members: &'a Members,
-    /// Which rows each network answers to, one range behind the other; empty where all answer to all rows together.
+    /// The rows of each fold, one range behind the other, to which those networks answer whose number leaves that of the fold when
+    /// it is divided by the count of folds. Empty where all answer to all rows together.
     pub(super) folds: &'a [Range<usize>],
 }
 
@@ -22,7 +23,11 @@ impl Answering<'_> {
 
     /// Parameters that a row meets.
     pub(super) fn row_work(self) -> usize {
-        if self.folds.is_empty() { self.members.parameter_count() } else { self.members.first().parameters().len() }
+        if self.folds.is_empty() { self.members.parameter_count() } else { self.of_fold(0).parameter_count() }
+    }
+
+    fn of_fold(&self, fold: usize) -> Group<'_> {
+        self.members.every(self.folds.len(), fold)
     }
 
     /// Hands the logits of all rows of `inputs` (row after row) to `see`, piece after piece, until it says no: then the answer is
@@ -38,9 +43,9 @@ impl Answering<'_> {
         }
         let width = self.members.first().spec().inputs();
         let place = |row: usize| places.map_or(row, |places| places.partition_point(|place| *place < row));
-        self.members.list().iter().zip(self.folds).all(|(member, fold)| {
+        self.folds.iter().enumerate().all(|(index, fold)| {
             let inputs = &inputs[place(fold.start) * width..place(fold.end) * width];
-            inputs.is_empty() || member.network.for_each_logits(inputs, see)
+            inputs.is_empty() || self.of_fold(index).for_each_logits(inputs, see)
         })
     }
 

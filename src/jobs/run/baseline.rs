@@ -9,7 +9,7 @@ use super::answering::Answering;
 use super::context::RunContext;
 use super::measure::{Answers, Measuring};
 use super::unpublished::Stopped;
-use crate::data::encoder::Target;
+use crate::data::encoder::{Encoder, Target};
 use crate::jobs::job::Job;
 use crate::jobs::training::Training;
 use crate::learning::diagnosis::Warning;
@@ -32,8 +32,8 @@ use crate::models::table::TableSpec;
 /// scaled.
 const LINEAR_STEPS: u64 = 4000;
 const LINEAR_RATE: f64 = 0.02;
-/// The linear baseline may take this share of the time that the network's training took, but so many seconds in any case.
-/// If it is not done by then, the version has no linear baseline.
+/// Where it is nothing but a baseline, the linear model may take this share of the time that the network's training took, but so
+/// many seconds in any case. If it is not done by then, the version has no linear baseline.
 const LINEAR_SHARE: f64 = 0.5;
 const LINEAR_SECONDS: Duration = Duration::from_secs(5);
 
@@ -100,7 +100,8 @@ fn weighted_mean(target: &Target, train: &Examples) -> Option<f64> {
     Some(target.value((sum / train.weights().total(weights.len())) as f32))
 }
 
-/// What a linear model reaches on the same rows; `None` if it diverges or takes too long.
+/// A linear model that learned from the same rows, or one for each fold; `None` if it diverges or, if it is not wanted for the
+/// version itself, takes too long.
 ///
 /// # Errors
 /// The job is to stop meanwhile.
@@ -108,10 +109,11 @@ pub(super) fn linear(
     context: &RunContext,
     training: &Training,
     spec: &TableSpec,
-    measuring: Measuring,
-) -> Result<Option<Measure>, Stopped> {
+    encoder: &Encoder,
+    is_wanted: bool,
+) -> Result<Option<Members>, Stopped> {
     let job = context.job;
-    let Ok(spec) = spec.linear(measuring.encoder) else { return Ok(None) };
+    let Ok(spec) = spec.linear(encoder) else { return Ok(None) };
     let settings = linear_settings(training.train.rows(), &training.settings);
     let spec = Arc::new(spec);
     // One for each network beside which it is measured, on the same rows.
@@ -121,7 +123,7 @@ pub(super) fn linear(
     let trainer = Trainer::of_members(networks, &settings, train, validation.as_ref(), folds);
     let mut trainer = trainer.on(Team::on(context.cores));
     let allowed = LINEAR_SECONDS.max(job.progress.trained().mul_f64(LINEAR_SHARE));
-    let mut quiet = Quiet { job, until: Instant::now() + allowed, stopped: false };
+    let mut quiet = Quiet { job, until: (!is_wanted).then(|| Instant::now() + allowed), stopped: false };
     let ended = trainer.run(&mut quiet);
     if job.control.is_urgent() {
         return Err(Stopped);
@@ -129,14 +131,21 @@ pub(super) fn linear(
     if quiet.stopped || ended.is_err() {
         return Ok(None);
     }
-    let members = Members::of_parts(trainer.into_networks(), vec![1.0; count]);
-    let answering = Answering { members: &members, folds };
-    let calibration = match validation {
+    Ok(Some(Members::of_parts(trainer.into_networks(), vec![1.0; count])))
+}
+
+/// What a linear model reaches, calibrated if rows were held out.
+///
+/// # Errors
+/// The job is to stop meanwhile.
+pub(super) fn measured(linear: &Members, training: &Training, measuring: Measuring) -> Result<Measure, Stopped> {
+    let answering = Answering { members: linear, folds: &training.folds };
+    let calibration = match training.validation {
         Some(_) => measuring.calibration(answering)?,
         None => None,
     };
     let Answers { metrics, .. } = measuring.answers(answering, calibration.as_ref(), false)?;
-    Ok(Some(Measure::from(&metrics)))
+    Ok(Measure::from(&metrics))
 }
 
 /// The settings of the linear baseline beside a training on `rows` rows: its rows and weights, and an optimizer of its own.
@@ -156,7 +165,7 @@ pub(in crate::jobs) fn linear_settings(rows: usize, settings: &ValidTrainingSpec
 /// Stops the training of the baseline when the job is to stop or the time is up; hears of nothing else.
 struct Quiet<'a> {
     job: &'a Job,
-    until: Instant,
+    until: Option<Instant>,
     stopped: bool,
 }
 
@@ -167,7 +176,7 @@ impl Observer for Quiet<'_> {
     }
 
     fn is_urgent(&self) -> bool {
-        self.job.control.is_urgent() || Instant::now() >= self.until
+        self.job.control.is_urgent() || self.until.is_some_and(|until| Instant::now() >= until)
     }
 
     fn epoch(&mut self, _: &EpochReport) -> Control {

@@ -118,7 +118,7 @@ impl Pair {
         let features = [&candidate.parts.encoder, encoder].map(|encoder| &encoder.features);
         names.extend(features.into_iter().flatten().map(|feature| feature.name.as_str()));
         let folds = [candidate.parts.rule.as_ref(), active.parts.rule.as_ref()].into_iter().flatten();
-        let rules = folds.filter(|rule| rule.has_folds()).chain(rule);
+        let rules = folds.filter(|rule| rule.folds().is_some()).chain(rule);
         names.extend(rules.flat_map(Rule::columns).map(String::as_str));
         if let Some(lacking) = names.iter().find(|name| !known.contains(*name)) {
             return Err(format!("the data has no column {}, which version {number} needs", Shown(lacking)));
@@ -169,11 +169,11 @@ impl Pair {
             let version = version.table().map_err(|error| error.to_string())?;
             let unfit =
                 |error| format!("the rows cannot be measured by both this version and version {number}: {error}");
-            for (member, places) in by_member(&version, table, &here)? {
+            for (fold, places) in by_fold(&version, table, &here)? {
                 let rows: Vec<usize> = places.iter().map(|place| here[*place]).collect();
                 let weights = weights.select(&places);
                 let weights = RowWeights::from(weights.as_deref());
-                version.answer_rows(table, &rows, member, weights, answered).map_err(unfit)?;
+                version.answer_rows(table, &rows, fold, weights, answered).map_err(unfit)?;
             }
         }
         Ok(())
@@ -201,21 +201,23 @@ fn changed() -> Reason {
     "a column that tells which rows were held out has another type now".to_owned()
 }
 
-/// The rows named, by their places among them: those that one network alone of the version has not learned from, by its number,
-/// and those that all networks may answer to.
-fn by_member(
+/// The rows named, by their places among them: those of each fold, by how many folds there are and its number, to which the
+/// networks may answer that have not learned from it; and those to which all may.
+fn by_fold(
     version: &TablePredictor,
     table: &Table,
     rows: &[usize],
-) -> Result<BTreeMap<Option<usize>, Vec<usize>>, Reason> {
-    let mut found: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
-    let Some(rule) = version.parts.rule.as_ref().filter(|rule| rule.has_folds()) else {
+) -> Result<BTreeMap<Option<(usize, usize)>, Vec<usize>>, Reason> {
+    let rule = version.parts.rule.as_ref();
+    let Some((rule, count)) = rule.and_then(|rule| Some((rule, rule.folds()?))) else {
         return Ok(BTreeMap::from([(None, (0..rows.len()).collect())]));
     };
     let folds = rule.holds(table, version.parts.encoder.target.name(), rows).ok_or_else(changed)?;
-    let count = version.members.list().len();
+    // A file from elsewhere may have fewer networks than its rule has folds.
+    let has = |fold: &usize| *fold < version.members.list().len();
+    let mut found: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (place, fold) in folds.into_iter().enumerate() {
-        found.entry(fold.filter(|fold| *fold < count)).or_default().push(place);
+        found.entry(fold.filter(has).map(|fold| (count, fold))).or_default().push(place);
     }
     Ok(found)
 }

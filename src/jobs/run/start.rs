@@ -93,7 +93,8 @@ impl Start {
                 let of_base = base.as_ref().and_then(|base| base.predictor.table().ok());
                 let encoder = of_base.map(|table| &table.parts.encoder);
                 let go_on = || context.job.control.stop().is_none();
-                let members = base.as_ref().map(|base| base.predictor.members().list().len() as u64);
+                let of_base = base.as_ref().map(|base| networks(base.predictor.members()));
+                let members = of_base.as_ref().map(|members| members.list().len() as u64);
                 let config = ValidTrainingSpec { members: members.or(config.members), ..config.clone() };
                 let fit = || prepare(&spec, &config, data, encoder, context.memory, &go_on);
                 let prepared = context.in_phase(Phase::Fit, fit)?;
@@ -101,7 +102,7 @@ impl Start {
                 let mut trained_on = trained_on(context.job, &model, &parts.spec, &training);
                 trained_on.held_out = trained_on.held_out.filter(|held_out| is_of_base(base.as_ref(), held_out));
                 parts.rule = parts.rule.filter(|rule| is_of_base(base.as_ref(), &HeldOut::By(rule.clone())));
-                let members = base.map_or(members, |base| base.predictor.members().clone());
+                let members = of_base.unwrap_or(members);
                 let table = Some(TableStart { parts, truth, measured, split: split.clone() });
                 let start = Start { training, members, checkpoint, table, trained_on, split, findings };
                 context.memory.settle(start.bytes() as u64);
@@ -109,6 +110,12 @@ impl Start {
             }
         }
     }
+}
+
+/// Those networks of a version that a warm start goes on with: all but linear models beside others, which are made anew.
+fn networks(members: &Members) -> Members {
+    let deep = members.list().iter().filter(|member| member.network.spec().layers.len() > 1);
+    Members::new(deep.cloned().collect()).unwrap_or_else(|| members.clone())
 }
 
 impl Start {

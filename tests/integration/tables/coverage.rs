@@ -114,7 +114,7 @@ impl Blocks {
         let [trained, later] = self.tables(seed);
         let kind = split.split(':').next().expect("a word");
         let name = format!("{}-{kind}-{seed}", self.split.replace(':', "-"));
-        let query = format!("name={name}&target=y&epochs=60&hidden_layers=64&split={split}");
+        let query = format!("name={name}&target=y&epochs=60&recipe=plain&hidden_layers=64&split={split}");
         let job = service.post_csv(&format!("/train?{query}"), trained).await.expect(202);
         let job = service.ended(&job).await;
         assert_eq!(job["state"], "succeeded", "{job}");

@@ -42,13 +42,14 @@ pub async fn fruit_service() -> (TestApp, Value) {
 }
 
 pub fn kinds(name: &str) -> Value {
-    json!({"name": name, "dataset": "fruit", "target": "kind", "hidden_layers": [32]})
+    json!({"name": name, "dataset": "fruit", "target": "kind", "recipe": "plain", "hidden_layers": [32]})
 }
 
 /// The same service with the model `weights` too, a regression.
 pub async fn with_weights() -> TestApp {
     let (service, _) = fruit_service().await;
-    let model = json!({"name": "weights", "dataset": "fruit", "target": "weight", "hidden_layers": [32]});
+    let model =
+        json!({"name": "weights", "dataset": "fruit", "target": "weight", "recipe": "plain", "hidden_layers": [32]});
     let model = service.post("/models", model).await.expect(201);
     assert_eq!((&model["task"], &model["classes"]), (&json!("regression"), &Value::Null));
     let job = service.train("weights", json!({"epochs": 120})).await;

@@ -115,7 +115,8 @@ async fn whole_groups_are_in_one_fold_and_rows_held_out_by_time_are_the_same_for
         |row: u32| format!("{},{},2024-01-{:02},{}\n", row * 37 % 100, row % 9, 1 + row / 16, (row * 37 % 100) * 3);
     let csv = "x,shop,day,y\n".to_owned() + &(0..400).map(row).collect::<String>();
     service.post_csv("/datasets?name=shops&types={\"shop\":\"categorical\"}", csv).await.expect(201);
-    let model = json!({"name": "shops", "dataset": "shops", "target": "y", "features": ["x"], "hidden_layers": [8]});
+    let model = json!({"name": "shops", "dataset": "shops", "target": "y", "features": ["x"], "recipe": "plain",
+                       "hidden_layers": [8]});
     service.post("/models", model).await.expect(201);
     let by_shop = json!({"type": "group", "column": "shop"});
     let grouped = service.train("shops", json!({"members": 3, "epochs": 20, "split": by_shop})).await;

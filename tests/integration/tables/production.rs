@@ -141,7 +141,7 @@ async fn a_later_training_may_bring_columns_and_classes() {
     let csv = |header: &str, rows: u32, row: &dyn Fn(u32) -> String| {
         (0..rows).map(row).fold(header.to_owned(), |csv, row| csv + &row)
     };
-    service.post_csv("/train?name=m&target=y&epochs=3", csv("a,y\n", 200, &small)).await.expect(202);
+    service.post_csv("/train?name=m&target=y&epochs=3&recipe=plain", csv("a,y\n", 200, &small)).await.expect(202);
     service.post_csv("/datasets?name=wide", csv("a,b,y\n", 300, &wide)).await.expect(201);
     let first = service.get("/models/m").await.expect(200);
     let weighted = json!({"dataset": "wide", "features": ["a", "b"], "epochs": 40, "class_weight": {"none": 2}});

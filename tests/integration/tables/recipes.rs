@@ -34,14 +34,19 @@ async fn the_standard_recipe_is_used_and_told() {
     service.post_csv("/datasets?name=waves", csv()).await.expect(201);
     let model = created(&service, "all", json!({})).await;
     assert_eq!((&model["recipe"], &model["hidden_layers"]), (&json!("standard"), &json!([256, 256, 256])));
+    let unsaid = json!({"name": "unsaid", "dataset": "waves", "target": "class"});
+    assert_eq!(service.post("/models", unsaid).await.expect(201)["recipe"], "standard");
     created(&service, "narrow", json!({"hidden_layers": [24, 24]})).await;
-    let job = service.train("narrow", json!({"epochs": 40})).await;
+    let job = service.train("narrow", json!({"epochs": 60})).await;
     assert_eq!(job["state"], "succeeded", "{job}");
     let config = &job["config"];
     assert_eq!(config["learning_rate_schedule"], json!({"type": "coslog4"}));
     assert_eq!((&config["optimizer"]["type"], &config["optimizer"]["beta2"]), (&json!("adamw"), &json!(0.95)));
     assert_eq!((&config["learning_rate"], &config["batch_size"]), (&json!(0.04), &json!(64)));
-    assert_eq!((&config["early_stopping"]["patience"], &config["early_stopping"]["growth"]), (&json!(20), &json!(1.0)));
+    assert_eq!((&config["early_stopping"]["patience"], &config["early_stopping"]["growth"]), (&json!(5), &json!(1.0)));
+    assert_eq!((&config["early_stopping"]["calibrated"], &config["members"]), (&json!(true), &json!(5)));
+    // What is measured is each of the 420 rows.
+    assert_eq!((&job["rows"], &job["metrics"]["rows"]), (&json!(420), &json!(420)), "{job}");
     let trained = service.get("/models/narrow").await.expect(200);
     assert_eq!((&trained["activations"][0], &trained["dropout"][0]), (&json!("mish"), &json!(0.15)));
     // x, z and day: 83 parameters of waves for each; a factor for each input of the first layer.

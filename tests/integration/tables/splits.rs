@@ -42,7 +42,7 @@ impl Sales {
 }
 
 async fn trained(service: &TestApp, query: &str, csv: String) -> Value {
-    let job = service.post_csv(&format!("/train?{query}"), csv).await.expect(202);
+    let job = service.post_csv(&format!("/train?recipe=plain&{query}"), csv).await.expect(202);
     let job = service.ended(&job).await;
     assert_eq!(job["state"], "succeeded", "{job}");
     job

@@ -9,7 +9,8 @@ use crate::support::{TestApp, count, flowers_csv, text, xor_model};
 #[tokio::test]
 async fn one_call_makes_a_model_of_a_file() {
     let service = TestApp::start().await;
-    let path = "/train?name=flowers&target=species&epochs=40&hidden_layers=16,8&seed=4&validation_split=0.3";
+    let path =
+        "/train?name=flowers&target=species&epochs=40&hidden_layers=16,8&seed=4&validation_split=0.3&recipe=plain";
     let reply = service.post_csv(path, flowers_csv(150)).await;
     let location = reply.header("location").to_owned();
     let job = reply.expect(202);

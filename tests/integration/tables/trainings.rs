@@ -54,7 +54,7 @@ async fn rows_held_out_do_not_move_the_scale() {
     let usual: String = (0..99).map(row).collect();
     service.post_csv("/datasets?name=usual", format!("x,y\n{usual}")).await.expect(201);
     service.post_csv("/datasets?name=odd", format!("x,y\n{usual}1000000,3\n")).await.expect(201);
-    let model = |dataset: &str| json!({"name": dataset, "dataset": dataset, "target": "y", "task": "regression", "hidden_layers": [2]});
+    let model = |dataset: &str| json!({"name": dataset, "dataset": dataset, "target": "y", "task": "regression", "recipe": "plain", "hidden_layers": [2]});
     service.post("/models", model("usual")).await.expect(201);
     service.post("/models", model("odd")).await.expect(201);
     service.train("usual", json!({"epochs": 1, "validation": {"dataset": "odd"}})).await;

@@ -109,7 +109,7 @@ fn some_weight(row: usize) -> String {
 #[tokio::test]
 async fn a_column_of_weights_is_no_feature_and_later_trainings_go_by_it() {
     let service = TestApp::start().await;
-    let path = "/train?name=t&target=y&weights=w&epochs=3&hidden_layers=8&seed=2";
+    let path = "/train?name=t&target=y&weights=w&epochs=3&recipe=plain&hidden_layers=8&seed=2";
     let job = service.post_csv(path, table(240, some_weight)).await.expect(202);
     assert_eq!(job["config"]["weights"], "w");
     let job = service.ended(&job).await;

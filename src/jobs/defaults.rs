@@ -1,0 +1,166 @@
+//! What a recipe fills in where the settings of a training leave it open.
+
+use crate::data::encoder::Task;
+use crate::learning::members::MAX_MEMBERS;
+use crate::learning::optimizer::Optimizer;
+use crate::learning::schedule::Schedule;
+use crate::learning::spec::ValidModelSpec;
+use crate::learning::stopping::EarlyStopping;
+use crate::learning::training::{BatchSize, TrainingSpec};
+use crate::models::recipe::Recipe;
+
+/// Multiply-adds that a training of the standard recipe may take where no number of epochs is asked for: about a minute of two
+/// cores.
+const WORK: f64 = 1e12;
+/// Epochs for that, at least and at most.
+const EPOCHS: (f64, f64) = (16.0, 256.0);
+/// Multiply-adds for each weight and row of an epoch: forward, and back to the inputs and to the weights.
+const PASSES: f64 = 3.0;
+/// Below so many rows several networks learn, each without another part of them: one part alone would say little of which epoch
+/// is the best, and the rows in it would teach nothing.
+const FEW_ROWS: usize = 5_000;
+/// So many.
+const MEMBERS: u64 = 5;
+
+/// What a training is asked for on.
+#[derive(Clone, Copy)]
+pub(super) struct Ground<'a> {
+    pub(super) task: Task,
+    /// About what the network is.
+    pub(super) network: &'a ValidModelSpec,
+    pub(super) rows: usize,
+    /// Whether there are other rows to validate on.
+    pub(super) validated: bool,
+}
+
+impl Ground<'_> {
+    /// The settings with those of the recipe where the client chose none.
+    pub(super) fn settle(&self, recipe: Recipe, settings: TrainingSpec) -> TrainingSpec {
+        let share = if self.validated { 0.0 } else { held_out_share(self.rows) };
+        let settings = TrainingSpec { validation_split: settings.validation_split.or(Some(share)), ..settings };
+        match recipe {
+            Recipe::Plain => self.plain(settings),
+            Recipe::Standard => self.standard(settings),
+        }
+    }
+
+    fn plain(&self, settings: TrainingSpec) -> TrainingSpec {
+        let batch_size = match self.rows {
+            0..1_000 => 32,
+            1_000..8_000 => 64,
+            8_000..30_000 => 128,
+            _ => 256,
+        };
+        let epochs = (3_000_000 / self.rows.max(1)).clamp(30, 200) as u64;
+        let is_open = settings.learning_rate_schedule.is_none() && settings.optimizer.is_none();
+        let stopping = EarlyStopping { patience: 40, ..EarlyStopping::default() };
+        TrainingSpec {
+            epochs: settings.epochs.or(Some(epochs)),
+            batch_size: settings.batch_size.or(Some(BatchSize::Rows(batch_size))),
+            optimizer: settings.optimizer.or(Some(Optimizer::adamw())),
+            learning_rate: settings.learning_rate.or(is_open.then_some(2e-3)),
+            learning_rate_schedule: settings.learning_rate_schedule.or(Some(Schedule::cosine())),
+            early_stopping: settings.early_stopping.or(Some(Some(stopping))),
+            ..settings
+        }
+    }
+
+    /// After Holzmüller, Grinsztajn & Steinwart 2024.
+    fn standard(&self, settings: TrainingSpec) -> TrainingSpec {
+        let batch_size = match self.rows {
+            0..1_024 => 64,
+            1_024..8_192 => 128,
+            _ => 256,
+        };
+        let is_open = settings.learning_rate_schedule.is_none() && settings.optimizer.is_none();
+        let learning_rate = if self.task == Task::Regression { 0.15 } else { 0.04 };
+        let members = settings.members.or_else(|| self.members(&settings));
+        let epochs = settings.epochs.unwrap_or_else(|| self.epochs(members, settings.validation_split));
+        // One wave of the schedule after that of the best epoch: each ends at twice the epoch of the one before, and a fifteenth of
+        // all epochs later.
+        let stopping = EarlyStopping {
+            patience: epochs.div_ceil(12).max(5),
+            growth: 1.0,
+            calibrated: self.task == Task::Classification,
+            ..EarlyStopping::default()
+        };
+        TrainingSpec {
+            epochs: Some(epochs),
+            members,
+            batch_size: settings.batch_size.or(Some(BatchSize::Rows(batch_size))),
+            optimizer: settings.optimizer.or(Some(Optimizer::Adamw { beta1: 0.9, beta2: 0.95, epsilon: 1e-8 })),
+            learning_rate: settings.learning_rate.or(is_open.then_some(learning_rate)),
+            weight_decay: settings.weight_decay.or(is_open.then_some(0.02)),
+            learning_rate_schedule: settings.learning_rate_schedule.or(Some(Schedule::coslog4())),
+            early_stopping: settings.early_stopping.or(Some(Some(stopping))),
+            ..settings
+        }
+    }
+
+    /// Networks that learn side by side; none said for a warm start, which goes on with those of its version.
+    fn members(&self, settings: &TrainingSpec) -> Option<u64> {
+        let few = MEMBERS.min(most_members(settings.validation_split.unwrap_or(0.0)));
+        (settings.warm_start != Some(true)).then(|| if self.rows < FEW_ROWS { few } else { 1 })
+    }
+
+    /// As many epochs as the work allows.
+    fn epochs(&self, members: Option<u64>, share: Option<f64>) -> u64 {
+        let weights: usize = self.network.layers.iter().map(|layer| layer.inputs * layer.units).sum();
+        let rows = self.rows as f64 * (1.0 - share.unwrap_or(0.0)) * members.unwrap_or(1) as f64;
+        (WORK / (PASSES * weights as f64 * rows.max(1.0))).clamp(EPOCHS.0, EPOCHS.1).round() as u64
+    }
+}
+
+/// How many networks can hold out a share of the rows each that no other one does.
+pub(super) fn most_members(share: f64) -> u64 {
+    if share > 0.0 { (1.0 / share + 1e-9).floor() as u64 } else { MAX_MEMBERS as u64 }
+}
+
+/// The share of rows held out: enough of them to choose an epoch by, not more than 20,000.
+fn held_out_share(rows: usize) -> f64 {
+    match rows {
+        0..5_000 => 0.2,
+        5_000..50_000 => 0.15,
+        _ => (20_000.0 / rows as f64).min(0.1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learning::spec::ModelSpec;
+
+    fn settled(rows: usize, settings: TrainingSpec) -> TrainingSpec {
+        let layers = vec![60.into(), 256.into(), 256.into(), 256.into(), 1.into()];
+        let network = ModelSpec { layers, ..ModelSpec::default() }.check().expect("a network").0;
+        let ground = Ground { task: Task::Classification, network: &network, rows, validated: false };
+        ground.settle(Recipe::Standard, settings)
+    }
+
+    #[test]
+    fn epochs_follow_from_the_work_of_one() {
+        let epochs = |rows| settled(rows, TrainingSpec::default()).epochs.expect("epochs");
+        assert_eq!((epochs(500), epochs(5_000), epochs(10_000_000)), (256, 256, 16));
+        // 146,688 weights, 34,000 rows to train on, three passes.
+        assert_eq!(epochs(40_000), 67);
+        // Five networks on 3,600 rows each, of 4,500.
+        assert_eq!(epochs(4_500), 126);
+        let asked = TrainingSpec { epochs: Some(60), members: Some(1), ..TrainingSpec::default() };
+        let asked = settled(4_500, asked);
+        assert_eq!((asked.epochs, asked.members), (Some(60), Some(1)));
+        assert_eq!(asked.early_stopping.flatten().map(|stopping| stopping.patience), Some(5));
+    }
+
+    #[test]
+    fn small_tables_have_as_many_networks_as_hold_out_other_rows() {
+        let members =
+            |rows, share| settled(rows, TrainingSpec { validation_split: share, ..TrainingSpec::default() }).members;
+        assert_eq!((members(4_999, None), members(5_000, None)), (Some(5), Some(1)));
+        assert_eq!(
+            (members(100, Some(0.5)), members(100, Some(0.0)), members(100, Some(0.9))),
+            (Some(2), Some(5), Some(1))
+        );
+        let goes_on = TrainingSpec { warm_start: Some(true), ..TrainingSpec::default() };
+        assert_eq!(settled(100, goes_on).members, None);
+    }
+}

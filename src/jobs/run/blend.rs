@@ -1,0 +1,118 @@
+//! The linear model beside the networks of the recipe `standard`: it answers with them, as much as is best on rows held out.
+//!
+//! On small and noisy tables, and on wide ones, a linear model errs otherwise than networks do, and often less. One number is fitted,
+//! its share of the mean, on answers of networks that have not learned from the rows; where it does not pay for itself it is 0.
+
+use super::answering::Answering;
+use super::measure::Measuring;
+use super::unpublished::Stopped;
+use crate::learning::members::{Member, Members};
+use crate::learning::row_weights::RowWeights;
+use crate::models::scoring::Truth;
+
+/// Shares that are tried: so many, evenly spaced from 0 to before 1, as the networks always answer.
+const SHARES: usize = 20;
+
+/// The networks with the linear model of each fold behind them, and its share of their answers; none where that is 0. Both are
+/// calibrated before, each by itself, so that neither counts for being too sure.
+///
+/// # Errors
+/// The job is to stop.
+pub(super) fn blended(
+    measuring: &Measuring,
+    networks: Members,
+    linear: Members,
+    folds: &[std::ops::Range<usize>],
+) -> Result<(Members, Option<f64>), Stopped> {
+    let [networks, linear] = [calibrated(measuring, networks, folds)?, calibrated(measuring, linear, folds)?];
+    let [of_networks, of_linear] = [&networks, &linear].map(|members| answers(measuring, Answering { members, folds }));
+    let share = best_share(measuring.truth, measuring.examples.weights(), &of_networks?, &of_linear?);
+    let Some(share) = share else { return Ok((networks, None)) };
+    let (first, second) = (weighted(networks, 1.0 - share), weighted(linear, share));
+    let all = Members::new(first.chain(second).collect()).expect("both have the inputs and outputs of one encoder");
+    Ok((all, Some(share)))
+}
+
+/// The same networks, whose logits are multiplied with what makes their probabilities honest.
+fn calibrated(measuring: &Measuring, members: Members, folds: &[std::ops::Range<usize>]) -> Result<Members, Stopped> {
+    let found = measuring.calibration(Answering { members: &members, folds })?;
+    let Some(calibration) = found else { return Ok(members) };
+    let (mut networks, weights) = members.into_parts();
+    networks.iter_mut().for_each(|network| network.scale_logits(calibration.inverse_temperature as f32));
+    Ok(Members::of_parts(networks, weights))
+}
+
+/// Networks that have this share of all weight together.
+fn weighted(members: Members, share: f64) -> impl Iterator<Item = Member> {
+    let (networks, weights) = members.into_parts();
+    let total: f64 = weights.iter().sum();
+    networks.into_iter().zip(weights).map(move |(network, weight)| Member { network, weight: share * weight / total })
+}
+
+/// Of each row the probability of its class, or what is answered, standardised.
+fn answers(measuring: &Measuring, answering: Answering) -> Result<Vec<f64>, Stopped> {
+    let (width, mut found) = (answering.outputs(), Vec::with_capacity(measuring.examples.rows()));
+    let output = answering.members.first().spec().output;
+    let mut outputs = Vec::new();
+    let mut see = |logits: &[f32]| {
+        outputs.clear();
+        outputs.extend_from_slice(logits);
+        output.forward(&mut outputs, width);
+        for row in outputs.chunks_exact(width) {
+            found.push(match (measuring.truth, row) {
+                (Truth::Labels(labels), [one]) => {
+                    let second = labels[found.len()] == 1;
+                    f64::from(if second { *one } else { 1.0 - one })
+                }
+                (Truth::Labels(labels), row) => f64::from(row[labels[found.len()] as usize]),
+                (Truth::Values(_), row) => measuring.encoder.target.value(row[0]),
+            });
+        }
+        (measuring.go_on)()
+    };
+    let inputs = measuring.examples.input_rows(0, measuring.examples.rows());
+    if answering.for_each_logits(inputs, None, &mut see) { Ok(found) } else { Err(Stopped) }
+}
+
+/// The share of the second answers with which the mean of both is likeliest; none if that is 0, or makes all rows together less than
+/// e times as likely: then one number more does not pay for itself (Akaike 1974).
+fn best_share(truth: &Truth, weights: RowWeights, first: &[f64], second: &[f64]) -> Option<f64> {
+    let rows = first.len();
+    let (count, total) = (rows as f64, weights.total(rows));
+    let unlikely = |share: f64| {
+        let mixed = |row: usize| (1.0 - share) * first[row] + share * second[row];
+        let sum = |of: &dyn Fn(usize) -> f64| (0..rows).map(|row| weights.get(row) * of(row)).sum::<f64>() / total;
+        match truth {
+            Truth::Labels(_) => count * sum(&|row| -mixed(row).max(f64::MIN_POSITIVE).ln()),
+            // Of a normal distribution around the answers, with the spread that suits them best.
+            Truth::Values(values) => count / 2.0 * sum(&|row| (mixed(row) - values[row]).powi(2)).ln(),
+        }
+    };
+    let tried = (0..SHARES).map(|share| share as f64 / SHARES as f64).map(|share| (share, unlikely(share)));
+    let (share, least) = tried.min_by(|a, b| a.1.total_cmp(&b.1))?;
+    (share > 0.0 && least < unlikely(0.0) - 1.0).then_some(share)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_share_is_that_of_the_likeliest_mean() {
+        // Off by 1 to either side: their mean is right.
+        let truth = Truth::Values((0..40).map(f64::from).collect());
+        let around = |off: f64| {
+            (0..40).map(|row| f64::from(row) + off * if row % 2 == 0 { 1.0 } else { 0.9 }).collect::<Vec<_>>()
+        };
+        assert_eq!(best_share(&truth, RowWeights::ALIKE, &around(1.0), &around(-1.0)), Some(0.5));
+        assert_eq!(best_share(&truth, RowWeights::ALIKE, &around(1.0), &around(-3.0)), Some(0.25));
+        assert_eq!(best_share(&truth, RowWeights::ALIKE, &around(0.1), &around(1.0)), None);
+        // As likely as before, whatever the share.
+        let truth = Truth::Labels(vec![0; 40]);
+        assert_eq!(best_share(&truth, RowWeights::ALIKE, &[0.8; 40], &[0.8; 40]), None);
+        assert_eq!(best_share(&truth, RowWeights::ALIKE, &[0.5; 40], &[0.8; 40]), Some(0.95));
+        // Three rows do not say enough.
+        let truth = Truth::Labels(vec![0; 3]);
+        assert_eq!(best_share(&truth, RowWeights::ALIKE, &[0.7; 3], &[0.8; 3]), None);
+    }
+}
