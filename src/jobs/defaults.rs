@@ -76,11 +76,11 @@ impl Ground<'_> {
         let learning_rate = if self.task == Task::Regression { 0.15 } else { 0.04 };
         let members = settings.members.or_else(|| self.members(&settings));
         let epochs = settings.epochs.unwrap_or_else(|| self.epochs(members, settings.validation_split));
-        // One wave of the schedule after that of the best epoch: each ends at twice the epoch of the one before, and a fifteenth of
-        // all epochs later.
+        // Two waves of the schedule after that of the best epoch: each ends at twice the epoch of the one before and a fifteenth of
+        // all epochs, and one alone may well bring nothing.
         let stopping = EarlyStopping {
-            patience: epochs.div_ceil(12).max(5),
-            growth: 1.0,
+            patience: (epochs * 2 / 9).max(5),
+            growth: 3.0,
             calibrated: self.task == Task::Classification,
             ..EarlyStopping::default()
         };
@@ -148,7 +148,7 @@ mod tests {
         let asked = TrainingSpec { epochs: Some(60), members: Some(1), ..TrainingSpec::default() };
         let asked = settled(4_500, asked);
         assert_eq!((asked.epochs, asked.members), (Some(60), Some(1)));
-        assert_eq!(asked.early_stopping.flatten().map(|stopping| stopping.patience), Some(5));
+        assert_eq!(asked.early_stopping.flatten().map(|stopping| stopping.patience), Some(13));
     }
 
     #[test]

@@ -121,7 +121,8 @@ async fn whole_groups_are_held_out() {
     assert!(r2(&at_random) > r2(&by_group) + 0.3, "{} beside {}", r2(&at_random), r2(&by_group));
     assert!(codes(&at_random).contains(&"rows_depend_on_each_other"), "{at_random}");
     // The column need not be learned from.
-    let model = json!({"name": "c", "dataset": "b", "target": "reading", "features": ["age", "weight", "dose"]});
+    let model = json!({"name": "c", "dataset": "b", "target": "reading", "recipe": "plain",
+                       "features": ["age", "weight", "dose"]});
     service.post("/models", model).await.expect(201);
     let chosen = service.train("c", json!({"epochs": 40, "split": {"type": "group", "column": "patient"}})).await;
     assert_eq!(chosen["metrics"]["rows"], by_group["metrics"]["rows"]);
