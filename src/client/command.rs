@@ -74,7 +74,7 @@ pub enum ClientCommand {
     ///
     /// With --model instead of --target a model that is there gets a new version, from a new file or, without one, from the
     /// data set it has. Ctrl-C leaves the training running: `epochd watch` goes on showing it.
-    Train(Train),
+    Train(Box<Train>),
     /// Predict for the rows of a file, or of standard input, with a model
     Predict(Predict),
     /// Measure a model on a data file with outcomes, or on a stored data set

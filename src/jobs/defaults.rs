@@ -100,7 +100,7 @@ impl Ground<'_> {
     /// Networks that learn side by side; none said for a warm start, which goes on with those of its version.
     fn members(&self, settings: &TrainingSpec) -> Option<u64> {
         let few = MEMBERS.min(most_members(settings.validation_split.unwrap_or(0.0)));
-        (settings.warm_start != Some(true)).then(|| if self.rows < FEW_ROWS { few } else { 1 })
+        (settings.warm_start != Some(true)).then_some(if self.rows < FEW_ROWS { few } else { 1 })
     }
 
     /// As many epochs as the work allows.

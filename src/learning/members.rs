@@ -116,9 +116,9 @@ impl Members {
         Group(self.list.iter().collect())
     }
 
-    /// Those of every `count` networks that stand at place `index`.
-    pub fn every(&self, count: usize, index: usize) -> Group<'_> {
-        Group(self.list.iter().skip(index).step_by(count).collect())
+    /// Those that have not learned from this fold of the rows.
+    pub fn without(&self, fold: Fold) -> Group<'_> {
+        Group(self.list.iter().skip(fold.number).step_by(fold.count).collect())
     }
 
     /// As [`Group::shard_rows`].
@@ -190,6 +190,16 @@ impl Members {
         }
         Some(sum / examples.weights().total(rows))
     }
+}
+
+/// A fold of the rows, which those members have not learned from whose place leaves the fold's number when it is divided by the count
+/// of folds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fold {
+    /// How many there are.
+    pub count: usize,
+    /// Counted from 0.
+    pub number: usize,
 }
 
 /// Some of the [`Members`]: at least one.

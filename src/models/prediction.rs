@@ -11,7 +11,7 @@ use crate::data::encoder::EncodeError;
 use crate::data::encoder::Sighting;
 use crate::data::row_weights::weights_of;
 use crate::learning::examples::most_likely;
-use crate::learning::members::Members;
+use crate::learning::members::{Fold, Members};
 use crate::learning::row_weights::RowWeights;
 
 /// What a version says of each row.
@@ -167,7 +167,7 @@ impl TablePredictor<'_> {
     }
 
     /// Takes into `answered` what is answered to the rows named, all of which have a target, and a weight among `weights`: by all
-    /// networks, or by those of one of so many folds.
+    /// networks, or by those that have not learned from this fold.
     ///
     /// # Errors
     /// As [`TablePredictor::answer`].
@@ -175,7 +175,7 @@ impl TablePredictor<'_> {
         self,
         table: &Table,
         rows: &[usize],
-        fold: Option<(usize, usize)>,
+        fold: Option<Fold>,
         weights: RowWeights,
         answered: &mut Answered,
     ) -> Result<(), EncodeError> {
@@ -187,7 +187,7 @@ impl TablePredictor<'_> {
         let inputs = encoder.inputs_of(table, rows, &|| true)?.expect("nobody stops it");
         let logits = match fold {
             None => self.members.logits_of(inputs.view()),
-            Some((count, fold)) => self.members.every(count, fold).logits_of(inputs.view()),
+            Some(fold) => self.members.without(fold).logits_of(inputs.view()),
         };
         answered.add(self.parts, &logits, &truth, weights);
         Ok(())

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use ndarray::Array2;
 
-use crate::learning::members::{Group, Members};
+use crate::learning::members::{Fold, Group, Members};
 
 /// Networks, and how they share rows out.
 #[derive(Clone, Copy)]
@@ -26,8 +26,8 @@ impl Answering<'_> {
         if self.folds.is_empty() { self.members.parameter_count() } else { self.of_fold(0).parameter_count() }
     }
 
-    fn of_fold(&self, fold: usize) -> Group<'_> {
-        self.members.every(self.folds.len(), fold)
+    fn of_fold(&self, number: usize) -> Group<'_> {
+        self.members.without(Fold { count: self.folds.len(), number })
     }
 
     /// Hands the logits of all rows of `inputs` (row after row) to `see`, piece after piece, until it says no: then the answer is

@@ -12,6 +12,7 @@ use crate::data::column::Table;
 use crate::data::row_weights::weights_of;
 use crate::data::split::Rule;
 use crate::jobs::error::JobError;
+use crate::learning::members::Fold;
 use crate::learning::metrics::Metrics;
 use crate::learning::row_weights::RowWeights;
 use crate::models::Predictor;
@@ -201,23 +202,24 @@ fn changed() -> Reason {
     "a column that tells which rows were held out has another type now".to_owned()
 }
 
-/// The rows named, by their places among them: those of each fold, by how many folds there are and its number, to which the
-/// networks may answer that have not learned from it; and those to which all may.
+/// The rows named, by their places among them: those of each fold, to which the networks may answer that have not learned from it;
+/// and those to which all may.
 fn by_fold(
     version: &TablePredictor,
     table: &Table,
     rows: &[usize],
-) -> Result<BTreeMap<Option<(usize, usize)>, Vec<usize>>, Reason> {
+) -> Result<BTreeMap<Option<Fold>, Vec<usize>>, Reason> {
     let rule = version.parts.rule.as_ref();
     let Some((rule, count)) = rule.and_then(|rule| Some((rule, rule.folds()?))) else {
         return Ok(BTreeMap::from([(None, (0..rows.len()).collect())]));
     };
     let folds = rule.holds(table, version.parts.encoder.target.name(), rows).ok_or_else(changed)?;
     // A file from elsewhere may have fewer networks than its rule has folds.
-    let has = |fold: &usize| *fold < version.members.list().len();
+    let has = |fold: &Fold| fold.number < version.members.list().len();
     let mut found: BTreeMap<_, Vec<usize>> = BTreeMap::new();
-    for (place, fold) in folds.into_iter().enumerate() {
-        found.entry(fold.filter(has).map(|fold| (count, fold))).or_default().push(place);
+    for (place, number) in folds.into_iter().enumerate() {
+        let fold = number.map(|number| Fold { count, number }).filter(has);
+        found.entry(fold).or_default().push(place);
     }
     Ok(found)
 }

@@ -62,7 +62,7 @@ struct Base {
 /// What storage has for a training.
 enum Read {
     Rows { model: Model, file: Bytes, start: Option<Members>, base: Option<Base> },
-    Table { model: Arc<TableSpec>, spec: TableSpec, data: TrainingTables, base: Option<Base> },
+    Table { model: Arc<TableSpec>, spec: Box<TableSpec>, data: TrainingTables, base: Option<Base> },
 }
 
 impl Start {
@@ -199,7 +199,7 @@ async fn read(context: &RunContext<'_>, resume: bool) -> Result<(Read, Option<Ch
             };
             let data = columns(context, &spec, predictor, &dataset, *validation).await?;
             let data = TrainingTables { is_new: checkpoint.is_none(), ..data };
-            Read::Table { data, model: model_spec.clone(), spec, base }
+            Read::Table { data, model: model_spec.clone(), spec: Box::new(spec), base }
         }
     };
     let mut write = storage.catalog.write().await?;
