@@ -129,6 +129,7 @@ impl Case {
             learning_rate_schedule: of("schedule").map(|v| serde_json::from_value(v).expect("a schedule")),
             early_stopping: of("early_stopping").map(|v| serde_json::from_value(v).expect("early stopping")).map(Some),
             gradient_clip_norm: of("clip").and_then(|v| v.as_f64()),
+            regularization_schedule: of("regularization").map(|v| serde_json::from_value(v).expect("a schedule")),
             class_weight: class_weight.then_some(ClassWeight::Balanced),
             ..TrainingSpec::default()
         };
@@ -227,6 +228,17 @@ fn networks_side_by_side_may_be_interrupted_before_every_single_batch() {
     let stopping = json!({"patience": 50, "restore_best": true});
     let full = json!({"optimizer": {"type": "momentum"}, "batch_size": "full", "early_stopping": stopping});
     is_interrupted(&Case::new(full, 0.3, false, false).in_folds(), 18);
+    // One temperature suits the answers of all: the epochs are told, and the best is chosen, by what is left after it.
+    let calibrated = json!({"patience": 50, "restore_best": true, "calibrated": true});
+    let refined = json!({"optimizer": {"type": "adam"}, "batch_size": 24, "early_stopping": calibrated,
+                         "regularization": "flat_cos"});
+    let case = Case::new(refined, 0.3, true, false).in_folds();
+    is_interrupted(&case, 36);
+    let plain = Case::new(settings, 0.3, true, false).in_folds();
+    let losses = |case: &Case| {
+        case.run(None, usize::MAX).0.reports.iter().map(|report| report.validation_loss).collect::<Vec<_>>()
+    };
+    assert_ne!(losses(&case), losses(&plain));
 }
 
 #[test]

@@ -3,26 +3,62 @@
 //! On small and noisy tables, and on wide ones, a linear model errs otherwise than networks do, and often less. One number is fitted,
 //! its share of the mean, on answers of networks that have not learned from the rows; where it does not pay for itself it is 0.
 
+use std::ops::Range;
+
 use super::answering::Answering;
+use super::baseline::{self, Measure};
+use super::context::RunContext;
 use super::measure::Measuring;
 use super::unpublished::Stopped;
+use crate::jobs::training::Training;
 use crate::learning::members::{Member, Members};
 use crate::learning::row_weights::RowWeights;
+use crate::models::recipe::Recipe;
 use crate::models::scoring::Truth;
+use crate::models::table::TableSpec;
 
 /// Shares that are tried: so many, evenly spaced from 0 to before 1, as the networks always answer.
 const SHARES: usize = 20;
 
-/// The networks with the linear model of each fold behind them, and its share of their answers; none where that is 0. Both are
-/// calibrated before, each by itself, so that neither counts for being too sure.
+/// What answers in a version.
+pub(super) struct Blended {
+    pub(super) members: Members,
+    /// What the linear model reaches alone; none if there is none.
+    pub(super) linear: Option<Measure>,
+    /// How much of an answer is the linear model's; none of it, where it does not answer.
+    pub(super) linear_share: Option<f64>,
+}
+
+/// Trains the linear model, measures it, and lets it answer with the networks of a training if its recipe says so.
 ///
 /// # Errors
 /// The job is to stop.
 pub(super) fn blended(
+    context: &RunContext,
+    training: &Training,
+    spec: &TableSpec,
+    measuring: Measuring,
+    members: Members,
+) -> Result<Blended, Stopped> {
+    let blends = training.validation.is_some() && spec.recipe_of(&spec.hidden_layers) == Recipe::Standard;
+    let Some(linear) = baseline::linear(context, training, spec, measuring.encoder, blends)? else {
+        return Ok(Blended { members, linear: None, linear_share: None });
+    };
+    let measure = Some(baseline::measured(&linear, training, measuring)?);
+    let (members, linear_share) = match blends {
+        true => together(&measuring, members, linear, &training.folds)?,
+        false => (members, None),
+    };
+    Ok(Blended { members, linear: measure, linear_share })
+}
+
+/// The networks with the linear model of each fold behind them, and its share of their answers; none where that is 0. Both are
+/// calibrated before, each by itself, so that neither counts for being too sure.
+fn together(
     measuring: &Measuring,
     networks: Members,
     linear: Members,
-    folds: &[std::ops::Range<usize>],
+    folds: &[Range<usize>],
 ) -> Result<(Members, Option<f64>), Stopped> {
     let [networks, linear] = [calibrated(measuring, networks, folds)?, calibrated(measuring, linear, folds)?];
     let [of_networks, of_linear] = [&networks, &linear].map(|members| answers(measuring, Answering { members, folds }));
@@ -34,7 +70,7 @@ pub(super) fn blended(
 }
 
 /// The same networks, whose logits are multiplied with what makes their probabilities honest.
-fn calibrated(measuring: &Measuring, members: Members, folds: &[std::ops::Range<usize>]) -> Result<Members, Stopped> {
+fn calibrated(measuring: &Measuring, members: Members, folds: &[Range<usize>]) -> Result<Members, Stopped> {
     let found = measuring.calibration(Answering { members: &members, folds })?;
     let Some(calibration) = found else { return Ok(members) };
     let (mut networks, weights) = members.into_parts();

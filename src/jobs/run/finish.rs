@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::answering::Answering;
-use super::baseline::{self, Baselines, constant};
-use super::blend::blended;
+use super::baseline::{Baselines, constant};
+use super::blend::{Blended, blended};
 use super::context::RunContext;
 use super::few_rows::few_rows;
 use super::measure::{Answers, Measuring};
@@ -19,7 +19,6 @@ use crate::learning::members::Members;
 use crate::learning::report::EpochReport;
 use crate::learning::split::SplitUsed;
 use crate::models::Predictor;
-use crate::models::recipe::Recipe;
 use crate::models::scoring::Truth;
 use crate::models::table::TableParts;
 use crate::models::version::{MeasuredOn, RowsUsed, TrainedOn, VersionFacts};
@@ -122,15 +121,8 @@ pub(super) fn table(
     let go_on = || !job.control.is_urgent();
     let measuring = Measuring { encoder: &parts.encoder, examples, truth: &truth, go_on: &go_on };
     let held_out = training.validation.is_some();
-    let blends = held_out && parts.spec.recipe_of(&parts.spec.hidden_layers) == Recipe::Standard;
-    let linear = || baseline::linear(context, training, &parts.spec, &parts.encoder, blends);
-    let linear = context.in_phase(Phase::Baseline, linear)?;
-    let measure = |linear: &Members| baseline::measured(linear, training, measuring);
-    let of_linear = linear.as_ref().map(measure).transpose()?;
-    let (members, linear_share) = match linear {
-        Some(linear) if blends => blended(&measuring, members, linear, &training.folds)?,
-        _ => (members, None),
-    };
+    let blended = context.in_phase(Phase::Baseline, || blended(context, training, &parts.spec, measuring, members))?;
+    let Blended { members, linear, linear_share } = blended;
     let answering = Answering { members: &members, folds: &training.folds };
     let calibration = match held_out {
         true => context.in_phase(Phase::Calibrate, || measuring.calibration(answering))?,
@@ -141,7 +133,7 @@ pub(super) fn table(
     let shuffled = || measuring.importance(answering, calibration.as_ref(), training.settings.seed);
     let importance = if held_out { context.in_phase(Phase::Importance, shuffled)? } else { Vec::new() };
     let constant = constant(&parts.encoder.target, &training.train, &truth, examples.weights());
-    let baselines = Baselines { linear: of_linear, ..constant };
+    let baselines = Baselines { linear, ..constant };
     if let (RowsUsed::Validation, Some(finding)) = (rows_used, few_rows(&metrics, examples.rows())) {
         job.progress.warn(finding);
     }

@@ -35,3 +35,39 @@ pub(super) fn losses(width: usize, all: &[Answered]) -> Vec<Option<f64>> {
     let loss = |one: &Answered| calibration.mean_loss(one.logits, width, one.labels, one.weights);
     all.iter().map(|one| (!one.labels.is_empty()).then(|| loss(one))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_sure_loses_as_little_as_its_calibrated_self() {
+        // Sure of class 1, and right in three rows of four: ¾ is what may be said, which loses −¾ ln ¾ − ¼ ln ¼.
+        let (logits, labels) = ([8.0; 400], (0..400).map(|row| u32::from(row % 4 > 0)).collect::<Vec<u32>>());
+        let answered = Answered { logits: &logits, labels: &labels, weights: RowWeights::ALIKE };
+        let loss = losses(1, &[answered])[0].expect("there are rows");
+        let least = -(0.75f64 * 0.75f64.ln() + 0.25 * 0.25f64.ln());
+        assert!((loss - least).abs() < 0.01, "{loss} {least}");
+    }
+
+    #[test]
+    fn one_temperature_suits_all_networks_and_weights_count() {
+        // Two that are as sure, one of them always right, the other never: no temperature helps both, and the even one is left.
+        let (logits, right, wrong) = ([4.0f32, 0.0].repeat(50), vec![0; 50], vec![1; 50]);
+        let of = |labels: &[u32], weights: &[f32]| {
+            let weights = RowWeights::of(weights);
+            losses(2, &[&right[..], labels].map(|labels| Answered { logits: &logits, labels, weights }))
+        };
+        let even = of(&wrong, &[1.0; 50]);
+        assert!(even.iter().all(|loss| (loss.expect("a loss") - 2f64.ln()).abs() < 0.15), "{even:?}");
+        let none: Vec<u32> = Vec::new();
+        let alone = losses(
+            2,
+            &[
+                Answered { logits: &logits, labels: &right, weights: RowWeights::ALIKE },
+                Answered { logits: &[], labels: &none, weights: RowWeights::ALIKE },
+            ],
+        );
+        assert!(alone[0].expect("a loss") < 0.05 && alone[1].is_none(), "{alone:?}");
+    }
+}
