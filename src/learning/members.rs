@@ -17,9 +17,7 @@ use super::network::Network;
 use super::random::{Purpose, generator};
 use super::spec::{MAX_SEED, ValidModelSpec};
 use super::tiling::{shard_rows, tile_range};
-
-/// Most networks that answer together.
-pub const MAX_MEMBERS: usize = 64;
+pub use super::training::MAX_MEMBERS;
 
 /// The seed of the network of this index, counted from 0, among those of a training with this seed: the first has the seed itself.
 pub fn member_seed(seed: u64, index: usize) -> u64 {

@@ -6,7 +6,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::activate::Activate;
 pub use super::class_weight::{ClassWeight, Classes};
 use super::error::{SpecError, require, shown};
-use super::members::MAX_MEMBERS;
 use super::optimizer::Optimizer;
 use super::regularization::RegularizationSchedule;
 use super::schedule::Schedule;
@@ -17,6 +16,8 @@ use crate::strict::{given, object_or_null, word_or_object};
 
 /// Most epochs of one training.
 pub const MAX_EPOCHS: u64 = 1_000_000;
+/// Most networks that learn side by side and answer together.
+pub const MAX_MEMBERS: usize = 64;
 /// The share held out where a training says by what, and not how much.
 const CHOSEN_SPLIT: f64 = 0.2;
 /// Largest batch size; `"full"` has no bound.
