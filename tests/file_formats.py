@@ -93,9 +93,12 @@ def check_version(path):
 
 def check_checkpoint(path):
     header, read = tensors(path)
+    others = header.pop("others", [])
     assert header["format"] == 1 and header.keys() == {"format", "warnings", "elapsed_seconds", "trainer"}
-    names = {"parameters", "optimizer.first", "optimizer.second", "complete_parameters", "order", "history"}
-    assert names <= read.keys() <= names | {"best_parameters"}
+    prefixes = ["", *(f"members.{number}." for number in range(1, len(others) + 1))]
+    own = {"parameters", "optimizer.first", "optimizer.second", "complete_parameters", "order"}
+    names = {prefix + name for prefix in prefixes for name in own} | {"history"}
+    assert names <= read.keys() <= names | {prefix + "best_parameters" for prefix in prefixes}
     assert read["history"][1] == [4 * header["trainer"]["epoch"]] and read["order"][0] == "U32"
 
 
