@@ -13,6 +13,9 @@ use crate::learning::spec::{Embedding, ValidModelSpec};
 /// A time takes its place on the scale, and two numbers for each cycle of the calendar that it varies in.
 const DATETIME_WIDTH: usize = 9;
 
+/// So many columns of numbers may turn out to be of no use in the rows to train on, where all were of use in the data set.
+const SPARE: usize = 50;
+
 /// The columns that a training reads of a data set, and what becomes of them.
 pub struct ColumnsOf<'a> {
     spec: &'a TableSpec,
@@ -88,8 +91,9 @@ impl<'a> ColumnsOf<'a> {
                 embeddings.push(Embedding { values, dimensions: EMBEDDING_DIMENSIONS });
             }
         }
-        // Which columns they are does not matter to a size; of too many for waves, some may be left out.
-        let numbers = (0..numbers.min(MOST_WAVES)).collect();
+        // Which columns they are does not matter to a size; of somewhat too many for waves, some may be left out.
+        let numbers = if numbers > MOST_WAVES + SPARE { numbers } else { numbers.min(MOST_WAVES) };
+        let numbers = (0..numbers).collect();
         self.spec.dense(plain.max(1), numbers, embeddings, hidden, self.spec.classes.len())
     }
 }

@@ -203,13 +203,13 @@ impl<'a> Trainer<'a> {
 
     /// Puts the validation losses of calibrated answers in the place of the others, where early stopping asks for that.
     fn refine(&mut self) {
-        let answered: Vec<Answered> = self.learners.iter().filter_map(Learner::answered).collect();
+        let answered: Vec<&Answered> = self.learners.iter().filter_map(|learner| learner.answered.as_ref()).collect();
         if answered.is_empty() {
             return;
         }
         let width = self.learners[0].state.network.spec().outputs();
         let losses = refined::losses(width, &answered);
-        let measured = self.learners.iter_mut().filter(|learner| learner.answered().is_some());
+        let measured = self.learners.iter_mut().filter(|learner| learner.answered.is_some());
         for (learner, loss) in measured.zip(losses) {
             learner.report = learner.report.map(|report| EpochReport { validation_loss: loss, ..report });
         }

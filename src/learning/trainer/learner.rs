@@ -44,8 +44,8 @@ pub(super) struct Learner<'a> {
     pub(super) state: TrainerState,
     batches: Batches,
     evaluation: Evaluation,
-    /// The classes of the rows that it is measured on, and its logits for them, where the loss is that of calibrated answers.
-    answered: Option<(Vec<u32>, Vec<f32>)>,
+    /// What it answers to the rows that it is measured on, where the loss is that of calibrated answers.
+    pub(super) answered: Option<Answered>,
     /// What the epoch under way has reached, once its batches are done and its rows measured.
     pub(super) report: Option<EpochReport>,
 }
@@ -55,9 +55,9 @@ impl<'a> Learner<'a> {
         let validated = rows.validated.clone();
         let refines = settings.early_stopping.as_ref().is_some_and(|stopping| stopping.calibrated);
         let measured = rows.validation.filter(|_| refines && state.network.spec().classes().is_some());
-        let labels = |rows: &Examples| rows.targets().labels()[validated.clone()].to_vec();
+        let width = state.network.spec().outputs();
         Learner {
-            answered: measured.map(|rows| (labels(rows), Vec::new())),
+            answered: measured.map(|examples| Answered::to(examples, validated, width)),
             settings,
             rows,
             team: Team::alone(),
@@ -221,24 +221,15 @@ impl<'a> Learner<'a> {
     fn validation_loss(&mut self, turns: &Turns) -> Option<Option<f64>> {
         let Some(validation) = self.rows.validation else { return Some(None) };
         let (network, rows) = (&self.state.network, self.rows.validated.clone());
-        let mut kept = self.answered.as_mut().map(|(_, logits)| logits);
-        kept.iter_mut().for_each(|logits| logits.clear());
+        let (width, kept) = (network.spec().outputs(), &mut self.answered);
+        kept.iter_mut().for_each(Answered::clear);
         let see = |outputs: &[f32]| {
-            kept.iter_mut().for_each(|logits| logits.extend_from_slice(outputs));
+            kept.iter_mut().for_each(|kept| kept.see(outputs, width));
             !turns.is_urgent()
         };
         let loss = self.evaluation.mean_loss(network, validation, rows, &mut self.team, see)?;
-        if let Some((_, logits)) = &mut self.answered {
-            network.spec().output.invert(logits);
-        }
+        self.answered.iter_mut().for_each(|kept| kept.finish(network.spec().output));
         Some(Some(loss))
-    }
-
-    /// What it answers to the rows that it is measured on, where the loss is that of calibrated answers.
-    pub(super) fn answered(&self) -> Option<Answered<'_>> {
-        let (labels, logits) = self.answered.as_ref()?;
-        let weights = self.rows.validation?.weights().starting_at(self.rows.validated.start);
-        Some(Answered { logits, labels, weights })
     }
 
     fn check_loss(&self, loss: f64) -> Result<(), Diverged> {

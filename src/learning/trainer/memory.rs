@@ -2,6 +2,7 @@
 
 use super::epochs::Trainer;
 use super::learner::PROBE_ROWS;
+use super::refined;
 use crate::learning::evaluation::Evaluation;
 use crate::learning::spec::ValidModelSpec;
 use crate::learning::tiling::{pass_rows, tile_rows};
@@ -24,7 +25,9 @@ impl Trainer<'_> {
         let units = 6 * model.layers.iter().map(|layer| layer.units).sum::<usize>();
         let passes = rows_at_once * (model.inputs() + embedded + units);
         let looked_at = validation.max(rows.min(PROBE_ROWS));
-        let values = copies * model.parameter_count() + passes + Evaluation::values(model, looked_at) + rows;
+        let refines = settings.early_stopping.as_ref().is_some_and(|stopping| stopping.calibrated);
+        let kept = if refines { refined::values(validation, model.outputs()) } else { 0 };
+        let values = kept + copies * model.parameter_count() + passes + Evaluation::values(model, looked_at) + rows;
         values.saturating_mul(settings.networks() * size_of::<f32>())
     }
 
