@@ -68,9 +68,10 @@ impl Evaluation {
         Some(sum / examples.weights().starting_at(from).total(rows))
     }
 
-    /// Values that the buffers hold at most when `rows` rows of a model are looked at.
-    pub fn values(model: &ValidModelSpec, rows: usize) -> usize {
-        (TILES * tile_rows(model)).min(rows) * (2 * widest(model) + 2 * model.outputs())
+    /// Values that the buffers hold at most when `rows` rows of a model are looked at, by one thread `alone` or a team.
+    pub fn values(model: &ValidModelSpec, rows: usize, alone: bool) -> usize {
+        let tiles = if alone { 1 } else { TILES };
+        (tiles * tile_rows(model)).min(rows) * (2 * widest(model) + 2 * model.outputs())
     }
 }
 

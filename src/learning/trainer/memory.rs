@@ -27,7 +27,11 @@ impl Trainer<'_> {
         let looked_at = validation.max(rows.min(PROBE_ROWS));
         let refines = settings.early_stopping.as_ref().is_some_and(|stopping| stopping.calibrated);
         let kept = if refines { refined::values(validation, model.outputs()) } else { 0 };
-        let values = kept + copies * model.parameter_count() + passes + Evaluation::values(model, looked_at) + rows;
+        let values = kept
+            + copies * model.parameter_count()
+            + passes
+            + Evaluation::values(model, looked_at, settings.networks() > 1)
+            + rows;
         values.saturating_mul(settings.networks() * size_of::<f32>())
     }
 
