@@ -71,7 +71,7 @@ def attack(trial):
             if reply.status == 201:
                 service.request("DELETE", reply.headers["location"])
         for what, data, kind in made:
-            reply = trial.cost(service, f"train: {what}", lambda: service.request("POST", "/train?target=w0", data, kind, 120))
+            reply = trial.cost(service, f"train: {what}", lambda: service.request("POST", "/train?target=w0&recipe=plain", data, kind, 120))
             if reply.status == 202:
                 service.request("POST", f"/jobs/{reply.json()['id']}/cancel")
                 service.ended(reply.json()["id"])

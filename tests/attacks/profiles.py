@@ -28,7 +28,7 @@ def attack(trial):
         trial.cost(service, "one reply", lambda: service.get("/datasets/fat0"))
         trial.cost(service, "the list", lambda: service.get("/datasets?limit=1000"))
         trial.cost(service, "rows", lambda: service.get("/datasets/fat0/rows?limit=1000"))
-        service.post("/models", {"name": "fat", "dataset": "fat0", "target": "c0", "features": ["c1"]})
+        service.post("/models", {"name": "fat", "dataset": "fat0", "target": "c0", "recipe": "plain", "features": ["c1"]})
         held = []
         for path in ("/datasets/fat0", "/datasets?limit=1000", "/datasets/fat0/rows?limit=20"):
             ask = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()

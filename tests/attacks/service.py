@@ -172,7 +172,7 @@ class Service:
     def table(self, name: str, target: str, csv: bytes, **options) -> dict:
         """A model by a data file, trained; the job."""
         query = "&".join(f"{key}={value}" for key, value in ({"epochs": 1} | options).items())
-        reply = self.packed(f"/train?name={name}&target={target}&{query}", csv, CSV)
+        reply = self.packed(f"/train?name={name}&target={target}&recipe=plain&{query}", csv, CSV)
         assert reply.status == 202, reply
         return self.ended(reply.json()["id"], 200)
 
