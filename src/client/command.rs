@@ -158,7 +158,7 @@ pub struct Train {
     /// What the target is [default: what its values say]
     #[arg(long, value_name = "classification|regression", conflicts_with = "model")]
     pub task: Option<String>,
-    /// What the model is and how it is trained: standard, or plain, which is many times as fast [default: standard]
+    /// What the model is and how it is trained: standard, or plain, which is several times as fast [default: standard]
     #[arg(long, value_parser = ["plain", "standard"], conflicts_with = "model")]
     pub recipe: Option<String>,
     /// Sizes of the hidden layers, such as 64,32

@@ -9,7 +9,7 @@ use crate::learning::stopping::EarlyStopping;
 use crate::learning::training::{BatchSize, TrainingSpec};
 use crate::models::recipe::Recipe;
 
-/// Multiply-adds that a training of the standard recipe may take where no number of epochs is asked for: about a minute of two
+/// Multiply-adds that a training of the standard recipe may take where no number of epochs is asked for: half a minute of two
 /// cores.
 const WORK: f64 = 1e12;
 /// Epochs for that, at least and at most.

@@ -168,7 +168,7 @@ function modelFields(dataset) {
       taskField,
     ],
     further: [
-      field('Recipe', recipe, 'Standard answers better, plain learns many times as fast.'),
+      field('Recipe', recipe, 'Standard answers better, plain learns several times as fast.'),
       field('Hidden layers', hidden, 'Widths with commas between them; “none” makes a linear model.'),
       field('Activation', activation),
       field('Dropout', dropout),
