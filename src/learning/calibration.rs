@@ -106,15 +106,10 @@ impl Calibration {
         let mut probabilities = vec![0.0; logits.len()];
         self.apply(logits, width, &mut probabilities);
         let row = |(row, (p, label)): (usize, (&[f32], &u32))| {
-            let p = match p {
-                [one] => {
-                    if *label == 1 {
-                        f64::from(*one)
-                    } else {
-                        1.0 - f64::from(*one)
-                    }
-                }
-                p => f64::from(p[*label as usize]),
+            let p = match (p, *label) {
+                ([one], 0) => 1.0 - f64::from(*one),
+                ([one], _) => f64::from(*one),
+                (p, label) => f64::from(p[label as usize]),
             };
             -weights.get(row) * p.max(f64::MIN_POSITIVE).ln()
         };

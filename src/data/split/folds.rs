@@ -4,6 +4,7 @@
 //! stays in its fold when others are added.
 
 use super::bound::{natural_bound, slack};
+use super::groups::sizes;
 use super::rows::strata;
 
 /// Most folds.
@@ -90,13 +91,11 @@ pub struct GroupFolds {
 /// Puts whole groups with about `share` of the rows into each of `count` folds. A group with more than twice as many rows is in
 /// no fold, unless all are so large; nor are rows without a key. `None`: there are fewer than two groups.
 pub fn folds_by_group(keys: &[Option<u64>], count: usize, share: f64) -> Option<GroupFolds> {
-    let mut sorted: Vec<u64> = keys.iter().flatten().copied().collect();
-    sorted.sort_unstable();
-    let groups: Vec<(u64, usize)> = sorted.chunk_by(|a, b| a == b).map(|group| (group[0], group.len())).collect();
+    let groups = sizes(keys);
     if groups.len() < 2 {
         return None;
     }
-    let wanted = sorted.len() as f64 * share;
+    let wanted = groups.iter().map(|group| group.1).sum::<usize>() as f64 * share;
     let is_large = |group: &&(u64, usize)| group.1 as f64 > 2.0 * wanted;
     let large: Vec<u64> = groups.iter().filter(is_large).map(|group| group.0).collect();
     let spared = if large.len() == groups.len() { Vec::new() } else { large };

@@ -22,13 +22,11 @@ pub struct ByGroup {
 /// rows that were asked for, the bound is moved to where it comes nearest. A group of more rows than are wanted is trained on,
 /// but where all are: then the smallest is held out. Rows without a key are trained on. `None`: there are fewer than two groups.
 pub fn by_group(keys: &[Option<u64>], share: f64) -> Option<ByGroup> {
-    let mut sorted: Vec<u64> = keys.iter().flatten().copied().collect();
-    sorted.sort_unstable();
-    let groups: Vec<(u64, usize)> = sorted.chunk_by(|a, b| a == b).map(|group| (group[0], group.len())).collect();
+    let groups = sizes(keys);
     if groups.len() < 2 {
         return None;
     }
-    let wanted = sorted.len() as f64 * share;
+    let wanted = groups.iter().map(|group| group.1).sum::<usize>() as f64 * share;
     let fits = |group: &(u64, usize)| group.1 as f64 <= wanted + slack(wanted);
     let mut small: Vec<(u64, usize)> = groups.iter().copied().filter(fits).collect();
     if small.is_empty() {
@@ -46,6 +44,13 @@ pub fn by_group(keys: &[Option<u64>], share: f64) -> Option<ByGroup> {
     let is_held = |key: &Option<u64>| key.is_some_and(|key| key < below && !spared.contains(&key));
     let split = Split::of(&keys.iter().map(is_held).collect::<Vec<_>>());
     Some(ByGroup { split, below, spared, groups: groups.len(), held })
+}
+
+/// The hash of each group in ascending order, and how many rows it has.
+pub(super) fn sizes(keys: &[Option<u64>]) -> Vec<(u64, usize)> {
+    let mut sorted: Vec<u64> = keys.iter().flatten().copied().collect();
+    sorted.sort_unstable();
+    sorted.chunk_by(|a, b| a == b).map(|group| (group[0], group.len())).collect()
 }
 
 /// How many of the first groups, in the order of their hashes, have about `wanted` rows: one at least, `most` at most.
