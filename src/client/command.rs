@@ -158,8 +158,9 @@ pub struct Train {
     /// What the target is [default: what its values say]
     #[arg(long, value_name = "classification|regression", conflicts_with = "model")]
     pub task: Option<String>,
-    /// What the model is and how it is trained: standard, or plain, which is several times as fast [default: standard]
-    #[arg(long, value_parser = ["plain", "standard"], conflicts_with = "model")]
+    /// What the model is and how it is trained: standard; plain, several times as fast; best, which takes 300 s or --max-seconds
+    /// [default: standard]
+    #[arg(long, value_parser = ["plain", "standard", "best"], conflicts_with = "model")]
     pub recipe: Option<String>,
     /// Sizes of the hidden layers, such as 64,32
     #[arg(long, value_name = "SIZES", conflicts_with = "model")]
@@ -191,6 +192,9 @@ pub struct Train {
     /// Networks that learn side by side and answer together [default: the recipe's]
     #[arg(long, value_name = "N")]
     pub members: Option<u64>,
+    /// Networks with drawn settings that are tried, of which the best answer together [default: the recipe's]
+    #[arg(long, value_name = "N")]
+    pub candidates: Option<u64>,
     /// Start the training and do not wait for its end
     #[arg(short, long)]
     pub detach: bool,

@@ -88,6 +88,7 @@ fn settings(asked: &Train) -> Vec<(&'static str, Value)> {
         ("class_weight", asked.class_weight.clone().map(Value::from)),
         ("activate", asked.activate.clone().map(Value::from)),
         ("members", asked.members.map(Value::from)),
+        ("candidates", asked.candidates.map(Value::from)),
     ];
     given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }

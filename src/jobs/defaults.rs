@@ -22,6 +22,17 @@ const FEW_ROWS: usize = 5_000;
 /// So many.
 const MEMBERS: u64 = 5;
 
+/// λ.
+pub(super) const WEIGHT_DECAY: f64 = 0.02;
+/// Candidates of the recipe `best`, and seconds that it takes for them.
+const CANDIDATES: u64 = 32;
+const SECONDS: f64 = 300.0;
+
+/// The learning rate of the standard recipe.
+pub(super) fn learning_rate(task: Task) -> f64 {
+    if task == Task::Regression { 0.15 } else { 0.04 }
+}
+
 /// What a training is asked for on.
 #[derive(Clone, Copy)]
 pub(super) struct Ground<'a> {
@@ -41,6 +52,7 @@ impl Ground<'_> {
         match recipe {
             Recipe::Plain => self.plain(settings),
             Recipe::Standard => self.standard(settings),
+            Recipe::Best => self.best(settings),
         }
     }
 
@@ -73,7 +85,6 @@ impl Ground<'_> {
             _ => 256,
         };
         let is_open = settings.learning_rate_schedule.is_none() && settings.optimizer.is_none();
-        let learning_rate = if self.task == Task::Regression { 0.15 } else { 0.04 };
         let members = settings.members.or_else(|| self.members(&settings));
         let epochs = settings.epochs.unwrap_or_else(|| self.epochs(members, settings.validation_split));
         // Two waves of the schedule after that of the best epoch: each ends at twice the epoch of the one before and a fifteenth of
@@ -89,10 +100,23 @@ impl Ground<'_> {
             members,
             batch_size: settings.batch_size.or(Some(BatchSize::Rows(batch_size))),
             optimizer: settings.optimizer.or(Some(Optimizer::Adamw { beta1: 0.9, beta2: 0.95, epsilon: 1e-8 })),
-            learning_rate: settings.learning_rate.or(is_open.then_some(learning_rate)),
-            weight_decay: settings.weight_decay.or(is_open.then_some(0.02)),
+            learning_rate: settings.learning_rate.or(is_open.then_some(learning_rate(self.task))),
+            weight_decay: settings.weight_decay.or(is_open.then_some(WEIGHT_DECAY)),
             learning_rate_schedule: settings.learning_rate_schedule.or(Some(Schedule::coslog4())),
             early_stopping: settings.early_stopping.or(Some(Some(stopping))),
+            ..settings
+        }
+    }
+
+    /// After Caruana et al. 2004, and with settings drawn by lot (Bergstra & Bengio 2012, "Random Search for Hyper-Parameter
+    /// Optimization"). Where no rows are held out there is nothing to choose by.
+    fn best(&self, settings: TrainingSpec) -> TrainingSpec {
+        let settings = self.standard(settings);
+        let chooses = self.validated || settings.validation_split.unwrap_or(0.0) > 0.0;
+        let candidates = if chooses && settings.warm_start != Some(true) { CANDIDATES } else { 1 };
+        TrainingSpec {
+            candidates: settings.candidates.or(Some(candidates)),
+            max_seconds: settings.max_seconds.or(Some(SECONDS)),
             ..settings
         }
     }

@@ -4,7 +4,7 @@
 //! encoded; its network is trained; the version is measured beside a linear model; its file is written. It needs as much
 //! memory as the largest of them.
 
-use super::run::{linear_settings, measuring_bytes};
+use super::run::{linear_settings, measuring_bytes, search_bytes, version_bytes};
 use super::training::Training;
 use crate::learning::examples::Examples;
 use crate::learning::spec::ValidModelSpec;
@@ -17,7 +17,7 @@ const OVERHEAD: usize = 512 << 10;
 
 /// What the memory of a training follows from.
 pub(super) struct Footprint<'a> {
-    /// The network that is trained.
+    /// The network that is trained; of several candidates, the largest.
     pub(super) network: &'a ValidModelSpec,
     /// The linear model that a model by data set is compared with.
     pub(super) linear: Option<ValidModelSpec>,
@@ -46,7 +46,7 @@ impl Footprint<'_> {
     /// Memory of the training once its rows are encoded.
     pub(super) fn bytes(&self) -> usize {
         let (network, settings) = (self.network, self.settings);
-        let parameters = (network.parameter_count() * size_of::<f32>()).saturating_mul(settings.networks());
+        let parameters = version_bytes(settings, network.parameter_count());
         let measured = if self.validation > 0 { self.validation } else { self.train };
         // The truth of the rows that are measured, in the target's own unit at most.
         let rows = self.row_bytes().saturating_add(measured * size_of::<f64>());
@@ -62,9 +62,10 @@ impl Footprint<'_> {
             training.max(linear.parameter_count() * size_of::<f32>() + measuring(linear))
         });
         let measuring = parameters.saturating_add(measuring(network).max(of_linear));
+        let search = search_bytes(settings, network.parameter_count(), self.validation);
         // The network, its file, and what is read of that to see that it can be.
         let writing = 3 * parameters;
-        rows.saturating_add(training.max(measuring)).max(writing).saturating_add(OVERHEAD)
+        rows.saturating_add(training.max(measuring)).saturating_add(search).max(writing).saturating_add(OVERHEAD)
     }
 }
 

@@ -43,6 +43,7 @@
 //! # }
 //! ```
 
+pub mod candidate;
 pub mod comparison;
 pub mod control;
 mod defaults;

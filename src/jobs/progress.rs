@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::candidate::Candidate;
 use super::history::EpochEntry;
 use super::notice::Notice;
 use super::record::JobRecord;
@@ -29,6 +30,8 @@ pub struct Reached {
     pub warnings: Vec<Notice>,
     /// Time that was trained.
     pub elapsed_seconds: f64,
+    /// Candidates that were tried, the last of which may be training.
+    pub candidates: Vec<Candidate>,
 }
 
 /// Which of a job's states a watcher knows.
@@ -73,6 +76,8 @@ struct Standing {
     epoch_rows: Option<u64>,
     /// How the others were chosen.
     split: Option<SplitUsed>,
+    /// Candidates that were tried, the last of which may be training.
+    candidates: Vec<Candidate>,
     /// The service stops; the job goes on when it is started again.
     suspended: bool,
 }
@@ -125,6 +130,7 @@ impl JobProgress {
             history: standing.history.clone(),
             warnings: standing.warnings.clone(),
             elapsed_seconds: standing.trained().as_secs_f64(),
+            candidates: standing.candidates.clone(),
         }
     }
 
@@ -177,8 +183,16 @@ impl JobProgress {
             standing.trained = Duration::try_from_secs_f64(reached.elapsed_seconds).unwrap_or_default();
             standing.history = reached.history;
             standing.warnings = reached.warnings;
+            standing.candidates = reached.candidates;
             self.rows_done.store(rows_done, Ordering::Relaxed);
         }
+        self.tell(&mut standing);
+    }
+
+    /// These candidates were tried so far, or the last of them begins.
+    pub(super) fn try_candidates(&self, candidates: &[Candidate]) {
+        let mut standing = self.lock();
+        standing.candidates = candidates.to_vec();
         self.tell(&mut standing);
     }
 
@@ -257,8 +271,7 @@ impl JobProgress {
         let last = standing.history.last();
         let rows_done = self.rows_done.load(Ordering::Relaxed);
         let seconds = standing.trained().as_secs_f64();
-        let rows = standing.epoch_rows.unwrap_or(record.rows as u64);
-        let share = (rows_done as f64 / (rows as f64 * record.config.epochs as f64)).min(1.0);
+        let share = standing.share(record, rows_done, seconds);
         let reached = Outcome {
             epoch: standing.history.epochs(),
             progress: share,
@@ -269,6 +282,7 @@ impl JobProgress {
             warnings: standing.warnings.clone(),
             rows: standing.rows,
             split: standing.split.clone(),
+            candidates: standing.candidates.clone(),
             ..Outcome::default()
         };
         let eta_seconds = (standing.running.is_some() && share > 0.0).then(|| seconds * (1.0 - share) / share);
@@ -283,6 +297,22 @@ impl Standing {
             (None, Some(_)) => JobState::Running,
             (None, None) => JobState::Queued,
         }
+    }
+
+    /// How much is done: of all rows of all epochs; of candidates, of all that may be tried, or of the time for them.
+    fn share(&self, record: &JobRecord, rows_done: u64, seconds: f64) -> f64 {
+        let config = &record.config;
+        let rows = self.epoch_rows.unwrap_or(record.rows as u64);
+        let all = |epochs: u64| (rows as f64 * epochs as f64).max(1.0);
+        if config.candidates == 1 {
+            return (rows_done as f64 / all(config.epochs)).min(1.0);
+        }
+        let ended = self.candidates.iter().filter_map(|candidate| candidate.epochs);
+        let (count, before) = ended.fold((0, 0), |(count, sum), epochs| (count + 1, sum + epochs));
+        let under_way = (rows_done as f64 - all(before)).max(0.0) / all(config.epochs);
+        let of_candidates = (f64::from(count) + under_way.min(1.0)) / config.candidates as f64;
+        let of_time = config.max_seconds.map_or(0.0, |limit| seconds / limit);
+        of_candidates.max(of_time).min(1.0)
     }
 
     /// Time that was trained.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::candidate::Candidate;
 use super::comparison::Comparison;
 use super::error::{JobError, JobFailure};
 use super::history::stored_bytes;
@@ -47,6 +48,9 @@ pub struct JobReport {
     pub comparison: Option<Comparison>,
     pub config: ValidTrainingSpec,
     pub split: Option<SplitUsed>,
+    /// Of a training that tries several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Candidate>,
     pub dataset_id: Option<Uuid>,
     pub validation_dataset_id: Option<Uuid>,
     /// Whether some of its epochs are kept, and not every one.
@@ -105,6 +109,8 @@ pub(super) struct Outcome {
     /// How the others were chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) split: Option<SplitUsed>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) candidates: Vec<Candidate>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) thinned: bool,
 }
@@ -121,7 +127,7 @@ impl JobReport {
             started_at,
             finished_at: outcome.finished_at,
             epoch: outcome.epoch,
-            epochs: record.config.epochs,
+            epochs: record.config.epochs.saturating_mul(record.config.candidates),
             progress: outcome.progress,
             eta_seconds: None,
             rows: outcome.rows.unwrap_or(record.rows),
@@ -136,6 +142,7 @@ impl JobReport {
             comparison: outcome.comparison,
             config: record.config.clone(),
             split: outcome.split.or_else(|| record.split()),
+            candidates: outcome.candidates,
             dataset_id,
             validation_dataset_id,
             thinned: outcome.thinned,
@@ -161,6 +168,7 @@ impl JobReport {
             comparison: self.comparison.clone(),
             rows: Some(self.rows),
             split: self.split.clone(),
+            candidates: self.candidates.clone(),
             thinned: self.thinned,
         };
         OutcomeRow {

@@ -2,9 +2,11 @@
 
 use uuid::Uuid;
 
+use super::candidate::largest;
 use super::defaults::{Ground, most_members};
 use super::error::JobError;
 use super::footprint::Footprint;
+use super::run::version_bytes;
 use super::split_columns::beside;
 use crate::data::column::ColumnType;
 use crate::data::probe::PROBE_BYTES;
@@ -68,13 +70,15 @@ impl TableTraining {
         let labelled = rows - missing.min(rows);
         let is_apart = validation.is_some() || settings.split.as_ref().is_some_and(SplitBy::is_at_the_end);
         check_members(&settings, is_apart)?;
+        check_candidates(&settings, validation.is_some())?;
+        let network = if settings.candidates > 1 { columns.network_with(&largest(model))? } else { network };
         let train = match settings.networks() > 1 && !is_apart {
             // Each row may be trained on.
             true => labelled,
             false => rows_to_train_on(labelled, settings.validation_split),
         };
         let others = validation.map(|set| (ColumnsOf::new(model, &set.profile, warm_start), set.rows()));
-        let file_bytes = (network.parameter_count() * size_of::<f32>()).saturating_mul(settings.networks());
+        let file_bytes = version_bytes(&settings, network.parameter_count());
         let held_out = || if settings.networks() > 1 { labelled } else { labelled - train };
         let footprint = Footprint {
             network: &network,
@@ -171,6 +175,16 @@ fn check_members(settings: &ValidTrainingSpec, is_apart: bool) -> Result<(), Spe
         (1000.0 / members as f64).floor() / 1000.0
     );
     Err(SpecError::invalid("/members", detail))
+}
+
+/// Checks that there are rows to choose candidates by.
+fn check_candidates(settings: &ValidTrainingSpec, validated: bool) -> Result<(), SpecError> {
+    let chooses = validated || settings.validation_split > 0.0;
+    if settings.candidates == 1 || chooses {
+        return Ok(());
+    }
+    let detail = "candidates are chosen by rows that are held out: give a validation_split above 0, or candidates 1";
+    Err(SpecError::invalid("/candidates", detail))
 }
 
 /// Rows that are left of `rows` when a share of them is held out.

@@ -59,6 +59,11 @@ impl TrainingRequest {
                 "a model by layer sizes is a single network: several learn side by side for a model by data set";
             return Err(SpecError::invalid("/members", detail));
         }
+        if self.settings.candidates.is_some_and(|candidates| candidates > 1) {
+            let detail =
+                "a model by layer sizes has the layers it was given: candidates are tried for a model by data set";
+            return Err(SpecError::invalid("/candidates", detail));
+        }
         let settings = self.settings.check(model.seed, Classes::of(model))?;
         let examples = self.examples.fit(model, "")?;
         let given = self.validation.map(|validation| validation.fit(model, "/validation")).transpose()?;

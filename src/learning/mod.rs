@@ -47,6 +47,7 @@ pub mod report;
 pub mod roc;
 pub mod row_weights;
 pub mod schedule;
+pub mod selection;
 pub mod shapley;
 pub mod snapshot;
 pub mod spec;

@@ -24,6 +24,8 @@ pub enum Purpose {
     Explanation = 5,
     /// The seeds of networks that learn side by side.
     Members = 6,
+    /// The settings of candidates that a training chooses from.
+    Candidates = 7,
 }
 
 /// The generator of `seed` for `purpose`.

@@ -18,6 +18,8 @@ use crate::strict::{given, object_or_null, word_or_object};
 pub const MAX_EPOCHS: u64 = 1_000_000;
 /// Most networks that learn side by side and answer together.
 pub const MAX_MEMBERS: usize = 64;
+/// Most candidates of which a training chooses those that answer together.
+pub const MAX_CANDIDATES: u64 = 64;
 /// The share held out where a training says by what, and not how much.
 const CHOSEN_SPLIT: f64 = 0.2;
 /// Largest batch size; `"full"` has no bound.
@@ -46,6 +48,7 @@ pub const MAX_BATCH_SIZE: u64 = 1_000_000;
 /// | `class_weight` | off | above 0 | weight of each class in the loss |
 /// | `warm_start` | false | | go on from the active version |
 /// | `members` | 1 | 1 to 64 | networks of a model by data set that learn side by side and answer together |
+/// | `candidates` | 1 | 1 to 64 | networks with settings of their own, one after the other, of which those answer whose mean errs least |
 /// | `activate` | `always` | | whether the new version serves: `always`, `never`, `if_better` |
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -88,6 +91,13 @@ pub struct TrainingSpec {
     pub members: Option<u64>,
     #[serde(deserialize_with = "given")]
     pub regularization_schedule: Option<RegularizationSchedule>,
+    /// Networks with drawn settings that are tried, of a model by data set.
+    #[serde(deserialize_with = "given")]
+    pub candidates: Option<u64>,
+}
+
+fn single() -> u64 {
+    1
 }
 
 fn one() -> Option<u64> {
@@ -124,6 +134,9 @@ pub struct ValidTrainingSpec {
     pub members: Option<u64>,
     #[serde(default)]
     pub regularization_schedule: RegularizationSchedule,
+    /// Candidates that are trained one after the other, with drawn settings.
+    #[serde(default = "single")]
+    pub candidates: u64,
     /// Of a model by data set: the columns to learn from that the request named, in place of the model's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
@@ -162,6 +175,7 @@ impl TrainingSpec {
             activate: self.activate.unwrap_or_default(),
             members: self.members.or((!warm_start).then_some(1)),
             regularization_schedule: self.regularization_schedule.unwrap_or_default(),
+            candidates: self.candidates.unwrap_or(1),
             features: None,
             weights: None,
         };
@@ -207,6 +221,11 @@ impl ValidTrainingSpec {
         let goes_on = self.warm_start && self.members.is_some();
         require(!goes_on, "/members", || {
             "a warm start goes on with the networks of its version: leave `members` out".into()
+        })?;
+        let candidates = self.candidates;
+        within("candidates", (1..=MAX_CANDIDATES).contains(&candidates), &candidates, "between 1 and 64")?;
+        require(candidates == 1 || !self.warm_start, "/candidates", || {
+            "a warm start goes on with the networks of its version: leave `candidates` out".into()
         })?;
         optional("gradient_clip_norm", self.gradient_clip_norm)?;
         optional("max_seconds", self.max_seconds)

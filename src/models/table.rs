@@ -362,10 +362,10 @@ impl TableSpec {
             layers: widths.map(LayerSpec::from).collect(),
             embeddings,
             waves,
-            scale: recipe == Recipe::Standard,
+            scale: recipe != Recipe::Plain,
             parametrization: match recipe {
                 Recipe::Plain => Parametrization::Standard,
-                Recipe::Standard => Parametrization::Ntk,
+                Recipe::Standard | Recipe::Best => Parametrization::Ntk,
             },
             activation: Some(self.activation),
             loss: Some(loss),

@@ -70,7 +70,7 @@ impl<'a> ColumnsOf<'a> {
     /// # Errors
     /// As [`TableSpec::network`].
     pub fn network(&self) -> Result<ValidModelSpec, ModelError> {
-        self.network_of(&self.spec.hidden_layers)
+        self.network_with(&self.spec.hidden_layers)
     }
 
     /// The same of the linear model on these columns.
@@ -78,10 +78,14 @@ impl<'a> ColumnsOf<'a> {
     /// # Errors
     /// As [`TableSpec::network`].
     pub fn linear(&self) -> Result<ValidModelSpec, ModelError> {
-        self.network_of(&[])
+        self.network_with(&[])
     }
 
-    fn network_of(&self, hidden: &[usize]) -> Result<ValidModelSpec, ModelError> {
+    /// The same of one with these hidden layers.
+    ///
+    /// # Errors
+    /// As [`TableSpec::network`].
+    pub fn network_with(&self, hidden: &[usize]) -> Result<ValidModelSpec, ModelError> {
         let (mut plain, mut numbers, mut embeddings) = (0, 0, Vec::new());
         for column in self.features() {
             plain += plain_width(column, self.rows);

@@ -159,7 +159,7 @@ impl AskedTraining {
 }
 
 /// The parameters of `POST /train`, as errors name them.
-pub const PARAMETERS: [&str; 19] = [
+pub const PARAMETERS: [&str; 20] = [
     "name",
     "target",
     "features",
@@ -179,6 +179,7 @@ pub const PARAMETERS: [&str; 19] = [
     "weights",
     "sheet",
     "members",
+    "candidates",
 ];
 
 /// The parameters of `POST /train`, `features` among them, once for each column: names may contain any separator.
@@ -228,6 +229,7 @@ pub struct TrainParams {
     class_weight: Option<String>,
     weights: Option<String>,
     members: Option<u64>,
+    candidates: Option<u64>,
 }
 
 impl TrainQuery {
@@ -262,6 +264,7 @@ impl TrainParams {
             max_seconds: self.max_seconds,
             activate: self.activate,
             members: self.members,
+            candidates: self.candidates,
             ..TrainingSpec::default()
         };
         let in_range = settings.clone().check(0, Classes::None);

@@ -38,7 +38,13 @@
  *   rows: number, rows_per_second: number | null, loss: number | null, validation_loss: number | null,
  *   best_epoch: number | null, stop_reason: string | null, warnings: Warning[], version: number | null,
  *   metrics: Metrics | null, comparison: Comparison | null, config: Record<string, any>, dataset_id: string | null,
- *   split: { type: string, column: string | null, reason: string } | null, error: Problem | null }} Job
+ *   split: { type: string, column: string | null, reason: string } | null, candidates?: Candidate[],
+ *   error: Problem | null }} Job
+ */
+/**
+ * @typedef {{ candidate: number, hidden_layers: number[], dropout: number, learning_rate: number, weight_decay: number,
+ *   wave_deviation: number | null, seed: number, epochs: number | null, validation_loss: number | null,
+ *   weight: number }} Candidate
  */
 /**
  * @typedef {{ epoch: number, loss: number | null, validation_loss: number | null, learning_rate: number,

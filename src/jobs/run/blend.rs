@@ -9,6 +9,7 @@ use super::answering::Answering;
 use super::baseline::{self, Measure};
 use super::context::RunContext;
 use super::measure::Measuring;
+use super::out_of_fold::{answers, calibrated, measured};
 use super::unpublished::Stopped;
 use crate::jobs::training::Training;
 use crate::learning::members::{Member, Members};
@@ -40,7 +41,7 @@ pub(super) fn blended(
     measuring: Measuring,
     members: Members,
 ) -> Result<Blended, Stopped> {
-    let blends = training.validation.is_some() && spec.recipe_of(&spec.hidden_layers) == Recipe::Standard;
+    let blends = training.validation.is_some() && spec.recipe_of(&spec.hidden_layers) != Recipe::Plain;
     let Some(linear) = baseline::linear(context, training, spec, measuring.encoder, blends)? else {
         return Ok(Blended { members, linear: None, linear_share: None });
     };
@@ -69,15 +70,6 @@ fn together(
     Ok((all, Some(share)))
 }
 
-/// The same networks, whose logits are multiplied with what makes their probabilities honest.
-fn calibrated(measuring: &Measuring, members: Members, folds: &[Range<usize>]) -> Result<Members, Stopped> {
-    let found = measuring.calibration(Answering { members: &members, folds })?;
-    let Some(calibration) = found else { return Ok(members) };
-    let (mut networks, weights) = members.into_parts();
-    networks.iter_mut().for_each(|network| network.scale_logits(calibration.inverse_temperature as f32));
-    Ok(Members::of_parts(networks, weights))
-}
-
 /// Networks that have this share of all weight together.
 fn weighted(members: Members, share: f64) -> impl Iterator<Item = Member> {
     let (networks, weights) = members.into_parts();
@@ -85,43 +77,18 @@ fn weighted(members: Members, share: f64) -> impl Iterator<Item = Member> {
     networks.into_iter().zip(weights).map(move |(network, weight)| Member { network, weight: share * weight / total })
 }
 
-/// Of each row the probability of its class, or what is answered, standardised.
-fn answers(measuring: &Measuring, answering: Answering) -> Result<Vec<f64>, Stopped> {
-    let (width, mut found) = (answering.outputs(), Vec::with_capacity(measuring.examples.rows()));
-    let output = answering.members.first().spec().output;
-    let mut outputs = Vec::new();
-    let mut see = |logits: &[f32]| {
-        outputs.clear();
-        outputs.extend_from_slice(logits);
-        output.forward(&mut outputs, width);
-        for row in outputs.chunks_exact(width) {
-            found.push(match (measuring.truth, row) {
-                (Truth::Labels(labels), [one]) => {
-                    let second = labels[found.len()] == 1;
-                    f64::from(if second { *one } else { 1.0 - one })
-                }
-                (Truth::Labels(labels), row) => f64::from(row[labels[found.len()] as usize]),
-                (Truth::Values(_), row) => measuring.encoder.target.value(row[0]),
-            });
-        }
-        (measuring.go_on)()
-    };
-    let inputs = measuring.examples.input_rows(0, measuring.examples.rows());
-    if answering.for_each_logits(inputs, None, &mut see) { Ok(found) } else { Err(Stopped) }
-}
-
 /// The share of the second answers with which the mean of both is likeliest; none if that is 0, or makes all rows together less than
 /// e times as likely: then one number more does not pay for itself (Akaike 1974).
 fn best_share(truth: &Truth, weights: RowWeights, first: &[f64], second: &[f64]) -> Option<f64> {
     let rows = first.len();
-    let (count, total) = (rows as f64, weights.total(rows));
+    let count = rows as f64;
     let unlikely = |share: f64| {
         let mixed = |row: usize| (1.0 - share) * first[row] + share * second[row];
-        let sum = |of: &dyn Fn(usize) -> f64| (0..rows).map(|row| weights.get(row) * of(row)).sum::<f64>() / total;
+        let loss = measured(truth).mean_loss(rows, weights, mixed);
         match truth {
-            Truth::Labels(_) => count * sum(&|row| -mixed(row).max(f64::MIN_POSITIVE).ln()),
+            Truth::Labels(_) => count * loss,
             // Of a normal distribution around the answers, with the spread that suits them best.
-            Truth::Values(values) => count / 2.0 * sum(&|row| (mixed(row) - values[row]).powi(2)).ln(),
+            Truth::Values(_) => count / 2.0 * loss.ln(),
         }
     };
     let tried = (0..SHARES).map(|share| share as f64 / SHARES as f64).map(|share| (share, unlikely(share)));

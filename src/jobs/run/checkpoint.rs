@@ -4,10 +4,13 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use super::search::Found;
+use crate::jobs::candidate::Candidate;
 use crate::jobs::history::{ENTRY_NUMBERS, from_numbers, to_numbers};
 use crate::jobs::notice::Notice;
 use crate::jobs::progress::Reached;
 use crate::jobs::thinning::History;
+use crate::learning::report::EpochReport;
 use crate::learning::snapshot::{Snapshot, SnapshotState};
 use crate::storage::exact;
 use crate::storage::tensors::{Tensor, TensorFile, TensorValues, Unreadable, write};
@@ -23,6 +26,8 @@ pub(super) struct Checkpoint<'a> {
     pub(super) snapshots: Vec<Snapshot<'a>>,
     /// What it has reached.
     pub(super) reached: Reached,
+    /// Candidates before, that may be chosen yet.
+    pub(super) found: Vec<Found<'a>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -37,19 +42,36 @@ struct Header {
     /// The distance of the epochs that the history holds; it has every one where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stride: Option<u64>,
+    /// Candidates so far, the last of which is that of the trainer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    candidates: Vec<Candidate>,
+    /// Those before it that may be chosen: number and epoch. The parameters of their networks are the tensors `found.0.0` (of the
+    /// first of them the first network), `found.0.1`, and so on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    found: Vec<FoundHeader>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FoundHeader {
+    number: u64,
+    networks: usize,
+    reached: EpochReport,
 }
 
 impl Checkpoint<'_> {
     /// The file.
     pub(super) fn encode(self) -> Vec<u8> {
-        let Reached { history, warnings, elapsed_seconds } = self.reached;
+        let Reached { history, warnings, elapsed_seconds, candidates } = self.reached;
         let stride = Some(history.stride()).filter(|stride| *stride > 1);
         let entries = history.entries(1, usize::MAX);
         let epochs: Vec<u32> = entries.iter().filter(|_| stride.is_some()).map(|entry| entry.epoch as u32).collect();
         let history = to_numbers(&entries);
         let mut states = self.snapshots.iter().map(|snapshot| snapshot.state.clone());
         let trainer = states.next().expect("there is a network");
-        let header = Header { format: FORMAT, warnings, elapsed_seconds, trainer, others: states.collect(), stride };
+        let found =
+            |one: &Found| FoundHeader { number: one.number, networks: one.parameters.len(), reached: one.reached };
+        let (others, found) = (states.collect(), self.found.iter().map(found).collect());
+        let header = Header { format: FORMAT, warnings, elapsed_seconds, trainer, others, stride, candidates, found };
         let mut tensors = vec![flat("history", history.len(), TensorValues::F64(&history))];
         if stride.is_some() {
             tensors.push(flat(EPOCHS, epochs.len(), TensorValues::U32(&epochs)));
@@ -57,6 +79,11 @@ impl Checkpoint<'_> {
         for (index, snapshot) in self.snapshots.iter().enumerate() {
             let of_member = |(name, tensor)| (format!("{}{name}", prefix(index)), tensor);
             tensors.extend(buffers(snapshot).into_iter().map(of_member));
+        }
+        for (index, found) in self.found.iter().enumerate() {
+            for (network, values) in found.parameters.iter().enumerate() {
+                tensors.push(flat(&format!("found.{index}.{network}"), values.len(), TensorValues::F32(values)));
+            }
         }
         write(&exact::to_text(&header), &tensors)
     }
@@ -81,12 +108,16 @@ impl Checkpoint<'_> {
         let entries = from_numbers(epochs.into_iter().map(u64::from), &history);
         let states = std::iter::once(header.trainer).chain(header.others);
         let snapshots = states.enumerate().map(|(index, state)| read_snapshot(&file, &prefix(index), state));
+        let snapshots = snapshots.collect::<Result<_, _>>()?;
+        let found = header.found.into_iter().enumerate().map(|(index, found)| read_found(&file, index, found));
         Ok(Checkpoint {
-            snapshots: snapshots.collect::<Result<_, _>>()?,
+            snapshots,
+            found: found.collect::<Result<_, _>>()?,
             reached: Reached {
                 history: History::of(entries, header.stride.unwrap_or(1)),
                 warnings: header.warnings,
                 elapsed_seconds: header.elapsed_seconds,
+                candidates: header.candidates,
             },
         })
     }
@@ -129,6 +160,15 @@ fn read_snapshot(file: &TensorFile, prefix: &str, state: SnapshotState) -> Resul
         complete_parameters: f32s("complete_parameters")?,
         order: Cow::Owned(file.u32s(&order, &shape(&order))?),
     })
+}
+
+fn read_found(file: &TensorFile, index: usize, found: FoundHeader) -> Result<Found<'static>, Unreadable> {
+    let parameters = |network: usize| {
+        let name = format!("found.{index}.{network}");
+        file.f32s(&name, &file.shape(&name).unwrap_or_default()).map(Cow::Owned)
+    };
+    let parameters = (0..found.networks).map(parameters).collect::<Result<_, _>>()?;
+    Ok(Found { number: found.number, reached: found.reached, parameters })
 }
 
 fn flat<'a>(name: &str, length: usize, values: TensorValues<'a>) -> (String, Tensor<'a>) {

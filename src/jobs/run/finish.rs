@@ -12,6 +12,7 @@ use super::context::RunContext;
 use super::few_rows::few_rows;
 use super::measure::{Answers, Measuring};
 use super::unpublished::Stopped;
+use crate::jobs::candidate::Candidate;
 use crate::jobs::job::Job;
 use crate::jobs::training::Training;
 use crate::learning::examples::Examples;
@@ -67,6 +68,9 @@ struct TableMeasures {
     /// How much of an answer is the linear model's.
     #[serde(skip_serializing_if = "Option::is_none")]
     linear_share: Option<f64>,
+    /// Those that were tried, with the share of the networks' answers that each has, if several were.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    candidates: Vec<Candidate>,
 }
 
 /// The rows that a version is measured on.
@@ -112,7 +116,7 @@ pub(super) fn table(
     reached: &EpochReport,
     training: &Training,
     trained_on: TrainedOn,
-    members: Members,
+    (members, candidates): (Members, Vec<Candidate>),
     start: TableStart,
 ) -> Result<Made, Stopped> {
     let job = context.job;
@@ -139,7 +143,7 @@ pub(super) fn table(
     }
     let measured = Measures { measured: MeasuredOn { rows_used, metrics }, split };
     let weights = training.settings.weights.clone();
-    let measures = TableMeasures { measured, rows: examples.rows(), weights, baselines, linear_share };
+    let measures = TableMeasures { measured, rows: examples.rows(), weights, baselines, linear_share, candidates };
     let facts = facts(job.record.id, reached, trained_on, &measures);
     let answers = answered_rows(training);
     parts.answers = Some(Measuring { examples: answers, ..measuring }.answered(&members, calibration.as_ref())?);

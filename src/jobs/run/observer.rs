@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::checkpoint::Checkpoint;
 use super::context::RunContext;
+use super::search::Found;
 use crate::jobs::control::Stop;
 use crate::jobs::record::checkpoint_blob;
 use crate::learning::diagnosis::Warning;
@@ -20,9 +21,21 @@ use crate::storage::{Storage, StorageError};
 /// Checkpoints may take this share of a training's time: after one that took long, the next one waits longer.
 const CHECKPOINT_SHARE: f64 = 0.02;
 
+/// What a job has done before the networks that are trained.
+#[derive(Default)]
+pub(super) struct Standpoint<'a> {
+    /// Epochs of candidates before.
+    pub(super) epochs_before: u64,
+    /// Candidates that may be chosen.
+    pub(super) found: Vec<Found<'a>>,
+    /// Whether they are a later candidate, of whose settings nobody needs to be warned.
+    pub(super) is_later: bool,
+}
+
 /// Observes the training of a job.
 pub(super) struct JobObserver<'a> {
     context: &'a RunContext<'a>,
+    standpoint: Standpoint<'a>,
     /// In seconds. None before the first epoch is complete, so that a training always leaves a version.
     time_limit: Option<f64>,
     pub(super) time_is_up: bool,
@@ -35,13 +48,13 @@ pub(super) struct JobObserver<'a> {
 }
 
 impl<'a> JobObserver<'a> {
-    pub(super) fn new(context: &'a RunContext<'a>) -> Self {
+    pub(super) fn new(context: &'a RunContext<'a>, standpoint: Standpoint<'a>) -> Self {
         // A warm start is written down at once: the version it starts from may be deleted.
         let first = if context.job.record.config.warm_start { Duration::ZERO } else { context.checkpoint_interval };
         let time_limit =
             if context.job.progress.epochs_done() > 0 { context.job.record.config.max_seconds } else { None };
         let timer = due_after(context, first);
-        JobObserver { context, time_limit, time_is_up: false, suspended: false, writing: None, timer }
+        JobObserver { context, standpoint, time_limit, time_is_up: false, suspended: false, writing: None, timer }
     }
 
     fn control(&mut self) -> Control {
@@ -61,8 +74,8 @@ impl<'a> JobObserver<'a> {
 
     fn write_checkpoint(&mut self, snapshots: Vec<Snapshot<'_>>) {
         let (since, context) = (Instant::now(), self.context);
-        let id = context.job.record.id;
-        let file = Bytes::from(Checkpoint { snapshots, reached: context.job.progress.reached() }.encode());
+        let (id, reached) = (context.job.record.id, context.job.progress.reached());
+        let file = Bytes::from(Checkpoint { snapshots, reached, found: self.standpoint.found.clone() }.encode());
         let storage = context.storage.clone();
         self.writing = Some(context.runtime.spawn(async move {
             if let Err(error) = put_checkpoint(&storage, id, file).await {
@@ -134,14 +147,17 @@ impl Observer for JobObserver<'_> {
     }
 
     fn epoch(&mut self, report: &EpochReport) -> Control {
-        self.context.job.progress.epoch(report);
+        let epoch = self.standpoint.epochs_before + report.epoch;
+        self.context.job.progress.epoch(&EpochReport { epoch, ..*report });
         self.context.meters.jobs.epochs.inc();
         self.time_limit = self.context.job.record.config.max_seconds;
         Control::Continue
     }
 
     fn warning(&mut self, warning: Warning) {
-        self.context.job.progress.warn(warning);
+        if !self.standpoint.is_later {
+            self.context.job.progress.warn(warning);
+        }
     }
 }
 

@@ -116,7 +116,7 @@ pub(super) fn prepare(
 
 /// So many networks with parameters to begin with: drawn as their specification says, each with a seed of its own, and by the rows
 /// to train on.
-fn initial(spec: &ValidModelSpec, count: usize, target: &Target, train: &Examples) -> Members {
+pub(super) fn initial(spec: &ValidModelSpec, count: usize, target: &Target, train: &Examples) -> Members {
     let member = |index: usize| {
         let seed = member_seed(spec.seed, index);
         let mut network = Network::new(Arc::new(ValidModelSpec { seed, ..spec.clone() }));

@@ -19,6 +19,7 @@ use crate::data::column::{Column, Table};
 use crate::data::profile::Finding;
 use crate::data::split::HeldOut;
 use crate::datasets::Dataset;
+use crate::jobs::candidate::largest;
 use crate::jobs::error::JobError;
 use crate::jobs::footprint::Footprint;
 use crate::jobs::job::Job;
@@ -122,8 +123,12 @@ impl Start {
     /// Memory that the training takes from here on, as its encoded rows and its network tell.
     fn bytes(&self) -> usize {
         let encoder = self.table.as_ref().map(|table| (&table.parts.spec, &table.parts.encoder));
+        let searches = encoder.filter(|_| self.training.settings.candidates > 1);
+        let drawn = searches.and_then(|(spec, encoder)| {
+            TableSpec { hidden_layers: largest(spec), ..spec.clone() }.network(encoder).ok()
+        });
         let footprint = Footprint {
-            network: self.members.first().spec(),
+            network: drawn.as_ref().unwrap_or(self.members.first().spec()),
             linear: encoder.and_then(|(spec, encoder)| spec.linear(encoder).ok()),
             settings: &self.training.settings,
             train: self.training.train.rows(),

@@ -9,19 +9,13 @@ use bytes::Bytes;
 use super::compare::{MeasuredRows, Verdict, judge};
 use super::context::RunContext;
 use super::ending::{publish, write_end};
+use super::epochs::{Epochs, Opening, Trained, Untrained};
 use super::finish::{self, Made};
-use super::observer::JobObserver;
 use super::start::{Start, checkpoint_useless};
 use super::unpublished::{Stopped, Unpublished};
-use crate::jobs::control::Stop;
 use crate::jobs::error::JobFailure;
 use crate::jobs::report::{Ending, JobReport};
 use crate::jobs::state::{JobState, StopReason};
-use crate::jobs::training::Training;
-use crate::learning::members::Members;
-use crate::learning::report::EndReason;
-use crate::learning::team::Team;
-use crate::learning::trainer::Trainer;
 use crate::models::artifact;
 use crate::telemetry::{Phase, Traced};
 
@@ -97,48 +91,22 @@ fn version(context: &RunContext) -> Result<NewVersion, Unpublished> {
 fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> {
     let Start { training, members, checkpoint, table, trained_on, split, findings } = start;
     let job = context.job;
-    let (networks, weights) = members.into_parts();
-    let Training { settings, train: rows, validation, folds } = &training;
-    let trainer = Trainer::of_members(networks, settings, rows, validation.as_ref(), folds);
-    let mut trainer = trainer.on(Team::on(context.cores));
-    let (snapshots, reached) = checkpoint.map(|checkpoint| (checkpoint.snapshots, checkpoint.reached)).unzip();
-    if let Some(snapshots) = snapshots
-        && let Err(misfit) = trainer.resume(snapshots)
-    {
-        checkpoint_useless(job, &misfit);
-        return train(context, context.persist(true, || Start::read(context, false))?);
-    }
-    let before = reached.map(|reached| (reached, trainer.rows_done()));
-    let goes_on = before.is_some();
-    job.progress.choose(rows.rows(), trainer.epoch_rows(), split);
-    job.progress.start(before);
-    if !goes_on {
-        findings.into_iter().for_each(|finding| job.progress.warn(finding));
-    }
-    let mut observer = JobObserver::new(context);
-    let summary = context.in_phase(Phase::Train, || trainer.run(&mut observer));
-    let (suspended, time_is_up) = (observer.suspended, observer.time_is_up);
-    drop(observer);
-    let summary = summary
-        .map_err(|diverged| Unpublished::failed(StopReason::Diverged, JobFailure::Diverged(diverged.to_string())))?;
-    if suspended {
-        return Err(Unpublished::Suspended);
-    }
-    let (state, reason, keep) = match (summary.end, job.control.stop()) {
-        (EndReason::Completed, _) => (JobState::Succeeded, StopReason::Completed, true),
-        (EndReason::EarlyStopping, _) => (JobState::Succeeded, StopReason::EarlyStopping, true),
-        (EndReason::Stopped, _) if time_is_up => (JobState::Succeeded, StopReason::TimeLimit, true),
-        (EndReason::Stopped, stop) => (JobState::Cancelled, StopReason::Cancelled, stop == Some(Stop::Keep)),
+    let reached = checkpoint.as_ref().map(|checkpoint| checkpoint.reached.clone());
+    let opening = Some(Opening { split, findings, reached });
+    let mut epochs = Epochs { context, training: &training, table: table.as_ref(), opening };
+    let trained = match epochs.run(members, checkpoint) {
+        Ok(trained) => trained,
+        Err(Untrained::Unpublished(unpublished)) => return Err(unpublished),
+        Err(Untrained::Misfit(misfit)) => {
+            checkpoint_useless(job, &misfit);
+            return train(context, context.persist(true, || Start::read(context, false))?);
+        }
     };
-    let Some(reached) = summary.published.filter(|_| keep) else {
-        return Err(Unpublished::Ended(Ending { state, reason, version: None, failure: None }));
-    };
-    let hindsight = trainer.look_back(&reached);
-    let members = Members::of_parts(trainer.into_networks(), weights);
+    let Trained { members, reached, hindsight, state, reason, candidates } = trained;
     let measured = table.as_ref().map(|start| start.measured.clone());
     let made = match table {
         None => context.in_phase(Phase::Measure, || finish::layers(job, &reached, &training, trained_on, members)),
-        Some(start) => finish::table(context, &reached, &training, trained_on, members, start),
+        Some(start) => finish::table(context, &reached, &training, trained_on, (members, candidates), start),
     };
     let made = made.map_err(|Stopped| Unpublished::stopped(job))?;
     let held_out = training.validation;

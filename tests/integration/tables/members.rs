@@ -6,7 +6,7 @@ use super::activation::active_version;
 use super::fruit::{fruit_csv, fruit_service, kinds, predict};
 use crate::support::{TestApp, eventually, text};
 
-async fn parameters(service: &TestApp, model: &str, version: u64) -> Value {
+pub async fn parameters(service: &TestApp, model: &str, version: u64) -> Value {
     service.get(&format!("/models/{model}/versions/{version}/parameters")).await.expect(200)
 }
 
@@ -47,18 +47,18 @@ async fn each_row_is_measured_by_the_network_that_has_not_learned_from_it() {
     service.stop().await;
 }
 
-#[tokio::test]
-async fn an_interrupted_training_of_several_goes_on_to_the_same_parameters() {
+/// Trains a model of `kinds` and another one that is interrupted once more than `epochs` epochs are done: both come to the same. Returns
+/// the service, with models `whole` and `broken`, and the job of the second.
+pub async fn interrupted_and_whole(kinds: impl Fn(&str) -> Value, training: Value, epochs: u64) -> (TestApp, Value) {
     let service = TestApp::with(|settings| settings.checkpoint_interval = std::time::Duration::from_millis(20)).await;
     service.post_csv("/datasets?name=fruit", fruit_csv(0..300)).await.expect(201);
-    let training = json!({"members": 3, "epochs": 200, "early_stopping": {"patience": 1000}});
     for name in ["whole", "broken"] {
         service.post("/models", kinds(name)).await.expect(201);
     }
     let whole = service.train("whole", training.clone()).await;
     let job = service.post("/models/broken/train", training).await.expect(202);
-    eventually("an epoch is done", || async {
-        service.get(&format!("/jobs/{}", text(&job["id"]))).await.expect(200)["epoch"].as_u64() > Some(5)
+    eventually("epochs are done", || async {
+        service.get(&format!("/jobs/{}", text(&job["id"]))).await.expect(200)["epoch"].as_u64() > Some(epochs)
     })
     .await;
     let service = service.restarted().await;
@@ -77,6 +77,13 @@ async fn an_interrupted_training_of_several_goes_on_to_the_same_parameters() {
     assert_eq!(losses(&ended).await, losses(&whole).await);
     let members = parameters(&service, "broken", 1).await["members"].clone();
     assert!(members.is_array() && members == parameters(&service, "whole", 1).await["members"]);
+    (service, ended)
+}
+
+#[tokio::test]
+async fn an_interrupted_training_of_several_goes_on_to_the_same_parameters() {
+    let training = json!({"members": 3, "epochs": 200, "early_stopping": {"patience": 1000}});
+    interrupted_and_whole(kinds, training, 5).await;
 }
 
 /// All rows are held out, each by one network: both versions answer to each with the network that has not learned from it.

@@ -2,6 +2,7 @@
 
 mod activation;
 mod callers;
+mod candidates;
 mod coverage;
 mod explanations;
 pub mod fruit;

@@ -1,7 +1,7 @@
 // What a training says of itself: how far it is, what looks wrong, and what came of it.
 
 import { h } from '../dom.js';
-import { count, duration, number, secondsBetween, words } from '../format.js';
+import { count, duration, number, percent, secondsBetween, words } from '../format.js';
 import { link } from '../router.js';
 import { metricsTable } from '../ui/metrics.js';
 import { facts, panel, stateBadge } from '../ui/parts.js';
@@ -73,6 +73,37 @@ export function comparison({ comparison: one }) {
       ['Serves now', one.activated ? 'yes' : 'no'],
     ]),
     h('p', { class: 'muted' }, one.reason),
+  );
+}
+
+/**
+ * The networks that a training tries, and how much each answers.
+ * @param {Job} job
+ */
+export function candidates({ candidates: all }) {
+  if (!all?.length) return null;
+  /** @typedef {import('../types.js').Candidate} Candidate */
+  return panel(
+    'Candidates',
+    h('p', { class: 'muted' }, 'Networks with settings of their own. Those answer together whose mean errs least.'),
+    table(
+      'Candidates',
+      [
+        { head: 'Candidate', isRowHead: true, numeric: true, cell: (/** @type {Candidate} */ one) => count(one.candidate) },
+        { head: 'Share of the answer', numeric: true, cell: (one) => percent(one.weight) },
+        {
+          head: 'Loss on rows held out',
+          numeric: true,
+          cell: (one) => (one.epochs === null ? 'in training' : number(one.validation_loss)),
+        },
+        { head: 'Epochs', numeric: true, cell: (one) => count(one.epochs) },
+        { head: 'Hidden layers', cell: (one) => one.hidden_layers.join(', ') },
+        { head: 'Dropout', numeric: true, cell: (one) => number(one.dropout) },
+        { head: 'Learning rate', numeric: true, cell: (one) => number(one.learning_rate) },
+        { head: 'Weight decay', numeric: true, cell: (one) => number(one.weight_decay) },
+      ],
+      all,
+    ),
   );
 }
 

@@ -13,7 +13,7 @@ import { canBeTraced } from '../ui/model-head.js';
 import { during, notify, notifyProblem } from '../ui/notices.js';
 import { panel, progressBar, viewHead } from '../ui/parts.js';
 import { problemPanel } from '../ui/problem.js';
-import { comparison, isOpen, jobFacts, numbers, outcome, settings, warnings } from './job-parts.js';
+import { candidates, comparison, isOpen, jobFacts, numbers, outcome, settings, warnings } from './job-parts.js';
 
 /** @typedef {import('../types.js').Job} Job */
 /** @typedef {import('../types.js').Epoch} Epoch */
@@ -186,7 +186,8 @@ function changingParts(job, name) {
   let shown = '';
   const show = (/** @type {Job} */ now) => {
     bar.value = now.progress;
-    const state = `${now.state} ${now.warnings.length} ${now.version}`;
+    const tried = now.candidates?.map((one) => one.epochs).join();
+    const state = `${now.state} ${now.warnings.length} ${now.version} ${tried}`;
     const line = jobFacts(now);
     if (state === shown) {
       summary.querySelector('dl')?.replaceWith(line);
@@ -194,7 +195,7 @@ function changingParts(job, name) {
     }
     shown = state;
     fill(summary, line, isOpen(now) ? bar : null, isOpen(now) ? cancelButtons(now, show) : null);
-    fill(below, outcome(now, name), comparison(now), warnings(now));
+    fill(below, outcome(now, name), comparison(now), candidates(now), warnings(now));
   };
   show(job);
   return { summary, below, show };

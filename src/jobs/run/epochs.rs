@@ -1,0 +1,221 @@
+//! The epochs of a job: of the networks of a training side by side, or of one candidate after the other.
+
+use super::checkpoint::Checkpoint;
+use super::context::RunContext;
+use super::finish::TableStart;
+use super::observer::{JobObserver, Standpoint};
+use super::search::Search;
+use super::unpublished::{Halt, Stopped, Unpublished};
+use crate::data::profile::Finding;
+use crate::jobs::candidate::Candidate;
+use crate::jobs::control::Stop;
+use crate::jobs::error::JobFailure;
+use crate::jobs::progress::Reached;
+use crate::jobs::report::Ending;
+use crate::jobs::state::{JobState, StopReason};
+use crate::jobs::training::Training;
+use crate::learning::hindsight::Hindsight;
+use crate::learning::members::Members;
+use crate::learning::network::Network;
+use crate::learning::report::{Diverged, EndReason, EpochReport, Summary};
+use crate::learning::snapshot::{Snapshot, SnapshotMisfit};
+use crate::learning::split::SplitUsed;
+use crate::learning::team::Team;
+use crate::learning::trainer::Trainer;
+use crate::learning::training::ValidTrainingSpec;
+use crate::telemetry::Phase;
+
+/// What is trained.
+pub(super) struct Epochs<'a> {
+    pub(super) context: &'a RunContext<'a>,
+    pub(super) training: &'a Training,
+    pub(super) table: Option<&'a TableStart>,
+    /// Taken before the first epoch.
+    pub(super) opening: Option<Opening>,
+}
+
+/// What is told of a training before its first epoch.
+pub(super) struct Opening {
+    /// How the rows held out were chosen.
+    pub(super) split: Option<SplitUsed>,
+    /// What is worth knowing about the data.
+    pub(super) findings: Vec<Finding>,
+    /// What it had reached, if it goes on.
+    pub(super) reached: Option<Reached>,
+}
+
+/// What the epochs of a job leave.
+pub(super) struct Trained {
+    pub(super) members: Members,
+    /// The epoch that the parameters are of: of several candidates, that of the best.
+    pub(super) reached: EpochReport,
+    pub(super) hindsight: Hindsight,
+    pub(super) state: JobState,
+    pub(super) reason: StopReason,
+    /// Those that were tried, if several were to be.
+    pub(super) candidates: Vec<Candidate>,
+}
+
+/// Why they leave nothing.
+pub(super) enum Untrained {
+    Unpublished(Unpublished),
+    /// The checkpoint is of another training.
+    Misfit(SnapshotMisfit),
+}
+
+impl From<Unpublished> for Untrained {
+    fn from(unpublished: Unpublished) -> Self {
+        Untrained::Unpublished(unpublished)
+    }
+}
+
+/// Networks at the end of their epochs.
+struct Done {
+    networks: Vec<Network>,
+    summary: Result<Summary, Diverged>,
+    hindsight: Hindsight,
+    time_is_up: bool,
+}
+
+impl Epochs<'_> {
+    /// Trains `members`, or goes on from a checkpoint.
+    ///
+    /// # Errors
+    /// There is nothing to publish, or the checkpoint cannot be used.
+    pub(super) fn run(
+        &mut self,
+        members: Members,
+        checkpoint: Option<Checkpoint<'static>>,
+    ) -> Result<Trained, Untrained> {
+        let network = members.first().spec().clone();
+        match Search::new(self.training, self.table, &network) {
+            None => self.alone(members, checkpoint.map(|checkpoint| checkpoint.snapshots)),
+            Some(search) => {
+                drop(members);
+                self.search(search, checkpoint)
+            }
+        }
+    }
+
+    fn alone(&mut self, members: Members, snapshots: Option<Vec<Snapshot>>) -> Result<Trained, Untrained> {
+        let (networks, weights) = members.into_parts();
+        let Done { networks, summary, hindsight, time_is_up } =
+            self.train(&self.training.settings, networks, snapshots, Standpoint::default())?;
+        let summary = summary.map_err(failed)?;
+        let (state, reason, keep) = self.ended(summary.end, time_is_up);
+        let reached = summary.published.filter(|_| keep).ok_or_else(|| without(state, reason))?;
+        let members = Members::of_parts(networks, weights);
+        Ok(Trained { members, reached, hindsight, state, reason, candidates: Vec::new() })
+    }
+
+    /// Candidate after candidate, until all were tried or the time is up.
+    fn search(&mut self, mut search: Search, checkpoint: Option<Checkpoint>) -> Result<Trained, Untrained> {
+        let job = self.context.job;
+        let go_on = || !job.control.is_urgent();
+        let mut snapshots = None;
+        if let Some(Checkpoint { snapshots: of_networks, reached, found }) = checkpoint {
+            let resumed = search.resume(reached.candidates, found, &go_on).map_err(|halt| self.halted(halt))?;
+            resumed.map_err(Untrained::Misfit)?;
+            snapshots = Some(of_networks);
+        }
+        let mut hindsight = Hindsight::default();
+        let (state, reason) = loop {
+            if snapshots.is_none() && !search.begin_next() {
+                break (JobState::Succeeded, StopReason::Completed);
+            }
+            let (number, before) = (search.candidates.len(), search.epochs_before());
+            job.progress.try_candidates(&search.candidates);
+            let networks = search.networks().map_err(|halt| self.halted(halt))?;
+            let standpoint = Standpoint { epochs_before: before, found: search.found(), is_later: number > 1 };
+            let done = self.train(&search.settings(), networks, snapshots.take(), standpoint)?;
+            let epochs = job.progress.epochs_done() - before;
+            let (end, published) = match done.summary {
+                Ok(summary) => (Some(summary.end), summary.published),
+                // Settings that were drawn may be bad ones; those of the recipe should not.
+                Err(_) if number > 1 => (None, None),
+                Err(diverged) => return Err(failed(diverged).into()),
+            };
+            let ended = end.map(|end| self.ended(end, done.time_is_up));
+            if let Some((state, reason, false)) = ended {
+                return Err(without(state, reason).into());
+            }
+            let of_job = |reached: EpochReport| EpochReport { epoch: before + reached.epoch, ..reached };
+            let made = published.map(|reached| (done.networks, of_job(reached)));
+            search.take(epochs, made, &go_on).map_err(|Stopped| Unpublished::stopped(job))?;
+            job.progress.try_candidates(&search.candidates);
+            if number == 1 {
+                hindsight = done.hindsight;
+            }
+            if let (Some(EndReason::Stopped), Some((state, reason, _))) = (end, ended) {
+                break (state, reason);
+            }
+        };
+        let candidates = search.candidates.clone();
+        let (members, reached) = search.chosen().ok_or_else(|| without(state, reason))?;
+        Ok(Trained { members, reached, hindsight, state, reason, candidates })
+    }
+
+    /// Trains networks side by side from here to their last epoch.
+    fn train(
+        &mut self,
+        settings: &ValidTrainingSpec,
+        networks: Vec<Network>,
+        snapshots: Option<Vec<Snapshot>>,
+        standpoint: Standpoint,
+    ) -> Result<Done, Untrained> {
+        let Training { train: rows, validation, folds, .. } = self.training;
+        let trainer = Trainer::of_members(networks, settings, rows, validation.as_ref(), folds);
+        let mut trainer = trainer.on(Team::on(self.context.cores));
+        snapshots.map_or(Ok(()), |snapshots| trainer.resume(snapshots)).map_err(Untrained::Misfit)?;
+        if let Some(opening) = self.opening.take() {
+            self.open(opening, &trainer, standpoint.epochs_before);
+        }
+        let mut observer = JobObserver::new(self.context, standpoint);
+        let summary = self.context.in_phase(Phase::Train, || trainer.run(&mut observer));
+        let (suspended, time_is_up) = (observer.suspended, observer.time_is_up);
+        drop(observer);
+        if suspended {
+            return Err(Unpublished::Suspended.into());
+        }
+        let published = summary.as_ref().ok().and_then(|summary| summary.published);
+        let hindsight = published.map(|reached| trainer.look_back(&reached)).unwrap_or_default();
+        Ok(Done { networks: trainer.into_networks(), summary, hindsight, time_is_up })
+    }
+
+    /// Says that the job runs, and on what.
+    fn open(&self, opening: Opening, trainer: &Trainer, epochs_before: u64) {
+        let (progress, epoch_rows) = (&self.context.job.progress, trainer.epoch_rows());
+        let goes_on = opening.reached.is_some();
+        progress.choose(self.training.train.rows(), epoch_rows, opening.split);
+        progress.start(opening.reached.map(|reached| (reached, epochs_before * epoch_rows + trainer.rows_done())));
+        if !goes_on {
+            opening.findings.into_iter().for_each(|finding| progress.warn(finding));
+        }
+    }
+
+    /// How a job ends whose training ended so, and whether there is to be a version.
+    fn ended(&self, end: EndReason, time_is_up: bool) -> (JobState, StopReason, bool) {
+        match (end, self.context.job.control.stop()) {
+            (EndReason::Completed, _) => (JobState::Succeeded, StopReason::Completed, true),
+            (EndReason::EarlyStopping, _) => (JobState::Succeeded, StopReason::EarlyStopping, true),
+            (EndReason::Stopped, _) if time_is_up => (JobState::Succeeded, StopReason::TimeLimit, true),
+            (EndReason::Stopped, stop) => (JobState::Cancelled, StopReason::Cancelled, stop == Some(Stop::Keep)),
+        }
+    }
+
+    fn halted(&self, halt: Halt) -> Unpublished {
+        match halt {
+            Halt::Stopped => Unpublished::stopped(self.context.job),
+            Halt::Failed(error) => Unpublished::failed(StopReason::Error, JobFailure::Unfit(error.to_string())),
+        }
+    }
+}
+
+fn failed(diverged: Diverged) -> Unpublished {
+    Unpublished::failed(StopReason::Diverged, JobFailure::Diverged(diverged.to_string()))
+}
+
+/// The job ends so, without a version.
+fn without(state: JobState, reason: StopReason) -> Unpublished {
+    Unpublished::Ended(Ending { state, reason, version: None, failure: None })
+}

@@ -1,0 +1,109 @@
+//! Greedy ensemble selection: which of many models answer together, and how much each counts.
+//!
+//! After Caruana, Niculescu-Mizil, Crew & Ksikes 2004 ("Ensemble Selection from Libraries of Models"): begin with nothing, and add
+//! again and again the model with which the mean answer errs least on rows that none of them has learned from. A model may be added
+//! several times, and counts as often. The mean of many differs little from step to step, so that the choice cannot follow the noise
+//! of the rows as closely as weights that are fitted freely.
+
+use super::row_weights::RowWeights;
+
+/// Models that are added, each as often as it helps.
+const STEPS: usize = 50;
+
+/// What answers are measured by.
+#[derive(Clone, Copy, Debug)]
+pub enum Measured<'a> {
+    /// An answer is the probability that was given to a row's true class: −ln p.
+    Probabilities,
+    /// An answer is a value, which should be that of its row: (y − ŷ)².
+    Values(&'a [f64]),
+}
+
+impl Measured<'_> {
+    /// The mean loss of `rows` answers by the weights of their rows.
+    pub fn mean_loss(self, rows: usize, weights: RowWeights, answer: impl Fn(usize) -> f64) -> f64 {
+        let sum: f64 = match self {
+            Measured::Probabilities => {
+                (0..rows).map(|row| weights.get(row) * -answer(row).max(f64::MIN_POSITIVE).ln()).sum()
+            }
+            Measured::Values(values) => {
+                (0..rows).map(|row| weights.get(row) * (answer(row) - values[row]).powi(2)).sum()
+            }
+        };
+        sum / weights.total(rows)
+    }
+}
+
+/// A model that may be chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice<'a> {
+    /// What it answers to each row.
+    pub answers: &'a [f64],
+    /// What it costs to have it among those that answer.
+    pub cost: usize,
+}
+
+/// How often each of `choices` counts in the mean that errs least; together those that count cost no more than `budget`, unless
+/// that is a single one. The first of several that are as good is taken. At least one counts, if there is any.
+pub fn select(choices: &[Choice], measured: Measured, weights: RowWeights, budget: usize) -> Vec<u32> {
+    let mut counts = vec![0u32; choices.len()];
+    let Some(rows) = choices.first().map(|choice| choice.answers.len()) else { return counts };
+    let (mut sum, mut spent) = (vec![0.0f64; rows], 0usize);
+    let mut best: Option<(f64, Vec<u32>)> = None;
+    for step in 0..STEPS {
+        let fits = |index: usize| counts[index] > 0 || step == 0 || spent.saturating_add(choices[index].cost) <= budget;
+        let loss = |index: usize| {
+            let (answers, count) = (choices[index].answers, (step + 1) as f64);
+            measured.mean_loss(rows, weights, |row| (sum[row] + answers[row]) / count)
+        };
+        let tried = (0..choices.len()).filter(|index| fits(*index)).map(|index| (loss(index), index));
+        let Some((loss, index)) = tried.min_by(|one, other| one.0.total_cmp(&other.0)) else { break };
+        if counts[index] == 0 {
+            spent = spent.saturating_add(choices[index].cost);
+        }
+        counts[index] += 1;
+        sum.iter_mut().zip(choices[index].answers).for_each(|(sum, answer)| *sum += answer);
+        if best.as_ref().is_none_or(|(least, _)| loss < *least) {
+            best = Some((loss, counts.clone()));
+        }
+    }
+    best.map_or(counts, |(_, counts)| counts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn selected(choices: &[(&[f64], usize)], measured: Measured, budget: usize) -> Vec<u32> {
+        let choices: Vec<Choice> = choices.iter().map(|(answers, cost)| Choice { answers, cost: *cost }).collect();
+        select(&choices, measured, RowWeights::ALIKE, budget)
+    }
+
+    #[test]
+    fn those_are_chosen_whose_errors_cancel() {
+        // Off by 1 to one side, by 3 to the other, and by 2 in every row: three of the first and one of the second are right.
+        let truth = [0.0, 10.0, -5.0, 2.0];
+        let off = |by: f64| truth.map(|y| y + by);
+        let (first, second, third) = (off(1.0), off(-3.0), off(2.0));
+        let counts = selected(&[(&third, 1), (&first, 1), (&second, 1)], Measured::Values(&truth), 9);
+        assert_eq!(counts, [0, 3, 1]);
+        // Where two cost too much together, the best alone answers.
+        assert_eq!(selected(&[(&third, 5), (&first, 5), (&second, 5)], Measured::Values(&truth), 9), [0, 1, 0]);
+        assert_eq!(selected(&[(&third, 50)], Measured::Values(&truth), 9), [1]);
+        assert!(selected(&[], Measured::Values(&truth), 9).is_empty());
+    }
+
+    #[test]
+    fn probabilities_are_measured_by_their_logarithm_and_rows_by_their_weight() {
+        // Each sure of one row and undecided about the other; the even mean says ¾ of both, which loses −ln ¾.
+        let (first, second) = ([1.0, 0.5], [0.5, 1.0]);
+        let counts = selected(&[(&first, 1), (&second, 1)], Measured::Probabilities, 9);
+        assert_eq!(counts, [1, 1]);
+        let loss = Measured::Probabilities.mean_loss(2, RowWeights::ALIKE, |_| 0.75);
+        assert!((loss + 0.75f64.ln()).abs() < 1e-12);
+        // Where the first row weighs nearly everything, nearly only the first counts.
+        let weights = [2.0 - 1e-3f32, 1e-3];
+        let choices = [&first, &second].map(|answers| Choice { answers, cost: 1 });
+        assert_eq!(select(&choices, Measured::Probabilities, RowWeights::of(&weights), 9), [1, 0]);
+    }
+}
