@@ -267,7 +267,7 @@ impl Group<'_> {
 }
 
 /// Whether networks of these specifications take the same inputs and give outputs of the same meaning.
-fn answers_alike(one: &ValidModelSpec, other: &ValidModelSpec) -> bool {
+pub fn answers_alike(one: &ValidModelSpec, other: &ValidModelSpec) -> bool {
     let codes = |spec: &ValidModelSpec| spec.embeddings.iter().map(|embedding| embedding.values).collect::<Vec<_>>();
     let widths = |spec: &ValidModelSpec| (spec.plain_inputs(), spec.outputs());
     widths(one) == widths(other) && codes(one) == codes(other) && (one.output, one.loss) == (other.output, other.loss)

@@ -14,7 +14,7 @@ use crate::data::split::Rule;
 use crate::learning::calibration::Calibration;
 use crate::learning::conformal::Scores;
 use crate::learning::curves::Curves;
-use crate::learning::members::{MAX_MEMBERS, Member, Members};
+use crate::learning::members::{MAX_MEMBERS, Member, Members, answers_alike};
 use crate::learning::network::Network;
 use crate::learning::spec::ValidModelSpec;
 use crate::models::explanation::MOST_BACKGROUND_ROWS;
@@ -164,9 +164,9 @@ fn table_parts(
             Some(Scores::from_sorted(values, count).ok_or_else(unfit)?)
         }
     };
-    let fits =
-        spec.network(&encoder).is_ok_and(|expected| expected == *network) && encoder.target.name() == spec.target;
-    if !fits {
+    // Its hidden layers may be others than the model's: a candidate has its own.
+    let fits = spec.network(&encoder).is_ok_and(|expected| answers_alike(&expected, network));
+    if !fits || encoder.target.name() != spec.target {
         return Err(ModelError::File("its encoder does not fit its network".into()));
     }
     let (histograms, answers) = match header.format {
