@@ -152,6 +152,16 @@ impl Network {
         }
     }
 
+    /// Sets the vectors of embedding `index` to 0: the network begins as if its codes told nothing.
+    ///
+    /// # Panics
+    /// If the network has no such embedding.
+    pub fn clear_embedding(&mut self, index: usize) {
+        let before: usize = self.spec.embeddings[..index].iter().map(Embedding::parameter_count).sum();
+        let count = self.spec.embeddings[index].parameter_count();
+        self.parameters[before..before + count].fill(0.0);
+    }
+
     /// The table of embedding `index`: values × dimensions.
     ///
     /// # Panics

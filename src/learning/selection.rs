@@ -20,16 +20,17 @@ pub enum Measured<'a> {
 }
 
 impl Measured<'_> {
+    /// The loss of an answer to a row.
+    pub fn loss(self, row: usize, answer: f64) -> f64 {
+        match self {
+            Measured::Probabilities => -answer.max(f64::MIN_POSITIVE).ln(),
+            Measured::Values(values) => (answer - values[row]).powi(2),
+        }
+    }
+
     /// The mean loss of `rows` answers by the weights of their rows.
     pub fn mean_loss(self, rows: usize, weights: RowWeights, answer: impl Fn(usize) -> f64) -> f64 {
-        let sum: f64 = match self {
-            Measured::Probabilities => {
-                (0..rows).map(|row| weights.get(row) * -answer(row).max(f64::MIN_POSITIVE).ln()).sum()
-            }
-            Measured::Values(values) => {
-                (0..rows).map(|row| weights.get(row) * (answer(row) - values[row]).powi(2)).sum()
-            }
-        };
+        let sum: f64 = (0..rows).map(|row| weights.get(row) * self.loss(row, answer(row))).sum();
         sum / weights.total(rows)
     }
 }

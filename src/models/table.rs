@@ -28,6 +28,10 @@ use crate::wording::Shown;
 
 /// Length of the vector that is learned for each word of an embedded column.
 pub(super) const EMBEDDING_DIMENSIONS: usize = 8;
+/// With fewer rows to train on no number has bins: what is learned of one would be noise, and so would be whether it helps.
+pub const LEAST_BINNED_ROWS: u64 = 1_000;
+/// Length of the vector that is learned for each bin of a column of numbers.
+pub(super) const BIN_DIMENSIONS: usize = 4;
 
 /// What a request says of a model by data set; what it leaves out has a default.
 #[derive(Clone, Debug, Default)]
@@ -327,8 +331,10 @@ impl TableSpec {
     }
 
     fn network_of(&self, encoder: &Encoder, hidden: &[usize]) -> Result<ValidModelSpec, ModelError> {
-        let embeddings: Vec<Embedding> =
-            encoder.embedded().map(|values| Embedding { values, dimensions: EMBEDDING_DIMENSIONS }).collect();
+        let bins = encoder.embedded_bins();
+        let dimensions = |place| if bins.contains(&place) { BIN_DIMENSIONS } else { EMBEDDING_DIMENSIONS };
+        let embedding = |(place, values)| Embedding { values, dimensions: dimensions(place) };
+        let embeddings: Vec<Embedding> = encoder.embedded().enumerate().map(embedding).collect();
         let plain = encoder.width() - embeddings.len();
         self.dense(plain, encoder.numbers(), embeddings, hidden, encoder.target.classes().len())
     }
@@ -336,6 +342,11 @@ impl TableSpec {
     /// The recipe of a network with these hidden layers: without any it is linear, and there is nothing to it.
     pub fn recipe_of(&self, hidden: &[usize]) -> Recipe {
         if hidden.is_empty() { Recipe::Plain } else { self.recipe }
+    }
+
+    /// Whether numbers may have bins beside them where there are so many rows.
+    pub fn may_have_bins(&self, rows: u64) -> bool {
+        self.recipe_of(&self.hidden_layers) != Recipe::Plain && rows >= LEAST_BINNED_ROWS
     }
 
     /// The network of `plain` columns, of which those of `numbers` are numbers, and embeddings.

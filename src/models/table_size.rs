@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use super::ModelError;
 use super::recipe::MOST_WAVES;
-use super::table::{EMBEDDING_DIMENSIONS, TableSpec};
+use super::table::{BIN_DIMENSIONS, EMBEDDING_DIMENSIONS, TableSpec};
 use crate::data::column::ColumnType;
-use crate::data::encoder::{Known, MAX_ONE_HOT, RARE_BELOW};
+use crate::data::encoder::{Known, LEAST_BINS, MAX_ONE_HOT, MOST_CODES, RARE_BELOW};
 use crate::data::profile::{ColumnProfile, TableProfile};
 use crate::learning::spec::{Embedding, ValidModelSpec};
 
@@ -87,9 +87,14 @@ impl<'a> ColumnsOf<'a> {
     /// As [`TableSpec::network`].
     pub fn network_with(&self, hidden: &[usize]) -> Result<ValidModelSpec, ModelError> {
         let (mut plain, mut numbers, mut embeddings) = (0, 0, Vec::new());
+        let bins = self.spec.may_have_bins(self.rows);
         for column in self.features() {
             plain += plain_width(column, self.rows);
             numbers += usize::from(matches!(column.kind, ColumnType::Numeric | ColumnType::Datetime));
+            if bins && column.kind == ColumnType::Numeric && column.distinct as usize >= LEAST_BINS {
+                let values = (column.distinct as usize).min(MOST_CODES) + 2;
+                embeddings.push(Embedding { values, dimensions: BIN_DIMENSIONS });
+            }
             if may_be_embedded(column) {
                 let values = (column.distinct as usize).saturating_add(2);
                 embeddings.push(Embedding { values, dimensions: EMBEDDING_DIMENSIONS });

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::binning::are_edges;
 use super::encode::Encoder;
 use super::encoding::Encoding;
 use super::feature::Feature;
@@ -57,8 +58,8 @@ impl Feature {
     fn check(&self) -> Result<(), String> {
         let unfit = |what: &str| Err(format!("has a column {} {what}", Shown(&self.name)));
         let fits = match (&self.encoding, self.kind) {
-            (Encoding::Numeric { scale, min, max }, ColumnType::Numeric) => {
-                scale.is_finite() && min.is_finite() && max.is_finite() && min <= max
+            (Encoding::Numeric { scale, min, max, edges }, ColumnType::Numeric) => {
+                scale.is_finite() && min.is_finite() && max.is_finite() && min <= max && are_edges(edges)
             }
             (Encoding::Boolean { scale }, ColumnType::Boolean) => scale.is_finite(),
             (Encoding::Pair { values, scale }, ColumnType::Categorical) => scale.is_finite() && in_order(values),

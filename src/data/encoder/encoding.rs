@@ -17,6 +17,10 @@ pub enum Encoding {
         min: f64,
         /// Largest value of the training rows.
         max: f64,
+        /// Where bins end and the next begin, ascending: the number's bin is a code for a learned vector beside it. Empty where it
+        /// has none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        edges: Vec<f64>,
     },
     /// −1 for false, 1 for true, 0 for missing; then scaled.
     Boolean {

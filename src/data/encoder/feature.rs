@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::binning;
 use super::encoding::Encoding;
 use super::fitting;
 use super::left_out::Reason;
@@ -120,6 +121,7 @@ impl Feature {
     pub fn codes(&self) -> Option<usize> {
         match &self.encoding {
             Encoding::Embedding { values, .. } => Some(values.len() + 2),
+            Encoding::Numeric { edges, .. } => binning::codes(edges),
             _ => None,
         }
     }
@@ -160,11 +162,14 @@ impl Feature {
         }
         let rows = inputs.chunks_exact_mut(width).map(|row| &mut row[offsets.plain..]).zip(sources.clone());
         match (&self.encoding, values) {
-            (Encoding::Numeric { scale, min, max }, Values::Numeric(values)) => {
+            (Encoding::Numeric { scale, min, max, edges }, Values::Numeric(values)) => {
                 for (row, (out, source)) in rows.enumerate() {
                     let x = &values[source];
                     // The scale takes the median to 0.
                     out[0] = if x.is_nan() { 0.0 } else { scale.apply(*x) };
+                    if !edges.is_empty() {
+                        out[offsets.code - offsets.plain] = binning::code(edges, *x);
+                    }
                     sight(x < min, x > max).into_iter().for_each(|seen| see(row, seen));
                 }
             }

@@ -23,7 +23,7 @@ pub(super) const MAX_WORD: usize = 1024;
 pub(super) fn numeric(mut values: Vec<f64>) -> Encoding {
     values.retain(|value| !value.is_nan());
     values.sort_unstable_by(f64::total_cmp);
-    Encoding::Numeric { scale: Scale::fit(&values), min: values[0], max: values[values.len() - 1] }
+    Encoding::Numeric { scale: Scale::fit(&values), min: values[0], max: values[values.len() - 1], edges: Vec::new() }
 }
 
 /// The scale of the booleans of the training rows.

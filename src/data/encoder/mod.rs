@@ -4,6 +4,7 @@
 //! follows Holzmüller et al. 2024 ("Better by default"): numbers are scaled robustly and clipped smoothly, words become
 //! one column each, or where they are many, codes of learned vectors; what is missing is a value of its own.
 
+mod binning;
 mod bins;
 mod calendar;
 mod check;
@@ -19,6 +20,7 @@ pub mod reading;
 pub mod scale;
 mod target;
 
+pub use binning::{LEAST_BINS, MOST_CODES};
 pub use bins::Bins;
 pub use calendar::DatePart;
 pub use encode::{Encoded, Encoder, rows_with};

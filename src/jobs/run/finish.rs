@@ -65,6 +65,9 @@ struct TableMeasures {
     #[serde(skip_serializing_if = "Option::is_none")]
     weights: Option<String>,
     baselines: Baselines,
+    /// Whether numbers have bins beside them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    bins: bool,
     /// How much of an answer is the linear model's.
     #[serde(skip_serializing_if = "Option::is_none")]
     linear_share: Option<f64>,
@@ -143,7 +146,9 @@ pub(super) fn table(
     }
     let measured = Measures { measured: MeasuredOn { rows_used, metrics }, split };
     let weights = training.settings.weights.clone();
-    let measures = TableMeasures { measured, rows: examples.rows(), weights, baselines, linear_share, candidates };
+    let bins = !parts.encoder.embedded_bins().is_empty();
+    let measures =
+        TableMeasures { measured, rows: examples.rows(), weights, baselines, bins, linear_share, candidates };
     let facts = facts(job.record.id, reached, trained_on, &measures);
     let answers = answered_rows(training);
     parts.answers = Some(Measuring { examples: answers, ..measuring }.answered(&members, calibration.as_ref())?);

@@ -2,6 +2,7 @@
 
 mod answering;
 mod baseline;
+mod binning;
 mod blend;
 mod checkpoint;
 mod compare;

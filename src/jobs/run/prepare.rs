@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytesize::ByteSize;
 use ndarray::{Array2, Axis};
 
+use super::binning::{Looked, with_bins_if_they_pay};
 use super::held_out::{Choice, HeldOut};
 use super::tables::TrainingTables;
 use super::unpublished::{Halt, Stopped};
@@ -25,6 +26,7 @@ use crate::learning::network::Network;
 use crate::learning::row_weights::normalised;
 use crate::learning::spec::{Parametrization, ValidModelSpec};
 use crate::learning::split::SplitUsed;
+use crate::learning::team::Cores;
 use crate::learning::training::{Classes, ValidTrainingSpec};
 use crate::memory::{Charge, Refused};
 use crate::models::ModelError;
@@ -49,8 +51,19 @@ pub(super) struct Prepared {
     pub(super) measured: Vec<usize>,
 }
 
+/// What preparing a training works with.
+#[derive(Clone, Copy)]
+pub(super) struct Means<'a> {
+    /// What the job holds of the memory of all trainings.
+    pub(super) memory: &'a Charge,
+    /// The processors that all jobs share.
+    pub(super) cores: &'a Arc<Cores>,
+    /// Asked before each column, and each batch.
+    pub(super) go_on: &'a (dyn Fn() -> bool + Sync),
+}
+
 /// Splits the rows, fits the encoder on those to train on (unless `base`, the version that a warm start goes on from,
-/// brings one), and encodes all, once `memory` has room for that. `go_on` is asked before each column.
+/// brings one), and encodes all, once there is memory for that.
 ///
 /// # Errors
 /// `Unfit`: the data cannot be learned from. `TooLarge`, or that there is no room at the moment. That the job is to stop.
@@ -59,9 +72,9 @@ pub(super) fn prepare(
     settings: &ValidTrainingSpec,
     data: TrainingTables,
     base: Option<&Encoder>,
-    memory: &Charge,
-    go_on: &dyn Fn() -> bool,
+    means: &Means,
 ) -> Result<Prepared, Halt> {
+    let Means { memory, go_on, .. } = *means;
     let chosen = {
         let target = column(&data.table, &model.target)?;
         let rows = counted(target, data.weights.as_ref())?;
@@ -74,7 +87,11 @@ pub(super) fn prepare(
     let target = column(&table, &model.target)?;
     let encoder = match base {
         Some(encoder) => encoder.clone(),
-        None => fitted(model, &table, &train, &profile, go_on)?,
+        None => {
+            let plain = fitted(model, &table, &train, &profile, go_on)?;
+            let rows = Looked { table: &table, target, weights: weights.as_ref(), held_out: &held_out, folds: &folds };
+            with_bins_if_they_pay(plain, model, settings, &rows, &train, means)?
+        }
     };
     let encoder = encoder.with_weights(model.weights.as_deref());
     let encoded = train.len() + validation.as_ref().map_or(held_out.len(), |other| other.rows);
@@ -88,7 +105,7 @@ pub(super) fn prepare(
     let histograms = Histogram::of_features(&encoder, &table, &train)?;
     let encoding = Encoding { encoder: &encoder, go_on };
     let examples = encoding.examples(&table, target, weights.as_ref(), &train)?;
-    let members = initial(&network, settings.networks(), &encoder.target, &examples);
+    let members = initial(&network, settings.networks(), &encoder, &examples);
     let examples = weighted(examples, settings, &encoder);
     let spec = if base.is_some() { model.clone() } else { model.as_learned(&encoder, &profile) };
     let (validation, truth, measured) = match validation {
@@ -116,14 +133,16 @@ pub(super) fn prepare(
 
 /// So many networks with parameters to begin with: drawn as their specification says, each with a seed of its own, and by the rows
 /// to train on.
-pub(super) fn initial(spec: &ValidModelSpec, count: usize, target: &Target, train: &Examples) -> Members {
+pub(super) fn initial(spec: &ValidModelSpec, count: usize, encoder: &Encoder, train: &Examples) -> Members {
+    let bins = encoder.embedded_bins();
     let member = |index: usize| {
         let seed = member_seed(spec.seed, index);
         let mut network = Network::new(Arc::new(ValidModelSpec { seed, ..spec.clone() }));
+        bins.iter().for_each(|place| network.clear_embedding(*place));
         if spec.parametrization == Parametrization::Ntk {
             network.initialise_by(train.inputs().view());
         }
-        start_from_shares(&mut network, target, train);
+        start_from_shares(&mut network, &encoder.target, train);
         Member { network, weight: 1.0 }
     };
     Members::new((0..count).map(member).collect()).expect("networks of one specification answer alike")
@@ -191,14 +210,14 @@ pub(super) fn take(memory: &Charge, bytes: u64) -> Result<(), JobError> {
 }
 
 /// An encoder at work.
-struct Encoding<'a> {
-    encoder: &'a Encoder,
-    go_on: &'a dyn Fn() -> bool,
+pub(super) struct Encoding<'a> {
+    pub(super) encoder: &'a Encoder,
+    pub(super) go_on: &'a dyn Fn() -> bool,
 }
 
 impl Encoding<'_> {
     /// The rows named, encoded, with their targets and weights.
-    fn examples(
+    pub(super) fn examples(
         &self,
         table: &Table,
         target: &Column,
@@ -323,7 +342,7 @@ fn as_column(values: Vec<f32>) -> ndarray::Array2<f32> {
     ndarray::Array2::from_shape_vec((values.len(), 1), values).expect("one column")
 }
 
-fn weighted(examples: Examples, settings: &ValidTrainingSpec, encoder: &Encoder) -> Examples {
+pub(super) fn weighted(examples: Examples, settings: &ValidTrainingSpec, encoder: &Encoder) -> Examples {
     match &settings.class_weight {
         None => examples,
         Some(weights) => {

@@ -145,8 +145,8 @@ impl<'a> Search<'a> {
     /// The networks of the candidate that trains, as they begin.
     pub(super) fn networks(&self) -> Result<Vec<Network>, Halt> {
         let spec = self.spec(self.under_way())?;
-        let target: &Target = &self.start.parts.encoder.target;
-        Ok(initial(&spec, self.training.settings.networks(), target, &self.training.train).into_parts().0)
+        let encoder = &self.start.parts.encoder;
+        Ok(initial(&spec, self.training.settings.networks(), encoder, &self.training.train).into_parts().0)
     }
 
     /// What a checkpoint keeps.

@@ -1,0 +1,171 @@
+//! Whether numbers get bins beside them: two short trainings tell, one with bins and one without.
+//!
+//! Bins help where answers jump at values of a column, and are noise to learn from where they bend. Which it is shows after a few
+//! epochs on rows held out, long before either network has learned all that it can.
+
+use std::ops::Range;
+
+use super::answering::Answering;
+use super::measure::Measuring;
+use super::out_of_fold::{answers, calibrated, measured};
+use super::prepare::{Encoding, Means, initial, take, weighted};
+use super::unpublished::{Halt, Stopped};
+use crate::data::column::{Column, Table};
+use crate::data::encoder::{Encoder, Task};
+use crate::learning::diagnosis::Warning;
+use crate::learning::members::Members;
+use crate::learning::report::EpochReport;
+use crate::learning::row_weights::RowWeights;
+use crate::learning::stopping::EarlyStopping;
+use crate::learning::team::Team;
+use crate::learning::tiling::evenly_spaced;
+use crate::learning::trainer::{Control, Observer, Trainer};
+use crate::learning::training::ValidTrainingSpec;
+use crate::models::scoring::Truth;
+use crate::models::table::TableSpec;
+
+/// Epochs of a short training.
+const EPOCHS: u64 = 10;
+/// Rows that it learns from, and rows that it is measured on, at most.
+const ROWS: usize = 20_000;
+const MEASURED: usize = 5_000;
+
+/// The rows of a training as its table has them.
+pub(super) struct Looked<'a> {
+    pub(super) table: &'a Table,
+    pub(super) target: &'a Column,
+    pub(super) weights: Option<&'a Column>,
+    /// Rows that no network learns from; of folds, those of all.
+    pub(super) held_out: &'a [usize],
+    pub(super) folds: &'a [Range<usize>],
+}
+
+/// The encoder with bins beside numbers where a network with them errs less, by more than one standard error of the difference
+/// row by row; else as it is. Where no rows are held out there is nothing to tell by. `train` are the rows that it was fitted on.
+///
+/// # Errors
+/// There is no memory for it, or the job is to stop.
+pub(super) fn with_bins_if_they_pay(
+    plain: Encoder,
+    model: &TableSpec,
+    settings: &ValidTrainingSpec,
+    rows: &Looked,
+    train: &[usize],
+    means: &Means,
+) -> Result<Encoder, Halt> {
+    let measured_on = rows.folds.first().map_or(rows.held_out, |first| &rows.held_out[first.clone()]);
+    // Behind a fold that is not learned from stand the others.
+    let learned = &train[rows.folds.first().map_or(0, |first| first.end)..];
+    if measured_on.is_empty() || !model.may_have_bins(learned.len() as u64) {
+        return Ok(plain);
+    }
+    let Some(binned) = plain.binned(rows.table, train) else { return Ok(plain) };
+    let some = |rows: &[usize], most: usize| {
+        evenly_spaced(most.min(rows.len()), rows.len()).into_iter().map(|place| rows[place]).collect()
+    };
+    let (learned, measured_on): (Vec<usize>, Vec<usize>) = (some(learned, ROWS), some(measured_on, MEASURED));
+    let cells = (learned.len() + measured_on.len()) * binned.width();
+    take(means.memory, rows.table.bytes().saturating_add(cells * size_of::<f32>()) as u64)?;
+    let losses = |encoder: &Encoder| Short { model, settings, rows, encoder, means }.losses(&learned, &measured_on);
+    let Some(without) = losses(&plain)? else { return Ok(plain) };
+    let Some(with) = losses(&binned)? else { return Ok(plain) };
+    let gains: Vec<f64> = without.losses.iter().zip(&with.losses).map(|(without, with)| without - with).collect();
+    let weights = without.weights.as_deref().map_or(RowWeights::ALIKE, RowWeights::of);
+    Ok(if is_clear(&gains, weights) { binned } else { plain })
+}
+
+/// Whether the weighted mean is larger than its standard error.
+fn is_clear(gains: &[f64], weights: RowWeights) -> bool {
+    let total = weights.total(gains.len());
+    let weighted = |of: &dyn Fn(usize) -> f64| (0..gains.len()).map(of).sum::<f64>() / total;
+    let mean = weighted(&|row| weights.get(row) * gains[row]);
+    let square = weighted(&|row| (weights.get(row) * (gains[row] - mean)).powi(2));
+    mean > (square / total).sqrt()
+}
+
+/// A short training with one encoder.
+struct Short<'a> {
+    model: &'a TableSpec,
+    settings: &'a ValidTrainingSpec,
+    rows: &'a Looked<'a>,
+    encoder: &'a Encoder,
+    means: &'a Means<'a>,
+}
+
+/// What a network loses row by row, and the weights of these rows.
+struct Losses {
+    losses: Vec<f64>,
+    weights: Option<Vec<f32>>,
+}
+
+impl Short<'_> {
+    /// What a network that learned from some rows for a while loses on others; `None` if it diverged.
+    fn losses(&self, learned: &[usize], measured_on: &[usize]) -> Result<Option<Losses>, Halt> {
+        let (encoder, go_on) = (self.encoder, self.means.go_on);
+        let Looked { table, target, weights, .. } = *self.rows;
+        let encoding = Encoding { encoder, go_on };
+        let train = encoding.examples(table, target, weights, learned)?;
+        let held_out = encoding.examples(table, target, weights, measured_on)?;
+        let network = initial(&self.model.network(encoder)?, 1, encoder, &train).into_first();
+        let train = weighted(train, self.settings, encoder);
+        let stopping = EarlyStopping {
+            patience: EPOCHS,
+            calibrated: self.model.task == Task::Classification,
+            ..EarlyStopping::default()
+        };
+        let settings = ValidTrainingSpec {
+            epochs: EPOCHS,
+            early_stopping: Some(stopping),
+            members: Some(1),
+            ..self.settings.clone()
+        };
+        let mut trainer = Trainer::new(network, &settings, &train, Some(&held_out)).on(Team::on(self.means.cores));
+        let ended = trainer.run(&mut WhileItMay(go_on));
+        if !go_on() {
+            return Err(Stopped.into());
+        }
+        if ended.is_err() {
+            return Ok(None);
+        }
+        let truth = Truth::of_rows(encoder, target, measured_on)?;
+        let measuring = Measuring { encoder, examples: &held_out, truth: &truth, go_on };
+        let members = calibrated(&measuring, Members::from(trainer.into_network()), &[])?;
+        let answers = answers(&measuring, Answering { members: &members, folds: &[] })?;
+        let losses = answers.iter().enumerate().map(|(row, answer)| measured(&truth).loss(row, *answer)).collect();
+        Ok(Some(Losses { losses, weights: held_out.weights().given().map(<[f32]>::to_vec) }))
+    }
+}
+
+/// Stops a training when it may not go on.
+struct WhileItMay<'a>(&'a (dyn Fn() -> bool + Sync));
+
+impl Observer for WhileItMay<'_> {
+    fn batch(&mut self, _: usize) -> Control {
+        if (self.0)() { Control::Continue } else { Control::Stop }
+    }
+
+    fn is_urgent(&self) -> bool {
+        !(self.0)()
+    }
+
+    fn epoch(&mut self, _: &EpochReport) -> Control {
+        Control::Continue
+    }
+
+    fn warning(&mut self, _: Warning) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gain_is_clear_where_it_is_larger_than_its_error() {
+        // Mean ½, standard error 1/√4 · ½.
+        assert!(is_clear(&[0.0, 1.0, 0.0, 1.0], RowWeights::ALIKE));
+        assert!(!is_clear(&[0.1, -0.1, 0.1, -0.1], RowWeights::ALIKE));
+        assert!(!is_clear(&[3.0, -1.0, -1.0, -0.5], RowWeights::ALIKE), "one row alone");
+        assert!(!is_clear(&[0.0; 9], RowWeights::ALIKE));
+        assert!(is_clear(&[3.0, 3.0, -9.0], RowWeights::of(&[1.0, 1.0, 0.0])), "a row without weight");
+    }
+}
