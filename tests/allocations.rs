@@ -76,7 +76,8 @@ impl Observer for Notes {
 #[test]
 fn epochs_after_the_first_allocate_nothing() {
     check(Vec::new(), None);
-    let tables = || vec![Embedding { values: 5, dimensions: 2 }, Embedding { values: 3, dimensions: 1 }];
+    let tables =
+        || vec![Embedding { values: 5, dimensions: 2, bag: None }, Embedding { values: 3, dimensions: 1, bag: None }];
     check(tables(), None);
     check(Vec::new(), Some(Waves { columns: vec![0], frequencies: 4, values: 2, deviation: 0.1 }));
     check(tables(), Some(Waves { columns: vec![0], frequencies: 4, values: 1, deviation: 0.1 }));

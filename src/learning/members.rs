@@ -15,7 +15,7 @@ use super::loss::Scored;
 use super::metrics::{self, Metrics};
 use super::network::Network;
 use super::random::{Purpose, generator};
-use super::spec::{MAX_SEED, ValidModelSpec};
+use super::spec::{Embedding, MAX_SEED, ValidModelSpec};
 use super::tiling::{shard_rows, tile_range};
 pub use super::training::MAX_MEMBERS;
 
@@ -268,7 +268,8 @@ impl Group<'_> {
 
 /// Whether networks of these specifications take the same inputs and give outputs of the same meaning.
 pub fn answers_alike(one: &ValidModelSpec, other: &ValidModelSpec) -> bool {
-    let codes = |spec: &ValidModelSpec| spec.embeddings.iter().map(|embedding| embedding.values).collect::<Vec<_>>();
+    let of_table = |table: &Embedding| (table.values, table.bag);
+    let codes = |spec: &ValidModelSpec| spec.embeddings.iter().map(of_table).collect::<Vec<_>>();
     let widths = |spec: &ValidModelSpec| (spec.plain_inputs(), spec.outputs());
     widths(one) == widths(other) && codes(one) == codes(other) && (one.output, one.loss) == (other.output, other.loss)
 }

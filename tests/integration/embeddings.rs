@@ -24,7 +24,11 @@ use crate::support::numbers;
 const ROWS: usize = 6;
 
 fn embedding(values: usize, dimensions: usize) -> Embedding {
-    Embedding { values, dimensions }
+    Embedding { values, dimensions, bag: None }
+}
+
+fn bag(values: usize, dimensions: usize, codes: usize) -> Embedding {
+    Embedding { values, dimensions, bag: Some(codes) }
 }
 
 fn checked(spec: ModelSpec) -> Arc<ValidModelSpec> {
@@ -72,6 +76,71 @@ fn gradients_of_tables_and_layers_agree_with_central_differences() {
 #[test]
 fn shards_of_a_batch_add_up_to_its_gradient() {
     shards_add_up(&network(Activation::Gelu, Loss::CrossEntropy, 0.0), &inputs(), &targets());
+}
+
+/// A plain value, a code of a table 4 × 2, a bag of four codes of a table 5 × 3 and a bag of one code: rows have four codes, some,
+/// one of them twice, and none.
+#[test]
+fn gradients_of_bags_agree_with_central_differences_and_shards_add_up() {
+    let spec = ModelSpec {
+        layers: serde_json::from_value(json!([7, 5, 2])).expect("layers"),
+        embeddings: vec![embedding(4, 2), bag(5, 3, 4), bag(3, 1, 1)],
+        activation: Some(Activation::Tanh),
+        loss: Some(Loss::CrossEntropy),
+        seed: Some(3),
+        ..ModelSpec::default()
+    };
+    let mut network = Network::new(checked(spec));
+    assert_eq!((network.spec().inputs(), network.spec().plain_inputs()), (7, 1));
+    network.parameters_mut().iter_mut().enumerate().for_each(|(i, w)| *w += (i * 7 % 11) as f32 / 20.0);
+    let codes = [[1, 2, 3, 4], [2, 4, 0, 0], [3, 3, 1, 0], [0, 0, 0, 0], [0, 0, 0, 2], [4, 1, 0, 4]];
+    let row = |row: usize| {
+        let codes = codes[row].map(|code| code as f32);
+        [row as f32 / 3.0 - 1.0, (row % 4) as f32, codes[0], codes[1], codes[2], codes[3], (row % 3) as f32]
+    };
+    let inputs: Vec<f32> = (0..ROWS).flat_map(row).collect();
+    shards_add_up(&network, &inputs, &targets());
+    let batch = BatchTargets { values: &targets(), weights: None };
+    agrees_with_central_differences(network, &inputs, batch, "bags");
+}
+
+/// In PyTorch `E` is `torch.nn.EmbeddingBag(5, 3, mode="mean", padding_idx=0)` and the loss
+/// `F.mse_loss(linear(E(codes)), y)`. The numbers are NumPy's, of the same product with counts, in float64:
+///
+/// ```python
+/// counts = np.stack([np.bincount(row, minlength=5) for row in codes]).astype(float)
+/// counts[:, 0] = 0
+/// share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+/// out = share @ E @ W + b
+/// g = 2 * (out - y) / y.size
+/// print(out, share.T @ (g @ W.T), (share @ E).T @ g, g.sum(0))
+/// ```
+#[test]
+fn a_bag_retraces_numpy() {
+    let layers = vec![3.into(), 2.into()];
+    let spec = checked(ModelSpec { layers, embeddings: vec![bag(5, 3, 4)], ..ModelSpec::default() });
+    let vectors = [[0.0, 0.0, 0.0], [0.5, -1.0, 0.25], [1.5, 0.75, -0.5], [-0.25, 0.5, 2.0], [0.125, -0.375, 1.0]];
+    let layer = [0.5, -1.0, 2.0, 0.25, -0.75, 1.5, 0.1, -0.2];
+    let network = Network::with_parameters(spec, vectors.into_iter().flatten().chain(layer).collect());
+    let inputs = [1, 2, 3, 0, 4, 0, 0, 4, 0, 0, 0, 0, 2, 4, 0, 0].map(|code| code as f32);
+    let targets = [0.3, -0.6, 1.0, 0.5, 0.0, 0.25, -1.0, 2.0];
+    let expected = arr2(&[[0.1208333, 0.1125], [-1.3375, 1.08125], [0.1, -0.2], [0.69375, -0.590625]]);
+    let outputs = network.predict(Array2::from_shape_vec((4, 4), inputs.to_vec()).expect("four rows").view());
+    assert!((outputs - expected).iter().all(|off: &f32| off.abs() < 1e-6));
+    let mut workspace = network.workspace(4);
+    network.forward(&inputs, &mut workspace, None);
+    network.backward(BatchTargets { values: &targets, weights: None }, &mut workspace, 0.25);
+    let mut gradients = vec![0.0; 23];
+    network.gradients(&inputs, &workspace, &mut gradients, false);
+    let expected = [
+        0.0, 0.0, 0.0, -0.0668403, -0.0150174, 0.1002604, 0.3628472, 0.3274631, -0.5442708, -0.0668403, -0.0150174,
+        0.1002604, -0.0078125, -0.7899414, 0.0117188, 0.2448676, -0.4041504, 0.2948025, -0.161084, -0.5046441,
+        0.0873047, -0.1807292, -0.4367188,
+    ];
+    assert!(
+        gradients.iter().zip(expected).all(|(ours, theirs): (&f32, f32)| (ours - theirs).abs() < 1e-6),
+        "{gradients:?}"
+    );
 }
 
 /// One pass by hand: a table of 3 vectors of length 2, one plain value, one linear output.
@@ -137,6 +206,9 @@ fn tables_start_at_a_length_of_about_one_and_at_zero_for_missing_and_rare_values
         assert!((lengths / 998.0 - 1.0).abs() < 0.05, "{}", lengths / 998.0);
         assert!(network.layer_parameters(0).1.iter().all(|b| *b == 0.0));
     }
+    let (layers, embeddings) = (vec![16.into(), 1.into()], vec![bag(1000, 16, 8)]);
+    let network = Network::new(checked(ModelSpec { layers, embeddings, ..ModelSpec::default() }));
+    assert!(network.embedding_parameters(0).iter().all(|w| *w == 0.0) && network.layer_parameters(0).0[(0, 0)] != 0.0);
 }
 
 #[test]
@@ -152,6 +224,9 @@ fn impossible_embeddings_are_refused() {
     assert_eq!(check([4, 1], vec![embedding(1_000_001, 1)]), refused("/embeddings/0/values"));
     assert_eq!(check([400, 1], vec![embedding(2, 257)]), refused("/embeddings/0/dimensions"));
     assert_eq!(check([4, 1], vec![embedding(2, 0)]), refused("/embeddings/0/dimensions"));
+    assert_eq!(check([4, 1], vec![bag(2, 1, 1), bag(2, 3, 1_024)]), Ok(()));
+    assert_eq!(check([4, 1], vec![bag(2, 1, 0)]), refused("/embeddings/0/bag"));
+    assert_eq!(check([4, 1], vec![bag(2, 1, 1_025)]), refused("/embeddings/0/bag"));
     assert_eq!(check([2000, 1], vec![embedding(2, 1); 1001]), refused("/embeddings"));
     assert_eq!(check([200, 1], vec![embedding(1_000_000, 100), embedding(2, 1)]), refused("/layers"));
 }

@@ -46,7 +46,7 @@ fn train(threads: Option<usize>, batch_size: u64, clip: Option<f64>) -> (Losses,
         [304, {"units": 300, "activation": "gelu", "dropout": 0.2}, {"units": 40, "activation": "tanh"}, 3]
     ))
     .expect("layers");
-    let embeddings = vec![Embedding { values: 40, dimensions: 4 }];
+    let embeddings = vec![Embedding { values: 40, dimensions: 4, bag: None }];
     let model = ModelSpec { layers, embeddings, loss: Some(Loss::CrossEntropy), ..ModelSpec::default() };
     let model = model.check().expect("a valid model").0;
     let settings = TrainingSpec {

@@ -17,7 +17,7 @@ const ROWS: usize = 6;
 
 /// Three plain values, two of them with waves, and perhaps a code; factors; two hidden layers.
 fn network(with_code: bool, scale: bool, dropout: f64) -> Network {
-    let embeddings = if with_code { vec![Embedding { values: 4, dimensions: 2 }] } else { Vec::new() };
+    let embeddings = if with_code { vec![Embedding { values: 4, dimensions: 2, bag: None }] } else { Vec::new() };
     let width = 3 + 2 * embeddings.len() + 2 * 3;
     let spec = ModelSpec {
         layers: serde_json::from_value(json!([width, {"units": 5, "dropout": dropout}, 4, 2])).expect("layers"),

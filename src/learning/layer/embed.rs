@@ -2,12 +2,13 @@
 //!
 //! Each code picks a row of its column's table (Bengio et al. 2003, "A Neural Probabilistic Language Model"; Guo &
 //! Berkhahn 2016, "Entity Embeddings of Categorical Variables"). It is a product with a one-hot row, without the
-//! product: forward gathers rows, backward adds to them.
+//! product: forward gathers rows, backward adds to them. The codes of a bag pick several rows, whose mean goes on (`bag`).
 
 use std::ops::Range;
 
 use ndarray::ArrayView2;
 
+use super::bag;
 use super::tape::Tape;
 use crate::learning::init::Initializer;
 use crate::learning::optimizer::ParameterGroup;
@@ -20,19 +21,26 @@ const ZERO_CODES: usize = 2;
 /// Vectors in place of codes.
 ///
 /// # Shapes
-/// Input rows are `[plain values…, code₁ … codeₘ]`, output rows `[plain values…, vector₁ … vectorₘ]`.
+/// Input rows are `[plain values…, code₁ … codeₘ]`, output rows `[plain values…, vector₁ … vectorₘ]`; a bag has several codes in
+/// place of one.
 #[derive(Clone, Debug)]
 pub struct Embed {
     plain: usize,
     tables: Vec<EmbeddingTable>,
+    /// Columns of an input row.
+    inputs: usize,
     units: usize,
 }
 
-/// The vectors of one column's codes.
+/// The vectors of one column's codes, or of a bag's.
 #[derive(Clone, Debug)]
 struct EmbeddingTable {
     values: usize,
     dimensions: usize,
+    is_bag: bool,
+    /// Where its codes stand in an input row, and its vector in an output row.
+    codes: Range<usize>,
+    vector: Range<usize>,
     /// values × dimensions, row-major, in the flat buffer.
     weights: Range<usize>,
 }
@@ -40,7 +48,7 @@ struct EmbeddingTable {
 impl EmbeddingTable {
     /// Where the vector of `code` lies in the flat buffer. What is no code (a fraction, not a number, out of range) is
     /// read as code 0, the missing value.
-    fn vector(&self, code: f32) -> Range<usize> {
+    fn vector_of(&self, code: f32) -> Range<usize> {
         let known = code >= 0.0 && code < self.values as f32 && code.fract() == 0.0;
         let row = if known { code as usize } else { 0 };
         let start = self.weights.start + row * self.dimensions;
@@ -51,15 +59,23 @@ impl EmbeddingTable {
 impl Embed {
     /// The layer of a model's embeddings, if it has any. Their tables are the first of the flat buffer.
     pub fn new(model: &ValidModelSpec) -> Option<Self> {
-        let mut offset = 0;
+        let plain = model.plain_inputs();
+        let (mut offset, mut inputs, mut units) = (0, plain, plain);
+        let taken = |place: &mut usize, count: usize| {
+            *place += count;
+            *place - count..*place
+        };
         let tables: Vec<EmbeddingTable> = (model.embeddings.iter())
-            .map(|embedding| {
-                let start = offset;
-                offset += embedding.parameter_count();
-                EmbeddingTable { values: embedding.values, dimensions: embedding.dimensions, weights: start..offset }
+            .map(|embedding| EmbeddingTable {
+                values: embedding.values,
+                dimensions: embedding.dimensions,
+                is_bag: embedding.bag.is_some(),
+                codes: taken(&mut inputs, embedding.columns()),
+                vector: taken(&mut units, embedding.dimensions),
+                weights: taken(&mut offset, embedding.parameter_count()),
             })
             .collect();
-        (!tables.is_empty()).then(|| Embed { plain: model.plain_inputs(), tables, units: model.embedded_inputs() })
+        (!tables.is_empty()).then_some(Embed { plain, tables, inputs, units })
     }
 
     /// EmbeddingTable `index`: values × dimensions.
@@ -89,12 +105,16 @@ impl Embed {
     }
 
     /// Draws vectors of a length of about 1, whatever the model's initializer: each value has the standard deviation
-    /// 1/√dimensions. Those of the codes 0 and 1 are zero.
+    /// 1/√dimensions. Those of the codes 0 and 1 are zero. All of a bag are: a code that few rows have would keep most of what was
+    /// drawn for it, and rows would be learned by heart by it.
     pub(super) fn initialise(&self, parameters: &mut [f32], generator: &mut Generator) {
         for table in &self.tables {
-            let (zero, drawn) = parameters[table.weights.clone()].split_at_mut(ZERO_CODES * table.dimensions);
+            let zero_codes = if table.is_bag { table.values } else { ZERO_CODES };
+            let (zero, drawn) = parameters[table.weights.clone()].split_at_mut(zero_codes * table.dimensions);
             zero.fill(0.0);
-            Initializer::LecunNormal.fill(drawn, table.dimensions, table.values, generator);
+            if !table.is_bag {
+                Initializer::LecunNormal.fill(drawn, table.dimensions, table.values, generator);
+            }
         }
     }
 
@@ -103,22 +123,22 @@ impl Embed {
         Tape { active: buffer(), gradient: buffer(), ..Tape::default() }
     }
 
-    /// Forward pass: `input` is rows × (plain + tables), `output` rows × units.
+    /// Forward pass: `input` is rows × (plain + codes), `output` rows × units.
     pub(super) fn infer(&self, parameters: &[f32], input: &[f32], output: &mut [f32]) {
-        let rows = input.chunks_exact(self.plain + self.tables.len()).zip(output.chunks_exact_mut(self.units));
+        let rows = input.chunks_exact(self.inputs).zip(output.chunks_exact_mut(self.units));
         for (input, output) in rows {
-            let (plain, codes) = input.split_at(self.plain);
-            let (through, mut vectors) = output.split_at_mut(self.plain);
-            through.copy_from_slice(plain);
-            for (table, code) in self.tables.iter().zip(codes) {
-                let (vector, rest) = vectors.split_at_mut(table.dimensions);
-                vector.copy_from_slice(&parameters[table.vector(*code)]);
-                vectors = rest;
+            output[..self.plain].copy_from_slice(&input[..self.plain]);
+            for table in &self.tables {
+                let (codes, vector) = (&input[table.codes.clone()], &mut output[table.vector.clone()]);
+                match table.is_bag {
+                    true => bag::mean(&parameters[table.weights.clone()], codes, vector),
+                    false => vector.copy_from_slice(&parameters[table.vector_of(codes[0])]),
+                }
             }
         }
     }
 
-    /// ∂L/∂table, row by row, is the sum of ∂L/∂output over the rows that have its code.
+    /// ∂L/∂table, row by row, is the sum of ∂L/∂output over the rows that have its code; of a bag see [`bag::add_gradient`].
     pub(super) fn gradient(
         &self,
         block: &Range<usize>,
@@ -130,14 +150,16 @@ impl Embed {
         if !accumulate {
             gradient.fill(0.0);
         }
-        let index = self.tables.iter().position(|table| table.weights == *block).expect("a block is a table");
-        let (table, codes) = (&self.tables[index], self.plain + self.tables.len());
-        let before: usize = self.tables[..index].iter().map(|table| table.dimensions).sum();
-        let vector = self.plain + before..self.plain + before + table.dimensions;
-        for (input, output) in input.chunks_exact(codes).zip(tape.gradient.chunks_exact(self.units)) {
-            let row = table.vector(input[self.plain + index]);
+        let table = self.tables.iter().find(|table| table.weights == *block).expect("a block is a table");
+        for (input, output) in input.chunks_exact(self.inputs).zip(tape.gradient.chunks_exact(self.units)) {
+            let (codes, of_vector) = (&input[table.codes.clone()], &output[table.vector.clone()]);
+            if table.is_bag {
+                bag::add_gradient(codes, of_vector, gradient);
+                continue;
+            }
+            let row = table.vector_of(codes[0]);
             let sums = &mut gradient[row.start - block.start..row.end - block.start];
-            sums.iter_mut().zip(&output[vector.clone()]).for_each(|(sum, g)| *sum += g);
+            sums.iter_mut().zip(of_vector).for_each(|(sum, g)| *sum += g);
         }
     }
 }

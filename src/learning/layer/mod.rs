@@ -20,6 +20,7 @@
 //! assert_eq!(output, [1.5, 0.0]); // max(0, 3·1 − 1·2 + 0.5) and max(0, 3·0 − 1·4 + 0.5)
 //! ```
 
+mod bag;
 mod data_dependent;
 mod dense;
 mod embed;

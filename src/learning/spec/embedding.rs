@@ -10,11 +10,14 @@ pub const MAX_EMBEDDINGS: usize = 1_000;
 pub const MAX_EMBEDDING_VALUES: usize = 1_000_000;
 /// Length of an embedding's vectors.
 pub const MAX_EMBEDDING_DIMENSIONS: usize = 256;
+/// Codes of a bag.
+pub const MAX_BAG: usize = 1_024;
 
-/// A table of learned vectors for the codes of one input column.
+/// A table of learned vectors for the codes of one input column, or of the columns of a bag.
 ///
 /// Codes are whole numbers from 0 to before `values`. Code 0 stands for a missing value and code 1 for one that is
-/// rare or was never seen: their vectors start at zero. What is no code is read as code 0.
+/// rare or was never seen: their vectors start at zero. What is no code is read as code 0. In a bag, code 0 says that there is
+/// nothing at its place, and all vectors start at zero.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Embedding {
@@ -22,9 +25,17 @@ pub struct Embedding {
     pub values: usize,
     /// Length of each vector: 1 to [`MAX_EMBEDDING_DIMENSIONS`].
     pub dimensions: usize,
+    /// Of a bag: how many columns hold its codes, 1 to [`MAX_BAG`]. The vectors of those that are there are averaged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bag: Option<usize>,
 }
 
 impl Embedding {
+    /// Columns of the input that hold its codes.
+    pub fn columns(&self) -> usize {
+        self.bag.unwrap_or(1)
+    }
+
     /// Values of the table.
     pub fn parameter_count(&self) -> usize {
         self.values * self.dimensions
@@ -36,12 +47,15 @@ pub(super) fn check_embeddings(embeddings: &[Embedding], inputs: usize) -> Resul
     require(embeddings.len() <= MAX_EMBEDDINGS, "/embeddings", || {
         format!("there are {} embeddings; the most is {MAX_EMBEDDINGS}", embeddings.len())
     })?;
-    for (i, Embedding { values, dimensions }) in embeddings.iter().enumerate() {
+    for (i, Embedding { values, dimensions, bag }) in embeddings.iter().enumerate() {
         require((2..=MAX_EMBEDDING_VALUES).contains(values), &format!("/embeddings/{i}/values"), || {
             format!("an embedding has 2 to {MAX_EMBEDDING_VALUES} values; got {values}")
         })?;
         require((1..=MAX_EMBEDDING_DIMENSIONS).contains(dimensions), &format!("/embeddings/{i}/dimensions"), || {
             format!("an embedding has 1 to {MAX_EMBEDDING_DIMENSIONS} dimensions; got {dimensions}")
+        })?;
+        require(bag.is_none_or(|codes| (1..=MAX_BAG).contains(&codes)), &format!("/embeddings/{i}/bag"), || {
+            format!("a bag has 1 to {MAX_BAG} codes; got {}", bag.unwrap_or(0))
         })?;
     }
     let vectors: usize = embeddings.iter().map(|embedding| embedding.dimensions).sum();

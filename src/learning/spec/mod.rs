@@ -24,7 +24,7 @@ mod initial;
 mod layer;
 mod model;
 
-pub use embedding::{Embedding, MAX_EMBEDDING_DIMENSIONS, MAX_EMBEDDING_VALUES, MAX_EMBEDDINGS};
+pub use embedding::{Embedding, MAX_BAG, MAX_EMBEDDING_DIMENSIONS, MAX_EMBEDDING_VALUES, MAX_EMBEDDINGS};
 pub use front::{MAX_FREQUENCIES, Parametrization, Waves};
 pub use initial::LayerParameters;
 pub use layer::{LayerSpec, MAX_LAYERS, MAX_WIDTH, ValidLayer};

@@ -58,7 +58,7 @@ pub struct ModelSpec {
 
 /// A checked model: its layers fit together and its loss goes with its output.
 ///
-/// A row of its input is `[plain values…, code₁ … codeₘ]` for m embeddings. The first layer sees
+/// A row of its input is `[plain values…, code₁ … codeₘ]` for m embeddings, where one that is a bag has several codes. The first layer sees
 /// `[plain values…, vector₁ … vectorₘ, values of waves…]`, each column times its factor, if there are factors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ValidModelSpec {
@@ -83,9 +83,9 @@ pub struct ValidModelSpec {
 }
 
 impl ValidModelSpec {
-    /// Width of an input row: its plain values and one code for each embedding.
+    /// Width of an input row: its plain values and the codes of each embedding.
     pub fn inputs(&self) -> usize {
-        self.plain_inputs() + self.embeddings.len()
+        self.plain_inputs() + self.embeddings.iter().map(Embedding::columns).sum::<usize>()
     }
 
     /// Columns of the input that the first layer sees as they are; those behind them are codes.
