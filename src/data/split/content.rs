@@ -9,7 +9,7 @@ use crate::data::column::{Column, Values};
 pub fn row_hashes<'a>(columns: impl Iterator<Item = &'a Column>, rows: &[usize], seed: u64) -> Vec<u64> {
     let mut sums = vec![0u64; rows.len()];
     for column in columns {
-        let of_column = word(column.name.as_bytes());
+        let of_column = word_hash(column.name.as_bytes());
         let mut add = |hash: &dyn Fn(usize) -> Option<u64>| {
             for (sum, row) in sums.iter_mut().zip(rows) {
                 let cell = hash(*row).map_or(0, |value| mix(of_column ^ mix(value)));
@@ -21,7 +21,7 @@ pub fn row_hashes<'a>(columns: impl Iterator<Item = &'a Column>, rows: &[usize],
             Values::Boolean(values) => add(&|row| values[row].map(u64::from)),
             Values::Datetime(values) => add(&|row| values[row].map(|at| at as u64)),
             Values::Words(words) => {
-                let known: Vec<u64> = words.words.iter().map(|text| word(text.as_bytes())).collect();
+                let known: Vec<u64> = words.words.iter().map(|text| word_hash(text.as_bytes())).collect();
                 add(&|row| known.get(words.codes[row] as usize).copied());
             }
         }
@@ -46,7 +46,7 @@ fn seeded(sum: u64, seed: u64) -> u64 {
 }
 
 /// FNV-1a, 64 bits (Fowler, Noll, Vo), its bits then spread.
-fn word(bytes: &[u8]) -> u64 {
+pub(in crate::data) fn word_hash(bytes: &[u8]) -> u64 {
     mix(bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)))
 }
 

@@ -28,6 +28,7 @@ mod separators;
 mod short_number;
 mod short_written;
 mod text_cursor;
+mod tokens;
 mod words;
 mod written_number;
 
@@ -47,6 +48,7 @@ pub use reading::{CellFormat, Misfit, Reading, Writing};
 pub(super) use separators::{ANY_WAY, COMMA_WAYS, POINT_WAYS, WAYS, ways_of_plain};
 pub(super) use short_number::{LOOKED_AT, short_number};
 pub(super) use short_written::{ShortFormat, ShortWritten};
+pub(in crate::data) use tokens::{are_names, each_word, is_plain_word};
 pub use words::parse_boolean;
 pub(super) use words::trim;
 pub(super) use written_number::{WrittenNumber, is_unit, scale_of};
