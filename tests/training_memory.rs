@@ -157,6 +157,19 @@ async fn trainings_take_about_as_much_memory_as_was_estimated() {
     .await;
     check(&service, "words", json!({"epochs": 2, "batch_size": 1024})).await;
 
+    table(
+        "texts",
+        json!([8]),
+        csv("a,note,y", 30_000, |csv, row| {
+            let word = |at| (noise(row, at) * noise(row, 100 + at) * 4_000.0) as usize;
+            numbers(csv, row, 1);
+            (0..40).for_each(|at| write!(csv, "w{} ", word(at)).expect("a string"));
+            write!(csv, ",{}", class(row, 3)).expect("a string");
+        }),
+    )
+    .await;
+    check(&service, "texts", json!({"epochs": 2, "batch_size": 1024})).await;
+
     let layers = json!({"name": "rows", "layers": [20, 64, 5]});
     service.post("/models", layers).await.expect(201);
     let of =

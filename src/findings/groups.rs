@@ -128,8 +128,8 @@ mod tests {
             Found("text_column", text, Some("f")),
             Found("numbers_as_words", "Line 9 has \"x\".", Some("g")),
         ];
-        let of_text = "4 columns hold text or identifiers, from which this release does not learn, and are left out: \
-                       \"a\", \"b\", \"e\" and 1 more. What matters in them can be given as columns of numbers or of a few words.";
+        let of_text = "4 columns hold text or identifiers, from which that release did not learn, and are left out: \
+                       \"a\", \"b\", \"e\" and 1 more. Train again, and words are learned from.";
         let of_numbers = "2 columns hold numbers that are written otherwise than a program would: \"c\" and \"d\". The first: \
                           \"1,5\" on line 2 is read as 1.5.";
         let expected = [

@@ -54,7 +54,7 @@ const fn alike(code: &'static str, cost: Cost, clause: &'static str, advice: &'s
 }
 
 /// All kinds, dearest first: by cost, and where that is the same by how much of the table is concerned, as a rule.
-pub static KINDS: [Kind; 45] = [
+pub static KINDS: [Kind; 47] = [
     whole("loss_not_falling", Cost::Lost),
     // The first row has become the names of the columns, and the columns have no names.
     whole("header_looks_like_data", Cost::Lost),
@@ -67,10 +67,23 @@ pub static KINDS: [Kind; 45] = [
     whole("formulas_without_values", Cost::Lost),
     whole("other_sheets", Cost::Lost),
     each("not_finite", Cost::Lost, "hold infinite numbers, which count as missing"),
+    // Of trainings of releases that did not learn from text.
     alike(
         "text_column",
         Cost::Lost,
-        "hold text or identifiers, from which this release does not learn, and are left out",
+        "hold text or identifiers, from which that release did not learn, and are left out",
+        "Train again, and words are learned from.",
+    ),
+    alike(
+        "long_text",
+        Cost::Lost,
+        "hold more text than is learned from, and are left out",
+        "Shorten them, or leave out columns of text that stand before them.",
+    ),
+    alike(
+        "unshared_words",
+        Cost::Lost,
+        "hold identifiers, or text whose words few rows share, and are left out",
         "What matters in them can be given as columns of numbers or of a few words.",
     ),
     alike(

@@ -68,10 +68,11 @@ fn reason<'a>(column: &ColumnProfile, profile: &'a TableProfile) -> Option<&'a s
 
 /// Why nothing can be learned from these columns, if nothing can.
 pub(super) fn hopeless(features: &[String], profile: &TableProfile) -> Option<String> {
+    let identifiers = profile.identifiers();
     let why = |column: &ColumnProfile| match () {
         () if column.missing == profile.rows => Some(Reason::Missing),
         () if column.distinct <= 1 && column.missing == 0 => Some(Reason::Constant),
-        () if column.kind == ColumnType::Text => Some(Reason::Text),
+        () if column.kind == ColumnType::Text && identifiers.contains(column.name.as_str()) => Some(Reason::Unshared),
         () => None,
     };
     let columns: Vec<_> = features.iter().filter_map(|name| profile.column(name)).collect();

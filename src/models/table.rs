@@ -11,7 +11,7 @@ use super::recipe::Recipe;
 use super::seeming::{check_target, hopeless};
 use crate::data::column::{Column, ColumnType, Values};
 use crate::data::encoder::Histogram;
-use crate::data::encoder::{Encoder, MAX_CLASSES, Target, Task, classes, rows_with};
+use crate::data::encoder::{Codes, Encoder, MAX_CLASSES, Target, Task, classes, rows_with};
 use crate::data::limits::check_column_name;
 use crate::data::profile::TableProfile;
 use crate::data::split::Rule;
@@ -333,10 +333,13 @@ impl TableSpec {
     fn network_of(&self, encoder: &Encoder, hidden: &[usize]) -> Result<ValidModelSpec, ModelError> {
         let bins = encoder.embedded_bins();
         let dimensions = |place| if bins.contains(&place) { BIN_DIMENSIONS } else { EMBEDDING_DIMENSIONS };
-        let embedding = |(place, values)| Embedding { values, dimensions: dimensions(place) };
+        let embedding = |(place, codes): (usize, Codes)| Embedding {
+            values: codes.values,
+            dimensions: dimensions(place),
+            bag: codes.bag,
+        };
         let embeddings: Vec<Embedding> = encoder.embedded().enumerate().map(embedding).collect();
-        let plain = encoder.width() - embeddings.len();
-        self.dense(plain, encoder.numbers(), embeddings, hidden, encoder.target.classes().len())
+        self.dense(encoder.plain_width(), encoder.numbers(), embeddings, hidden, encoder.target.classes().len())
     }
 
     /// The recipe of a network with these hidden layers: without any it is linear, and there is nothing to it.

@@ -6,7 +6,9 @@ use super::ModelError;
 use super::recipe::MOST_WAVES;
 use super::table::{BIN_DIMENSIONS, EMBEDDING_DIMENSIONS, TableSpec};
 use crate::data::column::ColumnType;
-use crate::data::encoder::{Known, LEAST_BINS, MAX_ONE_HOT, MOST_CODES, RARE_BELOW};
+use crate::data::encoder::{
+    FIT_BYTES, Known, LEAST_BINS, MAX_ONE_HOT, MAX_TEXT_CODES, MAX_TEXT_WIDTH, MOST_CODES, RARE_BELOW,
+};
 use crate::data::profile::{ColumnProfile, TableProfile};
 use crate::learning::spec::{Embedding, ValidModelSpec};
 
@@ -54,11 +56,13 @@ impl<'a> ColumnsOf<'a> {
         bytes.sum()
     }
 
-    /// Memory of their words while they are read, in bytes.
+    /// Memory of their words while they are read, and those of texts are counted, in bytes.
     pub fn word_bytes(&self) -> usize {
         let words = self.read.iter().filter(|column| matches!(column.kind, ColumnType::Categorical | ColumnType::Text));
         let bytes = words.fold(0, |sum: u64, column| sum.saturating_add(column.dictionary_bytes()));
-        usize::try_from(bytes).unwrap_or(usize::MAX)
+        let has_text = self.features().any(|column| column.kind == ColumnType::Text);
+        let counting = if has_text { FIT_BYTES } else { 0 };
+        usize::try_from(bytes).unwrap_or(usize::MAX).saturating_add(counting)
     }
 
     fn features(&self) -> impl Iterator<Item = &'a ColumnProfile> + '_ {
@@ -93,11 +97,14 @@ impl<'a> ColumnsOf<'a> {
             numbers += usize::from(matches!(column.kind, ColumnType::Numeric | ColumnType::Datetime));
             if bins && column.kind == ColumnType::Numeric && column.distinct as usize >= LEAST_BINS {
                 let values = (column.distinct as usize).min(MOST_CODES) + 2;
-                embeddings.push(Embedding { values, dimensions: BIN_DIMENSIONS });
+                embeddings.push(Embedding { values, dimensions: BIN_DIMENSIONS, bag: None });
             }
             if may_be_embedded(column) {
                 let values = (column.distinct as usize).saturating_add(2);
-                embeddings.push(Embedding { values, dimensions: EMBEDDING_DIMENSIONS });
+                embeddings.push(Embedding { values, dimensions: EMBEDDING_DIMENSIONS, bag: None });
+            }
+            if column.kind == ColumnType::Text {
+                embeddings.push(bag(column));
             }
         }
         // Which columns they are does not matter to a size; of somewhat too many for waves, some may be left out.
@@ -123,11 +130,20 @@ fn plain_width(column: &ColumnProfile, rows: u64) -> usize {
     match column.kind {
         ColumnType::Numeric | ColumnType::Boolean => 1 + missing,
         ColumnType::Datetime => DATETIME_WIDTH + missing,
-        ColumnType::Text => 0,
+        ColumnType::Text => missing,
         ColumnType::Categorical if is_embedded(column, rows) => 0,
         // One more for rare words.
         ColumnType::Categorical => (column.distinct as usize).min(MAX_ONE_HOT) + 1 + missing,
     }
+}
+
+/// The largest bag of a column of text. A text of n letters has at most so many words and pairs together, and a word or pair that
+/// has a code stands in several rows.
+fn bag(column: &ColumnProfile) -> Embedding {
+    let (total, longest) = column.word_bytes.map_or((u64::MAX, u64::MAX), |words| (words.total, words.longest));
+    let within = |bytes: u64, most: usize| usize::try_from(bytes).unwrap_or(usize::MAX).clamp(1, most);
+    let values = within(total / RARE_BELOW as u64, MAX_TEXT_CODES) + 1;
+    Embedding { values, dimensions: EMBEDDING_DIMENSIONS, bag: Some(within(longest, MAX_TEXT_WIDTH)) }
 }
 
 /// Whether a column of words may have more of them than have a plain column each.

@@ -137,6 +137,7 @@ fn example(encoder: &Encoder) -> Value {
         Encoding::Numeric { scale, .. } => serde_json::from_str(&format_number(scale.center)).unwrap_or(Value::Null),
         Encoding::Boolean { .. } => json!(true),
         Encoding::Datetime { min, max, .. } => json!(format_datetime(min / 2 + max / 2)),
+        Encoding::Text { .. } => json!("a few words"),
         _ => json!(feature.words().first()),
     };
     encoder.features.iter().map(|feature| (feature.name.clone(), value(feature))).collect::<Map<_, _>>().into()
@@ -270,6 +271,7 @@ fn property(feature: &Feature) -> Value {
         Encoding::Boolean { .. } => json!({"type": ["boolean", "null"]}),
         Encoding::Datetime { min, max, .. } => json!({"type": ["string", "null"],
             "description": format!("A date or time; training saw {} to {}", format_datetime(*min), format_datetime(*max))}),
+        Encoding::Text { .. } => json!({"type": ["string", "null"], "description": "Text; its words are looked at"}),
         _ => json!({"type": ["string", "null"], "examples": &words[..words.len().min(MAX_CATEGORIES)]}),
     }
 }

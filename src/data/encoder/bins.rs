@@ -2,7 +2,7 @@
 //! those that training never saw, and one for missing values.
 
 use super::feature::{Feature, Slot};
-use super::histogram::Histogram;
+use super::histogram::{Histogram, places_of};
 use super::target::Target;
 use crate::data::column::{ColumnType, Values, Words};
 
@@ -27,7 +27,7 @@ impl Bins {
     pub fn of_feature(feature: &Feature, histogram: &Histogram) -> Self {
         Bins {
             bounds: histogram.bounds.clone(),
-            places: feature.words().len(),
+            places: places_of(feature),
             counted: histogram.counts.len(),
             unseen: feature.kind == ColumnType::Categorical,
         }
@@ -113,6 +113,8 @@ impl Bins {
                 (Some(start), Some(end)) => format!("{} to {}", show(self.bounds[start]), show(*end)),
                 (_, None) => format!("{} and above", show(self.bounds[bin - 1])),
             },
+            // Of texts.
+            bin if words.is_empty() && self.places == 1 => ["known words", "no known word"][bin.min(1)].into(),
             bin if words.is_empty() => ["false", "true"][bin.min(1)].into(),
             bin if bin >= shared => "other words".into(),
             bin => {
@@ -175,6 +177,23 @@ mod tests {
         assert_eq!(fallen(&bins, &values, &[Slot::Own(2), Slot::Unseen, Slot::Rare]), [2, 4, 3, 5]);
         let titles: Vec<String> = (0..6).map(|bin| bins.title(bin, kind.words(), |_| String::new())).collect();
         assert_eq!(titles, ["a", "b", "c", "other words", "never seen", "missing"]);
+    }
+
+    #[test]
+    fn a_text_falls_where_it_has_known_words_or_none() {
+        let texts: Vec<String> = ["good box", "bad box", "bad day", "a good day", "zzz"].map(String::from).to_vec();
+        let codes = (0..20).map(|row| row % 4).collect();
+        let feature = feature(ColumnType::Text, Values::Words(Words { words: texts[..4].to_vec(), codes }));
+        let histogram = Histogram { bounds: vec![], counts: vec![20, 0], missing: 0 };
+        assert!(histogram.fits(&feature));
+        let bins = Bins::of_feature(&feature, &histogram);
+        assert_eq!(bins.expected(&histogram), [20, 0, 0]);
+        let values = Values::Words(Words { words: texts.clone(), codes: vec![0, 4, u32::MAX] });
+        let slot = |known: bool| if known { Slot::Own(0) } else { Slot::Rare };
+        let slots: Vec<Slot> = feature.word_places(&texts).into_iter().map(|place| slot(place.is_some())).collect();
+        assert_eq!(fallen(&bins, &values, &slots), [0, 1, 2]);
+        let titles: Vec<String> = (0..3).map(|bin| bins.title(bin, &[], |_| String::new())).collect();
+        assert_eq!(titles, ["known words", "no known word", "missing"]);
     }
 
     #[test]

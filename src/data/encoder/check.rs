@@ -9,6 +9,7 @@ use super::feature::Feature;
 use super::fitting::MAX_WORD;
 use super::scale::Scale;
 use super::target::{MAX_CLASSES, Target, long_class};
+use super::text::Vocabulary;
 use crate::data::column::ColumnType;
 use crate::data::limits::check_column_name;
 use crate::wording::Shown;
@@ -72,6 +73,9 @@ impl Feature {
                     && in_order(rare)
             }
             (Encoding::Embedding { values, rare }, ColumnType::Categorical) => in_order(values) && in_order(rare),
+            (Encoding::Text { buckets, counts, width }, ColumnType::Text) => {
+                Vocabulary { buckets, counts }.is_in_order(*width)
+            }
             (Encoding::Datetime { scale, min, max, .. }, ColumnType::Datetime) => scale.is_finite() && min <= max,
             _ => return unfit("whose encoding is of another type"),
         };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::encoding::Encoding;
 use super::error::EncodeError;
-use super::feature::{Feature, Offsets, Sighting, Slot};
+use super::feature::{Codes, Feature, Offsets, Sighting, Slot};
 use super::left_out::{Known, LeftOut};
 use super::target::{Target, Task};
 use crate::data::column::{Column, Table, Values};
@@ -96,17 +96,18 @@ impl Encoder {
         }
     }
 
-    /// Width of an encoded row: plain values first, then a code for each embedded column.
+    /// Width of an encoded row: plain values first, then the codes of each embedded column.
     pub fn width(&self) -> usize {
-        self.plain_width() + self.embedded().count()
+        self.plain_width() + self.embedded().map(Codes::columns).sum::<usize>()
     }
 
-    fn plain_width(&self) -> usize {
+    /// Columns of an encoded row that are no codes.
+    pub fn plain_width(&self) -> usize {
         self.features.iter().map(Feature::plain_width).sum()
     }
 
-    /// The number of codes of each embedded column, in the order of the row's last columns.
-    pub fn embedded(&self) -> impl Iterator<Item = usize> + '_ {
+    /// The codes of each embedded column, in the order of the row's last columns.
+    pub fn embedded(&self) -> impl Iterator<Item = Codes> + '_ {
         self.features.iter().filter_map(Feature::codes)
     }
 
@@ -128,7 +129,7 @@ impl Encoder {
         self.features.iter().map(move |feature| {
             let offsets = Offsets { plain, code };
             plain += feature.plain_width();
-            code += usize::from(feature.codes().is_some());
+            code += feature.codes().map_or(0, Codes::columns);
             offsets
         })
     }

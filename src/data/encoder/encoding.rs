@@ -50,6 +50,16 @@ pub enum Encoding {
         /// Words that share code 1.
         rare: Vec<String>,
     },
+    /// Codes of a bag: of each word and pair of neighbouring words of a text that enough training rows have; 0 where a row has
+    /// fewer.
+    Text {
+        /// Buckets of their hashes, ascending; the code of each is its place, counted from 1.
+        buckets: Vec<u32>,
+        /// Training rows that have each of them.
+        counts: Vec<u32>,
+        /// Codes of a row.
+        width: usize,
+    },
     /// Time since 1970 as a scaled number, then sine and cosine of the parts of the date that vary.
     Datetime {
         /// Robust scale of microseconds since 1970.

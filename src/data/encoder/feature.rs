@@ -7,6 +7,7 @@ use super::encoding::Encoding;
 use super::fitting;
 use super::left_out::Reason;
 use super::numbers::Numbers;
+use super::text::{self, Vocabulary};
 use crate::data::column::{Column, ColumnType, Values, Words};
 use crate::data::values::Writing;
 
@@ -58,15 +59,31 @@ impl Sighting {
 pub struct Offsets {
     /// Its first plain column.
     pub plain: usize,
-    /// The column of its embedding's code, if it has one.
+    /// The first column of its codes, if it has any.
     pub code: usize,
+}
+
+/// The codes of a feature that is embedded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Codes {
+    /// How many there are.
+    pub values: usize,
+    /// Of a text, whose codes are many: the columns of an encoded row that they take.
+    pub bag: Option<usize>,
+}
+
+impl Codes {
+    /// Columns of an encoded row.
+    pub fn columns(self) -> usize {
+        self.bag.unwrap_or(1)
+    }
 }
 
 impl Offsets {
     /// The columns of `feature` at these offsets.
     pub fn columns(self, feature: &Feature) -> Vec<usize> {
-        let code = feature.codes().map(|_| self.code);
-        (self.plain..self.plain + feature.plain_width()).chain(code).collect()
+        let codes = feature.codes().map_or(0, Codes::columns);
+        (self.plain..self.plain + feature.plain_width()).chain(self.code..self.code + codes).collect()
     }
 }
 
@@ -81,7 +98,7 @@ impl Feature {
             return Err(Reason::Missing);
         }
         let encoding = match (&column.values, column.kind) {
-            (_, ColumnType::Text) => return Err(Reason::Text),
+            (Values::Words(words), ColumnType::Text) => text::fit(words, rows)?,
             (Values::Numeric(values), _) => fitting::numeric(rows.iter().map(|row| values[*row]).collect()),
             (Values::Boolean(values), _) => fitting::boolean(rows.iter().filter_map(|row| values[*row]).collect()),
             (Values::Datetime(values), _) => fitting::datetime(rows.iter().filter_map(|row| values[*row]).collect()),
@@ -92,7 +109,7 @@ impl Feature {
             Encoding::Boolean { scale } => scale.width == 0.0,
             Encoding::Datetime { min, max, .. } => min == max,
             Encoding::OneHot { values, rare, .. } => values.len() == 1 && rare.is_empty(),
-            Encoding::Pair { .. } | Encoding::Embedding { .. } => false,
+            Encoding::Pair { .. } | Encoding::Embedding { .. } | Encoding::Text { .. } => false,
         };
         if constant && missing == 0 {
             return Err(Reason::Constant);
@@ -112,16 +129,18 @@ impl Feature {
             Encoding::Numeric { .. } | Encoding::Boolean { .. } | Encoding::Pair { .. } => 1,
             Encoding::OneHot { scales, .. } => scales.len(),
             Encoding::Embedding { .. } => return 0,
+            Encoding::Text { .. } => 0,
             Encoding::Datetime { parts, .. } => 1 + 2 * parts.len(),
         };
         own + usize::from(self.missing)
     }
 
-    /// The number of codes, if the column is embedded.
-    pub fn codes(&self) -> Option<usize> {
+    /// Its codes, if the column is embedded.
+    pub fn codes(&self) -> Option<Codes> {
         match &self.encoding {
-            Encoding::Embedding { values, .. } => Some(values.len() + 2),
-            Encoding::Numeric { edges, .. } => binning::codes(edges),
+            Encoding::Numeric { edges, .. } => binning::codes(edges).map(|values| Codes { values, bag: None }),
+            Encoding::Embedding { values, .. } => Some(Codes { values: values.len() + 2, bag: None }),
+            Encoding::Text { buckets, width, .. } => Some(Codes { values: buckets.len() + 1, bag: Some(*width) }),
             _ => None,
         }
     }
@@ -188,6 +207,10 @@ impl Feature {
                     sight(at < *min, at > *max).into_iter().for_each(|seen| see(row, seen));
                 }
             }
+            (Encoding::Text { buckets, counts, width: most }, Values::Words(words)) => {
+                let place = (offsets.code, *most);
+                slots = Vocabulary { buckets, counts }.write(words, sources.clone(), place, width, inputs);
+            }
             (_, Values::Words(words)) => {
                 slots = self.slots(&words.words);
                 self.write_words((words, &slots), sources.clone(), offsets, width, inputs, &mut see);
@@ -249,7 +272,7 @@ impl Feature {
         }
     }
 
-    /// The index in [`Feature::words`] of each of `words` that has a place of its own.
+    /// The index in [`Feature::words`] of each of `words` that has a place of its own; 0 of a text with a word that training saw.
     pub fn word_places(&self, words: &[String]) -> Vec<Option<usize>> {
         let own = |slot| if let Slot::Own(place) = slot { Some(place) } else { None };
         self.slots(words).into_iter().map(own).collect()
@@ -257,6 +280,9 @@ impl Feature {
 
     /// Where each of `words` belongs.
     fn slots(&self, words: &[String]) -> Vec<Slot> {
+        if let Encoding::Text { buckets, counts, .. } = &self.encoding {
+            return Vocabulary { buckets, counts }.slots(words);
+        }
         let (own, rare) = (self.words(), self.rare_words());
         let numbers = Numbers::among(own.iter().chain(rare));
         let found = |words: &[String], word: &String| words.binary_search(word).ok();
@@ -276,9 +302,9 @@ impl Feature {
 /// Where a word belongs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Slot {
-    /// It has a place of its own, this one in [`Feature::words`].
+    /// It has a place of its own, this one in [`Feature::words`]; of a text, some of its words have a code.
     Own(usize),
-    /// It shares a place with other words that few training rows have.
+    /// It shares a place with other words that few training rows have; of a text, none of its words has a code.
     Rare,
     /// No training row has it.
     Unseen,

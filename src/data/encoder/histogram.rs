@@ -89,7 +89,8 @@ impl Histogram {
     fn bins(feature: &Feature) -> usize {
         match &feature.encoding {
             Encoding::Numeric { .. } | Encoding::Datetime { .. } => NUMBER_BINS,
-            Encoding::Boolean { .. } => 2,
+            // Of texts: some word has a code, or none.
+            Encoding::Boolean { .. } | Encoding::Text { .. } => 2,
             _ => feature.words().len().min(WORD_BINS) + 1,
         }
     }
@@ -157,9 +158,14 @@ fn bounds(scale: &Scale) -> Vec<f64> {
     (1..NUMBER_BINS).map(bound).collect()
 }
 
+/// Places of their own that words of a feature have: of texts one, for those with a word that has a code.
+pub(super) fn places_of(feature: &Feature) -> usize {
+    if matches!(feature.encoding, Encoding::Text { .. }) { 1 } else { feature.words().len() }
+}
+
 /// The bin of each of `words`.
 fn word_bins(feature: &Feature, words: &Words) -> Vec<usize> {
-    let own = feature.words().len();
+    let own = places_of(feature);
     let bins = own.min(WORD_BINS);
     let places = feature.word_places(&words.words);
     places.into_iter().map(|place| place.map_or(bins, |place| place * bins / own)).collect()

@@ -8,6 +8,11 @@ use crate::data::column::ColumnType;
 use crate::data::profile::{ColumnProfile, TableProfile};
 use crate::data::values::Writing;
 
+/// Columns of text that are learned from, at most.
+pub const MAX_TEXTS: usize = 16;
+/// Memory that all columns of text may take when they are read, in bytes: about 100 MB of text.
+const MAX_TEXT_BYTES: u64 = 256 << 20;
+
 /// What is known of columns before their values are looked at.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
@@ -24,14 +29,15 @@ impl Known {
         let features: HashSet<&str> = features.iter().map(String::as_str).collect();
         let identifiers = profile.identifiers();
         let columns = || profile.columns.iter().filter(|column| features.contains(column.name.as_str()));
-        let hopeless = |column: &&ColumnProfile| column.kind == ColumnType::Text || column.missing == profile.rows;
+        let long = long_texts(columns());
+        let hopeless = |column: &&ColumnProfile| long.contains(column.name.as_str()) || column.missing == profile.rows;
         let numbers = |column: &&ColumnProfile| identifiers.contains(column.name.as_str());
         let spared = chosen || columns().all(|column| hopeless(&column) || numbers(&column));
         let left_out = columns().filter_map(|column| {
-            let reason = match column.kind {
-                ColumnType::Text => Reason::Text,
-                _ if !spared && numbers(&column) => Reason::Identifier,
-                _ => return None,
+            let reason = match () {
+                () if long.contains(column.name.as_str()) => Reason::LongText,
+                () if !spared && numbers(&column) => Reason::Identifier,
+                () => return None,
             };
             Some(LeftOut { name: column.name.clone(), kind: column.kind, reason })
         });
@@ -39,6 +45,22 @@ impl Known {
         let writings = writings.filter(|(_, writing)| !writing.is_plain());
         Known { left_out: left_out.collect(), writings: writings.collect() }
     }
+}
+
+/// The columns of text that are not read, so that what a training takes of them is bounded: the first are, as many of them as take
+/// no more than [`MAX_TEXT_BYTES`] in memory together.
+fn long_texts<'a>(columns: impl Iterator<Item = &'a ColumnProfile>) -> HashSet<&'a str> {
+    let (mut count, mut bytes) = (0, 0_u64);
+    let is_long = |column: &&ColumnProfile| {
+        let all = bytes.saturating_add(column.dictionary_bytes());
+        let is_long = count == MAX_TEXTS || all > MAX_TEXT_BYTES;
+        if !is_long {
+            (count, bytes) = (count + 1, all);
+        }
+        is_long
+    };
+    let texts = columns.filter(|column| column.kind == ColumnType::Text);
+    texts.filter(is_long).map(|column| column.name.as_str()).collect()
 }
 
 /// A column that is not learned from.
@@ -61,8 +83,12 @@ pub enum Reason {
     Constant,
     /// It has none.
     Missing,
-    /// Its words are names, identifiers or sentences.
+    /// It holds text: of versions of releases that did not learn from text.
     Text,
+    /// It holds more text than is learned from.
+    LongText,
+    /// It holds text, and hardly a row has a word that others have too.
+    Unshared,
     /// It has another value in almost every row.
     Identifier,
     /// Each of its words is too rare to learn from.
@@ -76,6 +102,8 @@ impl Reason {
             Reason::Constant => "constant_column",
             Reason::Missing => "mostly_missing",
             Reason::Text => "text_column",
+            Reason::LongText => "long_text",
+            Reason::Unshared => "unshared_words",
             Reason::Identifier => "identifier_column",
             Reason::Rare => "rare_words",
         }
@@ -86,7 +114,9 @@ impl Reason {
         match self {
             Reason::Constant => "Nothing is lost by that.",
             Reason::Missing => "Fill it where it matters.",
-            Reason::Text => "What matters in it can be given as columns of numbers or of a few words.",
+            Reason::Text => "Train the model again, and words are learned from.",
+            Reason::LongText => "Shorten it, or leave out columns of text that stand before it.",
+            Reason::Unshared => "What matters in it can be given as columns of numbers or of a few words.",
             Reason::Identifier => "If it says something about new rows, name it in `features`.",
             Reason::Rare => "Put its words into groups, if that has a meaning.",
         }
@@ -97,7 +127,9 @@ impl Reason {
         match self {
             Reason::Constant => "has the same value in every training row",
             Reason::Missing => "has no value in any training row",
-            Reason::Text => "holds text or identifiers, from which this release does not learn",
+            Reason::Text => "holds text, from which the release that trained this version did not learn",
+            Reason::LongText => "holds more text than is learned from",
+            Reason::Unshared => "holds identifiers, or text whose words few rows share",
             Reason::Identifier => "has another value in almost every row",
             Reason::Rare => "has only words that occur once or twice",
         }

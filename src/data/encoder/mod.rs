@@ -2,7 +2,8 @@
 //!
 //! An encoder is fitted on training rows alone and stored inside its version: clients never scale anything. What it does
 //! follows Holzmüller et al. 2024 ("Better by default"): numbers are scaled robustly and clipped smoothly, words become
-//! one column each, or where they are many, codes of learned vectors; what is missing is a value of its own.
+//! one column each, or where they are many, codes of learned vectors; what is missing is a value of its own. Text becomes
+//! the codes of its words.
 
 mod binning;
 mod bins;
@@ -19,6 +20,7 @@ mod numbers;
 pub mod reading;
 pub mod scale;
 mod target;
+mod text;
 
 pub use binning::{LEAST_BINS, MOST_CODES};
 pub use bins::Bins;
@@ -26,11 +28,12 @@ pub use calendar::DatePart;
 pub use encode::{Encoded, Encoder, rows_with};
 pub use encoding::Encoding;
 pub use error::{EncodeError, OnMisfit, from_nothing};
-pub use feature::{Feature, Sighting, Slot};
+pub use feature::{Codes, Feature, Sighting, Slot};
 pub use fitting::{MAX_ONE_HOT, RARE_BELOW};
 pub use histogram::Histogram;
 pub use left_out::{Known, LeftOut, Reason};
 pub use target::{MAX_CLASSES, Target, Task, classes};
+pub use text::{FIT_BYTES, MAX_TEXT_CODES, MAX_TEXT_WIDTH};
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use super::statistics::ColumnStatistics;
 use super::studied::Studied;
 use super::table::{ColumnProfile, Finding, IDENTIFIER_COLUMN};
 use crate::data::column::ColumnType;
+use crate::data::values::are_names;
 use crate::findings::{FURTHER_FINDINGS, rank};
 use crate::wording::Shown;
 
@@ -24,6 +25,8 @@ pub const DUPLICATE_COLUMN: &str = "duplicate_column";
 
 /// From how many rows on a column can be taken for an identifier.
 const IDENTIFIER_ROWS: u64 = 20;
+/// Texts that are looked at to tell whether they are sentences.
+const LOOKED_AT: usize = 1000;
 /// A categorical column of more values than this has very many.
 const MANY_VALUES: u64 = 1000;
 
@@ -117,7 +120,9 @@ fn is_identifier(profile: &ColumnProfile, statistics: &ColumnStatistics, rows: u
     match profile.kind {
         ColumnType::Categorical | ColumnType::Text => {
             let values = statistics.values();
-            values >= IDENTIFIER_ROWS && profile.distinct as f64 >= 0.95 * values as f64
+            let differ = values >= IDENTIFIER_ROWS && profile.distinct as f64 >= 0.95 * values as f64;
+            // Sentences differ too.
+            differ && are_names(statistics.words().take(LOOKED_AT).map(|(text, _)| text))
         }
         ColumnType::Numeric if statistics.is_integers() => {
             let name = profile.name.to_ascii_lowercase();

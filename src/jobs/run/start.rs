@@ -16,6 +16,7 @@ use super::prepare::{Means, Prepared, prepare};
 use super::tables::TrainingTables;
 use super::unpublished::Halt;
 use crate::data::column::{Column, Table};
+use crate::data::encoder::Reason;
 use crate::data::profile::Finding;
 use crate::data::split::HeldOut;
 use crate::datasets::Dataset;
@@ -241,11 +242,17 @@ async fn columns(
     dataset: &Dataset,
     validation: Option<Uuid>,
 ) -> Result<TrainingTables, JobError> {
-    let content = content(&dataset.profile, spec);
+    let base = base.and_then(|base| base.table().ok()).map(|table| &table.parts.encoder);
+    // Of a version of a release that did not learn from text, texts were no content: see `content`.
+    let was_text = |name: &String| {
+        let mut left_out = base.into_iter().flat_map(|encoder| &encoder.left_out);
+        left_out.any(|left| left.reason == Reason::Text && left.name == *name)
+    };
+    let mut content = content(&dataset.profile, spec);
+    content.retain(|name| !was_text(name));
     // A warm start has the features of its version; else what is left out in any case is not read.
-    let names: Vec<String> = match base.and_then(|base| base.table().ok()) {
-        Some(table) => {
-            let encoder = &table.parts.encoder;
+    let names: Vec<String> = match base {
+        Some(encoder) => {
             encoder.features.iter().map(|feature| &feature.name).chain([&spec.target]).cloned().collect()
         }
         None => content.clone(),

@@ -14,6 +14,7 @@ mod production;
 mod recipes;
 mod row_files;
 mod splits;
+mod texts;
 mod train_file;
 mod trainings;
 mod versions;
