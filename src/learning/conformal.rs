@@ -4,8 +4,14 @@
 //! "Distribution-Free Predictive Inference for Regression"): a score says how badly an answer fits the truth of a row
 //! that training did not see. With q the ⌈(n + 1)·level⌉-th smallest of n scores, the score of a further row is at most q
 //! with a probability of at least `level`, whatever the network and the distribution of rows, as long as the rows are
-//! exchangeable. Of a regression the score is |y − ŷ|, and the interval ŷ ± q; of a classifier it is 1 − p(true class),
-//! and the set of answers all classes with 1 − p ≤ q (Sadinle, Lei & Wasserman 2019).
+//! exchangeable. Of a regression the score is |y − ŷ|, over how large errors of such answers are ([`error_size`](super::error_size)),
+//! and the interval ŷ ± q times that. Of a classifier it is the mass of the classes that are likelier than the true one, and the
+//! set of answers all classes with at most q before them (Romano, Sesia & Candès 2020, "Classification with Valid and Adaptive
+//! Coverage", without the random part: the likeliest class is always in it, and the same row has the same set). Quantiles are of
+//! parts of the rows ([`parts`](super::parts)), so that the promise holds for answers large and small, sure and unsure.
+//!
+//! Versions of earlier releases have scores of all rows together, |y − ŷ| and 1 − p(true class): the interval is ŷ ± q, and the
+//! set of answers all classes with 1 − p ≤ q (Sadinle, Lei & Wasserman 2019).
 //!
 //! Where rows have weights, they stand for a distribution that has rows by their weights, and the promise is made for that one:
 //! q is the least score that, with the smaller ones, has (n + 1)·level/n of all weight (Tibshirani, Foygel Barber, Candès &
@@ -107,6 +113,23 @@ impl Scores {
         Some(self.values[index as usize])
     }
 
+    /// The quantile of several sets of scores together.
+    pub(super) fn quantile_of_all(sets: &[Scores], level: f64) -> Option<f32> {
+        let count = sets.iter().map(|scores| scores.count).sum();
+        let rank = rank(count, level).filter(|rank| *rank <= count)?;
+        // A kept score stands for itself and those between it and the one before.
+        let kept = |scores: &Scores| scores.count as f64 / scores.values.len().max(1) as f64;
+        let mut all: Vec<(f32, f64)> =
+            sets.iter().flat_map(|scores| scores.values.iter().map(|value| (*value, kept(scores)))).collect();
+        all.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let mut reached = 0.0;
+        let found = all.iter().find(|(_, stands_for)| {
+            reached += stands_for;
+            reached >= rank as f64 - ROUNDING * count as f64
+        });
+        found.or(all.last()).map(|(value, _)| *value)
+    }
+
     /// The least number of scores that have a quantile at `level`: 9 for 0.9, 19 for 0.95. `usize::MAX` if no number
     /// of rows that could be had has one.
     pub fn rows_needed(level: f64) -> usize {
@@ -125,22 +148,18 @@ impl Scores {
     }
 }
 
-/// The scores 1 − p(true class) of rows with these probabilities and classes.
-///
-/// # Shapes
-/// `probabilities` is rows × `width`, `labels` one a row. A width of 1 is that of two classes with one output, the
-/// probability of class 1.
-///
-/// # Panics
-/// If there are not probabilities for each label, or a label is no class.
-pub fn classification_scores(probabilities: &[f32], width: usize, labels: &[u32]) -> Vec<f32> {
-    assert_eq!(probabilities.len(), labels.len() * width, "probabilities for every label");
-    let score = |(p, label): (&[f32], &u32)| match (p, label) {
-        ([p], 0) => *p,
-        ([p], 1) => 1.0 - p,
-        (p, label) => 1.0 - p[*label as usize],
+/// The classes of a row, likeliest first, each with the sum of the probabilities before it: a score of the class if it is the true
+/// one. Of classes that are as likely, the first comes first.
+pub fn ranked(probabilities: &[f32]) -> Vec<(usize, f32)> {
+    let mut order: Vec<usize> = (0..probabilities.len()).collect();
+    order.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
+    let mut sum = 0.0;
+    let with_sum = |class: usize| {
+        let before = sum;
+        sum += f64::from(probabilities[class]);
+        (class, before as f32)
     };
-    probabilities.chunks_exact(width).zip(labels).map(score).collect()
+    order.into_iter().map(with_sum).collect()
 }
 
 /// ⌈(rows + 1)·level⌉, at least 1; `None` if `level` is not a number.
@@ -246,9 +265,9 @@ mod tests {
     }
 
     #[test]
-    fn classification_scores_are_what_the_true_class_lacks() {
-        assert_eq!(classification_scores(&[0.5, 0.25, 0.25, 0.0, 1.0, 0.0], 3, &[0, 2]), [0.5, 1.0]);
-        assert_eq!(classification_scores(&[0.75, 0.75], 1, &[1, 0]), [0.25, 0.75]);
+    fn the_score_of_a_class_is_the_mass_before_it() {
+        assert_eq!(ranked(&[0.25, 0.5, 0.25, 0.0]), [(1, 0.0), (0, 0.5), (2, 0.75), (3, 1.0)]);
+        assert_eq!(ranked(&[0.25, 0.75]), [(1, 0.0), (0, 0.75)]);
     }
 
     /// Squared, skewed numbers of a seeded generator.

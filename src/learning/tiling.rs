@@ -65,3 +65,8 @@ pub fn evenly_spaced(count: usize, rows: usize) -> Vec<usize> {
 pub fn pass_rows(model: &ValidModelSpec, settings: &ValidTrainingSpec, rows: usize) -> usize {
     settings.batch_size.of(rows).min(shard_rows(model))
 }
+
+/// Part `index` of `count` parts of as many rows each, or one more.
+pub fn share_range(rows: usize, count: usize, index: usize) -> Range<usize> {
+    index * rows / count..(index + 1) * rows / count
+}
