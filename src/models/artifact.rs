@@ -18,6 +18,9 @@
 //! begin at. A network may have the tensors `waves` (columns × parameters of a column) and `scale` (a factor for each input of the
 //! first layer).
 //!
+//! Form 4 has `conformal` in its header: the parts of the rows held out that `scores` are of, and of a regression how large errors
+//! are by what was answered. Without it `scores` are of all rows together, as in earlier forms.
+//!
 //! In all forms there may be `split` (which rows were held out) and `curves` (points of the version's curves on the rows it was
 //! measured on); earlier releases pass over what they do not know.
 
@@ -25,6 +28,7 @@ mod decode;
 mod encode;
 mod header;
 mod histograms;
+mod scores;
 
 pub use decode::{Artifact, decode};
 pub use encode::encode;

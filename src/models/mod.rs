@@ -4,6 +4,7 @@
 pub mod alias;
 pub mod artifact;
 pub mod change;
+pub mod conformal;
 mod creation;
 pub mod drift;
 mod entries;
@@ -11,6 +12,7 @@ pub mod error;
 pub mod explanation;
 mod id_map;
 pub mod inline;
+pub mod intervals;
 mod lookups;
 mod memory;
 pub mod model;

@@ -2,8 +2,8 @@
 
 use ndarray::{Array2, Axis};
 
-use super::ModelError;
 use super::drift::{DriftCounts, Tally};
+use super::intervals::Level;
 use super::scoring::{Answered, Truth, probabilities};
 use super::table::TableParts;
 use crate::data::column::Table;
@@ -36,15 +36,15 @@ pub enum Answers {
     Classes {
         /// rows × classes
         probabilities: Array2<f32>,
-        /// The classes whose score, 1 − p, is at most this are the label set, with the most likely one in any case.
-        most: Option<f32>,
+        /// Of each row how many of its classes are the label set, likeliest first; none if sets are not asked for.
+        sets: Option<Vec<usize>>,
     },
     /// Of a regression, in the target's unit.
     Values {
         /// One per row.
         values: Vec<f64>,
-        /// An interval reaches this far to both sides.
-        margin: Option<f64>,
+        /// The lower and the upper end of each row's interval; none if intervals are not asked for.
+        intervals: Option<Vec<[f64; 2]>>,
     },
 }
 
@@ -63,8 +63,13 @@ impl Predictions {
     /// Memory that they take, about.
     pub fn bytes(&self) -> usize {
         let answers = match &self.answers {
-            Answers::Classes { probabilities, .. } => size_of_val(probabilities.as_slice().unwrap_or_default()),
-            Answers::Values { values, .. } => size_of_val(values.as_slice()),
+            Answers::Classes { probabilities, sets } => {
+                size_of_val(probabilities.as_slice().unwrap_or_default())
+                    + size_of_val(sets.as_deref().unwrap_or_default())
+            }
+            Answers::Values { values, intervals } => {
+                size_of_val(values.as_slice()) + size_of_val(intervals.as_deref().unwrap_or_default())
+            }
         };
         let ids = self.ids.iter().map(|id| id.capacity() + size_of::<String>()).sum::<usize>();
         let of_one = |one: &Explanation| size_of_val(one.contributions.as_slice()) + size_of::<Explanation>();
@@ -91,32 +96,6 @@ impl Answers {
     }
 }
 
-/// The conformal score of a level: an interval reaches this far to both sides of its value, and a label set has the classes
-/// whose score, 1 − p, is at most this.
-#[derive(Clone, Copy, Debug)]
-pub struct Interval(f32);
-
-impl Interval {
-    /// The score that a level such as 0.9 stands for, by the rows that were held out of the version's training.
-    ///
-    /// # Errors
-    /// `NoInterval`: too few rows were held out.
-    pub fn at(level: f64, parts: &TableParts) -> Result<Self, ModelError> {
-        let Some(scores) = &parts.scores else {
-            let reason = "no rows were held out when it was trained: train with a validation_split";
-            return Err(ModelError::NoInterval(reason.into()));
-        };
-        scores.quantile(level).map(Interval).ok_or_else(|| {
-            let needed = crate::learning::conformal::Scores::rows_needed(level);
-            ModelError::NoInterval(format!(
-                "an interval of {level} needs {needed} rows held out; there were {}: train with more validation rows, or \
-                 ask for less",
-                scores.count()
-            ))
-        })
-    }
-}
-
 /// What answers for a version of a model by data set: columns in, classes or values out.
 #[derive(Clone, Copy, Debug)]
 pub struct TablePredictor<'a> {
@@ -135,7 +114,7 @@ impl TablePredictor<'_> {
     pub fn predict(
         self,
         table: &Table,
-        interval: Option<Interval>,
+        level: Option<&Level>,
         counts: Option<&DriftCounts>,
     ) -> Result<Predictions, EncodeError> {
         let TableParts { encoder, calibration, .. } = self.parts;
@@ -148,14 +127,18 @@ impl TablePredictor<'_> {
         let logits = self.members.logits_of(encoded.inputs.view());
         let flat = logits.as_slice().expect("row-major logits");
         let answers = match encoder.target.classes().is_empty() {
-            false => Answers::Classes {
-                probabilities: probabilities(calibration.as_ref(), flat, logits.ncols()),
-                most: interval.map(|Interval(score)| score),
-            },
-            true => Answers::Values {
-                values: flat.iter().map(|output| encoder.target.value(*output)).collect(),
-                margin: interval.map(|Interval(score)| f64::from(score)),
-            },
+            false => {
+                let probabilities = probabilities(calibration.as_ref(), flat, logits.ncols());
+                let rows =
+                    probabilities.as_slice().expect("row-major probabilities").chunks_exact(probabilities.ncols());
+                let sets = level.map(|level| rows.map(|row| level.set_length(self.parts, row)).collect());
+                Answers::Classes { probabilities, sets }
+            }
+            true => {
+                let values: Vec<f64> = flat.iter().map(|output| encoder.target.value(*output)).collect();
+                let interval = |level: &Level| values.iter().map(|value| level.interval(self.parts, *value)).collect();
+                Answers::Values { intervals: level.map(interval), values }
+            }
         };
         if let Some(mut tally) = tally {
             answers.count(&mut tally);
@@ -219,31 +202,5 @@ impl TablePredictor<'_> {
         let logits = self.members.logits_of(inputs.view());
         answered.add(self.parts, &logits, &truth, RowWeights::from(weights.as_deref()));
         Ok(())
-    }
-}
-
-/// The classes whose score, 1 − p as in the scores of the rows held out, is at most `most`, most likely first; the most
-/// likely one in any case.
-pub fn label_set<'a>(classes: &'a [String], row: &[f32], most: f32) -> Vec<&'a str> {
-    let mut order: Vec<usize> = (0..row.len()).collect();
-    order.sort_by(|a, b| row[*b].total_cmp(&row[*a]));
-    let likely = order.iter().take_while(|class| 1.0 - row[**class] <= most).count().max(1);
-    order[..likely].iter().map(|class| classes[*class].as_str()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_class_at_the_threshold_is_in_its_set() {
-        let classes: Vec<String> = ["a", "b", "c"].map(String::from).to_vec();
-        for thousandths in 1..300 {
-            let p = thousandths as f32 / 1000.0;
-            // The score of a row held out with this probability of its class, as the quantile may be.
-            let score = 1.0 - p;
-            assert_eq!(label_set(&classes, &[1.0 - 2.0 * p, p, p], score), ["a", "b", "c"], "{p}");
-        }
-        assert_eq!(label_set(&classes, &[0.5, 0.3, 0.2], 0.1), ["a"]);
     }
 }

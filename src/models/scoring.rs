@@ -2,6 +2,7 @@
 
 use ndarray::Array2;
 
+use super::conformal::Conformal;
 use super::table::TableParts;
 use crate::data::column::{Column, Table, Values};
 use crate::data::encoder::{EncodeError, Encoder, Target, Task, rows_with};
@@ -85,25 +86,6 @@ pub struct Reading<'a> {
     pub calibration: Option<&'a Calibration>,
 }
 
-impl Reading<'_> {
-    /// How far off the answers to rows are, as [`Scores`](crate::learning::conformal::Scores) take it: their logits are given,
-    /// and their targets stand in `truth` from row `start` on.
-    pub fn scores(&self, logits: &[f32], truth: &Truth, start: usize) -> Vec<f32> {
-        match truth {
-            Truth::Labels(labels) => {
-                // As predictions find them: a class at the threshold of its set must be in it.
-                let probabilities = probabilities(self.calibration, logits, self.target.outputs());
-                let rows = probabilities.outer_iter().zip(&labels[start..]);
-                rows.map(|(row, label)| 1.0 - row[*label as usize]).collect()
-            }
-            Truth::Values(values) => {
-                let error = |(output, y): (&f32, &f64)| (self.target.value(*output) - y).abs() as f32;
-                logits.iter().zip(&values[start..]).map(error).collect()
-            }
-        }
-    }
-}
-
 /// What a version answers to rows whose target is known, some rows after others: all that its measures need.
 #[derive(Clone, Debug, Default)]
 pub struct Answered {
@@ -172,6 +154,11 @@ impl Answered {
                 self.values.extend(&values[start..start + logits.len()]);
             }
         }
+    }
+
+    /// How far off the answers of a regression are on all rows so far; none of a classification.
+    pub fn conformal(&self) -> Option<Conformal> {
+        (!self.values.is_empty()).then(|| Conformal::of_values(&self.answers, &self.values, self.weights()))
     }
 
     fn weights(&self) -> RowWeights<'_> {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::ModelError;
+use super::conformal::Conformal;
 use super::recipe::Recipe;
 use super::seeming::{check_target, hopeless};
 use crate::data::column::{Column, ColumnType, Values};
@@ -17,7 +18,6 @@ use crate::data::profile::TableProfile;
 use crate::data::split::Rule;
 use crate::learning::activation::Activation;
 use crate::learning::calibration::Calibration;
-use crate::learning::conformal::Scores;
 use crate::learning::init::Initializer;
 use crate::learning::loss::Loss;
 use crate::learning::spec::{
@@ -94,7 +94,7 @@ pub struct TableParts {
     /// What makes its probabilities honest, where rows were held out.
     pub calibration: Option<Calibration>,
     /// How far off it was on the rows held out.
-    pub scores: Option<Scores>,
+    pub conformal: Option<Conformal>,
     /// How much each feature matters, most important first; empty where no rows were held out.
     pub importance: Vec<FeatureImportance>,
     /// How the values of each feature of the encoder were distributed over the training rows; empty in versions that are

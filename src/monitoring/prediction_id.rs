@@ -174,19 +174,19 @@ mod tests {
     fn an_id_says_what_was_predicted_and_by_which_version() {
         let model = new_id();
         let probabilities = arr2(&[[0.25, 0.75], [1.0, 0.0]]);
-        let made = ids(model, Answers::Classes { probabilities, most: None }, 2);
+        let made = ids(model, Answers::Classes { probabilities, sets: None }, 2);
         let read_back: Vec<_> = made.iter().map(|id| read(&signature(model), id).expect("ours")).collect();
         assert_eq!(read_back[0].answer, Answer::Classes(vec![0.25, 0.75]));
         assert_eq!((read_back[1].version, &read_back[1].answer), (7, &Answer::Classes(vec![1.0, 0.0])));
         assert_ne!(read_back[0].key, read_back[1].key);
-        let made = ids(model, Answers::Values { values: vec![-1.5e300], margin: None }, 1);
+        let made = ids(model, Answers::Values { values: vec![-1.5e300], intervals: None }, 1);
         assert_eq!(read(&signature(model), &made[0]).map(|read| read.answer), Some(Answer::Value(-1.5e300)));
     }
 
     #[test]
     fn what_was_changed_or_is_of_another_model_is_no_id() {
         let model = new_id();
-        let id = ids(model, Answers::Values { values: vec![1.0], margin: None }, 1).remove(0);
+        let id = ids(model, Answers::Values { values: vec![1.0], intervals: None }, 1).remove(0);
         assert!(read(&signature(model), &id).is_some() && read(&signature(new_id()), &id).is_none());
         for at in 0..id.len() {
             let other = if id.as_bytes()[at] == b'A' { 'B' } else { 'A' };

@@ -12,7 +12,8 @@ use crate::data::column::Table;
 use crate::data::encoder::{EncodeError, Encoder, OnMisfit};
 use crate::data::passed::Passed;
 use crate::models::drift::DriftCounts;
-use crate::models::prediction::{Interval, Predictions, TablePredictor};
+use crate::models::intervals::Level;
+use crate::models::prediction::{Predictions, TablePredictor};
 use crate::models::{Model, ModelError, Predictor, Version};
 use crate::monitoring::prediction_id::IdSeries;
 
@@ -26,7 +27,7 @@ pub struct TableVersion {
     /// What answers.
     pub predictor: Arc<Predictor>,
     /// What intervals and label sets are made of, if they are asked for.
-    pub interval: Option<Interval>,
+    pub interval: Option<Level>,
     /// Where its predictions are counted, if it is the active version.
     counts: Option<Arc<DriftCounts>>,
     /// Makes ids of its predictions, if they are asked for.
@@ -42,7 +43,7 @@ impl TableVersion {
     /// `Model`: the version cannot be loaded, or has no intervals of this level.
     pub async fn load(app: &App, model: &Model, version: &Version, extras: Extras) -> Result<Self, ServingError> {
         let predictor = app.models.predictor(model, version).await?;
-        let interval = extras.interval.map(|level| Interval::at(level, predictor.table()?.parts)).transpose()?;
+        let interval = extras.interval.map(|level| Level::at(level, predictor.table()?.parts)).transpose()?;
         let table = predictor.table()?;
         if extras.explain.is_some() && table.parts.background.is_none() {
             return Err(ModelError::NoExplanation.into());
@@ -80,7 +81,7 @@ impl TableVersion {
 
     /// Predictions for the rows of `table`.
     fn predict(&self, table: &Table, before: usize, go_on: &dyn Fn() -> bool) -> Result<Predictions, EncodeError> {
-        let mut predictions = self.table().predict(table, self.interval, self.counts.as_deref())?;
+        let mut predictions = self.table().predict(table, self.interval.as_ref(), self.counts.as_deref())?;
         if let Some(series) = &self.ids {
             predictions.ids = series.of(&predictions, before);
         }

@@ -9,7 +9,8 @@ use arrow_schema::{ArrowError, DataType, Field, Fields, Schema};
 
 use crate::api::error::ApiError;
 use crate::learning::examples::most_likely;
-use crate::models::prediction::{Answers, label_set};
+use crate::models::intervals::label_set;
+use crate::models::prediction::Answers;
 use crate::serving::answered_rows::{AnsweredRows, Failure};
 use crate::serving::extras::OnError;
 use crate::serving::table_version::TableVersion;
@@ -84,7 +85,7 @@ impl<'a> ArrowAnswers<'a> {
         let classes = self.version.encoder().target.classes();
         let mut columns: Vec<(String, ArrayRef)> = Vec::new();
         match &rows.predictions.answers {
-            Answers::Classes { probabilities, most } => {
+            Answers::Classes { probabilities, sets } => {
                 let flat = probabilities.as_slice().expect("row-major probabilities");
                 let row = |at: usize| &flat[at * classes.len()..][..classes.len()];
                 let labels = places.iter().map(|place| place.map(|at| &classes[most_likely(row(at))]));
@@ -93,22 +94,24 @@ impl<'a> ArrowAnswers<'a> {
                     let of_class = places.iter().map(|place| place.map(|at| row(at)[index]));
                     columns.push((format!("probability_{class}"), Arc::new(Float32Array::from_iter(of_class))));
                 }
-                if let Some(most) = most {
+                if let Some(lengths) = sets {
                     let mut sets = ListBuilder::new(StringBuilder::new());
                     for place in places {
-                        sets.append_option(place.map(|at| label_set(classes, row(at), *most).into_iter().map(Some)));
+                        sets.append_option(
+                            place.map(|at| label_set(classes, row(at), lengths[at]).into_iter().map(Some)),
+                        );
                     }
                     columns.push(("label_set".into(), Arc::new(sets.finish())));
                 }
             }
-            Answers::Values { values, margin } => {
-                let shifted = |by: f64| -> ArrayRef {
-                    let values = places.iter().map(|place| place.map(|at| values[at] + by));
-                    Arc::new(Float64Array::from_iter(values))
+            Answers::Values { values, intervals } => {
+                let numbers = |of: &dyn Fn(usize) -> f64| -> ArrayRef {
+                    Arc::new(Float64Array::from_iter(places.iter().map(|place| place.map(of))))
                 };
-                columns.push(("prediction".into(), shifted(0.0)));
-                if let Some(margin) = margin {
-                    columns.extend([("lower".into(), shifted(-margin)), ("upper".into(), shifted(*margin))]);
+                columns.push(("prediction".into(), numbers(&|at| values[at])));
+                if let Some(intervals) = intervals {
+                    let ends = [("lower", 0), ("upper", 1)];
+                    columns.extend(ends.map(|(name, end)| (name.into(), numbers(&|at| intervals[at][end]))));
                 }
             }
         }

@@ -4,7 +4,8 @@ use super::answers_json::Flags;
 use crate::api::error::ApiError;
 use crate::data::values::format_number;
 use crate::learning::examples::most_likely;
-use crate::models::prediction::{Answers, label_set};
+use crate::models::intervals::label_set;
+use crate::models::prediction::Answers;
 use crate::serving::answered_rows::{AnsweredRows, Failure};
 use crate::serving::extras::OnError;
 use crate::serving::table_version::TableVersion;
@@ -68,19 +69,19 @@ impl<'a> CsvAnswers<'a> {
         let list = |list: &dyn Fn() -> serde_json::Result<String>| list().expect("words are plain data");
         let (predictions, encoder) = (&rows.predictions, self.version.encoder());
         match &predictions.answers {
-            Answers::Classes { probabilities, most } => {
+            Answers::Classes { probabilities, sets } => {
                 let row = probabilities.row(at);
                 let row = row.as_slice().expect("row-major probabilities");
                 let classes = encoder.target.classes();
                 out.write_field(&classes[most_likely(row)])?;
                 row.iter().try_for_each(|p| out.write_field(format_number(*p)))?;
-                if let Some(most) = most {
-                    out.write_field(list(&|| serde_json::to_string(&label_set(classes, row, *most))))?;
+                if let Some(sets) = sets {
+                    out.write_field(list(&|| serde_json::to_string(&label_set(classes, row, sets[at]))))?;
                 }
             }
-            Answers::Values { values, margin } => {
+            Answers::Values { values, intervals } => {
                 out.write_field(format_number(values[at]))?;
-                for end in margin.iter().flat_map(|margin| [values[at] - margin, values[at] + margin]) {
+                for end in intervals.iter().flat_map(|intervals| intervals[at]) {
                     out.write_field(format_number(end))?;
                 }
             }

@@ -14,7 +14,8 @@ use crate::app::App;
 use crate::data::encoder::{Encoder, Sighting};
 use crate::data::json::Cell;
 use crate::learning::examples::most_likely;
-use crate::models::prediction::{Answers, Explanation, Predictions, label_set};
+use crate::models::intervals::label_set;
+use crate::models::prediction::{Answers, Explanation, Predictions};
 use crate::serving::answered_rows::{AnsweredRows, Failure};
 use crate::serving::memory::RequestMemory;
 use crate::serving::table_version::TableVersion;
@@ -114,23 +115,23 @@ impl Row<'_> {
         let Row { rows: AnsweredRows { predictions, explained, .. }, encoder, .. } = *self;
         let classes = encoder.target.classes();
         match &predictions.answers {
-            Answers::Classes { probabilities, most } => {
+            Answers::Classes { probabilities, sets } => {
                 let likely = probabilities.row(at);
                 let likely = likely.as_slice().expect("row-major probabilities");
                 let best = most_likely(likely);
                 entry.serialize_entry("label", &classes[best])?;
                 entry.serialize_entry("probability", &likely[best])?;
                 entry.serialize_entry("probabilities", &ByClass { classes, row: likely })?;
-                if let Some(most) = most {
-                    entry.serialize_entry("label_set", &label_set(classes, likely, *most))?;
+                if let Some(sets) = sets {
+                    entry.serialize_entry("label_set", &label_set(classes, likely, sets[at]))?;
                 }
             }
-            Answers::Values { values, margin } => {
-                let value = values[at];
-                entry.serialize_entry("value", &value)?;
-                if let Some(margin) = margin {
-                    entry.serialize_entry("lower", &(value - margin))?;
-                    entry.serialize_entry("upper", &(value + margin))?;
+            Answers::Values { values, intervals } => {
+                entry.serialize_entry("value", &values[at])?;
+                if let Some(intervals) = intervals {
+                    let [lower, upper] = &intervals[at];
+                    entry.serialize_entry("lower", lower)?;
+                    entry.serialize_entry("upper", upper)?;
                 }
             }
         }

@@ -136,7 +136,7 @@ pub(super) fn table(
         false => None,
     };
     let answers = || measuring.answers(answering, calibration.as_ref(), held_out);
-    let Answers { metrics, curves, scores } = context.in_phase(Phase::Measure, answers)?;
+    let Answers { metrics, curves, conformal } = context.in_phase(Phase::Measure, answers)?;
     let shuffled = || measuring.importance(answering, calibration.as_ref(), training.settings.seed);
     let importance = if held_out { context.in_phase(Phase::Importance, shuffled)? } else { Vec::new() };
     let constant = constant(&parts.encoder.target, &training.train, &truth, examples.weights());
@@ -152,7 +152,7 @@ pub(super) fn table(
     let facts = facts(job.record.id, reached, trained_on, &measures);
     let answers = answered_rows(training);
     parts.answers = Some(Measuring { examples: answers, ..measuring }.answered(&members, calibration.as_ref())?);
-    (parts.calibration, parts.scores, parts.importance) = (calibration, scores, importance);
+    (parts.calibration, parts.conformal, parts.importance) = (calibration, conformal, importance);
     Ok(Made { predictor: Predictor::new(members, Some(parts)).with_curves(curves), facts })
 }
 

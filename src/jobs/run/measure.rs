@@ -7,7 +7,6 @@ use super::answering::Answering;
 use super::unpublished::Stopped;
 use crate::data::encoder::{Encoder, Histogram};
 use crate::learning::calibration::Calibration;
-use crate::learning::conformal::Scores;
 use crate::learning::curves::Curves;
 use crate::learning::examples::{Examples, most_likely};
 use crate::learning::importance::permutation_importance;
@@ -17,11 +16,10 @@ use crate::learning::random::{Purpose, generator};
 use crate::learning::row_weights::RowWeights;
 use crate::learning::spec::ValidModelSpec;
 use crate::learning::tiling::{evenly_spaced, piece_rows, tile_range, widest};
+use crate::models::conformal::{ClassScores, Conformal};
 use crate::models::scoring::{Answered, Reading, Truth, probabilities};
 use crate::models::table::FeatureImportance;
 
-/// Most scores that are kept of the rows held out.
-const MAX_SCORES: usize = 20_000;
 /// Most logits that a calibration is fitted on, and rows of them that are chosen at once.
 const CALIBRATION_VALUES: usize = 8 << 20;
 const CALIBRATION_ROWS: usize = 1024;
@@ -47,8 +45,8 @@ pub(super) struct Measuring<'a> {
 pub(super) struct Answers {
     pub(super) metrics: Metrics,
     pub(super) curves: Curves,
-    /// How far off each answer is, if that was asked for.
-    pub(super) scores: Option<Scores>,
+    /// How far off they are, if that was asked for.
+    pub(super) conformal: Option<Conformal>,
 }
 
 impl Measuring<'_> {
@@ -105,11 +103,13 @@ impl Measuring<'_> {
     ) -> Result<Answers, Stopped> {
         let (rows, weights) = (self.examples.rows(), self.examples.weights());
         let (reading, mut answered) = (self.reading(calibration), Answered::for_rows(rows, self.truth));
-        let (mut scores, mut row) = (Vec::with_capacity(if scored { rows } else { 0 }), 0);
+        let (mut of_classes, mut row) = (ClassScores::default(), 0);
         let mut see = |logits: &[f32]| {
             answered.extend(reading, logits, self.truth, weights, row);
-            if scored {
-                scores.extend(reading.scores(logits, self.truth, row));
+            if let (true, Truth::Labels(labels)) = (scored, self.truth) {
+                // As predictions find them: a class at the threshold of its set must be in it.
+                let probabilities = probabilities(reading.calibration, logits, answering.outputs());
+                of_classes.extend(probabilities.view(), &labels[row..]);
             }
             row += logits.len() / answering.outputs();
             (self.go_on)()
@@ -118,8 +118,17 @@ impl Measuring<'_> {
             return Err(Stopped);
         }
         let (metrics, curves) = (answered.measures(&self.encoder.target), answered.curves(&self.encoder.target));
-        let scores = scored.then(|| Scores::weighted(scores, weights, MAX_SCORES));
-        Ok(Answers { metrics, curves, scores })
+        let conformal = match self.truth {
+            Truth::Labels(_) => scored.then(|| of_classes.conformal(weights)),
+            Truth::Values(_) => {
+                if scored {
+                    answered.conformal()
+                } else {
+                    None
+                }
+            }
+        };
+        Ok(Answers { metrics, curves, conformal })
     }
 
     /// How the answers to all rows are distributed.
@@ -212,7 +221,9 @@ pub(in crate::jobs) fn measuring_bytes(
     let effort = Effort::of(features, rows, network.parameter_count());
     let shuffled =
         2 * effort.rows * network.inputs() + if effort.features < features { 2 * effort.rows * outputs } else { 0 };
-    (pass + calibration.max(answered + rows).max(shuffled)) * size_of::<f32>()
+    // Of a row its score, the number that it is parted by, and its place twice, to put rows in order.
+    let scored = 7 * rows;
+    (pass + calibration.max(answered + scored).max(shuffled)) * size_of::<f32>()
 }
 
 impl Measuring<'_> {

@@ -121,7 +121,7 @@ pub(super) fn prepare(
         spec,
         encoder,
         calibration: None,
-        scores: None,
+        conformal: None,
         importance: Vec::new(),
         histograms,
         answers: None,

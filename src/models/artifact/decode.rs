@@ -6,13 +6,12 @@ use ndarray::Array2;
 use serde_json::value::RawValue;
 
 use super::header::{
-    BACKGROUND, FIRST_FORM, Header, Measures, MemberHeader, Reached, SCORES, THIRD_FORM, member_prefix, tensors_of,
+    BACKGROUND, FIRST_FORM, FOURTH_FORM, Header, Measures, MemberHeader, Reached, THIRD_FORM, member_prefix, tensors_of,
 };
-use super::histograms;
+use super::{histograms, scores};
 use crate::data::encoder::Encoder;
 use crate::data::split::Rule;
 use crate::learning::calibration::Calibration;
-use crate::learning::conformal::Scores;
 use crate::learning::curves::Curves;
 use crate::learning::members::{MAX_MEMBERS, Member, Members, answers_alike};
 use crate::learning::network::Network;
@@ -41,9 +40,9 @@ pub struct Artifact {
 pub fn decode(bytes: &[u8]) -> Result<Artifact, ModelError> {
     let file = TensorFile::read(bytes).map_err(unreadable)?;
     let header: Header = serde_json::from_str(file.header()).map_err(malformed)?;
-    if !(FIRST_FORM..=THIRD_FORM).contains(&header.format) {
+    if !(FIRST_FORM..=FOURTH_FORM).contains(&header.format) {
         let form = header.format;
-        let detail = format!("it has form {form}; this release reads forms up to {THIRD_FORM}: use a later release");
+        let detail = format!("it has form {form}; this release reads forms up to {FOURTH_FORM}: use a later release");
         return Err(ModelError::File(detail));
     }
     if header.format == FIRST_FORM && !header.members.is_empty() {
@@ -56,7 +55,7 @@ pub fn decode(bytes: &[u8]) -> Result<Artifact, ModelError> {
         (Some(encoder), Some(table)) => Some(table_parts(&file, &spec, encoder, table, &header)?),
         _ => return Err(ModelError::File("it has one of `encoder` and `table`: they go together".into())),
     };
-    let of_scores = usize::from(table.as_ref().is_some_and(|table| table.scores.is_some()));
+    let of_scores = usize::from(table.as_ref().is_some_and(|table| table.conformal.is_some()));
     let of_histograms =
         table.as_ref().map_or(0, |table| if table.histograms.is_empty() { 0 } else { histograms::TENSORS });
     let of_background = usize::from(table.as_ref().is_some_and(|table| table.background.is_some()));
@@ -155,15 +154,7 @@ fn table_parts(
         header.calibration.as_ref().map(|fitted| exact::from_text(fitted.get())).transpose().map_err(malformed)?;
     let importance: Option<Vec<FeatureImportance>> =
         header.importance.as_ref().map(|list| exact::from_text(list.get())).transpose().map_err(malformed)?;
-    let scores = match file.shape(SCORES) {
-        None => None,
-        Some(shape) => {
-            let values = file.f32s(SCORES, &shape).map_err(unreadable)?;
-            let count = header.held_out.unwrap_or(values.len());
-            let unfit = || ModelError::File("its scores are not in order".into());
-            Some(Scores::from_sorted(values, count).ok_or_else(unfit)?)
-        }
-    };
+    let conformal = scores::read(file, header.held_out, header.conformal.as_deref(), &encoder.target)?;
     // Its hidden layers may be others than the model's: a candidate has its own.
     let fits = spec.network(&encoder).is_ok_and(|expected| answers_alike(&expected, network));
     if !fits || encoder.target.name() != spec.target {
@@ -174,13 +165,13 @@ fn table_parts(
         _ => histograms::read(file, &encoder)?,
     };
     let background = match header.format {
-        THIRD_FORM => Some(background(file, encoder.width())?),
+        THIRD_FORM.. => Some(background(file, encoder.width())?),
         _ => None,
     };
     let importance = importance.unwrap_or_default();
     let rule: Option<Rule> =
         header.split.as_ref().map(|rule| exact::from_text(rule.get())).transpose().map_err(malformed)?;
-    Ok(TableParts { spec, encoder, calibration, scores, importance, histograms, answers, rule, background })
+    Ok(TableParts { spec, encoder, calibration, conformal, importance, histograms, answers, rule, background })
 }
 
 /// The training rows of a file, each of `width` values.
@@ -269,7 +260,7 @@ mod tests {
     fn members_that_do_not_fit_are_refused() {
         let changes = [
             ("\"format\":2", "\"format\":1", "form 1"),
-            ("\"format\":2", "\"format\":4", "later release"),
+            ("\"format\":2", "\"format\":5", "later release"),
             ("\"weight\":1.0", "\"weight\":0.0", "answer together"),
             ("\"weight\":1.0", "\"weight\":\"1\"", "header"),
         ];

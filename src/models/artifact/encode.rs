@@ -3,14 +3,16 @@
 use serde_json::value::RawValue;
 
 use super::header::{
-    BACKGROUND, FIRST_FORM, Header, MemberHeader, Reached, SCORES, SECOND_FORM, THIRD_FORM, member_prefix, tensors_of,
+    BACKGROUND, FIRST_FORM, FOURTH_FORM, Header, MemberHeader, Reached, SCORES, SECOND_FORM, THIRD_FORM, member_prefix,
+    tensors_of,
 };
 use super::histograms::Flat;
-use crate::learning::conformal::Scores;
+use super::scores;
 use crate::learning::members::Member;
 use crate::learning::network::Network;
 use crate::learning::spec::ValidModelSpec;
 use crate::models::Predictor;
+use crate::models::conformal::Conformal;
 use crate::models::stored::spec_to_json;
 use crate::models::table::TableSpec;
 use crate::models::version::VersionFacts;
@@ -23,11 +25,13 @@ pub fn encode(predictor: &Predictor, facts: Option<&VersionFacts>) -> Vec<u8> {
     let histograms = table.filter(|table| !table.histograms.is_empty());
     let histograms = histograms.map(|table| Flat::of(table.histograms.iter().chain(&table.answers)));
     let background = table.and_then(|table| table.background.as_ref());
+    let conformal = table.and_then(|table| table.conformal.as_ref());
     let members = predictor.members().list();
     let several = members.len() > 1;
     let has_front = members.iter().map(|member| member.network.spec()).any(|spec| spec.waves.is_some() || spec.scale);
     let header = Header {
         format: match () {
+            () if conformal.is_some_and(|conformal| !matches!(conformal, Conformal::Even(_))) => FOURTH_FORM,
             () if background.is_some() || has_front => THIRD_FORM,
             () if several || histograms.is_some() => SECOND_FORM,
             () => FIRST_FORM,
@@ -38,7 +42,8 @@ pub fn encode(predictor: &Predictor, facts: Option<&VersionFacts>) -> Vec<u8> {
         table: table.map(|table| raw(exact::to_text(&TableSpec { dataset: None, ..table.spec.clone() }))),
         calibration: table.and_then(|table| table.calibration.as_ref()).map(|fitted| raw(exact::to_text(fitted))),
         importance: table.map(|table| raw(exact::to_text(&table.importance))),
-        held_out: table.and_then(|table| table.scores.as_ref()).map(Scores::count),
+        held_out: conformal.map(Conformal::count),
+        conformal: conformal.and_then(scores::header).map(|parts| raw(exact::to_text(&parts))),
         split: table.and_then(|table| table.rule.as_ref()).map(|rule| raw(exact::to_text(rule))),
         curves: predictor.curves().map(|curves| raw(exact::to_text(curves))),
         training: facts.map(training),
@@ -47,10 +52,12 @@ pub fn encode(predictor: &Predictor, facts: Option<&VersionFacts>) -> Vec<u8> {
     for (index, Member { network, .. }) in members.iter().enumerate() {
         tensors.extend(parameters(network, &if several { member_prefix(index) } else { String::new() }));
     }
-    tensors.extend(table.and_then(|table| table.scores.as_ref()).map(|scores| {
-        let values = scores.values();
-        (SCORES.to_owned(), Tensor { shape: vec![values.len()], values: TensorValues::F32(values) })
-    }));
+    let of_scores = conformal.map(scores::values);
+    tensors.extend(
+        of_scores
+            .as_ref()
+            .map(|values| (SCORES.to_owned(), Tensor { shape: vec![values.len()], values: TensorValues::F32(values) })),
+    );
     tensors.extend(histograms.iter().flat_map(Flat::tensors));
     tensors.extend(background.map(|rows| {
         let values = TensorValues::F32(rows.as_slice().expect("row-major rows"));

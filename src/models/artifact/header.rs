@@ -5,14 +5,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::learning::error_size::ErrorSize;
 use crate::learning::spec::ValidModelSpec;
 
 /// The form of one network without histograms.
 pub(super) const FIRST_FORM: u32 = 1;
 /// The form of several networks, and of histograms.
 pub(super) const SECOND_FORM: u32 = 2;
-/// The form with background rows: the latest that this release reads.
+/// The form with background rows.
 pub(super) const THIRD_FORM: u32 = 3;
+/// The form with scores by parts: the latest that this release reads.
+pub(super) const FOURTH_FORM: u32 = 4;
 /// The tensor of the training rows that explanations begin at.
 pub(super) const BACKGROUND: &str = "background";
 /// The tensor of how far off a version was on the rows held out.
@@ -34,6 +37,9 @@ pub(super) struct Header {
     /// Rows that the scores are of; a file keeps no more than a bounded number of scores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) held_out: Option<usize>,
+    /// The parts that the scores are of; none where they are of all rows together, as in files of earlier releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) conformal: Option<Box<RawValue>>,
     /// Which rows were held out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) split: Option<Box<RawValue>>,
@@ -41,6 +47,20 @@ pub(super) struct Header {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) curves: Option<Box<RawValue>>,
     pub(super) training: Option<Box<RawValue>>,
+}
+
+/// Parts of the rows held out.
+#[derive(Serialize, Deserialize)]
+pub(super) struct ConformalHeader {
+    /// Where each part but the last ends: of a regression an answer, else the probability of the likeliest class.
+    pub(super) bounds: Vec<f64>,
+    /// The rows of each part.
+    pub(super) rows: Vec<usize>,
+    /// How many scores are kept of each, one part after the other.
+    pub(super) kept: Vec<usize>,
+    /// How large errors are; only of a regression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) error_size: Option<ErrorSize>,
 }
 
 /// One of several networks.

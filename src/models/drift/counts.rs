@@ -174,7 +174,7 @@ mod tests {
             spec,
             encoder,
             calibration: None,
-            scores: None,
+            conformal: None,
             importance: vec![],
             histograms,
             answers,
