@@ -85,6 +85,59 @@ async fn intervals_hold_the_value_as_often_as_they_say() {
     }
 }
 
+/// The share of rows within their intervals, of each quarter of the rows by what was answered.
+fn by_quarter(mut rows: Vec<(Value, String)>, holds: impl Fn(&Value, &str) -> bool) -> Vec<f64> {
+    let answered = |row: &Value| row["value"].as_f64().or(row["probability"].as_f64()).expect("a number");
+    rows.sort_by(|(a, _), (b, _)| answered(a).total_cmp(&answered(b)));
+    rows.chunks(rows.len() / 4).map(|quarter| share(quarter, &holds)).collect()
+}
+
+#[tokio::test]
+async fn intervals_hold_in_each_quarter_of_the_answers() {
+    let service = TestApp::start().await;
+    // Noise that grows with the value, which is never below 0.
+    let growing = |x: [f64; 3], word: bool, random: &mut StdRng| {
+        (10.0 * (x[0] + f64::from(u8::from(word))).exp() * (0.4 * normal(random)).exp()).to_string()
+    };
+    let level = 0.9;
+    let rows = predictions(&service, "growing", level, growing).await;
+    let number = |row: &Value, name: &str| row[name].as_f64().expect("a number");
+    assert!(rows.iter().all(|(row, _)| number(row, "lower") >= 0.0 && number(row, "value") >= 0.0));
+    assert!(rows.iter().any(|(row, _)| number(row, "lower") == 0.0), "the clip at 0 matters");
+    let covered = |row: &Value, answer: &str| {
+        (number(row, "lower")..=number(row, "upper")).contains(&answer.parse::<f64>().expect("a number"))
+    };
+    let quarters = by_quarter(rows.clone(), covered);
+    assert!(quarters.iter().all(|held| (held - level).abs() < 0.05), "{quarters:?} instead of {level}");
+    // Intervals of one width that hold as much of all rows fail where it matters.
+    let off = |row: &Value, answer: &str| (number(row, "value") - answer.parse::<f64>().expect("a number")).abs();
+    let mut errors: Vec<f64> = rows.iter().map(|(row, answer)| off(row, answer)).collect();
+    errors.sort_by(f64::total_cmp);
+    let width = errors[(errors.len() as f64 * level) as usize];
+    let even = by_quarter(rows, |row, answer| off(row, answer) <= width);
+    assert!(even[3] < level - 0.15 && even[0] > level + 0.05, "{even:?}");
+}
+
+#[tokio::test]
+async fn label_sets_hold_in_each_quarter_of_the_probabilities() {
+    let service = TestApp::start().await;
+    // The larger `c`, the harder the classes are to tell apart.
+    let kinds = |x: [f64; 3], word: bool, random: &mut StdRng| {
+        let scores = [x[0] + f64::from(u8::from(word)), x[1], -x[0]];
+        let scores = scores.map(|score| score + x[2].exp() * normal(random));
+        let best = (0..3).max_by(|i, j| scores[*i].total_cmp(&scores[*j])).expect("three");
+        ["first", "second", "third"][best].to_owned()
+    };
+    let rows = predictions(&service, "kinds", 0.9, kinds).await;
+    let holds = |row: &Value, answer: &str| row["label_set"].as_array().expect("a list").contains(&json!(answer));
+    let quarters = by_quarter(rows.clone(), holds);
+    let right = by_quarter(rows, |row, answer| row["label"] == answer);
+    // A set has one class at least, so that it may hold more than it says where answers are sure.
+    let kept = |(held, right): (&f64, &f64)| (held - right.max(0.9)).abs() < 0.05;
+    assert!(quarters.iter().zip(&right).all(kept), "{quarters:?} instead of 0.9; right: {right:?}");
+    assert!(right[0] < 0.6 && right[3] > 0.85, "the quarters must differ: {right:?}");
+}
+
 #[tokio::test]
 async fn label_sets_hold_the_class_as_often_as_they_say() {
     let service = TestApp::start().await;
