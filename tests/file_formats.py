@@ -77,12 +77,23 @@ def check_version(path):
         rows, inputs = read["background"][1]
         assert 1 <= rows <= 32 and inputs == model["layers"][0] - made, path
     has_front = any("waves" in member["model"] or "scale" in member["model"] for member in members or [header])
-    form = 3 if "background" in read or has_front else 2 if members or histograms else 1
+    has_parts = "conformal" in header
+    form = 4 if has_parts or "log1p" in (header["encoder"] or {}).get("target", {}) else 3 if "background" in read or has_front else 2 if members or histograms else 1
     assert header["format"] == form, (path, header["format"])
     assert ("table" in header) == bool(header["encoder"])
     if "scores" in read:
         scores = struct.unpack(f"<{read['scores'][1][0]}f", read["scores"][2])
-        assert list(scores) == sorted(scores) and len(scores) <= header["held_out"]
+        parts = header.get("conformal", {"bounds": [], "rows": [header["held_out"]], "kept": [len(scores)]})
+        assert len(parts["bounds"]) + 1 == len(parts["rows"]) == len(parts["kept"]) <= 4
+        assert sum(parts["rows"]) == header["held_out"] and sum(parts["kept"]) == len(scores)
+        assert parts["bounds"] == sorted(set(parts["bounds"]))
+        for rows, kept in zip(parts["rows"], parts["kept"]):
+            own, scores = scores[:kept], scores[kept:]
+            assert list(own) == sorted(own) and len(own) <= rows
+        if has_parts and header["encoder"]["target"]["task"] == "regression":
+            size = parts["error_size"]
+            assert size["answers"] == sorted(set(size["answers"])) and len(size["sizes"]) == len(size["answers"])
+            assert all(one > 0 for one in size["sizes"])
     if histograms:
         features = len(header["encoder"]["features"])
         bins = [bins for (bins,) in struct.iter_unpack("<I", histograms["histograms.bins"][2])]

@@ -21,6 +21,8 @@ const FIRST_TABLE_FORM: &[u8] = include_bytes!("../fixtures/table-version-form-1
 const SECOND_FORM: &[u8] = include_bytes!("../fixtures/version-form-2.safetensors");
 const THIRD_TABLE_FORM: &[u8] = include_bytes!("../fixtures/table-version-form-3.safetensors");
 const THIRD_STANDARD_FORM: &[u8] = include_bytes!("../fixtures/table-version-form-3-standard.safetensors");
+/// The fourth form, which has its scores by parts.
+const FOURTH_STANDARD_FORM: &[u8] = include_bytes!("../fixtures/table-version-form-4-standard.safetensors");
 const SECOND_TABLE_FORM: &[u8] = include_bytes!("../fixtures/table-version-form-2.safetensors");
 
 async fn export(service: &TestApp, path: &str) -> Vec<u8> {
@@ -292,6 +294,7 @@ async fn table_versions_of_each_form_are_read_for_good() {
         (SECOND_TABLE_FORM, include_str!("../fixtures/table-version-form-2.json")),
         (THIRD_TABLE_FORM, include_str!("../fixtures/table-version-form-3.json")),
         (THIRD_STANDARD_FORM, include_str!("../fixtures/table-version-form-3-standard.json")),
+        (FOURTH_STANDARD_FORM, include_str!("../fixtures/table-version-form-4-standard.json")),
     ];
     for (file, expected) in forms {
         table_version_is_read(file, serde_json::from_str(expected).expect("JSON")).await;
