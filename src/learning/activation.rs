@@ -176,6 +176,8 @@ pub enum OutputActivation {
     Elementwise(Activation),
     /// ŷᵢ = e^{zᵢ} / Σⱼ e^{zⱼ}
     Softmax(SoftmaxWord),
+    /// ŷ = e^z: of the last layer alone, as deeper ones would overflow.
+    Exp(ExpWord),
 }
 
 /// The word `softmax`, as it stands in requests and replies.
@@ -186,12 +188,22 @@ pub enum SoftmaxWord {
     Softmax,
 }
 
+/// The word `exp`, as it stands in requests and replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum ExpWord {
+    /// `"exp"`
+    #[serde(rename = "exp")]
+    Exp,
+}
+
 impl OutputActivation {
+    /// Rates whose logarithms are the logits.
+    pub const EXP: OutputActivation = OutputActivation::Exp(ExpWord::Exp);
     /// Softmax over the outputs of a row.
     pub const SOFTMAX: OutputActivation = OutputActivation::Softmax(SoftmaxWord::Softmax);
 
-    /// Turns outputs into logits, in place: ln p before a softmax, ln p/(1 − p) before a sigmoid, else the outputs themselves. A
-    /// probability of 0 or 1 counts as the nearest number to it that is neither.
+    /// Turns outputs into logits, in place: ln p before a softmax, ln p/(1 − p) before a sigmoid, ln ŷ before `exp`, else the
+    /// outputs themselves. A probability of 0 or 1, or a rate of 0, counts as the nearest number to it that is neither.
     pub fn invert(self, outputs: &mut [f32]) {
         let inside = |p: f32| p.clamp(f32::MIN_POSITIVE, 1.0 - f32::EPSILON / 2.0);
         match self {
@@ -199,6 +211,7 @@ impl OutputActivation {
             OutputActivation::Elementwise(Activation::Sigmoid) => {
                 outputs.iter_mut().for_each(|p| *p = (inside(*p) / (1.0 - inside(*p))).ln());
             }
+            OutputActivation::Exp(_) => outputs.iter_mut().for_each(|rate| *rate = rate.max(f32::MIN_POSITIVE).ln()),
             OutputActivation::Elementwise(_) => {}
         }
     }
@@ -211,10 +224,11 @@ impl OutputActivation {
         match self {
             OutputActivation::Elementwise(activation) => activation.forward(values),
             OutputActivation::Softmax(_) => softmax(values, width),
+            OutputActivation::Exp(_) => exponentials(values),
         }
     }
 
-    /// Turns ∂L/∂ŷ into ∂L/∂z, in place, row by row. For softmax: ∂L/∂zᵢ = ŷᵢ (gᵢ − Σⱼ gⱼ ŷⱼ).
+    /// Turns ∂L/∂ŷ into ∂L/∂z, in place, row by row. For softmax: ∂L/∂zᵢ = ŷᵢ (gᵢ − Σⱼ gⱼ ŷⱼ); for `exp`: ∂L/∂z = g·ŷ.
     ///
     /// # Shapes
     /// `logits`, `outputs` and `gradient` are rows × `width`, row-major.
@@ -229,6 +243,7 @@ impl OutputActivation {
                     }
                 }
             }
+            OutputActivation::Exp(_) => gradient.iter_mut().zip(outputs).for_each(|(g, y)| *g *= y),
         }
     }
 }
@@ -246,6 +261,7 @@ const OUTPUT_WORDS: &[&str] = &[
     "mish",
     "softplus",
     "softmax",
+    "exp",
 ];
 
 impl<'de> Deserialize<'de> for OutputActivation {
@@ -253,6 +269,9 @@ impl<'de> Deserialize<'de> for OutputActivation {
         let word = String::deserialize(deserializer)?;
         if word == "softmax" {
             return Ok(OutputActivation::SOFTMAX);
+        }
+        if word == "exp" {
+            return Ok(OutputActivation::EXP);
         }
         Activation::deserialize(StrDeserializer::<serde::de::value::Error>::new(&word))
             .map(OutputActivation::Elementwise)
@@ -279,6 +298,11 @@ vectorized! {
 
     fn backward_summed(activation: Activation, by: &[f32], values: &mut [f32], sums: &mut [f32]) {
         activation.apply_derivative(ScaledAndSummed { by, values, sums });
+    }
+
+    /// eᶻ of each value.
+    fn exponentials(values: &mut [f32]) {
+        values.iter_mut().for_each(|value| *value = exp(*value));
     }
 
     /// Softmax of each row of `width` values, shifted by its maximum so that no exponential overflows.

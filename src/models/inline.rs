@@ -114,7 +114,11 @@ fn targets(rows: Rows, model: &ValidModelSpec, at: &str) -> Result<Targets, Spec
             let fits = probabilities && (row.iter().sum::<f32>() - 1.0).abs() <= PROBABILITY_TOLERANCE;
             (!fits).then(|| "a row of targets is one-hot, or probabilities that sum to 1".to_owned())
         })?,
-        Loss::Mse | Loss::Mae | Loss::Huber => {}
+        Loss::Poisson => check_rows(&values, at, |row| {
+            let wrong = row.iter().find(|y| **y < 0.0)?;
+            Some(format!("the target {} is below 0, which poisson cannot count", format_number(*wrong)))
+        })?,
+        Loss::Mse | Loss::Mae | Loss::Huber | Loss::Quantile(_) => {}
     }
     Ok(Targets::Values(values))
 }

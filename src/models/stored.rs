@@ -24,11 +24,13 @@ struct StoredSpec {
     parametrization: Parametrization,
     output_activation: OutputActivation,
     loss: Loss,
+    #[serde(default)]
+    quantile: Option<f64>,
     initializer: Option<Initializer>,
     seed: u64,
 }
 
-/// `spec` as JSON. `layers` starts with the inputs of the first layer. `embeddings`,
+/// `spec` as JSON. `layers` starts with the inputs of the first layer. `quantile`, `embeddings`,
 /// `waves`, `scale` and `parametrization` are there only if there are any, and it is not the standard one.
 pub fn spec_to_json(spec: &ValidModelSpec) -> serde_json::Value {
     let (last, hidden) = spec.layers.split_last().expect("a model has a layer");
@@ -40,6 +42,9 @@ pub fn spec_to_json(spec: &ValidModelSpec) -> serde_json::Value {
         std::iter::once(json!(spec.layers[0].inputs)).chain(hidden).chain([json!(last.units)]).collect();
     let mut stored = json!({"layers": layers, "output_activation": spec.output, "loss": spec.loss,
                             "initializer": spec.initializer, "seed": spec.seed});
+    if let Loss::Quantile(quantile) = spec.loss {
+        stored["quantile"] = json!(quantile);
+    }
     if !spec.embeddings.is_empty() {
         stored["embeddings"] = json!(spec.embeddings);
     }
@@ -70,6 +75,7 @@ pub fn spec_from_json(text: &str) -> Result<ValidModelSpec, ModelError> {
         parametrization: stored.parametrization,
         output_activation: Some(stored.output_activation),
         loss: Some(stored.loss),
+        quantile: stored.quantile,
         initializer: stored.initializer,
         seed: Some(stored.seed),
         ..ModelSpec::default()

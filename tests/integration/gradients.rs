@@ -12,7 +12,15 @@ use epochd::learning::spec::{LayerParameters, LayerSpec, ModelSpec};
 use serde_json::json;
 
 const ROWS: usize = 5;
-const LOSSES: [Loss; 5] = [Loss::Mse, Loss::Mae, Loss::Huber, Loss::BinaryCrossEntropy, Loss::CrossEntropy];
+const LOSSES: [Loss; 7] = [
+    Loss::Mse,
+    Loss::Mae,
+    Loss::Huber,
+    Loss::BinaryCrossEntropy,
+    Loss::CrossEntropy,
+    Loss::Poisson,
+    Loss::Quantile(0.8),
+];
 
 fn network(hidden: Activation, output: Option<OutputActivation>, loss: Loss, dropout: f64) -> Network {
     let layers = json!([3, {"units": 4, "dropout": dropout}, 4, 2]);
@@ -120,7 +128,7 @@ fn gradients_agree_with_central_differences_for_every_activation_and_loss() {
 #[test]
 fn gradients_agree_for_every_output_activation() {
     let mut outputs: Vec<OutputActivation> = Activation::ALL.map(OutputActivation::Elementwise).to_vec();
-    outputs.push(OutputActivation::SOFTMAX);
+    outputs.extend([OutputActivation::SOFTMAX, OutputActivation::EXP]);
     for output in outputs {
         for loss in [Loss::Mse, Loss::Mae, Loss::Huber] {
             check(network(Activation::Tanh, Some(output), loss, 0.0), None, &format!("{output:?} {loss:?}"));

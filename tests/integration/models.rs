@@ -28,6 +28,8 @@ async fn the_output_activation_follows_the_loss() {
         ("mse", "identity"),
         ("mae", "identity"),
         ("huber", "identity"),
+        ("quantile", "identity"),
+        ("poisson", "exp"),
         ("binary_cross_entropy", "sigmoid"),
         ("cross_entropy", "softmax"),
     ] {
@@ -35,6 +37,40 @@ async fn the_output_activation_follows_the_loss() {
         assert_eq!(model["activations"], json!(["relu", output]), "{loss}");
         assert!(model["name"].is_null());
     }
+}
+
+#[tokio::test]
+async fn rates_and_quantiles_are_learned_and_kept_in_the_file() {
+    let service = TestApp::start().await;
+    service.post("/models", json!({"name": "rates", "layers": [1, 1], "loss": "poisson"})).await.expect(201);
+    let body = |targets: &[f64]| {
+        let inputs: Vec<[f64; 1]> = targets.iter().map(|_| [0.0]).collect();
+        json!({"inputs": inputs, "targets": targets, "epochs": 400, "batch_size": "full", "learning_rate": 0.05})
+    };
+    let job = service.train("rates", body(&[0.0, 1.0, 2.0, 5.0])).await;
+    assert_eq!(job["state"], "succeeded", "{job}");
+    let rate = async |name: &str| {
+        let reply = service.post(&format!("/models/{name}/predict"), json!({"inputs": [[0.0]]})).await.expect(200);
+        reply["outputs"][0][0].as_f64().expect("a number")
+    };
+    assert!((rate("rates").await - 2.0).abs() < 0.05, "the mean count is the likeliest rate");
+    let problem = service.post("/models/rates/train", body(&[0.0, -1.0])).await.expect(422);
+    assert_eq!(problem["errors"][0]["pointer"], "/targets/1", "{problem}");
+
+    let model = json!({"name": "high", "layers": [1, 1], "loss": "quantile", "quantile": 0.9});
+    let model = service.post("/models", model).await.expect(201);
+    assert_eq!((&model["loss"], &model["quantile"]), (&json!("quantile"), &json!(0.9)));
+    let numbers: Vec<f64> = (1..=20).map(f64::from).collect();
+    let job = service
+        .train(
+            "high",
+            json!({"epochs": 3000, "learning_rate": 0.05, "batch_size": "full",
+        "inputs": numbers.iter().map(|_| [0.0]).collect::<Vec<_>>(), "targets": numbers}),
+        )
+        .await;
+    assert_eq!(job["state"], "succeeded", "{job}");
+    let high = rate("high").await;
+    assert!((17.8..=19.2).contains(&high), "18 of 20 are at most the answer: {high}");
 }
 
 #[tokio::test]
@@ -87,6 +123,14 @@ async fn what_does_not_make_a_model_is_refused_with_its_place() {
             "invalid_value",
             "/layers/1/activation",
         ),
+        (json!({"layers": [2, {"units": 3, "activation": "exp"}, 1]}), "invalid_value", "/layers/1/activation"),
+        (
+            json!({"layers": [2, 1], "loss": "poisson", "output_activation": "identity"}),
+            "invalid_value",
+            "/output_activation",
+        ),
+        (json!({"layers": [2, 1], "loss": "quantile", "quantile": 1}), "invalid_value", "/quantile"),
+        (json!({"layers": [2, 1], "quantile": 0.5}), "invalid_value", "/quantile"),
         (json!({"layers": [2, 1], "seed": -1}), "invalid_value", "/seed"),
         (json!({"layers": [2, 1], "seed": 9007199254740992u64}), "invalid_value", "/seed"),
         (json!({"layers": [2, 1], "sed": 1}), "unknown_field", "/sed"),

@@ -121,11 +121,14 @@ mod functions {
 
     #[test]
     fn losses_and_their_gradients_agree_with_autograd_also_when_saturated() {
-        for case in reference("kernels.json")["losses"].as_array().expect("a list") {
+        let (of_pytorch, of_scikit_learn) = (reference("kernels.json"), reference("losses.json"));
+        let cases = [&of_pytorch["losses"], &of_scikit_learn].map(|cases| cases.as_array().expect("a list"));
+        for case in cases.into_iter().flatten() {
             if !case["class_weight"].is_null() {
                 continue; // Row weights are held against PyTorch in the trajectories.
             }
             let loss: Loss = serde_json::from_value(case["loss"].clone()).expect("a loss");
+            let loss = case["quantile"].as_f64().map_or(loss, Loss::Quantile);
             let (logits, width) = matrix(&case["logits"]);
             let targets = targets(&case["targets"], width);
             let output: OutputActivation = loss.default_output();

@@ -25,6 +25,8 @@ pub struct ModelBody<'a> {
     activations: Option<Vec<OutputActivation>>,
     dropout: Option<Vec<f64>>,
     loss: Option<Loss>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantile: Option<f64>,
     initializer: Option<Initializer>,
     seed: u64,
     parameter_count: Option<usize>,
@@ -68,6 +70,7 @@ impl<'a> ModelBody<'a> {
             activations: network.map(|spec| activations(spec)),
             dropout: network.map(|spec| spec.layers.iter().map(|layer| layer.dropout).collect()),
             loss: network.map(|spec| spec.loss),
+            quantile: network.and_then(|spec| spec.loss.quantile()),
             initializer: network.and_then(|spec| spec.initializer),
             seed: model.seed(),
             parameter_count: network.map(|spec| spec.parameter_count()),

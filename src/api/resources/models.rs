@@ -69,6 +69,8 @@ pub struct NewModelBody {
     #[serde(default, deserialize_with = "given")]
     loss: Option<Loss>,
     #[serde(default, deserialize_with = "given")]
+    quantile: Option<f64>,
+    #[serde(default, deserialize_with = "given")]
     initializer: Option<Initializer>,
     #[serde(default, deserialize_with = "given")]
     initial_parameters: Option<GivenParameters>,
@@ -120,6 +122,7 @@ impl NewModelBody {
             ("layers", self.layers.is_some()),
             ("output_activation", self.output_activation.is_some()),
             ("loss", self.loss.is_some()),
+            ("quantile", self.quantile.is_some()),
             ("initializer", self.initializer.is_some()),
             ("initial_parameters", self.initial_parameters.is_some()),
         ];
@@ -155,6 +158,7 @@ impl NewModelBody {
             activation: self.activation,
             output_activation: self.output_activation,
             loss: self.loss,
+            quantile: self.quantile,
             initializer: self.initializer,
             initial_parameters: self.initial_parameters.map(|given| given.0.into_iter().map(|layer| layer.0).collect()),
             seed: self.seed,

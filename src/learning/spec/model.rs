@@ -26,6 +26,7 @@ pub const MAX_SEED: u64 = (1 << 53) - 1;
 /// | `activation` | `relu` | | of the hidden layers |
 /// | `output_activation` | by the loss | | of the last layer |
 /// | `loss` | `mse` | | what training minimises |
+/// | `quantile` | 0.5 | above 0, below 1 | the quantile that the loss `quantile` answers |
 /// | `initializer` | `glorot_uniform` | | how weights are drawn |
 /// | `initial_parameters` | – | shaped as the layers | weights and biases to start from instead |
 /// | `seed` | 0 | 0 to 2⁵³ − 1 | draws the initial parameters |
@@ -48,6 +49,8 @@ pub struct ModelSpec {
     pub output_activation: Option<OutputActivation>,
     /// What training minimises.
     pub loss: Option<Loss>,
+    /// The quantile of [`Loss::Quantile`], if it is not the loss's own.
+    pub quantile: Option<f64>,
     /// How weights are drawn.
     pub initializer: Option<Initializer>,
     /// Where training starts, in place of an initializer.
@@ -129,7 +132,7 @@ impl ModelSpec {
     /// The first setting that is out of range, does not go with another, or does not have the layers' shape.
     pub fn check(self) -> Result<(ValidModelSpec, Option<Vec<f32>>), SpecError> {
         check_widths(&self.layers)?;
-        let loss = self.loss.unwrap_or(Loss::Mse);
+        let loss = self.loss()?;
         let output = self.output(loss)?;
         check_output(output, loss, self.layers[self.layers.len() - 1].units)?;
         let layers = self.hidden_and_last()?;
@@ -144,6 +147,16 @@ impl ModelSpec {
         check_size(spec.parameter_count())?;
         spec.waves.as_ref().map_or(Ok(()), |waves| waves.check_columns(spec.plain_inputs()))?;
         Ok((spec, initial))
+    }
+
+    fn loss(&self) -> Result<Loss, SpecError> {
+        let loss = self.loss.unwrap_or(Loss::Mse);
+        let Some(quantile) = self.quantile else { return Ok(loss) };
+        let fits = matches!(loss, Loss::Quantile(_));
+        require(fits, "/quantile", || "a quantile goes with the loss quantile alone".into())?;
+        let within = quantile > 0.0 && quantile < 1.0;
+        require(within, "/quantile", || format!("quantile is {quantile}; it lies between 0 and 1"))?;
+        Ok(Loss::Quantile(quantile))
     }
 
     /// Inputs of the first layer, of `inputs`, that are no values of waves.
@@ -201,8 +214,8 @@ impl ModelSpec {
             _ if last => Activation::Identity,
             None => self.activation.unwrap_or(Activation::Relu),
             Some(OutputActivation::Elementwise(activation)) => activation,
-            Some(OutputActivation::Softmax(_)) => {
-                let detail = "softmax is an activation of the last layer only";
+            Some(OutputActivation::Softmax(_) | OutputActivation::Exp(_)) => {
+                let detail = "softmax and exp are activations of the last layer only";
                 return Err(SpecError::invalid(format!("/layers/{index}/activation"), detail));
             }
         };
@@ -231,6 +244,9 @@ fn check_output(output: OutputActivation, loss: Loss, units: usize) -> Result<()
     })?;
     require(loss != Loss::CrossEntropy || softmax, "/output_activation", || {
         "cross_entropy is measured on probabilities that sum to 1: output_activation must be softmax".into()
+    })?;
+    require(loss != Loss::Poisson || output == OutputActivation::EXP, "/output_activation", || {
+        "poisson is measured on rates: output_activation must be exp".into()
     })?;
     require(!softmax || units >= 2, "/layers", || {
         "softmax needs at least 2 outputs; for two classes with one output use binary_cross_entropy".into()
