@@ -6,7 +6,7 @@ use crate::learning::optimizer::Optimizer;
 use crate::learning::schedule::Schedule;
 use crate::learning::spec::ValidModelSpec;
 use crate::learning::stopping::EarlyStopping;
-use crate::learning::training::{BatchSize, TrainingSpec};
+use crate::learning::training::{BatchSize, TargetScale, TrainingSpec};
 use crate::models::recipe::Recipe;
 
 /// Multiply-adds that a training of the standard recipe may take where no number of epochs is asked for: half a minute of two
@@ -104,6 +104,7 @@ impl Ground<'_> {
             weight_decay: settings.weight_decay.or(is_open.then_some(WEIGHT_DECAY)),
             learning_rate_schedule: settings.learning_rate_schedule.or(Some(Schedule::coslog4())),
             early_stopping: settings.early_stopping.or(Some(Some(stopping))),
+            target_scale: settings.target_scale.or((self.task == Task::Regression).then_some(TargetScale::Auto)),
             ..settings
         }
     }

@@ -9,6 +9,7 @@ use super::footprint::Footprint;
 use super::run::version_bytes;
 use super::split_columns::beside;
 use crate::data::column::ColumnType;
+use crate::data::encoder::Task;
 use crate::data::probe::PROBE_BYTES;
 use crate::datasets::Dataset;
 use crate::learning::error::SpecError;
@@ -63,6 +64,11 @@ impl TableTraining {
         let warm_start = settings.warm_start == Some(true);
         let columns = ColumnsOf::new(model, &dataset.profile, warm_start);
         let network = columns.network()?;
+        if model.task == Task::Classification && settings.target_scale.is_some() {
+            return Err(
+                SpecError::invalid("/target_scale", "classes have no scale: it is for a target of numbers").into()
+            );
+        }
         let ground = Ground { task: model.task, network: &network, rows, validated: validation.is_some() };
         let settings = ground.settle(model.recipe_of(&model.hidden_layers), settings);
         let classes = if model.classes.is_empty() { Classes::None } else { Classes::Named(&model.classes) };

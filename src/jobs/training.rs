@@ -64,6 +64,11 @@ impl TrainingRequest {
                 "a model by layer sizes has the layers it was given: candidates are tried for a model by data set";
             return Err(SpecError::invalid("/candidates", detail));
         }
+        if self.settings.target_scale.is_some() {
+            let detail =
+                "the targets of a model by layer sizes are learned as they stand: a scale is for a model by data set";
+            return Err(SpecError::invalid("/target_scale", detail));
+        }
         let settings = self.settings.check(model.seed, Classes::of(model))?;
         let examples = self.examples.fit(model, "")?;
         let given = self.validation.map(|validation| validation.fit(model, "/validation")).transpose()?;

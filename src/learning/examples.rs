@@ -139,6 +139,15 @@ impl Examples {
         Examples { loss_weights: Some(weights), ..self }
     }
 
+    /// Puts other targets of the same rows in the place of these, and returns these.
+    ///
+    /// # Panics
+    /// If the numbers of rows differ.
+    pub fn exchange_targets(&mut self, targets: Targets) -> Targets {
+        assert_eq!(self.rows(), targets.rows(), "a target for every row");
+        std::mem::replace(&mut self.targets, targets)
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.inputs.nrows()

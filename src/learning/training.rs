@@ -49,6 +49,7 @@ pub const MAX_BATCH_SIZE: u64 = 1_000_000;
 /// | `warm_start` | false | | go on from the active version |
 /// | `members` | 1 | 1 to 64 | networks of a model by data set that learn side by side and answer together |
 /// | `candidates` | 1 | 1 to 64 | networks with settings of their own, one after the other, of which those answer whose mean errs least |
+/// | `target_scale` | by the recipe | | the scale that the numbers of a model by data set are learned in |
 /// | `activate` | `always` | | whether the new version serves: `always`, `never`, `if_better` |
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -94,6 +95,21 @@ pub struct TrainingSpec {
     /// Networks with drawn settings that are tried, of a model by data set.
     #[serde(deserialize_with = "given")]
     pub candidates: Option<u64>,
+    /// Of a regression by data set.
+    #[serde(deserialize_with = "given")]
+    pub target_scale: Option<TargetScale>,
+}
+
+/// The scale that a number is learned in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetScale {
+    /// That of the two which errs less on rows held out.
+    Auto,
+    /// y
+    Identity,
+    /// ln(1 + y)
+    Log1p,
 }
 
 fn single() -> u64 {
@@ -137,6 +153,9 @@ pub struct ValidTrainingSpec {
     /// Candidates that are trained one after the other, with drawn settings.
     #[serde(default = "single")]
     pub candidates: u64,
+    /// Of trainings from before it could be chosen there is none: they learn in the target's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_scale: Option<TargetScale>,
     /// Of a model by data set: the columns to learn from that the request named, in place of the model's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
@@ -176,6 +195,7 @@ impl TrainingSpec {
             members: self.members.or((!warm_start).then_some(1)),
             regularization_schedule: self.regularization_schedule.unwrap_or_default(),
             candidates: self.candidates.unwrap_or(1),
+            target_scale: self.target_scale,
             features: None,
             weights: None,
         };

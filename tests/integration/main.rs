@@ -2,6 +2,7 @@
 
 mod away;
 mod backup;
+mod baselines;
 mod bounds;
 mod browsers;
 mod bulk;
@@ -48,6 +49,7 @@ mod slow_clients;
 mod stopping;
 mod support;
 mod tables;
+mod target_scales;
 mod threads;
 mod tidiness;
 mod tls;

@@ -8,7 +8,7 @@ use super::encoding::Encoding;
 use super::feature::Feature;
 use super::fitting::MAX_WORD;
 use super::scale::Scale;
-use super::target::{MAX_CLASSES, Target, long_class};
+use super::target::{Log1p, MAX_CLASSES, Target, long_class};
 use super::text::Vocabulary;
 use crate::data::column::ColumnType;
 use crate::data::limits::check_column_name;
@@ -92,8 +92,11 @@ impl Target {
                     && distinct.len() == classes.len()
                     && counts.len() == classes.len()
             }
-            Target::Regression { mean, std, min, max, .. } => {
-                [mean, std, min, max].iter().all(|number| number.is_finite()) && *std > 0.0 && min <= max
+            Target::Regression { mean, std, min, max, log1p, .. } => {
+                let line = log1p.unwrap_or(Log1p::PLAIN);
+                let numbers = [*mean, *std, *min, *max, line.intercept, line.slope];
+                let has_scale = log1p.is_none() || *min >= 0.0 && line.slope > 0.0;
+                numbers.iter().all(|number| number.is_finite()) && *std > 0.0 && min <= max && has_scale
             }
         };
         if fits { Ok(()) } else { Err(format!("has a target {} that is out of order", Shown(self.name()))) }

@@ -32,7 +32,7 @@ pub use feature::{Codes, Feature, Sighting, Slot};
 pub use fitting::{MAX_ONE_HOT, RARE_BELOW};
 pub use histogram::Histogram;
 pub use left_out::{Known, LeftOut, Reason};
-pub use target::{MAX_CLASSES, Target, Task, classes};
+pub use target::{Log1p, MAX_CLASSES, Target, Task, classes};
 pub use text::{FIT_BYTES, MAX_TEXT_CODES, MAX_TEXT_WIDTH};
 
 #[cfg(test)]

@@ -24,6 +24,22 @@ pub enum Task {
     Regression,
 }
 
+/// A number of at least 0 that is learned as ln(1 + y), and the line y = `intercept` + `slope` · (eᵘ − 1) through what is answered
+/// as u: the mean of y is more than what the mean of its logarithm stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log1p {
+    /// In the target's unit.
+    pub intercept: f64,
+    /// Above 0.
+    pub slope: f64,
+}
+
+impl Log1p {
+    /// Answers as they are.
+    pub const PLAIN: Log1p = Log1p { intercept: 0.0, slope: 1.0 };
+}
+
 /// The column that is predicted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "task", rename_all = "snake_case")]
@@ -44,14 +60,17 @@ pub enum Target {
     Regression {
         /// The column.
         name: String,
-        /// Mean of the training rows.
+        /// Mean of the training rows, on the scale that is learned.
         mean: f64,
-        /// Standard deviation of the training rows (n in the denominator); 1 where they do not vary.
+        /// Standard deviation of the training rows there (n in the denominator); 1 where they do not vary.
         std: f64,
         /// Smallest value of the training rows: no prediction is smaller.
         min: f64,
         /// Largest value of the training rows: no prediction is larger.
         max: f64,
+        /// Where it is learned as ln(1 + y).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        log1p: Option<Log1p>,
     },
 }
 
@@ -86,15 +105,12 @@ impl Target {
                     return Err(unfit(format!("is {}: a regression needs numbers", column.kind.word())));
                 };
                 let values = || rows.iter().map(|row| values[*row]);
-                let count = rows.len() as f64;
-                let mean = values().sum::<f64>() / count;
-                let std = (values().map(|y| (y - mean).powi(2)).sum::<f64>() / count).sqrt();
+                let (mean, std) = mean_and_deviation(values);
                 let (min, max) = values().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), y| (a.min(y), b.max(y)));
                 if !std.is_finite() || !mean.is_finite() {
                     return Err(unfit("has values too large to compute with".into()));
                 }
-                let std = if std > 0.0 { std } else { 1.0 };
-                Ok(Target::Regression { name: column.name.clone(), mean, std, min, max })
+                Ok(Target::Regression { name: column.name.clone(), mean, std, min, max, log1p: None })
             }
         }
     }
@@ -155,25 +171,78 @@ impl Target {
         rows.iter().map(label).collect()
     }
 
+    /// The same learned as ln(1 + y), by its values in the training rows. `None` of classes, and where one is below 0.
+    pub fn in_log_scale(&self, values: &[f64]) -> Option<Self> {
+        let Target::Regression { name, min, max, .. } = self else { return None };
+        let (mean, std) = mean_and_deviation(|| values.iter().map(|y| y.ln_1p()));
+        let log1p = Some(Log1p::PLAIN);
+        let target = Target::Regression { name: name.clone(), mean, std, min: *min, max: *max, log1p };
+        (*min >= 0.0 && !values.is_empty()).then_some(target)
+    }
+
+    /// The line through its answers, if it is learned as ln(1 + y).
+    pub fn log1p(&self) -> Option<Log1p> {
+        if let Target::Regression { log1p, .. } = self { *log1p } else { None }
+    }
+
+    /// The same with this line through its answers, if it is learned as ln(1 + y).
+    pub fn with_line(mut self, line: Log1p) -> Self {
+        if let Target::Regression { log1p: Some(log1p), .. } = &mut self {
+            *log1p = line;
+        }
+        self
+    }
+
+    /// A value as it is learned: on its scale, standardised. What is below 0 counts as 0 there where it is learned as ln(1 + y).
+    pub fn learned(&self, value: f64) -> f32 {
+        match self {
+            Target::Regression { mean, std, log1p: Some(_), .. } => ((value.max(0.0).ln_1p() - mean) / std) as f32,
+            Target::Regression { mean, std, .. } => ((value - mean) / std) as f32,
+            Target::Classification { .. } => value as f32,
+        }
+    }
+
     /// The standardised value of each row named.
     ///
     /// # Errors
     /// `Target`: the column is not numeric.
     pub fn standardised(&self, column: &Column, rows: &[usize]) -> Result<Vec<f32>, EncodeError> {
-        let (Target::Regression { mean, std, .. }, Values::Numeric(values)) = (self, &column.values) else {
+        let (Target::Regression { .. }, Values::Numeric(values)) = (self, &column.values) else {
             let reason = format!("is {}: a regression needs numbers", column.kind.word());
             return Err(EncodeError::Target { name: column.name.clone(), reason });
         };
-        Ok(rows.iter().map(|row| ((values[*row] - mean) / std) as f32).collect())
+        Ok(rows.iter().map(|row| self.learned(values[*row])).collect())
     }
 
     /// A network's output in the target's own unit, kept within the range of the training rows.
     pub fn value(&self, output: f32) -> f64 {
         match self {
-            Target::Regression { mean, std, min, max, .. } => (f64::from(output) * std + mean).clamp(*min, *max),
+            Target::Regression { min, max, .. } => {
+                let line = self.log1p().unwrap_or(Log1p::PLAIN);
+                (line.intercept + line.slope * self.off_scale(output).clamp(*min, *max)).clamp(*min, *max)
+            }
             Target::Classification { .. } => f64::from(output),
         }
     }
+
+    /// What was learned as this, in the target's own unit: the reverse of [`Target::learned`].
+    pub fn off_scale(&self, output: f32) -> f64 {
+        match self {
+            Target::Regression { mean, std, log1p, .. } => {
+                let learned = f64::from(output) * std + mean;
+                if log1p.is_some() { learned.exp_m1() } else { learned }
+            }
+            Target::Classification { .. } => f64::from(output),
+        }
+    }
+}
+
+/// The mean, and the standard deviation with n in the denominator; 1 where they do not vary.
+fn mean_and_deviation<I: Iterator<Item = f64>>(values: impl Fn() -> I) -> (f64, f64) {
+    let count = values().count() as f64;
+    let mean = values().sum::<f64>() / count;
+    let std = (values().map(|y| (y - mean).powi(2)).sum::<f64>() / count).sqrt();
+    (mean, if std > 0.0 || std.is_nan() { std } else { 1.0 })
 }
 
 /// What is wrong with the first class that is too long, if one is.

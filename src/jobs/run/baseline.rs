@@ -84,7 +84,7 @@ pub(super) fn constant(target: &Target, train: &Examples, truth: &Truth, weights
             Baselines { majority_class: Some(Measure::Classification { accuracy, log_loss }), ..Baselines::default() }
         }
         (Target::Regression { mean, .. }, Truth::Values(values)) => {
-            let mean = weighted_mean(target, train).unwrap_or(*mean);
+            let mean = mean_of_rows(target, train).unwrap_or(*mean);
             let answers = vec![mean; values.len()];
             let metrics::Regression { rmse, mae, r2 } = metrics::regression_of(&answers, values, weights);
             Baselines { mean: Some(Measure::Regression { rmse, mae, r2 }), ..Baselines::default() }
@@ -93,11 +93,12 @@ pub(super) fn constant(target: &Target, train: &Examples, truth: &Truth, weights
     }
 }
 
-/// The mean of the training rows by their weights, in the target's unit; none where rows count alike.
-fn weighted_mean(target: &Target, train: &Examples) -> Option<f64> {
-    let (weights, Targets::Values(values)) = (train.weights().given()?, train.targets()) else { return None };
-    let sum: f64 = values.iter().zip(weights).map(|(y, weight)| f64::from(*weight) * f64::from(*y)).sum();
-    Some(target.value((sum / train.weights().total(weights.len())) as f32))
+/// The mean of the training rows by their weights, in the target's unit; none where that is the target's own: rows count alike, and
+/// are learned as they are.
+fn mean_of_rows(target: &Target, train: &Examples) -> Option<f64> {
+    let (weights, Targets::Values(values)) = (train.weights(), train.targets()) else { return None };
+    let sum: f64 = values.iter().enumerate().map(|(row, y)| weights.get(row) * target.off_scale(*y)).sum();
+    (weights.given().is_some() || target.log1p().is_some()).then(|| sum / weights.total(values.len()))
 }
 
 /// A linear model that learned from the same rows, or one for each fold; `None` if it diverges or, if it is not wanted for the
@@ -144,6 +145,8 @@ pub(super) fn measured(linear: &Members, training: &Training, measuring: Measuri
         Some(_) => measuring.calibration(answering)?,
         None => None,
     };
+    let target = measuring.corrected(answering)?;
+    let measuring = Measuring { target: &target, ..measuring };
     let Answers { metrics, .. } = measuring.answers(answering, calibration.as_ref(), false)?;
     Ok(Measure::from(&metrics))
 }

@@ -6,20 +6,20 @@
 use std::ops::Range;
 
 use super::answering::Answering;
+use super::context::RunContext;
 use super::measure::Measuring;
 use super::out_of_fold::{answers, calibrated, measured};
-use super::prepare::{Encoding, Means, initial, take, weighted};
+use super::prepare::{Encoding, initial, take, weighted};
+use super::trial::{Watching, is_clearly_less};
 use super::unpublished::{Halt, Stopped};
 use crate::data::column::{Column, Table};
 use crate::data::encoder::{Encoder, Task};
-use crate::learning::diagnosis::Warning;
 use crate::learning::members::Members;
-use crate::learning::report::EpochReport;
 use crate::learning::row_weights::RowWeights;
 use crate::learning::stopping::EarlyStopping;
 use crate::learning::team::Team;
 use crate::learning::tiling::evenly_spaced;
-use crate::learning::trainer::{Control, Observer, Trainer};
+use crate::learning::trainer::Trainer;
 use crate::learning::training::ValidTrainingSpec;
 use crate::models::scoring::Truth;
 use crate::models::table::TableSpec;
@@ -51,7 +51,7 @@ pub(super) fn with_bins_if_they_pay(
     settings: &ValidTrainingSpec,
     rows: &Looked,
     train: &[usize],
-    means: &Means,
+    context: &RunContext,
 ) -> Result<Encoder, Halt> {
     let measured_on = rows.folds.first().map_or(rows.held_out, |first| &rows.held_out[first.clone()]);
     // Behind a fold that is not learned from stand the others.
@@ -65,22 +65,12 @@ pub(super) fn with_bins_if_they_pay(
     };
     let (learned, measured_on): (Vec<usize>, Vec<usize>) = (some(learned, ROWS), some(measured_on, MEASURED));
     let cells = (learned.len() + measured_on.len()) * binned.width();
-    take(means.memory, rows.table.bytes().saturating_add(cells * size_of::<f32>()) as u64)?;
-    let losses = |encoder: &Encoder| Short { model, settings, rows, encoder, means }.losses(&learned, &measured_on);
+    take(context.memory, rows.table.bytes().saturating_add(cells * size_of::<f32>()) as u64)?;
+    let losses = |encoder: &Encoder| Short { model, settings, rows, encoder, context }.losses(&learned, &measured_on);
     let Some(without) = losses(&plain)? else { return Ok(plain) };
     let Some(with) = losses(&binned)? else { return Ok(plain) };
-    let gains: Vec<f64> = without.losses.iter().zip(&with.losses).map(|(without, with)| without - with).collect();
     let weights = without.weights.as_deref().map_or(RowWeights::ALIKE, RowWeights::of);
-    Ok(if is_clear(&gains, weights) { binned } else { plain })
-}
-
-/// Whether the weighted mean is larger than its standard error.
-fn is_clear(gains: &[f64], weights: RowWeights) -> bool {
-    let total = weights.total(gains.len());
-    let weighted = |of: &dyn Fn(usize) -> f64| (0..gains.len()).map(of).sum::<f64>() / total;
-    let mean = weighted(&|row| weights.get(row) * gains[row]);
-    let square = weighted(&|row| (weights.get(row) * (gains[row] - mean)).powi(2));
-    mean > (square / total).sqrt()
+    Ok(if is_clearly_less(&with.losses, &without.losses, weights) { binned } else { plain })
 }
 
 /// A short training with one encoder.
@@ -89,7 +79,7 @@ struct Short<'a> {
     settings: &'a ValidTrainingSpec,
     rows: &'a Looked<'a>,
     encoder: &'a Encoder,
-    means: &'a Means<'a>,
+    context: &'a RunContext<'a>,
 }
 
 /// What a network loses row by row, and the weights of these rows.
@@ -101,7 +91,8 @@ struct Losses {
 impl Short<'_> {
     /// What a network that learned from some rows for a while loses on others; `None` if it diverged.
     fn losses(&self, learned: &[usize], measured_on: &[usize]) -> Result<Option<Losses>, Halt> {
-        let (encoder, go_on) = (self.encoder, self.means.go_on);
+        let (encoder, job) = (self.encoder, self.context.job);
+        let go_on = &|| job.control.stop().is_none();
         let Looked { table, target, weights, .. } = *self.rows;
         let encoding = Encoding { encoder, go_on };
         let train = encoding.examples(table, target, weights, learned)?;
@@ -119,8 +110,8 @@ impl Short<'_> {
             members: Some(1),
             ..self.settings.clone()
         };
-        let mut trainer = Trainer::new(network, &settings, &train, Some(&held_out)).on(Team::on(self.means.cores));
-        let ended = trainer.run(&mut WhileItMay(go_on));
+        let mut trainer = Trainer::new(network, &settings, &train, Some(&held_out)).on(Team::on(self.context.cores));
+        let ended = trainer.run(&mut Watching(job));
         if !go_on() {
             return Err(Stopped.into());
         }
@@ -128,44 +119,10 @@ impl Short<'_> {
             return Ok(None);
         }
         let truth = Truth::of_rows(encoder, target, measured_on)?;
-        let measuring = Measuring { encoder, examples: &held_out, truth: &truth, go_on };
+        let measuring = Measuring { encoder, target: &encoder.target, examples: &held_out, truth: &truth, go_on };
         let members = calibrated(&measuring, Members::from(trainer.into_network()), &[])?;
         let answers = answers(&measuring, Answering { members: &members, folds: &[] })?;
         let losses = answers.iter().enumerate().map(|(row, answer)| measured(&truth).loss(row, *answer)).collect();
         Ok(Some(Losses { losses, weights: held_out.weights().given().map(<[f32]>::to_vec) }))
-    }
-}
-
-/// Stops a training when it may not go on.
-struct WhileItMay<'a>(&'a (dyn Fn() -> bool + Sync));
-
-impl Observer for WhileItMay<'_> {
-    fn batch(&mut self, _: usize) -> Control {
-        if (self.0)() { Control::Continue } else { Control::Stop }
-    }
-
-    fn is_urgent(&self) -> bool {
-        !(self.0)()
-    }
-
-    fn epoch(&mut self, _: &EpochReport) -> Control {
-        Control::Continue
-    }
-
-    fn warning(&mut self, _: Warning) {}
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_gain_is_clear_where_it_is_larger_than_its_error() {
-        // Mean ½, standard error 1/√4 · ½.
-        assert!(is_clear(&[0.0, 1.0, 0.0, 1.0], RowWeights::ALIKE));
-        assert!(!is_clear(&[0.1, -0.1, 0.1, -0.1], RowWeights::ALIKE));
-        assert!(!is_clear(&[3.0, -1.0, -1.0, -0.5], RowWeights::ALIKE), "one row alone");
-        assert!(!is_clear(&[0.0; 9], RowWeights::ALIKE));
-        assert!(is_clear(&[3.0, 3.0, -9.0], RowWeights::of(&[1.0, 1.0, 0.0])), "a row without weight");
     }
 }

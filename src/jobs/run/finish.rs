@@ -19,6 +19,7 @@ use crate::learning::examples::Examples;
 use crate::learning::members::Members;
 use crate::learning::report::EpochReport;
 use crate::learning::split::SplitUsed;
+use crate::learning::training::TargetScale;
 use crate::models::Predictor;
 use crate::models::scoring::Truth;
 use crate::models::table::TableParts;
@@ -74,6 +75,9 @@ struct TableMeasures {
     /// Those that were tried, with the share of the networks' answers that each has, if several were.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     candidates: Vec<Candidate>,
+    /// The scale that the target was learned in, where it is not its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_scale: Option<TargetScale>,
 }
 
 /// The rows that a version is measured on.
@@ -126,11 +130,14 @@ pub(super) fn table(
     let TableStart { mut parts, truth, split, .. } = start;
     let (rows_used, examples) = measured_rows(training);
     let go_on = || !job.control.is_urgent();
-    let measuring = Measuring { encoder: &parts.encoder, examples, truth: &truth, go_on: &go_on };
+    let target = &parts.encoder.target;
+    let measuring = Measuring { encoder: &parts.encoder, target, examples, truth: &truth, go_on: &go_on };
     let held_out = training.validation.is_some();
     let blended = context.in_phase(Phase::Baseline, || blended(context, training, &parts.spec, measuring, members))?;
     let Blended { members, linear, linear_share } = blended;
     let answering = Answering { members: &members, folds: &training.folds };
+    let target = measuring.corrected(answering)?;
+    let measuring = Measuring { target: &target, ..measuring };
     let calibration = match held_out {
         true => context.in_phase(Phase::Calibrate, || measuring.calibration(answering))?,
         false => None,
@@ -139,7 +146,7 @@ pub(super) fn table(
     let Answers { metrics, curves, conformal } = context.in_phase(Phase::Measure, answers)?;
     let shuffled = || measuring.importance(answering, calibration.as_ref(), training.settings.seed);
     let importance = if held_out { context.in_phase(Phase::Importance, shuffled)? } else { Vec::new() };
-    let constant = constant(&parts.encoder.target, &training.train, &truth, examples.weights());
+    let constant = constant(&target, &training.train, &truth, examples.weights());
     let baselines = Baselines { linear, ..constant };
     if let (RowsUsed::Validation, Some(finding)) = (rows_used, few_rows(&metrics, examples.rows())) {
         job.progress.warn(finding);
@@ -147,11 +154,14 @@ pub(super) fn table(
     let measured = Measures { measured: MeasuredOn { rows_used, metrics }, split };
     let weights = training.settings.weights.clone();
     let bins = !parts.encoder.embedded_bins().is_empty();
+    let target_scale = target.log1p().map(|_| TargetScale::Log1p);
+    let rows = examples.rows();
     let measures =
-        TableMeasures { measured, rows: examples.rows(), weights, baselines, bins, linear_share, candidates };
+        TableMeasures { measured, rows, weights, baselines, bins, linear_share, candidates, target_scale };
     let facts = facts(job.record.id, reached, trained_on, &measures);
     let answers = answered_rows(training);
     parts.answers = Some(Measuring { examples: answers, ..measuring }.answered(&members, calibration.as_ref())?);
+    parts.encoder.target = target;
     (parts.calibration, parts.conformal, parts.importance) = (calibration, conformal, importance);
     Ok(Made { predictor: Predictor::new(members, Some(parts)).with_curves(curves), facts })
 }

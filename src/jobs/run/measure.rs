@@ -5,7 +5,7 @@ use ndarray::{Array1, Array2, ArrayView1, Axis};
 
 use super::answering::Answering;
 use super::unpublished::Stopped;
-use crate::data::encoder::{Encoder, Histogram};
+use crate::data::encoder::{Encoder, Histogram, Target};
 use crate::learning::calibration::Calibration;
 use crate::learning::curves::Curves;
 use crate::learning::examples::{Examples, most_likely};
@@ -35,6 +35,8 @@ const IMPORTANCE_REPEATS: (usize, usize) = (5, 2);
 #[derive(Clone, Copy)]
 pub(super) struct Measuring<'a> {
     pub(super) encoder: &'a Encoder,
+    /// The encoder's, or the same with another line through its answers.
+    pub(super) target: &'a Target,
     pub(super) examples: &'a Examples,
     pub(super) truth: &'a Truth,
     /// Asked every some milliseconds.
@@ -55,7 +57,7 @@ impl Measuring<'_> {
     }
 
     fn reading<'a>(&'a self, calibration: Option<&'a Calibration>) -> Reading<'a> {
-        Reading { target: &self.encoder.target, calibration }
+        Reading { target: self.target, calibration }
     }
 
     /// Fits the calibration of a network's probabilities; none of a regression. Of very many logits those of some rows are
@@ -65,7 +67,7 @@ impl Measuring<'_> {
     /// It was told to stop.
     pub(super) fn calibration(&self, answering: Answering) -> Result<Option<Calibration>, Stopped> {
         let Truth::Labels(labels) = self.truth else { return Ok(None) };
-        let (rows, width) = (labels.len(), self.encoder.target.outputs());
+        let (rows, width) = (labels.len(), self.target.outputs());
         let count = rows.min((CALIBRATION_VALUES / width).max(1));
         let mut logits = Vec::with_capacity(count * width);
         let mut see = |piece: &[f32]| {
@@ -117,7 +119,7 @@ impl Measuring<'_> {
         if !answering.for_each_logits(self.all_inputs(), None, &mut see) {
             return Err(Stopped);
         }
-        let (metrics, curves) = (answered.measures(&self.encoder.target), answered.curves(&self.encoder.target));
+        let (metrics, curves) = (answered.measures(self.target), answered.curves(self.target));
         let conformal = match self.truth {
             Truth::Labels(_) => scored.then(|| of_classes.conformal(weights)),
             Truth::Values(_) => {
@@ -136,7 +138,7 @@ impl Measuring<'_> {
     /// # Errors
     /// It was told to stop.
     pub(super) fn answered(&self, members: &Members, calibration: Option<&Calibration>) -> Result<Histogram, Stopped> {
-        let (target, width) = (&self.encoder.target, members.first().spec().outputs());
+        let (target, width) = (self.target, members.first().spec().outputs());
         let (mut counts, mut values) = (vec![0; target.classes().len()], Vec::new());
         let mut see = |logits: &[f32]| {
             match counts.is_empty() {
@@ -171,7 +173,7 @@ impl Measuring<'_> {
             (self.go_on)()
         };
         let all = answering.for_each_logits(inputs.as_slice().expect("row-major"), Some(places), &mut see);
-        all.then(|| match answered.measures(&self.encoder.target) {
+        all.then(|| match answered.measures(self.target) {
             Metrics::Classification(measured) => measured.log_loss,
             Metrics::Regression(measured) => measured.rmse,
         })

@@ -22,6 +22,8 @@ mod retry;
 mod search;
 mod start;
 mod tables;
+mod target_scale;
+mod trial;
 mod unpublished;
 mod worker;
 

@@ -30,7 +30,7 @@ pub(super) fn calibrated(measuring: &Measuring, members: Members, folds: &[Range
 /// Of each row the probability of its class, or what is answered in the unit of the target.
 pub(super) fn answers(measuring: &Measuring, answering: Answering) -> Result<Vec<f64>, Stopped> {
     let (width, mut found) = (answering.outputs(), Vec::with_capacity(measuring.examples.rows()));
-    let output = answering.members.first().spec().output;
+    let (output, target) = (answering.members.first().spec().output, measuring.corrected(answering)?);
     let mut outputs = Vec::new();
     let mut see = |logits: &[f32]| {
         outputs.clear();
@@ -43,7 +43,7 @@ pub(super) fn answers(measuring: &Measuring, answering: Answering) -> Result<Vec
                     f64::from(if second { *one } else { 1.0 - one })
                 }
                 (Truth::Labels(labels), row) => f64::from(row[labels[found.len()] as usize]),
-                (Truth::Values(_), row) => measuring.encoder.target.value(row[0]),
+                (Truth::Values(_), row) => target.value(row[0]),
             });
         }
         (measuring.go_on)()

@@ -7,8 +7,10 @@ use bytesize::ByteSize;
 use ndarray::{Array2, Axis};
 
 use super::binning::{Looked, with_bins_if_they_pay};
+use super::context::RunContext;
 use super::held_out::{Choice, HeldOut};
 use super::tables::TrainingTables;
+use super::target_scale::Trial;
 use super::unpublished::{Halt, Stopped};
 use crate::data::column::{Column, ColumnType, Table};
 use crate::data::encoder::Histogram;
@@ -26,7 +28,6 @@ use crate::learning::network::Network;
 use crate::learning::row_weights::normalised;
 use crate::learning::spec::{Parametrization, ValidModelSpec};
 use crate::learning::split::SplitUsed;
-use crate::learning::team::Cores;
 use crate::learning::training::{Classes, ValidTrainingSpec};
 use crate::memory::{Charge, Refused};
 use crate::models::ModelError;
@@ -51,19 +52,8 @@ pub(super) struct Prepared {
     pub(super) measured: Vec<usize>,
 }
 
-/// What preparing a training works with.
-#[derive(Clone, Copy)]
-pub(super) struct Means<'a> {
-    /// What the job holds of the memory of all trainings.
-    pub(super) memory: &'a Charge,
-    /// The processors that all jobs share.
-    pub(super) cores: &'a Arc<Cores>,
-    /// Asked before each column, and each batch.
-    pub(super) go_on: &'a (dyn Fn() -> bool + Sync),
-}
-
 /// Splits the rows, fits the encoder on those to train on (unless `base`, the version that a warm start goes on from,
-/// brings one), and encodes all, once there is memory for that.
+/// brings one), and encodes all, once the job's memory has room for that. `go_on` is asked before each column.
 ///
 /// # Errors
 /// `Unfit`: the data cannot be learned from. `TooLarge`, or that there is no room at the moment. That the job is to stop.
@@ -72,9 +62,9 @@ pub(super) fn prepare(
     settings: &ValidTrainingSpec,
     data: TrainingTables,
     base: Option<&Encoder>,
-    means: &Means,
+    context: &RunContext,
+    go_on: &dyn Fn() -> bool,
 ) -> Result<Prepared, Halt> {
-    let Means { memory, go_on, .. } = *means;
     let chosen = {
         let target = column(&data.table, &model.target)?;
         let rows = counted(target, data.weights.as_ref())?;
@@ -90,13 +80,13 @@ pub(super) fn prepare(
         None => {
             let plain = fitted(model, &table, &train, &profile, go_on)?;
             let rows = Looked { table: &table, target, weights: weights.as_ref(), held_out: &held_out, folds: &folds };
-            with_bins_if_they_pay(plain, model, settings, &rows, &train, means)?
+            with_bins_if_they_pay(plain, model, settings, &rows, &train, context)?
         }
     };
-    let encoder = encoder.with_weights(model.weights.as_deref());
+    let mut encoder = encoder.with_weights(model.weights.as_deref());
     let encoded = train.len() + validation.as_ref().map_or(held_out.len(), |other| other.rows);
     let read = table.bytes() + validation.as_ref().map_or(0, Table::bytes);
-    take(memory, (encoded * encoder.width() * size_of::<f32>()).saturating_add(read) as u64)?;
+    take(context.memory, (encoded * encoder.width() * size_of::<f32>()).saturating_add(read) as u64)?;
     let changed = if base.is_none() { types_changed(model, &profile) } else { Vec::new() };
     let about = about_target(&table, &model.target, model.task, &train);
     let of_columns = [concerning(&profile, model), left_out(&encoder, &profile), changed, of_weights(model, &profile)];
@@ -106,15 +96,24 @@ pub(super) fn prepare(
     let encoding = Encoding { encoder: &encoder, go_on };
     let examples = encoding.examples(&table, target, weights.as_ref(), &train)?;
     let members = initial(&network, settings.networks(), &encoder, &examples);
-    let examples = weighted(examples, settings, &encoder);
+    let mut examples = weighted(examples, settings, &encoder);
+    let values = match Truth::of_rows(&encoder, target, &train)? {
+        Truth::Values(values) => values,
+        Truth::Labels(_) => Vec::new(),
+    };
     let spec = if base.is_some() { model.clone() } else { model.as_learned(&encoder, &profile) };
-    let (validation, truth, measured) = match validation {
+    let (mut validation, truth, measured) = match validation {
         Some(other) => {
             drop(table);
             apart(&encoding, &other, validation_weights.as_ref(), &model.target)?
         }
         None => of_table(&encoding, &table, target, weights.as_ref(), &train, held_out)?,
     };
+    let (train, held_out) = (&mut examples, &mut validation);
+    let RunContext { job, cores, .. } = context;
+    let trial =
+        Trial { settings, members: &members, train, validation: held_out, folds: &folds, truth: &truth, job, cores };
+    encoder.target = trial.settle(&encoder.target, &values)?;
     let background = background(&examples);
     let training = Training { settings: settings.clone(), train: examples, validation, folds };
     let parts = TableParts {

@@ -11,11 +11,11 @@ use super::measure::Measuring;
 use super::out_of_fold::{answers, calibrated, measured};
 use super::prepare::initial;
 use super::unpublished::{Halt, Stopped};
-use crate::data::encoder::Target;
 use crate::jobs::candidate::{Candidate, Draws};
 use crate::jobs::training::Training;
 use crate::learning::examples::Examples;
 use crate::learning::members::{MAX_MEMBERS, Members};
+use crate::learning::metrics;
 use crate::learning::network::Network;
 use crate::learning::report::EpochReport;
 use crate::learning::row_weights::RowWeights;
@@ -23,6 +23,7 @@ use crate::learning::selection::{Choice, select};
 use crate::learning::snapshot::SnapshotMisfit;
 use crate::learning::spec::ValidModelSpec;
 use crate::learning::training::ValidTrainingSpec;
+use crate::models::scoring::Truth;
 use crate::models::table::TableSpec;
 
 /// Parameters of all networks that answer together: an answer to one row reads each once, for which there is a millisecond.
@@ -184,7 +185,7 @@ impl<'a> Search<'a> {
 
     fn measuring<'b>(&'b self, go_on: &'b dyn Fn() -> bool) -> Measuring<'b> {
         let TableStart { parts, truth, .. } = self.start;
-        Measuring { encoder: &parts.encoder, examples: self.validation, truth, go_on }
+        Measuring { encoder: &parts.encoder, target: &parts.encoder.target, examples: self.validation, truth, go_on }
     }
 
     fn answers(&self, members: &Members, go_on: &dyn Fn() -> bool) -> Result<Vec<f64>, Stopped> {
@@ -225,13 +226,14 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    /// The mean loss of answers: log loss, or squared error of the standardised target.
+    /// The mean loss of answers: log loss, or squared error by the target's variance.
     fn loss(&self, answers: &[f64]) -> f64 {
         let (truth, weights) = (&self.start.truth, self.validation.weights());
-        let loss = measured(truth).mean_loss(answers.len(), weights, |row| answers[row]);
-        match &self.start.parts.encoder.target {
-            Target::Regression { std, .. } => loss / (std * std),
-            Target::Classification { .. } => loss,
+        match truth {
+            Truth::Values(values) => {
+                metrics::regression_of(answers, values, weights).r2.map_or(0.0, |r2| 1.0 - r2)
+            }
+            Truth::Labels(_) => measured(truth).mean_loss(answers.len(), weights, |row| answers[row]),
         }
     }
 

@@ -12,7 +12,7 @@ use super::compare::held_out;
 use super::context::RunContext;
 use super::finish::TableStart;
 use super::held_out::no_columns;
-use super::prepare::{Means, Prepared, prepare};
+use super::prepare::{Prepared, prepare};
 use super::tables::TrainingTables;
 use super::unpublished::Halt;
 use crate::data::column::{Column, Table};
@@ -98,8 +98,7 @@ impl Start {
                 let of_base = base.as_ref().map(|base| networks(base.predictor.members()));
                 let members = of_base.as_ref().map(|members| members.list().len() as u64);
                 let config = ValidTrainingSpec { members: members.or(config.members), ..config.clone() };
-                let means = Means { memory: context.memory, cores: context.cores, go_on: &go_on };
-                let fit = || prepare(&spec, &config, data, encoder, &means);
+                let fit = || prepare(&spec, &config, data, encoder, context, &go_on);
                 let prepared = context.in_phase(Phase::Fit, fit)?;
                 let Prepared { training, members, mut parts, truth, split, findings, measured } = prepared;
                 let mut trained_on = trained_on(context.job, &model, &parts.spec, &training);

@@ -29,9 +29,11 @@ pub fn encode(predictor: &Predictor, facts: Option<&VersionFacts>) -> Vec<u8> {
     let members = predictor.members().list();
     let several = members.len() > 1;
     let has_front = members.iter().map(|member| member.network.spec()).any(|spec| spec.waves.is_some() || spec.scale);
+    let has_parts = conformal.is_some_and(|conformal| !matches!(conformal, Conformal::Even(_)));
+    let has_log_scale = table.is_some_and(|table| table.encoder.target.log1p().is_some());
     let header = Header {
         format: match () {
-            () if conformal.is_some_and(|conformal| !matches!(conformal, Conformal::Even(_))) => FOURTH_FORM,
+            () if has_parts || has_log_scale => FOURTH_FORM,
             () if background.is_some() || has_front => THIRD_FORM,
             () if several || histograms.is_some() => SECOND_FORM,
             () => FIRST_FORM,
