@@ -41,7 +41,7 @@ pub struct Candidate {
     /// Epochs that it has done; none while it trains.
     pub epochs: Option<u64>,
     /// Its mean loss on the rows held out, of which none has taught the network that answers: log loss of calibrated
-    /// probabilities, or squared error of the standardised target. None of one that trains, or has diverged.
+    /// probabilities, or the share of the target's variance that is left. None of one that trains, or has diverged.
     pub validation_loss: Option<f64>,
     /// Its share of the answers of all that are chosen so far.
     pub weight: f64,
