@@ -50,7 +50,7 @@ impl ErrorSize {
         order.sort_by(|a, b| answers[*a].total_cmp(&answers[*b]));
         let mean = |rows: &[usize], of: &[f64]| {
             let total: f64 = rows.iter().map(|row| weights.get(*row)).sum();
-            rows.iter().map(|row| weights.get(*row) / total * of[*row]).sum::<f64>()
+            rows.iter().map(|row| weights.get(*row) * of[*row]).sum::<f64>() / total
         };
         let all = mean(&order, errors);
         if !(all > 0.0 && all.is_finite()) {
