@@ -76,6 +76,11 @@ fn numbers(csv: &mut String, row: usize, columns: usize) {
     (0..columns).for_each(|column| write!(csv, "{:.4},", noise(row, column)).expect("a string"));
 }
 
+/// A word of letters alone for each number.
+fn letters(number: usize) -> String {
+    number.to_string().bytes().map(|digit| char::from(digit - b'0' + b'a')).collect()
+}
+
 fn names(columns: usize) -> String {
     (0..columns).map(|column| format!("c{column},")).collect()
 }
@@ -163,7 +168,7 @@ async fn trainings_take_about_as_much_memory_as_was_estimated() {
         csv("a,note,y", 30_000, |csv, row| {
             let word = |at| (noise(row, at) * noise(row, 100 + at) * 4_000.0) as usize;
             numbers(csv, row, 1);
-            (0..40).for_each(|at| write!(csv, "w{} ", word(at)).expect("a string"));
+            (0..40).for_each(|at| write!(csv, "{} ", letters(word(at))).expect("a string"));
             write!(csv, ",{}", class(row, 3)).expect("a string");
         }),
     )

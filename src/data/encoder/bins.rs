@@ -1,8 +1,9 @@
 //! The bins that the values of a column fall into while a version is asked: those of its histogram, for words one more for
 //! those that training never saw, and one for missing values.
 
-use super::feature::{Feature, Slot};
+use super::feature::Feature;
 use super::histogram::{Histogram, places_of};
+use super::slot::Slot;
 use super::target::Target;
 use crate::data::column::{ColumnType, Values, Words};
 

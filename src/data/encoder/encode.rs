@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::encoding::Encoding;
 use super::error::EncodeError;
-use super::feature::{Codes, Feature, Offsets, Sighting, Slot};
+use super::feature::{Codes, Feature, Offsets, Sighting};
 use super::left_out::{Known, LeftOut};
+use super::slot::Slot;
 use super::target::{Target, Task};
 use crate::data::column::{Column, Table, Values};
 use crate::data::values::Writing;

@@ -7,6 +7,7 @@ use super::encoding::Encoding;
 use super::fitting;
 use super::left_out::Reason;
 use super::numbers::Numbers;
+use super::slot::Slot;
 use super::text::{self, Vocabulary};
 use crate::data::column::{Column, ColumnType, Values, Words};
 use crate::data::values::Writing;
@@ -297,17 +298,6 @@ impl Feature {
         };
         words.iter().map(slot).collect()
     }
-}
-
-/// Where a word belongs.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Slot {
-    /// It has a place of its own, this one in [`Feature::words`]; of a text, some of its words have a code.
-    Own(usize),
-    /// It shares a place with other words that few training rows have; of a text, none of its words has a code.
-    Rare,
-    /// No training row has it.
-    Unseen,
 }
 
 fn sight(below: bool, above: bool) -> Option<Sighting> {

@@ -19,6 +19,7 @@ mod left_out;
 mod numbers;
 pub mod reading;
 pub mod scale;
+mod slot;
 mod target;
 mod text;
 
@@ -28,12 +29,15 @@ pub use calendar::DatePart;
 pub use encode::{Encoded, Encoder, rows_with};
 pub use encoding::Encoding;
 pub use error::{EncodeError, OnMisfit, from_nothing};
-pub use feature::{Codes, Feature, Sighting, Slot};
+pub use feature::{Codes, Feature, Sighting};
 pub use fitting::{MAX_ONE_HOT, RARE_BELOW};
 pub use histogram::Histogram;
 pub use left_out::{Known, LeftOut, Reason};
+pub use slot::Slot;
 pub use target::{Log1p, MAX_CLASSES, Target, Task, classes};
 pub use text::{FIT_BYTES, MAX_TEXT_CODES, MAX_TEXT_WIDTH};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod text_tests;

@@ -251,9 +251,7 @@ async fn columns(
     content.retain(|name| !was_text(name));
     // A warm start has the features of its version; else what is left out in any case is not read.
     let names: Vec<String> = match base {
-        Some(encoder) => {
-            encoder.features.iter().map(|feature| &feature.name).chain([&spec.target]).cloned().collect()
-        }
+        Some(encoder) => encoder.features.iter().map(|feature| &feature.name).chain([&spec.target]).cloned().collect(),
         None => content.clone(),
     };
     let read: HashSet<&String> = names.iter().collect();

@@ -72,9 +72,10 @@ async fn comments_decide_and_identifiers_stay_out() {
     let codes: Vec<&str> =
         job["warnings"].as_array().expect("a list").iter().map(|warning| text(&warning["code"])).collect();
     assert!(codes.contains(&"identifier_column") && !codes.contains(&"text_column"), "{codes:?}");
-    let version = service.get("/models/words/versions/1").await.expect(200);
-    assert_eq!(version["importance"][0]["feature"], "comment", "{}", version["importance"]);
-    assert!(version["metrics"]["baselines"]["linear"]["accuracy"].as_f64().expect("a number") > 0.8, "{version}");
+    let importance = service.get("/models/words/versions/1/importance").await.expect(200);
+    assert_eq!(importance["features"][0]["feature"], "comment", "{importance}");
+    let linear = &job["metrics"]["baselines"]["linear"]["accuracy"];
+    assert!(linear.as_f64().expect("a number") > 0.8, "{}", job["metrics"]);
 
     // Words in any writing; a text of unknown words, none, and a very long one are answered without a flag.
     let long = format!("{} broken", "unheard ".repeat(20_000));
@@ -88,12 +89,14 @@ async fn comments_decide_and_identifiers_stay_out() {
     assert_eq!((&labels[..3], labels[4]), (&["yes", "yes", "no"][..], "no"), "{reply}");
     assert!(reply["predictions"].as_array().expect("a list").iter().all(|one| one["flags"] == json!([])), "{reply}");
     let csv = "price,comment\n20,EXCELLENT box\n20,awful the box\n";
-    let of_csv = service.post_csv("/models/words/predict", csv).await.expect(200);
-    assert_eq!(of_csv["predictions"][0], reply["predictions"][0]);
+    let of_csv = service.post_csv("/models/words/predict", csv).await;
+    let of_csv = String::from_utf8(of_csv.body).expect("UTF-8");
+    let lines: Vec<&str> = of_csv.lines().skip(1).collect();
+    assert!(lines[0].contains("yes") && lines[1].contains("no"), "{of_csv}");
     let explained = json!({"records": [{"price": 20, "comment": "awful"}]});
     let explained = service.post("/models/words/predict?explain=true", explained).await.expect(200);
-    let first = &explained["predictions"][0]["explanation"]["contributions"][0];
-    assert!(first["column"] == "comment" || first["feature"] == "comment", "{explained}");
+    let first = &explained["predictions"][0]["explanation"]["features"][0];
+    assert_eq!(first["column"], "comment", "{explained}");
 
     // The same request gives the same bits; the file brings the vocabulary along, and a warm start keeps it.
     trained(&service, "twin", json!({"recipe": "plain", "hidden_layers": [16]})).await;
