@@ -4,6 +4,7 @@ use super::text::*;
 use super::*;
 use crate::data::column::{Column, ColumnType, Values};
 use crate::data::convert::words_of;
+use crate::data::split::content;
 
 fn column(texts: &[Option<&str>]) -> Column {
     let words = words_of(texts.iter().map(|text| text.map(Into::into)));
