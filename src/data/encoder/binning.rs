@@ -13,7 +13,7 @@ pub const MOST_BINS: usize = 64;
 /// Bins of a column at most: as many frequent values as there may be, what lies between them, and the other bins.
 pub const MOST_CODES: usize = 3 * MOST_BINS;
 /// Rows of a bin at least, so that its vector is not learned from a few.
-const LEAST_ROWS: usize = 100;
+const LEAST_ROWS: usize = 20;
 /// A column with fewer bins has nothing to tell by them.
 pub const LEAST_BINS: usize = 3;
 /// A table with more columns of numbers has none: they would be most of the network.
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn few_rows_and_few_values_have_few_bins() {
         assert!(found_edges(&[]).is_empty() && codes(&[]).is_none());
-        assert_eq!(found_edges(&(0..350).map(f64::from).collect::<Vec<_>>()), [99.5, 199.5, 299.5]);
+        assert_eq!(found_edges(&(0..75).map(f64::from).collect::<Vec<_>>()), [19.5, 39.5, 59.5]);
         let one = f64::from_bits(1.0f64.to_bits() + 1);
         let close = [vec![1.0; 200], vec![one; 200]].concat();
         let edges = found_edges(&close);

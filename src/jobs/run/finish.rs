@@ -156,8 +156,7 @@ pub(super) fn table(
     let bins = !parts.encoder.embedded_bins().is_empty();
     let target_scale = target.log1p().map(|_| TargetScale::Log1p);
     let rows = examples.rows();
-    let measures =
-        TableMeasures { measured, rows, weights, baselines, bins, linear_share, candidates, target_scale };
+    let measures = TableMeasures { measured, rows, weights, baselines, bins, linear_share, candidates, target_scale };
     let facts = facts(job.record.id, reached, trained_on, &measures);
     let answers = answered_rows(training);
     parts.answers = Some(Measuring { examples: answers, ..measuring }.answered(&members, calibration.as_ref())?);

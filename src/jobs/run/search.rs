@@ -230,9 +230,7 @@ impl<'a> Search<'a> {
     fn loss(&self, answers: &[f64]) -> f64 {
         let (truth, weights) = (&self.start.truth, self.validation.weights());
         match truth {
-            Truth::Values(values) => {
-                metrics::regression_of(answers, values, weights).r2.map_or(0.0, |r2| 1.0 - r2)
-            }
+            Truth::Values(values) => metrics::regression_of(answers, values, weights).r2.map_or(0.0, |r2| 1.0 - r2),
             Truth::Labels(_) => measured(truth).mean_loss(answers.len(), weights, |row| answers[row]),
         }
     }

@@ -29,7 +29,7 @@ const SKEWNESS: f64 = 1.0;
 /// Rows held out that tell one scale from the other.
 const LEAST_ROWS: usize = 100;
 /// They are tried in this part of the epochs, but in so many in any case.
-const SHARE_OF_EPOCHS: u64 = 8;
+const SHARE_OF_EPOCHS: u64 = 16;
 const LEAST_EPOCHS: u64 = 8;
 /// A training that has fewer seconds has none for trials.
 const LEAST_SECONDS: f64 = 60.0;
