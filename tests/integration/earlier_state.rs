@@ -120,6 +120,10 @@ fn difference(now: &Value, was: &Value, at: &str) -> Option<String> {
         (Value::Array(now), Value::Array(was)) if now.len() == was.len() => {
             now.iter().zip(was).enumerate().find_map(|(i, (now, was))| difference(now, was, &format!("{at}/{i}")))
         }
+        // What was true of the release that said it.
+        (_, Value::String(was)) if was.contains("this release does not learn") => {
+            (!now.is_string()).then(|| format!("{at} is {now}; it was {was}"))
+        }
         _ => (now != was).then(|| format!("{at} is {now}; it was {was}")),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::binning::are_edges;
+use super::edges::are_edges;
 use super::encode::Encoder;
 use super::encoding::Encoding;
 use super::feature::Feature;

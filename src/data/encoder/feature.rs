@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::binning;
+use super::edges;
 use super::encoding::Encoding;
 use super::fitting;
 use super::left_out::Reason;
@@ -139,7 +139,7 @@ impl Feature {
     /// Its codes, if the column is embedded.
     pub fn codes(&self) -> Option<Codes> {
         match &self.encoding {
-            Encoding::Numeric { edges, .. } => binning::codes(edges).map(|values| Codes { values, bag: None }),
+            Encoding::Numeric { edges, .. } => edges::codes(edges).map(|values| Codes { values, bag: None }),
             Encoding::Embedding { values, .. } => Some(Codes { values: values.len() + 2, bag: None }),
             Encoding::Text { buckets, width, .. } => Some(Codes { values: buckets.len() + 1, bag: Some(*width) }),
             _ => None,
@@ -188,7 +188,7 @@ impl Feature {
                     // The scale takes the median to 0.
                     out[0] = if x.is_nan() { 0.0 } else { scale.apply(*x) };
                     if !edges.is_empty() {
-                        out[offsets.code - offsets.plain] = binning::code(edges, *x);
+                        out[offsets.code - offsets.plain] = edges::code(edges, *x);
                     }
                     sight(x < min, x > max).into_iter().for_each(|seen| see(row, seen));
                 }

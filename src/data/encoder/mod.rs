@@ -9,6 +9,7 @@ mod binning;
 mod bins;
 mod calendar;
 mod check;
+mod edges;
 mod encode;
 mod encoding;
 mod error;
@@ -23,9 +24,9 @@ mod slot;
 mod target;
 mod text;
 
-pub use binning::{LEAST_BINS, MOST_CODES};
 pub use bins::Bins;
 pub use calendar::DatePart;
+pub use edges::{LEAST_BINS, MOST_CODES};
 pub use encode::{Encoded, Encoder, rows_with};
 pub use encoding::Encoding;
 pub use error::{EncodeError, OnMisfit, from_nothing};

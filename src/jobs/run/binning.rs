@@ -7,9 +7,10 @@ use std::ops::Range;
 
 use super::answering::Answering;
 use super::context::RunContext;
+use super::encoded::{Encoding, take, weighted};
+use super::initial::initial;
 use super::measure::Measuring;
 use super::out_of_fold::{answers, calibrated, measured};
-use super::prepare::{Encoding, initial, take, weighted};
 use super::trial::{Watching, is_clearly_less};
 use super::unpublished::{Halt, Stopped};
 use crate::data::column::{Column, Table};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::context::RunContext;
-use super::prepare::take;
+use super::encoded::take;
 use super::unpublished::{Halt, Stopped};
 use crate::data::column::Table;
 use crate::data::row_weights::weights_of;

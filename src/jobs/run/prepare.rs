@@ -1,36 +1,30 @@
 //! What the columns of a data set become before the first epoch: rows to train on and rows held out, encoded.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
-use bytesize::ByteSize;
 use ndarray::{Array2, Axis};
 
 use super::binning::{Looked, with_bins_if_they_pay};
 use super::context::RunContext;
+use super::encoded::{Encoding, take, weighted};
 use super::held_out::{Choice, HeldOut};
+use super::initial::initial;
 use super::tables::TrainingTables;
 use super::target_scale::Trial;
 use super::unpublished::{Halt, Stopped};
 use crate::data::column::{Column, ColumnType, Table};
 use crate::data::encoder::Histogram;
-use crate::data::encoder::{EncodeError, Encoder, Known, LeftOut, Target, rows_with};
+use crate::data::encoder::{EncodeError, Encoder, Known, LeftOut, rows_with};
 use crate::data::profile::IDENTIFIER_COLUMN;
 use crate::data::profile::{ColumnProfile, Finding, TableProfile};
 use crate::data::row_weights::weights_of;
 use crate::data::split::Split;
 use crate::data::target_findings::about_target;
-use crate::jobs::error::JobError;
 use crate::jobs::training::Training;
-use crate::learning::examples::{Examples, Targets};
-use crate::learning::members::{Member, Members, member_seed};
-use crate::learning::network::Network;
-use crate::learning::row_weights::normalised;
-use crate::learning::spec::{Parametrization, ValidModelSpec};
+use crate::learning::examples::Examples;
+use crate::learning::members::Members;
 use crate::learning::split::SplitUsed;
-use crate::learning::training::{Classes, ValidTrainingSpec};
-use crate::memory::{Charge, Refused};
-use crate::models::ModelError;
+use crate::learning::training::ValidTrainingSpec;
 use crate::models::explanation::background_places;
 use crate::models::scoring::Truth;
 use crate::models::table::{TableParts, TableSpec};
@@ -130,23 +124,6 @@ pub(super) fn prepare(
     Ok(Prepared { training, members, parts, truth, split: used, findings, measured })
 }
 
-/// So many networks with parameters to begin with: drawn as their specification says, each with a seed of its own, and by the rows
-/// to train on.
-pub(super) fn initial(spec: &ValidModelSpec, count: usize, encoder: &Encoder, train: &Examples) -> Members {
-    let bins = encoder.embedded_bins();
-    let member = |index: usize| {
-        let seed = member_seed(spec.seed, index);
-        let mut network = Network::new(Arc::new(ValidModelSpec { seed, ..spec.clone() }));
-        bins.iter().for_each(|place| network.clear_embedding(*place));
-        if spec.parametrization == Parametrization::Ntk {
-            network.initialise_by(train.inputs().view());
-        }
-        start_from_shares(&mut network, &encoder.target, train);
-        Member { network, weight: 1.0 }
-    };
-    Members::new((0..count).map(member).collect()).expect("networks of one specification answer alike")
-}
-
 /// The training rows that explanations begin at.
 fn background(examples: &Examples) -> Array2<f32> {
     examples.inputs().select(Axis(0), &background_places(examples.rows(), examples.inputs().ncols()))
@@ -193,63 +170,6 @@ fn apart(
     let target = column(other, target)?.of_kind(encoder.target.kind(), encoder.target_writing.reading())?;
     let rows = counted(&target, weights)?;
     Ok((Some(encoding.examples(other, &target, weights, &rows)?), Truth::of_rows(encoder, &target, &rows)?, rows))
-}
-
-/// Takes memory for what is about to be encoded, where the estimate was less. Where others hold it, this job gives up all that
-/// it has: two that wait for each other would wait for good.
-pub(super) fn take(memory: &Charge, bytes: u64) -> Result<(), JobError> {
-    let limit = |limit: u64| ByteSize::b(limit).to_string();
-    memory.cover(bytes).map_err(|refused| match refused {
-        Refused::Never { limit: most } => JobError::TooLarge { needed: limit(bytes), limit: limit(most) },
-        Refused::Now => {
-            memory.shrink(u64::MAX);
-            ModelError::MemoryFull { limit: limit(bytes) }.into()
-        }
-    })
-}
-
-/// An encoder at work.
-pub(super) struct Encoding<'a> {
-    pub(super) encoder: &'a Encoder,
-    pub(super) go_on: &'a dyn Fn() -> bool,
-}
-
-impl Encoding<'_> {
-    /// The rows named, encoded, with their targets and weights.
-    pub(super) fn examples(
-        &self,
-        table: &Table,
-        target: &Column,
-        weights: Option<&Column>,
-        rows: &[usize],
-    ) -> Result<Examples, Halt> {
-        let inputs = self.encoder.inputs_of(table, rows, self.go_on)?.ok_or(Stopped)?;
-        let examples = Examples::new(inputs, targets(self.encoder, target, rows)?);
-        Ok(match weights {
-            None => examples,
-            Some(column) => examples.with_weights(normalised(&weights_of(column, rows.iter().copied())?)),
-        })
-    }
-}
-
-/// Lets a classifier start from the classes' shares of the training rows: the output's biases are their log-odds.
-fn start_from_shares(network: &mut Network, target: &Target, train: &Examples) {
-    let Target::Classification { counts, .. } = target else { return };
-    let counts: Vec<f32> = match train.class_weights(counts.len()) {
-        None => counts.iter().map(|count| *count as f32).collect(),
-        Some(sums) => sums.into_iter().map(|sum| sum as f32).collect(),
-    };
-    let logs: Vec<f32> = counts.iter().map(|count| count.max(0.5).ln()).collect();
-    let parameters = network.parameters_mut();
-    let mean = logs.iter().sum::<f32>() / logs.len() as f32;
-    match logs.as_slice() {
-        // One output: the odds of the second class.
-        [first, second] => parameters[parameters.len() - 1] = second - first,
-        logs => {
-            let start = parameters.len() - logs.len();
-            parameters[start..].iter_mut().zip(logs).for_each(|(bias, log)| *bias = log - mean);
-        }
-    }
 }
 
 /// The rows that have a target and weigh something: the others are as if they were not there.
@@ -321,33 +241,4 @@ fn left_out(encoder: &Encoder, profile: &TableProfile) -> Vec<Finding> {
         Finding { code: code.to_owned(), message, column: Some(left.name.clone()) }
     };
     encoder.left_out.iter().map(finding).collect()
-}
-
-fn targets(encoder: &Encoder, target: &Column, rows: &[usize]) -> Result<Targets, EncodeError> {
-    match encoder.target.classes().len() {
-        0 => {
-            let values = encoder.target.standardised(target, rows)?;
-            Ok(Targets::Values(as_column(values)))
-        }
-        2 => {
-            let labels = encoder.target.labels(target, rows)?;
-            Ok(Targets::Values(as_column(labels.into_iter().map(|label| label as f32).collect())))
-        }
-        _ => Ok(Targets::Classes(encoder.target.labels(target, rows)?)),
-    }
-}
-
-fn as_column(values: Vec<f32>) -> ndarray::Array2<f32> {
-    ndarray::Array2::from_shape_vec((values.len(), 1), values).expect("one column")
-}
-
-pub(super) fn weighted(examples: Examples, settings: &ValidTrainingSpec, encoder: &Encoder) -> Examples {
-    match &settings.class_weight {
-        None => examples,
-        Some(weights) => {
-            let classes = Classes::Named(encoder.target.classes());
-            let row_weights = weights.row_weights(&examples.targets().labels(), classes, examples.weights());
-            examples.with_loss_weights(row_weights)
-        }
-    }
 }

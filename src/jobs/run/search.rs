@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::answering::Answering;
 use super::finish::TableStart;
+use super::initial::initial;
 use super::measure::Measuring;
 use super::out_of_fold::{answers, calibrated, measured};
-use super::prepare::initial;
 use super::unpublished::{Halt, Stopped};
 use crate::jobs::candidate::{Candidate, Draws};
 use crate::jobs::training::Training;

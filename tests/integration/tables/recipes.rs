@@ -97,7 +97,7 @@ async fn a_recipe_is_named_in_the_url_of_a_training_and_others_are_refused() {
     let job = service.post_csv(path, words.clone()).await.expect(202);
     assert_eq!(service.ended(&job).await["state"], "succeeded", "a table without a number has no waves");
     assert_eq!(service.get("/models/words").await.expect(200)["recipe"], "standard");
-    let unknown = service.post_csv("/train?name=other&target=class&recipe=best", words).await;
+    let unknown = service.post_csv("/train?name=other&target=class&recipe=finest", words).await;
     let unknown = unknown.problem(422, "invalid_value");
     assert!(text(&unknown["detail"]).contains("recipe"), "{unknown}");
     let layers = json!({"name": "net", "layers": [2, 1], "recipe": "standard"});
@@ -105,5 +105,49 @@ async fn a_recipe_is_named_in_the_url_of_a_training_and_others_are_refused() {
     let older = include_bytes!("../../fixtures/table-version-form-2.safetensors").to_vec();
     let older = service.post_file("/models/import?name=older", "application/octet-stream", older).await.expect(201);
     assert_eq!(older["recipe"], "plain", "a version of before recipes");
+    service.stop().await;
+}
+
+/// Rows of two numbers without order, and what follows from them.
+fn numbers_csv(rows: usize, answer: impl Fn(f64, f64) -> f64) -> String {
+    let row = |row: usize| {
+        let (x, z) = ((row * 7_919 % 10_007) as f64 / 10_007.0, (row * 104_729 % 9_973) as f64 / 9_973.0);
+        format!("{x:.5},{z:.5},{:.4}\n", answer(x, z))
+    };
+    "x,z,y\n".to_owned() + &(0..rows).map(row).collect::<String>()
+}
+
+#[tokio::test]
+async fn numbers_have_bins_where_answers_jump_and_none_where_they_bend() {
+    let service = TestApp::start().await;
+    // A level of its own for each sixteenth of x.
+    let jumps = |x: f64, z: f64| ((x * 16.0).floor() * 37.0 % 11.0) + z;
+    let bends = |x: f64, z: f64| 3.0 * x + (4.0 * z).sin();
+    for (name, csv) in [("jumps", numbers_csv(1_700, jumps)), ("bends", numbers_csv(1_700, bends))] {
+        service.post_csv(&format!("/datasets?name={name}"), csv).await.expect(201);
+        let model = json!({"name": name, "dataset": name, "target": "y", "hidden_layers": [32, 32], "dropout": 0});
+        service.post("/models", model).await.expect(201);
+    }
+    let training = json!({"epochs": 40, "members": 2});
+    let job = service.train("jumps", training.clone()).await;
+    assert_eq!((&job["state"], &job["metrics"]["bins"]), (&json!("succeeded"), &json!(true)), "{job}");
+    assert!(job["metrics"]["r2"].as_f64() > Some(0.9), "{job}");
+    let bends = service.train("bends", training.clone()).await;
+    assert_eq!((&bends["state"], &bends["metrics"]["bins"]), (&json!("succeeded"), &Value::Null), "{bends}");
+    let plain = json!({"name": "plain", "dataset": "jumps", "target": "y", "recipe": "plain", "hidden_layers": [8]});
+    service.post("/models", plain).await.expect(201);
+    let plain = service.train("plain", json!({"epochs": 2})).await;
+    assert!(plain["metrics"]["bins"].is_null(), "{plain}");
+
+    // The same again, also from its file; a missing number is none of a bin.
+    let again = service.train("jumps", training).await;
+    assert_eq!(again["metrics"], job["metrics"]);
+    let records = json!({"records": [{"x": 0.51, "z": 0.2}, {"x": 7, "z": -3}, {"z": 0.5}, {"x": null, "z": null}]});
+    let answers = service.post("/models/jumps/predict", records.clone()).await.expect(200);
+    let explained = service.post("/models/jumps/predict?explain=true", records.clone()).await.expect(200);
+    let parts = &explained["predictions"][0]["explanation"]["features"];
+    assert_eq!(parts.as_array().map(Vec::len), Some(2), "{explained}");
+    let service = service.restarted().await;
+    assert_eq!(service.post("/models/jumps/predict", records).await.expect(200), answers);
     service.stop().await;
 }

@@ -161,7 +161,7 @@ async fn a_training_that_is_cancelled_or_cannot_learn_leaves_the_served_version(
     let failed = service.train("kinds", json!({"dataset": "pears", "warm_start": true, "epochs": 2})).await;
     assert_eq!((&failed["state"], &failed["error"]["code"]), (&json!("failed"), &json!("unfit_data")), "{failed}");
     assert!(text(&failed["error"]["detail"]).contains("pear"), "{failed}");
-    let model = json!({"name": "empty", "dataset": "fruit", "target": "kind", "features": ["batch", "note"]});
+    let model = json!({"name": "empty", "dataset": "fruit", "target": "kind", "features": ["batch"]});
     let problem = service.post("/models", model).await.problem(422, "invalid_value");
     assert!(text(&problem["detail"]).contains("no column is left to learn from"), "{problem}");
     assert_eq!(service.get("/models/kinds").await.expect(200)["active_version"], 1);
