@@ -102,8 +102,8 @@ async fn check(service: &TestApp, model: &str, training: Value) {
     let estimate = row.memory as f64;
     println!("{model}: {:.1} MiB taken, {:.1} MiB estimated", taken / 1048576.0, estimate / 1048576.0);
     // Of a large network the buffers of all passes are estimated, which are not there at one time; and bins beside all numbers,
-    // which turn out not to pay.
-    assert!((0.8..=1.5).contains(&(estimate / taken)), "{model}: {taken} bytes taken, {estimate} estimated");
+    // which turn out not to pay. Of few rows the look for rows that depend on each other is a large part.
+    assert!((0.8..=1.6).contains(&(estimate / taken)), "{model}: {taken} bytes taken, {estimate} estimated");
 }
 
 #[tokio::test]

@@ -95,13 +95,16 @@ impl TableTraining {
             weighted: model.weights.is_some(),
             features: columns.count().saturating_sub(1),
         };
+        let counting = columns.counting_bytes();
         let read = [Some((columns, rows)), others]
             .into_iter()
             .flatten()
             .fold(0, |sum: usize, (columns, rows)| sum.saturating_add(reading_bytes(&columns, rows)));
         // Columns are read, and encoded beside themselves.
         let beside = beside_bytes(model, &settings, dataset);
-        let bytes = read.saturating_add(beside).saturating_add(footprint.row_bytes()).max(footprint.bytes());
+        // The words of texts are counted before the rows are encoded.
+        let encoding = footprint.row_bytes().max(counting);
+        let bytes = read.saturating_add(beside).saturating_add(encoding).max(footprint.bytes());
         let validation = validation.map(|set| set.id);
         Ok(TableTraining { settings, dataset: dataset.id, validation, rows: train, bytes, file_bytes })
     }

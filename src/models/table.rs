@@ -29,7 +29,7 @@ use crate::wording::Shown;
 /// Length of the vector that is learned for each word of an embedded column.
 pub(super) const EMBEDDING_DIMENSIONS: usize = 8;
 /// With fewer rows to train on no number has bins: what is learned of one would be noise, and so would be whether it helps.
-pub const LEAST_BINNED_ROWS: u64 = 1_000;
+pub const LEAST_BINNED_ROWS: u64 = 4_000;
 /// Length of the vector that is learned for each bin of a column of numbers.
 pub(super) const BIN_DIMENSIONS: usize = 4;
 

@@ -7,7 +7,7 @@ use super::recipe::MOST_WAVES;
 use super::table::{BIN_DIMENSIONS, EMBEDDING_DIMENSIONS, TableSpec};
 use crate::data::column::ColumnType;
 use crate::data::encoder::{
-    FIT_BYTES, Known, LEAST_BINS, MAX_ONE_HOT, MAX_TEXT_CODES, MAX_TEXT_WIDTH, MOST_CODES, RARE_BELOW,
+    FIT_BYTES, Known, LEAST_BINS, MAX_ONE_HOT, MAX_TEXT_CODES, MAX_TEXT_WIDTH, MOST_BINNED, MOST_CODES, RARE_BELOW,
 };
 use crate::data::profile::{ColumnProfile, TableProfile};
 use crate::learning::spec::{Embedding, ValidModelSpec};
@@ -56,13 +56,16 @@ impl<'a> ColumnsOf<'a> {
         bytes.sum()
     }
 
-    /// Memory of their words while they are read, and those of texts are counted, in bytes.
+    /// Memory of counting the words of texts while an encoder is fitted, in bytes.
+    pub fn counting_bytes(&self) -> usize {
+        if self.features().any(|column| column.kind == ColumnType::Text) { FIT_BYTES } else { 0 }
+    }
+
+    /// Memory of their words while they are read, in bytes.
     pub fn word_bytes(&self) -> usize {
         let words = self.read.iter().filter(|column| matches!(column.kind, ColumnType::Categorical | ColumnType::Text));
         let bytes = words.fold(0, |sum: u64, column| sum.saturating_add(column.dictionary_bytes()));
-        let has_text = self.features().any(|column| column.kind == ColumnType::Text);
-        let counting = if has_text { FIT_BYTES } else { 0 };
-        usize::try_from(bytes).unwrap_or(usize::MAX).saturating_add(counting)
+        usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
     fn features(&self) -> impl Iterator<Item = &'a ColumnProfile> + '_ {
@@ -91,7 +94,9 @@ impl<'a> ColumnsOf<'a> {
     /// As [`TableSpec::network`].
     pub fn network_with(&self, hidden: &[usize]) -> Result<ValidModelSpec, ModelError> {
         let (mut plain, mut numbers, mut embeddings) = (0, 0, Vec::new());
-        let bins = self.spec.may_have_bins(self.rows);
+        // Some of them may turn out to be of no use in the rows to train on.
+        let of_numbers = self.features().filter(|column| column.kind == ColumnType::Numeric).count();
+        let bins = self.spec.may_have_bins(self.rows) && of_numbers <= MOST_BINNED + SPARE;
         for column in self.features() {
             plain += plain_width(column, self.rows);
             numbers += usize::from(matches!(column.kind, ColumnType::Numeric | ColumnType::Datetime));

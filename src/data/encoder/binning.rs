@@ -6,14 +6,14 @@ use super::encoding::Encoding;
 use crate::data::column::{Table, Values};
 
 /// A table with more columns of numbers has none: they would be most of the network.
-const MOST_COLUMNS: usize = 500;
+pub const MOST_BINNED: usize = 500;
 
 impl Encoder {
     /// The same with bins beside the numbers, fitted on the training rows `rows` of `table`; `None` if no column has any.
     pub fn binned(&self, table: &Table, rows: &[usize]) -> Option<Self> {
         let mut binned = self.clone();
         let is_number = |encoding: &Encoding| matches!(encoding, Encoding::Numeric { .. });
-        if self.features.iter().filter(|feature| is_number(&feature.encoding)).count() > MOST_COLUMNS {
+        if self.features.iter().filter(|feature| is_number(&feature.encoding)).count() > MOST_BINNED {
             return None;
         }
         let mut has_bins = false;

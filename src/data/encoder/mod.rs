@@ -24,6 +24,7 @@ mod slot;
 mod target;
 mod text;
 
+pub use binning::MOST_BINNED;
 pub use bins::Bins;
 pub use calendar::DatePart;
 pub use edges::{LEAST_BINS, MOST_CODES};

@@ -25,8 +25,9 @@ use crate::learning::training::ValidTrainingSpec;
 use crate::models::scoring::Truth;
 use crate::models::table::TableSpec;
 
-/// Epochs of a short training.
-const EPOCHS: u64 = 10;
+/// Epochs of a short training: of few rows as many as take about so many steps, as a network with bins learns faster at first.
+const EPOCHS: (u64, u64) = (10, 60);
+const STEPS: usize = 600;
 /// Rows that it learns from, and rows that it is measured on, at most.
 const ROWS: usize = 20_000;
 const MEASURED: usize = 5_000;
@@ -100,17 +101,15 @@ impl Short<'_> {
         let held_out = encoding.examples(table, target, weights, measured_on)?;
         let network = initial(&self.model.network(encoder)?, 1, encoder, &train).into_first();
         let train = weighted(train, self.settings, encoder);
+        let batch = self.settings.batch_size.of(learned.len());
+        let epochs = ((STEPS * batch / learned.len()) as u64).clamp(EPOCHS.0, EPOCHS.1);
         let stopping = EarlyStopping {
-            patience: EPOCHS,
+            patience: epochs,
             calibrated: self.model.task == Task::Classification,
             ..EarlyStopping::default()
         };
-        let settings = ValidTrainingSpec {
-            epochs: EPOCHS,
-            early_stopping: Some(stopping),
-            members: Some(1),
-            ..self.settings.clone()
-        };
+        let settings =
+            ValidTrainingSpec { epochs, early_stopping: Some(stopping), members: Some(1), ..self.settings.clone() };
         let mut trainer = Trainer::new(network, &settings, &train, Some(&held_out)).on(Team::on(self.context.cores));
         let ended = trainer.run(&mut Watching(job));
         if !go_on() {

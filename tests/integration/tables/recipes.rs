@@ -108,30 +108,41 @@ async fn a_recipe_is_named_in_the_url_of_a_training_and_others_are_refused() {
     service.stop().await;
 }
 
-/// Rows of two numbers without order, and what follows from them.
-fn numbers_csv(rows: usize, answer: impl Fn(f64, f64) -> f64) -> String {
+/// A number from 0 to 1 without order.
+fn drawn(row: usize, column: usize) -> f64 {
+    let mixed =
+        (row as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (column as u64 + 1).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    let mixed = (mixed ^ mixed >> 31).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    (mixed >> 40) as f64 / (1 << 24) as f64
+}
+
+/// Rows of numbers without order, and what follows from the first and noise.
+fn numbers_csv(columns: usize, answer: impl Fn(f64, f64) -> f64) -> String {
+    let names: String = (0..columns).map(|column| format!("x{column},")).collect();
     let row = |row: usize| {
-        let (x, z) = ((row * 7_919 % 10_007) as f64 / 10_007.0, (row * 104_729 % 9_973) as f64 / 9_973.0);
-        format!("{x:.5},{z:.5},{:.4}\n", answer(x, z))
+        let cells: String = (0..columns).map(|column| format!("{:.5},", drawn(row, column))).collect();
+        format!("{cells}{:.4}\n", answer(drawn(row, 0), drawn(row, 99)))
     };
-    "x,z,y\n".to_owned() + &(0..rows).map(row).collect::<String>()
+    names + "y\n" + &(0..6_000).map(row).collect::<String>()
 }
 
 #[tokio::test]
 async fn numbers_have_bins_where_answers_jump_and_none_where_they_bend() {
     let service = TestApp::start().await;
-    // A level of its own for each sixteenth of x.
-    let jumps = |x: f64, z: f64| ((x * 16.0).floor() * 37.0 % 11.0) + z;
-    let bends = |x: f64, z: f64| 3.0 * x + (4.0 * z).sin();
-    for (name, csv) in [("jumps", numbers_csv(1_700, jumps)), ("bends", numbers_csv(1_700, bends))] {
+    // A level of its own for each sixteenth of the first column.
+    let jumps = |x: f64, noise: f64| ((x * 16.0).floor() * 37.0 % 11.0) + noise;
+    // A little slope, much noise, and columns of nothing else.
+    let bends = |x: f64, noise: f64| x + 8.0 * noise;
+    for (name, csv) in [("jumps", numbers_csv(2, jumps)), ("bends", numbers_csv(12, bends))] {
         service.post_csv(&format!("/datasets?name={name}"), csv).await.expect(201);
         let model = json!({"name": name, "dataset": name, "target": "y", "hidden_layers": [32, 32], "dropout": 0});
         service.post("/models", model).await.expect(201);
     }
-    let training = json!({"epochs": 40, "members": 2});
+    let training = json!({"epochs": 30});
     let job = service.train("jumps", training.clone()).await;
     assert_eq!((&job["state"], &job["metrics"]["bins"]), (&json!("succeeded"), &json!(true)), "{job}");
-    assert!(job["metrics"]["r2"].as_f64() > Some(0.9), "{job}");
+    let r2 = job["metrics"]["r2"].as_f64();
+    assert!(r2 > Some(0.8), "{r2:?}");
     let bends = service.train("bends", training.clone()).await;
     assert_eq!((&bends["state"], &bends["metrics"]["bins"]), (&json!("succeeded"), &Value::Null), "{bends}");
     let plain = json!({"name": "plain", "dataset": "jumps", "target": "y", "recipe": "plain", "hidden_layers": [8]});
@@ -142,7 +153,8 @@ async fn numbers_have_bins_where_answers_jump_and_none_where_they_bend() {
     // The same again, also from its file; a missing number is none of a bin.
     let again = service.train("jumps", training).await;
     assert_eq!(again["metrics"], job["metrics"]);
-    let records = json!({"records": [{"x": 0.51, "z": 0.2}, {"x": 7, "z": -3}, {"z": 0.5}, {"x": null, "z": null}]});
+    let records =
+        json!({"records": [{"x0": 0.51, "x1": 0.2}, {"x0": 7, "x1": -3}, {"x1": 0.5}, {"x0": null, "x1": null}]});
     let answers = service.post("/models/jumps/predict", records.clone()).await.expect(200);
     let explained = service.post("/models/jumps/predict?explain=true", records.clone()).await.expect(200);
     let parts = &explained["predictions"][0]["explanation"]["features"];
