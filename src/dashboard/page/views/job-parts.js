@@ -89,7 +89,12 @@ export function candidates({ candidates: all }) {
     table(
       'Candidates',
       [
-        { head: 'Candidate', isRowHead: true, numeric: true, cell: (/** @type {Candidate} */ one) => count(one.candidate) },
+        {
+          head: 'Candidate',
+          isRowHead: true,
+          numeric: true,
+          cell: (/** @type {Candidate} */ one) => count(one.candidate),
+        },
         { head: 'Share of the answer', numeric: true, cell: (one) => percent(one.weight) },
         {
           head: 'Loss on rows held out',

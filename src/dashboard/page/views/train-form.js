@@ -169,7 +169,11 @@ function modelFields(dataset) {
       taskField,
     ],
     further: [
-      field('Recipe', recipe, 'Standard suits most tables. Plain learns several times as fast; best tries many networks for five minutes.'),
+      field(
+        'Recipe',
+        recipe,
+        'Standard suits most tables. Plain learns several times as fast; best tries many networks for five minutes.',
+      ),
       field('Hidden layers', hidden, 'Widths with commas between them; “none” makes a linear model.'),
       field('Activation', activation),
       field('Dropout', dropout),
