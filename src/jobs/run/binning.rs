@@ -28,6 +28,8 @@ use crate::models::table::TableSpec;
 /// Epochs of a short training: of few rows as many as take about so many steps, as a network with bins learns faster at first.
 const EPOCHS: (u64, u64) = (10, 60);
 const STEPS: usize = 600;
+/// The loss with bins has to be less by this share of it: without them a network goes on to learn for longer.
+const LEAST_GAIN: f64 = 0.03;
 /// Rows that it learns from, and rows that it is measured on, at most.
 const ROWS: usize = 20_000;
 const MEASURED: usize = 5_000;
@@ -42,8 +44,8 @@ pub(super) struct Looked<'a> {
     pub(super) folds: &'a [Range<usize>],
 }
 
-/// The encoder with bins beside numbers where a network with them errs less, by more than one standard error of the difference
-/// row by row; else as it is. Where no rows are held out there is nothing to tell by. `train` are the rows that it was fitted on.
+/// The encoder with bins beside numbers where a network with them errs less, by a [`LEAST_GAIN`] and by more than one standard
+/// error of the difference row by row; else as it is. Where no rows are held out there is nothing to tell by. `train` are the rows that it was fitted on.
 ///
 /// # Errors
 /// There is no memory for it, or the job is to stop.
@@ -72,7 +74,9 @@ pub(super) fn with_bins_if_they_pay(
     let Some(without) = losses(&plain)? else { return Ok(plain) };
     let Some(with) = losses(&binned)? else { return Ok(plain) };
     let weights = without.weights.as_deref().map_or(RowWeights::ALIKE, RowWeights::of);
-    Ok(if is_clearly_less(&with.losses, &without.losses, weights) { binned } else { plain })
+    let sum = |losses: &[f64]| losses.iter().enumerate().map(|(row, loss)| weights.get(row) * loss).sum::<f64>();
+    let is_enough = sum(&with.losses) < (1.0 - LEAST_GAIN) * sum(&without.losses);
+    Ok(if is_enough && is_clearly_less(&with.losses, &without.losses, weights) { binned } else { plain })
 }
 
 /// A short training with one encoder.
