@@ -100,11 +100,10 @@ impl TableTraining {
             .into_iter()
             .flatten()
             .fold(0, |sum: usize, (columns, rows)| sum.saturating_add(reading_bytes(&columns, rows)));
-        // Columns are read, and encoded beside themselves.
-        let beside = beside_bytes(model, &settings, dataset);
-        // The words of texts are counted before the rows are encoded.
-        let encoding = footprint.row_bytes().max(counting);
-        let bytes = read.saturating_add(beside).saturating_add(encoding).max(footprint.bytes());
+        // Columns are read, and beside them rows are chosen; then the words of texts are counted; then rows are encoded.
+        let beside = beside_bytes(model, &settings, dataset).max(footprint.row_bytes()).max(counting);
+        let weights = if settings.weights.is_some() { rows.saturating_mul(size_of::<f64>()) } else { 0 };
+        let bytes = read.saturating_add(weights).saturating_add(beside).max(footprint.bytes());
         let validation = validation.map(|set| set.id);
         Ok(TableTraining { settings, dataset: dataset.id, validation, rows: train, bytes, file_bytes })
     }
@@ -129,8 +128,7 @@ fn beside_bytes(model: &TableSpec, settings: &ValidTrainingSpec, dataset: &Datas
         let of_rows = column.dictionary_bytes().checked_div(profile.rows).unwrap_or(0);
         bytes + size_of::<Option<i64>>() as u64 + of_rows + 1
     });
-    let weights = if settings.weights.is_some() { size_of::<f64>() as u64 } else { 0 };
-    usize::try_from(profile.rows.saturating_mul(cells + weights)).unwrap_or(usize::MAX).saturating_add(PROBE_BYTES)
+    usize::try_from(profile.rows.saturating_mul(cells)).unwrap_or(usize::MAX).saturating_add(PROBE_BYTES)
 }
 
 /// Checks that the data set has the column that a split goes by, and that it can.

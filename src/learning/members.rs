@@ -75,6 +75,15 @@ impl Members {
         (fits && list.len() <= MAX_MEMBERS).then_some(Members { list })
     }
 
+    /// Networks that answer together and count alike.
+    ///
+    /// # Panics
+    /// They do not fit together: see [`Members::new`].
+    pub fn alike(networks: Vec<Network>) -> Self {
+        let weights = vec![1.0; networks.len()];
+        Members::of_parts(networks, weights)
+    }
+
     /// Networks that answer together with these weights.
     ///
     /// # Panics

@@ -45,13 +45,23 @@ pub struct Choice<'a> {
 }
 
 /// How often each of `choices` counts in the mean that errs least; together those that count cost no more than `budget`, unless
-/// that is a single one. The first of several that are as good is taken. At least one counts, if there is any.
-pub fn select(choices: &[Choice], measured: Measured, weights: RowWeights, budget: usize) -> Vec<u32> {
+/// that is a single one. The first of several that are as good is taken. At least one counts, if there is any. `None` once `go_on`,
+/// which is asked before each step, says no.
+pub fn select(
+    choices: &[Choice],
+    measured: Measured,
+    weights: RowWeights,
+    budget: usize,
+    go_on: &dyn Fn() -> bool,
+) -> Option<Vec<u32>> {
     let mut counts = vec![0u32; choices.len()];
-    let Some(rows) = choices.first().map(|choice| choice.answers.len()) else { return counts };
+    let Some(rows) = choices.first().map(|choice| choice.answers.len()) else { return Some(counts) };
     let (mut sum, mut spent) = (vec![0.0f64; rows], 0usize);
     let mut best: Option<(f64, Vec<u32>)> = None;
     for step in 0..STEPS {
+        if !go_on() {
+            return None;
+        }
         let fits = |index: usize| counts[index] > 0 || step == 0 || spent.saturating_add(choices[index].cost) <= budget;
         let loss = |index: usize| {
             let (answers, count) = (choices[index].answers, (step + 1) as f64);
@@ -68,7 +78,7 @@ pub fn select(choices: &[Choice], measured: Measured, weights: RowWeights, budge
             best = Some((loss, counts.clone()));
         }
     }
-    best.map_or(counts, |(_, counts)| counts)
+    Some(best.map_or(counts, |(_, counts)| counts))
 }
 
 #[cfg(test)]
@@ -77,7 +87,7 @@ mod tests {
 
     fn selected(choices: &[(&[f64], usize)], measured: Measured, budget: usize) -> Vec<u32> {
         let choices: Vec<Choice> = choices.iter().map(|(answers, cost)| Choice { answers, cost: *cost }).collect();
-        select(&choices, measured, RowWeights::ALIKE, budget)
+        select(&choices, measured, RowWeights::ALIKE, budget, &|| true).expect("nobody stops it")
     }
 
     #[test]
@@ -105,6 +115,8 @@ mod tests {
         // Where the first row weighs nearly everything, nearly only the first counts.
         let weights = [2.0 - 1e-3f32, 1e-3];
         let choices = [&first, &second].map(|answers| Choice { answers, cost: 1 });
-        assert_eq!(select(&choices, Measured::Probabilities, RowWeights::of(&weights), 9), [1, 0]);
+        let chosen = |go_on| select(&choices, Measured::Probabilities, RowWeights::of(&weights), 9, go_on);
+        assert_eq!(chosen(&|| true), Some(vec![1, 0]));
+        assert_eq!(chosen(&|| false), None);
     }
 }

@@ -331,14 +331,12 @@ impl TableSpec {
     }
 
     fn network_of(&self, encoder: &Encoder, hidden: &[usize]) -> Result<ValidModelSpec, ModelError> {
-        let bins = encoder.embedded_bins();
-        let dimensions = |place| if bins.contains(&place) { BIN_DIMENSIONS } else { EMBEDDING_DIMENSIONS };
-        let embedding = |(place, codes): (usize, Codes)| Embedding {
+        let embedding = |codes: Codes| Embedding {
             values: codes.values,
-            dimensions: dimensions(place),
+            dimensions: if codes.of_bins { BIN_DIMENSIONS } else { EMBEDDING_DIMENSIONS },
             bag: codes.bag,
         };
-        let embeddings: Vec<Embedding> = encoder.embedded().enumerate().map(embedding).collect();
+        let embeddings: Vec<Embedding> = encoder.embedded().map(embedding).collect();
         self.dense(encoder.plain_width(), encoder.numbers(), embeddings, hidden, encoder.target.classes().len())
     }
 

@@ -95,8 +95,11 @@ impl<'a> ColumnsOf<'a> {
     pub fn network_with(&self, hidden: &[usize]) -> Result<ValidModelSpec, ModelError> {
         let (mut plain, mut numbers, mut embeddings) = (0, 0, Vec::new());
         // Some of them may turn out to be of no use in the rows to train on.
-        let of_numbers = self.features().filter(|column| column.kind == ColumnType::Numeric).count();
-        let bins = self.spec.may_have_bins(self.rows) && of_numbers <= MOST_BINNED + SPARE;
+        let is_counted = |column: &&ColumnProfile| {
+            matches!(column.kind, ColumnType::Numeric | ColumnType::Text) || may_be_embedded(column)
+        };
+        let counted = self.features().filter(is_counted).count();
+        let bins = self.spec.may_have_bins(self.rows) && counted <= MOST_BINNED + SPARE;
         for column in self.features() {
             plain += plain_width(column, self.rows);
             numbers += usize::from(matches!(column.kind, ColumnType::Numeric | ColumnType::Datetime));

@@ -3,19 +3,20 @@
 use super::edges::{LEAST_BINS, found_edges};
 use super::encode::Encoder;
 use super::encoding::Encoding;
+use super::feature::Feature;
 use crate::data::column::{Table, Values};
 
-/// A table with more columns of numbers has none: they would be most of the network.
+/// A table with more columns of numbers, those that are embedded counted too, has none: they would be most of the network.
 pub const MOST_BINNED: usize = 500;
 
 impl Encoder {
     /// The same with bins beside the numbers, fitted on the training rows `rows` of `table`; `None` if no column has any.
     pub fn binned(&self, table: &Table, rows: &[usize]) -> Option<Self> {
-        let mut binned = self.clone();
-        let is_number = |encoding: &Encoding| matches!(encoding, Encoding::Numeric { .. });
-        if self.features.iter().filter(|feature| is_number(&feature.encoding)).count() > MOST_BINNED {
+        let is_number = |feature: &&Feature| matches!(feature.encoding, Encoding::Numeric { .. });
+        if self.features.iter().filter(is_number).count() + self.embedded().count() > MOST_BINNED {
             return None;
         }
+        let mut binned = self.clone();
         let mut has_bins = false;
         for feature in &mut binned.features {
             let Encoding::Numeric { edges, .. } = &mut feature.encoding else { continue };
@@ -33,9 +34,7 @@ impl Encoder {
     }
 
     /// The places among [`Encoder::embedded`] of the codes of bins.
-    pub fn embedded_bins(&self) -> Vec<usize> {
-        let embedded = self.features.iter().filter(|feature| feature.codes().is_some());
-        let is_number = |encoding: &Encoding| matches!(encoding, Encoding::Numeric { .. });
-        embedded.enumerate().filter(|(_, feature)| is_number(&feature.encoding)).map(|(place, _)| place).collect()
+    pub fn embedded_bins(&self) -> impl Iterator<Item = usize> + '_ {
+        self.embedded().enumerate().filter(|(_, codes)| codes.of_bins).map(|(place, _)| place)
     }
 }

@@ -71,6 +71,8 @@ pub struct Codes {
     pub values: usize,
     /// Of a text, whose codes are many: the columns of an encoded row that they take.
     pub bag: Option<usize>,
+    /// Whether they are of the bins of numbers.
+    pub of_bins: bool,
 }
 
 impl Codes {
@@ -139,9 +141,13 @@ impl Feature {
     /// Its codes, if the column is embedded.
     pub fn codes(&self) -> Option<Codes> {
         match &self.encoding {
-            Encoding::Numeric { edges, .. } => edges::codes(edges).map(|values| Codes { values, bag: None }),
-            Encoding::Embedding { values, .. } => Some(Codes { values: values.len() + 2, bag: None }),
-            Encoding::Text { buckets, width, .. } => Some(Codes { values: buckets.len() + 1, bag: Some(*width) }),
+            Encoding::Numeric { edges, .. } => {
+                edges::codes(edges).map(|values| Codes { values, bag: None, of_bins: true })
+            }
+            Encoding::Embedding { values, .. } => Some(Codes { values: values.len() + 2, bag: None, of_bins: false }),
+            Encoding::Text { buckets, width, .. } => {
+                Some(Codes { values: buckets.len() + 1, bag: Some(*width), of_bins: false })
+            }
             _ => None,
         }
     }

@@ -132,7 +132,10 @@ fn many_words_become_codes() {
     let table = table(vec![words("w", &column), numeric("y", &y)]);
     let rows: Vec<usize> = (0..160).collect();
     let encoder = Encoder::fit(&table, "y", Task::Regression, &rows, &Known::default()).unwrap();
-    assert_eq!((encoder.width(), encoder.embedded().collect::<Vec<_>>()), (1, vec![Codes { values: 42, bag: None }]));
+    assert_eq!(
+        (encoder.width(), encoder.embedded().collect::<Vec<_>>()),
+        (1, vec![Codes { values: 42, bag: None, of_bins: false }])
+    );
     let inputs = encoder.transform(&table).unwrap().inputs;
     assert_eq!((inputs[[0, 0]], inputs[[39, 0]]), (2.0, 41.0));
 }

@@ -61,7 +61,7 @@ fn words_that_three_rows_share_have_a_code_and_what_all_have_does_not() {
     let texts = texts.map(Some);
     let feature = fitted(&texts).expect("words that rows share");
     // good, sound, bad, and the pairs item good, good sound, item bad: item is in all, odd in one.
-    assert_eq!(feature.codes(), Some(Codes { values: 7, bag: Some(4) }));
+    assert_eq!(feature.codes(), Some(Codes { values: 7, bag: Some(4), of_bins: false }));
     let Encoding::Text { buckets: kept, counts, .. } = &feature.encoding else { panic!("of text") };
     assert_eq!(counts, &[3; 6]);
     assert!(buckets("good sound").iter().all(|bucket| kept.contains(bucket)));
@@ -100,7 +100,7 @@ fn very_long_and_very_many_texts_stay_within_bounds() {
     let texts: Vec<Option<&str>> = texts.iter().map(|text| Some(text.as_str())).collect();
     let rows = [&texts[..], &[Some("short and sweet"); 4], &[Some("short again"); 4]].concat();
     let feature = fitted(&rows).expect("words that rows share");
-    assert_eq!(feature.codes(), Some(Codes { values: MAX_TEXT_CODES + 1, bag: Some(MAX_TEXT_WIDTH) }));
+    assert_eq!(feature.codes(), Some(Codes { values: MAX_TEXT_CODES + 1, bag: Some(MAX_TEXT_WIDTH), of_bins: false }));
     let found = codes(&feature, &rows);
     assert_eq!(found[0].len(), MAX_TEXT_WIDTH);
     let Encoding::Text { buckets, .. } = &feature.encoding else { panic!("of text") };

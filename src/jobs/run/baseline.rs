@@ -8,22 +8,21 @@ use serde::Serialize;
 use super::answering::Answering;
 use super::context::RunContext;
 use super::measure::{Answers, Measuring};
+use super::trial::While;
 use super::unpublished::Stopped;
 use crate::data::encoder::{Encoder, Target};
-use crate::jobs::job::Job;
 use crate::jobs::training::Training;
-use crate::learning::diagnosis::Warning;
 use crate::learning::examples::{Examples, Targets};
 use crate::learning::members::Members;
 use crate::learning::metrics::{self, Metrics};
 use crate::learning::network::Network;
 use crate::learning::optimizer::Optimizer;
-use crate::learning::report::EpochReport;
+use crate::learning::report::EndReason;
 use crate::learning::row_weights::RowWeights;
 use crate::learning::schedule::Schedule;
 use crate::learning::stopping::EarlyStopping;
 use crate::learning::team::Team;
-use crate::learning::trainer::{Control, Observer, Trainer};
+use crate::learning::trainer::Trainer;
 use crate::learning::training::ValidTrainingSpec;
 use crate::models::scoring::Truth;
 use crate::models::table::TableSpec;
@@ -124,15 +123,14 @@ pub(super) fn linear(
     let trainer = Trainer::of_members(networks, &settings, train, validation.as_ref(), folds);
     let mut trainer = trainer.on(Team::on(context.cores));
     let allowed = LINEAR_SECONDS.max(job.progress.trained().mul_f64(LINEAR_SHARE));
-    let mut quiet = Quiet { job, until: (!is_wanted).then(|| Instant::now() + allowed), stopped: false };
-    let ended = trainer.run(&mut quiet);
+    let until = (!is_wanted).then(|| Instant::now() + allowed);
+    let has_time = || until.is_none_or(|until| Instant::now() < until);
+    let ended = trainer.run(&mut While(|| !job.control.is_urgent() && has_time()));
     if job.control.is_urgent() {
         return Err(Stopped);
     }
-    if quiet.stopped || ended.is_err() {
-        return Ok(None);
-    }
-    Ok(Some(Members::of_parts(trainer.into_networks(), vec![1.0; count])))
+    let is_done = ended.is_ok_and(|summary| summary.end != EndReason::Stopped);
+    Ok(is_done.then(|| Members::alike(trainer.into_networks())))
 }
 
 /// What a linear model reaches, calibrated if rows were held out.
@@ -163,28 +161,4 @@ pub(in crate::jobs) fn linear_settings(rows: usize, settings: &ValidTrainingSpec
         early_stopping: Some(EarlyStopping::default()),
         ..settings.clone()
     }
-}
-
-/// Stops the training of the baseline when the job is to stop or the time is up; hears of nothing else.
-struct Quiet<'a> {
-    job: &'a Job,
-    until: Option<Instant>,
-    stopped: bool,
-}
-
-impl Observer for Quiet<'_> {
-    fn batch(&mut self, _: usize) -> Control {
-        self.stopped = self.is_urgent();
-        if self.stopped { Control::Stop } else { Control::Continue }
-    }
-
-    fn is_urgent(&self) -> bool {
-        self.job.control.is_urgent() || self.until.is_some_and(|until| Instant::now() >= until)
-    }
-
-    fn epoch(&mut self, _: &EpochReport) -> Control {
-        Control::Continue
-    }
-
-    fn warning(&mut self, _: Warning) {}
 }

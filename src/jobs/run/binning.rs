@@ -11,16 +11,13 @@ use super::encoded::{Encoding, take, weighted};
 use super::initial::initial;
 use super::measure::Measuring;
 use super::out_of_fold::{answers, calibrated, measured};
-use super::trial::{Watching, is_clearly_less};
-use super::unpublished::{Halt, Stopped};
+use super::trial::{Trial, has_time, is_clearly_less};
+use super::unpublished::Halt;
 use crate::data::column::{Column, Table};
 use crate::data::encoder::{Encoder, Task};
-use crate::learning::members::Members;
 use crate::learning::row_weights::RowWeights;
 use crate::learning::stopping::EarlyStopping;
-use crate::learning::team::Team;
 use crate::learning::tiling::evenly_spaced;
-use crate::learning::trainer::Trainer;
 use crate::learning::training::ValidTrainingSpec;
 use crate::models::scoring::Truth;
 use crate::models::table::TableSpec;
@@ -45,7 +42,8 @@ pub(super) struct Looked<'a> {
 }
 
 /// The encoder with bins beside numbers where a network with them errs less, by a [`LEAST_GAIN`] and by more than one standard
-/// error of the difference row by row; else as it is. Where no rows are held out there is nothing to tell by. `train` are the rows that it was fitted on.
+/// error of the difference row by row; else as it is. Where no rows are held out there is nothing to tell by. `train` are the rows
+/// that it was fitted on.
 ///
 /// # Errors
 /// There is no memory for it, or the job is to stop.
@@ -60,7 +58,7 @@ pub(super) fn with_bins_if_they_pay(
     let measured_on = rows.folds.first().map_or(rows.held_out, |first| &rows.held_out[first.clone()]);
     // Behind a fold that is not learned from stand the others.
     let learned = &train[rows.folds.first().map_or(0, |first| first.end)..];
-    if measured_on.is_empty() || !model.may_have_bins(learned.len() as u64) {
+    if measured_on.is_empty() || !has_time(settings) || !model.may_have_bins(learned.len() as u64) {
         return Ok(plain);
     }
     let Some(binned) = plain.binned(rows.table, train) else { return Ok(plain) };
@@ -103,7 +101,7 @@ impl Short<'_> {
         let encoding = Encoding { encoder, go_on };
         let train = encoding.examples(table, target, weights, learned)?;
         let held_out = encoding.examples(table, target, weights, measured_on)?;
-        let network = initial(&self.model.network(encoder)?, 1, encoder, &train).into_first();
+        let network = initial(&self.model.network(encoder)?, 1, encoder, &train);
         let train = weighted(train, self.settings, encoder);
         let batch = self.settings.batch_size.of(learned.len());
         let epochs = ((STEPS * batch / learned.len()) as u64).clamp(EPOCHS.0, EPOCHS.1);
@@ -114,17 +112,18 @@ impl Short<'_> {
         };
         let settings =
             ValidTrainingSpec { epochs, early_stopping: Some(stopping), members: Some(1), ..self.settings.clone() };
-        let mut trainer = Trainer::new(network, &settings, &train, Some(&held_out)).on(Team::on(self.context.cores));
-        let ended = trainer.run(&mut Watching(job));
-        if !go_on() {
-            return Err(Stopped.into());
-        }
-        if ended.is_err() {
-            return Ok(None);
-        }
+        let trial = Trial {
+            job,
+            cores: self.context.cores,
+            settings: &settings,
+            train: &train,
+            validation: &held_out,
+            folds: &[],
+        };
+        let Some(members) = trial.run(network)? else { return Ok(None) };
         let truth = Truth::of_rows(encoder, target, measured_on)?;
         let measuring = Measuring { encoder, target: &encoder.target, examples: &held_out, truth: &truth, go_on };
-        let members = calibrated(&measuring, Members::from(trainer.into_network()), &[])?;
+        let members = calibrated(&measuring, members, &[])?;
         let answers = answers(&measuring, Answering { members: &members, folds: &[] })?;
         let losses = answers.iter().enumerate().map(|(row, answer)| measured(&truth).loss(row, *answer)).collect();
         Ok(Some(Losses { losses, weights: held_out.weights().given().map(<[f32]>::to_vec) }))

@@ -90,10 +90,7 @@ impl Epochs<'_> {
         let network = members.first().spec().clone();
         match Search::new(self.training, self.table, &network) {
             None => self.alone(members, checkpoint.map(|checkpoint| checkpoint.snapshots)),
-            Some(search) => {
-                drop(members);
-                self.search(search, checkpoint)
-            }
+            Some(search) => self.search(search, members, checkpoint),
         }
     }
 
@@ -108,51 +105,72 @@ impl Epochs<'_> {
         Ok(Trained { members, reached, hindsight, state, reason, candidates: Vec::new() })
     }
 
-    /// Candidate after candidate, until all were tried or the time is up.
-    fn search(&mut self, mut search: Search, checkpoint: Option<Checkpoint>) -> Result<Trained, Untrained> {
-        let job = self.context.job;
-        let go_on = || !job.control.is_urgent();
+    /// Candidate after candidate, until all were tried or the time is up; the first of them is `members`.
+    fn search(
+        &mut self,
+        mut search: Search,
+        members: Members,
+        checkpoint: Option<Checkpoint>,
+    ) -> Result<Trained, Untrained> {
         let mut snapshots = None;
         if let Some(Checkpoint { snapshots: of_networks, reached, found }) = checkpoint {
+            let go_on = || !self.context.job.control.is_urgent();
             let resumed = search.resume(reached.candidates, found, &go_on).map_err(|halt| self.halted(halt))?;
             resumed.map_err(Untrained::Misfit)?;
             snapshots = Some(of_networks);
         }
-        let mut hindsight = Hindsight::default();
+        let (mut first, mut hindsight) = (Some(members.into_parts().0), Hindsight::default());
         let (state, reason) = loop {
             if snapshots.is_none() && !search.begin_next() {
                 break (JobState::Succeeded, StopReason::Completed);
             }
-            let (number, before) = (search.candidates.len(), search.epochs_before());
-            job.progress.try_candidates(&search.candidates);
-            let networks = search.networks().map_err(|halt| self.halted(halt))?;
-            let standpoint = Standpoint { epochs_before: before, found: search.found(), is_later: number > 1 };
-            let done = self.train(&search.settings(), networks, snapshots.take(), standpoint)?;
-            let epochs = job.progress.epochs_done() - before;
-            let (end, published) = match done.summary {
-                Ok(summary) => (Some(summary.end), summary.published),
-                // Settings that were drawn may be bad ones; those of the recipe should not.
-                Err(_) if number > 1 => (None, None),
-                Err(diverged) => return Err(failed(diverged).into()),
+            let is_first = search.candidates.len() == 1;
+            let networks = match first.take().filter(|_| is_first) {
+                Some(networks) => networks,
+                None => search.networks().map_err(|halt| self.halted(halt))?,
             };
-            let ended = end.map(|end| self.ended(end, done.time_is_up));
-            if let Some((state, reason, false)) = ended {
-                return Err(without(state, reason).into());
+            let (ended, seen) = self.candidate(&mut search, networks, snapshots.take())?;
+            if is_first {
+                hindsight = seen;
             }
-            let of_job = |reached: EpochReport| EpochReport { epoch: before + reached.epoch, ..reached };
-            let made = published.map(|reached| (done.networks, of_job(reached)));
-            search.take(epochs, made, &go_on).map_err(|Stopped| Unpublished::stopped(job))?;
-            job.progress.try_candidates(&search.candidates);
-            if number == 1 {
-                hindsight = done.hindsight;
-            }
-            if let (Some(EndReason::Stopped), Some((state, reason, _))) = (end, ended) {
-                break (state, reason);
+            if let Some(ended) = ended {
+                break ended;
             }
         };
-        let candidates = search.candidates.clone();
-        let (members, reached) = search.chosen().ok_or_else(|| without(state, reason))?;
+        let (members, reached, candidates) = search.chosen().ok_or_else(|| without(state, reason))?;
         Ok(Trained { members, reached, hindsight, state, reason, candidates })
+    }
+
+    /// Trains the candidate that has begun, and takes it into the search. How the job ends, if it is to; and what is to be said of
+    /// the networks.
+    fn candidate(
+        &mut self,
+        search: &mut Search,
+        networks: Vec<Network>,
+        snapshots: Option<Vec<Snapshot>>,
+    ) -> Result<(Option<(JobState, StopReason)>, Hindsight), Untrained> {
+        let job = self.context.job;
+        let (is_later, epochs_before) = (search.candidates.len() > 1, search.epochs_before());
+        job.progress.try_candidates(&search.candidates);
+        let standpoint = Standpoint { epochs_before, found: search.found(), is_later };
+        let done = self.train(&search.settings(), networks, snapshots, standpoint)?;
+        let (end, published) = match done.summary {
+            Ok(summary) => (Some(summary.end), summary.published),
+            // Settings that were drawn may be bad ones; those of the recipe should not.
+            Err(_) if is_later => (None, None),
+            Err(diverged) => return Err(failed(diverged).into()),
+        };
+        let ended = end.filter(|end| *end == EndReason::Stopped).map(|end| self.ended(end, done.time_is_up));
+        if let Some((state, reason, false)) = ended {
+            return Err(without(state, reason).into());
+        }
+        let of_job = |reached: EpochReport| EpochReport { epoch: epochs_before + reached.epoch, ..reached };
+        let made = published.map(|reached| (done.networks, of_job(reached)));
+        let epochs = job.progress.epochs_done() - epochs_before;
+        let go_on = || !job.control.is_urgent();
+        search.take(epochs, made, &go_on).map_err(|Stopped| Unpublished::stopped(job))?;
+        job.progress.try_candidates(&search.candidates);
+        Ok((ended.map(|(state, reason, _)| (state, reason)), done.hindsight))
     }
 
     /// Trains networks side by side from here to their last epoch.

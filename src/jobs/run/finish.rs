@@ -153,7 +153,7 @@ pub(super) fn table(
     }
     let measured = Measures { measured: MeasuredOn { rows_used, metrics }, split };
     let weights = training.settings.weights.clone();
-    let bins = !parts.encoder.embedded_bins().is_empty();
+    let bins = parts.encoder.embedded_bins().next().is_some();
     let target_scale = target.log1p().map(|_| TargetScale::Log1p);
     let rows = examples.rows();
     let measures = TableMeasures { measured, rows, weights, baselines, bins, linear_share, candidates, target_scale };

@@ -11,11 +11,10 @@ use crate::learning::spec::{Parametrization, ValidModelSpec};
 /// So many networks with parameters to begin with: drawn as their specification says, each with a seed of its own, and by the rows
 /// to train on.
 pub(super) fn initial(spec: &ValidModelSpec, count: usize, encoder: &Encoder, train: &Examples) -> Members {
-    let bins = encoder.embedded_bins();
     let member = |index: usize| {
         let seed = member_seed(spec.seed, index);
         let mut network = Network::new(Arc::new(ValidModelSpec { seed, ..spec.clone() }));
-        bins.iter().for_each(|place| network.clear_embedding(*place));
+        encoder.embedded_bins().for_each(|place| network.clear_embedding(place));
         if spec.parametrization == Parametrization::Ntk {
             network.initialise_by(train.inputs().view());
         }

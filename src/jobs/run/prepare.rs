@@ -10,7 +10,7 @@ use super::encoded::{Encoding, take, weighted};
 use super::held_out::{Choice, HeldOut};
 use super::initial::initial;
 use super::tables::TrainingTables;
-use super::target_scale::Trial;
+use super::target_scale;
 use super::unpublished::{Halt, Stopped};
 use crate::data::column::{Column, ColumnType, Table};
 use crate::data::encoder::Histogram;
@@ -105,9 +105,17 @@ pub(super) fn prepare(
     };
     let (train, held_out) = (&mut examples, &mut validation);
     let RunContext { job, cores, .. } = context;
-    let trial =
-        Trial { settings, members: &members, train, validation: held_out, folds: &folds, truth: &truth, job, cores };
-    encoder.target = trial.settle(&encoder.target, &values)?;
+    let scale = target_scale::Choice {
+        settings,
+        members: &members,
+        train,
+        validation: held_out,
+        folds: &folds,
+        truth: &truth,
+        job,
+        cores,
+    };
+    encoder.target = scale.settle(&encoder.target, &values)?;
     let background = background(&examples);
     let training = Training { settings: settings.clone(), train: examples, validation, folds };
     let parts = TableParts {

@@ -2,7 +2,6 @@
 //! are chosen anew whose mean answer errs least on rows that they have not learned from.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::answering::Answering;
@@ -22,12 +21,15 @@ use crate::learning::row_weights::RowWeights;
 use crate::learning::selection::{Choice, select};
 use crate::learning::snapshot::SnapshotMisfit;
 use crate::learning::spec::ValidModelSpec;
+use crate::learning::tiling::evenly_spaced;
 use crate::learning::training::ValidTrainingSpec;
 use crate::models::scoring::Truth;
 use crate::models::table::TableSpec;
 
 /// Parameters of all networks that answer together: an answer to one row reads each once, for which there is a millisecond.
 const ANSWERING: usize = 4 << 20;
+/// Rows held out that candidates are chosen by, at most: more would say no more, and each is looked at a thousand times.
+const CHOSEN_BY: usize = 20_000;
 /// Parameters of all networks that may be chosen yet.
 const KEPT: usize = 2 * ANSWERING;
 
@@ -40,7 +42,9 @@ pub(in crate::jobs) fn search_bytes(settings: &ValidTrainingSpec, parameters: us
     let of_one = parameters.saturating_mul(settings.networks());
     // Once more while they are written to a checkpoint.
     let networks = 2 * (KEPT.saturating_add(of_one)) * size_of::<f32>();
-    networks.saturating_add(validation.saturating_mul((settings.candidates as usize + 1) * size_of::<f64>()))
+    // The answers of each to some rows, beside those of one to all.
+    let answers = settings.candidates as usize * validation.min(CHOSEN_BY) + validation;
+    networks.saturating_add(answers * size_of::<f64>())
 }
 
 /// Size of the networks of a version, in bytes, about; a candidate has `parameters`.
@@ -65,11 +69,16 @@ struct Trained {
     number: u64,
     reached: EpochReport,
     members: Members,
-    /// To each row held out.
+    /// To each row that candidates are chosen by.
     answers: Vec<f64>,
 }
 
 impl Trained {
+    /// Its place among all candidates.
+    fn index(&self) -> usize {
+        self.number as usize - 1
+    }
+
     fn found(&self) -> Found<'_> {
         let parameters = self.members.list().iter().map(|member| member.network.parameters().into());
         Found { number: self.number, reached: self.reached, parameters: parameters.collect() }
@@ -83,6 +92,10 @@ pub(super) struct Search<'a> {
     validation: &'a Examples,
     /// As the recipe has it.
     network: &'a ValidModelSpec,
+    /// The rows held out that candidates are chosen by, their truth and their weights.
+    rows: Vec<usize>,
+    truth: Truth,
+    weights: Option<Vec<f32>>,
     /// All so far, the last of which may be training.
     pub(super) candidates: Vec<Candidate>,
     trained: Vec<Trained>,
@@ -97,7 +110,10 @@ impl<'a> Search<'a> {
     ) -> Option<Self> {
         let searches = training.settings.candidates > 1;
         let (start, validation) = start.zip(training.validation.as_ref()).filter(|_| searches)?;
-        Some(Search { training, start, validation, network, candidates: Vec::new(), trained: Vec::new() })
+        let rows = evenly_spaced(validation.rows().min(CHOSEN_BY), validation.rows());
+        let (truth, weights) = (start.truth.select(&rows), validation.weights().select(&rows));
+        let (candidates, trained) = (Vec::new(), Vec::new());
+        Some(Search { training, start, validation, network, rows, truth, weights, candidates, trained })
     }
 
     fn candidate(&self, number: u64) -> Candidate {
@@ -175,8 +191,7 @@ impl<'a> Search<'a> {
             }
             let networks: Vec<Network> =
                 parameters.into_iter().map(|one| Network::with_parameters(spec.clone(), one.into_owned())).collect();
-            let weights = vec![1.0; networks.len()];
-            let members = Members::of_parts(networks, weights);
+            let members = Members::alike(networks);
             let answers = self.answers(&members, go_on)?;
             self.trained.push(Trained { number, reached, members, answers });
         }
@@ -188,8 +203,14 @@ impl<'a> Search<'a> {
         Measuring { encoder: &parts.encoder, target: &parts.encoder.target, examples: self.validation, truth, go_on }
     }
 
+    /// What networks answer to the rows that candidates are chosen by.
     fn answers(&self, members: &Members, go_on: &dyn Fn() -> bool) -> Result<Vec<f64>, Stopped> {
-        answers(&self.measuring(go_on), Answering { members, folds: &self.training.folds })
+        let all = answers(&self.measuring(go_on), Answering { members, folds: &self.training.folds })?;
+        Ok(self.rows.iter().map(|row| all[*row]).collect())
+    }
+
+    fn weights(&self) -> RowWeights<'_> {
+        RowWeights::from(self.weights.as_deref())
     }
 
     /// The candidate that trains has come to its end after so many epochs: with these networks of the epoch `reached`, or without
@@ -211,9 +232,8 @@ impl<'a> Search<'a> {
         let loss = match made {
             None => None,
             Some((networks, reached)) => {
-                let weights = vec![1.0; networks.len()];
-                let members = Members::of_parts(networks, weights);
-                let members = calibrated(&self.measuring(go_on), members, &self.training.folds)?;
+                let folds = &self.training.folds;
+                let members = calibrated(&self.measuring(go_on), Members::alike(networks), folds)?;
                 let answers = self.answers(&members, go_on)?;
                 let loss = self.loss(&answers);
                 self.trained.push(Trained { number, reached, members, answers });
@@ -222,61 +242,71 @@ impl<'a> Search<'a> {
         };
         let last = self.candidates.last_mut().expect("a candidate has begun");
         (last.epochs, last.validation_loss) = (Some(epochs), loss);
-        self.choose();
+        self.choose(go_on)?;
+        self.let_go();
         Ok(())
     }
 
     /// The mean loss of answers: log loss, or squared error by the target's variance.
     fn loss(&self, answers: &[f64]) -> f64 {
-        let (truth, weights) = (&self.start.truth, self.validation.weights());
-        match truth {
-            Truth::Values(values) => metrics::regression_of(answers, values, weights).r2.map_or(0.0, |r2| 1.0 - r2),
-            Truth::Labels(_) => measured(truth).mean_loss(answers.len(), weights, |row| answers[row]),
+        match &self.truth {
+            Truth::Values(values) => {
+                metrics::regression_of(answers, values, self.weights()).r2.map_or(0.0, |r2| 1.0 - r2)
+            }
+            Truth::Labels(_) => measured(&self.truth).mean_loss(answers.len(), self.weights(), |row| answers[row]),
         }
     }
 
-    /// Chooses those that answer, and lets go of those that are least likely to be chosen later where all are too many.
-    fn choose(&mut self) {
-        let cost = |one: &Trained| {
-            let least = ANSWERING / (MAX_MEMBERS - self.training.folds.len().max(1));
-            one.members.list().iter().map(|member| member.network.parameters().len().max(least)).sum()
-        };
+    /// What it takes to have a candidate among those that answer: its parameters, and at least so many for each network that there is
+    /// a place for the linear models.
+    fn cost(&self, one: &Trained) -> usize {
+        let least = ANSWERING / (MAX_MEMBERS - self.training.folds.len().max(1));
+        one.members.list().iter().map(|member| member.network.parameters().len().max(least)).sum()
+    }
+
+    /// Chooses those that answer.
+    fn choose(&mut self, go_on: &dyn Fn() -> bool) -> Result<(), Stopped> {
         let choices: Vec<Choice> =
-            self.trained.iter().map(|one| Choice { answers: &one.answers, cost: cost(one) }).collect();
-        let weights: RowWeights = self.validation.weights();
-        let counts = select(&choices, measured(&self.start.truth), weights, ANSWERING);
+            self.trained.iter().map(|one| Choice { answers: &one.answers, cost: self.cost(one) }).collect();
+        let counts = select(&choices, measured(&self.truth), self.weights(), ANSWERING, go_on).ok_or(Stopped)?;
         let total: u32 = counts.iter().sum();
-        let share = |count: u32| f64::from(count) / f64::from(total.max(1));
-        let shares: HashMap<u64, f64> =
-            self.trained.iter().zip(&counts).map(|(one, count)| (one.number, share(*count))).collect();
-        for candidate in &mut self.candidates {
-            candidate.weight = shares.get(&candidate.candidate).copied().unwrap_or(0.0);
+        self.candidates.iter_mut().for_each(|candidate| candidate.weight = 0.0);
+        for (one, count) in self.trained.iter().zip(counts) {
+            self.candidates[one.index()].weight = f64::from(count) / f64::from(total);
         }
-        let costs: Vec<usize> = choices.iter().map(|choice| choice.cost).collect();
-        let losses: Vec<f64> = self.trained.iter().map(|one| self.loss(&one.answers)).collect();
-        let mut order: Vec<usize> = (0..costs.len()).collect();
-        order.sort_by(|a, b| counts[*b].min(1).cmp(&counts[*a].min(1)).then(losses[*a].total_cmp(&losses[*b])));
-        let mut spent = 0usize;
-        let mut kept = vec![false; costs.len()];
-        for index in order {
-            spent = spent.saturating_add(costs[index]);
-            kept[index] = counts[index] > 0 || spent <= KEPT;
-        }
-        let mut kept = kept.into_iter();
-        self.trained.retain(|_| kept.next().unwrap_or(false));
+        Ok(())
     }
 
-    /// The networks that answer, with their weights, and what the best of their candidates reached; `None` if none has learned.
-    pub(super) fn chosen(self) -> Option<(Members, EpochReport)> {
-        let weight = |number: u64| self.candidates[number as usize - 1].weight;
-        let chosen = || self.trained.iter().filter(|one| weight(one.number) > 0.0);
-        let reached = chosen().map(|one| one.reached).min_by(|one, other| one.watched().total_cmp(&other.watched()))?;
-        let of_one = |one: &Trained| {
-            let networks = one.members.list().iter().map(|member| member.network.clone()).collect::<Vec<_>>();
-            let weight = weight(one.number) / networks.len() as f64;
-            networks.into_iter().map(move |network| (network, weight)).collect::<Vec<_>>()
-        };
-        let (networks, weights) = chosen().flat_map(of_one).unzip();
-        Some((Members::of_parts(networks, weights), reached))
+    /// Lets go of those with the largest losses, where all that are not chosen are too many.
+    fn let_go(&mut self) {
+        let mut order: Vec<(bool, f64, u64, usize)> = Vec::new();
+        for one in &self.trained {
+            let Candidate { weight, validation_loss, .. } = &self.candidates[one.index()];
+            order.push((*weight == 0.0, validation_loss.unwrap_or(f64::INFINITY), one.number, self.cost(one)));
+        }
+        order.sort_by(|one, other| one.0.cmp(&other.0).then(one.1.total_cmp(&other.1)));
+        let mut spent = 0usize;
+        order.retain(|(is_spare, _, _, cost)| {
+            spent = spent.saturating_add(*cost);
+            !is_spare || spent <= KEPT
+        });
+        self.trained.retain(|one| order.iter().any(|(_, _, number, _)| *number == one.number));
+    }
+
+    /// The networks that answer, with their weights, what the best of their candidates reached, and all that were tried; `None` if
+    /// none has learned.
+    pub(super) fn chosen(self) -> Option<(Members, EpochReport, Vec<Candidate>)> {
+        let Search { candidates, mut trained, .. } = self;
+        trained.retain(|one| candidates[one.index()].weight > 0.0);
+        let watched = |one: &EpochReport, other: &EpochReport| one.watched().total_cmp(&other.watched());
+        let reached = trained.iter().map(|one| one.reached).min_by(watched)?;
+        let (mut networks, mut weights) = (Vec::new(), Vec::new());
+        for one in trained {
+            let weight = candidates[one.index()].weight;
+            let (of_one, _) = one.members.into_parts();
+            weights.extend(vec![weight / of_one.len() as f64; of_one.len()]);
+            networks.extend(of_one);
+        }
+        Some((Members::of_parts(networks, weights), reached, candidates))
     }
 }

@@ -12,15 +12,14 @@ use ndarray::Array2;
 
 use super::answering::Answering;
 use super::measure::Measuring;
-use super::trial::{Watching, is_clearly_less};
+use super::trial::{Trial, has_time, is_clearly_less};
 use super::unpublished::{Halt, Stopped};
 use crate::data::encoder::{EncodeError, Log1p, Target};
 use crate::jobs::job::Job;
 use crate::learning::examples::{Examples, Targets};
 use crate::learning::members::Members;
 use crate::learning::row_weights::RowWeights;
-use crate::learning::team::{Cores, Team};
-use crate::learning::trainer::Trainer;
+use crate::learning::team::Cores;
 use crate::learning::training::{TargetScale, ValidTrainingSpec};
 use crate::models::scoring::Truth;
 
@@ -31,11 +30,8 @@ const LEAST_ROWS: usize = 100;
 /// They are tried in this part of the epochs, but in so many in any case.
 const SHARE_OF_EPOCHS: u64 = 16;
 const LEAST_EPOCHS: u64 = 8;
-/// A training that has fewer seconds has none for trials.
-const LEAST_SECONDS: f64 = 60.0;
-
 /// A training that may be learned in either scale.
-pub(super) struct Trial<'a> {
+pub(super) struct Choice<'a> {
     pub(super) settings: &'a ValidTrainingSpec,
     /// Networks to begin with.
     pub(super) members: &'a Members,
@@ -48,7 +44,7 @@ pub(super) struct Trial<'a> {
     pub(super) cores: &'a Arc<Cores>,
 }
 
-impl Trial<'_> {
+impl Choice<'_> {
     /// The scale that `target` is learned in, by its `values` in the rows to train on. Both are tried where no value is below 0 and
     /// these are skewed to the right; where the logarithm is taken, the examples are as it says.
     ///
@@ -88,8 +84,7 @@ impl Trial<'_> {
 
     fn may_pay(&self, values: &[f64]) -> bool {
         let rows = self.validation.as_ref().map_or(0, Examples::rows);
-        let has_time = self.settings.max_seconds.is_none_or(|seconds| seconds >= LEAST_SECONDS);
-        has_time && rows >= LEAST_ROWS && skewness(values) > SKEWNESS
+        has_time(self.settings) && rows >= LEAST_ROWS && skewness(values) > SKEWNESS
     }
 
     /// Puts the targets on this scale; returns those that they had.
@@ -118,18 +113,10 @@ impl Trial<'_> {
         let (Some(validation), Truth::Values(values)) = (self.validation.as_ref(), self.truth) else { return Ok(None) };
         let epochs = (self.settings.epochs / SHARE_OF_EPOCHS).max(LEAST_EPOCHS).min(self.settings.epochs);
         let settings = ValidTrainingSpec { epochs, early_stopping: None, ..self.settings.clone() };
-        let (networks, weights) = self.members.clone().into_parts();
-        let trainer = Trainer::of_members(networks, &settings, self.train, Some(validation), self.folds);
-        let mut trainer = trainer.on(Team::on(self.cores));
-        let ended = trainer.run(&mut Watching(self.job));
-        let go_on = || self.job.control.stop().is_none();
-        if !go_on() {
-            return Err(Stopped);
-        }
-        if ended.is_err() {
-            return Ok(None);
-        }
-        let members = Members::of_parts(trainer.into_networks(), weights);
+        let Choice { job, cores, train, folds, .. } = self;
+        let trial = Trial { job, cores, settings: &settings, train, validation, folds };
+        let Some(members) = trial.run(self.members.clone())? else { return Ok(None) };
+        let go_on = || job.control.stop().is_none();
         let answering = Answering { members: &members, folds: self.folds };
         let outputs = outputs(answering, validation, &go_on)?;
         let target = corrected(target, &outputs, values, validation.weights());

@@ -1,10 +1,54 @@
-//! Short trainings that tell on rows held out which of two ways a network learns better: who watches them, and when one is better.
+//! Short trainings that tell on rows held out which of two ways a network learns better.
 
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::unpublished::Stopped;
 use crate::jobs::job::Job;
 use crate::learning::diagnosis::Warning;
-use crate::learning::report::EpochReport;
+use crate::learning::examples::Examples;
+use crate::learning::members::Members;
+use crate::learning::report::{EndReason, EpochReport};
 use crate::learning::row_weights::RowWeights;
-use crate::learning::trainer::{Control, Observer};
+use crate::learning::team::{Cores, Team};
+use crate::learning::trainer::{Control, Observer, Trainer};
+use crate::learning::training::ValidTrainingSpec;
+
+/// A training that has fewer seconds has none for trials.
+const LEAST_SECONDS: f64 = 60.0;
+
+/// Whether a training with these settings has time for trials.
+pub(super) fn has_time(settings: &ValidTrainingSpec) -> bool {
+    settings.max_seconds.is_none_or(|seconds| seconds >= LEAST_SECONDS)
+}
+
+/// What a trial learns from, and on which cores.
+pub(super) struct Trial<'a> {
+    pub(super) job: &'a Job,
+    pub(super) cores: &'a Arc<Cores>,
+    pub(super) settings: &'a ValidTrainingSpec,
+    pub(super) train: &'a Examples,
+    pub(super) validation: &'a Examples,
+    pub(super) folds: &'a [Range<usize>],
+}
+
+impl Trial<'_> {
+    /// The networks after the training; none if that diverges.
+    ///
+    /// # Errors
+    /// The job is to stop.
+    pub(super) fn run(&self, networks: Members) -> Result<Option<Members>, Stopped> {
+        let (networks, weights) = networks.into_parts();
+        let trainer = Trainer::of_members(networks, self.settings, self.train, Some(self.validation), self.folds);
+        let mut trainer = trainer.on(Team::on(self.cores));
+        let ended = trainer.run(&mut While(|| self.job.control.stop().is_none()));
+        match ended {
+            Ok(summary) if summary.end == EndReason::Stopped => Err(Stopped),
+            Ok(_) => Ok(Some(Members::of_parts(trainer.into_networks(), weights))),
+            Err(_) => Ok(None),
+        }
+    }
+}
 
 /// Whether `these` losses are less than `others`, row by row, by more than one standard error of the mean difference.
 pub(super) fn is_clearly_less(these: &[f64], others: &[f64], weights: RowWeights) -> bool {
@@ -15,16 +59,16 @@ pub(super) fn is_clearly_less(these: &[f64], others: &[f64], weights: RowWeights
     mean > squares.sqrt() / total
 }
 
-/// Ends a trial when the job is to stop; hears of nothing else.
-pub(super) struct Watching<'a>(pub(super) &'a Job);
+/// Stops a training once this says no; hears of nothing else.
+pub(super) struct While<F>(pub(super) F);
 
-impl Observer for Watching<'_> {
+impl<F: Fn() -> bool + Send> Observer for While<F> {
     fn batch(&mut self, _: usize) -> Control {
-        if self.is_urgent() { Control::Stop } else { Control::Continue }
+        if (self.0)() { Control::Continue } else { Control::Stop }
     }
 
     fn is_urgent(&self) -> bool {
-        self.0.control.stop().is_some()
+        !(self.0)()
     }
 
     fn epoch(&mut self, _: &EpochReport) -> Control {
