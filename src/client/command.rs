@@ -195,6 +195,9 @@ pub struct Train {
     /// Networks with drawn settings that are tried, of which the best answer together [default: the recipe's]
     #[arg(long, value_name = "N")]
     pub candidates: Option<u64>,
+    /// Make one network of this version of --model, which answers faster
+    #[arg(long, value_name = "VERSION", requires = "model")]
+    pub distill: Option<u64>,
     /// Start the training and do not wait for its end
     #[arg(short, long)]
     pub detach: bool,

@@ -89,6 +89,7 @@ fn settings(asked: &Train) -> Vec<(&'static str, Value)> {
         ("activate", asked.activate.clone().map(Value::from)),
         ("members", asked.members.map(Value::from)),
         ("candidates", asked.candidates.map(Value::from)),
+        ("distill", asked.distill.map(Value::from)),
     ];
     given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }

@@ -47,6 +47,21 @@ pub(super) struct Ground<'a> {
 impl Ground<'_> {
     /// The settings with those of the recipe where the client chose none.
     pub(super) fn settle(&self, recipe: Recipe, settings: TrainingSpec) -> TrainingSpec {
+        if settings.distill.is_some() {
+            return self.distilling(recipe, settings);
+        }
+        self.of_recipe(recipe, settings)
+    }
+
+    /// One network, however many the recipe would have, on the scale of the version that it learns from.
+    fn distilling(&self, recipe: Recipe, settings: TrainingSpec) -> TrainingSpec {
+        let recipe = if recipe == Recipe::Best { Recipe::Standard } else { recipe };
+        let target_scale = settings.target_scale;
+        let one = TrainingSpec { members: settings.members.or(Some(1)), ..settings };
+        TrainingSpec { target_scale, ..self.of_recipe(recipe, one) }
+    }
+
+    fn of_recipe(&self, recipe: Recipe, settings: TrainingSpec) -> TrainingSpec {
         let share = if self.validated { 0.0 } else { held_out_share(self.rows) };
         let settings = TrainingSpec { validation_split: settings.validation_split.or(Some(share)), ..settings };
         match recipe {

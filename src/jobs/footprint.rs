@@ -36,11 +36,14 @@ impl Footprint<'_> {
     /// Memory of all rows, encoded, with their targets and weights.
     pub(super) fn row_bytes(&self) -> usize {
         let network = self.network;
-        let targets = if network.outputs() > 1 && network.classes().is_some() { 1 } else { network.outputs() };
+        let is_class = network.outputs() > 1 && network.classes().is_some();
+        let targets = if is_class { 1 } else { network.outputs() };
+        // What a version answers stands beside what is true.
+        let answers = if self.settings.distill.is_some() { self.train.saturating_mul(network.outputs()) } else { 0 };
         let of_rows = (self.train + self.validation) * usize::from(self.weighted);
         let weights = of_rows + self.train * usize::from(self.settings.class_weight.is_some());
         let values = (self.train + self.validation).saturating_mul(network.inputs() + targets);
-        values.saturating_add(weights).saturating_mul(size_of::<f32>())
+        values.saturating_add(weights).saturating_add(answers).saturating_mul(size_of::<f32>())
     }
 
     /// Memory of the training once its rows are encoded.

@@ -61,8 +61,8 @@ impl TableTraining {
         settings.split.as_ref().map_or(Ok(()), |by| check_split(by, model, dataset))?;
         let rows = dataset.rows();
         let missing = dataset.profile.column(&model.target).map_or(0, |column| column.missing as usize);
-        let warm_start = settings.warm_start == Some(true);
-        let columns = ColumnsOf::new(model, &dataset.profile, warm_start);
+        let based = settings.warm_start == Some(true) || settings.distill.is_some();
+        let columns = ColumnsOf::new(model, &dataset.profile, based);
         let network = columns.network()?;
         if model.task == Task::Classification && settings.target_scale.is_some() {
             return Err(
@@ -83,7 +83,7 @@ impl TableTraining {
             true => labelled,
             false => rows_to_train_on(labelled, settings.validation_split),
         };
-        let others = validation.map(|set| (ColumnsOf::new(model, &set.profile, warm_start), set.rows()));
+        let others = validation.map(|set| (ColumnsOf::new(model, &set.profile, based), set.rows()));
         let file_bytes = version_bytes(&settings, network.parameter_count());
         let held_out = || if settings.networks() > 1 { labelled } else { labelled - train };
         let footprint = Footprint {

@@ -69,6 +69,11 @@ impl TrainingRequest {
                 "the targets of a model by layer sizes are learned as they stand: a scale is for a model by data set";
             return Err(SpecError::invalid("/target_scale", detail));
         }
+        if self.settings.distill.is_some() {
+            let detail =
+                "a version of a model by layer sizes is one network already: distill is for a model by data set";
+            return Err(SpecError::invalid("/distill", detail));
+        }
         let settings = self.settings.check(model.seed, Classes::of(model))?;
         let examples = self.examples.fit(model, "")?;
         let given = self.validation.map(|validation| validation.fit(model, "/validation")).transpose()?;

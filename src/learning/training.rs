@@ -50,6 +50,7 @@ pub const MAX_BATCH_SIZE: u64 = 1_000_000;
 /// | `members` | 1 | 1 to 64 | networks of a model by data set that learn side by side and answer together |
 /// | `candidates` | 1 | 1 to 64 | networks with settings of their own, one after the other, of which those answer whose mean errs least |
 /// | `target_scale` | by the recipe | | the scale that the numbers of a model by data set are learned in |
+/// | `distill` | off | a version | learn what that version of a model by data set answers, with one network |
 /// | `activate` | `always` | | whether the new version serves: `always`, `never`, `if_better` |
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -98,6 +99,9 @@ pub struct TrainingSpec {
     /// Of a regression by data set.
     #[serde(deserialize_with = "given")]
     pub target_scale: Option<TargetScale>,
+    /// The version of a model by data set whose answers are learned, in place of the targets.
+    #[serde(deserialize_with = "given")]
+    pub distill: Option<u64>,
 }
 
 /// The scale that a number is learned in.
@@ -156,6 +160,9 @@ pub struct ValidTrainingSpec {
     /// Of trainings from before it could be chosen there is none: they learn in the target's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_scale: Option<TargetScale>,
+    /// Of a model by data set: the version whose answers are learned, in place of the targets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distill: Option<u64>,
     /// Of a model by data set: the columns to learn from that the request named, in place of the model's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
@@ -196,6 +203,7 @@ impl TrainingSpec {
             regularization_schedule: self.regularization_schedule.unwrap_or_default(),
             candidates: self.candidates.unwrap_or(1),
             target_scale: self.target_scale,
+            distill: self.distill,
             features: None,
             weights: None,
         };
@@ -236,6 +244,7 @@ impl ValidTrainingSpec {
         within("validation_split", (0.0..=0.9).contains(&split), &shown(split), "between 0 and 0.9")?;
         let splits = split > 0.0 || !self.split.as_ref().is_some_and(SplitBy::is_chosen);
         require(splits, "/split", || "validation_split is 0: no rows are held out that `split` could choose".into())?;
+        self.distill.map_or(Ok(()), |_| self.check_distillation())?;
         let members = self.members.unwrap_or(1);
         within("members", (1..=MAX_MEMBERS as u64).contains(&members), &members, "between 1 and 64")?;
         let goes_on = self.warm_start && self.members.is_some();
@@ -249,6 +258,26 @@ impl ValidTrainingSpec {
         })?;
         optional("gradient_clip_norm", self.gradient_clip_norm)?;
         optional("max_seconds", self.max_seconds)
+    }
+
+    /// Checks what does not go with learning the answers of a version.
+    fn check_distillation(&self) -> Result<(), SpecError> {
+        let without = |is_absent: bool, name: &str, why: &str| {
+            require(is_absent, &format!("/{name}"), || format!("`distill` {why}: leave `{name}` out"))
+        };
+        without(
+            !self.warm_start,
+            "warm_start",
+            "begins a network anew, and a warm start goes on with those of its version",
+        )?;
+        without(self.members == Some(1), "members", "makes one network of a version")?;
+        without(self.candidates == 1, "candidates", "makes one network of a version")?;
+        without(
+            self.class_weight.is_none(),
+            "class_weight",
+            "learns what a version answers, not the classes of the rows",
+        )?;
+        without(self.target_scale.is_none(), "target_scale", "keeps the scale of its version")
     }
 }
 

@@ -27,11 +27,11 @@ pub struct ColumnsOf<'a> {
 }
 
 impl<'a> ColumnsOf<'a> {
-    /// The columns of a data set with this profile that a training of `spec` reads. One that goes on from a version may read
+    /// The columns of a data set with this profile that a training of `spec` reads. One that is `based` on a version may read
     /// any feature: in that version the column may have had another type.
-    pub fn new(spec: &'a TableSpec, profile: &'a TableProfile, warm_start: bool) -> Self {
+    pub fn new(spec: &'a TableSpec, profile: &'a TableProfile, based: bool) -> Self {
         let left_out = Known::of(profile, &spec.features, spec.features_chosen).left_out;
-        let hopeless: HashSet<&str> = left_out.iter().filter(|_| !warm_start).map(|left| left.name.as_str()).collect();
+        let hopeless: HashSet<&str> = left_out.iter().filter(|_| !based).map(|left| left.name.as_str()).collect();
         let read: HashSet<&str> = spec.features.iter().chain([&spec.target]).map(String::as_str).collect();
         let is_read = |column: &&ColumnProfile| {
             let name = column.name.as_str();

@@ -14,7 +14,7 @@ use crate::datasets::Dataset;
 use crate::jobs::{JobError, JobReport, NewTraining, Requester, TableTraining, TrainingRequest};
 use crate::learning::training::TrainingSpec;
 use crate::models::table::TableSpec;
-use crate::models::{Model, ModelKind};
+use crate::models::{Model, ModelError, ModelKind, Version};
 use crate::storage::catalog::ReceiptRow;
 use crate::wording::Shown;
 
@@ -74,9 +74,9 @@ impl TrainRequest {
                     None => None,
                     Some(fields) => Some(fields.dataset(app, None, "/validation").await?),
                 };
-                let warm_start = settings.warm_start == Some(true);
-                let spec = spec_on(app, model, table, &dataset, features.clone(), warm_start).await?;
-                let spec = weighted(app, spec, weights, [Some(&dataset), validation.as_ref()], warm_start).await?;
+                let base = base(app, model, &settings).await?;
+                let spec = spec_on(app, table, &dataset, features.clone(), base.as_deref()).await?;
+                let spec = weighted(app, spec, weights, [Some(&dataset), validation.as_ref()], base.is_some()).await?;
                 let mut training = TableTraining::check(&spec, settings, &dataset, validation.as_ref())?;
                 training.settings.features = features;
                 Ok(NewTraining::Table(Box::new(training)))
@@ -85,26 +85,46 @@ impl TrainRequest {
     }
 }
 
+/// The version that a training goes on from, or learns the answers of; none of a warm start of a model without an active one.
+///
+/// # Errors
+/// `Field`: there is none of this number.
+async fn base(app: &App, model: &Model, settings: &TrainingSpec) -> Result<Option<Arc<Version>>, ServingError> {
+    match settings.distill {
+        None => Ok(model.active.clone().filter(|_| settings.warm_start == Some(true))),
+        Some(number) => match app.models.version(model, number).await {
+            Err(ModelError::VersionNotFound { .. }) => {
+                let detail = format!("the model has no version {number} that could be distilled");
+                Err(ServingError::at(Wrong::Value, "/distill", detail))
+            }
+            found => Ok(Some(found?)),
+        },
+    }
+}
+
 /// The model by data set as a training on `dataset` has it, with these features if any are named, and the data set's classes. One
-/// that goes on from the active version has that one's features.
+/// with a `base` has that version's features.
 ///
 /// # Errors
 /// `Field` with the place of a feature that cannot be used; what the data set cannot be read for.
 async fn spec_on(
     app: &App,
-    model: &Model,
     table: &TableSpec,
     dataset: &Dataset,
     features: Option<Vec<String>>,
-    warm_start: bool,
+    base: Option<&Version>,
 ) -> Result<TableSpec, ServingError> {
-    if warm_start && features.is_some() {
-        let detail = "a warm start goes on with the features of the active version: leave out one of the two";
-        return Err(ServingError::at(Wrong::Value, "/features", detail));
-    }
-    let of_active = model.active.as_ref().filter(|_| warm_start).map(|active| active.features(table).to_vec());
-    let spec = match of_active {
-        Some(features) => TableSpec { features, ..table.for_training(dataset.id, &dataset.profile, None)? },
+    let spec = match base {
+        Some(base) if features.is_some() => {
+            let number = base.number;
+            let detail =
+                format!("the features are those of version {number}, which it goes on from: leave `features` out");
+            return Err(ServingError::at(Wrong::Value, "/features", detail));
+        }
+        Some(base) => {
+            let features = base.features(table).to_vec();
+            TableSpec { features, ..table.for_training(dataset.id, &dataset.profile, None)? }
+        }
         None => table.for_training(dataset.id, &dataset.profile, features)?,
     };
     if spec.task == Task::Regression
@@ -123,8 +143,8 @@ async fn spec_on(
     Ok(TableSpec { classes: found.into_iter().take(MAX_CLASSES).collect(), ..spec })
 }
 
-/// The model with rows that count as a training asks: by a column that it names, else by the model's. One that goes on from the
-/// active version learns from that one's features, whatever they are.
+/// The model with rows that count as a training asks: by a column that it names, else by the model's. One that is `based` on a
+/// version learns from that one's features, whatever they are.
 ///
 /// # Errors
 /// `Field` with the place of weights that cannot be used; what a data set cannot be read for.
@@ -133,7 +153,7 @@ async fn weighted(
     spec: TableSpec,
     given: Option<GivenWeights>,
     datasets: [Option<&Dataset>; 2],
-    warm_start: bool,
+    based: bool,
 ) -> Result<TableSpec, ServingError> {
     let weights = match given {
         None => spec.weights.clone(),
@@ -152,7 +172,7 @@ async fn weighted(
         }
     }
     let chosen = spec.features_chosen;
-    let weighted = TableSpec { features_chosen: chosen || warm_start, ..spec }.weighted_by(weights)?;
+    let weighted = TableSpec { features_chosen: chosen || based, ..spec }.weighted_by(weights)?;
     Ok(TableSpec { features_chosen: chosen, ..weighted })
 }
 

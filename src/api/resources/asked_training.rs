@@ -144,6 +144,10 @@ impl AskedTraining {
             let detail = "a new model has no version that a warm start could go on from";
             return Err(ApiError::at(ErrorCode::InvalidValue, "/warm_start", detail));
         }
+        if settings.distill.is_some() {
+            let detail = "a new model has no version that could be distilled";
+            return Err(ApiError::at(ErrorCode::InvalidValue, "/distill", detail));
+        }
         let model = TableRequest {
             target,
             features: fields.features.map(|ColumnNames(names)| names),

@@ -41,7 +41,8 @@ pub(super) fn blended(
     measuring: Measuring,
     members: Members,
 ) -> Result<Blended, Stopped> {
-    let blends = training.validation.is_some() && spec.recipe_of(&spec.hidden_layers) != Recipe::Plain;
+    let is_wanted = spec.recipe_of(&spec.hidden_layers) != Recipe::Plain && training.settings.distill.is_none();
+    let blends = training.validation.is_some() && is_wanted;
     let Some(linear) = baseline::linear(context, training, spec, measuring.encoder, blends)? else {
         return Ok(Blended { members, linear: None, linear_share: None });
     };

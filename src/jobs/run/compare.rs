@@ -97,7 +97,7 @@ async fn active(context: &RunContext<'_>) -> Result<Option<Arc<Version>>, JobErr
     Ok(context.registry.get(&context.job.record.model_id.to_string()).await?.active.clone())
 }
 
-fn metric_of(candidate: &Predictor) -> Metric {
+pub(super) fn metric_of(candidate: &Predictor) -> Metric {
     match candidate.table() {
         Err(_) => Metric::Loss,
         Ok(table) if table.parts.encoder.target.classes().is_empty() => Metric::Rmse,
@@ -106,7 +106,7 @@ fn metric_of(candidate: &Predictor) -> Metric {
 }
 
 /// Measures both on the rows that neither was trained on; or says why that cannot be done.
-fn measure(
+pub(super) fn measure(
     context: &RunContext,
     candidate: &Arc<Predictor>,
     active: &Version,

@@ -9,6 +9,7 @@ use super::answering::Answering;
 use super::baseline::{Baselines, constant};
 use super::blend::{Blended, blended};
 use super::context::RunContext;
+use super::distillation::Distilled;
 use super::few_rows::few_rows;
 use super::measure::{Answers, Measuring};
 use super::unpublished::Stopped;
@@ -41,6 +42,26 @@ pub(super) struct TableStart {
 /// Rows held out that do not tell how answers are distributed.
 const FEW_ANSWERS: usize = 500;
 
+/// A version of a model by data set, calibrated and measured.
+pub(super) struct Finished {
+    pub(super) predictor: Predictor,
+    pub(super) measures: TableMeasures,
+}
+
+impl Finished {
+    /// The version as it is to be published; `distilled` is how it errs beside that which it learned from.
+    pub(super) fn made(
+        self,
+        job: &Job,
+        reached: &EpochReport,
+        trained_on: TrainedOn,
+        distilled: Option<Distilled>,
+    ) -> Made {
+        let measures = TableMeasures { distilled, ..self.measures };
+        Made { predictor: self.predictor, facts: facts(job.record.id, reached, trained_on, &measures) }
+    }
+}
+
 /// A version that is to be published.
 pub(super) struct Made {
     pub(super) predictor: Predictor,
@@ -58,7 +79,7 @@ struct Measures {
 
 /// The measures of a version of a model by data set.
 #[derive(Serialize)]
-struct TableMeasures {
+pub(super) struct TableMeasures {
     #[serde(flatten)]
     measured: Measures,
     rows: usize,
@@ -78,6 +99,9 @@ struct TableMeasures {
     /// The scale that the target was learned in, where it is not its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     target_scale: Option<TargetScale>,
+    /// The version that it was distilled from, and how both err.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    distilled: Option<Distilled>,
 }
 
 /// The rows that a version is measured on.
@@ -120,12 +144,10 @@ pub(super) fn layers(
 /// The job is to stop meanwhile.
 pub(super) fn table(
     context: &RunContext,
-    reached: &EpochReport,
     training: &Training,
-    trained_on: TrainedOn,
     (members, candidates): (Members, Vec<Candidate>),
     start: TableStart,
-) -> Result<Made, Stopped> {
+) -> Result<Finished, Stopped> {
     let job = context.job;
     let TableStart { mut parts, truth, split, .. } = start;
     let (rows_used, examples) = measured_rows(training);
@@ -155,14 +177,22 @@ pub(super) fn table(
     let weights = training.settings.weights.clone();
     let bins = parts.encoder.embedded_bins().next().is_some();
     let target_scale = target.log1p().map(|_| TargetScale::Log1p);
-    let rows = examples.rows();
-    let measures = TableMeasures { measured, rows, weights, baselines, bins, linear_share, candidates, target_scale };
-    let facts = facts(job.record.id, reached, trained_on, &measures);
+    let measures = TableMeasures {
+        measured,
+        rows: examples.rows(),
+        weights,
+        baselines,
+        bins,
+        linear_share,
+        candidates,
+        target_scale,
+        distilled: None,
+    };
     let answers = answered_rows(training);
     parts.answers = Some(Measuring { examples: answers, ..measuring }.answered(&members, calibration.as_ref())?);
     parts.encoder.target = target;
     (parts.calibration, parts.conformal, parts.importance) = (calibration, conformal, importance);
-    Ok(Made { predictor: Predictor::new(members, Some(parts)).with_curves(curves), facts })
+    Ok(Finished { predictor: Predictor::new(members, Some(parts)).with_curves(curves), measures })
 }
 
 fn facts(job_id: Uuid, reached: &EpochReport, trained_on: TrainedOn, metrics: &impl Serialize) -> VersionFacts {

@@ -8,6 +8,7 @@ mod checkpoint;
 mod compare;
 mod context;
 mod depend;
+mod distillation;
 mod encoded;
 mod ending;
 mod epochs;

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::checkpoint::Checkpoint;
 use super::compare::held_out;
 use super::context::RunContext;
+use super::distillation::answers;
 use super::finish::TableStart;
 use super::held_out::no_columns;
 use super::prepare::{Prepared, prepare};
@@ -28,7 +29,7 @@ use crate::jobs::record::{JobData, checkpoint_blob};
 use crate::jobs::rows;
 use crate::jobs::split_columns::{beside, content};
 use crate::jobs::training::{Training, held_out_rule};
-use crate::learning::examples::Examples;
+use crate::learning::examples::{Examples, Targets};
 use crate::learning::members::Members;
 use crate::learning::network::Network;
 use crate::learning::split::SplitUsed;
@@ -52,9 +53,11 @@ pub(super) struct Start {
     pub(super) split: Option<SplitUsed>,
     /// What is worth knowing about the data.
     pub(super) findings: Vec<Finding>,
+    /// What the version that is distilled answers to the rows to train on: learned in place of their targets.
+    pub(super) answers: Option<Targets>,
 }
 
-/// The version that a warm start goes on from.
+/// The version that a warm start goes on from, or that is distilled.
 struct Base {
     predictor: Arc<Predictor>,
     /// Which rows its training held out, where that is known.
@@ -88,25 +91,28 @@ impl Start {
                 let rows = Some(training.train.rows() as u64);
                 let held_out = held_out_rule(&training, spec).filter(|rule| is_of_base(base.as_ref(), rule));
                 let trained_on = TrainedOn { rows, held_out, ..TrainedOn::default() };
-                let findings = Vec::new();
-                Ok(Start { training, members, checkpoint, table: None, trained_on, split: None, findings })
+                let (table, split, findings, answers) = (None, None, Vec::new(), None);
+                Ok(Start { training, members, checkpoint, table, trained_on, split, findings, answers })
             }
             Read::Table { model, spec, data, base } => {
                 let of_base = base.as_ref().and_then(|base| base.predictor.table().ok());
                 let encoder = of_base.map(|table| &table.parts.encoder);
                 let go_on = || context.job.control.stop().is_none();
-                let of_base = base.as_ref().map(|base| networks(base.predictor.members()));
-                let members = of_base.as_ref().map(|members| members.list().len() as u64);
+                let goes_on = base.as_ref().filter(|_| config.warm_start);
+                let networks = goes_on.map(|base| networks(base.predictor.members()));
+                let members = networks.as_ref().map(|members| members.list().len() as u64);
                 let config = ValidTrainingSpec { members: members.or(config.members), ..config.clone() };
                 let fit = || prepare(&spec, &config, data, encoder, context, &go_on);
                 let prepared = context.in_phase(Phase::Fit, fit)?;
                 let Prepared { training, members, mut parts, truth, split, findings, measured } = prepared;
                 let mut trained_on = trained_on(context.job, &model, &parts.spec, &training);
-                trained_on.held_out = trained_on.held_out.filter(|held_out| is_of_base(base.as_ref(), held_out));
-                parts.rule = parts.rule.filter(|rule| is_of_base(base.as_ref(), &HeldOut::By(rule.clone())));
-                let members = of_base.unwrap_or(members);
+                trained_on.held_out = trained_on.held_out.filter(|held_out| is_of_base(goes_on, held_out));
+                parts.rule = parts.rule.filter(|rule| is_of_base(goes_on, &HeldOut::By(rule.clone())));
+                let distilled = of_base.filter(|_| config.distill.is_some());
+                let answers = distilled.map(|version| answers(version, &training.train, &go_on)).transpose()?;
+                let members = networks.unwrap_or(members);
                 let table = Some(TableStart { parts, truth, measured, split: split.clone() });
-                let start = Start { training, members, checkpoint, table, trained_on, split, findings };
+                let start = Start { training, members, checkpoint, table, trained_on, split, findings, answers };
                 context.memory.settle(start.bytes() as u64);
                 Ok(start)
             }
@@ -167,7 +173,8 @@ pub(super) fn checkpoint_useless(job: &Job, error: &dyn std::fmt::Display) {
 async fn read(context: &RunContext<'_>, resume: bool) -> Result<(Read, Option<Checkpoint<'static>>), JobError> {
     let (job, storage, registry) = (context.job, context.storage, context.registry);
     let model = registry.get(&job.record.model_id.to_string()).await?;
-    let base = if job.record.config.warm_start { Some(base(context, &model).await?) } else { None };
+    let base =
+        if job.record.config.warm_start { Some(base(context, &model).await?) } else { job.record.config.distill };
     let checkpoint = match storage.blobs.get(&checkpoint_blob(job.record.id)).await {
         _ if !resume => None,
         Ok(file) => Checkpoint::decode(&file).map_err(|error| checkpoint_useless(job, &error)).ok(),
@@ -190,7 +197,7 @@ async fn read(context: &RunContext<'_>, resume: bool) -> Result<(Read, Option<Ch
         }
         JobData::Datasets { train, validation } => {
             let model_spec = model.table()?;
-            // A warm start needs its version's encoder even where a checkpoint has its parameters.
+            // Its encoder is needed even where a checkpoint has the parameters.
             let base = match base {
                 None => None,
                 Some(number) => Some(of_version(context, &model, number).await?),

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::compare::{MeasuredRows, Verdict, judge};
 use super::context::RunContext;
+use super::distillation::beside_distilled;
 use super::ending::{publish, write_end};
 use super::epochs::{Epochs, Opening, Trained, Untrained};
 use super::finish::{self, Made};
@@ -89,8 +90,9 @@ fn version(context: &RunContext) -> Result<NewVersion, Unpublished> {
 }
 
 fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> {
-    let Start { training, members, checkpoint, table, trained_on, split, findings } = start;
+    let Start { mut training, members, checkpoint, table, trained_on, split, findings, answers } = start;
     let job = context.job;
+    let targets = answers.map(|answers| training.train.exchange_targets(answers));
     let reached = checkpoint.as_ref().map(|checkpoint| checkpoint.reached.clone());
     let opening = Some(Opening { split, findings, reached });
     let mut epochs = Epochs { context, training: &training, table: table.as_ref(), opening };
@@ -103,21 +105,26 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
         }
     };
     let Trained { members, reached, hindsight, state, reason, candidates } = trained;
-    let measured = table.as_ref().map(|start| start.measured.clone());
-    let made = match table {
-        None => context.in_phase(Phase::Measure, || finish::layers(job, &reached, &training, trained_on, members)),
-        Some(start) => finish::table(context, &reached, &training, trained_on, (members, candidates), start),
-    };
-    let made = made.map_err(|Stopped| Unpublished::stopped(job))?;
-    let held_out = training.validation;
-    drop(training.train);
-    let rows = match (measured, job.record.data.datasets()) {
-        (Some(mut rows), (Some(train), validation)) => {
-            drop(held_out);
+    if let Some(targets) = targets {
+        training.train.exchange_targets(targets);
+    }
+    let stopped = |Stopped| Unpublished::stopped(job);
+    let (made, rows) = match (table, job.record.data.datasets()) {
+        (Some(start), (Some(train), validation)) => {
+            let mut rows = start.measured.clone();
             rows.sort_unstable();
-            MeasuredRows::Table { dataset: validation.unwrap_or(train), is_apart: validation.is_some(), rows }
+            let (dataset, is_apart) = (validation.unwrap_or(train), validation.is_some());
+            let rows = MeasuredRows::Table { dataset, is_apart, rows };
+            let finished = finish::table(context, &training, (members, candidates), start).map_err(stopped)?;
+            drop(training);
+            let (finished, distilled) = beside_distilled(context, finished, &rows)?;
+            (finished.made(job, &reached, trained_on, distilled), rows)
         }
-        _ => MeasuredRows::Plain(held_out),
+        _ => {
+            let measure = || finish::layers(job, &reached, &training, trained_on, members);
+            let made = context.in_phase(Phase::Measure, measure).map_err(stopped)?;
+            (made, MeasuredRows::Plain(training.validation))
+        }
     };
     let (made, verdict) = judge(context, made, &rows)?;
     job.progress.look_back(hindsight);

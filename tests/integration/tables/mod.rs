@@ -4,6 +4,7 @@ mod activation;
 mod callers;
 mod candidates;
 mod coverage;
+mod distillation;
 mod explanations;
 pub mod fruit;
 mod growth;

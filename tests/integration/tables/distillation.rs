@@ -1,0 +1,96 @@
+//! A version of several networks made one, which learns what they answer.
+
+use serde_json::{Value, json};
+
+use super::fruit::{fruit_service, predict, with_weights};
+use super::members::parameters;
+use crate::support::{TestApp, text};
+
+/// Of all rows, or those that `train` names.
+async fn distilled(service: &TestApp, model: &str, settings: Value) -> Value {
+    let job = service.train(model, settings).await;
+    assert_eq!((&job["state"], &job["config"]["members"]), (&json!("succeeded"), &json!(1)), "{job}");
+    assert!(job["metrics"]["linear_share"].is_null() && job["candidates"].is_null(), "{job}");
+    job["metrics"]["distilled"].clone()
+}
+
+#[tokio::test]
+async fn several_networks_become_one_that_answers_alike() {
+    let (service, _) = fruit_service().await;
+    let several = service.train("kinds", json!({"members": 4, "validation_split": 0.25, "epochs": 120})).await;
+    let found = distilled(&service, "kinds", json!({"distill": 2, "epochs": 200})).await;
+    let rows = several["metrics"]["rows"].as_u64().expect("a count");
+    let measured = found["rows"].as_u64().expect("a count");
+    assert!(measured >= 40 && measured < rows, "only those that neither has learned from: {found} of {rows}");
+    assert_eq!((&found["version"], &found["metric"]), (&json!(2), &json!("log_loss")));
+    let [value, of_version] = ["value", "of_version"].map(|name| found[name].as_f64().expect("a number"));
+    assert!(value < of_version + 0.15, "{found}");
+    let version = service.get("/models/kinds/versions/3").await.expect(200);
+    assert_eq!(version["metrics"]["distilled"], found, "the version says so, too");
+    let one = parameters(&service, "kinds", 3).await;
+    assert!(one["layers"].is_array() && one["members"].is_null(), "one network");
+
+    // What it learned are the answers of the version, which differ from those of any network alone.
+    let row = |row: u64| json!({"weight": 50 + row * 37 % 101, "size": 20.5, "colour": "red", "fresh": true, "picked": "2024-05-06"});
+    let records = json!((0..60).map(row).collect::<Vec<Value>>());
+    let mut likely = Vec::new();
+    for version in 2..=3 {
+        let answers = predict(&service, &format!("/models/kinds/versions/{version}/predict"), &records).await;
+        let answers = answers.as_array().expect("predictions").iter();
+        likely.push(answers.map(|answer| answer["prediction"].clone()).collect::<Vec<Value>>());
+    }
+    let same = likely[0].iter().zip(&likely[1]).filter(|(one, other)| one == other).count();
+    assert!(same >= 54, "{same} of 60 alike");
+
+    // The same again.
+    let again = distilled(&service, "kinds", json!({"distill": 2, "epochs": 200})).await;
+    assert_eq!(again, found);
+    assert_eq!(parameters(&service, "kinds", 4).await["layers"], one["layers"]);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn numbers_are_learned_on_the_scale_of_the_version() {
+    let service = with_weights().await;
+    let training = json!({"members": 3, "target_scale": "log1p", "epochs": 120});
+    let several = service.train("weights", training).await;
+    assert_eq!(several["metrics"]["target_scale"], "log1p", "{several}");
+    let job = service.train("weights", json!({"distill": 2, "epochs": 150})).await;
+    let (metrics, found) = (&job["metrics"], &job["metrics"]["distilled"]);
+    assert_eq!((&metrics["target_scale"], &found["metric"]), (&json!("log1p"), &json!("rmse")), "{job}");
+    let [value, of_version] = ["value", "of_version"].map(|name| found[name].as_f64().expect("a number"));
+    assert!(value < 1.5 * of_version, "{found}");
+    // The baselines are of what is true.
+    assert_eq!(metrics["baselines"]["mean"].is_object(), several["metrics"]["baselines"]["mean"].is_object());
+    service.stop().await;
+}
+
+/// A row of another data set is unknown to the version, too, where its content would have been held out.
+#[tokio::test]
+async fn other_rows_can_be_learned_and_where_none_are_held_out_it_says_so() {
+    let (service, _) = fruit_service().await;
+    let found = distilled(&service, "kinds", json!({"distill": 1, "dataset": "more", "epochs": 30})).await;
+    assert!(found["rows"].as_u64() > Some(5), "{found}");
+    let found = distilled(&service, "kinds", json!({"distill": 1, "validation_split": 0, "epochs": 30})).await;
+    assert_eq!((&found["rows"], &found["value"], &found["of_version"]), (&json!(0), &Value::Null, &Value::Null));
+    assert!(text(&found["reason"]).contains("keep `seed`"), "{found}");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_distilled_is_told() {
+    let (service, _) = fruit_service().await;
+    let refused = async |model: &str, body: Value, pointer: &str| {
+        let problem = service.post(&format!("/models/{model}/train"), body).await.problem(422, "invalid_value");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+    };
+    refused("kinds", json!({"distill": 7}), "/distill").await;
+    refused("kinds", json!({"distill": 1, "members": 2}), "/members").await;
+    refused("kinds", json!({"distill": 1, "candidates": 2}), "/candidates").await;
+    refused("kinds", json!({"distill": 1, "warm_start": true}), "/warm_start").await;
+    refused("kinds", json!({"distill": 1, "class_weight": "balanced"}), "/class_weight").await;
+    refused("kinds", json!({"distill": 1, "features": ["weight"]}), "/features").await;
+    service.post("/models", json!({"name": "xor", "layers": [2, 2, 1]})).await.expect(201);
+    refused("xor", json!({"distill": 1, "inputs": [[0, 1]], "targets": [1]}), "/distill").await;
+    service.stop().await;
+}
