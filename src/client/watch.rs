@@ -119,7 +119,7 @@ impl View {
             "epoch" => self.epoch(&value, bar),
             "state" => {
                 bar.set_length(value["epochs"].as_u64().unwrap_or(0));
-                self.eta = value["eta_seconds"].as_f64();
+                self.eta = value["eta_seconds"].as_f64().or(value["estimated_seconds"].as_f64());
                 if value["state"] == "queued" {
                     bar.set_message("waiting for other trainings");
                 }

@@ -1,5 +1,6 @@
 //! What a recipe fills in where the settings of a training leave it open.
 
+use super::speed::of_weights;
 use crate::data::encoder::Task;
 use crate::learning::members::MAX_MEMBERS;
 use crate::learning::optimizer::Optimizer;
@@ -14,8 +15,6 @@ use crate::models::recipe::Recipe;
 const WORK: f64 = 1e12;
 /// Epochs for that, at least and at most.
 const EPOCHS: (f64, f64) = (16.0, 256.0);
-/// Multiply-adds for each weight and row of an epoch: forward, and back to the inputs and to the weights.
-const PASSES: f64 = 3.0;
 /// Below so many rows several networks learn, each without another part of them: one part alone would say little of which epoch
 /// is the best, and the rows in it would teach nothing.
 const FEW_ROWS: usize = 5_000;
@@ -145,9 +144,8 @@ impl Ground<'_> {
 
     /// As many epochs as the work allows.
     fn epochs(&self, members: Option<u64>, share: Option<f64>) -> u64 {
-        let weights: usize = self.network.layers.iter().map(|layer| layer.inputs * layer.units).sum();
         let rows = self.rows as f64 * (1.0 - share.unwrap_or(0.0)) * members.unwrap_or(1) as f64;
-        (WORK / (PASSES * weights as f64 * rows.max(1.0))).clamp(EPOCHS.0, EPOCHS.1).round() as u64
+        (WORK / (of_weights(self.network) * rows.max(1.0))).clamp(EPOCHS.0, EPOCHS.1).round() as u64
     }
 }
 

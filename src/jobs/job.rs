@@ -56,6 +56,7 @@ impl Job {
             finished_at: Some(Timestamp::now()),
             progress: if ending.state == JobState::Succeeded { 1.0 } else { report.progress },
             eta_seconds: None,
+            estimated_seconds: None,
             stop_reason: Some(ending.reason),
             version,
             metrics,

@@ -56,12 +56,14 @@ pub mod job;
 mod lost;
 pub mod notice;
 pub mod outbox;
+
 pub mod progress;
 pub mod queue;
 pub mod record;
 pub mod report;
 mod rows;
 mod run;
+mod speed;
 mod split_columns;
 pub mod state;
 pub mod table_training;

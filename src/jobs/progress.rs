@@ -76,6 +76,8 @@ struct Standing {
     epoch_rows: Option<u64>,
     /// How the others were chosen.
     split: Option<SplitUsed>,
+    /// About how many seconds it takes if it does all its epochs.
+    expected: Option<f64>,
     /// Candidates that were tried, the last of which may be training.
     candidates: Vec<Candidate>,
     /// The service stops; the job goes on when it is started again.
@@ -166,6 +168,11 @@ impl JobProgress {
                 return;
             }
         }
+    }
+
+    /// About so many seconds it takes if it does all its epochs.
+    pub(super) fn expect(&self, seconds: f64) {
+        self.lock().expected = Some(seconds);
     }
 
     /// The rows are chosen: so many to train on, of which an epoch goes through `epoch_rows`, and how the others were.
@@ -286,7 +293,8 @@ impl JobProgress {
             ..Outcome::default()
         };
         let eta_seconds = (standing.running.is_some() && share > 0.0).then(|| seconds * (1.0 - share) / share);
-        JobReport { eta_seconds, ..JobReport::new(record, standing.state(), standing.started, reached) }
+        let report = JobReport::new(record, standing.state(), standing.started, reached);
+        JobReport { eta_seconds, estimated_seconds: standing.expected, ..report }
     }
 }
 

@@ -107,6 +107,8 @@ pub(super) struct NewJob {
     pub(super) kept_bytes: u64,
     /// Bytes that it may come to store: a version and a history.
     pub(super) claimed_bytes: u64,
+    /// Multiply-adds of an epoch, about.
+    pub(super) epoch_work: f64,
 }
 
 impl JobRecord {

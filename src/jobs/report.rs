@@ -33,6 +33,9 @@ pub struct JobReport {
     pub epochs: u64,
     pub progress: f64,
     pub eta_seconds: Option<f64>,
+    /// Of one that has not ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimated_seconds: Option<f64>,
     pub rows: usize,
     pub rows_per_second: Option<f64>,
     pub loss: Option<f64>,
@@ -130,6 +133,7 @@ impl JobReport {
             epochs: record.config.epochs.saturating_mul(record.config.candidates),
             progress: outcome.progress,
             eta_seconds: None,
+            estimated_seconds: None,
             rows: outcome.rows.unwrap_or(record.rows),
             rows_per_second: outcome.rows_per_second,
             loss: outcome.loss,

@@ -7,6 +7,7 @@ use super::defaults::{Ground, most_members};
 use super::error::JobError;
 use super::footprint::Footprint;
 use super::run::version_bytes;
+use super::speed::of_row;
 use super::split_columns::beside;
 use crate::data::column::ColumnType;
 use crate::data::encoder::Task;
@@ -34,6 +35,8 @@ pub struct TableTraining {
     pub bytes: usize,
     /// Size of its version's file, about.
     pub file_bytes: usize,
+    /// Multiply-adds of an epoch, about.
+    pub epoch_work: f64,
 }
 
 impl TableTraining {
@@ -104,8 +107,11 @@ impl TableTraining {
         let beside = beside_bytes(model, &settings, dataset).max(footprint.row_bytes()).max(counting);
         let weights = if settings.weights.is_some() { rows.saturating_mul(size_of::<f64>()) } else { 0 };
         let bytes = read.saturating_add(weights).saturating_add(beside).max(footprint.bytes());
+        // Each of several networks leaves a part of the rows out.
+        let learned = if is_apart { train as f64 } else { labelled as f64 * (1.0 - settings.validation_split) };
+        let epoch_work = of_row(&network) * learned * settings.networks() as f64;
         let validation = validation.map(|set| set.id);
-        Ok(TableTraining { settings, dataset: dataset.id, validation, rows: train, bytes, file_bytes })
+        Ok(TableTraining { settings, dataset: dataset.id, validation, rows: train, bytes, file_bytes, epoch_work })
     }
 }
 

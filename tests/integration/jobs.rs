@@ -56,6 +56,35 @@ async fn started(service: &TestApp, job: &Value) {
     eventually("the job is running", running).await;
 }
 
+/// As many rows as a second or so takes on a slow machine.
+#[tokio::test]
+async fn how_long_it_takes_is_told_beforehand() {
+    let service = TestApp::start().await;
+    service.post("/models", json!({"name": "line", "layers": [8, 256, 256, 1]})).await.expect(201);
+    let inputs: Vec<Vec<f64>> =
+        (0..400).map(|row| (0..8).map(|x| f64::from(row * (x + 3) % 17) / 17.0).collect()).collect();
+    let targets: Vec<f64> = inputs.iter().map(|row| row.iter().sum()).collect();
+    let body = json!({"inputs": inputs, "targets": targets, "epochs": 100});
+    // Told before and while it runs, and no longer once it is known.
+    let first = service.post("/models/line/train", body.clone()).await.expect(202);
+    assert!(first["estimated_seconds"].as_f64() > Some(0.0), "{first}");
+    let ended = service.ended(&first).await;
+    assert!(ended["state"] == "succeeded" && ended["estimated_seconds"].is_null(), "{ended}");
+    // By what the first took: within a factor of four, as other tests run beside it.
+    let time = |ended: &Value| {
+        let at = |field: &str| text(&ended[field]).parse::<jiff::Timestamp>().expect("a time");
+        at("finished_at").duration_since(at("started_at")).as_secs_f64()
+    };
+    let estimated = service.post("/models/line/train", body.clone()).await.expect(202);
+    let seconds = estimated["estimated_seconds"].as_f64().expect("a number");
+    let took = time(&service.ended(&estimated).await);
+    assert!((took / 4.0..took * 4.0).contains(&seconds), "{seconds} s, and it took {took} s");
+    let limited = json!({"inputs": body["inputs"], "targets": body["targets"], "epochs": 100_000, "max_seconds": 0.5});
+    let limited = service.post("/models/line/train", limited).await.expect(202);
+    assert_eq!(limited["estimated_seconds"], 0.5);
+    service.stop().await;
+}
+
 #[tokio::test]
 async fn wait_holds_the_reply_until_the_job_ends_or_the_time_is_up() {
     let service = TestApp::start().await;

@@ -35,6 +35,7 @@
 /**
  * @typedef {{ id: string, model_id: string, state: string, created_at: string, started_at: string | null,
  *   finished_at: string | null, epoch: number, epochs: number, progress: number, eta_seconds: number | null,
+ *   estimated_seconds?: number,
  *   rows: number, rows_per_second: number | null, loss: number | null, validation_loss: number | null,
  *   best_epoch: number | null, stop_reason: string | null, warnings: Warning[], version: number | null,
  *   metrics: Metrics | null, comparison: Comparison | null, config: Record<string, any>, dataset_id: string | null,

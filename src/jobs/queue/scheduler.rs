@@ -13,6 +13,7 @@ use crate::jobs::job::Job;
 use crate::jobs::outbox::Outbox;
 use crate::jobs::record::history_blob;
 use crate::jobs::run::{Done, RunContext, run};
+use crate::jobs::speed::Speed;
 use crate::learning::team::Cores;
 use crate::memory::{Charge, Share};
 use crate::models::ModelRegistry;
@@ -46,6 +47,7 @@ pub(super) struct Scheduler {
     pub(super) limits: QueueLimits,
     /// The processors that the jobs share.
     cores: Arc<Cores>,
+    pub(super) speed: Speed,
     pub(super) storage: Storage,
     pub(super) registry: ModelRegistry,
     pub(super) datasets: DatasetRegistry,
@@ -70,6 +72,7 @@ impl Scheduler {
             jobs: Mutex::default(),
             submitting: tokio::sync::Mutex::default(),
             cores: Cores::new(limits.threads),
+            speed: Speed::new(limits.threads),
             limits,
             storage,
             registry,
@@ -116,6 +119,7 @@ impl Scheduler {
             traces: &self.traces,
             runtime: &self.runtime,
             cores: &self.cores,
+            speed: &self.speed,
             checkpoint_interval: self.limits.checkpoint_interval,
         });
         drop(memory);

@@ -15,6 +15,7 @@ use crate::jobs::job::Job;
 use crate::jobs::record::{JobData, JobRecord, NewJob, Requester};
 use crate::jobs::report::JobReport;
 use crate::jobs::rows;
+use crate::jobs::speed::of_row;
 use crate::jobs::table_training::TableTraining;
 use crate::jobs::training::Training;
 use crate::learning::training::ValidTrainingSpec;
@@ -90,7 +91,8 @@ impl JobQueue {
                 let file_bytes = model.layers()?.parameter_count() * size_of::<f32>();
                 let data = JobData::Rows(blob.clone());
                 let claimed = of_job(&config, file_bytes);
-                let job = NewJob { by, bytes, rows, config, data, kept_bytes: 0, claimed_bytes: claimed.bytes };
+                let (claimed_bytes, epoch_work) = (claimed.bytes, of_row(model.layers()?) * rows as f64);
+                let job = NewJob { by, bytes, rows, config, data, kept_bytes: 0, claimed_bytes, epoch_work };
                 let encoded = tokio::task::spawn_blocking(move || rows::encode(&training)).await;
                 let queued = async {
                     let (file, storage) = (encoded.expect("encoding does not panic"), &self.scheduler.storage);
@@ -159,7 +161,9 @@ impl JobQueue {
                 scheduler.registry.create_within(&mut write, new.1).await?.id
             }
         };
+        let seconds = scheduler.speed.seconds(job.epoch_work, &job.config);
         let job = Arc::new(Job::new(JobRecord::new(model_id, job)));
+        job.progress.expect(seconds);
         if let Some(receipt) = receipt(&job.report()) {
             write.add_receipt(&receipt, RECEIPT_AGE).await?;
         }
@@ -185,8 +189,9 @@ fn of_job(settings: &ValidTrainingSpec, file_bytes: usize) -> Stored {
 /// The job of a training on data sets.
 fn by_table(training: TableTraining, by: Requester) -> NewJob {
     let claimed_bytes = of_job(&training.settings, training.file_bytes).bytes;
-    let TableTraining { settings: config, dataset: train, validation, rows, bytes, .. } = training;
-    NewJob { by, bytes, rows, config, data: JobData::Datasets { train, validation }, kept_bytes: 0, claimed_bytes }
+    let TableTraining { settings: config, dataset: train, validation, rows, bytes, epoch_work, .. } = training;
+    let data = JobData::Datasets { train, validation };
+    NewJob { by, bytes, rows, config, data, kept_bytes: 0, claimed_bytes, epoch_work }
 }
 
 /// Takes what a job trains on out of the reach of those who would delete it.

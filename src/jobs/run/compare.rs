@@ -113,8 +113,9 @@ pub(super) fn measure(
     rows: &MeasuredRows,
 ) -> Result<Result<Measures, Reason>, Halt> {
     let number = active.number;
-    let base = context.job.record.base_version.get();
-    if let Some(base) = base.filter(|base| **base != number) {
+    let record = &context.job.record;
+    let base = record.base_version.get().copied().or(record.config.distill);
+    if let Some(base) = base.filter(|base| *base != number) {
         return Ok(Err(format!("it goes on from version {base}, and version {number} is the active one meanwhile")));
     }
     let rival = match context.read(rival(context, active))? {

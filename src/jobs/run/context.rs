@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use crate::datasets::DatasetRegistry;
 use crate::jobs::job::Job;
 use crate::jobs::outbox::Outbox;
+use crate::jobs::speed::Speed;
 use crate::learning::team::Cores;
 use crate::memory::Charge;
 use crate::models::ModelRegistry;
@@ -33,6 +34,8 @@ pub(in crate::jobs) struct RunContext<'a> {
     pub(in crate::jobs) runtime: &'a Handle,
     /// The processors that all jobs share.
     pub(in crate::jobs) cores: &'a Arc<Cores>,
+    /// How fast it has trained so far.
+    pub(in crate::jobs) speed: &'a Speed,
     /// Least time between two checkpoints.
     pub(in crate::jobs) checkpoint_interval: Duration,
 }

@@ -14,13 +14,53 @@ use super::context::RunContext;
 use super::finish::Finished;
 use super::pair::{Measures, Reason};
 use super::unpublished::{Halt, Stopped, Unpublished};
+use crate::data::profile::Finding;
 use crate::jobs::comparison::Metric;
 use crate::jobs::error::JobError;
 use crate::learning::calibration::Calibration;
 use crate::learning::examples::{Examples, Targets};
+use crate::models::conformal::Conformal;
 use crate::models::prediction::TablePredictor;
 use crate::models::{ModelError, Predictor, Version};
 use crate::telemetry::Phase;
+
+/// What a version that is distilled has learned of the rows held out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Learned {
+    Nothing,
+    /// Some of them may be among the rows that it has learned from.
+    Some,
+    All,
+}
+
+/// A version that is distilled.
+pub(super) struct Teacher {
+    pub(super) version: u64,
+    pub(super) learned: Learned,
+    /// How far off it is on rows that it has not learned from.
+    pub(super) conformal: Option<Conformal>,
+}
+
+impl Teacher {
+    /// Whether what it teaches may come of the rows held out.
+    pub(super) fn knows_rows_held_out(&self) -> bool {
+        self.learned != Learned::Nothing
+    }
+
+    /// The finding that measures on `rows` of them flatter.
+    pub(super) fn flatters(&self, rows: usize) -> Finding {
+        let (version, learned) = (self.version, if self.learned == Learned::All { "" } else { "some of " });
+        let message = format!(
+            "the measures flatter: they come from {rows} rows, and version {version}, whose answers are learned, has learned from \
+             {learned}them. {ON_OTHER_ROWS}"
+        );
+        Finding { code: "distilled_rows_known".to_owned(), message, column: None }
+    }
+}
+
+/// What to do where measures flatter.
+const ON_OTHER_ROWS: &str =
+    "Measure both versions on rows of your own (POST /models/{model}/evaluate), or give such rows as `validation`.";
 
 /// A version beside the one that it was distilled from.
 #[derive(Clone, Debug, Serialize)]
@@ -100,6 +140,10 @@ fn both(
     number: u64,
     rows: &MeasuredRows,
 ) -> Result<Result<Measures, Reason>, Halt> {
+    if matches!(rows, MeasuredRows::Table { rows, .. } if rows.is_empty()) {
+        let reason = format!("no row was held out that version {number} has not learned from. {ON_OTHER_ROWS}");
+        return Ok(Err(reason));
+    }
     match context.read(version(context, number))? {
         Err(JobError::Model(ModelError::VersionNotFound { .. })) => {
             Ok(Err(format!("version {number} was deleted meanwhile")))

@@ -1,5 +1,7 @@
 //! The epochs of a job: of the networks of a training side by side, or of one candidate after the other.
 
+use std::time::Instant;
+
 use super::checkpoint::Checkpoint;
 use super::context::RunContext;
 use super::finish::TableStart;
@@ -12,6 +14,7 @@ use crate::jobs::control::Stop;
 use crate::jobs::error::JobFailure;
 use crate::jobs::progress::Reached;
 use crate::jobs::report::Ending;
+use crate::jobs::speed::of_row;
 use crate::jobs::state::{JobState, StopReason};
 use crate::jobs::training::Training;
 use crate::learning::hindsight::Hindsight;
@@ -182,14 +185,20 @@ impl Epochs<'_> {
         standpoint: Standpoint,
     ) -> Result<Done, Untrained> {
         let Training { train: rows, validation, folds, .. } = self.training;
+        let of_network = networks.first().map_or(0.0, |network| of_row(network.spec()));
         let trainer = Trainer::of_members(networks, settings, rows, validation.as_ref(), folds);
         let mut trainer = trainer.on(Team::on(self.context.cores));
         snapshots.map_or(Ok(()), |snapshots| trainer.resume(snapshots)).map_err(Untrained::Misfit)?;
         if let Some(opening) = self.opening.take() {
             self.open(opening, &trainer, standpoint.epochs_before);
+            let of_epoch = of_network * trainer.epoch_rows() as f64;
+            self.context.job.progress.expect(self.context.speed.seconds(of_epoch, settings));
         }
         let mut observer = JobObserver::new(self.context, standpoint);
+        let (since, rows_before) = (Instant::now(), trainer.rows_done());
         let summary = self.context.in_phase(Phase::Train, || trainer.run(&mut observer));
+        let rows_done = trainer.rows_done().saturating_sub(rows_before) as f64;
+        self.context.speed.saw(of_network * rows_done, since.elapsed().as_secs_f64());
         let (suspended, time_is_up) = (observer.suspended, observer.time_is_up);
         drop(observer);
         if suspended {

@@ -9,7 +9,7 @@ use super::answering::Answering;
 use super::baseline::{Baselines, constant};
 use super::blend::{Blended, blended};
 use super::context::RunContext;
-use super::distillation::Distilled;
+use super::distillation::{Distilled, Teacher};
 use super::few_rows::few_rows;
 use super::measure::{Answers, Measuring};
 use super::unpublished::Stopped;
@@ -37,6 +37,8 @@ pub(super) struct TableStart {
     pub(super) measured: Vec<usize>,
     /// How the rows held out were chosen.
     pub(super) split: Option<SplitUsed>,
+    /// The version whose answers it learns, if it learns those of one.
+    pub(super) teacher: Option<Teacher>,
 }
 
 /// Rows held out that do not tell how answers are distributed.
@@ -149,7 +151,7 @@ pub(super) fn table(
     start: TableStart,
 ) -> Result<Finished, Stopped> {
     let job = context.job;
-    let TableStart { mut parts, truth, split, .. } = start;
+    let TableStart { mut parts, truth, split, teacher, .. } = start;
     let (rows_used, examples) = measured_rows(training);
     let go_on = || !job.control.is_urgent();
     let target = &parts.encoder.target;
@@ -160,11 +162,14 @@ pub(super) fn table(
     let answering = Answering { members: &members, folds: &training.folds };
     let target = measuring.corrected(answering)?;
     let measuring = Measuring { target: &target, ..measuring };
-    let calibration = match held_out {
+    // Rows that the teacher has learned from make the answers to them too good; what it says of itself it says of rows that it had
+    // not learned from, and its answers are calibrated.
+    let known = teacher.filter(|teacher| held_out && teacher.knows_rows_held_out());
+    let calibration = match held_out && known.is_none() {
         true => context.in_phase(Phase::Calibrate, || measuring.calibration(answering))?,
         false => None,
     };
-    let answers = || measuring.answers(answering, calibration.as_ref(), held_out);
+    let answers = || measuring.answers(answering, calibration.as_ref(), held_out && known.is_none());
     let Answers { metrics, curves, conformal } = context.in_phase(Phase::Measure, answers)?;
     let shuffled = || measuring.importance(answering, calibration.as_ref(), training.settings.seed);
     let importance = if held_out { context.in_phase(Phase::Importance, shuffled)? } else { Vec::new() };
@@ -173,6 +178,10 @@ pub(super) fn table(
     if let (RowsUsed::Validation, Some(finding)) = (rows_used, few_rows(&metrics, examples.rows())) {
         job.progress.warn(finding);
     }
+    if let Some(teacher) = &known {
+        job.progress.warn(teacher.flatters(examples.rows()));
+    }
+    let conformal = known.map_or(conformal, |teacher| teacher.conformal);
     let measured = Measures { measured: MeasuredOn { rows_used, metrics }, split };
     let weights = training.settings.weights.clone();
     let bins = parts.encoder.embedded_bins().next().is_some();

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::checkpoint::Checkpoint;
 use super::compare::held_out;
 use super::context::RunContext;
-use super::distillation::answers;
+use super::distillation::{Learned, Teacher, answers};
 use super::finish::TableStart;
 use super::held_out::no_columns;
 use super::prepare::{Prepared, prepare};
@@ -59,9 +59,26 @@ pub(super) struct Start {
 
 /// The version that a warm start goes on from, or that is distilled.
 struct Base {
+    number: u64,
     predictor: Arc<Predictor>,
+    /// The data set that it was trained on.
+    dataset: Option<Uuid>,
     /// Which rows its training held out, where that is known.
     held_out: Option<HeldOut>,
+}
+
+impl Base {
+    /// What it has learned of the rows that another training holds out so. Its networks may have held out each row in turn: then
+    /// all of them together have learned from every row.
+    fn learned(&self, held_out: Option<&HeldOut>) -> Learned {
+        let folds = |held_out: &HeldOut| matches!(held_out, HeldOut::By(rule) if rule.folds().is_some());
+        match held_out {
+            Some(HeldOut::Dataset(apart)) if self.dataset != Some(*apart) => Learned::Nothing,
+            Some(held_out) if self.held_out.as_ref() == Some(held_out) => Learned::Nothing,
+            _ if self.held_out.as_ref().is_none_or(folds) => Learned::All,
+            _ => Learned::Some,
+        }
+    }
 }
 
 /// What storage has for a training.
@@ -108,10 +125,18 @@ impl Start {
                 let mut trained_on = trained_on(context.job, &model, &parts.spec, &training);
                 trained_on.held_out = trained_on.held_out.filter(|held_out| is_of_base(goes_on, held_out));
                 parts.rule = parts.rule.filter(|rule| is_of_base(goes_on, &HeldOut::By(rule.clone())));
-                let distilled = of_base.filter(|_| config.distill.is_some());
-                let answers = distilled.map(|version| answers(version, &training.train, &go_on)).transpose()?;
+                let distilled = of_base.zip(base.as_ref()).filter(|_| config.distill.is_some());
+                let answers = distilled.map(|(version, _)| answers(version, &training.train, &go_on)).transpose()?;
+                let teacher = distilled.map(|(version, base)| {
+                    let by_rule = parts.rule.clone().map(HeldOut::By);
+                    let learned = base.learned(trained_on.held_out.as_ref().or(by_rule.as_ref()));
+                    Teacher { version: base.number, learned, conformal: version.parts.conformal.clone() }
+                });
+                if teacher.as_ref().is_some_and(Teacher::knows_rows_held_out) {
+                    (parts.rule, trained_on.held_out) = (None, None);
+                }
                 let members = networks.unwrap_or(members);
-                let table = Some(TableStart { parts, truth, measured, split: split.clone() });
+                let table = Some(TableStart { parts, truth, measured, split: split.clone(), teacher });
                 let start = Start { training, members, checkpoint, table, trained_on, split, findings, answers };
                 context.memory.settle(start.bytes() as u64);
                 Ok(start)
@@ -238,7 +263,8 @@ async fn base(context: &RunContext<'_>, model: &Model) -> Result<u64, JobError> 
 async fn of_version(context: &RunContext<'_>, model: &Model, number: u64) -> Result<Base, JobError> {
     let version = context.registry.version(model, number).await?;
     let predictor = context.registry.predictor(model, &version).await?;
-    Ok(Base { held_out: held_out(&version, &predictor), predictor })
+    let (dataset, held_out) = (version.facts.trained_on.dataset, held_out(&version, &predictor));
+    Ok(Base { number, predictor, dataset, held_out })
 }
 
 async fn columns(

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::compare::{MeasuredRows, Verdict, judge};
 use super::context::RunContext;
-use super::distillation::beside_distilled;
+use super::distillation::{Learned, beside_distilled};
 use super::ending::{publish, write_end};
 use super::epochs::{Epochs, Opening, Trained, Untrained};
 use super::finish::{self, Made};
@@ -111,7 +111,8 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
     let stopped = |Stopped| Unpublished::stopped(job);
     let (made, rows) = match (table, job.record.data.datasets()) {
         (Some(start), (Some(train), validation)) => {
-            let mut rows = start.measured.clone();
+            let of_none = start.teacher.as_ref().is_some_and(|teacher| teacher.learned == Learned::All);
+            let mut rows = if of_none { Vec::new() } else { start.measured.clone() };
             rows.sort_unstable();
             let (dataset, is_apart) = (validation.unwrap_or(train), validation.is_some());
             let rows = MeasuredRows::Table { dataset, is_apart, rows };

@@ -18,13 +18,16 @@ async fn distilled(service: &TestApp, model: &str, settings: Value) -> Value {
 async fn several_networks_become_one_that_answers_alike() {
     let (service, _) = fruit_service().await;
     let several = service.train("kinds", json!({"members": 4, "validation_split": 0.25, "epochs": 120})).await;
-    let found = distilled(&service, "kinds", json!({"distill": 2, "epochs": 200})).await;
-    let rows = several["metrics"]["rows"].as_u64().expect("a count");
-    let measured = found["rows"].as_u64().expect("a count");
-    assert!(measured >= 40 && measured < rows, "only those that neither has learned from: {found} of {rows}");
-    assert_eq!((&found["version"], &found["metric"]), (&json!(2), &json!("log_loss")));
-    let [value, of_version] = ["value", "of_version"].map(|name| found[name].as_f64().expect("a number"));
-    assert!(value < of_version + 0.15, "{found}");
+    assert_eq!(several["metrics"]["rows_used"], "validation", "{several}");
+    let job = service.train("kinds", json!({"distill": 2, "epochs": 200, "activate": "if_better"})).await;
+    let found = job["metrics"]["distilled"].clone();
+    // Between them, its networks have learned from all rows: no row tells how good one that learned of them is.
+    let known = |job: &Value| {
+        job["warnings"].as_array().expect("warnings").iter().any(|one| one["code"] == "distilled_rows_known")
+    };
+    assert_eq!((&found["version"], &found["metric"], &found["rows"]), (&json!(2), &json!("log_loss"), &json!(0)));
+    assert!(known(&job) && text(&found["reason"]).contains("/evaluate") && found["value"].is_null(), "{job}");
+    assert_eq!((&job["comparison"]["rows"], &job["comparison"]["activated"]), (&json!(0), &json!(false)), "{job}");
     let version = service.get("/models/kinds/versions/3").await.expect(200);
     assert_eq!(version["metrics"]["distilled"], found, "the version says so, too");
     let one = parameters(&service, "kinds", 3).await;
@@ -37,29 +40,46 @@ async fn several_networks_become_one_that_answers_alike() {
     for version in 2..=3 {
         let answers = predict(&service, &format!("/models/kinds/versions/{version}/predict"), &records).await;
         let answers = answers.as_array().expect("predictions").iter();
-        likely.push(answers.map(|answer| answer["prediction"].clone()).collect::<Vec<Value>>());
+        likely.push(answers.map(|answer| answer["label"].clone()).collect::<Vec<Value>>());
     }
     let same = likely[0].iter().zip(&likely[1]).filter(|(one, other)| one == other).count();
     assert!(same >= 54, "{same} of 60 alike");
 
+    // It has the label sets of its version.
+    let sets = async |version: u64| {
+        let path = format!("/models/kinds/versions/{version}/predict?interval=0.9");
+        let records =
+            json!({"records": [{"weight": 84, "size": 20.5, "colour": "red", "fresh": true, "picked": "2024-05-06"}]});
+        service.post(&path, records).await.expect(200)["predictions"][0]["label_set"].clone()
+    };
+    assert!(sets(2).await.is_array() && sets(3).await.is_array());
+
+    // Rows that are apart tell: the test of both.
+    let apart = json!({"distill": 2, "epochs": 200, "validation": {"dataset": "more"}});
+    let apart = service.train("kinds", apart).await;
+    let found_apart = &apart["metrics"]["distilled"];
+    let [value, of_version] = ["value", "of_version"].map(|name| found_apart[name].as_f64().expect("a number"));
+    assert!(found_apart["rows"] == 120 && value < of_version + 0.15 && !known(&apart), "{apart}");
+
     // The same again.
     let again = distilled(&service, "kinds", json!({"distill": 2, "epochs": 200})).await;
     assert_eq!(again, found);
-    assert_eq!(parameters(&service, "kinds", 4).await["layers"], one["layers"]);
+    assert_eq!(parameters(&service, "kinds", 5).await["layers"], one["layers"]);
     service.stop().await;
 }
 
 #[tokio::test]
 async fn numbers_are_learned_on_the_scale_of_the_version() {
     let service = with_weights().await;
-    let training = json!({"members": 3, "target_scale": "log1p", "epochs": 120});
+    let training = json!({"target_scale": "log1p", "epochs": 120});
     let several = service.train("weights", training).await;
     assert_eq!(several["metrics"]["target_scale"], "log1p", "{several}");
     let job = service.train("weights", json!({"distill": 2, "epochs": 150})).await;
     let (metrics, found) = (&job["metrics"], &job["metrics"]["distilled"]);
     assert_eq!((&metrics["target_scale"], &found["metric"]), (&json!("log1p"), &json!("rmse")), "{job}");
     let [value, of_version] = ["value", "of_version"].map(|name| found[name].as_f64().expect("a number"));
-    assert!(value < 1.5 * of_version, "{found}");
+    assert!(value < 1.5 * of_version && found["rows"] == metrics["rows"], "both held out the same rows: {found}");
+    assert_eq!(found["value"], metrics["rmse"]);
     // The baselines are of what is true.
     assert_eq!(metrics["baselines"]["mean"].is_object(), several["metrics"]["baselines"]["mean"].is_object());
     service.stop().await;
@@ -71,9 +91,11 @@ async fn other_rows_can_be_learned_and_where_none_are_held_out_it_says_so() {
     let (service, _) = fruit_service().await;
     let found = distilled(&service, "kinds", json!({"distill": 1, "dataset": "more", "epochs": 30})).await;
     assert!(found["rows"].as_u64() > Some(5), "{found}");
+    let found = distilled(&service, "kinds", json!({"distill": 1, "seed": 9, "epochs": 30})).await;
+    assert!((1..40).contains(&found["rows"].as_u64().expect("a count")), "those that both held out: {found}");
     let found = distilled(&service, "kinds", json!({"distill": 1, "validation_split": 0, "epochs": 30})).await;
     assert_eq!((&found["rows"], &found["value"], &found["of_version"]), (&json!(0), &Value::Null, &Value::Null));
-    assert!(text(&found["reason"]).contains("keep `seed`"), "{found}");
+    assert!(text(&found["reason"]).contains("/evaluate"), "{found}");
     service.stop().await;
 }
 

@@ -31,17 +31,16 @@ export function jobFacts(job) {
     ['Rows a second', job.rows_per_second === null ? '–' : count(Math.round(job.rows_per_second))],
     [isOpen(job) ? 'Running for' : 'Took', took],
     isOpen(job)
-      ? [
-          'Time left',
-          job.eta_seconds === null
-            ? '–'
-            : job.eta_seconds < 1
-              ? 'less than a second'
-              : `about ${duration(job.eta_seconds)}`,
-        ]
+      ? ['Time left', about(job.eta_seconds ?? job.estimated_seconds ?? null)]
       : ['Ended by', words(job.stop_reason)],
   ];
   return facts(pairs);
+}
+
+/** @param {number | null} seconds */
+function about(seconds) {
+  if (seconds === null) return '–';
+  return seconds < 1 ? 'less than a second' : `about ${duration(seconds)}`;
 }
 
 /** @param {Job} job */
