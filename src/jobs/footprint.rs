@@ -4,6 +4,7 @@
 //! encoded; its network is trained; the version is measured beside a linear model; its file is written. It needs as much
 //! memory as the largest of them.
 
+use super::member_history::stored_bytes;
 use super::run::{linear_settings, measuring_bytes, search_bytes, version_bytes};
 use super::training::Training;
 use crate::learning::examples::Examples;
@@ -56,6 +57,10 @@ impl Footprint<'_> {
         // What explanations begin at.
         let background = background_places(self.train, network.inputs()).len() * network.inputs() * size_of::<f32>();
         let rows = rows.saturating_add(if self.features > 0 { background } else { 0 });
+        // Of each of several networks what its epochs reached, once more while a checkpoint is made, and as numbers.
+        let epochs = settings.epochs.saturating_mul(settings.candidates);
+        let histories = 4 * stored_bytes(epochs, settings.networks()) as usize;
+        let rows = rows.saturating_add(histories);
         let training = Trainer::bytes(network, settings, self.train, self.validation)
             .saturating_add(Trainer::snapshot_bytes(network, settings, self.train));
         let held_out = self.validation > 0;

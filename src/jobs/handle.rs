@@ -8,6 +8,7 @@ use tokio::sync::OnceCell;
 use super::error::JobError;
 use super::history::{ENTRY_BYTES, EpochEntry, HistoryQuery, from_bytes, from_thinned, page, page_of};
 use super::job::Job;
+use super::member_history::{self, stored_networks, stored_range};
 use super::record::history_blob;
 use super::report::JobReport;
 use crate::storage::{Storage, StorageError};
@@ -82,6 +83,23 @@ impl EndedJob {
     }
 }
 
+impl EndedJob {
+    /// How many networks have a history of their own in its blob, which has every one of its epochs.
+    async fn networks(&self) -> Result<usize, JobError> {
+        if self.report.thinned || self.report.epoch == 0 {
+            return Ok(0);
+        }
+        let size = self.storage.blobs.size(&history_blob(self.report.id)).await?;
+        Ok(stored_networks(size, self.report.epoch))
+    }
+
+    async fn member_entries(&self, index: usize) -> Result<Vec<EpochEntry>, JobError> {
+        let range = stored_range(index, self.report.epoch);
+        let bytes = self.storage.parts(&history_blob(self.report.id), std::slice::from_ref(&range)).await?;
+        Ok(member_history::read(&bytes[0]))
+    }
+}
+
 impl JobHandle {
     /// Everything about the job now.
     pub fn report(&self) -> JobReport {
@@ -117,6 +135,40 @@ impl JobHandle {
         match self {
             JobHandle::Open(job) => Ok(page_of(&job.progress.entries(1, usize::MAX), query)),
             JobHandle::Ended(job) => job.history(query).await,
+        }
+    }
+
+    /// How many networks have a history of their own: none where one learns or theirs are not kept.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn networks(&self) -> Result<usize, JobError> {
+        match self {
+            JobHandle::Ended(job) => job.networks().await,
+            JobHandle::Open(job) => {
+                let asked = job.record.config.networks();
+                let begins = job.progress.epochs_done() == 0 && asked > 1;
+                Ok(if begins { asked } else { job.progress.member_histories().networks() })
+            }
+        }
+    }
+
+    /// As [`JobHandle::history`], of the network of this index, counted from 0, which is one of [`JobHandle::networks`].
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn member_history(
+        &self,
+        index: usize,
+        query: HistoryQuery,
+    ) -> Result<(Vec<EpochEntry>, Option<u64>), JobError> {
+        match self {
+            JobHandle::Ended(job) => Ok(page_of(&job.member_entries(index).await?, query)),
+            JobHandle::Open(job) => {
+                let histories = job.progress.member_histories();
+                let has_begun = index < histories.networks();
+                Ok(page_of(if has_begun { histories.entries(index) } else { &[] }, query))
+            }
         }
     }
 }

@@ -54,6 +54,7 @@ pub mod handle;
 pub mod history;
 pub mod job;
 mod lost;
+pub mod member_history;
 pub mod notice;
 pub mod outbox;
 

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::candidate::Candidate;
 use super::history::EpochEntry;
+use super::member_history::MemberHistories;
 use super::notice::Notice;
 use super::record::JobRecord;
 use super::report::{JobReport, Outcome};
@@ -28,6 +29,8 @@ pub struct Reached {
     pub history: History,
     /// What the training had to say.
     pub warnings: Vec<Notice>,
+    /// What each of several networks reached.
+    pub members: MemberHistories,
     /// Time that was trained.
     pub elapsed_seconds: f64,
     /// Candidates that were tried, the last of which may be training.
@@ -64,6 +67,8 @@ struct Standing {
     /// Time trained before that.
     trained: Duration,
     history: History,
+    /// Of several networks, of each.
+    members: MemberHistories,
     warnings: Vec<Notice>,
     /// Changes of state and warnings so far.
     changes: u64,
@@ -125,11 +130,17 @@ impl JobProgress {
         self.lock().history.clone()
     }
 
+    /// That of each of several networks.
+    pub(super) fn member_histories(&self) -> MemberHistories {
+        self.lock().members.clone()
+    }
+
     /// What a checkpoint keeps of it.
     pub(super) fn reached(&self) -> Reached {
         let standing = self.lock();
         Reached {
             history: standing.history.clone(),
+            members: standing.members.clone(),
             warnings: standing.warnings.clone(),
             elapsed_seconds: standing.trained().as_secs_f64(),
             candidates: standing.candidates.clone(),
@@ -188,7 +199,7 @@ impl JobProgress {
         standing.running = Some(Instant::now());
         if let Some((reached, rows_done)) = before {
             standing.trained = Duration::try_from_secs_f64(reached.elapsed_seconds).unwrap_or_default();
-            standing.history = reached.history;
+            (standing.history, standing.members) = (reached.history, reached.members);
             standing.warnings = reached.warnings;
             standing.candidates = reached.candidates;
             self.rows_done.store(rows_done, Ordering::Relaxed);
@@ -206,6 +217,13 @@ impl JobProgress {
     /// A batch of `rows` rows is done.
     pub(super) fn batch(&self, rows: usize) {
         self.rows_done.fetch_add(rows as u64, Ordering::Relaxed);
+    }
+
+    /// Each of several networks has reached this in an epoch that is complete, and is told of next.
+    pub(super) fn members(&self, epoch: u64, reports: &[EpochReport]) {
+        let mut standing = self.lock();
+        let trained = standing.trained().as_secs_f64();
+        standing.members.push(epoch, reports, trained);
     }
 
     /// An epoch is complete.

@@ -11,6 +11,7 @@ use super::candidate::Candidate;
 use super::comparison::Comparison;
 use super::error::{JobError, JobFailure};
 use super::history::stored_bytes;
+use super::member_history;
 use super::notice::Notice;
 use super::record::JobRecord;
 use super::state::{JobState, StopReason};
@@ -180,7 +181,7 @@ impl JobReport {
             started_at: self.started_at,
             outcome: exact::to_text(&outcome),
             metrics: self.metrics.as_ref().map(|metrics| metrics.get().to_owned()),
-            kept_bytes: stored_bytes(self.epoch),
+            kept_bytes: stored_bytes(self.epoch) + member_history::stored_bytes(self.epoch, self.config.networks()),
         }
     }
 

@@ -12,26 +12,14 @@ use super::recipe::Recipe;
 use super::seeming::{check_target, hopeless};
 use crate::data::column::{Column, ColumnType, Values};
 use crate::data::encoder::Histogram;
-use crate::data::encoder::{Codes, Encoder, MAX_CLASSES, Target, Task, classes, rows_with};
+use crate::data::encoder::{Encoder, MAX_CLASSES, Target, Task, classes, rows_with};
 use crate::data::limits::check_column_name;
 use crate::data::profile::TableProfile;
 use crate::data::split::Rule;
 use crate::learning::activation::Activation;
 use crate::learning::calibration::Calibration;
-use crate::learning::init::Initializer;
-use crate::learning::loss::Loss;
-use crate::learning::spec::{
-    Embedding, LayerSpec, MAX_LAYERS, MAX_SEED, MAX_WIDTH, ModelSpec, Parametrization, ValidLayer, ValidModelSpec,
-    Waves,
-};
+use crate::learning::spec::{MAX_LAYERS, MAX_SEED, MAX_WIDTH};
 use crate::wording::Shown;
-
-/// Length of the vector that is learned for each word of an embedded column.
-pub(super) const EMBEDDING_DIMENSIONS: usize = 8;
-/// With fewer rows to train on no number has bins: what is learned of one would be noise, and so would be whether it helps.
-pub const LEAST_BINNED_ROWS: u64 = 4_000;
-/// Length of the vector that is learned for each bin of a column of numbers.
-pub(super) const BIN_DIMENSIONS: usize = 4;
 
 /// What a request says of a model by data set; what it leaves out has a default.
 #[derive(Clone, Debug, Default)]
@@ -312,82 +300,5 @@ impl TableSpec {
         require(widths, "/hidden_layers", "the width of a hidden layer lies between 1 and 65536")?;
         require((0.0..1.0).contains(&self.dropout), "/dropout", "dropout lies in 0 ≤ p < 1")?;
         require(self.seed <= MAX_SEED, "/seed", "the largest seed is 2^53 - 1")
-    }
-
-    /// What a version's network is, given its encoder.
-    ///
-    /// # Errors
-    /// `Spec` with `TooLarge`: it would have more parameters than there may be.
-    pub fn network(&self, encoder: &Encoder) -> Result<ValidModelSpec, ModelError> {
-        self.network_of(encoder, &self.hidden_layers)
-    }
-
-    /// The linear model on the same input: the network without hidden layers.
-    ///
-    /// # Errors
-    /// As [`TableSpec::network`].
-    pub fn linear(&self, encoder: &Encoder) -> Result<ValidModelSpec, ModelError> {
-        self.network_of(encoder, &[])
-    }
-
-    fn network_of(&self, encoder: &Encoder, hidden: &[usize]) -> Result<ValidModelSpec, ModelError> {
-        let embedding = |codes: Codes| Embedding {
-            values: codes.values,
-            dimensions: if codes.of_bins { BIN_DIMENSIONS } else { EMBEDDING_DIMENSIONS },
-            bag: codes.bag,
-        };
-        let embeddings: Vec<Embedding> = encoder.embedded().map(embedding).collect();
-        self.dense(encoder.plain_width(), encoder.numbers(), embeddings, hidden, encoder.target.classes().len())
-    }
-
-    /// The recipe of a network with these hidden layers: without any it is linear, and there is nothing to it.
-    pub fn recipe_of(&self, hidden: &[usize]) -> Recipe {
-        if hidden.is_empty() { Recipe::Plain } else { self.recipe }
-    }
-
-    /// Whether numbers may have bins beside them where there are so many rows.
-    pub fn may_have_bins(&self, rows: u64) -> bool {
-        self.recipe_of(&self.hidden_layers) != Recipe::Plain && rows >= LEAST_BINNED_ROWS
-    }
-
-    /// The network of `plain` columns, of which those of `numbers` are numbers, and embeddings.
-    pub(super) fn dense(
-        &self,
-        plain: usize,
-        numbers: Vec<usize>,
-        embeddings: Vec<Embedding>,
-        hidden: &[usize],
-        classes: usize,
-    ) -> Result<ValidModelSpec, ModelError> {
-        let (loss, outputs) = match classes {
-            0 => (Loss::Mse, 1),
-            2 => (Loss::BinaryCrossEntropy, 1),
-            classes => (Loss::CrossEntropy, classes),
-        };
-        let recipe = self.recipe_of(hidden);
-        let waves = recipe.waves(numbers);
-        let width = plain
-            + embeddings.iter().map(|embedding| embedding.dimensions).sum::<usize>()
-            + waves.as_ref().map_or(0, Waves::outputs);
-        let widths = [width].into_iter().chain(hidden.iter().copied()).chain([outputs]);
-        let spec = ModelSpec {
-            layers: widths.map(LayerSpec::from).collect(),
-            embeddings,
-            waves,
-            scale: recipe != Recipe::Plain,
-            parametrization: match recipe {
-                Recipe::Plain => Parametrization::Standard,
-                Recipe::Standard | Recipe::Best => Parametrization::Ntk,
-            },
-            activation: Some(self.activation),
-            loss: Some(loss),
-            initializer: Some(Initializer::GlorotUniform),
-            seed: Some(self.seed),
-            ..ModelSpec::default()
-        };
-        let (mut spec, _) = spec.check()?;
-        let last = spec.layers.len() - 1;
-        spec.layers[..last].iter_mut().for_each(|layer: &mut ValidLayer| layer.dropout = self.dropout);
-        Ok(spec)
     }
 }

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use super::ModelError;
 use super::recipe::MOST_WAVES;
-use super::table::{BIN_DIMENSIONS, EMBEDDING_DIMENSIONS, TableSpec};
+use super::table::TableSpec;
+use super::table_network::{BIN_DIMENSIONS, EMBEDDING_DIMENSIONS};
 use crate::data::column::ColumnType;
 use crate::data::encoder::{
     FIT_BYTES, Known, LEAST_BINS, MAX_ONE_HOT, MAX_TEXT_CODES, MAX_TEXT_WIDTH, MOST_BINNED, MOST_CODES, RARE_BELOW,

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::api::error::{ApiError, Problem};
+use crate::api::error::{ApiError, ErrorCode, Problem};
 use crate::api::extract::{JobPath, NoQuery, Params};
 use crate::api::layers::deadline::Untimed;
 use crate::api::reply::findings::{WarningBody, warnings};
@@ -133,6 +133,7 @@ pub struct EpochsParams {
     after: u64,
     every: Option<u64>,
     limit: Option<usize>,
+    member: Option<usize>,
 }
 
 /// A page of the history.
@@ -147,8 +148,24 @@ pub async fn epochs(JobPath(job): JobPath, Params(params): Params<EpochsParams>)
     let after = in_range("after", params.after, 0, MAX_EPOCHS)?;
     let every = in_range("every", params.every.unwrap_or(1), 1, MAX_EPOCHS)?;
     let limit = in_range("limit", params.limit.unwrap_or(MAX_PAGE), 1, MAX_PAGE)?;
-    let (data, next_after) = job.history(HistoryQuery { after, every, limit }).await?;
+    let query = HistoryQuery { after, every, limit };
+    let (data, next_after) = match params.member {
+        None => job.history(query).await?,
+        Some(member) => job.member_history(index_of(member, job.networks().await?)?, query).await?,
+    };
     Ok(reply::json(StatusCode::OK, &EpochsBody { data, next_after }))
+}
+
+/// The index of the network of this number among so many that have a history of their own.
+fn index_of(member: usize, networks: usize) -> Result<usize, ApiError> {
+    let detail = match networks {
+        0 => "member names one of several networks: one learned, or of each by itself nothing is kept (of more than 40,000 epochs of \
+              all together, and of trainings of earlier releases)"
+            .to_owned(),
+        _ if (1..=networks).contains(&member) => return Ok(member - 1),
+        _ => format!("member is {member}; {networks} networks learn, counted from 1"),
+    };
+    Err(ApiError::parameter(ErrorCode::InvalidValue, "member", detail))
 }
 
 /// `DELETE /jobs/{job}`

@@ -12,6 +12,7 @@ use crate::jobs::error::JobError;
 use crate::jobs::footprint;
 use crate::jobs::history::stored_bytes;
 use crate::jobs::job::Job;
+use crate::jobs::member_history;
 use crate::jobs::record::{JobData, JobRecord, NewJob, Requester};
 use crate::jobs::report::JobReport;
 use crate::jobs::rows;
@@ -183,7 +184,8 @@ impl JobQueue {
 
 /// What a job comes to that ends with a version of so many bytes: both of them, and its history.
 fn of_job(settings: &ValidTrainingSpec, file_bytes: usize) -> Stored {
-    Stored { objects: 2, bytes: stored_bytes(settings.epochs) + file_bytes as u64 }
+    let of_members = member_history::stored_bytes(settings.epochs, settings.networks());
+    Stored { objects: 2, bytes: stored_bytes(settings.epochs) + of_members + file_bytes as u64 }
 }
 
 /// The job of a training on data sets.

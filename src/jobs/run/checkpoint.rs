@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::search::Found;
 use crate::jobs::candidate::Candidate;
 use crate::jobs::history::{ENTRY_NUMBERS, from_numbers, to_numbers};
+use crate::jobs::member_history::MemberHistories;
 use crate::jobs::notice::Notice;
 use crate::jobs::progress::Reached;
 use crate::jobs::thinning::History;
@@ -18,6 +19,9 @@ use crate::storage::tensors::{Tensor, TensorFile, TensorValues, Unreadable, writ
 const FORMAT: u32 = 1;
 /// The tensor of the epochs' numbers, of a history that does not have every one.
 const EPOCHS: &str = "history.epochs";
+
+/// The tensor of the numbers of each of several networks, one behind the other.
+const MEMBERS: &str = "history.members";
 
 /// Where a job stands between two batches.
 #[derive(Clone, Debug)]
@@ -61,11 +65,11 @@ struct FoundHeader {
 impl Checkpoint<'_> {
     /// The file.
     pub(super) fn encode(self) -> Vec<u8> {
-        let Reached { history, warnings, elapsed_seconds, candidates } = self.reached;
+        let Reached { history, members, warnings, elapsed_seconds, candidates } = self.reached;
         let stride = Some(history.stride()).filter(|stride| *stride > 1);
         let entries = history.entries(1, usize::MAX);
         let epochs: Vec<u32> = entries.iter().filter(|_| stride.is_some()).map(|entry| entry.epoch as u32).collect();
-        let history = to_numbers(&entries);
+        let (history, members) = (to_numbers(&entries), to_numbers(&members.all()));
         let mut states = self.snapshots.iter().map(|snapshot| snapshot.state.clone());
         let trainer = states.next().expect("there is a network");
         let found =
@@ -75,6 +79,9 @@ impl Checkpoint<'_> {
         let mut tensors = vec![flat("history", history.len(), TensorValues::F64(&history))];
         if stride.is_some() {
             tensors.push(flat(EPOCHS, epochs.len(), TensorValues::U32(&epochs)));
+        }
+        if !members.is_empty() {
+            tensors.push(flat(MEMBERS, members.len(), TensorValues::F64(&members)));
         }
         for (index, snapshot) in self.snapshots.iter().enumerate() {
             let of_member = |(name, tensor)| (format!("{}{name}", prefix(index)), tensor);
@@ -106,6 +113,10 @@ impl Checkpoint<'_> {
         }
         let epochs = epochs.unwrap_or_else(|| (1..=length as u32).collect());
         let entries = from_numbers(epochs.into_iter().map(u64::from), &history);
+        let networks = 1 + header.others.len();
+        let members = file.shape(MEMBERS).map(|shape| file.f64s(MEMBERS, &shape)).transpose()?.unwrap_or_default();
+        let of_each = (members.len() / ENTRY_NUMBERS / networks).max(1) as u64;
+        let members = from_numbers((1..=of_each).cycle(), &members);
         let states = std::iter::once(header.trainer).chain(header.others);
         let snapshots = states.enumerate().map(|(index, state)| read_snapshot(&file, &prefix(index), state));
         let snapshots = snapshots.collect::<Result<_, _>>()?;
@@ -115,6 +126,7 @@ impl Checkpoint<'_> {
             found: found.collect::<Result<_, _>>()?,
             reached: Reached {
                 history: History::of(entries, header.stride.unwrap_or(1)),
+                members: MemberHistories::of(members, networks),
                 warnings: header.warnings,
                 elapsed_seconds: header.elapsed_seconds,
                 candidates: header.candidates,

@@ -83,7 +83,10 @@ async fn write_history(storage: &Storage, job: &Job) -> Result<Option<Checksums>
     if kept.is_empty() {
         return Ok(None);
     }
-    let bytes = to_bytes(&kept, thinned);
+    let mut bytes = to_bytes(&kept, thinned);
+    if !thinned {
+        bytes.extend(job.progress.member_histories().to_bytes(kept.len() as u64));
+    }
     let checksums = Checksums::of(&bytes);
     storage.blobs.put(&history_blob(job.record.id), bytes.into()).await?;
     Ok(Some(checksums))

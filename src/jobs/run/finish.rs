@@ -16,14 +16,18 @@ use super::unpublished::Stopped;
 use crate::jobs::candidate::Candidate;
 use crate::jobs::job::Job;
 use crate::jobs::training::Training;
+use crate::learning::calibration::Calibration;
+use crate::learning::curves::Curves;
 use crate::learning::examples::Examples;
 use crate::learning::members::Members;
+use crate::learning::metrics::Metrics;
 use crate::learning::report::EpochReport;
 use crate::learning::split::SplitUsed;
 use crate::learning::training::TargetScale;
 use crate::models::Predictor;
+use crate::models::conformal::Conformal;
 use crate::models::scoring::Truth;
-use crate::models::table::TableParts;
+use crate::models::table::{FeatureImportance, TableParts};
 use crate::models::version::{MeasuredOn, RowsUsed, TrainedOn, VersionFacts};
 use crate::storage::exact;
 use crate::telemetry::Phase;
@@ -150,51 +154,28 @@ pub(super) fn table(
     (members, candidates): (Members, Vec<Candidate>),
     start: TableStart,
 ) -> Result<Finished, Stopped> {
-    let job = context.job;
     let TableStart { mut parts, truth, split, teacher, .. } = start;
     let (rows_used, examples) = measured_rows(training);
-    let go_on = || !job.control.is_urgent();
+    let go_on = || !context.job.control.is_urgent();
     let target = &parts.encoder.target;
     let measuring = Measuring { encoder: &parts.encoder, target, examples, truth: &truth, go_on: &go_on };
-    let held_out = training.validation.is_some();
     let blended = context.in_phase(Phase::Baseline, || blended(context, training, &parts.spec, measuring, members))?;
     let Blended { members, linear, linear_share } = blended;
     let answering = Answering { members: &members, folds: &training.folds };
     let target = measuring.corrected(answering)?;
     let measuring = Measuring { target: &target, ..measuring };
-    // Rows that the teacher has learned from make the answers to them too good; what it says of itself it says of rows that it had
-    // not learned from, and its answers are calibrated.
-    let known = teacher.filter(|teacher| held_out && teacher.knows_rows_held_out());
-    let calibration = match held_out && known.is_none() {
-        true => context.in_phase(Phase::Calibrate, || measuring.calibration(answering))?,
-        false => None,
-    };
-    let answers = || measuring.answers(answering, calibration.as_ref(), held_out && known.is_none());
-    let Answers { metrics, curves, conformal } = context.in_phase(Phase::Measure, answers)?;
-    let shuffled = || measuring.importance(answering, calibration.as_ref(), training.settings.seed);
-    let importance = if held_out { context.in_phase(Phase::Importance, shuffled)? } else { Vec::new() };
+    let Judged { metrics, curves, calibration, conformal, importance } =
+        judged(context, training, measuring, answering, teacher)?;
     let constant = constant(&target, &training.train, &truth, examples.weights());
-    let baselines = Baselines { linear, ..constant };
-    if let (RowsUsed::Validation, Some(finding)) = (rows_used, few_rows(&metrics, examples.rows())) {
-        job.progress.warn(finding);
-    }
-    if let Some(teacher) = &known {
-        job.progress.warn(teacher.flatters(examples.rows()));
-    }
-    let conformal = known.map_or(conformal, |teacher| teacher.conformal);
-    let measured = Measures { measured: MeasuredOn { rows_used, metrics }, split };
-    let weights = training.settings.weights.clone();
-    let bins = parts.encoder.embedded_bins().next().is_some();
-    let target_scale = target.log1p().map(|_| TargetScale::Log1p);
     let measures = TableMeasures {
-        measured,
+        measured: Measures { measured: MeasuredOn { rows_used, metrics }, split },
         rows: examples.rows(),
-        weights,
-        baselines,
-        bins,
+        weights: training.settings.weights.clone(),
+        baselines: Baselines { linear, ..constant },
+        bins: parts.encoder.embedded_bins().next().is_some(),
         linear_share,
         candidates,
-        target_scale,
+        target_scale: target.log1p().map(|_| TargetScale::Log1p),
         distilled: None,
     };
     let answers = answered_rows(training);
@@ -202,6 +183,46 @@ pub(super) fn table(
     parts.encoder.target = target;
     (parts.calibration, parts.conformal, parts.importance) = (calibration, conformal, importance);
     Ok(Finished { predictor: Predictor::new(members, Some(parts)).with_curves(curves), measures })
+}
+
+/// What the rows held out say of networks, or those to train on where none are.
+struct Judged {
+    metrics: Metrics,
+    curves: Curves,
+    calibration: Option<Calibration>,
+    conformal: Option<Conformal>,
+    importance: Vec<FeatureImportance>,
+}
+
+/// Calibrates and measures networks, and says where the measures mislead.
+///
+/// # Errors
+/// The job is to stop meanwhile.
+fn judged(
+    context: &RunContext,
+    training: &Training,
+    measuring: Measuring,
+    answering: Answering,
+    teacher: Option<Teacher>,
+) -> Result<Judged, Stopped> {
+    let (held_out, rows) = (training.validation.is_some(), measuring.examples.rows());
+    // Rows that the teacher has learned from make the answers to them too good. Its own answers are calibrated, and how far off they
+    // are it knows by rows that it had not learned from.
+    let known = teacher.filter(|teacher| held_out && teacher.knows_rows_held_out());
+    let tells = held_out && known.is_none();
+    let calibration = match tells {
+        true => context.in_phase(Phase::Calibrate, || measuring.calibration(answering))?,
+        false => None,
+    };
+    let answers = || measuring.answers(answering, calibration.as_ref(), tells);
+    let Answers { metrics, curves, conformal } = context.in_phase(Phase::Measure, answers)?;
+    let shuffled = || measuring.importance(answering, calibration.as_ref(), training.settings.seed);
+    let importance = if held_out { context.in_phase(Phase::Importance, shuffled)? } else { Vec::new() };
+    let few = few_rows(&metrics, rows).filter(|_| held_out);
+    let flattering = known.as_ref().map(|teacher| teacher.flatters(rows));
+    few.into_iter().chain(flattering).for_each(|finding| context.job.progress.warn(finding));
+    let conformal = known.map_or(conformal, |teacher| teacher.conformal);
+    Ok(Judged { metrics, curves, calibration, conformal, importance })
 }
 
 fn facts(job_id: Uuid, reached: &EpochReport, trained_on: TrainedOn, metrics: &impl Serialize) -> VersionFacts {

@@ -146,6 +146,11 @@ impl Observer for JobObserver<'_> {
         self.context.job.control.is_urgent()
     }
 
+    fn members(&mut self, reports: &[EpochReport]) {
+        let epoch = self.standpoint.epochs_before + reports.first().map_or(0, |report| report.epoch);
+        self.context.job.progress.members(epoch, reports);
+    }
+
     fn epoch(&mut self, report: &EpochReport) -> Control {
         let epoch = self.standpoint.epochs_before + report.epoch;
         self.context.job.progress.epoch(&EpochReport { epoch, ..*report });

@@ -81,10 +81,9 @@ pub(super) fn prepare(
     let encoded = train.len() + validation.as_ref().map_or(held_out.len(), |other| other.rows);
     let read = table.bytes() + validation.as_ref().map_or(0, Table::bytes);
     take(context.memory, (encoded * encoder.width() * size_of::<f32>()).saturating_add(read) as u64)?;
-    let changed = if base.is_none() { types_changed(model, &profile) } else { Vec::new() };
     let about = about_target(&table, &model.target, model.task, &train);
-    let of_columns = [concerning(&profile, model), left_out(&encoder, &profile), changed, of_weights(model, &profile)];
-    let findings = [about, of_split].into_iter().chain(of_columns).flatten().collect();
+    let of_columns = about_columns(&encoder, model, &profile, base.is_none());
+    let findings = about.into_iter().chain(of_split).chain(of_columns).collect();
     let network = model.network(&encoder)?;
     let histograms = Histogram::of_features(&encoder, &table, &train)?;
     let encoding = Encoding { encoder: &encoder, go_on };
@@ -103,17 +102,15 @@ pub(super) fn prepare(
         }
         None => of_table(&encoding, &table, target, weights.as_ref(), &train, held_out)?,
     };
-    let (train, held_out) = (&mut examples, &mut validation);
-    let RunContext { job, cores, .. } = context;
     let scale = target_scale::Choice {
         settings,
         members: &members,
-        train,
-        validation: held_out,
+        train: &mut examples,
+        validation: &mut validation,
         folds: &folds,
         truth: &truth,
-        job,
-        cores,
+        job: context.job,
+        cores: context.cores,
     };
     encoder.target = scale.settle(&encoder.target, &values)?;
     let background = background(&examples);
@@ -196,6 +193,12 @@ fn counted(target: &Column, weights: Option<&Column>) -> Result<Vec<usize>, Enco
 
 fn column<'a>(table: &'a Table, name: &str) -> Result<&'a Column, EncodeError> {
     table.column(name).ok_or_else(|| EncodeError::NoColumn(name.to_owned()))
+}
+
+/// The findings about columns that an encoder takes or leaves out; types may differ from the model's where it `is_new`.
+fn about_columns(encoder: &Encoder, model: &TableSpec, profile: &TableProfile, is_new: bool) -> Vec<Finding> {
+    let changed = if is_new { types_changed(model, profile) } else { Vec::new() };
+    [concerning(profile, model), left_out(encoder, profile), changed, of_weights(model, profile)].concat()
 }
 
 /// The findings about the data set that are about something the model uses.

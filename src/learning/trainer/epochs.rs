@@ -197,6 +197,10 @@ impl<'a> Trainer<'a> {
         self.learners.iter().try_for_each(Learner::check)?;
         self.refine();
         let report = self.mean(|learner| learner.report).expect("all have one");
+        if self.learners.len() > 1 {
+            let reports: Vec<EpochReport> = self.learners.iter().filter_map(|learner| learner.report).collect();
+            turns.lock().members(&reports);
+        }
         self.learners.iter_mut().for_each(|learner| learner.complete(report.watched()));
         Ok(Some(report))
     }

@@ -28,6 +28,8 @@ pub trait Observer: Send {
     fn is_urgent(&self) -> bool {
         false
     }
+    /// What each of several networks has reached in an epoch that is complete; [`Observer::epoch`] comes next.
+    fn members(&mut self, _: &[EpochReport]) {}
     /// An epoch is complete.
     fn epoch(&mut self, report: &EpochReport) -> Control;
     /// Something about the run that its owner should know.

@@ -37,6 +37,24 @@ async fn each_row_is_measured_by_the_network_that_has_not_learned_from_it() {
     assert!(members.len() == 4 && shown["layers"].is_null() && members[0]["weight"] == 1.0, "{}", members.len());
     assert_ne!(members[0]["layers"], members[1]["layers"]);
 
+    // What all reached is the mean of what each did.
+    let epochs = async |query: &str| {
+        let page = service.get(&format!("/jobs/{}/epochs?limit=5{query}", text(&job["id"]))).await.expect(200);
+        page["data"].as_array().expect("epochs").clone()
+    };
+    let (all, mut sums) = (epochs("").await, [0.0; 5]);
+    for member in 1..=4 {
+        let of_one = epochs(&format!("&member={member}")).await;
+        assert_eq!((of_one.len(), &of_one[4]["epoch"]), (5, &json!(5)));
+        sums.iter_mut().zip(&of_one).for_each(|(sum, epoch)| *sum += epoch["loss"].as_f64().expect("a loss") / 4.0);
+        assert!(of_one[4]["validation_loss"].is_number() && of_one[4]["loss"] != all[4]["loss"], "{of_one:?}");
+    }
+    let near = |(sum, epoch): (&f64, &Value)| (sum - epoch["loss"].as_f64().expect("a loss")).abs() < 1e-12;
+    assert!(sums.iter().zip(&all).all(near), "{sums:?} {all:?}");
+    assert_eq!(epochs("&member=2&every=2&after=2").await[0]["epoch"], 4);
+    let refused = service.get(&format!("/jobs/{}/epochs?member=5", text(&job["id"]))).await;
+    assert!(text(&refused.problem(422, "invalid_value")["detail"]).contains("4 networks"));
+
     // The same again; where other rows come in, the same is elsewhere, too.
     let again = service.train("kinds", json!({"members": 4, "validation_split": 0.25, "epochs": 120})).await;
     assert_eq!(again["metrics"], job["metrics"]);
@@ -75,6 +93,11 @@ pub async fn interrupted_and_whole(kinds: impl Fn(&str) -> Value, training: Valu
             .collect::<Vec<_>>()
     };
     assert_eq!(losses(&ended).await, losses(&whole).await);
+    let of_second = async |job: &Value| {
+        let page = service.get(&format!("/jobs/{}/epochs?every=50&member=2", text(&job["id"]))).await.expect(200);
+        page["data"].as_array().expect("epochs").iter().map(|epoch| epoch["loss"].clone()).collect::<Vec<_>>()
+    };
+    assert!(of_second(&ended).await == of_second(&whole).await && !of_second(&whole).await.is_empty());
     let members = parameters(&service, "broken", 1).await["members"].clone();
     assert!(members.is_array() && members == parameters(&service, "whole", 1).await["members"]);
     (service, ended)
