@@ -25,7 +25,9 @@
  * @typedef {{ accuracy?: number, log_loss?: number | null, macro_f1?: number, roc_auc?: number | null,
  *   rmse?: number | null, mae?: number | null, r2?: number | null, confusion_matrix?: number[][] | null,
  *   per_class?: ClassMetrics[], rows_used?: string, rows?: number, baselines?: Record<string, Baseline>,
- *   split?: { type: string, column: string | null, reason: string } }} Metrics
+ *   split?: { type: string, column: string | null, reason: string },
+ *   distilled?: { version: number, rows: number, metric: string, value: number | null, of_version: number | null,
+ *     reason?: string } }} Metrics
  */
 /** @typedef {{ code: string, message: string, epoch: number | null, layer: number | null, count: number }} Warning */
 /**

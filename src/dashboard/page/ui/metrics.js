@@ -1,7 +1,8 @@
 // Measures of versions: their names, what is better, and their comparison with baselines.
 
 import { h } from '../dom.js';
-import { count, number, percent } from '../format.js';
+import { count, number, percent, words } from '../format.js';
+import { facts, panel } from './parts.js';
 import { table } from './table.js';
 
 /** @typedef {import('../types.js').Metrics} Metrics */
@@ -96,4 +97,23 @@ export function metricsTable(metrics) {
       metrics.split ? ` (${metrics.split.type}: ${metrics.split.reason}).` : '.',
     ),
   ];
+}
+
+/**
+ * A version beside the one whose answers it learned, if it learned those of one.
+ * @param {Metrics} metrics
+ */
+export function distilledPanel({ distilled }) {
+  if (!distilled) return null;
+  const { version, rows, metric, value, of_version: other, reason } = distilled;
+  /** @type {[string, string][]} */
+  const measured = [
+    [`This version: ${words(metric)}`, number(value)],
+    [`Version ${version}: ${words(metric)}`, number(other)],
+    ['Rows that neither has learned from', count(rows)],
+  ];
+  return panel(
+    `One network that learned what version ${version} answers`,
+    reason ? h('p', { class: 'muted' }, reason) : facts(measured),
+  );
 }

@@ -35,11 +35,13 @@ function form(model, datasets) {
     own.id,
   );
   const warm = h('input', { type: 'checkbox', disabled: model.active_version === null });
+  const distill = h('input', { type: 'checkbox', disabled: model.active_version === null });
   const training = trainingFields(own.columns, model.active_version !== null);
   const start = () =>
     send(path`/models/${model.id}/train`, {
       dataset: dataset.value,
       warm_start: warm.checked || undefined,
+      distill: distill.checked ? model.active_version : undefined,
       ...training.read(),
     });
   return jobForm(
@@ -51,6 +53,7 @@ function form(model, datasets) {
       training.common,
     ),
     tick('Go on from the weights of the active version', warm),
+    tick('Make one network of the active version, which learns its answers and gives them faster', distill),
     h('details', null, h('summary', null, 'More settings'), h('div', { class: 'fields' }, training.further)),
   );
 }

@@ -7,7 +7,7 @@ import { plot } from '../charts/plot.js';
 import { h } from '../dom.js';
 import { ago, count, number, percent } from '../format.js';
 import { link } from '../router.js';
-import { metricsTable } from '../ui/metrics.js';
+import { distilledPanel, metricsTable } from '../ui/metrics.js';
 import { modelHead, nameOf } from '../ui/model-head.js';
 import { during } from '../ui/notices.js';
 import { longTable } from '../ui/paged.js';
@@ -166,6 +166,7 @@ export async function view({ parts: [name, number_], signal }) {
       ['Rows trained on', count(version.rows)],
     ]),
     panel('Measures', metricsTable(version.metrics)),
+    distilledPanel(version.metrics),
     h('div', { class: 'columns' }, classPanel(version), plots, importance ? importancePanel(importance) : null),
   );
 }
