@@ -3,22 +3,21 @@
 use std::sync::Arc;
 
 use epochd::learning::activation::Activation;
-use epochd::learning::diagnosis::{Warning, WarningCode};
+use epochd::learning::diagnosis::WarningCode;
 use epochd::learning::examples::{Examples, Targets};
 use epochd::learning::init::Initializer;
 use epochd::learning::loss::Loss;
 use epochd::learning::network::{BatchTargets, Network};
 use epochd::learning::optimizer::Optimizer;
-use epochd::learning::report::EpochReport;
 use epochd::learning::spec::{Embedding, ModelSpec, ValidModelSpec};
-use epochd::learning::trainer::{Control, Observer, Trainer};
+use epochd::learning::trainer::Trainer;
 use epochd::learning::training::{BatchSize, Classes, TrainingSpec};
 use epochd::models::artifact::{decode, encode};
 use epochd::storage::tensors::{Tensor, TensorFile, TensorValues, write};
 use ndarray::{Array2, arr2};
 use serde_json::{Value, json};
 
-use crate::gradients::{agrees_with_central_differences, shards_add_up};
+use crate::gradients::{Notes, agrees_with_central_differences, shards_add_up};
 use crate::support::numbers;
 
 const ROWS: usize = 6;
@@ -262,28 +261,6 @@ fn a_file_brings_back_the_network_and_refuses_other_tables() {
     assert!(decode(&write(tables.header(), &tensors)).is_ok());
     assert!(decode(&write(&other, &tensors)).is_err());
     assert!(decode(&write(tables.header(), &tensors[1..])).is_err());
-}
-
-/// Notes the loss of every epoch, and the warnings.
-#[derive(Default)]
-struct Notes {
-    losses: Vec<f64>,
-    warnings: Vec<Warning>,
-}
-
-impl Observer for Notes {
-    fn batch(&mut self, _: usize) -> Control {
-        Control::Continue
-    }
-
-    fn epoch(&mut self, report: &EpochReport) -> Control {
-        self.losses.push(report.loss);
-        Control::Continue
-    }
-
-    fn warning(&mut self, warning: Warning) {
-        self.warnings.push(warning);
-    }
 }
 
 fn flat(rows: &Value) -> Vec<f32> {

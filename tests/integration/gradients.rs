@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use epochd::learning::activation::{Activation, OutputActivation};
+use epochd::learning::diagnosis::Warning;
 use epochd::learning::init::Initializer;
 use epochd::learning::layer::Dropout;
 use epochd::learning::loss::Loss;
 use epochd::learning::network::{BatchTargets, Network, Workspace};
 use epochd::learning::optimizer::{Optimizer, OptimizerState, Step};
+use epochd::learning::report::EpochReport;
 use epochd::learning::spec::{LayerParameters, LayerSpec, ModelSpec};
+use epochd::learning::trainer::{Control, Observer};
 use serde_json::json;
 
 const ROWS: usize = 5;
@@ -222,4 +225,26 @@ fn more_weight_decay_gives_smaller_weights_and_leaves_biases_alone() {
         norms.push(network.parameters()[groups[0].range.clone()].iter().map(|w| w * w).sum::<f32>());
     }
     assert!(norms[0] > norms[1] && norms[1] > norms[2], "{norms:?}");
+}
+
+/// Notes the loss of every epoch, and the warnings.
+#[derive(Default)]
+pub struct Notes {
+    pub losses: Vec<f64>,
+    pub warnings: Vec<Warning>,
+}
+
+impl Observer for Notes {
+    fn batch(&mut self, _: usize) -> Control {
+        Control::Continue
+    }
+
+    fn epoch(&mut self, report: &EpochReport) -> Control {
+        self.losses.push(report.loss);
+        Control::Continue
+    }
+
+    fn warning(&mut self, warning: Warning) {
+        self.warnings.push(warning);
+    }
 }

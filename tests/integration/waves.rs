@@ -3,15 +3,21 @@
 use std::sync::Arc;
 
 use epochd::learning::activation::Activation;
+use epochd::learning::examples::{Examples, Targets};
 use epochd::learning::loss::Loss;
 use epochd::learning::network::{BatchTargets, Network};
+use epochd::learning::optimizer::Optimizer;
+use epochd::learning::schedule::Schedule;
 use epochd::learning::spec::{Embedding, ModelSpec, Parametrization, Waves};
+use epochd::learning::trainer::Trainer;
+use epochd::learning::training::{BatchSize, Classes, TrainingSpec};
 use epochd::models::Predictor;
 use epochd::models::artifact::{decode, encode};
 use ndarray::{Array2, arr2};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::gradients::{agrees_with_central_differences, shards_add_up};
+use crate::gradients::{Notes, agrees_with_central_differences, shards_add_up};
+use crate::support::numbers;
 
 const ROWS: usize = 6;
 
@@ -185,4 +191,53 @@ fn waves_that_do_not_fit_are_refused() {
         assert_eq!(checked(&[5, 1], Waves { values: size, ..waves(vec![1]) }), Err("/waves/values".into()));
     }
     assert_eq!(checked(&[5, 1], Waves { deviation: -1.0, ..waves(vec![1]) }), Err("/waves/deviation".into()));
+}
+
+/// `tests/reference/make_standard.py` has the same training in NumPy, without a backward pass.
+#[test]
+fn a_training_of_all_parts_of_standard_retraces_numpy() {
+    let path = format!("{}/tests/reference/standard.json", env!("CARGO_MANIFEST_DIR"));
+    let reference: Value =
+        serde_json::from_str(&std::fs::read_to_string(path).expect("the reference is there")).expect("JSON");
+    let flat =
+        |rows: &Value| rows.as_array().expect("rows").iter().flat_map(numbers).map(|x| x as f32).collect::<Vec<_>>();
+    let values = |field: &str| numbers(&reference[field]).into_iter().map(|x| x as f32).collect::<Vec<f32>>();
+    let spec = ModelSpec {
+        layers: vec![7.into(), 5.into(), 4.into(), 1.into()],
+        waves: Some(Waves { columns: vec![0, 2], frequencies: 4, values: 2, deviation: 0.1 }),
+        scale: true,
+        parametrization: Parametrization::Ntk,
+        activation: Some(Activation::Mish),
+        loss: Some(Loss::BinaryCrossEntropy),
+        ..ModelSpec::default()
+    };
+    let spec = Arc::new(spec.check().expect("a valid model").0);
+    let network = Network::with_parameters(spec.clone(), values("parameters"));
+    let (targets, inputs) = (values("targets"), flat(&reference["inputs"]));
+    let inputs = Array2::from_shape_vec((targets.len(), 3), inputs).expect("three columns");
+    let targets = Targets::Values(Array2::from_shape_vec((targets.len(), 1), targets).expect("one column"));
+    let settings = TrainingSpec {
+        epochs: reference["epochs"].as_u64(),
+        batch_size: reference["batch_size"].as_u64().map(BatchSize::Rows),
+        shuffle: Some(false),
+        learning_rate: Some(0.04),
+        learning_rate_schedule: Some(Schedule::coslog4()),
+        optimizer: Some(Optimizer::Adamw { beta1: 0.9, beta2: 0.95, epsilon: 1e-8 }),
+        weight_decay: Some(0.02),
+        ..TrainingSpec::default()
+    };
+    let settings = settings.check(0, Classes::of(&spec)).expect("valid settings");
+    let examples = Examples::new(inputs.clone(), targets);
+    let (mut notes, mut trainer) = (Notes::default(), Trainer::new(network, &settings, &examples, None));
+    trainer.run(&mut notes).expect("no divergence");
+    let network = trainer.into_network();
+    let close = |ours: &[f32], field: &str, most: f32| {
+        let theirs = values(field);
+        let off = ours.iter().zip(&theirs).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(ours.len() == theirs.len() && off < most, "{field}: off by {off:e}");
+    };
+    let losses: Vec<f32> = notes.losses.iter().map(|loss| *loss as f32).collect();
+    close(&losses, "losses", 1e-5);
+    close(network.parameters(), "trained", 1e-4);
+    close(network.predict(inputs.view()).as_slice().expect("standard layout"), "outputs", 1e-5);
 }
