@@ -175,14 +175,14 @@ def check(folder):
             read(path)
         counts[kind] = len(files)
     catalog = sqlite3.connect(Path(folder, "catalog.sqlite"))
-    ended = catalog.execute("SELECT id, outcome, config FROM jobs WHERE outcome IS NOT NULL").fetchall()
+    ended = catalog.execute("SELECT id, outcome FROM jobs WHERE outcome IS NOT NULL").fetchall()
     counts["histories"] = 0
-    for job, outcome, config in ended:
+    for job, outcome in ended:
         history = blobs / "histories" / job
         if history.exists():
             entries = [struct.unpack("<4d", entry) for entry in batches(history.read_bytes(), 32)]
-            epochs, networks = json.loads(outcome)["epoch"], json.loads(config).get("members") or 1
-            assert len(entries) in (epochs, epochs * (1 + networks)), outcome
+            histories, rest = divmod(len(entries), json.loads(outcome)["epoch"])
+            assert rest == 0 and histories in (1, *range(3, 66)), outcome
             counts["histories"] += 1
     counts["checksums"] = check_checksums(blobs, catalog)
     counts["drift"] = check_drift(blobs, catalog)

@@ -119,9 +119,11 @@ impl View {
             "epoch" => self.epoch(&value, bar),
             "state" => {
                 bar.set_length(value["epochs"].as_u64().unwrap_or(0));
-                self.eta = value["eta_seconds"].as_f64().or(value["estimated_seconds"].as_f64());
+                self.eta = value["eta_seconds"].as_f64();
                 if value["state"] == "queued" {
-                    bar.set_message("waiting for other trainings");
+                    let takes = value["estimated_seconds"].as_f64().filter(|seconds| *seconds >= 1.0);
+                    let then = takes.map(|seconds| format!("; it takes about {seconds:.0} s")).unwrap_or_default();
+                    bar.set_message(format!("waiting for other trainings{then}"));
                 }
                 if !matches!(value["state"].as_str(), Some("queued" | "running")) {
                     return Some(value);

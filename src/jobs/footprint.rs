@@ -4,7 +4,7 @@
 //! encoded; its network is trained; the version is measured beside a linear model; its file is written. It needs as much
 //! memory as the largest of them.
 
-use super::member_history::stored_bytes;
+use super::member_history::most_bytes;
 use super::run::{linear_settings, measuring_bytes, search_bytes, version_bytes};
 use super::training::Training;
 use crate::learning::examples::Examples;
@@ -59,7 +59,7 @@ impl Footprint<'_> {
         let rows = rows.saturating_add(if self.features > 0 { background } else { 0 });
         // Of each of several networks what its epochs reached, once more while a checkpoint is made, and as numbers.
         let epochs = settings.epochs.saturating_mul(settings.candidates);
-        let histories = 4 * stored_bytes(epochs, settings.networks()) as usize;
+        let histories = 4 * most_bytes(epochs, Some(settings.networks() as u64)) as usize;
         let rows = rows.saturating_add(histories);
         let training = Trainer::bytes(network, settings, self.train, self.validation)
             .saturating_add(Trainer::snapshot_bytes(network, settings, self.train));

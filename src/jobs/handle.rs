@@ -11,6 +11,7 @@ use super::job::Job;
 use super::member_history::{self, stored_networks, stored_range};
 use super::record::history_blob;
 use super::report::JobReport;
+use crate::learning::members::MAX_MEMBERS;
 use crate::storage::{Storage, StorageError};
 
 /// A job that is open or has ended.
@@ -146,7 +147,8 @@ impl JobHandle {
         match self {
             JobHandle::Ended(job) => job.networks().await,
             JobHandle::Open(job) => {
-                let asked = job.record.config.networks();
+                // How many a warm start goes on with is known once it runs.
+                let asked = job.record.config.members.map_or(MAX_MEMBERS, |members| members as usize);
                 let begins = job.progress.epochs_done() == 0 && asked > 1;
                 Ok(if begins { asked } else { job.progress.member_histories().networks() })
             }

@@ -1,6 +1,7 @@
 //! What each of several networks reached, epoch by epoch: kept whole, or not at all where it would be much.
 
 use super::history::{ENTRY_BYTES, EpochEntry, KEPT_EPOCHS, from_bytes, to_bytes};
+use crate::learning::members::MAX_MEMBERS;
 use crate::learning::report::EpochReport;
 
 /// Entries of all networks together that are kept at most.
@@ -64,9 +65,12 @@ fn are_kept(epochs: u64, networks: usize) -> bool {
     networks > 1 && epochs <= KEPT_EPOCHS && epochs.saturating_mul(networks as u64) <= MOST_ENTRIES
 }
 
-/// About how many bytes they take once a job of so many epochs has ended.
-pub(super) fn stored_bytes(epochs: u64, networks: usize) -> u64 {
-    if are_kept(epochs, networks) { networks as u64 * epochs * ENTRY_BYTES } else { 0 }
+/// How many bytes they take at most, as they are stored, of a job that may do so many epochs: fewer may be kept whole. `networks` is not
+/// known of a warm start.
+pub(super) fn most_bytes(epochs: u64, networks: Option<u64>) -> u64 {
+    let networks = networks.unwrap_or(MAX_MEMBERS as u64);
+    let entries = networks.saturating_mul(epochs.min(KEPT_EPOCHS)).min(MOST_ENTRIES);
+    if networks > 1 { entries * ENTRY_BYTES } else { 0 }
 }
 
 /// How many networks have entries in a stored history of `bytes` bytes that has every one of so many epochs.
@@ -106,7 +110,7 @@ mod tests {
         }
         assert_eq!(losses(histories.entries(1)), [(1, 10.0), (2, 20.0), (3, 30.0)]);
         let bytes = histories.to_bytes(3);
-        assert_eq!(bytes.len() as u64, stored_bytes(3, 2));
+        assert_eq!(bytes.len() as u64, most_bytes(3, Some(2)));
         // Behind the history of both.
         let stored = [vec![0; 3 * ENTRY_BYTES as usize], bytes].concat();
         assert_eq!(stored_networks(stored.len() as u64, 3), 2);
@@ -128,7 +132,10 @@ mod tests {
         (1..=KEPT_EPOCHS).for_each(|epoch| long.push(epoch, &both, 0.0));
         assert_eq!((long.networks(), long.to_bytes(KEPT_EPOCHS - 1)), (2, Vec::new()));
         long.push(KEPT_EPOCHS + 1, &both, 0.0);
-        assert_eq!((long.networks(), stored_bytes(KEPT_EPOCHS + 1, 2)), (0, 0));
+        assert_eq!(long.networks(), 0);
         assert!(are_kept(625, 64) && !are_kept(626, 64) && !are_kept(1, 1));
+        // A training that may do more epochs may end before.
+        assert_eq!(most_bytes(1_000_000, Some(2)), 2 * KEPT_EPOCHS * ENTRY_BYTES);
+        assert_eq!((most_bytes(700, None), most_bytes(700, Some(1))), (MOST_ENTRIES * ENTRY_BYTES, 0));
     }
 }

@@ -57,7 +57,6 @@ mod lost;
 pub mod member_history;
 pub mod notice;
 pub mod outbox;
-
 pub mod progress;
 pub mod queue;
 pub mod record;

@@ -34,7 +34,7 @@ pub struct JobRecord {
     pub config: ValidTrainingSpec,
     /// What it trains on.
     pub data: JobData,
-    /// The version that a warm start goes on from; set when the job runs for the first time.
+    /// The version that a warm start goes on from, set when the job runs for the first time; or that is distilled.
     pub(super) base_version: OnceLock<u64>,
     /// Starts since the last checkpoint, when this process began.
     pub(super) attempts: u64,
@@ -116,7 +116,7 @@ impl JobRecord {
     pub(super) fn new(model_id: Uuid, new: NewJob) -> Self {
         let NewJob { by: Requester { request_id, traceparent, .. }, bytes, rows, config, data, .. } = new;
         let (id, created_at) = (new_id(), Timestamp::now());
-        let (base_version, attempts) = (OnceLock::new(), 0);
+        let (base_version, attempts) = (config.distill.map(OnceLock::from).unwrap_or_default(), 0);
         JobRecord {
             id,
             model_id,
@@ -169,7 +169,7 @@ impl JobRecord {
             dataset_id,
             validation_dataset_id,
             started_at: None,
-            base_version: None,
+            base_version: self.base_version.get().copied(),
             attempts: 0,
             kept_bytes: 0,
             outcome: None,

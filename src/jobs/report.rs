@@ -10,8 +10,6 @@ use uuid::Uuid;
 use super::candidate::Candidate;
 use super::comparison::Comparison;
 use super::error::{JobError, JobFailure};
-use super::history::stored_bytes;
-use super::member_history;
 use super::notice::Notice;
 use super::record::JobRecord;
 use super::state::{JobState, StopReason};
@@ -156,8 +154,8 @@ impl JobReport {
         }
     }
 
-    /// What the catalog keeps of this report of an ended job.
-    pub(super) fn to_outcome(&self) -> OutcomeRow {
+    /// What the catalog keeps of this report of an ended job, whose history takes so many bytes.
+    pub(super) fn to_outcome(&self, kept_bytes: u64) -> OutcomeRow {
         let outcome = Outcome {
             finished_at: self.finished_at,
             epoch: self.epoch,
@@ -181,7 +179,7 @@ impl JobReport {
             started_at: self.started_at,
             outcome: exact::to_text(&outcome),
             metrics: self.metrics.as_ref().map(|metrics| metrics.get().to_owned()),
-            kept_bytes: stored_bytes(self.epoch) + member_history::stored_bytes(self.epoch, self.config.networks()),
+            kept_bytes,
         }
     }
 

@@ -74,6 +74,11 @@ impl TrainRequest {
                     None => None,
                     Some(fields) => Some(fields.dataset(app, None, "/validation").await?),
                 };
+                if features.is_some() && (settings.warm_start == Some(true) || settings.distill.is_some()) {
+                    let detail =
+                        "the features are those of the version that it goes on from or learns of: leave `features` out";
+                    return Err(ServingError::at(Wrong::Value, "/features", detail));
+                }
                 let base = base(app, model, &settings).await?;
                 let spec = spec_on(app, table, &dataset, features.clone(), base.as_deref()).await?;
                 let spec = weighted(app, spec, weights, [Some(&dataset), validation.as_ref()], base.is_some()).await?;
@@ -115,12 +120,6 @@ async fn spec_on(
     base: Option<&Version>,
 ) -> Result<TableSpec, ServingError> {
     let spec = match base {
-        Some(base) if features.is_some() => {
-            let number = base.number;
-            let detail =
-                format!("the features are those of version {number}, which it goes on from: leave `features` out");
-            return Err(ServingError::at(Wrong::Value, "/features", detail));
-        }
         Some(base) => {
             let features = base.features(table).to_vec();
             TableSpec { features, ..table.for_training(dataset.id, &dataset.profile, None)? }

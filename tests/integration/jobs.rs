@@ -68,9 +68,12 @@ async fn how_long_it_takes_is_told_beforehand() {
     // Told before and while it runs, and no longer once it is known.
     let first = service.post("/models/line/train", body.clone()).await.expect(202);
     assert!(first["estimated_seconds"].as_f64() > Some(0.0), "{first}");
+    started(&service, &first).await;
+    let running = service.get(&format!("/jobs/{}", text(&first["id"]))).await.expect(200);
+    assert!(running["state"] != "running" || running["estimated_seconds"].is_number(), "{running}");
     let ended = service.ended(&first).await;
     assert!(ended["state"] == "succeeded" && ended["estimated_seconds"].is_null(), "{ended}");
-    // By what the first took: within a factor of four, as other tests run beside it.
+    // By what the first took: within a factor of eight, as other tests run beside it.
     let time = |ended: &Value| {
         let at = |field: &str| text(&ended[field]).parse::<jiff::Timestamp>().expect("a time");
         at("finished_at").duration_since(at("started_at")).as_secs_f64()
@@ -78,7 +81,7 @@ async fn how_long_it_takes_is_told_beforehand() {
     let estimated = service.post("/models/line/train", body.clone()).await.expect(202);
     let seconds = estimated["estimated_seconds"].as_f64().expect("a number");
     let took = time(&service.ended(&estimated).await);
-    assert!((took / 4.0..took * 4.0).contains(&seconds), "{seconds} s, and it took {took} s");
+    assert!((took / 8.0..took * 8.0).contains(&seconds), "{seconds} s, and it took {took} s");
     let limited = json!({"inputs": body["inputs"], "targets": body["targets"], "epochs": 100_000, "max_seconds": 0.5});
     let limited = service.post("/models/line/train", limited).await.expect(202);
     assert_eq!(limited["estimated_seconds"], 0.5);

@@ -159,8 +159,8 @@ pub async fn epochs(JobPath(job): JobPath, Params(params): Params<EpochsParams>)
 /// The index of the network of this number among so many that have a history of their own.
 fn index_of(member: usize, networks: usize) -> Result<usize, ApiError> {
     let detail = match networks {
-        0 => "member names one of several networks: one learned, or of each by itself nothing is kept (of more than 40,000 epochs of \
-              all together, and of trainings of earlier releases)"
+        0 => "member names one of several networks: one learned, or of each by itself nothing is kept (beyond 10,000 epochs, or 40,000 \
+              of all networks together, and of trainings of earlier releases)"
             .to_owned(),
         _ if (1..=networks).contains(&member) => return Ok(member - 1),
         _ => format!("member is {member}; {networks} networks learn, counted from 1"),

@@ -27,7 +27,7 @@
  *   per_class?: ClassMetrics[], rows_used?: string, rows?: number, baselines?: Record<string, Baseline>,
  *   split?: { type: string, column: string | null, reason: string },
  *   distilled?: { version: number, rows: number, metric: string, value: number | null, of_version: number | null,
- *     reason?: string } }} Metrics
+ *     measures_flatter?: boolean, reason?: string } }} Metrics
  */
 /** @typedef {{ code: string, message: string, epoch: number | null, layer: number | null, count: number }} Warning */
 /**

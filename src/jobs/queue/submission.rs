@@ -162,14 +162,20 @@ impl JobQueue {
                 scheduler.registry.create_within(&mut write, new.1).await?.id
             }
         };
-        let seconds = scheduler.speed.seconds(job.epoch_work, &job.config);
+        // How many networks a warm start goes on with is known when it runs.
+        let seconds = job.config.members.map(|_| scheduler.speed.seconds(job.epoch_work, &job.config));
         let job = Arc::new(Job::new(JobRecord::new(model_id, job)));
-        job.progress.expect(seconds);
+        seconds.into_iter().for_each(|seconds| job.progress.expect(seconds));
         if let Some(receipt) = receipt(&job.report()) {
             write.add_receipt(&receipt, RECEIPT_AGE).await?;
         }
         if !write.lock_model(model_id).await? {
             return Err(ModelError::NotFound(model_id.to_string()).into());
+        }
+        if let Some(number) = job.record.base_version.get()
+            && write.version(model_id, *number).await?.is_none()
+        {
+            return Err(ModelError::VersionNotFound { model: model_id.to_string(), version: *number }.into());
         }
         lock_data(&mut write, &job.record.data).await?;
         write.add_job(&JobRow { kept_bytes, owner, claimed_bytes, ..job.record.to_row() }).await?;
@@ -184,8 +190,9 @@ impl JobQueue {
 
 /// What a job comes to that ends with a version of so many bytes: both of them, and its history.
 fn of_job(settings: &ValidTrainingSpec, file_bytes: usize) -> Stored {
-    let of_members = member_history::stored_bytes(settings.epochs, settings.networks());
-    Stored { objects: 2, bytes: stored_bytes(settings.epochs) + of_members + file_bytes as u64 }
+    let epochs = settings.epochs.saturating_mul(settings.candidates);
+    let of_members = member_history::most_bytes(epochs, settings.members);
+    Stored { objects: 2, bytes: stored_bytes(epochs) + of_members + file_bytes as u64 }
 }
 
 /// The job of a training on data sets.

@@ -30,6 +30,8 @@ pub(super) enum MeasuredRows {
         is_apart: bool,
         /// Their places in it, in ascending order.
         rows: Vec<usize>,
+        /// The version that it learned the answers of, if that may have learned from some of them.
+        known_to: Option<u64>,
     },
 }
 
@@ -113,9 +115,17 @@ pub(super) fn measure(
     rows: &MeasuredRows,
 ) -> Result<Result<Measures, Reason>, Halt> {
     let number = active.number;
+    if let MeasuredRows::Table { known_to: Some(teacher), .. } = rows
+        && *teacher != number
+    {
+        let may_know = "which may know rows that were held out, and so may what learned of it";
+        return Ok(Err(format!(
+            "it learned what version {teacher} answers, {may_know}; version {number} is the active one"
+        )));
+    }
     let record = &context.job.record;
-    let base = record.base_version.get().copied().or(record.config.distill);
-    if let Some(base) = base.filter(|base| *base != number) {
+    let base = record.base_version.get().filter(|_| record.config.warm_start);
+    if let Some(base) = base.filter(|base| **base != number) {
         return Ok(Err(format!("it goes on from version {base}, and version {number} is the active one meanwhile")));
     }
     let rival = match context.read(rival(context, active))? {
@@ -130,7 +140,7 @@ pub(super) fn measure(
     let measured = match rows {
         MeasuredRows::Plain(None) => Ok(Measures::NONE),
         MeasuredRows::Plain(Some(examples)) => Ok(on_rows(candidate, &rival, examples, &rule)),
-        MeasuredRows::Table { dataset, is_apart, rows } => {
+        MeasuredRows::Table { dataset, is_apart, rows, .. } => {
             let trained_on = active.facts.trained_on.dataset;
             match context.read(applies(context, &rule, trained_on, *dataset, *is_apart))?? {
                 None => Ok(Measures::NONE),

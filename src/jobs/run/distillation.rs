@@ -15,6 +15,7 @@ use super::finish::Finished;
 use super::pair::{Measures, Reason};
 use super::unpublished::{Halt, Stopped, Unpublished};
 use crate::data::profile::Finding;
+use crate::data::split::{HeldOut, Rule};
 use crate::jobs::comparison::Metric;
 use crate::jobs::error::JobError;
 use crate::learning::calibration::Calibration;
@@ -24,13 +25,43 @@ use crate::models::prediction::TablePredictor;
 use crate::models::{ModelError, Predictor, Version};
 use crate::telemetry::Phase;
 
-/// What a version that is distilled has learned of the rows held out.
+/// How the rows that a version learned from and those that a training holds out belong together, by their data sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Relation {
+    /// Of one data set, of one that was made of the other, or nobody knows.
+    Related,
+    /// Of others; but the version goes back to versions that learned from nobody knows what.
+    Unknown,
+    /// Of others, and the version learned from none before.
+    Apart,
+}
+
+/// What a version that is distilled may have learned of the rows held out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Learned {
     Nothing,
-    /// Some of them may be among the rows that it has learned from.
     Some,
+    /// Its networks held out each row in turn, or which it held out is not known.
     All,
+}
+
+impl Learned {
+    /// By the rows that the version's training held out, where that is known, and those that are now.
+    pub(super) fn of(theirs: Option<&HeldOut>, relation: Relation, ours: Option<&HeldOut>) -> Self {
+        let folds = |held_out: &HeldOut| matches!(held_out, HeldOut::By(rule) if rule.folds().is_some());
+        match ours {
+            Some(_) if relation == Relation::Apart => Learned::Nothing,
+            Some(ours) if are_same(theirs, relation, ours) => Learned::Nothing,
+            _ if theirs.is_none_or(folds) => Learned::All,
+            _ => Learned::Some,
+        }
+    }
+}
+
+/// Whether a version's training held out the rows that are held out now: by places only of one data set.
+pub(super) fn are_same(theirs: Option<&HeldOut>, relation: Relation, ours: &HeldOut) -> bool {
+    let by_place = matches!(ours, HeldOut::By(Rule::Order { .. }));
+    theirs == Some(ours) && (relation == Relation::Related || !by_place)
 }
 
 /// A version that is distilled.
@@ -43,7 +74,7 @@ pub(super) struct Teacher {
 
 impl Teacher {
     /// Whether what it teaches may come of the rows held out.
-    pub(super) fn knows_rows_held_out(&self) -> bool {
+    pub(super) fn may_know_rows_held_out(&self) -> bool {
         self.learned != Learned::Nothing
     }
 
@@ -51,8 +82,9 @@ impl Teacher {
     pub(super) fn flatters(&self, rows: usize) -> Finding {
         let (version, learned) = (self.version, if self.learned == Learned::All { "" } else { "some of " });
         let message = format!(
-            "the measures flatter: they come from {rows} rows, and version {version}, whose answers are learned, has learned from \
-             {learned}them. {ON_OTHER_ROWS}"
+            "the measures flatter: they come from {rows} rows, and version {version}, whose answers are learned, may have learned \
+             from {learned}them. Intervals and label sets are those of version {version}, which this one may hold less often. \
+             {ON_OTHER_ROWS}"
         );
         Finding { code: "distilled_rows_known".to_owned(), message, column: None }
     }
@@ -72,8 +104,11 @@ pub(super) struct Distilled {
     metric: Metric,
     /// What it reaches on them.
     value: Option<f64>,
-    /// What the other reaches: of several folds, by the networks that have not learned from each row.
+    /// What the other reaches: of several folds each row is answered by the networks that have not learned from it.
     of_version: Option<f64>,
+    /// Whether its other measures come of rows that the other may have learned from.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    measures_flatter: bool,
     /// Why there is no such value.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Reason>,
@@ -116,6 +151,7 @@ pub(super) fn beside_distilled(
     context: &RunContext,
     finished: Finished,
     rows: &MeasuredRows,
+    measures_flatter: bool,
 ) -> Result<(Finished, Option<Distilled>), Unpublished> {
     let Some(version) = context.job.record.config.distill else { return Ok((finished, None)) };
     let candidate = Arc::new(finished.predictor);
@@ -125,12 +161,15 @@ pub(super) fn beside_distilled(
     // A reading that was given up may still hold it.
     let predictor = Arc::into_inner(candidate).ok_or_else(|| Unpublished::stopped(context.job))?;
     let finite = |value: f64| Some(value).filter(|value| value.is_finite());
-    let distilled = match measured {
+    let (rows, value, of_version, reason) = match measured {
+        Err(reason) => (0, None, None, Some(reason)),
         Ok(Measures { rows, candidate, active }) => {
-            Distilled { version, rows, metric, value: finite(candidate), of_version: finite(active), reason: None }
+            let (value, of_version) = (finite(candidate), finite(active));
+            let unlike = value.is_none() || of_version.is_none();
+            (rows, value, of_version, unlike.then(|| "a measure is not finite".to_owned()))
         }
-        Err(reason) => Distilled { version, rows: 0, metric, value: None, of_version: None, reason: Some(reason) },
     };
+    let distilled = Distilled { version, rows, metric, value, of_version, measures_flatter, reason };
     Ok((Finished { predictor, ..finished }, Some(distilled)))
 }
 
@@ -141,7 +180,8 @@ fn both(
     rows: &MeasuredRows,
 ) -> Result<Result<Measures, Reason>, Halt> {
     if matches!(rows, MeasuredRows::Table { rows, .. } if rows.is_empty()) {
-        let reason = format!("no row was held out that version {number} has not learned from. {ON_OTHER_ROWS}");
+        let reason =
+            format!("no row was held out that version {number} is known not to have learned from. {ON_OTHER_ROWS}");
         return Ok(Err(reason));
     }
     match context.read(version(context, number))? {
@@ -155,4 +195,34 @@ fn both(
 async fn version(context: &RunContext<'_>, number: u64) -> Result<Arc<Version>, JobError> {
     let model = context.registry.get(&context.job.record.model_id.to_string()).await?;
     Ok(context.registry.version(&model, number).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_version_has_learned_of_rows_is_nothing_only_where_that_is_known() {
+        let random =
+            |seed| HeldOut::By(Rule::Random { seed, columns: Vec::new(), below: 9, classes: Default::default() });
+        let folds = Rule::Folds { seed: 1, columns: Vec::new(), bounds: vec![1, 2], classes: Default::default() };
+        let (folds, order) = (HeldOut::By(folds), HeldOut::By(Rule::Order { from: 8 }));
+        use Relation::{Apart, Related, Unknown};
+        for (theirs, relation, ours, learned) in [
+            (Some(&random(1)), Related, Some(&random(1)), Learned::Nothing),
+            (Some(&random(1)), Unknown, Some(&random(1)), Learned::Nothing),
+            (Some(&random(1)), Related, Some(&random(2)), Learned::Some),
+            (Some(&folds), Related, Some(&random(1)), Learned::All),
+            (Some(&folds), Apart, Some(&random(1)), Learned::Nothing),
+            (Some(&folds), Unknown, Some(&random(1)), Learned::All),
+            (None, Related, Some(&random(1)), Learned::All),
+            (None, Apart, Some(&random(1)), Learned::Nothing),
+            (Some(&order), Related, Some(&order), Learned::Nothing),
+            // The same places of other rows.
+            (Some(&order), Unknown, Some(&order), Learned::Some),
+            (Some(&random(1)), Apart, None, Learned::Some),
+        ] {
+            assert_eq!(Learned::of(theirs, relation, ours), learned, "{theirs:?} {relation:?} {ours:?}");
+        }
+    }
 }

@@ -77,8 +77,14 @@ async fn ended_before(storage: &Storage, job: &Job) -> Result<JobReport, JobErro
     JobReport::from_row(row)
 }
 
-/// Writes the history, if there is any; returns its checksums.
-async fn write_history(storage: &Storage, job: &Job) -> Result<Option<Checksums>, JobError> {
+/// A history that was written.
+struct Written {
+    checksums: Checksums,
+    bytes: u64,
+}
+
+/// Writes the history, if there is any.
+async fn write_history(storage: &Storage, job: &Job) -> Result<Option<Written>, JobError> {
     let (kept, thinned) = job.progress.history().kept();
     if kept.is_empty() {
         return Ok(None);
@@ -87,9 +93,9 @@ async fn write_history(storage: &Storage, job: &Job) -> Result<Option<Checksums>
     if !thinned {
         bytes.extend(job.progress.member_histories().to_bytes(kept.len() as u64));
     }
-    let checksums = Checksums::of(&bytes);
+    let written = Written { checksums: Checksums::of(&bytes), bytes: bytes.len() as u64 };
     storage.blobs.put(&history_blob(job.record.id), bytes.into()).await?;
-    Ok(Some(checksums))
+    Ok(Some(written))
 }
 
 /// Ends the job's row, unless it has ended before, and notes that this is to be told; what it no longer refers to becomes litter.
@@ -98,13 +104,14 @@ async fn end_row(
     outbox: &Outbox,
     job: &Job,
     report: &JobReport,
-    history: Option<Checksums>,
+    history: Option<Written>,
 ) -> Result<bool, StorageError> {
-    let ends = write.end_job(job.record.id, &report.to_outcome()).await?;
+    let ends =
+        write.end_job(job.record.id, &report.to_outcome(history.as_ref().map_or(0, |history| history.bytes))).await?;
     if ends {
         outbox.note(write, &job.record).await?;
     }
-    if let Some(checksums) = history {
+    if let Some(Written { checksums, .. }) = history {
         write.put_checksums(&history_blob(job.record.id), &checksums).await?;
     }
     for blob in job.record.given_up() {

@@ -162,7 +162,10 @@ pub(super) fn table(
     let blended = context.in_phase(Phase::Baseline, || blended(context, training, &parts.spec, measuring, members))?;
     let Blended { members, linear, linear_share } = blended;
     let answering = Answering { members: &members, folds: &training.folds };
-    let target = measuring.corrected(answering)?;
+    // What the rows held out would make too good is taken over.
+    let held_out = training.validation.is_some();
+    let teacher = teacher.filter(|teacher| !held_out || teacher.may_know_rows_held_out());
+    let target = if teacher.is_some() { target.clone() } else { measuring.corrected(answering)? };
     let measuring = Measuring { target: &target, ..measuring };
     let Judged { metrics, curves, calibration, conformal, importance } =
         judged(context, training, measuring, answering, teacher)?;
@@ -194,7 +197,9 @@ struct Judged {
     importance: Vec<FeatureImportance>,
 }
 
-/// Calibrates and measures networks, and says where the measures mislead.
+/// Calibrates and measures networks, and says where the measures mislead. A `teacher` may have learned from the rows that they are measured
+/// on, so that answers to these are too good: then what it knows of itself, by rows that it had not learned from, is taken over. Its own
+/// answers are calibrated.
 ///
 /// # Errors
 /// The job is to stop meanwhile.
@@ -206,10 +211,7 @@ fn judged(
     teacher: Option<Teacher>,
 ) -> Result<Judged, Stopped> {
     let (held_out, rows) = (training.validation.is_some(), measuring.examples.rows());
-    // Rows that the teacher has learned from make the answers to them too good. Its own answers are calibrated, and how far off they
-    // are it knows by rows that it had not learned from.
-    let known = teacher.filter(|teacher| held_out && teacher.knows_rows_held_out());
-    let tells = held_out && known.is_none();
+    let tells = held_out && teacher.is_none();
     let calibration = match tells {
         true => context.in_phase(Phase::Calibrate, || measuring.calibration(answering))?,
         false => None,
@@ -219,9 +221,9 @@ fn judged(
     let shuffled = || measuring.importance(answering, calibration.as_ref(), training.settings.seed);
     let importance = if held_out { context.in_phase(Phase::Importance, shuffled)? } else { Vec::new() };
     let few = few_rows(&metrics, rows).filter(|_| held_out);
-    let flattering = known.as_ref().map(|teacher| teacher.flatters(rows));
+    let flattering = teacher.as_ref().filter(|_| held_out).map(|teacher| teacher.flatters(rows));
     few.into_iter().chain(flattering).for_each(|finding| context.job.progress.warn(finding));
-    let conformal = known.map_or(conformal, |teacher| teacher.conformal);
+    let conformal = teacher.map_or(conformal, |teacher| teacher.conformal);
     Ok(Judged { metrics, curves, calibration, conformal, importance })
 }
 

@@ -46,8 +46,8 @@ pub(super) struct Prepared {
     pub(super) measured: Vec<usize>,
 }
 
-/// Splits the rows, fits the encoder on those to train on (unless `base`, the version that a warm start goes on from,
-/// brings one), and encodes all, once the job's memory has room for that. `go_on` is asked before each column.
+/// Splits the rows, fits the encoder on those to train on (unless `base`, the version that a warm start goes on from or
+/// that is distilled, brings one), and encodes all, once the job's memory has room for that. `go_on` is asked before each column.
 ///
 /// # Errors
 /// `Unfit`: the data cannot be learned from. `TooLarge`, or that there is no room at the moment. That the job is to stop.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::checkpoint::Checkpoint;
 use super::compare::held_out;
 use super::context::RunContext;
-use super::distillation::{Learned, Teacher, answers};
+use super::distillation::{Learned, Relation, Teacher, answers, are_same};
 use super::finish::TableStart;
 use super::held_out::no_columns;
 use super::prepare::{Prepared, prepare};
@@ -25,7 +25,7 @@ use crate::jobs::candidate::largest;
 use crate::jobs::error::JobError;
 use crate::jobs::footprint::Footprint;
 use crate::jobs::job::Job;
-use crate::jobs::record::{JobData, checkpoint_blob};
+use crate::jobs::record::{JobData, JobRecord, checkpoint_blob};
 use crate::jobs::rows;
 use crate::jobs::split_columns::{beside, content};
 use crate::jobs::training::{Training, held_out_rule};
@@ -36,7 +36,7 @@ use crate::learning::split::SplitUsed;
 use crate::learning::training::ValidTrainingSpec;
 use crate::models::table::TableSpec;
 use crate::models::version::TrainedOn;
-use crate::models::{Model, Predictor};
+use crate::models::{Model, Predictor, Version};
 use crate::storage::StorageError;
 use crate::telemetry::Phase;
 
@@ -61,24 +61,9 @@ pub(super) struct Start {
 struct Base {
     number: u64,
     predictor: Arc<Predictor>,
-    /// The data set that it was trained on.
-    dataset: Option<Uuid>,
     /// Which rows its training held out, where that is known.
     held_out: Option<HeldOut>,
-}
-
-impl Base {
-    /// What it has learned of the rows that another training holds out so. Its networks may have held out each row in turn: then
-    /// all of them together have learned from every row.
-    fn learned(&self, held_out: Option<&HeldOut>) -> Learned {
-        let folds = |held_out: &HeldOut| matches!(held_out, HeldOut::By(rule) if rule.folds().is_some());
-        match held_out {
-            Some(HeldOut::Dataset(apart)) if self.dataset != Some(*apart) => Learned::Nothing,
-            Some(held_out) if self.held_out.as_ref() == Some(held_out) => Learned::Nothing,
-            _ if self.held_out.as_ref().is_none_or(folds) => Learned::All,
-            _ => Learned::Some,
-        }
-    }
+    relation: Relation,
 }
 
 /// What storage has for a training.
@@ -129,10 +114,11 @@ impl Start {
                 let answers = distilled.map(|(version, _)| answers(version, &training.train, &go_on)).transpose()?;
                 let teacher = distilled.map(|(version, base)| {
                     let by_rule = parts.rule.clone().map(HeldOut::By);
-                    let learned = base.learned(trained_on.held_out.as_ref().or(by_rule.as_ref()));
+                    let ours = trained_on.held_out.as_ref().or(by_rule.as_ref());
+                    let learned = Learned::of(base.held_out.as_ref(), base.relation, ours);
                     Teacher { version: base.number, learned, conformal: version.parts.conformal.clone() }
                 });
-                if teacher.as_ref().is_some_and(Teacher::knows_rows_held_out) {
+                if teacher.as_ref().is_some_and(Teacher::may_know_rows_held_out) {
                     (parts.rule, trained_on.held_out) = (None, None);
                 }
                 let members = networks.unwrap_or(members);
@@ -175,7 +161,7 @@ impl Start {
 /// Whether rows that a training holds out were held out by the one that it goes on from, too; one that starts anew has seen no
 /// others.
 fn is_of_base(base: Option<&Base>, held_out: &HeldOut) -> bool {
-    base.is_none_or(|base| base.held_out.as_ref() == Some(held_out))
+    base.is_none_or(|base| are_same(base.held_out.as_ref(), base.relation, held_out))
 }
 
 /// What a version of `model` is told to have been trained on, with the parts of `spec` that are not as in `model`.
@@ -263,8 +249,28 @@ async fn base(context: &RunContext<'_>, model: &Model) -> Result<u64, JobError> 
 async fn of_version(context: &RunContext<'_>, model: &Model, number: u64) -> Result<Base, JobError> {
     let version = context.registry.version(model, number).await?;
     let predictor = context.registry.predictor(model, &version).await?;
-    let (dataset, held_out) = (version.facts.trained_on.dataset, held_out(&version, &predictor));
-    Ok(Base { number, predictor, dataset, held_out })
+    let (held_out, relation) = (held_out(&version, &predictor), relation(context, &version).await?);
+    Ok(Base { number, predictor, held_out, relation })
+}
+
+/// How the rows that a version learned from and those that a training holds out belong together, by the data sets that they are of.
+async fn relation(context: &RunContext<'_>, version: &Version) -> Result<Relation, JobError> {
+    let (train, validation) = context.job.record.data.datasets();
+    let (Some(ours), Some(theirs)) = (validation.or(train), version.facts.trained_on.dataset) else {
+        return Ok(Relation::Related);
+    };
+    let datasets = context.datasets;
+    if datasets.begins_with(ours, theirs).await? || datasets.begins_with(theirs, ours).await? {
+        return Ok(Relation::Related);
+    }
+    // One that comes of other versions may have learned from further data sets.
+    let job = match version.facts.job_id {
+        Some(id) => context.storage.catalog.job(id).await?,
+        None => None,
+    };
+    let config = job.as_ref().map(JobRecord::from_row).transpose()?.map(|record| record.config);
+    let is_first = config.is_some_and(|config| !config.warm_start && config.distill.is_none());
+    Ok(if is_first { Relation::Apart } else { Relation::Unknown })
 }
 
 async fn columns(

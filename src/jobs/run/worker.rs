@@ -111,14 +111,15 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
     let stopped = |Stopped| Unpublished::stopped(job);
     let (made, rows) = match (table, job.record.data.datasets()) {
         (Some(start), (Some(train), validation)) => {
-            let of_none = start.teacher.as_ref().is_some_and(|teacher| teacher.learned == Learned::All);
-            let mut rows = if of_none { Vec::new() } else { start.measured.clone() };
+            let teacher = start.teacher.as_ref().filter(|teacher| teacher.may_know_rows_held_out());
+            let (known_to, learned) = (teacher.map(|teacher| teacher.version), teacher.map(|teacher| teacher.learned));
+            let mut rows = if learned == Some(Learned::All) { Vec::new() } else { start.measured.clone() };
             rows.sort_unstable();
             let (dataset, is_apart) = (validation.unwrap_or(train), validation.is_some());
-            let rows = MeasuredRows::Table { dataset, is_apart, rows };
+            let rows = MeasuredRows::Table { dataset, is_apart, rows, known_to };
             let finished = finish::table(context, &training, (members, candidates), start).map_err(stopped)?;
             drop(training);
-            let (finished, distilled) = beside_distilled(context, finished, &rows)?;
+            let (finished, distilled) = beside_distilled(context, finished, &rows, known_to.is_some())?;
             (finished.made(job, &reached, trained_on, distilled), rows)
         }
         _ => {

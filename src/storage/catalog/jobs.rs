@@ -202,8 +202,8 @@ impl Write {
     /// `Unavailable`.
     pub async fn add_job(&mut self, row: &JobRow) -> Result<(), StorageError> {
         let query = "INSERT INTO jobs (id, model_id, state, request_id, created_at, rows_count, memory, config, rows_blob, \
-                     dataset_id, validation_dataset_id, kept_bytes, owner, claimed_bytes, traceparent, attempts) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0)";
+                     dataset_id, validation_dataset_id, kept_bytes, owner, claimed_bytes, traceparent, base_version, attempts) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0)";
         let query = sqlx::query(query).bind(row.id.to_string()).bind(row.model_id.to_string());
         let query = query.bind(row.state.clone()).bind(row.request_id.clone()).bind(row.created_at.to_string());
         let query =
@@ -211,7 +211,7 @@ impl Write {
         let query = query.bind(row.dataset_id.map(|id| id.to_string()));
         let query = query.bind(row.validation_dataset_id.map(|id| id.to_string())).bind(row.kept_bytes as i64);
         let query = query.bind(row.owner.map(|id| id.to_string())).bind(row.claimed_bytes as i64);
-        let query = query.bind(row.traceparent.clone());
+        let query = query.bind(row.traceparent.clone()).bind(row.base_version.map(|number| number as i64));
         query.execute(&mut self.connection).await?;
         Ok(())
     }

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::fruit::{fruit_service, predict, with_weights};
+use super::fruit::{fruit_csv, fruit_service, kinds, predict, with_weights};
 use super::members::parameters;
-use crate::support::{TestApp, text};
+use crate::support::{TestApp, eventually, text};
 
 /// Of all rows, or those that `train` names.
 async fn distilled(service: &TestApp, model: &str, settings: Value) -> Value {
@@ -45,14 +45,15 @@ async fn several_networks_become_one_that_answers_alike() {
     let same = likely[0].iter().zip(&likely[1]).filter(|(one, other)| one == other).count();
     assert!(same >= 54, "{same} of 60 alike");
 
-    // It has the label sets of its version.
+    // It has the scores of its version: where both are as sure, both have the same label sets.
     let sets = async |version: u64| {
         let path = format!("/models/kinds/versions/{version}/predict?interval=0.9");
         let records =
             json!({"records": [{"weight": 84, "size": 20.5, "colour": "red", "fresh": true, "picked": "2024-05-06"}]});
         service.post(&path, records).await.expect(200)["predictions"][0]["label_set"].clone()
     };
-    assert!(sets(2).await.is_array() && sets(3).await.is_array());
+    assert_eq!(sets(2).await, sets(3).await);
+    assert_eq!(found["measures_flatter"], true);
 
     // Rows that are apart tell: the test of both.
     let apart = json!({"distill": 2, "epochs": 200, "validation": {"dataset": "more"}});
@@ -72,16 +73,33 @@ async fn several_networks_become_one_that_answers_alike() {
 async fn numbers_are_learned_on_the_scale_of_the_version() {
     let service = with_weights().await;
     let training = json!({"target_scale": "log1p", "epochs": 120});
-    let several = service.train("weights", training).await;
-    assert_eq!(several["metrics"]["target_scale"], "log1p", "{several}");
+    let one = service.train("weights", training.clone()).await;
+    assert_eq!(one["metrics"]["target_scale"], "log1p", "{one}");
     let job = service.train("weights", json!({"distill": 2, "epochs": 150})).await;
     let (metrics, found) = (&job["metrics"], &job["metrics"]["distilled"]);
     assert_eq!((&metrics["target_scale"], &found["metric"]), (&json!("log1p"), &json!("rmse")), "{job}");
     let [value, of_version] = ["value", "of_version"].map(|name| found[name].as_f64().expect("a number"));
     assert!(value < 1.5 * of_version && found["rows"] == metrics["rows"], "both held out the same rows: {found}");
     assert_eq!(found["value"], metrics["rmse"]);
-    // The baselines are of what is true.
-    assert_eq!(metrics["baselines"]["mean"].is_object(), several["metrics"]["baselines"]["mean"].is_object());
+    // The baselines are of what is true: both held out and trained on the same rows.
+    assert_eq!(metrics["baselines"], one["metrics"]["baselines"]);
+    assert!(found["measures_flatter"].is_null(), "{found}");
+
+    // Of three networks with rows of their own each: intervals are taken over, and none is known to be good.
+    let mut several = training;
+    several["members"] = json!(3);
+    service.train("weights", several).await;
+    let job = service.train("weights", json!({"distill": 4, "epochs": 150})).await;
+    let (metrics, found) = (&job["metrics"], &job["metrics"]["distilled"]);
+    assert!(found["measures_flatter"] == true && found["rows"] == 0 && metrics["target_scale"] == "log1p", "{job}");
+    let records = json!({"records": [{"weight": 84, "size": 20.5, "colour": "red", "fresh": true, "kind": "plum"}]});
+    let width = async |version: u64| {
+        let path = format!("/models/weights/versions/{version}/predict?interval=0.9&unknown=ignore");
+        let answer = service.post(&path, records.clone()).await.expect(200)["predictions"][0].clone();
+        answer["upper"].as_f64().expect("a number") - answer["lower"].as_f64().expect("a number")
+    };
+    let [of_version, of_one] = [width(4).await, width(5).await];
+    assert!((of_one / of_version - 1.0).abs() < 0.3, "{of_version} {of_one}");
     service.stop().await;
 }
 
@@ -114,5 +132,30 @@ async fn what_cannot_be_distilled_is_told() {
     refused("kinds", json!({"distill": 1, "features": ["weight"]}), "/features").await;
     service.post("/models", json!({"name": "xor", "layers": [2, 2, 1]})).await.expect(201);
     refused("xor", json!({"distill": 1, "inputs": [[0, 1]], "targets": [1]}), "/distill").await;
+    service.stop().await;
+}
+
+/// It is read again when the job goes on.
+#[tokio::test]
+async fn a_version_stays_while_it_is_distilled_and_the_job_goes_on_after_a_restart() {
+    let service = TestApp::with(|settings| settings.checkpoint_interval = std::time::Duration::from_millis(20)).await;
+    service.post_csv("/datasets?name=fruit", fruit_csv(0..300)).await.expect(201);
+    for name in ["whole", "broken"] {
+        service.post("/models", kinds(name)).await.expect(201);
+        for _ in 0..2 {
+            service.train(name, json!({"members": 3, "epochs": 20})).await;
+        }
+    }
+    let training = json!({"distill": 1, "epochs": 400, "early_stopping": {"patience": 1000}});
+    let whole = service.train("whole", training.clone()).await;
+    let job = service.post("/models/broken/train", training).await.expect(202);
+    service.delete("/models/broken/versions/1").await.problem(409, "model_busy");
+    let path = format!("/jobs/{}", text(&job["id"]));
+    eventually("epochs are done", || async { service.get(&path).await.expect(200)["epoch"].as_u64() > Some(5) }).await;
+    let service = service.restarted().await;
+    let ended = service.ended(&job).await;
+    assert_eq!((&ended["state"], &ended["metrics"]), (&json!("succeeded"), &whole["metrics"]), "{ended}");
+    assert_eq!(parameters(&service, "broken", 3).await["layers"], parameters(&service, "whole", 3).await["layers"]);
+    service.delete("/models/broken/versions/1").await.expect(204);
     service.stop().await;
 }

@@ -105,7 +105,7 @@ export function metricsTable(metrics) {
  */
 export function distilledPanel({ distilled }) {
   if (!distilled) return null;
-  const { version, rows, metric, value, of_version: other, reason } = distilled;
+  const { version, rows, metric, value, of_version: other, measures_flatter: flatter, reason } = distilled;
   /** @type {[string, string][]} */
   const measured = [
     [`This version: ${words(metric)}`, number(value)],
@@ -115,5 +115,6 @@ export function distilledPanel({ distilled }) {
   return panel(
     `One network that learned what version ${version} answers`,
     reason ? h('p', { class: 'muted' }, reason) : facts(measured),
+    flatter ? h('p', null, `The measures above flatter: version ${version} may have learned from their rows.`) : null,
   );
 }

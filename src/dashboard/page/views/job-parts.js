@@ -31,7 +31,7 @@ export function jobFacts(job) {
     ['Rows a second', job.rows_per_second === null ? '–' : count(Math.round(job.rows_per_second))],
     [isOpen(job) ? 'Running for' : 'Took', took],
     isOpen(job)
-      ? ['Time left', about(job.eta_seconds ?? job.estimated_seconds ?? null)]
+      ? [job.eta_seconds === null ? 'Takes' : 'Time left', about(job.eta_seconds ?? job.estimated_seconds ?? null)]
       : ['Ended by', words(job.stop_reason)],
   ];
   return facts(pairs);
