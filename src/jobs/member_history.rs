@@ -8,7 +8,7 @@ use crate::learning::report::EpochReport;
 const MOST_ENTRIES: u64 = 40_000;
 
 /// The histories of networks that learn side by side: of each an entry for every epoch from the first on. Empty where one learns, where
-/// there would be more than [`MOST_ENTRIES`], and of a training that began without them.
+/// there would be very many, and of a training that began without them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MemberHistories {
     list: Vec<Vec<EpochEntry>>,
