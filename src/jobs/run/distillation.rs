@@ -4,26 +4,17 @@
 //! more than its class alone. Rows held out keep their targets: the epoch is chosen, and the new version calibrated and measured, by
 //! what is true.
 
-use std::sync::Arc;
-
 use ndarray::Array2;
 use serde::Serialize;
 
-use super::compare::{MeasuredRows, measure, metric_of};
-use super::context::RunContext;
-use super::finish::Finished;
-use super::pair::{Measures, Reason};
-use super::unpublished::{Halt, Stopped, Unpublished};
+use super::unpublished::Stopped;
 use crate::data::profile::Finding;
 use crate::data::split::{HeldOut, Rule};
 use crate::jobs::comparison::Metric;
-use crate::jobs::error::JobError;
 use crate::learning::calibration::Calibration;
 use crate::learning::examples::{Examples, Targets};
 use crate::models::conformal::Conformal;
 use crate::models::prediction::TablePredictor;
-use crate::models::{ModelError, Predictor, Version};
-use crate::telemetry::Phase;
 
 /// How the rows that a version learned from and those that a training holds out belong together, by their data sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,27 +82,27 @@ impl Teacher {
 }
 
 /// What to do where measures flatter.
-const ON_OTHER_ROWS: &str =
+pub(super) const ON_OTHER_ROWS: &str =
     "Measure both versions on rows of your own (POST /models/{model}/evaluate), or give such rows as `validation`.";
 
 /// A version beside the one that it was distilled from.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Distilled {
     /// The one that it learned from.
-    version: u64,
+    pub(super) version: u64,
     /// Rows that neither has learned from.
-    rows: usize,
-    metric: Metric,
+    pub(super) rows: usize,
+    pub(super) metric: Metric,
     /// What it reaches on them.
-    value: Option<f64>,
+    pub(super) value: Option<f64>,
     /// What the other reaches: of several folds each row is answered by the networks that have not learned from it.
-    of_version: Option<f64>,
+    pub(super) of_version: Option<f64>,
     /// Whether its other measures come of rows that the other may have learned from.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    measures_flatter: bool,
+    pub(super) measures_flatter: bool,
     /// Why there is no such value.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<Reason>,
+    pub(super) reason: Option<String>,
 }
 
 /// What a version answers to rows, as targets to learn: rows × outputs, of classes their probabilities, of a number its answer on the
@@ -140,61 +131,6 @@ pub(super) fn answers(
         return Err(Stopped);
     }
     Ok(Targets::Values(Array2::from_shape_vec((examples.rows(), width), answers).expect("each row is answered")))
-}
-
-/// How a version errs beside the one that it was distilled from, on rows that neither has learned from; nothing of a version that was
-/// not distilled.
-///
-/// # Errors
-/// The job is to stop meanwhile, or what is stored cannot be read.
-pub(super) fn beside_distilled(
-    context: &RunContext,
-    finished: Finished,
-    rows: &MeasuredRows,
-    measures_flatter: bool,
-) -> Result<(Finished, Option<Distilled>), Unpublished> {
-    let Some(version) = context.job.record.config.distill else { return Ok((finished, None)) };
-    let candidate = Arc::new(finished.predictor);
-    let metric = metric_of(&candidate);
-    let both = || context.persist(true, || both(context, &candidate, version, rows));
-    let measured = context.in_phase(Phase::Measure, both)?;
-    // A reading that was given up may still hold it.
-    let predictor = Arc::into_inner(candidate).ok_or_else(|| Unpublished::stopped(context.job))?;
-    let finite = |value: f64| Some(value).filter(|value| value.is_finite());
-    let (rows, value, of_version, reason) = match measured {
-        Err(reason) => (0, None, None, Some(reason)),
-        Ok(Measures { rows, candidate, active }) => {
-            let (value, of_version) = (finite(candidate), finite(active));
-            let unlike = value.is_none() || of_version.is_none();
-            (rows, value, of_version, unlike.then(|| "a measure is not finite".to_owned()))
-        }
-    };
-    let distilled = Distilled { version, rows, metric, value, of_version, measures_flatter, reason };
-    Ok((Finished { predictor, ..finished }, Some(distilled)))
-}
-
-fn both(
-    context: &RunContext,
-    candidate: &Arc<Predictor>,
-    number: u64,
-    rows: &MeasuredRows,
-) -> Result<Result<Measures, Reason>, Halt> {
-    if matches!(rows, MeasuredRows::Table { rows, .. } if rows.is_empty()) {
-        let reason =
-            format!("no row was held out that version {number} is known not to have learned from. {ON_OTHER_ROWS}");
-        return Ok(Err(reason));
-    }
-    match context.read(version(context, number))? {
-        Err(JobError::Model(ModelError::VersionNotFound { .. })) => {
-            Ok(Err(format!("version {number} was deleted meanwhile")))
-        }
-        found => measure(context, candidate, &*found?, rows),
-    }
-}
-
-async fn version(context: &RunContext<'_>, number: u64) -> Result<Arc<Version>, JobError> {
-    let model = context.registry.get(&context.job.record.model_id.to_string()).await?;
-    Ok(context.registry.version(&model, number).await?)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod answering;
 mod baseline;
+mod beside_distilled;
 mod binning;
 mod blend;
 mod checkpoint;

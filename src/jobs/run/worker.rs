@@ -6,9 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 
+use super::beside_distilled::beside_distilled;
 use super::compare::{MeasuredRows, Verdict, judge};
 use super::context::RunContext;
-use super::distillation::{Learned, beside_distilled};
+use super::distillation::Learned;
 use super::ending::{publish, write_end};
 use super::epochs::{Epochs, Opening, Trained, Untrained};
 use super::finish::{self, Made};
