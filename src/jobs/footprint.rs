@@ -37,8 +37,7 @@ impl Footprint<'_> {
     /// Memory of all rows, encoded, with their targets and weights.
     pub(super) fn row_bytes(&self) -> usize {
         let network = self.network;
-        let is_class = network.outputs() > 1 && network.classes().is_some();
-        let targets = if is_class { 1 } else { network.outputs() };
+        let targets = if network.outputs() > 1 && network.classes().is_some() { 1 } else { network.outputs() };
         // What a version answers stands beside what is true.
         let answers = if self.settings.distill.is_some() { self.train.saturating_mul(network.outputs()) } else { 0 };
         let of_rows = (self.train + self.validation) * usize::from(self.weighted);

@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 use super::error::JobError;
 use super::history::{ENTRY_BYTES, EpochEntry, HistoryQuery, from_bytes, from_thinned, page, page_of};
 use super::job::Job;
-use super::member_history::{self, stored_networks, stored_range};
+use super::member_history::{stored_networks, stored_range};
 use super::record::history_blob;
 use super::report::JobReport;
 use crate::learning::members::MAX_MEMBERS;
@@ -82,9 +82,7 @@ impl EndedJob {
         let parts: Vec<_> = epochs.iter().map(|epoch| *epoch..epoch + 1).collect();
         Ok((self.ranges(&parts).await?, next_after))
     }
-}
 
-impl EndedJob {
     /// How many networks have a history of their own in its blob, which has every one of its epochs.
     async fn networks(&self) -> Result<usize, JobError> {
         if self.report.thinned || self.report.epoch == 0 {
@@ -97,7 +95,7 @@ impl EndedJob {
     async fn member_entries(&self, index: usize) -> Result<Vec<EpochEntry>, JobError> {
         let range = stored_range(index, self.report.epoch);
         let bytes = self.storage.parts(&history_blob(self.report.id), std::slice::from_ref(&range)).await?;
-        Ok(member_history::read(&bytes[0]))
+        Ok(from_bytes(1, &bytes[0]))
     }
 }
 
@@ -150,7 +148,7 @@ impl JobHandle {
                 // How many a warm start goes on with is known once it runs.
                 let asked = job.record.config.members.map_or(MAX_MEMBERS, |members| members as usize);
                 let begins = job.progress.epochs_done() == 0 && asked > 1;
-                Ok(if begins { asked } else { job.progress.member_histories().networks() })
+                Ok(if begins { asked } else { job.progress.member_networks() })
             }
         }
     }
@@ -166,11 +164,7 @@ impl JobHandle {
     ) -> Result<(Vec<EpochEntry>, Option<u64>), JobError> {
         match self {
             JobHandle::Ended(job) => Ok(page_of(&job.member_entries(index).await?, query)),
-            JobHandle::Open(job) => {
-                let histories = job.progress.member_histories();
-                let has_begun = index < histories.networks();
-                Ok(page_of(if has_begun { histories.entries(index) } else { &[] }, query))
-            }
+            JobHandle::Open(job) => Ok(page_of(&job.progress.member_entries(index), query)),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What each of several networks reached, epoch by epoch: kept whole, or not at all where it would be much.
 
-use super::history::{ENTRY_BYTES, EpochEntry, KEPT_EPOCHS, from_bytes, to_bytes};
+use super::history::{ENTRY_BYTES, EpochEntry, KEPT_EPOCHS, to_bytes};
 use crate::learning::members::MAX_MEMBERS;
 use crate::learning::report::EpochReport;
 
@@ -28,9 +28,9 @@ impl MemberHistories {
         self.list.len()
     }
 
-    /// Entries of the network of this index, counted from 0.
+    /// Entries of the network of this index, counted from 0; none where there is no such network.
     pub fn entries(&self, index: usize) -> &[EpochEntry] {
-        &self.list[index]
+        self.list.get(index).map_or(&[], Vec::as_slice)
     }
 
     /// All entries, one network behind the other.
@@ -85,14 +85,10 @@ pub(super) fn stored_range(index: usize, epochs: u64) -> std::ops::Range<u64> {
     (index as u64 + 1) * of_one..(index as u64 + 2) * of_one
 }
 
-/// The entries of one network that were stored as `bytes`.
-pub(super) fn read(bytes: &[u8]) -> Vec<EpochEntry> {
-    from_bytes(1, bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jobs::history::from_bytes;
 
     fn report(loss: f64) -> EpochReport {
         EpochReport { epoch: 9, loss, validation_loss: Some(loss / 2.0), learning_rate: 0.1 }
@@ -115,7 +111,7 @@ mod tests {
         let stored = [vec![0; 3 * ENTRY_BYTES as usize], bytes].concat();
         assert_eq!(stored_networks(stored.len() as u64, 3), 2);
         let range = stored_range(1, 3);
-        assert_eq!(read(&stored[range.start as usize..range.end as usize]), histories.entries(1));
+        assert_eq!(from_bytes(1, &stored[range.start as usize..range.end as usize]), histories.entries(1));
         assert_eq!(MemberHistories::of(histories.all(), 2), histories);
         assert_eq!((stored_networks(3 * ENTRY_BYTES, 3), stored_networks(0, 0)), (0, 0));
     }

@@ -130,6 +130,16 @@ impl JobProgress {
         self.lock().history.clone()
     }
 
+    /// How many networks have a history of their own.
+    pub(super) fn member_networks(&self) -> usize {
+        self.lock().members.networks()
+    }
+
+    /// The history of the network of this index, counted from 0; empty where it has none.
+    pub(super) fn member_entries(&self, index: usize) -> Vec<EpochEntry> {
+        self.lock().members.entries(index).to_vec()
+    }
+
     /// That of each of several networks.
     pub(super) fn member_histories(&self) -> MemberHistories {
         self.lock().members.clone()

@@ -9,7 +9,7 @@ use super::finish::Finished;
 use super::pair::{Measures, Reason};
 use super::unpublished::{Halt, Unpublished};
 use crate::jobs::error::JobError;
-use crate::models::{ModelError, Predictor, Version};
+use crate::models::{Predictor, Version};
 use crate::telemetry::Phase;
 
 /// How a version errs beside the one that it was distilled from, on rows that neither has learned from; nothing of a version that was
@@ -54,12 +54,9 @@ fn both(
             format!("no row was held out that version {number} is known not to have learned from. {ON_OTHER_ROWS}");
         return Ok(Err(reason));
     }
-    match context.read(version(context, number))? {
-        Err(JobError::Model(ModelError::VersionNotFound { .. })) => {
-            Ok(Err(format!("version {number} was deleted meanwhile")))
-        }
-        found => measure(context, candidate, &*found?, rows),
-    }
+    // It cannot have been deleted: see `JobRecord::base_version`.
+    let version = context.read(version(context, number))??;
+    measure(context, candidate, &version, rows)
 }
 
 async fn version(context: &RunContext<'_>, number: u64) -> Result<Arc<Version>, JobError> {

@@ -1,6 +1,7 @@
 //! The run of one job on a thread of its own: what it starts from, its epochs, and how its end is written down.
 
 mod answering;
+mod base;
 mod baseline;
 mod beside_distilled;
 mod binning;
@@ -17,6 +18,7 @@ mod few_rows;
 mod finish;
 mod held_out;
 mod initial;
+mod learned;
 mod measure;
 mod observer;
 mod out_of_fold;

@@ -7,12 +7,13 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::base::{Base, is_of_base, networks, number};
 use super::checkpoint::Checkpoint;
-use super::compare::held_out;
 use super::context::RunContext;
-use super::distillation::{Learned, Relation, Teacher, answers, are_same};
+use super::distillation::{Teacher, answers};
 use super::finish::TableStart;
 use super::held_out::no_columns;
+use super::learned::Learned;
 use super::prepare::{Prepared, prepare};
 use super::tables::TrainingTables;
 use super::unpublished::Halt;
@@ -25,7 +26,7 @@ use crate::jobs::candidate::largest;
 use crate::jobs::error::JobError;
 use crate::jobs::footprint::Footprint;
 use crate::jobs::job::Job;
-use crate::jobs::record::{JobData, JobRecord, checkpoint_blob};
+use crate::jobs::record::{JobData, checkpoint_blob};
 use crate::jobs::rows;
 use crate::jobs::split_columns::{beside, content};
 use crate::jobs::training::{Training, held_out_rule};
@@ -36,7 +37,7 @@ use crate::learning::split::SplitUsed;
 use crate::learning::training::ValidTrainingSpec;
 use crate::models::table::TableSpec;
 use crate::models::version::TrainedOn;
-use crate::models::{Model, Predictor, Version};
+use crate::models::{Model, Predictor};
 use crate::storage::StorageError;
 use crate::telemetry::Phase;
 
@@ -55,15 +56,6 @@ pub(super) struct Start {
     pub(super) findings: Vec<Finding>,
     /// What the version that is distilled answers to the rows to train on: learned in place of their targets.
     pub(super) answers: Option<Targets>,
-}
-
-/// The version that a warm start goes on from, or that is distilled.
-struct Base {
-    number: u64,
-    predictor: Arc<Predictor>,
-    /// Which rows its training held out, where that is known.
-    held_out: Option<HeldOut>,
-    relation: Relation,
 }
 
 /// What storage has for a training.
@@ -131,12 +123,6 @@ impl Start {
     }
 }
 
-/// Those networks of a version that a warm start goes on with: all but linear models beside others, which are made anew.
-fn networks(members: &Members) -> Members {
-    let deep = members.list().iter().filter(|member| member.network.spec().layers.len() > 1);
-    Members::new(deep.cloned().collect()).unwrap_or_else(|| members.clone())
-}
-
 impl Start {
     /// Memory that the training takes from here on, as its encoded rows and its network tell.
     fn bytes(&self) -> usize {
@@ -156,12 +142,6 @@ impl Start {
         };
         footprint.bytes()
     }
-}
-
-/// Whether rows that a training holds out were held out by the one that it goes on from, too; one that starts anew has seen no
-/// others.
-fn is_of_base(base: Option<&Base>, held_out: &HeldOut) -> bool {
-    base.is_none_or(|base| are_same(base.held_out.as_ref(), base.relation, held_out))
 }
 
 /// What a version of `model` is told to have been trained on, with the parts of `spec` that are not as in `model`.
@@ -185,7 +165,7 @@ async fn read(context: &RunContext<'_>, resume: bool) -> Result<(Read, Option<Ch
     let (job, storage, registry) = (context.job, context.storage, context.registry);
     let model = registry.get(&job.record.model_id.to_string()).await?;
     let base =
-        if job.record.config.warm_start { Some(base(context, &model).await?) } else { job.record.config.distill };
+        if job.record.config.warm_start { Some(number(context, &model).await?) } else { job.record.config.distill };
     let checkpoint = match storage.blobs.get(&checkpoint_blob(job.record.id)).await {
         _ if !resume => None,
         Ok(file) => Checkpoint::decode(&file).map_err(|error| checkpoint_useless(job, &error)).ok(),
@@ -197,7 +177,7 @@ async fn read(context: &RunContext<'_>, resume: bool) -> Result<(Read, Option<Ch
             let file = storage.blobs.get(blob).await?;
             let base = match base {
                 None => None,
-                Some(number) => Some(of_version(context, &model, number).await?),
+                Some(number) => Some(Base::read(context, &model, number).await?),
             };
             let start = match (&checkpoint, &base) {
                 (Some(_), _) => None,
@@ -211,7 +191,7 @@ async fn read(context: &RunContext<'_>, resume: bool) -> Result<(Read, Option<Ch
             // Its encoder is needed even where a checkpoint has the parameters.
             let base = match base {
                 None => None,
-                Some(number) => Some(of_version(context, &model, number).await?),
+                Some(number) => Some(Base::read(context, &model, number).await?),
             };
             let predictor = base.as_ref().map(|base| &*base.predictor);
             let dataset = context.datasets.get_for_job(*train).await?;
@@ -230,47 +210,6 @@ async fn read(context: &RunContext<'_>, resume: bool) -> Result<(Read, Option<Ch
     write.start_job(job.record.id, Timestamp::now()).await?;
     write.commit().await?;
     Ok((read, checkpoint))
-}
-
-/// The version that a warm start goes on from: the one that was active when it began first, which is written down before
-/// anything else is read, so that it stays the same however often the job begins again.
-async fn base(context: &RunContext<'_>, model: &Model) -> Result<u64, JobError> {
-    let job = context.job;
-    if let Some(number) = job.record.base_version.get() {
-        return Ok(*number);
-    }
-    let number = model.active()?.number;
-    let mut write = context.storage.catalog.write().await?;
-    write.note_base(job.record.id, number).await?;
-    write.commit().await?;
-    Ok(*job.record.base_version.get_or_init(|| number))
-}
-
-async fn of_version(context: &RunContext<'_>, model: &Model, number: u64) -> Result<Base, JobError> {
-    let version = context.registry.version(model, number).await?;
-    let predictor = context.registry.predictor(model, &version).await?;
-    let (held_out, relation) = (held_out(&version, &predictor), relation(context, &version).await?);
-    Ok(Base { number, predictor, held_out, relation })
-}
-
-/// How the rows that a version learned from and those that a training holds out belong together, by the data sets that they are of.
-async fn relation(context: &RunContext<'_>, version: &Version) -> Result<Relation, JobError> {
-    let (train, validation) = context.job.record.data.datasets();
-    let (Some(ours), Some(theirs)) = (validation.or(train), version.facts.trained_on.dataset) else {
-        return Ok(Relation::Related);
-    };
-    let datasets = context.datasets;
-    if datasets.begins_with(ours, theirs).await? || datasets.begins_with(theirs, ours).await? {
-        return Ok(Relation::Related);
-    }
-    // One that comes of other versions may have learned from further data sets.
-    let job = match version.facts.job_id {
-        Some(id) => context.storage.catalog.job(id).await?,
-        None => None,
-    };
-    let config = job.as_ref().map(JobRecord::from_row).transpose()?.map(|record| record.config);
-    let is_first = config.is_some_and(|config| !config.warm_start && config.distill.is_none());
-    Ok(if is_first { Relation::Apart } else { Relation::Unknown })
 }
 
 async fn columns(
