@@ -6,7 +6,7 @@
 FOLDER has `manifest.json`, a list `datasets` of objects with `name`, `task` and `target`, and for each name a folder of that
 name with `train.csv.gz` and `test.csv.gz`. Every run is scored on the test rows, and written to FILE, from which a run that was cut
 off goes on. Prints for each part the change of the geometric mean, over tables and seeds, of classification error, log-loss and
-RMSE without it: above 0 is what the part brings. Only parts that a request can turn off are tried. Standard library only.
+RMSE without it: above 0 is what the part brings. Standard library only.
 """
 
 import argparse
@@ -25,6 +25,13 @@ PARTS = {
     "all": ({}, {}),
     "folds": ({}, {"members": 1}),
     "parts of RealMLP": ({"recipe": "plain"}, {}),
+    "waves": ({"without": ["waves"]}, {}),
+    "bins": ({"without": ["bins"]}, {}),
+    "factors of columns": ({"without": ["scale"]}, {}),
+    "NTK and parameters by the rows": ({"without": ["ntk"]}, {}),
+    "Mish": ({"activation": "relu"}, {}),
+    "linear share": ({"without": ["linear_model"]}, {}),
+    "early stopping": ({}, {"early_stopping": None}),
     "dropout": ({"dropout": 0}, {}),
     "weight decay": ({}, {"weight_decay": 0}),
     "coslog4": ({}, {"learning_rate_schedule": "cosine"}),

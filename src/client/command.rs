@@ -195,6 +195,12 @@ pub struct Train {
     /// Networks with drawn settings that are tried, of which the best answer together [default: the recipe's]
     #[arg(long, value_name = "N")]
     pub candidates: Option<u64>,
+    /// The scale that numbers are learned in: auto, identity or log1p [default: the recipe's]
+    #[arg(long, value_name = "SCALE")]
+    pub target_scale: Option<String>,
+    /// Parts of the recipe to do without, with commas between: waves, bins, scale, ntk, linear_model
+    #[arg(long, value_name = "PARTS", conflicts_with = "model")]
+    pub without: Option<String>,
     /// Make one network of this version of --model, which answers faster
     #[arg(long, value_name = "VERSION", requires = "model")]
     pub distill: Option<u64>,

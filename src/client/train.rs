@@ -45,6 +45,7 @@ async fn new_model(service: &Service, screen: &Screen, asked: &Train) -> Result<
     query.extend(asked.task.clone().map(|task| ("task", task)));
     query.extend(asked.recipe.clone().map(|recipe| ("recipe", recipe)));
     query.extend(asked.hidden_layers.clone().map(|sizes| ("hidden_layers", sizes)));
+    query.extend(asked.without.clone().map(|parts| ("without", parts)));
     let settings = settings(asked);
     query.extend(settings.iter().map(|(name, value)| (*name, text(value))));
     query.extend(asked.reading.query());
@@ -89,6 +90,7 @@ fn settings(asked: &Train) -> Vec<(&'static str, Value)> {
         ("activate", asked.activate.clone().map(Value::from)),
         ("members", asked.members.map(Value::from)),
         ("candidates", asked.candidates.map(Value::from)),
+        ("target_scale", asked.target_scale.clone().map(Value::from)),
         ("distill", asked.distill.map(Value::from)),
     ];
     given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()

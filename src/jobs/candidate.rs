@@ -96,7 +96,7 @@ impl Draws<'_> {
         if first.dropout == recipe.dropout() {
             next.dropout = rounded(dropout);
         }
-        if first.learning_rate == learning_rate(self.spec.task) {
+        if first.learning_rate == learning_rate(self.spec.task, self.network.parametrization) {
             next.learning_rate = rounded(first.learning_rate * rate);
         }
         if first.weight_decay == WEIGHT_DECAY {
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
     use crate::data::encoder::Task;
     use crate::learning::activation::Activation;
-    use crate::learning::spec::ModelSpec;
+    use crate::learning::spec::{ModelSpec, Parametrization};
     use crate::learning::training::{Classes, TrainingSpec};
     use crate::models::recipe::Recipe;
 
@@ -139,6 +139,7 @@ mod tests {
             weights: None,
             types: Vec::new(),
             recipe: Recipe::Best,
+            without: Vec::new(),
             classes: vec!["a".into(), "b".into()],
             hidden_layers,
             activation: Activation::Mish,
@@ -149,7 +150,8 @@ mod tests {
 
     #[test]
     fn candidates_are_the_same_whenever_they_are_asked_for_and_keep_what_is_given() {
-        let network = ModelSpec { layers: vec![3.into(), 1.into()], ..ModelSpec::default() }.check().expect("valid").0;
+        let (layers, parametrization) = (vec![3.into(), 1.into()], Parametrization::Ntk);
+        let network = ModelSpec { layers, parametrization, ..ModelSpec::default() }.check().expect("valid").0;
         let settings = TrainingSpec { learning_rate: Some(0.04), weight_decay: Some(0.02), ..TrainingSpec::default() };
         let settings = settings.check(7, Classes::None).expect("valid");
         let (open, given) = (spec(vec![256; 3]), spec(vec![9]));

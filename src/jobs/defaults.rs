@@ -5,7 +5,7 @@ use crate::data::encoder::Task;
 use crate::learning::members::MAX_MEMBERS;
 use crate::learning::optimizer::Optimizer;
 use crate::learning::schedule::Schedule;
-use crate::learning::spec::ValidModelSpec;
+use crate::learning::spec::{Parametrization, ValidModelSpec};
 use crate::learning::stopping::EarlyStopping;
 use crate::learning::training::{BatchSize, TargetScale, TrainingSpec};
 use crate::models::recipe::Recipe;
@@ -27,9 +27,16 @@ pub(super) const WEIGHT_DECAY: f64 = 0.02;
 const CANDIDATES: u64 = 32;
 const SECONDS: f64 = 300.0;
 
+/// η of `plain`, and of what has no NTK parametrization.
+const PLAIN_RATE: f64 = 2e-3;
+
 /// The learning rate of the standard recipe.
-pub(super) fn learning_rate(task: Task) -> f64 {
-    if task == Task::Regression { 0.15 } else { 0.04 }
+pub(super) fn learning_rate(task: Task, parametrization: Parametrization) -> f64 {
+    match (parametrization, task) {
+        (Parametrization::Standard, _) => PLAIN_RATE,
+        (Parametrization::Ntk, Task::Regression) => 0.15,
+        (Parametrization::Ntk, Task::Classification) => 0.04,
+    }
 }
 
 /// What a training is asked for on.
@@ -84,7 +91,7 @@ impl Ground<'_> {
             epochs: settings.epochs.or(Some(epochs)),
             batch_size: settings.batch_size.or(Some(BatchSize::Rows(batch_size))),
             optimizer: settings.optimizer.or(Some(Optimizer::adamw())),
-            learning_rate: settings.learning_rate.or(is_open.then_some(2e-3)),
+            learning_rate: settings.learning_rate.or(is_open.then_some(PLAIN_RATE)),
             learning_rate_schedule: settings.learning_rate_schedule.or(Some(Schedule::cosine())),
             early_stopping: settings.early_stopping.or(Some(Some(stopping))),
             ..settings
@@ -99,6 +106,7 @@ impl Ground<'_> {
             _ => 256,
         };
         let is_open = settings.learning_rate_schedule.is_none() && settings.optimizer.is_none();
+        let rate = learning_rate(self.task, self.network.parametrization);
         let members = settings.members.or_else(|| self.members(&settings));
         let epochs = settings.epochs.unwrap_or_else(|| self.epochs(members, settings.validation_split));
         // Two waves of the schedule after that of the best epoch: each ends at twice the epoch of the one before and a fifteenth of
@@ -114,7 +122,7 @@ impl Ground<'_> {
             members,
             batch_size: settings.batch_size.or(Some(BatchSize::Rows(batch_size))),
             optimizer: settings.optimizer.or(Some(Optimizer::Adamw { beta1: 0.9, beta2: 0.95, epsilon: 1e-8 })),
-            learning_rate: settings.learning_rate.or(is_open.then_some(learning_rate(self.task))),
+            learning_rate: settings.learning_rate.or(is_open.then_some(rate)),
             weight_decay: settings.weight_decay.or(is_open.then_some(WEIGHT_DECAY)),
             learning_rate_schedule: settings.learning_rate_schedule.or(Some(Schedule::coslog4())),
             early_stopping: settings.early_stopping.or(Some(Some(stopping))),
@@ -170,7 +178,8 @@ mod tests {
 
     fn settled(rows: usize, settings: TrainingSpec) -> TrainingSpec {
         let layers = vec![60.into(), 256.into(), 256.into(), 256.into(), 1.into()];
-        let network = ModelSpec { layers, ..ModelSpec::default() }.check().expect("a network").0;
+        let parametrization = Parametrization::Ntk;
+        let network = ModelSpec { layers, parametrization, ..ModelSpec::default() }.check().expect("a network").0;
         let ground = Ground { task: Task::Classification, network: &network, rows, validated: false };
         ground.settle(Recipe::Standard, settings)
     }

@@ -50,44 +50,24 @@ impl TableTraining {
         dataset: &Dataset,
         validation: Option<&Dataset>,
     ) -> Result<Self, JobError> {
-        for (set, pointer) in [Some(dataset), validation].into_iter().flatten().zip(["/dataset", "/validation/dataset"])
-        {
-            require_columns(model, set, pointer)?;
-        }
-        if validation.is_some() && settings.validation_split.is_some() {
-            let detail = "give either `validation` or `validation_split`, not both";
-            return Err(SpecError::invalid("/validation", detail).into());
-        }
-        if validation.is_some() && settings.split.is_some() {
-            return Err(SpecError::invalid("/validation", "give either `validation` or `split`, not both").into());
-        }
-        settings.split.as_ref().map_or(Ok(()), |by| check_split(by, model, dataset))?;
-        let rows = dataset.rows();
-        let missing = dataset.profile.column(&model.target).map_or(0, |column| column.missing as usize);
+        check_asked(model, &settings, dataset, validation)?;
         let based = settings.warm_start == Some(true) || settings.distill.is_some();
         let columns = ColumnsOf::new(model, &dataset.profile, based);
         let network = columns.network()?;
-        if model.task == Task::Classification && settings.target_scale.is_some() {
-            return Err(
-                SpecError::invalid("/target_scale", "classes have no scale: it is for a target of numbers").into()
-            );
-        }
-        let ground = Ground { task: model.task, network: &network, rows, validated: validation.is_some() };
-        let settings = ground.settle(model.recipe_of(&model.hidden_layers), settings);
-        let classes = if model.classes.is_empty() { Classes::None } else { Classes::Named(&model.classes) };
-        let settings = ValidTrainingSpec { weights: model.weights.clone(), ..settings.check(model.seed, classes)? };
-        let labelled = rows - missing.min(rows);
+        let ground =
+            Ground { task: model.task, network: &network, rows: dataset.rows(), validated: validation.is_some() };
+        let settings = settled(model, &ground, settings)?;
         let is_apart = validation.is_some() || settings.split.as_ref().is_some_and(SplitBy::is_at_the_end);
         check_members(&settings, is_apart)?;
         check_candidates(&settings, validation.is_some())?;
         let network = if settings.candidates > 1 { columns.network_with(&largest(model))? } else { network };
+        let labelled = labelled(model, dataset);
         let train = match settings.networks() > 1 && !is_apart {
             // Each row may be trained on.
             true => labelled,
             false => rows_to_train_on(labelled, settings.validation_split),
         };
         let others = validation.map(|set| (ColumnsOf::new(model, &set.profile, based), set.rows()));
-        let file_bytes = version_bytes(&settings, network.parameter_count());
         let held_out = || if settings.networks() > 1 { labelled } else { labelled - train };
         let footprint = Footprint {
             network: &network,
@@ -98,21 +78,70 @@ impl TableTraining {
             weighted: model.weights.is_some(),
             features: columns.count().saturating_sub(1),
         };
-        let counting = columns.counting_bytes();
-        let read = [Some((columns, rows)), others]
-            .into_iter()
-            .flatten()
-            .fold(0, |sum: usize, (columns, rows)| sum.saturating_add(reading_bytes(&columns, rows)));
-        // Columns are read, and beside them rows are chosen; then the words of texts are counted; then rows are encoded.
-        let beside = beside_bytes(model, &settings, dataset).max(footprint.row_bytes()).max(counting);
-        let weights = if settings.weights.is_some() { rows.saturating_mul(size_of::<f64>()) } else { 0 };
-        let bytes = read.saturating_add(weights).saturating_add(beside).max(footprint.bytes());
         // Each of several networks leaves a part of the rows out.
         let learned = if is_apart { train as f64 } else { labelled as f64 * (1.0 - settings.validation_split) };
-        let epoch_work = of_row(&network) * learned * settings.networks() as f64;
-        let validation = validation.map(|set| set.id);
-        Ok(TableTraining { settings, dataset: dataset.id, validation, rows: train, bytes, file_bytes, epoch_work })
+        Ok(TableTraining {
+            bytes: read_bytes(model, dataset, columns, others, &footprint).max(footprint.bytes()),
+            file_bytes: version_bytes(&settings, network.parameter_count()),
+            epoch_work: of_row(&network) * learned * settings.networks() as f64,
+            dataset: dataset.id,
+            validation: validation.map(|set| set.id),
+            rows: train,
+            settings,
+        })
     }
+}
+
+/// Rows that have a target.
+fn labelled(model: &TableSpec, dataset: &Dataset) -> usize {
+    let missing = dataset.profile.column(&model.target).map_or(0, |column| column.missing as usize);
+    dataset.rows().saturating_sub(missing)
+}
+
+/// The settings with all defaults of the recipe.
+fn settled(model: &TableSpec, ground: &Ground, settings: TrainingSpec) -> Result<ValidTrainingSpec, SpecError> {
+    let settings = ground.settle(model.recipe_of(&model.hidden_layers), settings);
+    let classes = if model.classes.is_empty() { Classes::None } else { Classes::Named(&model.classes) };
+    Ok(ValidTrainingSpec { weights: model.weights.clone(), ..settings.check(model.seed, classes)? })
+}
+
+/// Checks that what the request says goes together, and with the data sets.
+fn check_asked(
+    model: &TableSpec,
+    settings: &TrainingSpec,
+    dataset: &Dataset,
+    validation: Option<&Dataset>,
+) -> Result<(), SpecError> {
+    let invalid = |pointer: &str, detail: &str| Err(SpecError::invalid(pointer, detail));
+    require_columns(model, dataset, "/dataset")?;
+    validation.map_or(Ok(()), |set| require_columns(model, set, "/validation/dataset"))?;
+    if validation.is_some() && settings.validation_split.is_some() {
+        return invalid("/validation", "give either `validation` or `validation_split`, not both");
+    }
+    if validation.is_some() && settings.split.is_some() {
+        return invalid("/validation", "give either `validation` or `split`, not both");
+    }
+    if model.task == Task::Classification && settings.target_scale.is_some() {
+        return invalid("/target_scale", "classes have no scale: it is for a target of numbers");
+    }
+    settings.split.as_ref().map_or(Ok(()), |by| check_split(by, model, dataset))
+}
+
+/// Memory until the rows are encoded, in bytes: columns are read, and beside them rows are chosen; then the words of texts are
+/// counted; then rows are encoded. `others` are the columns and the rows to validate on, if those are apart.
+fn read_bytes(
+    model: &TableSpec,
+    dataset: &Dataset,
+    columns: ColumnsOf,
+    others: Option<(ColumnsOf, usize)>,
+    footprint: &Footprint,
+) -> usize {
+    let (settings, rows) = (footprint.settings, dataset.rows());
+    let beside = beside_bytes(model, settings, dataset).max(footprint.row_bytes()).max(columns.counting_bytes());
+    let weights = if settings.weights.is_some() { rows.saturating_mul(size_of::<f64>()) } else { 0 };
+    let tables = [Some((columns, rows)), others].into_iter().flatten();
+    let read = tables.fold(0, |sum: usize, (columns, rows)| sum.saturating_add(reading_bytes(&columns, rows)));
+    read.saturating_add(weights).saturating_add(beside)
 }
 
 /// Memory of columns that are read, in bytes: their values and words, the rows that are chosen of them, and what a reader

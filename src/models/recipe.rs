@@ -20,6 +20,25 @@ pub enum Recipe {
     Best,
 }
 
+/// So many parts there are.
+pub const PARTS: usize = 5;
+
+/// A part of the recipe `standard` that a model may do without, so that it can be seen what the part brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// Waves beside numbers.
+    Waves,
+    /// A learned vector for the bin of each number.
+    Bins,
+    /// A learned factor for each column.
+    Scale,
+    /// NTK parametrization, initial parameters by the rows, and the rates that go with them.
+    Ntk,
+    /// The linear model's share of the answers.
+    LinearModel,
+}
+
 /// Columns with waves, at most: beyond, they would be most of the network.
 pub(super) const MOST_WAVES: usize = 500;
 
@@ -47,10 +66,10 @@ impl Recipe {
             Recipe::Standard | Recipe::Best => 0.15,
         }
     }
+}
 
-    /// The waves of these columns, if the recipe has them.
-    pub(super) fn waves(self, columns: Vec<usize>) -> Option<Waves> {
-        let fit = self != Recipe::Plain && (1..=MOST_WAVES).contains(&columns.len());
-        fit.then_some(Waves { columns, frequencies: 16, values: 3, deviation: 0.1 })
-    }
+/// The waves of these columns, if they are not too many.
+pub(super) fn waves(columns: Vec<usize>) -> Option<Waves> {
+    let fit = (1..=MOST_WAVES).contains(&columns.len());
+    fit.then_some(Waves { columns, frequencies: 16, values: 3, deviation: 0.1 })
 }

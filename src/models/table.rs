@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::ModelError;
 use super::conformal::Conformal;
-use super::recipe::Recipe;
+use super::recipe::{Part, Recipe};
 use super::seeming::{check_target, hopeless};
 use crate::data::column::{Column, ColumnType, Values};
 use crate::data::encoder::Histogram;
@@ -30,6 +30,7 @@ pub struct TableRequest {
     pub weights: Option<String>,
     pub task: Option<Task>,
     pub recipe: Option<Recipe>,
+    pub without: Vec<Part>,
     pub hidden_layers: Option<Vec<usize>>,
     pub activation: Option<Activation>,
     pub dropout: Option<f64>,
@@ -60,6 +61,9 @@ pub struct TableSpec {
     /// What the request left open follows from it; models that are older than recipes are plain.
     #[serde(default)]
     pub recipe: Recipe,
+    /// Parts of the recipe that it does without, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<Part>,
     /// Classes in the data set it was made for; none for a regression.
     pub classes: Vec<String>,
     /// Widths of the hidden layers.
@@ -173,6 +177,7 @@ impl TableRequest {
         let spec = TableSpec {
             types,
             recipe,
+            without: checked_parts(self.without, recipe)?,
             dataset: Some(dataset),
             target: self.target,
             task,
@@ -208,6 +213,15 @@ fn check_weights(weights: Option<&str>, target: &str, features: Option<&[String]
     };
     let detail = format!("{} {what}: how much a row counts is told by a column of its own", Shown(name));
     Err(ModelError::Invalid { pointer: "/weights".into(), detail })
+}
+
+/// The parts that a model does without, each once.
+fn checked_parts(without: Vec<Part>, recipe: Recipe) -> Result<Vec<Part>, ModelError> {
+    if recipe == Recipe::Plain && !without.is_empty() {
+        let detail = "the recipe `plain` has none of these parts: leave `without` out".to_owned();
+        return Err(ModelError::Invalid { pointer: "/without".into(), detail });
+    }
+    Ok(without.into_iter().collect::<BTreeSet<Part>>().into_iter().collect())
 }
 
 fn checked_features(features: Vec<String>, target: &str, profile: &TableProfile) -> Result<Vec<String>, ModelError> {

@@ -1,7 +1,7 @@
 //! The network of a model by data set: what its recipe makes of the columns of an encoder.
 
 use super::ModelError;
-use super::recipe::Recipe;
+use super::recipe::{Part, Recipe, waves};
 use super::table::TableSpec;
 use crate::data::encoder::{Codes, Encoder};
 use crate::learning::init::Initializer;
@@ -47,9 +47,18 @@ impl TableSpec {
         if hidden.is_empty() { Recipe::Plain } else { self.recipe }
     }
 
+    /// Whether the model has this part of the recipe `standard`.
+    pub fn has(&self, part: Part) -> bool {
+        self.network_has(part, &self.hidden_layers)
+    }
+
+    fn network_has(&self, part: Part, hidden: &[usize]) -> bool {
+        self.recipe_of(hidden) != Recipe::Plain && !self.without.contains(&part)
+    }
+
     /// Whether numbers may have bins beside them where there are so many rows.
     pub fn may_have_bins(&self, rows: u64) -> bool {
-        self.recipe_of(&self.hidden_layers) != Recipe::Plain && rows >= LEAST_BINNED_ROWS
+        self.has(Part::Bins) && rows >= LEAST_BINNED_ROWS
     }
 
     /// The network of `plain` columns, of which those of `numbers` are numbers, and embeddings.
@@ -66,8 +75,8 @@ impl TableSpec {
             2 => (Loss::BinaryCrossEntropy, 1),
             classes => (Loss::CrossEntropy, classes),
         };
-        let recipe = self.recipe_of(hidden);
-        let waves = recipe.waves(numbers);
+        let has = |part| self.network_has(part, hidden);
+        let waves = if has(Part::Waves) { waves(numbers) } else { None };
         let width = plain
             + embeddings.iter().map(|embedding| embedding.dimensions).sum::<usize>()
             + waves.as_ref().map_or(0, Waves::outputs);
@@ -76,11 +85,8 @@ impl TableSpec {
             layers: widths.map(LayerSpec::from).collect(),
             embeddings,
             waves,
-            scale: recipe != Recipe::Plain,
-            parametrization: match recipe {
-                Recipe::Plain => Parametrization::Standard,
-                Recipe::Standard | Recipe::Best => Parametrization::Ntk,
-            },
+            scale: has(Part::Scale),
+            parametrization: if has(Part::Ntk) { Parametrization::Ntk } else { Parametrization::Standard },
             activation: Some(self.activation),
             loss: Some(loss),
             initializer: Some(Initializer::GlorotUniform),

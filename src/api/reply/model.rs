@@ -11,7 +11,7 @@ use crate::learning::activation::OutputActivation;
 use crate::learning::init::Initializer;
 use crate::learning::loss::Loss;
 use crate::learning::spec::ValidModelSpec;
-use crate::models::recipe::Recipe;
+use crate::models::recipe::{Part, Recipe};
 use crate::models::table::TableSpec;
 use crate::models::{Model, ModelKind};
 
@@ -37,6 +37,8 @@ pub struct ModelBody<'a> {
     weights: Option<&'a str>,
     classes: Option<&'a [String]>,
     recipe: Option<Recipe>,
+    #[serde(skip_serializing_if = "<[Part]>::is_empty")]
+    without: &'a [Part],
     hidden_layers: Option<&'a [usize]>,
     active_version: Option<u64>,
     created_at: Timestamp,
@@ -81,6 +83,7 @@ impl<'a> ModelBody<'a> {
             weights: table.and_then(|table| table.weights.as_deref()),
             classes: table.and_then(|table| classes(table)),
             recipe: table.map(|table| table.recipe),
+            without: table.map_or(&[], |table| &table.without),
             hidden_layers: table.map(|table| table.hidden_layers.as_slice()),
             active_version: model.active.as_ref().map(|version| version.number),
             created_at: model.created_at,

@@ -5,9 +5,10 @@ use std::fmt;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use serde::de::{MapAccess, Visitor};
+use serde::de::{IntoDeserializer, MapAccess, Visitor, value};
 use serde::{Deserialize, Deserializer};
 
+use super::models::GivenParts;
 use crate::api::body::columns::take_columns;
 use crate::api::body::form::Options;
 use crate::api::body::parse::{parse_json, parse_query, take_repeated};
@@ -21,8 +22,8 @@ use crate::data::profile::TableProfile;
 use crate::learning::activate::Activate;
 use crate::learning::spec::{MAX_LAYERS, MAX_WIDTH};
 use crate::learning::split::SplitBy;
-use crate::learning::training::{ClassWeight, Classes, TrainingSpec};
-use crate::models::recipe::Recipe;
+use crate::learning::training::{ClassWeight, Classes, TargetScale, TrainingSpec};
+use crate::models::recipe::{Part, Recipe};
 use crate::models::table::TableRequest;
 use crate::strict::{Beside, Fields, Name, at_most, map_of_at_most, once};
 use crate::wording::Shown;
@@ -50,6 +51,7 @@ struct FileFields {
     weights: Option<Column>,
     task: Option<Task>,
     recipe: Option<Recipe>,
+    without: Option<GivenParts>,
     hidden_layers: Option<Widths>,
     types: Option<Types>,
     missing: Option<ColumnNames>,
@@ -93,6 +95,7 @@ impl Fields for FileFields {
         "weights",
         "task",
         "recipe",
+        "without",
         "hidden_layers",
         "types",
         "missing",
@@ -108,6 +111,7 @@ impl Fields for FileFields {
             "weights" => once(&mut self.weights, name, map),
             "task" => once(&mut self.task, name, map),
             "recipe" => once(&mut self.recipe, name, map),
+            "without" => once(&mut self.without, name, map),
             "hidden_layers" => once(&mut self.hidden_layers, name, map),
             "types" => once(&mut self.types, name, map),
             "missing" => once(&mut self.missing, name, map),
@@ -154,6 +158,7 @@ impl AskedTraining {
             weights: text(fields.weights),
             task: fields.task,
             recipe: fields.recipe,
+            without: fields.without.map(|GivenParts(parts)| parts).unwrap_or_default(),
             hidden_layers: fields.hidden_layers.map(|Widths(widths)| widths),
             seed: settings.seed,
             ..TableRequest::default()
@@ -163,7 +168,7 @@ impl AskedTraining {
 }
 
 /// The parameters of `POST /train`, as errors name them.
-pub const PARAMETERS: [&str; 20] = [
+pub const PARAMETERS: [&str; 22] = [
     "name",
     "target",
     "features",
@@ -184,6 +189,8 @@ pub const PARAMETERS: [&str; 20] = [
     "sheet",
     "members",
     "candidates",
+    "target_scale",
+    "without",
 ];
 
 /// The parameters of `POST /train`, `features` among them, once for each column: names may contain any separator.
@@ -234,6 +241,8 @@ pub struct TrainParams {
     weights: Option<String>,
     members: Option<u64>,
     candidates: Option<u64>,
+    target_scale: Option<TargetScale>,
+    without: Option<String>,
 }
 
 impl TrainQuery {
@@ -259,7 +268,7 @@ impl TrainParams {
             let detail = format!("the target {} is one of skip_columns", Shown(&target));
             return Err(ApiError::parameter(ErrorCode::InvalidValue, "target", detail));
         }
-        let (hidden_layers, weights) = (self.widths()?, self.weights.clone());
+        let (hidden_layers, without, weights) = (self.widths()?, self.without()?, self.weights.clone());
         let TrainParams { seed, task, recipe, .. } = *self;
         let settings = TrainingSpec {
             epochs: self.epochs,
@@ -269,12 +278,15 @@ impl TrainParams {
             activate: self.activate,
             members: self.members,
             candidates: self.candidates,
+            target_scale: self.target_scale,
             ..TrainingSpec::default()
         };
         let in_range = settings.clone().check(0, Classes::None);
         in_range.map_err(|error| ApiError::from(error).of_query(&PARAMETERS))?;
         let settings = TrainingSpec { class_weight: self.class_weight()?, ..settings };
-        Ok((TableRequest { target, weights, task, recipe, hidden_layers, seed, ..TableRequest::default() }, settings))
+        let model =
+            TableRequest { target, weights, task, recipe, without, hidden_layers, seed, ..TableRequest::default() };
+        Ok((model, settings))
     }
 
     /// The word `balanced`: weights by class stand in the body of a training.
@@ -296,6 +308,15 @@ impl TrainParams {
             ApiError::parameter(ErrorCode::InvalidValue, "split", detail)
         };
         text.parse().map(Some).map_err(wrong)
+    }
+
+    /// Parts such as `bins,waves`.
+    fn without(&self) -> Result<Vec<Part>, ApiError> {
+        let Some(text) = &self.without else { return Ok(Vec::new()) };
+        let part = |word: &str| Part::deserialize(word.trim().into_deserializer());
+        let parts: Result<Vec<Part>, value::Error> = text.split(',').map(part).collect();
+        let detail = |error| format!("without is {}; parts such as bins,waves are expected: {error}", Shown(text));
+        parts.map_err(|error| ApiError::parameter(ErrorCode::InvalidValue, "without", detail(error)))
     }
 
     /// Widths such as `64,32`.

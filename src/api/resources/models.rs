@@ -27,7 +27,7 @@ use crate::learning::loss::Loss;
 use crate::learning::spec::{LayerParameters, LayerSpec, MAX_LAYERS, ModelSpec};
 use crate::models::change::ModelChanges;
 use crate::models::model::MAX_METADATA;
-use crate::models::recipe::Recipe;
+use crate::models::recipe::{PARTS, Part, Recipe};
 use crate::models::table::TableRequest;
 use crate::models::{Model, ModelKind, NewModel};
 use crate::serving::sight;
@@ -59,6 +59,8 @@ pub struct NewModelBody {
     #[serde(default, deserialize_with = "given")]
     recipe: Option<Recipe>,
     #[serde(default, deserialize_with = "given")]
+    without: Option<GivenParts>,
+    #[serde(default, deserialize_with = "given")]
     hidden_layers: Option<GivenWidths>,
     #[serde(default, deserialize_with = "given")]
     dropout: Option<f64>,
@@ -87,6 +89,11 @@ struct GivenLayers(#[serde(deserialize_with = "at_most::<_, _, MAX_LAYERS>")] Ve
 #[derive(Deserialize)]
 #[serde(transparent)]
 struct GivenWidths(#[serde(deserialize_with = "at_most::<_, _, MAX_LAYERS>")] Vec<usize>);
+
+/// Parts of a recipe, not more than may be.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct GivenParts(#[serde(deserialize_with = "at_most::<_, _, PARTS>")] pub(super) Vec<Part>);
 
 /// Parameters of every layer.
 #[derive(Deserialize)]
@@ -132,6 +139,7 @@ impl NewModelBody {
             ("weights", self.weights.is_some()),
             ("task", self.task.is_some()),
             ("recipe", self.recipe.is_some()),
+            ("without", self.without.is_some()),
             ("hidden_layers", self.hidden_layers.is_some()),
             ("dropout", self.dropout.is_some()),
         ];
@@ -188,6 +196,7 @@ impl NewModelBody {
             weights: self.weights,
             task: self.task,
             recipe: self.recipe,
+            without: self.without.map(|parts| parts.0).unwrap_or_default(),
             hidden_layers: self.hidden_layers.map(|widths| widths.0),
             activation: self.activation,
             dropout: self.dropout,

@@ -14,7 +14,7 @@ use super::unpublished::Stopped;
 use crate::jobs::training::Training;
 use crate::learning::members::{Member, Members};
 use crate::learning::row_weights::RowWeights;
-use crate::models::recipe::Recipe;
+use crate::models::recipe::Part;
 use crate::models::scoring::Truth;
 use crate::models::table::TableSpec;
 
@@ -41,7 +41,7 @@ pub(super) fn blended(
     measuring: Measuring,
     members: Members,
 ) -> Result<Blended, Stopped> {
-    let is_wanted = spec.recipe_of(&spec.hidden_layers) != Recipe::Plain && training.settings.distill.is_none();
+    let is_wanted = spec.has(Part::LinearModel) && training.settings.distill.is_none();
     let blends = training.validation.is_some() && is_wanted;
     let Some(linear) = baseline::linear(context, training, spec, measuring.encoder, blends)? else {
         return Ok(Blended { members, linear: None, linear_share: None });

@@ -27,6 +27,7 @@ mod prepare;
 mod retry;
 mod search;
 mod start;
+mod stored;
 mod tables;
 mod target_scale;
 mod trial;

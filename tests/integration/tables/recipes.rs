@@ -108,6 +108,50 @@ async fn a_recipe_is_named_in_the_url_of_a_training_and_others_are_refused() {
     service.stop().await;
 }
 
+#[tokio::test]
+async fn a_model_may_do_without_parts_of_its_recipe() {
+    let service = TestApp::start().await;
+    service.post_csv("/datasets?name=waves", csv()).await.expect(201);
+    let parts = json!(["linear_model", "ntk", "waves", "scale", "ntk"]);
+    let without = json!({"hidden_layers": [24], "without": parts});
+    let model = created(&service, "bare", without).await;
+    assert_eq!(model["without"], json!(["waves", "scale", "ntk", "linear_model"]), "each once");
+    assert!(created(&service, "all", json!({"hidden_layers": [24]})).await.get("without").is_none());
+    let job = service.train("bare", json!({"epochs": 20})).await;
+    assert_eq!((&job["state"], &job["config"]["learning_rate"]), (&json!("succeeded"), &json!(0.002)), "{job}");
+    assert!(job["metrics"]["linear_share"].is_null(), "{job}");
+    let trained = service.get("/models/bare").await.expect(200);
+    let inputs = trained["layers"][0].as_u64().expect("a width");
+    assert_eq!(trained["parameter_count"], json!(inputs * 24 + 24 + 24 + 1), "weights and biases are all there is");
+    let file = service.get("/models/bare/versions/1/export?format=safetensors").await.body;
+    let copy = service.post_file("/models/import?name=copy", "application/octet-stream", file).await.expect(201);
+    assert_eq!(copy["without"], trained["without"]);
+
+    let path = "/train?target=class&epochs=2&hidden_layers=8";
+    service.post_csv(&format!("{path}&name=url&without=scale,%20waves"), csv()).await.expect(202);
+    let made = service.get("/models/url").await.expect(200);
+    assert_eq!(made["without"], json!(["waves", "scale"]));
+    let wrong = service.post_csv(&format!("{path}&name=wrong&without=waves,folds"), csv()).await;
+    let wrong = wrong.problem(422, "invalid_value");
+    assert!(text(&wrong["detail"]).contains("folds"), "{wrong}");
+    let plain = json!({"name": "plain", "dataset": "waves", "target": "class", "recipe": "plain", "without": ["ntk"]});
+    let plain = service.post("/models", plain).await.problem(422, "invalid_value");
+    assert_eq!(plain["errors"][0]["pointer"], "/without", "{plain}");
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn the_url_of_a_training_says_which_scale_a_target_is_learned_in() {
+    let service = TestApp::start().await;
+    let rows: String = (0..300).map(|row| format!("{row},{}\n", (f64::from(row) / 40.0).exp())).collect();
+    let path = "/train?target=y&epochs=4&hidden_layers=8&target_scale";
+    let job = service.post_csv(&format!("{path}=log1p&name=log"), "x,y\n".to_owned() + &rows).await.expect(202);
+    assert_eq!(service.ended(&job).await["metrics"]["target_scale"], "log1p");
+    let wrong = service.post_csv(&format!("{path}=root&name=root"), "x,y\n".to_owned() + &rows).await;
+    wrong.problem(422, "invalid_value");
+    service.stop().await;
+}
+
 /// A number from 0 to 1 without order.
 fn drawn(row: usize, column: usize) -> f64 {
     let mixed =
