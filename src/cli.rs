@@ -1,7 +1,7 @@
 //! The command line: whether its words start the service, do something with its state, or ask one that runs.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write};
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command, CommandFactory, Parser};
@@ -42,7 +42,10 @@ pub fn asked(words: impl IntoIterator<Item = OsString>) -> Asked {
 fn client(words: Vec<OsString>) -> Asked {
     let client = Client::parse_from(words);
     let ClientCommand::Completions { shell } = client.command else { return Asked::Client(Box::new(client)) };
-    clap_complete::generate(shell, &mut completed(), "epochd", &mut io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut completed(), "epochd", &mut script);
+    // Whoever reads may have seen enough.
+    let _ = io::stdout().write_all(&script);
     Asked::Nothing
 }
 

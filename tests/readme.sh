@@ -12,6 +12,8 @@ export EPOCHD_URL=${EPOCHD_URL:-http://127.0.0.1:8080}
 PATH=$PWD/target/release:$PATH
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+# Where --local has its state.
+export EPOCHD_DATA_DIR=$work/state
 
 # A second run finds the models and the data sets of the first.
 for model in xor xor-copy penguins birds command-line; do

@@ -138,7 +138,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/openapi.json", PREDICT, operations::openapi_json),
         // A browser sends no key before its page asks for one, and none for a page of text.
         Route::get("/docs", Access::Open, pages::docs),
-        Route::get("/docs/errors", Access::Open, operations::errors),
+        Route::get("/docs/errors", Access::Open, pages::error_guide),
         Route::get("/", Access::Open, pages::root),
         Route::get("/page/{name}", Access::Open, pages::file),
         Route::get("/page/{folder}/{name}", Access::Open, pages::file_in),

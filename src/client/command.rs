@@ -12,6 +12,11 @@ use clap_complete::Shell;
 pub use self::nouns::{Datasets, Jobs, Keys, Things, Versions};
 pub use self::reading::Reading;
 
+/// The service that is asked unless another is named.
+const URL: &str = "http://127.0.0.1:8080";
+/// The folder of a service of one's own, in the same way.
+const DATA_DIR: &str = "epochd-data";
+
 /// Ask a running epochd: train, predict, compare, look
 #[derive(Clone, Debug, Parser)]
 #[command(name = "epochd", version, max_term_width = 100, disable_help_subcommand = true)]
@@ -29,7 +34,7 @@ pub struct Client {
 #[command(next_help_heading = "Service")]
 pub struct Common {
     /// The service to ask
-    #[arg(long, env = "EPOCHD_URL", value_name = "URL", default_value = "http://127.0.0.1:8080", global = true)]
+    #[arg(long, env = "EPOCHD_URL", value_name = "URL", default_value = URL, global = true)]
     pub url: String,
     /// The key to ask with. On the command line all users of the machine see it: set the variable
     #[arg(long, env = "EPOCHD_KEY", value_name = "SECRET", hide_env_values = true, global = true)]
@@ -41,7 +46,7 @@ pub struct Common {
     #[arg(long, global = true)]
     pub local: bool,
     /// Folder of the state that --local works on; a service started there later has all of it
-    #[arg(long, env = "EPOCHD_DATA_DIR", value_name = "DIR", default_value = "epochd-data", global = true)]
+    #[arg(long, env = "EPOCHD_DATA_DIR", value_name = "DIR", default_value = DATA_DIR, global = true)]
     pub data_dir: PathBuf,
     /// Print what the service says, as JSON
     #[arg(long, global = true)]
@@ -49,6 +54,28 @@ pub struct Common {
     /// No progress and no remarks on standard error, but errors
     #[arg(short, long, global = true)]
     pub quiet: bool,
+}
+
+impl Common {
+    /// What further commands have to be given to reach the same service, but for the key, which is a secret.
+    pub fn again(&self) -> String {
+        let is_otherwise =
+            |name: &str, usual: &str, value: &str| std::env::var(name).as_deref().unwrap_or(usual) != value;
+        let folder = self.data_dir.display().to_string();
+        let mut again = String::new();
+        if self.local {
+            again += " --local";
+            if is_otherwise("EPOCHD_DATA_DIR", DATA_DIR, &folder) {
+                again += &format!(" --data-dir {folder}");
+            }
+        } else if is_otherwise("EPOCHD_URL", URL, &self.url) {
+            again += &format!(" --url {}", self.url);
+        }
+        if let Some(file) = &self.ca {
+            again += &format!(" --ca {}", file.display());
+        }
+        again
+    }
 }
 
 /// A secret, which is not shown.
@@ -85,11 +112,14 @@ pub enum ClientCommand {
         #[command(subcommand)]
         what: Option<Things>,
     },
-    /// The versions of a model: list them side by side, activate one, name one, delete one
+    /// The versions of a model: list (default), show, compare, activate, name or delete them
+    #[command(args_conflicts_with_subcommands = true, arg_required_else_help = true)]
     Versions {
+        /// The model whose versions are listed, by name or id
+        model: Option<String>,
         /// What to do with them
         #[command(subcommand)]
-        what: Versions,
+        what: Option<Versions>,
     },
     /// The data sets: list (default), show, upload, append, delete
     Datasets {
@@ -115,7 +145,7 @@ pub enum ClientCommand {
         /// The version, by number or alias [default: the one that serves]
         #[arg(long, default_value = "active", hide_default_value = true)]
         version: String,
-        /// The file to write [default: MODEL.safetensors; - for standard output]
+        /// The file to write, which ends in .safetensors [default: MODEL.safetensors; - for standard output]
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::command::{Datasets, Reading};
 use super::data_file::DataFile;
@@ -38,8 +38,7 @@ pub async fn datasets(service: &Service, screen: &Screen, what: &Datasets) -> Re
         Datasets::Delete { name, yes } => {
             screen.confirm(&format!("delete the data set {name}"), *yes)?;
             service.delete(&["datasets", name]).await?;
-            screen.remark(format!("the data set {name} is deleted"));
-            Ok(())
+            screen.done(&json!({"deleted": name}), format!("the data set {name} is deleted"))
         }
     }
 }
@@ -85,7 +84,7 @@ fn described(dataset: &Value) -> String {
     }
     let mut text = format!("{}: {} rows\n\n{}", shown(name), dataset["rows"], table.text());
     for finding in warnings(dataset) {
-        text += &format!("\n\n{finding}");
+        text += &format!("\n\nfinding: {finding}");
     }
     text
 }

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::io;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// An error document of the service (RFC 9457).
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Problem {
     /// What it means.
@@ -22,7 +23,7 @@ pub struct Problem {
 }
 
 /// A part of a request that is wrong.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Place {
     /// A JSON pointer.
@@ -85,6 +86,20 @@ impl ClientError {
         }
     }
 
+    /// For programs: the problem as the service told it, or one of a code of this program's.
+    pub fn document(&self) -> Value {
+        let code = match self {
+            ClientError::Refused(problem) => return json!(problem),
+            ClientError::Usage(_) => "usage",
+            ClientError::Unreachable { .. } => "unreachable",
+            ClientError::Failed(_) => "failed",
+            ClientError::Io { .. } => "io",
+            ClientError::Interrupted(_) => "interrupted",
+            ClientError::Closed => "closed",
+        };
+        json!({"code": code, "detail": self.to_string()})
+    }
+
     /// The exit status: 1 if the service refused or the work failed, 2 for the command line, 3 if no service answered, 130 if the
     /// user ended it, as shells say it.
     pub fn exit_status(&self) -> u8 {
@@ -98,20 +113,48 @@ impl ClientError {
     }
 }
 
+impl Problem {
+    /// What to do, in commands where those do it: the service speaks of its API.
+    fn advice(&self) -> &str {
+        match self.code.as_str() {
+            "key_required" => "Set EPOCHD_KEY to a key of the service.",
+            "model_not_found" => "`epochd models` lists those there are.",
+            "version_not_found" => "`epochd versions MODEL` lists them.",
+            "job_not_found" => "`epochd jobs` lists them.",
+            "dataset_not_found" => "`epochd datasets` lists those there are.",
+            "key_not_found" => "`epochd keys` lists those that are stored.",
+            "model_not_trained" => "Train it first: epochd train --model MODEL",
+            "model_busy" | "dataset_busy" => {
+                "Wait for it (`epochd watch JOB`) or cancel it (`epochd jobs cancel JOB`) first."
+            }
+            "version_active" => "Activate another one first: epochd versions activate MODEL VERSION",
+            "version_aliased" => "Move the alias to another one first: epochd versions alias MODEL ALIAS VERSION",
+            "unsupported_media_type" => "Say what the file is by --content-type. A model by layer sizes takes JSON.",
+            // Where it is stands beside what is wrong.
+            "invalid_value" | "shape_mismatch" => "",
+            _ => &self.remedy,
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}", self.title)?;
         if !self.detail.is_empty() {
             write!(out, ": {}", self.detail)?;
         }
-        // The first place is what the detail is about.
-        for Place { pointer, detail } in self.errors.iter().filter(|place| place.detail != self.detail).take(10) {
-            write!(out, "\n  {pointer}: {detail}")?;
+        for Place { pointer, detail } in self.errors.iter().take(10) {
+            // The detail of one place alone is that of the whole.
+            match *detail == self.detail {
+                true if pointer.is_empty() => {}
+                true => write!(out, " (at {pointer})")?,
+                false => write!(out, "\n  {pointer}: {detail}")?,
+            }
         }
-        if !self.remedy.is_empty() {
-            write!(out, "\n  {}", self.remedy)?;
+        match self.advice() {
+            "" => Ok(()),
+            advice => write!(out, "\n  {advice}"),
         }
-        Ok(())
     }
 }
 
@@ -126,5 +169,17 @@ mod tests {
         let problem: Problem = serde_json::from_str(told).expect("a problem");
         assert_eq!(problem.to_string(), "A value is not allowed: 2 values\n  /epochs: 0 is too small\n  Mend them.");
         assert_eq!(ClientError::Refused(Box::new(problem)).exit_status(), 1);
+        let told = r#"{"title":"A value is not allowed","code":"invalid_value","detail":"0 is too small","remedy":"Mend it.",
+            "errors":[{"pointer":"/epochs","detail":"0 is too small"}]}"#;
+        let problem: Problem = serde_json::from_str(told).expect("a problem");
+        assert_eq!(problem.to_string(), "A value is not allowed: 0 is too small (at /epochs)");
+        let document = ClientError::Refused(Box::new(problem)).document();
+        assert_eq!(
+            (&document["code"], &document["errors"][0]["pointer"]),
+            (&json!("invalid_value"), &json!("/epochs"))
+        );
+        let none = Problem { code: "model_not_found".into(), remedy: "GET /models".into(), ..Problem::default() };
+        assert!(none.to_string().ends_with("`epochd models` lists those there are."));
+        assert_eq!(ClientError::Usage("what?".into()).document(), json!({"code": "usage", "detail": "what?"}));
     }
 }

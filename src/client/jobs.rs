@@ -1,11 +1,14 @@
 //! `epochd jobs`.
 
+use std::collections::HashMap;
+
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::command::Jobs;
 use super::error::ClientError;
 use super::models::fields;
+use super::report::of_job;
 use super::screen::Screen;
 use super::service::Service;
 use super::table::{Table, figure, shown, time};
@@ -16,38 +19,58 @@ use super::table::{Table, figure, shown, time};
 /// The service refuses.
 pub async fn jobs(service: &Service, screen: &Screen, what: &Jobs) -> Result<(), ClientError> {
     match what {
-        Jobs::List => {
-            let jobs = Value::from(service.list(&["jobs"]).await?);
-            screen.show(&jobs, list)
+        Jobs::List { model, state } => {
+            let asked = [("model", model), ("state", state)];
+            let query: Vec<(&str, &str)> =
+                asked.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))).collect();
+            let jobs = Value::from(service.list_of(&["jobs"], &query).await?);
+            let names = if screen.json { HashMap::new() } else { names(service).await? };
+            screen.show(&jobs, |jobs| list(jobs, &names))
         }
         Jobs::Show { job } => {
             let job = service.get(&["jobs", job]).await?;
-            screen.show(&job, |job| fields(job, &["metrics", "config", "split", "comparison", "warnings"]))
+            let names = names(service).await?;
+            screen.show(&job, |job| {
+                let told = fields(job, &["metrics", "config", "split", "comparison", "warnings", "candidates"]);
+                format!("{told}\n\n{}", of_job(job, &model_of(job, &names)))
+            })
         }
         Jobs::Cancel { job, keep } => {
             let query: &[(&str, &str)] = if *keep { &[("keep", "true")] } else { &[] };
             let cancelled = service.json(service.request(Method::POST, &["jobs", job, "cancel"], query)).await?;
             screen.show(&cancelled, |job| format!("the training {} is {}", shown(&job["id"]), shown(&job["state"])))
         }
-        Jobs::Delete { job } => {
+        Jobs::Delete { job, yes } => {
+            screen.confirm(&format!("delete the training {job} with its history"), *yes)?;
             service.delete(&["jobs", job]).await?;
-            screen.remark(format!("the job {job} is deleted"));
-            Ok(())
+            screen.done(&json!({"deleted": job}), format!("the training {job} is deleted"))
         }
     }
 }
 
-fn list(jobs: &Value) -> String {
+/// The names of models by their ids.
+async fn names(service: &Service) -> Result<HashMap<String, String>, ClientError> {
+    let models = service.list(&["models"]).await?;
+    Ok(models.iter().filter_map(|model| Some((shown(&model["id"]), model["name"].as_str()?.to_owned()))).collect())
+}
+
+/// The name of a job's model, or its id where it has none.
+fn model_of(job: &Value, names: &HashMap<String, String>) -> String {
+    let id = shown(&job["model_id"]);
+    names.get(&id).cloned().unwrap_or(id)
+}
+
+fn list(jobs: &Value, names: &HashMap<String, String>) -> String {
     let jobs = jobs.as_array().map(Vec::as_slice).unwrap_or_default();
     if jobs.is_empty() {
-        return "there was no training yet: epochd train data.csv --target COLUMN".into();
+        return "there is no such training: epochd train data.csv --target COLUMN".into();
     }
-    let mut table = Table::new(&["id", "state", "epoch", "of", "loss", "validation", "created"]);
+    let mut table = Table::new(&["id", "model", "state", "epoch", "of", "loss", "validation", "created"]);
     for job in jobs {
         let [id, state, epoch, epochs] = ["id", "state", "epoch", "epochs"].map(|member| shown(&job[member]));
         let [loss, validation] =
             ["loss", "validation_loss"].map(|member| job[member].as_f64().map(figure).unwrap_or_default());
-        table.row(vec![id, state, epoch, epochs, loss, validation, time(&job["created_at"])]);
+        table.row(vec![id, model_of(job, names), state, epoch, epochs, loss, validation, time(&job["created_at"])]);
     }
     table.text()
 }

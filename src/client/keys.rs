@@ -34,8 +34,7 @@ pub async fn keys(service: &Service, screen: &Screen, what: &Keys) -> Result<(),
         Keys::Revoke { id, yes } => {
             screen.confirm(&format!("revoke the key {id}"), *yes)?;
             service.delete(&["keys", id]).await?;
-            screen.remark(format!("the key {id} is revoked"));
-            Ok(())
+            screen.done(&json!({"deleted": id}), format!("the key {id} is revoked"))
         }
     }
 }

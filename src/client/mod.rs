@@ -17,6 +17,7 @@ mod screen;
 mod service;
 mod table;
 mod train;
+mod versions;
 mod watch;
 
 use std::process::ExitCode;
@@ -37,7 +38,11 @@ pub fn run(client: &Client) -> ExitCode {
     match runtime.expect("a runtime can be started").block_on(done_or_ended(client)) {
         Ok(()) | Err(ClientError::Closed) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            match &error {
+                _ if client.common.json => eprintln!("{}", error.document()),
+                ClientError::Interrupted(told) => eprintln!("{told}"),
+                error => eprintln!("error: {error}"),
+            }
             ExitCode::from(error.exit_status())
         }
     }
@@ -66,14 +71,17 @@ async fn done(client: &Client) -> Result<(), ClientError> {
         ClientCommand::Predict(asked) => predict::predict(service, screen, asked).await,
         ClientCommand::Evaluate(asked) => evaluate::evaluate(service, screen, asked).await,
         ClientCommand::Models { what } => models::models(service, screen, what.as_ref().unwrap_or(&Things::List)).await,
-        ClientCommand::Versions { what } => models::versions(service, screen, what).await,
+        ClientCommand::Versions { what: Some(what), .. } => versions::versions(service, screen, what).await,
+        ClientCommand::Versions { what: None, model } => {
+            versions::list(service, screen, model.as_deref().unwrap_or_default()).await
+        }
         ClientCommand::Datasets { what } => {
             datasets::datasets(service, screen, what.as_ref().unwrap_or(&Datasets::List)).await
         }
-        ClientCommand::Jobs { what } => jobs::jobs(service, screen, what.as_ref().unwrap_or(&Jobs::List)).await,
-        ClientCommand::Watch { job } => watch::watch(service, screen, job).await,
+        ClientCommand::Jobs { what } => jobs::jobs(service, screen, what.as_ref().unwrap_or(&Jobs::ALL)).await,
+        ClientCommand::Watch { job } => watch::watch(service, common, screen, job).await,
         ClientCommand::Export { model, version, output } => {
-            models::export(service, screen, model, version, output.as_deref()).await
+            versions::export(service, screen, model, version, output.as_deref()).await
         }
         ClientCommand::Import { file, name } => datasets::import(service, screen, file, name.as_deref()).await,
         ClientCommand::Keys { what } => keys::keys(service, screen, what.as_ref().unwrap_or(&Keys::List)).await,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::table::{Table, figure, shown};
+use super::table::{Table, figure, shown, time};
 
 /// Measures in the order in which they say most, of which those are told that there are.
 const MEASURES: [&str; 8] = ["accuracy", "log_loss", "macro_f1", "roc_auc", "rmse", "mae", "r2", "loss"];
@@ -20,13 +20,12 @@ pub fn of_job(job: &Value, model: &str) -> String {
         version => {
             let reason = shown(&job["stop_reason"]).replace('_', " ");
             let best = job["best_epoch"].as_u64().map(|best| format!(", the best was {best}")).unwrap_or_default();
-            _ = write!(text, "{model}, version {version}: {} rows, {epochs} ({reason}{best})", job["rows"]);
+            let by =
+                several(job).map(|members| format!(", {members} networks that answer together")).unwrap_or_default();
+            _ = write!(text, "{model}, version {version}: {} rows{by}, {epochs} ({reason}{best})", job["rows"]);
         }
     }
-    let metrics = &job["metrics"];
-    if metrics.is_object() {
-        _ = write!(text, "\n{}\n\n{}", measured_on(metrics), measures(metrics));
-    }
+    text += &of_metrics(&job["metrics"], several(job), &job["rows"]);
     if let Some(reason) = job["comparison"]["reason"].as_str() {
         _ = write!(text, "\n\n{reason}");
     }
@@ -34,6 +33,40 @@ pub fn of_job(job: &Value, model: &str) -> String {
         _ = write!(text, "\n\nwarning: {warning}");
     }
     text
+}
+
+/// A version and its measures beside the baselines, with the `job` that made it, if that is still there.
+pub fn of_version(version: &Value, job: &Value, model: &str) -> String {
+    let serves = if version["active"] == true { ", which serves" } else { "" };
+    let (number, rows, epochs) = (&version["version"], &version["rows"], &version["epochs"]);
+    let mut text = format!("{model}, version {number}{serves}: {rows} rows, {epochs} epochs");
+    for (name, value) in [("aliases", shown(&version["aliases"])), ("created", time(&version["created_at"]))] {
+        if !value.is_empty() {
+            _ = write!(text, "\n{name}: {value}");
+        }
+    }
+    text + &of_metrics(&version["metrics"], several(job), rows)
+}
+
+/// How many networks learned side by side, if several did.
+fn several(job: &Value) -> Option<u64> {
+    job["config"]["members"].as_u64().filter(|members| *members > 1)
+}
+
+/// The measures of what so many networks learned from `trained` rows; nothing where there are none.
+fn of_metrics(metrics: &Value, networks: Option<u64>, trained: &Value) -> String {
+    if !metrics.is_object() {
+        return String::new();
+    }
+    let rows = &metrics["rows"];
+    let measured_on = match networks {
+        // Each of them has left another part of the rows out.
+        Some(_) if rows == trained => {
+            format!("measured on each of the {rows} rows by the network that has not learned from it")
+        }
+        _ => measured_on(metrics),
+    };
+    format!("\n{measured_on}\n\n{}", measures(metrics))
 }
 
 /// The measures of an evaluation.
@@ -127,5 +160,11 @@ mod tests {
                     log_loss        0.0179                  1.0623\n\n\
                     warning: few rows";
         assert_eq!(of_job(&job, "penguins"), told);
+        let mut folds = job.clone();
+        folds["config"] = json!({"members": 5});
+        folds["metrics"]["rows"] = json!(274);
+        let told = of_job(&folds, "penguins");
+        assert!(told.contains("274 rows, 5 networks that answer together, 51 of 200 epochs"), "{told}");
+        assert!(told.contains("measured on each of the 274 rows by the network"), "{told}");
     }
 }

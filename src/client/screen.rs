@@ -11,17 +11,19 @@ use super::command::Common;
 use super::error::ClientError;
 
 /// How a command shows what it does.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Screen {
     /// Results as JSON.
     pub json: bool,
     quiet: bool,
+    /// What further commands have to be given to reach the same service.
+    again: String,
 }
 
 impl Screen {
     /// As the command line asks.
     pub fn of(common: &Common) -> Self {
-        Screen { json: common.json, quiet: common.quiet }
+        Screen { json: common.json, quiet: common.quiet, again: common.again() }
     }
 
     /// A line of a result.
@@ -38,6 +40,23 @@ impl Screen {
     /// As [`Screen::say`].
     pub fn show(&self, value: &Value, lines: impl FnOnce(&Value) -> String) -> Result<(), ClientError> {
         if self.json { self.say(value) } else { self.say(lines(value)) }
+    }
+
+    /// Something done that has no result: as JSON `done`, else a remark.
+    ///
+    /// # Errors
+    /// As [`Screen::say`].
+    pub fn done(&self, done: &Value, told: impl Display) -> Result<(), ClientError> {
+        if self.json {
+            return self.say(done);
+        }
+        self.remark(told);
+        Ok(())
+    }
+
+    /// A command that asks the same service.
+    pub fn command(&self, words: impl Display) -> String {
+        format!("epochd {words}{}", self.again)
     }
 
     /// A remark.

@@ -121,9 +121,17 @@ impl Service {
     /// # Errors
     /// As [`Service::send`].
     pub async fn list(&self, path: &[&str]) -> Result<Vec<Value>, ClientError> {
+        self.list_of(path, &[]).await
+    }
+
+    /// All entries of a list that these parameters ask for.
+    ///
+    /// # Errors
+    /// As [`Service::send`].
+    pub async fn list_of(&self, path: &[&str], asked: &[(&str, &str)]) -> Result<Vec<Value>, ClientError> {
         let (mut entries, mut cursor) = (Vec::new(), None::<String>);
         loop {
-            let mut query = vec![("limit", PAGE)];
+            let mut query = [&[("limit", PAGE)], asked].concat();
             query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
             let mut page = self.json(self.request(Method::GET, path, &query)).await?;
             if let Value::Array(data) = page["data"].take() {

@@ -23,15 +23,11 @@ pub async fn train(service: &Service, common: &Common, screen: &Screen, asked: &
     };
     let id = job["id"].as_str().unwrap_or_default().to_owned();
     if asked.detach {
-        screen.remark(format!("the training has begun; watch it by: epochd watch {id}"));
+        screen.remark(format!("the training has begun; watch it by: {}", screen.command(format!("watch {id}"))));
         return screen.show(&job, |_| id);
     }
     screen.remark(format!("training {id}"));
-    let goes_on = match common.local {
-        true => format!("it will when a service runs on the folder: epochd --data-dir {}", common.data_dir.display()),
-        false => format!("watch it by: epochd watch {id}"),
-    };
-    let ended = watch::until_end(service, screen, &id, &goes_on).await?;
+    let ended = watch::until_end(service, common, screen, &id).await?;
     watch::tell(service, screen, &ended).await
 }
 

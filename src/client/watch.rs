@@ -1,11 +1,16 @@
 //! A training as it goes: its events, a bar, and its end.
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use indicatif::ProgressBar;
 use reqwest::header::ACCEPT;
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 use tokio::signal::ctrl_c;
+use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
 
+use super::command::Common;
 use super::error::{ClientError, Problem};
 use super::events::{Event, Events};
 use super::report;
@@ -15,13 +20,15 @@ use super::table::figure;
 
 /// How often a stream is begun again that broke off without news.
 const TRIES: u32 = 5;
+/// How often it is asked how long it will take yet, which events do not tell.
+const ASKED_EACH: Duration = Duration::from_secs(1);
 
 /// `epochd watch`: shows a training until its end.
 ///
 /// # Errors
 /// There is no such job, it failed, or the user ended the command.
-pub async fn watch(service: &Service, screen: &Screen, job: &str) -> Result<(), ClientError> {
-    let ended = until_end(service, screen, job, &format!("watch it by: epochd watch {job}")).await?;
+pub async fn watch(service: &Service, common: &Common, screen: &Screen, job: &str) -> Result<(), ClientError> {
+    let ended = until_end(service, common, screen, job).await?;
     tell(service, screen, &ended).await
 }
 
@@ -37,7 +44,7 @@ pub async fn tell(service: &Service, screen: &Screen, job: &Value) -> Result<(),
     screen.show(job, |job| report::of_job(job, &name))?;
     match job["state"].as_str() {
         Some("succeeded") => {
-            screen.remark(format!("\npredict by: epochd predict {name} FILE"));
+            screen.remark(format!("\npredict by: {}", screen.command(format!("predict {name} FILE"))));
             Ok(())
         }
         Some("failed") => {
@@ -49,33 +56,45 @@ pub async fn tell(service: &Service, screen: &Screen, job: &Value) -> Result<(),
     }
 }
 
-/// The job as it is at its end. Ctrl-C ends the command, not the training: `goes_on` says how to come back.
+/// The job as it is at its end. Ctrl-C ends the command, not the training: how to come back to it is said.
 ///
 /// # Errors
 /// There is no such job, the service is away for good, or the user ended the command.
-pub async fn until_end(service: &Service, screen: &Screen, job: &str, goes_on: &str) -> Result<Value, ClientError> {
+pub async fn until_end(service: &Service, common: &Common, screen: &Screen, job: &str) -> Result<Value, ClientError> {
     let bar = screen.epochs_bar();
     let ended = tokio::select! {
         ended = follow(service, job, &bar) => ended,
-        _ = ctrl_c() => {
-            let told = format!("the training goes on; {goes_on}\nend it by: epochd jobs cancel {job}");
-            Err(ClientError::Interrupted(told))
-        }
+        _ = ctrl_c() => Err(ClientError::Interrupted(left(common, screen, job))),
     };
     bar.finish_and_clear();
     ended
 }
 
+/// What becomes of a training whose command is ended.
+fn left(common: &Common, screen: &Screen, job: &str) -> String {
+    let [watch, cancel] = ["watch", "jobs cancel"].map(|what| screen.command(format!("{what} {job}")));
+    match common.local {
+        true => format!(
+            "the training rests where it is; go on with it by: {watch}\nend it by: {cancel}\nor have a service do it: epochd \
+             --data-dir {}",
+            common.data_dir.display()
+        ),
+        false => format!("the training goes on; watch it by: {watch}\nend it by: {cancel}"),
+    }
+}
+
 /// Follows the events of a job to its end; a stream that breaks off goes on where it was.
 async fn follow(service: &Service, job: &str, bar: &ProgressBar) -> Result<Value, ClientError> {
     let (mut events, mut view, mut tries) = (Events::default(), View::default(), 0);
+    let mut clock = interval(ASKED_EACH);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let broke_off = match service.send(request(service, job, events.last_id.as_deref())).await {
             Err(refused @ ClientError::Refused(_)) => return Err(refused),
             Err(error) => error,
             Ok(mut reply) => loop {
-                match reply.chunk().await {
-                    Ok(Some(piece)) => {
+                match next(service, job, &mut reply, &mut clock).await {
+                    Next::Events(piece) => {
                         tries = 0;
                         for event in events.read(&piece) {
                             if let Some(ended) = view.take(&event, bar) {
@@ -83,8 +102,8 @@ async fn follow(service: &Service, job: &str, bar: &ProgressBar) -> Result<Value
                             }
                         }
                     }
-                    Ok(None) => break ClientError::Failed("the service ended the events before the job's end".into()),
-                    Err(error) => break service.unreachable(error),
+                    Next::Job(job) => view.remains(&job, bar),
+                    Next::Broken(error) => break error,
                 }
             },
         };
@@ -92,7 +111,33 @@ async fn follow(service: &Service, job: &str, bar: &ProgressBar) -> Result<Value
         if tries > TRIES {
             return Err(broke_off);
         }
-        tokio::time::sleep(std::time::Duration::from_millis(200 << tries)).await;
+        sleep(Duration::from_millis(200 << tries)).await;
+    }
+}
+
+/// What comes next of a job that is followed.
+enum Next {
+    /// A piece of its events.
+    Events(Bytes),
+    /// How it stands, while no event came for a while.
+    Job(Value),
+    /// There are no more events.
+    Broken(ClientError),
+}
+
+/// The next piece of events, or how the job stands if a moment is over before.
+async fn next(service: &Service, job: &str, reply: &mut Response, clock: &mut Interval) -> Next {
+    loop {
+        tokio::select! {
+            piece = reply.chunk() => return match piece {
+                Ok(Some(piece)) => Next::Events(piece),
+                Ok(None) => Next::Broken(ClientError::Failed("the service ended the events before the job's end".into())),
+                Err(error) => Next::Broken(service.unreachable(error)),
+            },
+            _ = clock.tick() => if let Ok(job) = service.get(&["jobs", job]).await {
+                return Next::Job(job);
+            },
+        }
     }
 }
 
@@ -107,6 +152,9 @@ fn request(service: &Service, job: &str, last_id: Option<&str>) -> RequestBuilde
 /// What is shown of a job.
 #[derive(Default)]
 struct View {
+    /// The losses of its last epoch.
+    losses: String,
+    /// Seconds that it takes yet, at most.
     eta: Option<f64>,
     warned: usize,
 }
@@ -118,13 +166,7 @@ impl View {
         match event.name.as_str() {
             "epoch" => self.epoch(&value, bar),
             "state" => {
-                bar.set_length(value["epochs"].as_u64().unwrap_or(0));
-                self.eta = value["eta_seconds"].as_f64();
-                if value["state"] == "queued" {
-                    let takes = value["estimated_seconds"].as_f64().filter(|seconds| *seconds >= 1.0);
-                    let then = takes.map(|seconds| format!("; it takes about {seconds:.0} s")).unwrap_or_default();
-                    bar.set_message(format!("waiting for other trainings{then}"));
-                }
+                self.remains(&value, bar);
                 if !matches!(value["state"].as_str(), Some("queued" | "running")) {
                     return Some(value);
                 }
@@ -138,16 +180,32 @@ impl View {
         None
     }
 
+    /// Shows how a job stands.
+    fn remains(&mut self, job: &Value, bar: &ProgressBar) {
+        bar.set_length(job["epochs"].as_u64().unwrap_or(0));
+        self.eta = job["eta_seconds"].as_f64();
+        if self.losses.is_empty() {
+            let takes = job["estimated_seconds"].as_f64().filter(|seconds| *seconds >= 1.0);
+            let takes = takes.map(|seconds| format!("; it takes about {seconds:.0} s")).unwrap_or_default();
+            let does = if job["state"] == "queued" { "waits for its turn" } else { "prepares its rows" };
+            bar.set_message(format!("{does}{takes}"));
+        } else {
+            self.show(bar);
+        }
+    }
+
     fn epoch(&mut self, epoch: &Value, bar: &ProgressBar) {
         let measure = |name: &str| epoch[name].as_f64().map(figure);
-        let mut message = format!("loss {}", measure("loss").unwrap_or_default());
+        self.losses = format!("loss {}", measure("loss").unwrap_or_default());
         if let Some(validation) = measure("validation_loss") {
-            message += &format!(", validation {validation}");
-        }
-        if let Some(eta) = self.eta.filter(|eta| *eta >= 1.0) {
-            message += &format!(", {eta:.0} s left at most");
+            self.losses += &format!(", validation {validation}");
         }
         bar.set_position(epoch["epoch"].as_u64().unwrap_or(0));
-        bar.set_message(message);
+        self.show(bar);
+    }
+
+    fn show(&self, bar: &ProgressBar) {
+        let left = self.eta.filter(|eta| *eta >= 1.0).map(|eta| format!(", {eta:.0} s left at most"));
+        bar.set_message(self.losses.clone() + &left.unwrap_or_default());
     }
 }

@@ -59,7 +59,8 @@ async fn a_table_becomes_predictions_by_commands() {
     let (status, out, err) =
         asked(&app, &["train", &file, "--target", "species", "--epochs", "5", "--name", "birds"]).await;
     assert_eq!(status, Some(0), "{err}");
-    for part in ["birds, version 1: 344", "held out at random", "linear", "majority class", "accuracy"] {
+    let measured = "measured on each of the 344 rows by the network that has not learned from it";
+    for part in ["birds, version 1: 344 rows, 5 networks", measured, "linear", "majority class", "accuracy"] {
         assert!(out.contains(part), "{part}: {out}");
     }
     // No bar where there is no terminal, and the command that comes next.
@@ -76,12 +77,25 @@ async fn a_table_becomes_predictions_by_commands() {
     assert_eq!(written["predictions"].as_array().map(Vec::len), Some(344));
 
     printed(&app, &["train", "--model", "birds", "--epochs", "2", "--activate", "never"]).await;
-    let compared = printed(&app, &["versions", "compare", "birds"]).await;
-    let serving: Vec<&str> = compared.lines().filter(|line| line.contains('*')).collect();
+    let listed = printed(&app, &["versions", "birds"]).await;
+    let serving: Vec<&str> = listed.lines().filter(|line| line.contains('*')).collect();
     assert!(
-        compared.lines().count() == 3 && compared.contains("log_loss") && serving[0].trim().starts_with('1'),
-        "{compared}"
+        listed.lines().count() == 3 && listed.contains("log_loss") && serving[0].trim().starts_with('1'),
+        "{listed}"
     );
+    let (status, compared, err) = asked(&app, &["versions", "compare", "birds", "1", "2"]).await;
+    let line = |start: &str| compared.lines().find(|line| line.starts_with(start)).unwrap_or("").to_owned();
+    assert!(status == Some(0) && err.contains("--dataset measures all on the same"), "{err}");
+    assert!(line("").contains("version 1 *") && line("").ends_with("difference"), "{compared}");
+    let cells: Vec<f64> =
+        line("log_loss").split_whitespace().skip(1).map(|cell| cell.parse().expect("a number")).collect();
+    assert!(cells.len() == 3 && (cells[1] - cells[0] - cells[2]).abs() < 2e-4, "{compared}");
+    let (_, compared, err) = asked(&app, &["versions", "compare", "birds", "--dataset", "birds"]).await;
+    assert!(compared.contains("measured on") && compared.contains("344") && err.is_empty(), "{compared}{err}");
+    let shown = printed(&app, &["versions", "show", "birds", "1"]).await;
+    assert!(shown.starts_with("birds, version 1, which serves: 344 rows") && shown.contains(measured), "{shown}");
+    let (status, _, err) = asked(&app, &["export", "birds", "-o", "birds.onnx"]).await;
+    assert!(status == Some(2) && err.contains("safetensors"), "{err}");
     printed(&app, &["versions", "activate", "birds", "2"]).await;
     printed(&app, &["versions", "alias", "birds", "canary", "1"]).await;
     assert!(printed(&app, &["versions", "list", "birds"]).await.contains("canary"));
@@ -105,11 +119,16 @@ async fn a_table_becomes_predictions_by_commands() {
         "{shown}"
     );
     assert!(printed(&app, &["datasets"]).await.contains("birds") && printed(&app, &["models"]).await.contains("again"));
-    assert_eq!(printed(&app, &["jobs"]).await.matches("succeeded").count(), 2);
+    let jobs = printed(&app, &["jobs"]).await;
+    assert_eq!((jobs.matches("succeeded").count(), jobs.matches(" birds ").count()), (2, 2), "{jobs}");
+    assert_eq!(printed(&app, &["jobs", "list", "--model", "birds", "--state", "failed"]).await.lines().count(), 1);
+    let shown = printed(&app, &["jobs", "show", jobs.split_whitespace().nth(8).expect("an id")]).await;
+    assert!(shown.contains("succeeded") && shown.contains("majority class"), "{shown}");
     // Nobody can be asked: nothing is deleted.
     let (status, _, err) = asked(&app, &["models", "delete", "again"]).await;
     assert!(status == Some(2) && err.contains("--yes"), "{err}");
-    printed(&app, &["models", "delete", "again", "--yes"]).await;
+    let deleted = printed(&app, &["models", "delete", "again", "--yes", "--json"]).await;
+    assert_eq!(serde_json::from_str::<Value>(&deleted).expect("JSON"), json!({"deleted": "again"}));
     assert_eq!(asked(&app, &["models", "show", "again"]).await.0, Some(1));
     app.stop().await;
 }
@@ -158,6 +177,19 @@ async fn scripts_get_json_and_exit_statuses() {
     assert!(printed(&app, &["watch", id.trim()]).await.contains("version 2"));
     let (status, _, err) = asked(&app, &["train", &penguins(), "--target", "species"]).await;
     assert!(status == Some(1) && err.contains("penguins") && err.contains("Choose another"), "{err}");
+    let (status, _, err) = asked(&app, &["models", "show", "none"]).await;
+    assert!(
+        status == Some(1) && err.contains("`epochd models` lists those there are") && !err.contains("GET"),
+        "{err}"
+    );
+    let (status, out, err) = asked(&app, &["models", "show", "none", "--json"]).await;
+    let problem: Value = serde_json::from_str(&err).expect("JSON");
+    assert_eq!((status, out.as_str(), &problem["code"]), (Some(1), "", &json!("model_not_found")));
+    let (_, _, err) = asked(&app, &["train", "--model", "penguins", "--epochs", "0"]).await;
+    assert!(err.contains("(at /epochs)"), "{err}");
+    let elsewhere =
+        told(&said_of(command("http://127.0.0.1:9", &["watch", text(&job["id"]), "--url", &app.url("")]), "").await);
+    assert!(elsewhere.2.contains(&format!("epochd predict penguins FILE --url {}", app.url(""))), "{}", elsewhere.2);
     let (status, _, err) = asked(&app, &["models", "--url", "http://127.0.0.1:1"]).await;
     assert!(status == Some(3) && err.contains("no service answers") && err.contains("--local"), "{err}");
     assert_eq!(asked(&app, &["train"]).await.0, Some(2));
@@ -207,15 +239,21 @@ async fn an_interrupt_says_how_to_go_on_watching() {
     let output = tokio::task::spawn_blocking(|| child.wait_with_output()).await.expect("no panic").expect("it ends");
     let (status, out, err) = told(&output);
     let job = app.get("/jobs?state=running").await.expect(200)["data"][0].clone();
-    let again = format!("watch it by: epochd watch {}", text(&job["id"]));
+    let again = format!("the training goes on; watch it by: epochd watch {}", text(&job["id"]));
     assert!(status == Some(130) && out.is_empty() && err.contains(&again), "{status:?} {err}");
+    assert!(!err.contains("error:"), "{err}");
     printed(&app, &["jobs", "cancel", text(&job["id"]), "--keep"]).await;
     assert!(printed(&app, &["watch", text(&job["id"])]).await.contains("version 1"));
     app.stop().await;
 }
 
 /// What a command draws on a terminal, until it says `end`; then it is interrupted.
-fn drawn(mut command: Command, end: &str) -> String {
+fn drawn(command: Command, end: &str) -> String {
+    drawn_until(command, |seen| seen.contains(end))
+}
+
+/// What a command draws on a terminal, until that is enough; then it is interrupted.
+fn drawn_until(mut command: Command, is_enough: impl Fn(&str) -> bool) -> String {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
     grantpt(&terminal).and_then(|()| unlockpt(&terminal)).expect("it is ours");
     let name = PathBuf::from(ptsname(&terminal, Vec::new()).expect("a name").into_string().expect("UTF-8"));
@@ -223,7 +261,7 @@ fn drawn(mut command: Command, end: &str) -> String {
     let mut child = command.stdin(other()).stdout(other()).stderr(other()).spawn().expect("it runs");
     let (mut screen, mut seen) = (std::fs::File::from(terminal), String::new());
     let mut piece = [0; 4096];
-    while !seen.contains(end) {
+    while !is_enough(&seen) {
         let read = screen.read(&mut piece).expect("the command draws");
         seen += &String::from_utf8_lossy(&piece[..read]);
     }
@@ -241,7 +279,33 @@ async fn a_terminal_sees_bars_and_no_colours_that_it_does_not_want() {
     let seen = tokio::task::spawn_blocking(|| drawn(training, "validation")).await.expect("no panic");
     assert!(seen.contains("epoch ") && seen.contains("/1000000 [") && seen.contains("loss "), "{seen:?}");
     assert!(!seen.contains("\u{1b}[3"), "{seen:?}");
+    // What it interrupted goes on, and would be in the way of the next.
+    let job = app.get("/jobs?state=running").await.expect(200)["data"][0].clone();
+    printed(&app, &["jobs", "cancel", text(&job["id"])]).await;
+
+    // A file of some megabytes on its way, and a training that says how long it takes yet, less and less.
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("many.csv");
+    let rows: String =
+        (0..150_000).map(|row| format!("{},{},{}\n", row % 977, row % 89, row % 977 + row % 89)).collect();
+    std::fs::write(&file, format!("a,b,y\n{rows}")).expect("it is written");
+    let file = file.to_str().expect("UTF-8");
+    let words = ["train", file, "--target", "y", "--recipe", "plain", "--epochs", "4000"];
+    let mut training = command(&app.url(""), &words);
+    training.env("TERM", "xterm");
+    let seen = tokio::task::spawn_blocking(|| drawn_until(training, |seen| left(seen).len() > 3)).await;
+    let seen = seen.expect("no panic");
+    assert!(seen.contains("many.csv [") && seen.contains("MiB"), "{seen:?}");
+    assert!(left(&seen).windows(2).any(|pair| pair[1] < pair[0]), "{:?}", left(&seen));
     app.stop().await;
+}
+
+/// The seconds that are said to be left, each time that others are said.
+fn left(seen: &str) -> Vec<u64> {
+    let parts = seen.split(" s left at most").map(|part| part.rsplit(", ").next().unwrap_or(""));
+    let mut all: Vec<u64> = parts.filter_map(|number| number.parse().ok()).collect();
+    all.dedup();
+    all
 }
 
 #[tokio::test]
@@ -255,6 +319,8 @@ async fn a_service_of_ones_own_needs_no_second_terminal() {
     };
     let trained = local(&["train", &penguins(), "--target", "species", "--epochs", "2"]).await;
     assert!(trained.status.success(), "{:?}", told(&trained));
+    let next = format!("epochd predict penguins FILE --local --data-dir {data}");
+    assert!(told(&trained).2.contains(&next), "{:?}", told(&trained));
     let predicted = local(&["predict", "penguins", &penguins()]).await;
     assert_eq!(told(&predicted).1.lines().count(), 345, "{:?}", told(&predicted));
     // Whoever reads has seen enough, or ends the command: its service ends with it, and leaves the folder to the next.

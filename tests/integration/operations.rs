@@ -28,7 +28,7 @@ async fn the_contract_and_the_list_of_errors_are_served() {
     );
     assert!(as_json.body.ends_with(b"}\n"));
     let errors = String::from_utf8(service.get("/docs/errors").await.body).expect("UTF-8");
-    assert!(errors.contains("id=shape_mismatch"));
+    assert!(errors.contains("<article id=\"shape_mismatch\">"));
 }
 
 #[tokio::test]

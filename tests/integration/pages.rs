@@ -1,10 +1,14 @@
 //! The page at `/` with its files, the reference, and the trace that the page draws.
 
+use std::io::Read;
+use std::process::Command;
+
 use epochd::dashboard;
+use flate2::read::GzDecoder;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{TestApp, numbers, xor_model};
+use crate::support::{ADMIN, TestApp, numbers, text, xor_model};
 
 /// What is at a path, asked with this header.
 async fn with(app: &TestApp, path: &str, header: (&str, &str)) -> crate::support::Reply {
@@ -42,7 +46,7 @@ async fn every_file_of_the_page_is_served() {
     for path in dashboard::paths() {
         let file = app.get(&format!("/page/{path}")).await;
         assert_eq!(file.status, 200, "{path}");
-        assert_eq!(Some(file.body), dashboard::file(&path).map(|file| file.bytes.into_owned()), "{path}");
+        assert_eq!(Some(file.body), dashboard::file(&path).map(|file| file.bytes.to_vec()), "{path}");
         files += 1;
     }
     assert!(files > 10, "{files}");
@@ -50,6 +54,80 @@ async fn every_file_of_the_page_is_served() {
         ["/page/none.js", "/page/views/none.js", "/page/tsconfig.json", "/page/..%2Fmod.rs", "/page/vendor/README.md"]
     {
         app.get(path).await.problem(404, "route_not_found");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn browsers_get_files_that_are_packed_once_and_well() {
+    let app = TestApp::guarded().await;
+    let mut sent = 0;
+    for path in dashboard::paths() {
+        let packed = with(&app, &format!("/page/{path}"), ("accept-encoding", "br;q=1.0, gzip")).await;
+        assert_eq!((packed.status, packed.header("content-encoding")), (200, "gzip"), "{path}");
+        assert!(packed.header("vary").contains("accept-encoding"), "{path}");
+        let mut file = Vec::new();
+        GzDecoder::new(&packed.body[..]).read_to_end(&mut file).expect("it is gzip");
+        assert!(dashboard::file(&path).is_some_and(|known| known.bytes == file), "{path}");
+        sent += packed.body.len();
+    }
+    assert!((50_000..150_000).contains(&sent), "{sent} bytes for all files");
+    let refused = with(&app, "/page/app.js", ("accept-encoding", "gzip;q=0")).await;
+    assert_eq!((refused.status, refused.headers.get("content-encoding")), (200, None));
+    app.stop().await;
+}
+
+/// What a page has for a shell, in order, from `section` on.
+fn shell_lines(page: &str, section: &str) -> Vec<String> {
+    let from = page.find(section).expect("the section is there");
+    let blocks = page[from..].split("<code class=\"shell\">").skip(1);
+    let text = |block: &str| {
+        let escaped = block.split("</code>").next().expect("a part");
+        let marks = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+        marks.iter().fold(escaped.to_owned(), |text, (mark, sign)| text.replace(mark, sign))
+    };
+    blocks.map(text).collect()
+}
+
+/// Runs all lines of the reference in one shell, in their order; every one has to be answered without an error.
+async fn run_reference(app: &TestApp, key: &str) {
+    let page = String::from_utf8(app.get("/docs").await.body).expect("text");
+    let lines = shell_lines(&page, "<section id=\"before\">");
+    assert!(lines.len() > 100, "{}", lines.len());
+    let (before, lines) = lines.split_first().expect("there are lines");
+    let mut script = before.clone();
+    for line in lines {
+        script +=
+            &format!("\n{{\n{line}\n}} >said.txt 2>&1 || {{ cat <<'THE_LINE'\n{line}\nTHE_LINE\ncat said.txt; }}\n");
+    }
+    let script = script.replace("http://127.0.0.1:8080", &app.url(""));
+    let home = tempfile::tempdir().expect("a folder");
+    std::fs::write(home.path().join(".curlrc"), "fail-with-body\n").expect("it is written");
+    let mut shell = Command::new("bash");
+    shell.arg("-c").arg(script).env("CURL_HOME", home.path()).env("TMPDIR", home.path()).env("EPOCHD_KEY", key);
+    let done = tokio::task::spawn_blocking(move || shell.output().expect("bash runs")).await.expect("no panic");
+    let said = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+    assert!(said.is_empty(), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_line_of_the_reference_can_be_run_as_it_stands() {
+    let app = TestApp::guarded().await;
+    run_reference(&app, ADMIN).await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn errors_are_told_in_the_reference_and_on_a_page_of_their_own() {
+    let app = TestApp::start().await;
+    let problem = app.get("/models/none").await.problem(404, "model_not_found");
+    let (path, code) = text(&problem["type"]).split_once('#').expect("a part of a page");
+    for (path, id) in [(path, code.to_owned()), ("/docs", format!("error-{code}"))] {
+        let page = app.get(path).await;
+        assert!(page.header("content-security-policy").contains("style-src 'self'"), "{path}");
+        let page = String::from_utf8(page.body).expect("text");
+        assert!(page.contains(&format!("<article id=\"{id}\"><h3><code>{code}</code> 404</h3>")), "{path}");
+        assert!(page.contains("<main id=\"content\">") && page.contains("id=\"search\""), "{path}");
     }
     app.stop().await;
 }

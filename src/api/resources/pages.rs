@@ -4,7 +4,10 @@ use std::sync::LazyLock;
 
 use axum::body::Body;
 use axum::extract::Path;
-use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
+use axum::http::header::{
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    IF_NONE_MATCH, VARY,
+};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
@@ -13,13 +16,21 @@ use super::operations::OPENAPI_JSON;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::extract::NoQuery;
 use crate::api::reply::json as reply;
-use crate::dashboard::{self, File, INDEX, POLICY, reference};
+use crate::dashboard::reference::{self, ErrorEntry};
+use crate::dashboard::{self, File, INDEX, POLICY};
 
 /// The reference, written when it is first asked for.
 static REFERENCE: LazyLock<String> = LazyLock::new(|| {
     let contract = serde_json::from_str(OPENAPI_JSON).expect("the contract is JSON");
-    reference::page(&contract)
+    reference::page(&contract, &errors())
 });
+/// The errors alone.
+static ERRORS: LazyLock<String> = LazyLock::new(|| reference::errors_page(&errors()));
+
+fn errors() -> Vec<ErrorEntry> {
+    let entries = ErrorCode::ALL.iter().map(|code| code.entry());
+    entries.map(|(code, status, title, remedy)| ErrorEntry { code, status, title, remedy }).collect()
+}
 
 /// What answers at `/`, for programs.
 #[derive(Serialize)]
@@ -41,7 +52,7 @@ pub async fn root(headers: HeaderMap, _: NoQuery) -> Response {
             reply::json(StatusCode::OK, &Alive { status: "alive", name, version, docs: "/docs" })
         }
     };
-    response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
+    response.headers_mut().append(VARY, HeaderValue::from_static("accept"));
     response
 }
 
@@ -65,15 +76,21 @@ fn found(path: &str, headers: &HeaderMap) -> Result<Response, ApiError> {
     file.map(|file| of_page(file, headers)).ok_or_else(missing)
 }
 
-/// A file of the page, or that the browser has it already.
+/// A file of the page, packed if the browser takes it so, or that the browser has it already.
 fn of_page(file: File, headers: &HeaderMap) -> Response {
-    let tag = format!("\"{}\"", file.tag);
+    let packed = file.packed.filter(|_| takes_gzip(headers));
+    let is_packed = packed.is_some();
+    let tag = format!("\"{}{}\"", file.tag, if is_packed { "-gzip" } else { "" });
     let has_it = headers.get(IF_NONE_MATCH).is_some_and(|tags| tags.to_str().is_ok_and(|tags| tags.contains(&tag)));
-    let mut response = Response::new(if has_it { Body::empty() } else { Body::from(file.bytes) });
+    let mut response = Response::new(if has_it { Body::empty() } else { Body::from(packed.unwrap_or(file.bytes)) });
     let headers = response.headers_mut();
     if !has_it {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(file.content_type));
+        if is_packed {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
     }
+    headers.append(VARY, HeaderValue::from_static("accept-encoding"));
     headers.insert(ETAG, HeaderValue::from_str(&tag).expect("hexadecimal digits"));
     // Each load asks whether it is still the same: another release may run by then.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -84,9 +101,28 @@ fn of_page(file: File, headers: &HeaderMap) -> Response {
     response
 }
 
+/// Whether `Accept-Encoding` names gzip, and not as what is not wanted.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let names = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    names.flat_map(|names| names.split(',')).any(|name| {
+        let (name, weight) = name.split_once(';').unwrap_or((name, ""));
+        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok());
+        name.trim().eq_ignore_ascii_case("gzip") && weight != Some(0.0)
+    })
+}
+
 /// `GET /docs`: the contract as a page.
 pub async fn docs(_: NoQuery) -> Response {
-    let mut response = reply::with_type(StatusCode::OK, "text/html; charset=utf-8", REFERENCE.as_str());
+    html(&REFERENCE)
+}
+
+/// `GET /docs/errors`: what the `type` of a problem document points at.
+pub async fn error_guide(_: NoQuery) -> Response {
+    html(&ERRORS)
+}
+
+fn html(page: &'static str) -> Response {
+    let mut response = reply::with_type(StatusCode::OK, "text/html; charset=utf-8", page);
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     response
 }

@@ -29,11 +29,27 @@ pub enum Things {
 /// What to do with versions.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Versions {
-    /// List them with their measures, side by side
-    #[command(visible_alias = "compare")]
+    /// List them with their measures
     List {
         /// The model, by name or id
         model: String,
+    },
+    /// Show one, with its measures beside the baselines
+    Show {
+        /// The model, by name or id
+        model: String,
+        /// By number or alias
+        version: String,
+    },
+    /// Set the measures of some side by side; of two, with how they differ
+    Compare {
+        /// The model, by name or id
+        model: String,
+        /// By number or alias [default: all]
+        versions: Vec<String>,
+        /// Measure them anew on the rows of this data set, so that all are measured on the same
+        #[arg(long, value_name = "DATASET")]
+        dataset: Option<String>,
     },
     /// Have one serve from now on
     Activate {
@@ -115,7 +131,14 @@ pub enum Datasets {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Jobs {
     /// List them
-    List,
+    List {
+        /// Those of this model alone, by name or id
+        #[arg(long)]
+        model: Option<String>,
+        /// Those in this state alone: queued, running, succeeded, failed or cancelled
+        #[arg(long)]
+        state: Option<String>,
+    },
     /// Show one
     Show {
         /// Its id
@@ -133,7 +156,15 @@ pub enum Jobs {
     Delete {
         /// Its id
         job: String,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
     },
+}
+
+impl Jobs {
+    /// All of them.
+    pub const ALL: Jobs = Jobs::List { model: None, state: None };
 }
 
 /// What to do with keys.

@@ -36,6 +36,9 @@ pub fn markdown_line(text: &str) -> String {
 fn events(text: &str) -> impl Iterator<Item = Event<'_>> {
     Parser::new_ext(text, Options::ENABLE_TABLES).map(|event| match event {
         Event::Html(text) | Event::InlineHtml(text) => Event::Text(text),
+        // What is wider than its place is scrolled by keyboard as well.
+        Event::Start(Tag::CodeBlock(_)) => Event::Html("<pre tabindex=\"0\"><code class=\"shell\">".into()),
+        Event::End(TagEnd::CodeBlock) => Event::Html("</code></pre>\n".into()),
         event => event,
     })
 }
@@ -49,5 +52,6 @@ mod tests {
         assert_eq!(escaped("a<b>&\"'"), "a&lt;b&gt;&amp;&quot;&#39;");
         assert_eq!(markdown("a <b>x</b> `y<z`\n"), "<p>a &lt;b&gt;x&lt;/b&gt; <code>y&lt;z</code></p>\n");
         assert_eq!(markdown_line("`a` b"), "<code>a</code> b");
+        assert_eq!(markdown("    a<b\n"), "<pre tabindex=\"0\"><code class=\"shell\">a&lt;b\n</code></pre>\n");
     }
 }

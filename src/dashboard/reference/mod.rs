@@ -1,4 +1,4 @@
-//! The reference at `/docs`: the contract as a page for people, with lines of curl that can be run as they stand.
+//! The reference at `/docs`: the contract as a page for people, with lines of curl that can be run as they stand, and the errors.
 
 mod curl;
 mod html;
@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
-use self::curl::{Call, calls};
+use self::curl::{Call, Called, before};
 use self::html::{escaped, markdown, markdown_line};
 use self::resolved::Contract;
 
@@ -27,20 +27,31 @@ struct Operation<'a> {
     parameters: Vec<&'a Value>,
 }
 
-/// The page of a contract, an OpenAPI document.
-pub fn page(contract: &Value) -> String {
+/// What a code of an error says.
+pub struct ErrorEntry {
+    /// The code.
+    pub code: &'static str,
+    /// The status of its replies.
+    pub status: u16,
+    /// What it means.
+    pub title: &'static str,
+    /// What to do.
+    pub remedy: &'static str,
+}
+
+/// The page of a contract, an OpenAPI document, and of the errors.
+pub fn page(contract: &Value, errors: &[ErrorEntry]) -> String {
     let contract = Contract(contract);
     let operations = operations(contract);
     let info = &contract.0["info"];
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>epochd {version}: reference</title><link rel=\"icon\" href=\"/page/icon.svg\"><link rel=\"stylesheet\" href=\"/page/reference.css\">\
-         <script type=\"module\" src=\"/page/reference.js\"></script></head><body>\n",
-        version = escaped(info["version"].as_str().unwrap_or(""))
-    );
+    let version = escaped(info["version"].as_str().unwrap_or(""));
+    let mut page = head(&format!("epochd {version}: reference"));
     navigation(&mut page, contract, &operations);
-    let _ = write!(page, "<main id=\"content\"><h1>epochd {}</h1>", escaped(info["version"].as_str().unwrap_or("")));
+    let _ = write!(page, "<main id=\"content\"><h1>epochd {version}</h1>");
     page += &markdown(info["description"].as_str().unwrap_or(""));
+    page += "<section id=\"before\"><h2>before the lines below</h2>";
+    tell_line(&mut page, "What the lines of curl on this page speak of", &before(contract));
+    page += "</section>\n";
     for tag in contract.tags() {
         let name = tag["name"].as_str().unwrap_or("");
         let _ = write!(page, "<section id=\"{0}\"><h2>{0}</h2>", escaped(name));
@@ -49,7 +60,48 @@ pub fn page(contract: &Value) -> String {
         page += "</section>\n";
     }
     schemas(&mut page, contract);
+    tell_errors(&mut page, errors, "error-");
     page + "</main></body></html>\n"
+}
+
+/// The page of the errors alone, at which the types of problem documents point.
+pub fn errors_page(errors: &[ErrorEntry]) -> String {
+    let mut page = head("epochd: errors");
+    page += NAVIGATION;
+    for ErrorEntry { code, .. } in errors {
+        let _ = write!(page, "<li><a href=\"#{code}\"><span>{code}</span></a></li>");
+    }
+    page += "</ul></nav>\n<main id=\"content\"><h1>Errors</h1>";
+    tell_errors(&mut page, errors, "");
+    page + "</main></body></html>\n"
+}
+
+/// What all pages begin with.
+fn head(title: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>{title}</title><link rel=\"icon\" href=\"/page/icon.svg\"><link rel=\"stylesheet\" href=\"/page/reference.css\">\
+         <script type=\"module\" src=\"/page/reference.js\"></script></head><body>\n"
+    )
+}
+
+fn tell_errors(page: &mut String, errors: &[ErrorEntry], prefix: &str) {
+    *page += "<section id=\"errors\"><h2>errors</h2><p>Every error is a problem document (RFC 9457) with one of these codes.</p>";
+    for ErrorEntry { code, status, title, remedy } in errors {
+        let _ = write!(
+            page,
+            "<article id=\"{prefix}{code}\"><h3><code>{code}</code> {status}</h3><p class=\"summary\">{}</p><p>{}</p></article>",
+            markdown_line(title),
+            markdown_line(remedy)
+        );
+    }
+    *page += "</section>";
+}
+
+/// A figure with lines of a shell; those that are longer than their place are scrolled by keyboard as well.
+fn tell_line(page: &mut String, summary: &str, line: &str) {
+    let _ = write!(page, "<figure><figcaption>{}</figcaption>", markdown_line(summary));
+    let _ = write!(page, "<pre tabindex=\"0\"><code class=\"shell\">{}</code></pre></figure>", escaped(line));
 }
 
 fn operations(contract: Contract<'_>) -> Vec<Operation<'_>> {
@@ -69,10 +121,15 @@ fn of_tag<'a>(operations: &'a [Operation<'a>], tag: &'a str) -> impl Iterator<It
     operations.iter().filter(move |operation| operation.of["tags"][0] == tag)
 }
 
+/// How the navigation begins.
+const NAVIGATION: &str = "<a class=\"skip\" href=\"#content\">To the reference</a><nav aria-label=\"Contents\">\
+                          <p><a href=\"/\">epochd</a> · <a href=\"/docs\">reference</a></p>\
+                          <label for=\"search\">Search</label><input id=\"search\" type=\"search\" autocomplete=\"off\">\
+                          <p id=\"found\" role=\"status\"></p><ul>";
+
 fn navigation(page: &mut String, contract: Contract, operations: &[Operation]) {
-    *page += "<a class=\"skip\" href=\"#content\">To the reference</a><nav aria-label=\"Calls\"><p><a href=\"/\">epochd</a></p>\
-              <label for=\"search\">Search</label><input id=\"search\" type=\"search\" autocomplete=\"off\">\
-              <p id=\"found\" role=\"status\"></p><ul>";
+    *page += NAVIGATION;
+    *page += "<li><a href=\"#before\">before the lines</a></li>";
     for tag in contract.tags() {
         let name = tag["name"].as_str().unwrap_or("");
         let _ = write!(page, "<li><a href=\"#{0}\">{0}</a><ul>", escaped(name));
@@ -86,7 +143,7 @@ fn navigation(page: &mut String, contract: Contract, operations: &[Operation]) {
         }
         *page += "</ul></li>";
     }
-    *page += "<li><a href=\"#schemas\">schemas</a></li><li><a href=\"/docs/errors\">errors</a></li></ul></nav>\n";
+    *page += "<li><a href=\"#schemas\">schemas</a></li><li><a href=\"#errors\">errors</a></li></ul></nav>\n";
 }
 
 /// An operation, with what it takes and what it gives.
@@ -105,9 +162,9 @@ fn tell(page: &mut String, contract: Contract, operation: &Operation) {
     if body.is_object() {
         tell_body(page, contract, body);
     }
-    for Call { summary, line } in calls(contract, method, path, parameters, body) {
-        let _ = write!(page, "<figure><figcaption>{}</figcaption>", markdown_line(&summary));
-        let _ = write!(page, "<pre><code>{}</code></pre></figure>", escaped(&line));
+    let called = Called { method, path, parameters, line: &of["x-line"], body };
+    for Call { summary, line } in called.lines(contract) {
+        tell_line(page, &summary, &line);
     }
     tell_replies(page, contract, of);
     *page += "</article>\n";
@@ -173,7 +230,7 @@ fn tell_example(page: &mut String, example: &Value) {
     let more = if cut.len() < text.len() { "\n…" } else { "" };
     let _ = write!(
         page,
-        "<figure><figcaption>{}</figcaption><pre><code>{}{more}</code></pre></figure>",
+        "<figure><figcaption>{}</figcaption><pre tabindex=\"0\"><code>{}{more}</code></pre></figure>",
         markdown_line(example["summary"].as_str().unwrap_or("Example")),
         escaped(&cut)
     );
@@ -272,7 +329,8 @@ mod tests {
                 }}},
             },
         });
-        let page = page(&contract);
+        let errors = [ErrorEntry { code: "gone", status: 410, title: "It is `gone`", remedy: "Look elsewhere." }];
+        let page = page(&contract, &errors);
         for part in [
             "<p>Train <code>networks</code>.</p>",
             "<article id=\"getModel\"><h3><code><span class=\"method\">GET</span> /models/{model}</code></h3>",
@@ -283,8 +341,10 @@ mod tests {
             "&quot;name&quot;: &quot;a&lt;b&quot;",
             "<td>string or null<td>always there",
             "<td>list of integer<td><code>null</code>",
+            "<article id=\"error-gone\"><h3><code>gone</code> 410</h3><p class=\"summary\">It is <code>gone</code></p>",
         ] {
             assert!(page.contains(part), "{part}: {page}");
         }
+        assert!(errors_page(&errors).contains("<article id=\"gone\">"));
     }
 }
