@@ -20,8 +20,7 @@ pub fn of_job(job: &Value, model: &str) -> String {
         version => {
             let reason = shown(&job["stop_reason"]).replace('_', " ");
             let best = job["best_epoch"].as_u64().map(|best| format!(", the best was {best}")).unwrap_or_default();
-            let by =
-                several(job).map(|members| format!(", {members} networks that answer together")).unwrap_or_default();
+            let by = by(several(job));
             _ = write!(text, "{model}, version {version}: {} rows{by}, {epochs} ({reason}{best})", job["rows"]);
         }
     }
@@ -39,7 +38,8 @@ pub fn of_job(job: &Value, model: &str) -> String {
 pub fn of_version(version: &Value, job: &Value, model: &str) -> String {
     let serves = if version["active"] == true { ", which serves" } else { "" };
     let (number, rows, epochs) = (&version["version"], &version["rows"], &version["epochs"]);
-    let mut text = format!("{model}, version {number}{serves}: {rows} rows, {epochs} epochs");
+    let by = by(several(job));
+    let mut text = format!("{model}, version {number}{serves}: {rows} rows{by}, {epochs} epochs");
     for (name, value) in [("aliases", shown(&version["aliases"])), ("created", time(&version["created_at"]))] {
         if !value.is_empty() {
             _ = write!(text, "\n{name}: {value}");
@@ -51,6 +51,11 @@ pub fn of_version(version: &Value, job: &Value, model: &str) -> String {
 /// How many networks learned side by side, if several did.
 fn several(job: &Value) -> Option<u64> {
     job["config"]["members"].as_u64().filter(|members| *members > 1)
+}
+
+/// Who answers, if several do.
+fn by(networks: Option<u64>) -> String {
+    networks.map(|networks| format!(", {networks} networks that answer together")).unwrap_or_default()
 }
 
 /// The measures of what so many networks learned from `trained` rows; nothing where there are none.

@@ -10,12 +10,13 @@ use serde_json::{Value, json};
 
 use crate::support::{TestApp, endless_training, eventually, text, xor_model};
 
-/// Puts a training into the queue whose epoch is over soon and whose version takes seconds to measure: 300 classes.
+/// Puts a training into the queue whose epoch is over soon and whose version takes seconds to measure: 300 classes. It is one of
+/// `plain`, whose linear baseline ends after some seconds.
 async fn long_measured(service: &TestApp) -> Value {
     let row = |row: u32| format!("{},{},k{:03}\n", row * 37 % 1009, row * 53 % 911, row * 7919 % 300);
     let csv = (0..6_000).map(row).fold("a,b,y\n".to_owned(), |csv, row| csv + &row);
     service.post_csv("/datasets?name=classes", csv).await.expect(201);
-    let model = json!({"name": "classes", "dataset": "classes", "target": "y", "hidden_layers": [8]});
+    let model = json!({"name": "classes", "dataset": "classes", "target": "y", "recipe": "plain", "hidden_layers": [8]});
     service.post("/models", model).await.expect(201);
     let training = json!({"epochs": 1, "validation": {"dataset": "classes"}, "batch_size": 8192});
     service.post("/models/classes/train", training).await.expect(202)
