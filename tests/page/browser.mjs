@@ -1,5 +1,5 @@
 // A browser that holds every view to the same rules: no error on the console, no request to another origin, no violation of
-// axe's rules, and nothing wider than the window.
+// axe's rules, nothing wider than the window, and nothing that moves (all windows ask for less motion).
 
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -92,6 +92,21 @@ export class Watched {
     await this.settled();
   }
 
+  /** Opens a document of the service that is no view of the page. */
+  async document(path) {
+    await this.page.goto(this.origin + path);
+  }
+
+  /** Opens whatever can be opened in the view. */
+  async unfold() {
+    await this.page.evaluate(() =>
+      document.querySelectorAll('main details').forEach((one) => {
+        one.open = true;
+      }),
+    );
+    await this.page.waitForTimeout(100);
+  }
+
   /** Waits until a view stands there. */
   async settled() {
     await this.page.waitForFunction(
@@ -124,23 +139,25 @@ export class Watched {
     const violations = await this.violations();
     must(violations.length === 0, `${where}: axe: ${violations.join('; ')}`);
     must((await this.overflow()) <= 0, `${where}: the page is wider than the window`);
+    const moving = await this.page.evaluate(() => document.getAnimations().length);
+    must(moving === 0, `${where}: ${moving} animations, though less motion is asked for`);
     this.clean(where);
   }
 
-  /** Presses Tab until the element with this name has the focus, which has to be seen. */
-  async tabTo(name, key = 'Tab') {
+  /** Presses Tab until this element has the focus, which has to be seen. */
+  async tabTo(element, key = 'Tab') {
+    await element.waitFor();
     for (let i = 0; i < 250; i += 1) {
       await this.page.keyboard.press(key);
-      const focused = await this.page.evaluate(() => {
-        const one = document.activeElement;
-        const style = getComputedStyle(one);
-        const label = one.getAttribute('aria-label') ?? (one.labels?.[0] ?? one).textContent;
-        return { name: label.trim(), isSeen: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2 };
+      const isSeen = await element.evaluate((one) => {
+        if (one !== document.activeElement) return null;
+        const { outlineStyle, outlineWidth } = getComputedStyle(one);
+        return outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2;
       });
-      if (focused.name !== name) continue;
-      must(focused.isSeen, `the focus on “${name}” cannot be seen`);
+      if (isSeen === null) continue;
+      must(isSeen, `the focus on ${element} cannot be seen`);
       return;
     }
-    throw new Error(`“${name}” cannot be reached with the keyboard`);
+    throw new Error(`${element} cannot be reached with the keyboard`);
   }
 }

@@ -3,8 +3,6 @@
 import { eventually, must } from './browser.mjs';
 
 const LONGEST_TASK_MS = 100;
-/** While a training has all processors, what would take the page 20 ms may take it ten times as long. */
-const LONGEST_TASK_BESIDE_TRAINING_MS = 250;
 const HARM = '<img src=x onerror="document.title=1">';
 
 const longTasks = (page) => page.evaluate(() => globalThis.longTasks);
@@ -39,10 +37,10 @@ async function watchStalls(page) {
 }
 
 /** Fails if the page was blocked for too long since `watchStalls`. */
-async function noStall(page, most = LONGEST_TASK_MS) {
+async function noStall(page) {
   await page.waitForTimeout(200);
   const longest = Math.max(0, ...(await longTasks(page)));
-  must(longest <= most, `the page was blocked for ${longest} ms`);
+  must(longest <= LONGEST_TASK_MS, `the page was blocked for ${longest} ms`);
   return longest ? `blocked for ${longest} ms at most` : 'never blocked for 50 ms';
 }
 
@@ -93,7 +91,7 @@ export async function longTraining(watched, service, name) {
   must(state === 'running' && epoch > 1000, `after some seconds the training is ${state} in epoch ${epoch}`);
   const job = await service.ended(id);
   await page.getByRole('heading', { name: 'Published version 1' }).waitFor({ timeout: 60000 });
-  const live = await noStall(page, LONGEST_TASK_BESIDE_TRAINING_MS);
+  const live = await noStall(page);
   await page.evaluate(() => {
     globalThis.longTasks.length = 0;
   });

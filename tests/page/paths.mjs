@@ -1,8 +1,10 @@
 // What people do with the page, from its first view to a prediction and beyond.
 
-import { readFileSync } from 'node:fs';
 import { eventually, must } from './browser.mjs';
+import { Keyboard } from './hands.mjs';
 import { table } from './service.mjs';
+
+const { duration } = await import(new URL('../../src/dashboard/page/format.js', import.meta.url));
 
 const ROWS = 4000;
 
@@ -20,28 +22,6 @@ async function jobView(watched) {
   await watched.page.waitForURL(/#\/jobs\/[0-9a-f-]{36}/);
   await watched.settled();
   return jobId(watched.page);
-}
-
-/** Drops a file on the view of data sets. */
-export async function drop(watched, name) {
-  const { page } = watched;
-  await watched.go('#/datasets');
-  const data = await page.evaluateHandle((as) => {
-    const transfer = new DataTransfer();
-    transfer.items.add(new File(['a,b\n1,2\n'], as));
-    return transfer;
-  }, `${name}.csv`);
-  await page.dispatchEvent('.drop', 'drop', { dataTransfer: data });
-  must((await page.getByLabel('Name of the data set').inputValue()) === name, 'a file that is dropped is not taken');
-  await watched.inspect('a file that is named');
-  await watched.go('#/datasets');
-  const other = await page.evaluateHandle(() => {
-    const transfer = new DataTransfer();
-    transfer.items.add(new File(['x'], 'x.exe'));
-    return transfer;
-  });
-  await page.dispatchEvent('.drop', 'drop', { dataTransfer: other });
-  must((await page.getByRole('alert').textContent()).includes('.parquet'), 'nothing says which files are read');
 }
 
 /** Sees the picture of the curve change while the job runs. */
@@ -108,6 +88,10 @@ export async function predict(watched, service, name) {
   };
   const reply = await service.json(`/models/${name}/predict`, 'POST', { records: record });
   must(shown === reply.predictions[0].label, `the page says ${shown}, the service ${reply.predictions[0].label}`);
+  const sure = await service.json(`/models/${name}/predict?interval=0.9`, 'POST', { records: record });
+  const set = sure.predictions[0].label_set;
+  const certainty = `90% sure that it is ${set.length > 1 ? 'one of: ' : ''}${set.join(', ')}.`;
+  must(await page.getByText(certainty).isVisible(), `nothing says: ${certainty}`);
   must(
     await page.getByText('lies above everything that training saw').isVisible(),
     'there is no flag of what training never saw',
@@ -134,37 +118,52 @@ export async function predict(watched, service, name) {
   await watched.inspect('a prediction');
 }
 
-/** Makes a second version by the form, lays both beside each other, and lets the second serve. */
-export async function compareAndActivate(watched, service, name) {
+/** Makes a second version by the form, lays both beside each other, lets the second serve, and then the first again. */
+export async function compareAndActivate(watched, service, name, hand) {
   const { page } = watched;
-  await watched.go(`#/models/${name}/train`);
-  await page.getByLabel('Epochs, at most').fill('3');
-  await page.getByLabel('Serve the new version').selectOption('never');
-  await page.getByRole('button', { name: 'Train', exact: true }).click();
+  const serving = async () => (await service.json(`/models/${name}`)).active_version;
+  await watched.go(`#/models/${name}`);
+  await hand.press(page.getByRole('link', { name: 'Train', exact: true }));
+  await hand.fill(page.getByLabel('Epochs, at most'), '3');
+  await hand.choose(page.getByLabel('Serve the new version'), 'never');
+  await hand.press(page.getByRole('button', { name: 'Train', exact: true }));
   const job = await service.ended(await jobView(watched));
   must(job.version === 2, `the second training has published version ${job.version}`);
-  await watched.go(`#/models/${name}/compare?a=1&b=2`);
-  await page.getByRole('button', { name: 'Measure both' }).click();
-  await page.getByRole('region', { name: 'Measures on this data set' }).waitFor({ timeout: 30000 });
+  await hand.press(page.getByRole('link', { name: 'To the model' }));
+  await hand.press(page.getByRole('button', { name: 'Compare', exact: true }));
+  await page.waitForURL('**/compare?a=1&b=2');
+  await hand.press(page.getByRole('button', { name: 'Measure both' }));
+  const measured = page.getByRole('region', { name: 'Measures on this data set' });
+  await measured.waitFor({ timeout: 30000 });
+  const accuracy = await measured.getByRole('row', { name: /^Accuracy/ }).textContent();
+  must(/percentage points|equal/.test(accuracy), `the difference of accuracies is told as ${accuracy}`);
   await watched.inspect('a comparison');
-  must((await service.json(`/models/${name}`)).active_version === 1, 'the second version serves too early');
-  await page.getByRole('button', { name: 'Activate version 2' }).click();
+  must((await serving()) === 1, 'the second version serves too early');
+  await hand.press(page.getByRole('button', { name: 'Activate version 2' }));
   await page.getByText('Version 2 serves now.').waitFor();
-  must((await service.json(`/models/${name}`)).active_version === 2, 'the second version does not serve');
-  await page.getByRole('button', { name: 'Roll back to version 1' }).click();
-  await eventually(
-    async () => (await service.json(`/models/${name}`)).active_version === 1,
-    'the first version to serve again',
-  );
+  must((await serving()) === 2, 'the second version does not serve');
+  await hand.press(page.getByRole('button', { name: 'Roll back to version 1' }));
+  await eventually(async () => (await serving()) === 1, 'the first version to serve again');
   await watched.go(`#/jobs/${job.id}`);
   const before = await page.locator('.legend li').count();
-  await page.getByText('Lay other trainings').click();
-  await page.getByLabel('version 1', { exact: true }).check();
+  await hand.press(page.getByText('Lay other trainings'));
+  await hand.press(page.getByLabel('version 1', { exact: true }));
   await eventually(async () => (await page.locator('.legend li').count()) > before, 'the curve of the other training');
 }
 
+/** Sees how long a training will take, as the service reckons it. */
+async function timeLeft({ page }, id) {
+  await eventually(async () => {
+    const reply = await page.waitForResponse((one) => one.url().endsWith(`/jobs/${id}`));
+    const { eta_seconds: eta } = await reply.json();
+    await page.waitForTimeout(100);
+    const shown = await page.getByRole('region', { name: 'State of the training' }).textContent();
+    return eta !== null && shown.includes(`Time leftabout ${duration(eta)}`);
+  }, 'the time that is left');
+}
+
 /** Ends a training that runs; its version is not published. */
-export async function cancel(watched, service, name) {
+export async function cancel(watched, service, name, hand) {
   const { page } = watched;
   const job = await service.json(`/models/${name}/train`, 'POST', {
     epochs: 100000,
@@ -172,20 +171,21 @@ export async function cancel(watched, service, name) {
     early_stopping: null,
   });
   await watched.go(`#/jobs/${job.id}`);
-  await page.getByRole('button', { name: 'Cancel', exact: true }).click();
+  await timeLeft(watched, job.id);
+  await hand.press(page.getByRole('button', { name: 'Cancel', exact: true }));
   must(
     ['queued', 'running'].includes((await service.json(`/jobs/${job.id}`)).state),
     'it was cancelled before it was confirmed',
   );
   await watched.inspect('a question');
-  await page.getByRole('button', { name: 'Cancel it' }).click();
+  await hand.press(page.getByRole('button', { name: 'Cancel it' }));
   await page.getByRole('heading', { name: 'Cancelled' }).waitFor({ timeout: 30000 });
   const { state, version } = await service.ended(job.id);
   must(state === 'cancelled' && version === null, `it ended as ${state} with version ${version}`);
 }
 
 /** Sees the service's own words where it refuses something. */
-export async function errors(watched, name) {
+export async function errors(watched, name, hand) {
   const { page } = watched;
   await watched.expecting([404], async () => {
     await watched.go('#/models/there-is-no-such-model');
@@ -193,13 +193,16 @@ export async function errors(watched, name) {
   });
   await watched.inspect('what cannot be shown');
   await watched.go(`#/datasets/${name}`);
-  await page.getByLabel('Name of the model').fill(name);
+  await hand.fill(page.getByLabel('Name of the model'), name);
+  const refusal = page.waitForResponse((reply) => reply.status() === 409);
   await watched.expecting([409], async () => {
-    await page.getByRole('button', { name: 'Train', exact: true }).click();
+    await hand.press(page.getByRole('button', { name: 'Train', exact: true }));
     await page.getByRole('alert').waitFor();
   });
   const told = await page.getByRole('alert').textContent();
-  must(told.includes(name) && /taken|exists|already/i.test(told), `the error says ${told}`);
+  const { title, detail, remedy } = await (await refusal).json();
+  must(remedy && [title, detail, remedy].every((words) => told.includes(words)), `the error says ${told}`);
+  must(told.includes(name), `the error does not say which name: ${told}`);
   await watched.inspect('an error in a form');
 }
 
@@ -207,40 +210,35 @@ export async function errors(watched, name) {
 export async function byKeyboard(watched, service, name) {
   const { page } = watched;
   const { keyboard } = page;
-  const enter = async (label) => {
-    await watched.tabTo(label);
-    await keyboard.press('Enter');
-  };
+  const hand = new Keyboard(watched);
+  const link = (text) => page.getByRole('link', { name: text, exact: true });
+  const button = (text) => page.getByRole('button', { name: text, exact: true });
   await watched.go('#/');
   await page.evaluate(() => document.activeElement.blur());
-  await watched.tabTo('Skip to the content');
-  await keyboard.press('Enter');
+  await hand.press(link('Skip to the content'));
   must(await page.evaluate(() => document.activeElement.id === 'main'), 'the link to the content does not lead there');
-  await watched.tabTo('Data', 'Shift+Tab');
+  await watched.tabTo(link('Data'), 'Shift+Tab');
   await keyboard.press('Enter');
   await page.waitForURL('**/#/datasets');
   await page.getByRole('heading', { name: 'Data', level: 1 }).waitFor();
   const chooser = page.waitForEvent('filechooser');
-  await enter('Choose a file');
+  await hand.press(button('Choose a file'));
   await (await chooser).setFiles(file(name, 600));
-  await enter('Store it');
+  await hand.press(button('Store it'));
   await page.waitForURL(`**/#/datasets/${name}`);
   await page.getByRole('heading', { name, level: 1 }).waitFor();
-  await watched.tabTo('Name of the model');
-  await keyboard.press('Control+A');
-  await keyboard.type(name);
-  await watched.tabTo('Epochs, at most');
-  await keyboard.type('3');
-  await enter('Train');
+  await hand.fill(page.getByLabel('Name of the model'), name);
+  await hand.fill(page.getByLabel('Epochs, at most'), '3');
+  await hand.press(button('Train'));
   await service.ended(await jobView(watched));
   await page.getByRole('heading', { name: 'Published version 1' }).waitFor();
-  await enter('Try a prediction');
-  await page.getByLabel('width', { exact: true }).waitFor();
-  await enter('Predict');
+  await hand.press(link('Try a prediction'));
+  await hand.press(button('Predict'));
   const answer = await page.locator('.answer').textContent();
   must(['long', 'short'].includes(answer), `the answer is ${answer}`);
   await watched.go(`#/models/${name}`);
-  await enter(`Delete the model ${name}`);
+  const drop = button(`Delete the model ${name}`);
+  await hand.press(drop);
   await page.getByRole('dialog').waitFor();
   for (let i = 0; i < 6; i += 1) {
     await keyboard.press('Tab');
@@ -254,32 +252,27 @@ export async function byKeyboard(watched, service, name) {
   }
   await keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'detached' });
-  must(
-    await page.evaluate(
-      (label) => document.activeElement.getAttribute('aria-label') === label,
-      `Delete the model ${name}`,
-    ),
-    'the focus does not come back from a dialog',
-  );
+  must(await drop.evaluate((one) => one === document.activeElement), 'the focus does not come back from a dialog');
   must((await service.ask(`/models/${name}`)).ok, 'Escape has deleted the model');
 }
 
 /** A key is made, shown once, works, and is revoked. */
-export async function keys(watched, service, name) {
+export async function keys(watched, service, name, hand) {
   const { page } = watched;
   await watched.go('#/keys');
-  await page.getByLabel('Name', { exact: true }).fill(name);
-  await page.getByRole('button', { name: 'Make the key' }).click();
+  await hand.fill(page.getByLabel('Name', { exact: true }), name);
+  await hand.press(page.getByRole('button', { name: 'Make the key' }));
   const secret = await page.getByRole('region', { name: 'Secret of the key' }).textContent();
   const asked = () => service.ask('/models?limit=1', 'GET', undefined, undefined, secret);
   must((await asked()).status === 200, 'the new key does not work');
   await watched.inspect('the secret of a key');
-  await page.getByRole('button', { name: 'I have it' }).click();
-  await page.getByRole('button', { name: `Revoke the key ${name}` }).waitFor();
+  await hand.press(page.getByRole('button', { name: 'I have it' }));
+  const revoke = page.getByRole('button', { name: `Revoke the key ${name}`, exact: true });
+  await revoke.waitFor();
   must(!(await page.content()).includes(secret), 'the secret is still on the page');
   await watched.inspect('the keys');
-  await page.getByRole('button', { name: `Revoke the key ${name}` }).click();
-  await page.getByRole('button', { name: 'Revoke it' }).click();
+  await hand.press(revoke);
+  await hand.press(page.getByRole('button', { name: 'Revoke it' }));
   await eventually(async () => (await asked()).status === 401, 'the key to be refused');
 }
 
@@ -303,23 +296,4 @@ export async function trainOnRows(watched, service, name) {
   const residuals = page.locator('.plot svg');
   must((await residuals.locator('circle').count()) === 3, 'the three rows are not among the residuals');
   must((await residuals.locator('title').textContent()).startsWith(`${name}, version 1: residuals`), 'no title');
-}
-
-/** The pictures of a version: in the page's colours, and saved as they are. */
-export async function plots(watched, service, name) {
-  const { page } = watched;
-  await watched.go(`#/models/${name}/versions/1`);
-  const panel = page.locator('section.panel', { has: page.getByRole('heading', { name: 'Calibration' }) });
-  const ground = () => panel.locator('.plot rect').first().getAttribute('fill');
-  must((await ground()) === '#FFFFFF', `the ground is ${await ground()}`);
-  const download = page.waitForEvent('download');
-  await panel.getByRole('button', { name: 'Save as SVG' }).click();
-  const file = await download;
-  must(file.suggestedFilename() === `${name}-1-calibration.svg`, file.suggestedFilename());
-  const saved = readFileSync(await file.path(), 'utf8');
-  const reply = await service.ask(`/models/${name}/versions/1/plots/calibration.svg`);
-  const told = (text) => /<desc>([^<]*)<\/desc>/.exec(text)?.[1];
-  must(told(saved) && told(saved) === told(await reply.text()), 'what is saved is not what the service draws');
-  await page.emulateMedia({ colorScheme: 'dark' });
-  await eventually(async () => (await ground()) === '#181F1C', 'a dark picture');
 }

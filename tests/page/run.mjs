@@ -4,9 +4,12 @@
 
 import { assets } from './assets.mjs';
 import { eventually, launch, must, Watched } from './browser.mjs';
+import * as files from './files.mjs';
+import { Finger, Keyboard, Mouse } from './hands.mjs';
 import * as limits from './limits.mjs';
 import * as paths from './paths.mjs';
 import { Service } from './service.mjs';
+import * as shown from './shown.mjs';
 import * as xray from './xray.mjs';
 
 const only = process.argv[3] ?? '';
@@ -17,6 +20,7 @@ const prefix = `page-test-${Date.now().toString(36)}`;
 const MODELS = 1000;
 const DESKTOP = { width: 1280, height: 900 };
 const PHONE = { width: 360, height: 740 };
+const TOUCH = { viewport: PHONE, hasTouch: true, isMobile: true };
 
 const browser = await launch();
 let failed = 0;
@@ -128,16 +132,45 @@ async function inspectAll(watched, name) {
   const all = await views(name);
   for (const view of all) {
     await watched.go(view);
-    await watched.page.evaluate(() =>
-      document.querySelectorAll('main details').forEach((one) => {
-        one.open = true;
-      }),
-    );
-    await watched.page.waitForTimeout(100);
+    await watched.unfold();
     await watched.inspect(view);
     if (view === '#/') must((await tooWide(watched)) === 0, 'tables of the start view are wider than their cards');
   }
-  return `${all.length} views`;
+  return `${all.length} views, ${await inspectDocuments(watched)} documents`;
+}
+
+/** The documents beside the page, in the page's own colours. */
+async function inspectDocuments(watched) {
+  const { page } = watched;
+  const grounds = [];
+  for (const path of ['/docs', '/docs/errors']) {
+    await watched.document(path);
+    await watched.unfold();
+    await watched.inspect(path);
+    must(
+      (await page.locator('main h1').count()) === 1 && (await page.locator('nav').count()) === 1,
+      `${path}: no frame`,
+    );
+    grounds.push(await page.evaluate(() => getComputedStyle(document.body).backgroundColor));
+  }
+  must(grounds[0] === grounds[1], `the grounds are ${grounds.join(' and ')}`);
+  const isDark = await page.evaluate(() => matchMedia('(prefers-color-scheme: dark)').matches);
+  must((grounds[0] === 'rgb(255, 255, 255)') !== isDark, `the ground is ${grounds[0]}`);
+  return grounds.length;
+}
+
+/** Where less motion is asked for, nothing moves, even if a rule says so. */
+async function stillness({ page }) {
+  const moves = () =>
+    page.evaluate(() => {
+      const { style } = document.querySelector('main h1');
+      Object.assign(style, { transition: 'color 1s', animation: 'any 1s', scrollBehavior: 'smooth' });
+      const shown = getComputedStyle(document.querySelector('main h1'));
+      return [shown.transitionDuration, shown.animationName, shown.scrollBehavior].join();
+    });
+  must((await moves()) === '0s,none,auto', `with less motion: ${await moves()}`);
+  await page.emulateMedia({ reducedMotion: 'no-preference' });
+  must((await moves()) === '1s,any,smooth', `the check sees nothing: ${await moves()}`);
 }
 
 /** What a fresh service shows: the lists are answered as empty, whatever there is. */
@@ -228,9 +261,9 @@ async function keyQuestion(watched) {
   });
 }
 
-/** Runs a test that needs the model. */
-async function onModel(work) {
-  await service.trained(name);
+/** Runs a test that needs the model of this name. */
+async function onModel(work, which = name) {
+  await service.trained(which);
   return work();
 }
 
@@ -253,33 +286,55 @@ try {
   await test('the first paint comes soon', () => limits.firstPaint(browser, origin));
   await inWindow('each check sees what it is there for', {}, checksCanFail);
   await inWindow('a fresh service, and the sample that it offers', {}, fresh);
-  await inWindow('a file is dropped', {}, (watched) => paths.drop(watched, `${prefix}-dropped`));
+  await inWindow('a file is dropped', {}, (watched) => files.drop(watched, `${prefix}-dropped`));
+  await inWindow('a file is sent over a slow line', {}, (watched) => files.progress(watched, `${prefix}-slow`));
   await inWindow('a table is uploaded and trained on, and the curve moves', {}, (watched) =>
     paths.uploadAndTrain(watched, service, name),
   );
   await inWindow('a prediction, its line for a shell, and its outcome', {}, (watched) =>
     onModel(() => paths.predict(watched, service, name)),
   );
-  await inWindow('two versions are compared, and one is activated', {}, (watched) =>
-    onModel(() => paths.compareAndActivate(watched, service, name)),
+  await inWindow('a number is predicted with its interval', {}, (watched) =>
+    onModel(() => shown.interval(watched, service, name)),
   );
-  await inWindow('a training is cancelled', {}, (watched) => onModel(() => paths.cancel(watched, service, name)));
   await inWindow('a network by its layers is trained on rows', {}, (watched) =>
     paths.trainOnRows(watched, service, `${prefix}-rows`),
   );
   await inWindow('the pictures of a version', { colorScheme: 'light' }, (watched) =>
-    onModel(() => paths.plots(watched, service, name)),
-  );
-  await inWindow('errors are told in the words of the service', {}, (watched) =>
-    onModel(() => paths.errors(watched, name)),
+    onModel(() => shown.plots(watched, service, name)),
   );
   await inWindow('a table, a training and a prediction by the keyboard alone', {}, (watched) =>
     paths.byKeyboard(watched, service, `${prefix}-keyboard`),
   );
-  await inWindow('the same on a phone', { viewport: PHONE, hasTouch: true, isMobile: true }, async (watched) => {
+  await inWindow('the same on a phone', TOUCH, async (watched) => {
     await paths.uploadAndTrain(watched, service, `${prefix}-phone`);
     await paths.predict(watched, service, `${prefix}-phone`);
   });
+  for (const [Hand, options, way, own] of [
+    [Mouse, {}, '', name],
+    [Keyboard, {}, ', by the keyboard alone', `${prefix}-keyboard`],
+    [Finger, TOUCH, ', on a phone', `${prefix}-phone`],
+  ]) {
+    const inWay = (words, work) =>
+      inWindow(words + way, options, (watched) => onModel(() => work(watched, new Hand(watched)), own));
+    await inWay('two versions are compared, and one is activated', (watched, hand) =>
+      paths.compareAndActivate(watched, service, own, hand),
+    );
+    await inWay('a training is cancelled', (watched, hand) => paths.cancel(watched, service, own, hand));
+    await inWay('errors are told in the words of the service', (watched, hand) => paths.errors(watched, own, hand));
+    if (key)
+      await inWay('a key is made and revoked', (watched, hand) => paths.keys(watched, service, `${own}-key`, hand));
+  }
+  await inWindow('an alias is set and removed', {}, (watched) => onModel(() => shown.aliases(watched, service, name)));
+  await inWindow('a column that has moved is named', {}, (watched) =>
+    onModel(() => shown.drift(watched, service, `${prefix}-drift`), `${prefix}-drift`),
+  );
+  await inWindow('a data set that has grown', {}, (watched) =>
+    onModel(() => files.grown(watched, service, `${prefix}-grown`), `${prefix}-grown`),
+  );
+  await inWindow('histograms say what they show', {}, (watched) => files.spreads(watched, service, `${prefix}-spread`));
+  await inWindow('the reference has lines that ask this service', {}, shown.reference);
+  await inWindow('nothing moves where that is not wanted', {}, stillness);
   await inWindow('every view, light', { colorScheme: 'light' }, (watched) => onModel(() => inspectAll(watched, name)));
   await inWindow('every view, dark', { colorScheme: 'dark' }, (watched) => onModel(() => inspectAll(watched, name)));
   await inWindow('every view, on a phone', { viewport: PHONE }, (watched) => onModel(() => inspectAll(watched, name)));
@@ -293,7 +348,6 @@ try {
   if (key) {
     await inWindow('the key is kept in the tab alone', {}, keyIsKeptInTab);
     await inWindow('the question for a key', {}, keyQuestion);
-    await inWindow('a key is made and revoked', {}, (watched) => paths.keys(watched, service, `${prefix}-key`));
   }
   await inWindow('names and values are never read as HTML', {}, (watched) =>
     limits.hostile(watched, service, `${prefix}-hostile`),

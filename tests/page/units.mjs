@@ -8,7 +8,9 @@ const { Series } = await module('charts/series.js');
 const { binned } = await module('charts/histogram.js');
 const { parseEvents } = await module('events.js');
 const { path, problemOf, query } = await module('api.js');
-const { bytes, duration, fine, number, quoted, slug } = await module('format.js');
+const { bytes, duration, fine, number, points, quoted, slug } = await module('format.js');
+const { datasetNames } = await module('ui/dataset-choice.js');
+const { together } = await module('views/model-parts.js');
 const { bareName, contentType } = await module('upload.js');
 const { after, stepsOf, sumOf, unitName } = await module('charts/xray-steps.js');
 const { outputFactors } = await module('charts/xray-output.js');
@@ -54,16 +56,40 @@ test('an epoch that comes again after a broken connection counts once', () => {
 });
 
 test('values fall into bins, and none is lost', () => {
-  assert.deepEqual(
-    binned([5, 5]).counts.reduce((sum, n) => sum + n, 0),
-    2,
-  );
-  const { counts, low, high } = binned([0, 1, 2, 10]);
-  assert.equal(
-    counts.reduce((sum, n) => sum + n, 0),
-    4,
-  );
+  const each = (...values) => values.map((value) => ({ value, count: 1 }));
+  const sum = ({ counts }) => counts.reduce((all, n) => all + n, 0);
+  assert.equal(sum(binned(each(5, 5))), 2);
+  const { counts, low, high } = binned(each(0, 1, 2, 10));
+  assert.equal(sum({ counts }), 4);
   assert.deepEqual([low, high, counts[0], counts.at(-1)], [0, 10, 1, 1]);
+  const part = binned([{ value: 1, count: 3 }, ...each(2)], [0, 20]);
+  assert.deepEqual([part.low, part.high, part.counts[1], part.counts[2], sum(part)], [0, 20, 3, 1, 4]);
+});
+
+test('a data set is known by its name, or by the name that an append took over', () => {
+  const old = { id: '019cae01-f4a2-7e19-9b07-c2d85f3a6e40', name: null, rows: 150, parent_id: null };
+  const between = { id: 'b', name: null, rows: 160, parent_id: old.id };
+  const heir = { id: 'c', name: 'iris', rows: 170, parent_id: 'b' };
+  const name = datasetNames([heir, between, old]);
+  assert.deepEqual(
+    [name(heir), name(between), name(old)],
+    ['iris', 'iris, its first 160 rows', 'iris, its first 150 rows'],
+  );
+  assert.equal(datasetNames([old])(old), '019cae01-f4a2…, 150 rows');
+});
+
+test('what answers together', () => {
+  const tried = (...weights) => ({ candidates: weights.map((weight) => ({ weight })) });
+  assert.equal(together({}, undefined), '');
+  assert.equal(together({}, 1), '');
+  assert.equal(together({}, 5), '5 networks like this one answer together.');
+  assert.equal(together(tried(1, 0), 2), '2 networks like this one answer together.');
+  assert.equal(together(tried(0.5, 0, 0.5), 5), '10 networks of 2 kinds answer together: this is the first of them.');
+  assert.equal(together({ linear_share: 0.3 }, 1), 'A linear model answers with it, and has 30% of the answer.');
+  assert.ok(
+    together({ linear_share: 0.3 }, 5).endsWith('A linear model answers with them, and has 30% of the answer.'),
+  );
+  assert.ok(together({}, null).startsWith('As many networks'));
 });
 
 test('paths and queries are escaped', () => {
@@ -97,6 +123,7 @@ test('numbers as people read them', () => {
   assert.equal(duration(200), '3 min 20 s');
   assert.equal(fine(5.39681959), '5.39682');
   assert.equal(fine(null), '–');
+  assert.equal(points(0.008333), '0.83 percentage points');
 });
 
 /** A trace of [inputs, hidden, outputs] units, all values of which are 1 and slopes 0.25. */

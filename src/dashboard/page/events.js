@@ -4,6 +4,8 @@ import { request } from './api.js';
 
 /** What passes by itself: no connection, too much load, a service that starts. */
 const PASSING = [0, 429, 503];
+/** How long events are read at a stretch: where many have gathered, the page has to draw and to hear between them. */
+const STRETCH_MS = 10;
 
 /** @typedef {{ id: string, event: string, data: string }} ServerEvent */
 
@@ -36,15 +38,13 @@ export function parseEvents(text) {
  */
 export function pause(ms, signal) {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer);
-        resolve(null);
-      },
-      { once: true },
-    );
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve(null);
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done);
   });
 }
 
@@ -71,12 +71,16 @@ export async function follow(address, take, signal) {
     if (reply.status === 204 || !reply.body) return;
     const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
     let text = '';
+    let since = performance.now();
     try {
       for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
         const { events, rest } = parseEvents(text + piece.value);
         text = rest;
         last = events.at(-1)?.id || last;
         if (events.length && take(events)) return;
+        if (performance.now() - since < STRETCH_MS) continue;
+        await pause(0, signal);
+        since = performance.now();
       }
     } catch (error) {
       if (signal.aborted) return;

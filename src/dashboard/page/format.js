@@ -4,6 +4,14 @@ const LOCALE = 'en';
 const whole = new Intl.NumberFormat(LOCALE);
 /** Of four digits: 2007 may be a year. */
 const plain = new Intl.NumberFormat(LOCALE, { useGrouping: 'min2' });
+const exact = (/** @type {number} */ most) =>
+  new Intl.NumberFormat(LOCALE, { useGrouping: 'min2', maximumSignificantDigits: most });
+// Making a format takes as long as some hundred numbers do.
+const four = exact(4);
+const six = exact(6);
+const seven = exact(7);
+const two = exact(2);
+const shares = new Intl.NumberFormat(LOCALE, { style: 'percent', maximumFractionDigits: 1 });
 
 /**
  * A number with about four significant digits; a dash where there is none.
@@ -14,19 +22,15 @@ export function number(value) {
   const size = Math.abs(value);
   if (Number.isInteger(value) && size < 1e9) return plain.format(value);
   if (size !== 0 && (size < 1e-3 || size >= 1e7)) return value.toExponential(2);
-  return new Intl.NumberFormat(LOCALE, { useGrouping: 'min2', maximumSignificantDigits: size >= 1000 ? 6 : 4 }).format(
-    value,
-  );
+  return (size >= 1000 ? six : four).format(value);
 }
-
-const digits = new Intl.NumberFormat(LOCALE, { useGrouping: 'min2', maximumSignificantDigits: 7 });
 
 /**
  * A number with as many digits as one of 32 bits has.
  * @param {number | null} value
  */
 export const fine = (value) =>
-  value !== null && Math.abs(value) >= 1e-4 && Math.abs(value) < 1e7 ? digits.format(value) : number(value);
+  value !== null && Math.abs(value) >= 1e-4 && Math.abs(value) < 1e7 ? seven.format(value) : number(value);
 
 /**
  * @param {number | null | undefined} value
@@ -46,8 +50,14 @@ export const counted = (value, noun) => `${whole.format(value)} ${noun}${value =
  */
 export function percent(value) {
   if (value === null || value === undefined) return '–';
-  return new Intl.NumberFormat(LOCALE, { style: 'percent', maximumFractionDigits: 1 }).format(value);
+  return shares.format(value);
 }
+
+/**
+ * A difference of two shares in percentage points.
+ * @param {number} value
+ */
+export const points = (value) => `${two.format(value * 100)} percentage points`;
 
 /**
  * @param {number} value

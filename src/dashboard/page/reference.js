@@ -26,9 +26,12 @@ function filter() {
   found.textContent = words.length > 0 ? `${shown} found` : '';
 }
 
-/** Has a line of curl ask the service that this page is from, and be copied by a button. */
+/** Has lines for a shell ask the service that this page is from, and be copied by a button. */
 function finish(/** @type {HTMLElement} */ code) {
-  code.textContent = (code.textContent ?? '').replaceAll('http://127.0.0.1:8080', location.origin);
+  code.textContent = (code.textContent ?? '').replaceAll(
+    /(?:http:\/\/)?(?:127\.0\.0\.1|localhost):8080/g,
+    location.origin,
+  );
   const button = document.createElement('button');
   button.type = 'button';
   button.textContent = 'Copy';
@@ -37,12 +40,36 @@ function finish(/** @type {HTMLElement} */ code) {
     button.textContent = 'Copied';
     setTimeout(() => (button.textContent = 'Copy'), 1500);
   });
-  code.closest('figure')?.append(button);
+  frameOf(code).append(button);
 }
 
-search.addEventListener('input', filter);
-for (const code of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('figure code'))) {
-  if (code.textContent?.startsWith('curl ')) {
-    finish(code);
+/** The figure around some code, which is made where there is none. */
+function frameOf(/** @type {HTMLElement} */ code) {
+  const there = code.closest('figure');
+  if (there) {
+    return there;
   }
+  const figure = document.createElement('figure');
+  const caption = document.createElement('figcaption');
+  caption.textContent = 'From a shell';
+  const block = /** @type {HTMLElement} */ (code.closest('pre'));
+  block.replaceWith(figure);
+  figure.append(caption, block);
+  return figure;
+}
+
+/** Has tables that are wider than their place be scrolled by the keyboard as well. */
+const widths = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    if (target.scrollWidth > target.clientWidth) target.setAttribute('tabindex', '0');
+    else target.removeAttribute('tabindex');
+  }
+});
+
+search.addEventListener('input', filter);
+for (const code of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('pre > code.shell'))) {
+  finish(code);
+}
+for (const table of document.querySelectorAll('table')) {
+  widths.observe(table);
 }

@@ -2,8 +2,8 @@
 
 /** @typedef {{ pointer?: string, parameter?: string, detail: string }} ProblemPlace */
 /**
- * @typedef {{ type: string, title: string, status: number, code: string, detail: string, errors: ProblemPlace[],
- *   request_id: string }} Problem
+ * @typedef {{ type: string, title: string, status: number, code: string, detail: string, remedy?: string,
+ *   errors: ProblemPlace[], request_id: string }} Problem
  */
 /**
  * @typedef {{ name: string, type: string, missing: number, distinct: number, min: any, max: any, mean: number | null,
@@ -25,11 +25,14 @@
  * @typedef {{ accuracy?: number, log_loss?: number | null, macro_f1?: number, roc_auc?: number | null,
  *   rmse?: number | null, mae?: number | null, r2?: number | null, confusion_matrix?: number[][] | null,
  *   per_class?: ClassMetrics[], rows_used?: string, rows?: number, baselines?: Record<string, Baseline>,
- *   split?: { type: string, column: string | null, reason: string },
+ *   split?: { type: string, column: string | null, reason: string }, candidates?: Candidate[], linear_share?: number,
  *   distilled?: { version: number, rows: number, metric: string, value: number | null, of_version: number | null,
  *     measures_flatter?: boolean, reason?: string } }} Metrics
  */
-/** @typedef {{ code: string, message: string, epoch: number | null, layer: number | null, count: number }} Warning */
+/**
+ * @typedef {{ code: string, message: string, column: string | null, epoch: number | null, layer: number | null,
+ *   count: number }} Warning
+ */
 /**
  * @typedef {{ rows: number, metric: string, candidate: number | null, active: number | null,
  *   active_version: number | null, activated: boolean, reason: string }} Comparison

@@ -7,28 +7,33 @@ const BINS = 20;
 const WIDTH = 132;
 const HEIGHT = 32;
 
+/** @typedef {{ value: number, count: number }} Counted */
+
 /**
- * How many of the values fall into each of equally wide bins.
- * @param {number[]} values
+ * How many of the values fall into each of equally wide bins from the least to the largest value, or from one to the
+ * other of `ends`, where values beyond those are known.
+ * @param {Counted[]} values
+ * @param {[number, number] | null} [ends]
  */
-export function binned(values) {
-  const low = values.reduce((least, value) => Math.min(least, value), Infinity);
-  const high = values.reduce((most, value) => Math.max(most, value), -Infinity);
+export function binned(values, ends = null) {
+  const low = values.reduce((least, { value }) => Math.min(least, value), ends?.[0] ?? Infinity);
+  const high = values.reduce((most, { value }) => Math.max(most, value), ends?.[1] ?? -Infinity);
   const counts = new Array(BINS).fill(0);
-  for (const value of values) {
+  for (const { value, count: n } of values) {
     const bin = high > low ? Math.floor(((value - low) / (high - low)) * BINS) : 0;
-    counts[Math.min(bin, BINS - 1)] += 1;
+    counts[Math.min(bin, BINS - 1)] += n;
   }
   return { low, high, counts };
 }
 
 /**
  * A histogram of numbers.
- * @param {number[]} values
+ * @param {Counted[]} values
  * @param {string} label
+ * @param {[number, number] | null} [ends]
  */
-export function histogram(values, label) {
-  const { counts } = binned(values);
+export function histogram(values, label, ends = null) {
+  const { counts } = binned(values, ends);
   const most = Math.max(...counts);
   const width = WIDTH / BINS;
   const bars = counts.map((n, i) => {

@@ -23,8 +23,8 @@ export function field(label, input, hint = null) {
 }
 
 /**
- * A choice of values; each is a value, or a value with its words.
- * @param {(string | [string, string])[]} options
+ * A choice of values; each is a value, or a value with its words, and with more words where somebody points at it.
+ * @param {(string | [string, string] | [string, string, string])[]} options
  * @param {string} [chosen]
  */
 export function choice(options, chosen = '') {
@@ -32,8 +32,8 @@ export function choice(options, chosen = '') {
     'select',
     null,
     options.map((option) => {
-      const [value, text] = Array.isArray(option) ? option : [option, option];
-      return h('option', { value }, text);
+      const [value, text, title] = Array.isArray(option) ? option : [option, option];
+      return h('option', { value, title }, text);
     }),
   );
   select.value = chosen;

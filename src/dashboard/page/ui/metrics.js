@@ -37,6 +37,13 @@ export const measuresOf = (...all) =>
   );
 
 /**
+ * A value of a measure as that is shown.
+ * @param {string} key
+ * @param {number | null} value
+ */
+export const shownMeasure = (key, value) => (MEASURES.find((one) => one.key === key)?.show ?? number)(value);
+
+/**
  * One measure in one word: what a list shows of a version.
  * @param {Metrics | null} metrics
  */
@@ -108,8 +115,8 @@ export function distilledPanel({ distilled }) {
   const { version, rows, metric, value, of_version: other, measures_flatter: flatter, reason } = distilled;
   /** @type {[string, string][]} */
   const measured = [
-    [`This version: ${words(metric)}`, number(value)],
-    [`Version ${version}: ${words(metric)}`, number(other)],
+    [`This version: ${words(metric)}`, shownMeasure(metric, value)],
+    [`Version ${version}: ${words(metric)}`, shownMeasure(metric, other)],
     ['Rows that neither has learned from', count(rows)],
   ];
   return panel(

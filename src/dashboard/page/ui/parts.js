@@ -63,6 +63,15 @@ export const facts = (pairs) =>
 export const panel = (title, ...children) => h('section', { class: 'panel' }, h('h2', null, title), ...children);
 
 /**
+ * An item of a list of findings; the column that it is about stands before it where the words do not name it.
+ * @param {{ column: string | null, message: string }} finding
+ */
+export function findingItem({ column, message }) {
+  const isNamed = !column || message.split(/[^\p{L}\p{N}_-]+/u).includes(column);
+  return h('li', null, isNamed ? null : h('strong', null, `${column}: `), message);
+}
+
+/**
  * A bar of progress with its label.
  * @param {string} label
  */

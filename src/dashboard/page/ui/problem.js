@@ -30,6 +30,16 @@ export function problemPanel(error, again = null) {
   return problemView(problemFrom(error), again);
 }
 
+/** @param {string} text */
+const bare = (text) => text.toLowerCase().replace(/\.$/, '');
+
+/**
+ * What to do about it, unless the detail has said so already.
+ * @param {Problem} problem
+ */
+const remedy = ({ remedy: text, detail }) =>
+  text && !bare(detail).includes(bare(text)) ? h('p', null, h('strong', null, 'What to do: '), text) : null;
+
 /**
  * @param {Problem} problem
  * @param {(() => void) | null} [again]
@@ -51,10 +61,11 @@ export function problemView(problem, again = null) {
     h('p', { class: 'problem-title' }, problem.title),
     h('p', null, problem.detail),
     places.length ? h('ul', null, places.map(place)) : null,
+    remedy(problem),
     h(
       'p',
       { class: 'small muted' },
-      problem.code ? h('a', { href: `/docs/errors#${problem.code}` }, 'What this means and what to do') : null,
+      problem.code ? h('a', { href: `/docs/errors#${problem.code}` }, 'What this means') : null,
       problem.request_id ? ` · request ${problem.request_id}` : null,
     ),
     again ? h('button', { type: 'button', onclick: again }, 'Try again') : null,

@@ -5,6 +5,7 @@ import { fill, h } from '../dom.js';
 import { bytes, count, percent, slug } from '../format.js';
 import { go } from '../router.js';
 import { bareName, contentType, ENDINGS, upload } from '../upload.js';
+import { keptFile, onDrop } from './drop.js';
 import { field, typedList } from './field.js';
 import { notify, notifyProblem } from './notices.js';
 import { progressBar } from './parts.js';
@@ -124,7 +125,9 @@ function nameForm(area, file, type, signal, back) {
     ),
   );
   fill(area, form, below);
-  name.focus();
+  // A file that came with the view is named before the view stands in the document.
+  if (area.isConnected) name.focus();
+  else requestAnimationFrame(() => name.focus());
 }
 
 /**
@@ -140,7 +143,7 @@ export function uploadArea(signal) {
     'aria-hidden': 'true',
   });
   const area = h('div', { class: 'panel' });
-  const take = (/** @type {File | undefined} */ file) => {
+  const take = (/** @type {File | null | undefined} */ file) => {
     if (!file) return;
     const type = contentType(file.name);
     if (type) nameForm(area, file, type, signal, start);
@@ -156,18 +159,7 @@ export function uploadArea(signal) {
   const start = () => {
     const drop = h(
       'div',
-      {
-        class: 'drop',
-        ondragover: (/** @type {DragEvent} */ event) => {
-          event.preventDefault();
-          drop.classList.add('over');
-        },
-        ondragleave: () => drop.classList.remove('over'),
-        ondrop: (/** @type {DragEvent} */ event) => {
-          event.preventDefault();
-          take(event.dataTransfer?.files[0]);
-        },
-      },
+      { class: 'drop' },
       h('p', null, h('strong', null, 'Drop a table here'), ' or'),
       h('button', { type: 'button', class: 'primary', onclick: () => input.click() }, 'Choose a file'),
       h(
@@ -176,10 +168,12 @@ export function uploadArea(signal) {
         'CSV, TSV, JSON, NDJSON, Parquet, Arrow, Feather or Excel; packed with gzip or not.',
       ),
     );
+    onDrop(drop, drop, take, signal);
     fill(area, drop, input);
     input.value = '';
   };
   input.addEventListener('change', () => take(input.files?.[0]));
   start();
+  take(keptFile());
   return area;
 }

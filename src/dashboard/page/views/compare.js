@@ -2,8 +2,9 @@
 
 import { all, get, path, query, send } from '../api.js';
 import { fill, h } from '../dom.js';
-import { ago, count, number } from '../format.js';
+import { ago, count, number, percent, points } from '../format.js';
 import { go, link } from '../router.js';
+import { datasetChoice, usableDatasets } from '../ui/dataset-choice.js';
 import { choice, field } from '../ui/field.js';
 import { measuresOf } from '../ui/metrics.js';
 import { modelHead, nameOf } from '../ui/model-head.js';
@@ -17,16 +18,18 @@ import { table } from '../ui/table.js';
 /** @typedef {import('../types.js').Metrics} Metrics */
 
 /**
- * Which of two values is the better one, in words and by a sign.
+ * Which of two values of a measure is the better one, in words and by a sign.
  * @param {number | null | undefined} a
  * @param {number | null | undefined} b
- * @param {boolean} more
+ * @param {import('../ui/metrics.js').Measure} measure
  * @param {[string, string]} names
  */
-function better(a, b, more, names) {
+function better(a, b, { more, show }, names) {
   if (a === null || a === undefined || b === null || b === undefined) return '–';
   if (a === b) return 'equal';
-  return h('span', { class: 'badge accent' }, `${a > b === more ? names[0] : names[1]} by ${number(Math.abs(a - b))}`);
+  const by = show === percent ? points : number;
+  const name = a > b === more ? names[0] : names[1];
+  return h('span', { class: 'better' }, h('span', { class: 'badge accent' }, name), ` by ${by(Math.abs(a - b))}`);
 }
 
 /**
@@ -44,8 +47,7 @@ const measureTable = (label, [first, second], names) =>
       { head: names[1], numeric: true, cell: (one) => one.show(/** @type {any} */ (second)[one.key]) },
       {
         head: 'Better',
-        cell: (one) =>
-          better(/** @type {any} */ (first)[one.key], /** @type {any} */ (second)[one.key], one.more, names),
+        cell: (one) => better(/** @type {any} */ (first)[one.key], /** @type {any} */ (second)[one.key], one, names),
       },
     ],
     measuresOf(first, second),
@@ -90,14 +92,12 @@ function factTable(a, b, names) {
  * @param {Version} a
  * @param {Version} b
  * @param {[string, string]} names
- * @param {{ id: string, name: string | null }[]} datasets
+ * @param {import('../types.js').Dataset[]} datasets
  */
 function evaluateForm(model, a, b, names, datasets) {
   if (model.kind !== 'dataset' || !datasets.length) return null;
-  const dataset = choice(
-    datasets.map((one) => /** @type {[string, string]} */ ([one.id, one.name ?? one.id])),
-    model.dataset_id ?? datasets[0].id,
-  );
+  const dataset = datasetChoice(datasets, model.dataset_id ?? '');
+  if (!dataset.value) dataset.selectedIndex = 0;
   const area = h('div', { 'aria-live': 'polite' });
   const button = h('button', null, 'Measure both');
   const submit = (/** @type {Event} */ event) => {
@@ -197,9 +197,7 @@ export async function view({ parts: [name], parameters, signal }) {
     a.job_id &&
     b.job_id &&
     h('a', { class: 'button', href: link`/jobs/${a.job_id}` + query({ with: b.job_id }) }, 'Curves of both');
-  const datasets = await get('/datasets?limit=100', signal)
-    .then((page) => page.data)
-    .catch(() => []);
+  const datasets = await usableDatasets(model, signal).catch(() => []);
   return h(
     'div',
     null,

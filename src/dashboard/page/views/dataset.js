@@ -8,7 +8,7 @@ import { go } from '../router.js';
 import { confirmed } from '../ui/dialog.js';
 import { during, notify } from '../ui/notices.js';
 import { longTable } from '../ui/paged.js';
-import { facts, panel, viewHead } from '../ui/parts.js';
+import { facts, findingItem, panel, viewHead } from '../ui/parts.js';
 import { table } from '../ui/table.js';
 import { trainForm } from './train-form.js';
 
@@ -52,23 +52,50 @@ function range(column) {
 }
 
 /**
- * How a column's values are spread: numbers of the rows looked at, words by their frequency in all rows.
+ * The cells of a column as numbers: of texts their lengths. None where a cell is none of these.
+ * @param {Column} column
+ * @param {any} cell
+ */
+function numberOf({ type }, cell) {
+  if (type === 'text') return typeof cell === 'string' ? cell.length : NaN;
+  return type === 'datetime' ? Date.parse(cell) : cell;
+}
+
+/**
+ * The values of a numeric column in all rows, where the profile names each of them.
+ * @param {Column} column
+ * @param {number} rows
+ */
+function allValues({ type, top, missing }, rows) {
+  const isWhole = top.reduce((sum, one) => sum + one.count, 0) === rows - missing;
+  return type === 'numeric' && isWhole ? top.map((one) => ({ value: Number(one.value), count: one.count })) : null;
+}
+
+/**
+ * How a column's values are spread: words by their frequency in all rows, others as a histogram. The service tells of all
+ * rows the ends and the most frequent values alone, so that further values are those of the first rows.
  * @param {Column} column
  * @param {Row[]} sample
  * @param {number} rows
  */
 function spread(column, sample, rows) {
-  if (column.type === 'numeric') {
-    const values = sample.map((row) => row[column.name]).filter((value) => typeof value === 'number');
-    return values.length
-      ? histogram(
-          values,
-          `${column.name} in the first ${counted(sample.length, 'row')}: from ${number(column.min)} to ${number(column.max)}, mean ${number(column.mean)}`,
-        )
-      : null;
-  }
-  if (column.type === 'text' || column.type === 'datetime') return null;
-  return shares(column.top.slice(0, 3), rows);
+  const { name, type } = column;
+  if (type === 'categorical' || type === 'boolean') return shares(column.top.slice(0, 3), rows);
+  const all = allValues(column, rows);
+  const first = sample.map((row) => ({ value: numberOf(column, row[name]), count: 1 }));
+  const values = (all ?? first).filter(({ value }) => Number.isFinite(value));
+  if (!values.length) return null;
+  /** @type {[number, number] | null} */
+  const ends = type === 'text' ? null : [numberOf(column, column.min), numberOf(column, column.max)];
+  const isWhole = all !== null || sample.length === rows;
+  const of = isWhole ? 'all rows' : `the first ${counted(sample.length, 'row')}`;
+  const what = type === 'text' ? `Lengths of ${name}` : name;
+  const mean = type === 'numeric' ? `, mean ${number(column.mean)}` : '';
+  const told = type === 'text' ? '' : `: from ${range(column)}${mean}`;
+  return [
+    histogram(values, `${what} in ${of}${told}`, ends),
+    h('div', { class: 'small muted' }, [type === 'text' && 'lengths', !isWhole && of].filter(Boolean).join(' in ')),
+  ];
 }
 
 /**
@@ -113,11 +140,7 @@ const findings = (dataset) =>
     'section',
     { class: 'panel advice' },
     h('h2', null, 'Worth knowing before training'),
-    h(
-      'ul',
-      null,
-      dataset.findings.map((one) => h('li', null, one.message)),
-    ),
+    h('ul', null, dataset.findings.map(findingItem)),
   );
 
 /** @param {any} cell */
@@ -193,7 +216,11 @@ export async function view({ parts: [name], signal }) {
       { class: 'paged' },
       h('h2', null, 'Columns'),
       columnTable(dataset, rows),
-      h('p', { class: 'small muted' }, `Histograms show the first ${counted(rows.length, 'row')}, shares all rows.`),
+      h(
+        'p',
+        { class: 'small muted' },
+        'Histograms and shares are of all rows, unless other rows are named below. A histogram reaches from the least to the largest value of all rows in any case.',
+      ),
     ),
     h(
       'section',

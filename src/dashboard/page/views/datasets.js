@@ -5,6 +5,7 @@ import { fill, h } from '../dom.js';
 import { ago, bytes, count } from '../format.js';
 import { link } from '../router.js';
 import { pause } from '../events.js';
+import { datasetNames } from '../ui/dataset-choice.js';
 import { emptyState, panel, viewHead } from '../ui/parts.js';
 import { pagedTable } from '../ui/paged.js';
 import { uploadArea } from '../ui/upload-form.js';
@@ -12,12 +13,15 @@ import { uploadArea } from '../ui/upload-form.js';
 /** @typedef {import('../types.js').Dataset} Dataset */
 /** @typedef {import('../types.js').Loading} Loading */
 
-/** @type {import('../ui/table.js').TableColumn<Dataset>[]} */
-const COLUMNS = [
+/**
+ * @param {(one: Dataset) => string} name
+ * @returns {import('../ui/table.js').TableColumn<Dataset>[]}
+ */
+const columns = (name) => [
   {
     head: 'Data set',
     isRowHead: true,
-    cell: (one) => h('a', { href: link`/datasets/${one.name ?? one.id}` }, one.name ?? one.id),
+    cell: (one) => h('a', { href: link`/datasets/${one.name ?? one.id}`, title: one.id }, name(one)),
   },
   { head: 'Rows', numeric: true, cell: (one) => count(one.rows) },
   { head: 'Columns', numeric: true, cell: (one) => count(one.columns.length) },
@@ -74,7 +78,7 @@ export async function view({ signal }) {
     uploadArea(signal),
     loading,
     first.data.length
-      ? pagedTable('Data sets', COLUMNS, first, load)
+      ? pagedTable('Data sets', columns(datasetNames(first.data)), first, load)
       : emptyState(
           'No data set yet',
           'Drop a table above, or take the sample from the start page.',

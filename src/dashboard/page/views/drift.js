@@ -14,15 +14,24 @@ import { table } from '../ui/table.js';
 
 const MOVED = 0.1;
 const OTHER = 0.25;
+const MOST_NAMED = 8;
 
 /**
- * What an index means. Of few rows it is chance: about the bins divided by the rows.
+ * Whether an index of so many rows says something. Of few it is chance: about the bins divided by the rows.
  * @param {DriftColumn} column
  * @param {number} rows
  */
-function verdict({ population_stability: index, bins }, rows) {
+const isEnough = ({ bins }, rows) => rows >= 10 * bins.length;
+
+/**
+ * What an index means.
+ * @param {DriftColumn} column
+ * @param {number} rows
+ */
+function verdict(column, rows) {
+  const { population_stability: index } = column;
   if (index === null) return h('span', { class: 'badge' }, 'not asked yet');
-  if (rows < 10 * bins.length) return h('span', { class: 'badge' }, 'too few rows to tell');
+  if (!isEnough(column, rows)) return h('span', { class: 'badge' }, 'too few rows to tell');
   if (index < MOVED) return h('span', { class: 'badge good' }, '✓ as in training');
   if (index < OTHER) return h('span', { class: 'badge warn' }, '~ has moved');
   return h('span', { class: 'badge bad' }, '! another population');
@@ -52,10 +61,34 @@ function binBars(bins) {
   );
 }
 
+/**
+ * Which columns have moved, first those that have most.
+ * @param {DriftColumn[]} columns
+ * @param {(column: DriftColumn) => string} name
+ * @param {number} rows
+ */
+function moved(columns, name, rows) {
+  const told = columns.filter((one) => one.population_stability !== null && isEnough(one, rows));
+  if (!told.length) return null;
+  const index = (/** @type {DriftColumn} */ one) => one.population_stability ?? 0;
+  const all = told.filter((one) => index(one) >= MOVED).sort((a, b) => index(b) - index(a));
+  if (!all.length) return h('p', null, 'It is asked for the same as in training.');
+  const more = all.length > MOST_NAMED ? ` and ${count(all.length - MOST_NAMED)} more` : '';
+  return h(
+    'p',
+    null,
+    'Unlike the training: ',
+    h('strong', null, all.slice(0, MOST_NAMED).map(name).join(', ')),
+    `${more}.`,
+  );
+}
+
 /** @param {any} drift */
 function driftPanel(drift) {
   /** @type {DriftColumn[]} */
   const columns = [...(drift.predictions ? [drift.predictions] : []), ...drift.columns];
+  const name = (/** @type {DriftColumn} */ one) =>
+    one === drift.predictions ? `${one.column} (predicted)` : one.column;
   return panel(
     'Is it asked what it was trained for?',
     h(
@@ -63,13 +96,14 @@ function driftPanel(drift) {
       { class: 'muted small' },
       `Version ${drift.version} was asked to predict ${count(drift.rows)} rows since it was activated ${ago(drift.since)}. An index below ${MOVED} means that nothing has moved; above ${OTHER} it is another population. In the bins, the upper bar is training, the lower one what was asked.`,
     ),
+    moved(columns, name, drift.rows),
     table(
       'Drift by column',
       [
         {
           head: 'Column',
           isRowHead: true,
-          cell: (one) => (one === drift.predictions ? `${one.column} (predicted)` : one.column),
+          cell: name,
         },
         { head: 'Stability index', numeric: true, cell: (one) => number(one.population_stability) },
         { head: 'Meaning', cell: (one) => verdict(one, drift.rows) },

@@ -3,8 +3,8 @@
 import { h } from '../dom.js';
 import { count, duration, number, percent, secondsBetween, words } from '../format.js';
 import { link } from '../router.js';
-import { metricsTable } from '../ui/metrics.js';
-import { facts, panel, stateBadge } from '../ui/parts.js';
+import { metricsTable, shownMeasure } from '../ui/metrics.js';
+import { facts, findingItem, panel, stateBadge } from '../ui/parts.js';
 import { problemView } from '../ui/problem.js';
 import { table } from '../ui/table.js';
 
@@ -50,11 +50,7 @@ export const warnings = (job) =>
     'section',
     { class: 'panel advice' },
     h('h2', null, 'Warnings, and what to do'),
-    h(
-      'ul',
-      null,
-      job.warnings.map((one) => h('li', null, one.message)),
-    ),
+    h('ul', null, job.warnings.map(findingItem)),
   );
 
 /** @param {Job} job */
@@ -63,10 +59,10 @@ export function comparison({ comparison: one }) {
   return panel(
     'Beside the version that served before',
     facts([
-      [`New version: ${words(one.metric)}`, number(one.candidate)],
+      [`New version: ${words(one.metric)}`, shownMeasure(one.metric, one.candidate)],
       [
         one.active_version === null ? 'No version before' : `Version ${one.active_version}: ${words(one.metric)}`,
-        number(one.active),
+        shownMeasure(one.metric, one.active),
       ],
       ['Rows', count(one.rows)],
       ['Serves now', one.activated ? 'yes' : 'no'],

@@ -3,7 +3,7 @@
 import { path, remove, send } from '../api.js';
 import { networkDrawing } from '../charts/network.js';
 import { h } from '../dom.js';
-import { ago, count, words } from '../format.js';
+import { ago, count, percent, words } from '../format.js';
 import { link, reload } from '../router.js';
 import { choice, field } from '../ui/field.js';
 import { canBeTraced, nameOf } from '../ui/model-head.js';
@@ -12,6 +12,7 @@ import { facts, panel } from '../ui/parts.js';
 import { table } from '../ui/table.js';
 
 /** @typedef {import('../types.js').Model} Model */
+/** @typedef {import('../types.js').Metrics} Metrics */
 /** @typedef {import('../types.js').Version} Version */
 
 /**
@@ -95,15 +96,40 @@ export function aliasPanel(model, aliases, versions) {
   );
 }
 
-/** @param {Model} model */
-export function networkPanel(model) {
+/**
+ * What answers together in a version, in words: nothing of one network alone, or where the training that made it is gone.
+ * @param {Metrics} metrics
+ * @param {number | null | undefined} members of the training; null where it went on with those of an earlier version
+ */
+export function together({ candidates, linear_share: share }, members) {
+  const kinds = candidates?.filter(({ weight }) => weight > 0).length || 1;
+  const networks = (members ?? 1) * kinds;
+  const parts = [];
+  if (members === null) parts.push('As many networks answer together as in the version that it went on from.');
+  else if (kinds > 1)
+    parts.push(`${count(networks)} networks of ${count(kinds)} kinds answer together: this is the first of them.`);
+  else if (networks > 1) parts.push(`${count(networks)} networks like this one answer together.`);
+  if (share)
+    parts.push(`A linear model answers with ${parts.length ? 'them' : 'it'}, and has ${percent(share)} of the answer.`);
+  return parts.join(' ');
+}
+
+/**
+ * The network of a model, and what answers with it.
+ * @param {Model} model
+ * @param {Metrics} metrics of the version that serves
+ * @param {number | null | undefined} members
+ */
+export function networkPanel(model, metrics, members) {
   if (!model.layers) return null;
+  const others = together(metrics, members);
   const rates = [...new Set((model.dropout ?? []).filter(Boolean))];
   return panel(
     'Network',
     networkDrawing(model.layers, model.activations ?? [], model.dropout ?? []),
+    others && h('p', null, others),
     facts([
-      ['Parameters', count(model.parameter_count)],
+      [others ? 'Parameters of this one' : 'Parameters', count(model.parameter_count)],
       ['Loss', words(model.loss)],
       ['Dropout', rates.length ? rates.join(', ') : 'none'],
       ['Kind', model.kind === 'dataset' ? 'by data set' : 'by layer sizes'],

@@ -197,6 +197,8 @@ export async function view({ parts: [name], signal }) {
     all(path`/models/${name}/versions`, {}, signal),
     get(path`/models/${name}/aliases`, signal),
   ]);
+  const served = versions.find(({ active }) => active);
+  const job = served?.job_id ? await get(path`/jobs/${served.job_id}`, signal).catch(() => null) : null;
   const jobs = h('a', { class: 'button', href: `#/jobs?model=${encodeURIComponent(model.id)}` }, 'Its trainings');
   return h(
     'div',
@@ -212,7 +214,7 @@ export async function view({ parts: [name], signal }) {
     h(
       'div',
       { class: 'columns' },
-      networkPanel(model),
+      networkPanel(model, served?.metrics ?? {}, job?.config.members),
       versions.length ? aliasPanel(model, aliases.data, versions) : null,
     ),
   );

@@ -26,18 +26,24 @@ const FLAGS = /** @type {Record<string, string>} */ ({
   missing: 'is missing, which training never saw',
 });
 
-/** @param {Predicted} row */
-function classAnswer(row) {
+/**
+ * What it is sure of, by the certainty that was asked for.
+ * @param {number} level
+ * @param {string} what
+ * @param {...import('../dom.js').Child} values
+ */
+const sure = (level, what, ...values) => h('p', null, `${percent(level)} sure that it ${what} `, ...values, '.');
+
+/**
+ * @param {Predicted} row
+ * @param {number} level
+ */
+function classAnswer(row, level) {
   const all = Object.entries(row.probabilities ?? {}).sort((a, b) => b[1] - a[1]);
   return [
     h('p', { class: 'answer' }, row.label),
     row.label_set &&
-      h(
-        'p',
-        null,
-        'With this certainty one of: ',
-        h('strong', null, row.label_set.join(', ') || 'none of the classes'),
-      ),
+      sure(level, row.label_set.length > 1 ? 'is one of:' : 'is', h('strong', null, row.label_set.join(', '))),
     bars(all.slice(0, MOST_CLASSES).map(([name, share]) => ({ name, shares: [share ?? 0], text: percent(share) }))),
     all.length > MOST_CLASSES
       ? h('p', { class: 'small muted' }, `The ${MOST_CLASSES} most likely of ${all.length} classes.`)
@@ -45,11 +51,14 @@ function classAnswer(row) {
   ];
 }
 
-/** @param {Predicted} row */
-const valueAnswer = (row) => [
+/**
+ * @param {Predicted} row
+ * @param {number} level
+ */
+const valueAnswer = (row, level) => [
   h('p', { class: 'answer' }, number(row.value)),
   row.lower !== undefined &&
-    h('p', null, 'Between ', h('strong', null, number(row.lower)), ' and ', h('strong', null, number(row.upper))),
+    sure(level, 'lies between', h('strong', null, number(row.lower)), ' and ', h('strong', null, number(row.upper))),
 ];
 
 /** @param {Predicted} row */
@@ -94,9 +103,10 @@ function outcomeForm(model, id) {
 /**
  * @param {Model} model
  * @param {any} reply
+ * @param {number} level how sure the interval is to be
  * @param {() => Promise<Predicted>} explained asks for the same with an explanation
  */
-function answer(model, reply, explained) {
+function answer(model, reply, level, explained) {
   const version = h('p', { class: 'muted small' }, `Answered by version ${reply.version}.`);
   if (model.kind === 'layers')
     return panel('Answer', h('p', { class: 'answer' }, reply.outputs[0].map(number).join(', ')), version);
@@ -104,7 +114,7 @@ function answer(model, reply, explained) {
   const row = reply.predictions[0];
   return panel(
     `Predicted: ${model.target}`,
-    row.label === undefined ? valueAnswer(row) : classAnswer(row),
+    row.label === undefined ? valueAnswer(row, level) : classAnswer(row, level),
     flags(row),
     explanationPart(explained),
     version,
@@ -143,6 +153,7 @@ function form(model, schema) {
     event.preventDefault();
     during(button, async () => {
       const { address, body } = request();
+      const level = Number(interval.value);
       const ids = isTable ? `${address.includes('?') ? '&' : '?'}ids=true` : '';
       try {
         const explained = async () => {
@@ -150,7 +161,7 @@ function form(model, schema) {
           return (await send(`${version}?explain=true&top=8`, body)).predictions[0];
         };
         const reply = await send(address + ids, body);
-        fill(area, answer(model, reply, explained));
+        fill(area, answer(model, reply, level, explained));
       } catch (error) {
         fill(area, problemPanel(error));
       }

@@ -5,6 +5,8 @@ import { h } from '../dom.js';
 import { ago, count, counted } from '../format.js';
 import { go, link } from '../router.js';
 import { key } from '../session.js';
+import { datasetNames } from '../ui/dataset-choice.js';
+import { keepFile, onDrop } from '../ui/drop.js';
 import { during } from '../ui/notices.js';
 import { copyable, panel, stateBadge, viewHead } from '../ui/parts.js';
 import { table } from '../ui/table.js';
@@ -62,7 +64,7 @@ const steps = (signal) =>
     step(
       1,
       'Bring a table',
-      'CSV, Excel, Parquet and more, as it is: words, dates and gaps included.',
+      'Drop it anywhere on this page: CSV, Excel, Parquet and more, as it is, words, dates and gaps included.',
       h('a', { class: 'button primary', href: '#/datasets' }, 'Upload a table'),
       sampleButton(signal),
     ),
@@ -156,20 +158,22 @@ const jobTable = (jobs, models) =>
   );
 
 /** @param {Dataset[]} datasets */
-const datasetTable = (datasets) =>
-  table(
+function datasetTable(datasets) {
+  const name = datasetNames(datasets);
+  return table(
     'Newest data sets',
     [
       {
         head: 'Data set',
         isRowHead: true,
-        cell: (one) => h('a', { href: link`/datasets/${one.name ?? one.id}` }, one.name ?? one.id.slice(0, 13)),
+        cell: (one) => h('a', { href: link`/datasets/${one.name ?? one.id}`, title: one.id }, name(one)),
       },
       { head: 'Rows', numeric: true, cell: (one) => count(one.rows) },
       { head: 'Columns', numeric: true, cell: (one) => count(one.columns.length) },
     ],
     datasets,
   );
+}
 
 /**
  * A panel with the newest entries and a link to all of them.
@@ -180,6 +184,21 @@ const datasetTable = (datasets) =>
 const newest = (title, href, content) =>
   content &&
   panel(title, h('div', { class: 'newest' }, content), h('p', null, h('a', { href }, `All ${title.toLowerCase()}`)));
+
+/**
+ * The frame of the view, in which a table can be dropped anywhere: the view of the data takes it.
+ * @param {AbortSignal} signal
+ * @param {...import('../dom.js').Child} children
+ */
+function frame(signal, ...children) {
+  const element = h('div', { class: 'drop-view' }, ...children);
+  const take = (/** @type {File} */ file) => {
+    keepFile(file);
+    go('/datasets');
+  };
+  onDrop(window, element, take, signal);
+  return element;
+}
 
 /** @type {import('../router.js').View} */
 export async function view({ signal }) {
@@ -196,9 +215,8 @@ export async function view({ signal }) {
   );
   const isFresh = !models.length && !datasets.length && !jobs.length;
   if (isFresh) {
-    return h(
-      'div',
-      null,
+    return frame(
+      signal,
       viewHead(
         'From a table to predictions',
         'Train a neural network on your table and serve it over HTTP: three steps.',
@@ -208,12 +226,11 @@ export async function view({ signal }) {
       fromShell(),
     );
   }
-  return h(
-    'div',
-    null,
+  return frame(
+    signal,
     viewHead(
       'Overview',
-      'The newest of everything.',
+      'The newest of everything. A table that is dropped here is taken in.',
       h('a', { class: 'button primary', href: '#/datasets' }, 'Upload a table'),
     ),
     h(

@@ -3,7 +3,8 @@
 import { get, path, send } from '../api.js';
 import { h } from '../dom.js';
 import { curlLine } from '../ui/curl.js';
-import { choice, field, tick } from '../ui/field.js';
+import { datasetChoice, usableDatasets } from '../ui/dataset-choice.js';
+import { field, tick } from '../ui/field.js';
 import { modelHead, nameOf } from '../ui/model-head.js';
 import { jobForm } from '../ui/job-form.js';
 import { copyable, emptyState, panel } from '../ui/parts.js';
@@ -30,10 +31,7 @@ function layersLine(model) {
  */
 function form(model, datasets) {
   const own = datasets.find(({ id }) => id === model.dataset_id) ?? datasets[0];
-  const dataset = choice(
-    datasets.map((one) => /** @type {[string, string]} */ ([one.id, one.name ?? one.id])),
-    own.id,
-  );
+  const dataset = datasetChoice(datasets, own.id);
   const warm = h('input', { type: 'checkbox', disabled: model.active_version === null });
   const distill = h('input', { type: 'checkbox', disabled: model.active_version === null });
   const training = trainingFields(own.columns, model.active_version !== null);
@@ -58,20 +56,6 @@ function form(model, datasets) {
   );
 }
 
-/**
- * The newest data sets, and in any case the one that the model was trained on.
- * @param {Model} model
- * @param {AbortSignal} signal
- * @returns {Promise<Dataset[]>}
- */
-async function usable(model, signal) {
-  const { data, next_cursor: next } = await get('/datasets?limit=100', signal);
-  const isThere = data.some((/** @type {Dataset} */ one) => one.id === model.dataset_id);
-  if (isThere || !model.dataset_id || next === null) return data;
-  const own = await get(path`/datasets/${model.dataset_id}`, signal).catch(() => null);
-  return own ? [own, ...data] : data;
-}
-
 /** @type {import('../router.js').View} */
 export async function view({ parts: [name], signal }) {
   /** @type {Model} */
@@ -89,7 +73,7 @@ export async function view({ parts: [name], signal }) {
       ),
     );
   }
-  const datasets = await usable(model, signal);
+  const datasets = await usableDatasets(model, signal);
   if (!datasets.length) {
     return h(
       'div',
