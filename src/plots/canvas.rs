@@ -122,8 +122,20 @@ pub(super) fn axes<'a, 'b>(
     area: &'a Area<'b>,
     palette: &Palette,
     (x, y): (std::ops::Range<f64>, std::ops::Range<f64>),
+    names: (&str, &str),
+    is_count: bool,
+) -> Axes<'a, 'b> {
+    axes_of(area, palette, (x, y), names, is_count, &|value| *value)
+}
+
+/// The same, where `value_at` is the number that stands at a place of the axis at the left.
+pub(super) fn axes_of<'a, 'b>(
+    area: &'a Area<'b>,
+    palette: &Palette,
+    (x, y): (std::ops::Range<f64>, std::ops::Range<f64>),
     (x_name, y_name): (&str, &str),
     is_count: bool,
+    value_at: &dyn Fn(&f64) -> f64,
 ) -> Axes<'a, 'b> {
     let mut chart = ChartBuilder::on(area)
         .margin_right(to_units(MARGIN))
@@ -144,7 +156,7 @@ pub(super) fn axes<'a, 'b>(
         .x_labels(8)
         .y_labels(7)
         .x_label_formatter(&of_x)
-        .y_label_formatter(&|value| number(*value))
+        .y_label_formatter(&|place| number(value_at(place)))
         .set_all_tick_mark_size(to_units(5))
         .label_style(label)
         .axis_desc_style(name)

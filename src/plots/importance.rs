@@ -13,7 +13,7 @@ const MOST: usize = 30;
 const ROW: i32 = 26;
 /// Room for names at the left, and for numbers at the right.
 const LEFT: i32 = 210;
-const RIGHT: i32 = 150;
+const RIGHT: i32 = 172;
 const NAME: usize = 26;
 
 /// What one feature brings.

@@ -5,7 +5,7 @@ use plotters::series::DashedLineSeries;
 use plotters::style::text_anchor::HPos;
 use plotters::style::{Color, RGBColor};
 
-use super::canvas::{Area, Axes, DRAWN, Heading, MARGIN, UNIT, WIDTH, Words, axes, picture, stroke, text};
+use super::canvas::{Area, Axes, DRAWN, Heading, MARGIN, UNIT, WIDTH, Words, axes_of, picture, stroke, text};
 use super::canvas::{to_units, write};
 use super::numbers::{number, range, spread};
 use super::theme::Palette;
@@ -13,6 +13,8 @@ use super::theme::Palette;
 const HEIGHT: i32 = 440;
 /// Epochs whose values are said in words.
 const TOLD: usize = 20;
+/// Losses of which the greatest is more than so many times the least are drawn on a logarithmic scale: else most of a run is a flat line.
+const WIDE: f64 = 30.0;
 /// Length of a dash and of the gap behind it, in pixels.
 const DASH: (i32, i32) = (7, 5);
 
@@ -29,15 +31,21 @@ pub struct LossPoint {
 pub fn loss(heading: &Heading, run: &[LossPoint], published: Option<u64>) -> String {
     let words = words(run, published);
     picture(heading, &words, (WIDTH, HEIGHT), |area, palette| {
-        let training: Vec<_> = run.iter().map(|point| (point.epoch as f64, point.loss)).collect();
+        let mut training: Vec<_> = run.iter().map(|point| (point.epoch as f64, point.loss)).collect();
         let validated = |point: &LossPoint| Some((point.epoch as f64, point.validation_loss?));
-        let validation: Vec<_> = run.iter().filter_map(validated).collect();
+        let mut validation: Vec<_> = run.iter().filter_map(validated).collect();
         let (legend, room) = area.split_vertically(to_units(24));
         name_lines(&legend, palette, [&training, &validation]);
+        let is_wide = is_wide(run);
+        if is_wide {
+            training.iter_mut().chain(&mut validation).for_each(|point| point.1 = point.1.log10());
+        }
         let losses = range(training.iter().chain(&validation).map(|point| point.1));
         let first = run.first().map_or(0, |point| point.epoch).saturating_sub(1) as f64;
         let last = run.last().map_or(1, |point| point.epoch).max(2) as f64;
-        let mut chart = axes(&room, palette, (first..last, losses), ("epoch", "loss"), true);
+        let name = if is_wide { "loss, logarithmic" } else { "loss" };
+        let loss_at = |place: &f64| if is_wide { 10f64.powf(*place) } else { *place };
+        let mut chart = axes_of(&room, palette, (first..last, losses), ("epoch", name), true, &loss_at);
         line(&mut chart, &training, palette.accent);
         dashes(&mut chart, &validation, palette.second);
         let shown = if validation.is_empty() { &training } else { &validation };
@@ -48,6 +56,13 @@ pub fn loss(heading: &Heading, run: &[LossPoint], published: Option<u64>) -> Str
             )
             .expect(DRAWN);
     })
+}
+
+/// Whether losses, all above 0, reach from small to large.
+fn is_wide(run: &[LossPoint]) -> bool {
+    let losses = || run.iter().flat_map(|point| [Some(point.loss), point.validation_loss]).flatten();
+    let least = losses().fold(f64::INFINITY, f64::min);
+    least > 0.0 && losses().fold(0.0, f64::max) > WIDE * least
 }
 
 fn words(run: &[LossPoint], published: Option<u64>) -> Words {
@@ -99,5 +114,27 @@ fn dashes(chart: &mut Axes, points: &[(f64, f64)], colour: RGBColor) {
 fn dot(chart: &mut Axes, points: &[(f64, f64)], colour: RGBColor) {
     if let [only] = points {
         chart.draw_series([Circle::new(*only, to_units(3), colour.filled())]).expect(DRAWN);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn losses_from_small_to_large_are_drawn_on_a_logarithmic_scale() {
+        let run = |losses: &[f64]| {
+            let point =
+                |(epoch, loss): (usize, &f64)| LossPoint { epoch: epoch as u64, loss: *loss, validation_loss: None };
+            losses.iter().enumerate().map(point).collect::<Vec<_>>()
+        };
+        assert!(is_wide(&run(&[1.0, 0.1, 0.01])));
+        for losses in [&[1.0, 0.1][..], &[1.0, 0.1, 0.0], &[1.0, -0.001], &[]] {
+            assert!(!is_wide(&run(losses)), "{losses:?}");
+        }
+        let heading = Heading { of: "m", theme: crate::plots::Theme::Light };
+        let picture = loss(&heading, &run(&[1.0, 0.1, 0.01]), None);
+        assert!(picture.contains("loss, logarithmic") && picture.contains("epoch 2: 0.01"), "{picture}");
+        assert!(!loss(&heading, &run(&[1.0, 0.5]), None).contains("logarithmic"));
     }
 }

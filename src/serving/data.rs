@@ -50,6 +50,29 @@ impl DataFields {
         self.inputs.is_none() && self.targets.is_none() && self.dataset.is_none() && self.features.is_none()
     }
 
+    /// The columns that are named in it, without anything else.
+    pub fn columns_named(&self) -> DataFields {
+        let targets = match &self.targets {
+            Some(RowsOrNames::Names(names)) => Some(RowsOrNames::Names(names.clone())),
+            _ => None,
+        };
+        let weights = match &self.weights {
+            Some(GivenWeights::Column(name)) => Some(GivenWeights::Column(name.clone())),
+            _ => None,
+        };
+        DataFields { features: self.features.clone(), targets, weights, ..DataFields::default() }
+    }
+
+    /// The same with these columns where it names none of its own.
+    pub fn or_columns(self, named: DataFields) -> DataFields {
+        DataFields {
+            features: self.features.or(named.features),
+            targets: self.targets.or(named.targets),
+            weights: self.weights.or(named.weights),
+            ..self
+        }
+    }
+
     /// The examples for a model by layer sizes; `at` is the JSON pointer of the object they stand in. Those of a data set
     /// are counted in `memory`.
     ///

@@ -9,9 +9,10 @@ use super::threads::{blocking, to_the_end};
 use super::weights::check_weights;
 use crate::app::App;
 use crate::data::encoder::{MAX_CLASSES, Task, classes, rows_with};
-use crate::data::json::{GivenWeights, RowsOrNames};
+use crate::data::json::GivenWeights;
 use crate::datasets::Dataset;
 use crate::jobs::{JobError, JobReport, NewTraining, Requester, TableTraining, TrainingRequest};
+use crate::learning::spec::ValidModelSpec;
 use crate::learning::training::TrainingSpec;
 use crate::models::table::TableSpec;
 use crate::models::{Model, ModelError, ModelKind, Version};
@@ -40,53 +41,54 @@ impl TrainRequest {
         model: &Model,
         memory: &mut RequestMemory,
     ) -> Result<NewTraining, ServingError> {
-        let TrainRequest { mut data, validation, settings } = self;
         match &model.kind {
-            ModelKind::Layers(spec) => {
-                let features = data.features.clone();
-                let targets = match &data.targets {
-                    Some(RowsOrNames::Names(names)) => Some(RowsOrNames::Names(names.clone())),
-                    _ => None,
-                };
-                let weights = match &data.weights {
-                    Some(GivenWeights::Column(name)) => Some(GivenWeights::Column(name.clone())),
-                    _ => None,
-                };
-                let examples = data.examples(app, memory, spec, "").await?;
-                let validation = match validation {
-                    None => None,
-                    // Columns are named once, for both.
-                    Some(fields) if fields.dataset.is_some() => {
-                        let (features, targets) = (fields.features.or(features), fields.targets.or(targets));
-                        let weights = fields.weights.or(weights);
-                        let fields = DataFields { features, targets, weights, ..fields };
-                        Some(fields.examples(app, memory, spec, "/validation").await?)
-                    }
-                    Some(fields) => Some(fields.examples(app, memory, spec, "/validation").await?),
-                };
-                let (request, spec) = (TrainingRequest { examples, validation, settings }, spec.clone());
-                Ok(NewTraining::Rows(Box::new(blocking(app, move || request.check(&spec)).await??)))
-            }
-            ModelKind::Table(table) => {
-                let (features, weights) = (data.features.take(), data.weights.take());
-                let dataset = data.dataset(app, table.dataset, "").await?;
-                let validation = match validation {
-                    None => None,
-                    Some(fields) => Some(fields.dataset(app, None, "/validation").await?),
-                };
-                if features.is_some() && (settings.warm_start == Some(true) || settings.distill.is_some()) {
-                    let detail =
-                        "the features are those of the version that it goes on from or learns of: leave `features` out";
-                    return Err(ServingError::at(Wrong::Value, "/features", detail));
-                }
-                let base = base(app, model, &settings).await?;
-                let spec = spec_on(app, table, &dataset, features.clone(), base.as_deref()).await?;
-                let spec = weighted(app, spec, weights, [Some(&dataset), validation.as_ref()], base.is_some()).await?;
-                let mut training = TableTraining::check(&spec, settings, &dataset, validation.as_ref())?;
-                training.settings.features = features;
-                Ok(NewTraining::Table(Box::new(training)))
-            }
+            ModelKind::Layers(spec) => self.by_layers(app, spec, memory).await,
+            ModelKind::Table(table) => self.by_dataset(app, model, table).await,
         }
+    }
+
+    /// Of a model by layer sizes: on rows that are given, or of columns.
+    async fn by_layers(
+        self,
+        app: &App,
+        spec: &Arc<ValidModelSpec>,
+        memory: &mut RequestMemory,
+    ) -> Result<NewTraining, ServingError> {
+        let TrainRequest { data, validation, settings } = self;
+        // Columns are named once, for both.
+        let named = data.columns_named();
+        let examples = data.examples(app, memory, spec, "").await?;
+        let validation = match validation {
+            None => None,
+            Some(fields) => {
+                let fields = if fields.dataset.is_some() { fields.or_columns(named) } else { fields };
+                Some(fields.examples(app, memory, spec, "/validation").await?)
+            }
+        };
+        let (request, spec) = (TrainingRequest { examples, validation, settings }, spec.clone());
+        Ok(NewTraining::Rows(Box::new(blocking(app, move || request.check(&spec)).await??)))
+    }
+
+    /// Of a model by data set.
+    async fn by_dataset(self, app: &App, model: &Model, table: &TableSpec) -> Result<NewTraining, ServingError> {
+        let TrainRequest { mut data, validation, settings } = self;
+        let (features, weights) = (data.features.take(), data.weights.take());
+        let dataset = data.dataset(app, table.dataset, "").await?;
+        let validation = match validation {
+            None => None,
+            Some(fields) => Some(fields.dataset(app, None, "/validation").await?),
+        };
+        if features.is_some() && (settings.warm_start == Some(true) || settings.distill.is_some()) {
+            let detail =
+                "the features are those of the version that it goes on from or learns of: leave `features` out";
+            return Err(ServingError::at(Wrong::Value, "/features", detail));
+        }
+        let base = base(app, model, &settings).await?;
+        let spec = spec_on(app, table, &dataset, features.clone(), base.as_deref()).await?;
+        let spec = weighted(app, spec, weights, [Some(&dataset), validation.as_ref()], base.is_some()).await?;
+        let mut training = TableTraining::check(&spec, settings, &dataset, validation.as_ref())?;
+        training.settings.features = features;
+        Ok(NewTraining::Table(Box::new(training)))
     }
 }
 

@@ -294,7 +294,8 @@ async fn a_terminal_sees_bars_and_no_colours_that_it_does_not_want() {
     let mut training = command(&app.url(""), &words);
     training.env("TERM", "xterm");
     let falls = |seen: &str| left(seen).windows(2).any(|pair| pair[1] < pair[0]);
-    let seen = tokio::task::spawn_blocking(move || drawn_until(training, |seen| falls(seen) || left(seen).len() > 60)).await;
+    let seen =
+        tokio::task::spawn_blocking(move || drawn_until(training, |seen| falls(seen) || left(seen).len() > 60)).await;
     let seen = seen.expect("no panic");
     assert!(seen.contains("many.csv [") && seen.contains("MiB"), "{seen:?}");
     assert!(falls(&seen), "{:?}", left(&seen));

@@ -16,7 +16,8 @@ async fn long_measured(service: &TestApp) -> Value {
     let row = |row: u32| format!("{},{},k{:03}\n", row * 37 % 1009, row * 53 % 911, row * 7919 % 300);
     let csv = (0..6_000).map(row).fold("a,b,y\n".to_owned(), |csv, row| csv + &row);
     service.post_csv("/datasets?name=classes", csv).await.expect(201);
-    let model = json!({"name": "classes", "dataset": "classes", "target": "y", "recipe": "plain", "hidden_layers": [8]});
+    let model =
+        json!({"name": "classes", "dataset": "classes", "target": "y", "recipe": "plain", "hidden_layers": [8]});
     service.post("/models", model).await.expect(201);
     let training = json!({"epochs": 1, "validation": {"dataset": "classes"}, "batch_size": 8192});
     service.post("/models/classes/train", training).await.expect(202)

@@ -165,23 +165,28 @@ async function timeLeft({ page }, id) {
 /** Ends a training that runs; its version is not published. */
 export async function cancel(watched, service, name, hand) {
   const { page } = watched;
-  const job = await service.json(`/models/${name}/train`, 'POST', {
+  const { id } = await service.json(`/models/${name}/train`, 'POST', {
     epochs: 100000,
     learning_rate: 1e-6,
     early_stopping: null,
   });
-  await watched.go(`#/jobs/${job.id}`);
-  await timeLeft(watched, job.id);
-  await hand.press(page.getByRole('button', { name: 'Cancel', exact: true }));
-  must(
-    ['queued', 'running'].includes((await service.json(`/jobs/${job.id}`)).state),
-    'it was cancelled before it was confirmed',
-  );
-  await watched.inspect('a question');
-  await hand.press(page.getByRole('button', { name: 'Cancel it' }));
-  await page.getByRole('heading', { name: 'Cancelled' }).waitFor({ timeout: 30000 });
-  const { state, version } = await service.ended(job.id);
-  must(state === 'cancelled' && version === null, `it ended as ${state} with version ${version}`);
+  try {
+    await watched.go(`#/jobs/${id}`);
+    await timeLeft(watched, id);
+    await hand.press(page.getByRole('button', { name: 'Cancel', exact: true }));
+    must(
+      ['queued', 'running'].includes((await service.json(`/jobs/${id}`)).state),
+      'it was cancelled before it was confirmed',
+    );
+    await watched.inspect('a question');
+    await hand.press(page.getByRole('button', { name: 'Cancel it' }));
+    await page.getByRole('heading', { name: 'Cancelled' }).waitFor({ timeout: 30000 });
+    const { state, version } = await service.ended(id);
+    must(state === 'cancelled' && version === null, `it ended as ${state} with version ${version}`);
+  } finally {
+    // Where this has failed, the training is not to go on beside the other tests.
+    await service.ask(`/jobs/${id}/cancel`, 'POST');
+  }
 }
 
 /** Sees the service's own words where it refuses something. */

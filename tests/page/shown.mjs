@@ -1,0 +1,129 @@
+// What the page shows of models beside their trainings: it is what the service says.
+
+import { readFileSync } from 'node:fs';
+import { eventually, must } from './browser.mjs';
+import { table } from './service.mjs';
+
+const { number } = await import(new URL('../../src/dashboard/page/format.js', import.meta.url));
+
+/** A number is predicted, with the interval that the true one lies in. */
+export async function interval(watched, service, name) {
+  const { page } = watched;
+  const own = `${name}-length`;
+  await service.json('/models', 'POST', { name: own, dataset: name, target: 'length' });
+  const { id } = await service.json(`/models/${own}/train`, 'POST', { epochs: 3 });
+  await service.ended(id);
+  await watched.go(`#/models/${own}/predict`);
+  const predicted = async (level) => {
+    await page.getByLabel('Certainty of the interval').selectOption(level);
+    const reply = page.waitForResponse((one) => one.url().includes(`/models/${own}/predict`));
+    await page.getByRole('button', { name: 'Predict', exact: true }).click();
+    return (await (await reply).json()).predictions[0];
+  };
+  for (const level of ['0.8', '0.95']) {
+    const { value, lower, upper } = await predicted(level);
+    must(lower < value && value < upper, `${value} does not lie between ${lower} and ${upper}`);
+    const told = `${level * 100}% sure that it lies between ${number(lower)} and ${number(upper)}.`;
+    await page.getByText(told).waitFor();
+    must((await page.locator('.answer').textContent()) === number(value), `the page does not say ${number(value)}`);
+  }
+  await watched.inspect('an interval');
+  await predicted('');
+  await page.getByText('sure that').waitFor({ state: 'detached' });
+}
+
+/** A version gets a name of its own, and loses it; and what answers is said below its drawing. */
+export async function aliases(watched, service, name) {
+  const { page } = watched;
+  const named = async () =>
+    (await service.json(`/models/${name}/aliases`)).data.find(({ alias }) => alias === 'canary')?.version;
+  await watched.go(`#/models/${name}`);
+  const { active_version: version, layers } = await service.json(`/models/${name}`);
+  const { members } = await service.json(`/models/${name}/versions/${version}/parameters`);
+  const like = members.filter((one) => one.layers.length === layers.length - 1);
+  const told = await page.getByText('answer together').textContent();
+  must(told.startsWith(`${like.length} networks like this one answer together.`), `of what answers it says: ${told}`);
+  must(told.includes('linear model') === members.length > like.length, `of a linear model it says: ${told}`);
+  await page.getByLabel('Alias', { exact: true }).fill('canary');
+  await page.getByLabel('names', { exact: true }).selectOption('1');
+  await page.getByRole('button', { name: 'Set the alias' }).click();
+  const row = page.getByRole('region', { name: 'Aliases' }).getByRole('row', { name: /canary/ });
+  await row.waitFor();
+  must((await named()) === 1, `the alias names version ${await named()}`);
+  await watched.inspect('an alias');
+  await page.getByRole('button', { name: 'Remove the alias canary' }).click();
+  await row.waitFor({ state: 'detached' });
+  await page.getByText('The alias canary was removed.').waitFor();
+  must((await named()) === undefined, 'the alias is still there');
+}
+
+/** Asks for records of which one column is unlike the training, and sees that it is named. */
+export async function drift(watched, service, name) {
+  const { page } = watched;
+  const records = table(601)
+    .trim()
+    .split('\n')
+    .slice(1)
+    .map((line, i) => ({ length: 9 + (i % 10) / 10, width: Number(line.split(',')[1]), colour: line.split(',')[2] }));
+  await service.json(`/models/${name}/predict`, 'POST', { records });
+  await watched.go(`#/models/${name}/drift`);
+  const said = await service.json(`/models/${name}/drift`);
+  const row = (column) => page.getByRole('row', { name: new RegExp(`^${column} `) });
+  for (const [column, meaning] of [
+    ['length', 'another population'],
+    ['width', 'as in training'],
+    ['colour', 'as in training'],
+  ]) {
+    const index = said.columns.find((one) => one.column === column).population_stability;
+    const text = await row(column).textContent();
+    must(text.includes(meaning) && text.includes(number(index)), `${column} is said to be: ${text}`);
+  }
+  const moved = await page.getByText('Unlike the training').textContent();
+  must(moved.includes('length') && !moved.includes('width'), `it says: ${moved}`);
+  await row('length').getByText('Bins').click();
+  await row('length').locator('.bars-row').first().waitFor();
+  const bins = await row('length').locator('.bars-row').allTextContents();
+  must(bins.length > 5 && bins.at(-1).includes('→'), `the bins are ${bins.join('; ')}`);
+  await watched.inspect('a column that has moved');
+}
+
+/** The pictures of a version: in the page's colours, and saved as they are. */
+export async function plots(watched, service, name) {
+  const { page } = watched;
+  await watched.go(`#/models/${name}/versions/1`);
+  const panel = page.locator('section.panel', { has: page.getByRole('heading', { name: 'Calibration' }) });
+  const ground = () => panel.locator('.plot rect').first().getAttribute('fill');
+  must((await ground()) === '#FFFFFF', `the ground is ${await ground()}`);
+  const download = page.waitForEvent('download');
+  await panel.getByRole('button', { name: 'Save as SVG' }).click();
+  const file = await download;
+  must(file.suggestedFilename() === `${name}-1-calibration.svg`, file.suggestedFilename());
+  const saved = readFileSync(await file.path(), 'utf8');
+  const reply = await service.ask(`/models/${name}/versions/1/plots/calibration.svg`);
+  const told = (text) => /<desc>([^<]*)<\/desc>/.exec(text)?.[1];
+  must(told(saved) && told(saved) === told(await reply.text()), 'what is saved is not what the service draws');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await eventually(async () => (await ground()) === '#181F1C', 'a dark picture');
+}
+
+/** The documents beside the page: they stand in its frame, and their lines for a shell ask this service. */
+export async function reference(watched) {
+  const { page } = watched;
+  await page.getByRole('link', { name: 'API', exact: true }).click();
+  await page.waitForURL('**/docs');
+  const shell = page.locator('pre > code.shell');
+  const lines = await shell.allTextContents();
+  must(lines.length > 50, `${lines.length} lines for a shell`);
+  const others = lines.filter((line) => line.includes(':8080') && !watched.origin.endsWith(':8080'));
+  must(others.length === 0, `asks another service: ${others[0]}`);
+  must(lines[0].includes(`${watched.origin}/models`), `the first lines are ${lines[0]}`);
+  const buttons = page.locator('figure button');
+  must((await buttons.count()) === lines.length, `${await buttons.count()} buttons for ${lines.length} lines`);
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await buttons.first().click();
+  must((await page.evaluate(() => navigator.clipboard.readText())) === lines[0], 'something else is copied');
+  await page.getByLabel('Search').fill('drift');
+  const found = await page.getByRole('status').textContent();
+  const shown = await page.locator('article:not([hidden])').count();
+  must(parseInt(found, 10) === shown && shown > 0 && shown < 50, `${shown} are shown, it says ${found}`);
+}
