@@ -34,23 +34,28 @@ pub fn of_job(job: &Value, model: &str) -> String {
     text
 }
 
-/// A version and its measures beside the baselines, with the `job` that made it, if that is still there.
-pub fn of_version(version: &Value, job: &Value, model: &str) -> String {
+/// A version and its measures beside the baselines.
+pub fn of_version(version: &Value, model: &str) -> String {
     let serves = if version["active"] == true { ", which serves" } else { "" };
     let (number, rows, epochs) = (&version["version"], &version["rows"], &version["epochs"]);
-    let by = by(several(job));
+    let by = by(several(version));
     let mut text = format!("{model}, version {number}{serves}: {rows} rows{by}, {epochs} epochs");
-    for (name, value) in [("aliases", shown(&version["aliases"])), ("created", time(&version["created_at"]))] {
+    let told = [
+        ("recipe", shown(&version["recipe"])),
+        ("aliases", shown(&version["aliases"])),
+        ("created", time(&version["created_at"])),
+    ];
+    for (name, value) in told {
         if !value.is_empty() {
             _ = write!(text, "\n{name}: {value}");
         }
     }
-    text + &of_metrics(&version["metrics"], several(job), rows)
+    text + &of_metrics(&version["metrics"], several(version), rows)
 }
 
-/// How many networks learned side by side, if several did.
-fn several(job: &Value) -> Option<u64> {
-    job["config"]["members"].as_u64().filter(|members| *members > 1)
+/// How many networks learned side by side, by a job or for a version, if several did.
+fn several(of: &Value) -> Option<u64> {
+    of["config"]["members"].as_u64().filter(|members| *members > 1)
 }
 
 /// Who answers, if several do.

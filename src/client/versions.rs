@@ -26,12 +26,7 @@ pub async fn versions(service: &Service, screen: &Screen, what: &Versions) -> Re
         Versions::List { model } => list(service, screen, model).await,
         Versions::Show { model, version } => {
             let version = service.get(&["models", model, "versions", version]).await?;
-            // The job may be deleted by now.
-            let job = match version["job_id"].as_str() {
-                Some(job) => service.get(&["jobs", job]).await.unwrap_or_default(),
-                None => Value::Null,
-            };
-            screen.show(&version, |version| report::of_version(version, &job, model))
+            screen.show(&version, |version| report::of_version(version, model))
         }
         Versions::Compare { model, versions, dataset } => {
             compare(service, screen, model, versions, dataset.as_deref()).await

@@ -14,6 +14,7 @@ use super::table::TableSpec;
 use crate::data::split::HeldOut;
 use crate::learning::metrics::Metrics;
 use crate::learning::spec::ValidModelSpec;
+use crate::learning::training::ValidTrainingSpec;
 use crate::storage::catalog::VersionRow;
 use crate::storage::{StorageError, exact};
 
@@ -51,6 +52,8 @@ pub struct VersionFacts {
     pub metrics: Arc<RawValue>,
     /// What it was trained on.
     pub trained_on: TrainedOn,
+    /// How it was trained, every default filled in; none of versions whose files are older than this.
+    pub settings: Option<Arc<ValidTrainingSpec>>,
 }
 
 /// What a version was trained on, as far as that is known.
@@ -110,6 +113,7 @@ impl Version {
                 classes: of_json(row.classes).map_err(damaged)?,
                 held_out: of_json(row.held_out).map_err(damaged)?,
             },
+            settings: of_json(row.settings).map_err(damaged)?.map(Arc::new),
         };
         let network = row.network.as_deref().map(spec_from_json).transpose();
         let network = network.map_err(|error| {

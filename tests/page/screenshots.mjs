@@ -1,5 +1,5 @@
-// Pictures for the README and the docs: `node screenshots.mjs http://127.0.0.1:8080 docs` writes page.png and xray.png of the
-// page, and the service's own plots into plots/. It trains on the examples for them, and takes all away at the end. `EPOCHD_KEY`
+// Pictures for the README and the docs: `node screenshots.mjs http://127.0.0.1:8080 docs` writes page.png, page-phone.png and xray.png
+// of the page, and the service's own plots into plots/. It trains on the examples for them, and takes all away at the end. `EPOCHD_KEY`
 // and `CHROMIUM` as for run.mjs.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -31,6 +31,7 @@ const PLOTS = {
 /** So far is the walk of the x-ray: to the error that comes back to the hidden layer. */
 const STEPS = 8;
 const WINDOW = { width: 1280, height: 860 };
+const PHONE = { width: 390, height: 844 };
 
 /** Trains on a table with the service's own settings. */
 async function trainTable(name, file, target) {
@@ -73,6 +74,18 @@ async function picture(page, name, fullPage) {
   await page.screenshot({ path: path.join(folder, name), fullPage });
 }
 
+/** A training's view, in a window of its own. */
+async function jobPage(job, settings) {
+  const context = await browser.newContext({ reducedMotion: 'reduce', ...settings });
+  const page = await context.newPage();
+  await page.addInitScript((secret) => secret && sessionStorage.setItem('epochd-key', secret), key);
+  await page.goto(`${origin}/#/jobs/${job}`);
+  await page.getByRole('heading', { name: 'Published version 1' }).waitFor();
+  await page.locator('.chart canvas').waitFor();
+  await page.getByLabel('Logarithmic scale').check();
+  return page;
+}
+
 const browser = await launch();
 try {
   const job = await trainTable(NAMES.table, 'penguins.csv', 'species');
@@ -80,14 +93,13 @@ try {
   await trainTable(NAMES.adult, 'adult.csv.gz', 'income');
   await writePlots();
   await trainXor();
-  const context = await browser.newContext({ viewport: WINDOW, colorScheme: 'light', reducedMotion: 'reduce' });
-  const page = await context.newPage();
-  await page.addInitScript((secret) => secret && sessionStorage.setItem('epochd-key', secret), key);
-  await page.goto(`${origin}/#/jobs/${job}`);
-  await page.getByRole('heading', { name: 'Published version 1' }).waitFor();
-  await page.locator('.chart canvas').waitFor();
-  await page.getByLabel('Logarithmic scale').check();
+  const page = await jobPage(job, { viewport: WINDOW, colorScheme: 'light' });
   await picture(page, 'page.png', false);
+  await picture(
+    await jobPage(job, { viewport: PHONE, colorScheme: 'dark', deviceScaleFactor: 2 }),
+    'page-phone.png',
+    false,
+  );
   await page.goto(`${origin}/#/models/${NAMES.xor}/xray`);
   await page.getByRole('heading', { name: 'The row' }).waitFor();
   for (let i = 0; i < STEPS; i += 1) await page.keyboard.press('ArrowRight');

@@ -18,6 +18,8 @@ use crate::api::reply::page::{Page, PageParams};
 use crate::app::App;
 use crate::data::encoder::Task;
 use crate::learning::network::Network;
+use crate::learning::training::ValidTrainingSpec;
+use crate::models::recipe::Recipe;
 use crate::models::table::FeatureImportance;
 use crate::models::{Model, Version};
 use crate::serving::threads::{blocking, to_the_end};
@@ -38,6 +40,9 @@ struct VersionBody<'a> {
     rows: Option<u64>,
     features: Option<&'a [String]>,
     classes: Option<&'a [String]>,
+    recipe: Option<Recipe>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    config: Option<&'a ValidTrainingSpec>,
 }
 
 impl<'a> VersionBody<'a> {
@@ -58,6 +63,8 @@ impl<'a> VersionBody<'a> {
             rows: version.facts.trained_on.rows,
             features: table.map(|table| version.features(table)),
             classes: table.and_then(|table| version.classes(table)),
+            recipe: table.map(|table| table.recipe),
+            config: version.facts.settings.as_deref(),
         }
     }
 }

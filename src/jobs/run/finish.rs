@@ -1,9 +1,10 @@
 //! From a trained network to a version: its measures, and for a model by data set all that goes with it.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use uuid::Uuid;
 
 use super::answering::Answering;
 use super::baseline::{Baselines, constant};
@@ -64,7 +65,7 @@ impl Finished {
         distilled: Option<Distilled>,
     ) -> Made {
         let measures = TableMeasures { distilled, ..self.measures };
-        Made { predictor: self.predictor, facts: facts(job.record.id, reached, trained_on, &measures) }
+        Made { predictor: self.predictor, facts: facts(job, reached, trained_on, &measures) }
     }
 }
 
@@ -139,7 +140,7 @@ pub(super) fn layers(
     let measured = members.evaluate_unless(examples, &mut || !job.control.is_urgent());
     let (_, metrics, curves) = measured.ok_or(Stopped)?;
     let measured = Measures { measured: MeasuredOn { rows_used, metrics }, split: job.record.split() };
-    let facts = facts(job.record.id, reached, trained_on, &measured);
+    let facts = facts(job, reached, trained_on, &measured);
     Ok(Made { predictor: Predictor::new(members, None).with_curves(curves), facts })
 }
 
@@ -227,14 +228,15 @@ fn judged(
     Ok(Judged { metrics, curves, calibration, conformal, importance })
 }
 
-fn facts(job_id: Uuid, reached: &EpochReport, trained_on: TrainedOn, metrics: &impl Serialize) -> VersionFacts {
+fn facts(job: &Job, reached: &EpochReport, trained_on: TrainedOn, metrics: &impl Serialize) -> VersionFacts {
     VersionFacts {
-        job_id: Some(job_id),
+        job_id: Some(job.record.id),
         created_at: Timestamp::now(),
         epochs: reached.epoch,
         loss: reached.loss,
         validation_loss: reached.validation_loss,
         metrics: RawValue::from_string(exact::to_text(metrics)).expect("it was written as JSON").into(),
         trained_on,
+        settings: Some(Arc::new(job.record.config.clone())),
     }
 }

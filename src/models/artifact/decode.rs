@@ -24,6 +24,9 @@ use crate::models::{ModelError, Predictor};
 use crate::storage::exact;
 use crate::storage::tensors::{TensorFile, Unreadable};
 
+/// Bytes of a training's settings that are kept of a file.
+const MOST_SETTINGS_BYTES: usize = 256 << 10;
+
 /// A file that was read.
 #[derive(Debug)]
 pub struct Artifact {
@@ -189,11 +192,15 @@ fn background(file: &TensorFile, width: usize) -> Result<Array2<f32>, ModelError
 }
 
 fn facts(training: &RawValue) -> Result<VersionFacts, serde_json::Error> {
-    let Reached { job_id, created_at, epochs, loss, validation_loss } = exact::from_text(training.get())?;
+    let Reached { job_id, created_at, epochs, loss, validation_loss, settings } = exact::from_text(training.get())?;
     let Measures { metrics } = serde_json::from_str(training.get())?;
     // What a version was trained on stays where it was trained.
     let trained_on = TrainedOn::default();
-    Ok(VersionFacts { job_id, created_at, epochs, loss, validation_loss, metrics: metrics.into(), trained_on })
+    // Settings of a later release may be others: then they are not known here.
+    let settings = settings.filter(|settings| settings.get().len() <= MOST_SETTINGS_BYTES);
+    let settings = settings.and_then(|settings| exact::from_text(settings.get()).ok()).map(Arc::new);
+    let metrics = metrics.into();
+    Ok(VersionFacts { job_id, created_at, epochs, loss, validation_loss, metrics, trained_on, settings })
 }
 
 #[cfg(test)]

@@ -87,6 +87,7 @@ fn training(facts: &VersionFacts) -> Box<RawValue> {
         epochs: facts.epochs,
         loss: facts.loss,
         validation_loss: facts.validation_loss,
+        settings: facts.settings.as_deref().map(|settings| raw(exact::to_text(settings))),
     };
     let reached = exact::to_text(&reached);
     raw(format!("{},\"metrics\":{}}}", &reached[..reached.len() - 1], facts.metrics.get()))

@@ -79,6 +79,9 @@ pub(super) struct Reached {
     pub(super) epochs: u64,
     pub(super) loss: f64,
     pub(super) validation_loss: Option<f64>,
+    /// All settings of the training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) settings: Option<Box<RawValue>>,
 }
 
 /// Measures stand beside the rest so that they pass through as they are written.

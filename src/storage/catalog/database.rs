@@ -219,6 +219,7 @@ fn migrator() -> Migrator {
         (5, "fifth", include_str!("fifth.sql")),
         (6, "sixth", include_str!("sixth.sql")),
         (7, "seventh", include_str!("seventh.sql")),
+        (8, "eighth", include_str!("eighth.sql")),
     ];
     let migrations = forms.map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)

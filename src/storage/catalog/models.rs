@@ -58,6 +58,8 @@ pub struct VersionRow {
     pub classes: Option<String>,
     /// JSON: which rows its training held out, where that is known.
     pub held_out: Option<String>,
+    /// JSON: the settings of its training, where they are known.
+    pub settings: Option<String>,
 }
 
 fn model(row: &AnyRow) -> Result<ModelRow, StorageError> {
@@ -99,6 +101,7 @@ pub(super) fn version(row: &AnyRow) -> Result<VersionRow, StorageError> {
         features: row.try_get("features")?,
         classes: row.try_get("classes")?,
         held_out: row.try_get("held_out")?,
+        settings: row.try_get("settings")?,
     })
 }
 
@@ -299,8 +302,9 @@ impl Write {
     /// `Conflict` if the number is taken.
     pub async fn add_version(&mut self, row: &VersionRow) -> Result<(), StorageError> {
         let query = "INSERT INTO versions (model_id, number, blob, job_id, created_at, epochs, loss, validation_loss, \
-                     metrics, network, file_bytes, dataset_id, rows_count, features, classes, held_out, owner) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, \
+                     metrics, network, file_bytes, dataset_id, rows_count, features, classes, held_out, settings, \
+                     owner) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
                      CASE WHEN $4 IS NULL THEN (SELECT owner FROM models WHERE id = $1) \
                      ELSE (SELECT owner FROM jobs WHERE id = $4) END)";
         let query = sqlx::query(query).bind(row.model_id.to_string()).bind(signed(row.number)).bind(row.blob.clone());
@@ -310,6 +314,7 @@ impl Write {
         let query = query.bind(row.network.clone()).bind(row.file_bytes.map(signed));
         let query = query.bind(row.dataset_id.map(|id| id.to_string())).bind(row.rows.map(signed));
         let query = query.bind(row.features.clone()).bind(row.classes.clone()).bind(row.held_out.clone());
+        let query = query.bind(row.settings.clone());
         query.execute(&mut self.connection).await?;
         Ok(())
     }

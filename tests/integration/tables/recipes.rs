@@ -77,13 +77,20 @@ async fn a_version_of_the_standard_recipe_is_the_same_again_elsewhere_and_goes_o
         created(&service, name, json!({"hidden_layers": [16, 16]})).await;
         assert_eq!(service.train(name, json!({"epochs": 6})).await["state"], "succeeded");
     }
+    let version = async |model: &str| service.get(&format!("/models/{model}/versions/1")).await.expect(200);
+    let one = version("one").await;
+    let job = service.get(&format!("/jobs/{}", text(&one["job_id"]))).await.expect(200);
+    assert_eq!((&one["recipe"], &one["config"]), (&json!("standard"), &job["config"]));
+    assert_eq!((&one["config"]["epochs"], &one["config"]["members"]), (&json!(6), &json!(5)));
     let answers = predicted(&service, "one").await;
     assert_eq!(predicted(&service, "two").await, answers, "the same request gives the same bits");
     let file = service.get("/models/one/versions/1/export?format=safetensors").await.body;
     let copy = service.post_file("/models/import?name=copy", "application/octet-stream", file).await.expect(201);
     assert_eq!((&copy["recipe"], predicted(&service, "copy").await), (&json!("standard"), answers.clone()));
+    assert_eq!(version("copy").await["config"], one["config"], "a file brings its settings along");
     let service = service.restarted().await;
-    assert_eq!(predicted(&service, "one").await, answers);
+    let kept = service.get("/models/one/versions/1").await.expect(200);
+    assert_eq!((predicted(&service, "one").await, &kept["config"]), (answers, &one["config"]));
     let job = service.train("one", json!({"epochs": 3, "warm_start": true})).await;
     assert_eq!((&job["state"], &job["version"]), (&json!("succeeded"), &json!(2)), "{job}");
     service.stop().await;
