@@ -353,7 +353,7 @@ try {
     limits.hostile(watched, service, `${prefix}-hostile`),
   );
   await inWindow('100,000 epochs without a stall', {}, (watched) =>
-    limits.longTraining(watched, service, `${prefix}-long`),
+    limits.atBest((left) => limits.longTraining(watched, service, `${prefix}-long-${left}`)),
   );
   await inWindow('1,000 columns without a stall', {}, (watched) =>
     limits.wideTable(watched, service, `${prefix}-wide`),
