@@ -74,6 +74,7 @@ async fn fill(folder: &Path, count: usize) {
                 validation_loss: None,
                 metrics: RawValue::from_string(metrics.into()).expect("JSON").into(),
                 trained_on: Default::default(),
+                settings: None,
             };
             fs::write(versions.join(format!("{id}.safetensors")), artifact::encode(&predictor, Some(&facts)))
                 .expect("a file");
@@ -108,6 +109,7 @@ async fn fill(folder: &Path, count: usize) {
                 features: None,
                 classes: None,
                 held_out: None,
+                settings: None,
             };
             write.add_model(&model).await.expect("a row");
             write.next_version(id).await.expect("a number");
