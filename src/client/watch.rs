@@ -119,13 +119,13 @@ async fn follow(service: &Service, job: &str, bar: &ProgressBar) -> Result<Value
 enum Next {
     /// A piece of its events.
     Events(Bytes),
-    /// How it stands, while no event came for a while.
+    /// How it stands, as is asked each second.
     Job(Value),
     /// There are no more events.
     Broken(ClientError),
 }
 
-/// The next piece of events, or how the job stands if a moment is over before.
+/// The next piece of events, or how the job stands where a second is over before.
 async fn next(service: &Service, job: &str, reply: &mut Response, clock: &mut Interval) -> Next {
     loop {
         tokio::select! {
