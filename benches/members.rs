@@ -10,19 +10,17 @@ mod common;
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
 
 use clap::Parser;
+use common::clock::Clock;
 use common::figures::{Times, line, machine};
 use common::workloads::Workload;
-use epochd::learning::diagnosis::Warning;
 use epochd::learning::examples::Examples;
 use epochd::learning::loss::Loss;
 use epochd::learning::network::Network;
-use epochd::learning::report::EpochReport;
 use epochd::learning::spec::ValidModelSpec;
 use epochd::learning::team::{Cores, Team};
-use epochd::learning::trainer::{Control, Observer, Trainer};
+use epochd::learning::trainer::Trainer;
 
 /// A small table under the recipe `standard`: five networks below 5,000 rows.
 const WORK: Workload = Workload {
@@ -48,22 +46,6 @@ struct Arguments {
     /// Given by cargo.
     #[arg(long, hide = true)]
     bench: bool,
-}
-
-/// Notes when each epoch is over.
-struct Clock(Vec<Instant>);
-
-impl Observer for Clock {
-    fn batch(&mut self, _: usize) -> Control {
-        Control::Continue
-    }
-
-    fn epoch(&mut self, _: &EpochReport) -> Control {
-        self.0.push(Instant::now());
-        Control::Continue
-    }
-
-    fn warning(&mut self, _: Warning) {}
 }
 
 fn main() {

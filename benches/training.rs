@@ -12,16 +12,15 @@ mod common;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Parser;
+use common::clock::Clock;
 use common::figures::{Times, line, machine, with};
 use common::workloads::{WORKLOADS, Workload, xor};
-use epochd::learning::diagnosis::Warning;
 use epochd::learning::network::Network;
-use epochd::learning::report::EpochReport;
 use epochd::learning::team::{Cores, Team};
-use epochd::learning::trainer::{Control, Observer, Trainer};
+use epochd::learning::trainer::Trainer;
 
 /// What is asked for on the command line.
 #[derive(Parser)]
@@ -43,22 +42,6 @@ struct Arguments {
     /// Given by cargo.
     #[arg(long, hide = true)]
     bench: bool,
-}
-
-/// Notes when each epoch is over.
-struct Clock(Vec<Instant>);
-
-impl Observer for Clock {
-    fn batch(&mut self, _: usize) -> Control {
-        Control::Continue
-    }
-
-    fn epoch(&mut self, _: &EpochReport) -> Control {
-        self.0.push(Instant::now());
-        Control::Continue
-    }
-
-    fn warning(&mut self, _: Warning) {}
 }
 
 fn main() {

@@ -2,5 +2,6 @@
 
 #![allow(dead_code)]
 
+pub mod clock;
 pub mod figures;
 pub mod workloads;

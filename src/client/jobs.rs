@@ -12,6 +12,7 @@ use super::report::of_job;
 use super::screen::Screen;
 use super::service::Service;
 use super::table::{Table, figure, shown, time};
+use super::watch::model_of;
 
 /// `epochd jobs`.
 ///
@@ -29,10 +30,10 @@ pub async fn jobs(service: &Service, screen: &Screen, what: &Jobs) -> Result<(),
         }
         Jobs::Show { job } => {
             let job = service.get(&["jobs", job]).await?;
-            let names = names(service).await?;
+            let model = model_of(service, &job).await;
             screen.show(&job, |job| {
                 let told = fields(job, &["metrics", "config", "split", "comparison", "warnings", "candidates"]);
-                format!("{told}\n\n{}", of_job(job, &model_of(job, &names)))
+                format!("{told}\n\n{}", of_job(job, &model))
             })
         }
         Jobs::Cancel { job, keep } => {
@@ -54,12 +55,6 @@ async fn names(service: &Service) -> Result<HashMap<String, String>, ClientError
     Ok(models.iter().filter_map(|model| Some((shown(&model["id"]), model["name"].as_str()?.to_owned()))).collect())
 }
 
-/// The name of a job's model, or its id where it has none.
-fn model_of(job: &Value, names: &HashMap<String, String>) -> String {
-    let id = shown(&job["model_id"]);
-    names.get(&id).cloned().unwrap_or(id)
-}
-
 fn list(jobs: &Value, names: &HashMap<String, String>) -> String {
     let jobs = jobs.as_array().map(Vec::as_slice).unwrap_or_default();
     if jobs.is_empty() {
@@ -70,7 +65,9 @@ fn list(jobs: &Value, names: &HashMap<String, String>) -> String {
         let [id, state, epoch, epochs] = ["id", "state", "epoch", "epochs"].map(|member| shown(&job[member]));
         let [loss, validation] =
             ["loss", "validation_loss"].map(|member| job[member].as_f64().map(figure).unwrap_or_default());
-        table.row(vec![id, model_of(job, names), state, epoch, epochs, loss, validation, time(&job["created_at"])]);
+        let model = shown(&job["model_id"]);
+        let model = names.get(&model).cloned().unwrap_or(model);
+        table.row(vec![id, model, state, epoch, epochs, loss, validation, time(&job["created_at"])]);
     }
     table.text()
 }

@@ -112,7 +112,7 @@ async fn compare(
     let compared = Value::from(versions);
     screen.show(&compared, |versions| side_by_side(versions.as_array().map(Vec::as_slice).unwrap_or_default()))?;
     if dataset.is_none() && compared.as_array().is_some_and(|versions| versions.len() > 1) {
-        screen.remark("\neach is measured on rows that its own training held out: --dataset measures all on the same");
+        screen.remark("\neach is measured on rows of its own training: --dataset measures all on the same");
     }
     Ok(())
 }

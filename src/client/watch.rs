@@ -37,10 +37,7 @@ pub async fn watch(service: &Service, common: &Common, screen: &Screen, job: &st
 /// # Errors
 /// It failed or was cancelled.
 pub async fn tell(service: &Service, screen: &Screen, job: &Value) -> Result<(), ClientError> {
-    let model = job["model_id"].as_str().unwrap_or_default();
-    // A model may be gone by now.
-    let name = service.get(&["models", model]).await.ok().and_then(|model| model["name"].as_str().map(str::to_owned));
-    let name = name.unwrap_or_else(|| model.to_owned());
+    let name = model_of(service, job).await;
     screen.show(job, |job| report::of_job(job, &name))?;
     match job["state"].as_str() {
         Some("succeeded") => {
@@ -54,6 +51,13 @@ pub async fn tell(service: &Service, screen: &Screen, job: &Value) -> Result<(),
         _ if job["version"].is_u64() => Ok(()),
         _ => Err(ClientError::Failed("the training was cancelled: there is no new version".into())),
     }
+}
+
+/// The name of a job's model, or its id where it has none or is gone by now.
+pub async fn model_of(service: &Service, job: &Value) -> String {
+    let id = job["model_id"].as_str().unwrap_or_default();
+    let name = service.get(&["models", id]).await.ok().and_then(|model| model["name"].as_str().map(str::to_owned));
+    name.unwrap_or_else(|| id.to_owned())
 }
 
 /// The job as it is at its end. Ctrl-C ends the command, not the training: how to come back to it is said.
