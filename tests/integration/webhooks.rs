@@ -240,7 +240,7 @@ async fn a_receiver_that_is_not_there_yet_is_told_after_a_restart() {
     let service = TestApp::with(told_at(port)).await;
     let job = service.with_xor().await;
     let metrics = async || String::from_utf8(service.get("/metrics").await.body).expect("UTF-8");
-    eventually("an attempt fails", async || metrics().await.contains("{result=\"unreachable\"}")).await;
+    eventually("an attempt fails", async || !metrics().await.contains("{result=\"unreachable\"} 0")).await;
     assert!(metrics().await.contains("epochd_webhooks_waiting 1"));
     let receiver = Receiver::on(TcpListener::bind(("127.0.0.1", port)).await.expect("still free"), &[]);
     let service = service.restarted().await;
