@@ -40,6 +40,9 @@ class Client:
                 self.lists, self.events, self.transfer, self.slow, self.wrong, self.settle]
         while not self.over.is_set():
             self.draw.choice(acts)()
+            # What waits is bounded, so that from the warm-up on there is as much of everything at any time.
+            while len(self.jobs) > KEPT:
+                self.settle()
             time.sleep(0.01)
         while self.jobs:
             self.settle()

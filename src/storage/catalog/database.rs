@@ -21,7 +21,7 @@ const CONNECTIONS: u32 = 8;
 /// Set on each SQLite connection. WAL lets readers go on beside the writer; FULL puts a commit on the disk before it
 /// is acknowledged; a long log is cut. None of them writes to a file that is there: a full disk can be read from.
 const PRAGMAS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; \
-                       PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -4000; \
+                       PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -1000; \
                        PRAGMA journal_size_limit = 16777216;";
 
 /// Set before the first page of a new file is written: free pages can be given back bit by bit then.
