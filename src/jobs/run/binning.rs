@@ -27,9 +27,12 @@ const EPOCHS: (u64, u64) = (10, 60);
 const STEPS: usize = 600;
 /// The loss with bins has to be less by this share of it: without them a network goes on to learn for longer.
 const LEAST_GAIN: f64 = 0.03;
+/// And by more than so many standard errors: where few rows of a class decide, chance alone makes one, and a network with bins then
+/// learns these few by heart.
+const ERRORS: f64 = 2.0;
 /// Rows that it learns from, and rows that it is measured on, at most.
 const ROWS: usize = 20_000;
-const MEASURED: usize = 5_000;
+const MEASURED: usize = 10_000;
 
 /// The rows of a training as its table has them.
 pub(super) struct Looked<'a> {
@@ -41,8 +44,8 @@ pub(super) struct Looked<'a> {
     pub(super) folds: &'a [Range<usize>],
 }
 
-/// The encoder with bins beside numbers where a network with them errs less, by a [`LEAST_GAIN`] and by more than one standard
-/// error of the difference row by row; else as it is. Where no rows are held out there is nothing to tell by. `train` are the rows
+/// The encoder with bins beside numbers where a network with them errs less, by a [`LEAST_GAIN`] and by more than two
+/// standard errors of the difference row by row; else as it is. Where no rows are held out there is nothing to tell by. `train` are the rows
 /// that it was fitted on.
 ///
 /// # Errors
@@ -55,9 +58,11 @@ pub(super) fn with_bins_if_they_pay(
     train: &[usize],
     context: &RunContext,
 ) -> Result<Encoder, Halt> {
-    let measured_on = rows.folds.first().map_or(rows.held_out, |first| &rows.held_out[first.clone()]);
-    // Behind a fold that is not learned from stand the others.
-    let learned = &train[rows.folds.first().map_or(0, |first| first.end)..];
+    // Behind folds that are not learned from stand the others.
+    let (measured_on, learned) = match folds_to_measure_on(rows.folds, train.len()) {
+        Some(folds) => (&rows.held_out[..folds], &train[folds..]),
+        None => (rows.held_out, train),
+    };
     if measured_on.is_empty() || !has_time(settings) || !model.may_have_bins(learned.len() as u64) {
         return Ok(plain);
     }
@@ -74,7 +79,14 @@ pub(super) fn with_bins_if_they_pay(
     let weights = without.weights.as_deref().map_or(RowWeights::ALIKE, RowWeights::of);
     let sum = |losses: &[f64]| losses.iter().enumerate().map(|(row, loss)| weights.get(row) * loss).sum::<f64>();
     let is_enough = sum(&with.losses) < (1.0 - LEAST_GAIN) * sum(&without.losses);
-    Ok(if is_enough && is_clearly_less(&with.losses, &without.losses, weights) { binned } else { plain })
+    Ok(if is_enough && is_clearly_less(&with.losses, &without.losses, weights, ERRORS) { binned } else { plain })
+}
+
+/// Rows of the folds to measure on: the more the better, as long as two thirds of the rows to train on are left. At least one fold;
+/// `None` without folds.
+fn folds_to_measure_on(folds: &[Range<usize>], rows: usize) -> Option<usize> {
+    let most = folds.iter().rev().find(|fold| 3 * fold.end <= rows);
+    most.or(folds.first()).map(|fold| fold.end)
 }
 
 /// A short training with one encoder.
@@ -127,5 +139,19 @@ impl Short<'_> {
         let answers = answers(&measuring, Answering { members: &members, folds: &[] })?;
         let losses = answers.iter().enumerate().map(|(row, answer)| measured(&truth).loss(row, *answer)).collect();
         Ok(Some(Losses { losses, weights: held_out.weights().given().map(<[f32]>::to_vec) }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_third_of_the_rows_is_measured_on_at_most_and_one_fold_at_least() {
+        let folds = |each: usize, count: usize| -> Vec<_> { (0..count).map(|at| at * each..(at + 1) * each).collect() };
+        assert_eq!(folds_to_measure_on(&folds(20, 5), 100), Some(20));
+        assert_eq!(folds_to_measure_on(&folds(15, 3), 100), Some(30));
+        assert_eq!(folds_to_measure_on(&folds(50, 2), 100), Some(50));
+        assert_eq!(folds_to_measure_on(&[], 100), None);
     }
 }

@@ -30,6 +30,9 @@ const LEAST_ROWS: usize = 100;
 /// They are tried in this part of the epochs, but in so many in any case.
 const SHARE_OF_EPOCHS: u64 = 16;
 const LEAST_EPOCHS: u64 = 8;
+/// Standard errors by which the other scale has to err less.
+const ERRORS: f64 = 1.0;
+
 /// A training that may be learned in either scale.
 pub(super) struct Choice<'a> {
     pub(super) settings: &'a ValidTrainingSpec,
@@ -68,7 +71,7 @@ impl Choice<'_> {
         let before = self.exchange(&logarithm, values);
         let pays = match (own, if is_tried { self.squared_errors(&logarithm)? } else { None }) {
             _ if !is_tried => true,
-            (Some(own), Some(others)) => is_clearly_less(&others, &own, self.weights()),
+            (Some(own), Some(others)) => is_clearly_less(&others, &own, self.weights(), ERRORS),
             (None, others) => others.is_some(),
             (_, None) => false,
         };

@@ -50,13 +50,13 @@ impl Trial<'_> {
     }
 }
 
-/// Whether `these` losses are less than `others`, row by row, by more than one standard error of the mean difference.
-pub(super) fn is_clearly_less(these: &[f64], others: &[f64], weights: RowWeights) -> bool {
+/// Whether `these` losses are less than `others`, row by row, by more than so many standard errors of the mean difference.
+pub(super) fn is_clearly_less(these: &[f64], others: &[f64], weights: RowWeights, errors: f64) -> bool {
     let (rows, total) = (these.len(), weights.total(these.len()));
     let gain = |row: usize| others[row] - these[row];
     let mean = (0..rows).map(|row| weights.get(row) * gain(row)).sum::<f64>() / total;
     let squares: f64 = (0..rows).map(|row| (weights.get(row) * (gain(row) - mean)).powi(2)).sum();
-    mean > squares.sqrt() / total
+    mean > errors * squares.sqrt() / total
 }
 
 /// Stops a training once this says no; hears of nothing else.
@@ -84,9 +84,10 @@ mod tests {
 
     #[test]
     fn a_gain_is_clear_where_it_is_larger_than_its_error() {
-        let clear = |gains: &[f64], weights| is_clearly_less(&vec![0.0; gains.len()], gains, weights);
+        let clear = |gains: &[f64], weights| is_clearly_less(&vec![0.0; gains.len()], gains, weights, 1.0);
         // Mean ½, standard error ½/√4.
         assert!(clear(&[0.0, 1.0, 0.0, 1.0], RowWeights::ALIKE));
+        assert!(!is_clearly_less(&[0.0; 4], &[0.0, 1.0, 0.0, 1.0], RowWeights::ALIKE, 2.0), "of two errors exactly");
         assert!(!clear(&[0.1, -0.1, 0.1, -0.1], RowWeights::ALIKE));
         assert!(!clear(&[3.0, -1.0, -1.0, -0.5], RowWeights::ALIKE), "one row alone");
         assert!(!clear(&[0.0; 9], RowWeights::ALIKE));
