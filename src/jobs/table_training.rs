@@ -54,8 +54,13 @@ impl TableTraining {
         let based = settings.warm_start == Some(true) || settings.distill.is_some();
         let columns = ColumnsOf::new(model, &dataset.profile, based);
         let network = columns.network()?;
-        let ground =
-            Ground { task: model.task, network: &network, rows: dataset.rows(), validated: validation.is_some() };
+        let ground = Ground {
+            task: model.task,
+            network: &network,
+            rows: dataset.rows(),
+            uncommon: uncommon(model, dataset),
+            validated: validation.is_some(),
+        };
         let settings = settled(model, &ground, settings)?;
         let is_apart = validation.is_some() || settings.split.as_ref().is_some_and(SplitBy::is_at_the_end);
         check_members(&settings, is_apart)?;
@@ -96,6 +101,13 @@ impl TableTraining {
 fn labelled(model: &TableSpec, dataset: &Dataset) -> usize {
     let missing = dataset.profile.column(&model.target).map_or(0, |column| column.missing as usize);
     dataset.rows().saturating_sub(missing)
+}
+
+/// Rows of another class than the most frequent one.
+fn uncommon(model: &TableSpec, dataset: &Dataset) -> Option<usize> {
+    let target = dataset.profile.column(&model.target).filter(|_| model.task == Task::Classification)?;
+    let most = target.top.first()?.count as usize;
+    Some(labelled(model, dataset).saturating_sub(most))
 }
 
 /// The settings with all defaults of the recipe.

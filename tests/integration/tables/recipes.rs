@@ -43,7 +43,7 @@ async fn the_standard_recipe_is_used_and_told() {
     assert_eq!(config["learning_rate_schedule"], json!({"type": "coslog4"}));
     assert_eq!((&config["optimizer"]["type"], &config["optimizer"]["beta2"]), (&json!("adamw"), &json!(0.95)));
     assert_eq!((&config["learning_rate"], &config["batch_size"]), (&json!(0.04), &json!(64)));
-    assert_eq!((&config["early_stopping"]["patience"], &config["early_stopping"]["growth"]), (&json!(13), &json!(3.0)));
+    assert_eq!((&config["early_stopping"]["patience"], &config["early_stopping"]["growth"]), (&json!(13), &json!(1.0)));
     assert_eq!((&config["early_stopping"]["calibrated"], &config["members"]), (&json!(true), &json!(5)));
     // What is measured is each of the 420 rows.
     assert_eq!((&job["rows"], &job["metrics"]["rows"]), (&json!(420), &json!(420)), "{job}");
