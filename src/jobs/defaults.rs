@@ -187,7 +187,7 @@ impl Ground<'_> {
         match self.rows {
             _ if recipe != Recipe::Plain && self.has_few_rows() => 0.2,
             0..FEW_ROWS => 0.2,
-            0..50_000 => 0.15,
+            FEW_ROWS..50_000 => 0.15,
             rows => (20_000.0 / rows as f64).min(0.1),
         }
     }
