@@ -26,13 +26,14 @@ impl Trainer<'_> {
         let passes = rows_at_once * (model.inputs() + embedded + units);
         let looked_at = validation.max(rows.min(PROBE_ROWS));
         let refines = settings.early_stopping.as_ref().is_some_and(|stopping| stopping.calibrated);
+        // Of each network its logits, and the probabilities that they become of one network after the other.
         let kept = if refines { refined::values(validation, model.outputs()) } else { 0 };
         let values = kept
             + copies * model.parameter_count()
             + passes
             + Evaluation::values(model, looked_at, settings.networks() > 1)
             + rows;
-        values.saturating_mul(settings.networks() * size_of::<f32>())
+        values.saturating_mul(settings.networks()).saturating_add(kept).saturating_mul(size_of::<f32>())
     }
 
     /// Memory that a snapshot of such a training takes at most.

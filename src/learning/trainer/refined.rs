@@ -28,9 +28,9 @@ pub(super) struct Answered {
     logits: Vec<f32>,
 }
 
-/// Values that are held at most of the answers to so many rows: logits, and the probabilities that they become.
+/// Logits that are kept at most of a network's answers to so many rows.
 pub(super) fn values(rows: usize, width: usize) -> usize {
-    2 * rows.saturating_mul(width).min(MOST_KEPT)
+    rows.saturating_mul(width).min(MOST_KEPT)
 }
 
 impl Answered {
