@@ -125,7 +125,7 @@ async fn trainings_take_about_as_much_memory_as_was_estimated() {
         }),
     )
     .await;
-    let own = json!({"epochs": 2, "members": 1, "validation": {"dataset": "many_classes"}, "batch_size": 8192});
+    let own = json!({"epochs": 2, "validation": {"dataset": "many_classes"}, "batch_size": 8192});
     check(&service, "many_classes", own).await;
 
     table(
@@ -137,7 +137,7 @@ async fn trainings_take_about_as_much_memory_as_was_estimated() {
         }),
     )
     .await;
-    check(&service, "many_rows", json!({"epochs": 2, "members": 1, "batch_size": 4096})).await;
+    check(&service, "many_rows", json!({"epochs": 2, "batch_size": 4096})).await;
 
     table(
         "wide",
@@ -160,7 +160,7 @@ async fn trainings_take_about_as_much_memory_as_was_estimated() {
         }),
     )
     .await;
-    check(&service, "words", json!({"epochs": 2, "members": 1, "batch_size": 1024})).await;
+    check(&service, "words", json!({"epochs": 2, "batch_size": 1024})).await;
 
     table(
         "texts",
@@ -173,7 +173,7 @@ async fn trainings_take_about_as_much_memory_as_was_estimated() {
         }),
     )
     .await;
-    check(&service, "texts", json!({"epochs": 2, "members": 1, "batch_size": 1024})).await;
+    check(&service, "texts", json!({"epochs": 2, "batch_size": 1024})).await;
 
     let layers = json!({"name": "rows", "layers": [20, 64, 5]});
     service.post("/models", layers).await.expect(201);

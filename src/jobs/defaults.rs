@@ -65,6 +65,8 @@ pub(super) struct Ground<'a> {
 impl Ground<'_> {
     /// The settings with those of the recipe where the client chose none.
     pub(super) fn settle(&self, recipe: Recipe, settings: TrainingSpec) -> TrainingSpec {
+        let share = if self.validated { 0.0 } else { self.held_out_share(recipe) };
+        let settings = TrainingSpec { validation_split: settings.validation_split.or(Some(share)), ..settings };
         if settings.distill.is_some() {
             return self.distilling(recipe, settings);
         }
@@ -77,17 +79,11 @@ impl Ground<'_> {
         let target_scale = settings.target_scale;
         let one = TrainingSpec { members: settings.members.or(Some(1)), ..settings };
         // What another version answers has no noise that could be learned by heart.
-        let one = if recipe == Recipe::Plain { one } else { self.long(self.split(recipe, one)) };
+        let one = if recipe == Recipe::Plain { one } else { self.long(one) };
         TrainingSpec { target_scale, ..self.of_recipe(recipe, one) }
     }
 
-    fn split(&self, recipe: Recipe, settings: TrainingSpec) -> TrainingSpec {
-        let share = if self.validated { 0.0 } else { self.held_out_share(recipe) };
-        TrainingSpec { validation_split: settings.validation_split.or(Some(share)), ..settings }
-    }
-
     fn of_recipe(&self, recipe: Recipe, settings: TrainingSpec) -> TrainingSpec {
-        let settings = self.split(recipe, settings);
         match recipe {
             Recipe::Plain => self.plain(settings),
             Recipe::Standard => self.standard(settings),
@@ -125,7 +121,8 @@ impl Ground<'_> {
         };
         let is_open = settings.learning_rate_schedule.is_none() && settings.optimizer.is_none();
         let rate = learning_rate(self.task, self.network.parametrization);
-        let settings = TrainingSpec { members: settings.members.or_else(|| self.members(&settings)), ..settings };
+        let settings =
+            TrainingSpec { members: settings.members.or_else(|| self.members(&settings, NETWORKS)), ..settings };
         let epochs = settings.epochs.unwrap_or_else(|| self.epochs(&settings));
         // A wave of the schedule and more after that of the best epoch: each ends at twice the epoch of the one before and a
         // fifteenth of all epochs.
@@ -153,8 +150,7 @@ impl Ground<'_> {
     fn best(&self, settings: TrainingSpec) -> TrainingSpec {
         // Of many rows candidates of one network each, all of which learn for long: those that were drawn to learn slowly shall have
         // their time.
-        let members =
-            settings.members.or_else(|| self.members(&settings).map(|most| if self.has_few_rows() { most } else { 1 }));
+        let members = settings.members.or_else(|| self.members(&settings, 1));
         let settings = self.standard(self.long(TrainingSpec { members, ..settings }));
         let chooses = self.validated || settings.validation_split.unwrap_or(0.0) > 0.0;
         let candidates = if chooses && settings.warm_start != Some(true) { CANDIDATES } else { 1 };
@@ -165,11 +161,12 @@ impl Ground<'_> {
         }
     }
 
-    /// Networks that learn side by side; none said for a warm start, which goes on with those of its version.
-    fn members(&self, settings: &TrainingSpec) -> Option<u64> {
+    /// Networks that learn side by side, of many rows `of_many` if the work allows them; none said for a warm start, which goes on
+    /// with those of its version.
+    fn members(&self, settings: &TrainingSpec, of_many: u64) -> Option<u64> {
         let members = match () {
             () if self.has_few_rows() => FOLDS,
-            () if self.allows(NETWORKS, EPOCHS.0) => NETWORKS,
+            () if self.allows(of_many, EPOCHS.0) => of_many,
             () => 1,
         };
         let most = most_members(settings.validation_split.unwrap_or(0.0));

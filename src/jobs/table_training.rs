@@ -67,19 +67,21 @@ impl TableTraining {
         check_candidates(&settings, validation.is_some())?;
         let network = if settings.candidates > 1 { columns.network_with(&largest(model))? } else { network };
         let labelled = labelled(model, dataset);
-        let train = match settings.networks() > 1 && !is_apart {
-            // Each row may be trained on.
-            true => labelled,
-            false => rows_to_train_on(labelled, settings.validation_split),
+        let (train, held_out) = match settings.networks() > 1 && !is_apart {
+            // Each row may be trained on, and each network holds out others.
+            true => (labelled, held_out_in_turn(labelled, &settings)),
+            false => {
+                let train = rows_to_train_on(labelled, settings.validation_split);
+                (train, labelled - train)
+            }
         };
         let others = validation.map(|set| (ColumnsOf::new(model, &set.profile, based), set.rows()));
-        let held_out = || if settings.networks() > 1 { labelled } else { labelled - train };
         let footprint = Footprint {
             network: &network,
             linear: columns.linear().ok(),
             settings: &settings,
             train,
-            validation: others.as_ref().map_or_else(held_out, |(_, rows)| *rows),
+            validation: others.as_ref().map_or(held_out, |(_, rows)| *rows),
             weighted: model.weights.is_some(),
             features: columns.count().saturating_sub(1),
         };
@@ -239,6 +241,12 @@ fn check_candidates(settings: &ValidTrainingSpec, validated: bool) -> Result<(),
     }
     let detail = "candidates are chosen by rows that are held out: give a validation_split above 0, or candidates 1";
     Err(SpecError::invalid("/candidates", detail))
+}
+
+/// Rows that several networks hold out, each another share of them.
+fn held_out_in_turn(rows: usize, settings: &ValidTrainingSpec) -> usize {
+    let share = settings.validation_split * settings.networks() as f64;
+    (rows as f64 * share.min(1.0)).ceil() as usize
 }
 
 /// Rows that are left of `rows` when a share of them is held out.
