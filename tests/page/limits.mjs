@@ -54,15 +54,18 @@ export async function longList(watched, service, prefix, size) {
   );
   await watchStalls(page);
   await watched.go('#/models');
-  const more = page.getByRole('button', { name: 'Show more' });
+  // Found by their classes: to work out the roles and labels of thousands of elements, as a search by role does within the
+  // page, blocks it for as long as what is measured here.
+  const more = page.locator('main .paged > .actions button');
   const rows = page.locator('main tbody tr');
+  const busy = page.locator('main button[aria-busy]');
   for (let shown = 0; await more.isVisible(); shown = await rows.count()) {
     await more.click();
-    await eventually(async () => (await rows.count()) > shown, 'a further page');
+    await eventually(async () => (await rows.count()) > shown && !(await busy.count()), 'a further page');
     await page.waitForTimeout(50);
   }
   must((await rows.count()) >= size, `${await rows.count()} models are shown`);
-  await page.getByLabel('Find by name or target').pressSequentially(`${prefix}-0007`, { delay: 20 });
+  await page.locator('main input[type=search]').pressSequentially(`${prefix}-0007`, { delay: 20 });
   await eventually(async () => (await rows.count()) === 1, 'the one model that was searched for');
   return noStall(page);
 }
@@ -128,10 +131,8 @@ export async function wideTable(watched, service, name) {
   await service.json(`/datasets?name=${name}`, 'POST', `${columns.join(',')}\n${rows.join('\n')}\n`, 'text/csv');
   await watchStalls(page);
   await watched.go(`#/datasets/${name}`);
-  must(
-    (await page.getByRole('region', { name: 'Columns', exact: true }).locator('tbody tr').count()) >= 40,
-    'the columns are not shown',
-  );
+  const shown = page.getByRole('region', { name: 'Columns', exact: true }).locator('tbody tr');
+  await eventually(async () => (await shown.count()) >= 40, 'the columns', 3000);
   return noStall(page);
 }
 
