@@ -102,7 +102,7 @@ async fn check(service: &TestApp, model: &str, training: Value) {
     let estimate = row.memory as f64;
     println!("{model}: {:.1} MiB taken, {:.1} MiB estimated", taken / 1048576.0, estimate / 1048576.0);
     // Of a large network the buffers of all passes are estimated, which are not there at one time.
-    assert!((0.8..=1.4).contains(&(estimate / taken)), "{model}: {taken} bytes taken, {estimate} estimated");
+    assert!((0.9..=1.3).contains(&(estimate / taken)), "{model}: {taken} bytes taken, {estimate} estimated");
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! Tiles: the rows of a batch that one thread takes through the network, with buffers of their own.
 
 use super::examples::Examples;
-use super::layer::{Dropout, Layer};
+use super::layer::{Dense, Dropout, Layer};
 use super::network::{BatchTargets, Block, Network, Workspace, gradient};
+use super::spec::ValidModelSpec;
 
 /// Some rows of a batch on their way through the network.
 pub struct Tile {
@@ -28,6 +29,17 @@ impl Tile {
             workspace: network.workspace(capacity),
             loss: 0.0,
         }
+    }
+
+    /// Values that the buffers hold for each row at most.
+    pub fn values_per_row(model: &ValidModelSpec) -> usize {
+        // Of a layer of embeddings, waves or factors output and gradient, and of waves their cosines and sines.
+        let fronts = [!model.embeddings.is_empty(), model.waves.is_some(), model.scale];
+        let waves = model.waves.as_ref().map_or(0, |waves| 2 * waves.columns.len() * waves.frequencies);
+        let front = fronts.into_iter().filter(|is_there| *is_there).count() * 2 * model.layers[0].inputs + waves;
+        let dense = model.layers.iter().map(|layer| Dense::new(layer, model.parametrization, 0).values_per_row());
+        // The row and its weight, its targets and the outputs beside the logits.
+        model.inputs() + 1 + 2 * model.outputs() + front + dense.sum::<usize>()
     }
 
     /// Rows loaded.

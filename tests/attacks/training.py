@@ -22,7 +22,7 @@ def rows(count: int, classes: int) -> bytes:
 
 def started(service, epochs=1) -> str:
     """A training that is measured for long after its only epoch."""
-    training = {"epochs": epochs, "members": 1, "validation": {"dataset": "cls"}, "batch_size": 8192}
+    training = {"epochs": epochs, "validation": {"dataset": "cls"}, "batch_size": 8192}
     return service.post("/models/cls/train", training).json()["id"]
 
 

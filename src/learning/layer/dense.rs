@@ -115,6 +115,13 @@ impl Dense {
         }
     }
 
+    /// Values that the buffers of a tape hold for each row.
+    pub fn values_per_row(&self) -> usize {
+        let dropout = if self.dropout > 0.0 { 2 } else { 0 };
+        let buffers = 2 + usize::from(self.activation.needs_pre()) + dropout;
+        buffers * self.units + if self.is_transposed(self.inputs) { self.inputs } else { 0 }
+    }
+
     /// W: inputs × units
     fn matrix<'a>(&self, parameters: &'a [f32]) -> Matrix<'a> {
         Matrix::new(&parameters[self.weights.clone()], self.units)

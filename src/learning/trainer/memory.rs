@@ -5,6 +5,7 @@ use super::learner::PROBE_ROWS;
 use super::refined;
 use crate::learning::evaluation::Evaluation;
 use crate::learning::spec::ValidModelSpec;
+use crate::learning::tile::Tile;
 use crate::learning::tiling::{pass_rows, tile_rows};
 use crate::learning::training::ValidTrainingSpec;
 
@@ -17,13 +18,7 @@ impl Trainer<'_> {
         // Rows of the passes, in whole tiles, and of a probe.
         let pass = pass_rows(model, settings, rows);
         let rows_at_once = pass.next_multiple_of(tile_rows(model, pass)) + rows.min(PROBE_ROWS);
-        // Per unit and row at most: z, a, mask, dropped and gradient, this once more for the layer above to turn; of a layer of
-        // embeddings, waves or factors, output, gradient and the same; of waves their cosines and sines.
-        let fronts = [!model.embeddings.is_empty(), model.waves.is_some(), model.scale];
-        let waves = model.waves.as_ref().map_or(0, |waves| 2 * waves.columns.len() * waves.frequencies);
-        let embedded = fronts.into_iter().filter(|is_there| *is_there).count() * 3 * model.layers[0].inputs + waves;
-        let units = 6 * model.layers.iter().map(|layer| layer.units).sum::<usize>();
-        let passes = rows_at_once * (model.inputs() + embedded + units);
+        let passes = rows_at_once * Tile::values_per_row(model);
         let looked_at = validation.max(rows.min(PROBE_ROWS));
         let refines = settings.early_stopping.as_ref().is_some_and(|stopping| stopping.calibrated);
         // Of each network its logits, and the probabilities that they become of one network after the other.
