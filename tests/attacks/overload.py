@@ -106,7 +106,8 @@ def overload(trial, service, what: str, load: Load, connections: int, times: flo
     with Level(service) as level:
         seen = load.run(connections, times * capacity, seconds)
     refused, accepted = seen["statuses"].get("429", 0), seen["statuses"].get("200", 0)
-    trial.figures.append(f"{what}: {capacity:.0f}/s, idle p99 {1e3 * load.tail(idle):.1f} ms; at 5 times {seen['statuses']}")
+    figure = f"{what}: {capacity:.0f}/s, idle p99 {1e3 * load.tail(idle):.1f} ms; at 5 times {1e3 * load.tail(seen):.1f} ms, {seen['statuses']}"
+    trial.figures.append(figure)
     trial.most("accepted p99", load.tail(seen), bound, "s")
     trial.most("refused p99", load.tail(seen, "refused"), max(bound, 0.05), "s")
     trial.check(accepted >= 0.3 * capacity * seconds, f"{what}: of {capacity:.0f}/s only {accepted / seconds:.0f}/s were accepted")
