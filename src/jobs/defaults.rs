@@ -124,6 +124,11 @@ impl Ground<'_> {
         let settings =
             TrainingSpec { members: settings.members.or_else(|| self.members(&settings, NETWORKS)), ..settings };
         let epochs = settings.epochs.unwrap_or_else(|| self.epochs(&settings));
+        let waves = if self.may_go_on(&settings, epochs) {
+            Schedule::coslog4_and_one(epochs)
+        } else {
+            (Schedule::coslog4(), epochs)
+        };
         // A wave of the schedule and more after that of the best epoch: each ends at twice the epoch of the one before and a
         // fifteenth of all epochs.
         let stopping = EarlyStopping {
@@ -133,12 +138,12 @@ impl Ground<'_> {
             ..EarlyStopping::default()
         };
         TrainingSpec {
-            epochs: Some(epochs),
+            epochs: Some(waves.1),
             batch_size: settings.batch_size.or(Some(BatchSize::Rows(batch_size))),
             optimizer: settings.optimizer.or(Some(Optimizer::Adamw { beta1: 0.9, beta2: 0.95, epsilon: 1e-8 })),
             learning_rate: settings.learning_rate.or(is_open.then_some(rate)),
             weight_decay: settings.weight_decay.or(is_open.then_some(WEIGHT_DECAY)),
-            learning_rate_schedule: settings.learning_rate_schedule.or(Some(Schedule::coslog4())),
+            learning_rate_schedule: settings.learning_rate_schedule.or(Some(waves.0)),
             early_stopping: settings.early_stopping.or(Some(Some(stopping))),
             target_scale: settings.target_scale.or((self.task == Task::Regression).then_some(TargetScale::Auto)),
             ..settings
@@ -187,6 +192,15 @@ impl Ground<'_> {
             FEW_ROWS..50_000 => 0.15,
             rows => (20_000.0 / rows as f64).min(0.1),
         }
+    }
+
+    /// Whether a wave more may follow `epochs` epochs: where nobody has said for how long to train, nor that it shall not stop early,
+    /// rows held out tell what it brings, and the work allows more than the least.
+    fn may_go_on(&self, settings: &TrainingSpec, epochs: u64) -> bool {
+        let may_stop = settings.early_stopping != Some(None);
+        let is_open = settings.epochs.is_none() && settings.learning_rate_schedule.is_none() && may_stop;
+        let is_told = self.validated || settings.validation_split.unwrap_or(0.0) > 0.0;
+        is_open && is_told && epochs as f64 > EPOCHS.0
     }
 
     /// As many epochs as do good and the work allows.
@@ -248,15 +262,39 @@ mod tests {
     #[test]
     fn epochs_follow_from_the_work_of_one() {
         let epochs = |rows| settled(rows, TrainingSpec::default()).epochs.expect("epochs");
-        assert_eq!((epochs(100), epochs(1_000), epochs(20_000), epochs(10_000_000)), (256, 64, 32, 16));
+        let waves = |epochs| Schedule::coslog4_and_one(epochs).1;
+        assert_eq!((epochs(100), epochs(1_000), epochs(20_000)), (waves(256), waves(64), waves(32)));
+        assert_eq!(epochs(10_000_000), 16);
         // Each of five networks is shown 400 rows in an epoch.
-        assert_eq!(epochs(500), 113);
+        assert_eq!(epochs(500), waves(113));
         // Three networks of 146,688 weights, 25,500 rows to train on, three passes.
-        assert_eq!(epochs(30_000), 30);
+        assert_eq!(epochs(30_000), waves(30));
         let asked = TrainingSpec { epochs: Some(60), members: Some(1), ..TrainingSpec::default() };
         let asked = settled(4_500, asked);
         assert_eq!((asked.epochs, asked.members), (Some(60), Some(1)));
         assert_eq!(asked.early_stopping.flatten().map(|stopping| stopping.patience), Some(13));
+    }
+
+    #[test]
+    fn a_wave_more_may_follow_where_nobody_has_said_for_how_long_and_rows_tell_what_it_brings() {
+        let of = |settings| {
+            let settled = settled(1_000, settings);
+            (settled.epochs, settled.learning_rate_schedule)
+        };
+        let (schedule, epochs) = Schedule::coslog4_and_one(64);
+        assert_eq!(of(TrainingSpec::default()), (Some(epochs), Some(schedule)));
+        let four = Some(Schedule::coslog4());
+        assert_eq!(of(TrainingSpec { epochs: Some(30), ..TrainingSpec::default() }), (Some(30), four.clone()));
+        assert_eq!(
+            of(TrainingSpec { early_stopping: Some(None), ..TrainingSpec::default() }),
+            (Some(64), four.clone())
+        );
+        assert_eq!(of(TrainingSpec { validation_split: Some(0.0), ..TrainingSpec::default() }), (Some(64), four));
+        let cosine = Some(Schedule::cosine());
+        let asked = TrainingSpec { learning_rate_schedule: cosine.clone(), ..TrainingSpec::default() };
+        assert_eq!(of(asked), (Some(64), cosine));
+        let stopping = settled(1_000, TrainingSpec::default()).early_stopping.flatten();
+        assert_eq!(stopping.map(|stopping| stopping.patience), Some(14), "by the epochs of the four");
     }
 
     #[test]
@@ -279,7 +317,7 @@ mod tests {
             let settings = settled_by(recipe, 20_000, None, settings);
             (settings.members, settings.epochs)
         };
-        assert_eq!(of(Recipe::Standard, None), (Some(3), Some(32)));
+        assert_eq!(of(Recipe::Standard, None), (Some(3), Some(66)));
         // 17,000 rows to train on.
         assert_eq!(of(Recipe::Best, None), (Some(1), Some(134)));
         assert_eq!(of(Recipe::Standard, Some(1)), (Some(1), Some(134)));

@@ -62,3 +62,4 @@ pub mod tiling;
 pub mod trace;
 pub mod trainer;
 pub mod training;
+pub mod waves;

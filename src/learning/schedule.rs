@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bits;
 use super::error::{SpecError, require};
+use super::waves::{self, Brought, CERTAIN};
 
 /// How the learning rate moves. η₀ is the training's `learning_rate`; e counts epochs from 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,8 +45,15 @@ pub enum Schedule {
         min_learning_rate: f64,
     },
     /// η = η₀ (1 − cos(2π log₂(1 + 15 t))) / 2, where t goes from 0 at the first batch to 1 at the last: four waves, each twice as
-    /// long as the one before (Holzmüller, Grinsztajn & Steinwart 2024).
-    Coslog4 {},
+    /// long as the one before (Holzmüller, Grinsztajn & Steinwart 2024). Further waves follow behind t = 1, the next up to 31/15.
+    Coslog4 {
+        /// Waves behind the fourth, each of which comes only if the one before it has brought enough.
+        #[serde(default, skip_serializing_if = "is_none")]
+        further_waves: u64,
+        /// The share of the watched loss that a wave must have brought it down by for a further one to follow.
+        #[serde(default = "least_gain", skip_serializing_if = "is_least_gain")]
+        least_gain: f64,
+    },
     /// Smith & Topin 2017: a cosine up to η₀ and a longer one down, moved with every batch.
     OneCycle {
         /// Share of the steps in which η rises.
@@ -90,6 +98,15 @@ fn step_gamma() -> f64 {
 fn exponential_gamma() -> f64 {
     0.95
 }
+fn is_none(waves: &u64) -> bool {
+    *waves == 0
+}
+fn least_gain() -> f64 {
+    0.02
+}
+fn is_least_gain(gain: &f64) -> bool {
+    *gain == least_gain()
+}
 fn warmup_fraction() -> f64 {
     0.3
 }
@@ -126,7 +143,24 @@ impl Default for Schedule {
 impl Schedule {
     /// Four waves, each twice as long as the one before.
     pub fn coslog4() -> Self {
-        Schedule::Coslog4 {}
+        Schedule::Coslog4 { further_waves: 0, least_gain: least_gain() }
+    }
+
+    /// The same of `epochs` epochs, and a wave more if the fourth has brought enough: the schedule, and the epochs of all five.
+    pub fn coslog4_and_one(epochs: u64) -> (Self, u64) {
+        let schedule = Schedule::Coslog4 { further_waves: 1, least_gain: least_gain() };
+        let [four, five] = [CERTAIN, CERTAIN + 1].map(|count| waves::widths(count) as f64);
+        (schedule, (epochs as f64 * five / four).round() as u64)
+    }
+
+    /// What of the schedule and its `epochs` comes whatever it brings.
+    pub fn certain(&self, epochs: u64) -> (Self, u64) {
+        match *self {
+            Schedule::Coslog4 { further_waves, .. } if further_waves > 0 => {
+                (Schedule::coslog4(), waves::end(epochs, CERTAIN, CERTAIN + further_waves).max(1))
+            }
+            _ => (self.clone(), epochs),
+        }
     }
 
     /// A cosine down to 0.
@@ -141,7 +175,11 @@ impl Schedule {
         let rate = |rate: f64| rate >= 0.0 && rate.is_finite();
         let gamma = |gamma: f64| gamma > 0.0 && gamma <= 1.0;
         match *self {
-            Schedule::Constant {} | Schedule::Coslog4 {} => Ok(()),
+            Schedule::Constant {} => Ok(()),
+            Schedule::Coslog4 { further_waves: further, least_gain: gain } => {
+                let is_bounded = check("further_waves", further <= waves::MOST_FURTHER, "at most 4");
+                is_bounded.and(check("least_gain", (0.0..1.0).contains(&gain), "in 0 ≤ gain < 1"))
+            }
             Schedule::Step { step_size, gamma: g } => {
                 check("step_size", step_size > 0, "at least 1 epoch").and(check("gamma", gamma(g), "in 0 < γ ≤ 1"))
             }
@@ -177,8 +215,11 @@ pub struct ScheduleState {
     schedule: Schedule,
     base: f64,
     epochs: u64,
+    /// Those that come whatever they bring.
+    certain: u64,
     batches: u64,
     pub(super) plateau: Plateau,
+    pub(super) brought: Brought,
 }
 
 /// The state of a plateau schedule.
@@ -196,7 +237,8 @@ impl ScheduleState {
     /// A schedule over `epochs` epochs of `batches` batches each, with η₀ = `learning_rate`.
     pub fn new(schedule: Schedule, learning_rate: f64, epochs: u64, batches: u64) -> Self {
         let plateau = Plateau { rate: learning_rate, best: f64::INFINITY, bad_epochs: 0, cooldown: 0 };
-        ScheduleState { schedule, base: learning_rate, epochs, batches, plateau }
+        let (_, certain) = schedule.certain(epochs);
+        ScheduleState { schedule, base: learning_rate, epochs, certain, batches, plateau, brought: Brought::default() }
     }
 
     /// The rates of batch `batch` of epoch `epoch`, both counted from 0.
@@ -208,8 +250,8 @@ impl ScheduleState {
             Schedule::Cosine { min_learning_rate: min } => {
                 min + (self.base - min) * (1.0 + (PI * epoch as f64 / self.epochs as f64).cos()) / 2.0
             }
-            Schedule::Coslog4 {} => {
-                let last = (self.epochs * self.batches - 1).max(1);
+            Schedule::Coslog4 { .. } => {
+                let last = (self.certain * self.batches - 1).max(1);
                 let t = (epoch * self.batches + batch) as f64 / last as f64;
                 self.base * (1.0 - (2.0 * PI * (1.0 + 15.0 * t).log2()).cos()) / 2.0
             }
@@ -236,6 +278,26 @@ impl ScheduleState {
         } else {
             (false, ((end - step) / (end - peak)).clamp(0.0, 1.0))
         }
+    }
+
+    /// Tells the schedule the lowest loss that was watched in `epoch` epochs.
+    pub fn best_is(&mut self, epoch: u64, watched: f64) {
+        if self.wave_that_ends(epoch).is_some() {
+            self.brought.note(watched);
+        }
+    }
+
+    /// Whether the training ends after `epoch` epochs, as the wave that ends there has not brought enough for a further one.
+    pub fn is_over(&self, epoch: u64) -> bool {
+        let Schedule::Coslog4 { further_waves, least_gain } = self.schedule else { return false };
+        let asked = CERTAIN..CERTAIN + further_waves;
+        self.wave_that_ends(epoch).is_some_and(|wave| asked.contains(&wave)) && !self.brought.is_enough(least_gain)
+    }
+
+    /// The number of the wave whose last epoch is `epoch`, counted from 1.
+    fn wave_that_ends(&self, epoch: u64) -> Option<u64> {
+        let Schedule::Coslog4 { further_waves, .. } = self.schedule else { return None };
+        waves::ending(self.epochs, epoch, CERTAIN + further_waves)
     }
 
     /// Tells the schedule what an epoch reached: the validation loss, or the loss where there is no validation.
@@ -291,5 +353,48 @@ mod tests {
         }
         let one = ScheduleState::new(Schedule::coslog4(), 0.5, 1, 1);
         assert!(one.rates(0, 0).learning_rate.is_finite());
+    }
+
+    #[test]
+    fn a_fifth_wave_follows_the_same_four() {
+        let four = ScheduleState::new(Schedule::coslog4(), 0.5, 30, 50);
+        let (schedule, epochs) = Schedule::coslog4_and_one(30);
+        assert_eq!((epochs, schedule.certain(epochs)), (62, (Schedule::coslog4(), 30)));
+        let five = ScheduleState::new(schedule, 0.5, epochs, 50);
+        for epoch in 0..30 {
+            assert_eq!(four.rates(epoch, epoch), five.rates(epoch, epoch));
+        }
+        let ends: Vec<u64> = (1..=62).filter(|epoch| five.wave_that_ends(*epoch).is_some()).collect();
+        assert_eq!(ends, [2, 6, 14, 30, 62]);
+        assert!(five.rates(61, 49).learning_rate < 1e-5);
+        // log₂(1 + 15 t) = 4.5
+        assert!((five.rates(43, 11).learning_rate - 0.5).abs() < 1e-4);
+        assert_eq!(Schedule::cosine().certain(7), (Schedule::cosine(), 7));
+        for epochs in 17..300 {
+            let (schedule, all) = Schedule::coslog4_and_one(epochs);
+            assert_eq!(schedule.certain(all).1, epochs);
+            assert!(ScheduleState::new(schedule, 1.0, all, 3).rates(all - 1, 2).learning_rate < 1e-2, "{epochs}");
+        }
+    }
+
+    #[test]
+    fn a_further_wave_follows_one_that_has_brought_enough() {
+        // What the fourth of 30 epochs has brought decides, not what others have.
+        for (third, fourth, is_over) in
+            [(0.5, 0.4901, true), (0.5, 0.4899, false), (0.5, 0.5, true), (-0.5, -0.509, true), (-0.5, -0.511, false)]
+        {
+            let (schedule, epochs) = Schedule::coslog4_and_one(30);
+            let mut state = ScheduleState::new(schedule, 0.1, epochs, 1);
+            let mut best: f64 = 1.0;
+            for epoch in 1..=epochs {
+                best = if epoch == 14 { third } else { best };
+                best = if epoch == 25 { fourth } else { best };
+                state.best_is(epoch, best);
+                assert_eq!(state.is_over(epoch), is_over && epoch == 30, "{third}, {fourth}: {epoch}");
+            }
+        }
+        let mut four = ScheduleState::new(Schedule::coslog4(), 0.1, 30, 1);
+        (1..=30).for_each(|epoch| four.best_is(epoch, 1.0));
+        assert!(!four.is_over(30), "it is its last epoch anyway");
     }
 }

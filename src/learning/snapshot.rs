@@ -13,6 +13,7 @@ use super::random::Position;
 use super::report::EpochReport;
 use super::schedule::Plateau;
 use super::stopping::Best;
+use super::waves::Brought;
 
 /// A training between two batches.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +67,9 @@ pub struct SnapshotState {
     pub steps: u64,
     /// The state of a plateau schedule.
     pub plateau: Plateau,
+    /// What the waves of a schedule have brought; not there in snapshots of before.
+    #[serde(default)]
+    pub brought: Brought,
     /// The best epoch so far.
     pub best: Best,
     /// What the rules of diagnosis have seen, and the warnings they have raised.

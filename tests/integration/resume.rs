@@ -187,10 +187,13 @@ fn stored(snapshots: Vec<Snapshot<'static>>) -> Vec<Snapshot<'static>> {
 #[test]
 fn a_training_resumed_from_any_batch_gives_the_bits_of_an_undisturbed_one() {
     let optimizers = ["sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw"];
-    let schedules = ["constant", "step", "exponential", "cosine", "coslog4", "one_cycle", "reduce_on_plateau"];
+    let words = ["constant", "step", "exponential", "cosine", "coslog4", "one_cycle", "reduce_on_plateau"];
+    let mut schedules: Vec<Value> = words.iter().map(|word| json!({"type": word})).collect();
+    // A fifth wave that always follows, and one that never does.
+    schedules.extend([0.0, 0.99].map(|gain| json!({"type": "coslog4", "further_waves": 1, "least_gain": gain})));
     for (i, optimizer) in optimizers.iter().enumerate() {
         for (j, schedule) in schedules.iter().enumerate() {
-            let mut settings = json!({"optimizer": {"type": optimizer}, "schedule": {"type": schedule}, "clip": 0.5,
+            let mut settings = json!({"optimizer": {"type": optimizer}, "schedule": schedule, "clip": 0.5,
                                       "batch_size": if (i + j) % 3 == 0 { json!("full") } else { json!(16) }});
             if (i + j) % 2 == 0 {
                 settings["early_stopping"] = json!({"patience": 2 + j, "restore_best": true});

@@ -122,8 +122,14 @@ impl Short<'_> {
             calibrated: self.model.task == Task::Classification,
             ..EarlyStopping::default()
         };
-        let settings =
-            ValidTrainingSpec { epochs, early_stopping: Some(stopping), members: Some(1), ..self.settings.clone() };
+        let (learning_rate_schedule, _) = self.settings.learning_rate_schedule.certain(epochs);
+        let settings = ValidTrainingSpec {
+            epochs,
+            learning_rate_schedule,
+            early_stopping: Some(stopping),
+            members: Some(1),
+            ..self.settings.clone()
+        };
         let trial = Trial {
             job,
             cores: self.context.cores,

@@ -114,8 +114,10 @@ impl Choice<'_> {
     /// The squared error of each row held out, in the target's unit, after a short training; none if that diverges.
     fn squared_errors(&self, target: &Target) -> Result<Option<Vec<f64>>, Stopped> {
         let (Some(validation), Truth::Values(values)) = (self.validation.as_ref(), self.truth) else { return Ok(None) };
-        let epochs = (self.settings.epochs / SHARE_OF_EPOCHS).max(LEAST_EPOCHS).min(self.settings.epochs);
-        let settings = ValidTrainingSpec { epochs, early_stopping: None, ..self.settings.clone() };
+        let (learning_rate_schedule, certain) = self.settings.learning_rate_schedule.certain(self.settings.epochs);
+        let epochs = (certain / SHARE_OF_EPOCHS).max(LEAST_EPOCHS).min(certain);
+        let settings =
+            ValidTrainingSpec { epochs, learning_rate_schedule, early_stopping: None, ..self.settings.clone() };
         let Choice { job, cores, train, folds, .. } = self;
         let trial = Trial { job, cores, settings: &settings, train, validation, folds };
         let Some(members) = trial.run(self.members.clone())? else { return Ok(None) };

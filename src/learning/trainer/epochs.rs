@@ -100,7 +100,7 @@ impl<'a> Trainer<'a> {
                 end = EndReason::Stopped;
                 break;
             };
-            let is_over = self.patience_is_over();
+            let is_over = self.is_over();
             let last = report.epoch == self.settings.epochs || is_over;
             let warnings = self.learners[0].diagnose(&report, last);
             warnings.into_iter().for_each(|warning| turns.lock().warning(warning));
@@ -168,9 +168,11 @@ impl<'a> Trainer<'a> {
         self.learners[0].state.epoch
     }
 
-    fn patience_is_over(&self) -> bool {
+    /// Whether it is time to stop, by early stopping or by what the waves of the schedule have brought.
+    fn is_over(&self) -> bool {
         let (stopping, state) = (self.settings.early_stopping.as_ref(), &self.learners[0].state);
-        stopping.is_some_and(|stopping| stopping.is_over(state.epoch, state.best.epoch))
+        let is_impatient = stopping.is_some_and(|stopping| stopping.is_over(state.epoch, state.best.epoch));
+        is_impatient || state.schedule.is_over(state.epoch)
     }
 
     /// One epoch of all networks; `None` if the observer stopped within it, which undoes its steps.

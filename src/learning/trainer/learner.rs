@@ -158,6 +158,7 @@ impl<'a> Learner<'a> {
         self.state.last = Some(report);
         self.state.schedule.epoch_ended(report.watched());
         let improves = self.state.best.improves(report.epoch, watched);
+        self.state.schedule.best_is(report.epoch, self.state.best.watched);
         let parameters = self.state.network.parameters();
         if let (true, Some((best, kept))) = (improves, &mut self.state.best_parameters) {
             *best = report;

@@ -78,6 +78,7 @@ impl TrainerState {
         self.optimizer.second = second.into_owned();
         self.optimizer.steps = state.steps;
         self.schedule.plateau = state.plateau;
+        self.schedule.brought = state.brought;
         self.best = state.best;
         self.diagnosis = state.diagnosis;
         state.shuffle.restore(&mut self.shuffle);
@@ -102,6 +103,7 @@ impl TrainerState {
                 best_report,
                 steps: self.optimizer.steps,
                 plateau: self.schedule.plateau.clone(),
+                brought: self.schedule.brought.clone(),
                 best: self.best.clone(),
                 diagnosis: self.diagnosis.clone(),
                 shuffle: Position::of(&self.shuffle),
