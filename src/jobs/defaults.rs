@@ -124,11 +124,7 @@ impl Ground<'_> {
         let settings =
             TrainingSpec { members: settings.members.or_else(|| self.members(&settings, NETWORKS)), ..settings };
         let epochs = settings.epochs.unwrap_or_else(|| self.epochs(&settings));
-        let waves = if self.may_go_on(&settings, epochs) {
-            Schedule::coslog4_and_one(epochs)
-        } else {
-            (Schedule::coslog4(), epochs)
-        };
+        let (schedule, all_epochs) = self.waves(&settings, epochs);
         // A wave of the schedule and more after that of the best epoch: each ends at twice the epoch of the one before and a
         // fifteenth of all epochs.
         let stopping = EarlyStopping {
@@ -138,12 +134,12 @@ impl Ground<'_> {
             ..EarlyStopping::default()
         };
         TrainingSpec {
-            epochs: Some(waves.1),
+            epochs: Some(all_epochs),
             batch_size: settings.batch_size.or(Some(BatchSize::Rows(batch_size))),
             optimizer: settings.optimizer.or(Some(Optimizer::Adamw { beta1: 0.9, beta2: 0.95, epsilon: 1e-8 })),
             learning_rate: settings.learning_rate.or(is_open.then_some(rate)),
             weight_decay: settings.weight_decay.or(is_open.then_some(WEIGHT_DECAY)),
-            learning_rate_schedule: settings.learning_rate_schedule.or(Some(waves.0)),
+            learning_rate_schedule: settings.learning_rate_schedule.or(Some(schedule)),
             early_stopping: settings.early_stopping.or(Some(Some(stopping))),
             target_scale: settings.target_scale.or((self.task == Task::Regression).then_some(TargetScale::Auto)),
             ..settings
@@ -194,13 +190,16 @@ impl Ground<'_> {
         }
     }
 
-    /// Whether a wave more may follow `epochs` epochs: where nobody has said for how long to train, nor that it shall not stop early,
-    /// rows held out tell what it brings, and the work allows more than the least.
-    fn may_go_on(&self, settings: &TrainingSpec, epochs: u64) -> bool {
+    /// The schedule and the epochs of all its waves, of which four take `epochs`. One more may follow where nobody has said for how
+    /// long to train, nor that it shall not stop early, rows held out tell what it brings, and the work allows more than the least.
+    fn waves(&self, settings: &TrainingSpec, epochs: u64) -> (Schedule, u64) {
         let may_stop = settings.early_stopping != Some(None);
         let is_open = settings.epochs.is_none() && settings.learning_rate_schedule.is_none() && may_stop;
         let is_told = self.validated || settings.validation_split.unwrap_or(0.0) > 0.0;
-        is_open && is_told && epochs as f64 > EPOCHS.0
+        match is_open && is_told && epochs as f64 > EPOCHS.0 {
+            true => Schedule::coslog4_and_one(epochs),
+            false => (Schedule::coslog4(), epochs),
+        }
     }
 
     /// As many epochs as do good and the work allows.

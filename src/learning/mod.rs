@@ -62,4 +62,3 @@ pub mod tiling;
 pub mod trace;
 pub mod trainer;
 pub mod training;
-pub mod waves;

@@ -11,9 +11,8 @@ use super::bits;
 use super::diagnosis::Diagnosis;
 use super::random::Position;
 use super::report::EpochReport;
-use super::schedule::Plateau;
+use super::schedule::{Brought, Plateau};
 use super::stopping::Best;
-use super::waves::Brought;
 
 /// A training between two batches.
 #[derive(Clone, Debug, PartialEq)]

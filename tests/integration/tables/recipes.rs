@@ -40,7 +40,8 @@ async fn the_standard_recipe_is_used_and_told() {
     let job = service.train("narrow", json!({"epochs": 60})).await;
     assert_eq!(job["state"], "succeeded", "{job}");
     let config = &job["config"];
-    assert_eq!(config["learning_rate_schedule"], json!({"type": "coslog4"}));
+    let four = json!({"type": "coslog4", "further_waves": 0, "least_gain": 0.02});
+    assert_eq!(config["learning_rate_schedule"], four);
     assert_eq!((&config["optimizer"]["type"], &config["optimizer"]["beta2"]), (&json!("adamw"), &json!(0.95)));
     assert_eq!((&config["learning_rate"], &config["batch_size"]), (&json!(0.04), &json!(64)));
     assert_eq!((&config["early_stopping"]["patience"], &config["early_stopping"]["growth"]), (&json!(13), &json!(1.0)));

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bits;
+use crate::learning::bits;
 
 /// Waves that come whatever they bring.
 pub const CERTAIN: u64 = 4;
