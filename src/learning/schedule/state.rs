@@ -4,7 +4,7 @@ use std::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
 
-use super::Schedule;
+use super::definition::Schedule;
 use super::waves::{self, Brought, CERTAIN};
 use crate::learning::bits;
 
