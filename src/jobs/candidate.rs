@@ -4,6 +4,7 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use super::defaults::{WEIGHT_DECAY, learning_rate};
+use crate::data::profile::Finding;
 use crate::learning::random::{Generator, Purpose, generator};
 use crate::learning::spec::{MAX_SEED, ValidModelSpec};
 use crate::learning::training::ValidTrainingSpec;
@@ -20,6 +21,9 @@ const RATE_POWERS: (f64, f64) = (-0.5, 0.4);
 const DECAY_POWERS: (f64, f64) = (-2.7, -1.0);
 /// Powers of ten of the deviation of waves: a larger one suits answers that jump.
 const DEVIATION_POWERS: (f64, f64) = (-1.5, 0.5);
+
+/// Losses that differ by less than a hundredth are not worth a word.
+const NOT_MINDED: f64 = 1.01;
 
 /// One candidate: its settings where they are drawn, and what has become of it. The networks of all folds are one candidate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +49,44 @@ pub struct Candidate {
     pub validation_loss: Option<f64>,
     /// Its share of the answers of all that are chosen so far.
     pub weight: f64,
+}
+
+/// What a search leaves beside its networks.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct Tried {
+    /// All that were tried, with the share of the networks' answers that each has; none where nothing was searched for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) candidates: Vec<Candidate>,
+    /// What those lose that were chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) selection: Option<Selection>,
+}
+
+/// The mean loss of those that answer together, as `validation_loss` of a [`Candidate`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(super) struct Selection {
+    /// On the rows held out, by which they were chosen.
+    pub(super) validation_loss: f64,
+    /// The same where each fifth of these rows is answered by what the other four choose.
+    pub(super) on_other_rows: f64,
+}
+
+impl Tried {
+    /// The finding that measures on the `rows` rows held out flatter, as those that answer were chosen by them; `None` where they do
+    /// not, or by too little to mind.
+    pub(super) fn flatters(&self, rows: usize) -> Option<Finding> {
+        let Selection { validation_loss, on_other_rows } = self.selection?;
+        if on_other_rows <= NOT_MINDED * validation_loss {
+            return None;
+        }
+        let (all, chosen) = (self.candidates.len(), self.candidates.iter().filter(|one| one.weight > 0.0).count());
+        let message = format!(
+            "the measures flatter: they come from the {rows} rows by which those that answer ({chosen}) were chosen of {all} candidates. \
+             Where each fifth of these rows is answered by what the others choose, the mean loss is {on_other_rows:.4} in place of \
+             {validation_loss:.4}. Measure the version on rows of your own (POST /models/{{model}}/evaluate)."
+        );
+        Some(Finding { code: "chosen_by_measured_rows".to_owned(), message, column: None })
+    }
 }
 
 /// What candidates are drawn around: settings that are the recipe's own are drawn, others are kept.
@@ -172,5 +214,24 @@ mod tests {
         let given = Draws { spec: &given, ..draws }.candidate(5);
         assert_eq!((&given.hidden_layers, given.dropout), (&vec![9], drawn[4].dropout));
         assert_eq!((largest(&open), largest(&spec(vec![9]))), (vec![384; 4], vec![9]));
+    }
+
+    #[test]
+    fn measures_flatter_where_a_choice_by_other_rows_loses_more() {
+        let (open, weights) = (spec(vec![9]), [0.5, 0.0, 0.5]);
+        let (layers, settings) = (vec![3.into(), 1.into()], TrainingSpec::default().check(7, Classes::None));
+        let network = ModelSpec { layers, ..ModelSpec::default() }.check().expect("valid").0;
+        let draws = Draws { spec: &open, network: &network, settings: &settings.expect("valid") };
+        let candidates: Vec<Candidate> =
+            (1..).zip(weights).map(|(number, weight)| Candidate { weight, ..draws.candidate(number) }).collect();
+        let told = |validation_loss, on_other_rows| {
+            let selection = Some(Selection { validation_loss, on_other_rows });
+            Tried { candidates: candidates.clone(), selection }.flatters(300).map(|finding| finding.message)
+        };
+        let message = told(0.25, 0.26).expect("4 % is worth a word");
+        for part in ["300 rows", "(2)", "3 candidates", "0.2600 in place of 0.2500"] {
+            assert!(message.contains(part), "{message}");
+        }
+        assert_eq!((told(0.25, 0.2524), told(0.25, 0.24), Tried::default().flatters(300)), (None, None, None));
     }
 }

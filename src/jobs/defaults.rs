@@ -28,7 +28,7 @@ const FEW_ROWS: usize = 5_000;
 /// those.
 const FEW_UNCOMMON: usize = 500;
 const FOLDS: u64 = 5;
-/// Of more rows three networks learn in the time of one that learns for longer: their mean errs less.
+/// Of more rows three networks learn in the time of one that learns for longer, if the work allows them: their mean errs less.
 const NETWORKS: u64 = 3;
 
 /// λ.
@@ -121,8 +121,7 @@ impl Ground<'_> {
         };
         let is_open = settings.learning_rate_schedule.is_none() && settings.optimizer.is_none();
         let rate = learning_rate(self.task, self.network.parametrization);
-        let settings =
-            TrainingSpec { members: settings.members.or_else(|| self.members(&settings, NETWORKS)), ..settings };
+        let settings = TrainingSpec { members: settings.members.or_else(|| self.members(&settings)), ..settings };
         let epochs = settings.epochs.unwrap_or_else(|| self.epochs(&settings));
         let (schedule, all_epochs) = self.waves(&settings, epochs);
         // A wave of the schedule and more after that of the best epoch: each ends at twice the epoch of the one before and a
@@ -149,9 +148,8 @@ impl Ground<'_> {
     /// After Caruana et al. 2004, and with settings drawn by lot (Bergstra & Bengio 2012, "Random Search for Hyper-Parameter
     /// Optimization"). Where no rows are held out there is nothing to choose by.
     fn best(&self, settings: TrainingSpec) -> TrainingSpec {
-        // Of many rows candidates of one network each, all of which learn for long: those that were drawn to learn slowly shall have
-        // their time.
-        let members = settings.members.or_else(|| self.members(&settings, 1));
+        // All learn for long: those that were drawn to learn slowly shall have their time.
+        let members = settings.members.or_else(|| self.members(&settings));
         let settings = self.standard(self.long(TrainingSpec { members, ..settings }));
         let chooses = self.validated || settings.validation_split.unwrap_or(0.0) > 0.0;
         let candidates = if chooses && settings.warm_start != Some(true) { CANDIDATES } else { 1 };
@@ -162,12 +160,11 @@ impl Ground<'_> {
         }
     }
 
-    /// Networks that learn side by side, of many rows `of_many` if the work allows them; none said for a warm start, which goes on
-    /// with those of its version.
-    fn members(&self, settings: &TrainingSpec, of_many: u64) -> Option<u64> {
+    /// Networks that learn side by side; none said for a warm start, which goes on with those of its version.
+    fn members(&self, settings: &TrainingSpec) -> Option<u64> {
         let members = match () {
             () if self.has_few_rows() => FOLDS,
-            () if self.allows(of_many, EPOCHS.0) => of_many,
+            () if self.allows(NETWORKS, EPOCHS.0) => NETWORKS,
             () => 1,
         };
         let most = most_members(settings.validation_split.unwrap_or(0.0));
@@ -318,7 +315,7 @@ mod tests {
         };
         assert_eq!(of(Recipe::Standard, None), (Some(3), Some(66)));
         // 17,000 rows to train on.
-        assert_eq!(of(Recipe::Best, None), (Some(1), Some(134)));
+        assert_eq!(of(Recipe::Best, None), (Some(3), Some(45)));
         assert_eq!(of(Recipe::Standard, Some(1)), (Some(1), Some(134)));
     }
 

@@ -26,6 +26,7 @@
  *   rmse?: number | null, mae?: number | null, r2?: number | null, confusion_matrix?: number[][] | null,
  *   per_class?: ClassMetrics[], rows_used?: string, rows?: number, baselines?: Record<string, Baseline>,
  *   split?: { type: string, column: string | null, reason: string }, candidates?: Candidate[], linear_share?: number,
+ *   selection?: { validation_loss: number, on_other_rows: number },
  *   distilled?: { version: number, rows: number, metric: string, value: number | null, of_version: number | null,
  *     measures_flatter?: boolean, reason?: string } }} Metrics
  */

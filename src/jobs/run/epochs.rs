@@ -9,7 +9,7 @@ use super::observer::{JobObserver, Standpoint};
 use super::search::Search;
 use super::unpublished::{Halt, Stopped, Unpublished};
 use crate::data::profile::Finding;
-use crate::jobs::candidate::Candidate;
+use crate::jobs::candidate::Tried;
 use crate::jobs::control::Stop;
 use crate::jobs::error::JobFailure;
 use crate::jobs::progress::Reached;
@@ -55,8 +55,7 @@ pub(super) struct Trained {
     pub(super) hindsight: Hindsight,
     pub(super) state: JobState,
     pub(super) reason: StopReason,
-    /// Those that were tried, if several were to be.
-    pub(super) candidates: Vec<Candidate>,
+    pub(super) tried: Tried,
 }
 
 /// Why they leave nothing.
@@ -105,7 +104,7 @@ impl Epochs<'_> {
         let (state, reason, keep) = self.ended(summary.end, time_is_up);
         let reached = summary.published.filter(|_| keep).ok_or_else(|| without(state, reason))?;
         let members = Members::of_parts(networks, weights);
-        Ok(Trained { members, reached, hindsight, state, reason, candidates: Vec::new() })
+        Ok(Trained { members, reached, hindsight, state, reason, tried: Tried::default() })
     }
 
     /// Candidate after candidate, until all were tried or the time is up; the first of them is `members`.
@@ -140,8 +139,10 @@ impl Epochs<'_> {
                 break ended;
             }
         };
-        let (members, reached, candidates) = search.chosen().ok_or_else(|| without(state, reason))?;
-        Ok(Trained { members, reached, hindsight, state, reason, candidates })
+        let go_on = || !self.context.job.control.is_urgent();
+        let chosen = search.chosen(&go_on).map_err(|Stopped| Unpublished::stopped(self.context.job))?;
+        let (members, reached, tried) = chosen.ok_or_else(|| without(state, reason))?;
+        Ok(Trained { members, reached, hindsight, state, reason, tried })
     }
 
     /// Trains the candidate that has begun, and takes it into the search. How the job ends, if it is to; and what is to be said of

@@ -14,7 +14,7 @@ use super::distillation::{Distilled, Teacher};
 use super::few_rows::few_rows;
 use super::measure::{Answers, Measuring};
 use super::unpublished::Stopped;
-use crate::jobs::candidate::Candidate;
+use crate::jobs::candidate::Tried;
 use crate::jobs::job::Job;
 use crate::jobs::training::Training;
 use crate::learning::calibration::Calibration;
@@ -100,9 +100,8 @@ pub(super) struct TableMeasures {
     /// How much of an answer is the linear model's.
     #[serde(skip_serializing_if = "Option::is_none")]
     linear_share: Option<f64>,
-    /// Those that were tried, with the share of the networks' answers that each has, if several were.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    candidates: Vec<Candidate>,
+    #[serde(flatten)]
+    tried: Tried,
     /// The scale that the target was learned in, where it is not its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     target_scale: Option<TargetScale>,
@@ -152,7 +151,7 @@ pub(super) fn layers(
 pub(super) fn table(
     context: &RunContext,
     training: &Training,
-    (members, candidates): (Members, Vec<Candidate>),
+    (members, tried): (Members, Tried),
     start: TableStart,
 ) -> Result<Finished, Stopped> {
     let TableStart { mut parts, truth, split, teacher, .. } = start;
@@ -171,6 +170,7 @@ pub(super) fn table(
     let Judged { metrics, curves, calibration, conformal, importance } =
         judged(context, training, measuring, answering, teacher)?;
     let constant = constant(&target, &training.train, &truth, examples.weights());
+    tried.flatters(examples.rows()).into_iter().for_each(|finding| context.job.progress.warn(finding));
     let measures = TableMeasures {
         measured: Measures { measured: MeasuredOn { rows_used, metrics }, split },
         rows: examples.rows(),
@@ -178,7 +178,7 @@ pub(super) fn table(
         baselines: Baselines { linear, ..constant },
         bins: parts.encoder.embedded_bins().next().is_some(),
         linear_share,
-        candidates,
+        tried,
         target_scale: target.log1p().map(|_| TargetScale::Log1p),
         distilled: None,
     };

@@ -10,7 +10,7 @@ use super::initial::initial;
 use super::measure::Measuring;
 use super::out_of_fold::{answers, calibrated, measured};
 use super::unpublished::{Halt, Stopped};
-use crate::jobs::candidate::{Candidate, Draws};
+use crate::jobs::candidate::{Candidate, Draws, Selection, Tried};
 use crate::jobs::training::Training;
 use crate::learning::examples::Examples;
 use crate::learning::members::{MAX_MEMBERS, Members};
@@ -18,7 +18,7 @@ use crate::learning::metrics;
 use crate::learning::network::Network;
 use crate::learning::report::EpochReport;
 use crate::learning::row_weights::RowWeights;
-use crate::learning::selection::{Choice, select};
+use crate::learning::selection::{Choice, answers_by_others, mean_answer, select};
 use crate::learning::snapshot::SnapshotMisfit;
 use crate::learning::spec::ValidModelSpec;
 use crate::learning::tiling::evenly_spaced;
@@ -42,8 +42,8 @@ pub(in crate::jobs) fn search_bytes(settings: &ValidTrainingSpec, parameters: us
     let of_one = parameters.saturating_mul(settings.networks());
     // Once more while they are written to a checkpoint.
     let networks = 2 * (KEPT.saturating_add(of_one)) * size_of::<f32>();
-    // The answers of each to some rows, beside those of one to all.
-    let answers = settings.candidates as usize * validation.min(CHOSEN_BY) + validation;
+    // The answers of each to some rows, and of those that are chosen in two ways, beside those of one to all.
+    let answers = (settings.candidates as usize + 2) * validation.min(CHOSEN_BY) + validation;
     networks.saturating_add(answers * size_of::<f64>())
 }
 
@@ -264,11 +264,18 @@ impl<'a> Search<'a> {
         one.members.list().iter().map(|member| member.network.parameters().len().max(least)).sum()
     }
 
+    fn choices(&self) -> Vec<Choice<'_>> {
+        self.trained.iter().map(|one| Choice { answers: &one.answers, cost: self.cost(one) }).collect()
+    }
+
+    /// How often each that is trained counts among those that answer.
+    fn counts(&self, choices: &[Choice], go_on: &dyn Fn() -> bool) -> Result<Vec<u32>, Stopped> {
+        select(choices, measured(&self.truth), self.weights(), ANSWERING, go_on).ok_or(Stopped)
+    }
+
     /// Chooses those that answer.
     fn choose(&mut self, go_on: &dyn Fn() -> bool) -> Result<(), Stopped> {
-        let choices: Vec<Choice> =
-            self.trained.iter().map(|one| Choice { answers: &one.answers, cost: self.cost(one) }).collect();
-        let counts = select(&choices, measured(&self.truth), self.weights(), ANSWERING, go_on).ok_or(Stopped)?;
+        let counts = self.counts(&self.choices(), go_on)?;
         let total: u32 = counts.iter().sum();
         self.candidates.iter_mut().for_each(|candidate| candidate.weight = 0.0);
         for (one, count) in self.trained.iter().zip(counts) {
@@ -293,13 +300,30 @@ impl<'a> Search<'a> {
         self.trained.retain(|one| order.iter().any(|(_, _, number, _)| *number == one.number));
     }
 
-    /// The networks that answer, with their weights, what the best of their candidates reached, and all that were tried; `None` if
+    /// What those lose that are chosen, on the rows that they were chosen by and on others.
+    fn selection(&self, go_on: &dyn Fn() -> bool) -> Result<Selection, Stopped> {
+        let choices = self.choices();
+        let counts = self.counts(&choices, go_on)?;
+        let answers: Vec<f64> = (0..self.rows.len()).map(|row| mean_answer(&choices, &counts, row)).collect();
+        let by_others = answers_by_others(&choices, measured(&self.truth), self.weights(), ANSWERING, go_on);
+        let [validation_loss, on_other_rows] = [answers, by_others.ok_or(Stopped)?].map(|all| self.loss(&all));
+        Ok(Selection { validation_loss, on_other_rows })
+    }
+
+    /// The networks that answer, with their weights, what the best of their candidates reached, and what was tried; `None` if
     /// none has learned.
-    pub(super) fn chosen(self) -> Option<(Members, EpochReport, Vec<Candidate>)> {
+    ///
+    /// # Errors
+    /// The job is to stop.
+    pub(super) fn chosen(self, go_on: &dyn Fn() -> bool) -> Result<Option<(Members, EpochReport, Tried)>, Stopped> {
+        if self.trained.is_empty() {
+            return Ok(None);
+        }
+        let selection = Some(self.selection(go_on)?);
         let Search { candidates, mut trained, .. } = self;
         trained.retain(|one| candidates[one.index()].weight > 0.0);
         let watched = |one: &EpochReport, other: &EpochReport| one.watched().total_cmp(&other.watched());
-        let reached = trained.iter().map(|one| one.reached).min_by(watched)?;
+        let Some(reached) = trained.iter().map(|one| one.reached).min_by(watched) else { return Ok(None) };
         let (mut networks, mut weights) = (Vec::new(), Vec::new());
         for one in trained {
             let weight = candidates[one.index()].weight;
@@ -307,6 +331,6 @@ impl<'a> Search<'a> {
             weights.extend(vec![weight / of_one.len() as f64; of_one.len()]);
             networks.extend(of_one);
         }
-        Some((Members::of_parts(networks, weights), reached, candidates))
+        Ok(Some((Members::of_parts(networks, weights), reached, Tried { candidates, selection })))
     }
 }

@@ -106,7 +106,7 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
             return train(context, context.persist(true, || Start::read(context, false))?);
         }
     };
-    let Trained { members, reached, hindsight, state, reason, candidates } = trained;
+    let Trained { members, reached, hindsight, state, reason, tried } = trained;
     if let Some(targets) = targets {
         training.train.exchange_targets(targets);
     }
@@ -119,7 +119,7 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
             rows.sort_unstable();
             let (dataset, is_apart) = (validation.unwrap_or(train), validation.is_some());
             let rows = MeasuredRows::Table { dataset, is_apart, rows, known_to };
-            let finished = finish::table(context, &training, (members, candidates), start).map_err(stopped)?;
+            let finished = finish::table(context, &training, (members, tried), start).map_err(stopped)?;
             drop(training);
             let (finished, distilled) = beside_distilled(context, finished, &rows, known_to.is_some())?;
             (finished.made(job, &reached, trained_on, distilled), rows)

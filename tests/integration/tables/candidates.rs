@@ -36,13 +36,21 @@ async fn candidates_are_drawn_around_the_recipe_and_chosen_by_rows_held_out() {
     assert_eq!((&all[0]["dropout"], &all[0]["learning_rate"]), (&json!(0.15), &json!(0.04)));
     assert!(all[1..].iter().all(|one| one["dropout"] != 0.15 && one["learning_rate"] != 0.04), "{all:?}");
     assert_eq!(job["metrics"]["candidates"], job["candidates"]);
+    // What they lose by the rows that chose them, and by others.
+    let [same, other] = ["validation_loss", "on_other_rows"].map(|name| job["metrics"]["selection"][name].as_f64());
+    let [same, other] = [same.expect("a loss"), other.expect("a loss")];
+    let alone = all.iter().filter_map(|one| one["validation_loss"].as_f64()).fold(f64::INFINITY, f64::min);
+    assert!(same <= alone && same > 0.8 * alone, "{same} {alone}");
+    assert!(other > 0.95 * same && other < 1.5 * same, "{same} {other}");
+    let mut warnings = job["warnings"].as_array().expect("warnings").iter();
+    let warns = warnings.any(|warning| warning["code"] == "chosen_by_measured_rows");
+    assert_eq!(warns, other > 1.01 * same, "{job}");
     // Those that answer are in the version: five networks each, and the linear model where it helps.
     let chosen = all.iter().filter(|one| one["weight"].as_f64() > Some(0.0)).count();
     let networks = parameters(&service, "kinds", 1).await["members"].as_array().map_or(0, Vec::len);
     let linear = if job["metrics"]["linear_share"].is_number() { 5 } else { 0 };
     assert_eq!(networks, 5 * chosen + linear, "{job}");
     // The best of them is as good as the best alone, by the rows that they were chosen by.
-    let alone = all.iter().filter_map(|one| one["validation_loss"].as_f64()).fold(f64::INFINITY, f64::min);
     let together = job["metrics"]["log_loss"].as_f64().expect("a number");
     assert!(together < alone * 1.05, "{together} {alone}");
 

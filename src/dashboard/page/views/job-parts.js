@@ -75,8 +75,9 @@ export function comparison({ comparison: one }) {
  * The networks that a training tries, and how much each answers.
  * @param {Job} job
  */
-export function candidates({ candidates: all }) {
+export function candidates({ candidates: all, metrics }) {
   if (!all?.length) return null;
+  const selection = metrics?.selection;
   /** @typedef {import('../types.js').Candidate} Candidate */
   return panel(
     'Candidates',
@@ -104,6 +105,14 @@ export function candidates({ candidates: all }) {
       ],
       all,
     ),
+    selection
+      ? h(
+          'p',
+          { class: 'muted' },
+          `Those that answer lose ${number(selection.validation_loss)} together on the rows held out, which chose them, and `,
+          `${number(selection.on_other_rows)} where each fifth of the rows is answered by what the others choose.`,
+        )
+      : null,
   );
 }
 
