@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """How long epochd and RealMLP in PyTorch take for the same epochs of about the same network, on public tables.
 
-    benches/realmlp.py URL FOLDER [--tables TABLE,…] [--epochs N] [--threads N]
+    benches/realmlp.py URL PID FOLDER [--tables TABLE,…] [--epochs N] [--threads N]
 
-URL is that of an epochd service that does nothing else. FOLDER has `manifest.json`, a list `datasets` of objects with `name`, `task`
+URL is that of an epochd service on this machine that does nothing else, and PID its process. FOLDER has `manifest.json`, a list `datasets` of objects with `name`, `task`
 and `target`, and for each name a folder of that name with `train.csv.gz` and `test.csv.gz`. Both train one network of three layers
 of 256 units with waves beside numbers and a factor for each column, on four fifths of the rows in batches of 256, and stop at no
 earlier epoch: RealMLP-TD of pytabkit, and the recipe `standard` with one network and without bins, linear model and trials. The processor
@@ -14,6 +14,7 @@ import argparse
 import gzip
 import io
 import json
+import os
 import time
 import urllib.request
 from pathlib import Path
@@ -35,9 +36,10 @@ def post(url, document):
     return json.loads(call(url, json.dumps(document).encode()))
 
 
-def processor_seconds(url):
-    lines = call(f"{url}/metrics").decode().splitlines()
-    return next(float(line.split()[1]) for line in lines if line.startswith("process_cpu_seconds_total "))
+def processor_seconds(pid):
+    """User and system time of a process (proc(5): fields 14 and 15, the name of the program may have blanks)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def timed(work, processor):
@@ -46,7 +48,7 @@ def timed(work, processor):
     return time.perf_counter() - since, processor() - used
 
 
-def of_epochd(url, train, entry, epochs):
+def of_epochd(url, pid, train, entry, epochs):
     name = f"realmlp-{entry['name']}-{time.time_ns()}".replace("_", "-")
     is_regression = entry["task"] == "regression"
     dataset = json.loads(call(f"{url}/datasets?name={name}", train, "text/csv"))["id"]
@@ -62,7 +64,7 @@ def of_epochd(url, train, entry, epochs):
             job = json.loads(call(f"{url}/jobs/{job['id']}?wait=30"))
         assert job["state"] == "succeeded" and job["epoch"] == epochs, job
 
-    return timed(fit, lambda: processor_seconds(url))
+    return timed(fit, lambda: processor_seconds(pid))
 
 
 def of_realmlp(table, entry, epochs, threads):
@@ -79,6 +81,7 @@ def of_realmlp(table, entry, epochs, threads):
 def main():
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("url")
+    asked.add_argument("pid", type=int)
     asked.add_argument("folder", type=Path)
     asked.add_argument("--tables", default=TABLES)
     asked.add_argument("--epochs", type=int, default=32)
@@ -93,7 +96,8 @@ def main():
         table = pandas.read_csv(io.BytesIO(train))
         # The first fit of a process loads libraries.
         of_realmlp(table.head(100), entry, 2, asked.threads)
-        peer, ours = of_realmlp(table, entry, asked.epochs, asked.threads), of_epochd(asked.url, train, entry, asked.epochs)
+        peer = of_realmlp(table, entry, asked.epochs, asked.threads)
+        ours = of_epochd(asked.url, asked.pid, train, entry, asked.epochs)
         cells = [f"{seconds:.1f}" for seconds in (*peer, *ours)]
         print(f"| {entry['name']} | {len(table):,} | {' | '.join(cells)} | {peer[1] / ours[1]:.1f} |", flush=True)
 
