@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""What each part of the recipe `standard` brings: trains with all of them, and with each turned off or put back to what is plain.
+"""What each part of the recipe `standard` brings: trains with all of them, and with each turned off or put back to what is plain;
+and with labels smoothed, as RealMLP has them.
 
     benches/ablation.py URL FOLDER [--seeds 1,2] [--only TABLE,…] [--parts PART,…] [--out FILE]
 
@@ -36,7 +37,10 @@ PARTS = {
     "weight decay": ({}, {"weight_decay": 0}),
     "coslog4": ({}, {"learning_rate_schedule": "cosine"}),
     "scale of the target": ({}, {"target_scale": "identity"}),
+    "smoothed labels": ({}, {"label_smoothing": 0.1}),
 }
+# Parts of which one kind of target knows nothing.
+OF_NUMBERS, OF_CLASSES = "target_scale", "label_smoothing"
 
 
 def call(url, body=None, content_type="application/json", accept="application/json"):
@@ -70,8 +74,8 @@ def run(url, folder, entry, part, seed):
     task = "regression" if entry["task"] == "regression" else "classification"
     model = {"name": name, "dataset": dataset, "target": entry["target"], "task": task, "seed": seed, **model_settings}
     post(f"{url}/models", model)
-    if model_settings.get("recipe") == "plain" or task != "regression":
-        training = {key: value for key, value in training.items() if key != "target_scale"}
+    foreign = OF_CLASSES if task == "regression" else OF_NUMBERS
+    training = {key: value for key, value in training.items() if key != foreign}
     job = post(f"{url}/models/{name}/train", training)
     while job["state"] in ("queued", "running"):
         job = json.loads(call(f"{url}/jobs/{job['id']}?wait=30"))

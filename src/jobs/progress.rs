@@ -66,6 +66,8 @@ struct Standing {
     running: Option<Instant>,
     /// Time trained before that.
     trained: Duration,
+    /// How much of its time went by before its first epoch here.
+    prepared: Duration,
     history: History,
     /// Of several networks, of each.
     members: MemberHistories,
@@ -196,19 +198,22 @@ impl JobProgress {
         self.lock().expected = Some(seconds);
     }
 
-    /// The rows are chosen: so many to train on, of which an epoch goes through `epoch_rows`, and how the others were.
-    pub(super) fn choose(&self, rows: usize, epoch_rows: u64, split: Option<SplitUsed>) {
-        let mut standing = self.lock();
-        (standing.rows, standing.epoch_rows, standing.split) = (Some(rows), Some(epoch_rows), split);
-    }
-
-    /// The job runs. If it goes on from a checkpoint, `before` is what it had reached by then, and the rows done.
-    pub(super) fn start(&self, before: Option<(Reached, u64)>) {
+    /// The job runs: it makes of the data what its networks learn from. `trained` seconds went by before, if it goes on.
+    pub(super) fn start(&self, trained: f64) {
         let mut standing = self.lock();
         standing.started = standing.started.or_else(|| Some(Timestamp::now()));
         standing.running = Some(Instant::now());
+        standing.trained = Duration::try_from_secs_f64(trained).unwrap_or_default();
+        self.tell(&mut standing);
+    }
+
+    /// The first epoch here begins: so many rows are trained on, an epoch goes through `epoch_rows` of them, and the others were chosen
+    /// so. If the job goes on from a checkpoint, `before` is what it had reached by then, and the rows done.
+    pub(super) fn begin(&self, rows: usize, epoch_rows: u64, split: Option<SplitUsed>, before: Option<(Reached, u64)>) {
+        let mut standing = self.lock();
+        (standing.rows, standing.epoch_rows, standing.split) = (Some(rows), Some(epoch_rows), split);
+        standing.prepared = standing.running.map_or(Duration::ZERO, |since| since.elapsed());
         if let Some((reached, rows_done)) = before {
-            standing.trained = Duration::try_from_secs_f64(reached.elapsed_seconds).unwrap_or_default();
             (standing.history, standing.members) = (reached.history, reached.members);
             standing.warnings = reached.warnings;
             standing.candidates = reached.candidates;
@@ -305,8 +310,8 @@ impl JobProgress {
         }
         let last = standing.history.last();
         let rows_done = self.rows_done.load(Ordering::Relaxed);
-        let seconds = standing.trained().as_secs_f64();
-        let share = standing.share(record, rows_done, seconds);
+        let share = standing.share(record, rows_done);
+        let seconds = standing.trained().saturating_sub(standing.prepared).as_secs_f64();
         let reached = Outcome {
             epoch: standing.history.epochs(),
             progress: share,
@@ -336,7 +341,7 @@ impl Standing {
     }
 
     /// How much is done: of all rows of all epochs; of candidates, of all that may be tried, or of the time for them.
-    fn share(&self, record: &JobRecord, rows_done: u64, seconds: f64) -> f64 {
+    fn share(&self, record: &JobRecord, rows_done: u64) -> f64 {
         let config = &record.config;
         let rows = self.epoch_rows.unwrap_or(record.rows as u64);
         let all = |epochs: u64| (rows as f64 * epochs as f64).max(1.0);
@@ -347,7 +352,7 @@ impl Standing {
         let (count, before) = ended.fold((0, 0), |(count, sum), epochs| (count + 1, sum + epochs));
         let under_way = (rows_done as f64 - all(before)).max(0.0) / all(config.epochs);
         let of_candidates = (f64::from(count) + under_way.min(1.0)) / config.candidates as f64;
-        let of_time = config.max_seconds.map_or(0.0, |limit| seconds / limit);
+        let of_time = config.max_seconds.map_or(0.0, |limit| self.trained().as_secs_f64() / limit);
         of_candidates.max(of_time).min(1.0)
     }
 

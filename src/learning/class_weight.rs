@@ -11,6 +11,9 @@ use super::spec::{MAX_WIDTH, ValidModelSpec};
 use crate::strict::map_of_at_most;
 use crate::wording::Shown;
 
+/// What has classes, in messages.
+pub(super) const OF_CLASSES: &str = "a classification, cross_entropy, or binary_cross_entropy of one output";
+
 /// Classes that a message lists at most.
 const LISTED_CLASSES: usize = 20;
 
@@ -76,8 +79,7 @@ pub enum ClassWeight {
 impl ClassWeight {
     pub(super) fn check(&self, classes: Classes) -> Result<(), SpecError> {
         if matches!(classes, Classes::None) {
-            let detail =
-                "class_weight needs classes: a classification, cross_entropy, or binary_cross_entropy of one output";
+            let detail = format!("class_weight needs classes: {OF_CLASSES}");
             return Err(SpecError::invalid("/class_weight", detail));
         }
         let ClassWeight::Given(weights) = self else { return Ok(()) };

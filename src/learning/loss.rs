@@ -149,6 +149,22 @@ impl Loss {
         }
     }
 
+    /// Moves targets that are classes from what they are towards all of the K classes alike: y ← (1 − ε)·y + ε/K, with ε the
+    /// `share` (Szegedy et al. 2016, "Rethinking the Inception Architecture for Computer Vision", section 7; PyTorch's
+    /// `label_smoothing`). The two classes of a sigmoid are y and 1 − y. Targets of other losses stay.
+    ///
+    /// # Shapes
+    /// `targets` holds rows × `width` values.
+    pub fn smooth(self, targets: &mut [f32], width: usize, share: f32) {
+        let classes = match self {
+            Loss::CrossEntropy => width,
+            Loss::BinaryCrossEntropy => 2,
+            _ => return,
+        };
+        let even = share / classes as f32;
+        targets.iter_mut().for_each(|y| *y = (1.0 - share) * *y + even);
+    }
+
     /// Writes ∂(Σ weight · row loss · `scale`)/∂z into `gradient`. With `scale` = 1/Σ weight this is the gradient of the
     /// batch's mean loss.
     ///
@@ -225,6 +241,18 @@ mod tests {
         let (value, gradient) = value_and_gradient(Loss::Poisson, &[3f32.ln(), 0.0], &[2.0, 0.0]);
         assert!((value - (0.802_775_4 + 1.0)).abs() < 1e-6, "{value}");
         assert!((gradient[0] - 1.0).abs() < 1e-6 && gradient[1] == 1.0, "{gradient:?}");
+    }
+
+    /// ε = 0.3 over three classes: 0.7 + 0.1 and 0.1; of a sigmoid 0.7 + 0.15 and 0.15.
+    #[test]
+    fn smoothing_worked_by_hand() {
+        let smoothed = |loss: Loss, mut targets: Vec<f32>, width| {
+            loss.smooth(&mut targets, width, 0.3);
+            targets.iter().map(|y| (100.0 * y).round() / 100.0).collect::<Vec<f32>>()
+        };
+        assert_eq!(smoothed(Loss::CrossEntropy, vec![0.0, 1.0, 0.0], 3), [0.1, 0.8, 0.1]);
+        assert_eq!(smoothed(Loss::BinaryCrossEntropy, vec![1.0, 0.0], 1), [0.85, 0.15]);
+        assert_eq!(smoothed(Loss::Mse, vec![5.0], 1), [5.0]);
     }
 
     /// q = 0.9: 1 too low costs 0.9, 2 too high 2 · 0.1, right nothing.

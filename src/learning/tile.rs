@@ -13,6 +13,8 @@ pub struct Tile {
     targets: Vec<f32>,
     weights: Vec<f32>,
     workspace: Workspace,
+    /// ε of the gradient's targets.
+    label_smoothing: f32,
     /// Weighted sum of the rows' losses.
     loss: f64,
 }
@@ -27,8 +29,15 @@ impl Tile {
             targets: Vec::with_capacity(capacity * width),
             weights: Vec::with_capacity(capacity),
             workspace: network.workspace(capacity),
+            label_smoothing: 0.0,
             loss: 0.0,
         }
+    }
+
+    /// The same for passes whose gradients lead towards smoothed targets. The loss stays that of the targets themselves, so that it
+    /// compares with that of rows held out.
+    pub fn with_label_smoothing(self, label_smoothing: f64) -> Self {
+        Tile { label_smoothing: label_smoothing as f32, ..self }
     }
 
     /// Values that the buffers hold for each row at most.
@@ -87,7 +96,11 @@ impl Tile {
     fn run(&mut self, network: &Network, scale: f32, dropout: Option<Dropout>) {
         network.forward(&self.inputs, &mut self.workspace, dropout);
         let weights = (!self.weights.is_empty()).then_some(self.weights.as_slice());
-        self.loss = network.spec().loss.sum(&network.scored(&self.workspace, &self.targets, weights));
+        let loss = network.spec().loss;
+        self.loss = loss.sum(&network.scored(&self.workspace, &self.targets, weights));
+        if self.label_smoothing > 0.0 {
+            loss.smooth(&mut self.targets, self.width, self.label_smoothing);
+        }
         network.backward(BatchTargets { values: &self.targets, weights }, &mut self.workspace, scale);
     }
 

@@ -4,6 +4,7 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::activate::Activate;
+use super::class_weight::OF_CLASSES;
 pub use super::class_weight::{ClassWeight, Classes};
 use super::error::{SpecError, require, shown};
 use super::optimizer::Optimizer;
@@ -50,6 +51,7 @@ pub const MAX_BATCH_SIZE: u64 = 1_000_000;
 /// | `members` | 1 | 1 to 64 | networks of a model by data set that learn side by side and answer together |
 /// | `candidates` | 1 | 1 to 64 | networks with settings of their own, one after the other, of which those answer whose mean errs least |
 /// | `target_scale` | by the recipe | | the scale that the numbers of a model by data set are learned in |
+/// | `label_smoothing` | 0 | 0 ≤ ε < 1 | learns towards (1 − ε)·y + ε/K in place of the class y of K |
 /// | `distill` | off | a version | learn what that version of a model by data set answers, with one network |
 /// | `activate` | `always` | | whether the new version serves: `always`, `never`, `if_better` |
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -102,6 +104,9 @@ pub struct TrainingSpec {
     /// The version of a model by data set whose answers are learned, in place of the targets.
     #[serde(deserialize_with = "given")]
     pub distill: Option<u64>,
+    /// ε, of what has classes.
+    #[serde(deserialize_with = "given")]
+    pub label_smoothing: Option<f64>,
 }
 
 /// The scale that a number is learned in.
@@ -163,6 +168,9 @@ pub struct ValidTrainingSpec {
     /// Of a model by data set: the version whose answers are learned, in place of the targets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distill: Option<u64>,
+    /// There was none before it could be chosen.
+    #[serde(default)]
+    pub label_smoothing: f64,
     /// Of a model by data set: the columns to learn from that the request named, in place of the model's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Vec<String>>,
@@ -204,6 +212,7 @@ impl TrainingSpec {
             candidates: self.candidates.unwrap_or(1),
             target_scale: self.target_scale,
             distill: self.distill,
+            label_smoothing: self.label_smoothing.unwrap_or(0.0),
             features: None,
             weights: None,
         };
@@ -212,6 +221,10 @@ impl TrainingSpec {
         valid.learning_rate_schedule.check()?;
         valid.early_stopping.as_ref().map_or(Ok(()), EarlyStopping::check)?;
         valid.class_weight.as_ref().map_or(Ok(()), |weights| weights.check(classes))?;
+        let has_classes = !matches!(classes, Classes::None);
+        require(has_classes || valid.label_smoothing == 0.0, "/label_smoothing", || {
+            format!("label_smoothing needs classes: {OF_CLASSES}")
+        })?;
         Ok(valid)
     }
 }
@@ -244,6 +257,8 @@ impl ValidTrainingSpec {
         within("validation_split", (0.0..=0.9).contains(&split), &shown(split), "between 0 and 0.9")?;
         let splits = split > 0.0 || !self.split.as_ref().is_some_and(SplitBy::is_chosen);
         require(splits, "/split", || "validation_split is 0: no rows are held out that `split` could choose".into())?;
+        let smoothing = self.label_smoothing;
+        within("label_smoothing", (0.0..1.0).contains(&smoothing), &shown(smoothing), "at least 0 and below 1")?;
         self.distill.map_or(Ok(()), |_| self.check_distillation())?;
         let members = self.members.unwrap_or(1);
         within("members", (1..=MAX_MEMBERS as u64).contains(&members), &members, "between 1 and 64")?;
@@ -277,6 +292,8 @@ impl ValidTrainingSpec {
             "class_weight",
             "learns what a version answers, not the classes of the rows",
         )?;
+        let learns_classes = self.label_smoothing == 0.0;
+        without(learns_classes, "label_smoothing", "learns what a version answers, not the classes of the rows")?;
         without(self.target_scale.is_none(), "target_scale", "keeps the scale of its version")
     }
 }

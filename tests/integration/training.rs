@@ -105,6 +105,9 @@ async fn what_does_not_make_a_training_is_refused_with_its_place() {
         ("m", json!({"class_weight": "balanced"}), "invalid_value", "/class_weight"),
         ("c", json!({"class_weight": {"3": 1}}), "invalid_value", "/class_weight"),
         ("c", json!({"class_weight": {"1": 0}}), "invalid_value", "/class_weight/1"),
+        ("m", json!({"label_smoothing": 0.1}), "invalid_value", "/label_smoothing"),
+        ("c", json!({"label_smoothing": 1}), "invalid_value", "/label_smoothing"),
+        ("c", json!({"label_smoothing": -0.1}), "invalid_value", "/label_smoothing"),
         ("m", json!({"seed": -1}), "invalid_value", "/seed"),
     ] {
         let mut body = with(rows.clone(), changes.clone());

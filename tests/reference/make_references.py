@@ -98,20 +98,26 @@ class Network:
     def outputs(self, x):
         return ACTIVATIONS[self.activations[-1]](self.logits(x))
 
-    def mean_loss(self, x, y, class_weight=None):
-        return loss_of(self.loss, self.logits(x), y, self.activations[-1], class_weight)
+    def mean_loss(self, x, y, class_weight=None, label_smoothing=0.0):
+        logits, output = self.logits(x), self.activations[-1]
+        return loss_of(self.loss, logits, y, output, class_weight, label_smoothing)
 
 
 def tensor(values, dtype):
     return torch.tensor(values, dtype=torch.float32).to(dtype)
 
 
-def loss_of(loss, logits, targets, output_activation=None, class_weight=None):
+def loss_of(
+    loss, logits, targets, output_activation=None, class_weight=None, label_smoothing=0.0
+):
     """The mean loss; the two cross-entropies are taken straight from the logits."""
     if loss == "cross_entropy":
-        return F.cross_entropy(logits, targets, weight=class_weight)
+        return F.cross_entropy(
+            logits, targets, weight=class_weight, label_smoothing=label_smoothing
+        )
     if loss == "binary_cross_entropy":
-        return F.binary_cross_entropy_with_logits(logits, targets)
+        smoothed = (1 - label_smoothing) * targets + label_smoothing / 2
+        return F.binary_cross_entropy_with_logits(logits, smoothed)
     outputs = ACTIVATIONS[output_activation or "identity"](logits)
     function = {"mse": F.mse_loss, "mae": F.l1_loss, "huber": F.huber_loss}[loss]
     return function(outputs, targets)
@@ -234,6 +240,9 @@ def run(model, train, dtype):
             total += loss.item() * share
             total_share += share
 
+            if smoothing := train.get("label_smoothing"):
+                # Towards smoothed targets; what is reported is the loss of the targets themselves.
+                loss = network.mean_loss(x[batch], y[batch], weight, smoothing)
             optimizer.zero_grad()
             loss.backward()
             if clip := train.get("gradient_clip_norm"):
@@ -480,6 +489,9 @@ def trajectory_cases():
     case("full_batch_adam", "cross_entropy", batch_size="full", **adam)
     case("batch_larger_than_data", optimizer="sgd", learning_rate=0.2, batch_size=64)
     case("batch_of_one", optimizer="sgd", learning_rate=0.02, batch_size=1)
+    smoothing = {"validation": True, "label_smoothing": 0.2}
+    case("label_smoothing_of_classes", "cross_entropy", **smoothing, **adam)
+    case("label_smoothing_of_two_classes", "binary_cross_entropy", **smoothing, **adam)
     return cases
 
 

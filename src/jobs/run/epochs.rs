@@ -210,12 +210,12 @@ impl Epochs<'_> {
         Ok(Done { networks: trainer.into_networks(), summary, hindsight, time_is_up })
     }
 
-    /// Says that the job runs, and on what.
+    /// Says on what the job trains, and from where.
     fn open(&self, opening: Opening, trainer: &Trainer, epochs_before: u64) {
         let (progress, epoch_rows) = (&self.context.job.progress, trainer.epoch_rows());
         let goes_on = opening.reached.is_some();
-        progress.choose(self.training.train.rows(), epoch_rows, opening.split);
-        progress.start(opening.reached.map(|reached| (reached, epochs_before * epoch_rows + trainer.rows_done())));
+        let before = opening.reached.map(|reached| (reached, epochs_before * epoch_rows + trainer.rows_done()));
+        progress.begin(self.training.train.rows(), epoch_rows, opening.split, before);
         if !goes_on {
             opening.findings.into_iter().for_each(|finding| progress.warn(finding));
         }

@@ -55,6 +55,7 @@ impl Start {
     pub(super) fn read(context: &RunContext, resume: bool) -> Result<Self, Halt> {
         let Stored { data, base, checkpoint } =
             context.in_phase(Phase::Load, || context.read(Stored::read(context, resume)))??;
+        context.job.progress.start(checkpoint.as_ref().map_or(0.0, |checkpoint| checkpoint.reached.elapsed_seconds));
         let start = match data {
             Data::Rows { model, file, initial } => Start::of_rows(context, &model, &file, initial, base)?,
             Data::Table { model, spec, tables } => Start::of_table(context, &model, &spec, tables, base)?,

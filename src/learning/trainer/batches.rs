@@ -46,9 +46,10 @@ impl Batches {
         let tiles = pass_rows.div_ceil(tile_rows);
         let bundles = bundles(network.blocks(), network.parameters().len());
         let dropout = network.spec().layers.iter().any(|layer| layer.dropout > 0.0);
+        let tile = || Tile::new(network, tile_rows).with_label_smoothing(settings.label_smoothing);
         Batches {
             tile_rows,
-            tiles: (0..tiles).map(|_| Tile::new(network, tile_rows)).collect(),
+            tiles: (0..tiles).map(|_| tile()).collect(),
             filled: 0,
             ranges: bundles.iter().map(|bundle| bundle[0].range.start..bundle[bundle.len() - 1].range.end).collect(),
             squares: vec![0.0; bundles.len()],

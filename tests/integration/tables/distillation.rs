@@ -129,6 +129,7 @@ async fn what_cannot_be_distilled_is_told() {
     refused("kinds", json!({"distill": 1, "candidates": 2}), "/candidates").await;
     refused("kinds", json!({"distill": 1, "warm_start": true}), "/warm_start").await;
     refused("kinds", json!({"distill": 1, "class_weight": "balanced"}), "/class_weight").await;
+    refused("kinds", json!({"distill": 1, "label_smoothing": 0.1}), "/label_smoothing").await;
     refused("kinds", json!({"distill": 1, "features": ["weight"]}), "/features").await;
     service.post("/models", json!({"name": "xor", "layers": [2, 2, 1]})).await.expect(201);
     refused("xor", json!({"distill": 1, "inputs": [[0, 1]], "targets": [1]}), "/distill").await;

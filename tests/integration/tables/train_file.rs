@@ -108,7 +108,8 @@ async fn a_form_may_say_what_to_do_with_its_file() {
     let kind = "multipart/form-data; boundary=edge";
     let options = json!({"name": "flowers", "target": "species", "features": ["petal_length", "petal_width"], "seed": 3,
                          "hidden_layers": [8], "epochs": 3, "class_weight": {"virginica": 2}, "activate": "never",
-                         "types": {"petal_width": "numeric"}, "skip_columns": ["sepal_width"], "optimizer": "sgd"});
+                         "types": {"petal_width": "numeric"}, "skip_columns": ["sepal_width"], "optimizer": "sgd",
+                         "label_smoothing": 0.05});
     let text = options.to_string();
     let options_part = ("name=\"options\"", text.as_str());
     for (order, parts) in [[options_part, file], [file, options_part]].iter().enumerate() {
@@ -120,6 +121,7 @@ async fn a_form_may_say_what_to_do_with_its_file() {
         let job = service.ended(&reply.expect(202)).await;
         assert_eq!((&job["state"], &job["config"]["optimizer"]["type"]), (&json!("succeeded"), &json!("sgd")), "{job}");
         assert_eq!(job["config"]["class_weight"], json!({"virginica": 2.0}));
+        assert_eq!(job["config"]["label_smoothing"], 0.05);
         let model = service.get("/models/flowers").await.expect(200);
         assert_eq!(model["features"], json!(["petal_length", "petal_width"]));
         assert_eq!((&model["hidden_layers"], &model["active_version"]), (&json!([8]), &Value::Null));
