@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{TestApp, text};
+use crate::support::{TestApp, eventually, text};
 
 /// Rows of two numbers, a word, a time and a class that follows from waves of the first.
 fn csv() -> String {
@@ -195,7 +195,16 @@ async fn numbers_have_bins_where_answers_jump_and_none_where_they_bend() {
     assert_eq!((&job["state"], &job["metrics"]["bins"]), (&json!("succeeded"), &json!(true)), "{job}");
     let r2 = job["metrics"]["r2"].as_f64();
     assert!(r2 > Some(0.8), "{r2:?}");
-    let bends = service.train("bends", training.clone()).await;
+    let bends = service.post("/models/bends/train", training.clone()).await.expect(202);
+    let path = format!("/jobs/{}", text(&bends["id"]));
+    let of_job = || async { service.get(&path).await.expect(200) };
+    eventually("the job runs", || async { of_job().await["state"] != "queued" }).await;
+    let trying = of_job().await;
+    assert_eq!((&trying["state"], &trying["epoch"]), (&json!("running"), &json!(0)), "{trying}");
+    let bends = service.ended(&bends).await;
+    let epochs = service.get(&format!("{path}/epochs?limit=2")).await.expect(200);
+    let elapsed = |epoch: usize| epochs["data"][epoch]["elapsed_seconds"].as_f64().expect("seconds");
+    assert!(elapsed(0) > 3.0 * (elapsed(1) - elapsed(0)), "what is tried before counts: {epochs}");
     assert_eq!((&bends["state"], &bends["metrics"]["bins"]), (&json!("succeeded"), &Value::Null), "{bends}");
     let plain = json!({"name": "plain", "dataset": "jumps", "target": "y", "recipe": "plain", "hidden_layers": [8]});
     service.post("/models", plain).await.expect(201);
