@@ -1,7 +1,11 @@
 //! What can be wrong with data.
 
-use crate::wording::Shown;
 use std::fmt;
+
+use bytesize::ByteSize;
+
+use crate::memory::Refused;
+use crate::wording::Shown;
 
 /// How data is wrong, which decides whose fault it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +62,18 @@ impl DataError {
     /// Data that there is no memory for at the moment.
     pub fn overloaded() -> Self {
         DataError::new(DataErrorKind::Overloaded, "other requests hold the memory that this one needs: try again later")
+    }
+
+    /// What is stored of a data set cannot be held: at the moment, or never by a service with so little memory.
+    pub fn no_room(refused: Refused) -> Self {
+        match refused {
+            Refused::Now => DataError::overloaded(),
+            Refused::Never { limit } => {
+                let limit = ByteSize::b(limit);
+                let detail = format!("what is known of its columns takes more than the {limit} of memory that requests have");
+                DataError::new(DataErrorKind::Overloaded, detail + ": start the service with more --request-memory")
+            }
+        }
     }
 
     /// A reading that the caller stopped.

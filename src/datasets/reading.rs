@@ -33,7 +33,7 @@ impl DatasetRegistry {
     pub async fn distinct_values(&self, dataset: &Dataset, name: &str, most: usize) -> Result<Column, DatasetError> {
         let (profile, name) = (dataset.profile.clone(), name.to_owned());
         let memory = self.memory.charge(None);
-        memory.grow(stored::distinct_bytes(&profile)).map_err(|_| DataError::overloaded())?;
+        memory.grow(stored::distinct_bytes(&profile)).map_err(DataError::no_room)?;
         self.blocking(dataset, move |source| stored::distinct_values(source, &profile, &name, most)).await
     }
 

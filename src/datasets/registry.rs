@@ -226,7 +226,7 @@ impl DatasetRegistry {
             return Dataset::from_row(row);
         }
         let memory = self.memory.charge(None);
-        memory.grow(row.profile.len() as u64 * PARSED).map_err(|_| DataError::overloaded())?;
+        memory.grow(row.profile.len() as u64 * PARSED).map_err(DataError::no_room)?;
         let dataset = parse(row).await?;
         Ok(Dataset { _memory: Some(memory), ..dataset })
     }
