@@ -8,7 +8,7 @@ use reqwest::header::ACCEPT;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 use tokio::signal::ctrl_c;
-use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
 
 use super::command::Common;
 use super::error::{ClientError, Problem};
@@ -90,7 +90,7 @@ fn left(common: &Common, screen: &Screen, job: &str) -> String {
 /// Follows the events of a job to its end; a stream that breaks off goes on where it was.
 async fn follow(service: &Service, job: &str, bar: &ProgressBar) -> Result<Value, ClientError> {
     let (mut events, mut view, mut tries) = (Events::default(), View::default(), 0);
-    let mut clock = interval(ASKED_EACH);
+    let mut clock = interval_at(Instant::now() + ASKED_EACH, ASKED_EACH);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let broke_off = match service.send(request(service, job, events.last_id.as_deref())).await {
@@ -204,8 +204,8 @@ impl View {
         if let Some(validation) = measure("validation_loss") {
             self.losses += &format!(", validation {validation}");
         }
-        bar.set_position(epoch["epoch"].as_u64().unwrap_or(0));
         self.show(bar);
+        bar.set_position(epoch["epoch"].as_u64().unwrap_or(0));
     }
 
     fn show(&self, bar: &ProgressBar) {
