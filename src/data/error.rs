@@ -70,7 +70,8 @@ impl DataError {
             Refused::Now => DataError::overloaded(),
             Refused::Never { limit } => {
                 let limit = ByteSize::b(limit);
-                let detail = format!("what is known of its columns takes more than the {limit} of memory that requests have");
+                let detail =
+                    format!("what is known of its columns takes more than the {limit} of memory that requests have");
                 DataError::new(DataErrorKind::Overloaded, detail + ": start the service with more --request-memory")
             }
         }

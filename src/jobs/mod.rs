@@ -65,6 +65,7 @@ mod rows;
 mod run;
 mod speed;
 mod split_columns;
+mod standing;
 pub mod state;
 pub mod table_training;
 pub mod thinning;

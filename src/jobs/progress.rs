@@ -12,7 +12,8 @@ use super::history::EpochEntry;
 use super::member_history::MemberHistories;
 use super::notice::Notice;
 use super::record::JobRecord;
-use super::report::{JobReport, Outcome};
+use super::report::JobReport;
+use super::standing::Standing;
 use super::state::JobState;
 use super::thinning::History;
 use crate::learning::hindsight::Hindsight;
@@ -57,38 +58,6 @@ pub struct JobProgress {
     standing: Mutex<Standing>,
     /// Counts wake-ups; watchers sleep on it.
     news: watch::Sender<u64>,
-}
-
-#[derive(Debug, Default)]
-struct Standing {
-    started: Option<Timestamp>,
-    /// Since when it runs, in this process.
-    running: Option<Instant>,
-    /// Time trained before that.
-    trained: Duration,
-    /// How much of its time went by before its first epoch here.
-    prepared: Duration,
-    history: History,
-    /// Of several networks, of each.
-    members: MemberHistories,
-    warnings: Vec<Notice>,
-    /// Changes of state and warnings so far.
-    changes: u64,
-    /// How long the job had trained when watchers were last woken for an epoch.
-    woken: Duration,
-    ended: Option<Arc<JobReport>>,
-    /// Rows to train on, once they are chosen.
-    rows: Option<usize>,
-    /// Rows that an epoch goes through: of several networks those of all.
-    epoch_rows: Option<u64>,
-    /// How the others were chosen.
-    split: Option<SplitUsed>,
-    /// About how many seconds it takes if it does all its epochs.
-    expected: Option<f64>,
-    /// Candidates that were tried, the last of which may be training.
-    candidates: Vec<Candidate>,
-    /// The service stops; the job goes on when it is started again.
-    suspended: bool,
 }
 
 impl JobProgress {
@@ -161,14 +130,14 @@ impl JobProgress {
 
     /// Everything about the job of `record` now.
     pub(super) fn report(&self, record: &JobRecord) -> JobReport {
-        self.report_of(&self.lock(), record)
+        self.lock().report(record, self.rows_done())
     }
 
     /// Which state the job is in and how many epochs are done; with the report, if `known` is another state.
     pub(super) fn mark(&self, record: &JobRecord, known: Option<StateMark>) -> (StateMark, Option<JobReport>, u64) {
         let standing = self.lock();
         let mark = if standing.ended.is_some() { StateMark::End } else { StateMark::Change(standing.changes) };
-        let report = (known != Some(mark)).then(|| self.report_of(&standing, record));
+        let report = (known != Some(mark)).then(|| standing.report(record, self.rows_done()));
         (mark, report, standing.history.epochs())
     }
 
@@ -290,6 +259,10 @@ impl JobProgress {
         self.tell(&mut standing);
     }
 
+    fn rows_done(&self) -> u64 {
+        self.rows_done.load(Ordering::Relaxed)
+    }
+
     fn tell(&self, standing: &mut Standing) {
         standing.changes += 1;
         self.wake();
@@ -302,62 +275,5 @@ impl JobProgress {
     // A panic elsewhere leaves the progress readable: it only ever grows by whole entries.
     fn lock(&self) -> MutexGuard<'_, Standing> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn report_of(&self, standing: &Standing, record: &JobRecord) -> JobReport {
-        if let Some(ended) = &standing.ended {
-            return JobReport::clone(ended);
-        }
-        let last = standing.history.last();
-        let rows_done = self.rows_done.load(Ordering::Relaxed);
-        let share = standing.share(record, rows_done);
-        let seconds = standing.trained().saturating_sub(standing.prepared).as_secs_f64();
-        let reached = Outcome {
-            epoch: standing.history.epochs(),
-            progress: share,
-            rows_per_second: (rows_done > 0 && seconds > 0.0).then(|| rows_done as f64 / seconds),
-            loss: last.map(|entry| entry.loss),
-            validation_loss: last.and_then(|entry| entry.validation_loss),
-            best_epoch: standing.history.best_epoch(),
-            warnings: standing.warnings.clone(),
-            rows: standing.rows,
-            split: standing.split.clone(),
-            candidates: standing.candidates.clone(),
-            ..Outcome::default()
-        };
-        let eta_seconds = (standing.running.is_some() && share > 0.0).then(|| seconds * (1.0 - share) / share);
-        let report = JobReport::new(record, standing.state(), standing.started, reached);
-        JobReport { eta_seconds, estimated_seconds: standing.expected, ..report }
-    }
-}
-
-impl Standing {
-    fn state(&self) -> JobState {
-        match (&self.ended, self.running) {
-            (Some(ended), _) => ended.state,
-            (None, Some(_)) => JobState::Running,
-            (None, None) => JobState::Queued,
-        }
-    }
-
-    /// How much is done: of all rows of all epochs; of candidates, of all that may be tried, or of the time for them.
-    fn share(&self, record: &JobRecord, rows_done: u64) -> f64 {
-        let config = &record.config;
-        let rows = self.epoch_rows.unwrap_or(record.rows as u64);
-        let all = |epochs: u64| (rows as f64 * epochs as f64).max(1.0);
-        if config.candidates == 1 {
-            return (rows_done as f64 / all(config.epochs)).min(1.0);
-        }
-        let ended = self.candidates.iter().filter_map(|candidate| candidate.epochs);
-        let (count, before) = ended.fold((0, 0), |(count, sum), epochs| (count + 1, sum + epochs));
-        let under_way = (rows_done as f64 - all(before)).max(0.0) / all(config.epochs);
-        let of_candidates = (f64::from(count) + under_way.min(1.0)) / config.candidates as f64;
-        let of_time = config.max_seconds.map_or(0.0, |limit| self.trained().as_secs_f64() / limit);
-        of_candidates.max(of_time).min(1.0)
-    }
-
-    /// Time that was trained.
-    fn trained(&self) -> Duration {
-        self.trained + self.running.map_or(Duration::ZERO, |since| since.elapsed())
     }
 }

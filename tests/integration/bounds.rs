@@ -159,7 +159,8 @@ async fn a_preview_is_short_however_long_the_cells_and_however_many_the_columns(
     // Its profile and its rows count as memory of requests, and so do the classes of a column of words.
     let words = (0..5_000).fold("word,y\n".to_owned(), |csv, row| csv + &format!("{:0>250},{row}\n", row % 900));
     service.post_csv("/datasets?name=words&types=%7B%22word%22:%22categorical%22%7D", words).await.expect(201);
-    let little = |kib| move |settings: &mut epochd::config::Settings| settings.request_memory = Some(ByteSize::kib(kib));
+    let little =
+        |kib| move |settings: &mut epochd::config::Settings| settings.request_memory = Some(ByteSize::kib(kib));
     let service = service.restarted_with(little(24 * 1024)).await;
     let problem = service.get("/datasets/wide/rows?limit=1000").await.problem(422, "training_too_large");
     assert!(text(&problem["detail"]).contains("--request-memory"), "{problem}");
