@@ -225,7 +225,8 @@ def figure(samples) -> str:
         parts.append(f'<line x1="{left}" x2="{width - 16}" y1="{y(value):.1f}" y2="{y(value):.1f}" stroke="#ddd"/>')
         parts.append(f'<text x="{left - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{value:.0f}</text>')
         at = most_at * step / 5
-        parts.append(f'<text x="{x(at):.1f}" y="{height - 14}" text-anchor="middle">{at / 60:.1f} min</text>')
+        anchor = "end" if step == 5 else "middle"
+        parts.append(f'<text x="{x(at):.1f}" y="{height - 14}" text-anchor="{anchor}">{at / 60:.0f} min</text>')
     for index, color, label in ((1, "#1b6ca8", "resident, MiB"), (2, "#c8553d", "charged to the budget, MiB")):
         parts.append(f'<polyline points="{curve(index)}" fill="none" stroke="{color}" stroke-width="1.5"/>')
         parts.append(f'<text x="{left + 10 + 130 * (index - 1)}" y="16" fill="{color}">{label}</text>')
