@@ -32,7 +32,7 @@ pub struct Reached {
     pub warnings: Vec<Notice>,
     /// What each of several networks reached.
     pub members: MemberHistories,
-    /// Time that was trained.
+    /// How long it ran since its data was read.
     pub elapsed_seconds: f64,
     /// Candidates that were tried, the last of which may be training.
     pub candidates: Vec<Candidate>,
@@ -81,7 +81,7 @@ impl JobProgress {
         self.queued.elapsed()
     }
 
-    /// Time that was trained.
+    /// How long it has run since its data was read, in all processes.
     pub(super) fn trained(&self) -> Duration {
         self.lock().trained()
     }
@@ -167,7 +167,8 @@ impl JobProgress {
         self.lock().expected = Some(seconds);
     }
 
-    /// The job runs: it makes of the data what its networks learn from. `trained` seconds went by before, if it goes on.
+    /// The job runs: it makes of the data what its networks learn from. It ran for `trained` seconds
+    /// before, if it goes on.
     pub(super) fn start(&self, trained: f64) {
         let mut standing = self.lock();
         standing.started = standing.started.or_else(|| Some(Timestamp::now()));

@@ -20,7 +20,7 @@ pub(super) struct Standing {
     pub(super) started: Option<Timestamp>,
     /// Since when it runs, in this process.
     pub(super) running: Option<Instant>,
-    /// Time trained before that.
+    /// How long it ran before that.
     pub(super) trained: Duration,
     /// How much of its time went by before its first epoch here.
     pub(super) prepared: Duration,
@@ -30,7 +30,7 @@ pub(super) struct Standing {
     pub(super) warnings: Vec<Notice>,
     /// Changes of state and warnings so far.
     pub(super) changes: u64,
-    /// How long the job had trained when watchers were last woken for an epoch.
+    /// How long the job had run when watchers were last woken for an epoch.
     pub(super) woken: Duration,
     pub(super) ended: Option<Arc<JobReport>>,
     /// Rows to train on, once they are chosen.
@@ -101,7 +101,7 @@ impl Standing {
         of_candidates.max(of_time).min(1.0)
     }
 
-    /// Time that was trained.
+    /// How long it has run since its data was read, in all processes.
     pub(super) fn trained(&self) -> Duration {
         self.trained + self.running.map_or(Duration::ZERO, |since| since.elapsed())
     }
