@@ -69,15 +69,17 @@ struct Trial {
 }
 
 /// What is known of columns that are written.
-struct Written {
+struct Written<'a> {
     statistics: Vec<ColumnStatistics>,
     duplicates: Duplicates,
+    /// The memory of both.
+    standing: Standing<'a>,
 }
 
 /// An error, and the number of the piece that it is in.
 type Failed = (usize, DataError);
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     pub fn ingest<P: Pieces>(&mut self, pieces: &P, out: &mut dyn Output) -> Result<TableProfile, DataError> {
         let expected = if P::IN_ONE_READING { self.expected(pieces)? } else { None };
         let columns = if let Some(expected) = expected {
@@ -157,22 +159,22 @@ impl Run<'_> {
         columns: &Columns,
         out: &mut dyn Output,
         mut trial: Option<&mut Trial>,
-    ) -> Result<Written, DataError> {
+    ) -> Result<Written<'a>, DataError> {
         let kept = columns.kept();
         let (names, forms): (Vec<_>, Vec<_>) =
             kept.iter().map(|at| (columns.names[*at].clone(), columns.forms[*at].clone())).unzip();
         let count = kept.len();
         let statistics = forms.iter().enumerate().map(|(at, form)| ColumnStatistics::new(form, at, count));
-        let mut written = Written { statistics: statistics.collect(), duplicates: Duplicates::default() };
+        let standing = Standing::new(columns, self.workers, self.memory)?;
+        let mut written = Written { statistics: statistics.collect(), duplicates: Duplicates::default(), standing };
         let (mut out, mut writer) = (Some(out), None);
         let turns = Mutex::new(Turns::begin(pieces, Some(columns))?);
-        let mut standing = Standing::new(columns, self.workers, self.memory)?;
         loop {
             let group = self.group(pieces, &turns, columns, trial.as_deref_mut())?;
             if group.is_empty() || trial.as_ref().is_some_and(|trial| trial.failed.load(Ordering::Relaxed)) {
                 break;
             }
-            let _working = standing.grow(&group)?;
+            let _working = written.standing.grow(&group)?;
             let mut hashes = vec![0; group.iter().map(|piece| piece.rows).sum()];
             let mut arrays: Vec<Vec<ArrayRef>> = vec![Vec::with_capacity(group.len()); count];
             // Kept until the arrays are written: what is encoded takes their place.
@@ -273,7 +275,7 @@ impl Run<'_> {
         }
     }
 
-    fn profile<P: Pieces>(&self, pieces: &P, columns: &Columns, mut written: Written) -> TableProfile {
+    fn profile<P: Pieces>(&self, pieces: &P, columns: &Columns, mut written: Written<'_>) -> TableProfile {
         let rows = self.rows.load(Ordering::Relaxed);
         written.statistics.iter_mut().for_each(ColumnStatistics::settle);
         let statistics = &written.statistics;
