@@ -96,15 +96,16 @@ impl Workplaces {
         place.await.expect("places are there as long as somebody waits for one")
     }
 
-    /// Whether those who wait are too many for more work of `client`: more than of a burst, or somebody has waited at any time
-    /// of a while, so that more work comes than can be done; or it is the client's own for the most part.
+    /// Whether too much waits for more work of `client`: more than of a burst has its turn before, or somebody has waited at any
+    /// time of a while, so that more work comes than can be done; or what waits is the client's own for the most part.
     pub fn are_crowded(&self, client: Option<Client>) -> bool {
         let (mut queue, places) = (self.0.queue(), self.0.places);
         let stands = queue.stands();
         let most = places * if stands { STANDING } else { BURSTING };
         let own = if client.is_some() { queue.waiting_of(client) } else { 0 };
-        let crowded = queue.waiting >= most
-            || own > 0 && own + 1 > TIMES_FREE as usize * (most - queue.waiting - 1)
+        let free = most.saturating_sub(queue.waiting + 1);
+        let crowded = queue.before(client, own) >= most
+            || own > 0 && own + 1 > TIMES_FREE as usize * free
             || stands && client.is_some() && own + queue.taken_by(client) >= places;
         if crowded && queue.waiting == 0 {
             // Who is told so would have waited: the queue stands as long as such come.
@@ -147,6 +148,16 @@ impl Queue {
 
     fn taken_by(&self, client: Option<Client>) -> usize {
         self.taken.iter().filter(|taken| **taken == client).count()
+    }
+
+    /// How much of what waits would have its turn before more work of `client`, of which `own` waits: of each other client as
+    /// much, and one more.
+    fn before(&self, client: Option<Client>, own: usize) -> usize {
+        if client.is_none() {
+            return self.waiting;
+        }
+        let others = self.turns.iter().filter(|turn| turn.client != client);
+        own + others.map(|turn| turn.waiting.len().min(own + 1)).sum::<usize>()
     }
 
     fn waiting_of(&self, client: Option<Client>) -> usize {

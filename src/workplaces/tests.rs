@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
+
 use super::*;
 
 #[tokio::test]
@@ -120,4 +122,22 @@ async fn one_who_waits_much_is_told_before_others_are() {
     }
     tokio::time::sleep(2 * GAP).await;
     assert!(!workplaces.are_crowded(client(1)), "it came no more for a while");
+}
+
+#[tokio::test]
+async fn a_queue_of_one_client_is_no_crowd_for_another() {
+    let workplaces = Workplaces::new(2);
+    let _places = [workplaces.take(client(1)).await, workplaces.take(client(1)).await];
+    let waits = |last| {
+        let mut one = Box::pin(workplaces.take(client(last)));
+        assert!(one.as_mut().now_or_never().is_none(), "no place is free");
+        one
+    };
+    let _own = [1, 1, 1, 1].map(waits);
+    tokio::time::sleep(BURST).await;
+    assert!(workplaces.are_crowded(client(1)), "its own queue stands");
+    assert!(!workplaces.are_crowded(client(2)), "of four that wait only one has its turn before");
+    let _other = waits(2);
+    assert!(workplaces.are_crowded(client(3)), "two have their turns before, as many as there are places");
+    assert!(workplaces.are_crowded(None), "the service's own work waits for all");
 }

@@ -2,7 +2,8 @@
 """A mix of attacks at once on a service with default settings inside 2 GiB: clients that do not read, bodies that do not end,
 packed records, wide evaluations, long replies, uploads and trainings.
 
-Held: the process lives and serves. The bound is a control group's; where none can be made, the service is told of its memory and
+Held: the process lives and serves; of the requests of a good client that comes from the attackers' address one in a hundred may be
+refused, those of others never. The bound is a control group's; where none can be made, the service is told of its memory and
 its resident memory is held against 2 GiB.
 """
 
@@ -23,7 +24,7 @@ def attack(trial):
     flags = () if group else trial.known("--memory", "1600MiB")
     trial.figures.append("a control group of 2 GiB" if group else "told of 1,600 MiB")
     try:
-        with trial.service(*flags, group=group) as service:
+        with trial.service(*flags, group=group, refused=0.01) as service:
             service.table("wide", "y", wide_csv(8_000, 40), hidden_layers=2)
             service.layers("broad", [1, 100], targets=[[0] * 100] * 2)
             service.packed("/datasets?name=fat", fat(4_000), CSV)

@@ -37,10 +37,11 @@ class Trial:
         return (flag, value) if flag in told else ()
 
     @contextmanager
-    def service(self, *flags: str, watched=True, accounted=True, **more):
+    def service(self, *flags: str, watched=True, accounted=True, refused=0.0, **more):
         """A service with the model `good` for those who do no harm; with it a watch whose bounds are held at the end.
 
-        `accounted`: whether what the attack takes is memory of the budget.
+        `accounted`: whether what the attack takes is memory of the budget. `refused`: the part of the requests of a good
+        client that may get 429, where it comes from the attackers' address.
         """
         with Service(self.binary, *flags, **more) as service:
             service.layers("good", [2, 2, 1], XOR["inputs"], XOR["targets"])
@@ -51,21 +52,30 @@ class Trial:
             else:
                 with Watch(service) as watch:
                     yield service
-                self.hold_watch(watch.seen, accounted)
+                self.hold_watch(watch.seen, accounted, refused)
             self.check(service.alive(), f"the service died: {service.said()[-300:]}")
             panics = service.said().count("panicked")
             self.check(panics == 0, f"{panics} panics in the log")
 
-    def hold_watch(self, seen: dict, accounted: bool):
+    def hold_watch(self, seen: dict, accounted: bool, refused: float):
         self.most("livez silent", seen["silence"], SILENCE, "s")
-        self.most("good client waits", seen["slowest"], PATIENCE, f"s ({seen['slowest_of']})")
-        self.check(seen["served"] > 0 and not seen["failed"], f"good client: {seen['served']} served, failed {seen['failed']}")
+        for name, client in seen["clients"].items():
+            self.hold_client(name, client, refused if name == "neighbour" else 0.0)
         self.check(seen["gauges"] > 0, "/metrics has no gauge of the memory budget")
         if not accounted:
             return
         when = f"({seen['when']})" if seen["when"] else ""
         self.most("beyond what the budget's gauge explains", seen["unaccounted"], 0, f"MiB {when}".strip())
         self.most("beyond what resident memory explains", seen["overstated"], 0, "MiB")
+
+    def hold_client(self, name: str, seen: dict, refused: float):
+        served, failed = seen["served"], seen["failed"]
+        self.most(f"{name} waits", seen["slowest"], PATIENCE, f"s ({seen['slowest_of']})")
+        overloaded = sum(count for what, count in failed.items() if what.startswith("429 "))
+        if overloaded:
+            self.figures.append(f"{name} refused {overloaded} times of {served + overloaded}")
+        holds = served > 0 and sum(failed.values()) == overloaded <= refused * (served + overloaded)
+        self.check(holds, f"{name}: {served} served, failed {failed}")
 
     def most(self, what: str, value: float, bound: float, unit=""):
         """Held if the value is at most the bound."""

@@ -1,6 +1,9 @@
 """Watches a service from a process of its own while it is attacked: is it silent, are good clients served, and does its
 account of memory agree with the kernel's? `Watch` starts it; as a program it takes URL and process id and prints JSON when
 its standard input ends.
+
+Of two good clients one has an address of its own; the other, the neighbour, has that of the attackers, as behind a proxy: the
+service cannot tell it from them.
 """
 
 import http.client
@@ -20,6 +23,8 @@ SAMPLE = 0.1
 LASTING = 30
 SMALL = json.dumps({"inputs": [[0, 1], [1, 1]]})
 LARGE = json.dumps({"inputs": [[0.5, 0.1]] * 6000})
+#: Of the good clients, by what their figures are called.
+ADDRESSES = {"good client": "127.0.0.2", "neighbour": "127.0.0.1"}
 
 
 class Watch:
@@ -43,14 +48,15 @@ class Watch:
 class Caller:
     """A connection that is kept, and made again when it breaks."""
 
-    def __init__(self, port: int, timeout: float):
-        self.port, self.timeout, self.connection = port, timeout, None
+    def __init__(self, port: int, timeout: float, address="127.0.0.1"):
+        self.port, self.timeout, self.address, self.connection = port, timeout, address, None
 
     def status(self, method: str, path: str, body=None) -> int:
         """Of the reply, whose body is read; 0 if there is none."""
         for again in (True, False):
             fresh = self.connection is None
-            self.connection = self.connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
+            self.connection = self.connection or http.client.HTTPConnection(
+                "127.0.0.1", self.port, timeout=self.timeout, source_address=(self.address, 0))
             try:
                 self.connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
                 reply = self.connection.getresponse()
@@ -65,15 +71,46 @@ class Caller:
         return 0
 
 
+class GoodClient:
+    """Small predictions, and now and then a larger one and a list: what other clients do."""
+
+    def __init__(self, port: int, address: str):
+        self.caller = Caller(port, 20, address)
+        self.slowest, self.slowest_of = 0.0, ""
+        self.served, self.failed = 0, Counter()
+
+    def ask(self, over: threading.Event):
+        turn = 0
+        while not over.wait(SAMPLE):
+            turn += 1
+            if turn % 10 == 3:
+                asked = ("POST", "/models/good/predict", LARGE)
+            elif turn % 10 == 6:
+                asked = ("GET", "/datasets?limit=10", None)
+            else:
+                asked = ("POST", "/models/good/predict", SMALL)
+            begin = time.monotonic()
+            status = self.caller.status(*asked)
+            seconds = time.monotonic() - begin
+            if seconds > self.slowest:
+                self.slowest, self.slowest_of = seconds, f"{asked[0]} {asked[1]}"
+            if status == 200:
+                self.served += 1
+            else:
+                self.failed[f"{status} {asked[1]} of {len(asked[2] or str())} bytes"] += 1
+
+    def seen(self) -> dict:
+        return {field: getattr(self, field) for field in ("slowest", "slowest_of", "served", "failed")}
+
+
 class Watcher:
     """Threads that look at the service until `over` is set."""
 
     def __init__(self, port: int, pid: int):
         self.port, self.pid, self.over = port, pid, threading.Event()
-        self.silence = self.slowest = 0.0
-        self.slowest_of = ""
-        self.served, self.failed = 0, Counter()
-        self.rest, self.peak = self.resident(), 0.0
+        self.silence = 0.0
+        self.clients = {name: GoodClient(port, address) for name, address in ADDRESSES.items()}
+        self.rest = self.made()
         self.missing, self.excess = deque([0.0] * LASTING, LASTING), deque([0.0] * LASTING, LASTING)
         self.unaccounted = self.overstated = 0.0
         self.gauges, self.when = 0, ""
@@ -88,35 +125,18 @@ class Watcher:
             else:
                 self.silence = max(self.silence, time.monotonic() - asked)
 
-    def good_client(self):
-        """Small predictions, and now and then a larger one and a list: what other clients do."""
-        caller, turn = Caller(self.port, 20), 0
-        while not self.over.wait(SAMPLE):
-            turn += 1
-            if turn % 10 == 3:
-                asked = ("POST", "/models/good/predict", LARGE)
-            elif turn % 10 == 6:
-                asked = ("GET", "/datasets?limit=10", None)
-            else:
-                asked = ("POST", "/models/good/predict", SMALL)
-            begin = time.monotonic()
-            status = caller.status(*asked)
-            seconds = time.monotonic() - begin
-            if seconds > self.slowest:
-                self.slowest, self.slowest_of = seconds, f"{asked[0]} {asked[1]}"
-            if status == 200:
-                self.served += 1
-            else:
-                self.failed[f"{status} {asked[1]} of {len(asked[2] or str())} bytes"] += 1
-
-    def resident(self) -> float:
+    def made(self) -> float:
+        """MiB of resident memory that the process has made. Pages of files, most of them the program's own, are left out:
+        what a request touches of them first is no memory that it takes, and the kernel has it back when it needs it.
+        """
         try:
-            return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) / 256
+            _, resident, of_files, *_ = Path(f"/proc/{self.pid}/statm").read_text().split()
+            return (int(resident) - int(of_files)) / 256
         except OSError:
             return 0.0
 
     def account(self):
-        """Resident memory above that at the beginning, beside what the gauges of the budget say above theirs."""
+        """The memory made above that at the beginning, beside what the gauges of the budget say above theirs."""
         caller, first = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10), None
         while not self.over.wait(SAMPLE):
             try:
@@ -125,13 +145,12 @@ class Watcher:
             except (OSError, http.client.HTTPException):
                 caller.close()
                 continue
-            resident = self.resident()
-            self.peak = max(self.peak, resident)
+            made = self.made()
             gauges = re.findall(r"^epochd_memory_used_bytes{.*} (\S+)$", text, re.M)
             self.gauges = len(gauges)
             charged = sum(map(float, gauges)) / (1 << 20)
             first = charged if first is None else first
-            taken, charged = resident - self.rest, charged - first
+            taken, charged = made - self.rest, charged - first
             bound = max(50.0, max(taken, charged) / 5)
             self.missing.append(taken - charged - bound)
             self.excess.append(charged - taken - bound)
@@ -140,13 +159,15 @@ class Watcher:
             self.overstated = max(self.overstated, min(self.excess))
 
     def seen(self) -> dict:
-        fields = ("silence", "slowest", "slowest_of", "served", "failed", "rest", "peak", "gauges", "when", "unaccounted", "overstated")
-        return {field: getattr(self, field) for field in fields}
+        fields = ("silence", "gauges", "when", "unaccounted", "overstated")
+        clients = {name: client.seen() for name, client in self.clients.items()}
+        return {field: getattr(self, field) for field in fields} | {"clients": clients}
 
 
 def main():
     watcher = Watcher(int(sys.argv[1]), int(sys.argv[2]))
-    threads = [threading.Thread(target=work, daemon=True) for work in (watcher.probe, watcher.good_client, watcher.account)]
+    asking = [lambda client=client: client.ask(watcher.over) for client in watcher.clients.values()]
+    threads = [threading.Thread(target=work, daemon=True) for work in (watcher.probe, watcher.account, *asking)]
     for thread in threads:
         thread.start()
     print("watching", flush=True)
