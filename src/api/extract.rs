@@ -8,7 +8,6 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use uuid::Uuid;
 
 use super::body::parse::parse_query;
 use super::error::{ApiError, ErrorCode};
@@ -77,7 +76,7 @@ impl FromRequestParts<App> for Sight {
 /// # Errors
 /// `key_forbids`.
 pub fn may_name(sight: &Sight, name: Option<&str>) -> Result<(), ApiError> {
-    if !sight.is_limited() || name.is_some_and(|name| sight.sees(Uuid::nil(), Some(name))) {
+    if !sight.is_limited() || name.is_some_and(|name| sight.sees(Some(name))) {
         return Ok(());
     }
     let detail = "the key sees models of certain names alone: give the model a name that fits one of its patterns";

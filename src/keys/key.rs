@@ -144,11 +144,12 @@ impl Key {
         Some(self.usage.last()).filter(|last| *last > 0).and_then(|last| Timestamp::from_second(last).ok())
     }
 
-    /// Whether it sees the model of this identifier and name.
-    pub fn sees(&self, id: Uuid, name: Option<&str>) -> bool {
+    /// Whether it sees a model of this name. One without a name, or whose name is not known any more, is seen by a pattern alone
+    /// that is nothing but `*`.
+    pub fn sees(&self, name: Option<&str>) -> bool {
         let Some(patterns) = &self.models else { return true };
-        let id = id.to_string();
-        patterns.iter().any(|pattern| pattern.fits(name.unwrap_or(&id)))
+        // No name is empty.
+        patterns.iter().any(|pattern| pattern.fits(name.unwrap_or("")))
     }
 
     /// What an `Idempotency-Key` is kept as that came with this key.
@@ -170,6 +171,20 @@ mod tests {
         assert!(key.last_used_at().is_some());
         std::thread::sleep(Duration::from_millis(600));
         assert_eq!(key.is_used(), Ok(()));
+    }
+
+    #[test]
+    fn what_has_no_name_is_seen_by_those_alone_that_see_all() {
+        let key = Key::given("k".into(), Role::Train, SecretHash::of(b"s"));
+        let sees = |patterns: &[&str], name| {
+            let patterns = patterns.iter().map(|pattern| Pattern::new(pattern).expect("a pattern")).collect();
+            Key { models: Some(patterns), ..key.clone() }.sees(name)
+        };
+        assert!(key.sees(None) && sees(&["a*"], Some("ab")) && !sees(&["a*", "0*"], Some("ba")));
+        assert!(sees(&["*"], None) && sees(&["a", "**"], None));
+        for of_identifiers in ["0*", "01*", "*7*", "*a*", "*-*"] {
+            assert!(!sees(&[of_identifiers], None), "{of_identifiers}");
+        }
     }
 
     #[test]

@@ -26,9 +26,9 @@ impl Sight {
         self.key().is_some_and(|key| key.models.is_some())
     }
 
-    /// Whether it sees the model of this identifier and name.
-    pub fn sees(&self, id: Uuid, name: Option<&str>) -> bool {
-        self.key().is_none_or(|key| key.sees(id, name))
+    /// Whether it sees a model of this name.
+    pub fn sees(&self, name: Option<&str>) -> bool {
+        self.key().is_none_or(|key| key.sees(name))
     }
 
     /// Whether its key still opens the door.

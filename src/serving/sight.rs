@@ -26,7 +26,7 @@ pub type Page<T> = (Vec<T>, Option<Uuid>);
 /// That there is none, or none that is seen; storage.
 pub async fn model(app: &App, sight: &Sight, key: &str) -> Result<Arc<Model>, ServingError> {
     let model = app.models.get(key).await?;
-    match sight.sees(model.id, model.name.as_deref()) {
+    match sight.sees(model.name.as_deref()) {
         true => Ok(model),
         false => Err(ModelError::NotFound(key.to_owned()).into()),
     }
@@ -59,8 +59,8 @@ pub async fn dataset(app: &App, sight: &Sight, key: &str) -> Result<Dataset, Ser
 /// Whether the model of this identifier is seen. Of one that is deleted the name is not known any more.
 async fn sees_model(app: &App, sight: &Sight, id: Uuid) -> Result<bool, ServingError> {
     match app.models.get(&id.to_string()).await {
-        Ok(model) => Ok(sight.sees(id, model.name.as_deref())),
-        Err(ModelError::NotFound(_)) => Ok(sight.sees(id, None)),
+        Ok(model) => Ok(sight.sees(model.name.as_deref())),
+        Err(ModelError::NotFound(_)) => Ok(sight.sees(None)),
         Err(error) => Err(error.into()),
     }
 }
@@ -70,7 +70,7 @@ async fn sees_dataset(app: &App, sight: &Sight, dataset: &Dataset) -> Result<boo
         return Ok(true);
     }
     let models = app.storage.catalog.models_by_dataset(dataset.id).await?;
-    Ok(models.iter().any(|(id, name)| sight.sees(*id, name.as_deref())))
+    Ok(models.iter().any(|name| sight.sees(name.as_deref())))
 }
 
 /// At most `limit` models older than `before` that are seen, newest first.
@@ -141,7 +141,7 @@ impl List for Models<'_> {
     }
 
     async fn sees(&self, entry: &Model) -> Result<bool, ServingError> {
-        Ok(self.sight.sees(entry.id, entry.name.as_deref()))
+        Ok(self.sight.sees(entry.name.as_deref()))
     }
 }
 
@@ -211,19 +211,27 @@ async fn page<L: List>(
     let (mut page, mut count) = (Vec::new(), 0);
     loop {
         let (found, more) = list.read(before, READ.0).await?;
+        count += found.len();
         for entry in found {
-            (count, before) = match (list.sees(&entry).await?, page.len() == limit) {
-                (true, true) => return Ok((page, before)),
-                (false, _) => (count + 1, Some(L::id(&entry))),
-                (true, false) => {
-                    let at = L::id(&entry);
-                    page.push(entry);
-                    (count + 1, Some(at))
-                }
-            };
+            before = Some(L::id(&entry));
+            match (list.sees(&entry).await?, page.len() == limit) {
+                // The next page goes on behind what was seen: what lies between is not there.
+                (true, true) => return Ok(with_next(page, L::id)),
+                (true, false) => page.push(entry),
+                (false, _) => {}
+            }
         }
-        if !more || count >= READ.1 {
-            return Ok((page, before.filter(|_| more)));
+        match (more, count >= READ.1) {
+            (false, _) => return Ok((page, None)),
+            (true, true) if page.len() == limit => return Ok(with_next(page, L::id)),
+            (true, true) => return Ok((page, before)),
+            (true, false) => {}
         }
     }
+}
+
+/// A page behind which the next one begins.
+fn with_next<T>(page: Vec<T>, id: impl Fn(&T) -> Uuid) -> Page<T> {
+    let next = page.last().map(id);
+    (page, next)
 }

@@ -7,6 +7,7 @@ mod beside_distilled;
 mod binning;
 mod blend;
 mod checkpoint;
+mod column_findings;
 mod compare;
 mod context;
 mod depend;

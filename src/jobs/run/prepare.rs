@@ -1,10 +1,9 @@
 //! What the columns of a data set become before the first epoch: rows to train on and rows held out, encoded.
 
-use std::collections::{HashMap, HashSet};
-
 use ndarray::{Array2, Axis};
 
 use super::binning::{Looked, with_bins_if_they_pay};
+use super::column_findings::about_columns;
 use super::context::RunContext;
 use super::encoded::{Encoding, take, weighted};
 use super::held_out::{Choice, HeldOut};
@@ -12,11 +11,9 @@ use super::initial::initial;
 use super::tables::TrainingTables;
 use super::target_scale;
 use super::unpublished::{Halt, Stopped};
-use crate::data::column::{Column, ColumnType, Table};
-use crate::data::encoder::Histogram;
-use crate::data::encoder::{EncodeError, Encoder, Known, LeftOut, rows_with};
-use crate::data::profile::IDENTIFIER_COLUMN;
-use crate::data::profile::{ColumnProfile, Finding, TableProfile};
+use crate::data::column::{Column, Table};
+use crate::data::encoder::{EncodeError, Encoder, Histogram, Known, rows_with};
+use crate::data::profile::Finding;
 use crate::data::row_weights::weights_of;
 use crate::data::split::Split;
 use crate::data::target_findings::about_target;
@@ -28,7 +25,6 @@ use crate::learning::training::ValidTrainingSpec;
 use crate::models::explanation::background_places;
 use crate::models::scoring::Truth;
 use crate::models::table::{TableParts, TableSpec};
-use crate::wording::Shown;
 
 /// A training of a model by data set, ready for the first epoch.
 pub(super) struct Prepared {
@@ -72,7 +68,9 @@ pub(super) fn prepare(
     let encoder = match base {
         Some(encoder) => encoder.clone(),
         None => {
-            let plain = fitted(model, &table, &train, &profile, go_on)?;
+            let known = Known::of(&profile, &model.features, model.features_chosen);
+            let plain =
+                Encoder::fit_unless(&table, &model.target, model.task, &train, &known, go_on)?.ok_or(Stopped)?;
             let rows = Looked { table: &table, target, weights: weights.as_ref(), held_out: &held_out, folds: &folds };
             with_bins_if_they_pay(plain, model, settings, &rows, &train, context)?
         }
@@ -134,19 +132,6 @@ fn background(examples: &Examples) -> Array2<f32> {
     examples.inputs().select(Axis(0), &background_places(examples.rows(), examples.inputs().ncols()))
 }
 
-/// The encoder of the rows to train on.
-fn fitted(
-    model: &TableSpec,
-    table: &Table,
-    train: &[usize],
-    profile: &TableProfile,
-    go_on: &dyn Fn() -> bool,
-) -> Result<Encoder, Halt> {
-    let known = Known::of(profile, &model.features, model.features_chosen);
-    let fitted = Encoder::fit_unless(table, &model.target, model.task, train, &known, go_on)?;
-    Ok(fitted.ok_or(Stopped)?)
-}
-
 /// The rows held out, encoded, and what to measure on: their target and places, or the target of the rows to train on where none
 /// are held out.
 fn of_table(
@@ -193,63 +178,4 @@ fn counted(target: &Column, weights: Option<&Column>) -> Result<Vec<usize>, Enco
 
 fn column<'a>(table: &'a Table, name: &str) -> Result<&'a Column, EncodeError> {
     table.column(name).ok_or_else(|| EncodeError::NoColumn(name.to_owned()))
-}
-
-/// The findings about columns that an encoder takes or leaves out; types may differ from the model's where it `is_new`.
-fn about_columns(encoder: &Encoder, model: &TableSpec, profile: &TableProfile, is_new: bool) -> Vec<Finding> {
-    let changed = if is_new { types_changed(model, profile) } else { Vec::new() };
-    [concerning(profile, model), left_out(encoder, profile), changed, of_weights(model, profile)].concat()
-}
-
-/// The findings about the data set that are about something the model uses.
-fn concerning(profile: &TableProfile, model: &TableSpec) -> Vec<Finding> {
-    let used: HashSet<&str> = model.features.iter().chain([&model.target]).map(String::as_str).collect();
-    // Columns that are left out have a finding with the reason: see `left_out`.
-    let told = |finding: &&Finding| ["constant_column", "identifier_column"].contains(&finding.code.as_str());
-    let concerns = |finding: &&Finding| finding.column.as_ref().is_none_or(|name| used.contains(name.as_str()));
-    profile.findings.iter().filter(|finding| !told(finding) && concerns(finding)).cloned().collect()
-}
-
-/// A finding for each column whose type differs from that in the data set that the model was made for. Not for a warm start,
-/// which keeps the types of its version.
-fn types_changed(model: &TableSpec, profile: &TableProfile) -> Vec<Finding> {
-    let by_name: HashMap<&str, ColumnType> =
-        profile.columns.iter().map(|column| (column.name.as_str(), column.kind)).collect();
-    let before = model.features.iter().chain([&model.target]).zip(&model.types);
-    let changed = before.filter_map(|(name, before)| Some((name, *before, *by_name.get(name.as_str())?)));
-    let finding = |(name, before, now): (&String, ColumnType, ColumnType)| {
-        let (before, now) = (before.word(), now.word());
-        let message = format!(
-            "column {name:?} was {before} in the data set that the model was made for and is {now} in this one: the new \
-             version takes it for {now}. If it should be {before}, mend the cells that are not, or give its type in `types` \
-             when the data set is stored."
-        );
-        Finding { code: "column_type_changed".to_owned(), message, column: Some(name.clone()) }
-    };
-    changed.filter(|(_, before, now)| before != now).map(finding).collect()
-}
-
-/// A finding where weights weigh nothing up.
-fn of_weights(model: &TableSpec, profile: &TableProfile) -> Vec<Finding> {
-    let column = model.weights.as_ref().and_then(|name| profile.column(name)).filter(|column| column.distinct == 1);
-    let finding = |column: &ColumnProfile| {
-        let name = Shown(&column.name);
-        let message = format!("column {name} has the same weight for every row: all count alike, as without `weights`");
-        Finding { code: "constant_weights".to_owned(), message, column: Some(column.name.clone()) }
-    };
-    column.map(finding).into_iter().collect()
-}
-
-fn left_out(encoder: &Encoder, profile: &TableProfile) -> Vec<Finding> {
-    let identifiers = profile.identifiers();
-    let finding = |left: &LeftOut| {
-        let code = match identifiers.contains(left.name.as_str()) {
-            true => IDENTIFIER_COLUMN,
-            false => left.reason.code(),
-        };
-        let (clause, advice) = (left.reason.clause(), left.reason.advice());
-        let message = format!("column {} {clause}: it is left out. {advice}", Shown(&left.name));
-        Finding { code: code.to_owned(), message, column: Some(left.name.clone()) }
-    };
-    encoder.left_out.iter().map(finding).collect()
 }

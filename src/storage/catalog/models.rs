@@ -134,14 +134,13 @@ impl Catalog {
         rows.iter().map(model).collect()
     }
 
-    /// The identifiers and names of the models that were made by a data set.
+    /// The names of the models that were made by a data set, as far as they have any.
     ///
     /// # Errors
     /// `Unavailable`, `Damaged`.
-    pub async fn models_by_dataset(&self, dataset_id: Uuid) -> Result<Vec<(Uuid, Option<String>)>, StorageError> {
-        let query = sqlx::query("SELECT id, name FROM models WHERE dataset_id = $1").bind(dataset_id.to_string());
-        let rows = query.fetch_all(self.reader()?).await?;
-        rows.iter().map(|row| Ok((parsed(row, "id")?, row.try_get("name")?))).collect()
+    pub async fn models_by_dataset(&self, dataset_id: Uuid) -> Result<Vec<Option<String>>, StorageError> {
+        let query = sqlx::query_scalar("SELECT name FROM models WHERE dataset_id = $1").bind(dataset_id.to_string());
+        Ok(query.fetch_all(self.reader()?).await?)
     }
 
     /// The lengths of what at most `limit` models older than `older_than` say, newest first.
