@@ -22,7 +22,7 @@ const HEADER: &str = "idempotency-key";
 /// Longest key.
 const MAX_KEY: usize = 255;
 /// Longest body of a reply that is kept, in bytes: what is longer is made again.
-const MAX_KEPT: usize = 16 << 10;
+const MAX_KEPT: usize = 4 << 10;
 /// What stands before the part of a body that is kept, where that is not all of it: no JSON begins so.
 const PART: &str = "part:";
 

@@ -179,7 +179,7 @@ impl DatasetRegistry {
         let draft = self.draft(new).await?;
         let written = async {
             let mut write = self.storage.catalog.write().await?;
-            self.storage.quota.take(&mut write, owner, Stored::one(draft.dataset.bytes)).await?;
+            self.storage.quota.take(&mut write, owner, Stored::one(draft.stored_bytes())).await?;
             if let Some(receipt) = receipt(&draft.dataset) {
                 write.add_receipt(&receipt, RECEIPT_AGE).await?;
             }
@@ -291,6 +291,11 @@ impl DatasetDraft {
     /// Where its columns are.
     pub fn blob(&self) -> &str {
         &self.row.blob
+    }
+
+    /// What it takes of what may be stored: columns and profile, in bytes.
+    pub fn stored_bytes(&self) -> u64 {
+        self.dataset.bytes + self.row.profile.len() as u64
     }
 
     /// The data set as it will be.

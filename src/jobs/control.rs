@@ -22,6 +22,8 @@ pub struct JobControl {
     /// A [`Stop`], or 0.
     stop: AtomicU8,
     checkpoint_due: AtomicBool,
+    /// There are epochs of an earlier process, or there may be: a version is to be made of them if they are to be kept.
+    goes_on: AtomicBool,
     /// Until when a service that stops waits for the job.
     deadline: OnceLock<Instant>,
 }
@@ -66,6 +68,22 @@ impl JobControl {
         matches!(self.stop(), Some(Stop::Drop | Stop::Interrupt))
     }
 
+    /// Whether what is made before the first epoch is in vain: unlike that of a job that is stopped and kept, where an earlier
+    /// process has done epochs, whose version needs it.
+    pub(super) fn is_in_vain(&self) -> bool {
+        self.is_urgent() || self.stop() == Some(Stop::Keep) && !self.goes_on()
+    }
+
+    /// Whether an earlier process has done epochs of the job, as far as is known.
+    pub(super) fn goes_on(&self) -> bool {
+        self.goes_on.load(Ordering::Relaxed)
+    }
+
+    /// Notes that.
+    pub(super) fn set_goes_on(&self, goes_on: bool) {
+        self.goes_on.store(goes_on, Ordering::Relaxed);
+    }
+
     /// Asks for a checkpoint.
     pub(super) fn ask_for_checkpoint(&self) {
         self.checkpoint_due.store(true, Ordering::Relaxed);
@@ -104,6 +122,18 @@ mod tests {
         let patient = JobControl::default();
         patient.interrupt(None);
         assert!(patient.is_urgent() && !patient.is_given_up());
+    }
+
+    #[test]
+    fn what_a_kept_job_goes_on_from_is_not_in_vain() {
+        let control = JobControl::default();
+        assert!(!control.is_in_vain());
+        control.ask_to_stop(Stop::Keep);
+        assert!(control.is_in_vain(), "there is nothing to keep");
+        control.set_goes_on(true);
+        assert!(!control.is_in_vain());
+        control.interrupt(None);
+        assert!(control.is_in_vain(), "the service stops");
     }
 
     #[test]

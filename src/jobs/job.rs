@@ -34,7 +34,9 @@ impl Job {
     /// `Storage` with `Damaged`: the row's settings cannot be read.
     pub(super) fn from_row(row: &JobRow) -> Result<Self, JobError> {
         let progress = JobProgress::new(row.started_at);
-        Ok(Job { record: JobRecord::from_row(row)?, progress, control: JobControl::default() })
+        let control = JobControl::default();
+        control.set_goes_on(row.started_at.is_some());
+        Ok(Job { record: JobRecord::from_row(row)?, progress, control })
     }
 
     /// Everything about the job now.

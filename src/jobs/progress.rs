@@ -24,7 +24,7 @@ use crate::learning::split::SplitUsed;
 pub(super) const EPOCH_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What a training has reached, as a checkpoint keeps it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Reached {
     /// What its epochs reached.
     pub history: History,
@@ -167,28 +167,26 @@ impl JobProgress {
         self.lock().expected = Some(seconds);
     }
 
-    /// The job runs: it makes of the data what its networks learn from. It ran for `trained` seconds
-    /// before, if it goes on.
-    pub(super) fn start(&self, trained: f64) {
+    /// The job runs: it makes of the data what its networks learn from. If it goes on from a checkpoint, `before` is what it had
+    /// reached by then.
+    pub(super) fn start(&self, before: Option<Reached>) {
         let mut standing = self.lock();
         standing.started = standing.started.or_else(|| Some(Timestamp::now()));
         standing.running = Some(Instant::now());
-        standing.trained = Duration::try_from_secs_f64(trained).unwrap_or_default();
+        let reached = before.unwrap_or_default();
+        standing.trained = Duration::try_from_secs_f64(reached.elapsed_seconds).unwrap_or_default();
+        (standing.history, standing.members) = (reached.history, reached.members);
+        (standing.warnings, standing.candidates) = (reached.warnings, reached.candidates);
         self.tell(&mut standing);
     }
 
-    /// The first epoch here begins: so many rows are trained on, an epoch goes through `epoch_rows` of them, and the others were chosen
-    /// so. If the job goes on from a checkpoint, `before` is what it had reached by then, and the rows done.
-    pub(super) fn begin(&self, rows: usize, epoch_rows: u64, split: Option<SplitUsed>, before: Option<(Reached, u64)>) {
+    /// The first epoch here begins, after `rows_done` rows of epochs before: so many rows are trained on, an epoch goes through
+    /// `epoch_rows` of them, and the others were chosen so.
+    pub(super) fn begin(&self, rows: usize, epoch_rows: u64, split: Option<SplitUsed>, rows_done: u64) {
         let mut standing = self.lock();
         (standing.rows, standing.epoch_rows, standing.split) = (Some(rows), Some(epoch_rows), split);
         standing.prepared = standing.running.map_or(Duration::ZERO, |since| since.elapsed());
-        if let Some((reached, rows_done)) = before {
-            (standing.history, standing.members) = (reached.history, reached.members);
-            standing.warnings = reached.warnings;
-            standing.candidates = reached.candidates;
-            self.rows_done.store(rows_done, Ordering::Relaxed);
-        }
+        self.rows_done.store(rows_done, Ordering::Relaxed);
         self.tell(&mut standing);
     }
 

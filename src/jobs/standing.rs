@@ -91,7 +91,10 @@ impl Standing {
         let rows = self.epoch_rows.unwrap_or(record.rows as u64);
         let all = |epochs: u64| (rows as f64 * epochs as f64).max(1.0);
         if config.candidates == 1 {
-            return (rows_done as f64 / all(config.epochs)).min(1.0);
+            // Of one that goes on, before its first epoch here: that of the epochs before.
+            let of_epochs = self.history.epochs() as f64 / config.epochs as f64;
+            let of_rows = rows_done as f64 / all(config.epochs);
+            return if self.epoch_rows.is_none() { of_epochs } else { of_rows.min(1.0) };
         }
         let ended = self.candidates.iter().filter_map(|candidate| candidate.epochs);
         let (count, before) = ended.fold((0, 0), |(count, sum), epochs| (count + 1, sum + epochs));

@@ -51,17 +51,27 @@ pub(super) struct Usage {
     /// The same, as the catalog has it.
     pub(super) written: AtomicI64,
     pub(super) is_revoked: AtomicBool,
+    /// From when on it is refused, in milliseconds since 1970; `i64::MAX` for never.
+    end: AtomicI64,
 }
 
 impl Usage {
-    pub(super) fn new(rate: Option<f64>, last: Option<Timestamp>) -> Arc<Self> {
+    pub(super) fn new(rate: Option<f64>, last: Option<Timestamp>, end: Option<Timestamp>) -> Arc<Self> {
         let last = last.map_or(0, Timestamp::as_second);
-        Arc::new(Usage {
+        let usage = Usage {
             limiter: rate.and_then(limiter),
             last: last.into(),
             written: last.into(),
             is_revoked: AtomicBool::new(false),
-        })
+            end: i64::MAX.into(),
+        };
+        usage.end_at(end);
+        Arc::new(usage)
+    }
+
+    /// Has all that was opened with the key end at another time.
+    pub(super) fn end_at(&self, end: Option<Timestamp>) {
+        self.end.store(end.map_or(i64::MAX, Timestamp::as_millisecond), Ordering::Relaxed);
     }
 
     pub(super) fn last(&self) -> i64 {
@@ -90,7 +100,7 @@ impl Key {
             requests_per_second: None,
             stored_bytes: None,
             hash,
-            usage: Usage::new(None, None),
+            usage: Usage::new(None, None, None),
         }
     }
 
@@ -110,7 +120,7 @@ impl Key {
             role: Role::of_word(&row.role).ok_or_else(|| damaged("its role"))?,
             hash: SecretHash::from_hex(&row.hash).ok_or_else(|| damaged("its hash"))?,
             models,
-            usage: Usage::new(row.requests_per_second, row.last_used_at),
+            usage: Usage::new(row.requests_per_second, row.last_used_at, row.expires_at),
             name: row.name,
             created_at: row.created_at,
             expires_at: row.expires_at,
@@ -121,7 +131,10 @@ impl Key {
 
     /// Whether it is over.
     pub fn is_expired(&self) -> bool {
-        self.expires_at.is_some_and(|end| end <= Timestamp::now())
+        match self.usage.end.load(Ordering::Relaxed) {
+            i64::MAX => false,
+            end => end <= Timestamp::now().as_millisecond(),
+        }
     }
 
     /// Whether it still opens the door.
@@ -164,8 +177,10 @@ mod tests {
 
     #[test]
     fn a_rate_is_spent_and_comes_back() {
-        let key =
-            Key { usage: Usage::new(Some(2.0), None), ..Key::given("k".into(), Role::Train, SecretHash::of(b"s")) };
+        let key = Key {
+            usage: Usage::new(Some(2.0), None, None),
+            ..Key::given("k".into(), Role::Train, SecretHash::of(b"s"))
+        };
         assert_eq!((key.last_used_at(), key.is_used(), key.is_used()), (None, Ok(()), Ok(())));
         assert_eq!(key.is_used(), Err(1));
         assert!(key.last_used_at().is_some());

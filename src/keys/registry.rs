@@ -111,6 +111,7 @@ impl KeyRing {
             return Err(KeyError::NotFound(key.to_owned()));
         }
         self.commit(write).await?;
+        known.usage.end_at(expires_at);
         let changed = Arc::new(Key { name, expires_at, ..Key::clone(&known) });
         self.put(changed.clone());
         Ok(changed)

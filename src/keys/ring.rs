@@ -124,11 +124,17 @@ impl KeyRing {
         Ok(())
     }
 
-    /// Takes these keys in place of those that the file had.
+    /// Takes these keys in place of those that the file had; what was opened with one that stays goes on.
     pub(super) fn set_file(&self, of_file: Vec<Key>) {
         self.change(|keys| {
-            keys.of_file.iter().for_each(|key| key.usage.is_revoked.store(true, Ordering::Relaxed));
-            keys.of_file = of_file.into_iter().map(Arc::new).collect();
+            let stays = |key: &Key, known: &Key| key.hash == known.hash && key.role == known.role;
+            let gone = keys.of_file.iter().filter(|known| !of_file.iter().any(|key| stays(key, known)));
+            gone.for_each(|key| key.usage.is_revoked.store(true, Ordering::Relaxed));
+            let known = |key: Key| match keys.of_file.iter().find(|known| stays(&key, known)) {
+                Some(known) => Key { usage: known.usage.clone(), created_at: known.created_at, ..key },
+                None => key,
+            };
+            keys.of_file = of_file.into_iter().map(known).map(Arc::new).collect();
         });
     }
 

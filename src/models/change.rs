@@ -10,7 +10,7 @@ use super::alias::{MAX_ALIASES, check_alias};
 use super::model::{check_metadata, check_name};
 use super::{Model, ModelError, ModelRegistry};
 use crate::storage::catalog::ModelRow;
-use crate::storage::{StorageError, Write, exact};
+use crate::storage::{StorageError, Stored, Write, exact};
 
 /// Changes to a model's record; `None` leaves things as they are.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +33,11 @@ impl ModelRegistry {
         if let Some(new) = name.as_deref().filter(|name| Some(*name) != row.name.as_deref()) {
             check_name(new)?;
         }
-        let metadata = changes.metadata.map_or(row.metadata, |metadata| exact::to_text(&metadata));
+        let metadata = changes.metadata.map_or_else(|| row.metadata.clone(), |metadata| exact::to_text(&metadata));
+        let bytes = metadata.len().saturating_sub(row.metadata.len()) as u64;
+        if bytes > 0 {
+            self.storage().quota.take(&mut write, row.owner, Stored { objects: 0, bytes }).await?;
+        }
         let changed = write.change_model(id, name.clone(), metadata, Timestamp::now()).await;
         changed.map_err(|error| match (error, name) {
             (StorageError::Conflict, Some(name)) => ModelError::NameTaken(name),

@@ -142,7 +142,7 @@ impl ModelRegistry {
     ) -> Result<(), ModelError> {
         let storage = self.storage();
         let blobs: Vec<String> = files.iter().map(|(blob, _)| blob.clone()).collect();
-        let bytes = files.iter().map(|(_, file)| file.len() as u64).sum();
+        let bytes = row.told_bytes() + files.iter().map(|(_, file)| file.len() as u64).sum::<u64>();
         let more = Stored { objects: 1 + u64::from(first.is_some()), bytes };
         let written = async {
             storage.quota.check(&storage.catalog, row.owner, more).await?;

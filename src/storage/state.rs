@@ -24,6 +24,8 @@ const BACKUP_AGE: i64 = 6 * 3600;
 const SEEN: Duration = Duration::from_secs(3);
 /// How long the first reply to a request is given again.
 pub const RECEIPT_AGE: i64 = 24 * 3600;
+/// Receipts that are kept at most, whoever asks how often: some 500 MB of the catalog.
+const MAX_RECEIPTS: u64 = 100_000;
 /// How long it is tried to tell a webhook, or kept where none is named any more.
 const DELIVERY_AGE: i64 = 3 * 24 * 3600;
 
@@ -184,11 +186,17 @@ impl Storage {
         let litter = self.catalog.old_litter(LITTER_AGE).await?;
         self.try_discard(&litter.iter().collect::<Vec<_>>()).await?;
         let mut write = self.catalog.write().await?;
-        write.drop_old_receipts(RECEIPT_AGE).await?;
+        let forgotten = write.drop_receipts(RECEIPT_AGE, MAX_RECEIPTS).await?;
         write.drop_old_backups(BACKUP_AGE).await?;
         write.drop_old_told(TOLD_AGE).await?;
         let untold = write.drop_old_deliveries(DELIVERY_AGE).await?;
         write.commit().await?;
+        if forgotten > 0 {
+            tracing::warn!(
+                forgotten,
+                "more than {MAX_RECEIPTS} requests with an Idempotency-Key came in a day: the oldest are not known any more"
+            );
+        }
         if untold > 0 {
             tracing::warn!(untold, "ends of jobs that no webhook could be told for days are told no more");
         }

@@ -5,8 +5,8 @@ use prometheus::{CounterVec, GaugeVec, Opts, Registry, TextEncoder};
 
 use super::meters::register::register;
 
-/// The characters of a column's name that a label keeps.
-const LABEL_CHARACTERS: usize = 120;
+/// The bytes of a column's name that a label keeps, so that a scrape stays short whatever columns are called.
+const LABEL_BYTES: usize = 80;
 
 /// The gauges of models.
 pub struct ModelGauges {
@@ -50,10 +50,12 @@ impl Default for ModelGauges {
 }
 
 impl ModelGauges {
-    /// How far a column of a model has moved.
+    /// How far a column of a model has moved. Of columns whose names are the same as far as a label keeps them, the one that
+    /// moved most is told.
     pub fn stability(&self, model: &str, column: &str, far: f64) {
-        let column: String = column.chars().take(LABEL_CHARACTERS).collect();
-        self.stability.with_label_values(&[model, &column]).set(far);
+        let column = &column[..column.floor_char_boundary(LABEL_BYTES)];
+        let gauge = self.stability.with_label_values(&[model, column]);
+        gauge.set(gauge.get().max(far));
     }
 
     /// Outcomes told of a model's active version.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Reply, TestApp, eventually, text, xor_model, xor_training};
+use crate::support::{Reply, TestApp, endless_training, eventually, text, xor_model, xor_training};
 
 /// A training of some seconds that draws on everything a checkpoint has to hold.
 fn long_training() -> Value {
@@ -133,6 +133,32 @@ async fn waiting_jobs_keep_their_order_and_their_rows_through_a_restart() {
     }
     let path = format!("/jobs/{}", text(&waiting[1]["id"]));
     assert_eq!(service.get(&path).await.expect(200), cancelled);
+}
+
+#[tokio::test]
+async fn epochs_before_a_restart_are_kept_if_asked_also_of_a_job_that_waits() {
+    let service = TestApp::with(|settings| settings.concurrent_jobs = Some(2)).await;
+    let mut jobs = Vec::new();
+    for name in ["first", "second"] {
+        service.post("/models", xor_model(name)).await.expect(201);
+        jobs.push(service.post(&format!("/models/{name}/train"), endless_training()).await.expect(202));
+    }
+    for job in &jobs {
+        eventually("it has epochs", || async { epochs_of(&service, job).await >= 100 }).await;
+    }
+    let service = service.restarted_with(|settings| settings.concurrent_jobs = Some(1)).await;
+    let [first, second] = [&jobs[0], &jobs[1]].map(|job| format!("/jobs/{}", text(&job["id"])));
+    eventually("the first goes on", || async { epochs_of(&service, &jobs[0]).await >= 100 }).await;
+    assert_eq!(service.get(&second).await.expect(200)["state"], "queued");
+    let [keep, drop] = [format!("{second}/cancel?keep=true"), format!("{first}/cancel")];
+    let (kept, _) = tokio::join!(service.post_empty(&keep), async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        service.post_empty(&drop).await.expect(200)
+    });
+    let kept = kept.expect(200);
+    assert_eq!((text(&kept["state"]), &kept["version"]), ("cancelled", &json!(1)), "{kept}");
+    let version = service.get("/models/second/versions/1").await.expect(200);
+    assert!(version["epochs"].as_u64() >= Some(100), "{version}");
 }
 
 #[tokio::test]

@@ -136,10 +136,13 @@ impl From<EncodeError> for ApiError {
     }
 }
 
-/// Says no more than a client can use; the log says the rest.
+/// Says no more than a client can use; the log says the rest. That a quota is spent is no fault of the service, and may be
+/// asked for again and again.
 impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
-        tracing::error!(%error, "storage failed");
+        if !matches!(error, StorageError::QuotaSpent(_)) {
+            tracing::error!(%error, "storage failed");
+        }
         match error {
             StorageError::Full => ApiError::new(StorageFull, error.to_string()),
             StorageError::QuotaSpent(_) => ApiError::new(QuotaExceeded, error.to_string()),

@@ -119,9 +119,17 @@ pub struct ShowParams {
 }
 
 /// `GET /jobs/{job}`: at once, or when the job has ended or the seconds of `wait` have passed.
-pub async fn show(_: Untimed, JobPath(job): JobPath, Params(params): Params<ShowParams>) -> Result<Response, ApiError> {
+pub async fn show(
+    _: Untimed,
+    JobPath(job): JobPath,
+    who: Sight,
+    Params(params): Params<ShowParams>,
+) -> Result<Response, ApiError> {
     let wait = in_range("wait", params.wait, 0, MAX_WAIT)?;
     let _ = tokio::time::timeout(Duration::from_secs(wait), job.over()).await;
+    if !who.holds() {
+        return Err(ApiError::new(ErrorCode::KeyInvalid, "the key has ended while the job was waited for"));
+    }
     Ok(reply::json(StatusCode::OK, &JobBody::telling(&job.report(), params.all)))
 }
 

@@ -25,7 +25,9 @@ impl JobQueue {
     pub async fn cancel(&self, job: &JobHandle, keep: bool) -> Result<(), JobError> {
         let JobHandle::Open(job) = job else { return Err(JobError::Ended(job.report().id)) };
         let ended = || JobError::Ended(job.record.id);
-        if !self.cancel_waiting(job).await? {
+        // One that an earlier process began may have epochs to keep: it runs until they are a version.
+        let is_to_go_on = keep && job.control.goes_on();
+        if is_to_go_on || !self.cancel_waiting(job).await? {
             if job.progress.state().ended() {
                 return Err(ended());
             }

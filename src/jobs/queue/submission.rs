@@ -124,7 +124,7 @@ impl JobQueue {
         let queued = async {
             let place = Reservation::new(&self.scheduler, training.bytes)?;
             // A model beside the data set and the job.
-            let more = of_job(&training.settings, training.file_bytes).and(Stored::one(draft.dataset().bytes));
+            let more = of_job(&training.settings, training.file_bytes).and(Stored::one(draft.stored_bytes()));
             let more = more.and(Stored::one(0));
             let new = ModelToTrain::New(Box::new((draft, model)));
             self.queue(place, by_table(training, by), new, more, receipt).await

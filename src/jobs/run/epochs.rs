@@ -12,7 +12,6 @@ use crate::data::profile::Finding;
 use crate::jobs::candidate::Tried;
 use crate::jobs::control::Stop;
 use crate::jobs::error::JobFailure;
-use crate::jobs::progress::Reached;
 use crate::jobs::report::Ending;
 use crate::jobs::speed::of_row;
 use crate::jobs::state::{JobState, StopReason};
@@ -43,8 +42,8 @@ pub(super) struct Opening {
     pub(super) split: Option<SplitUsed>,
     /// What is worth knowing about the data.
     pub(super) findings: Vec<Finding>,
-    /// What it had reached, if it goes on.
-    pub(super) reached: Option<Reached>,
+    /// Whether it goes on from a checkpoint, which has what was told.
+    pub(super) goes_on: bool,
 }
 
 /// What the epochs of a job leave.
@@ -213,10 +212,9 @@ impl Epochs<'_> {
     /// Says on what the job trains, and from where.
     fn open(&self, opening: Opening, trainer: &Trainer, epochs_before: u64) {
         let (progress, epoch_rows) = (&self.context.job.progress, trainer.epoch_rows());
-        let goes_on = opening.reached.is_some();
-        let before = opening.reached.map(|reached| (reached, epochs_before * epoch_rows + trainer.rows_done()));
-        progress.begin(self.training.train.rows(), epoch_rows, opening.split, before);
-        if !goes_on {
+        let rows_done = epochs_before * epoch_rows + trainer.rows_done();
+        progress.begin(self.training.train.rows(), epoch_rows, opening.split, rows_done);
+        if !opening.goes_on {
             opening.findings.into_iter().for_each(|finding| progress.warn(finding));
         }
     }

@@ -20,7 +20,7 @@ const STOP_POLL: Duration = Duration::from_millis(20);
 impl RunContext<'_> {
     /// Waits for what is read, until the job is to stop.
     pub(super) fn read<T>(&self, call: impl Future<Output = T>) -> Result<T, Stopped> {
-        self.wait(call, |control| control.stop().is_some())
+        self.wait(call, JobControl::is_in_vain)
     }
 
     /// Waits for what is written, and where the service stops no longer than it waits for its jobs: the store may hang.
@@ -66,7 +66,9 @@ impl RunContext<'_> {
             while since.elapsed() < wait {
                 match job.control.stop() {
                     Some(Stop::Interrupt) => return Err(Unpublished::Suspended),
-                    Some(Stop::Drop | Stop::Keep) if may_cancel => return Err(Unpublished::Ended(Ending::cancelled())),
+                    Some(_) if may_cancel && job.control.is_in_vain() => {
+                        return Err(Unpublished::Ended(Ending::cancelled()));
+                    }
                     _ => thread::sleep(STOP_POLL),
                 }
             }

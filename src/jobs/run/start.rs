@@ -55,7 +55,8 @@ impl Start {
     pub(super) fn read(context: &RunContext, resume: bool) -> Result<Self, Halt> {
         let Stored { data, base, checkpoint } =
             context.in_phase(Phase::Load, || context.read(Stored::read(context, resume)))??;
-        context.job.progress.start(checkpoint.as_ref().map_or(0.0, |checkpoint| checkpoint.reached.elapsed_seconds));
+        context.job.control.set_goes_on(checkpoint.is_some());
+        context.job.progress.start(checkpoint.as_ref().map(|checkpoint| checkpoint.reached.clone()));
         let start = match data {
             Data::Rows { model, file, initial } => Start::of_rows(context, &model, &file, initial, base)?,
             Data::Table { model, spec, tables } => Start::of_table(context, &model, &spec, tables, base)?,
@@ -97,7 +98,7 @@ impl Start {
         let config = &context.job.record.config;
         let of_base = base.as_ref().and_then(|base| base.predictor.table().ok());
         let encoder = of_base.map(|table| &table.parts.encoder);
-        let go_on = || context.job.control.stop().is_none();
+        let go_on = || !context.job.control.is_in_vain();
         let goes_on = base.as_ref().filter(|_| config.warm_start);
         let networks = goes_on.map(|base| networks(base.predictor.members()));
         let members = networks.as_ref().map(|members| members.list().len() as u64);

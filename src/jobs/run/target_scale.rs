@@ -121,7 +121,7 @@ impl Choice<'_> {
         let Choice { job, cores, train, folds, .. } = self;
         let trial = Trial { job, cores, settings: &settings, train, validation, folds };
         let Some(members) = trial.run(self.members.clone())? else { return Ok(None) };
-        let go_on = || job.control.stop().is_none();
+        let go_on = || !job.control.is_in_vain();
         let answering = Answering { members: &members, folds: self.folds };
         let outputs = outputs(answering, validation, &go_on)?;
         let target = corrected(target, &outputs, values, validation.weights());

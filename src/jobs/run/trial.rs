@@ -41,7 +41,7 @@ impl Trial<'_> {
         let (networks, weights) = networks.into_parts();
         let trainer = Trainer::of_members(networks, self.settings, self.train, Some(self.validation), self.folds);
         let mut trainer = trainer.on(Team::on(self.cores));
-        let ended = trainer.run(&mut While(|| self.job.control.stop().is_none()));
+        let ended = trainer.run(&mut While(|| !self.job.control.is_in_vain()));
         match ended {
             Ok(summary) if summary.end == EndReason::Stopped => Err(Stopped),
             Ok(_) => Ok(Some(Members::of_parts(trainer.into_networks(), weights))),

@@ -95,8 +95,7 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
     let Start { mut training, members, checkpoint, table, trained_on, split, findings, answers } = start;
     let job = context.job;
     let targets = answers.map(|answers| training.train.exchange_targets(answers));
-    let reached = checkpoint.as_ref().map(|checkpoint| checkpoint.reached.clone());
-    let opening = Some(Opening { split, findings, reached });
+    let opening = Some(Opening { split, findings, goes_on: checkpoint.is_some() });
     let mut epochs = Epochs { context, training: &training, table: table.as_ref(), opening };
     let trained = match epochs.run(members, checkpoint) {
         Ok(trained) => trained,

@@ -104,14 +104,18 @@ impl Write {
         Ok(())
     }
 
-    /// Removes receipts older than `max_age` seconds.
+    /// Removes receipts older than `max_age` seconds, and the oldest of more than `most`; says how many these were.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn drop_old_receipts(&mut self, max_age: i64) -> Result<(), StorageError> {
+    pub async fn drop_receipts(&mut self, max_age: i64, most: u64) -> Result<u64, StorageError> {
         let query = sqlx::query("DELETE FROM receipts WHERE created_at <= $1").bind(now() - max_age);
         query.execute(&mut self.connection).await?;
-        Ok(())
+        // Those of one second go together.
+        let query = "DELETE FROM receipts WHERE created_at <= \
+                     (SELECT created_at FROM receipts ORDER BY created_at DESC LIMIT 1 OFFSET $1)";
+        let gone = sqlx::query(query).bind(most as i64).execute(&mut self.connection).await?;
+        Ok(gone.rows_affected())
     }
 
     /// Notes a blob that no row refers to, or soon none will.

@@ -28,11 +28,13 @@ pub struct KeyRow {
     pub stored_bytes: Option<u64>,
 }
 
-/// Of what `$1` has stored: columns of data sets, files of versions, initial parameters, histories, and of open jobs their
-/// rows with what they may come to store.
-const STORED_BY: &str = "SELECT CAST((SELECT COALESCE(SUM(bytes), 0) FROM datasets WHERE owner = $1) \
+/// Of what `$1` has stored: columns and profiles of data sets, files of versions, what models say of themselves, initial
+/// parameters, histories, and of open jobs their rows with what they may come to store.
+const STORED_BY: &str = "SELECT CAST((SELECT COALESCE(SUM(bytes + OCTET_LENGTH(profile)), 0) FROM datasets \
+                            WHERE owner = $1) \
                          + (SELECT COALESCE(SUM(file_bytes), 0) FROM versions WHERE owner = $1) \
-                         + (SELECT COALESCE(SUM(initial_bytes), 0) FROM models WHERE owner = $1) \
+                         + (SELECT COALESCE(SUM(COALESCE(initial_bytes, 0) + OCTET_LENGTH(spec) + OCTET_LENGTH(metadata)), 0) \
+                            FROM models WHERE owner = $1) \
                          + (SELECT COALESCE(SUM(COALESCE(kept_bytes, 0) + CASE WHEN outcome IS NULL \
                             THEN COALESCE(claimed_bytes, 0) ELSE 0 END), 0) FROM jobs WHERE owner = $1) AS BIGINT)";
 const MAY_STORE: &str = "SELECT stored_bytes FROM api_keys WHERE id = $1 AND stored_bytes IS NOT NULL";

@@ -31,6 +31,13 @@ pub struct ModelRow {
     pub dataset_id: Option<Uuid>,
 }
 
+impl ModelRow {
+    /// Bytes of what it says of itself: its specification and its notes.
+    pub fn told_bytes(&self) -> u64 {
+        (self.spec.len() + self.metadata.len()) as u64
+    }
+}
+
 /// A version's row.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]

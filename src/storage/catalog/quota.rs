@@ -12,15 +12,17 @@ use crate::storage::StorageError;
 pub struct Stored {
     /// Data sets, models, versions and jobs.
     pub objects: u64,
-    /// Of data sets' columns, versions' files, initial parameters, histories, and rows that wait to be trained on.
+    /// Of data sets' columns and profiles, versions' files, what models say of themselves, initial parameters, histories, and
+    /// rows that wait to be trained on.
     pub bytes: u64,
 }
 
 const STORED: &str = "SELECT CAST((SELECT COUNT(*) FROM models) + (SELECT COUNT(*) FROM versions) \
                       + (SELECT COUNT(*) FROM datasets) + (SELECT COUNT(*) FROM jobs) AS BIGINT) AS objects, \
-                      CAST((SELECT COALESCE(SUM(bytes), 0) FROM datasets) \
+                      CAST((SELECT COALESCE(SUM(bytes + OCTET_LENGTH(profile)), 0) FROM datasets) \
                       + (SELECT COALESCE(SUM(file_bytes), 0) FROM versions) \
-                      + (SELECT COALESCE(SUM(initial_bytes), 0) FROM models) \
+                      + (SELECT COALESCE(SUM(COALESCE(initial_bytes, 0) + OCTET_LENGTH(spec) + OCTET_LENGTH(metadata)), 0) \
+                         FROM models) \
                       + (SELECT COALESCE(SUM(kept_bytes), 0) FROM jobs) AS BIGINT) AS bytes";
 
 fn stored(row: &AnyRow) -> Result<Stored, StorageError> {

@@ -1,0 +1,113 @@
+//! What a key sees of models and of what follows them, and when what it has opened ends.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::Client;
+use crate::support::{ADMIN, TestApp, count, endless_training, eventually, flowers_csv, text, xor_model, xor_training};
+
+#[tokio::test]
+async fn a_key_with_patterns_sees_its_models_and_what_follows_them() {
+    let service = TestApp::guarded().await;
+    let hidden = service.with_xor().await;
+    service.post_csv("/datasets?name=iris", flowers_csv(60)).await.expect(201);
+    service.post_csv("/datasets?name=secret", flowers_csv(60)).await.expect(201);
+    let flowers = json!({"name": "flowers", "dataset": "iris", "target": "species", "hidden_layers": [4]});
+    service.post("/models", flowers).await.expect(201);
+    let shown = service.train("flowers", json!({"epochs": 2})).await;
+    let client = Client::with(&service, json!({"name": "florist", "role": "train", "models": ["flower*"]})).await;
+
+    let names = |list: &Value| {
+        list["data"].as_array().expect("a list").iter().map(|entry| entry["name"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&client.get("/models").await.expect(200)), [json!("flowers")]);
+    assert_eq!(names(&client.get("/datasets").await.expect(200)), [json!("iris")]);
+    let jobs = client.get("/jobs").await.expect(200);
+    assert_eq!((jobs["data"].as_array().map(Vec::len), &jobs["data"][0]["id"]), (Some(1), &shown["id"]));
+    assert_eq!(count(&service, "/jobs").await, 2);
+
+    let hidden = text(&hidden["id"]);
+    for path in ["/models/xor", "/models/xor/versions", "/jobs?model=xor"] {
+        client.get(path).await.problem(404, "model_not_found");
+    }
+    for path in [format!("/jobs/{hidden}"), format!("/jobs/{hidden}/events"), format!("/jobs/{hidden}/epochs")] {
+        client.get(&path).await.problem(404, "job_not_found");
+    }
+    client.get("/datasets/secret/rows").await.problem(404, "dataset_not_found");
+    let row = json!({"inputs": [0, 1]});
+    client.post("/models/xor/predict", row.clone()).await.problem(404, "model_not_found");
+    client.post("/predict?model=xor", row).await.problem(404, "model_not_found");
+    client.post("/models/flowers/train", json!({"dataset": "secret"})).await.problem(404, "dataset_not_found");
+    client.post("/models/flowers/evaluate", json!({"dataset": "secret"})).await.problem(404, "dataset_not_found");
+    client.send(Method::DELETE, "/models/xor", None).await.problem(404, "model_not_found");
+
+    client.post("/models", xor_model("other")).await.problem(403, "key_forbids");
+    client.send(Method::PATCH, "/models/flowers", Some(json!({"name": "other"}))).await.problem(403, "key_forbids");
+    client.post_csv("/train?name=other&target=species", flowers_csv(30)).await.problem(403, "key_forbids");
+    client.post("/models", xor_model("flower-2")).await.expect(201);
+    client.post_csv("/datasets?name=mine", flowers_csv(30)).await.expect(201);
+    assert_eq!(names(&client.get("/datasets").await.expect(200)), [json!("mine"), json!("iris")]);
+    let other = Client::with(&service, json!({"name": "other", "role": "train", "models": ["none"]})).await;
+    assert_eq!(names(&other.get("/datasets").await.expect(200)), Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn what_has_no_name_is_not_there_for_a_key_with_patterns_and_no_cursor_tells_of_it() {
+    let service = TestApp::guarded().await;
+    let client = Client::with(&service, json!({"name": "guess", "role": "train", "models": ["a*", "0*", "*7*"]})).await;
+    client.post("/models", xor_model("a-one")).await.expect(201);
+    let mut unnamed = xor_model("x");
+    unnamed.as_object_mut().expect("an object").remove("name");
+    let unnamed = service.post("/models", unnamed).await.expect(201);
+    service.post("/models", xor_model("secret")).await.expect(201);
+    let job = service.train("secret", xor_training(3)).await;
+    assert_eq!(service.delete("/models/secret").await.status, 204);
+    client.post("/models", xor_model("a-two")).await.expect(201);
+    let path = format!("/models/{}", text(&unnamed["id"]));
+    for method in [Method::GET, Method::DELETE] {
+        client.send(method, &path, None).await.problem(404, "model_not_found");
+    }
+    client.get(&format!("/jobs/{}", text(&job["id"]))).await.problem(404, "job_not_found");
+    assert_eq!(client.get("/jobs").await.expect(200)["data"], json!([]));
+    let page = client.get("/models?limit=1").await.expect(200);
+    assert_eq!((&page["data"][0]["name"], &page["next_cursor"]), (&json!("a-two"), &page["data"][0]["id"]));
+    let next = client.get(&format!("/models?limit=1&cursor={}", text(&page["next_cursor"]))).await.expect(200);
+    assert_eq!((&next["data"][0]["name"], &next["next_cursor"]), (&json!("a-one"), &json!(null)));
+}
+
+#[tokio::test]
+async fn what_a_key_opened_ends_when_its_end_is_moved_and_an_unchanged_key_of_a_file_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("keys");
+    let write = |text: &str| std::fs::write(&file, text).expect("written");
+    write(&format!("admin:{ADMIN}\n"));
+    let service = TestApp::with(|settings| settings.api_keys_file = Some(file.clone())).await;
+    let admin = Client::of(&service, Some(ADMIN));
+    let made = admin.post("/keys", json!({"name": "short", "role": "train"})).await.expect(201);
+    admin.post("/models", xor_model("xor")).await.expect(201);
+    let job = admin.post("/models/xor/train", endless_training()).await.expect(202);
+    let path = format!("/jobs/{}", text(&job["id"]));
+    let stream = async |key: &str| {
+        let request = service.raw_as(Some(key), Method::GET, &format!("{path}/events"));
+        request.send().await.expect("a reply")
+    };
+    let (short, long) = (stream(text(&made["key"])).await, stream(ADMIN).await);
+    let waiting = service.raw_as(Some(text(&made["key"])), Method::GET, &format!("{path}?wait=20")).send();
+    let waiting = tokio::spawn(waiting);
+    write(&format!("admin:{ADMIN}\npredict:a-second-one-of-the-file\n"));
+    let end = jiff::Timestamp::now() + jiff::SignedDuration::from_millis(700);
+    admin.send(Method::PATCH, "/keys/short", Some(json!({"expires_at": end.to_string()}))).await.expect(200);
+    let ended =
+        tokio::time::timeout(Duration::from_secs(10), short.text()).await.expect("the stream ends with its key");
+    assert!(!ended.expect("a whole stream").contains("-end"), "the job goes on");
+    eventually("the file is read", || async {
+        Client::of(&service, Some("a-second-one-of-the-file")).get("/models").await.status == 200
+    })
+    .await;
+    assert_eq!(admin.send(Method::POST, &format!("{path}/cancel"), None).await.status, 200);
+    let told = tokio::time::timeout(Duration::from_secs(10), long.text()).await.expect("the stream ends with the job");
+    assert!(told.expect("a whole stream").contains("\"cancelled\""), "the admin's key has stayed");
+    assert_eq!(waiting.await.expect("no panic").expect("a reply").status(), 401);
+}
