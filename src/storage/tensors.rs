@@ -7,8 +7,10 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::io;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 #[cfg(target_endian = "big")]
@@ -17,7 +19,7 @@ compile_error!("tensor files are written from memory as it is: little-endian");
 const HEADER: &str = "epochd";
 const CHECKSUM: &str = "checksum";
 /// Largest index of a file, names and header included: reading it takes several times its size of memory.
-const MAX_INDEX: u64 = 16 << 20;
+pub const MAX_INDEX: u64 = 16 << 20;
 
 /// The values of a tensor to be written.
 #[derive(Clone, Copy, Debug)]
@@ -78,10 +80,33 @@ impl View for &Tensor<'_> {
     }
 }
 
+/// Bytes that a part of a header takes in the index of a file, where the header is a text of JSON within JSON.
+pub fn index_bytes(part: &impl Serialize) -> u64 {
+    let mut count = Escaped(0);
+    serde_json::to_writer(&mut count, part).expect("stored types are plain data");
+    count.0
+}
+
+/// Counts the bytes of a text as JSON has them between quotes.
+struct Escaped(u64);
+
+impl io::Write for Escaped {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        let escaped = text.iter().filter(|byte| matches!(byte, b'"' | b'\\')).count();
+        self.0 += (text.len() + escaped) as u64;
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The file of `tensors` with `header`, a JSON text.
 ///
 /// # Panics
-/// If a tensor has other than its shape's number of values, or a name twice.
+/// If a tensor has other than its shape's number of values, or a name twice, or the header is far longer than can be read:
+/// [`index_bytes`] tells before.
 pub fn write(header: &str, tensors: &[(String, Tensor)]) -> Vec<u8> {
     let mut sorted: Vec<_> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
     sorted.sort_by_key(|(name, _)| *name);

@@ -55,6 +55,25 @@ async fn names_of_columns_and_lists_of_them_are_bounded() {
 }
 
 #[tokio::test]
+async fn words_that_no_version_has_room_for_are_told_before_the_first_epoch_and_hold_nothing_up() {
+    let service = TestApp::with(|settings| settings.concurrent_jobs = Some(1)).await;
+    // A control character is seven bytes of a text of JSON within JSON.
+    let word = |row: usize| format!("{:03}{}", row % 50, "\u{1}".repeat(990));
+    let row = |row: usize| format!("{},{}\n", vec![word(row); 60].join(","), ["p", "q"][row * 7 / 3 % 2]);
+    let names = (0..60).map(|at| format!("c{at}")).collect::<Vec<_>>().join(",");
+    let csv = format!("{names},y\n{}", (0..150).map(row).collect::<String>());
+    let types: serde_json::Map<_, _> = (0..60).map(|at| (format!("c{at}"), json!("categorical"))).collect();
+    let types: String = form_urlencoded::byte_serialize(Value::Object(types).to_string().as_bytes()).collect();
+    service.post_csv(&format!("/datasets?name=long&types={types}"), csv).await.expect(201);
+    let model = json!({"name": "long", "dataset": "long", "target": "y", "recipe": "plain", "hidden_layers": [1]});
+    service.post("/models", model).await.expect(201);
+    let failed = service.train("long", json!({"epochs": 1})).await;
+    assert_eq!((text(&failed["state"]), &failed["epoch"]), ("failed", &json!(0)), "{failed}");
+    assert!(failed.to_string().contains("a version's file, which has room for 16777216"), "{failed}");
+    service.with_xor().await;
+}
+
+#[tokio::test]
 async fn classes_are_short() {
     let service = TestApp::start().await;
     let csv = |length: usize| {

@@ -21,6 +21,17 @@ pub enum EncodeError {
         /// What is wrong with it.
         reason: String,
     },
+    /// What is to be kept of its columns is too long for a version's file.
+    #[error(
+        "the names and words of its columns take {bytes} bytes in a version's file, which has room for {most}: leave columns with \
+         many long words out (`features`), or shorten their words"
+    )]
+    TooManyWords {
+        /// So many, as the file has them.
+        bytes: u64,
+        /// As many as fit.
+        most: u64,
+    },
     /// Rows cannot be held out as asked.
     #[error("rows cannot be held out by {by}: {reason}")]
     Split {

@@ -1,5 +1,6 @@
 //! Which job runs when, and on which thread.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -108,7 +109,7 @@ impl Scheduler {
     }
 
     fn run(self: Arc<Self>, job: &Arc<Job>, memory: Charge) {
-        let done = run(&RunContext {
+        let context = RunContext {
             job,
             memory: &memory,
             storage: &self.storage,
@@ -121,7 +122,9 @@ impl Scheduler {
             cores: &self.cores,
             speed: &self.speed,
             checkpoint_interval: self.limits.checkpoint_interval,
-        });
+        };
+        // Whatever happens, the job leaves its place to others.
+        let done = catch_unwind(AssertUnwindSafe(|| run(&context))).unwrap_or(Done::Suspended);
         drop(memory);
         // Whoever learns that the job has ended finds the queue without it: both change under one lock.
         let mut jobs = self.lock();

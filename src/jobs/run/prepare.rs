@@ -25,6 +25,7 @@ use crate::learning::training::ValidTrainingSpec;
 use crate::models::explanation::background_places;
 use crate::models::scoring::Truth;
 use crate::models::table::{TableParts, TableSpec};
+use crate::storage::tensors::{MAX_INDEX, index_bytes};
 
 /// A training of a model by data set, ready for the first epoch.
 pub(super) struct Prepared {
@@ -76,6 +77,7 @@ pub(super) fn prepare(
         }
     };
     let mut encoder = encoder.with_weights(model.weights.as_deref());
+    fits_a_file(&encoder)?;
     let encoded = train.len() + validation.as_ref().map_or(held_out.len(), |other| other.rows);
     let read = table.bytes() + validation.as_ref().map_or(0, Table::bytes);
     take(context.memory, (encoded * encoder.width() * size_of::<f32>()).saturating_add(read) as u64)?;
@@ -125,6 +127,12 @@ pub(super) fn prepare(
         background: Some(background),
     };
     Ok(Prepared { training, members, parts, truth, split: used, findings, measured })
+}
+
+/// Whether a version's file has room for what the encoder keeps of its columns: no epoch is to be in vain.
+fn fits_a_file(encoder: &Encoder) -> Result<(), EncodeError> {
+    let bytes = index_bytes(encoder);
+    if bytes <= MAX_INDEX { Ok(()) } else { Err(EncodeError::TooManyWords { bytes, most: MAX_INDEX }) }
 }
 
 /// The training rows that explanations begin at.

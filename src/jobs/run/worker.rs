@@ -46,13 +46,13 @@ pub(in crate::jobs) fn run(context: &RunContext) -> Done {
     let record = &context.job.record;
     let span = context.traces.of_work("job", record.traceparent.as_deref());
     let _entered = span.as_ref().map(Traced::enter);
-    let version = catch_unwind(AssertUnwindSafe(|| version(context)));
-    let version = version.unwrap_or_else(|_| Err(Unpublished::failed(StopReason::Error, JobFailure::Panicked)));
-    let done = match version {
+    let done = catch_unwind(AssertUnwindSafe(|| match version(context) {
         Ok(version) => end_with(context, version),
         Err(Unpublished::Ended(ending)) => end_without(context, &ending),
         Err(Unpublished::Suspended) => Done::Suspended,
-    };
+    }));
+    let panicked = || end_without(context, &Ending::failed(StopReason::Error, JobFailure::Panicked));
+    let done = done.unwrap_or_else(|_| panicked());
     let (id, model, request) = (record.id, record.model_id, &record.request_id);
     if let Some(span) = &span {
         describe(span, context, &done);
