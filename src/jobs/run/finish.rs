@@ -236,6 +236,7 @@ fn facts(job: &Job, reached: &EpochReport, trained_on: TrainedOn, metrics: &impl
         loss: reached.loss,
         validation_loss: reached.validation_loss,
         metrics: RawValue::from_string(exact::to_text(metrics)).expect("it was written as JSON").into(),
+        warnings: Vec::new(),
         trained_on,
         settings: Some(Arc::new(job.record.config.clone())),
     }
