@@ -77,6 +77,7 @@ mod pieces;
 pub mod probe;
 pub mod profile;
 pub mod row_weights;
+mod separation;
 mod source;
 pub mod split;
 pub mod stored;

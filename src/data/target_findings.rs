@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::data::column::{Column, Table, Values};
 use crate::data::encoder::{Task, classes};
 use crate::data::profile::Finding;
+use crate::data::separation::held_out_error;
 use crate::wording::Shown;
 
 /// A class below this share of the rows is rarely learned without care.
@@ -19,6 +20,8 @@ const LEAKAGE: f64 = 0.999;
 const BIN_ROWS: usize = 20;
 /// Most bins.
 const MAX_BINS: usize = 256;
+/// A column that parts the classes on rows held out errs less than this share of what a constant answer errs.
+const PARTED: f64 = 0.01;
 /// A column is looked at only where a constant answer is this much worse than perfect.
 const ROOM: f64 = 0.01;
 
@@ -92,6 +95,8 @@ struct Suspicion<'a> {
     rows: &'a [usize],
     /// The class of each row; none for a regression.
     labels: Option<Vec<u32>>,
+    /// The share of rows that a constant answer gets wrong.
+    error: f64,
 }
 
 impl<'a> Suspicion<'a> {
@@ -99,17 +104,22 @@ impl<'a> Suspicion<'a> {
     fn of(answer: &'a Column, task: Task, rows: &'a [usize]) -> Option<Self> {
         let labels = (task == Task::Classification).then(|| labels(answer, rows));
         let constant = labels.as_ref().map_or(0.0, |labels| purity(&vec![0; rows.len()], labels));
-        (1.0 - constant >= ROOM).then_some(Suspicion { answer, rows, labels })
+        let error = 1.0 - constant;
+        (error >= ROOM).then_some(Suspicion { answer, rows, labels, error })
     }
 
     /// Whether a column alone all but gives the target away.
     fn leakage(&self, column: &Column) -> Option<Finding> {
-        let told = match (&self.labels, &column.values, &self.answer.values) {
-            (None, Values::Numeric(x), Values::Numeric(y)) => correlation(x, y, self.rows)?.abs(),
+        let tells = match (&self.labels, &column.values, &self.answer.values) {
+            (None, Values::Numeric(x), Values::Numeric(y)) => correlation(x, y, self.rows)?.abs() >= LEAKAGE,
             (None, ..) => return None,
-            (Some(labels), values, _) => purity(&bins(values, self.rows)?, labels),
+            (Some(labels), values, _) => {
+                let is_pure = || bins(values, self.rows).is_some_and(|bins| purity(&bins, labels) >= LEAKAGE);
+                let error = || held_out_error(&numbers(values, self.rows)?, labels);
+                is_pure() || error().is_some_and(|error| error <= PARTED * self.error)
+            }
         };
-        (told >= LEAKAGE).then(|| {
+        tells.then(|| {
             let message = format!(
                 "column {:?} all but gives the target {:?} away: if it is not known when a prediction is asked for, leave \
                  it out of `features`",
@@ -145,10 +155,18 @@ fn bins(values: &Values, rows: &[usize]) -> Option<Vec<u32>> {
             (seen.len() * BIN_ROWS <= rows.len()).then_some(codes)
         }
         Values::Boolean(values) => Some(rows.iter().map(|row| values[*row].map_or(2, u32::from)).collect()),
-        Values::Numeric(values) => by_rank(rows.iter().map(|row| values[*row]).collect()),
+        Values::Numeric(_) | Values::Datetime(_) => by_rank(numbers(values, rows)?),
+    }
+}
+
+/// Numbers and times as numbers, missing ones NaN; `None` of other values.
+fn numbers(values: &Values, rows: &[usize]) -> Option<Vec<f64>> {
+    match values {
+        Values::Numeric(values) => Some(rows.iter().map(|row| values[*row]).collect()),
         Values::Datetime(values) => {
-            by_rank(rows.iter().map(|row| values[*row].map_or(f64::NAN, |at| at as f64)).collect())
+            Some(rows.iter().map(|row| values[*row].map_or(f64::NAN, |at| at as f64)).collect())
         }
+        Values::Boolean(_) | Values::Words(_) => None,
     }
 }
 
@@ -245,6 +263,17 @@ mod tests {
         let gaps = |row: usize| if row % 5 < 2 { f64::NAN } else { (row * 37 % 101) as f64 };
         let untold = table(vec![("x", (0..400).map(gaps).collect()), ("y", y)]);
         assert!(codes(&untold, Task::Classification).is_empty());
+    }
+
+    #[test]
+    fn a_column_of_continuous_numbers_that_parts_the_classes_is_named() {
+        let y: Vec<f64> = (0..800).map(|i| f64::from(i * i % 7 % 2)).collect();
+        let noise = |row: usize| (row as f64 * 0.754_877_666).fract() * 5.0;
+        let of = |apart: f64| (0..800).map(|row| noise(row) + apart * y[row]).collect();
+        let found = |apart: f64| codes(&table(vec![("k", of(apart)), ("y", y.clone())]), Task::Classification);
+        assert_eq!(found(6.0), ["target_leakage"]);
+        // A strong column, yet one row in thirty errs.
+        assert!(found(4.5).is_empty());
     }
 
     #[test]
