@@ -6,6 +6,7 @@ use crate::data::column::{Column, Table, Values};
 use crate::data::encoder::{Task, classes};
 use crate::data::profile::Finding;
 use crate::data::separation::held_out_error;
+use crate::data::values::format_number;
 use crate::wording::Shown;
 
 /// A class below this share of the rows is rarely learned without care.
@@ -14,6 +15,10 @@ const IMBALANCE_SHARE: f64 = 0.05;
 const FEW_ROWS: u64 = 10;
 /// A regression target with so few values may be meant as classes.
 const FEW_VALUES: usize = 20;
+/// Of fewer values a single one holds much of the variance as a rule.
+const LEAST_VALUES: usize = 50;
+/// The share of the variance that few rows hold where they outweigh all others.
+const OUTWEIGHING: f64 = 0.5;
 /// A single column that answers so well has most likely been made from the target.
 const LEAKAGE: f64 = 0.999;
 /// Rows in each bin of a numeric column whose answers are counted: few would fit any target by chance.
@@ -78,6 +83,7 @@ fn about_classes(answer: &Column, rows: &[usize], found: &mut Vec<Finding>) {
 
 fn about_values(answer: &Column, rows: &[usize], found: &mut Vec<Finding>) {
     let Values::Numeric(values) = &answer.values else { return };
+    found.extend(outweighing(values, &answer.name));
     let whole = rows.iter().all(|row| values[*row].fract() == 0.0);
     let distinct = if whole { classes(answer, rows).len() } else { usize::MAX };
     if distinct <= FEW_VALUES && rows.len() >= 5 * distinct {
@@ -87,6 +93,41 @@ fn about_values(answer: &Column, rows: &[usize], found: &mut Vec<Finding>) {
         );
         found.push(finding("few_target_values", message, &answer.name));
     }
+}
+
+/// A finding where one row in a thousand, or a single one, holds most of what the values differ from their median by, squared. Rows
+/// held out count as well: measures hang on them alike.
+fn outweighing(values: &[f64], target: &str) -> Option<Finding> {
+    let mut known: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+    if known.len() < LEAST_VALUES {
+        return None;
+    }
+    let half = known.len() / 2;
+    let median = *known.select_nth_unstable_by(half, f64::total_cmp).1;
+    // In units of the largest one, so that no square is infinite.
+    let away = |value: &f64| (value / 2.0 - median / 2.0).abs();
+    let largest = known.iter().map(away).fold(0.0, f64::max);
+    if largest == 0.0 {
+        return None;
+    }
+    let most = (known.len() / 1000).max(1);
+    known.select_nth_unstable_by(most - 1, |a, b| away(b).total_cmp(&away(a)));
+    let squares = |values: &[f64]| values.iter().map(|value| (away(value) / largest).powi(2)).sum::<f64>();
+    let of_few = squares(&known[..most]);
+    let share = of_few / (of_few + squares(&known[most..]));
+    let farthest = known[..most].iter().max_by(|a, b| away(a).total_cmp(&away(b)))?;
+    let few = if most == 1 { "one row holds".to_owned() } else { format!("{most} rows hold") };
+    (share > OUTWEIGHING).then(|| {
+        let message = format!(
+            "{few} {:.1} % of the variance of the target (its value is {}, the median {}): the network learns that, and RMSE and \
+             R² measure little else. If it is a mistake, mend it or leave the row out; if it is true, target_scale log1p makes \
+             less of large values",
+            100.0 * share,
+            format_number(*farthest),
+            format_number(median)
+        );
+        finding("target_outliers", message, target)
+    })
 }
 
 /// What columns are compared with, made once for all of them.
@@ -287,6 +328,24 @@ mod tests {
         let found: Vec<String> =
             about_target(&table, "y", Task::Classification, &rows).into_iter().map(|finding| finding.code).collect();
         assert_eq!(found, ["target_missing", "few_rows_per_class", "class_imbalance"]);
+    }
+
+    /// Of 599 values between 0 and 5 and one of 1e9 that one holds all of the variance; of 1/u², with u spread over 600 rows, the
+    /// largest holds 92 %; of 1/√u a quarter.
+    #[test]
+    fn a_value_that_outweighs_all_others_is_named() {
+        let noise: Vec<f64> = (0..600).map(|i| f64::from(i * 37 % 101) / 20.0).collect();
+        let mut mistyped = noise.clone();
+        mistyped[311] = 1e9;
+        let of = |y: Vec<f64>| codes(&table(vec![("y", y)]), Task::Regression);
+        assert_eq!(of(mistyped), ["target_outliers"]);
+        assert!(of(noise).is_empty());
+        let heavy = |power: f64| (1..=600).map(|i| f64::from(i).powf(-power)).collect();
+        assert_eq!(of(heavy(2.0)), ["target_outliers"]);
+        assert!(of(heavy(0.5)).is_empty());
+        let mut huge = vec![1.0; 60];
+        huge[7] = -f64::MAX;
+        assert_eq!(of(huge)[0], "target_outliers");
     }
 
     #[test]

@@ -64,6 +64,28 @@ async fn what_was_told_of_a_training_stays_with_its_version() {
     assert_eq!(service.get("/models/copy/versions/1").await.expect(200)["warnings"], version["warnings"]);
 }
 
+/// A target of noise between 0 and 3, with one value of a thousand million in row 311.
+fn mistyped() -> String {
+    let noise = |row: usize, step: usize| (row * step % 601) as f64 / 200.0;
+    let y = |row: usize| if row == 311 { 1e9 } else { noise(row, 263) };
+    "x,y\n".to_owned() + &(0..600).map(|row| format!("{},{}\n", noise(row, 37), y(row))).collect::<String>()
+}
+
+#[tokio::test]
+async fn a_value_that_outweighs_all_others_and_a_version_that_is_worth_nothing_are_named() {
+    let service = TestApp::start().await;
+    for recipe in ["plain", "standard"] {
+        let path = format!("/train?name={recipe}&target=y&recipe={recipe}&epochs=30&hidden_layers=8");
+        let job = service.post_csv(&path, mistyped()).await.expect(202);
+        let job = service.ended(&job).await;
+        let told = codes(&job["warnings"]);
+        assert!(told.contains(&"target_outliers") && told.contains(&"no_better_than_constant"), "{job}");
+        for said in list(&job["warnings"]).iter().filter(|said| said["code"] == "loss_not_falling") {
+            assert!(!text(&said["message"]).contains("(0.00"), "the start of rows without the value: {said}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn columns_of_text_without_shared_words_are_one_warning_that_names_them() {
     let service = TestApp::start().await;
