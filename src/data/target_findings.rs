@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::data::alike_words::alike_words;
 use crate::data::column::{Column, Table, Values};
 use crate::data::encoder::{Task, classes};
 use crate::data::profile::Finding;
@@ -45,6 +46,7 @@ pub fn about_target(table: &Table, target: &str, task: Task, rows: &[usize]) -> 
         Task::Classification => about_classes(answer, rows, &mut found),
         Task::Regression => about_values(answer, rows, &mut found),
     }
+    found.extend(table.columns.iter().filter_map(|column| alike_words(column, column.name == target)));
     let suspicion = Suspicion::of(answer, task, rows);
     let others = table.columns.iter().filter(|column| column.name != target);
     found.extend(suspicion.iter().flat_map(|suspicion| others.clone().filter_map(|column| suspicion.leakage(column))));

@@ -54,7 +54,7 @@ const fn alike(code: &'static str, cost: Cost, clause: &'static str, advice: &'s
 }
 
 /// All kinds, dearest first: by cost, and where that is the same by how much of the table is concerned, as a rule.
-pub static KINDS: [Kind; 52] = [
+pub static KINDS: [Kind; 53] = [
     whole("loss_not_falling", Cost::Lost),
     // The first row has become the names of the columns, and the columns have no names.
     whole("header_looks_like_data", Cost::Lost),
@@ -99,6 +99,7 @@ pub static KINDS: [Kind; 52] = [
     each("two_digit_years", Cost::Misread, "have years of two digits"),
     each("missing_words", Cost::Misread, "have words that count as missing values, or may be meant so"),
     each("large_integers", Cost::Misread, "hold integers beyond 2^53 and are kept as words"),
+    each("words_alike", Cost::Misread, "have words that differ by case or blanks alone"),
     each("target_leakage", Cost::Flattering, "all but give the target away"),
     whole("rows_depend_on_each_other", Cost::Flattering),
     whole("duplicate_rows", Cost::Flattering),

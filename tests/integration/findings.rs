@@ -86,6 +86,24 @@ async fn a_value_that_outweighs_all_others_and_a_version_that_is_worth_nothing_a
     }
 }
 
+/// Classes that differ by case or blanks alone, and a column that has no value in nearly all rows.
+fn alike() -> String {
+    let word = |row: usize| ["good", "GOOD", "\"good \"", "bad"][row % 4];
+    let row = |row: usize| format!("{},,{}\n", row * 37 % 101, word(row));
+    "x,empty,y\n".to_owned() + &(0..200).map(row).collect::<String>()
+}
+
+#[tokio::test]
+async fn classes_that_differ_by_case_alone_are_named_and_a_column_is_told_of_once() {
+    let service = TestApp::start().await;
+    let job = service.post_csv("/train?name=m&target=y&epochs=2&hidden_layers=4", alike()).await.expect(202);
+    let job = service.ended(&job).await;
+    let said = text(&of(&job["warnings"], "words_alike")["message"]);
+    assert!(said.contains(r#""GOOD" (50), "good" (50), "good " (50)"#), "{said}");
+    let empty = of(&job["warnings"], "mostly_missing");
+    assert_eq!((&empty["count"], &empty["columns"]), (&json!(1), &json!(["empty"])), "{empty}");
+}
+
 #[tokio::test]
 async fn columns_of_text_without_shared_words_are_one_warning_that_names_them() {
     let service = TestApp::start().await;
