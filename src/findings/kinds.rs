@@ -54,7 +54,7 @@ const fn alike(code: &'static str, cost: Cost, clause: &'static str, advice: &'s
 }
 
 /// All kinds, dearest first: by cost, and where that is the same by how much of the table is concerned, as a rule.
-pub static KINDS: [Kind; 53] = [
+pub static KINDS: [Kind; 54] = [
     whole("loss_not_falling", Cost::Lost),
     // The first row has become the names of the columns, and the columns have no names.
     whole("header_looks_like_data", Cost::Lost),
@@ -63,6 +63,7 @@ pub static KINDS: [Kind; 53] = [
     each("booleans_as_words", Cost::Lost, "hold true and false and are read as words"),
     each("unusable_column", Cost::Lost, "have types that no table can have, and are left out"),
     whole("target_missing", Cost::Lost),
+    whole("dataset_superseded", Cost::Lost),
     whole("merged_cells", Cost::Lost),
     whole("formulas_without_values", Cost::Lost),
     whole("other_sheets", Cost::Lost),
