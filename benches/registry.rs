@@ -75,6 +75,7 @@ async fn fill(folder: &Path, count: usize) {
                 metrics: RawValue::from_string(metrics.into()).expect("JSON").into(),
                 trained_on: Default::default(),
                 settings: None,
+                warnings: Vec::new(),
             };
             fs::write(versions.join(format!("{id}.safetensors")), artifact::encode(&predictor, Some(&facts)))
                 .expect("a file");
@@ -110,6 +111,7 @@ async fn fill(folder: &Path, count: usize) {
                 classes: None,
                 held_out: None,
                 settings: None,
+                warnings: None,
             };
             write.add_model(&model).await.expect("a row");
             write.next_version(id).await.expect("a number");

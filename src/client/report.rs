@@ -50,7 +50,11 @@ pub fn of_version(version: &Value, model: &str) -> String {
             _ = write!(text, "\n{name}: {value}");
         }
     }
-    text + &of_metrics(&version["metrics"], several(version), rows)
+    text += &of_metrics(&version["metrics"], several(version), rows);
+    for warning in warnings(version) {
+        _ = write!(text, "\n\nwarning: {warning}");
+    }
+    text
 }
 
 /// How many networks learned side by side, by a job or for a version, if several did.
@@ -170,6 +174,9 @@ mod tests {
                     log_loss        0.0179                  1.0623\n\n\
                     warning: few rows";
         assert_eq!(of_job(&job, "penguins"), told);
+        let version =
+            json!({"version": 1, "epochs": 51, "rows": 274, "metrics": job["metrics"], "warnings": job["warnings"]});
+        assert!(of_version(&version, "penguins").ends_with("\n\nwarning: few rows"), "a version keeps its warnings");
         let mut folds = job.clone();
         folds["config"] = json!({"members": 5});
         folds["metrics"]["rows"] = json!(274);

@@ -69,12 +69,16 @@ pub async fn list(service: &Service, screen: &Screen, model: &str) -> Result<(),
 
 fn listed(versions: &[Value]) -> String {
     let told = told_by(versions);
-    let mut table = Table::new(&[&["version", "serves", "aliases", "created", "rows", "epochs"][..], &told].concat());
+    let warnings = |version: &Value| version["warnings"].as_array().map_or(0, Vec::len);
+    let warned: &[&str] = if versions.iter().any(|version| warnings(version) > 0) { &["warnings"] } else { &[] };
+    let heads = ["version", "serves", "aliases", "created", "rows", "epochs"];
+    let mut table = Table::new(&[&heads[..], &told, warned].concat());
     for version in versions {
         let serves = if version["active"] == true { "*" } else { "" };
         let mut row = vec![shown(&version["version"]), serves.to_owned(), shown(&version["aliases"])];
         row.extend([time(&version["created_at"]), shown(&version["rows"]), shown(&version["epochs"])]);
         row.extend(told.iter().map(|name| version["metrics"][name].as_f64().map(figure).unwrap_or_default()));
+        row.extend(warned.iter().map(|_| warnings(version).to_string()));
         table.row(row);
     }
     table.text()

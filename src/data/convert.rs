@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::data::column::{Column, ColumnType, Table, Values, Words};
 use crate::data::encoder::{EncodeError, OnMisfit};
-use crate::data::values::{Misfit, Reading, format_datetime, format_number};
+use crate::data::values::{CellFormat, DIGITS, DateFormat, DateOrder, Misfit, Reading, format_datetime, format_number};
 
 impl Values {
     /// Whether a row has no value.
@@ -67,13 +67,32 @@ impl Table {
     }
 }
 
-/// What a type's values are called in errors.
-pub fn expected(kind: ColumnType) -> &'static str {
-    match kind {
-        ColumnType::Numeric => "a number",
-        ColumnType::Boolean => "true or false",
-        ColumnType::Datetime => "a date or time such as 2024-05-01T10:20:30Z",
-        ColumnType::Categorical | ColumnType::Text => "text",
+/// What a type's values are called in errors, with how the column's are written: whoever sends others learns there how the column
+/// was read.
+pub fn expected(kind: ColumnType, reading: Reading) -> Cow<'static, str> {
+    match (kind, reading.format) {
+        (ColumnType::Numeric, Some(CellFormat::Number(format))) => match format.described() {
+            Some(written) => format!("a number written {written}").into(),
+            None => "a number".into(),
+        },
+        (ColumnType::Datetime, Some(CellFormat::Date(DateFormat { format, .. }))) if format == DIGITS => {
+            "a date written as digits, or such as 2024-05-01T10:20:30Z,".into()
+        }
+        (ColumnType::Datetime, Some(CellFormat::Date(DateFormat { format, .. }))) => {
+            format!("a date written as {format}, or such as 2024-05-01T10:20:30Z,").into()
+        }
+        (ColumnType::Datetime, _) => match reading.order {
+            Some(DateOrder::DayFirst) => {
+                "a date with the day before the month, or such as 2024-05-01T10:20:30Z,".into()
+            }
+            Some(DateOrder::MonthFirst) => {
+                "a date with the month before the day, or such as 2024-05-01T10:20:30Z,".into()
+            }
+            Some(DateOrder::Iso) | None => "a date or time such as 2024-05-01T10:20:30Z".into(),
+        },
+        (ColumnType::Numeric, _) => "a number".into(),
+        (ColumnType::Boolean, _) => "true or false".into(),
+        (ColumnType::Categorical | ColumnType::Text, _) => "text".into(),
     }
 }
 
@@ -107,7 +126,7 @@ impl Column {
             on_misfit(EncodeError::Value {
                 row,
                 column: name.to_owned(),
-                expected: expected(kind),
+                expected: expected(kind, reading),
                 got: format!("{:?}", text.chars().take(64).collect::<String>()),
             })
         };
@@ -168,4 +187,24 @@ fn parsed<'a, T, V>(
         Some((text, Err(Misfit))) => unfit(row, text).map(|()| value(None)),
     };
     texts.enumerate().map(&mut cell).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_expected_says_how_the_column_is_written() {
+        let of = |kind, format: &str| {
+            let format: CellFormat = serde_json::from_str(format).expect("a format");
+            expected(kind, Reading { format: Some(&format), ..Reading::default() }).into_owned()
+        };
+        assert_eq!(of(ColumnType::Numeric, r#"{"decimal":","}"#), "a number written with a decimal comma");
+        assert_eq!(of(ColumnType::Numeric, r#"{"suffix":"€"}"#), "a number written before \"€\"");
+        let american = "a date written as %m/%d/%Y, or such as 2024-05-01T10:20:30Z,";
+        assert_eq!(of(ColumnType::Datetime, r#"{"format":"%m/%d/%Y"}"#), american);
+        let plain = |kind| expected(kind, Reading::default()).into_owned();
+        assert_eq!(plain(ColumnType::Numeric), "a number");
+        assert_eq!(plain(ColumnType::Datetime), "a date or time such as 2024-05-01T10:20:30Z");
+    }
 }

@@ -50,6 +50,7 @@
 //! | sighting | a value outside what training saw | out-of-distribution value |
 //! | octets | numbers in binary | raw binary |
 
+mod alike_words;
 pub mod arrow;
 pub mod asked;
 mod builder;
@@ -77,6 +78,7 @@ mod pieces;
 pub mod probe;
 pub mod profile;
 pub mod row_weights;
+mod separation;
 mod source;
 pub mod split;
 pub mod stored;

@@ -21,8 +21,12 @@ pub fn are_weights(column: &ColumnProfile) -> bool {
 /// # Errors
 /// `Value`: the first row that has none.
 pub fn weights_of(column: &Column, rows: impl Iterator<Item = usize>) -> Result<Vec<f64>, EncodeError> {
-    let none =
-        |row: usize, got: String| EncodeError::Value { row, column: column.name.clone(), expected: EXPECTED, got };
+    let none = |row: usize, got: String| EncodeError::Value {
+        row,
+        column: column.name.clone(),
+        expected: EXPECTED.into(),
+        got,
+    };
     let Values::Numeric(values) = &column.values else {
         return Err(none(0, format!("a value of a column that is {}", column.kind.word())));
     };

@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 
+use crate::data::alike_words::alike_words;
 use crate::data::column::{Column, Table, Values};
 use crate::data::encoder::{Task, classes};
 use crate::data::profile::Finding;
+use crate::data::separation::held_out_error;
+use crate::data::values::format_number;
 use crate::wording::Shown;
 
 /// A class below this share of the rows is rarely learned without care.
@@ -13,12 +16,18 @@ const IMBALANCE_SHARE: f64 = 0.05;
 const FEW_ROWS: u64 = 10;
 /// A regression target with so few values may be meant as classes.
 const FEW_VALUES: usize = 20;
+/// Of fewer values a single one holds much of the variance as a rule.
+const LEAST_VALUES: usize = 50;
+/// The share of the variance that few rows hold where they outweigh all others.
+const OUTWEIGHING: f64 = 0.5;
 /// A single column that answers so well has most likely been made from the target.
 const LEAKAGE: f64 = 0.999;
 /// Rows in each bin of a numeric column whose answers are counted: few would fit any target by chance.
 const BIN_ROWS: usize = 20;
 /// Most bins.
 const MAX_BINS: usize = 256;
+/// A column that parts the classes on rows held out errs less than this share of what a constant answer errs.
+const PARTED: f64 = 0.01;
 /// A column is looked at only where a constant answer is this much worse than perfect.
 const ROOM: f64 = 0.01;
 
@@ -37,6 +46,7 @@ pub fn about_target(table: &Table, target: &str, task: Task, rows: &[usize]) -> 
         Task::Classification => about_classes(answer, rows, &mut found),
         Task::Regression => about_values(answer, rows, &mut found),
     }
+    found.extend(table.columns.iter().filter_map(|column| alike_words(column, column.name == target)));
     let suspicion = Suspicion::of(answer, task, rows);
     let others = table.columns.iter().filter(|column| column.name != target);
     found.extend(suspicion.iter().flat_map(|suspicion| others.clone().filter_map(|column| suspicion.leakage(column))));
@@ -75,6 +85,7 @@ fn about_classes(answer: &Column, rows: &[usize], found: &mut Vec<Finding>) {
 
 fn about_values(answer: &Column, rows: &[usize], found: &mut Vec<Finding>) {
     let Values::Numeric(values) = &answer.values else { return };
+    found.extend(outweighing(values, &answer.name));
     let whole = rows.iter().all(|row| values[*row].fract() == 0.0);
     let distinct = if whole { classes(answer, rows).len() } else { usize::MAX };
     if distinct <= FEW_VALUES && rows.len() >= 5 * distinct {
@@ -86,12 +97,49 @@ fn about_values(answer: &Column, rows: &[usize], found: &mut Vec<Finding>) {
     }
 }
 
+/// A finding where one row in a thousand, or a single one, holds most of what the values differ from their median by, squared. Rows
+/// held out count as well: measures hang on them alike.
+fn outweighing(values: &[f64], target: &str) -> Option<Finding> {
+    let mut known: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+    if known.len() < LEAST_VALUES {
+        return None;
+    }
+    let half = known.len() / 2;
+    let median = *known.select_nth_unstable_by(half, f64::total_cmp).1;
+    // In units of the largest one, so that no square is infinite.
+    let away = |value: &f64| (value / 2.0 - median / 2.0).abs();
+    let largest = known.iter().map(away).fold(0.0, f64::max);
+    if largest == 0.0 {
+        return None;
+    }
+    let most = (known.len() / 1000).max(1);
+    known.select_nth_unstable_by(most - 1, |a, b| away(b).total_cmp(&away(a)));
+    let squares = |values: &[f64]| values.iter().map(|value| (away(value) / largest).powi(2)).sum::<f64>();
+    let of_few = squares(&known[..most]);
+    let share = of_few / (of_few + squares(&known[most..]));
+    let farthest = known[..most].iter().max_by(|a, b| away(a).total_cmp(&away(b)))?;
+    let few = if most == 1 { "one row holds".to_owned() } else { format!("{most} rows hold") };
+    (share > OUTWEIGHING).then(|| {
+        let message = format!(
+            "{few} {:.1} % of the variance of the target (its value is {}, the median {}): the network learns that, and RMSE and \
+             R² measure little else. If it is a mistake, mend it or leave the row out; if it is true, target_scale log1p makes \
+             less of large values",
+            100.0 * share,
+            format_number(*farthest),
+            format_number(median)
+        );
+        finding("target_outliers", message, target)
+    })
+}
+
 /// What columns are compared with, made once for all of them.
 struct Suspicion<'a> {
     answer: &'a Column,
     rows: &'a [usize],
     /// The class of each row; none for a regression.
     labels: Option<Vec<u32>>,
+    /// The share of rows that a constant answer gets wrong.
+    error: f64,
 }
 
 impl<'a> Suspicion<'a> {
@@ -99,17 +147,22 @@ impl<'a> Suspicion<'a> {
     fn of(answer: &'a Column, task: Task, rows: &'a [usize]) -> Option<Self> {
         let labels = (task == Task::Classification).then(|| labels(answer, rows));
         let constant = labels.as_ref().map_or(0.0, |labels| purity(&vec![0; rows.len()], labels));
-        (1.0 - constant >= ROOM).then_some(Suspicion { answer, rows, labels })
+        let error = 1.0 - constant;
+        (error >= ROOM).then_some(Suspicion { answer, rows, labels, error })
     }
 
     /// Whether a column alone all but gives the target away.
     fn leakage(&self, column: &Column) -> Option<Finding> {
-        let told = match (&self.labels, &column.values, &self.answer.values) {
-            (None, Values::Numeric(x), Values::Numeric(y)) => correlation(x, y, self.rows)?.abs(),
+        let tells = match (&self.labels, &column.values, &self.answer.values) {
+            (None, Values::Numeric(x), Values::Numeric(y)) => correlation(x, y, self.rows)?.abs() >= LEAKAGE,
             (None, ..) => return None,
-            (Some(labels), values, _) => purity(&bins(values, self.rows)?, labels),
+            (Some(labels), values, _) => {
+                let is_pure = || bins(values, self.rows).is_some_and(|bins| purity(&bins, labels) >= LEAKAGE);
+                let error = || held_out_error(&numbers(values, self.rows)?, labels);
+                is_pure() || error().is_some_and(|error| error <= PARTED * self.error)
+            }
         };
-        (told >= LEAKAGE).then(|| {
+        tells.then(|| {
             let message = format!(
                 "column {:?} all but gives the target {:?} away: if it is not known when a prediction is asked for, leave \
                  it out of `features`",
@@ -145,10 +198,18 @@ fn bins(values: &Values, rows: &[usize]) -> Option<Vec<u32>> {
             (seen.len() * BIN_ROWS <= rows.len()).then_some(codes)
         }
         Values::Boolean(values) => Some(rows.iter().map(|row| values[*row].map_or(2, u32::from)).collect()),
-        Values::Numeric(values) => by_rank(rows.iter().map(|row| values[*row]).collect()),
+        Values::Numeric(_) | Values::Datetime(_) => by_rank(numbers(values, rows)?),
+    }
+}
+
+/// Numbers and times as numbers, missing ones NaN; `None` of other values.
+fn numbers(values: &Values, rows: &[usize]) -> Option<Vec<f64>> {
+    match values {
+        Values::Numeric(values) => Some(rows.iter().map(|row| values[*row]).collect()),
         Values::Datetime(values) => {
-            by_rank(rows.iter().map(|row| values[*row].map_or(f64::NAN, |at| at as f64)).collect())
+            Some(rows.iter().map(|row| values[*row].map_or(f64::NAN, |at| at as f64)).collect())
         }
+        Values::Boolean(_) | Values::Words(_) => None,
     }
 }
 
@@ -248,6 +309,17 @@ mod tests {
     }
 
     #[test]
+    fn a_column_of_continuous_numbers_that_parts_the_classes_is_named() {
+        let y: Vec<f64> = (0..800).map(|i| f64::from(i * i % 7 % 2)).collect();
+        let noise = |row: usize| (row as f64 * 0.754_877_666).fract() * 5.0;
+        let of = |apart: f64| (0..800).map(|row| noise(row) + apart * y[row]).collect();
+        let found = |apart: f64| codes(&table(vec![("k", of(apart)), ("y", y.clone())]), Task::Classification);
+        assert_eq!(found(6.0), ["target_leakage"]);
+        // A strong column, yet one row in thirty errs.
+        assert!(found(4.5).is_empty());
+    }
+
+    #[test]
     fn rare_classes_and_missing_targets_are_counted() {
         let mut y = vec![0.0; 300];
         y[..5].fill(1.0);
@@ -258,6 +330,24 @@ mod tests {
         let found: Vec<String> =
             about_target(&table, "y", Task::Classification, &rows).into_iter().map(|finding| finding.code).collect();
         assert_eq!(found, ["target_missing", "few_rows_per_class", "class_imbalance"]);
+    }
+
+    /// Of 599 values between 0 and 5 and one of 1e9 that one holds all of the variance; of 1/u², with u spread over 600 rows, the
+    /// largest holds 92 %; of 1/√u a quarter.
+    #[test]
+    fn a_value_that_outweighs_all_others_is_named() {
+        let noise: Vec<f64> = (0..600).map(|i| f64::from(i * 37 % 101) / 20.0).collect();
+        let mut mistyped = noise.clone();
+        mistyped[311] = 1e9;
+        let of = |y: Vec<f64>| codes(&table(vec![("y", y)]), Task::Regression);
+        assert_eq!(of(mistyped), ["target_outliers"]);
+        assert!(of(noise).is_empty());
+        let heavy = |power: f64| (1..=600).map(|i| f64::from(i).powf(-power)).collect();
+        assert_eq!(of(heavy(2.0)), ["target_outliers"]);
+        assert!(of(heavy(0.5)).is_empty());
+        let mut huge = vec![1.0; 60];
+        huge[7] = -f64::MAX;
+        assert_eq!(of(huge)[0], "target_outliers");
     }
 
     #[test]

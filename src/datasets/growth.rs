@@ -21,6 +21,14 @@ impl DatasetRegistry {
         self.store(new, Some(parent), receipt).await
     }
 
+    /// The name and the rows of the data set that this one has given up its name to, as rows were appended.
+    ///
+    /// # Errors
+    /// `Storage`.
+    pub async fn grown(&self, id: Uuid) -> Result<Option<(String, u64)>, DatasetError> {
+        Ok(self.storage.catalog.dataset_grown(id).await?)
+    }
+
     /// Whether a data set is `beginning`, or begins with its rows: it was made of that by appending.
     ///
     /// # Errors

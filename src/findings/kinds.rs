@@ -54,7 +54,7 @@ const fn alike(code: &'static str, cost: Cost, clause: &'static str, advice: &'s
 }
 
 /// All kinds, dearest first: by cost, and where that is the same by how much of the table is concerned, as a rule.
-pub static KINDS: [Kind; 49] = [
+pub static KINDS: [Kind; 54] = [
     whole("loss_not_falling", Cost::Lost),
     // The first row has become the names of the columns, and the columns have no names.
     whole("header_looks_like_data", Cost::Lost),
@@ -63,6 +63,7 @@ pub static KINDS: [Kind; 49] = [
     each("booleans_as_words", Cost::Lost, "hold true and false and are read as words"),
     each("unusable_column", Cost::Lost, "have types that no table can have, and are left out"),
     whole("target_missing", Cost::Lost),
+    whole("dataset_superseded", Cost::Lost),
     whole("merged_cells", Cost::Lost),
     whole("formulas_without_values", Cost::Lost),
     whole("other_sheets", Cost::Lost),
@@ -99,6 +100,7 @@ pub static KINDS: [Kind; 49] = [
     each("two_digit_years", Cost::Misread, "have years of two digits"),
     each("missing_words", Cost::Misread, "have words that count as missing values, or may be meant so"),
     each("large_integers", Cost::Misread, "hold integers beyond 2^53 and are kept as words"),
+    each("words_alike", Cost::Misread, "have words that differ by case or blanks alone"),
     each("target_leakage", Cost::Flattering, "all but give the target away"),
     whole("rows_depend_on_each_other", Cost::Flattering),
     whole("duplicate_rows", Cost::Flattering),
@@ -107,6 +109,9 @@ pub static KINDS: [Kind; 49] = [
     whole("few_validation_rows", Cost::Flattering),
     whole("distilled_rows_known", Cost::Flattering),
     whole("chosen_by_measured_rows", Cost::Flattering),
+    whole("no_better_than_constant", Cost::Unlearned),
+    whole("worse_than_linear", Cost::Unlearned),
+    whole("target_outliers", Cost::Unlearned),
     whole("overfitting", Cost::Unlearned),
     whole("unscaled_inputs", Cost::Unlearned),
     whole("dead_relu", Cost::Unlearned),

@@ -55,7 +55,6 @@ pub mod history;
 pub mod job;
 mod lost;
 pub mod member_history;
-pub mod notice;
 pub mod outbox;
 pub mod progress;
 pub mod queue;

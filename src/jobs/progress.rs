@@ -10,7 +10,6 @@ use tokio::sync::watch;
 use super::candidate::Candidate;
 use super::history::EpochEntry;
 use super::member_history::MemberHistories;
-use super::notice::Notice;
 use super::record::JobRecord;
 use super::report::JobReport;
 use super::standing::Standing;
@@ -19,6 +18,7 @@ use super::thinning::History;
 use crate::learning::hindsight::Hindsight;
 use crate::learning::report::EpochReport;
 use crate::learning::split::SplitUsed;
+use crate::models::notice::{Notice, kept};
 
 /// Watchers are woken for epochs no more often than this.
 pub(super) const EPOCH_INTERVAL: Duration = Duration::from_millis(50);
@@ -126,6 +126,11 @@ impl JobProgress {
             elapsed_seconds: standing.trained().as_secs_f64(),
             candidates: standing.candidates.clone(),
         }
+    }
+
+    /// What its version keeps of what was told.
+    pub(super) fn warnings_kept(&self) -> Vec<Notice> {
+        kept(self.lock().warnings.clone())
     }
 
     /// Everything about the job of `record` now.

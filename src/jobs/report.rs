@@ -10,11 +10,11 @@ use uuid::Uuid;
 use super::candidate::Candidate;
 use super::comparison::Comparison;
 use super::error::{JobError, JobFailure};
-use super::notice::Notice;
 use super::record::JobRecord;
 use super::state::{JobState, StopReason};
 use crate::learning::split::SplitUsed;
 use crate::learning::training::ValidTrainingSpec;
+use crate::models::notice::Notice;
 use crate::storage::catalog::{JobRow, OutcomeRow};
 use crate::storage::{StorageError, exact};
 

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 
 use super::candidate::Candidate;
 use super::member_history::MemberHistories;
-use super::notice::Notice;
 use super::record::JobRecord;
 use super::report::{JobReport, Outcome};
 use super::state::JobState;
 use super::thinning::History;
 use crate::learning::split::SplitUsed;
+use crate::models::notice::Notice;
 
 /// Where a job stands.
 #[derive(Debug, Default)]

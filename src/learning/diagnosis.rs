@@ -90,9 +90,12 @@ pub struct Diagnosis {
     #[serde(with = "bits")]
     learning_rate: f64,
     warm_start: bool,
-    /// Loss before the first step.
+    /// Loss before the first step, on some of the rows.
     #[serde(with = "bits")]
     pub(super) start_loss: f64,
+    /// Loss of the first epoch, on all rows; not known of runs that an earlier release began.
+    #[serde(default, with = "bits")]
+    first_loss: Option<f64>,
     #[serde(with = "bits")]
     pub(super) first_validation: Option<f64>,
     #[serde(with = "bits")]
@@ -112,6 +115,7 @@ impl Diagnosis {
             learning_rate: settings.learning_rate,
             warm_start: settings.warm_start,
             start_loss: f64::INFINITY,
+            first_loss: None,
             first_validation: None,
             lowest_loss: f64::INFINITY,
             loss_at_best: f64::INFINITY,
@@ -144,6 +148,7 @@ impl Diagnosis {
     pub fn epoch(&mut self, facts: &EpochFacts) -> Option<Warning> {
         let EpochFacts { report, best, last } = facts;
         self.lowest_loss = self.lowest_loss.min(report.loss);
+        self.first_loss = self.first_loss.or(Some(report.loss));
         if best.epoch == report.epoch {
             self.loss_at_best = report.loss;
         }
@@ -153,19 +158,26 @@ impl Diagnosis {
 
     fn loss_not_falling(&mut self, report: &EpochReport, last: bool) -> Option<Warning> {
         let time = report.epoch >= FALL_EPOCHS && (last || report.epoch == FALL_EPOCHS.max(self.epochs / 2));
-        let stuck = self.start_loss > 0.0 && self.lowest_loss > (1.0 - LEAST_FALL) * self.start_loss;
-        let (start, rate) = (self.start_loss, self.learning_rate);
+        let stuck = self.start_loss > 0.0 && self.lowest_loss > (1.0 - LEAST_FALL) * self.loss_to_fall_from();
+        let (start, rate) = (self.loss_to_fall_from(), self.learning_rate);
         self.raise(time && stuck && !self.warm_start, WarningCode::LossNotFalling, Some(report.epoch), None, || {
             format!(
-                "After {} epochs the loss ({:.6}) is still within 1 % of its start ({:.6}). Try another learning_rate \
-                 (now {}; ten times more, then ten times less), check that inputs are scaled and targets belong to \
-                 their rows, or use optimizer adam.",
+                "In {} epochs the loss has not fallen by 1 % from its start ({:.6}): it is {:.6} now. Try another \
+                 learning_rate (now {}; ten times more, then ten times less), check that inputs are scaled and targets \
+                 belong to their rows, or use optimizer adam.",
                 report.epoch,
-                report.loss,
                 start,
+                report.loss,
                 shown(rate)
             )
         })
+    }
+
+    /// The loss that a run is to bring down: that before its first step. It comes from some of the rows; where it was never
+    /// reached again, few others may hold nearly all of the loss, and that of the first epoch, of all rows, stands in its place.
+    pub(super) fn loss_to_fall_from(&self) -> f64 {
+        let is_of_all = self.lowest_loss <= (1.0 + LEAST_FALL) * self.start_loss;
+        if is_of_all { self.start_loss } else { self.first_loss.unwrap_or(self.start_loss) }
     }
 
     /// Whether the network should be looked at after this epoch.

@@ -55,7 +55,7 @@ impl Diagnosis {
     pub(super) fn look_back(&self, published: &EpochReport, best: &Best) -> Hindsight {
         let has_raised = |code: &WarningCode| self.raised.contains(code);
         let overfitting = self.overfitting(published, best);
-        let has_fallen = published.loss <= (1.0 - LEAST_FALL) * self.start_loss;
+        let has_fallen = published.loss <= (1.0 - LEAST_FALL) * self.loss_to_fall_from();
         // Earlier releases raised it on the way.
         let outlived = [
             Some(WarningCode::Overfitting).filter(|_| overfitting.is_none()),
@@ -123,6 +123,18 @@ mod tests {
         let (diagnosis, best, last) = after(&losses);
         assert_eq!(diagnosis.look_back(&last, &best).outlived, [WarningCode::LossNotFalling]);
         assert_eq!(diagnosis.look_back(&report(55, 1.0, None), &best), Hindsight::default(), "stopped before that");
+    }
+
+    /// The start is measured on some rows, which may lack the one that holds nearly all of the loss: here it is 1, that of all rows 600.
+    #[test]
+    fn a_loss_is_held_against_its_start_only_where_that_is_of_such_rows() {
+        let falls: Vec<_> = (0..100).map(|epoch| (600.0 - f64::from(epoch), None)).collect();
+        let (diagnosis, ..) = after(&falls);
+        assert_eq!(diagnosis.raised, []);
+        let stays: Vec<_> = (0..100).map(|_| (600.0, None)).collect();
+        let (diagnosis, best, last) = after(&stays);
+        assert_eq!(diagnosis.raised, [WarningCode::LossNotFalling]);
+        assert_eq!(diagnosis.look_back(&last, &best), Hindsight::default());
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod intervals;
 mod lookups;
 mod memory;
 pub mod model;
+pub mod notice;
 pub mod prediction;
 pub mod predictor;
 pub mod publication;

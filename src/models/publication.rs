@@ -90,6 +90,7 @@ impl ModelRegistry {
             features: trained_on.features.as_ref().map(exact::to_text),
             classes: trained_on.classes.as_ref().map(exact::to_text),
             held_out: trained_on.held_out.as_ref().map(exact::to_text),
+            warnings: Some(&draft.facts.warnings).filter(|told| !told.is_empty()).map(exact::to_text),
             settings: draft.facts.settings.as_deref().map(exact::to_text),
         };
         write.add_version(&row).await?;

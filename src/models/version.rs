@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::ModelError;
+use super::notice::Notice;
 use super::stored::spec_from_json;
 use super::table::TableSpec;
 use crate::data::split::HeldOut;
@@ -50,6 +51,8 @@ pub struct VersionFacts {
     pub validation_loss: Option<f64>,
     /// How good it is: a [`MeasuredOn`] as JSON.
     pub metrics: Arc<RawValue>,
+    /// What was told of its training: its measures are to be read with that. Empty too where it is not known.
+    pub warnings: Vec<Notice>,
     /// What it was trained on.
     pub trained_on: TrainedOn,
     /// How it was trained, every default filled in; none of versions whose files are older than this.
@@ -106,6 +109,7 @@ impl Version {
             loss: row.loss,
             validation_loss: row.validation_loss,
             metrics: metrics.into(),
+            warnings: of_json(row.warnings).map_err(damaged)?.unwrap_or_default(),
             trained_on: TrainedOn {
                 dataset: row.dataset_id,
                 rows: row.rows,
@@ -146,7 +150,8 @@ impl Version {
     pub(super) fn bytes(&self) -> usize {
         let TrainedOn { features, classes, held_out, .. } = &self.facts.trained_on;
         let names = features.iter().chain(classes).flatten().map(|name| name.len() + 24).sum::<usize>();
-        self.facts.metrics.get().len() + names + held_out.as_ref().map_or(0, HeldOut::bytes) + 512
+        let told = self.facts.warnings.iter().map(Notice::bytes).sum::<usize>();
+        self.facts.metrics.get().len() + told + names + held_out.as_ref().map_or(0, HeldOut::bytes) + 512
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use epochd::findings::KINDS;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::contract::contract;
@@ -28,6 +29,79 @@ fn texts() -> String {
         format!("{},one,{}.5,{}\n", texts.join(","), row * 13 % 90, ["lo", "hi"][row * 13 % 90 / 45])
     };
     format!("{},constant,size,y\n", names.join(",")) + &(0..100).map(row).collect::<String>()
+}
+
+/// A table of 300 rows: `y` follows `x` for the most part, and `code` gives it away.
+fn leaky() -> String {
+    let row = |row: usize| {
+        let y = usize::from(row * 37 % 101 > 50);
+        format!("{},{},{}\n", row * 37 % 101 + row % 7, ["A", "B"][y], ["no", "yes"][y])
+    };
+    "x,code,y\n".to_owned() + &(0..300).map(row).collect::<String>()
+}
+
+#[tokio::test]
+async fn what_was_told_of_a_training_stays_with_its_version() {
+    let service = TestApp::start().await;
+    let job = service.post_csv("/train?name=m&target=y&epochs=2&hidden_layers=4", leaky()).await.expect(202);
+    let job = service.ended(&job).await;
+    let version = service.get("/models/m/versions/1").await.expect(200);
+    assert!(codes(&version["warnings"]).contains(&"target_leakage"), "{version}");
+    let told_by_both = |code: &str| assert_eq!(of(&version["warnings"], code), of(&job["warnings"], code));
+    codes(&job["warnings"]).into_iter().for_each(told_by_both);
+    assert_eq!(list(&version["warnings"]).len(), list(&job["warnings"]).len());
+    // A restart, and the job's deletion, change nothing.
+    let service = service.restarted().await;
+    service.delete(&format!("/jobs/{}", text(&job["id"]))).await.expect(204);
+    assert_eq!(service.get("/models/m/versions/1").await.expect(200)["warnings"], version["warnings"]);
+    let listed = service.get("/models/m/versions").await.expect(200);
+    assert_eq!(listed["data"][0]["warnings"], version["warnings"]);
+    // The file brings it along.
+    let file = service.get("/models/m/versions/1/export").await.body;
+    let path = "/models/import?name=copy";
+    let request = service.raw(Method::POST, path).header("content-type", "application/octet-stream").body(file);
+    service.send(Method::POST, path, request).await.expect(201);
+    assert_eq!(service.get("/models/copy/versions/1").await.expect(200)["warnings"], version["warnings"]);
+}
+
+/// A target of noise between 0 and 3, with one value of a thousand million in row 311.
+fn mistyped() -> String {
+    let noise = |row: usize, step: usize| (row * step % 601) as f64 / 200.0;
+    let y = |row: usize| if row == 311 { 1e9 } else { noise(row, 263) };
+    "x,y\n".to_owned() + &(0..600).map(|row| format!("{},{}\n", noise(row, 37), y(row))).collect::<String>()
+}
+
+#[tokio::test]
+async fn a_value_that_outweighs_all_others_and_a_version_that_is_worth_nothing_are_named() {
+    let service = TestApp::start().await;
+    for recipe in ["plain", "standard"] {
+        let path = format!("/train?name={recipe}&target=y&recipe={recipe}&epochs=30&hidden_layers=8");
+        let job = service.post_csv(&path, mistyped()).await.expect(202);
+        let job = service.ended(&job).await;
+        let told = codes(&job["warnings"]);
+        assert!(told.contains(&"target_outliers") && told.contains(&"no_better_than_constant"), "{job}");
+        for said in list(&job["warnings"]).iter().filter(|said| said["code"] == "loss_not_falling") {
+            assert!(!text(&said["message"]).contains("(0.00"), "the start of rows without the value: {said}");
+        }
+    }
+}
+
+/// Classes that differ by case or blanks alone, and a column that has no value in nearly all rows.
+fn alike() -> String {
+    let word = |row: usize| ["good", "GOOD", "\"good \"", "bad"][row % 4];
+    let row = |row: usize| format!("{},,{}\n", row * 37 % 101, word(row));
+    "x,empty,y\n".to_owned() + &(0..200).map(row).collect::<String>()
+}
+
+#[tokio::test]
+async fn classes_that_differ_by_case_alone_are_named_and_a_column_is_told_of_once() {
+    let service = TestApp::start().await;
+    let job = service.post_csv("/train?name=m&target=y&epochs=2&hidden_layers=4", alike()).await.expect(202);
+    let job = service.ended(&job).await;
+    let said = text(&of(&job["warnings"], "words_alike")["message"]);
+    assert!(said.contains(r#""GOOD" (50), "good" (50), "good " (50)"#), "{said}");
+    let empty = of(&job["warnings"], "mostly_missing");
+    assert_eq!((&empty["count"], &empty["columns"]), (&json!(1), &json!(["empty"])), "{empty}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::data::profile::Finding;
 use crate::findings::{FURTHER_FINDINGS, Group, Told, grouped};
-use crate::jobs::notice::Notice;
+use crate::models::notice::Notice;
 
 /// Findings that a reply lists unless all are asked for: as many as a person reads.
 const MOST: usize = 10;
@@ -33,7 +33,7 @@ struct EachBody<'a> {
     message: &'a str,
 }
 
-/// Warnings of one kind, in a job.
+/// Warnings of one kind, in a job or a version.
 #[derive(Serialize)]
 pub struct WarningBody<'a> {
     #[serde(flatten)]
@@ -68,6 +68,13 @@ impl<'a> FindingBody<'a> {
     }
 }
 
+impl<'a> WarningBody<'a> {
+    fn of(group: &Group<'a, Notice>, in_full: bool) -> Self {
+        let Notice { epoch, layer, .. } = group.first();
+        WarningBody { told: FindingBody::of(group, in_full), epoch: *epoch, layer: *layer }
+    }
+}
+
 /// The findings of the data set at the path `at`, `in_full` or as many as a person reads.
 pub fn findings<'a>(findings: &'a [Finding], at: &str, in_full: bool) -> Vec<FindingBody<'a>> {
     let groups = grouped(findings);
@@ -80,12 +87,14 @@ pub fn findings<'a>(findings: &'a [Finding], at: &str, in_full: bool) -> Vec<Fin
 pub fn warnings<'a>(warnings: &'a [Notice], at: &str, in_full: bool) -> Vec<WarningBody<'a>> {
     let groups = grouped(warnings);
     let (listed, further) = cut(&groups, in_full);
-    let listed = listed.iter().map(|group| {
-        let Notice { epoch, layer, .. } = group.first();
-        WarningBody { told: FindingBody::of(group, in_full), epoch: *epoch, layer: *layer }
-    });
+    let listed = listed.iter().map(|group| WarningBody::of(group, in_full));
     let further = further.map(|further| FindingBody::of_further(further, at));
     listed.chain(further.map(|told| WarningBody { told, epoch: None, layer: None })).collect()
+}
+
+/// What was told of the training of a version: all kinds, as there is no more of it to ask for.
+pub fn of_version(warnings: &[Notice]) -> Vec<WarningBody<'_>> {
+    grouped(warnings).iter().map(|group| WarningBody::of(group, false)).collect()
 }
 
 /// Those that are listed, and the others if there are any: what is said of these counts as one.

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::api::error::ApiError;
 use crate::api::extract::{Memory, ModelPath, NoQuery, Params, VersionPath};
+use crate::api::reply::findings::{WarningBody, of_version};
 use crate::api::reply::held::holding;
 use crate::api::reply::json as reply;
 use crate::api::reply::long::LongReply;
@@ -32,6 +33,7 @@ struct VersionBody<'a> {
     created_at: Timestamp,
     active: bool,
     metrics: &'a RawValue,
+    warnings: Vec<WarningBody<'a>>,
     epochs: u64,
     loss: f64,
     validation_loss: Option<f64>,
@@ -55,6 +57,7 @@ impl<'a> VersionBody<'a> {
             created_at: version.facts.created_at,
             active: model.is_active(version.number),
             metrics: &version.facts.metrics,
+            warnings: of_version(&version.facts.warnings),
             epochs: version.facts.epochs,
             loss: version.facts.loss,
             validation_loss: version.facts.validation_loss,

@@ -169,7 +169,7 @@ impl<'a> Cells<'a> {
                 Err(_) => on_misfit(EncodeError::Value {
                     row,
                     column: name.to_owned(),
-                    expected: expected(kind),
+                    expected: expected(kind, reading),
                     got: "a time outside the years 0 to 9999".to_owned(),
                 })?,
             }

@@ -140,7 +140,7 @@ impl ArrowColumns<'_> {
         let (_, got) = self.columns.left_out.iter().find(|(left_out, _)| *left_out == at).expect("read or left out");
         for row in 0..self.rows {
             let got = format!("a column of the type {got}");
-            on_misfit(EncodeError::Value { row, column: name.to_owned(), expected: expected(kind), got })?;
+            on_misfit(EncodeError::Value { row, column: name.to_owned(), expected: expected(kind, reading), got })?;
         }
         Ok(Column::missing(name, kind, self.rows))
     }

@@ -1,5 +1,6 @@
 //! Why columns cannot be encoded.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::wording::Shown;
@@ -66,7 +67,7 @@ pub enum EncodeError {
         /// The column.
         column: String,
         /// What would be right.
-        expected: &'static str,
+        expected: Cow<'static, str>,
         /// What there is.
         got: String,
     },

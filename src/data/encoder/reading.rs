@@ -155,7 +155,7 @@ pub fn column_of_cells(
         on_misfit(EncodeError::Value {
             row,
             column: name.to_owned(),
-            expected: expected(kind),
+            expected: expected(kind, reading),
             got: shown(&cells[row]),
         })
     };

@@ -87,26 +87,28 @@ fn numbers_formatted(column: &Studied, format: &NumberFormat) -> Option<String> 
     };
     let value = format.read(example).map(format_number).unwrap_or_default();
     Some(format!(
-        "Its numbers are written {}: {} on {} {line} is read as {value}. Predictions read this form and plain numbers; if it \
-         is wrong, say in `types` how they are written.",
+        "Its numbers are written {}: {} on {} {line} is read as {value}. {}; if it is wrong, \
+         say in `types` how they are written.",
         described(format),
         Shown(example),
-        column.place
+        column.place,
+        read_by_predictions(format)
     ))
 }
 
 /// How numbers of a format are written, as a clause.
 fn described(format: &NumberFormat) -> String {
-    let mut parts = Vec::new();
-    if format.decimal == ',' {
-        parts.push("with a decimal comma".to_owned());
+    format.described().unwrap_or_else(|| "in a way of their own".to_owned())
+}
+
+/// What predictions read of a column with this format, as a sentence.
+fn read_by_predictions(format: &NumberFormat) -> &'static str {
+    match format.decimal {
+        ',' => {
+            "Predictions read this form, and numbers that are no texts, as in JSON; a text with a decimal point, as in CSV, is refused"
+        }
+        _ => "Predictions read this form and plain numbers",
     }
-    if let Some(thousands) = format.thousands {
-        parts.push(format!("with {thousands:?} between thousands"));
-    }
-    parts.extend(format.prefix.as_ref().map(|prefix| format!("behind {}", Shown(prefix))));
-    parts.extend(format.suffix.as_ref().map(|suffix| format!("before {}", Shown(suffix))));
-    if parts.is_empty() { "in a way of their own".to_owned() } else { parts.join(", ") }
 }
 
 fn ambiguous_numbers(column: &Studied, format: &NumberFormat) -> Option<String> {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::number::parse_number;
 use super::separators::Separators;
 use super::written_number::WrittenNumber;
+use crate::wording::Shown;
 
 /// How the numbers of a column are written.
 ///
@@ -41,6 +42,20 @@ impl NumberFormat {
     /// A format of these separators, with nothing before or behind the number.
     pub(crate) fn of(Separators { decimal, thousands }: Separators) -> Self {
         NumberFormat { decimal, thousands, prefix: None, suffix: None, scale: 1.0 }
+    }
+
+    /// How its numbers are written, as a clause; none where they are written as plain ones.
+    pub fn described(&self) -> Option<String> {
+        let mut parts = Vec::new();
+        if self.decimal == ',' {
+            parts.push("with a decimal comma".to_owned());
+        }
+        if let Some(thousands) = self.thousands {
+            parts.push(format!("with {thousands:?} between thousands"));
+        }
+        parts.extend(self.prefix.as_ref().map(|prefix| format!("behind {}", Shown(prefix))));
+        parts.extend(self.suffix.as_ref().map(|suffix| format!("before {}", Shown(suffix))));
+        (!parts.is_empty()).then(|| parts.join(", "))
     }
 
     /// Its separators.

@@ -8,11 +8,11 @@ use super::search::Found;
 use crate::jobs::candidate::Candidate;
 use crate::jobs::history::{ENTRY_NUMBERS, from_numbers, to_numbers};
 use crate::jobs::member_history::MemberHistories;
-use crate::jobs::notice::Notice;
 use crate::jobs::progress::Reached;
 use crate::jobs::thinning::History;
 use crate::learning::report::EpochReport;
 use crate::learning::snapshot::{Snapshot, SnapshotState};
+use crate::models::notice::Notice;
 use crate::storage::exact;
 use crate::storage::tensors::{Tensor, TensorFile, TensorValues, Unreadable, write};
 

@@ -16,7 +16,15 @@ pub(super) fn about_columns(
     is_new: bool,
 ) -> Vec<Finding> {
     let changed = if is_new { types_changed(model, profile) } else { Vec::new() };
-    [concerning(profile, model), left_out(encoder, profile), changed, of_weights(model, profile)].concat()
+    let left_out = left_out(encoder, profile);
+    // Where a column is left out for what the data set says of it already, that it is left out says it all.
+    let is_told = |finding: &Finding| {
+        let same = |one: &Finding| (&one.code, &one.column) == (&finding.code, &finding.column);
+        left_out.iter().any(same)
+    };
+    let mut concerning = concerning(profile, model);
+    concerning.retain(|finding| !is_told(finding));
+    [concerning, left_out, changed, of_weights(model, profile)].concat()
 }
 
 /// The findings about the data set that are about something the model uses.

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::answering::Answering;
 use super::baseline::{Baselines, constant};
+use super::beside_baselines::beside_baselines;
 use super::blend::{Blended, blended};
 use super::context::RunContext;
 use super::distillation::{Distilled, Teacher};
@@ -171,11 +172,14 @@ pub(super) fn table(
         judged(context, training, measuring, answering, teacher)?;
     let constant = constant(&target, &training.train, &truth, examples.weights());
     tried.flatters(examples.rows()).into_iter().for_each(|finding| context.job.progress.warn(finding));
+    let baselines = Baselines { linear, ..constant };
+    let beside = beside_baselines(&metrics, &baselines, examples.rows());
+    beside.into_iter().for_each(|finding| context.job.progress.warn(finding));
     let measures = TableMeasures {
         measured: Measures { measured: MeasuredOn { rows_used, metrics }, split },
         rows: examples.rows(),
         weights: training.settings.weights.clone(),
-        baselines: Baselines { linear, ..constant },
+        baselines,
         bins: parts.encoder.embedded_bins().next().is_some(),
         linear_share,
         tried,
@@ -236,6 +240,7 @@ fn facts(job: &Job, reached: &EpochReport, trained_on: TrainedOn, metrics: &impl
         loss: reached.loss,
         validation_loss: reached.validation_loss,
         metrics: RawValue::from_string(exact::to_text(metrics)).expect("it was written as JSON").into(),
+        warnings: Vec::new(),
         trained_on,
         settings: Some(Arc::new(job.record.config.clone())),
     }

@@ -3,6 +3,7 @@
 mod answering;
 mod base;
 mod baseline;
+mod beside_baselines;
 mod beside_distilled;
 mod binning;
 mod blend;

@@ -29,6 +29,7 @@ use crate::models::table::TableSpec;
 use crate::models::version::TrainedOn;
 use crate::storage::StorageError;
 use crate::telemetry::Phase;
+use crate::wording::Shown;
 
 /// Everything that is known before the first epoch.
 pub(super) struct Start {
@@ -99,13 +100,15 @@ impl Start {
         let of_base = base.as_ref().and_then(|base| base.predictor.table().ok());
         let encoder = of_base.map(|table| &table.parts.encoder);
         let go_on = || !context.job.control.is_in_vain();
+        let superseded = superseded(context, tables.table.rows)?;
         let goes_on = base.as_ref().filter(|_| config.warm_start);
         let networks = goes_on.map(|base| networks(base.predictor.members()));
         let members = networks.as_ref().map(|members| members.list().len() as u64);
         let config = ValidTrainingSpec { members: members.or(config.members), ..config.clone() };
         let fit = || prepare(spec, &config, tables, encoder, context, &go_on);
         let prepared = context.in_phase(Phase::Fit, fit)?;
-        let Prepared { training, members, mut parts, truth, split, findings, measured } = prepared;
+        let Prepared { training, members, mut parts, truth, split, mut findings, measured } = prepared;
+        findings.extend(superseded);
         let mut trained_on = trained_on(context.job, model, &parts.spec, &training);
         trained_on.held_out = trained_on.held_out.filter(|held_out| is_of_base(goes_on, held_out));
         parts.rule = parts.rule.filter(|rule| is_of_base(goes_on, &HeldOut::By(rule.clone())));
@@ -145,6 +148,24 @@ impl Start {
         };
         footprint.bytes()
     }
+}
+
+/// The finding that the data set of the training, of so many rows, has been appended to: its name means another by now.
+///
+/// # Errors
+/// Those of storage.
+fn superseded(context: &RunContext, rows: usize) -> Result<Option<Finding>, Halt> {
+    let (Some(dataset), _) = context.job.record.data.datasets() else { return Ok(None) };
+    let grown = context.read(context.datasets.grown(dataset))??;
+    Ok(grown.map(|(name, of_name)| {
+        let name = Shown(&name);
+        let message = format!(
+            "rows were appended to the data set of this training: it has used {rows} rows, and the name {name} means a data set of \
+             {of_name} by now. A model trains on the data set that it was made for unless the training names another: \
+             give `dataset` {name} to train on all rows."
+        );
+        Finding { code: "dataset_superseded".to_owned(), message, column: None }
+    }))
 }
 
 /// What a version of `model` is told to have been trained on, with the parts of `spec` that are not as in `model`.

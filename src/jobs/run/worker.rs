@@ -129,8 +129,9 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
             (made, MeasuredRows::Plain(training.validation))
         }
     };
-    let (made, verdict) = judge(context, made, &rows)?;
+    let (mut made, verdict) = judge(context, made, &rows)?;
     job.progress.look_back(hindsight);
+    made.facts.warnings = job.progress.warnings_kept();
     Ok(NewVersion { state, reason, made, verdict })
 }
 

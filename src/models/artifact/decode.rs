@@ -17,6 +17,7 @@ use crate::learning::members::{MAX_MEMBERS, Member, Members, answers_alike};
 use crate::learning::network::Network;
 use crate::learning::spec::ValidModelSpec;
 use crate::models::explanation::MOST_BACKGROUND_ROWS;
+use crate::models::notice::kept;
 use crate::models::stored::spec_from_json;
 use crate::models::table::{FeatureImportance, TableParts, TableSpec};
 use crate::models::version::{TrainedOn, VersionFacts};
@@ -192,15 +193,18 @@ fn background(file: &TensorFile, width: usize) -> Result<Array2<f32>, ModelError
 }
 
 fn facts(training: &RawValue) -> Result<VersionFacts, serde_json::Error> {
-    let Reached { job_id, created_at, epochs, loss, validation_loss, settings } = exact::from_text(training.get())?;
+    let Reached { job_id, created_at, epochs, loss, validation_loss, warnings, settings } =
+        exact::from_text(training.get())?;
     let Measures { metrics } = serde_json::from_str(training.get())?;
     // What a version was trained on stays where it was trained.
     let trained_on = TrainedOn::default();
     // Settings of a later release may be others: then they are not known here.
     let settings = settings.filter(|settings| settings.get().len() <= MOST_SETTINGS_BYTES);
     let settings = settings.and_then(|settings| exact::from_text(settings.get()).ok()).map(Arc::new);
+    // A file may come from anywhere: no more is kept than a training tells.
+    let warnings = kept(warnings.unwrap_or_default());
     let metrics = metrics.into();
-    Ok(VersionFacts { job_id, created_at, epochs, loss, validation_loss, metrics, trained_on, settings })
+    Ok(VersionFacts { job_id, created_at, epochs, loss, validation_loss, metrics, warnings, trained_on, settings })
 }
 
 #[cfg(test)]

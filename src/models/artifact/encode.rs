@@ -87,6 +87,7 @@ fn training(facts: &VersionFacts) -> Box<RawValue> {
         epochs: facts.epochs,
         loss: facts.loss,
         validation_loss: facts.validation_loss,
+        warnings: Some(facts.warnings.clone()).filter(|told| !told.is_empty()),
         settings: facts.settings.as_deref().map(|settings| raw(exact::to_text(settings))),
     };
     let reached = exact::to_text(&reached);

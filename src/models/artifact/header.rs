@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::learning::error_size::ErrorSize;
 use crate::learning::spec::ValidModelSpec;
+use crate::models::notice::Notice;
 
 /// The form of one network without histograms.
 pub(super) const FIRST_FORM: u32 = 1;
@@ -79,6 +80,9 @@ pub(super) struct Reached {
     pub(super) epochs: u64,
     pub(super) loss: f64,
     pub(super) validation_loss: Option<f64>,
+    /// What was told of the training, if anything was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) warnings: Option<Vec<Notice>>,
     /// All settings of the training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) settings: Option<Box<RawValue>>,

@@ -220,6 +220,7 @@ fn migrator() -> Migrator {
         (6, "sixth", include_str!("sixth.sql")),
         (7, "seventh", include_str!("seventh.sql")),
         (8, "eighth", include_str!("eighth.sql")),
+        (9, "ninth", include_str!("ninth.sql")),
     ];
     let migrations = forms.map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)

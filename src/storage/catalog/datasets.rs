@@ -81,6 +81,21 @@ impl Catalog {
         row.as_ref().map_or(Ok(None), |row| parsed_or_null(row, "parent_id"))
     }
 
+    /// The name and the rows of the data set that was made of this one, or of what was made of it, and has a name; none where this
+    /// one has a name, or there is no such data set.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Damaged`.
+    pub async fn dataset_grown(&self, id: Uuid) -> Result<Option<(String, u64)>, StorageError> {
+        let query = "WITH RECURSIVE grown (id, name, rows_count) AS (\
+                     SELECT id, name, rows_count FROM datasets WHERE id = $1 AND name IS NULL \
+                     UNION ALL SELECT datasets.id, datasets.name, datasets.rows_count FROM datasets \
+                     JOIN grown ON datasets.parent_id = grown.id WHERE grown.name IS NULL) \
+                     SELECT name, rows_count FROM grown WHERE name IS NOT NULL ORDER BY id DESC LIMIT 1";
+        let row = sqlx::query(query).bind(id.to_string()).fetch_optional(self.reader()?).await?;
+        row.map_or(Ok(None), |row| Ok(Some((row.try_get("name")?, counted(&row, "rows_count")?))))
+    }
+
     /// Number of data sets.
     ///
     /// # Errors

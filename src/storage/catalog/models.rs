@@ -67,6 +67,8 @@ pub struct VersionRow {
     pub held_out: Option<String>,
     /// JSON: the settings of its training, where they are known.
     pub settings: Option<String>,
+    /// JSON: what was told of its training, if anything was.
+    pub warnings: Option<String>,
 }
 
 fn model(row: &AnyRow) -> Result<ModelRow, StorageError> {
@@ -109,6 +111,7 @@ pub(super) fn version(row: &AnyRow) -> Result<VersionRow, StorageError> {
         classes: row.try_get("classes")?,
         held_out: row.try_get("held_out")?,
         settings: row.try_get("settings")?,
+        warnings: row.try_get("warnings")?,
     })
 }
 
@@ -309,8 +312,8 @@ impl Write {
     pub async fn add_version(&mut self, row: &VersionRow) -> Result<(), StorageError> {
         let query = "INSERT INTO versions (model_id, number, blob, job_id, created_at, epochs, loss, validation_loss, \
                      metrics, network, file_bytes, dataset_id, rows_count, features, classes, held_out, settings, \
-                     owner) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+                     warnings, owner) \
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, \
                      CASE WHEN $4 IS NULL THEN (SELECT owner FROM models WHERE id = $1) \
                      ELSE (SELECT owner FROM jobs WHERE id = $4) END)";
         let query = sqlx::query(query).bind(row.model_id.to_string()).bind(signed(row.number)).bind(row.blob.clone());
@@ -320,7 +323,7 @@ impl Write {
         let query = query.bind(row.network.clone()).bind(row.file_bytes.map(signed));
         let query = query.bind(row.dataset_id.map(|id| id.to_string())).bind(row.rows.map(signed));
         let query = query.bind(row.features.clone()).bind(row.classes.clone()).bind(row.held_out.clone());
-        let query = query.bind(row.settings.clone());
+        let query = query.bind(row.settings.clone()).bind(row.warnings.clone());
         query.execute(&mut self.connection).await?;
         Ok(())
     }

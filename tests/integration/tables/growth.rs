@@ -47,6 +47,26 @@ async fn a_data_set_grows_into_a_new_one_that_takes_its_name() {
 }
 
 #[tokio::test]
+async fn a_training_on_rows_that_others_were_appended_to_says_so() {
+    let (service, first) = fruit_service().await;
+    let told = |job: &Value| -> Vec<String> {
+        let all = job["warnings"].as_array().expect("a list").iter();
+        all.filter(|one| one["code"] == "dataset_superseded").map(|one| text(&one["message"]).to_owned()).collect()
+    };
+    assert!(told(&first).is_empty(), "{first}");
+    for rows in [300..420, 420..450] {
+        service.post_csv("/datasets/fruit/append", fruit_csv(rows)).await.expect(201);
+    }
+    let on_all = service.train("kinds", json!({"dataset": "fruit", "epochs": 2})).await;
+    assert!(told(&on_all).is_empty(), "{on_all}");
+    let on_old = service.train("kinds", json!({"epochs": 2})).await;
+    assert_eq!(on_old["dataset_id"], first["dataset_id"]);
+    let said = told(&on_old);
+    assert!(said.len() == 1 && said[0].contains("300 rows") && said[0].contains("450"), "{on_old}");
+    assert!(said[0].contains("give `dataset` \"fruit\""), "{on_old}");
+}
+
+#[tokio::test]
 async fn rows_that_are_appended_have_the_old_columns_with_their_types_and_may_have_new_ones() {
     let service = TestApp::start().await;
     service.post_csv("/datasets?name=t", "when,size,word\n2024-01-05,1.5,a\n2024-02-06,,b\n").await.expect(201);

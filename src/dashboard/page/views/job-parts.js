@@ -43,14 +43,17 @@ function about(seconds) {
   return seconds < 1 ? 'less than a second' : `about ${duration(seconds)}`;
 }
 
-/** @param {Job} job */
-export const warnings = (job) =>
-  job.warnings.length > 0 &&
+/**
+ * What was told of a training, by its job or by the version that it made.
+ * @param {{ warnings: import('../types.js').Warning[] }} of
+ */
+export const warnings = ({ warnings: told }) =>
+  told.length > 0 &&
   h(
     'section',
     { class: 'panel advice' },
     h('h2', null, 'Warnings, and what to do'),
-    h('ul', null, job.warnings.map(findingItem)),
+    h('ul', null, told.map(findingItem)),
   );
 
 /** @param {Job} job */

@@ -70,6 +70,18 @@ function versionTable(model, versions) {
         numeric: true,
         cell: (/** @type {Version} */ one) => show(/** @type {any} */ (one.metrics)[key]),
       })),
+      {
+        head: 'Warnings',
+        numeric: true,
+        cell: (one) =>
+          one.warnings.length
+            ? h(
+                'a',
+                { href: link`/models/${nameOf(model)}/versions/${one.version}`, title: one.warnings[0].message },
+                `⚠ ${count(one.warnings.length)}`,
+              )
+            : '–',
+      },
       { head: 'Validation loss', numeric: true, cell: (one) => number(one.validation_loss) },
       { head: 'Epochs', numeric: true, cell: (one) => count(one.epochs) },
       { head: 'Rows', numeric: true, cell: (one) => count(one.rows) },

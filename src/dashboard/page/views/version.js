@@ -12,6 +12,7 @@ import { modelHead, nameOf } from '../ui/model-head.js';
 import { during } from '../ui/notices.js';
 import { longTable } from '../ui/paged.js';
 import { facts, panel } from '../ui/parts.js';
+import { warnings } from './job-parts.js';
 
 /** @typedef {import('../types.js').Version} Version */
 /** @typedef {import('../types.js').ClassMetrics} ClassMetrics */
@@ -166,6 +167,7 @@ export async function view({ parts: [name, number_], signal }) {
       ['Rows trained on', count(version.rows)],
     ]),
     panel('Measures', metricsTable(version.metrics)),
+    warnings(version),
     distilledPanel(version.metrics),
     h('div', { class: 'columns' }, classPanel(version), plots, importance ? importancePanel(importance) : null),
   );

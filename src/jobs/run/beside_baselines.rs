@@ -1,0 +1,152 @@
+//! Whether a version earns its place beside the baselines, measured on the same rows.
+
+use super::baseline::{Baselines, Measure};
+use crate::data::profile::Finding;
+use crate::learning::metrics::Metrics;
+
+/// A version that leaves so much of a constant answer's error has learned next to nothing.
+const LEFT: f64 = 0.99;
+/// R² of the training rows' mean on n others is about −1/n by chance, and rarely below −OFF/n.
+const OFF: f64 = 10.0;
+/// A mean over n rows is off by about its size / √n, as losses of rows deviate by about as much as their mean: by two of that,
+/// and by this at least, the linear model has to be better.
+const LEAST_WORSE: f64 = 0.02;
+
+/// What is to be said of a version with these measures, on so many rows, beside its baselines: that it is no better than a constant
+/// answer, or worse than the linear model.
+pub(super) fn beside_baselines(metrics: &Metrics, baselines: &Baselines, rows: usize) -> Option<Finding> {
+    let own = Measure::from(metrics);
+    let constant = baselines.majority_class.as_ref().map(|one| ("the most frequent class", one));
+    let constant = constant.or(baselines.mean.as_ref().map(|one| ("the mean of the target", one)));
+    let said = constant.and_then(|(answer, constant)| {
+        let beside = || format!("on the same rows {} by that, {} by this version", shown(constant), shown(&own));
+        match own {
+            _ if no_better(&own, constant) => Some(format!("to answer always {answer} would do as well: {}", beside())),
+            Measure::Regression { r2: Some(r2), .. } if r2 < -OFF / rows.max(1) as f64 => Some(format!(
+                "its R² of {} is below 0: to answer always the mean of the rows that it is measured on would do better",
+                figure(r2)
+            )),
+            _ => None,
+        }
+    });
+    if let Some(said) = said {
+        let message = format!(
+            "{said}. Its predictions say next to nothing of the target: look whether the features hold what that depends on, and \
+             whether a few of its values outweigh all others"
+        );
+        return Some(Finding { code: "no_better_than_constant".to_owned(), message, column: None });
+    }
+    let linear = baselines.linear.as_ref().filter(|linear| is_worse(&own, linear, rows))?;
+    let message = format!(
+        "a linear model does better than this version: on the same rows {} by that, {} by this version. The recipe `standard` lets \
+         both answer together; else fewer hidden layers, a lower learning_rate, dropout or early_stopping may help",
+        shown(linear),
+        shown(&own)
+    );
+    Some(Finding { code: "worse_than_linear".to_owned(), message, column: None })
+}
+
+/// Whether a version leaves nearly all of a constant answer's error: of classes by the share that is right as well as by the log loss.
+fn no_better(own: &Measure, constant: &Measure) -> bool {
+    match (own, constant) {
+        (
+            Measure::Classification { accuracy, log_loss },
+            Measure::Classification { accuracy: of_constant, log_loss: loss_of_constant },
+        ) => accuracy <= of_constant && *log_loss >= LEFT * loss_of_constant,
+        (
+            Measure::Regression { rmse, mae, .. },
+            Measure::Regression { rmse: of_constant, mae: mae_of_constant, .. },
+        ) => *rmse >= LEFT * of_constant && *mae >= LEFT * mae_of_constant,
+        _ => false,
+    }
+}
+
+/// Whether a version errs more than the linear model by more than chance, by both measures of its task.
+fn is_worse(own: &Measure, linear: &Measure, rows: usize) -> bool {
+    let worse = 1.0 + (2.0 / (rows.max(1) as f64).sqrt()).max(LEAST_WORSE);
+    match (own, linear) {
+        (
+            Measure::Classification { accuracy, log_loss },
+            Measure::Classification { accuracy: of_linear, log_loss: loss_of_linear },
+        ) => accuracy < of_linear && *log_loss > worse * loss_of_linear,
+        (Measure::Regression { rmse, mae, .. }, Measure::Regression { rmse: of_linear, mae: mae_of_linear, .. }) => {
+            *rmse > worse * of_linear && mae > mae_of_linear
+        }
+        _ => false,
+    }
+}
+
+fn shown(measure: &Measure) -> String {
+    match measure {
+        Measure::Classification { accuracy, log_loss } => {
+            format!("an accuracy of {accuracy:.4} and a log loss of {log_loss:.4}")
+        }
+        Measure::Regression { rmse, mae, .. } => format!("an RMSE of {} and an MAE of {}", figure(*rmse), figure(*mae)),
+    }
+}
+
+/// Four digits of a number, whatever its size.
+fn figure(value: f64) -> String {
+    let digits = 3 - value.abs().max(1e-300).log10().floor() as i32;
+    if (0..=8).contains(&digits) { format!("{value:.*}", digits as usize) } else { format!("{value:.3e}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learning::metrics::{Classification, Regression};
+
+    fn classes(accuracy: f64, log_loss: f64) -> Metrics {
+        let per_class = Vec::new();
+        Metrics::Classification(Classification {
+            accuracy,
+            log_loss,
+            macro_f1: 0.0,
+            roc_auc: None,
+            confusion_matrix: None,
+            per_class,
+        })
+    }
+
+    fn code(metrics: &Metrics, constant: Measure, linear: Measure, rows: usize) -> Option<String> {
+        let (majority_class, mean) = match &constant {
+            Measure::Classification { .. } => (Some(constant), None),
+            Measure::Regression { .. } => (None, Some(constant)),
+        };
+        let baselines = Baselines { majority_class, mean, linear: Some(linear) };
+        beside_baselines(metrics, &baselines, rows).map(|finding| finding.code)
+    }
+
+    /// On 400 rows chance is ± 1/10: a log loss of 0.40 against 0.44.
+    #[test]
+    fn a_version_of_classes_is_held_against_the_most_frequent_one_and_the_linear_model() {
+        let of = |accuracy, log_loss| Measure::Classification { accuracy, log_loss };
+        let said = |accuracy, log_loss| code(&classes(accuracy, log_loss), of(0.7, 0.6), of(0.8, 0.4), 400);
+        assert_eq!(said(0.82, 0.38), None);
+        assert_eq!(said(0.79, 0.43), None);
+        assert_eq!(said(0.79, 0.45).as_deref(), Some("worse_than_linear"));
+        assert_eq!(said(0.7, 0.6).as_deref(), Some("no_better_than_constant"));
+        // It ranks rows although all are of one class.
+        assert_eq!(said(0.7, 0.41), None);
+    }
+
+    #[test]
+    fn a_version_of_numbers_is_held_against_the_mean_and_the_linear_model() {
+        let of = |rmse, mae| Measure::Regression { rmse, mae, r2: None };
+        let of_rows = |rmse, mae, r2| {
+            let metrics = Metrics::Regression(Regression { rmse, mae, r2 });
+            code(&metrics, of(10.0, 8.0), of(5.0, 4.0), 10_000)
+        };
+        let said = |rmse, mae| of_rows(rmse, mae, None);
+        // The rows measured lie near their mean, and far from that of the training rows.
+        assert_eq!(of_rows(5.0, 4.0, Some(-2e10)).as_deref(), Some("no_better_than_constant"));
+        assert_eq!(of_rows(5.0, 4.0, Some(-0.0005)), None);
+        assert_eq!(said(5.05, 4.05), None);
+        assert_eq!(said(5.2, 4.1).as_deref(), Some("worse_than_linear"));
+        assert_eq!(said(1e9, 1e8).as_deref(), Some("no_better_than_constant"));
+        assert_eq!(
+            (figure(1234.56), figure(0.012_345), figure(2.5e11)),
+            ("1235".into(), "0.01235".into(), "2.500e11".into())
+        );
+    }
+}
