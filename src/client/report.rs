@@ -142,7 +142,16 @@ fn confusion(metrics: &Value) -> Option<String> {
 /// What is to be said of a job or a data set, the dearest first.
 pub fn warnings(of: &Value) -> Vec<String> {
     let list = of["warnings"].as_array().or_else(|| of["findings"].as_array());
-    list.into_iter().flatten().take(MOST_WARNINGS).map(|warning| shown(&warning["message"])).collect()
+    list.into_iter().flatten().take(MOST_WARNINGS).map(told).collect()
+}
+
+/// A finding in words, behind the column that it is about where these do not say which that is.
+fn told(finding: &Value) -> String {
+    let message = shown(&finding["message"]);
+    match finding["column"].as_str() {
+        Some(column) if !message.contains(&format!("column {column:?}")) => format!("column {column:?}: {message}"),
+        _ => message,
+    }
 }
 
 #[cfg(test)]
@@ -176,5 +185,17 @@ mod tests {
         let told = of_job(&folds, "penguins");
         assert!(told.contains("274 rows, 5 networks that answer together, 51 of 200 epochs"), "{told}");
         assert!(told.contains("measured on each of the 274 rows by the network"), "{told}");
+    }
+
+    #[test]
+    fn a_finding_says_its_column_once() {
+        let of =
+            |column: Value, message: &str| warnings(&json!({"findings": [{"column": column, "message": message}]}));
+        assert_eq!(of(json!("zip"), "Its values name the rows."), ["column \"zip\": Its values name the rows."]);
+        assert_eq!(of(json!("zip"), "column \"zip\" holds text."), ["column \"zip\" holds text."]);
+        assert_eq!(of(json!("b"), "It equals column \"a\"."), ["column \"b\": It equals column \"a\"."]);
+        // What is to be given names the column as well, and does not say that it is the one.
+        assert!(of(json!("b"), "Give types={\"b\":1}.")[0].starts_with("column \"b\": "));
+        assert_eq!(of(Value::Null, "Few rows."), ["Few rows."]);
     }
 }
