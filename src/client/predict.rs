@@ -65,7 +65,8 @@ fn accepted(asked: &Predict, screen: &Screen, file: &DataFile) -> String {
 fn remark_failed(screen: &Screen, headers: &HeaderMap) {
     let failed = headers.get("x-rows-failed").and_then(|count| count.to_str().ok()).filter(|count| *count != "0");
     if let Some(count) = failed {
-        screen.remark(format!("{count} rows could not be read: their `error` says why"));
+        let rows = if count == "1" { "row" } else { "rows" };
+        screen.remark(format!("{count} {rows} could not be read: `error` says why"));
     }
 }
 

@@ -76,7 +76,9 @@ async fn a_table_becomes_predictions_by_commands() {
     let written: Value = serde_json::from_slice(&std::fs::read(&path).expect("written")).expect("JSON");
     assert_eq!(written["predictions"].as_array().map(Vec::len), Some(344));
 
-    printed(&app, &["train", "--model", "birds", "--epochs", "2", "--activate", "never"]).await;
+    let (_, out, err) = asked(&app, &["train", "--model", "birds", "--epochs", "2", "--activate", "never"]).await;
+    let standing = "version 2 does not serve (version 1 does): it was trained with activate=never";
+    assert!(out.contains(standing) && err.contains("epochd predict birds FILE --version 2"), "{out}{err}");
     let listed = printed(&app, &["versions", "birds"]).await;
     let serving: Vec<&str> = listed.lines().filter(|line| line.contains('*')).collect();
     assert!(
@@ -242,7 +244,8 @@ async fn an_interrupt_says_how_to_go_on_watching() {
     let again = format!("the training goes on; watch it by: epochd watch {}", text(&job["id"]));
     assert!(status == Some(130) && out.is_empty() && err.contains(&again), "{status:?} {err}");
     assert!(!err.contains("error:"), "{err}");
-    printed(&app, &["jobs", "cancel", text(&job["id"]), "--keep"]).await;
+    let cancelled = printed(&app, &["jobs", "cancel", text(&job["id"]), "--keep"]).await;
+    assert!(cancelled.contains("version 1 keeps ") || cancelled.contains("are measured"), "{cancelled}");
     assert!(printed(&app, &["watch", text(&job["id"])]).await.contains("version 1"));
     app.stop().await;
 }
