@@ -186,7 +186,8 @@ pub struct Predict {
     /// Where the predictions go [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Form of the predictions, a content type [default: by the ending of --output; text/csv, or JSON for JSON]
+    /// Form of the predictions, a content type [default: by the ending of --output, .csv, .json, .arrow or .arrows; else
+    /// text/csv, or JSON for rows of JSON]
     #[arg(long, value_name = "TYPE")]
     pub accept: Option<String>,
     /// Bounds that hold this share of outcomes, such as 0.9, beside each value

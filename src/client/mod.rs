@@ -19,6 +19,7 @@ mod table;
 mod train;
 mod versions;
 mod watch;
+mod written;
 
 use std::process::ExitCode;
 
