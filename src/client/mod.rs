@@ -4,6 +4,7 @@
 mod command;
 mod data_file;
 mod datasets;
+mod distrust;
 mod error;
 mod evaluate;
 mod events;
