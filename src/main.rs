@@ -116,6 +116,7 @@ async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(address).await.map_err(busy)?;
     let app = App::open(settings).await?;
     if let Err(message) = app.settings.check_listen(app.keys.has_keys()) {
+        app.close().await;
         app.storage.close().await;
         return Err(message.into());
     }

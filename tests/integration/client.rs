@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use arrow_ipc::reader::FileReader;
+use arrow_ipc::reader::FileReader;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
 
@@ -78,6 +79,10 @@ async fn a_table_becomes_predictions_by_commands() {
     assert_eq!(written["predictions"].as_array().map(Vec::len), Some(344));
 
     let (_, out, err) = asked(&app, &["train", "--model", "birds", "--epochs", "2", "--activate", "never"]).await;
+    let path = folder.path().join("out.arrow").to_str().expect("UTF-8").to_owned();
+    printed(&app, &["predict", "birds", &file, "-o", &path]).await;
+    let batches = FileReader::try_new(std::fs::File::open(&path).expect("written"), None).expect("a file of Arrow");
+    assert_eq!(batches.map(|batch| batch.expect("whole").num_rows()).sum::<usize>(), 344);
     let standing = "version 2 does not serve (version 1 does): it was trained with activate=never";
     assert!(out.contains(standing) && err.contains("epochd predict birds FILE --version 2"), "{out}{err}");
     let listed = printed(&app, &["versions", "birds"]).await;
@@ -223,6 +228,32 @@ async fn keys_are_made_used_and_revoked() {
     assert_eq!(told(&as_admin(&revoke).await).0, Some(0));
     let (status, _, err) = told(&said_of(command(&url, &["models", "--key", secret.trim()]), "").await);
     assert!(status == Some(1) && !err.contains(secret.trim()), "{err}");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_with_what_to_do() {
+    let (app, folder) = (TestApp::start().await, tempfile::tempdir().expect("a folder"));
+    let (file, workbook) = (penguins(), format!("{}/tests/fixtures/sales.xlsx", env!("CARGO_MANIFEST_DIR")));
+    printed(&app, &["train", &file, "--target", "species", "--epochs", "1", "--recipe", "plain", "--name", "birds"])
+        .await;
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    std::fs::write(path("rows.csv"), "Island,colour,a,b,c,d,e\nDream,red,1,2,3,4,5\n").expect("written");
+    let (rows, packed) = (path("rows.csv"), path("out.csv.gz"));
+    let unknown = "has no columns \"Island\", \"colour\", \"a\", \"b\", \"c\" and 2 more; did you mean \"island\" by \"Island\"? \
+                   (unknown=ignore passes over such columns)";
+    for (status, words, parts) in [
+        (2, &["train", &file][..], &["--target <COLUMN>|--model <MODEL>", "epochd train <--target"][..]),
+        (2, &["versions", "alias", "birds", "1", "canary"], &["MODEL ALIAS VERSION"]),
+        (2, &["predict", "birds", &file, "-o", &packed], &["in one of .csv, "]),
+        (1, &["predict", "birds", &rows], &[unknown]),
+        (1, &["train", &file, "--target", "Species"], &["; did you mean \"species\"? it has"]),
+        (1, &["train", &workbook, "--target", "none"], &["The sheet that is read is ", "--sheet"]),
+    ] {
+        let (exit, _, err) = asked(&app, words).await;
+        assert!(exit == Some(status) && parts.iter().all(|part| err.contains(part)), "{words:?}: {err}");
+    }
+    assert!(!PathBuf::from(packed).exists());
     app.stop().await;
 }
 
