@@ -203,7 +203,10 @@ impl App {
 /// Sweeps `storage` now and then, for as long as the application lives.
 async fn sweep(storage: Storage, alive: std::sync::Weak<AtomicBool>) {
     while alive.upgrade().is_some_and(|closing| !closing.load(Ordering::Relaxed)) {
-        if let Err(error) = storage.sweep().await {
+        let swept = storage.sweep().await;
+        // A sweep that the end of the service breaks off is no fault: the next start has one.
+        let goes_on = alive.upgrade().is_some_and(|closing| !closing.load(Ordering::Relaxed));
+        if let (Err(error), true) = (swept, goes_on) {
             tracing::warn!(%error, "storage could not be swept");
         }
         tokio::time::sleep(SWEEP_INTERVAL).await;

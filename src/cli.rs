@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 
 use clap::error::ErrorKind;
-use clap::{ArgMatches, Command, CommandFactory, Parser};
+use clap::{ArgMatches, Command, CommandFactory, Error, Parser};
 
 use crate::client::{Client, ClientCommand};
 use crate::config::Settings;
@@ -40,13 +40,22 @@ pub fn asked(words: impl IntoIterator<Item = OsString>) -> Asked {
 }
 
 fn client(words: Vec<OsString>) -> Asked {
-    let client = Client::parse_from(words);
+    let client = Client::try_parse_from(&words).unwrap_or_else(|error| without_variables(error, words).exit());
     let ClientCommand::Completions { shell } = client.command else { return Asked::Client(Box::new(client)) };
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut completed(), "epochd", &mut script);
     // Whoever reads may have seen enough.
     let _ = io::stdout().write_all(&script);
     Asked::Nothing
+}
+
+/// An error of the command line of clients, whose usage leaves out what the environment gives: it would show that as required.
+fn without_variables(error: Error, words: Vec<OsString>) -> Error {
+    if !matches!(error.kind(), ErrorKind::MissingRequiredArgument | ErrorKind::ArgumentConflict) {
+        return error;
+    }
+    let command = Client::command().mut_args(|arg| if arg.get_env().is_some() { arg.hide(true) } else { arg });
+    command.try_get_matches_from(words).err().unwrap_or(error)
 }
 
 fn service(words: Vec<OsString>) -> Asked {

@@ -57,7 +57,10 @@ fn check_state(settings: &Settings, repair: bool) -> ExitCode {
     let mut say = |finding: &Finding| println!("{finding}");
     match runtime.block_on(check::check(&settings.location(), repair, &mut say, &mut progress)) {
         Ok(Outcome { rows, blobs, found, mended }) => {
-            println!("checked {rows} rows and {blobs} files: {found} findings, {mended} of them mended");
+            let counted = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+            let [read, files, findings] =
+                [(rows, "row"), (blobs, "file"), (found, "finding")].map(|(n, of)| counted(n, of));
+            println!("checked {read} and {files}: {findings}, {mended} of them mended");
             if found == mended { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
@@ -113,6 +116,7 @@ async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(address).await.map_err(busy)?;
     let app = App::open(settings).await?;
     if let Err(message) = app.settings.check_listen(app.keys.has_keys()) {
+        app.close().await;
         app.storage.close().await;
         return Err(message.into());
     }

@@ -8,6 +8,8 @@ const SHOWN: usize = 100;
 /// Longer words are compared with none, and none with longer ones: to compare two words takes as many steps as their lengths
 /// multiplied.
 const MOST_BYTES: usize = 64;
+/// How alike two names must be (Jaro-Winkler, 0 to 1) for one to be suggested for the other.
+pub const ALIKE: f64 = 0.8;
 /// Words that one is compared with at most.
 const MOST_COMPARED: usize = 1000;
 
@@ -36,17 +38,34 @@ pub fn beginning(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The word among `known` that is nearest to `word`, if it is more than `alike` (Jaro-Winkler, 0 to 1). Of very many known
-/// words some are compared, of long ones none.
+/// The word among `known` that is `word` but for its case, or else the one that is nearest to it, if it is more than `alike`
+/// (Jaro-Winkler, 0 to 1). Of very many known words some are compared, of long ones none.
 pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>, alike: f64) -> Option<&'a str> {
     let lengths = word.len() / 2..=(2 * word.len()).min(MOST_BYTES);
-    if word.len() > MOST_BYTES {
-        return None;
+    let (mut near, mut compared) = (None, 0);
+    for known in known {
+        // That ends at the first character that differs.
+        if lower(word).eq(lower(known)) {
+            return Some(known);
+        }
+        if word.len() <= MOST_BYTES && lengths.contains(&known.len()) && compared < MOST_COMPARED {
+            compared += 1;
+            let likeness = strsim::jaro_winkler(word, known);
+            if likeness > alike && near.is_none_or(|(nearest, _)| likeness >= nearest) {
+                near = Some((likeness, known));
+            }
+        }
     }
-    let compared = known.filter(|known| lengths.contains(&known.len())).take(MOST_COMPARED);
-    let near =
-        compared.map(|known| (strsim::jaro_winkler(word, known), known)).filter(|(likeness, _)| *likeness > alike);
-    near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known)
+    near.map(|(_, known)| known)
+}
+
+/// What to say of a name that is not among the `known` ones: the one that may have been meant, if one is near.
+pub fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    nearest(name, known, ALIKE).map(|near| format!("; did you mean {}?", Shown(near))).unwrap_or_default()
+}
+
+fn lower(word: &str) -> impl Iterator<Item = char> {
+    word.chars().flat_map(char::to_lowercase)
 }
 
 #[cfg(test)]
@@ -61,6 +80,9 @@ mod tests {
         assert_eq!(nearest("bill_lenght", known(), 0.8), Some("bill_length"));
         assert_eq!(nearest("species", known(), 0.8), None);
         assert_eq!(nearest("", known(), 0.0), None);
+        let cases = || ["sez", "SEX", "Größe"].into_iter();
+        assert_eq!([nearest("sex", cases(), 0.8), nearest("GRÖSSE", cases(), 0.9)], [Some("SEX"), None]);
+        assert_eq!(nearest("größe", cases(), 0.99), Some("Größe"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod in_service;
 mod rows;
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,8 +19,9 @@ pub use finding::{Fault, Finding};
 use crate::datasets::DatasetRegistry;
 use crate::memory::Share;
 use crate::storage::catalog::Table;
+use crate::storage::folder::{self, BLOBS, CATALOG};
 use crate::storage::identity::{self, IDENTITY};
-use crate::storage::{OpenError, StateLocation, Storage, StorageError, folder};
+use crate::storage::{OpenError, StateLocation, Storage, StorageError};
 
 /// Between two lines that say how far a check has come.
 const PROGRESS: Duration = Duration::from_secs(10);
@@ -40,6 +42,9 @@ pub struct Outcome {
 /// Why a check broke off.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
+    /// There is no state in the data folder.
+    #[error("there is nothing to check: {} has no {CATALOG}. Name the folder of the service by --data-dir", .0.display())]
+    NoState(PathBuf),
     /// The state cannot be opened.
     #[error("{0}")]
     Open(#[from] OpenError),
@@ -65,13 +70,18 @@ struct Check<'a> {
 /// then what is being read, and how much has been.
 ///
 /// # Errors
-/// The state is in use, cannot be opened, or stops answering.
+/// There is no state, and none is made; or it is in use, cannot be opened, or stops answering.
 pub async fn check(
     location: &StateLocation,
     repair: bool,
     say: &mut (dyn FnMut(&Finding) + Send),
     progress: &mut (dyn FnMut(&str, Outcome) + Send),
 ) -> Result<Outcome, CheckError> {
+    // Blobs without a catalog are a state that has lost it, which is found.
+    let is_there = |name: &str| location.folder.join(name).exists();
+    if location.database_url.is_none() && !is_there(CATALOG) && (location.blob_url.is_some() || !is_there(BLOBS)) {
+        return Err(CheckError::NoState(location.folder.clone()));
+    }
     let storage = Storage::open_unchecked(location, Arc::new(|_| Ok(()))).await?;
     // One thing is read after the other.
     let datasets = DatasetRegistry::new(storage.clone(), Share::new("check", ByteSize::gib(1)));
@@ -131,7 +141,10 @@ impl Check<'_> {
                 identity::stamp(&self.storage.catalog, &self.storage.blobs).await?;
             }
             let mended = self.repair.then_some("taken as they are: both have one identifier now");
-            self.found(Fault::Strangers, "the catalog and the blobs", reason, mended);
+            let subject = "the catalog and the blobs do not belong together";
+            let advice =
+                if self.repair { "" } else { "; name the blobs of this catalog, or --repair takes both as they are" };
+            self.found(Fault::Strangers, subject, format!("{reason}{advice}"), mended);
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ mod reading;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use self::common::Common;
@@ -103,12 +103,13 @@ pub enum ClientCommand {
 
 /// `epochd train`.
 #[derive(Clone, Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true).args(["target", "model"]))]
 pub struct Train {
     /// The data file: CSV, TSV, JSON, NDJSON, Parquet, Arrow or Excel, also packed (.gz); - for standard input
     #[arg(required_unless_present = "model")]
     pub file: Option<PathBuf>,
     /// The column to predict
-    #[arg(long, value_name = "COLUMN", required_unless_present = "model", conflicts_with = "model")]
+    #[arg(long, value_name = "COLUMN")]
     pub target: Option<String>,
     /// Name of the new model [default: that of the file]
     #[arg(long, conflicts_with = "model")]
@@ -186,7 +187,8 @@ pub struct Predict {
     /// Where the predictions go [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Form of the predictions, a content type [default: by the ending of --output; text/csv, or JSON for JSON]
+    /// Form of the predictions, a content type [default: by the ending of --output, .csv, .json, .arrow or .arrows; else
+    /// text/csv, or JSON for rows of JSON]
     #[arg(long, value_name = "TYPE")]
     pub accept: Option<String>,
     /// Bounds that hold this share of outcomes, such as 0.9, beside each value

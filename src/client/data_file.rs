@@ -143,13 +143,8 @@ fn ending_of(path: &Path) -> (String, bool) {
 }
 
 /// The content type that an ending stands for.
-pub fn type_of(ending: &str) -> Option<&'static str> {
+fn type_of(ending: &str) -> Option<&'static str> {
     TYPES.iter().find(|(known, _)| *known == ending).map(|(_, content_type)| *content_type)
-}
-
-/// The content type that the ending of a path stands for.
-pub fn type_by_path(path: &Path) -> Option<&'static str> {
-    type_of(&ending_of(path).0)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::error::ClientError;
 use super::report::warnings;
 use super::screen::Screen;
 use super::service::Service;
-use super::table::{Table, shown, time};
+use super::table::{Table, counted, shown, time};
 
 /// Values of a column that are shown.
 const MOST_VALUES: usize = 3;
@@ -82,7 +82,7 @@ fn described(dataset: &Value) -> String {
         let cells = ["name", "type", "missing", "distinct", "min", "max"].map(|member| shown(&column[member]));
         table.row(cells.into_iter().chain([top.join(", ")]).collect());
     }
-    let mut text = format!("{}: {} rows\n\n{}", shown(name), dataset["rows"], table.text());
+    let mut text = format!("{}: {}\n\n{}", shown(name), counted(&dataset["rows"], "row"), table.text());
     for finding in warnings(dataset) {
         text += &format!("\n\nfinding: {finding}");
     }

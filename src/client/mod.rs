@@ -4,6 +4,7 @@
 mod command;
 mod data_file;
 mod datasets;
+mod distrust;
 mod error;
 mod evaluate;
 mod events;
@@ -19,6 +20,7 @@ mod table;
 mod train;
 mod versions;
 mod watch;
+mod written;
 
 use std::process::ExitCode;
 

@@ -3,15 +3,16 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use reqwest::header::{ACCEPT, HeaderMap};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, Response};
 use tempfile::NamedTempFile;
 
 use super::command::Predict;
-use super::data_file::{DataFile, type_by_path};
+use super::data_file::DataFile;
 use super::error::ClientError;
 use super::screen::Screen;
 use super::service::Service;
+use super::written::{Written, arrow_file};
 
 const JSON: &str = "application/json";
 const CSV: &str = "text/csv";
@@ -37,27 +38,42 @@ pub async fn predict(service: &Service, screen: &Screen, asked: &Predict) -> Res
     ];
     let mut query: Vec<(&str, &str)> = optional.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     query.extend(asked.passthrough.iter().map(|column| ("passthrough", column.as_str())));
-    let accept = accepted(asked, screen, &file);
+    let form = form(asked, screen)?;
+    let accept = accepted(asked, screen, form, &file);
     let request = service.request(Method::POST, &path, &query).header(ACCEPT, accept);
     let (request, bar) = file.send(request, screen)?;
     let reply = service.send(request).await;
     bar.finish_and_clear();
     let reply = reply?;
     remark_failed(screen, reply.headers());
-    match asked.output.as_deref().filter(|path| *path != Path::new("-")) {
-        Some(path) => to_file(service, reply, path).await,
-        None => to_stdout(service, reply).await,
+    match (output(asked), form) {
+        (None, _) => to_stdout(service, reply).await,
+        (Some(path), None) => to_file(service, reply, path).await,
+        (Some(path), Some(form)) => in_form(service, reply, path, form).await,
     }
 }
 
-/// The form of the predictions: what is asked for, or that of the file they go to, or that of the rows.
-fn accepted(asked: &Predict, screen: &Screen, file: &DataFile) -> String {
-    let by_output = || asked.output.as_deref().and_then(type_by_path).map(str::to_owned);
-    let by_rows = || if file.content_type.starts_with(JSON) { JSON } else { CSV }.to_owned();
+/// The file that the predictions go to.
+fn output(asked: &Predict) -> Option<&Path> {
+    asked.output.as_deref().filter(|path| *path != Path::new("-"))
+}
+
+/// The form of the file that the predictions go to, where it is not asked for otherwise.
+///
+/// # Errors
+/// Its ending is that of a form that predictions are not written in.
+fn form(asked: &Predict, screen: &Screen) -> Result<Option<Written>, ClientError> {
+    let by_ending = output(asked).filter(|_| asked.accept.is_none() && !screen.json);
+    by_ending.map_or(Ok(None), Written::by_path)
+}
+
+/// The content type that is asked for: what the command line says, or that of the file's form, or that of the rows.
+fn accepted(asked: &Predict, screen: &Screen, form: Option<Written>, file: &DataFile) -> String {
+    let by_rows = || if file.content_type.starts_with(JSON) { JSON } else { CSV };
     match &asked.accept {
         Some(given) => given.clone(),
         None if screen.json => JSON.into(),
-        None => by_output().unwrap_or_else(by_rows),
+        None => form.map_or_else(by_rows, Written::content_type).into(),
     }
 }
 
@@ -65,15 +81,41 @@ fn accepted(asked: &Predict, screen: &Screen, file: &DataFile) -> String {
 fn remark_failed(screen: &Screen, headers: &HeaderMap) {
     let failed = headers.get("x-rows-failed").and_then(|count| count.to_str().ok()).filter(|count| *count != "0");
     if let Some(count) = failed {
-        screen.remark(format!("{count} rows could not be read: their `error` says why"));
+        let rows = if count == "1" { "row" } else { "rows" };
+        screen.remark(format!("{count} {rows} could not be read: `error` says why"));
     }
+}
+
+/// Writes a file in a form that its ending says, where the reply has it.
+async fn in_form(service: &Service, reply: Response, path: &Path, form: Written) -> Result<(), ClientError> {
+    let content_type = reply.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    if !content_type.starts_with(form.content_type()) {
+        let (name, other) = (path.display(), form.content_type());
+        let told = format!(
+            "{name}: the model answers in {content_type}, not in {other}: let the name end so, or add --accept"
+        );
+        return Err(ClientError::Failed(told));
+    }
+    if form != Written::ArrowFile {
+        return to_file(service, reply, path).await;
+    }
+    let failed = |error| ClientError::io(path.display())(error);
+    let (mut stream, file) = (beside(path).map_err(failed)?, beside(path).map_err(failed)?);
+    copy(service, reply, &mut stream, failed).await?;
+    let converted = stream.reopen().map_err(failed).map(|stream| arrow_file(&stream, file.as_file()))?;
+    converted.map_err(|error| ClientError::Failed(format!("{}: {error}", path.display())))?;
+    file.persist(path).map_err(|error| failed(error.error)).map(drop)
+}
+
+/// A file without a name of its own, in the folder of a path.
+fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    NamedTempFile::new_in(path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))
 }
 
 /// Writes a file that is there whole or not at all.
 pub async fn to_file(service: &Service, reply: Response, path: &Path) -> Result<(), ClientError> {
     let failed = |error| ClientError::io(path.display())(error);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = NamedTempFile::new_in(folder).map_err(failed)?;
+    let mut file = beside(path).map_err(failed)?;
     copy(service, reply, &mut file, failed).await?;
     file.persist(path).map_err(|error| failed(error.error)).map(drop)
 }

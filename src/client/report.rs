@@ -4,29 +4,31 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::table::{Table, figure, shown, time};
+use super::table::{Table, counted, figure, shown, time};
 
 /// Measures in the order in which they say most, of which those are told that there are.
 const MEASURES: [&str; 8] = ["accuracy", "log_loss", "macro_f1", "roc_auc", "rmse", "mae", "r2", "loss"];
 /// Warnings that are told in full.
 const MOST_WARNINGS: usize = 10;
 
-/// The version that a job made and its measures beside the baselines; why there is none, where there is none.
-pub fn of_job(job: &Value, model: &str) -> String {
+/// The version that a job made for a model of this name, its measures beside the baselines, and whether it serves; why there
+/// is none, where there is none. The model as it is now is null where that is not known.
+pub fn of_job(job: &Value, name: &str, model: &Value) -> String {
     let mut text = String::new();
-    let epochs = format!("{} of {} epochs", job["epoch"], job["epochs"]);
+    let epochs = format!("{} of {}", job["epoch"], counted(&job["epochs"], "epoch"));
     match &job["version"] {
-        Value::Null => _ = write!(text, "{model}: {} after {epochs}", shown(&job["state"])),
+        Value::Null => _ = write!(text, "{name}: {} after {epochs}", shown(&job["state"])),
         version => {
             let reason = shown(&job["stop_reason"]).replace('_', " ");
             let best = job["best_epoch"].as_u64().map(|best| format!(", the best was {best}")).unwrap_or_default();
             let by = by(several(job));
-            _ = write!(text, "{model}, version {version}: {} rows{by}, {epochs} ({reason}{best})", job["rows"]);
+            let rows = counted(&job["rows"], "row");
+            _ = write!(text, "{name}, version {version}: {rows}{by}, {epochs} ({reason}{best})");
         }
     }
     text += &of_metrics(&job["metrics"], several(job), &job["rows"]);
-    if let Some(reason) = job["comparison"]["reason"].as_str() {
-        _ = write!(text, "\n\n{reason}");
+    if let Some(standing) = standing(job, model) {
+        _ = write!(text, "\n\n{standing}");
     }
     for warning in warnings(job) {
         _ = write!(text, "\n\nwarning: {warning}");
@@ -34,12 +36,28 @@ pub fn of_job(job: &Value, model: &str) -> String {
     text
 }
 
+/// Whether the version of a job serves by its model as it is now, and why.
+fn standing(job: &Value, model: &Value) -> Option<String> {
+    let version = job["version"].as_u64().filter(|_| !model.is_null())?;
+    let comparison = &job["comparison"];
+    let reason = |of: bool| comparison["reason"].as_str().filter(|_| comparison["activated"] == of);
+    let (told, reason) = match model["active_version"].as_u64() {
+        Some(now) if now == version => (format!("version {version} serves"), reason(true)),
+        now => {
+            let instead = now.map(|now| format!(" (version {now} does)")).unwrap_or_default();
+            let never = (job["config"]["activate"] == "never").then_some("it was trained with activate=never");
+            (format!("version {version} does not serve{instead}"), reason(false).or(never))
+        }
+    };
+    Some(reason.map_or(told.clone(), |reason| format!("{told}: {reason}")))
+}
+
 /// A version and its measures beside the baselines.
 pub fn of_version(version: &Value, model: &str) -> String {
     let serves = if version["active"] == true { ", which serves" } else { "" };
-    let (number, rows, epochs) = (&version["version"], &version["rows"], &version["epochs"]);
+    let (number, rows, epochs) = (&version["version"], &version["rows"], counted(&version["epochs"], "epoch"));
     let by = by(several(version));
-    let mut text = format!("{model}, version {number}{serves}: {rows} rows{by}, {epochs} epochs");
+    let mut text = format!("{model}, version {number}{serves}: {}{by}, {epochs}", counted(rows, "row"));
     let told = [
         ("recipe", shown(&version["recipe"])),
         ("aliases", shown(&version["aliases"])),
@@ -93,7 +111,8 @@ pub fn of_evaluation(evaluation: &Value) -> String {
             measured.row(vec![name.into(), value.as_f64().map(figure).unwrap_or_default()]);
         }
     }
-    let mut text = format!("{} rows\n{}", evaluation["rows"], measured.text().trim_start_matches('\n'));
+    let rows = counted(&evaluation["rows"], "row");
+    let mut text = format!("{rows}\n{}", measured.text().trim_start_matches('\n'));
     if let Some(matrix) = confusion(metrics) {
         _ = write!(text, "\n\n{matrix}");
     }
@@ -101,17 +120,17 @@ pub fn of_evaluation(evaluation: &Value) -> String {
 }
 
 fn measured_on(metrics: &Value) -> String {
-    let rows = &metrics["rows"];
+    let rows = counted(&metrics["rows"], "row");
     let split = match metrics["split"]["type"].as_str() {
         _ if metrics["rows_used"] == "training" => {
-            return format!("measured on the {rows} rows it was trained on: expect less on new ones");
+            return format!("measured on the {rows} it was trained on: expect less on new ones");
         }
         None => "held out".to_owned(),
         Some("random") => "held out at random".into(),
         Some("order") => "that come last".into(),
         Some(by) => format!("held out by {by} ({})", shown(&metrics["split"]["column"])),
     };
-    format!("measured on {rows} rows {split}")
+    format!("measured on {rows} {split}")
 }
 
 /// The measures of the version, and those of the baselines beside them.
@@ -146,7 +165,16 @@ fn confusion(metrics: &Value) -> Option<String> {
 /// What is to be said of a job or a data set, the dearest first.
 pub fn warnings(of: &Value) -> Vec<String> {
     let list = of["warnings"].as_array().or_else(|| of["findings"].as_array());
-    list.into_iter().flatten().take(MOST_WARNINGS).map(|warning| shown(&warning["message"])).collect()
+    list.into_iter().flatten().take(MOST_WARNINGS).map(told).collect()
+}
+
+/// A finding in words, behind the column that it is about where these do not say which that is.
+fn told(finding: &Value) -> String {
+    let message = shown(&finding["message"]);
+    match finding["column"].as_str() {
+        Some(column) if !message.contains(&format!("column {column:?}")) => format!("column {column:?}: {message}"),
+        _ => message,
+    }
 }
 
 #[cfg(test)]
@@ -172,16 +200,42 @@ mod tests {
                     \u{20}         this version  linear  majority class\n\
                     accuracy        1.0000  0.9714          0.4286\n\
                     log_loss        0.0179                  1.0623\n\n\
+                    version 1 serves\n\n\
                     warning: few rows";
-        assert_eq!(of_job(&job, "penguins"), told);
+        assert_eq!(of_job(&job, "penguins", &json!({"active_version": 1})), told);
         let version =
             json!({"version": 1, "epochs": 51, "rows": 274, "metrics": job["metrics"], "warnings": job["warnings"]});
         assert!(of_version(&version, "penguins").ends_with("\n\nwarning: few rows"), "a version keeps its warnings");
         let mut folds = job.clone();
         folds["config"] = json!({"members": 5});
         folds["metrics"]["rows"] = json!(274);
-        let told = of_job(&folds, "penguins");
+        let told = of_job(&folds, "penguins", &Value::Null);
         assert!(told.contains("274 rows, 5 networks that answer together, 51 of 200 epochs"), "{told}");
         assert!(told.contains("measured on each of the 274 rows by the network"), "{told}");
+    }
+
+    #[test]
+    fn a_version_that_does_not_serve_is_told_with_the_reason() {
+        let told = |active: Value, job: Value| standing(&job, &json!({"active_version": active})).unwrap_or_default();
+        let compared = |activated: bool| json!({"version": 4, "comparison": {"activated": activated, "reason": "why"}});
+        assert_eq!(told(json!(4), compared(true)), "version 4 serves: why");
+        assert_eq!(told(json!(3), compared(false)), "version 4 does not serve (version 3 does): why");
+        // Another one was activated since then.
+        assert_eq!(told(json!(5), compared(true)), "version 4 does not serve (version 5 does)");
+        let never = json!({"version": 4, "config": {"activate": "never"}});
+        assert_eq!(told(Value::Null, never), "version 4 does not serve: it was trained with activate=never");
+        assert_eq!(told(json!(1), json!({"version": null})), "");
+    }
+
+    #[test]
+    fn a_finding_says_its_column_once() {
+        let of =
+            |column: Value, message: &str| warnings(&json!({"findings": [{"column": column, "message": message}]}));
+        assert_eq!(of(json!("zip"), "Its values name the rows."), ["column \"zip\": Its values name the rows."]);
+        assert_eq!(of(json!("zip"), "column \"zip\" holds text."), ["column \"zip\" holds text."]);
+        assert_eq!(of(json!("b"), "It equals column \"a\"."), ["column \"b\": It equals column \"a\"."]);
+        // What is to be given names the column as well, and does not say that it is the one.
+        assert!(of(json!("b"), "Give types={\"b\":1}.")[0].starts_with("column \"b\": "));
+        assert_eq!(of(Value::Null, "Few rows."), ["Few rows."]);
     }
 }

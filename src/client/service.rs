@@ -7,6 +7,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Certificate, Client, Method, RequestBuilder, Response, Url, redirect};
 use serde_json::Value;
 
+use super::distrust::distrust;
 use super::error::{ClientError, Problem};
 
 /// Longest wait for a connection.
@@ -144,9 +145,12 @@ impl Service {
         }
     }
 
-    /// Why nobody answered.
+    /// Why nobody answered, or nobody that can be spoken with.
     pub fn unreachable(&self, error: reqwest::Error) -> ClientError {
         let error = error.without_url();
+        if let Some(told) = distrust(&self.url, &error) {
+            return ClientError::Failed(told);
+        }
         // The outer errors of a request say only that it failed.
         let mut cause: &dyn std::error::Error = &error;
         while let Some(inner) = cause.source() {

@@ -51,6 +51,11 @@ pub fn shown(value: &Value) -> String {
     }
 }
 
+/// A count with what is counted, whose name is that of one of them.
+pub fn counted(count: &Value, what: &str) -> String {
+    format!("{count} {what}{}", if *count == 1 { "" } else { "s" })
+}
+
 /// A number to six digits.
 fn short(value: f64) -> String {
     let rounded: f64 = format!("{value:.5e}").parse().unwrap_or(value);
@@ -97,6 +102,7 @@ mod tests {
         let values = json!([null, "a", 3, 0.123456, ["a", 1], 0.0, 12345.678, 1e-7, true]);
         let told: Vec<String> = values.as_array().expect("a list").iter().map(shown).collect();
         assert_eq!(told, ["", "a", "3", "0.123456", "a, 1", "0", "12345.7", "1e-7", "true"]);
+        assert_eq!([json!(0), json!(1)].map(|count| counted(&count, "row")), ["0 rows", "1 row"]);
         assert_eq!(time(&json!("2026-11-27T20:32:52.463Z")), "2026-11-27 20:32:52");
     }
 }

@@ -37,27 +37,40 @@ pub async fn watch(service: &Service, common: &Common, screen: &Screen, job: &st
 /// # Errors
 /// It failed or was cancelled.
 pub async fn tell(service: &Service, screen: &Screen, job: &Value) -> Result<(), ClientError> {
-    let name = model_of(service, job).await;
-    screen.show(job, |job| report::of_job(job, &name))?;
-    match job["state"].as_str() {
-        Some("succeeded") => {
-            screen.remark(format!("\npredict by: {}", screen.command(format!("predict {name} FILE"))));
-            Ok(())
+    let (name, model) = model_of(service, job).await;
+    screen.show(job, |job| report::of_job(job, &name, &model))?;
+    if let Some(version) = job["version"].as_u64() {
+        // Of a model that is gone there is nothing to go on with.
+        if !model.is_null() {
+            let serves = model["active_version"] == version;
+            screen.remark(format!("\n{}", ways_on(screen, &name, version, serves)));
         }
+        return Ok(());
+    }
+    match job["state"].as_str() {
         Some("failed") => {
             let problem: Problem = serde_json::from_value(job["error"].clone()).unwrap_or_default();
             Err(ClientError::Failed(format!("the training failed: {problem}")))
         }
-        _ if job["version"].is_u64() => Ok(()),
         _ => Err(ClientError::Failed("the training was cancelled: there is no new version".into())),
     }
 }
 
-/// The name of a job's model, or its id where it has none or is gone by now.
-pub async fn model_of(service: &Service, job: &Value) -> String {
+/// The commands by which a new version is asked, and by which it serves where it does not yet.
+fn ways_on(screen: &Screen, model: &str, version: u64, serves: bool) -> String {
+    if serves {
+        return format!("predict by: {}", screen.command(format!("predict {model} FILE")));
+    }
+    let predict = screen.command(format!("predict {model} FILE --version {version}"));
+    let activate = screen.command(format!("versions activate {model} {version}"));
+    format!("predict with it by: {predict}\nhave it serve by: {activate}")
+}
+
+/// The name of a job's model, or its id where it has none; and the model itself, null if it is gone by now.
+pub async fn model_of(service: &Service, job: &Value) -> (String, Value) {
     let id = job["model_id"].as_str().unwrap_or_default();
-    let name = service.get(&["models", id]).await.ok().and_then(|model| model["name"].as_str().map(str::to_owned));
-    name.unwrap_or_else(|| id.to_owned())
+    let model = service.get(&["models", id]).await.unwrap_or_default();
+    (model["name"].as_str().unwrap_or(id).to_owned(), model)
 }
 
 /// The job as it is at its end. Ctrl-C ends the command, not the training: how to come back to it is said.

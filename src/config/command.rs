@@ -22,7 +22,8 @@ pub enum Command {
         file: PathBuf,
     },
     /// Read all state of a service that is stopped, and list what is missing, damaged, unverified or left over; exit
-    /// status 0 if there is nothing of that. As at a start, the catalog gets this release's form
+    /// status 0 if there is nothing of that. A folder without state is refused. As at a start, the catalog gets this
+    /// release's form
     Check {
         /// Mend what can be mended: give data sets of earlier releases checksums, end jobs whose rows are lost, note files
         /// that nothing refers to for deletion. Each change is listed

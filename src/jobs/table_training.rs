@@ -18,7 +18,7 @@ use crate::learning::split::SplitBy;
 use crate::learning::training::{Classes, TrainingSpec, ValidTrainingSpec};
 use crate::models::table::TableSpec;
 use crate::models::table_size::ColumnsOf;
-use crate::wording::Shown;
+use crate::wording::{Shown, did_you_mean};
 
 /// A checked training of a model by data set.
 #[derive(Clone, Debug)]
@@ -185,7 +185,8 @@ fn check_split(by: &SplitBy, model: &TableSpec, dataset: &Dataset) -> Result<(),
     let Some(name) = by.column() else { return Ok(()) };
     let wrong = |detail: String| Err(SpecError::invalid("/split/column", detail));
     let Some(column) = dataset.profile.column(name) else {
-        return wrong(format!("data set {:?} has no column {}", dataset.title(), Shown(name)));
+        let near = did_you_mean(name, dataset.profile.columns.iter().map(|column| column.name.as_str()));
+        return wrong(format!("data set {:?} has no column {}{near}", dataset.title(), Shown(name)));
     };
     let shown = Shown(name);
     match by {

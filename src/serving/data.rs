@@ -16,7 +16,7 @@ use crate::learning::loss::Loss;
 use crate::learning::spec::ValidModelSpec;
 use crate::models::inline::InlineExamples;
 use crate::strict::given;
-use crate::wording::Shown;
+use crate::wording::{Shown, did_you_mean};
 
 /// Memory of a number of a column: the number, and its copy in the file of a training's rows.
 const VALUE_BYTES: usize = 8;
@@ -221,7 +221,8 @@ impl Chosen<'_> {
         {
             let pointer = format!("{}/{field}", self.at);
             if let Some((i, name)) = names.iter().enumerate().find(|(_, name)| !known.contains(name.as_str())) {
-                let detail = format!("data set {:?} has no column {}", dataset.title(), Shown(name));
+                let near = did_you_mean(name, dataset.profile.columns.iter().map(|column| column.name.as_str()));
+                let detail = format!("data set {:?} has no column {}{near}", dataset.title(), Shown(name));
                 return Err(ServingError::at(Wrong::Value, format!("{pointer}/{i}"), detail));
             }
             if names.is_empty() {

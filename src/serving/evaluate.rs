@@ -127,7 +127,7 @@ fn on_records(
 ) -> Result<Measured, ServingError> {
     let parts = predictor.parts;
     let (encoder, target) = (&parts.encoder, parts.encoder.target.name());
-    let (places, kind) = (places(encoder, records, |name| weights == Some(name))?, encoder.target.kind());
+    let (places, kind) = (places(encoder, records, |name| weights == Some(name), "")?, encoder.target.kind());
     let width = encoder.features.len() + encoder.width() + encoder.target.classes().len();
     let at_once = (RECORD_VALUES / width).clamp(1, records.rows.max(1));
     memory.reserve(at_once * width * VALUE_BYTES, app)?;

@@ -6,6 +6,9 @@ use super::error::{ServingError, Wrong};
 use crate::data::encoder::{Encoder, from_nothing};
 use crate::wording::Shown;
 
+/// What is said to who asks for predictions with columns that the model does not know.
+pub const IGNORABLE: &str = " (unknown=ignore passes over such columns)";
+
 /// What is asked for beside the predictions themselves.
 #[derive(Clone, Debug, Default)]
 pub struct Extras {

@@ -185,7 +185,7 @@ fn outcomes(
     of_row: &mut dyn FnMut(Outcome),
 ) -> Result<(), ServingError> {
     let encoder = &predictor.parts.encoder;
-    let places = places(encoder, records, |_| false)?;
+    let places = places(encoder, records, |_| false, "")?;
     let width = encoder.features.len() + encoder.width() + encoder.target.classes().len();
     let at_once = (RECORD_VALUES / width).clamp(1, records.rows);
     memory.reserve(at_once * width * VALUE_BYTES, app)?;

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::error::{ServingError, Wrong};
-use super::extras::Extras;
+use super::extras::{Extras, IGNORABLE};
 use crate::data::arrow::{ArrowBatch, ArrowRows};
 use crate::data::cell_rows::CellRows;
 use crate::data::column::{Column, Table};
@@ -105,7 +105,7 @@ impl FileRows {
             FileRows::Excel(rows) => Some(format!("row {}: ", rows.header_row())),
         };
         encoder.places_in(self.headers(), |name| extras.allows(name)).map_err(|unknown| {
-            let detail = format!("{}{unknown}", place(&unknown.name).unwrap_or_default());
+            let detail = format!("{}{unknown}{IGNORABLE}", place(&unknown.first).unwrap_or_default());
             ServingError::whole(Wrong::Unknown, detail)
         })
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::answered_rows::AnsweredRows;
 use super::error::{ServingError, Wrong};
-use super::extras::something_is_known;
+use super::extras::{IGNORABLE, something_is_known};
 use super::memory::RequestMemory;
 use super::predict_rows::{MAX_OUTPUTS, ON_THE_SPOT};
 use super::table_version::TableVersion;
@@ -77,7 +77,7 @@ fn answers(
     memory: &mut RequestMemory,
 ) -> Result<Vec<AnsweredRows>, ServingError> {
     let encoder = version.encoder();
-    let places = places(encoder, records, |name| version.extras.allows(name))?;
+    let places = places(encoder, records, |name| version.extras.allows(name), IGNORABLE)?;
     something_is_known(encoder, &places)?;
     let passing = Passing::of(version, records)?;
     let at_once = rows_at_once(version).min(records.rows);
@@ -151,18 +151,20 @@ fn values_of_a_row(version: &TableVersion) -> usize {
     (encoder.features.len() + encoder.width() + encoder.target.classes().len()).max(1)
 }
 
-/// Where in the records each feature stands; others may be there that `allowed` allows.
+/// Where in the records each feature stands; others may be there that `allowed` allows. Of what is there beside them `advice` says
+/// what to do.
 ///
 /// # Errors
-/// `Field` with its place, for a column that the model does not know.
+/// `Unknown` with the place of the first, for columns that the model does not know.
 pub fn places(
     encoder: &Encoder,
     records: &Records,
     allowed: impl Fn(&str) -> bool,
+    advice: &str,
 ) -> Result<Vec<Option<usize>>, ServingError> {
     encoder.places_in(&records.names, allowed).map_err(|unknown| {
-        let row = records.first_row_with(&unknown.name);
-        ServingError::at(Wrong::Unknown, pointer(row, &unknown.name), unknown.to_string())
+        let row = records.first_row_with(&unknown.first);
+        ServingError::at(Wrong::Unknown, pointer(row, &unknown.first), format!("{unknown}{advice}"))
     })
 }
 

@@ -10,6 +10,7 @@ use super::threads::to_the_end;
 use super::weights::check_weights;
 use crate::app::App;
 use crate::data::encoder::MAX_CLASSES;
+use crate::data::excel::OTHER_SHEETS;
 use crate::data::profile::TableProfile;
 use crate::datasets::{Dataset, NewDataset};
 use crate::jobs::{FirstTraining, JobReport, Requester, TableTraining};
@@ -17,7 +18,10 @@ use crate::learning::training::TrainingSpec;
 use crate::models::table::{TableRequest, TableSpec};
 use crate::models::{ModelKind, NewModel};
 use crate::storage::catalog::ReceiptRow;
-use crate::wording::Shown;
+use crate::wording::{Shown, did_you_mean};
+
+/// Columns that a message names.
+const MOST_NAMED: usize = 20;
 
 /// Whether a data file may become a data set and a model of this name, and a training be queued: asked before the file comes.
 ///
@@ -88,7 +92,14 @@ pub async fn table_spec(app: &App, dataset: &Dataset, request: TableRequest) -> 
 
 /// The error of a target that is no column.
 pub fn no_target(target: &str, profile: &TableProfile) -> ServingError {
-    let names: Vec<String> = profile.columns.iter().take(20).map(|column| Shown(&column.name).to_string()).collect();
-    let detail = format!("the data has no column {}; it has {}", Shown(target), names.join(", "));
+    let names: Vec<String> =
+        profile.columns.iter().take(MOST_NAMED).map(|column| Shown(&column.name).to_string()).collect();
+    let near = did_you_mean(target, profile.columns.iter().map(|column| column.name.as_str()));
+    let more = if profile.columns.len() > MOST_NAMED { ", …" } else { "" };
+    let mut detail = format!("the data has no column {}{near}", Shown(target));
+    detail += &format!("{} it has {}{more}", if near.is_empty() { ";" } else { "" }, names.join(", "));
+    // It may be on another sheet of the workbook.
+    let sheets = profile.findings.iter().find(|finding| finding.code == OTHER_SHEETS);
+    detail.extend(sheets.map(|finding| format!(". {}", finding.message)));
     ServingError::at(Wrong::Value, "/target", detail)
 }

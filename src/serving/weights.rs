@@ -6,7 +6,7 @@ use crate::data::column::{ColumnType, Table};
 use crate::data::encoder::EncodeError;
 use crate::data::row_weights::{are_weights, weights_of};
 use crate::datasets::Dataset;
-use crate::wording::Shown;
+use crate::wording::{Shown, did_you_mean};
 
 /// Rows that are looked at together for one that has no weight.
 const ROWS: usize = 1 << 16;
@@ -20,7 +20,9 @@ pub async fn check_weights(app: &App, dataset: &Dataset, name: &str, at: &str) -
     let shown = Shown(name);
     let wrong = |detail: String| Err(ServingError::at(Wrong::Value, at, detail));
     let Some(column) = dataset.profile.column(name) else {
-        return wrong(format!("data set {:?} has no column {shown}, by which rows are to count", dataset.title()));
+        let near = did_you_mean(name, dataset.profile.columns.iter().map(|column| column.name.as_str()));
+        let title = dataset.title();
+        return wrong(format!("data set {title:?} has no column {shown}, by which rows are to count{near}"));
     };
     if column.kind != ColumnType::Numeric {
         return wrong(format!("column {shown} is {}; weights of rows are numbers", column.kind.word()));

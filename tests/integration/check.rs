@@ -143,6 +143,16 @@ async fn data_sets_of_an_earlier_release_get_checksums() {
     assert_finds(&lines(&check(folder.path(), &[]), true), "checked", "0 findings");
 }
 
+#[test]
+fn a_folder_without_state_is_refused_and_not_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let nowhere = folder.path().join("nowhere");
+    for folder in [&nowhere, folder.path()] {
+        assert_finds(&lines(&check(folder, &[]), false), "there is nothing to check: ", "--data-dir");
+    }
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0, "nothing is made");
+}
+
 /// Why the service does not start on a folder.
 fn refusal(folder: &Path) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_epochd"));
@@ -168,6 +178,8 @@ async fn a_catalog_and_blobs_of_two_states_are_refused() {
     fs::rename(other.join("blobs"), one.join("blobs")).expect("a folder");
     let strange = refusal(one);
     assert!(strange.contains("identifier of another state") && strange.contains("epochd check"), "{strange}");
+    let found = lines(&check(one, &[]), false);
+    assert_finds(&found, "strangers: the catalog and the blobs do not belong together: ", "--repair takes both");
     let empty = tempfile::tempdir().expect("a folder");
     fs::rename(one.join("blobs"), empty.path().join("blobs")).expect("a folder");
     assert!(refusal(empty.path()).contains("the catalog is empty, and there are files"));

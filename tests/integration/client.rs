@@ -5,6 +5,8 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use arrow_ipc::reader::FileReader;
+use arrow_ipc::reader::FileReader;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
 
@@ -76,7 +78,13 @@ async fn a_table_becomes_predictions_by_commands() {
     let written: Value = serde_json::from_slice(&std::fs::read(&path).expect("written")).expect("JSON");
     assert_eq!(written["predictions"].as_array().map(Vec::len), Some(344));
 
-    printed(&app, &["train", "--model", "birds", "--epochs", "2", "--activate", "never"]).await;
+    let (_, out, err) = asked(&app, &["train", "--model", "birds", "--epochs", "2", "--activate", "never"]).await;
+    let path = folder.path().join("out.arrow").to_str().expect("UTF-8").to_owned();
+    printed(&app, &["predict", "birds", &file, "-o", &path]).await;
+    let batches = FileReader::try_new(std::fs::File::open(&path).expect("written"), None).expect("a file of Arrow");
+    assert_eq!(batches.map(|batch| batch.expect("whole").num_rows()).sum::<usize>(), 344);
+    let standing = "version 2 does not serve (version 1 does): it was trained with activate=never";
+    assert!(out.contains(standing) && err.contains("epochd predict birds FILE --version 2"), "{out}{err}");
     let listed = printed(&app, &["versions", "birds"]).await;
     let serving: Vec<&str> = listed.lines().filter(|line| line.contains('*')).collect();
     assert!(
@@ -223,6 +231,32 @@ async fn keys_are_made_used_and_revoked() {
     app.stop().await;
 }
 
+#[tokio::test]
+async fn what_is_wrong_is_said_with_what_to_do() {
+    let (app, folder) = (TestApp::start().await, tempfile::tempdir().expect("a folder"));
+    let (file, workbook) = (penguins(), format!("{}/tests/fixtures/sales.xlsx", env!("CARGO_MANIFEST_DIR")));
+    printed(&app, &["train", &file, "--target", "species", "--epochs", "1", "--recipe", "plain", "--name", "birds"])
+        .await;
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    std::fs::write(path("rows.csv"), "Island,colour,a,b,c,d,e\nDream,red,1,2,3,4,5\n").expect("written");
+    let (rows, packed) = (path("rows.csv"), path("out.csv.gz"));
+    let unknown = "has no columns \"Island\", \"colour\", \"a\", \"b\", \"c\" and 2 more; did you mean \"island\" by \"Island\"? \
+                   (unknown=ignore passes over such columns)";
+    for (status, words, parts) in [
+        (2, &["train", &file][..], &["--target <COLUMN>|--model <MODEL>", "epochd train <--target"][..]),
+        (2, &["versions", "alias", "birds", "1", "canary"], &["MODEL ALIAS VERSION"]),
+        (2, &["predict", "birds", &file, "-o", &packed], &["in one of .csv, "]),
+        (1, &["predict", "birds", &rows], &[unknown]),
+        (1, &["train", &file, "--target", "Species"], &["; did you mean \"species\"? it has"]),
+        (1, &["train", &workbook, "--target", "none"], &["The sheet that is read is ", "--sheet"]),
+    ] {
+        let (exit, _, err) = asked(&app, words).await;
+        assert!(exit == Some(status) && parts.iter().all(|part| err.contains(part)), "{words:?}: {err}");
+    }
+    assert!(!PathBuf::from(packed).exists());
+    app.stop().await;
+}
+
 /// A training that takes until it is cancelled.
 const LONG: [&str; 4] = ["--target", "species", "--epochs", "1000000"];
 
@@ -242,7 +276,8 @@ async fn an_interrupt_says_how_to_go_on_watching() {
     let again = format!("the training goes on; watch it by: epochd watch {}", text(&job["id"]));
     assert!(status == Some(130) && out.is_empty() && err.contains(&again), "{status:?} {err}");
     assert!(!err.contains("error:"), "{err}");
-    printed(&app, &["jobs", "cancel", text(&job["id"]), "--keep"]).await;
+    let cancelled = printed(&app, &["jobs", "cancel", text(&job["id"]), "--keep"]).await;
+    assert!(cancelled.contains("version 1 keeps ") || cancelled.contains("are measured"), "{cancelled}");
     assert!(printed(&app, &["watch", text(&job["id"])]).await.contains("version 1"));
     app.stop().await;
 }

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,6 +87,41 @@ async fn ask(service: &TestApp, client: &Arc<ClientConfig>) -> std::io::Result<S
 
 fn is_alive(reply: &std::io::Result<String>) -> bool {
     reply.as_ref().is_ok_and(|reply| reply.starts_with("HTTP/1.1 200 ") && reply.ends_with("{\"status\":\"ok\"}\n"))
+}
+
+/// What the command line says that asks the service and trusts these certificates.
+async fn commanded(url: &str, trusted: Option<PathBuf>) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_epochd"));
+    command.args(["models", "--url", url]).env_remove("EPOCHD_KEY");
+    trusted.iter().for_each(|file| _ = command.arg("--ca").arg(file));
+    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it runs");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[tokio::test]
+async fn the_command_line_says_what_is_wrong_with_a_certificate() {
+    let certificates = Certificates::of_service(&for_localhost());
+    let service = service_with(certificates.files()).await;
+    let url = format!("https://localhost:{}", service.address().port());
+    assert_eq!(commanded(&url, Some(certificates.path("cert"))).await.0, Some(0));
+    let (status, told) = commanded(&url, None).await;
+    assert!(status == Some(1) && told.contains("no authority that is known") && told.contains("--ca FILE"), "{told}");
+
+    // As `openssl req -x509` makes it by itself.
+    let key = KeyPair::generate().expect("a key");
+    let mut params = CertificateParams::new(["localhost".to_owned()]).expect("parameters");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let certificate = params.self_signed(&key).expect("a certificate");
+    let certificates = Certificates::of_service(&(certificate.pem(), key.serialize_pem()));
+    let service = service_with(certificates.files()).await;
+    let url = format!("https://localhost:{}", service.address().port());
+    let (status, told) = commanded(&url, Some(certificates.path("cert"))).await;
+    assert!(status == Some(1) && told.contains("-addext basicConstraints=critical,CA:FALSE"), "{told}");
+
+    let plain = TestApp::start().await;
+    let port = plain.address().port();
+    let (status, told) = commanded(&format!("https://localhost:{port}"), None).await;
+    assert!(status == Some(1) && told.contains(&format!("ask it by --url http://localhost:{port}/")), "{told}");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ const { Series } = await module('charts/series.js');
 const { binned } = await module('charts/histogram.js');
 const { parseEvents } = await module('events.js');
 const { path, problemOf, query } = await module('api.js');
-const { bytes, duration, fine, number, points, quoted, slug } = await module('format.js');
+const { bytes, columnBefore, duration, fine, number, points, quoted, slug } = await module('format.js');
 const { datasetNames } = await module('ui/dataset-choice.js');
 const { together } = await module('views/model-parts.js');
 const { bareName, contentType } = await module('upload.js');
@@ -204,4 +204,11 @@ test('rows that are typed or pasted, and what is wrong with them', () => {
   assert.throws(() => typedRows('0 1 1\n\n0 1', widths), /Line 3 has 2 numbers: a row has 2 inputs and 1 targets/);
   assert.throws(() => typedRows('x 1 1', widths), /Line 1: “x” is no number/);
   assert.throws(() => typedRows(' \n', widths), /There is no row/);
+});
+
+test('a finding says its column once', () => {
+  assert.equal(columnBefore({ column: 'zip', message: 'Its values name the rows.' }), 'zip: ');
+  assert.equal(columnBefore({ column: 'zip', message: 'column "zip" holds text.' }), null);
+  assert.equal(columnBefore({ column: 'b', message: 'Give types={"b":1}.' }), 'b: ');
+  assert.equal(columnBefore({ column: null, message: 'Few rows.' }), null);
 });

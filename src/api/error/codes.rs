@@ -42,7 +42,7 @@ error_codes! {
     RouteNotFound "route_not_found" 404 "There is no such route" "GET /openapi.yaml lists the routes.";
     MethodNotAllowed "method_not_allowed" 405 "The route does not take this method" "The Allow header lists those it takes.";
     RequestTimeout "request_timeout" 408 "The request took too long" "Send it without long pauses, and ask for less at once.";
-    NameTaken "name_taken" 409 "The name is taken" "Choose another, or use the model that has it.";
+    NameTaken "name_taken" 409 "The name is taken" "Choose another, or use what has it.";
     ModelBusy "model_busy" 409 "A training of the model is queued or running" "Wait for it or cancel it first.";
     DatasetBusy "dataset_busy" 409 "A training that needs the data set is queued or running" "Wait for it or cancel it first.";
     DatasetOvertaken "dataset_overtaken" 409 "Another has appended to the data set meanwhile" "Append to the data set that has the name now, or give another name.";

@@ -6,6 +6,11 @@ use clap::Subcommand;
 
 use super::reading::Reading;
 
+/// The number of a version that gets a name.
+fn number_behind_alias(text: &str) -> Result<u64, &'static str> {
+    text.parse().map_err(|_| "the number of a version is expected, behind the name it gets: MODEL ALIAS VERSION")
+}
+
 /// What to do with models.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Things {
@@ -65,6 +70,7 @@ pub enum Versions {
         /// Such as canary
         alias: String,
         /// By number
+        #[arg(value_parser = number_behind_alias)]
         version: u64,
     },
     /// Take a name away

@@ -123,6 +123,13 @@ export function ago(value) {
 export const words = (word) => (word ?? '–').replaceAll('_', ' ');
 
 /**
+ * What stands before the message of a finding: the column that it is about, where the words do not say which that is.
+ * @param {{ column: string | null, message: string }} finding
+ */
+export const columnBefore = ({ column, message }) =>
+  column && !message.includes(`column ${JSON.stringify(column)}`) ? `${column}: ` : null;
+
+/**
  * A text as one word of a shell.
  * @param {string} text
  */

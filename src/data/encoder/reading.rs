@@ -10,10 +10,10 @@ use crate::data::column::{Column, ColumnType, Table, Values};
 use crate::data::convert::{expected, words_of};
 use crate::data::json::{Cell, Records};
 use crate::data::values::{Misfit, Reading, is_missing_word};
-use crate::wording::{Shown, nearest};
+use crate::wording::{ALIKE, Shown, nearest};
 
-/// How alike two names must be (Jaro-Winkler, 0 to 1) for one to be suggested for the other.
-const ALIKE: f64 = 0.8;
+/// Unknown columns that a message names.
+const MOST_UNKNOWN: usize = 5;
 /// Features that a message names.
 const MOST_NAMED: usize = 20;
 
@@ -28,24 +28,28 @@ pub enum Texts {
 
 /// Names that an encoder does not know.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the model has no column {}{hint}", Shown(name))]
-pub struct UnknownColumn {
-    /// The name.
-    pub name: String,
-    /// What may have been meant.
-    pub hint: String,
+#[error("the model has no column{} {}{further}{hint}", if names.len() > 1 { "s" } else { "" }, names.join(", "))]
+pub struct UnknownColumns {
+    /// The first one.
+    pub first: String,
+    /// The first ones, in quotes.
+    names: Vec<String>,
+    /// How many more there are.
+    further: String,
+    /// What may have been meant by the first.
+    hint: String,
 }
 
 impl Encoder {
     /// Where in `names` each feature stands, if it does. Others may be there that `allowed` allows.
     ///
     /// # Errors
-    /// The first of the others that is no column of the model: none left out, not the target or the weights.
+    /// Those of the others that are no column of the model: none left out, not the target or the weights.
     pub fn places_in(
         &self,
         names: &[String],
         allowed: impl Fn(&str) -> bool,
-    ) -> Result<Vec<Option<usize>>, UnknownColumn> {
+    ) -> Result<Vec<Option<usize>>, UnknownColumns> {
         let mut unclaimed: HashMap<&str, usize> =
             names.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
         let places = self.features.iter().map(|feature| unclaimed.remove(feature.name.as_str())).collect();
@@ -57,16 +61,26 @@ impl Encoder {
             unclaimed.remove(weights.as_str());
         }
         unclaimed.retain(|name, _| !allowed(name));
-        match unclaimed.into_iter().min_by_key(|(_, index)| *index) {
+        let mut unknown: Vec<(usize, &str)> = unclaimed.into_iter().map(|(name, index)| (index, name)).collect();
+        unknown.sort_unstable();
+        match unknown.first() {
             None => Ok(places),
-            Some((name, _)) => Err(self.unknown(name)),
+            Some((_, first)) => Err(self.unknown(first, &unknown)),
         }
     }
 
-    fn unknown(&self, name: &str) -> UnknownColumn {
-        let near = nearest(name, self.known(), ALIKE);
-        let hint = near.map(|known| format!("; did you mean {known:?}?")).unwrap_or_default();
-        UnknownColumn { name: name.to_owned(), hint }
+    fn unknown(&self, first: &str, all: &[(usize, &str)]) -> UnknownColumns {
+        let names: Vec<String> = all.iter().take(MOST_UNKNOWN).map(|(_, name)| Shown(name).to_string()).collect();
+        let more = all.len() - names.len();
+        let further = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let near = nearest(first, self.known(), ALIKE);
+        let hint = match (near, names.as_slice()) {
+            (None, _) => String::new(),
+            (Some(near), [_]) => format!("; did you mean {near:?}?"),
+            (Some(near), [of, ..]) => format!("; did you mean {near:?} by {of}?"),
+            (Some(_), []) => unreachable!("the first is among them"),
+        };
+        UnknownColumns { first: first.to_owned(), names, further, hint }
     }
 
     /// The names of the features, as far as a message has room for them.

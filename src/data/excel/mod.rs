@@ -19,4 +19,5 @@ mod strings;
 mod workbook;
 mod xml;
 
+pub use pieces::OTHER_SHEETS;
 pub use rows::ExcelRows;

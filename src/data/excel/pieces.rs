@@ -88,7 +88,8 @@ impl<S: Growing + 'static> ExcelPieces<S> {
         let is_other = |at: usize| at != sheet && !workbook.sheets[at].is_hidden;
         if (0..workbook.sheets.len()).any(is_other) {
             let message = format!(
-                "The sheet that is read is {:?}. There are others, {}: sheet= names the one to read.",
+                "The sheet that is read is {:?}. There are others, {}: `sheet` (--sheet of the commands) names the one to \
+                 read.",
                 beginning(&workbook.sheets[sheet].name),
                 workbook.names(is_other)
             );

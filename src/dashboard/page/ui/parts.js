@@ -1,7 +1,7 @@
 // Small parts that several views have in common.
 
 import { h } from '../dom.js';
-import { words } from '../format.js';
+import { columnBefore, words } from '../format.js';
 import { notify, notifyProblem } from './notices.js';
 
 /** @typedef {import('../dom.js').Child} Child */
@@ -63,12 +63,12 @@ export const facts = (pairs) =>
 export const panel = (title, ...children) => h('section', { class: 'panel' }, h('h2', null, title), ...children);
 
 /**
- * An item of a list of findings; the column that it is about stands before it where the words do not name it.
+ * An item of a list of findings.
  * @param {{ column: string | null, message: string }} finding
  */
-export function findingItem({ column, message }) {
-  const isNamed = !column || message.split(/[^\p{L}\p{N}_-]+/u).includes(column);
-  return h('li', null, isNamed ? null : h('strong', null, `${column}: `), message);
+export function findingItem(finding) {
+  const column = columnBefore(finding);
+  return h('li', null, column && h('strong', null, column), finding.message);
 }
 
 /**
