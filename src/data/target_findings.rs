@@ -119,11 +119,14 @@ fn outweighing(values: &[f64], target: &str) -> Option<Finding> {
     let share = of_few / (of_few + squares(&known[most..]));
     let farthest = known[..most].iter().max_by(|a, b| away(a).total_cmp(&away(b)))?;
     let few = if most == 1 { "one row holds".to_owned() } else { format!("{most} rows hold") };
+    let advice = match known.iter().all(|value| *value >= 0.0) {
+        true => "; if it is true, target_scale log1p makes less of large values",
+        false => "",
+    };
     (share > OUTWEIGHING).then(|| {
         let message = format!(
             "{few} {:.1} % of the variance of the target (its value is {}, the median {}): the network learns that, and RMSE and \
-             R² measure little else. If it is a mistake, mend it or leave the row out; if it is true, target_scale log1p makes \
-             less of large values",
+             R² measure little else. If it is a mistake, mend it or leave the row out{advice}",
             100.0 * share,
             format_number(*farthest),
             format_number(median)
