@@ -142,7 +142,7 @@ impl Idempotency {
 
     /// What is kept of the reply to the request, if it has a key: all of it, unless it is long.
     pub fn receipt(&self, status: StatusCode, location: &str, body: &impl Serialize) -> Option<ReceiptRow> {
-        self.keeping(status, location, || Some(text(body)).filter(|text| text.len() <= MAX_KEPT).unwrap_or(PART.into()))
+        self.keeping(status, location, || reply::short_text(body, MAX_KEPT).unwrap_or(PART.into()))
     }
 
     /// What is kept of a reply that is made again of what the request made: `essentials` for when that is deleted.
@@ -164,11 +164,11 @@ impl Idempotency {
         &self,
         app: &App,
         made: Result<T, E>,
-        reply: impl FnOnce(T) -> Response,
+        reply: impl AsyncFnOnce(&App, T) -> Result<Response, ApiError>,
         again: impl AsyncFnOnce(&App, &str) -> Result<Response, ApiError>,
     ) -> Result<Response, ApiError> {
         match made {
-            Ok(made) => Ok(reply(made)),
+            Ok(made) => reply(app, made).await,
             Err(error) => match self.first_reply(app, again).await? {
                 Some(first) => Ok(first),
                 None => Err(error.into()),

@@ -11,7 +11,7 @@ use crate::data::asked::AskedColumns;
 use crate::data::error::DataError;
 use crate::data::ingest::Declared;
 use crate::data::profile::TableProfile;
-use crate::memory::Share;
+use crate::memory::{Charge, Share};
 use crate::name::check_name;
 use crate::processors;
 use crate::storage::catalog::{DatasetRow, ReceiptRow, shown};
@@ -203,11 +203,14 @@ impl DatasetRegistry {
     /// # Errors
     /// `NotFound`, `Storage`; `Data` with `Overloaded`: its profile is long, and there is no memory for it.
     pub async fn get(&self, key: &str) -> Result<Dataset, DatasetError> {
-        let row = match Uuid::try_parse(key) {
-            Ok(id) => self.storage.catalog.dataset(id).await?,
-            Err(_) => self.storage.catalog.dataset_named(key).await?,
+        let (catalog, id) = (&self.storage.catalog, Uuid::try_parse(key).ok());
+        let missing = || DatasetError::NotFound(key.to_owned());
+        let memory = self.room_for(catalog.dataset_length(id, key).await?.ok_or_else(missing)?)?;
+        let row = match id {
+            Some(id) => catalog.dataset(id).await?,
+            None => catalog.dataset_named(key).await?,
         };
-        self.parse(row.ok_or_else(|| DatasetError::NotFound(key.to_owned()))?).await
+        self.parse(row.ok_or_else(missing)?, memory).await
     }
 
     /// The data set with this identifier, for a job: what that takes of memory is its own.
@@ -219,16 +222,25 @@ impl DatasetRegistry {
         parse(row.ok_or_else(|| DatasetError::NotFound(id.to_string()))?).await
     }
 
-    /// The data set of a row. A long profile is charged for as long as it is held: the clients of a few bytes each can ask
-    /// for very many.
-    async fn parse(&self, row: DatasetRow) -> Result<Dataset, DatasetError> {
-        if row.profile.len() < LONG_PROFILE {
-            return Dataset::from_row(row);
+    /// Memory for a profile of this length, before it is read. A long one is charged for as long as it is held: the clients of a few
+    /// bytes each can ask for very many.
+    fn room_for(&self, length: u64) -> Result<Option<Charge>, DatasetError> {
+        if length < LONG_PROFILE as u64 {
+            return Ok(None);
         }
         let memory = self.memory.charge(None);
-        memory.grow(row.profile.len() as u64 * PARSED).map_err(DataError::no_room)?;
-        let dataset = parse(row).await?;
-        Ok(Dataset { _memory: Some(memory), ..dataset })
+        memory.grow(length * PARSED).map_err(DataError::no_room)?;
+        Ok(Some(memory))
+    }
+
+    /// The data set of a row, with the memory for it. The catalog counts characters, of which some are several bytes.
+    async fn parse(&self, row: DatasetRow, memory: Option<Charge>) -> Result<Dataset, DatasetError> {
+        let bytes = row.profile.len() as u64;
+        let memory = match memory {
+            Some(memory) => memory.cover(bytes * PARSED).map(|()| Some(memory)).map_err(DataError::no_room)?,
+            None => self.room_for(bytes)?,
+        };
+        Ok(Dataset { _memory: memory, ..parse(row).await? })
     }
 
     /// At most `limit` data sets older than `before`, newest first, and whether there are more. Fewer where their
@@ -240,10 +252,11 @@ impl DatasetRegistry {
         let found = self.storage.catalog.datasets(before, limit + 1).await?;
         let count = shown(found.iter().map(|(_, length)| *length), limit, MAX_LISTED_BYTES);
         let mut listed = Vec::new();
-        for (id, _) in &found[..count.min(found.len())] {
+        for (id, length) in &found[..count.min(found.len())] {
+            let memory = self.room_for(*length)?;
             // One that was deleted meanwhile is left out.
             if let Some(row) = self.storage.catalog.dataset(*id).await? {
-                listed.push(self.parse(row).await?);
+                listed.push(self.parse(row, memory).await?);
             }
         }
         Ok((listed, found.len() > count))

@@ -28,6 +28,15 @@ pub enum JobError {
         /// Jobs that wait.
         waiting: usize,
     },
+    /// The settings of jobs that have not ended take as much memory as they may.
+    #[error(
+        "the settings of the job take {needed}, and there is no memory for them now (--training-memory): try again when \
+             jobs have ended, or name fewer columns"
+    )]
+    QueueHeavy {
+        /// Readable.
+        needed: String,
+    },
     /// The service is on its way down.
     #[error("the service is stopping and takes no new jobs")]
     Stopping,

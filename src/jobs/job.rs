@@ -9,7 +9,11 @@ use super::progress::{JobProgress, StateMark};
 use super::record::JobRecord;
 use super::report::{Ending, JobReport};
 use super::state::JobState;
+use crate::memory::{Charge, Share};
 use crate::storage::catalog::JobRow;
+
+/// Settings up to so many bytes are not charged: those of all jobs that may wait are little.
+const UNCOUNTED: u64 = 4 << 10;
 
 /// One training.
 #[derive(Debug)]
@@ -20,12 +24,17 @@ pub struct Job {
     pub progress: JobProgress,
     /// What it is asked for.
     pub control: JobControl,
+    /// What its settings take, in bytes.
+    kept: u64,
+    /// What that is charged to, if it is much.
+    memory: Option<Charge>,
 }
 
 impl Job {
-    /// A job that waits.
-    pub(super) fn new(record: JobRecord) -> Self {
-        Job { record, progress: JobProgress::new(None), control: JobControl::default() }
+    /// A job that waits, and holds `memory` as long as it is in memory.
+    pub(super) fn new(record: JobRecord, memory: Option<Charge>) -> Self {
+        let kept = record.config.bytes();
+        Job { record, progress: JobProgress::new(None), control: JobControl::default(), kept, memory }
     }
 
     /// A job that an earlier process left waiting or running.
@@ -33,10 +42,30 @@ impl Job {
     /// # Errors
     /// `Storage` with `Damaged`: the row's settings cannot be read.
     pub(super) fn from_row(row: &JobRow) -> Result<Self, JobError> {
-        let progress = JobProgress::new(row.started_at);
-        let control = JobControl::default();
-        control.set_goes_on(row.started_at.is_some());
-        Ok(Job { record: JobRecord::from_row(row)?, progress, control })
+        let job = Job { progress: JobProgress::new(row.started_at), ..Job::new(JobRecord::from_row(row)?, None) };
+        job.control.set_goes_on(row.started_at.is_some());
+        Ok(job)
+    }
+
+    /// The same, with what its settings take charged to `share`, whether it is free or not: they are there.
+    pub(super) fn charged_to(self, share: &Share) -> Self {
+        let memory = Job::charge(share, self.kept).inspect(|memory| memory.settle(self.kept));
+        Job { memory, ..self }
+    }
+
+    /// A charge of `share` for settings of so many bytes, which takes nothing yet; none for what is little.
+    pub(super) fn charge(share: &Share, kept: u64) -> Option<Charge> {
+        (kept > UNCOUNTED).then(|| share.charge(None))
+    }
+
+    /// What is charged for its settings, in bytes.
+    pub(super) fn held(&self) -> u64 {
+        self.memory.as_ref().map_or(0, Charge::held)
+    }
+
+    /// What it has to say, in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.kept + self.progress.warning_bytes()
     }
 
     /// Everything about the job now.

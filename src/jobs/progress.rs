@@ -122,7 +122,7 @@ impl JobProgress {
         Reached {
             history: standing.history.clone(),
             members: standing.members.clone(),
-            warnings: standing.warnings.clone(),
+            warnings: standing.warnings.to_vec(),
             elapsed_seconds: standing.trained().as_secs_f64(),
             candidates: standing.candidates.clone(),
         }
@@ -144,6 +144,12 @@ impl JobProgress {
         let mark = if standing.ended.is_some() { StateMark::End } else { StateMark::Change(standing.changes) };
         let report = (known != Some(mark)).then(|| standing.report(record, self.rows_done()));
         (mark, report, standing.history.epochs())
+    }
+
+    /// What its warnings take, in bytes.
+    pub(super) fn warning_bytes(&self) -> u64 {
+        let warnings = self.lock().warnings.clone();
+        warnings.iter().map(|warning| (size_of::<Notice>() + warning.message.len()) as u64).sum()
     }
 
     /// Changes whenever there is something new.
@@ -181,7 +187,7 @@ impl JobProgress {
         let reached = before.unwrap_or_default();
         standing.trained = Duration::try_from_secs_f64(reached.elapsed_seconds).unwrap_or_default();
         (standing.history, standing.members) = (reached.history, reached.members);
-        (standing.warnings, standing.candidates) = (reached.warnings, reached.candidates);
+        (standing.warnings, standing.candidates) = (reached.warnings.into(), reached.candidates);
         self.tell(&mut standing);
     }
 
@@ -229,7 +235,7 @@ impl JobProgress {
     /// There is something that the job's owner should know.
     pub(super) fn warn(&self, warning: impl Into<Notice>) {
         let mut standing = self.lock();
-        standing.warnings.push(warning.into());
+        Arc::make_mut(&mut standing.warnings).push(warning.into());
         self.tell(&mut standing);
     }
 
@@ -240,8 +246,9 @@ impl JobProgress {
         }
         let mut standing = self.lock();
         let outlived: Vec<String> = hindsight.outlived.iter().map(|code| code.word()).collect();
-        standing.warnings.retain(|warning| !outlived.contains(&warning.code));
-        standing.warnings.extend(hindsight.warnings.into_iter().map(Notice::from));
+        let warnings = Arc::make_mut(&mut standing.warnings);
+        warnings.retain(|warning| !outlived.contains(&warning.code));
+        warnings.extend(hindsight.warnings.into_iter().map(Notice::from));
         self.tell(&mut standing);
     }
 

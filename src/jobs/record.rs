@@ -1,6 +1,6 @@
 //! A job's record: what its row in the catalog says of it from the beginning, and what its blobs are called.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -30,8 +30,8 @@ pub struct JobRecord {
     pub bytes: usize,
     /// Rows to train on.
     pub rows: usize,
-    /// The settings.
-    pub config: ValidTrainingSpec,
+    /// The settings, which may name thousands of columns: reports share them.
+    pub config: Arc<ValidTrainingSpec>,
     /// What it trains on.
     pub data: JobData,
     /// The version that a warm start goes on from, set when the job runs for the first time; or that is distilled.
@@ -125,7 +125,7 @@ impl JobRecord {
             created_at,
             bytes,
             rows,
-            config,
+            config: Arc::new(config),
             data,
             base_version,
             attempts,
@@ -146,7 +146,7 @@ impl JobRecord {
             created_at: row.created_at,
             bytes: row.memory as usize,
             rows: row.rows as usize,
-            config: exact::from_text(&row.config).map_err(damaged)?,
+            config: Arc::new(exact::from_text(&row.config).map_err(damaged)?),
             data: JobData::of_row(row),
             base_version: row.base_version.map(OnceLock::from).unwrap_or_default(),
             attempts: row.attempts,
@@ -164,7 +164,7 @@ impl JobRecord {
             created_at: self.created_at,
             rows: self.rows as u64,
             memory: self.bytes as u64,
-            config: exact::to_text(&self.config),
+            config: exact::to_text(&*self.config),
             rows_blob: self.data.blob().cloned().unwrap_or_default(),
             dataset_id,
             validation_dataset_id,

@@ -43,12 +43,12 @@ pub struct JobReport {
     pub stop_reason: Option<StopReason>,
     /// Each as it was raised; who is told of the job is told of them by their kinds.
     #[serde(skip)]
-    pub warnings: Vec<Notice>,
+    pub warnings: Arc<Vec<Notice>>,
     pub version: Option<u64>,
     pub metrics: Option<Arc<RawValue>>,
     /// Of a training that serves only if it is better.
     pub comparison: Option<Comparison>,
-    pub config: ValidTrainingSpec,
+    pub config: Arc<ValidTrainingSpec>,
     pub split: Option<SplitUsed>,
     /// Of a training that tries several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -100,7 +100,7 @@ pub(super) struct Outcome {
     pub(super) validation_loss: Option<f64>,
     pub(super) best_epoch: Option<u64>,
     pub(super) stop_reason: Option<StopReason>,
-    pub(super) warnings: Vec<Notice>,
+    pub(super) warnings: Arc<Vec<Notice>>,
     pub(super) version: Option<u64>,
     pub(super) failure: Option<JobFailure>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -27,7 +27,7 @@ pub(super) struct Standing {
     pub(super) history: History,
     /// Of several networks, of each.
     pub(super) members: MemberHistories,
-    pub(super) warnings: Vec<Notice>,
+    pub(super) warnings: Arc<Vec<Notice>>,
     /// Changes of state and warnings so far.
     pub(super) changes: u64,
     /// How long the job had run when watchers were last woken for an epoch.

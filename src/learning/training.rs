@@ -179,6 +179,20 @@ pub struct ValidTrainingSpec {
     pub weights: Option<String>,
 }
 
+impl ValidTrainingSpec {
+    /// Memory that they take, in bytes, about: columns and classes that are named may be thousands.
+    pub fn bytes(&self) -> u64 {
+        /// What a name takes beside its text.
+        const NAME: usize = 40;
+        let given = match &self.class_weight {
+            Some(ClassWeight::Given(weights)) => weights.keys().map(|class| class.len() + 2 * NAME).sum(),
+            _ => 0,
+        };
+        let named: usize = self.features.iter().flatten().map(|name| name.len() + NAME).sum();
+        (size_of::<Self>() + given + named) as u64
+    }
+}
+
 impl TrainingSpec {
     /// Checks the settings for a training of something with these classes; `seed` is the one to use if they name none.
     ///

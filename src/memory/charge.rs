@@ -1,5 +1,6 @@
 //! What one request, job or reply holds of a share.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -20,6 +21,13 @@ pub enum Refused {
     },
     /// Others hold it at the moment.
     Now,
+}
+
+impl From<Refused> for io::Error {
+    /// For writers, which have no other error; [`super::scope`] tells of what was refused.
+    fn from(_: Refused) -> Self {
+        io::ErrorKind::OutOfMemory.into()
+    }
 }
 
 /// Memory of a share that is held; given back when the last clone is dropped. Threads may grow it together.

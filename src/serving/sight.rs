@@ -212,6 +212,8 @@ async fn page<L: List>(
     loop {
         let (found, more) = list.read(before, READ.0).await?;
         count += found.len();
+        // What is read at once has a bound in bytes, and so has a page.
+        let is_heavy = more && found.len() < READ.0;
         for entry in found {
             before = Some(L::id(&entry));
             match (list.sees(&entry).await?, page.len() == limit) {
@@ -223,6 +225,7 @@ async fn page<L: List>(
         }
         match (more, count >= READ.1) {
             (false, _) => return Ok((page, None)),
+            (true, false) if is_heavy && !page.is_empty() => return Ok(with_next(page, L::id)),
             (true, true) if page.len() == limit => return Ok(with_next(page, L::id)),
             (true, true) => return Ok((page, before)),
             (true, false) => {}

@@ -23,6 +23,7 @@ mod findings;
 mod foreign;
 mod gradients;
 mod heard_out;
+mod held_documents;
 mod http2;
 mod idempotency;
 mod intervals;

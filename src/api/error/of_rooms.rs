@@ -73,7 +73,7 @@ impl From<JobError> for ApiError {
             JobError::NotFound(_) => JobNotFound,
             JobError::Ended(_) => JobEnded,
             JobError::Open(_) => JobOpen,
-            JobError::QueueFull { .. } => QueueFull,
+            JobError::QueueFull { .. } | JobError::QueueHeavy { .. } => QueueFull,
             JobError::Stopping => Stopping,
             JobError::TooLarge { .. } => TrainingTooLarge,
             JobError::ModelBusy(_) => ModelBusy,

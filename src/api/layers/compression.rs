@@ -1,7 +1,9 @@
 //! Long replies of text packed (compressed) with gzip by tower-http's layer, which short ones do not pass.
 //!
-//! The layer packs on the thread that asks it for more, as the client takes what is packed. A reply is therefore handed to it
-//! in chunks, and while one of them is packed another thread takes over the tasks of this one. No thread waits for a client.
+//! A reply of one chunk is packed whole at once, so that no packer (hundreds of kilobytes) waits for a client. A longer one the
+//! layer packs on the thread that asks it for more, as the client takes what is packed: its packer is charged with it. It is
+//! handed to the layer in chunks, and while one of them is packed another thread takes over the tasks of this one. No thread
+//! waits for a client.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -12,23 +14,58 @@ use axum::extract::Request;
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
 use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Version};
 use axum::response::Response;
-use futures_util::FutureExt;
+use futures_util::{FutureExt, stream};
 use http_body::{Frame, SizeHint};
+use http_body_util::{BodyExt, Collected};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
+use crate::memory::Refused;
+
 /// Replies from this size on are packed: smaller ones fit into a few packets as they are.
 const WORTH_IT: u64 = 8 << 10;
 /// Bytes that are packed at once, in about 0.3 ms.
 const CHUNK: usize = 64 << 10;
+/// What a packer takes that waits for its client.
+const PACKER: u64 = 384 << 10;
 
-/// The reply, packed if it is a long text and the client takes it so, as its `Accept-Encoding` says.
-pub fn packed(accepted: Option<HeaderValue>, reply: Response) -> Response {
-    let short = reply.body().size_hint().upper().is_some_and(|size| size < WORTH_IT);
-    if short || !is_text(reply.headers()) { reply } else { by_layer(accepted, reply) }
+/// The reply, packed if it is a long text and the client takes it so, as its `Accept-Encoding` says. It is charged by
+/// `charged`, which is told what it takes beside its body.
+///
+/// # Errors
+/// The memory for the reply is not to be had.
+pub fn packed(
+    accepted: Option<HeaderValue>,
+    reply: Response,
+    charged: impl FnOnce(Response, u64) -> Result<Response, Refused>,
+) -> Result<Response, Refused> {
+    let size = reply.body().size_hint();
+    if size.upper().is_some_and(|size| size < WORTH_IT) || !is_text(reply.headers()) {
+        return charged(reply, 0);
+    }
+    let names_gzip = accepted.as_ref().is_some_and(|names| names.to_str().is_ok_and(|names| names.contains("gzip")));
+    match size.upper() {
+        _ if !names_gzip => Ok(by_layer(accepted, charged(reply, 0)?)),
+        Some(size) if size <= CHUNK as u64 => charged(by_layer(accepted, reply).map(at_once), 0),
+        _ => {
+            let reply = charged(reply, PACKER)?.map(|body| Body::new(Chunks::of(body)));
+            Ok(by_layer(accepted, reply).map(|body| Body::new(Apart(body))))
+        }
+    }
+}
+
+/// The body as it is once it is packed, which one that is there already is now.
+fn at_once(body: Body) -> Body {
+    let bytes = |packed: Result<Collected<Bytes>, axum::Error>| packed.map(Collected::to_bytes);
+    let mut whole = Box::pin(body.collect());
+    match whole.as_mut().now_or_never() {
+        Some(Ok(packed)) => packed.to_bytes().into(),
+        Some(Err(error)) => Body::from_stream(stream::iter([Err::<Bytes, _>(error)])),
+        None => Body::from_stream(stream::once(whole.map(bytes))),
+    }
 }
 
 /// Numbers as octets hardly shrink, and events are to arrive one by one.
@@ -42,9 +79,8 @@ fn is_text(headers: &HeaderMap) -> bool {
 /// The reply as tower-http's layer gives it.
 fn by_layer(accepted: Option<HeaderValue>, reply: Response) -> Response {
     let mut request = Request::default();
-    accepted.clone().map(|accepted| request.headers_mut().insert(ACCEPT_ENCODING, accepted));
-    let names_gzip = accepted.as_ref().is_some_and(|names| names.to_str().is_ok_and(|names| names.contains("gzip")));
-    let mut reply = Some(if names_gzip { reply.map(|body| Body::new(Chunks::of(body))) } else { reply });
+    accepted.map(|accepted| request.headers_mut().insert(ACCEPT_ENCODING, accepted));
+    let mut reply = Some(reply);
     let made = service_fn(move |_: Request| {
         let reply = reply.take().expect("it is called once");
         std::future::ready(Ok::<_, Infallible>(reply))
@@ -53,7 +89,7 @@ fn by_layer(accepted: Option<HeaderValue>, reply: Response) -> Response {
     let always = |_: StatusCode, _: Version, _: &HeaderMap, _: &Extensions| true;
     let layer = CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(always);
     let Ok(reply) = layer.layer(made).oneshot(request).now_or_never().expect("the reply is there already");
-    reply.map(|body| if names_gzip { Body::new(Apart(Body::new(body))) } else { Body::new(body) })
+    reply.map(Body::new)
 }
 
 /// A body whose frames take their time to make: the tasks of the thread go on elsewhere meanwhile.
@@ -132,5 +168,43 @@ impl HttpBody for Chunks {
         }
         hint.set_lower(hint.lower() + rest);
         hint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(length: usize) -> Response {
+        let mut reply = Response::new(Body::from("0123456789abcdef".repeat(length / 16)));
+        reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        reply
+    }
+
+    /// The length of a reply once it is packed, if that is known, and what it takes beside its body.
+    fn taken(length: usize) -> (Option<u64>, u64) {
+        let mut beside = 0;
+        let charged = |reply, more| {
+            beside = more;
+            Ok(reply)
+        };
+        let packed = packed(Some(HeaderValue::from_static("gzip")), reply(length), charged).expect("nobody counts");
+        (packed.body().size_hint().exact(), beside)
+    }
+
+    #[tokio::test]
+    async fn no_packer_waits_for_a_client_that_is_not_charged() {
+        let (whole, beside) = taken(WORTH_IT as usize);
+        assert!(whole < Some(1 << 10) && beside == 0, "a short reply is packed at once: {whole:?}");
+        let (whole, beside) = taken(CHUNK);
+        assert!(whole < Some(1 << 10) && beside == 0, "{whole:?}");
+        assert_eq!(taken(CHUNK + 16), (None, PACKER));
+        assert_eq!(taken(WORTH_IT as usize - 16), (Some(WORTH_IT - 16), 0));
+    }
+
+    #[tokio::test]
+    async fn what_is_packed_at_once_is_refused_as_it_is() {
+        let refused = |_, _| Err(Refused::Now);
+        assert!(packed(Some(HeaderValue::from_static("gzip")), reply(CHUNK), refused).is_err());
     }
 }

@@ -190,8 +190,9 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
             reply = error.reply(seen.id());
         }
         let client = || seen.caller()?.client;
-        let mut reply = match charged(this.observe.memory(), client, reply) {
-            Ok(reply) => packed(accepted, reply),
+        let charge = |reply, more| charged(this.observe.memory(), client, reply, more);
+        let mut reply = match packed(accepted, reply, charge) {
+            Ok(reply) => reply,
             Err(refused) => {
                 let error = ApiError::from(refused);
                 this.observe.refuse(&error);

@@ -23,7 +23,7 @@ pub fn holding(memory: RequestMemory, mut response: Response) -> Response {
 }
 
 /// The reply, which holds memory of `share` until it is sent or given up: a client that does not read it keeps no more than
-/// that. One that was made within the memory of its request takes that over.
+/// that. It takes `beside` bytes beside its body. One that was made within the memory of its request takes that over.
 ///
 /// # Errors
 /// The memory for the reply is not to be had.
@@ -31,19 +31,34 @@ pub fn charged(
     share: &Share,
     client: impl FnOnce() -> Option<Client>,
     mut reply: Response,
+    beside: u64,
 ) -> Result<Response, Refused> {
     let charge = reply.extensions_mut().remove::<Charge>();
-    let bytes = match reply.body().size_hint().exact() {
+    let of_body = match reply.body().size_hint().exact() {
         Some(bytes) => bytes,
         None if is_events(&reply) => 0,
         None => UNKNOWN,
     };
+    let (head, body) = reply.into_parts();
+    Ok(Response::from_parts(head, held(share, client, (body, charge), of_body + beside)?))
+}
+
+/// A body that holds so many bytes of `share` until it is sent or given up, with what was charged for it, if anything was.
+///
+/// # Errors
+/// The memory for it is not to be had.
+pub fn held(
+    share: &Share,
+    client: impl FnOnce() -> Option<Client>,
+    (body, charge): (Body, Option<Charge>),
+    bytes: u64,
+) -> Result<Body, Refused> {
     let charge = match charge {
         Some(of_request) => {
             of_request.cover(bytes)?;
             of_request.hand_on(share)
         }
-        None if bytes < COUNTED => return Ok(reply),
+        None if bytes < COUNTED => return Ok(body),
         None => {
             let charge = share.charge(client());
             charge.cover(bytes)?;
@@ -51,10 +66,10 @@ pub fn charged(
         }
     };
     charge.settle(bytes);
-    Ok(reply.map(|body| Body::new(Holding { body, charge })))
+    Ok(Body::new(Holding { body, charge }))
 }
 
-/// Whether it is a stream of events, which are short and sent as they come.
+/// Whether it is a stream of events, each of which is charged by itself.
 fn is_events(reply: &Response) -> bool {
     reply.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream")
 }

@@ -44,12 +44,26 @@ fn text(value: &impl Serialize) -> serde_json::Result<Body> {
     Ok(pieces.body())
 }
 
+/// `value` as JSON if that has no more than `most` bytes. What is longer is not made.
+pub fn short_text(value: &impl Serialize, most: usize) -> Option<String> {
+    let mut room = vec![0; most];
+    let mut rest = &mut room[..];
+    serde_json::to_writer(&mut rest, value).ok()?;
+    let left = rest.len();
+    room.truncate(most - left);
+    String::from_utf8(room).ok()
+}
+
 /// `value` as JSON, with the path of what was made.
 pub fn created(status: StatusCode, location: &str, value: &impl Serialize) -> Response {
-    let mut response = json(status, value);
+    located(json(status, value), location)
+}
+
+/// A reply with the path of what was made.
+pub fn located(mut reply: Response, location: &str) -> Response {
     let location = HeaderValue::from_str(location).expect("paths of identifiers are ASCII");
-    response.headers_mut().insert(LOCATION, location);
-    response
+    reply.headers_mut().insert(LOCATION, location);
+    reply
 }
 
 /// A body that does not say itself which version of which model it is of.

@@ -4,6 +4,7 @@ pub mod answers;
 mod answers_arrow;
 mod answers_csv;
 pub mod answers_json;
+pub mod document;
 pub mod findings;
 pub mod held;
 pub mod json;

@@ -15,6 +15,7 @@ use crate::api::body::parse::parse_query;
 use crate::api::error::ApiError;
 use crate::api::extract::{DatasetPath, Memory, NoQuery, Params};
 use crate::api::idempotency::Repeatable;
+use crate::api::reply::document::{Sheet, created, document};
 use crate::api::reply::findings::{FindingBody, findings};
 use crate::api::reply::held::holding;
 use crate::api::reply::json as reply;
@@ -32,8 +33,6 @@ use crate::serving::threads::{blocking, to_the_end};
 const PREVIEW: (usize, usize) = (20, 1000);
 /// Files on their way in that are listed at most.
 const MAX_LOADING: usize = 1000;
-/// Columns whose profiles are written on the async threads, in all. About 0.3 ms.
-const ON_THE_SPOT: usize = 200;
 
 /// A data set as clients see it.
 #[derive(Serialize)]
@@ -200,10 +199,16 @@ pub async fn append(
 }
 
 /// The reply to a request that has stored a data set.
-fn stored(dataset: Dataset) -> Response {
+async fn stored(app: &App, dataset: Dataset) -> Result<Response, ApiError> {
     let (id, name, rows) = (dataset.id, dataset.name.as_deref(), dataset.profile.rows);
     tracing::info!(dataset_id = %id, name, rows, "data set stored");
-    reply::created(StatusCode::CREATED, &location(&dataset), &DatasetBody::of(&dataset))
+    let at = location(&dataset);
+    created(app, StatusCode::CREATED, &at, entries(&dataset), move |sheet| sheet.json(&DatasetBody::of(&dataset))).await
+}
+
+/// What is gathered for the document of a data set: its findings.
+fn entries(dataset: &Dataset) -> usize {
+    dataset.profile.findings.len()
 }
 
 /// What is kept of a reply, for the repetition of its request.
@@ -214,7 +219,9 @@ fn essentials(dataset: &Dataset) -> DatasetBody<'_> {
 /// The reply to a request that made the data set `id`.
 async fn again(app: &App, id: &str) -> Result<Response, ApiError> {
     let dataset = app.datasets.get(id).await?;
-    Ok(blocking(app, move || reply::json(StatusCode::CREATED, &DatasetBody::of(&dataset))).await?)
+    let entries = entries(&dataset);
+    let body = move |sheet: &mut Sheet| sheet.json(&DatasetBody::of(&dataset));
+    document(app, StatusCode::CREATED, entries, body).await
 }
 
 /// Where a data set is.
@@ -233,14 +240,12 @@ pub async fn list(
     let mut loading = app.datasets.loading.list(MAX_LOADING);
     loading.retain(|load| !who.is_limited() || load.owner == who.owner());
     let cursor = next.map(|id| id.to_string());
-    let columns = found.iter().map(|dataset| dataset.profile.columns.len()).sum::<usize>();
-    let reply = move || {
-        let page = Page::of(found.iter().map(DatasetBody::of).collect(), cursor);
+    document(&app, StatusCode::OK, found.iter().map(entries).sum(), move |sheet| {
+        let page = Page::of(found.iter().map(DatasetBody::of).collect(), cursor.clone());
         let loading = loading.iter().map(|load| LoadBody::of(load)).collect();
-        reply::json(StatusCode::OK, &ListBody { page, loading })
-    };
-    // A short list waits for no place among the long work of others.
-    Ok(if columns <= ON_THE_SPOT { reply() } else { blocking(&app, reply).await? })
+        sheet.json(&ListBody { page, loading })
+    })
+    .await
 }
 
 /// The parameters of `GET /datasets/{dataset}`.
@@ -257,8 +262,8 @@ pub async fn show(
     DatasetPath(dataset): DatasetPath,
     Params(ShowParams { all }): Params<ShowParams>,
 ) -> Result<Response, ApiError> {
-    // Away from the async threads: the profiles of thousands of columns are megabytes.
-    Ok(blocking(&app, move || reply::json(StatusCode::OK, &DatasetBody::telling(&dataset, all))).await?)
+    let entries = entries(&dataset);
+    document(&app, StatusCode::OK, entries, move |sheet| sheet.json(&DatasetBody::telling(&dataset, all))).await
 }
 
 /// The parameters of `GET /datasets/{dataset}/rows`.

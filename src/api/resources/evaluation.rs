@@ -10,7 +10,7 @@ use crate::api::body::formats::format_of;
 use crate::api::body::json::JsonBody;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::extract::{ModelPath, NoQuery, VersionPath, may_use};
-use crate::api::reply::json::json;
+use crate::api::reply::document::document;
 use crate::app::App;
 use crate::data::ingest::Format;
 use crate::data::json::{GivenWeights, Records, Rows, RowsOrNames, column_names};
@@ -91,5 +91,6 @@ async fn of_version(
     may_use(app, who, [dataset.as_ref()]).await?;
     let fields = DataFields { inputs, targets, dataset, features, weights };
     let evaluation = measure(app, model, version, fields, records, &mut memory).await?;
-    Ok(json(StatusCode::OK, &EvaluationBody { model_id: model.id, evaluation }))
+    let body = EvaluationBody { model_id: model.id, evaluation };
+    document(app, StatusCode::OK, 0, move |sheet| sheet.json(&body)).await
 }

@@ -1,26 +1,41 @@
 //! `GET /jobs/{job}/events`: a job's events as they happen (server-sent events, WHATWG HTML section 9.2).
 
-use std::convert::Infallible;
+use std::io::Write;
 use std::time::Duration;
 
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
+use axum::body::{Body, BodyDataStream, HttpBody};
+use axum::extract::State;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream::{self, Stream};
-use serde::Serialize;
+use futures_util::StreamExt;
+use futures_util::stream;
 
 use super::jobs::JobBody;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::extract::{JobPath, NoQuery};
+use crate::api::reply::document::written;
+use crate::api::reply::held::held;
+use crate::api::reply::json::with_type;
+use crate::app::App;
 use crate::jobs::events::{Event, EventId, Watcher};
 use crate::keys::Sight;
+use crate::memory::Client;
+use crate::serving::behalf;
 
 /// A comment goes out when nothing else has for so long, so that proxies keep the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+const COMMENT: &str = ":\n\n";
 
 /// Streams the events after `Last-Event-ID`, all if there is none, and ends after the final state. When there is
 /// nothing left to tell the reply is 204, on which browsers stop asking.
-pub async fn events(JobPath(job): JobPath, who: Sight, _: NoQuery, headers: HeaderMap) -> Result<Response, ApiError> {
+pub async fn events(
+    State(app): State<App>,
+    JobPath(job): JobPath,
+    who: Sight,
+    _: NoQuery,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
     let told = match headers.get("last-event-id") {
         None => EventId::default(),
         Some(id) => id.to_str().ok().and_then(|id| id.parse().ok()).ok_or_else(|| {
@@ -30,26 +45,59 @@ pub async fn events(JobPath(job): JobPath, who: Sight, _: NoQuery, headers: Head
     if told.is_end() {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
-    Ok(Sse::new(stream_of(Watcher::new(job, told), who)).keep_alive(keep_alive).into_response())
+    let telling = Telling { app, client: behalf::client(), watcher: Watcher::new(job, told), who };
+    let events = stream::unfold(telling, |mut telling| async move {
+        let event = telling.next().await?;
+        Some((event, telling))
+    });
+    let mut reply = with_type(StatusCode::OK, "text/event-stream", Body::from_stream(events.flat_map(frames)));
+    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    Ok(reply)
 }
 
-/// The events of a watcher. When storage fails, or the key is over, the stream ends, and the client asks again.
-fn stream_of(watcher: Watcher, who: Sight) -> impl Stream<Item = Result<SseEvent, Infallible>> {
-    stream::unfold((watcher, who), |(mut watcher, who)| async move {
-        let (id, event) = watcher.next().await.ok()??;
-        who.holds().then(|| (Ok(written(id, &event)), (watcher, who)))
-    })
+fn frames(event: Body) -> BodyDataStream {
+    event.into_data_stream()
 }
 
-fn written(id: EventId, event: &Event) -> SseEvent {
-    let (name, data) = match event {
-        Event::Epoch(entry) => ("epoch", json(entry)),
-        Event::State(report) => ("state", json(&JobBody::of(report))),
-    };
-    SseEvent::default().id(id.to_string()).event(name).data(data)
+/// Events on their way to who asked for them.
+struct Telling {
+    app: App,
+    /// Who holds an event until it is sent.
+    client: Option<Client>,
+    watcher: Watcher,
+    who: Sight,
 }
 
-fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("events are plain data")
+impl Telling {
+    /// The next event, or a comment where none comes. When storage fails, the key is over, or there is no memory for an event,
+    /// the stream ends, and the client asks again.
+    async fn next(&mut self) -> Option<Body> {
+        let Ok(next) = tokio::time::timeout(KEEP_ALIVE, self.watcher.next()).await else { return Some(COMMENT.into()) };
+        let (id, event) = next.ok()??;
+        if !self.who.holds() {
+            return None;
+        }
+        self.written(id, event).await.ok()
+    }
+
+    async fn written(&self, id: EventId, event: Event) -> Result<Body, ApiError> {
+        let (app, client) = (&self.app, self.client);
+        let warnings = if let Event::State(report) = &event { report.warnings.len() } else { 0 };
+        let event = written(app, client, warnings, move |sheet| {
+            match &event {
+                Event::Epoch(entry) => {
+                    write!(sheet, "id: {id}\nevent: epoch\ndata: ")?;
+                    sheet.json(entry)?;
+                }
+                Event::State(report) => {
+                    write!(sheet, "id: {id}\nevent: state\ndata: ")?;
+                    sheet.json(&JobBody::of(report))?;
+                }
+            }
+            sheet.write_all(b"\n\n")
+        })
+        .await?;
+        let bytes = event.0.size_hint().lower();
+        Ok(held(&app.memory.replies, || client, event, bytes)?)
+    }
 }

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use crate::api::error::{ApiError, ErrorCode, Problem};
 use crate::api::extract::{JobPath, NoQuery, Params};
 use crate::api::layers::deadline::Untimed;
+use crate::api::reply::document::document;
 use crate::api::reply::findings::{WarningBody, warnings};
-use crate::api::reply::json as reply;
 use crate::api::reply::model::ModelBody;
 use crate::api::reply::page::{Page, in_range, page};
 use crate::app::App;
@@ -24,7 +24,7 @@ use crate::keys::Sight;
 use crate::learning::training::MAX_EPOCHS;
 use crate::models::Model;
 use crate::serving::sight;
-use crate::serving::threads::{blocking, to_the_end};
+use crate::serving::threads::to_the_end;
 use crate::webhooks::settle;
 
 /// Longest `?wait=`, in seconds.
@@ -101,11 +101,11 @@ pub async fn list(
     let filter = JobFilter { model, state: params.state };
     let (found, next) = sight::jobs(&app, &who, filter, query.before, query.limit).await?;
     let cursor = next.map(|id| id.to_string());
-    Ok(blocking(&app, move || {
-        let page = Page::of(found.iter().map(JobBody::of).collect(), cursor);
-        reply::json(StatusCode::OK, &page)
+    let warnings = found.iter().map(|report| report.warnings.len()).sum();
+    document(&app, StatusCode::OK, warnings, move |sheet| {
+        sheet.json(&Page::of(found.iter().map(JobBody::of).collect(), cursor.clone()))
     })
-    .await?)
+    .await
 }
 
 /// The parameters of `GET /jobs/{job}`.
@@ -120,6 +120,7 @@ pub struct ShowParams {
 
 /// `GET /jobs/{job}`: at once, or when the job has ended or the seconds of `wait` have passed.
 pub async fn show(
+    State(app): State<App>,
     _: Untimed,
     JobPath(job): JobPath,
     who: Sight,
@@ -130,7 +131,9 @@ pub async fn show(
     if !who.holds() {
         return Err(ApiError::new(ErrorCode::KeyInvalid, "the key has ended while the job was waited for"));
     }
-    Ok(reply::json(StatusCode::OK, &JobBody::telling(&job.report(), params.all)))
+    let (report, all) = (job.report(), params.all);
+    document(&app, StatusCode::OK, report.warnings.len(), move |sheet| sheet.json(&JobBody::telling(&report, all)))
+        .await
 }
 
 /// The parameters of `GET /jobs/{job}/epochs`.
@@ -152,7 +155,11 @@ struct EpochsBody {
 }
 
 /// `GET /jobs/{job}/epochs`
-pub async fn epochs(JobPath(job): JobPath, Params(params): Params<EpochsParams>) -> Result<Response, ApiError> {
+pub async fn epochs(
+    State(app): State<App>,
+    JobPath(job): JobPath,
+    Params(params): Params<EpochsParams>,
+) -> Result<Response, ApiError> {
     let after = in_range("after", params.after, 0, MAX_EPOCHS)?;
     let every = in_range("every", params.every.unwrap_or(1), 1, MAX_EPOCHS)?;
     let limit = in_range("limit", params.limit.unwrap_or(MAX_PAGE), 1, MAX_PAGE)?;
@@ -161,7 +168,8 @@ pub async fn epochs(JobPath(job): JobPath, Params(params): Params<EpochsParams>)
         None => job.history(query).await?,
         Some(member) => job.member_history(index_of(member, job.networks().await?)?, query).await?,
     };
-    Ok(reply::json(StatusCode::OK, &EpochsBody { data, next_after }))
+    let body = EpochsBody { data, next_after };
+    document(&app, StatusCode::OK, 0, move |sheet| sheet.json(&body)).await
 }
 
 /// The index of the network of this number among so many that have a history of their own.
@@ -199,7 +207,8 @@ pub async fn cancel(
     JobPath(job): JobPath,
     Params(params): Params<CancelParams>,
 ) -> Result<Response, ApiError> {
-    let cancelled = job.clone();
-    to_the_end(async move { app.jobs.cancel(&cancelled, params.keep).await }).await??;
-    Ok(reply::json(StatusCode::OK, &JobBody::of(&job.report())))
+    let (jobs, cancelled) = (app.jobs.clone(), job.clone());
+    to_the_end(async move { jobs.cancel(&cancelled, params.keep).await }).await??;
+    let report = job.report();
+    document(&app, StatusCode::OK, report.warnings.len(), move |sheet| sheet.json(&JobBody::of(&report))).await
 }

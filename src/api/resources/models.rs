@@ -14,7 +14,7 @@ use super::jobs::told;
 use crate::api::body::json::JsonBody;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::extract::{ModelPath, NoQuery, Params, may_name, may_use};
-use crate::api::reply::json as reply;
+use crate::api::reply::document::{created, document};
 use crate::api::reply::model::ModelBody;
 use crate::api::reply::page::{Page, PageParams};
 use crate::app::App;
@@ -230,14 +230,15 @@ pub async fn create(
     let new = NewModel { owner: who.owner(), ..new };
     let (models, receipts) = (app.models.clone(), idempotency.clone());
     let receipt = move |model: &Model| receipts.receipt(StatusCode::CREATED, &location(model), &ModelBody::of(model));
-    let created = to_the_end(async move { models.create(new, receipt).await }).await?;
+    let made = to_the_end(async move { models.create(new, receipt).await }).await?;
     idempotency
         .unless_repeated(
             &app,
-            created.map_err(ApiError::from),
-            |model| {
+            made.map_err(ApiError::from),
+            async |app: &App, model: Arc<Model>| {
                 tracing::info!(model_id = %model.id, name = model.name, "model created");
-                reply::created(StatusCode::CREATED, &location(&model), &ModelBody::of(&model))
+                let at = location(&model);
+                created(app, StatusCode::CREATED, &at, 0, move |sheet| sheet.json(&ModelBody::of(&model))).await
             },
             again,
         )
@@ -246,7 +247,8 @@ pub async fn create(
 
 /// The reply to a request that made the model `id`.
 async fn again(app: &App, id: &str) -> Result<Response, ApiError> {
-    Ok(reply::json(StatusCode::CREATED, &ModelBody::of(&*app.models.get(id).await?)))
+    let model = app.models.get(id).await?;
+    document(app, StatusCode::CREATED, 0, move |sheet| sheet.json(&ModelBody::of(&model))).await
 }
 
 /// Where a model is.
@@ -263,13 +265,15 @@ pub async fn list(
     let query = params.check::<Uuid>()?;
     let (found, next) = sight::models(&app, &who, query.before, query.limit).await?;
     let cursor = next.map(|id| id.to_string());
-    let page = Page::of(found.iter().map(ModelBody::of).collect(), cursor);
-    Ok(reply::json(StatusCode::OK, &page))
+    document(&app, StatusCode::OK, 0, move |sheet| {
+        sheet.json(&Page::of(found.iter().map(ModelBody::of).collect(), cursor.clone()))
+    })
+    .await
 }
 
 /// `GET /models/{model}`
-pub async fn show(ModelPath(model): ModelPath, _: NoQuery) -> Response {
-    reply::json(StatusCode::OK, &ModelBody::of(&model))
+pub async fn show(State(app): State<App>, ModelPath(model): ModelPath, _: NoQuery) -> Result<Response, ApiError> {
+    document(&app, StatusCode::OK, 0, move |sheet| sheet.json(&ModelBody::of(&model))).await
 }
 
 /// Changes to a model. A name of null takes the name away.
@@ -295,8 +299,9 @@ pub async fn change(
     }
     value.name.as_ref().map_or(Ok(()), |name| may_name(&who, name.as_deref()))?;
     let changes = ModelChanges { name: value.name, metadata: value.metadata.map(|metadata| metadata.0) };
-    let model = to_the_end(async move { app.models.change(model.id, changes).await }).await??;
-    Ok(reply::json(StatusCode::OK, &ModelBody::of(&model)))
+    let models = app.models.clone();
+    let model = to_the_end(async move { models.change(model.id, changes).await }).await??;
+    document(&app, StatusCode::OK, 0, move |sheet| sheet.json(&ModelBody::of(&model))).await
 }
 
 /// `DELETE /models/{model}`

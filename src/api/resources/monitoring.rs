@@ -1,5 +1,7 @@
 //! How a model does in service: `GET …/drift`, `POST` and `GET …/feedback`.
 
+use std::io;
+
 use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -10,6 +12,7 @@ use uuid::Uuid;
 use crate::api::body::json::JsonBody;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::extract::{ModelPath, NoQuery, Params};
+use crate::api::reply::document::document;
 use crate::api::reply::json::json;
 use crate::api::reply::page::{Page, PageParams};
 use crate::app::App;
@@ -86,18 +89,22 @@ struct FeedbackBody {
 pub async fn drift(State(app): State<App>, ModelPath(model): ModelPath, _: NoQuery) -> Result<Response, ApiError> {
     active(&app, &model).await?;
     let DriftReport { counts, cells, predictor } = app.drift.report(&model).await?;
-    let (reference, encoder) = (&counts.reference, &predictor.table()?.parts.encoder);
-    let words = |column: &Followed| encoder.feature(&column.name).map_or(&[][..], Feature::words);
-    let columns = reference.features().iter().map(|column| column_body(column, &cells, words(column)));
-    let body = DriftBody {
-        model_id: model.id,
-        version: counts.version,
-        since: counts.since,
-        rows: reference.rows(&cells),
-        columns: columns.collect(),
-        predictions: reference.answers().map(|column| column_body(column, &cells, encoder.target.classes())),
-    };
-    Ok(json(StatusCode::OK, &body))
+    predictor.table()?;
+    document(&app, StatusCode::OK, counts.reference.features().len(), move |sheet| {
+        let (reference, table) = (&counts.reference, predictor.table().map_err(io::Error::other)?);
+        let encoder = &table.parts.encoder;
+        let words = |column: &Followed| encoder.feature(&column.name).map_or(&[][..], Feature::words);
+        let columns = reference.features().iter().map(|column| column_body(column, &cells, words(column)));
+        sheet.json(&DriftBody {
+            model_id: model.id,
+            version: counts.version,
+            since: counts.since,
+            rows: reference.rows(&cells),
+            columns: columns.collect(),
+            predictions: reference.answers().map(|column| column_body(column, &cells, encoder.target.classes())),
+        })
+    })
+    .await
 }
 
 fn column_body<'a>(column: &'a Followed, cells: &[u64], words: &[String]) -> ColumnBody<'a> {
@@ -167,5 +174,6 @@ pub async fn list(
     let cursor = found.last().filter(|_| more).map(|of_version| of_version.version.to_string());
     let body =
         |VersionFeedback { version, rows, measures, since }| FeedbackBody { version, rows, metrics: measures, since };
-    Ok(json(StatusCode::OK, &Page::of(found.into_iter().map(body).collect(), cursor)))
+    let page = Page::of(found.into_iter().map(body).collect(), cursor);
+    document(&app, StatusCode::OK, 0, move |sheet| sheet.json(&page)).await
 }

@@ -2,6 +2,7 @@
 //! clients.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -12,18 +13,21 @@ use uuid::Uuid;
 
 use crate::api::error::ApiError;
 use crate::api::extract::{ModelPath, NoQuery};
-use crate::api::reply::json as reply;
+use crate::api::reply::document::document;
 use crate::app::App;
 use crate::data::column::ColumnType;
 use crate::data::encoder::{Encoder, Target};
 use crate::data::encoder::{Encoding, Feature};
 use crate::data::values::{format_datetime, format_number};
 use crate::learning::spec::ValidModelSpec;
-use crate::models::{Model, ModelError, ModelKind};
+use crate::memory::made;
+use crate::models::{Model, ModelError, ModelKind, Predictor};
 use crate::serving::active;
 
 /// Categories that are listed of a column, at most.
 const MAX_CATEGORIES: usize = 1000;
+/// What a column, or a word of one, takes before it is written, in bytes.
+const FIELD: u64 = 1 << 10;
 
 /// What a model takes and gives.
 #[derive(Serialize)]
@@ -85,16 +89,25 @@ impl<'a> FeatureBody<'a> {
 pub async fn schema(State(app): State<App>, ModelPath(model): ModelPath, _: NoQuery) -> Result<Response, ApiError> {
     let version = active(&app, &model).await?;
     let predictor = app.models.predictor(&model, version).await?;
+    let (number, entries) = (version.number, entries(&predictor));
+    document(&app, StatusCode::OK, entries, move |sheet| {
+        made(entries as u64 * FIELD)?;
+        sheet.json(&schema_body(&model, number, &predictor))
+    })
+    .await
+}
+
+fn schema_body<'a>(model: &'a Model, version: u64, predictor: &'a Predictor) -> SchemaBody<'a> {
     let encoder = predictor.table().ok().map(|table| &table.parts.encoder);
     let layers = match &model.kind {
         ModelKind::Layers(spec) => Some(spec),
         ModelKind::Table(_) => None,
     };
-    let body = SchemaBody {
+    SchemaBody {
         model_id: model.id,
         name: model.name.as_deref(),
         kind: if layers.is_some() { "layers" } else { "dataset" },
-        version: version.number,
+        version,
         inputs: layers.map(|spec| spec.inputs()),
         outputs: layers.map(|spec| spec.outputs()),
         target: encoder.map(|encoder| target_body(&encoder.target)),
@@ -104,8 +117,16 @@ pub async fn schema(State(app): State<App>, ModelPath(model): ModelPath, _: NoQu
             (None, Some(spec)) => json!(vec![0.5; spec.inputs()]),
             (None, None) => Value::Null,
         },
+    }
+}
+
+/// Columns that are gathered for a document of a version, and words of them.
+fn entries(predictor: &Predictor) -> usize {
+    let of_table = |encoder: &Encoder| {
+        let features = encoder.features.iter().map(|feature| 1 + feature.words().len().min(MAX_CATEGORIES));
+        features.sum::<usize>() + encoder.left_out.len() + encoder.target.classes().len()
     };
-    Ok(reply::json(StatusCode::OK, &body))
+    predictor.table().map_or(0, |table| of_table(&table.parts.encoder))
 }
 
 fn target_body(target: &Target) -> TargetBody<'_> {
@@ -147,17 +168,23 @@ fn example(encoder: &Encoder) -> Value {
 pub async fn openapi(State(app): State<App>, ModelPath(model): ModelPath, _: NoQuery) -> Result<Response, ApiError> {
     let version = active(&app, &model).await?;
     let predictor = app.models.predictor(&model, version).await?;
-    let schemas = match (&model.kind, predictor.table()) {
-        (ModelKind::Layers(spec), _) => layers_schemas(spec),
-        (ModelKind::Table(_), Ok(table)) => table_schemas(&table.parts.encoder),
-        (ModelKind::Table(_), Err(_)) => return Err(ModelError::VersionDamaged { version: version.number }.into()),
-    };
-    let document = document(&model, version.number, schemas);
-    Ok(reply::json(StatusCode::OK, &document))
+    let (number, entries) = (version.number, entries(&predictor));
+    if model.table().is_ok() && predictor.table().is_err() {
+        return Err(ModelError::VersionDamaged { version: number }.into());
+    }
+    document(&app, StatusCode::OK, entries, move |sheet| {
+        made(entries as u64 * FIELD)?;
+        let schemas = match &model.kind {
+            ModelKind::Layers(spec) => layers_schemas(spec),
+            ModelKind::Table(_) => table_schemas(&predictor.table().map_err(io::Error::other)?.parts.encoder),
+        };
+        sheet.json(&contract(&model, number, schemas))
+    })
+    .await
 }
 
 /// The whole document. Its schemas keep to the conventions of `openapi.yaml`, so that generators of clients take it.
-fn document(model: &Model, version: u64, mut schemas: Map<String, Value>) -> Value {
+fn contract(model: &Model, version: u64, mut schemas: Map<String, Value>) -> Value {
     let interval = json!({"name": "interval", "in": "query", "required": false,
         "schema": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
         "description": "Level of an interval or a label set, such as 0.9"});

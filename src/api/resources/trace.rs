@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::api::body::json::JsonBody;
 use crate::api::error::ApiError;
 use crate::api::extract::{ModelPath, NoQuery};
-use crate::api::reply::json::json;
+use crate::api::reply::document::document;
 use crate::app::App;
 use crate::data::json::{Rows, RowsOrNames};
 use crate::learning::trace::Trace;
@@ -49,5 +49,6 @@ pub async fn trace(
     let row =
         DataFields { inputs: value.inputs, targets: value.targets.map(RowsOrNames::Rows), ..DataFields::default() };
     let trace = traced(&app, &model, version, row, &mut memory).await?;
-    Ok(json(StatusCode::OK, &TraceBody { model_id: model.id, version: version.number, trace }))
+    let body = TraceBody { model_id: model.id, version: version.number, trace };
+    document(&app, StatusCode::OK, 0, move |sheet| sheet.json(&body)).await
 }

@@ -15,7 +15,7 @@ use crate::api::error::{ApiError, ErrorCode};
 use crate::api::extract::{ModelPath, NoQuery, may_name, may_use};
 use crate::api::idempotency::{Idempotency, Repeatable};
 use crate::api::layers::request_id::RequestId;
-use crate::api::reply::json as reply;
+use crate::api::reply::document::{created, document};
 use crate::app::App;
 use crate::data::json::ColumnNames;
 use crate::datasets::Asked;
@@ -106,13 +106,15 @@ fn receipts(idempotency: &Idempotency) -> impl Fn(&JobReport) -> Option<ReceiptR
 }
 
 /// The reply to a training whose job is accepted.
-fn accepted(report: JobReport) -> Response {
-    reply::created(StatusCode::ACCEPTED, &location(&report), &JobBody::of(&report))
+async fn accepted(app: &App, report: JobReport) -> Result<Response, ApiError> {
+    let at = location(&report);
+    created(app, StatusCode::ACCEPTED, &at, 0, move |sheet| sheet.json(&JobBody::of(&report))).await
 }
 
 /// The reply to a request that made the job `id`.
 async fn again(app: &App, id: &str) -> Result<Response, ApiError> {
-    Ok(reply::json(StatusCode::ACCEPTED, &JobBody::of(&app.jobs.get(id).await?.report())))
+    let report = app.jobs.get(id).await?.report();
+    document(app, StatusCode::ACCEPTED, report.warnings.len(), move |sheet| sheet.json(&JobBody::of(&report))).await
 }
 
 /// Where a job is.

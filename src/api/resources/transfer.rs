@@ -11,6 +11,7 @@ use super::models::location;
 use crate::api::body::read::FileBody;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::extract::{ModelPath, Params, VersionPath, may_name};
+use crate::api::reply::document::created;
 use crate::api::reply::json as reply;
 use crate::api::reply::model::ModelBody;
 use crate::app::App;
@@ -67,13 +68,15 @@ pub async fn import(
     let FileBody { bytes, mut memory } = FileBody::from_request(request, &app).await?;
     // The networks and encoder that are read of it, and the file that is made of them.
     memory.reserve(2 * bytes.len(), &app)?;
+    let models = app.models.clone();
     let model = to_the_end(async move {
-        let imported = app.models.import(params.name, bytes, owner).await;
+        let imported = models.import(params.name, bytes, owner).await;
         drop(memory);
         imported
     })
     .await?;
     let model = model.map_err(|error| ApiError::from(error).of_query(&["name"]))?;
     tracing::info!(model_id = %model.id, name = model.name, "model imported");
-    Ok(reply::created(StatusCode::CREATED, &location(&model), &ModelBody::of(&model)))
+    let at = location(&model);
+    created(&app, StatusCode::CREATED, &at, 0, move |sheet| sheet.json(&ModelBody::of(&model))).await
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::api::error::ApiError;
 use crate::api::extract::{Memory, ModelPath, NoQuery, Params, VersionPath};
+use crate::api::reply::document::document;
 use crate::api::reply::findings::{WarningBody, of_version};
 use crate::api::reply::held::holding;
 use crate::api::reply::json as reply;
@@ -81,8 +82,11 @@ pub async fn list(
     let query = params.check::<u64>()?;
     let (found, more) = app.models.versions(model.id, query.before, query.limit).await?;
     let cursor = found.last().filter(|_| more).map(|version| version.number.to_string());
-    let page = Page::of(found.iter().map(|version| VersionBody::of(&model, version)).collect(), cursor);
-    Ok(reply::json(StatusCode::OK, &page))
+    document(&app, StatusCode::OK, 0, move |sheet| {
+        let bodies = found.iter().map(|version| VersionBody::of(&model, version));
+        sheet.json(&Page::of(bodies.collect(), cursor.clone()))
+    })
+    .await
 }
 
 /// `GET /models/{model}/versions/{version}`
@@ -93,7 +97,7 @@ pub async fn show(
     _: NoQuery,
 ) -> Result<Response, ApiError> {
     let version = app.models.version_called(&model, &key).await?;
-    Ok(reply::json(StatusCode::OK, &VersionBody::of(&model, &version)))
+    document(&app, StatusCode::OK, 0, move |sheet| sheet.json(&VersionBody::of(&model, &version))).await
 }
 
 /// How much each feature matters.
@@ -115,13 +119,15 @@ pub async fn importance(
     let table = model.table()?.clone();
     let version = app.models.version_called(&model, &key).await?;
     let predictor = app.models.predictor(&model, &version).await?;
-    let features = predictor.table().map_or(&[][..], |table| &table.parts.importance);
     let measure = match table.task {
         Task::Classification => "log_loss",
         Task::Regression => "rmse",
     };
-    let body = ImportanceBody { model_id: model.id, version: version.number, measure, features };
-    Ok(reply::json(StatusCode::OK, &body))
+    document(&app, StatusCode::OK, 0, move |sheet| {
+        let features = predictor.table().map_or(&[][..], |table| &table.parts.importance);
+        sheet.json(&ImportanceBody { model_id: model.id, version: version.number, measure, features })
+    })
+    .await
 }
 
 /// `POST /models/{model}/versions/{version}/activate`
@@ -132,9 +138,10 @@ pub async fn activate(
     _: NoQuery,
 ) -> Result<Response, ApiError> {
     let number = app.models.version_called(&model, &key).await?.number;
-    let model = to_the_end(async move { app.models.activate(&model, number).await }).await??;
+    let models = app.models.clone();
+    let model = to_the_end(async move { models.activate(&model, number).await }).await??;
     tracing::info!(model_id = %model.id, version = number, "version activated");
-    Ok(reply::json(StatusCode::OK, &ModelBody::of(&model)))
+    document(&app, StatusCode::OK, 0, move |sheet| sheet.json(&ModelBody::of(&model))).await
 }
 
 /// `DELETE /models/{model}/versions/{version}`

@@ -79,7 +79,7 @@ impl JobQueue {
         let mut jobs = self.scheduler.lock();
         for row in rows {
             match Job::from_row(&row) {
-                Ok(job) => jobs.add(Arc::new(job)),
+                Ok(job) => jobs.add(Arc::new(job.charged_to(&self.scheduler.limits.memory))),
                 Err(error) => tracing::error!(job_id = %row.id, %error, "an open job cannot be taken up"),
             }
         }
@@ -119,10 +119,7 @@ impl JobQueue {
         limit: usize,
     ) -> Result<(Vec<JobReport>, bool), JobError> {
         if filter.state.is_some_and(|state| !state.ended()) {
-            let mut open = self.list_open(filter, before, limit + 1);
-            let more = open.len() > limit;
-            open.truncate(limit);
-            return Ok((open, more));
+            return Ok(self.list_open(filter, before, limit));
         }
         let catalog = &self.scheduler.storage.catalog;
         let fits = JobRowFilter { model_id: filter.model, state: filter.state.map(JobState::word) };
@@ -140,11 +137,13 @@ impl JobQueue {
         Ok((reports, found.len() > count))
     }
 
-    fn list_open(&self, filter: JobFilter, before: Option<Uuid>, limit: usize) -> Vec<JobReport> {
+    fn list_open(&self, filter: JobFilter, before: Option<Uuid>, limit: usize) -> (Vec<JobReport>, bool) {
         let jobs = self.scheduler.lock();
         let of_model = |job: &&Arc<Job>| filter.model.is_none_or(|model| model == job.record.model_id);
         let in_state = |job: &&Arc<Job>| filter.state.is_none_or(|state| state == job.progress.state());
-        jobs.before(before).filter(of_model).filter(in_state).take(limit).map(|job| job.report()).collect()
+        let found: Vec<_> = jobs.before(before).filter(of_model).filter(in_state).take(limit + 1).collect();
+        let count = shown(found.iter().map(|job| job.bytes()), limit, MAX_LISTED_BYTES).min(found.len());
+        (found[..count].iter().map(|job| job.report()).collect(), found.len() > count)
     }
 
     /// Number of jobs in each state.

@@ -38,6 +38,11 @@ impl OpenJobs {
         (self.waiting.len(), self.running.len())
     }
 
+    /// What is charged for the settings of open jobs, in bytes.
+    pub(super) fn held(&self) -> u64 {
+        self.by_id.values().map(|job| job.held()).sum()
+    }
+
     /// How many jobs wait or are about to.
     pub(super) fn waiting_or_reserved(&self) -> usize {
         self.waiting.len() + self.reserved

@@ -56,7 +56,7 @@ impl JobQueue {
     /// # Errors
     /// `Stopping`, `QueueFull`.
     pub fn check_room(&self) -> Result<(), JobError> {
-        Reservation::new(&self.scheduler, 0).map(drop)
+        Reservation::new(&self.scheduler, 0, 0).map(drop)
     }
 
     /// Puts a training at the end of the queue, once it is written down; `receipt` makes of it what is kept for the
@@ -76,7 +76,7 @@ impl JobQueue {
             NewTraining::Rows(training) => (footprint::of_rows(training, model.layers()?), &training.settings),
             NewTraining::Table(training) => (training.bytes, &training.settings),
         };
-        let place = Reservation::new(&self.scheduler, bytes)?;
+        let place = Reservation::new(&self.scheduler, bytes, settings.bytes())?;
         if settings.warm_start {
             model.active()?;
         }
@@ -122,7 +122,7 @@ impl JobQueue {
         let FirstTraining { draft, model, training } = first;
         let blob = draft.blob().to_owned();
         let queued = async {
-            let place = Reservation::new(&self.scheduler, training.bytes)?;
+            let place = Reservation::new(&self.scheduler, training.bytes, training.settings.bytes())?;
             // A model beside the data set and the job.
             let more = of_job(&training.settings, training.file_bytes).and(Stored::one(draft.stored_bytes()));
             let more = more.and(Stored::one(0));
@@ -164,7 +164,7 @@ impl JobQueue {
         };
         // How many networks a warm start goes on with is known when it runs.
         let seconds = job.config.members.map(|_| scheduler.speed.seconds(job.epoch_work, &job.config));
-        let job = Arc::new(Job::new(JobRecord::new(model_id, job)));
+        let job = Arc::new(Job::new(JobRecord::new(model_id, job), place.memory()));
         seconds.into_iter().for_each(|seconds| job.progress.expect(seconds));
         if let Some(receipt) = receipt(&job.report()) {
             write.add_receipt(&receipt, RECEIPT_AGE).await?;

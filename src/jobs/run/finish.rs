@@ -1,7 +1,5 @@
 //! From a trained network to a version: its measures, and for a model by data set all that goes with it.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -242,6 +240,6 @@ fn facts(job: &Job, reached: &EpochReport, trained_on: TrainedOn, metrics: &impl
         metrics: RawValue::from_string(exact::to_text(metrics)).expect("it was written as JSON").into(),
         warnings: Vec::new(),
         trained_on,
-        settings: Some(Arc::new(job.record.config.clone())),
+        settings: Some(job.record.config.clone()),
     }
 }

@@ -75,7 +75,7 @@ impl Start {
     ) -> Result<Self, Halt> {
         let (spec, config) = (model.layers()?, &context.job.record.config);
         let name = || format!("the rows of job {}", context.job.record.id);
-        let decoded = context.in_phase(Phase::Fit, || rows::decode(file, config.clone(), spec));
+        let decoded = context.in_phase(Phase::Fit, || rows::decode(file, ValidTrainingSpec::clone(config), spec));
         let training = decoded.map_err(|error| StorageError::damaged(name(), error))?;
         // What a checkpoint brings takes the place of whatever the network starts with.
         let nothing = || Network::with_parameters(spec.clone(), vec![0.0; spec.parameter_count()]).into();
@@ -104,7 +104,7 @@ impl Start {
         let goes_on = base.as_ref().filter(|_| config.warm_start);
         let networks = goes_on.map(|base| networks(base.predictor.members()));
         let members = networks.as_ref().map(|members| members.list().len() as u64);
-        let config = ValidTrainingSpec { members: members.or(config.members), ..config.clone() };
+        let config = ValidTrainingSpec { members: members.or(config.members), ..ValidTrainingSpec::clone(config) };
         let fit = || prepare(spec, &config, tables, encoder, context, &go_on);
         let prepared = context.in_phase(Phase::Fit, fit)?;
         let Prepared { training, members, mut parts, truth, split, mut findings, measured } = prepared;

@@ -59,6 +59,19 @@ impl Catalog {
         query.fetch_optional(self.reader()?).await?.as_ref().map(dataset).transpose()
     }
 
+    /// How long the profile of the data set is that has this identifier or this name; none if there is no such data set. Asked
+    /// before it is read, which takes memory.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Damaged`.
+    pub async fn dataset_length(&self, id: Option<Uuid>, name: &str) -> Result<Option<u64>, StorageError> {
+        let length = "SELECT CAST(LENGTH(profile) AS BIGINT) AS length FROM datasets WHERE";
+        let (column, key) = id.map_or_else(|| ("name", name.to_owned()), |id| ("id", id.to_string()));
+        let query = format!("{length} {column} = $1");
+        let row = sqlx::query(sqlx::AssertSqlSafe(query)).bind(key).fetch_optional(self.reader()?).await?;
+        row.as_ref().map(|row| counted(row, "length")).transpose()
+    }
+
     /// At most `limit` data sets older than `older_than`, newest first, each with the length of its profile.
     ///
     /// # Errors
