@@ -69,6 +69,7 @@ pub mod ingest;
 pub mod json;
 mod lease;
 pub mod limits;
+mod missing_words;
 pub mod octets;
 mod other_kind;
 mod parallel;

@@ -23,8 +23,9 @@ use crate::data::error::DataError;
 use crate::data::inference::Evidence;
 use crate::data::lease::Lease;
 use crate::data::limits::{IngestLimits, MOST_RECORD_BYTES, oversized};
+use crate::data::missing_words::MissingWords;
 use crate::data::parallel::workers;
-use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, MissingWords, Pieces, Survey};
+use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, Pieces, Survey};
 use crate::data::profile::{ColumnProfile, Finding};
 use crate::data::source::{Growing, SharedSource};
 use crate::memory::Charge;
@@ -281,7 +282,7 @@ impl<S: Growing + 'static> Pieces for ArrowPieces<S> {
         guard(self.name_of_format(), || {
             let mut evidence = vec![Evidence::default(); self.names.len()];
             let mut cells = self.cells(&piece)?;
-            let missing = MissingWords::of(&self.names, asked);
+            let missing = MissingWords::of(&self.names, asked)?;
             cells.iter_mut().enumerate().for_each(|(at, cells)| cells.blank(missing.of_column(at)));
             cells.iter().zip(&mut evidence).for_each(|(cells, evidence)| cells.observe(evidence, piece.row));
             Ok(Survey::full(piece.batch.num_rows(), self.names.clone(), evidence))

@@ -15,8 +15,9 @@ use crate::data::header::header_names;
 use crate::data::inference::{Evidence, Native, Written};
 use crate::data::lease::Lease;
 use crate::data::limits::{IngestLimits, MAX_NAME_CHARACTERS, MOST_RECORD_BYTES, oversized};
+use crate::data::missing_words::MissingWords;
 use crate::data::parallel::workers;
-use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, MissingWords, Pieces, Survey};
+use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, Pieces, Survey};
 use crate::data::profile::{ColumnProfile, Finding};
 use crate::data::source::Growing;
 use crate::data::values::{format_datetime, format_number};
@@ -236,7 +237,7 @@ impl<S: Growing + 'static> Pieces for ExcelPieces<S> {
     }
 
     fn survey(&self, piece: ExcelPiece, asked: &AskedColumns) -> Result<Survey, DataError> {
-        let missing = MissingWords::of(&self.names, asked);
+        let missing = MissingWords::of(&self.names, asked)?;
         let mut evidence = vec![Evidence::default(); self.names.len()];
         for (row, column, value) in &piece.cells {
             let (evidence, place) = (&mut evidence[*column], || u64::from(piece.rows[*row]));
