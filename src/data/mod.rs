@@ -77,6 +77,7 @@ pub mod passed;
 mod pieces;
 pub mod probe;
 pub mod profile;
+mod proportion;
 pub mod row_weights;
 mod source;
 pub mod split;

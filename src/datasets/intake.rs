@@ -89,7 +89,7 @@ impl DatasetRegistry {
         memory: &Charge,
     ) -> impl FnOnce() -> Result<NewDataset, DatasetError> + Send + 'static {
         let (registry, asked, data, load, memory) =
-            (self.clone(), asked.clone(), data.clone(), load.clone(), memory.clone());
+            (self.clone(), asked.clone(), data.while_waited_for(waited_for.clone()), load.clone(), memory.clone());
         move || {
             let mut allowed_for = 0;
             let mut progress = |rows| {
