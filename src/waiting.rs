@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 pub struct Waiting(Arc<()>);
 
 /// What the work looks at.
+#[derive(Clone)]
 pub struct WaitedFor(Weak<()>);
 
 impl Waiting {

@@ -31,6 +31,8 @@ pub struct Workplaces(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     places: usize,
+    /// Those that one client may have.
+    of_one: usize,
     queue: Mutex<Queue>,
 }
 
@@ -65,6 +67,17 @@ pub struct Workplace {
     client: Option<Client>,
 }
 
+/// How much work that takes long may wait, where clients rather wait than come again.
+#[derive(Clone, Copy, Debug)]
+pub struct MostWaiting {
+    /// What has its turn before who comes next.
+    pub before: usize,
+    /// What waits of one client.
+    pub of_one: usize,
+    /// A burst may be longer: a queue that has not stood for so long.
+    pub burst: Duration,
+}
+
 /// How many places there are, and how they are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Occupancy {
@@ -79,7 +92,13 @@ pub struct Occupancy {
 impl Workplaces {
     /// So many.
     pub fn new(places: usize) -> Self {
-        Workplaces(Arc::new(Inner { places, queue: Mutex::default() }))
+        Workplaces(Arc::new(Inner { places, of_one: (places * OF_ONE.0 / OF_ONE.1).max(2), queue: Mutex::default() }))
+    }
+
+    /// The same for work that may take minutes, and all cores in a single place: where there are two, one client has one of them.
+    pub fn leaving_one(places: usize) -> Self {
+        let of_one = (places * OF_ONE.0 / OF_ONE.1).min(places.saturating_sub(1)).max(1);
+        Workplaces(Arc::new(Inner { places, of_one, queue: Mutex::default() }))
     }
 
     /// Waits for a place for work of `client`, or of the service itself. Clients who wait take turns, and what waits of one
@@ -87,7 +106,7 @@ impl Workplaces {
     pub async fn take(&self, client: Option<Client>) -> Workplace {
         let (place, number) = {
             let mut queue = self.0.queue();
-            if queue.may_take(client, self.0.places) {
+            if self.0.may_give(&queue, client) {
                 return self.given(&mut queue, client);
             }
             queue.enter(client)
@@ -114,6 +133,14 @@ impl Workplaces {
         crowded
     }
 
+    /// Whether more than `most` waits for more work of `client`, and has for longer than a burst: who comes now would wait so long
+    /// that it had better come again.
+    pub fn are_full(&self, client: Option<Client>, most: MostWaiting) -> bool {
+        let queue = self.0.queue();
+        let own = if client.is_some() { queue.waiting_of(client) } else { 0 };
+        queue.has_stood_for(most.burst) && (own >= most.of_one || queue.before(client, own) >= most.before)
+    }
+
     /// How they are used at the moment.
     pub fn occupancy(&self) -> Occupancy {
         let queue = self.0.queue();
@@ -127,6 +154,11 @@ impl Workplaces {
 }
 
 impl Inner {
+    /// Whether a place is free for work of `client`.
+    fn may_give(&self, queue: &Queue, client: Option<Client>) -> bool {
+        queue.taken.len() < self.places && (client.is_none() || queue.taken_by(client) < self.of_one)
+    }
+
     // Nothing that is done under the lock panics.
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
@@ -134,16 +166,14 @@ impl Inner {
 }
 
 impl Queue {
-    /// Whether one of so many places is free for work of `client`.
-    fn may_take(&self, client: Option<Client>, places: usize) -> bool {
-        let of_one = (places * OF_ONE.0 / OF_ONE.1).max(2);
-        self.taken.len() < places && (client.is_none() || self.taken_by(client) < of_one)
-    }
-
     /// Whether somebody has waited for longer than a burst takes, but for gaps, and does so still.
     fn stands(&self) -> bool {
+        self.has_stood_for(BURST)
+    }
+
+    fn has_stood_for(&self, time: Duration) -> bool {
         let is_still = self.waiting > 0 || self.emptied.is_some_and(|emptied| emptied.elapsed() < GAP);
-        is_still && self.since.is_some_and(|since| since.elapsed() >= BURST)
+        is_still && self.since.is_some_and(|since| since.elapsed() >= time)
     }
 
     fn taken_by(&self, client: Option<Client>) -> usize {
@@ -179,9 +209,9 @@ impl Queue {
         (place, number)
     }
 
-    /// Who is next to have a place, if one of so many is free for anybody who waits: his client, and what brings it to him.
-    fn next_turn(&mut self, places: usize) -> Option<(Option<Client>, oneshot::Sender<Workplace>)> {
-        let at = self.turns.iter().position(|turn| self.may_take(turn.client, places))?;
+    /// Who is next to have a place, if one of `places` is free for anybody who waits: his client, and what brings it to him.
+    fn next_turn(&mut self, places: &Inner) -> Option<(Option<Client>, oneshot::Sender<Workplace>)> {
+        let at = self.turns.iter().position(|turn| places.may_give(self, turn.client))?;
         let mut turn = self.turns.remove(at)?;
         let (client, (_, bring)) = (turn.client, turn.waiting.pop_front()?);
         if !turn.waiting.is_empty() {
@@ -206,7 +236,7 @@ impl Drop for Workplace {
         if let Some(at) = queue.taken.iter().position(|taken| *taken == self.client) {
             queue.taken.swap_remove(at);
         }
-        let Some((client, bring)) = queue.next_turn(self.places.0.places) else { return };
+        let Some((client, bring)) = queue.next_turn(&self.places.0) else { return };
         let place = self.places.given(&mut queue, client);
         drop(queue);
         // Who has given up meanwhile gives it back by that.

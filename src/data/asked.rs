@@ -9,6 +9,12 @@ use serde_json::Value;
 use super::column::ColumnType;
 use super::values::{CellFormat, DateFormat, DateOrder, NumberFormat, is_among};
 
+/// A word for missing values, what stands before or behind numbers and a pattern of dates have at most so many characters: they
+/// stand in profiles and versions, and are looked for in every cell.
+const MOST_CHARACTERS: usize = 100;
+/// The words for missing values that are named for all columns, or for one, have at most so many bytes together.
+const MOST_WORDS_BYTES: usize = 1000;
+
 /// What is asked of one column.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AskedColumn {
@@ -50,8 +56,33 @@ impl<'de> Deserialize<'de> for AskedColumn {
     }
 }
 
+/// Checks the words for missing values that are named together.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn check_missing(words: &[String]) -> Result<(), String> {
+    words.iter().try_for_each(|word| check_length("a word for missing values", word))?;
+    match words.iter().map(String::len).sum::<usize>() {
+        0..=MOST_WORDS_BYTES => Ok(()),
+        bytes => {
+            Err(format!("the words for missing values have {bytes} bytes together; {MOST_WORDS_BYTES} is the most"))
+        }
+    }
+}
+
+fn check_length(what: &str, text: &str) -> Result<(), String> {
+    match text.chars().count() {
+        0..=MOST_CHARACTERS => Ok(()),
+        count => Err(format!("{what} has {count} characters; {MOST_CHARACTERS} is the most")),
+    }
+}
+
 impl InFull {
     fn checked(self) -> Result<AskedColumn, String> {
+        check_missing(&self.missing)?;
+        for (what, text) in [("a prefix", &self.prefix), ("a suffix", &self.suffix), ("a format", &self.format)] {
+            text.as_deref().map_or(Ok(()), |text| check_length(what, text))?;
+        }
         let of_numbers = self.decimal.is_some()
             || self.thousands.is_some()
             || self.prefix.is_some()
@@ -110,12 +141,6 @@ impl AskedColumns {
         self.skipped.iter().any(|skipped| skipped == name)
     }
 
-    /// The words that mean in a column that there is no value, beside those that always do.
-    pub fn missing_words(&self, name: &str) -> Vec<String> {
-        let own = self.column(name).map_or(&[][..], |column| &column.missing);
-        self.missing.iter().chain(own).cloned().collect()
-    }
-
     /// Whether words are named for missing values anywhere.
     pub fn has_missing_words(&self) -> bool {
         !self.missing.is_empty() || self.columns.values().any(|column| !column.missing.is_empty())
@@ -129,5 +154,29 @@ impl AskedColumns {
     /// The names for which something is asked.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.columns.keys().chain(&self.skipped).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_named_for_columns_is_short() {
+        let words = |count: usize, length: usize| vec!["é".repeat(length); count];
+        assert_eq!((check_missing(&words(4, 100)), check_missing(&words(500, 1))), (Ok(()), Ok(())));
+        for (refused, says) in [(words(1, 101), "101 characters"), (words(501, 1), "1002 bytes")] {
+            assert!(check_missing(&refused).is_err_and(|fault| fault.contains(says)), "{says}");
+        }
+        let long = "y".repeat(101);
+        for given in [
+            format!(r#"{{"missing":["{long}"]}}"#),
+            format!(r#"{{"prefix":"{long}"}}"#),
+            format!(r#"{{"suffix":"{long}"}}"#),
+            format!(r#"{{"format":"%{long}"}}"#),
+        ] {
+            let refused = serde_json::from_str::<AskedColumn>(&given).map_err(|error| error.to_string());
+            assert!(refused.is_err_and(|fault| fault.contains("100 is the most")), "{given}");
+        }
     }
 }

@@ -7,8 +7,9 @@ use super::column::ColumnType;
 use super::error::DataError;
 use super::inference::{Evidence, Form};
 use super::lease::Lease;
+use super::missing_words::MissingWords;
 use super::profile::{ColumnProfile, Finding};
-use super::values::{DateOrder, ShortFormat, is_among};
+use super::values::{DateOrder, ShortFormat};
 
 /// From so many columns on a table is wide.
 pub(crate) const WIDE: usize = 1000;
@@ -113,41 +114,6 @@ pub(crate) enum Numbers<'a> {
     Plain,
     /// In a format.
     Written(ShortFormat<'a>),
-}
-
-/// The words that mean in each column that there is no value, beside those that always do; empty where none were named.
-#[derive(Default)]
-pub(crate) struct MissingWords(Vec<Vec<String>>);
-
-impl MissingWords {
-    /// Of columns of these names.
-    pub fn of(names: &[String], asked: &AskedColumns) -> Self {
-        let words = || names.iter().map(|name| asked.missing_words(name)).collect();
-        MissingWords(if asked.has_missing_words() { words() } else { Vec::new() })
-    }
-
-    /// A cell of a column; empty if its text means that there is no value.
-    #[inline]
-    pub fn blanked<'t>(&self, column: usize, text: &'t str) -> &'t str {
-        if self.is_missing(column, text) { "" } else { text }
-    }
-
-    /// Whether the text of a cell means that there is no value.
-    #[inline]
-    pub fn is_missing(&self, column: usize, text: &str) -> bool {
-        !self.0.is_empty() && is_among(text, self.of_column(column))
-    }
-
-    /// Of the columns at these places, in this order.
-    fn select(&self, places: &[usize]) -> Self {
-        let named = !self.0.is_empty();
-        MissingWords(if named { places.iter().map(|at| self.0[*at].clone()).collect() } else { Vec::new() })
-    }
-
-    /// The words of a column.
-    pub fn of_column(&self, column: usize) -> &[String] {
-        self.0.get(column).map_or(&[], Vec::as_slice)
-    }
 }
 
 impl Columns {

@@ -23,6 +23,11 @@ pub trait Growing: ChunkReader {
     fn wait_for(&self, bytes: u64) -> io::Result<u64> {
         Ok(self.len().min(bytes))
     }
+
+    /// Whether somebody still waits for what is read of it: asked where few bytes unpack to very many.
+    fn is_wanted(&self) -> bool {
+        true
+    }
 }
 
 impl Growing for File {}

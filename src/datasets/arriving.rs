@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 use crate::data::ingest::Growing;
 use crate::storage::{ScratchFile, ScratchSpace};
+use crate::waiting::WaitedFor;
 
 /// A file of so many bytes stays in memory.
 pub const IN_MEMORY: usize = 1 << 20;
@@ -25,7 +26,11 @@ pub type MayKeep = Box<dyn FnMut(u64) -> bool + Send>;
 
 /// The file, for its reader. Cheap to clone: a handle.
 #[derive(Clone)]
-pub struct Arriving(Arc<Growth>);
+pub struct Arriving {
+    growth: Arc<Growth>,
+    /// Whether somebody waits for its reader, where that is known.
+    waited_for: Option<WaitedFor>,
+}
 
 /// The file, for whoever writes it: it has ended once this is dropped.
 pub struct ArrivingEnd {
@@ -66,15 +71,20 @@ impl Arriving {
             settled: Notify::new(),
             given_up: AtomicBool::new(false),
         });
-        (Arriving(growth.clone()), ArrivingEnd { growth, space })
+        (Arriving { growth: growth.clone(), waited_for: None }, ArrivingEnd { growth, space })
+    }
+
+    /// The same file for a reader that is waited for as long as `waited_for` holds.
+    pub fn while_waited_for(&self, waited_for: WaitedFor) -> Self {
+        Arriving { growth: self.growth.clone(), waited_for: Some(waited_for) }
     }
 
     /// Whether the file is long, once that is known: it has left memory, or ended.
     pub async fn is_long(&self) -> bool {
         loop {
-            let settled = self.0.settled.notified();
+            let settled = self.growth.settled.notified();
             {
-                let extent = self.0.extent();
+                let extent = self.growth.extent();
                 let is_long = matches!(extent.content, Content::Disk(_));
                 if is_long || extent.has_ended {
                     return is_long;
@@ -86,12 +96,12 @@ impl Arriving {
 
     /// Whether a reader waited too long.
     pub fn was_given_up(&self) -> bool {
-        self.0.given_up.load(Ordering::Relaxed)
+        self.growth.given_up.load(Ordering::Relaxed)
     }
 
     /// How many bytes there are.
     pub fn bytes(&self) -> u64 {
-        self.0.extent().bytes
+        self.growth.extent().bytes
     }
 
     /// Reads from the start on.
@@ -101,7 +111,7 @@ impl Arriving {
 
     /// Reads what there is from `start` on into `buffer`; returns its length.
     fn read_at(&self, buffer: &mut [u8], start: u64) -> io::Result<usize> {
-        let file = match &self.0.extent().content {
+        let file = match &self.growth.extent().content {
             Content::Disk(file) => file.clone(),
             Content::Memory { bytes, .. } => {
                 let rest = bytes.get(start as usize..).unwrap_or_default();
@@ -134,7 +144,11 @@ impl Growth {
 
 impl Growing for Arriving {
     fn wait_for(&self, bytes: u64) -> io::Result<u64> {
-        self.0.wait_for(bytes)
+        self.growth.wait_for(bytes)
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.waited_for.as_ref().is_none_or(WaitedFor::holds)
     }
 }
 

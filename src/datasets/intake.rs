@@ -17,7 +17,7 @@ use crate::waiting::{WaitedFor, Waiting};
 
 impl DatasetRegistry {
     /// Reads a data file that is whole, and types its columns; those of `types` as they say. Waits while as many files are
-    /// read as may be at once, and ends when nobody waits for it any more: the client has left, or the service stops.
+    /// read as may be at once, by turns of the clients, and ends when nobody waits for it any more: the client has left, or the service stops.
     /// `load` is told how far it has come, `memory` is charged with what is made of it.
     ///
     /// # Errors
@@ -30,7 +30,7 @@ impl DatasetRegistry {
         memory: &Charge,
     ) -> Result<NewDataset, DatasetError> {
         asked.name.as_deref().map_or(Ok(()), check_name).map_err(DatasetError::Name)?;
-        let turn = self.readers.take(None).await;
+        let turn = self.readers.take(memory.client()).await;
         let waiting = Waiting::default();
         let table = match &asked.parent {
             None => None,
@@ -89,7 +89,7 @@ impl DatasetRegistry {
         memory: &Charge,
     ) -> impl FnOnce() -> Result<NewDataset, DatasetError> + Send + 'static {
         let (registry, asked, data, load, memory) =
-            (self.clone(), asked.clone(), data.clone(), load.clone(), memory.clone());
+            (self.clone(), asked.clone(), data.while_waited_for(waited_for.clone()), load.clone(), memory.clone());
         move || {
             let mut allowed_for = 0;
             let mut progress = |rows| {

@@ -1,6 +1,7 @@
 //! The registry of data sets: rows in the catalog, columns in blobs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
@@ -11,12 +12,15 @@ use crate::data::asked::AskedColumns;
 use crate::data::error::DataError;
 use crate::data::ingest::Declared;
 use crate::data::profile::TableProfile;
-use crate::memory::{Charge, Share};
+use crate::memory::{Charge, Client, Share};
 use crate::name::check_name;
 use crate::processors;
 use crate::storage::catalog::{DatasetRow, ReceiptRow, shown};
 use crate::storage::{self, BlobFile, Checksums, RECEIPT_AGE, Storage, StorageError, Stored, exact};
-use crate::workplaces::{Occupancy, Workplaces};
+use crate::workplaces::{MostWaiting, Occupancy, Workplaces};
+
+/// Files that wait to be read: some of each client are normal, and small ones are read in moments.
+const MOST_FILES: MostWaiting = MostWaiting { before: 16, of_one: 8, burst: Duration::from_secs(5) };
 
 /// Profiles that are listed at once, in bytes.
 const MAX_LISTED_BYTES: u64 = 16 << 20;
@@ -30,7 +34,8 @@ const PARSED: u64 = 4;
 #[derive(Clone)]
 pub struct DatasetRegistry {
     pub(super) storage: Storage,
-    /// A place for each file that may be read at once: reading takes threads and up to a few hundred megabytes.
+    /// A place for each file that may be read at once: reading takes threads and up to a few hundred megabytes. One client has not
+    /// all of them.
     pub(super) readers: Workplaces,
     /// One more place, for a file that is read while it arrives: that may take long, and must keep no other waiting.
     pub(super) early_reader: Arc<Semaphore>,
@@ -79,9 +84,15 @@ pub struct DatasetDraft {
 impl DatasetRegistry {
     /// The data sets in `storage`; long profiles that are held are charged to `memory`.
     pub fn new(storage: Storage, memory: Share) -> Self {
-        let readers = Workplaces::new(processors::available());
+        let readers = Workplaces::leaving_one(processors::available());
         let early_reader = Arc::new(Semaphore::new(1));
         DatasetRegistry { storage, readers, early_reader, loading: Loading::default(), memory }
+    }
+
+    /// Whether so many files wait to be read that one more of `client` would wait for very long. Asked before a file comes: one that
+    /// is there waits.
+    pub fn has_too_many_files(&self, client: Option<Client>) -> bool {
+        self.readers.are_full(client, MOST_FILES)
     }
 
     /// How many files are read, and how many wait.

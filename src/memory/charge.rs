@@ -58,6 +58,11 @@ impl Share {
 }
 
 impl Charge {
+    /// The client that it is of.
+    pub fn client(&self) -> Option<Client> {
+        self.0.client.as_ref().map(|holding| holding.client())
+    }
+
     /// Takes `bytes` more.
     ///
     /// # Errors

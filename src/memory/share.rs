@@ -58,6 +58,13 @@ pub(super) struct Holding {
     bytes: AtomicU64,
 }
 
+impl Holding {
+    /// Whose it is.
+    pub fn client(&self) -> Client {
+        self.client
+    }
+}
+
 impl Share {
     /// A share of `limit` bytes that is called `name` in metrics and messages.
     pub fn new(name: &'static str, limit: ByteSize) -> Self {
@@ -196,6 +203,7 @@ mod tests {
     fn one_client_alone_gets_most_and_never_all() {
         let share = Share::new("requests", ByteSize::mib(160));
         let one = share.charge(client(1));
+        assert_eq!((one.client(), share.charge(None).client()), (client(1), None));
         assert!(one.grow(share.limit_of_one()).is_ok());
         assert_eq!(share.charge(client(1)).grow(1 << 20), Err(Refused::Now));
         assert!(share.charge(client(2)).grow(8 << 20).is_ok(), "a newcomer finds something");

@@ -53,7 +53,7 @@ impl<'a> FilePredictions<'a> {
         waited_for: WaitedFor,
         mut memory: RequestMemory,
     ) -> Result<Self, ServingError> {
-        let rows = FileRows::open(file, format, memory.charge(app))?;
+        let rows = FileRows::open(file.while_waited_for(waited_for.clone()), format, memory.charge(app))?;
         let (mut places, mut passed) = (Vec::new(), Vec::new());
         if !rows.may_grow() {
             places = rows.places(version.encoder(), &version.extras)?;

@@ -141,3 +141,29 @@ async fn a_queue_of_one_client_is_no_crowd_for_another() {
     assert!(workplaces.are_crowded(client(3)), "two have their turns before, as many as there are places");
     assert!(workplaces.are_crowded(None), "the service's own work waits for all");
 }
+
+#[tokio::test]
+async fn one_place_of_long_work_is_left_to_others_and_so_much_waits() {
+    let workplaces = Workplaces::leaving_one(2);
+    let _own = workplaces.take(client(1)).await;
+    let waits = |of| {
+        let mut one = Box::pin(workplaces.take(client(of)));
+        assert!(one.as_mut().now_or_never().is_none(), "no place is free");
+        one
+    };
+    let mut waiting = vec![waits(1)];
+    let other = workplaces.take(client(2)).await;
+    let most = MostWaiting { before: 3, of_one: 3, burst: BURST };
+    waiting.extend([waits(1), waits(1), waits(1)]);
+    assert!(!workplaces.are_full(client(1), most), "a burst is no queue");
+    tokio::time::sleep(BURST).await;
+    assert!(workplaces.are_full(client(1), most) && !workplaces.are_full(client(3), most));
+    waiting.extend([waits(3), waits(4)]);
+    assert!(workplaces.are_full(client(5), most), "three have their turns before");
+    drop(other);
+    waiting.drain(..3);
+    assert!(!workplaces.are_full(client(1), most), "few of its own wait");
+    let alone = Workplaces::leaving_one(1).take(client(1)).now_or_never();
+    assert!(alone.is_some(), "a single place is for everybody");
+    assert_eq!([2, 3, 4, 5, 10].map(|places| Workplaces::leaving_one(places).0.of_one), [1, 2, 3, 4, 8]);
+}

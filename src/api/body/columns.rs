@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::parse::take_repeated;
 use crate::api::error::{ApiError, ErrorCode};
-use crate::data::asked::AskedColumns;
+use crate::data::asked::{AskedColumns, check_missing};
 
 /// Words for missing values that a request may name, and columns that it may skip.
 const MOST_NAMED: usize = 1000;
@@ -33,6 +33,7 @@ fn asked(types: Vec<String>, missing: Vec<String>, skipped: Vec<String>) -> Resu
             return Err(wrong(name, format!("{name} is given {} times; {MOST_NAMED} is the most", given.len())));
         }
     }
+    check_missing(&missing).map_err(|fault| wrong("missing", fault))?;
     let columns = match types.as_slice() {
         [] => BTreeMap::new(),
         [types] => serde_json::from_str(types).map_err(|error| {
@@ -47,4 +48,16 @@ fn asked(types: Vec<String>, missing: Vec<String>, skipped: Vec<String>) -> Resu
         }
     };
     Ok(AskedColumns { columns, missing, skipped, sheet: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_for_missing_values_are_short_and_few() {
+        let word = |length: usize| format!("missing={}&", "m".repeat(length));
+        assert!(take_columns(&word(100).repeat(10)).is_ok());
+        assert!(take_columns(&word(101)).is_err() && take_columns(&word(100).repeat(11)).is_err());
+    }
 }

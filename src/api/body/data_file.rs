@@ -17,6 +17,7 @@ use crate::data::ingest::Declared;
 use crate::datasets::{Arrival, Arriving, Asked, DatasetError, NewDataset};
 use crate::keys::Sight;
 use crate::memory::{Charge, FOR_ANY};
+use crate::serving::behalf;
 use crate::serving::memory::client_at;
 use crate::serving::threads::long_work_may_begin;
 use crate::wording::Shown;
@@ -57,9 +58,19 @@ impl FromRequest<App> for DataFile {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
+        may_be_read(app)?;
         let arrival = arrival(&request, app);
         DataFile::begin(request, app, arrival, false).await.map(|(file, _)| file)
     }
+}
+
+/// Whether a further file may come that waits to be read.
+fn may_be_read(app: &App) -> Result<(), ApiError> {
+    if !app.datasets.has_too_many_files(behalf::client()) {
+        return Ok(());
+    }
+    let detail = "too many data files wait to be read: send this one again later, as Retry-After says";
+    Err(ApiError::new(ErrorCode::Overloaded, detail))
 }
 
 fn arrival(request: &Request, app: &App) -> Arrival {
@@ -73,8 +84,9 @@ impl DataFile {
     /// A file that may be part of a form with a part `options`.
     ///
     /// # Errors
-    /// The body is none of a data file, breaks off or is too large; storage does not take it.
+    /// Too many files wait to be read; the body is none of a data file, breaks off or is too large; storage does not take it.
     pub async fn with_options(request: Request, app: &App) -> Result<(Self, Option<Options>), ApiError> {
+        may_be_read(app)?;
         let arrival = arrival(&request, app);
         DataFile::begin(request, app, arrival, true).await
     }

@@ -14,7 +14,7 @@ use crate::api::body::form::Options;
 use crate::api::body::parse::{parse_json, parse_query, take_repeated};
 use crate::api::error::{ApiError, ErrorCode};
 use crate::app::App;
-use crate::data::asked::{AskedColumn, AskedColumns};
+use crate::data::asked::{AskedColumn, AskedColumns, check_missing};
 use crate::data::encoder::Task;
 use crate::data::json::ColumnNames;
 use crate::data::limits::MAX_NAME_CHARACTERS;
@@ -134,9 +134,11 @@ impl AskedTraining {
             let detail = "missing field `target`: the column to predict";
             return Err(ApiError::at(ErrorCode::MissingField, "/target", detail));
         };
+        let missing = names(fields.missing);
+        check_missing(&missing).map_err(|fault| ApiError::at(ErrorCode::InvalidValue, "/missing", fault))?;
         let columns = AskedColumns {
             columns: fields.types.map(|Types(types)| types).unwrap_or_default(),
-            missing: names(fields.missing),
+            missing,
             skipped: names(fields.skip_columns),
             sheet: text(fields.sheet),
         };

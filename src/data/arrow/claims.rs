@@ -5,26 +5,10 @@ use parquet::file::metadata::ParquetMetaData;
 use super::damage::damaged;
 use crate::data::error::DataError;
 use crate::data::limits::IngestLimits;
+use crate::data::proportion::check_cells;
 
 /// A column of a row group takes at most so many bytes before it is compressed.
 const MOST_CHUNK_BYTES: i64 = 4 << 30;
-/// So many cells are read of any file, and so many more for each of its bytes: runs of one value, or columns without any,
-/// may stand for billions of rows, which are work all the same.
-const FREE_CELLS: u64 = 16 << 20;
-const CELLS_PER_BYTE: u64 = 1024;
-
-/// Checks that `rows` rows of `columns` columns are not out of proportion to the `length` bytes that they come from.
-///
-/// # Errors
-/// `TooLarge`: they are.
-pub(super) fn check_cells(rows: u64, columns: usize, length: u64) -> Result<(), DataError> {
-    if rows.saturating_mul(columns as u64) <= FREE_CELLS.saturating_add(length.saturating_mul(CELLS_PER_BYTE)) {
-        return Ok(());
-    }
-    let detail = format!("{rows} rows in a file of {length} bytes repeat the same few values: send fewer rows");
-    Err(DataError::too_large(detail))
-}
-
 /// Checks what a Parquet file says of its sizes against its length and the limits.
 ///
 /// # Errors

@@ -23,9 +23,11 @@ use crate::data::error::DataError;
 use crate::data::inference::Evidence;
 use crate::data::lease::Lease;
 use crate::data::limits::{IngestLimits, MOST_RECORD_BYTES, oversized};
+use crate::data::missing_words::MissingWords;
 use crate::data::parallel::workers;
-use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, MissingWords, Pieces, Survey};
+use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, Pieces, Survey};
 use crate::data::profile::{ColumnProfile, Finding};
+use crate::data::proportion::{check_cells, check_words};
 use crate::data::source::{Growing, SharedSource};
 use crate::memory::Charge;
 
@@ -67,6 +69,8 @@ pub(crate) struct ArrowCursor {
     batch: Option<(RecordBatch, Arc<Lease>)>,
     /// The next row, counted from 1.
     row: u64,
+    /// Bytes of the words of the rows before.
+    words: u64,
     /// How far a stream was read, and the messages behind that.
     stream: Option<(Arc<Reading>, Messages)>,
     /// Of a Parquet file's pages and their readers, or of a stream's dictionaries.
@@ -192,7 +196,7 @@ impl<S: Growing + 'static> ArrowPieces<S> {
                 lease.join(reading.lease_of_batch());
                 cursor.standing.settle(dictionary_bytes(&batch))?;
                 batch = self.of_stream(batch)?;
-                claims::check_cells(cursor.row - 1 + batch.num_rows() as u64, self.names.len(), messages.position())?;
+                check_cells(cursor.row - 1 + batch.num_rows() as u64, self.names.len(), messages.position())?;
             }
             if batch.num_rows() > 0 {
                 return Ok(Some((batch, Arc::new(lease))));
@@ -211,12 +215,13 @@ impl<S: Growing + 'static> ArrowPieces<S> {
         batch.project(&self.columns.read).map_err(|error| damaged("Arrow", error))
     }
 
-    /// How many of the first `rows` rows of a batch are a piece.
-    fn rows_at_once(&self, batch: &RecordBatch, rows: usize, row: u64) -> Result<usize, DataError> {
+    /// How many of the first `rows` rows of a batch are a piece, and the bytes of their words.
+    fn rows_at_once(&self, batch: &RecordBatch, rows: usize, row: u64) -> Result<(usize, usize), DataError> {
         let most = WORD_BYTES_AT_ONCE / workers();
         let words = || batch.columns().iter().filter(|array| has_words(array.data_type()));
-        if words().map(|array| word_bytes_at_most(array, rows)).fold(0, usize::saturating_add) <= most {
-            return Ok(rows);
+        let all = words().map(|array| word_bytes_at_most(array, rows)).fold(0, usize::saturating_add);
+        if all <= most {
+            return Ok((rows, all));
         }
         let mut lengths = vec![0; rows];
         for array in words() {
@@ -228,12 +233,11 @@ impl<S: Growing + 'static> ArrowPieces<S> {
                 format!("the words of a row take {} bytes; at most {MOST_RECORD_BYTES} are allowed", lengths[0]);
             return Err(DataError::too_large(detail).in_row(row));
         }
-        let mut sum = 0;
-        let within = lengths.iter().take_while(|length| {
-            sum += **length;
-            sum <= most
-        });
-        Ok(within.count().max(1))
+        let (mut count, mut sum) = (1, lengths[0]);
+        while let Some(length) = lengths.get(count).filter(|length| sum + **length <= most) {
+            (count, sum) = (count + 1, sum + length);
+        }
+        Ok((count, sum))
     }
 }
 
@@ -258,7 +262,7 @@ impl<S: Growing + 'static> Pieces for ArrowPieces<S> {
                     (Box::new(reader), Some((reading, Messages::from(beginning.at))))
                 }
             };
-            Ok(ArrowCursor { batches, batch_rows, batch: None, row: 1, stream, standing })
+            Ok(ArrowCursor { batches, batch_rows, batch: None, row: 1, words: 0, stream, standing })
         })
     }
 
@@ -268,7 +272,9 @@ impl<S: Growing + 'static> Pieces for ArrowPieces<S> {
             left => left,
         };
         let Some((batch, lease)) = left else { return Ok(None) };
-        let rows = self.rows_at_once(&batch, self.piece_rows.min(batch.num_rows()), cursor.row)?;
+        let (rows, words) = self.rows_at_once(&batch, self.piece_rows.min(batch.num_rows()), cursor.row)?;
+        cursor.words += words as u64;
+        check_words(cursor.words, cursor.stream.as_ref().map_or(self.source.len(), |(_, read)| read.position()))?;
         let piece = ArrowPiece { batch: batch.slice(0, rows), row: cursor.row, _batch: Arc::clone(&lease) };
         if rows < batch.num_rows() {
             cursor.batch = Some((batch.slice(rows, batch.num_rows() - rows), lease));
@@ -281,7 +287,7 @@ impl<S: Growing + 'static> Pieces for ArrowPieces<S> {
         guard(self.name_of_format(), || {
             let mut evidence = vec![Evidence::default(); self.names.len()];
             let mut cells = self.cells(&piece)?;
-            let missing = MissingWords::of(&self.names, asked);
+            let missing = MissingWords::of(&self.names, asked)?;
             cells.iter_mut().enumerate().for_each(|(at, cells)| cells.blank(missing.of_column(at)));
             cells.iter().zip(&mut evidence).for_each(|(cells, evidence)| cells.observe(evidence, piece.row));
             Ok(Survey::full(piece.batch.num_rows(), self.names.clone(), evidence))

@@ -4,7 +4,8 @@ use super::scan::Fields;
 use crate::data::builder::Builder;
 use crate::data::error::DataError;
 use crate::data::inference::{Evidence, Written};
-use crate::data::pieces::{Columns, MissingWords};
+use crate::data::missing_words::MissingWords;
+use crate::data::pieces::Columns;
 use crate::data::values::{ShortFormat, ShortWritten};
 
 /// Cells that show what their columns are. `line_of` says on which line a place in the piece is; so below.

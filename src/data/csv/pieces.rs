@@ -16,9 +16,10 @@ use crate::data::error::DataError;
 use crate::data::inference::{Evidence, Form};
 use crate::data::lease::Lease;
 use crate::data::limits::{IngestLimits, MOST_RECORD_BYTES, oversized};
+use crate::data::missing_words::MissingWords;
 use crate::data::other_kind::check_kind;
 use crate::data::parallel::workers;
-use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, MissingWords, Numbers, Pieces, Survey, WIDE};
+use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, Numbers, Pieces, Survey, WIDE};
 use crate::data::profile::header::looks_like_data;
 use crate::data::profile::{ColumnProfile, Finding};
 use crate::data::source::{Growing, PIECE_BYTES, bytes_at};
@@ -236,7 +237,7 @@ impl<S: Growing> Pieces for CsvPieces<'_, S> {
     }
 
     fn survey(&self, piece: CsvPiece, asked: &AskedColumns) -> Result<Survey, DataError> {
-        let missing = &MissingWords::of(&self.head.names, asked);
+        let missing = &MissingWords::of(&self.head.names, asked)?;
         let line_of = |at| self.line_of(&piece, at);
         let mut cells = Surveyed { evidence: self.no_evidence(), missing, line_of };
         let rows = self.each_cell(&piece, &[], &mut cells)?;

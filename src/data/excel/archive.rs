@@ -42,6 +42,8 @@ const PIECE_BYTES: usize = 256 << 10;
 pub(super) struct Archive<S> {
     source: Arc<S>,
     entries: HashMap<String, Entry>,
+    /// Its bytes.
+    pub length: u64,
     _lease: Lease,
 }
 
@@ -83,7 +85,7 @@ impl<S: Growing + 'static> Archive<S> {
             let detail = format!("the workbook of {length} bytes unpacks to {} MiB: send fewer rows", unpacked >> 20);
             return Err(DataError::too_large(detail));
         }
-        Ok(Archive { source: Arc::new(source), entries, _lease: lease })
+        Ok(Archive { source: Arc::new(source), entries, length, _lease: lease })
     }
 
     /// The content of a part, if there is one of this name.
@@ -104,12 +106,20 @@ impl<S: Growing + 'static> Archive<S> {
             8 => Box::new(DeflateDecoder::new(packed)),
             _ => return Err(DataError::unfit("a part of the workbook is packed in an unusual way: save it anew")),
         };
-        Ok(Some(Part { unpacked, left: entry.unpacked, sum: Crc::new(), expected: entry.sum }))
+        let source = Arc::clone(&self.source);
+        Ok(Some(Part {
+            unpacked,
+            left: entry.unpacked,
+            sum: Crc::new(),
+            expected: entry.sum,
+            is_wanted: Box::new(move || source.is_wanted()),
+            is_given_up: false,
+        }))
     }
 }
 
 /// A name as parts are looked for: readers of workbooks tell no capitals apart.
-fn key(name: &str) -> String {
+pub(super) fn key(name: &str) -> String {
     name.replace('\\', "/").trim_start_matches('/').to_ascii_lowercase()
 }
 
@@ -181,16 +191,23 @@ fn number_8(bytes: &[u8], at: usize) -> u64 {
     number_4(bytes, at) | (number_4(bytes, at + 4) << 32)
 }
 
-/// The content of a part, unpacked while it is read: no more bytes, and no others, than the directory says.
+/// The content of a part, unpacked while it is read and wanted: no more bytes, and no others, than the directory says.
 pub(super) struct Part {
     unpacked: Box<dyn Read + Send>,
     left: u64,
     sum: Crc,
     expected: u32,
+    is_wanted: Box<dyn Fn() -> bool + Send>,
+    /// Whether the reading has ended as nobody waits for it any more.
+    pub is_given_up: bool,
 }
 
 impl Read for Part {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if !(self.is_wanted)() {
+            self.is_given_up = true;
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
         let read = self.unpacked.read(into)?;
         self.sum.update(&into[..read]);
         let is_whole = self.left == 0 && (cfg!(fuzzing) || self.sum.sum() == self.expected);

@@ -1,6 +1,7 @@
 //! A sheet of a workbook in pieces of its rows.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::damage::damaged;
@@ -15,9 +16,11 @@ use crate::data::header::header_names;
 use crate::data::inference::{Evidence, Native, Written};
 use crate::data::lease::Lease;
 use crate::data::limits::{IngestLimits, MAX_NAME_CHARACTERS, MOST_RECORD_BYTES, oversized};
+use crate::data::missing_words::MissingWords;
 use crate::data::parallel::workers;
-use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, MissingWords, Pieces, Survey};
+use crate::data::pieces::{CELLS_AT_ONCE, Columns, Converted, Pieces, Survey};
 use crate::data::profile::{ColumnProfile, Finding};
+use crate::data::proportion::check_words;
 use crate::data::source::Growing;
 use crate::data::values::{format_datetime, format_number};
 use crate::memory::Charge;
@@ -51,6 +54,8 @@ pub(crate) struct ExcelCursor {
     cells: SheetReader,
     /// The first cell of the next row, with its text, if it was read already.
     ahead: Option<(Cell, String)>,
+    /// Bytes of the texts of the pieces before.
+    words: u64,
     _lease: Lease,
 }
 
@@ -150,10 +155,15 @@ impl<S: Growing + 'static> Workbook<S> {
         Layout::of(self.cells(sheet)?, &self.meaning())
     }
 
-    /// The first sheet that has cells: one that is hidden, if all are.
+    /// The first sheet that has cells: one that is hidden, if all are. A part is looked through once, however many sheets it is
+    /// said to be.
     fn first_table(&self) -> Result<(usize, Layout), DataError> {
+        let mut seen = HashSet::new();
         let hidden = |is_hidden| (0..self.sheets.len()).filter(move |at| self.sheets[*at].is_hidden == is_hidden);
         for sheet in hidden(false).chain(hidden(true)) {
+            if !seen.insert(&self.sheets[sheet].part) {
+                continue;
+            }
             if let Some(layout) = self.layout(sheet)? {
                 return Ok((sheet, layout));
             }
@@ -210,7 +220,7 @@ impl<S: Growing + 'static> Pieces for ExcelPieces<S> {
 
     fn start(&self, _: Option<&Columns>) -> Result<ExcelCursor, DataError> {
         let lease = Lease::of(&self.memory, READER_BYTES)?;
-        Ok(ExcelCursor { cells: self.workbook.cells(self.sheet)?, ahead: None, _lease: lease })
+        Ok(ExcelCursor { cells: self.workbook.cells(self.sheet)?, ahead: None, words: 0, _lease: lease })
     }
 
     fn next(&self, cursor: &mut ExcelCursor) -> Result<Option<ExcelPiece>, DataError> {
@@ -233,11 +243,13 @@ impl<S: Growing + 'static> Pieces for ExcelPieces<S> {
                 break;
             }
         }
+        cursor.words += piece.words as u64;
+        check_words(cursor.words, self.workbook.archive.length)?;
         Ok(Some(piece).filter(|piece| !piece.rows.is_empty()))
     }
 
     fn survey(&self, piece: ExcelPiece, asked: &AskedColumns) -> Result<Survey, DataError> {
-        let missing = MissingWords::of(&self.names, asked);
+        let missing = MissingWords::of(&self.names, asked)?;
         let mut evidence = vec![Evidence::default(); self.names.len()];
         for (row, column, value) in &piece.cells {
             let (evidence, place) = (&mut evidence[*column], || u64::from(piece.rows[*row]));

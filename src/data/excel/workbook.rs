@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::archive::Archive;
+use super::archive::{Archive, key};
 use super::damage::damaged;
 use super::formats::Formats;
 use super::sheet::SheetReader;
@@ -23,7 +23,7 @@ const MOST_NAMED: usize = 10;
 
 /// A workbook whose sheets are known.
 pub(super) struct Workbook<S> {
-    archive: Archive<S>,
+    pub archive: Archive<S>,
     pub sheets: Vec<Sheet>,
     pub strings: Strings,
     pub formats: Formats,
@@ -35,7 +35,8 @@ pub(super) struct Workbook<S> {
 #[derive(Debug)]
 pub(super) struct Sheet {
     pub name: String,
-    part: String,
+    /// As the archive has it.
+    pub part: String,
     pub is_hidden: bool,
 }
 
@@ -145,7 +146,7 @@ fn sheets(mut workbook: Xml, related: &Relations) -> Result<(Vec<Sheet>, bool), 
                     // Others are sheets of charts.
                     let part = related.get(&get("id")?).filter(|(kind, _)| kind.ends_with("/worksheet"));
                     if let Some((_, part)) = part {
-                        sheets.push(Sheet { name: get("name")?, part: part.clone(), is_hidden });
+                        sheets.push(Sheet { name: get("name")?, part: key(part), is_hidden });
                     }
                 }
                 _ => {}

@@ -52,12 +52,17 @@ impl Xml {
     /// The next node; nothing at the end of the part.
     ///
     /// # Errors
-    /// `Malformed`: it is no XML, or breaks off; `TooLarge`: an element is too long.
+    /// `Malformed`: it is no XML, or breaks off; `TooLarge`: an element is too long; `Stopped`: nobody waits for it.
     pub fn next(&mut self) -> Result<Option<Node<'_>>, DataError> {
         self.buffer.clear();
         let read = self.reader.read_event_into(&mut self.buffer);
-        let is_long = self.reader.get_ref().taken > MOST_ELEMENT_BYTES;
-        let event = read.map_err(|error| if is_long { too_long() } else { damaged(error) })?;
+        let source = self.reader.get_ref();
+        let is_long = source.taken > MOST_ELEMENT_BYTES;
+        let event = read.map_err(|error| match error {
+            _ if source.part.get_ref().is_given_up => DataError::stopped(),
+            _ if is_long => too_long(),
+            error => damaged(error),
+        })?;
         Ok(Some(match event {
             Event::Start(element) if self.depth == MOST_DEPTH || element.name().as_ref().len() > MOST_NAME_BYTES => {
                 return Err(damaged("elements are nested too deep, or have too long names"));

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, DictionaryArray, Float64Array, Int32Array, RecordBatch, StringArray};
+use arrow_ipc::writer::StreamWriter;
 use bytes::Bytes;
 use bytesize::ByteSize;
 use parquet::arrow::ArrowWriter;
@@ -172,4 +173,20 @@ fn a_wide_file_is_read_whole_in_small_pieces() {
     assert_eq!((profile.rows, profile.columns[0].distinct), (rows as u64, 1));
     assert_eq!(profile.columns[0].top[0].value, "a\n,\"b");
     assert_eq!((profile.columns[1].missing, profile.columns[columns - 1].mean), (rows as u64, Some(7.0)));
+}
+
+#[test]
+fn a_word_that_many_rows_share_counts_for_each_of_them() {
+    let file = |rows: i32| {
+        let word: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(1 << 20)]));
+        let keys = Int32Array::from_iter_values((0..rows).map(|_| 0));
+        let words: ArrayRef = Arc::new(DictionaryArray::try_new(keys, word).unwrap());
+        let batch = RecordBatch::try_from_iter([("w", words)]).unwrap();
+        let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+        writer.write(&batch).unwrap();
+        writer.into_inner().unwrap()
+    };
+    assert!(read(&file(20), Format::Arrow, &[]).is_ok());
+    let error = refused(&file(17_000), Format::Arrow, &[]);
+    assert!(error.kind == DataErrorKind::TooLarge && error.detail.contains("repeats the same few words"), "{error}");
 }

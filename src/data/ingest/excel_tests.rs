@@ -1,10 +1,14 @@
 //! Excel workbooks, whole, odd and hostile.
 
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
+use parquet::errors::Result as ParquetResult;
+use parquet::file::reader::{ChunkReader, Length};
 use serde_json::json;
 
 use super::tests::{codes, kinds, memory, read, refused, rows};
@@ -234,6 +238,72 @@ fn few_bytes_that_unpack_to_many_are_refused_before_they_do() {
     lying[at + 24..at + 28].copy_from_slice(&(u32::MAX - 1).to_le_bytes());
     let error = charged(&lying).unwrap_err();
     assert!(error.kind == DataErrorKind::TooLarge && error.detail.contains("unpacks to"), "{error}");
+}
+
+#[test]
+fn a_text_that_many_cells_share_counts_for_each_of_them() {
+    let file = |rows| {
+        let rows = "<row><c t=\"s\"><v>0</v></c></row><row><c t=\"s\"><v>1</v></c></row>".repeat(rows);
+        archive(&parts(&[("s", &rows)], &format!("<si><t>h</t></si><si><t>{}</t></si>", "x".repeat(1 << 20))))
+    };
+    assert!(read(&file(20), Format::Excel, &[]).is_ok());
+    let error = refused(&file(17_000), Format::Excel, &[]);
+    assert!(error.kind == DataErrorKind::TooLarge && error.detail.contains("repeats the same few words"), "{error}");
+}
+
+/// A workbook for whose reading somebody waits until it was asked so often.
+struct Awaited {
+    bytes: Bytes,
+    asked: Arc<AtomicU64>,
+    most: u64,
+}
+
+impl Length for Awaited {
+    fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+}
+
+impl ChunkReader for Awaited {
+    type T = <Bytes as ChunkReader>::T;
+
+    fn get_read(&self, start: u64) -> ParquetResult<Self::T> {
+        self.bytes.get_read(start)
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> ParquetResult<Bytes> {
+        ChunkReader::get_bytes(&self.bytes, start, length)
+    }
+}
+
+impl Growing for Awaited {
+    fn is_wanted(&self) -> bool {
+        self.asked.fetch_add(1, Ordering::Relaxed) < self.most
+    }
+}
+
+#[test]
+fn a_part_is_looked_through_once_and_only_while_somebody_waits() {
+    let nothing = format!("<row>{}</row>", "<c/>".repeat(16_000)).repeat(20);
+    let of_sheets = |count: usize| {
+        let mut parts = parts(&[("s", &nothing)], "");
+        let listed = "<sheet name=\"s\" r:id=\"s0\"/>".repeat(count);
+        let (_, workbook) = parts.iter_mut().find(|(name, _)| *name == "xl/workbook.xml").unwrap();
+        *workbook = format!("<workbook><sheets>{listed}</sheets></workbook>");
+        Bytes::from(archive(&parts))
+    };
+    let read = |sheets, most| {
+        let asked = Arc::new(AtomicU64::new(0));
+        let source = Awaited { bytes: of_sheets(sheets), asked: asked.clone(), most };
+        let (columns, limits) = (AskedColumns::default(), IngestLimits::default());
+        let read = ingest(source, Format::Excel, &columns, &limits, &memory(), &mut Vec::new(), &mut |_| true);
+        (read.unwrap_err(), asked.load(Ordering::Relaxed))
+    };
+    let ((none, once), (_, still_once)) = (read(1, u64::MAX), read(500, u64::MAX));
+    assert!(none.detail.contains("no sheet with cells") && once > 20, "{none}, asked {once} times");
+    assert!(still_once < once + 10, "{once}, {still_once}");
+    let (stopped, asked) = read(1, once - 5);
+    assert_eq!((stopped.kind, asked), (DataErrorKind::Stopped, once - 4));
 }
 
 /// Every cut, and a flipped byte at every place: an answer, never a panic.

@@ -6,7 +6,8 @@ use crate::data::asked::AskedColumns;
 use crate::data::error::DataError;
 use crate::data::inference::{Evidence, Form, Kind};
 use crate::data::limits::{MAX_NAMES_BYTES, is_sparse, long_names, too_many_columns};
-use crate::data::pieces::{Columns, MissingWords, Survey};
+use crate::data::missing_words::MissingWords;
+use crate::data::pieces::{Columns, Survey};
 
 /// The columns of some pieces.
 #[derive(Default)]
@@ -109,7 +110,7 @@ impl Gathered {
             columns.evidence.push(seen.evidence);
             columns.names.push(name);
         }
-        columns.missing = MissingWords::of(&columns.names, asked);
+        columns.missing = MissingWords::of(&columns.names, asked)?;
         if columns.kept().is_empty() {
             return Err(DataError::unfit("all columns are skipped"));
         }

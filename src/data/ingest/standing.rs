@@ -41,7 +41,8 @@ impl<'a> Standing<'a> {
     pub fn new(columns: &Columns, workers: usize, memory: &'a Charge) -> Result<Self, DataError> {
         let (count, threads) = (columns.names.len() as u64, workers as u64);
         let names: u64 = columns.names.iter().map(|name| name.len() as u64).sum();
-        let base = (threads + 3) * (names + COLUMN_BYTES * count) + PROFILE_BYTES * count;
+        let words = columns.missing.bytes() as u64;
+        let base = (threads + 3) * (names + words + COLUMN_BYTES * count) + PROFILE_BYTES * count;
         let lease = Lease::of(memory, base.saturating_sub(FREE_BYTES))?;
         Ok(Standing { memory, lease, columns: count, threads, base, rows: 0, bytes: 0, groups: 0 })
     }
