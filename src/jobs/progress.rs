@@ -130,7 +130,7 @@ impl JobProgress {
 
     /// What its version keeps of what was told.
     pub(super) fn warnings_kept(&self) -> Vec<Notice> {
-        kept(self.lock().warnings.clone())
+        kept(self.lock().warnings.to_vec())
     }
 
     /// Everything about the job of `record` now.
