@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use arrow_ipc::reader::FileReader;
-use arrow_ipc::reader::FileReader;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
 
@@ -244,6 +243,7 @@ async fn what_is_wrong_is_said_with_what_to_do() {
                    (unknown=ignore passes over such columns)";
     for (status, words, parts) in [
         (2, &["train", &file][..], &["--target <COLUMN>|--model <MODEL>", "epochd train <--target"][..]),
+        (2, &["versions"], &["epochd versions MODEL"]),
         (2, &["versions", "alias", "birds", "1", "canary"], &["MODEL ALIAS VERSION"]),
         (2, &["predict", "birds", &file, "-o", &packed], &["in one of .csv, "]),
         (1, &["predict", "birds", &rows], &[unknown]),
