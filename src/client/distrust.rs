@@ -1,6 +1,6 @@
 //! Why no words could be had with what answers: its certificate, or that it does not speak TLS at all.
 
-use std::error::Error as _;
+use std::error::Error as StdError;
 use std::io;
 
 use reqwest::Url;
@@ -8,17 +8,15 @@ use rustls::{AlertDescription, CertificateError, Error};
 
 /// What is wrong with the service's side of TLS, and what to do; none where an error is of another kind.
 pub fn distrust(url: &Url, error: &reqwest::Error) -> Option<String> {
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        // An error of a stream leaves the one that it wraps out of its chain.
-        let wrapped = inner.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let of_tls = inner.downcast_ref::<Error>().or_else(|| wrapped?.downcast_ref::<Error>());
-        if let Some(error) = of_tls {
-            return told(url, error);
-        }
-        cause = inner.source();
-    }
-    None
+    told(url, of_tls(error)?)
+}
+
+/// The error of TLS that an error comes from, if there is one.
+fn of_tls<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Error> {
+    // An error of a stream leaves the one that it wraps out of its sources.
+    let wrapped =
+        error.downcast_ref::<io::Error>().and_then(io::Error::get_ref).map(|error| error as &(dyn StdError + 'static));
+    error.downcast_ref::<Error>().or_else(|| of_tls(wrapped.or_else(|| error.source())?))
 }
 
 fn told(url: &Url, error: &Error) -> Option<String> {
@@ -67,5 +65,7 @@ mod tests {
         );
         assert!(told(rustls::InvalidMessage::InvalidContentType.into()).ends_with("--url http://localhost:8443/"));
         assert!(told(Error::HandshakeNotComplete).is_empty(), "that is told as it is");
+        let wrapped = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, Error::DecryptError));
+        assert_eq!(of_tls(&wrapped), Some(&Error::DecryptError));
     }
 }

@@ -74,8 +74,10 @@ async fn done(client: &Client) -> Result<(), ClientError> {
         ClientCommand::Evaluate(asked) => evaluate::evaluate(service, screen, asked).await,
         ClientCommand::Models { what } => models::models(service, screen, what.as_ref().unwrap_or(&Things::List)).await,
         ClientCommand::Versions { what: Some(what), .. } => versions::versions(service, screen, what).await,
-        ClientCommand::Versions { what: None, model } => {
-            versions::list(service, screen, model.as_deref().unwrap_or_default()).await
+        ClientCommand::Versions { what: None, model: Some(model) } => versions::list(service, screen, model).await,
+        // Where the environment names the service, this does not count as a command line without anything.
+        ClientCommand::Versions { what: None, model: None } => {
+            Err(ClientError::Usage("name the model: epochd versions MODEL, or see epochd versions --help".into()))
         }
         ClientCommand::Datasets { what } => {
             datasets::datasets(service, screen, what.as_ref().unwrap_or(&Datasets::List)).await

@@ -243,6 +243,7 @@ async fn what_is_wrong_is_said_with_what_to_do() {
                    (unknown=ignore passes over such columns)";
     for (status, words, parts) in [
         (2, &["train", &file][..], &["--target <COLUMN>|--model <MODEL>", "epochd train <--target"][..]),
+        (2, &["versions"], &["epochd versions MODEL"]),
         (2, &["versions", "alias", "birds", "1", "canary"], &["MODEL ALIAS VERSION"]),
         (2, &["predict", "birds", &file, "-o", &packed], &["in one of .csv, "]),
         (1, &["predict", "birds", &rows], &[unknown]),
