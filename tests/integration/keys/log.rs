@@ -106,7 +106,7 @@ async fn the_log_tells_no_secret_of_an_address_that_the_service_calls() {
         let metrics = client.get(format!("{url}/metrics")).send().await.expect("a reply").text().await.expect("text");
         metrics.lines().any(|line| line.starts_with("epochd_webhook_deliveries_total{result=\"unreachable\"} 1"))
     };
-    eventually("the webhook was tried", || said()).await;
+    eventually("the webhook was tried", said).await;
     let said = process.end();
     assert!(said.contains("webhook not delivered"), "{said}");
     for hidden in ["of-the-collector", "of-the-hook", "of-its-address", "b2YtdGhlLXNpZ25h"] {
