@@ -196,7 +196,8 @@ async fn scripts_get_json_and_exit_statuses() {
     assert!(err.contains("(at /epochs)"), "{err}");
     let elsewhere =
         told(&said_of(command("http://127.0.0.1:9", &["watch", text(&job["id"]), "--url", &app.url("")]), "").await);
-    assert!(elsewhere.2.contains(&format!("epochd predict penguins FILE --url {}", app.url(""))), "{}", elsewhere.2);
+    let next = format!("epochd predict penguins FILE --version 1 --url {}", app.url(""));
+    assert!(elsewhere.2.contains(&next), "{}", elsewhere.2);
     let (status, _, err) = asked(&app, &["models", "--url", "http://127.0.0.1:1"]).await;
     assert!(status == Some(3) && err.contains("no service answers") && err.contains("--local"), "{err}");
     assert_eq!(asked(&app, &["train"]).await.0, Some(2));
