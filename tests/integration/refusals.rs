@@ -1,8 +1,10 @@
 //! Refusals that the head of a request decides: told before the body is read.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use epochd::memory::Client;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -196,9 +198,11 @@ async fn long_work_that_could_not_begin_is_refused_by_its_head() {
     let places = service.app.long_work.clone();
     let taken = join_all((0..places.occupancy().places).map(|_| places.take(None))).await;
     let queue: Vec<_> = (0..4 * taken.len()).map(|_| places.clone()).collect();
+    // Of the client that asks: others have their turns between.
+    let client = Some(Client::from(IpAddr::from([127, 0, 0, 1])));
     let queue: Vec<_> =
-        queue.into_iter().map(|places| tokio::spawn(async move { drop(places.take(None).await) })).collect();
-    eventually("a queue stands", async || places.are_crowded(None)).await;
+        queue.into_iter().map(|places| tokio::spawn(async move { drop(places.take(client).await) })).collect();
+    eventually("a queue stands", async || places.are_crowded(client)).await;
     for (path, kind, length) in [
         ("/models/taken/predict", "text/csv", LONG),
         ("/models/taken/predict", "application/json", 1 << 20),
