@@ -24,7 +24,7 @@ pub enum Refused {
 }
 
 impl From<Refused> for io::Error {
-    /// For writers, which have no other error; [`super::scope`] tells of what was refused.
+    /// For writers, which have no other error; [`super::scope()`] tells of what was refused.
     fn from(_: Refused) -> Self {
         io::ErrorKind::OutOfMemory.into()
     }

@@ -36,7 +36,7 @@ impl Notice {
 }
 
 /// What a version keeps of what was told of its training: all of it, or of very much the first of each kind, the dearest kinds
-/// first, then the second of each, as far as [`MOST_BYTES`] go.
+/// first, then the second of each, as far as `MOST_BYTES` go.
 pub fn kept(told: Vec<Notice>) -> Vec<Notice> {
     let mut of_kinds: HashMap<String, usize> = HashMap::new();
     let mut in_turn: Vec<((usize, usize), Notice)> = Vec::with_capacity(told.len());
