@@ -17,8 +17,8 @@ use crate::waiting::{WaitedFor, Waiting};
 
 impl DatasetRegistry {
     /// Reads a data file that is whole, and types its columns; those of `types` as they say. Waits while as many files are
-    /// read as may be at once, by turns of the clients, and ends when nobody waits for it any more: the client has left, or the service stops.
-    /// `load` is told how far it has come, `memory` is charged with what is made of it.
+    /// read as may be at once, by turns of the clients, and ends when nobody waits for it any more: the client has left, or the
+    /// service stops. `load` is told how far it has come, `memory` is charged with what is made of it.
     ///
     /// # Errors
     /// `Name`, `Data` with what is wrong with the file, `Storage`.

@@ -244,13 +244,8 @@ impl DatasetRegistry {
         Ok(Some(memory))
     }
 
-    /// The data set of a row, with the memory for it. The catalog counts characters, of which some are several bytes.
+    /// The data set of a row, with the memory for it.
     async fn parse(&self, row: DatasetRow, memory: Option<Charge>) -> Result<Dataset, DatasetError> {
-        let bytes = row.profile.len() as u64;
-        let memory = match memory {
-            Some(memory) => memory.cover(bytes * PARSED).map(|()| Some(memory)).map_err(DataError::no_room)?,
-            None => self.room_for(bytes)?,
-        };
         Ok(Dataset { _memory: memory, ..parse(row).await? })
     }
 

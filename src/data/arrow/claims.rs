@@ -9,6 +9,7 @@ use crate::data::proportion::check_cells;
 
 /// A column of a row group takes at most so many bytes before it is compressed.
 const MOST_CHUNK_BYTES: i64 = 4 << 30;
+
 /// Checks what a Parquet file says of its sizes against its length and the limits.
 ///
 /// # Errors

@@ -65,7 +65,7 @@ impl Catalog {
     /// # Errors
     /// `Unavailable`, `Damaged`.
     pub async fn dataset_length(&self, id: Option<Uuid>, name: &str) -> Result<Option<u64>, StorageError> {
-        let length = "SELECT CAST(LENGTH(profile) AS BIGINT) AS length FROM datasets WHERE";
+        let length = "SELECT CAST(OCTET_LENGTH(profile) AS BIGINT) AS length FROM datasets WHERE";
         let (column, key) = id.map_or_else(|| ("name", name.to_owned()), |id| ("id", id.to_string()));
         let query = format!("{length} {column} = $1");
         let row = sqlx::query(sqlx::AssertSqlSafe(query)).bind(key).fetch_optional(self.reader()?).await?;
@@ -77,7 +77,7 @@ impl Catalog {
     /// # Errors
     /// `Unavailable`, `Damaged`.
     pub async fn datasets(&self, older_than: Option<Uuid>, limit: usize) -> Result<Vec<(Uuid, u64)>, StorageError> {
-        let query = "SELECT id, CAST(LENGTH(profile) AS BIGINT) AS length FROM datasets WHERE id < $1 \
+        let query = "SELECT id, CAST(OCTET_LENGTH(profile) AS BIGINT) AS length FROM datasets WHERE id < $1 \
                      ORDER BY id DESC LIMIT $2";
         let query = sqlx::query(query).bind(before(older_than)).bind(limit as i64);
         let rows = query.fetch_all(self.reader()?).await?;
