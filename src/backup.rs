@@ -5,7 +5,6 @@
 //! blobs.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Component, Path, PathBuf};
@@ -159,7 +158,7 @@ impl Archive {
         let size = source.metadata().map_err(at(path))?.len();
         let mut reader = Summed { inner: BufReader::new(source).take(size), sum: Sha256::new() };
         self.tar.append_data(&mut header(size), name, &mut reader).map_err(at(path))?;
-        self.sums.insert(name.to_owned(), hex(reader.sum));
+        self.sums.insert(name.to_owned(), hex::encode(reader.sum.finalize()));
         self.extent.bytes += size;
         Ok(())
     }
@@ -218,7 +217,7 @@ fn unpack(file: &Path, target: &Path) -> Result<Extent, BackupError> {
         let mut out = File::create(&path).map_err(at(&path))?;
         let mut reader = Summed { inner: &mut entry, sum: Sha256::new() };
         extent.bytes += io::copy(&mut reader, &mut out).map_err(broken)?;
-        sums.insert(name, hex(reader.sum));
+        sums.insert(name, hex::encode(reader.sum.finalize()));
         out.flush().and_then(|()| out.sync_all()).map_err(at(&path))?;
     }
     let manifest: BTreeMap<String, String> = manifest.ok_or_else(|| damaged("it breaks off before its end"))?;
@@ -241,11 +240,4 @@ impl<R: Read> Read for Summed<R> {
         self.sum.update(&buffer[..read]);
         Ok(read)
     }
-}
-
-fn hex(sum: Sha256) -> String {
-    sum.finalize().iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a string does not fail");
-        text
-    })
 }

@@ -3,7 +3,6 @@
 //! The receipt of a request is written in the same change as what the request made, so there is never one without the
 //! other, whatever happens in between.
 
-use std::fmt::Write;
 
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -85,22 +84,15 @@ impl Repeatable {
     pub fn finish(self) -> Idempotency {
         Idempotency(self.0.map(|keyed| {
             let (key, sum) = *keyed;
-            (key, hexadecimal(sum))
+            (key, hex::encode(sum.finalize()))
         }))
     }
-}
-
-fn hexadecimal(sum: Sha256) -> String {
-    sum.finalize().iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("writing to a string does not fail");
-        text
-    })
 }
 
 impl Idempotency {
     /// With a further part of the request.
     pub fn with_part(self, part: &[u8]) -> Self {
-        let both = |fingerprint: String| hexadecimal(Sha256::new_with_prefix(fingerprint).chain_update(part));
+        let both = |fingerprint: String| hex::encode(Sha256::new_with_prefix(fingerprint).chain_update(part).finalize());
         Idempotency(self.0.map(|(key, fingerprint)| (key, both(fingerprint))))
     }
 

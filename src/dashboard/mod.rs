@@ -46,7 +46,7 @@ pub fn file(path: &str) -> Option<File> {
     let content_type = content_type(path)?;
     let file = Files::get(path)?;
     let hash = file.metadata.sha256_hash();
-    let tag = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let tag = hex::encode(&hash[..8]);
     let bytes = match file.data {
         Cow::Borrowed(bytes) => Bytes::from_static(bytes),
         Cow::Owned(bytes) => bytes.into(),

@@ -97,8 +97,9 @@ impl IdSigner {
             write.set_id_secret(&new_secret()?).await?;
             write.commit().await?;
         }
-        let secret = catalog.id_secret().await?.and_then(|digits| from_hex(&digits));
-        let secret = secret.ok_or_else(|| StorageError::damaged("the secret of the state", "it is none"))?;
+        let mut secret = [0; 32];
+        hex::decode_to_slice(catalog.id_secret().await?.unwrap_or_default(), &mut secret)
+            .map_err(|fault| StorageError::damaged("the secret of the state", fault))?;
         Ok(Signature::new_from_slice(&secret).expect("a key of any length will do"))
     }
 }
@@ -146,13 +147,7 @@ fn new_secret() -> Result<String, StorageError> {
     let mut bits = [0; 32];
     let filled = rustls::crypto::ring::default_provider().secure_random.fill(&mut bits);
     filled.map_err(|_| StorageError::Unavailable("the system gives no random bits".into()))?;
-    Ok(bits.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-fn from_hex(digits: &str) -> Option<Vec<u8>> {
-    let pairs = digits.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
-    let bytes: Vec<u8> = pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect::<Option<_>>()?;
-    (bytes.len() == 32).then_some(bytes)
+    Ok(hex::encode(bits))
 }
 
 #[cfg(test)]
@@ -202,7 +197,6 @@ mod tests {
     fn secrets_are_random_and_read_back() {
         let secret = new_secret().expect("bits");
         assert_ne!(secret, new_secret().expect("bits"));
-        assert_eq!(from_hex(&secret).map(|bytes| bytes.len()), Some(32));
-        assert_eq!((from_hex("00"), from_hex(&"x".repeat(64))), (None, None));
+        assert_eq!(hex::decode(&secret).map(|bytes| bytes.len()), Ok(32));
     }
 }

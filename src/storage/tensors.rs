@@ -6,7 +6,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::io;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
@@ -242,9 +241,7 @@ impl Sum {
     }
 
     fn text(self) -> String {
-        let mut text = String::from("sha256:");
-        self.0.finalize().iter().for_each(|byte| write!(text, "{byte:02x}").expect("writing to a string"));
-        text
+        format!("sha256:{}", hex::encode(self.0.finalize()))
     }
 }
 
