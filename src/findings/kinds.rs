@@ -54,7 +54,7 @@ const fn alike(code: &'static str, cost: Cost, clause: &'static str, advice: &'s
 }
 
 /// All kinds, dearest first: by cost, and where that is the same by how much of the table is concerned, as a rule.
-pub static KINDS: [Kind; 54] = [
+pub static KINDS: [Kind; 56] = [
     whole("loss_not_falling", Cost::Lost),
     // The first row has become the names of the columns, and the columns have no names.
     whole("header_looks_like_data", Cost::Lost),
@@ -106,8 +106,10 @@ pub static KINDS: [Kind; 54] = [
     whole("duplicate_rows", Cost::Flattering),
     whole("split_values_missing", Cost::Flattering),
     whole("classes_not_trained", Cost::Flattering),
+    whole("classes_not_measured", Cost::Flattering),
     whole("few_validation_rows", Cost::Flattering),
     whole("distilled_rows_known", Cost::Flattering),
+    whole("warm_start_rows_known", Cost::Flattering),
     whole("chosen_by_measured_rows", Cost::Flattering),
     whole("no_better_than_constant", Cost::Unlearned),
     whole("worse_than_linear", Cost::Unlearned),

@@ -146,6 +146,22 @@ async fn versions_keep_the_words_for_missing_values() {
 }
 
 #[tokio::test]
+async fn a_word_for_missing_values_that_is_a_number_is_found_however_it_is_written() {
+    let service = TestApp::start().await;
+    let files = [
+        ("text/csv", "v,y\n-999.0,1\n-999,2\n-9.99e2,3\n4,4\n"),
+        (
+            "application/x-ndjson",
+            "{\"v\":-999.0,\"y\":1}\n{\"v\":-999,\"y\":2}\n{\"v\":-999.00,\"y\":3}\n{\"v\":4,\"y\":4}\n",
+        ),
+    ];
+    for (at, (kind, file)) in files.into_iter().enumerate() {
+        let made = service.post_file(&format!("/datasets?name=d{at}&missing=-999"), kind, file).await.expect(201);
+        assert_eq!((&made["columns"][0]["missing"], &made["columns"][0]["min"]), (&json!(3), &json!(4.0)), "{made}");
+    }
+}
+
+#[tokio::test]
 async fn a_target_that_is_not_what_it_seems_is_refused_and_nothing_is_left() {
     let service = TestApp::start().await;
     let ages = (0..200)

@@ -36,6 +36,8 @@ pub(crate) struct Cells<'a> {
     rows: usize,
     missing: Option<NullBuffer>,
     values: CellReader<'a>,
+    /// Whether floats are of 32 bits: then 0.1 is their text for what is 0.10000000149011612 of 64.
+    is_single: bool,
 }
 
 /// What is wrong with the cell of a row.
@@ -64,7 +66,12 @@ pub(crate) fn is_supported(kind: &DataType) -> bool {
 impl<'a> Cells<'a> {
     /// Of an array of a supported type.
     pub fn of(array: &'a ArrayRef) -> Option<Self> {
-        Some(Cells { rows: array.len(), missing: array.logical_nulls(), values: values(array.as_ref())? })
+        let (missing, values) = (array.logical_nulls(), values(array.as_ref())?);
+        let is_single = match array.data_type() {
+            DataType::Dictionary(_, of_entries) => **of_entries == DataType::Float32,
+            of_array => *of_array == DataType::Float32,
+        };
+        Some(Cells { rows: array.len(), missing, values, is_single })
     }
 
     fn present(&self) -> impl Iterator<Item = usize> + '_ {
@@ -200,6 +207,7 @@ impl<'a> Cells<'a> {
             CellReader::Integer(value) => value(row).to_string().into(),
             CellReader::Digits(value) => value(row).into(),
             CellReader::Float(value) if value(row).is_nan() => "".into(),
+            CellReader::Float(value) if self.is_single => format_number(value(row) as f32).into(),
             CellReader::Float(value) => format_number(value(row)).into(),
             CellReader::Boolean(value) => value(row).to_string().into(),
             CellReader::Time(value) => format_datetime(value(row).ok_or(Wrong::Time(row))?).into(),

@@ -171,6 +171,28 @@ impl Target {
         rows.iter().map(label).collect()
     }
 
+    /// The same for training rows that come to those that it was fitted on: its range takes theirs in, and its counts are theirs. The
+    /// scale stays, and with it that what is below 0 counts as 0 where it is learned as ln(1 + y).
+    pub fn also_of(&self, column: &Column, rows: &[usize]) -> Self {
+        let mut target = self.clone();
+        match (&mut target, &column.values) {
+            (Target::Regression { min, max, log1p, .. }, Values::Numeric(values)) => {
+                let least = if log1p.is_some() { 0.0 } else { f64::MIN };
+                let values = rows.iter().map(|row| values[*row].max(least)).filter(|value| value.is_finite());
+                (*min, *max) = values.fold((*min, *max), |(min, max), value| (min.min(value), max.max(value)));
+            }
+            (Target::Classification { counts, .. }, _) => {
+                // A class that the model does not have is refused where rows are encoded.
+                if let Ok(labels) = self.labels(column, rows) {
+                    counts.fill(0);
+                    labels.into_iter().for_each(|label| counts[label as usize] += 1);
+                }
+            }
+            _ => {}
+        }
+        target
+    }
+
     /// The same learned as ln(1 + y), by its values in the training rows. `None` of classes, and where one is below 0.
     pub fn in_log_scale(&self, values: &[f64]) -> Option<Self> {
         let Target::Regression { name, min, max, .. } = self else { return None };

@@ -14,11 +14,14 @@ pub(crate) struct DateEvidence {
     example: Option<(u64, Box<str>)>,
     /// The first date whose year has two digits.
     short: Option<(u64, Box<str>)>,
+    /// Of dates of three numbers of two digits: which first and which last numbers there are, a bit for each. Nothing once one of
+    /// the dates cannot begin with its year.
+    ends: Option<[u32; 2]>,
 }
 
 impl Default for DateEvidence {
     fn default() -> Self {
-        DateEvidence { failing: [NOWHERE; 2], separator: None, example: None, short: None }
+        DateEvidence { failing: [NOWHERE; 2], separator: None, example: None, short: None, ends: Some([0; 2]) }
     }
 }
 
@@ -32,6 +35,8 @@ impl DateEvidence {
         }
         let Some(separator) = date.separator() else { return };
         self.separator.get_or_insert_with(|| (place(), separator));
+        let ends = date.ends_of_year_first().map(|ends| ends.map(|number| 1 << number));
+        self.ends = both_of(self.ends, ends);
         for (failing, order) in self.failing.iter_mut().zip([DateOrder::DayFirst, DateOrder::MonthFirst]) {
             if *failing == NOWHERE && date.at(order).is_none() {
                 *failing = place();
@@ -44,6 +49,7 @@ impl DateEvidence {
         self.separator = earliest(self.separator, other.separator);
         self.example = earliest(self.example.take(), other.example.clone());
         self.short = earliest(self.short.take(), other.short.clone());
+        self.ends = both_of(self.ends, other.ends);
     }
 
     /// Where the first date stands with which no order fits all of them.
@@ -55,6 +61,17 @@ impl DateEvidence {
     /// Whether nothing tells day and month apart.
     pub fn is_ambiguous(&self) -> bool {
         self.separator.is_some() && self.failing == [NOWHERE; 2]
+    }
+
+    /// Whether the dates look as if they began with their year, as `24/05/31` does: all may, and the first numbers are fewer different
+    /// ones than the last.
+    pub fn may_begin_with_year(&self) -> bool {
+        self.ends.is_some_and(|[first, last]| first.count_ones() < last.count_ones())
+    }
+
+    /// What stands between the numbers of the first date whose day and month are numbers before its year.
+    pub fn separator(&self) -> Option<char> {
+        self.separator.map(|(_, separator)| char::from(separator))
     }
 
     /// The order of day and month.
@@ -76,4 +93,8 @@ impl DateEvidence {
     pub fn short_year(&self) -> Option<(u64, &str)> {
         self.short.as_ref().map(|(place, text)| (*place, &**text))
     }
+}
+
+fn both_of(one: Option<[u32; 2]>, other: Option<[u32; 2]>) -> Option<[u32; 2]> {
+    one.zip(other).map(|(one, other)| [one[0] | other[0], one[1] | other[1]])
 }

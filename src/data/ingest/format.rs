@@ -18,6 +18,7 @@ use crate::data::limits::IngestLimits;
 use crate::data::parallel::workers;
 use crate::data::profile::{ColumnProfile, TableProfile};
 use crate::data::source::Growing;
+use crate::data::values::DateOrder;
 use crate::memory::Charge;
 
 /// How data is written in a file.
@@ -140,10 +141,10 @@ pub fn check_sheet(format: Format, sheet: Option<&str>) -> Result<(), DataError>
     }
 }
 
-/// What a column is, as it would be asked for.
+/// What a column is, as it would be asked for. Where no date has needed an order of day and month yet, none is guessed now.
 fn as_before(column: &ColumnProfile) -> AskedColumn {
     let (format, missing) = (column.format.clone(), column.missing_words.clone());
-    AskedColumn { kind: Some(column.kind), format, order: column.date_order, missing }
+    AskedColumn { kind: Some(column.kind), format, order: Some(column.date_order.unwrap_or(DateOrder::Iso)), missing }
 }
 
 fn run<'a>(

@@ -129,10 +129,21 @@ fn ambiguous_numbers(column: &Studied, format: &NumberFormat) -> Option<String> 
 
 fn ambiguous_dates(column: &Studied) -> Option<String> {
     let dates = column.evidence.dates();
-    if !dates.is_ambiguous() || column.has_asked_format {
+    if column.has_asked_format {
         return None;
     }
     let order = if dates.order() == DateOrder::DayFirst { "day before the month" } else { "month before the day" };
+    if let Some(separator) = dates.separator().filter(|_| dates.may_begin_with_year()) {
+        let name = Shown(&column.profile.name);
+        return Some(format!(
+            "Its dates may begin with their year, as the first of their numbers changes less than the last; they are read with the \
+             {order} and the year last. If that is wrong, give \
+             types={{{name}:{{\"format\":\"%y{separator}%m{separator}%d\"}}}}."
+        ));
+    }
+    if !dates.is_ambiguous() {
+        return None;
+    }
     Some(format!(
         "Nothing tells day and month of its dates apart; they are read with the {order}. Write them as 2024-05-31, or give \
          their format in `types`, to be sure."

@@ -3,6 +3,8 @@
 //! A row's fold is the first whose bound its hash lies below. Bounds follow from shares alone where chance allows, so that a row
 //! stays in its fold when others are added.
 
+use std::collections::HashSet;
+
 use super::bound::{natural_bound, slack};
 use super::groups::sizes;
 use super::rows::strata;
@@ -20,7 +22,8 @@ pub struct Folds {
 }
 
 impl Folds {
-    fn of(count: usize, of_rows: impl Iterator<Item = Option<usize>>) -> Self {
+    /// Of `count` folds, in one of which or in none each row is.
+    pub fn of(count: usize, of_rows: impl Iterator<Item = Option<usize>>) -> Self {
         let mut found = Folds { folds: vec![Vec::new(); count], others: Vec::new() };
         for (row, fold) in of_rows.enumerate() {
             fold.map_or(&mut found.others, |fold| &mut found.folds[fold]).push(row);
@@ -36,7 +39,7 @@ pub fn fold_of(hash: u64, bounds: &[u64]) -> Option<usize> {
 
 /// Puts about `share` of the rows into each of `count` folds, class by class where `labels` has a class for each row. Returns the
 /// bounds of each label, too (those of all rows, where there are no labels). Rows with equal hashes are never parted; a class
-/// with a single hash is in no fold, so that every network learns it.
+/// with a single hash is in no fold, and no fold has all of a class, so that every network learns each class.
 pub fn folds_by_content(hashes: &[u64], count: usize, share: f64, labels: Option<&[u32]>) -> (Folds, Vec<Vec<u64>>) {
     let natural: Vec<u64> = (1..=count).map(|fold| natural_bound(fold as f64 * share)).collect();
     let strata = strata(hashes.len(), labels);
@@ -51,8 +54,11 @@ pub fn folds_by_content(hashes: &[u64], count: usize, share: f64, labels: Option
         for (fold, debt) in debts.iter_mut().enumerate() {
             let whole = share * sorted.len() as f64;
             let wanted = (whole * (fold + 1) as f64 + *debt).min(sorted.len() as f64);
-            let is_alone = sorted.first() == sorted.last();
+            let (first, last) = (sorted[0], sorted[sorted.len() - 1]);
+            let is_alone = first == last;
             let bound = if is_alone { 0 } else { bound(&sorted, wanted, slack(whole), natural[fold]).max(least) };
+            // Never all: a network learns something of each class.
+            let bound = if least <= first && bound > last { last } else { bound };
             let off = wanted - sorted.partition_point(|hash| *hash < bound) as f64;
             *debt = if off.abs() <= slack(whole) || is_alone { 0.0 } else { off };
             (bounds[label][fold], least) = (bound, bound);
@@ -111,9 +117,19 @@ pub fn folds_by_group(keys: &[Option<u64>], count: usize, share: f64) -> Option<
         }
         bounds.push(held.get(next).map_or(u64::MAX, |group| group.0));
     }
-    let fold = |key: &Option<u64>| fold_of((*key)?, &bounds).filter(|_| !spared.iter().any(|one| Some(*one) == *key));
-    let folds = Folds::of(count, keys.iter().map(fold));
-    Some(GroupFolds { folds, bounds, spared, groups: groups.len() })
+    let mut found = GroupFolds { folds: Folds::default(), bounds, spared: Vec::new(), groups: groups.len() };
+    found.spare(spared, keys);
+    Some(found)
+}
+
+impl GroupFolds {
+    /// Takes these groups out of their folds, too.
+    pub fn spare(&mut self, groups: Vec<u64>, keys: &[Option<u64>]) {
+        self.spared.extend(groups);
+        let spared: HashSet<u64> = self.spared.iter().copied().collect();
+        let fold = |key: &Option<u64>| fold_of(key.filter(|key| !spared.contains(key))?, &self.bounds);
+        self.folds = Folds::of(self.bounds.len(), keys.iter().map(fold));
+    }
 }
 
 #[cfg(test)]
@@ -158,6 +174,24 @@ mod tests {
         let together =
             |class: usize| found.folds.iter().any(|fold| (0..3).all(|row| fold.contains(&(class * 3 + row))));
         assert!((0..20).all(|class| !together(class)));
+    }
+
+    #[test]
+    fn no_fold_has_all_rows_of_a_class() {
+        for seed in 0..50 {
+            let hashes = hashes(seed, 300);
+            // Three classes of two rows each beside large ones.
+            let labels: Vec<u32> = (0..300).map(|row| if row < 6 { row / 2 } else { 3 + row % 2 }).collect();
+            let (found, bounds) = folds_by_content(&hashes, 5, 0.2, Some(&labels));
+            for label in 0..5 {
+                let of_class: Vec<usize> = (0..300).filter(|row| labels[*row] == label).collect();
+                let has_all = |fold: &Vec<usize>| of_class.iter().all(|row| fold.contains(row));
+                assert!(!found.folds.iter().any(has_all), "class {label} of seed {seed}");
+                let told = |row: &usize| fold_of(hashes[*row], &bounds[label as usize]);
+                let place = |row: &usize| found.folds.iter().position(|fold| fold.contains(row));
+                assert!(of_class.iter().all(|row| told(row) == place(row)));
+            }
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::content::row_hashes;
 use super::folds::{MAX_FOLDS, fold_of};
-use crate::data::column::{Column, Table, Values};
+use crate::data::column::{Column, Values};
 use crate::data::encoder::MAX_CLASSES;
 
 /// Groups that a rule spares at most: one that would spare more is not kept.
@@ -112,34 +112,68 @@ impl Rule {
         }
     }
 
+    /// Whether every row that this rule holds out is held out by `other`, too, and in the same fold.
+    pub fn is_within(&self, other: &Rule) -> bool {
+        match (self, other) {
+            (
+                Rule::Random { seed, columns, below, classes },
+                Rule::Random { seed: their_seed, columns: theirs, below: their_bound, classes: their_classes },
+            ) => {
+                let is_lower = |class: &String| {
+                    classes.get(class).unwrap_or(below) <= their_classes.get(class).unwrap_or(their_bound)
+                };
+                (seed, columns) == (their_seed, theirs)
+                    && below <= their_bound
+                    && classes.keys().chain(their_classes.keys()).all(is_lower)
+            }
+            (
+                Rule::Group { seed, column, below, spared },
+                Rule::Group { seed: their_seed, column: theirs, below: their_bound, spared: they_spare },
+            ) => {
+                let is_spared = |group: &u64| group >= below || spared.contains(group);
+                (seed, column) == (their_seed, theirs) && below <= their_bound && they_spare.iter().all(is_spared)
+            }
+            (Rule::Time { column, from }, Rule::Time { column: theirs, from: before }) => {
+                column == theirs && from >= before
+            }
+            (Rule::Order { from }, Rule::Order { from: before }) => from >= before,
+            (one, other) => one == other,
+        }
+    }
+
     /// For each row named, the number of the fold that it is held out in, 0 where there is one: then the training of that network,
-    /// or of all where there are no folds, has not seen the row, nor would it have if the row had been there. `target` names the
-    /// column that is predicted. `None`: the table lacks a column that the rule goes by.
-    pub fn holds(&self, table: &Table, target: &str, rows: &[usize]) -> Option<Vec<Option<usize>>> {
+    /// or of all where there are no folds, has not seen the row, nor would it have if the row had been there. `column` finds
+    /// columns by their names; `target` names the one that is predicted. `None`: a column that the rule goes by is not found.
+    pub fn holds<'t>(
+        &self,
+        column: impl Fn(&str) -> Option<&'t Column>,
+        target: &str,
+        rows: &[usize],
+    ) -> Option<Vec<Option<usize>>> {
         let once = |is_held: bool| is_held.then_some(0);
         match self {
             Rule::Random { seed, columns, below, classes } => {
-                let (hashes, classes) = (hashes_of(table, columns, rows, *seed)?, of_class(table, target, classes)?);
+                let (hashes, classes) = (hashes_of(&column, columns, rows, *seed)?, of_class(column(target)?, classes));
                 let bound = |row: usize| classes(row).unwrap_or(below);
                 Some(rows.iter().zip(hashes).map(|(row, hash)| once(hash < *bound(*row))).collect())
             }
             Rule::Folds { seed, columns, bounds, classes } => {
-                let (hashes, classes) = (hashes_of(table, columns, rows, *seed)?, of_class(table, target, classes)?);
+                let (hashes, classes) = (hashes_of(&column, columns, rows, *seed)?, of_class(column(target)?, classes));
                 let bounds = |row: usize| classes(row).unwrap_or(bounds);
                 Some(rows.iter().zip(hashes).map(|(row, hash)| fold_of(hash, bounds(*row))).collect())
             }
-            Rule::Group { seed, column, below, spared } => {
-                let keys = group_keys(table.column(column)?, rows, *seed);
+            Rule::Group { seed, column: of_groups, below, spared } => {
+                let keys = group_keys(column(of_groups)?, rows, *seed);
                 let held = |key: Option<u64>| key.is_some_and(|key| key < *below && !spared.contains(&key));
                 Some(keys.into_iter().map(|key| once(held(key))).collect())
             }
-            Rule::GroupFolds { seed, column, bounds, spared } => {
-                let keys = group_keys(table.column(column)?, rows, *seed);
+            Rule::GroupFolds { seed, column: of_groups, bounds, spared } => {
+                let keys = group_keys(column(of_groups)?, rows, *seed);
                 let held = |key: Option<u64>| fold_of(key.filter(|key| !spared.contains(key))?, bounds);
                 Some(keys.into_iter().map(held).collect())
             }
-            Rule::Time { column, from } => {
-                let Values::Datetime(times) = &table.column(column)?.values else { return None };
+            Rule::Time { column: of_times, from } => {
+                let Values::Datetime(times) = &column(of_times)?.values else { return None };
                 Some(rows.iter().map(|row| once(times[*row].is_some_and(|time| time >= *from))).collect())
             }
             Rule::Order { from } => Some(rows.iter().map(|row| once(row >= from)).collect()),
@@ -147,23 +181,23 @@ impl Rule {
     }
 }
 
-/// The hashes of the rows named over columns of the table; `None` if it lacks one.
-fn hashes_of(table: &Table, columns: &[String], rows: &[usize], seed: u64) -> Option<Vec<u64>> {
-    let columns: Vec<&Column> = columns.iter().map(|name| table.column(name)).collect::<Option<_>>()?;
+/// The hashes of the rows named over these columns; `None` if one is not found.
+fn hashes_of<'t>(
+    column: impl Fn(&str) -> Option<&'t Column>,
+    columns: &[String],
+    rows: &[usize],
+    seed: u64,
+) -> Option<Vec<u64>> {
+    let columns: Vec<&Column> = columns.iter().map(|name| column(name)).collect::<Option<_>>()?;
     Some(row_hashes(columns.into_iter(), rows, seed))
 }
 
-/// What classes of the target have of their own, by row; `None` if the table lacks the target.
-fn of_class<'a, T>(
-    table: &'a Table,
-    target: &str,
-    classes: &'a BTreeMap<String, T>,
-) -> Option<impl Fn(usize) -> Option<&'a T>> {
-    let answer = table.column(target)?;
-    Some(move |row: usize| match classes.is_empty() {
+/// What classes of the target have of their own, by row.
+fn of_class<'a, T>(target: &'a Column, classes: &'a BTreeMap<String, T>) -> impl Fn(usize) -> Option<&'a T> {
+    move |row: usize| match classes.is_empty() {
         true => None,
-        false => answer.values.text(row).and_then(|class| classes.get(&class)),
-    })
+        false => target.values.text(row).and_then(|class| classes.get(&class)),
+    }
 }
 
 /// The hash of the group of each row named; none where a row has no value there.
@@ -175,7 +209,7 @@ pub fn group_keys(column: &Column, rows: &[usize], seed: u64) -> Vec<Option<u64>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::column::{ColumnType, Words};
+    use crate::data::column::{ColumnType, Table, Words};
     use crate::data::split::{Split, by_content, by_group, folds_by_content, folds_by_group};
 
     fn table(rows: usize) -> Table {
@@ -206,14 +240,14 @@ mod tests {
             bounds: vec![0; 5],
             classes: ["false", "true"].map(str::to_owned).into_iter().zip(bounds).collect(),
         };
-        let folds = rule.holds(&table, "y", &rows).expect("its columns are there");
+        let folds = rule.holds(|name| table.column(name), "y", &rows).expect("its columns are there");
         for (row, fold) in folds.iter().enumerate() {
             assert!(found.folds[fold.expect("each is in one")].contains(&row));
         }
         let found = folds_by_group(&group_keys(&table.columns[1], &rows, 3), 3, 0.3).expect("groups");
         let (bounds, spared) = (found.bounds, found.spared);
         let rule = Rule::GroupFolds { seed: 3, column: "who".into(), bounds, spared };
-        let folds = rule.holds(&table, "y", &rows).expect("its column is there");
+        let folds = rule.holds(|name| table.column(name), "y", &rows).expect("its column is there");
         for (row, fold) in folds.iter().enumerate() {
             assert!(fold.map_or(&found.folds.others, |fold| &found.folds.folds[fold]).contains(&row));
         }
@@ -234,16 +268,51 @@ mod tests {
             below: 0,
             classes: names.into_iter().zip(found.bounds).collect(),
         };
-        let held = rule.holds(&table, "y", &rows).expect("its columns are there");
+        let held = rule.holds(|name| table.column(name), "y", &rows).expect("its columns are there");
         assert_eq!(split_of(&held), found.split);
-        assert_eq!(rule.holds(&Table { columns: Vec::new(), rows: 60 }, "y", &rows), None);
+        assert_eq!(rule.holds(|_| None, "y", &rows), None);
 
         let keys = group_keys(&table.columns[1], &rows, 3);
         let found = by_group(&keys, 0.3).expect("groups");
         let rule = Rule::Group { seed: 3, column: "who".into(), below: found.below, spared: found.spared };
-        let held = rule.holds(&table, "y", &rows).expect("its column is there");
+        let held = rule.holds(|name| table.column(name), "y", &rows).expect("its column is there");
         assert_eq!(split_of(&held), found.split);
         let stored = serde_json::to_string(&rule).expect("JSON");
         assert_eq!(serde_json::from_str::<Rule>(&stored).expect("the same"), rule);
+    }
+
+    #[test]
+    fn a_rule_is_within_another_that_holds_out_all_of_its_rows() {
+        let random = |seed, below, class: Option<u64>| Rule::Random {
+            seed,
+            columns: vec!["x".to_owned()],
+            below,
+            classes: class.map(|bound| ("a".to_owned(), bound)).into_iter().collect(),
+        };
+        let group =
+            |below, spared: &[u64]| Rule::Group { seed: 1, column: "who".into(), below, spared: spared.to_vec() };
+        let folds = |bound| Rule::GroupFolds { seed: 1, column: "who".into(), bounds: vec![bound], spared: Vec::new() };
+        let time = |from| Rule::Time { column: "at".into(), from };
+        let order = |from| Rule::Order { from };
+        for (one, other, is_within) in [
+            (random(1, 5, None), random(1, 9, None), true),
+            (random(1, 9, None), random(1, 5, None), false),
+            (random(2, 5, None), random(1, 9, None), false),
+            (random(1, 5, Some(4)), random(1, 9, Some(4)), true),
+            (random(1, 5, None), random(1, 9, Some(4)), false),
+            (random(1, 5, Some(7)), random(1, 6, None), false),
+            (group(5, &[]), group(9, &[7]), true),
+            (group(5, &[]), group(9, &[3]), false),
+            (group(5, &[3]), group(9, &[3]), true),
+            (folds(5), folds(5), true),
+            (folds(5), folds(9), false),
+            (time(9), time(5), true),
+            (time(5), time(9), false),
+            (order(9), order(9), true),
+            (order(5), order(9), false),
+            (order(5), time(5), false),
+        ] {
+            assert_eq!(one.is_within(&other), is_within, "{one:?} {other:?}");
+        }
     }
 }

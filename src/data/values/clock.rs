@@ -11,8 +11,9 @@ const ZONES: [(&[u8], i64); 8] =
 /// PM where it has either, and an offset.
 pub(super) fn time_of_day(text: &mut Cursor, basic: bool) -> Option<i64> {
     let (hour, minute, second) = if basic { basic_clock(text)? } else { clock(text)? };
-    let mut time = minute * MINUTE + second * SECOND;
-    if text.rest.first().is_some_and(|byte| matches!(byte, b'.' | b',')) && second >= 0 {
+    let mut time = minute * MINUTE + second.unwrap_or(0) * SECOND;
+    // Decimals are of seconds, never of the minute before them.
+    if text.rest.first().is_some_and(|byte| matches!(byte, b'.' | b',')) && second.is_some() {
         text.rest = &text.rest[1..];
         time += fraction(text)?;
         text.note("%.f");
@@ -23,7 +24,7 @@ pub(super) fn time_of_day(text: &mut Cursor, basic: bool) -> Option<i64> {
         Some(afternoon) => (1..=12).contains(&hour).then_some(hour % 12 + if afternoon { 12 } else { 0 })?,
         None => hour,
     };
-    if hour > 23 || minute > 59 || second > 59 {
+    if hour > 23 || minute > 59 || second.is_some_and(|second| second > 59) {
         return None;
     }
     if before.len() != text.rest.len() {
@@ -32,8 +33,8 @@ pub(super) fn time_of_day(text: &mut Cursor, basic: bool) -> Option<i64> {
     Some(hour * HOUR + time - offset(text)?)
 }
 
-/// Hour, minute and second, with colons.
-fn clock(text: &mut Cursor) -> Option<(i64, i64, i64)> {
+/// Hour, minute and, if it is written, second, with colons.
+fn clock(text: &mut Cursor) -> Option<(i64, i64, Option<i64>)> {
     let (hour, _) = text.number(1, 2)?;
     let is_half = |text: &Cursor| {
         let mut rest = Cursor::new(text.rest, false);
@@ -43,29 +44,28 @@ fn clock(text: &mut Cursor) -> Option<(i64, i64, i64)> {
     if text.rest.first() != Some(&b':') {
         // An hour alone says whether it is in the morning.
         text.note("%I");
-        return is_half(text).then_some((hour, 0, 0));
+        return is_half(text).then_some((hour, 0, None));
     }
     let begin = text.rest;
     text.rest = &begin[1..];
     let (minute, _) = text.number(2, 2)?;
-    let mut second = 0;
-    let has_seconds = text.rest.first() == Some(&b':');
-    if has_seconds {
+    let mut second = None;
+    if text.rest.first() == Some(&b':') {
         text.rest = &text.rest[1..];
-        second = text.number(2, 2)?.0;
+        second = Some(text.number(2, 2)?.0);
     }
     text.note(if is_half(text) { "%I:%M" } else { "%H:%M" });
-    text.note(if has_seconds { ":%S" } else { "" });
+    text.note(if second.is_some() { ":%S" } else { "" });
     Some((hour, minute, second))
 }
 
 /// The same without colons.
-fn basic_clock(text: &mut Cursor) -> Option<(i64, i64, i64)> {
+fn basic_clock(text: &mut Cursor) -> Option<(i64, i64, Option<i64>)> {
     let (number, digits) = text.number(4, 6)?;
     text.note(if digits == 4 { "%H%M" } else { "%H%M%S" });
     match digits {
-        4 => Some((number / 100, number % 100, 0)),
-        6 => Some((number / 10_000, number / 100 % 100, number % 100)),
+        4 => Some((number / 100, number % 100, None)),
+        6 => Some((number / 10_000, number / 100 % 100, Some(number % 100))),
         _ => None,
     }
 }

@@ -85,6 +85,13 @@ impl WrittenDate {
         if let Parts::Numbers { separator, .. } = self.date { Some(separator) } else { None }
     }
 
+    /// Its first and its last number, where both and the one between them may be a year of two digits, a day and a month.
+    pub fn ends_of_year_first(&self) -> Option<[u8; 2]> {
+        let Parts::Numbers { first, second, year: last, .. } = self.date else { return None };
+        let day = last % 100;
+        days(full_year(first), second, day).filter(|_| self.is_short).map(|_| [first as u8, day as u8])
+    }
+
     /// Whether its year has two digits.
     pub fn is_short(&self) -> bool {
         self.is_short
@@ -304,9 +311,14 @@ fn year(text: &mut Cursor) -> Option<(i64, bool)> {
     text.note(if digits == 4 { "%Y" } else { "%y" });
     match digits {
         4 => Some((year, false)),
-        2 => Some((if year < 69 { 2000 + year } else { 1900 + year }, true)),
+        2 => Some((full_year(year), true)),
         _ => None,
     }
+}
+
+/// The year that two digits stand for.
+fn full_year(digits: i64) -> i64 {
+    if digits < 69 { 2000 + digits } else { 1900 + digits }
 }
 
 /// Takes `st`, `nd`, `rd` or `th` from the start.

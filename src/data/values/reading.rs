@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::date_format::DateFormat;
 use super::datetime::{DateOrder, WrittenDate};
 use super::missing::is_missing_word;
-use super::number::parse_number;
+use super::number::{canonical_number, parse_number};
 use super::number_format::NumberFormat;
 use super::words::{parse_boolean, trim};
 
@@ -122,8 +122,47 @@ impl Reading<'_> {
     }
 }
 
-/// Whether a text is one of these words, blanks around it left out.
+/// Whether a text is one of these words, blanks around it left out, or the number that one of them is: `-999.0` is `-999`, as files
+/// that have numbers, and no texts, cannot tell them apart.
 pub(crate) fn is_among(text: &str, words: &[String]) -> bool {
     let text = trim(text.as_bytes());
-    words.iter().any(|word| trim(word.as_bytes()) == text)
+    words.iter().any(|word| {
+        let word = trim(word.as_bytes());
+        word == text || may_be_equal(word, text) && are_equal(word, text)
+    })
+}
+
+/// Whether two texts may be one number, at a glance: they have the same sign and the same first digit that is not zero.
+fn may_be_equal(one: &[u8], other: &[u8]) -> bool {
+    let glance = |text: &[u8]| {
+        let is_known = text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.' | b'-' | b'+' | b'e' | b'E'));
+        let digit = text.iter().copied().find(|byte| matches!(byte, b'1'..=b'9' | b'e' | b'E'));
+        let digit = digit.filter(u8::is_ascii_digit);
+        // Zero has no sign.
+        (is_known && !text.is_empty()).then(|| (text[0] == b'-' && digit.is_some(), digit))
+    };
+    glance(one).is_some_and(|one| glance(other) == Some(one))
+}
+
+fn are_equal(one: &[u8], other: &[u8]) -> bool {
+    let number = |text| canonical_number(std::str::from_utf8(text).ok()?);
+    number(one).is_some_and(|one| number(other) == Some(one))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_found_in_every_writing_of_its_number() {
+        let words = ["-999", " unknown ", "0", "99.5", "9007199254740993", "007"].map(str::to_owned);
+        for text in ["-999", "-999.0", " -999.00", "-9.99e2", "unknown", "0.0", "0e5", "-0", "99.50", "995e-1", "007"] {
+            assert!(is_among(text, &words), "{text}");
+        }
+        for text in
+            ["999", "-99.9", "-999.01", "Unknown", "1", "99.49", "9007199254740992", "7", "07", "", "-", "e9", "."]
+        {
+            assert!(!is_among(text, &words), "{text}");
+        }
+    }
 }

@@ -4,12 +4,21 @@ use std::sync::Arc;
 
 use super::compare::held_out;
 use super::context::RunContext;
-use super::learned::{Relation, are_same};
-use crate::data::split::HeldOut;
+use super::learned::{Relation, are_within};
+use crate::data::encoder::Encoder;
+use crate::data::split::{HeldOut, Rule};
 use crate::jobs::error::JobError;
 use crate::jobs::record::JobRecord;
 use crate::learning::members::Members;
 use crate::models::{Model, Predictor, Version};
+
+/// What a training takes over of the version that it is based on.
+#[derive(Clone, Copy, Default)]
+pub(super) struct TakenOver<'a> {
+    pub(super) encoder: Option<&'a Encoder>,
+    /// How rows are held out, where networks learn on.
+    pub(super) rule: Option<&'a Rule>,
+}
 
 /// The version that a warm start goes on from, or that is distilled.
 pub(super) struct Base {
@@ -30,6 +39,12 @@ impl Base {
         let predictor = context.registry.predictor(model, &version).await?;
         let (held_out, relation) = (held_out(&version, &predictor), relation(context, &version).await?);
         Ok(Base { number, predictor, held_out, relation })
+    }
+
+    /// The rule by which its training held rows out, if so many networks can hold them out by it again.
+    pub(super) fn rule(&self, networks: usize) -> Option<&Rule> {
+        let HeldOut::By(rule) = self.held_out.as_ref()? else { return None };
+        rule.folds().is_none_or(|folds| networks.is_multiple_of(folds)).then_some(rule)
     }
 }
 
@@ -56,7 +71,7 @@ pub(super) fn networks(members: &Members) -> Members {
 /// Whether rows that a training holds out were held out by the one that it goes on from, too; one that starts anew has seen no
 /// others.
 pub(super) fn is_of_base(base: Option<&Base>, held_out: &HeldOut) -> bool {
-    base.is_none_or(|base| are_same(base.held_out.as_ref(), base.relation, held_out))
+    base.is_none_or(|base| are_within(base.held_out.as_ref(), base.relation, held_out))
 }
 
 /// How the rows that a version learned from and those that a training holds out belong together, by the data sets that they are of.

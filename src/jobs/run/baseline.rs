@@ -12,7 +12,7 @@ use super::trial::While;
 use super::unpublished::Stopped;
 use crate::data::encoder::{Encoder, Target};
 use crate::jobs::training::Training;
-use crate::learning::examples::{Examples, Targets};
+use crate::learning::examples::Targets;
 use crate::learning::members::Members;
 use crate::learning::metrics::{self, Metrics};
 use crate::learning::network::Network;
@@ -68,7 +68,8 @@ impl From<&Metrics> for Measure {
 }
 
 /// What a constant answer reaches on rows of this truth and weights: the most frequent class of the training rows, or their mean.
-pub(super) fn constant(target: &Target, train: &Examples, truth: &Truth, weights: RowWeights) -> Baselines {
+pub(super) fn constant(target: &Target, training: &Training, truth: &Truth, weights: RowWeights) -> Baselines {
+    let train = &training.train;
     match (target, truth) {
         (Target::Classification { counts, .. }, Truth::Labels(labels)) => {
             let counted = || counts.iter().map(|count| *count as f64).collect();
@@ -83,7 +84,7 @@ pub(super) fn constant(target: &Target, train: &Examples, truth: &Truth, weights
             Baselines { majority_class: Some(Measure::Classification { accuracy, log_loss }), ..Baselines::default() }
         }
         (Target::Regression { mean, .. }, Truth::Values(values)) => {
-            let mean = mean_of_rows(target, train).unwrap_or(*mean);
+            let mean = mean_of_rows(target, training).unwrap_or(*mean);
             let answers = vec![mean; values.len()];
             let metrics::Regression { rmse, mae, r2 } = metrics::regression_of(&answers, values, weights);
             Baselines { mean: Some(Measure::Regression { rmse, mae, r2 }), ..Baselines::default() }
@@ -93,11 +94,12 @@ pub(super) fn constant(target: &Target, train: &Examples, truth: &Truth, weights
 }
 
 /// The mean of the training rows by their weights, in the target's unit; none where that is the target's own: rows count alike, and
-/// are learned as they are.
-fn mean_of_rows(target: &Target, train: &Examples) -> Option<f64> {
+/// are learned as they are, on a scale that was fitted on them.
+fn mean_of_rows(target: &Target, Training { train, settings, .. }: &Training) -> Option<f64> {
     let (weights, Targets::Values(values)) = (train.weights(), train.targets()) else { return None };
+    let is_own = !settings.warm_start && settings.distill.is_none();
     let sum: f64 = values.iter().enumerate().map(|(row, y)| weights.get(row) * target.off_scale(*y)).sum();
-    (weights.given().is_some() || target.log1p().is_some()).then(|| sum / weights.total(values.len()))
+    (weights.given().is_some() || target.log1p().is_some() || !is_own).then(|| sum / weights.total(values.len()))
 }
 
 /// A linear model that learned from the same rows, or one for each fold; `None` if it diverges or, if it is not wanted for the

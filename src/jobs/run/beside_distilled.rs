@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::compare::{MeasuredRows, measure, metric_of};
 use super::context::RunContext;
-use super::distillation::{Distilled, ON_OTHER_ROWS};
+use super::distillation::Distilled;
 use super::finish::Finished;
+use super::origin::ON_OTHER_ROWS;
 use super::pair::{Measures, Reason};
 use super::unpublished::{Halt, Unpublished};
 use crate::jobs::error::JobError;

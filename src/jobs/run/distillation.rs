@@ -7,44 +7,11 @@
 use ndarray::Array2;
 use serde::Serialize;
 
-use super::learned::Learned;
 use super::unpublished::Stopped;
-use crate::data::profile::Finding;
 use crate::jobs::comparison::Metric;
 use crate::learning::calibration::Calibration;
 use crate::learning::examples::{Examples, Targets};
-use crate::models::conformal::Conformal;
 use crate::models::prediction::TablePredictor;
-
-/// A version that is distilled.
-pub(super) struct Teacher {
-    pub(super) version: u64,
-    pub(super) learned: Learned,
-    /// How far off it is on rows that it has not learned from.
-    pub(super) conformal: Option<Conformal>,
-}
-
-impl Teacher {
-    /// Whether what it teaches may come of the rows held out.
-    pub(super) fn may_know_rows_held_out(&self) -> bool {
-        self.learned != Learned::Nothing
-    }
-
-    /// The finding that measures on `rows` of them flatter.
-    pub(super) fn flatters(&self, rows: usize) -> Finding {
-        let (version, learned) = (self.version, if self.learned == Learned::All { "" } else { "some of " });
-        let message = format!(
-            "the measures flatter: they come from {rows} rows, and version {version}, whose answers are learned, may have learned \
-             from {learned}them. Intervals and label sets are those of version {version}, which this one may hold less often. \
-             {ON_OTHER_ROWS}"
-        );
-        Finding { code: "distilled_rows_known".to_owned(), message, column: None }
-    }
-}
-
-/// What to do where measures flatter.
-pub(super) const ON_OTHER_ROWS: &str =
-    "Measure both versions on rows of your own (POST /models/{model}/evaluate), or give such rows as `validation`.";
 
 /// A version beside the one that it was distilled from.
 #[derive(Clone, Debug, Serialize)]

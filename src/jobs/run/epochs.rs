@@ -171,7 +171,7 @@ impl Epochs<'_> {
         let made = published.map(|reached| (done.networks, of_job(reached)));
         let epochs = job.progress.epochs_done() - epochs_before;
         let go_on = || !job.control.is_urgent();
-        search.take(epochs, made, &go_on).map_err(|Stopped| Unpublished::stopped(job))?;
+        search.take(epochs, made, ended.is_some(), &go_on).map_err(|Stopped| Unpublished::stopped(job))?;
         job.progress.try_candidates(&search.candidates);
         Ok((ended.map(|(state, reason, _)| (state, reason)), done.hindsight))
     }

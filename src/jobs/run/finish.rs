@@ -9,9 +9,10 @@ use super::baseline::{Baselines, constant};
 use super::beside_baselines::beside_baselines;
 use super::blend::{Blended, blended};
 use super::context::RunContext;
-use super::distillation::{Distilled, Teacher};
+use super::distillation::Distilled;
 use super::few_rows::few_rows;
 use super::measure::{Answers, Measuring};
+use super::origin::Origin;
 use super::unpublished::Stopped;
 use crate::jobs::candidate::Tried;
 use crate::jobs::job::Job;
@@ -41,8 +42,8 @@ pub(super) struct TableStart {
     pub(super) measured: Vec<usize>,
     /// How the rows held out were chosen.
     pub(super) split: Option<SplitUsed>,
-    /// The version whose answers it learns, if it learns those of one.
-    pub(super) teacher: Option<Teacher>,
+    /// The version that it is based on, if it is on one.
+    pub(super) origin: Option<Origin>,
 }
 
 /// Rows held out that do not tell how answers are distributed.
@@ -153,7 +154,7 @@ pub(super) fn table(
     (members, tried): (Members, Tried),
     start: TableStart,
 ) -> Result<Finished, Stopped> {
-    let TableStart { mut parts, truth, split, teacher, .. } = start;
+    let TableStart { mut parts, truth, split, origin, .. } = start;
     let (rows_used, examples) = measured_rows(training);
     let go_on = || !context.job.control.is_urgent();
     let target = &parts.encoder.target;
@@ -162,13 +163,12 @@ pub(super) fn table(
     let Blended { members, linear, linear_share } = blended;
     let answering = Answering { members: &members, folds: &training.folds };
     // What the rows held out would make too good is taken over.
-    let held_out = training.validation.is_some();
-    let teacher = teacher.filter(|teacher| !held_out || teacher.may_know_rows_held_out());
-    let target = if teacher.is_some() { target.clone() } else { measuring.corrected(answering)? };
+    let origin = origin.filter(|origin| origin.stands_in(training.validation.is_some()));
+    let target = if origin.is_some() { target.clone() } else { measuring.corrected(answering)? };
     let measuring = Measuring { target: &target, ..measuring };
     let Judged { metrics, curves, calibration, conformal, importance } =
-        judged(context, training, measuring, answering, teacher)?;
-    let constant = constant(&target, &training.train, &truth, examples.weights());
+        judged(context, training, measuring, answering, origin)?;
+    let constant = constant(&target, training, &truth, examples.weights());
     tried.flatters(examples.rows()).into_iter().for_each(|finding| context.job.progress.warn(finding));
     let baselines = Baselines { linear, ..constant };
     let beside = beside_baselines(&metrics, &baselines, examples.rows());
@@ -200,9 +200,8 @@ struct Judged {
     importance: Vec<FeatureImportance>,
 }
 
-/// Calibrates and measures networks, and says where the measures mislead. A `teacher` may have learned from the rows that they are measured
-/// on, so that answers to these are too good: then what it knows of itself, by rows that it had not learned from, is taken over. Its own
-/// answers are calibrated.
+/// Calibrates and measures networks, and says where the measures mislead. The `origin` may have learned from the rows that they are measured
+/// on, so that answers to these are too good: then what it knows of itself, by rows that it had not learned from, is taken over.
 ///
 /// # Errors
 /// The job is to stop meanwhile.
@@ -211,22 +210,22 @@ fn judged(
     training: &Training,
     measuring: Measuring,
     answering: Answering,
-    teacher: Option<Teacher>,
+    origin: Option<Origin>,
 ) -> Result<Judged, Stopped> {
     let (held_out, rows) = (training.validation.is_some(), measuring.examples.rows());
-    let tells = held_out && teacher.is_none();
+    let tells = held_out && origin.is_none();
     let calibration = match tells {
         true => context.in_phase(Phase::Calibrate, || measuring.calibration(answering))?,
-        false => None,
+        false => origin.as_ref().and_then(|origin| origin.calibration),
     };
     let answers = || measuring.answers(answering, calibration.as_ref(), tells);
     let Answers { metrics, curves, conformal } = context.in_phase(Phase::Measure, answers)?;
     let shuffled = || measuring.importance(answering, calibration.as_ref(), training.settings.seed);
     let importance = if held_out { context.in_phase(Phase::Importance, shuffled)? } else { Vec::new() };
     let few = few_rows(&metrics, rows).filter(|_| held_out);
-    let flattering = teacher.as_ref().filter(|_| held_out).map(|teacher| teacher.flatters(rows));
+    let flattering = origin.as_ref().filter(|_| held_out).map(|origin| origin.flatters(rows));
     few.into_iter().chain(flattering).for_each(|finding| context.job.progress.warn(finding));
-    let conformal = teacher.map_or(conformal, |teacher| teacher.conformal);
+    let conformal = origin.map_or(conformal, |origin| origin.conformal);
     Ok(Judged { metrics, curves, calibration, conformal, importance })
 }
 

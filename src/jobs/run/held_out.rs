@@ -1,9 +1,10 @@
 //! The rows of a data set that a training holds out: chosen in one place, and followed by early stopping, calibration, intervals
 //! and every measure.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::classes_held_out::Labels;
 use super::depend;
 use super::tables::TrainingTables;
 use super::unpublished::Halt;
@@ -43,6 +44,8 @@ pub(super) struct Choice<'a> {
     pub(super) data: &'a TrainingTables,
     pub(super) target: &'a Column,
     pub(super) rows: &'a [usize],
+    /// How the version held rows out that the training goes on from, if as many networks can hold them out so again.
+    pub(super) before: Option<&'a Rule>,
 }
 
 /// Rows held out, by their places among those that have a target.
@@ -69,7 +72,7 @@ impl Choice<'_> {
         let mut findings = Vec::new();
         let chosen = match &self.settings.split {
             None => self.by_lot(),
-            Some(SplitBy::Auto {}) => match self.in_order_of_time() {
+            Some(SplitBy::Auto {}) => match self.in_order_of_time().filter(|_| !self.was_at_random()) {
                 Some(chosen) => chosen,
                 None => self.at_random(no_times(), &mut findings, go_on)?,
             },
@@ -78,14 +81,16 @@ impl Choice<'_> {
                 self.at_random(used.reason, &mut findings, go_on)?
             }
             Some(SplitBy::Time { column }) => self.by_time(column)?,
-            Some(SplitBy::Group { column }) => self.by_group(column)?,
+            Some(SplitBy::Group { column }) => self.by_group(column, &mut findings)?,
             Some(by @ SplitBy::Order {}) => self.last(SplitUsed::asked(by).expect("it is chosen")),
         };
         let Chosen { mut split, folds, rule, used, missing } = chosen;
         findings.extend(without_value(&used, missing));
-        match folds.is_empty() {
-            true => findings.extend(self.leave_unseen_classes(&mut split, &used)?),
-            false => self.require_classes(&split, &folds, &used)?,
+        if let Some(labels) = self.labels() {
+            match folds.is_empty() {
+                true => findings.extend(labels.leave_unseen(&mut split, &used, &self.target.name)?),
+                false => labels.require(&split, &folds, &used)?,
+            }
         }
         let named = |chosen: Vec<usize>| chosen.into_iter().map(|place| rows[place]).collect();
         let split = Split { train: named(split.train), validation: named(split.validation) };
@@ -128,6 +133,9 @@ impl Choice<'_> {
         let of_rows = labels.as_ref().map(|labels| labels.of_rows.as_slice());
         let names = || labels.as_ref().map_or_else(Vec::new, |labels| labels.names.clone());
         let used = SplitUsed { kind: SplitKind::Random, column: None, reason };
+        if let Some(chosen) = self.as_before(&used, 0).filter(|_| self.was_at_random()) {
+            return Ok(chosen);
+        }
         if let Some((count, share)) = self.folds() {
             let (found, bounds) = folds_by_content(&hashes, count, share, of_rows);
             let (bounds, classes) = of_most(bounds, names());
@@ -140,6 +148,35 @@ impl Choice<'_> {
         let (below, classes) = of_most(found.bounds, names());
         let rule = Some(Rule::Random { seed, columns, below, classes });
         Ok(Chosen { split: found.split, folds: Vec::new(), rule, used, missing: 0 })
+    }
+
+    /// Whether the version that the training goes on from held out rows at random, by hashes of the same seed.
+    fn was_at_random(&self) -> bool {
+        let ours = self.settings.seed;
+        matches!(self.before, Some(Rule::Random { seed, .. } | Rule::Folds { seed, .. }) if *seed == ours)
+    }
+
+    /// Whether it held out groups of this column, likewise.
+    fn was_by_group(&self, name: &str) -> bool {
+        let ours = (self.settings.seed, name);
+        matches!(
+            self.before,
+            Some(Rule::Group { seed, column, .. } | Rule::GroupFolds { seed, column, .. }) if (*seed, column.as_str()) == ours
+        )
+    }
+
+    /// The rows that the rule of the version holds out that the training goes on from, none of which its networks have learned from:
+    /// bounds of this training's own would lie elsewhere. `None` without such a rule, or if it holds out none or all.
+    fn as_before(&self, used: &SplitUsed, missing: usize) -> Option<Chosen> {
+        let rule = self.before?;
+        let held = rule.holds(|name| self.column(name), &self.target.name, self.rows)?;
+        let (split, folds) = in_order(Folds::of(rule.folds().unwrap_or(1), held.into_iter()));
+        let folds = if rule.folds().is_some() { folds } else { Vec::new() };
+        let is_none = split.validation.is_empty() || folds.is_empty() && split.train.is_empty();
+        let reason =
+            format!("{}; they are those that the version held out which the training goes on from", used.reason);
+        let used = SplitUsed { reason, ..used.clone() };
+        (!is_none).then(|| Chosen { split, folds, rule: Some(rule.clone()), used, missing })
     }
 
     /// What is looked at for rows that depend on each other.
@@ -171,7 +208,9 @@ impl Choice<'_> {
             let wanted = self.rows.len() as f64 * self.share();
             let held = chosen.split.validation.len() as f64;
             let fits = (wanted / 2.0..=wanted * 2.0).contains(&held);
-            if fits && self.leave_unseen_classes(&mut chosen.split, &chosen.used).is_ok_and(|found| found.is_none()) {
+            let Chosen { split, used, .. } = &mut chosen;
+            let unseen = self.labels().map(|labels| labels.leave_unseen(split, used, &self.target.name));
+            if fits && unseen.is_none_or(|unseen| unseen.is_ok_and(|found| found.is_none())) {
                 return Some(chosen);
             }
         }
@@ -196,14 +235,22 @@ impl Choice<'_> {
         Ok(Chosen { split: found.split, folds: Vec::new(), rule: Some(rule), used, missing: found.missing })
     }
 
-    fn by_group(&self, name: &str) -> Result<Chosen, EncodeError> {
+    fn by_group(&self, name: &str, findings: &mut Vec<Finding>) -> Result<Chosen, EncodeError> {
         let seed = self.settings.seed;
         let keys = group_keys(self.column_of(name)?, self.rows, seed);
         let missing = keys.iter().filter(|key| key.is_none()).count();
         let too_few = || unfit(name, "there is a single group, or none".into());
         let (kind, column) = (SplitKind::Group, Some(name.to_owned()));
+        let reason = "the request asks for whole groups".to_owned();
+        let used = SplitUsed { kind, column: column.clone(), reason };
+        if let Some(chosen) = self.as_before(&used, missing).filter(|_| self.was_by_group(name)) {
+            return Ok(chosen);
+        }
         if let Some((count, share)) = self.folds() {
-            let found = folds_by_group(&keys, count, share).ok_or_else(too_few)?;
+            let mut found = folds_by_group(&keys, count, share).ok_or_else(too_few)?;
+            if let Some(labels) = self.labels() {
+                findings.extend(labels.spare_sole_groups(&mut found, &keys, name)?);
+            }
             let (bounds, spared, groups) = (found.bounds, found.spared, found.groups);
             let reason = format!("the request asks for whole groups, of which there are {groups}; {}", in_turn(count));
             let fits = spared.len() <= MAX_SPARED;
@@ -225,58 +272,6 @@ impl Choice<'_> {
 
     fn column_of(&self, name: &str) -> Result<&Column, EncodeError> {
         self.column(name).ok_or_else(|| EncodeError::NoColumn(name.to_owned()))
-    }
-
-    /// Checks that no network learns a single class where there are several. At random each class is shared out.
-    fn require_classes(&self, split: &Split, folds: &[Range<usize>], used: &SplitUsed) -> Result<(), EncodeError> {
-        let Some(labels) = self.labels().filter(|labels| labels.names.len() > 1) else { return Ok(()) };
-        let class = |place: &usize| labels.of_rows[*place];
-        for fold in folds {
-            let held = &split.validation;
-            let mut learned = held[..fold.start].iter().chain(&held[fold.end..]).chain(&split.train).map(class);
-            let first = learned.next();
-            if first.is_none() || learned.all(|label| Some(label) == first) {
-                let by = used.column.as_ref().map_or("order".to_owned(), |name| format!("column {}", Shown(name)));
-                let reason = "a network is left with rows of a single class: split them otherwise, or set members to 1";
-                return Err(EncodeError::Split { by, reason: reason.to_owned() });
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes rows out of those to validate on whose class no row to train on has: no network could answer with it.
-    fn leave_unseen_classes(&self, split: &mut Split, used: &SplitUsed) -> Result<Option<Finding>, EncodeError> {
-        // At random each class gives its share, and keeps a row to train on.
-        let Some(labels) = self.labels().filter(|_| used.kind != SplitKind::Random) else { return Ok(None) };
-        let trained: HashSet<u32> = split.train.iter().map(|place| labels.of_rows[*place]).collect();
-        let by = || used.column.as_ref().map_or("order".to_owned(), |name| format!("column {}", Shown(name)));
-        let refused = |reason: &str| EncodeError::Split { by: by(), reason: reason.to_owned() };
-        if trained.len() < 2 && labels.names.len() > 1 {
-            return Err(refused("the rows that are left to train on have a single class: split them otherwise"));
-        }
-        let before = split.validation.len();
-        let mut unseen: Vec<u32> = Vec::new();
-        split.validation.retain(|place| {
-            let label = labels.of_rows[*place];
-            let is_trained = trained.contains(&label);
-            if !is_trained && !unseen.contains(&label) {
-                unseen.push(label);
-            }
-            is_trained
-        });
-        if split.validation.is_empty() {
-            return Err(refused("every row held out has a class that no row to train on has: split them otherwise"));
-        }
-        let names: Vec<String> =
-            unseen.iter().take(5).map(|label| Shown(&labels.names[*label as usize]).to_string()).collect();
-        let left = before - split.validation.len();
-        let message = format!(
-            "{left} of the {before} rows held out have a class that no row to train on has ({}): they are neither trained on nor \
-             measured, so that the measures say nothing about them. Add rows of these classes, or split the rows otherwise.",
-            names.join(", ")
-        );
-        let column = Some(self.target.name.clone());
-        Ok((left > 0).then(|| Finding { code: "classes_not_trained".to_owned(), message, column }))
     }
 }
 
@@ -323,34 +318,6 @@ fn without_value(used: &SplitUsed, missing: usize) -> Option<Finding> {
         Shown(name)
     );
     Some(Finding { code: "split_values_missing".to_owned(), message, column: Some(name.clone()) })
-}
-
-/// The classes of rows.
-struct Labels {
-    /// A number for each row, from 0 in the order of appearance.
-    of_rows: Vec<u32>,
-    /// By number.
-    names: Vec<String>,
-}
-
-impl Labels {
-    fn of(target: &Column, rows: &[usize]) -> Self {
-        let (mut known, mut names) = (HashMap::new(), Vec::new());
-        let class = |row: &usize| {
-            let name = target.values.text(*row).unwrap_or_default();
-            match known.get(&name) {
-                Some(label) => *label,
-                None => {
-                    let label = names.len() as u32;
-                    names.push(name.clone());
-                    known.insert(name, label);
-                    label
-                }
-            }
-        };
-        let of_rows = rows.iter().map(class).collect();
-        Labels { of_rows, names }
-    }
 }
 
 /// A table of `rows` rows without columns.

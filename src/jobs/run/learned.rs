@@ -13,12 +13,12 @@ pub(super) enum Relation {
     Apart,
 }
 
-/// What a version that is distilled may have learned of the rows held out.
+/// What a version may have learned of the rows held out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Learned {
     Nothing,
     Some,
-    /// Its networks held out each row in turn, or which it held out is not known.
+    /// Its networks held out each row in turn, or those of the new one do; or which it held out is not known.
     All,
 }
 
@@ -28,17 +28,21 @@ impl Learned {
         let folds = |held_out: &HeldOut| matches!(held_out, HeldOut::By(rule) if rule.folds().is_some());
         match ours {
             Some(_) if relation == Relation::Apart => Learned::Nothing,
-            Some(ours) if are_same(theirs, relation, ours) => Learned::Nothing,
-            _ if theirs.is_none_or(folds) => Learned::All,
+            Some(ours) if are_within(theirs, relation, ours) => Learned::Nothing,
+            _ if theirs.is_none_or(folds) || ours.is_some_and(folds) => Learned::All,
             _ => Learned::Some,
         }
     }
 }
 
-/// Whether a version's training held out the rows that are held out now: by places only of one data set.
-pub(super) fn are_same(theirs: Option<&HeldOut>, relation: Relation, ours: &HeldOut) -> bool {
+/// Whether a version's training held out all rows that are held out now: by places only of one data set.
+pub(super) fn are_within(theirs: Option<&HeldOut>, relation: Relation, ours: &HeldOut) -> bool {
     let by_place = matches!(ours, HeldOut::By(Rule::Order { .. }));
-    theirs == Some(ours) && (relation == Relation::Related || !by_place)
+    let is_within = match (ours, theirs) {
+        (HeldOut::By(ours), Some(HeldOut::By(theirs))) => ours.is_within(theirs),
+        (ours, theirs) => theirs == Some(ours),
+    };
+    is_within && (relation == Relation::Related || !by_place)
 }
 
 #[cfg(test)]
@@ -50,12 +54,17 @@ mod tests {
         let random =
             |seed| HeldOut::By(Rule::Random { seed, columns: Vec::new(), below: 9, classes: Default::default() });
         let folds = Rule::Folds { seed: 1, columns: Vec::new(), bounds: vec![1, 2], classes: Default::default() };
-        let (folds, order) = (HeldOut::By(folds), HeldOut::By(Rule::Order { from: 8 }));
+        let [order, later] = [8, 9].map(|from| HeldOut::By(Rule::Order { from }));
+        let folds = HeldOut::By(folds);
         use Relation::{Apart, Related, Unknown};
         for (theirs, relation, ours, learned) in [
             (Some(&random(1)), Related, Some(&random(1)), Learned::Nothing),
             (Some(&random(1)), Unknown, Some(&random(1)), Learned::Nothing),
             (Some(&random(1)), Related, Some(&random(2)), Learned::Some),
+            (Some(&random(1)), Related, Some(&folds), Learned::All),
+            (Some(&folds), Related, Some(&folds), Learned::Nothing),
+            (Some(&order), Related, Some(&later), Learned::Nothing),
+            (Some(&later), Related, Some(&order), Learned::Some),
             (Some(&folds), Related, Some(&random(1)), Learned::All),
             (Some(&folds), Apart, Some(&random(1)), Learned::Nothing),
             (Some(&folds), Unknown, Some(&random(1)), Learned::All),

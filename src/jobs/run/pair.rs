@@ -148,7 +148,7 @@ impl Pair {
             None => vec![true; here.len()],
             Some(Rule::Order { from }) => here.iter().map(|row| start + row >= *from).collect(),
             Some(rule) => {
-                let folds = rule.holds(table, target, &here).ok_or_else(changed)?;
+                let folds = rule.holds(|name| table.column(name), target, &here).ok_or_else(changed)?;
                 folds.iter().map(Option::is_some).collect()
             }
         };
@@ -213,7 +213,7 @@ fn by_fold(
     let Some((rule, count)) = rule.and_then(|rule| Some((rule, rule.folds()?))) else {
         return Ok(BTreeMap::from([(None, (0..rows.len()).collect())]));
     };
-    let folds = rule.holds(table, version.parts.encoder.target.name(), rows).ok_or_else(changed)?;
+    let folds = rule.holds(|name| table.column(name), version.parts.encoder.target.name(), rows).ok_or_else(changed)?;
     // A file from elsewhere may have fewer networks than its rule has folds.
     let has = |fold: &Fold| fold.number < version.members.list().len();
     let mut found: BTreeMap<_, Vec<usize>> = BTreeMap::new();

@@ -2,6 +2,7 @@
 
 use ndarray::{Array2, Axis};
 
+use super::base::TakenOver;
 use super::binning::{Looked, with_bins_if_they_pay};
 use super::column_findings::about_columns;
 use super::context::RunContext;
@@ -43,8 +44,8 @@ pub(super) struct Prepared {
     pub(super) measured: Vec<usize>,
 }
 
-/// Splits the rows, fits the encoder on those to train on (unless `base`, the version that a warm start goes on from or
-/// that is distilled, brings one), and encodes all, once the job's memory has room for that. `go_on` is asked before each column.
+/// Splits the rows, fits the encoder on those to train on (unless one is `taken` over from the version that a warm start goes on from
+/// or that is distilled), and encodes all, once the job's memory has room for that. `go_on` is asked before each column.
 ///
 /// # Errors
 /// `Unfit`: the data cannot be learned from. `TooLarge`, or that there is no room at the moment. That the job is to stop.
@@ -52,22 +53,22 @@ pub(super) fn prepare(
     model: &TableSpec,
     settings: &ValidTrainingSpec,
     data: TrainingTables,
-    base: Option<&Encoder>,
+    taken: TakenOver,
     context: &RunContext,
     go_on: &dyn Fn() -> bool,
 ) -> Result<Prepared, Halt> {
     let chosen = {
         let target = column(&data.table, &model.target)?;
         let rows = counted(target, data.weights.as_ref())?;
-        Choice { model, settings, data: &data, target, rows: &rows }.held_out(go_on)?
+        Choice { model, settings, data: &data, target, rows: &rows, before: taken.rule }.held_out(go_on)?
     };
     let HeldOut { split: Split { train, validation: held_out }, folds, rule, used, findings: of_split } = chosen;
     let train = if folds.is_empty() { train } else { [held_out.clone(), train].concat() };
     let TrainingTables { table, beside, profile, validation, weights, validation_weights, .. } = data;
     drop(beside);
     let target = column(&table, &model.target)?;
-    let encoder = match base {
-        Some(encoder) => encoder.clone(),
+    let encoder = match taken.encoder {
+        Some(encoder) => Encoder { target: encoder.target.also_of(target, &train), ..encoder.clone() },
         None => {
             let known = Known::of(&profile, &model.features, model.features_chosen);
             let plain =
@@ -82,7 +83,7 @@ pub(super) fn prepare(
     let read = table.bytes() + validation.as_ref().map_or(0, Table::bytes);
     take(context.memory, (encoded * encoder.width() * size_of::<f32>()).saturating_add(read) as u64)?;
     let about = about_target(&table, &model.target, model.task, &train);
-    let of_columns = about_columns(&encoder, model, &profile, base.is_none());
+    let of_columns = about_columns(&encoder, model, &profile, taken.encoder.is_none());
     let findings = about.into_iter().chain(of_split).chain(of_columns).collect();
     let network = model.network(&encoder)?;
     let histograms = Histogram::of_features(&encoder, &table, &train)?;
@@ -94,7 +95,7 @@ pub(super) fn prepare(
         Truth::Values(values) => values,
         Truth::Labels(_) => Vec::new(),
     };
-    let spec = if base.is_some() { model.clone() } else { model.as_learned(&encoder, &profile) };
+    let spec = if taken.encoder.is_some() { model.clone() } else { model.as_learned(&encoder, &profile) };
     let (mut validation, truth, measured) = match validation {
         Some(other) => {
             drop(table);

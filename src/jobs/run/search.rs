@@ -214,7 +214,7 @@ impl<'a> Search<'a> {
     }
 
     /// The candidate that trains has come to its end after so many epochs: with these networks of the epoch `reached`, or without
-    /// any that can be used.
+    /// any that can be used. One that was `stopped` before its first epoch was none.
     ///
     /// # Errors
     /// The job is to stop.
@@ -222,10 +222,11 @@ impl<'a> Search<'a> {
         &mut self,
         epochs: u64,
         made: Option<(Vec<Network>, EpochReport)>,
+        stopped: bool,
         go_on: &dyn Fn() -> bool,
     ) -> Result<(), Stopped> {
         let number = self.under_way().candidate;
-        if epochs == 0 && made.is_none() {
+        if epochs == 0 && made.is_none() && stopped {
             self.candidates.pop();
             return Ok(());
         }

@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 
-use super::base::{Base, is_of_base, networks};
+use super::base::{Base, TakenOver, is_of_base, networks};
 use super::checkpoint::Checkpoint;
 use super::context::RunContext;
-use super::distillation::{Teacher, answers};
+use super::distillation::answers;
 use super::finish::TableStart;
 use super::learned::Learned;
+use super::origin::Origin;
 use super::prepare::{Prepared, prepare};
 use super::stored::{Data, Stored};
 use super::tables::TrainingTables;
@@ -82,9 +83,13 @@ impl Start {
         let of_base = || base.as_ref().map(|base| base.predictor.members().clone());
         let members = initial.or_else(of_base).unwrap_or_else(nothing);
         let rows = Some(training.train.rows() as u64);
-        let held_out = held_out_rule(&training, spec).filter(|rule| is_of_base(base.as_ref(), rule));
+        let held_out = held_out_rule(&training, spec);
+        let origin = base.as_ref().map(|base| origin(base, held_out.as_ref(), false));
+        let known = origin.filter(Origin::may_know_rows_held_out).zip(training.validation.as_ref());
+        let findings = known.map(|(origin, rows)| origin.flatters(rows.rows())).into_iter().collect();
+        let held_out = held_out.filter(|rule| is_of_base(base.as_ref(), rule));
         let trained_on = TrainedOn { rows, held_out, ..TrainedOn::default() };
-        let (checkpoint, table, split, findings, answers) = (None, None, None, Vec::new(), None);
+        let (checkpoint, table, split, answers) = (None, None, None, None);
         Ok(Start { training, members, checkpoint, table, trained_on, split, findings, answers })
     }
 
@@ -98,33 +103,31 @@ impl Start {
     ) -> Result<Self, Halt> {
         let config = &context.job.record.config;
         let of_base = base.as_ref().and_then(|base| base.predictor.table().ok());
-        let encoder = of_base.map(|table| &table.parts.encoder);
         let go_on = || !context.job.control.is_in_vain();
         let superseded = superseded(context, tables.table.rows)?;
         let goes_on = base.as_ref().filter(|_| config.warm_start);
         let networks = goes_on.map(|base| networks(base.predictor.members()));
-        let members = networks.as_ref().map(|members| members.list().len() as u64);
-        let config = ValidTrainingSpec { members: members.or(config.members), ..ValidTrainingSpec::clone(config) };
-        let fit = || prepare(spec, &config, tables, encoder, context, &go_on);
+        let members = networks.as_ref().map(|members| members.list().len());
+        let rule = goes_on.zip(members).and_then(|(base, members)| base.rule(members));
+        let taken = TakenOver { encoder: of_base.map(|table| &table.parts.encoder), rule };
+        let members = members.map(|members| members as u64).or(config.members);
+        let config = ValidTrainingSpec { members, ..ValidTrainingSpec::clone(config) };
+        let fit = || prepare(spec, &config, tables, taken, context, &go_on);
         let prepared = context.in_phase(Phase::Fit, fit)?;
         let Prepared { training, members, mut parts, truth, split, mut findings, measured } = prepared;
         findings.extend(superseded);
         let mut trained_on = trained_on(context.job, model, &parts.spec, &training);
-        trained_on.held_out = trained_on.held_out.filter(|held_out| is_of_base(goes_on, held_out));
-        parts.rule = parts.rule.filter(|rule| is_of_base(goes_on, &HeldOut::By(rule.clone())));
-        let distilled = of_base.zip(base.as_ref()).filter(|_| config.distill.is_some());
-        let answers = distilled.map(|(version, _)| answers(version, &training.train, &go_on)).transpose()?;
-        let teacher = distilled.map(|(version, base)| {
-            let by_rule = parts.rule.clone().map(HeldOut::By);
-            let ours = trained_on.held_out.as_ref().or(by_rule.as_ref());
-            let learned = Learned::of(base.held_out.as_ref(), base.relation, ours);
-            Teacher { version: base.number, learned, conformal: version.parts.conformal.clone() }
-        });
-        if teacher.as_ref().is_some_and(Teacher::may_know_rows_held_out) {
+        let is_distilled = config.distill.is_some();
+        let distilled = of_base.filter(|_| is_distilled);
+        let answers = distilled.map(|version| answers(version, &training.train, &go_on)).transpose()?;
+        let held_out = trained_on.held_out.clone().or_else(|| parts.rule.clone().map(HeldOut::By));
+        let origin = base.as_ref().map(|base| origin(base, held_out.as_ref(), is_distilled));
+        let is_known = origin.as_ref().is_some_and(|origin| is_distilled && origin.may_know_rows_held_out());
+        if is_known || held_out.is_some_and(|held_out| !is_of_base(goes_on, &held_out)) {
             (parts.rule, trained_on.held_out) = (None, None);
         }
         let members = networks.unwrap_or(members);
-        let (checkpoint, table) = (None, Some(TableStart { parts, truth, measured, split: split.clone(), teacher }));
+        let (checkpoint, table) = (None, Some(TableStart { parts, truth, measured, split: split.clone(), origin }));
         let start = Start { training, members, checkpoint, table, trained_on, split, findings, answers };
         context.memory.settle(start.bytes() as u64);
         Ok(start)
@@ -147,6 +150,18 @@ impl Start {
             features: encoder.map_or(0, |(_, encoder)| encoder.features.len()),
         };
         footprint.bytes()
+    }
+}
+
+/// What the measures of a version owe to the one that it is based on, where the rows held out now are `held_out`.
+fn origin(base: &Base, held_out: Option<&HeldOut>, is_distilled: bool) -> Origin {
+    let parts = base.predictor.table().ok().map(|table| table.parts);
+    Origin {
+        version: base.number,
+        learned: Learned::of(base.held_out.as_ref(), base.relation, held_out),
+        is_distilled,
+        calibration: parts.filter(|_| !is_distilled).and_then(|parts| parts.calibration),
+        conformal: parts.and_then(|parts| parts.conformal.clone()),
     }
 }
 

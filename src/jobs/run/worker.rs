@@ -112,9 +112,12 @@ fn train(context: &RunContext, start: Start) -> Result<NewVersion, Unpublished> 
     let stopped = |Stopped| Unpublished::stopped(job);
     let (made, rows) = match (table, job.record.data.datasets()) {
         (Some(start), (Some(train), validation)) => {
-            let teacher = start.teacher.as_ref().filter(|teacher| teacher.may_know_rows_held_out());
-            let (known_to, learned) = (teacher.map(|teacher| teacher.version), teacher.map(|teacher| teacher.learned));
-            let mut rows = if learned == Some(Learned::All) { Vec::new() } else { start.measured.clone() };
+            let origin = start.origin.as_ref().filter(|origin| origin.may_know_rows_held_out());
+            let known_to = origin.filter(|origin| origin.is_distilled).map(|origin| origin.version);
+            // Without a rule nobody can tell which of several networks has not learned from a row.
+            let is_told = training.folds.is_empty() || start.parts.rule.is_some();
+            let are_known = !is_told || origin.is_some_and(|origin| origin.learned == Learned::All);
+            let mut rows = if are_known { Vec::new() } else { start.measured.clone() };
             rows.sort_unstable();
             let (dataset, is_apart) = (validation.unwrap_or(train), validation.is_some());
             let rows = MeasuredRows::Table { dataset, is_apart, rows, known_to };

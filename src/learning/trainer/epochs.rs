@@ -42,8 +42,8 @@ impl<'a> Trainer<'a> {
         Trainer::of_members(vec![network], settings, train, validation, &[])
     }
 
-    /// Prepares to train `networks` side by side. `folds` has for each of them the rows of `train` that it does not learn from:
-    /// the same rows of `validation` are what it is measured on. Where there are no folds, all learn from all rows and are
+    /// Prepares to train `networks` side by side. `folds` has, for each of them in turn, the rows of `train` that it does not learn
+    /// from: the same rows of `validation` are what it is measured on. Where there are no folds, all learn from all rows and are
     /// measured on all.
     ///
     /// # Panics
@@ -58,7 +58,7 @@ impl<'a> Trainer<'a> {
         let several = networks.len() > 1;
         let learner = |(index, network): (usize, Network)| {
             assert!(train.inputs().ncols() == network.spec().inputs(), "examples fit the network");
-            let fold = folds.get(index).cloned().unwrap_or_default();
+            let fold = if folds.is_empty() { 0..0 } else { folds[index % folds.len()].clone() };
             let order: Vec<u32> = (0..train.rows() as u32).filter(|row| !fold.contains(&(*row as usize))).collect();
             assert!(!order.is_empty(), "there are rows to learn from");
             // A network whose fold is empty learns from all rows; it has nothing to be measured on.

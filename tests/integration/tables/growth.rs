@@ -132,6 +132,13 @@ async fn rows_that_are_appended_are_read_as_the_old_ones_are_written() {
         assert!(detail.starts_with(line) && detail.contains(name), "{detail}");
     }
     assert_eq!(service.get("/datasets/t").await.expect(200)["rows"], 4);
+
+    // Where dates begin with their year, nothing has said whether the day or the month comes first in others.
+    service.post_csv("/datasets?name=iso", "when,x\n2024-05-31,1\n2024-06-01,2\n").await.expect(201);
+    let problem = service.post_csv("/datasets/iso/append", "when,x\n2024-06-02,3\n01/02/2024,4\n").await;
+    let problem = problem.problem(422, "unfit_data");
+    assert!(text(&problem["detail"]).starts_with("line 3"), "{problem}");
+    service.post_csv("/datasets/iso/append", "when,x\n2 June 2024,3\n").await.expect(201);
 }
 
 #[tokio::test]

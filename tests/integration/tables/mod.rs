@@ -19,3 +19,4 @@ mod texts;
 mod train_file;
 mod trainings;
 mod versions;
+mod warm_starts;

@@ -225,6 +225,23 @@ async fn classes_that_come_late_and_rows_without_a_time_are_told_of() {
 }
 
 #[tokio::test]
+async fn a_class_of_a_single_group_is_learned_by_all_networks_and_told_of() {
+    let service = TestApp::start().await;
+    // Twenty customers; the seventh alone has bought what no other has.
+    let row = |i: usize| {
+        let (customer, x) = (i / 25, i * 37 % 101);
+        let kind = if customer == 7 && i % 2 == 0 { "rare" } else { ["low", "high"][x / 51] };
+        format!("c{customer},{x},{kind}\n")
+    };
+    let csv = format!("customer,x,kind\n{}", (0..500).map(row).collect::<String>());
+    let job =
+        trained(&service, "name=a&target=kind&epochs=60&hidden_layers=16&members=5&split=group:customer", csv).await;
+    assert!(codes(&job).contains(&"classes_not_measured"), "{job}");
+    assert_eq!(job["metrics"]["rows"], 475, "all but those of the one customer");
+    assert!(job["metrics"]["log_loss"].as_f64() < Some(0.4), "{job}");
+}
+
+#[tokio::test]
 async fn rows_in_no_order_are_split_at_random_and_nothing_is_said() {
     let service = TestApp::start().await;
     let mut random = StdRng::seed_from_u64(5);
