@@ -108,7 +108,7 @@ impl Short<'_> {
     /// What a network that learned from some rows for a while loses on others; `None` if it diverged.
     fn losses(&self, learned: &[usize], measured_on: &[usize]) -> Result<Option<Losses>, Halt> {
         let (encoder, job) = (self.encoder, self.context.job);
-        let go_on = &|| !job.control.is_in_vain();
+        let go_on = &|| self.context.goes_on();
         let Looked { table, target, weights, .. } = *self.rows;
         let encoding = Encoding { encoder, go_on };
         let train = encoding.examples(table, target, weights, learned)?;

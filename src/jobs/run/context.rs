@@ -41,6 +41,11 @@ pub(in crate::jobs) struct RunContext<'a> {
 }
 
 impl RunContext<'_> {
+    /// Whether what is done before the first epoch is still wanted.
+    pub(super) fn goes_on(&self) -> bool {
+        !self.job.control.is_in_vain()
+    }
+
     /// Does `work`, which is this part of the job and has a span of its own.
     pub(super) fn in_phase<T>(&self, phase: Phase, work: impl FnOnce() -> T) -> T {
         let _under_way = self.meters.jobs.enter(phase);

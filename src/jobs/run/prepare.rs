@@ -14,9 +14,9 @@ use super::target_scale;
 use super::unpublished::{Halt, Stopped};
 use crate::data::column::{Column, Table};
 use crate::data::encoder::{EncodeError, Encoder, Histogram, Known, rows_with};
-use crate::data::profile::Finding;
+use crate::data::profile::{Finding, TableProfile};
 use crate::data::row_weights::weights_of;
-use crate::data::split::Split;
+use crate::data::split::{Rule, Split};
 use crate::data::target_findings::about_target;
 use crate::jobs::training::Training;
 use crate::learning::examples::Examples;
@@ -45,7 +45,7 @@ pub(super) struct Prepared {
 }
 
 /// Splits the rows, fits the encoder on those to train on (unless one is `taken` over from the version that a warm start goes on from
-/// or that is distilled), and encodes all, once the job's memory has room for that. `go_on` is asked before each column.
+/// or that is distilled), and encodes all, once the job's memory has room for that.
 ///
 /// # Errors
 /// `Unfit`: the data cannot be learned from. `TooLarge`, or that there is no room at the moment. That the job is to stop.
@@ -55,28 +55,16 @@ pub(super) fn prepare(
     data: TrainingTables,
     taken: TakenOver,
     context: &RunContext,
-    go_on: &dyn Fn() -> bool,
 ) -> Result<Prepared, Halt> {
-    let chosen = {
-        let target = column(&data.table, &model.target)?;
-        let rows = counted(target, data.weights.as_ref())?;
-        Choice { model, settings, data: &data, target, rows: &rows, before: taken.rule }.held_out(go_on)?
-    };
-    let HeldOut { split: Split { train, validation: held_out }, folds, rule, used, findings: of_split } = chosen;
+    let go_on: &dyn Fn() -> bool = &|| context.goes_on();
+    let HeldOut { split, folds, rule, used, findings: of_split } = chosen(model, settings, &data, taken.rule, go_on)?;
+    let Split { train, validation: held_out } = split;
     let train = if folds.is_empty() { train } else { [held_out.clone(), train].concat() };
     let TrainingTables { table, beside, profile, validation, weights, validation_weights, .. } = data;
     drop(beside);
     let target = column(&table, &model.target)?;
-    let encoder = match taken.encoder {
-        Some(encoder) => Encoder { target: encoder.target.also_of(target, &train), ..encoder.clone() },
-        None => {
-            let known = Known::of(&profile, &model.features, model.features_chosen);
-            let plain =
-                Encoder::fit_unless(&table, &model.target, model.task, &train, &known, go_on)?.ok_or(Stopped)?;
-            let rows = Looked { table: &table, target, weights: weights.as_ref(), held_out: &held_out, folds: &folds };
-            with_bins_if_they_pay(plain, model, settings, &rows, &train, context)?
-        }
-    };
+    let looked = Looked { table: &table, target, weights: weights.as_ref(), held_out: &held_out, folds: &folds };
+    let encoder = encoder(model, settings, taken.encoder, &profile, &looked, &train, context)?;
     let mut encoder = encoder.with_weights(model.weights.as_deref());
     fits_a_file(&encoder)?;
     let encoded = train.len() + validation.as_ref().map_or(held_out.len(), |other| other.rows);
@@ -128,6 +116,39 @@ pub(super) fn prepare(
         background: Some(background),
     };
     Ok(Prepared { training, members, parts, truth, split: used, findings, measured })
+}
+
+/// The rows to train on and those held out, among those that count.
+fn chosen(
+    model: &TableSpec,
+    settings: &ValidTrainingSpec,
+    data: &TrainingTables,
+    before: Option<&Rule>,
+    go_on: &dyn Fn() -> bool,
+) -> Result<HeldOut, Halt> {
+    let target = column(&data.table, &model.target)?;
+    let rows = counted(target, data.weights.as_ref())?;
+    Choice { model, settings, data, target, rows: &rows, before }.held_out(go_on)
+}
+
+/// The encoder that is taken over, of a target that is also that of the rows to train on; or one that is fitted on these, with bins
+/// where they pay.
+fn encoder(
+    model: &TableSpec,
+    settings: &ValidTrainingSpec,
+    taken: Option<&Encoder>,
+    profile: &TableProfile,
+    rows: &Looked,
+    train: &[usize],
+    context: &RunContext,
+) -> Result<Encoder, Halt> {
+    if let Some(encoder) = taken {
+        return Ok(Encoder { target: encoder.target.also_of(rows.target, train), ..encoder.clone() });
+    }
+    let known = Known::of(profile, &model.features, model.features_chosen);
+    let go_on = || context.goes_on();
+    let plain = Encoder::fit_unless(rows.table, &model.target, model.task, train, &known, &go_on)?.ok_or(Stopped)?;
+    with_bins_if_they_pay(plain, model, settings, rows, train, context)
 }
 
 /// Whether a version's file has room for what the encoder keeps of its columns: no epoch is to be in vain.

@@ -103,7 +103,7 @@ impl Start {
     ) -> Result<Self, Halt> {
         let config = &context.job.record.config;
         let of_base = base.as_ref().and_then(|base| base.predictor.table().ok());
-        let go_on = || !context.job.control.is_in_vain();
+        let go_on = || context.goes_on();
         let superseded = superseded(context, tables.table.rows)?;
         let goes_on = base.as_ref().filter(|_| config.warm_start);
         let networks = goes_on.map(|base| networks(base.predictor.members()));
@@ -112,7 +112,7 @@ impl Start {
         let taken = TakenOver { encoder: of_base.map(|table| &table.parts.encoder), rule };
         let members = members.map(|members| members as u64).or(config.members);
         let config = ValidTrainingSpec { members, ..ValidTrainingSpec::clone(config) };
-        let fit = || prepare(spec, &config, tables, taken, context, &go_on);
+        let fit = || prepare(spec, &config, tables, taken, context);
         let prepared = context.in_phase(Phase::Fit, fit)?;
         let Prepared { training, members, mut parts, truth, split, mut findings, measured } = prepared;
         findings.extend(superseded);

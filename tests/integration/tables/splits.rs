@@ -230,7 +230,7 @@ async fn a_class_of_a_single_group_is_learned_by_all_networks_and_told_of() {
     // Twenty customers; the seventh alone has bought what no other has.
     let row = |i: usize| {
         let (customer, x) = (i / 25, i * 37 % 101);
-        let kind = if customer == 7 && i % 2 == 0 { "rare" } else { ["low", "high"][x / 51] };
+        let kind = if customer == 7 && i.is_multiple_of(2) { "rare" } else { ["low", "high"][x / 51] };
         format!("c{customer},{x},{kind}\n")
     };
     let csv = format!("customer,x,kind\n{}", (0..500).map(row).collect::<String>());
