@@ -4,7 +4,7 @@
 //! <https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>
 
 /// How deep structures may be nested.
-const MOST_DEPTH: u32 = 8;
+const MOST_DEPTH: u32 = 16;
 
 /// The types of fields that are told apart.
 pub(super) const TRUE: u8 = 1;
@@ -58,15 +58,21 @@ impl<'a> Compact<'a> {
         self.varint().map(|number| (number >> 1) as i64 ^ -((number & 1) as i64))
     }
 
+    /// A signed number that fits into 32 bits: of a longer one the Parquet crate would take the lowest bits for another.
+    pub fn short_integer(&mut self) -> Option<i32> {
+        i32::try_from(self.integer()?).ok()
+    }
+
     /// The number and the type of the next field of a structure, whose field before it had the number `last`; (0, 0) at
-    /// its end.
-    pub fn field(&mut self, last: i64) -> Option<(i64, u8)> {
+    /// its end. Fields come in ascending order, as all writers have them, so that none is there twice.
+    pub fn field(&mut self, last: i16) -> Option<(i16, u8)> {
         let head = self.byte()?;
-        match (head >> 4, head & 0x0f) {
-            (_, 0) => Some((0, 0)),
-            (0, kind) => Some((self.integer()?, kind)),
-            (step, kind) => Some((last + i64::from(step), kind)),
-        }
+        let (field, kind) = match (head >> 4, head & 0x0f) {
+            (_, 0) => return Some((0, 0)),
+            (0, kind) => (i16::try_from(self.integer()?).ok()?, kind),
+            (step, kind) => (last.checked_add(i16::from(step))?, kind),
+        };
+        (field > last).then_some((field, kind))
     }
 
     /// The entries of a list and their type.

@@ -4,9 +4,9 @@
 use super::compact::{Compact, INTEGERS, LIST, STRUCT};
 
 /// The fields on the way from the metadata to what is said of a column of a row group: row groups, columns, metadata.
-const WAY: [i64; 3] = [4, 1, 3];
+const WAY: [i16; 3] = [4, 1, 3];
 /// The list of its encodings.
-const ENCODINGS: i64 = 2;
+const ENCODINGS: i16 = 2;
 /// The mark of an integer of 32 bits.
 const INTEGER_32: u8 = 5;
 
@@ -24,7 +24,7 @@ pub(super) fn mended(metadata: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Gathers where the lists begin in a structure, `way` fields below it.
-fn find(metadata: &mut Compact, way: &[i64], places: &mut Vec<usize>) -> Option<()> {
+fn find(metadata: &mut Compact, way: &[i16], places: &mut Vec<usize>) -> Option<()> {
     let mut last = 0;
     loop {
         let (field, kind) = metadata.field(last)?;

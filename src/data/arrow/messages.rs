@@ -3,9 +3,10 @@
 //!
 //! <https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc>
 
+use std::collections::HashMap;
 use std::ops::Range;
 
-use arrow_ipc::{RecordBatch, root_as_message};
+use arrow_ipc::{DictionaryBatch, RecordBatch, root_as_message};
 
 use super::damage::damaged;
 use crate::data::error::DataError;
@@ -20,15 +21,24 @@ const CONTINUATION: u32 = u32::MAX;
 /// The length of what a buffer unpacks to, before it.
 const PREFIX_BYTES: usize = 8;
 
+/// Each further piece of a dictionary has its reader copy what it had of it. So many bytes may be copied …
+const FREE_COPIED_BYTES: u64 = 1 << 30;
+/// … and so many more for each byte of the stream.
+const COPIED_PER_BYTE: u64 = 64;
+
 /// The messages from a place in a stream on.
 pub(super) struct Messages {
     at: u64,
+    /// Bytes of the dictionaries, by their ids, as far as they have come.
+    dictionaries: HashMap<i64, u64>,
+    /// Bytes that were copied for further pieces of them.
+    copied: u64,
 }
 
 impl Messages {
     /// From byte `at` on.
     pub fn from(at: u64) -> Self {
-        Messages { at }
+        Messages { at, dictionaries: HashMap::new(), copied: 0 }
     }
 
     /// Bytes of the stream behind which the next message begins.
@@ -40,7 +50,7 @@ impl Messages {
     /// them, or missing, is left to their reader.
     ///
     /// # Errors
-    /// The source cannot be read; `TooLarge`, `Overloaded`: metadata of a message is too long.
+    /// The source cannot be read; `TooLarge`, `Overloaded`: metadata of a message is too long, or a dictionary has too many pieces.
     pub fn unpacked_by_next_batch(&mut self, source: &impl Growing, memory: &Charge) -> Result<u64, DataError> {
         let mut unpacked = 0_u64;
         loop {
@@ -60,14 +70,32 @@ impl Messages {
             let end = u64::try_from(message.bodyLength()).ok().and_then(|length| body.checked_add(length));
             self.at = end.ok_or_else(|| damaged("Arrow", "a message has fewer bytes than none"))?;
             let batch = message.header_as_record_batch();
-            let values = message.header_as_dictionary_batch().and_then(|dictionary| dictionary.data());
-            if let Some(batch) = batch.or(values) {
-                unpacked = unpacked.saturating_add(unpacked_bytes(source, &batch, body..self.at)?);
+            let dictionary = message.header_as_dictionary_batch();
+            if let Some(batch) = batch.or(dictionary.and_then(|dictionary| dictionary.data())) {
+                let bytes = unpacked_bytes(source, &batch, body..self.at)?;
+                unpacked = unpacked.saturating_add(bytes);
+                if let Some(dictionary) = dictionary {
+                    self.note(&dictionary, bytes.max(self.at - body))?;
+                }
             }
             if batch.is_some() {
                 return Ok(unpacked);
             }
         }
+    }
+
+    /// Takes note of a dictionary of so many bytes, or a further piece of one.
+    fn note(&mut self, dictionary: &DictionaryBatch, bytes: u64) -> Result<(), DataError> {
+        let known = self.dictionaries.entry(dictionary.id()).or_default();
+        let before = if dictionary.isDelta() { *known } else { 0 };
+        *known = before.saturating_add(bytes);
+        self.copied = self.copied.saturating_add(before);
+        if self.copied > FREE_COPIED_BYTES.saturating_add(self.at.saturating_mul(COPIED_PER_BYTE)) {
+            return Err(DataError::too_large(
+                "a dictionary comes in too many pieces for its length: write it in one, or in larger ones",
+            ));
+        }
+        Ok(())
     }
 
     /// Where the metadata of the next message begins, and its length; nothing at the end.

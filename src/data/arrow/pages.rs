@@ -62,11 +62,11 @@ struct ColumnDemand {
 /// What the header of a page says.
 #[derive(Debug, Default)]
 struct Page {
-    kind: i64,
+    kind: i32,
     unpacked: u64,
     packed: u64,
     values: u64,
-    encoding: i64,
+    encoding: i32,
     /// Bytes before the values that are never packed.
     levels: u64,
     /// Whether the values are packed, where the column's are.
@@ -74,12 +74,14 @@ struct Page {
 }
 
 /// Words behind the list of their lengths, as Parquet numbers the encodings.
-const DELTA_LENGTH_BYTE_ARRAY: i64 = 6;
+const DELTA_LENGTH_BYTE_ARRAY: i32 = 6;
 /// Words that share their beginnings with the words before them.
-const DELTA_BYTE_ARRAY: i64 = 7;
-const DATA: i64 = 0;
-const DICTIONARY: i64 = 2;
-const DATA_2: i64 = 3;
+const DELTA_BYTE_ARRAY: i32 = 7;
+
+/// The kinds of pages, from the first to the last; those of an index are numbered between them.
+const DATA: i32 = 0;
+const DICTIONARY: i32 = 2;
+const DATA_2: i32 = 3;
 
 impl Demand {
     /// Looks at the headers of all pages of the columns that are read; `memory` is charged with what has to be unpacked for
@@ -141,7 +143,7 @@ fn of_column<S: ChunkReader>(source: &S, column: &ColumnChunkMetaData) -> Result
                 return Err(of(column, damaged("Parquet", "a dictionary has fewer bytes than entries")));
             }
             // A word is found by a view of 16 bytes, and stays where it was unpacked; a number is copied.
-            DICTIONARY => dictionary = page.unpacked + 16 * page.values,
+            DICTIONARY => dictionary = page.unpacked.saturating_add(page.values.saturating_mul(16)),
             DATA | DATA_2 => {
                 data = page.unpacked.max(data);
                 is_unsure |= matches!(page.encoding, DELTA_LENGTH_BYTE_ARRAY | DELTA_BYTE_ARRAY);
@@ -201,19 +203,23 @@ fn page_at<S: ChunkReader>(
 }
 
 impl Page {
-    /// Nothing if it is no header, or goes on behind the bytes.
+    /// Nothing if it is no header, or goes on behind the bytes. What it says is read as the Parquet crate reads it, or it is none:
+    /// by what is read here memory is charged.
     fn read(header: &mut Compact) -> Option<Page> {
         let mut page = Page { kind: -1, is_packed: true, ..Page::default() };
         let mut last = 0;
         loop {
             let (field, kind) = header.field(last)?;
-            match field {
-                _ if kind == 0 => return Some(page),
-                1 => page.kind = header.integer()?,
-                2 => page.unpacked = u64::try_from(header.integer()?).ok()?,
-                3 => page.packed = u64::try_from(header.integer()?).ok()?,
-                5 | 7 if kind == STRUCT => page.read_content(header, 2)?,
-                8 if kind == STRUCT => page.read_content(header, 4)?,
+            match (field, page.kind) {
+                (_, DATA..=DATA_2) if kind == 0 => return Some(page),
+                _ if kind == 0 => return None,
+                (1, _) => page.kind = header.short_integer()?,
+                (2, _) => page.unpacked = size(header)?,
+                (3, _) => page.packed = size(header)?,
+                // Of what there is for each kind of pages, that of its own counts.
+                (5..=8, _) if kind != STRUCT => return None,
+                (5, DATA) | (7, DICTIONARY) => page.read_content(header, 2)?,
+                (8, DATA_2) => page.read_content(header, 4)?,
                 _ => header.skip(kind)?,
             }
             last = field;
@@ -226,22 +232,27 @@ impl Page {
     }
 
     /// What a header says of the page's values; the field `encoding` says how they are written.
-    fn read_content(&mut self, header: &mut Compact, encoding: i64) -> Option<()> {
+    fn read_content(&mut self, header: &mut Compact, encoding: i16) -> Option<()> {
         let mut last = 0;
         loop {
             let (field, kind) = header.field(last)?;
             match field {
                 _ if kind == 0 => return Some(()),
-                1 => self.values = u64::try_from(header.integer()?).ok()?,
-                field if field == encoding => self.encoding = header.integer()?,
+                1 => self.values = size(header)?,
+                field if field == encoding => self.encoding = header.short_integer()?,
                 // Of the second form of data pages alone, whose encoding is its fourth field.
-                5 | 6 if encoding == 4 => self.levels += u64::try_from(header.integer()?).ok()?,
+                5 | 6 if encoding == 4 => self.levels += size(header)?,
                 7 if encoding == 4 => self.is_packed = kind == TRUE,
                 _ => header.skip(kind)?,
             }
             last = field;
         }
     }
+}
+
+/// A number that says how much of something there is.
+fn size(header: &mut Compact) -> Option<u64> {
+    u64::try_from(header.short_integer()?).ok()
 }
 
 /// Checks that a page unpacks to what its header says, where its decoder does not end there by itself.
