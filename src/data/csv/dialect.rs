@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr_iter, memrchr};
 
+use crate::data::values::parse_number;
+
 /// What ends a line in nearly all files, perhaps behind a carriage return.
 pub(crate) const LF: u8 = b'\n';
 /// What ends a line in files of old Macs.
@@ -11,6 +13,8 @@ pub(crate) const CR: u8 = b'\r';
 
 /// What may stand between fields.
 pub(crate) const DELIMITERS: [u8; 4] = *b",;\t|";
+/// Lines of a file without a header that are looked at.
+const SAMPLED: usize = 50;
 /// So many bytes behind its first end of a line show whether a file knows another.
 const LOOKED_THROUGH: usize = 64 << 10;
 
@@ -65,7 +69,7 @@ pub(crate) fn line_end_of(bytes: &[u8], is_whole: bool) -> Option<u8> {
     for (at, byte) in bytes.iter().enumerate() {
         match byte {
             b'"' if quoted => quoted = false,
-            b'"' => quoted = at == 0 || DELIMITERS.contains(&bytes[at - 1]) || b"\r\n".contains(&bytes[at - 1]),
+            b'"' => quoted = opens_field(bytes, at),
             b'\n' if !quoted => return Some(LF),
             b'\r' if !quoted => returned = returned.or(Some(at)),
             _ => {}
@@ -78,6 +82,12 @@ pub(crate) fn line_end_of(bytes: &[u8], is_whole: bool) -> Option<u8> {
         Some(_) if bytes.trim_ascii_end().contains(&CR) => is_whole.then_some(CR),
         _ => is_whole.then_some(LF),
     }
+}
+
+/// Whether a quote stands where a field may begin: elsewhere it is a character like others, as in `5" screen`. The second of two
+/// quotes within a field opens it again.
+fn opens_field(bytes: &[u8], at: usize) -> bool {
+    at.checked_sub(1).is_none_or(|before| DELIMITERS.contains(&bytes[before]) || b"\r\n\"".contains(&bytes[before]))
 }
 
 /// The delimiter that a first line such as `sep=;` declares, and the bytes of that line: Excel writes and reads it.
@@ -98,9 +108,10 @@ pub(crate) fn declared(bytes: &[u8], line_end: u8) -> Option<(u8, usize)> {
 pub(crate) fn delimiter_of(bytes: &[u8], line_end: u8) -> u8 {
     let mut counts = [0_usize; 4];
     let (mut quoted, mut blank) = (false, true);
-    for byte in bytes {
+    for (at, byte) in bytes.iter().enumerate() {
         match byte {
-            b'"' => quoted = !quoted,
+            b'"' if quoted => quoted = false,
+            b'"' => quoted = opens_field(bytes, at),
             byte if *byte == line_end && !quoted && !blank => break,
             b'\n' | b'\r' => continue,
             _ if quoted => {}
@@ -116,6 +127,26 @@ pub(crate) fn delimiter_of(bytes: &[u8], line_end: u8) -> u8 {
     DELIMITERS[best]
 }
 
+/// The same of a file without a header, where numbers with decimal commas have more commas than what stands between them: they
+/// have it if each of the first lines falls into as many fields, and a comma stands nowhere but in numbers.
+pub(crate) fn delimiter_of_rows(bytes: &[u8], line_end: u8) -> u8 {
+    let found = delimiter_of(bytes, line_end);
+    let whole = memrchr(line_end, bytes).map_or(bytes, |end| &bytes[..end]);
+    let lines = whole.split(|byte| *byte == line_end).map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let lines: Vec<&[u8]> = lines.take(SAMPLED).collect();
+    let fits = |delimiter: &u8| {
+        let fields = |line: &&[u8]| line.split(|byte| byte == delimiter).count();
+        let is_number = |field: &[u8]| {
+            let text = std::str::from_utf8(field).unwrap_or_default();
+            !field.contains(&b',') || parse_number(&text.replacen(',', ".", 1)).is_some()
+        };
+        let alike = lines.first().map(fields).filter(|count| *count > 1);
+        alike.is_some_and(|count| lines.iter().all(|line| fields(line) == count))
+            && lines.iter().all(|line| line.split(|byte| byte == delimiter).all(is_number))
+    };
+    if found == b',' { *DELIMITERS[1..].iter().find(|delimiter| fits(delimiter)).unwrap_or(&found) } else { found }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +160,16 @@ mod tests {
         assert_eq!(["sep=;", "sep=\n", "sep=;;\n", "sep=a\n", "sep;x\n", "x\n", ""].map(declared), [None; 7]);
         assert_eq!([of("a;b,c;d\n,,,,"), of("a\tb"), of("a|b"), of("a"), of("\n\"a;;\",b")], *b";\t|,,");
         assert_eq!(delimiter_of(b"\ra;b\r,,,\r", CR), b';');
+        // A quote within a field is none.
+        assert_eq!([of("size 5\"\tprice\n3\t4\n"), of("\"a;\"\";\",b\n")], *b"\t,");
+    }
+
+    #[test]
+    fn numbers_with_decimal_commas_are_parted_by_something_else() {
+        let of = |text: &str| delimiter_of_rows(text.as_bytes(), LF);
+        assert_eq!([of("1,5;2,25\n3,5;4,75\n"), of("1,5\t2\n7\t2,25\n"), of("1,5|x\n")], *b";\t|");
+        assert_eq!([of("a;b,1\nc;d,2\n"), of("1,5;2\n3,5\n"), of("1,2\n3,4\n"), of("1,5;2,5,3\n"), of("")], [b','; 5]);
+        assert_eq!(of("1;2\n"), b';');
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What stands at the beginning of a CSV file: its dialect, lines above the header, the columns' names.
 
-use super::dialect::{Dialect, declared, delimiter_of, line_end_of};
+use super::dialect::{Dialect, declared, delimiter_of, delimiter_of_rows, line_end_of};
 use super::ends::{RecordsEnd, records_end};
 use super::options::{CsvOptions, Header};
 use super::scan::{RecordReader, unclosed};
@@ -8,7 +8,7 @@ use super::title::{Above, comments, titles};
 use crate::data::charset::Encoded;
 use crate::data::error::DataError;
 use crate::data::header::header_names;
-use crate::data::limits::IngestLimits;
+use crate::data::limits::{IngestLimits, too_many_columns};
 use crate::data::profile::Finding;
 use crate::wording::Shown;
 
@@ -73,7 +73,11 @@ impl Head {
                 head.skip(&above, "comments, as # begins them");
             }
         }
-        head.dialect.delimiter = declared.unwrap_or_else(|| delimiter_of(&bytes[head.bytes..], line_end));
+        let guessed = match options.header {
+            Header::Present => delimiter_of,
+            Header::Absent => delimiter_of_rows,
+        };
+        head.dialect.delimiter = declared.unwrap_or_else(|| guessed(&bytes[head.bytes..], line_end));
         let rest = &text[head.bytes..];
         let end = match records_end(rest.as_bytes(), head.dialect, is_whole) {
             RecordsEnd::At(end) => end,
@@ -113,11 +117,17 @@ impl Head {
         let mut records = RecordReader::new(text, self.dialect, self.header_line);
         let mut fields = Vec::new();
         let read = records.next(|_, _, field| {
-            fields.push(field.to_owned());
+            // Of too many nothing is kept but their number.
+            if fields.len() <= limits.max_columns {
+                fields.push(field.to_owned());
+            }
             Ok(())
         })?;
         let Some(record) = read else { return Ok(false) };
         let line = records.line_of(record.start);
+        if record.fields > limits.max_columns {
+            return Err(too_many_columns(record.fields, limits.max_columns).at(line));
+        }
         if options.header == Header::Absent {
             fields.iter_mut().for_each(String::clear);
             self.line = self.header_line;
