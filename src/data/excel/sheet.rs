@@ -9,6 +9,7 @@ use super::formats::{Formats, Shows};
 use super::xml::{Node, Xml, attribute};
 use crate::data::error::DataError;
 use crate::data::values::{DateOrder, LARGEST_EXACT_INTEGER, parse_datetime};
+use crate::wording::Shown;
 
 /// What a sheet of Excel holds.
 const MOST_ROWS: u32 = 1 << 20;
@@ -62,6 +63,8 @@ pub(super) struct SheetReader {
     xml: Xml,
     row: u32,
     column: u32,
+    /// Where the last cell stands.
+    last: Option<(u32, u32)>,
     /// Whether the last cell was read.
     has_ended: bool,
     /// The last rows of regions whose cells are merged: they stand behind the cells.
@@ -89,7 +92,7 @@ enum Kind {
 
 impl SheetReader {
     pub fn new(xml: Xml) -> Self {
-        SheetReader { xml, row: 1, column: 0, has_ended: false, merged: Vec::new() }
+        SheetReader { xml, row: 1, column: 0, last: None, has_ended: false, merged: Vec::new() }
     }
 
     /// The next cell that has something in it; what it refers to by a range was added to `text`.
@@ -126,7 +129,11 @@ impl SheetReader {
                 },
                 Some(_) => continue,
             };
-            self.column = head.column + 1;
+            let place = Some((head.row, head.column));
+            if place <= self.last {
+                return Err(damaged(format!("a cell of row {} is not where it belongs", head.row)));
+            }
+            (self.column, self.last) = (head.column + 1, place);
             if let Some(value) = self.value(&head, meaning, text)? {
                 return Ok(Some(Cell { row: head.row, column: head.column, value }));
             }
@@ -168,7 +175,17 @@ impl SheetReader {
             Kind::Text => return Ok(Some(Value::Own(found))),
             Kind::Error => return Ok(Some(Value::Error(found))),
             Kind::Shared => text[found].trim().parse().ok().map(Value::Shared),
-            Kind::Boolean => Some(Value::Boolean(text[found].trim() != "0")),
+            Kind::Boolean => match text[found].trim() {
+                "1" | "true" => Some(Value::Boolean(true)),
+                "0" | "false" => Some(Value::Boolean(false)),
+                other => {
+                    return Err(damaged(format!(
+                        "a cell of row {} is neither true nor false: {}",
+                        head.row,
+                        Shown(other)
+                    )));
+                }
+            },
             Kind::Date => match parse_datetime(text[found.clone()].trim(), DateOrder::Iso) {
                 Some(time) => Some(Value::Time(time)),
                 None => return Ok(Some(Value::Own(found))),
