@@ -54,6 +54,12 @@ impl Calibration {
         Calibration { inverse_temperature: 1.0, mix: 0.0 }
     }
 
+    /// Whether it is as [`Calibration::fit`] may make one: it keeps the order of probabilities, and they are some.
+    pub fn is_sound(&self) -> bool {
+        let fits = 1.0 / MOST_INVERSE_TEMPERATURE..=MOST_INVERSE_TEMPERATURE;
+        fits.contains(&self.inverse_temperature) && (0.0..=1.0).contains(&self.mix)
+    }
+
     /// The calibration for `logits` whose classes are `labels`. Of n rows, β minimises n times the mean of their log losses by
     /// `weights` + 2 (ln β)² within 1/20 to 20, and `mix` is 1/(n + 1). Without a row it is the identity.
     ///

@@ -89,7 +89,7 @@ impl Scores {
 
     /// Scores as [`Scores::values`] and [`Scores::count`] told them, from a file. `None` if they cannot be so.
     pub fn from_sorted(values: Vec<f32>, count: usize) -> Option<Self> {
-        let sorted = values.is_sorted() && values.iter().all(|score| !score.is_nan());
+        let sorted = values.is_sorted() && values.iter().all(|score| *score >= 0.0);
         let fits = values.len() <= count && values.is_empty() == (count == 0);
         (sorted && fits).then_some(Scores { values, count })
     }

@@ -256,7 +256,8 @@ impl Diagnosis {
     }
 
     fn vanishing(&mut self, first: f64, last: f64, hidden: usize, epoch: u64) -> Option<Warning> {
-        let holds = last > 0.0 && first < VANISHING_RATIO * last;
+        // Before weights that begin as 0 there is no gradient at first, however short the way.
+        let holds = first > 0.0 && first < VANISHING_RATIO * last;
         self.raise(holds, WarningCode::VanishingGradient, Some(epoch), Some(1), || {
             format!(
                 "The gradient of layer 1 is {:.1e} times that of the last layer: {hidden} hidden layers shrink it on its \

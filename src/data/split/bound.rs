@@ -42,9 +42,9 @@ pub fn by_content(hashes: &[u64], share: f64, labels: Option<&[u32]>) -> ByConte
     ByContent { split: Split::of(&held), bounds }
 }
 
-/// By how many rows a count may be off.
+/// By how many rows a count may be off. Fewer rows than none are wanted where others have brought too many.
 pub(super) fn slack(wanted: f64) -> f64 {
-    (wanted / 10.0).floor()
+    (wanted / 10.0).floor().max(0.0)
 }
 
 fn below(sorted: &[u64], bound: u64) -> usize {
@@ -74,6 +74,20 @@ mod tests {
     fn hashes(seed: u64, rows: usize) -> Vec<u64> {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         (0..rows).map(|_| random.random()).collect()
+    }
+
+    #[test]
+    fn classes_of_two_rows_do_not_ask_for_fewer_rows_than_none() {
+        for seed in 0..20 {
+            let hashes = hashes(seed, 6012);
+            let labels: Vec<u32> = (0..6012).map(|row| if row < 12 { row / 2 } else { 6 + row % 2 }).collect();
+            for share in [0.05, 0.1, 0.15, 0.2] {
+                let held = by_content(&hashes, share, Some(&labels)).split.validation;
+                assert!((held.len() as f64 - 6012.0 * share).abs() <= 6012.0 * share / 10.0 + 12.0, "{}", held.len());
+                let whole = |class: u32| (2 * class..2 * class + 2).all(|row| held.contains(&(row as usize)));
+                assert!(!(0..6).any(whole), "a row of each class is trained on");
+            }
+        }
     }
 
     #[test]

@@ -86,8 +86,8 @@ impl Rule {
             Rule::Random { columns: names, classes, .. } => names.len() <= columns + 1 && classes.len() <= MAX_CLASSES,
             Rule::Group { spared, .. } => spared.len() <= MAX_SPARED,
             Rule::Folds { columns: names, bounds, classes, .. } => {
-                let each = std::iter::once(bounds).chain(classes.values()).all(|bounds| bounds.len() <= MAX_FOLDS);
-                names.len() <= columns + 1 && classes.len() <= MAX_CLASSES && each
+                let as_many = classes.values().all(|of_class| of_class.len() == bounds.len());
+                names.len() <= columns + 1 && classes.len() <= MAX_CLASSES && bounds.len() <= MAX_FOLDS && as_many
             }
             Rule::GroupFolds { bounds, spared, .. } => bounds.len() <= MAX_FOLDS && spared.len() <= MAX_SPARED,
             Rule::Time { .. } | Rule::Order { .. } => true,

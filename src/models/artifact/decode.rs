@@ -156,6 +156,9 @@ fn table_parts(
     spec.check()?;
     let calibration: Option<Calibration> =
         header.calibration.as_ref().map(|fitted| exact::from_text(fitted.get())).transpose().map_err(malformed)?;
+    if calibration.is_some_and(|calibration| !calibration.is_sound()) {
+        return Err(ModelError::File("its calibration is none".into()));
+    }
     let importance: Option<Vec<FeatureImportance>> =
         header.importance.as_ref().map(|list| exact::from_text(list.get())).transpose().map_err(malformed)?;
     let conformal = scores::read(file, header.held_out, header.conformal.as_deref(), &encoder.target)?;
