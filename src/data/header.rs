@@ -6,6 +6,9 @@ use super::error::DataError;
 use super::limits::{MAX_NAMES_BYTES, check_column_name, long_names};
 use super::values::parse_number;
 
+/// What the names begin with that are made up, before the place of the column.
+pub(crate) const MADE_UP: &str = "column_";
+
 /// The names of a header's fields: trimmed, and made up where one is empty.
 ///
 /// # Errors
@@ -34,7 +37,7 @@ pub(crate) fn header_names(fields: Vec<String>, line: u64, most: usize) -> Resul
         }
     }
     for (at, name) in names.iter_mut().enumerate().filter(|(_, name)| name.is_empty()) {
-        *name = format!("column_{}", at + 1);
+        *name = format!("{MADE_UP}{}", at + 1);
         while !taken.insert(name.clone()) {
             name.push('_');
         }

@@ -7,7 +7,7 @@ use crate::data::column::{Column, Table, Values};
 use crate::data::encoder::{Task, classes};
 use crate::data::profile::Finding;
 use crate::data::separation::held_out_error;
-use crate::data::values::format_number;
+use crate::data::values::{format_number, is_missing_word};
 use crate::wording::Shown;
 
 /// A class below this share of the rows is rarely learned without care.
@@ -70,6 +70,16 @@ fn about_classes(answer: &Column, rows: &[usize], found: &mut Vec<Finding>) {
             few.iter().take(5).cloned().collect::<Vec<_>>().join(", ")
         );
         found.push(finding("few_rows_per_class", message, &answer.name));
+    }
+    let missing = counted.iter().filter(|(class, _)| is_missing_word(class));
+    let missing: Vec<String> = missing.map(|(class, count)| format!("{} ({count})", Shown(class))).collect();
+    if !missing.is_empty() {
+        let message = format!(
+            "the target has words that may mean that there is no value, each so often: {}. They are learned as classes, and answered; if \
+             nobody knows the answer of these rows, store the data again with the words named: missing=…",
+            missing.join(", ")
+        );
+        found.push(finding("missing_words", message, &answer.name));
     }
     let Some((rarest, count)) = counted.iter().min_by_key(|(_, count)| *count) else { return };
     let share = *count as f64 / rows.len() as f64;

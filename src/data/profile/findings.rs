@@ -6,8 +6,9 @@ use super::duplicates::Duplicates;
 use super::reading::{about_reading, as_words};
 use super::statistics::ColumnStatistics;
 use super::studied::Studied;
-use super::table::{ColumnProfile, Finding, IDENTIFIER_COLUMN};
+use super::table::{Bound, ColumnProfile, Finding, IDENTIFIER_COLUMN};
 use crate::data::column::ColumnType;
+use crate::data::header::MADE_UP;
 use crate::data::values::are_names;
 use crate::findings::{FURTHER_FINDINGS, rank};
 use crate::wording::Shown;
@@ -125,12 +126,41 @@ fn is_identifier(profile: &ColumnProfile, statistics: &ColumnStatistics, rows: u
             differ && are_names(statistics.words().take(LOOKED_AT).map(|(text, _)| text))
         }
         ColumnType::Numeric if statistics.is_integers() => {
-            let name = profile.name.to_ascii_lowercase();
-            let named = (name == "id" || name.ends_with("_id")) && rows > 1;
-            (many && statistics.is_dense_run()) || (named && statistics.is_all_distinct() && profile.missing == 0)
+            let numbers_each = rows > 1 && profile.missing == 0 && statistics.is_all_distinct();
+            // As they stand: out of that order they may be ranks, which say something.
+            let counts = many && statistics.is_dense_run() && statistics.is_ascending() && !are_years(profile);
+            counts || numbers_each && (is_id(&profile.name) || numbers_rows(profile, statistics))
         }
         _ => false,
     }
+}
+
+/// Whether a column is called the identifier of something: `id`, `order_id`, `PassengerId`.
+fn is_id(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let is_whole = lower == "id" || ["_id", "-id", ".id", " id"].iter().any(|ending| lower.ends_with(ending));
+    is_whole || name.len() > 2 && (name.ends_with("Id") || name.ends_with("ID"))
+}
+
+/// Whether a column of integers, all of which differ, is called as programs call the numbers of rows: by no name, where it ascends,
+/// or by one of those that pandas, R and their likes give. Rows that were left out leave gaps among them, and rows may have been
+/// shuffled.
+fn numbers_rows(profile: &ColumnProfile, statistics: &ColumnStatistics) -> bool {
+    let name = profile.name.as_str();
+    let lower = name.to_ascii_lowercase();
+    let is_numbered =
+        |before: &str| name.strip_prefix(before).is_some_and(|at| at.trim_end_matches('_').parse::<u32>().is_ok());
+    let named = ["index", "row", "rownames", "row_names", "row.names", "rowname", "row_number", "rownum", "rowid"];
+    if named.contains(&lower.as_str()) || is_numbered("Unnamed: ") || is_numbered("__index_level_") {
+        return true;
+    }
+    statistics.is_ascending() && !are_years(profile) && (name == "X" || is_numbered(MADE_UP))
+}
+
+/// Whether all values may be years.
+fn are_years(profile: &ColumnProfile) -> bool {
+    let number = |bound: &Option<Bound>| if let Some(Bound::Number(number)) = bound { *number } else { f64::NAN };
+    number(&profile.min) >= 1500.0 && number(&profile.max) <= 2200.0
 }
 
 fn copies(duplicates: &mut Duplicates, rows: u64) -> Option<Finding> {

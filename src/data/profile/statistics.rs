@@ -38,10 +38,24 @@ pub(crate) struct ColumnStatistics {
 }
 
 enum OfKind {
-    Number { moments: Moments, integers: bool, distinct: Distinct<u64> },
-    Boolean { trues: u64 },
-    Datetime { range: Option<(i64, i64)>, distinct: Distinct<u64> },
-    Words { bytes: WordBytes, distinct: Distinct<Box<str>> },
+    Number {
+        moments: Moments,
+        integers: bool,
+        /// The last value, if each so far is larger than the one before and none is missing.
+        ascending: Option<f64>,
+        distinct: Distinct<u64>,
+    },
+    Boolean {
+        trues: u64,
+    },
+    Datetime {
+        range: Option<(i64, i64)>,
+        distinct: Distinct<u64>,
+    },
+    Words {
+        bytes: WordBytes,
+        distinct: Distinct<Box<str>>,
+    },
 }
 
 impl ColumnStatistics {
@@ -49,7 +63,8 @@ impl ColumnStatistics {
     pub fn new(form: &Form, index: usize, columns: usize) -> Self {
         let of_kind = match form {
             Form::Number | Form::Written(_) => {
-                OfKind::Number { moments: Moments::NONE, integers: true, distinct: Distinct::new(columns) }
+                let (moments, ascending) = (Moments::NONE, Some(f64::NEG_INFINITY));
+                OfKind::Number { moments, integers: true, ascending, distinct: Distinct::new(columns) }
             }
             Form::Boolean => OfKind::Boolean { trues: 0 },
             Form::Datetime(..) => OfKind::Datetime { range: None, distinct: Distinct::new(columns) },
@@ -69,11 +84,17 @@ impl ColumnStatistics {
         self.missing += array.null_count() as u64;
         let hashes = &mut self.hashes;
         match &mut self.of_kind {
-            OfKind::Number { moments, integers, distinct } => {
+            OfKind::Number { moments, integers, ascending, distinct } => {
                 let array = array.as_primitive::<Float64Type>();
                 // Adding 0 makes one of the two zeros.
                 let bits = |value: f64| (value + 0.0).to_bits();
                 let is_integer = |value: f64| value == (value as i64) as f64;
+                let ascends = |last: &f64| {
+                    let values = array.values();
+                    let first = values.first().copied().unwrap_or(f64::INFINITY);
+                    array.null_count() == 0 && *last < first && values.windows(2).all(|pair| pair[0] < pair[1])
+                };
+                *ascending = ascending.filter(ascends).map(|last| array.values().last().copied().unwrap_or(last));
                 if array.null_count() == 0 {
                     let values = array.values();
                     moments.merge(Moments::of(values));
@@ -164,6 +185,11 @@ impl ColumnStatistics {
     /// Whether all values are integers.
     pub fn is_integers(&self) -> bool {
         matches!(self.of_kind, OfKind::Number { integers: true, .. }) && self.values() > 0
+    }
+
+    /// Whether each value is larger than the one before, and none is missing.
+    pub fn is_ascending(&self) -> bool {
+        matches!(self.of_kind, OfKind::Number { ascending: Some(_), .. }) && self.rows > 0
     }
 
     /// Whether the values are consecutive integers, each once, in any order.
@@ -320,6 +346,14 @@ mod tests {
         assert_eq!((profile.min, profile.max), (Some(Bound::Number(2.0)), Some(Bound::Number(9.0))));
         let top: Vec<_> = profile.top.iter().map(|entry| (entry.value.as_str(), entry.count)).collect();
         assert_eq!(top, [("4", 3), ("5", 2), ("2", 1), ("7", 1), ("9", 1)]);
+    }
+
+    #[test]
+    fn what_ascends_does_so_over_all_pieces() {
+        let ascends = |pieces: &[&[Option<f64>]]| numbers(pieces).is_ascending();
+        assert!(ascends(&[&[Some(1.0), Some(2.0)], &[], &[Some(5.0)]]));
+        assert!(!ascends(&[&[Some(1.0), Some(2.0)], &[Some(2.0)]]));
+        assert!(!ascends(&[&[Some(1.0), None], &[Some(5.0)]]) && !ascends(&[&[Some(2.0), Some(1.0)]]));
     }
 
     #[test]
