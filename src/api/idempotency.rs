@@ -3,7 +3,6 @@
 //! The receipt of a request is written in the same change as what the request made, so there is never one without the
 //! other, whatever happens in between.
 
-
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -92,7 +91,8 @@ impl Repeatable {
 impl Idempotency {
     /// With a further part of the request.
     pub fn with_part(self, part: &[u8]) -> Self {
-        let both = |fingerprint: String| hex::encode(Sha256::new_with_prefix(fingerprint).chain_update(part).finalize());
+        let both =
+            |fingerprint: String| hex::encode(Sha256::new_with_prefix(fingerprint).chain_update(part).finalize());
         Idempotency(self.0.map(|(key, fingerprint)| (key, both(fingerprint))))
     }
 
