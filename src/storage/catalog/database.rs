@@ -182,13 +182,14 @@ impl Write {
     /// Makes the change last.
     ///
     /// # Errors
-    /// `Full`, `Unavailable`: the change has not been made.
+    /// `Full`, `Unavailable`: the change has hardly been made, but it may have: the database did not say so in time, or its
+    /// connection broke off. Whoever goes on looks at the rows, and forgets what is in memory of them.
     pub async fn commit(mut self) -> Result<(), StorageError> {
         (self.gate)("catalog commit").inspect_err(|error| self.calls.note_failed(Call::Commit, error))?;
         self.connection.count_as(Call::Commit, &self.calls);
         self.connection.execute("COMMIT").await?;
         self.committed = true;
-        Ok(())
+        (self.gate)("catalog committed")
     }
 
     /// Ends a change that was none.
