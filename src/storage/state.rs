@@ -135,14 +135,15 @@ impl Storage {
     /// later sweep; while a backup is under way all stay, because it may be reading them.
     pub async fn discard(&self, blobs: &[String]) {
         let settled: Vec<&String> = blobs.iter().filter(|blob| !self.blobs.may_still_come(blob)).collect();
-        match tokio::time::timeout(self.patience, self.try_discard(&settled)).await {
+        match tokio::time::timeout(self.patience, self.try_discard(&settled, 0)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "some blobs could not be deleted yet"),
             Err(_) => tracing::warn!("some blobs could not be deleted yet: that takes too long"),
         }
     }
 
-    async fn try_discard(&self, blobs: &[&String]) -> Result<(), StorageError> {
+    /// Deletes those of `blobs` that are noted as litter, for `age` seconds at least.
+    async fn try_discard(&self, blobs: &[&String], age: i64) -> Result<(), StorageError> {
         if blobs.is_empty() || self.catalog.backup_is_under_way(BACKUP_AGE).await? {
             return Ok(());
         }
@@ -150,8 +151,11 @@ impl Storage {
         // for one that is still being made, and sees how it ended.
         let mut look = self.catalog.write().await?;
         let mut litter = Vec::new();
+        // In one order, so that two that look at the same blobs do not wait for each other.
+        let mut blobs = blobs.to_vec();
+        blobs.sort_unstable();
         for blob in blobs {
-            if look.is_litter(blob).await? {
+            if look.is_litter(blob, age).await? {
                 litter.push(blob);
             }
         }
@@ -184,7 +188,10 @@ impl Storage {
             Err(error) => tracing::warn!(%error, "the data folder could not be looked through"),
         }
         let litter = self.catalog.old_litter(LITTER_AGE).await?;
-        self.try_discard(&litter.iter().collect::<Vec<_>>()).await?;
+        if !litter.is_empty() {
+            self.keep_referred().await?;
+        }
+        self.try_discard(&litter.iter().collect::<Vec<_>>(), LITTER_AGE).await?;
         let mut write = self.catalog.write().await?;
         let forgotten = write.drop_receipts(RECEIPT_AGE, MAX_RECEIPTS).await?;
         write.drop_old_backups(BACKUP_AGE).await?;
@@ -201,6 +208,17 @@ impl Storage {
             tracing::warn!(untold, "ends of jobs that no webhook could be told for days are told no more");
         }
         self.catalog.shrink().await
+    }
+
+    /// Takes off the list of old litter what rows refer to: no change lists such a blob, and were there one that does, this keeps it.
+    async fn keep_referred(&self) -> Result<(), StorageError> {
+        let mut write = self.catalog.write().await?;
+        let kept = write.strike_referred(LITTER_AGE).await?;
+        write.commit().await?;
+        if kept > 0 {
+            tracing::error!(kept, "files that are referred to were listed to be deleted: they stay");
+        }
+        Ok(())
     }
 
     /// Asks whether the blobs' store works and still has this state. Asks it once where many want to know at once, and not

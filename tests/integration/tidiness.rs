@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use epochd::storage::catalog::{Catalog, Database};
 use serde_json::json;
+use sqlx::{Connection, SqliteConnection};
 
 use crate::support::{Home, TestApp, eventually};
 
@@ -67,6 +68,32 @@ async fn what_a_crash_left_is_gone_after_a_start() {
     let service = TestApp::on(home).await;
     eventually("it is gone", || std::future::ready(!left.iter().any(|path| path.exists()))).await;
     service.with_xor().await;
+    service.post("/models/xor/predict", json!({"inputs": [[0, 1]]})).await.expect(200);
+}
+
+/// Makes all that is listed to be deleted as old as such a list gets.
+async fn age_litter(folder: &Path) {
+    let url = format!("sqlite://{}/catalog.sqlite", folder.display());
+    let mut connection = SqliteConnection::connect(&url).await.expect("the catalog");
+    sqlx::query("UPDATE litter SET noted_at = 0").execute(&mut connection).await.expect("a statement");
+    connection.close().await.expect("a clean end");
+}
+
+#[tokio::test]
+async fn what_a_row_refers_to_is_not_deleted_though_it_is_listed() {
+    let mut home = Home::new().await;
+    (home.database_url, home.blob_url) = (None, None);
+    let service = TestApp::on(home).await;
+    service.with_xor().await;
+    let storage = &service.app.storage;
+    let blobs = storage.catalog.version_blobs().await.expect("blobs");
+    for blob in &blobs {
+        storage.catalog.note_litter(blob).await.expect("noted");
+    }
+    age_litter(service.home().folder()).await;
+    storage.sweep().await.expect("swept");
+    assert_eq!(storage.catalog.litter().await.expect("the list"), Vec::<String>::new());
+    let service = service.restarted().await;
     service.post("/models/xor/predict", json!({"inputs": [[0, 1]]})).await.expect(200);
 }
 

@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::contract::contract;
+use crate::support::doubt::Doubt;
 use crate::support::{TestApp, endless_training, eventually, text, xor_model, xor_training};
 
 /// The bytes 0 to 31, as a secret.
@@ -265,6 +266,19 @@ async fn nobody_waits_for_a_receiver_that_hangs() {
     service.delete(&format!("/jobs/{}", text(&last["id"]))).await.expect(204);
     service.stop().await;
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn an_end_that_seemed_not_to_be_written_down_is_told_at_once() {
+    let (receiver, doubt) = (Receiver::new(&[]).await, Doubt::default());
+    let service = TestApp::behind(doubt.gate(), receiver.settings()).await;
+    service.post("/models", xor_model("xor")).await.expect(201);
+    let job = service.post("/models/xor/train", xor_training(20_000)).await.expect(202);
+    // The file of the version, and the history.
+    doubt.arm(2);
+    let job = service.ended(&job).await;
+    assert!(doubt.has_come());
+    assert_eq!(receiver.is_told(1).await[0].job()["id"], job["id"]);
 }
 
 #[tokio::test]
