@@ -1,9 +1,10 @@
 //! Commits in doubt: the change was made, and the database did not say so. What follows from it follows all the same.
 
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 use crate::support::doubt::Doubt;
-use crate::support::{TestApp, text, xor_training};
+use crate::support::{TestApp, count, text, xor_model, xor_training};
 
 /// Files that the end of a training writes: that of the version, and the history.
 const PUTS_OF_AN_END: u64 = 2;
@@ -30,4 +31,40 @@ async fn a_version_whose_publication_seemed_to_fail_serves_and_keeps_its_file() 
     assert_eq!(blobs.len(), 2);
     assert!(litter.iter().all(|listed| !blobs.contains(listed)), "{litter:?} is to be deleted, of {blobs:?}");
     assert_eq!(predicted(&service.restarted().await).await, 2);
+}
+
+/// Asks for a training whose writing down seems to fail, with an `Idempotency-Key`.
+async fn doubtful_training(service: &TestApp, doubt: &Doubt, key: &str, is_unseen: bool) -> Value {
+    // The file of its rows.
+    if is_unseen {
+        doubt.arm_unseen(1)
+    } else {
+        doubt.arm(1)
+    }
+    let request = service.raw(Method::POST, "/models/xor/train").header("idempotency-key", key);
+    let request = request.json(&xor_training(20));
+    let job = service.send(Method::POST, "/models/xor/train", request).await.expect(202);
+    assert!(doubt.has_come());
+    job
+}
+
+#[tokio::test]
+async fn a_job_whose_writing_down_seemed_to_fail_runs() {
+    let doubt = Doubt::default();
+    let service = TestApp::behind(doubt.gate(), |_| ()).await;
+    service.post("/models", xor_model("xor")).await.expect(201);
+    // What became of it is looked at on the spot.
+    let job = doubtful_training(&service, &doubt, "seen", false).await;
+    assert_eq!(service.ended(&job).await["version"], 1);
+    // Where that cannot be seen, whoever asks for the job has it taken up,
+    let job = doubtful_training(&service, &doubt, "asked-for", true).await;
+    let path = format!("/jobs/{}", text(&job["id"]));
+    assert_eq!(service.get(&format!("{path}?wait=30")).await.expect(200)["version"], 2);
+    // or else it is found in time.
+    let job = doubtful_training(&service, &doubt, "found", true).await;
+    assert_eq!(service.app.jobs.open_counts(), (0, 0));
+    assert_eq!(service.app.jobs.recover().await.expect("the catalog answers"), 1);
+    assert_eq!(service.ended(&job).await["version"], 3);
+    assert_eq!(service.app.jobs.recover().await.expect("the catalog answers"), 0, "nothing runs twice");
+    assert_eq!(count(&service, "/jobs").await, 3);
 }

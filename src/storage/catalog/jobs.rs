@@ -134,13 +134,13 @@ impl Catalog {
         query.fetch_optional(self.reader()?).await?.as_ref().map(job).transpose()
     }
 
-    /// Jobs that have not ended, oldest first.
+    /// The identifiers of jobs that have not ended, oldest first.
     ///
     /// # Errors
     /// `Unavailable`, `Damaged`.
-    pub async fn open_jobs(&self) -> Result<Vec<JobRow>, StorageError> {
-        let query = "SELECT * FROM jobs WHERE state IN ('queued', 'running') ORDER BY id";
-        sqlx::query(query).fetch_all(self.reader()?).await?.iter().map(job).collect()
+    pub async fn open_job_ids(&self) -> Result<Vec<Uuid>, StorageError> {
+        let query = "SELECT id FROM jobs WHERE state IN ('queued', 'running') ORDER BY id";
+        sqlx::query(query).fetch_all(self.reader()?).await?.iter().map(|row| parsed(row, "id")).collect()
     }
 
     /// At most `limit` jobs older than `older_than` that fit `filter`, newest first.
