@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::doubt::Doubt;
-use crate::support::{TestApp, count, text, xor_model, xor_training};
+use crate::support::{TestApp, count, endless_training, eventually, text, xor_model, xor_training};
 
 /// Files that the end of a training writes: that of the version, and the history.
 const PUTS_OF_AN_END: u64 = 2;
@@ -67,4 +67,44 @@ async fn a_job_whose_writing_down_seemed_to_fail_runs() {
     assert_eq!(service.ended(&job).await["version"], 3);
     assert_eq!(service.app.jobs.recover().await.expect("the catalog answers"), 0, "nothing runs twice");
     assert_eq!(count(&service, "/jobs").await, 3);
+}
+
+/// A job that runs, and one of the same model that waits behind it.
+async fn running_and_waiting(service: &TestApp) -> (String, String) {
+    service.post("/models", xor_model("xor")).await.expect(201);
+    let running = service.post("/models/xor/train", endless_training()).await.expect(202);
+    let waiting = service.post("/models/xor/train", xor_training(20)).await.expect(202);
+    let [running, waiting] = [running, waiting].map(|job| format!("/jobs/{}", text(&job["id"])));
+    let runs = async || service.get(&running).await.expect(200)["epoch"].as_u64() > Some(0);
+    eventually("the first runs", runs).await;
+    (running, waiting)
+}
+
+#[tokio::test]
+async fn a_job_whose_cancellation_seemed_to_fail_stays_cancelled() {
+    for is_unseen in [false, true] {
+        let doubt = Doubt::default();
+        let service = TestApp::behind(doubt.gate(), |_| ()).await;
+        let (running, waiting) = running_and_waiting(&service).await;
+        if is_unseen {
+            doubt.arm_unseen(0)
+        } else {
+            doubt.arm(0)
+        }
+        let cancel = format!("{waiting}/cancel");
+        let reply = service.post_empty(&cancel).await;
+        assert!(doubt.has_come());
+        if is_unseen {
+            drop(reply.problem(503, "storage_unavailable"))
+        } else {
+            drop(reply.expect(200))
+        }
+        let path = format!("{running}/cancel");
+        service.post_empty(&path).await.expect(200);
+        let job = service.get(&format!("{waiting}?wait=30")).await.expect(200);
+        assert_eq!((text(&job["state"]), text(&job["stop_reason"])), ("cancelled", "cancelled"), "{job}");
+        let service = service.restarted().await;
+        assert_eq!(service.get(&waiting).await.expect(200)["state"], "cancelled");
+        assert_eq!(service.get("/models/xor").await.expect(200)["active_version"], Value::Null);
+    }
 }

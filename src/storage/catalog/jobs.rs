@@ -226,15 +226,15 @@ impl Write {
         Ok(())
     }
 
-    /// Writes down that a job starts, once more perhaps.
+    /// Writes down that a job starts, once more perhaps; false if it has ended.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn start_job(&mut self, id: Uuid, at: Timestamp) -> Result<(), StorageError> {
+    pub async fn start_job(&mut self, id: Uuid, at: Timestamp) -> Result<bool, StorageError> {
         let query = "UPDATE jobs SET state = 'running', started_at = COALESCE(started_at, $2), \
-                     attempts = attempts + 1 WHERE id = $1";
-        sqlx::query(query).bind(id.to_string()).bind(at.to_string()).execute(&mut self.connection).await?;
-        Ok(())
+                     attempts = attempts + 1 WHERE id = $1 AND outcome IS NULL";
+        let query = sqlx::query(query).bind(id.to_string()).bind(at.to_string());
+        Ok(query.execute(&mut self.connection).await?.rows_affected() == 1)
     }
 
     /// Writes down that a job has got further.
