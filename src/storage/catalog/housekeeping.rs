@@ -154,6 +154,16 @@ impl Write {
         Ok(sqlx::query(query).bind(now() - age).execute(&mut self.connection).await?.rows_affected())
     }
 
+    /// Notes a blob that is noted anew, as one that is to be deleted after those noted before.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn postpone_litter(&mut self, blob: &str) -> Result<(), StorageError> {
+        let query = sqlx::query("UPDATE litter SET noted_at = $2 WHERE blob = $1").bind(blob.to_owned()).bind(now());
+        query.execute(&mut self.connection).await?;
+        Ok(())
+    }
+
     /// Strikes a blob out: a row refers to it now, or it is gone.
     ///
     /// # Errors
