@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use epochd::jobs;
 use epochd::storage::{Gate, StorageError};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{TestApp, eventually, text, xor_model, xor_training};
+use crate::support::{TestApp, eventually, flowers_csv, text, xor_model, xor_training};
 
 /// Fails the call that brings `left` to zero; a commit once before it is made, and once when it has been.
 fn failing_at(left: &Arc<AtomicU64>) -> Gate {
@@ -162,4 +162,35 @@ async fn predictions_go_on_and_jobs_wait_while_storage_is_down() {
     let ended = service.ended(&job).await;
     assert_eq!((text(&ended["state"]), &ended["version"]), ("succeeded", &json!(2)));
     assert_eq!(service.get("/readyz").await.expect(200)["status"], "ready");
+}
+
+#[tokio::test]
+async fn a_job_that_waits_for_storage_starts_once() {
+    let (left, committed) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let (fails, since) = (left.clone(), committed.clone());
+    // What is read first after a commit fails, some times: a start that is written down each time would be followed by one.
+    let gate: Gate = Arc::new(move |call| match call {
+        "catalog committed" => {
+            since.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+        "catalog read" if fails.load(Ordering::Relaxed) > 0 && since.swap(false, Ordering::Relaxed) => {
+            fails.fetch_sub(1, Ordering::Relaxed);
+            Err(StorageError::Unavailable("for this test".into()))
+        }
+        _ => Ok(()),
+    });
+    let service = TestApp::behind(gate, |_| ()).await;
+    service.post_csv("/datasets?name=flowers", flowers_csv(60)).await.expect(201);
+    let model = json!({"name": "flowers", "dataset": "flowers", "target": "species", "recipe": "plain"});
+    service.post("/models", model).await.expect(201);
+    committed.store(false, Ordering::Relaxed);
+    left.store(5, Ordering::Relaxed);
+    let job = service.post("/models/flowers/train", json!({"epochs": 2})).await.expect(202);
+    eventually("it has ended", || std::future::ready(service.app.jobs.open_counts() == (0, 0))).await;
+    assert!(left.swap(0, Ordering::Relaxed) < 5, "what it needs could not be read");
+    assert_eq!(service.ended(&job).await["state"], "succeeded");
+    let id = text(&job["id"]).parse().expect("a UUID");
+    let row = service.app.storage.catalog.job(id).await.expect("the catalog answers").expect("the job");
+    assert_eq!(row.attempts, 1);
 }

@@ -73,17 +73,23 @@ impl Stored {
     }
 }
 
-/// Writes down that the job starts.
+/// Writes down that the job starts, once in a process: a job that waits for memory or for storage reads what it needs again and
+/// again, and only a process that dies meanwhile counts against it.
 ///
 /// # Errors
 /// `Ended`: its end was written down although that seemed to have failed; storage.
 async fn note_start(context: &RunContext<'_>) -> Result<(), JobError> {
-    let id = context.job.record.id;
+    let (id, control) = (context.job.record.id, &context.job.control);
+    if control.start_is_noted() {
+        return Ok(());
+    }
     let mut write = context.storage.catalog.write().await?;
     if !write.start_job(id, Timestamp::now()).await? {
         return Err(JobError::Ended(id));
     }
-    Ok(write.commit().await?)
+    write.commit().await?;
+    control.set_start_noted();
+    Ok(())
 }
 
 /// The last checkpoint of the job, if there is one that can be used.
