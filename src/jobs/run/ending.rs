@@ -134,7 +134,10 @@ async fn end_row(
         outbox.note(write, &job.record).await?;
     }
     if let Some(Written { checksums, .. }) = history {
-        write.put_checksums(&history_blob(job.record.id), &checksums).await?;
+        let blob = history_blob(job.record.id);
+        write.put_checksums(&blob, &checksums).await?;
+        // A check may have found the file of an end that was not written down, and listed it.
+        write.strike_litter(&blob).await?;
     }
     for blob in job.record.given_up() {
         write.note_litter(&blob).await?;
