@@ -150,6 +150,11 @@ async fn predictions_go_on_and_jobs_wait_while_storage_is_down() {
     reply.problem(503, "storage_unavailable");
     service.post("/models/xor/train", xor_training(5)).await.problem(503, "storage_unavailable");
     service.get("/models/nobody").await.problem(503, "storage_unavailable");
+    // What can be no name is not asked for.
+    service.get("/models/%00").await.problem(404, "model_not_found");
+    service.get("/datasets/%00").await.problem(404, "dataset_not_found");
+    let by_nothing = json!({"name": "m", "dataset": "\u{0}", "target": "x"});
+    service.post("/models", by_nothing).await.problem(404, "dataset_not_found");
     service.get("/models").await.problem(503, "storage_unavailable");
     let unready = service.get("/readyz").await.problem(503, "storage_unavailable");
     assert_eq!(unready["checks"][1]["status"], "unavailable");
