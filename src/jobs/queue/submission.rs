@@ -154,6 +154,11 @@ impl JobQueue {
         // One at a time from here on: jobs are queued in the order of their identifiers.
         let _order = scheduler.submitting.lock().await;
         let mut write = scheduler.storage.catalog.write().await?;
+        if let ModelToTrain::Old(id) = &model
+            && !write.lock_model(*id).await?
+        {
+            return Err(ModelError::NotFound(id.to_string()).into());
+        }
         scheduler.storage.quota.take(&mut write, owner, more).await?;
         let model_id = match model {
             ModelToTrain::Old(id) => id,
@@ -168,9 +173,6 @@ impl JobQueue {
         seconds.into_iter().for_each(|seconds| job.progress.expect(seconds));
         if let Some(receipt) = receipt(&job.report()) {
             write.add_receipt(&receipt, RECEIPT_AGE).await?;
-        }
-        if !write.lock_model(model_id).await? {
-            return Err(ModelError::NotFound(model_id.to_string()).into());
         }
         if let Some(number) = job.record.base_version.get()
             && write.version(model_id, *number).await?.is_none()
