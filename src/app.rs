@@ -168,6 +168,7 @@ impl App {
         if taken_up > 0 {
             tracing::info!(jobs = taken_up, "going on with the jobs of the process before");
         }
+        app.jobs.go_on_recovering();
         tokio::spawn(sweep(app.storage.clone(), Arc::downgrade(&app.closing)));
         let alive = Arc::downgrade(&app.closing);
         let meters = app.meters.clone();

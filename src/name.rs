@@ -8,15 +8,20 @@ const MAX_NAME: usize = 63;
 /// reached by its name.
 const WORDS_OF_PATHS: [&str; 1] = ["import"];
 
-/// Checks a new name: `[a-z0-9][a-z0-9_-]{0,62}`, not like a UUID, and no word that a path of the API has in its place.
+/// Whether a word has the form of a name: `[a-z0-9][a-z0-9_-]{0,62}`. Nothing that is there is called by another word, which the
+/// catalog need not be asked for; PostgreSQL could not even be asked for one with a NUL in it.
+pub fn is_name(word: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+    (1..=MAX_NAME).contains(&word.len()) && word.chars().all(inner) && !word.starts_with(['_', '-'])
+}
+
+/// Checks a new name: the form of [`is_name`], not like a UUID, and no word that a path of the API has in its place.
 /// Names that are there already are not checked again: what was named `import` by an early release keeps its name.
 ///
 /// # Errors
 /// What would be right.
 pub fn check_name(name: &str) -> Result<(), String> {
-    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
-    let fits = (1..=MAX_NAME).contains(&name.len()) && name.chars().all(inner) && !name.starts_with(['_', '-']);
-    if !fits {
+    if !is_name(name) {
         let rule = "1 to 63 of a-z, 0-9, _ and -, starting with a letter or digit";
         let shown: String = name.chars().take(MAX_NAME + 1).collect();
         return Err(format!("{shown:?} is no name: a name has {rule}"));
@@ -43,5 +48,6 @@ mod tests {
         {
             assert!(check_name(name).is_err(), "{name}");
         }
+        assert!(is_name("import") && !is_name("\0") && !is_name("a\0"));
     }
 }

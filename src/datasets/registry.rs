@@ -13,7 +13,7 @@ use crate::data::error::DataError;
 use crate::data::ingest::Declared;
 use crate::data::profile::TableProfile;
 use crate::memory::{Charge, Client, Share};
-use crate::name::check_name;
+use crate::name::{check_name, is_name};
 use crate::processors;
 use crate::storage::catalog::{DatasetRow, ReceiptRow, shown};
 use crate::storage::{self, BlobFile, Checksums, RECEIPT_AGE, Storage, StorageError, Stored, exact};
@@ -216,6 +216,9 @@ impl DatasetRegistry {
     pub async fn get(&self, key: &str) -> Result<Dataset, DatasetError> {
         let (catalog, id) = (&self.storage.catalog, Uuid::try_parse(key).ok());
         let missing = || DatasetError::NotFound(key.to_owned());
+        if id.is_none() && !is_name(key) {
+            return Err(missing());
+        }
         let memory = self.room_for(catalog.dataset_length(id, key).await?.ok_or_else(missing)?)?;
         let row = match id {
             Some(id) => catalog.dataset(id).await?,

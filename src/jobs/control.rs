@@ -24,6 +24,8 @@ pub struct JobControl {
     checkpoint_due: AtomicBool,
     /// There are epochs of an earlier process, or there may be: a version is to be made of them if they are to be kept.
     goes_on: AtomicBool,
+    /// This process has written down that the job starts.
+    start_noted: AtomicBool,
     /// Until when a service that stops waits for the job.
     deadline: OnceLock<Instant>,
 }
@@ -82,6 +84,16 @@ impl JobControl {
     /// Notes that.
     pub(super) fn set_goes_on(&self, goes_on: bool) {
         self.goes_on.store(goes_on, Ordering::Relaxed);
+    }
+
+    /// Whether this process has written down that the job starts: it counts as one start, however often what it needs is read.
+    pub(super) fn start_is_noted(&self) -> bool {
+        self.start_noted.load(Ordering::Relaxed)
+    }
+
+    /// Notes that.
+    pub(super) fn set_start_noted(&self) {
+        self.start_noted.store(true, Ordering::Relaxed);
     }
 
     /// Asks for a checkpoint.

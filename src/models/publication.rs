@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::memory::predictor_bytes;
 use super::stored::spec_to_json;
 use super::version::VersionFacts;
 use super::{Model, ModelError, ModelRegistry, Predictor};
+use crate::identifier::new_id;
 use crate::storage::catalog::VersionRow;
 use crate::storage::{Checksums, Write, exact};
 
@@ -39,24 +41,34 @@ impl VersionDraft {
         let network = predictor.table().is_ok().then(|| spec_to_json(predictor.spec()).to_string());
         VersionDraft { blob, checksums, network, facts }
     }
+
+    /// What the version was measured to be, as JSON.
+    pub fn metrics(&self) -> &Arc<RawValue> {
+        &self.facts.metrics
+    }
 }
 
 impl ModelRegistry {
-    /// Writes the file of a version that `job_id` made, and that `predictor` answers for.
+    /// Writes the file of a version that `predictor` answers for, under a key that no other draft has: a later try never touches
+    /// what an earlier one may have published.
     ///
     /// # Errors
     /// `TooLarge`: it could never be loaded; `Storage`: a later try may succeed.
     pub async fn draft(
         &self,
-        job_id: Uuid,
         predictor: &Predictor,
         file: Bytes,
         facts: VersionFacts,
     ) -> Result<VersionDraft, ModelError> {
-        let (blob, checksums) = (version_blob(job_id), Checksums::of(&file));
+        let (blob, checksums) = (version_blob(new_id()), Checksums::of(&file));
         self.memory().check(predictor_bytes(predictor.spec(), checksums.bytes()))?;
         self.storage().put_noted(&blob, file).await?;
         Ok(VersionDraft::new(blob, checksums, predictor, facts))
+    }
+
+    /// Deletes the file of a draft, unless it was published.
+    pub async fn discard(&self, draft: &VersionDraft) {
+        self.storage().discard(std::slice::from_ref(&draft.blob)).await;
     }
 
     /// Makes a draft, as a part of `write`, the next version of the model, which is to serve as `serving` says. Returns its number,

@@ -17,6 +17,7 @@ use super::{Model, ModelError, Predictor, Version};
 use crate::learning::network::Network;
 use crate::learning::spec::ValidModelSpec;
 use crate::memory::{Charge, Share};
+use crate::name::is_name;
 use crate::storage::catalog::{ModelRow, shown};
 use crate::storage::{Storage, StorageError};
 use crate::telemetry::{CacheUse, ModelMeters};
@@ -117,7 +118,8 @@ impl ModelRegistry {
         let catalog = &self.storage().catalog;
         let row = match id {
             Some(id) => catalog.model(id).await?,
-            None => catalog.model_named(key).await?,
+            None if is_name(key) => catalog.model_named(key).await?,
+            None => None,
         };
         let model = self.complete(row.ok_or_else(|| ModelError::NotFound(key.to_owned()))?).await?;
         let aliases = catalog.aliases(model.id).await?.into_iter().map(Alias::from_row).collect::<Result<_, _>>()?;

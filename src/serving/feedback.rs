@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::active::active;
 use super::error::{ServingError, Wrong};
+use super::given_ids::{GivenIds, MAX_IDS};
 use super::memory::{LARGE, RequestMemory};
 use super::predict_records::{of_record, places};
 use super::threads::{blocking, to_the_end};
@@ -20,8 +21,6 @@ use crate::monitoring::prediction_id::{Answer, Prediction};
 use crate::monitoring::sums::Outcome;
 use crate::wording::Shown;
 
-/// Ids of a request at most: they are taken in one change of the catalog.
-pub const MAX_IDS: usize = 10_000;
 /// A true value beyond this is refused: its square would leave the numbers.
 const MAX_VALUE: f64 = 1e150;
 /// Cells, encoded values and answers of the records that are worked off at once, and memory of one of them.
@@ -38,17 +37,18 @@ type OfVersion = Vec<(usize, Prediction)>;
 pub async fn by_ids(
     app: &App,
     model: &Model,
-    ids: Vec<String>,
+    ids: GivenIds,
     targets: &[Cell],
     memory: &mut RequestMemory,
 ) -> Result<Taken, ServingError> {
     model.table()?;
-    if ids.len() != targets.len() {
-        let detail = format!("there are {} ids and {} targets: each id has one", ids.len(), targets.len());
+    let GivenIds { first: ids, count } = ids;
+    if count != targets.len() {
+        let detail = format!("there are {count} ids and {} targets: each id has one", targets.len());
         return Err(ServingError::at(Wrong::Shape, "/targets", detail));
     }
-    if ids.is_empty() || ids.len() > MAX_IDS {
-        let detail = format!("there are {} ids; send 1 to {MAX_IDS} at a time", ids.len());
+    if !(1..=MAX_IDS).contains(&count) {
+        let detail = format!("there are {count} ids; send 1 to {MAX_IDS} at a time");
         return Err(ServingError::at(Wrong::Shape, "/ids", detail));
     }
     let read = app.ids.reader(model.id).await?;

@@ -52,6 +52,7 @@ pub mod evaluate;
 pub mod extras;
 pub mod feedback;
 pub mod file_rows;
+pub mod given_ids;
 pub mod memory;
 pub mod plots;
 pub mod predict_file;

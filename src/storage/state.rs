@@ -18,6 +18,8 @@ use super::{BlobFile, BlobReader, Blobs, Checksums, Quota, ScratchSpace, Storage
 
 /// Litter that is younger may belong to a call that is under way.
 const LITTER_AGE: i64 = 3600;
+/// So many blobs that cannot be deleted tell that the store does not work at the moment.
+const MOST_FAILURES: usize = 16;
 /// A backup that has not ended after so long has died.
 const BACKUP_AGE: i64 = 6 * 3600;
 /// A store that worked so long ago is not asked again by each probe.
@@ -135,14 +137,15 @@ impl Storage {
     /// later sweep; while a backup is under way all stay, because it may be reading them.
     pub async fn discard(&self, blobs: &[String]) {
         let settled: Vec<&String> = blobs.iter().filter(|blob| !self.blobs.may_still_come(blob)).collect();
-        match tokio::time::timeout(self.patience, self.try_discard(&settled)).await {
+        match tokio::time::timeout(self.patience, self.try_discard(&settled, 0)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "some blobs could not be deleted yet"),
             Err(_) => tracing::warn!("some blobs could not be deleted yet: that takes too long"),
         }
     }
 
-    async fn try_discard(&self, blobs: &[&String]) -> Result<(), StorageError> {
+    /// Deletes those of `blobs` that are noted as litter, for `age` seconds at least. One that cannot be deleted keeps no other.
+    async fn try_discard(&self, blobs: &[&String], age: i64) -> Result<(), StorageError> {
         if blobs.is_empty() || self.catalog.backup_is_under_way(BACKUP_AGE).await? {
             return Ok(());
         }
@@ -150,8 +153,11 @@ impl Storage {
         // for one that is still being made, and sees how it ended.
         let mut look = self.catalog.write().await?;
         let mut litter = Vec::new();
+        // In one order, so that two that look at the same blobs do not wait for each other.
+        let mut blobs = blobs.to_vec();
+        blobs.sort_unstable();
         for blob in blobs {
-            if look.is_litter(blob).await? {
+            if look.is_litter(blob, age).await? {
                 litter.push(blob);
             }
         }
@@ -159,22 +165,41 @@ impl Storage {
         if litter.is_empty() {
             return Ok(());
         }
-        for blob in &litter {
-            self.blobs.delete(blob).await?;
-        }
+        let (deleted, failed) = self.delete_all(litter).await;
         let mut write = self.catalog.write().await?;
-        for blob in litter {
+        for blob in deleted {
             write.strike_litter(blob).await?;
             write.remove_checksums(blob).await?;
         }
-        write.commit().await
+        // Behind the others, which it does not keep from their turn.
+        for (blob, _) in &failed {
+            write.postpone_litter(blob).await?;
+        }
+        write.commit().await?;
+        failed.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
+    }
+
+    /// Deletes blobs; returns those that are gone, and those that cannot be deleted with the reasons. Where these are many the store
+    /// does not work, and the rest is left.
+    async fn delete_all<'b>(&self, blobs: Vec<&'b String>) -> (Vec<&'b String>, Vec<(&'b String, StorageError)>) {
+        let (mut deleted, mut failed) = (Vec::new(), Vec::new());
+        for blob in blobs {
+            match self.blobs.delete(blob).await {
+                Ok(()) => deleted.push(blob),
+                Err(error) => failed.push((blob, error)),
+            }
+            if failed.len() == MOST_FAILURES {
+                break;
+            }
+        }
+        (deleted, failed)
     }
 
     /// Deletes what nothing refers to any more, what processes before left half written, and receipts that are too old.
     /// Gives room back to the disk.
     ///
     /// # Errors
-    /// `Unavailable`: the rest is left to the next sweep.
+    /// `Unavailable`: what could not be done is left to the next sweep, and everything else is done.
     pub async fn sweep(&self) -> Result<(), StorageError> {
         let (folder, opened) = (self.folder.clone(), self.opened);
         let removed = tokio::task::spawn_blocking(move || folder::remove_leftovers(&folder, opened)).await;
@@ -183,8 +208,15 @@ impl Storage {
             Ok(files) => tracing::info!(files, "removed what an earlier process had left half written"),
             Err(error) => tracing::warn!(%error, "the data folder could not be looked through"),
         }
-        let litter = self.catalog.old_litter(LITTER_AGE).await?;
-        self.try_discard(&litter.iter().collect::<Vec<_>>()).await?;
+        // Each part by itself: one that fails keeps no other from its turn.
+        let dropped = self.drop_old_rows().await;
+        let discarded = self.discard_old().await;
+        let shrunk = self.catalog.shrink().await;
+        dropped.and(discarded).and(shrunk)
+    }
+
+    /// Removes rows that are kept for a while alone.
+    async fn drop_old_rows(&self) -> Result<(), StorageError> {
         let mut write = self.catalog.write().await?;
         let forgotten = write.drop_receipts(RECEIPT_AGE, MAX_RECEIPTS).await?;
         write.drop_old_backups(BACKUP_AGE).await?;
@@ -200,7 +232,28 @@ impl Storage {
         if untold > 0 {
             tracing::warn!(untold, "ends of jobs that no webhook could be told for days are told no more");
         }
-        self.catalog.shrink().await
+        Ok(())
+    }
+
+    /// Deletes litter that no call under way can mean any more.
+    async fn discard_old(&self) -> Result<(), StorageError> {
+        let litter = self.catalog.old_litter(LITTER_AGE).await?;
+        if litter.is_empty() {
+            return Ok(());
+        }
+        self.keep_referred().await?;
+        self.try_discard(&litter.iter().collect::<Vec<_>>(), LITTER_AGE).await
+    }
+
+    /// Takes off the list of old litter what rows refer to: no change lists such a blob, and were there one that does, this keeps it.
+    async fn keep_referred(&self) -> Result<(), StorageError> {
+        let mut write = self.catalog.write().await?;
+        let kept = write.strike_referred(LITTER_AGE).await?;
+        write.commit().await?;
+        if kept > 0 {
+            tracing::error!(kept, "files that are referred to were listed to be deleted: they stay");
+        }
+        Ok(())
     }
 
     /// Asks whether the blobs' store works and still has this state. Asks it once where many want to know at once, and not

@@ -30,20 +30,25 @@ pub async fn settle(app: &App, document: Document) -> Result<(), StorageError> {
         for delivery in &bare {
             let body = made(app, delivery, document).await?;
             let mut write = app.storage.catalog.write().await?;
-            match &body {
-                Some(body) => write.set_delivery_body(delivery.id, body).await?,
-                None => write.remove_delivery(delivery.id).await?,
-            }
+            let dropped = match &body {
+                Ok(body) => write.set_delivery_body(delivery.id, body).await.map(|()| false)?,
+                // Another may have made the document, and deleted the job then.
+                Err(_) => write.remove_bare_delivery(delivery.id).await?,
+            };
             write.commit().await?;
-            if body.is_none() {
+            if let Err(error) = body.as_ref()
+                && dropped
+            {
+                let DeliveryRow { id, job_id, .. } = delivery;
+                tracing::error!(webhook_id = %id, %job_id, %error, "the end of a job cannot be told");
                 app.meters.webhook_deliveries.with_label_values(&["dropped"]).inc();
             }
         }
     }
 }
 
-/// The document of a delivery; `None` if its job is gone or cannot be read, which the log says.
-async fn made(app: &App, delivery: &DeliveryRow, document: Document) -> Result<Option<String>, StorageError> {
+/// The document of a delivery; or why there is none: its job is gone, or cannot be read.
+async fn made(app: &App, delivery: &DeliveryRow, document: Document) -> Result<Result<String, JobError>, StorageError> {
     let job_id = delivery.job_id;
     let told = async {
         let row = app.storage.catalog.job(job_id).await?.ok_or_else(|| JobError::NotFound(job_id.to_string()))?;
@@ -52,12 +57,8 @@ async fn made(app: &App, delivery: &DeliveryRow, document: Document) -> Result<O
         Ok::<_, JobError>(document(&report, model.as_ref()))
     };
     match told.await {
-        Ok(body) => Ok(Some(body)),
         Err(JobError::Storage(error)) if error.is_passing() => Err(error),
-        Err(error) => {
-            tracing::error!(webhook_id = %delivery.id, %job_id, %error, "the end of a job cannot be told");
-            Ok(None)
-        }
+        told => Ok(told),
     }
 }
 

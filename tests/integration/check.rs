@@ -8,7 +8,7 @@ use flate2::read::GzDecoder;
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
-use crate::support::{Home, TestApp, endless_training, flowers_csv, text};
+use crate::support::{Home, TestApp, endless_training, eventually, flowers_csv, text, xor_model};
 
 /// A home on the disk alone.
 async fn local_home() -> Home {
@@ -110,6 +110,29 @@ async fn a_job_whose_rows_are_lost_is_ended() {
     let service = TestApp::on(home).await;
     let job = service.get(&format!("/jobs/{}", text(&job["id"]))).await.expect(200);
     assert_eq!((text(&job["state"]), text(&job["error"]["code"])), ("failed", "state_damaged"), "{job}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_history_of_a_job_that_was_about_to_end_is_no_orphan() {
+    let service = TestApp::on(local_home().await).await;
+    service.post("/models", xor_model("xor")).await.expect(201);
+    let job = service.post("/models/xor/train", endless_training()).await.expect(202);
+    let path = format!("/jobs/{}", text(&job["id"]));
+    let history = format!("histories/{}", text(&job["id"]));
+    eventually("it runs", || async { service.get(&path).await.expect(200)["epoch"].as_u64() > Some(0) }).await;
+    let folder = service.home().folder().to_owned();
+    let home = service.into_home().await;
+    fs::create_dir_all(folder.join("blobs/histories")).expect("a folder");
+    fs::write(folder.join("blobs").join(&history), b"of an end that was not written down").expect("a file");
+    assert_finds(&lines(&check(&folder, &["--repair"]), true), "checked", "0 findings");
+    // An earlier release has listed it.
+    let service = TestApp::on(home).await;
+    let catalog = &service.app.storage.catalog;
+    catalog.note_litter(&history).await.expect("noted");
+    eventually("it goes on", || async { service.get(&path).await.expect(200)["epoch"].as_u64() > Some(0) }).await;
+    service.post_empty(&format!("{path}/cancel")).await.expect(200);
+    assert!(!catalog.litter().await.expect("the list").contains(&history), "it is the history of an ended job");
+    assert!(service.get(&format!("{path}/epochs")).await.expect(200)["data"][0]["epoch"].is_number());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,18 +2,19 @@
 //! left or served.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use epochd::jobs;
 use epochd::storage::{Gate, StorageError};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{TestApp, eventually, text, xor_model, xor_training};
+use crate::support::{TestApp, eventually, flowers_csv, text, xor_model, xor_training};
 
-/// Fails the call that brings `left` to zero.
+/// Fails the call that brings `left` to zero; a commit once before it is made, and once when it has been.
 fn failing_at(left: &Arc<AtomicU64>) -> Gate {
     let left = left.clone();
     Arc::new(move |call| match left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)) {
@@ -24,13 +25,19 @@ fn failing_at(left: &Arc<AtomicU64>) -> Gate {
 }
 
 /// Sends a request until storage works; every failure must say so cleanly. A retry that finds its first try done is
-/// done, too.
+/// done, too: what makes something has a key that tells it so, and what was deleted is not there.
 async fn insist(service: &TestApp, method: Method, path: &str, body: Option<&Value>, done: &[u16]) -> Value {
-    for _ in 0..3 {
+    let mut key = DefaultHasher::new();
+    (path, body.map(Value::to_string)).hash(&mut key);
+    let key = key.finish().to_string();
+    for attempt in 0..3 {
         let request = service.raw(method.clone(), path);
+        let makes = method == Method::POST && (path == "/models" || path.ends_with("/train"));
+        let request = if makes { request.header("idempotency-key", &key) } else { request };
         let request = if let Some(body) = body { request.json(body) } else { request };
         let reply = service.send(method.clone(), path, request).await;
-        if done.contains(&reply.status) {
+        let is_gone = method == Method::DELETE && attempt > 0 && reply.status == 404;
+        if done.contains(&reply.status) || is_gone {
             return if reply.body.is_empty() { Value::Null } else { reply.json() };
         }
         let problem = reply.json();
@@ -101,7 +108,9 @@ async fn no_blob_is_forgotten(service: &TestApp) {
     }
     let catalog = &service.app.storage.catalog;
     let mut known: BTreeSet<String> = catalog.version_blobs().await.expect("blobs").into_iter().collect();
-    known.extend(catalog.old_litter(-1).await.expect("litter"));
+    let litter = catalog.litter().await.expect("litter");
+    assert!(litter.iter().all(|blob| !known.contains(blob)), "{litter:?} is to be deleted, of {known:?}");
+    known.extend(litter);
     known.insert(epochd::storage::identity::IDENTITY.to_owned());
     for (id, rows_blob) in catalog.job_rows_blobs().await.expect("jobs") {
         known.extend(jobs::blobs(id, rows_blob));
@@ -141,6 +150,11 @@ async fn predictions_go_on_and_jobs_wait_while_storage_is_down() {
     reply.problem(503, "storage_unavailable");
     service.post("/models/xor/train", xor_training(5)).await.problem(503, "storage_unavailable");
     service.get("/models/nobody").await.problem(503, "storage_unavailable");
+    // What can be no name is not asked for.
+    service.get("/models/%00").await.problem(404, "model_not_found");
+    service.get("/datasets/%00").await.problem(404, "dataset_not_found");
+    let by_nothing = json!({"name": "m", "dataset": "\u{0}", "target": "x"});
+    service.post("/models", by_nothing).await.problem(404, "dataset_not_found");
     service.get("/models").await.problem(503, "storage_unavailable");
     let unready = service.get("/readyz").await.problem(503, "storage_unavailable");
     assert_eq!(unready["checks"][1]["status"], "unavailable");
@@ -153,4 +167,35 @@ async fn predictions_go_on_and_jobs_wait_while_storage_is_down() {
     let ended = service.ended(&job).await;
     assert_eq!((text(&ended["state"]), &ended["version"]), ("succeeded", &json!(2)));
     assert_eq!(service.get("/readyz").await.expect(200)["status"], "ready");
+}
+
+#[tokio::test]
+async fn a_job_that_waits_for_storage_starts_once() {
+    let (left, committed) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let (fails, since) = (left.clone(), committed.clone());
+    // What is read first after a commit fails, some times: a start that is written down each time would be followed by one.
+    let gate: Gate = Arc::new(move |call| match call {
+        "catalog committed" => {
+            since.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+        "catalog read" if fails.load(Ordering::Relaxed) > 0 && since.swap(false, Ordering::Relaxed) => {
+            fails.fetch_sub(1, Ordering::Relaxed);
+            Err(StorageError::Unavailable("for this test".into()))
+        }
+        _ => Ok(()),
+    });
+    let service = TestApp::behind(gate, |_| ()).await;
+    service.post_csv("/datasets?name=flowers", flowers_csv(60)).await.expect(201);
+    let model = json!({"name": "flowers", "dataset": "flowers", "target": "species", "recipe": "plain"});
+    service.post("/models", model).await.expect(201);
+    committed.store(false, Ordering::Relaxed);
+    left.store(5, Ordering::Relaxed);
+    let job = service.post("/models/flowers/train", json!({"epochs": 2})).await.expect(202);
+    eventually("it has ended", || std::future::ready(service.app.jobs.open_counts() == (0, 0))).await;
+    assert!(left.swap(0, Ordering::Relaxed) < 5, "what it needs could not be read");
+    assert_eq!(service.ended(&job).await["state"], "succeeded");
+    let id = text(&job["id"]).parse().expect("a UUID");
+    let row = service.app.storage.catalog.job(id).await.expect("the catalog answers").expect("the job");
+    assert_eq!(row.attempts, 1);
 }

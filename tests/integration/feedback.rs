@@ -177,6 +177,9 @@ async fn what_is_no_outcome_of_a_prediction_is_refused_with_its_place() {
     }
     tell(&service, "kinds", &ids, &kinds[..2]).await.problem(422, "shape_mismatch");
     tell(&service, "kinds", &[], &[]).await.problem(422, "shape_mismatch");
+    let (many, plums) = (vec![ids[0].clone(); 10_002], vec![json!("plum"); 10_002]);
+    let problem = tell(&service, "kinds", &many, &plums).await.problem(422, "shape_mismatch");
+    assert!(text(&problem["detail"]).contains("10002 ids; send 1 to 10000"), "{problem}");
     let path = "/models/kinds/feedback";
     for (changes, code) in [(json!({"kind": null}), "invalid_value"), (json!({"kind": "pear"}), "invalid_value")] {
         let body = json!({"records": [rows[0], with(&rows[1], changes)]});

@@ -250,6 +250,25 @@ async fn a_key_stores_no_more_than_its_quota() {
     small.post_csv("/datasets?name=again", flowers_csv(30)).await.expect(201);
 }
 
+/// Against PostgreSQL, which locks row by row: there the two would wait for each other if they locked in two orders.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_key_changes_a_model_while_it_asks_for_trainings_of_it() {
+    let service = TestApp::guarded().await;
+    let key = json!({"name": "busy", "role": "train", "stored_bytes": 1_000_000_000});
+    let client = Client::with(&service, key).await;
+    client.post("/models", xor_model("xor")).await.expect(201);
+    let change = async |length: usize| {
+        let notes = json!({"metadata": {"note": "n".repeat(length)}});
+        client.send(Method::PATCH, "/models/xor", Some(notes)).await.expect(200)
+    };
+    let train = async || client.post("/models/xor/train", xor_training(1)).await.expect(202);
+    for round in 0..5 {
+        let changes = futures_util::future::join_all((1..=20).map(|step| change(round * 200 + step * 10)));
+        let trainings = futures_util::future::join_all((0..10).map(|_| train()));
+        tokio::join!(changes, trainings);
+    }
+}
+
 #[tokio::test]
 async fn an_idempotency_key_counts_for_one_key() {
     let service = TestApp::guarded().await;

@@ -11,6 +11,7 @@ mod client;
 mod connections;
 mod contract;
 mod datasets;
+mod doubt;
 mod drift;
 mod durable;
 mod earlier_state;

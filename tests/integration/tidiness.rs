@@ -6,10 +6,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use epochd::storage::catalog::{Catalog, Database};
+use epochd::config::Settings;
+use epochd::storage::catalog::{Catalog, Database, ReceiptRow};
+use epochd::storage::{Gate, Storage, StorageError};
 use serde_json::json;
+use sqlx::{Connection, SqliteConnection};
 
 use crate::support::{Home, TestApp, eventually};
 
@@ -67,6 +71,65 @@ async fn what_a_crash_left_is_gone_after_a_start() {
     let service = TestApp::on(home).await;
     eventually("it is gone", || std::future::ready(!left.iter().any(|path| path.exists()))).await;
     service.with_xor().await;
+    service.post("/models/xor/predict", json!({"inputs": [[0, 1]]})).await.expect(200);
+}
+
+/// Makes all that is listed to be deleted, and all receipts, as old as such rows get.
+async fn age_rows(folder: &Path) {
+    let url = format!("sqlite://{}/catalog.sqlite", folder.display());
+    let mut connection = SqliteConnection::connect(&url).await.expect("the catalog");
+    for statement in ["UPDATE litter SET noted_at = 0", "UPDATE receipts SET created_at = 0"] {
+        sqlx::query(statement).execute(&mut connection).await.expect("a statement");
+    }
+    connection.close().await.expect("a clean end");
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_deleted_keeps_no_other_and_no_row() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let broken = Arc::new(AtomicBool::new(false));
+    let fails_once = broken.clone();
+    let gate: Gate = Arc::new(move |call| match call {
+        "blob delete" if fails_once.swap(false, Ordering::Relaxed) => Err(StorageError::Unavailable("locked".into())),
+        _ => Ok(()),
+    });
+    let settings = Settings { data_dir: folder.path().to_owned(), ..Settings::for_tests() };
+    let storage = Storage::open(&settings.location(), gate).await.expect("a new state");
+    for name in ["versions/a", "versions/b", "versions/c"] {
+        storage.put_noted(name, "left over".into()).await.expect("written");
+    }
+    let receipt =
+        ReceiptRow { key: "k".into(), fingerprint: "f".into(), status: 201, location: "/".into(), body: "{}".into() };
+    let mut write = storage.catalog.write().await.expect("a change");
+    write.add_receipt(&receipt, 3600).await.expect("a row");
+    write.commit().await.expect("a change");
+    age_rows(folder.path()).await;
+    broken.store(true, Ordering::Relaxed);
+    assert_eq!(storage.sweep().await, Err(StorageError::Unavailable("locked".into())));
+    assert_eq!(storage.catalog.litter().await.expect("the list"), ["versions/a"], "it is tried again later");
+    assert!(storage.blobs.get("versions/a").await.is_ok() && storage.blobs.get("versions/c").await.is_err());
+    assert_eq!(storage.catalog.receipt("k", i64::MAX / 2).await, Ok(None));
+    age_rows(folder.path()).await;
+    assert_eq!(storage.sweep().await, Ok(()));
+    assert!(storage.blobs.get("versions/a").await.is_err());
+    storage.close().await;
+}
+
+#[tokio::test]
+async fn what_a_row_refers_to_is_not_deleted_though_it_is_listed() {
+    let mut home = Home::new().await;
+    (home.database_url, home.blob_url) = (None, None);
+    let service = TestApp::on(home).await;
+    service.with_xor().await;
+    let storage = &service.app.storage;
+    let blobs = storage.catalog.version_blobs().await.expect("blobs");
+    for blob in &blobs {
+        storage.catalog.note_litter(blob).await.expect("noted");
+    }
+    age_rows(service.home().folder()).await;
+    storage.sweep().await.expect("swept");
+    assert_eq!(storage.catalog.litter().await.expect("the list"), Vec::<String>::new());
+    let service = service.restarted().await;
     service.post("/models/xor/predict", json!({"inputs": [[0, 1]]})).await.expect(200);
 }
 

@@ -1,10 +1,18 @@
 //! Telling a webhook of the ends of jobs: signed, until it is taken, in nobody's way.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use epochd::app::App;
 use epochd::config::Settings;
+use epochd::jobs::{NewTraining, TrainingRequest};
+use epochd::learning::spec::ModelSpec;
+use epochd::learning::training::TrainingSpec;
+use epochd::models::{ModelKind, NewModel};
+use epochd::storage::Gate;
+use epochd::webhooks::{Document, settle};
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -13,6 +21,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::contract::contract;
+use crate::support::doubt::Doubt;
 use crate::support::{TestApp, endless_training, eventually, text, xor_model, xor_training};
 
 /// The bytes 0 to 31, as a secret.
@@ -268,8 +277,71 @@ async fn nobody_waits_for_a_receiver_that_hangs() {
 }
 
 #[tokio::test]
+async fn an_end_that_seemed_not_to_be_written_down_is_told_at_once() {
+    let (receiver, doubt) = (Receiver::new(&[]).await, Doubt::default());
+    let service = TestApp::behind(doubt.gate(), receiver.settings()).await;
+    service.post("/models", xor_model("xor")).await.expect(201);
+    let job = service.post("/models/xor/train", xor_training(20_000)).await.expect(202);
+    // The file of the version, and the history.
+    doubt.arm(2);
+    let job = service.ended(&job).await;
+    assert!(doubt.has_come());
+    assert_eq!(receiver.is_told(1).await[0].job()["id"], job["id"]);
+}
+
+#[tokio::test]
 async fn nothing_is_noted_where_nobody_is_to_be_told() {
     let service = TestApp::start().await;
     service.with_xor().await;
     assert_eq!(service.app.storage.catalog.count_deliveries().await.expect("a count"), (0, 0));
+}
+
+/// Holds the call that brings `left` to zero, until it is let go.
+fn holding(left: &Arc<AtomicU64>, is_held: &Arc<AtomicBool>) -> Gate {
+    let (left, is_held) = (left.clone(), is_held.clone());
+    Arc::new(move |call| {
+        let counts = call == "catalog read";
+        if counts && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)) == Ok(1) {
+            is_held.store(true, Ordering::SeqCst);
+            while is_held.load(Ordering::SeqCst) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        Ok(())
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_end_that_two_put_into_words_at_once_is_told_though_its_job_is_deleted() {
+    let (left, is_held) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut settings = Settings { data_dir: folder.path().to_owned(), ..Settings::for_tests() };
+    told_at(1)(&mut settings);
+    // Without a server nobody else puts ends into words.
+    let app = App::open_behind(settings, holding(&left, &is_held)).await.expect("a new state");
+    let (spec, _) = ModelSpec { layers: vec![1.into(), 1.into()], ..ModelSpec::default() }.check().expect("a line");
+    let kind = ModelKind::Layers(spec.clone().into());
+    let model = NewModel { name: None, kind, initial: None, metadata: BTreeMap::new(), owner: None };
+    let model = app.models.create(model, |_| None).await.expect("a model");
+    let examples = serde_json::from_value(json!({"inputs": [[0], [1]], "targets": [0, 1]})).expect("rows");
+    let settings = TrainingSpec { epochs: Some(2), ..TrainingSpec::default() };
+    let training = TrainingRequest { examples, validation: None, settings }.check(&spec).expect("a training");
+    let job = app.jobs.submit(&model, NewTraining::Rows(training.into()), "a request".into(), |_| None).await;
+    let job = app.jobs.get(&job.expect("a job").record.id.to_string()).await.expect("the job");
+    job.over().await;
+
+    let document: Document = |_, _| "said".into();
+    // The list of what is to be told is read, and the job not yet.
+    left.store(2, Ordering::SeqCst);
+    let first = tokio::spawn({
+        let app = app.clone();
+        async move { settle(&app, document).await }
+    });
+    eventually("the first is held", || std::future::ready(is_held.load(Ordering::SeqCst))).await;
+    settle(&app, document).await.expect("the other says it");
+    app.jobs.remove(&job).await.expect("deleted");
+    is_held.store(false, Ordering::SeqCst);
+    first.await.expect("no panic").expect("the catalog answers");
+    assert_eq!(app.storage.catalog.count_deliveries().await.expect("a count"), (1, "said".len() as u64));
+    app.close().await;
 }

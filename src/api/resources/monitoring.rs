@@ -24,6 +24,7 @@ use crate::models::drift::Followed;
 use crate::monitoring::drift::DriftReport;
 use crate::monitoring::feedback::{Taken, VersionFeedback};
 use crate::monitoring::sums::Measures;
+use crate::serving::given_ids::GivenIds;
 use crate::serving::{active, feedback};
 use crate::strict::given;
 
@@ -61,7 +62,7 @@ struct BinBody {
 #[serde(deny_unknown_fields)]
 pub struct FeedbackRequest {
     #[serde(default, deserialize_with = "given")]
-    ids: Option<Vec<String>>,
+    ids: Option<GivenIds>,
     #[serde(default, deserialize_with = "given")]
     targets: Option<Cells>,
     #[serde(default, deserialize_with = "given")]

@@ -7,6 +7,7 @@ mod accept;
 mod bodies;
 mod connection;
 mod handshake;
+mod open_streams;
 mod pace;
 mod places;
 mod protocol;

@@ -3,7 +3,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -22,9 +21,10 @@ use tower::Service;
 
 use super::bodies::{TakenBody, WholeBody};
 use super::connection::{Connection, Late};
+use super::open_streams::OpenStreams;
 use super::places::{Ends, Place, Seen};
 use super::refusal::{Closed, refusal};
-use super::watched::{Phase, Watched};
+use super::watched::Watched;
 use crate::api::layers::peer::Peer;
 
 /// Streams that a client may have open at once on one connection.
@@ -47,7 +47,7 @@ tokio::task_local! {
 struct Streams {
     /// It is idle while no stream is open.
     connection: Connection,
-    open: AtomicUsize,
+    open: OpenStreams,
     /// What is known of those that are open.
     seen: Mutex<Vec<Weak<Stream>>>,
 }
@@ -76,7 +76,8 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(connection: Connection, stream: S) {
     let (mut closed, limits) = (connection.closed.clone(), connection.limits);
     connection.watched.is_new();
-    let streams = Arc::new(Streams { connection, open: AtomicUsize::new(0), seen: Mutex::default() });
+    let open = OpenStreams::of(connection.watched.clone());
+    let streams = Arc::new(Streams { connection, open, seen: Mutex::default() });
     let of_requests = streams.clone();
     let answer = service_fn(move |request| of_requests.clone().answer(request));
     let mut http = http2::Builder::new(Tasks);
@@ -139,16 +140,15 @@ impl Streams {
     /// # Errors
     /// There is no place for it.
     fn open(self: &Arc<Self>) -> Result<(Arc<Stream>, Peer), Closed> {
-        let Connection { peer, ip, limits, watched: idle, places, .. } = &self.connection;
+        let Connection { peer, ip, limits, places, .. } = &self.connection;
         let (watched, task) = (limits.watched(), STREAM.with(AbortHandle::clone));
         watched.answering();
-        let (place, peer) = if self.open.fetch_add(1, Ordering::Relaxed) == 0 {
-            idle.answering();
+        let (place, peer) = if self.open.begins() {
             peer.received.begins();
             (None, peer.clone())
         } else {
             let place = places.take(*ip).map_err(|none| {
-                self.ends();
+                self.open.ends();
                 Closed::NoPlace(none)
             })?;
             let peer: Peer = Arc::new(peer.beside());
@@ -162,13 +162,6 @@ impl Streams {
         seen.push(Arc::downgrade(&stream));
         drop(seen);
         Ok((stream, peer))
-    }
-
-    /// A stream ends; after the last one the connection is idle.
-    fn ends(&self) {
-        if self.open.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.connection.watched.begin(Phase::Idle);
-        }
     }
 
     /// Ends the streams whose clients take nothing of their replies.
@@ -193,6 +186,6 @@ impl Streams {
 impl Drop for Stream {
     fn drop(&mut self) {
         drop(self.place.take());
-        self.streams.ends();
+        self.streams.open.ends();
     }
 }

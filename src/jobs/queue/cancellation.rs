@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::job_queue::JobQueue;
+use super::scheduler::Scheduler;
 use crate::jobs::control::Stop;
 use crate::jobs::error::JobError;
 use crate::jobs::handle::JobHandle;
 use crate::jobs::job::Job;
-use crate::jobs::report::Ending;
+use crate::jobs::report::{Ending, JobReport};
 use crate::jobs::run::write_end;
 use crate::jobs::state::JobState;
 use crate::storage::StorageError;
@@ -53,7 +54,11 @@ impl JobQueue {
         if !scheduler.lock().withhold(job.record.id) {
             return Ok(false);
         }
-        let written = write_end(&scheduler.storage, &scheduler.outbox, job, Ending::cancelled()).await;
+        let written = match write_end(&scheduler.storage, &scheduler.outbox, job, Ending::cancelled()).await {
+            // It may have been written down all the same: a job that has ended must not start.
+            Err(error) => self.ended(job).await.ok_or(error),
+            written => written,
+        };
         let mut jobs = scheduler.lock();
         let cancelled = match written {
             Ok(report) => {
@@ -67,5 +72,14 @@ impl JobQueue {
         };
         scheduler.start_waiting(&mut jobs);
         cancelled
+    }
+
+    /// How a job has ended, if the catalog says now that it has.
+    async fn ended(&self, job: &Job) -> Option<JobReport> {
+        let Scheduler { storage, outbox, .. } = &*self.scheduler;
+        let row = storage.catalog.job(job.record.id).await.ok()??;
+        row.outcome.as_ref()?;
+        outbox.rouse();
+        JobReport::from_row(row).ok()
     }
 }

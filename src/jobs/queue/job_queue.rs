@@ -1,4 +1,4 @@
-//! All jobs of the service, open or ended: taken up, found, listed, counted.
+//! All jobs of the service, open or ended: found, listed, counted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::jobs::report::JobReport;
 use crate::jobs::state::JobState;
 use crate::models::{Model, ModelError, ModelRegistry};
 use crate::storage::Storage;
-use crate::storage::catalog::{JobRowFilter, shown};
+use crate::storage::catalog::{JobRow, JobRowFilter, shown};
 use crate::telemetry::{Meters, Traces};
 
 /// What the rows of jobs that are listed at once say, in bytes.
@@ -70,24 +70,6 @@ impl JobQueue {
         &self.scheduler.outbox
     }
 
-    /// Takes up the jobs that an earlier process left waiting or running; returns how many.
-    ///
-    /// # Errors
-    /// `Storage`. A job whose row is damaged is left alone, with a line in the log.
-    pub async fn recover(&self) -> Result<usize, JobError> {
-        let rows = self.scheduler.storage.catalog.open_jobs().await?;
-        let mut jobs = self.scheduler.lock();
-        for row in rows {
-            match Job::from_row(&row) {
-                Ok(job) => jobs.add(Arc::new(job.charged_to(&self.scheduler.limits.memory))),
-                Err(error) => tracing::error!(job_id = %row.id, %error, "an open job cannot be taken up"),
-            }
-        }
-        let (taken_up, _) = jobs.counts();
-        self.scheduler.start_waiting(&mut jobs);
-        Ok(taken_up)
-    }
-
     /// The job that `key` names.
     ///
     /// # Errors
@@ -100,11 +82,20 @@ impl JobQueue {
         }
         let row = self.scheduler.storage.catalog.job(id).await?.ok_or_else(missing)?;
         if row.outcome.is_none() {
-            // It came in, or is being written down, while the catalog was asked.
-            return Ok(JobHandle::Open(self.open(id).map_or_else(|| Job::from_row(&row).map(Arc::new), Ok)?));
+            return self.open_of_row(&row).await;
         }
         let ended = EndedJob::new(JobReport::from_row(row)?, self.scheduler.storage.clone());
         Ok(JobHandle::Ended(Box::new(ended)))
+    }
+
+    /// The open job of a row. It came in while the catalog was asked; or its writing down seemed to have failed, and it is taken up
+    /// now.
+    async fn open_of_row(&self, row: &JobRow) -> Result<JobHandle, JobError> {
+        if self.open(row.id).is_none() && self.is_open() {
+            self.recover().await?;
+        }
+        let job = self.open(row.id).map_or_else(|| Job::from_row(row).map(Arc::new), Ok)?;
+        Ok(JobHandle::Open(job))
     }
 
     /// At most `limit` jobs older than `before` that fit `filter`, newest first, and whether there are more. Fewer where they

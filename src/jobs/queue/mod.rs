@@ -9,6 +9,7 @@ mod open_jobs;
 mod reservation;
 mod scheduler;
 mod submission;
+mod taking_up;
 
 pub use job_queue::{JobFilter, JobQueue};
 pub use scheduler::QueueLimits;

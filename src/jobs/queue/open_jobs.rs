@@ -1,6 +1,6 @@
 //! The jobs of the queue in memory: those that wait, in their order, and those that run.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -19,6 +19,8 @@ pub(super) struct OpenJobs {
     running: HashMap<Uuid, Arc<Job>>,
     /// Jobs that are being written down and will wait next.
     reserved: usize,
+    /// Jobs whose rows cannot be read: the log has told of them.
+    unreadable: HashSet<Uuid>,
     stopping: bool,
 }
 
@@ -63,13 +65,18 @@ impl OpenJobs {
         self.stopping
     }
 
-    /// Puts a job at the end of those that wait; suspends it if no more are taken.
+    /// Notes that the row of a job cannot be read; false if that was known.
+    pub(super) fn note_unreadable(&mut self, id: Uuid) -> bool {
+        self.unreadable.insert(id)
+    }
+
+    /// Lets a job wait, behind those that came before it; suspends it if no more are taken.
     pub(super) fn add(&mut self, job: Arc<Job>) {
         if self.stopping {
             return job.progress.suspend();
         }
         self.by_id.insert(job.record.id, job.clone());
-        self.waiting.push_back(job);
+        self.put_back(job);
     }
 
     /// Takes a job out of those that wait, so that it does not start; false if it does not wait.
@@ -78,7 +85,7 @@ impl OpenJobs {
         position.inspect(|position| drop(self.waiting.remove(*position))).is_some()
     }
 
-    /// Puts a job that was withheld back where it was.
+    /// Puts a job that was withheld back where it was: they wait in the order of their identifiers.
     pub(super) fn put_back(&mut self, job: Arc<Job>) {
         let position = self.waiting.partition_point(|waiting| waiting.record.id < job.record.id);
         self.waiting.insert(position, job);

@@ -22,7 +22,7 @@ use crate::jobs::training::Training;
 use crate::learning::training::ValidTrainingSpec;
 use crate::models::{Model, ModelError, NewModel};
 use crate::storage::catalog::{JobRow, ReceiptRow};
-use crate::storage::{RECEIPT_AGE, Stored, Write};
+use crate::storage::{RECEIPT_AGE, StorageError, Stored, Write};
 
 /// A training to be put into the queue.
 pub enum NewTraining {
@@ -154,6 +154,11 @@ impl JobQueue {
         // One at a time from here on: jobs are queued in the order of their identifiers.
         let _order = scheduler.submitting.lock().await;
         let mut write = scheduler.storage.catalog.write().await?;
+        if let ModelToTrain::Old(id) = &model
+            && !write.lock_model(*id).await?
+        {
+            return Err(ModelError::NotFound(id.to_string()).into());
+        }
         scheduler.storage.quota.take(&mut write, owner, more).await?;
         let model_id = match model {
             ModelToTrain::Old(id) => id,
@@ -169,9 +174,6 @@ impl JobQueue {
         if let Some(receipt) = receipt(&job.report()) {
             write.add_receipt(&receipt, RECEIPT_AGE).await?;
         }
-        if !write.lock_model(model_id).await? {
-            return Err(ModelError::NotFound(model_id.to_string()).into());
-        }
         if let Some(number) = job.record.base_version.get()
             && write.version(model_id, *number).await?.is_none()
         {
@@ -179,12 +181,28 @@ impl JobQueue {
         }
         lock_data(&mut write, &job.record.data).await?;
         write.add_job(&JobRow { kept_bytes, owner, claimed_bytes, ..job.record.to_row() }).await?;
-        write.commit().await?;
+        if let Err(error) = write.commit().await {
+            self.check_queued(&job, error).await?;
+        }
         let mut jobs = scheduler.lock();
         place.give_up(&mut jobs);
         jobs.add(job.clone());
         scheduler.start_waiting(&mut jobs);
         Ok(job)
+    }
+}
+
+impl JobQueue {
+    /// Whether a job is written down although that seemed to have failed. Where the catalog does not say so now and it is, the job
+    /// is taken up later.
+    ///
+    /// # Errors
+    /// Why that failed.
+    async fn check_queued(&self, job: &Job, error: StorageError) -> Result<(), JobError> {
+        match self.scheduler.storage.catalog.job(job.record.id).await {
+            Ok(Some(_)) => Ok(()),
+            _ => Err(error.into()),
+        }
     }
 }
 

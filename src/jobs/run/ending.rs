@@ -12,12 +12,13 @@ use crate::jobs::outbox::Outbox;
 use crate::jobs::record::history_blob;
 use crate::jobs::report::{Ending, JobReport};
 use crate::jobs::state::{JobState, StopReason};
+use crate::models::publication::VersionDraft;
 use crate::storage::{Checksums, Storage, StorageError, Write};
 
 /// Writes down that a job ends so, without a version, and in `outbox` that this is to be told.
 ///
 /// # Errors
-/// `Storage`: it has not ended then.
+/// `Storage`: it has not ended then, or it has although that seemed to fail: the next try finds that.
 pub(in crate::jobs) async fn write_end(
     storage: &Storage,
     outbox: &Outbox,
@@ -28,7 +29,8 @@ pub(in crate::jobs) async fn write_end(
     let report = job.report_ended(ending);
     let mut write = storage.catalog.write().await?;
     if !end_row(&mut write, outbox, job, &report, history).await? {
-        return ended_before(storage, job).await;
+        drop(write);
+        return ended_before(storage, outbox, job).await;
     }
     write.commit().await?;
     outbox.rouse();
@@ -39,29 +41,26 @@ pub(in crate::jobs) async fn write_end(
 /// Publishes the version of `file` and ends the job, both in one change; takes it out of `made` once that is done.
 ///
 /// # Errors
-/// Those of storage and of the registry: the job has not ended then.
+/// Those of storage and of the registry: the job has not ended then, or it has although that seemed to fail: the next try finds that.
 pub(super) async fn publish(
     context: &RunContext<'_>,
-    (state, reason): (JobState, StopReason),
+    ended: (JobState, StopReason),
     verdict: &Verdict,
     file: Bytes,
     made: &mut Option<Made>,
 ) -> Result<JobReport, JobError> {
     let (job, storage, registry) = (context.job, context.storage, context.registry);
-    let (id, model_id) = (job.record.id, job.record.model_id);
-    let Some(Made { predictor, facts }) = made else { return ended_before(storage, job).await };
-    let model = registry.get(&model_id.to_string()).await?;
-    let history = write_history(storage, job).await?;
-    let draft = registry.draft(id, predictor, file, facts.clone()).await?;
-    let mut write = storage.catalog.write().await?;
-    let (number, serves) = registry.publish(&mut write, model_id, &draft, verdict.serving).await?;
-    let version = Some((number, facts.metrics.clone()));
-    let comparison = verdict.comparison.clone().map(|comparison| comparison.ended(verdict.serving, serves));
-    let report = JobReport { comparison, ..job.report_ended(Ending { state, reason, version, failure: None }) };
-    if !end_row(&mut write, context.outbox, job, &report, history).await? {
-        return ended_before(storage, job).await;
+    let before = || ended_before(storage, context.outbox, job);
+    let Some(Made { predictor, facts }) = &*made else { return before().await };
+    let model = registry.get(&job.record.model_id.to_string()).await?;
+    let draft = registry.draft(predictor, file, facts.clone()).await?;
+    let published = write_version(context, ended, verdict, &draft).await;
+    if !matches!(published, Ok(Some(_))) {
+        // What is known of the model is forgotten: the change may have been made, now or by an earlier try.
+        registry.forget_record(model.id);
+        registry.discard(&draft).await;
     }
-    write.commit().await?;
+    let Some((number, report)) = published? else { return before().await };
     context.outbox.rouse();
     if let Some(Made { predictor, .. }) = made.take() {
         registry.published(&model, number, &draft, predictor);
@@ -70,10 +69,33 @@ pub(super) async fn publish(
     Ok(report)
 }
 
-/// How a job ended whose end was written down although that seemed to have failed.
-async fn ended_before(storage: &Storage, job: &Job) -> Result<JobReport, JobError> {
+/// Writes down that a draft is the next version of its model, and that the job ends with it; nothing if the job has ended before.
+async fn write_version(
+    context: &RunContext<'_>,
+    (state, reason): (JobState, StopReason),
+    verdict: &Verdict,
+    draft: &VersionDraft,
+) -> Result<Option<(u64, JobReport)>, JobError> {
+    let job = context.job;
+    let history = write_history(context.storage, job).await?;
+    let mut write = context.storage.catalog.write().await?;
+    let (number, serves) = context.registry.publish(&mut write, job.record.model_id, draft, verdict.serving).await?;
+    let version = Some((number, draft.metrics().clone()));
+    let comparison = verdict.comparison.clone().map(|comparison| comparison.ended(verdict.serving, serves));
+    let report = JobReport { comparison, ..job.report_ended(Ending { state, reason, version, failure: None }) };
+    if !end_row(&mut write, context.outbox, job, &report, history).await? {
+        return Ok(None);
+    }
+    write.commit().await?;
+    Ok(Some((number, report)))
+}
+
+/// How a job ended whose end was written down although that seemed to have failed. What was to follow then follows now.
+async fn ended_before(storage: &Storage, outbox: &Outbox, job: &Job) -> Result<JobReport, JobError> {
     let id = job.record.id;
     let row = storage.catalog.job(id).await?.ok_or_else(|| JobError::NotFound(id.to_string()))?;
+    outbox.rouse();
+    storage.discard(&job.record.given_up()).await;
     JobReport::from_row(row)
 }
 
@@ -112,7 +134,10 @@ async fn end_row(
         outbox.note(write, &job.record).await?;
     }
     if let Some(Written { checksums, .. }) = history {
-        write.put_checksums(&history_blob(job.record.id), &checksums).await?;
+        let blob = history_blob(job.record.id);
+        write.put_checksums(&blob, &checksums).await?;
+        // A check may have found the file of an end that was not written down, and listed it.
+        write.strike_litter(&blob).await?;
     }
     for blob in job.record.given_up() {
         write.note_litter(&blob).await?;

@@ -43,7 +43,7 @@ impl Stored {
     /// Reads it, with the last checkpoint if the job may `resume`, and writes down that the job starts.
     ///
     /// # Errors
-    /// Those of storage and of the registries.
+    /// `Ended`: the job has; those of storage and of the registries.
     pub(super) async fn read(context: &RunContext<'_>, resume: bool) -> Result<Self, JobError> {
         let (job, registry) = (context.job, context.registry);
         let model = registry.get(&job.record.model_id.to_string()).await?;
@@ -68,11 +68,28 @@ impl Stored {
                 table(context, model.table()?, predictor, *train, *validation, is_new).await?
             }
         };
-        let mut write = context.storage.catalog.write().await?;
-        write.start_job(job.record.id, Timestamp::now()).await?;
-        write.commit().await?;
+        note_start(context).await?;
         Ok(Stored { data, base, checkpoint })
     }
+}
+
+/// Writes down that the job starts, once in a process: a job that waits for memory or for storage reads what it needs again and
+/// again, and only a process that dies meanwhile counts against it.
+///
+/// # Errors
+/// `Ended`: its end was written down although that seemed to have failed; storage.
+async fn note_start(context: &RunContext<'_>) -> Result<(), JobError> {
+    let (id, control) = (context.job.record.id, &context.job.control);
+    if control.start_is_noted() {
+        return Ok(());
+    }
+    let mut write = context.storage.catalog.write().await?;
+    if !write.start_job(id, Timestamp::now()).await? {
+        return Err(JobError::Ended(id));
+    }
+    write.commit().await?;
+    control.set_start_noted();
+    Ok(())
 }
 
 /// The last checkpoint of the job, if there is one that can be used.

@@ -174,7 +174,11 @@ fn end_without(context: &RunContext, ending: &Ending) -> Done {
     let job = context.job;
     let write = || Ok(context.write(write_end(context.storage, context.outbox, job, ending.clone()))??);
     match context.persist(false, write) {
-        Ok(report) => Done::Ended(Box::new(report)),
+        Ok(report) => {
+            // It may have ended with a version before, which nobody has been told of yet.
+            context.registry.forget_record(job.record.model_id);
+            Done::Ended(Box::new(report))
+        }
         Err(Unpublished::Suspended) => Done::Suspended,
         Err(Unpublished::Ended(_)) => {
             let id = job.record.id;

@@ -53,6 +53,10 @@ pub struct Catalog {
 
 /// A change under way; dropped without [`Write::commit`], it has not been.
 ///
+/// PostgreSQL lets changes lock rows beside each other, and breaks one off where two wait for each other. So a change locks rows in
+/// one order: of its model (`lock_model`, `next_version`), of its key (`take_allowance`), of data sets (`lock_dataset`,
+/// `give_up_dataset_name`), of jobs, of litter. Rows that it adds have no turn: nobody else knows them yet.
+///
 /// The connection of a change that is not committed is closed. Where a disk is full SQLite may have ended the transaction
 /// by itself, and a pool that takes such a connection back cannot begin on it again.
 pub struct Write {
@@ -182,13 +186,14 @@ impl Write {
     /// Makes the change last.
     ///
     /// # Errors
-    /// `Full`, `Unavailable`: the change has not been made.
+    /// `Full`, `Unavailable`: the change has hardly been made, but it may have: the database did not say so in time, or its
+    /// connection broke off. Whoever goes on looks at the rows, and forgets what is in memory of them.
     pub async fn commit(mut self) -> Result<(), StorageError> {
         (self.gate)("catalog commit").inspect_err(|error| self.calls.note_failed(Call::Commit, error))?;
         self.connection.count_as(Call::Commit, &self.calls);
         self.connection.execute("COMMIT").await?;
         self.committed = true;
-        Ok(())
+        (self.gate)("catalog committed")
     }
 
     /// Ends a change that was none.

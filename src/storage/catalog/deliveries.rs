@@ -137,6 +137,15 @@ impl Write {
         Ok(())
     }
 
+    /// Removes a delivery of which nothing can be said; false if somebody has said it meanwhile, or it is gone.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn remove_bare_delivery(&mut self, id: Uuid) -> Result<bool, StorageError> {
+        let query = sqlx::query("DELETE FROM deliveries WHERE id = $1 AND body IS NULL").bind(id.to_string());
+        Ok(query.execute(&mut self.connection).await?.rows_affected() == 1)
+    }
+
     /// Removes a delivery and all older ones; returns how many.
     ///
     /// # Errors

@@ -129,13 +129,39 @@ impl Write {
         Ok(())
     }
 
-    /// Whether a blob is noted as litter; waits for a change under way that strikes it out.
+    /// Whether a blob is noted as litter, for `age` seconds at least; waits for a change under way that strikes it out.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn is_litter(&mut self, blob: &str) -> Result<bool, StorageError> {
-        let query = sqlx::query("UPDATE litter SET noted_at = noted_at WHERE blob = $1").bind(blob.to_owned());
+    pub async fn is_litter(&mut self, blob: &str, age: i64) -> Result<bool, StorageError> {
+        let query = "UPDATE litter SET noted_at = noted_at WHERE blob = $1 AND noted_at <= $2";
+        let query = sqlx::query(query).bind(blob.to_owned()).bind(now() - age);
         Ok(query.execute(&mut self.connection).await?.rows_affected() == 1)
+    }
+
+    /// Strikes out what was noted more than `age` seconds ago and a row refers to all the same; returns how many blobs these were.
+    /// Looks through all rows: asked where there is such litter, which is seldom.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn strike_referred(&mut self, age: i64) -> Result<u64, StorageError> {
+        let query = "DELETE FROM litter WHERE noted_at <= $1 AND blob IN (SELECT blob FROM versions UNION ALL \
+                     SELECT initial_blob FROM models WHERE initial_blob IS NOT NULL UNION ALL \
+                     SELECT blob FROM datasets UNION ALL \
+                     SELECT rows_blob FROM jobs WHERE outcome IS NULL UNION ALL \
+                     SELECT 'checkpoints/' || id || '.safetensors' FROM jobs WHERE outcome IS NULL UNION ALL \
+                     SELECT 'histories/' || id FROM jobs WHERE outcome IS NOT NULL AND COALESCE(kept_bytes, 1) > 0)";
+        Ok(sqlx::query(query).bind(now() - age).execute(&mut self.connection).await?.rows_affected())
+    }
+
+    /// Notes a blob that is noted anew, as one that is to be deleted after those noted before.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn postpone_litter(&mut self, blob: &str) -> Result<(), StorageError> {
+        let query = sqlx::query("UPDATE litter SET noted_at = $2 WHERE blob = $1").bind(blob.to_owned()).bind(now());
+        query.execute(&mut self.connection).await?;
+        Ok(())
     }
 
     /// Strikes a blob out: a row refers to it now, or it is gone.

@@ -134,13 +134,13 @@ impl Catalog {
         query.fetch_optional(self.reader()?).await?.as_ref().map(job).transpose()
     }
 
-    /// Jobs that have not ended, oldest first.
+    /// The identifiers of jobs that have not ended, oldest first.
     ///
     /// # Errors
     /// `Unavailable`, `Damaged`.
-    pub async fn open_jobs(&self) -> Result<Vec<JobRow>, StorageError> {
-        let query = "SELECT * FROM jobs WHERE state IN ('queued', 'running') ORDER BY id";
-        sqlx::query(query).fetch_all(self.reader()?).await?.iter().map(job).collect()
+    pub async fn open_job_ids(&self) -> Result<Vec<Uuid>, StorageError> {
+        let query = "SELECT id FROM jobs WHERE state IN ('queued', 'running') ORDER BY id";
+        sqlx::query(query).fetch_all(self.reader()?).await?.iter().map(|row| parsed(row, "id")).collect()
     }
 
     /// At most `limit` jobs older than `older_than` that fit `filter`, newest first.
@@ -226,15 +226,15 @@ impl Write {
         Ok(())
     }
 
-    /// Writes down that a job starts, once more perhaps.
+    /// Writes down that a job starts, once more perhaps; false if it has ended.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn start_job(&mut self, id: Uuid, at: Timestamp) -> Result<(), StorageError> {
+    pub async fn start_job(&mut self, id: Uuid, at: Timestamp) -> Result<bool, StorageError> {
         let query = "UPDATE jobs SET state = 'running', started_at = COALESCE(started_at, $2), \
-                     attempts = attempts + 1 WHERE id = $1";
-        sqlx::query(query).bind(id.to_string()).bind(at.to_string()).execute(&mut self.connection).await?;
-        Ok(())
+                     attempts = attempts + 1 WHERE id = $1 AND outcome IS NULL";
+        let query = sqlx::query(query).bind(id.to_string()).bind(at.to_string());
+        Ok(query.execute(&mut self.connection).await?.rows_affected() == 1)
     }
 
     /// Writes down that a job has got further.

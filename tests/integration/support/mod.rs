@@ -2,6 +2,7 @@
 
 pub mod contract;
 pub mod conventions;
+pub mod doubt;
 pub mod examples;
 pub mod proxy;
 
