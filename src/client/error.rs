@@ -80,9 +80,15 @@ impl ClientError {
 
     /// About standard output.
     pub fn output(error: io::Error) -> Self {
-        match error.kind() {
+        ClientError::written("standard output")(error)
+    }
+
+    /// About the file or stream `what`, which may have a reader that has seen enough.
+    pub fn written(what: impl fmt::Display) -> impl Fn(io::Error) -> Self {
+        let what = what.to_string();
+        move |error| match error.kind() {
             io::ErrorKind::BrokenPipe => ClientError::Closed,
-            _ => ClientError::Io { what: "standard output".into(), error },
+            _ => ClientError::Io { what: what.clone(), error },
         }
     }
 

@@ -12,6 +12,7 @@ mod jobs;
 mod keys;
 mod local;
 mod models;
+mod output;
 mod predict;
 mod report;
 mod screen;
