@@ -10,6 +10,7 @@ use indicatif::ProgressBar;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Body, Method, RequestBuilder};
 use serde_json::Value;
+use tokio::sync::mpsc;
 
 use super::error::ClientError;
 use super::screen::Screen;
@@ -17,6 +18,8 @@ use super::service::Service;
 
 /// Bytes that are read at once.
 const PIECE: usize = 256 << 10;
+/// Such pieces that wait to be sent, at most.
+const PIECES: usize = 2;
 /// Characters of a name that is made of a file's, at most: the service takes as many.
 const MOST_NAME: usize = 63;
 /// Endings of names, and the content types they stand for.
@@ -115,24 +118,36 @@ impl DataFile {
     }
 }
 
-/// The bytes of a reader, read where they are sent: the command has nothing else to do meanwhile.
+/// The bytes of a reader. A thread of its own reads them: it may wait for good, for bytes of standard input, and the service may have
+/// answered before all are sent.
 fn body(mut reader: Box<dyn Read + Send>, bar: ProgressBar) -> Body {
-    let pieces = std::iter::from_fn(move || {
-        let mut piece = vec![0; PIECE];
-        loop {
-            match reader.read(&mut piece) {
-                Ok(0) => return None,
-                Ok(read) => {
-                    piece.truncate(read);
-                    bar.inc(read as u64);
-                    return Some(Ok(Bytes::from(piece)));
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Some(Err(error)),
+    let (pieces, mut read) = mpsc::channel(PIECES);
+    std::thread::spawn(move || {
+        while let Some(piece) = piece(&mut reader) {
+            let is_last = piece.is_err();
+            bar.inc(piece.as_ref().map_or(0, Bytes::len) as u64);
+            if pieces.blocking_send(piece).is_err() || is_last {
+                break;
             }
         }
     });
-    Body::wrap_stream(stream::iter(pieces))
+    Body::wrap_stream(stream::poll_fn(move |context| read.poll_recv(context)))
+}
+
+/// The next bytes of a reader; none at its end.
+fn piece(reader: &mut impl Read) -> Option<io::Result<Bytes>> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        match reader.read(&mut piece) {
+            Ok(0) => return None,
+            Ok(read) => {
+                piece.truncate(read);
+                return Some(Ok(Bytes::from(piece)));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Some(Err(error)),
+        }
+    }
 }
 
 /// The ending of a name in small letters, `.gz` apart, and whether there was one of that.

@@ -12,7 +12,7 @@ use super::watch;
 /// Trains as the command line asks, and shows it until its end unless it is to be left alone.
 ///
 /// # Errors
-/// The service refuses, the training fails, or the user ends the command.
+/// The service refuses, or the training fails.
 pub async fn train(service: &Service, common: &Common, screen: &Screen, asked: &Train) -> Result<(), ClientError> {
     if asked.detach && common.local {
         return Err(ClientError::Usage("--detach needs a service that goes on: leave --local out".into()));

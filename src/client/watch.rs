@@ -7,7 +7,6 @@ use indicatif::ProgressBar;
 use reqwest::header::ACCEPT;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
-use tokio::signal::ctrl_c;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
 
 use super::command::Common;
@@ -26,7 +25,7 @@ const ASKED_EACH: Duration = Duration::from_secs(1);
 /// `epochd watch`: shows a training until its end.
 ///
 /// # Errors
-/// There is no such job, it failed, or the user ended the command.
+/// There is no such job, or it failed.
 pub async fn watch(service: &Service, common: &Common, screen: &Screen, job: &str) -> Result<(), ClientError> {
     let ended = until_end(service, common, screen, job).await?;
     tell(service, screen, &ended).await
@@ -76,14 +75,13 @@ pub async fn model_of(service: &Service, job: &Value) -> (String, Value) {
 /// The job as it is at its end. Ctrl-C ends the command, not the training: how to come back to it is said.
 ///
 /// # Errors
-/// There is no such job, the service is away for good, or the user ended the command.
+/// There is no such job, or the service is away for good.
 pub async fn until_end(service: &Service, common: &Common, screen: &Screen, job: &str) -> Result<Value, ClientError> {
+    screen.parting.says(Some(left(common, screen, job)));
     let bar = screen.epochs_bar();
-    let ended = tokio::select! {
-        ended = follow(service, job, &bar) => ended,
-        _ = ctrl_c() => Err(ClientError::Interrupted(left(common, screen, job))),
-    };
+    let ended = follow(service, job, &bar).await;
     bar.finish_and_clear();
+    screen.parting.says(None);
     ended
 }
 
