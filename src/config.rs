@@ -211,6 +211,10 @@ pub struct Settings {
     #[arg(long, env = "EPOCHD_SHUTDOWN_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub shutdown_timeout: Duration,
 
+    /// End when standard input does, as on SIGTERM: for a program that starts the service for itself
+    #[arg(long, env = "EPOCHD_END_WITH_STDIN")]
+    pub end_with_stdin: bool,
+
     /// Who is told of the ends of jobs.
     #[command(flatten)]
     pub webhook: WebhookSettings,

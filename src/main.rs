@@ -109,7 +109,8 @@ async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
         return Err("the system's clock stands before 1970: set it, as times are kept with what is stored".into());
     }
     raise_descriptor_limit();
-    let (address, shutdown_timeout) = (settings.listen, settings.shutdown_timeout);
+    let (address, shutdown_timeout, end_with_stdin) =
+        (settings.listen, settings.shutdown_timeout, settings.end_with_stdin);
     let busy = |error| format!("cannot listen on {address}: {error}");
     let tls = Tls::of(&settings.tls)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
@@ -134,6 +135,7 @@ async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
     let stop = async move {
         tokio::select! {
             () = signal => {}
+            () = stdin_end(), if end_with_stdin => tracing::info!("standard input has ended: stopping"),
             () = lost.lost() => tracing::error!("another epochd has taken the database: stopping"),
         }
         end_in(shutdown_timeout);
@@ -182,6 +184,16 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
             _ = interrupt.recv() => tracing::info!("Ctrl-C: stopping"),
         }
     })
+}
+
+/// Resolves when standard input ends, whatever comes before. A thread of its own reads, which nothing waits for.
+async fn stdin_end() {
+    let (tell, told) = tokio::sync::oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        drop(tell);
+    });
+    let _ = told.await;
 }
 
 /// Asks the service with these settings whether it is ready.

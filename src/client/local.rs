@@ -12,7 +12,8 @@ use super::error::ClientError;
 /// What the service's log says before its address.
 const LISTENING: &str = "listening on ";
 
-/// A service that ends with this.
+/// A service that ends with this. Its standard input is a pipe that nothing is written to: where this process ends without a word, that
+/// ends too, and the service with it.
 #[derive(Debug)]
 pub struct Local(Child);
 
@@ -29,11 +30,12 @@ impl Local {
         let program = std::env::current_exe().map_err(ClientError::io("this program"))?;
         let mut command = Command::new(program);
         command
-            .args(["--listen", "127.0.0.1:0", "--log-format", "text", "--log-level", "info", "--data-dir"])
+            .args(["--listen", "127.0.0.1:0", "--log-format", "text", "--log-level", "info", "--end-with-stdin"])
+            .arg("--data-dir")
             .arg(folder);
         // Ctrl-C is for this command, which tells the service itself. Its keys are for those who come from elsewhere.
         command.process_group(0).env_remove("EPOCHD_API_KEYS").env_remove("EPOCHD_API_KEYS_FILE");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(ClientError::io("this program"))?;
         let log = BufReader::new(child.stderr.take().expect("it is piped"));
         Ok((Local(child), Starting(log)))

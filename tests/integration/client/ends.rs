@@ -1,4 +1,4 @@
-//! How commands end that are ended: by a signal, whatever they wait for, or by an early refusal.
+//! How commands end that are ended: by a signal, whatever they wait for, by an early refusal, or without a word.
 
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{command, drawn, told};
+use super::{command, drawn, penguins, told};
 use crate::support::{TestApp, eventually};
 
 /// Sends a signal to a process.
@@ -78,4 +78,21 @@ async fn a_signal_ends_a_command_that_asks() {
     let seen = tokio::task::spawn_blocking(|| drawn(asking, "[y/N]")).await.expect("no panic");
     assert!(seen.contains("delete the model none"), "{seen}");
     app.stop().await;
+}
+
+#[tokio::test]
+async fn a_service_of_ones_own_ends_with_a_command_that_is_killed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("state").to_str().expect("UTF-8").to_owned();
+    let local = |words: &[&str]| {
+        let words = [words, &["--local", "--data-dir", &data]].concat();
+        command("http://127.0.0.1:1", &words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs")
+    };
+    let mut training = local(&["train", &penguins(), "--target", "species", "--epochs", "1000000"]);
+    let mut said = std::io::BufReader::new(training.stderr.take().expect("piped"));
+    std::io::BufRead::read_line(&mut said, &mut String::new()).expect("the training has begun");
+    training.kill().expect("it is ours");
+    training.wait().expect("it ended");
+    let is_free = || async { end_of(local(&["jobs", "--json"])).await.0 == Some(0) };
+    eventually("the folder is free", is_free).await;
 }
