@@ -12,6 +12,12 @@ use serde_json::{Value, json};
 pub struct Problem {
     /// What it means.
     pub title: String,
+    /// Of the reply.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Seconds until it may be otherwise, as the reply says beside the document.
+    #[serde(skip)]
+    pub retry_after: Option<u64>,
     /// What exactly was wrong.
     pub detail: String,
     /// Its stable word.
@@ -120,6 +126,11 @@ impl ClientError {
 }
 
 impl Problem {
+    /// Whether it passes by itself: too much load, a service that starts or stops.
+    pub fn passes(&self) -> bool {
+        matches!(self.status, Some(429 | 503))
+    }
+
     /// What to do, in commands where those do it: the service speaks of its API.
     fn advice(&self) -> &str {
         match self.code.as_str() {
@@ -174,6 +185,7 @@ mod tests {
             "errors":[{"pointer":"/epochs","detail":"0 is too small"}]}"#;
         let problem: Problem = serde_json::from_str(told).expect("a problem");
         assert_eq!(problem.to_string(), "A value is not allowed: 2 values\n  /epochs: 0 is too small\n  Mend them.");
+        assert!(!problem.passes() && Problem { status: Some(429), ..Problem::default() }.passes());
         assert_eq!(ClientError::Refused(Box::new(problem)).exit_status(), 1);
         let told = r#"{"title":"A value is not allowed","code":"invalid_value","detail":"0 is too small","remedy":"Mend it.",
             "errors":[{"pointer":"/epochs","detail":"0 is too small"}]}"#;

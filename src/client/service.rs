@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Client, Method, RequestBuilder, Response, Url, redirect};
 use serde_json::Value;
 
@@ -161,11 +161,15 @@ impl Service {
 
     async fn refused(&self, mut reply: Response) -> ClientError {
         let (status, mut body) = (reply.status(), Vec::new());
+        let retry_after = reply.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         while let Ok(Some(piece)) = reply.chunk().await {
             body.extend_from_slice(&piece[..piece.len().min(MOST_ERROR - body.len())]);
         }
         match serde_json::from_slice::<Problem>(&body) {
-            Ok(problem) if !problem.code.is_empty() => ClientError::Refused(Box::new(problem)),
+            Ok(problem) if !problem.code.is_empty() => {
+                let status = Some(status.as_u16());
+                ClientError::Refused(Box::new(Problem { status, retry_after, ..problem }))
+            }
             _ => ClientError::Failed(format!("what answers at {} is no epochd: it says {status}", self.url)),
         }
     }

@@ -19,6 +19,8 @@ use super::table::figure;
 
 /// How often a stream is begun again that broke off without news.
 const TRIES: u32 = 5;
+/// Most seconds that a service which refuses is not asked.
+const MOST_PAUSE: u64 = 60;
 /// How often it is asked how long it will take yet, which events do not tell.
 const ASKED_EACH: Duration = Duration::from_secs(1);
 
@@ -77,11 +79,16 @@ pub async fn model_of(service: &Service, job: &Value) -> (String, Value) {
 /// # Errors
 /// There is no such job, or the service is away for good.
 pub async fn until_end(service: &Service, common: &Common, screen: &Screen, job: &str) -> Result<Value, ClientError> {
-    screen.parting.says(Some(left(common, screen, job)));
+    let left = left(common, screen, job);
+    screen.parting.says(Some(left.clone()));
     let bar = screen.epochs_bar();
     let ended = follow(service, job, &bar).await;
     bar.finish_and_clear();
     screen.parting.says(None);
+    // Of a service that cannot be followed any more nothing says that the training has ended.
+    if !matches!(&ended, Ok(_) | Err(ClientError::Refused(_))) {
+        screen.remark(left);
+    }
     ended
 }
 
@@ -105,6 +112,11 @@ async fn follow(service: &Service, job: &str, bar: &ProgressBar) -> Result<Value
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let broke_off = match service.send(request(service, job, events.last_id.as_deref())).await {
+            // The training goes on meanwhile, however long that is.
+            Err(ClientError::Refused(problem)) if problem.passes() => {
+                sleep(pause(&problem)).await;
+                continue;
+            }
             Err(refused @ ClientError::Refused(_)) => return Err(refused),
             Err(error) => error,
             Ok(mut reply) => loop {
@@ -128,6 +140,11 @@ async fn follow(service: &Service, job: &str, bar: &ProgressBar) -> Result<Value
         }
         sleep(Duration::from_millis(200 << tries)).await;
     }
+}
+
+/// How long nothing is asked after a refusal that passes.
+fn pause(problem: &Problem) -> Duration {
+    Duration::from_secs(problem.retry_after.unwrap_or(2).clamp(1, MOST_PAUSE))
 }
 
 /// What comes next of a job that is followed.

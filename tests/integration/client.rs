@@ -1,5 +1,6 @@
 //! The client commands of the binary, run as a script and as a person would, against a service.
 
+mod away;
 mod ends;
 
 use std::io::{Read, Write};
