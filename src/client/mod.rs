@@ -69,7 +69,7 @@ async fn done_or_ended(client: &Client, parting: &Arc<Parting>) -> Result<(), Cl
     let signals = || Ok((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?));
     let (mut interrupt, mut terminate) = signals().map_err(ClientError::io("signals"))?;
     let (tell, told) = oneshot::channel();
-    let (_end, ended) = oneshot::channel::<()>();
+    let (end, ended) = oneshot::channel::<()>();
     let (client, screen) = (client.clone(), Screen::of(&client.common, parting.clone()));
     std::thread::spawn(move || {
         runtime().block_on(async {
@@ -81,12 +81,14 @@ async fn done_or_ended(client: &Client, parting: &Arc<Parting>) -> Result<(), Cl
             }
         });
     });
-    tokio::select! {
+    let word = tokio::select! {
         biased;
-        done = told => done.unwrap_or_else(|_| Err(ClientError::Failed("the command broke off".into()))),
-        _ = interrupt.recv() => Err(parting.last_words("interrupted")),
-        _ = terminate.recv() => Err(parting.last_words("terminated")),
-    }
+        done = told => return done.unwrap_or_else(|_| Err(ClientError::Failed("the command broke off".into()))),
+        _ = interrupt.recv() => "interrupted",
+        _ = terminate.recv() => "terminated",
+    };
+    drop(end);
+    Err(parting.last_words(word).await)
 }
 
 /// The service that is asked: one of the command's own, which ends with it, or one that runs.

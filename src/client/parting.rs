@@ -2,11 +2,17 @@
 //! that waits, a writer that nobody reads, a question that nobody answers.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use indicatif::ProgressBar;
+use tokio::time::timeout;
 
 use super::error::ClientError;
 use super::local::Local;
+use super::service::Service;
+
+/// Longest wait for what is done at the end.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is to be said and done where a command is ended.
 #[derive(Debug, Default)]
@@ -20,6 +26,8 @@ struct Left {
     bar: Option<ProgressBar>,
     /// The command's own service.
     local: Option<Local>,
+    /// A data set that was stored for the command alone.
+    dataset: Option<(Service, String)>,
 }
 
 impl Parting {
@@ -38,6 +46,11 @@ impl Parting {
         self.left().local = Some(local);
     }
 
+    /// A data set that is deleted where the command is ended; none from when it is of use or deleted already.
+    pub fn deletes(&self, dataset: Option<(Service, String)>) {
+        self.left().dataset = dataset;
+    }
+
     /// Ends the command's own service, and waits for that.
     pub fn end_service(&self) {
         let local = self.left().local.take();
@@ -45,12 +58,26 @@ impl Parting {
     }
 
     /// The command's last words where a signal ends it, of which `word` is told if there is nothing else.
-    pub fn last_words(&self, word: &str) -> ClientError {
-        let Left { words, bar, .. } = &mut *self.left();
-        if let Some(bar) = bar.take() {
+    pub async fn last_words(&self, word: &str) -> ClientError {
+        let Left { words, bar, dataset, .. } = self.taken();
+        if let Some(bar) = bar {
             bar.finish_and_clear();
         }
-        ClientError::Interrupted(words.take().unwrap_or_else(|| word.to_owned()))
+        let mut words = words.unwrap_or_else(|| word.to_owned());
+        if let Some((service, id)) = dataset {
+            let deleted = timeout(PATIENCE, service.delete(&["datasets", &id])).await;
+            if !matches!(deleted, Ok(Ok(()))) {
+                words += &format!("\nthe data set {id}, which was stored for it, is still there");
+            }
+        }
+        ClientError::Interrupted(words)
+    }
+
+    /// All that is left but the service, which what is done yet may ask.
+    fn taken(&self) -> Left {
+        let left = &mut *self.left();
+        let local = left.local.take();
+        std::mem::replace(left, Left { local, ..Left::default() })
     }
 
     fn left(&self) -> MutexGuard<'_, Left> {

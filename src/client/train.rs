@@ -63,13 +63,16 @@ async fn new_version(service: &Service, screen: &Screen, asked: &Train, model: &
         return service.post(&path, &Value::Object(body)).await;
     }
     let file = DataFile::of(asked.file.as_deref(), asked.reading.content_type.as_deref())?;
-    let dataset = file.post(service, screen, &["datasets"], &asked.reading.query()).await?["id"].take();
-    body.insert("dataset".into(), dataset.clone());
+    let stored = file.post(service, screen, &["datasets"], &asked.reading.query()).await?;
+    let id = stored["id"].as_str().unwrap_or_default();
+    screen.parting.deletes(Some((service.clone(), id.to_owned())));
+    body.insert("dataset".into(), id.into());
     let job = service.post(&path, &Value::Object(body)).await;
     if job.is_err() {
         // What cannot be trained on was stored for nothing; why it cannot is what is told.
-        let _ = service.delete(&["datasets", dataset.as_str().unwrap_or_default()]).await;
+        let _ = service.delete(&["datasets", id]).await;
     }
+    screen.parting.deletes(None);
     job
 }
 
