@@ -38,6 +38,16 @@ pub struct Place {
     pub detail: String,
 }
 
+/// A data file that could not be read while it was sent: within the error of its request.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {error}")]
+pub struct Unreadable {
+    /// Which one.
+    pub what: String,
+    /// What the system says.
+    pub error: io::Error,
+}
+
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {

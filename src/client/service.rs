@@ -1,5 +1,6 @@
 //! Requests to the service, and what becomes of its errors.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use reqwest::{Certificate, Client, Method, RequestBuilder, Response, Url, redire
 use serde_json::Value;
 
 use super::distrust::distrust;
-use super::error::{ClientError, Problem};
+use super::error::{ClientError, Problem, Unreadable};
 
 /// Longest wait for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -145,7 +146,7 @@ impl Service {
         }
     }
 
-    /// Why nobody answered, or nobody that can be spoken with.
+    /// Why nobody answered, or nobody that can be spoken with, or what could not be read to its end.
     pub fn unreachable(&self, error: reqwest::Error) -> ClientError {
         let error = error.without_url();
         if let Some(told) = distrust(&self.url, &error) {
@@ -155,6 +156,9 @@ impl Service {
         let mut cause: &dyn std::error::Error = &error;
         while let Some(inner) = cause.source() {
             cause = inner;
+            if let Some(Unreadable { what, error }) = cause.downcast_ref() {
+                return ClientError::io(what)(io::Error::new(error.kind(), error.to_string()));
+            }
         }
         ClientError::Unreachable { url: self.url.to_string(), cause: cause.to_string() }
     }

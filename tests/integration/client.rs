@@ -2,6 +2,7 @@
 
 mod away;
 mod ends;
+mod files;
 
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
