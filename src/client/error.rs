@@ -6,6 +6,8 @@ use std::io;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::printable::printable;
+
 /// An error document of the service (RFC 9457).
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
@@ -166,21 +168,21 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}", self.title)?;
+        write!(out, "{}", printable(&self.title))?;
         if !self.detail.is_empty() {
-            write!(out, ": {}", self.detail)?;
+            write!(out, ": {}", printable(&self.detail))?;
         }
         for Place { pointer, detail } in self.errors.iter().take(10) {
             // The detail of one place alone is that of the whole.
             match *detail == self.detail {
                 true if pointer.is_empty() => {}
-                true => write!(out, " (at {pointer})")?,
-                false => write!(out, "\n  {pointer}: {detail}")?,
+                true => write!(out, " (at {})", printable(pointer))?,
+                false => write!(out, "\n  {}: {}", printable(pointer), printable(detail))?,
             }
         }
         match self.advice() {
             "" => Ok(()),
-            advice => write!(out, "\n  {advice}"),
+            advice => write!(out, "\n  {}", printable(advice)),
         }
     }
 }
@@ -207,6 +209,8 @@ mod tests {
             (&json!("invalid_value"), &json!("/epochs"))
         );
         let none = Problem { code: "model_not_found".into(), remedy: "GET /models".into(), ..Problem::default() };
+        let odd = Problem { detail: "no column \u{1b}]0;x\u{7}".into(), ..Problem::default() };
+        assert_eq!(odd.to_string(), r": no column \u{1b}]0;x\u{7}");
         assert!(none.to_string().ends_with("`epochd models` lists those there are."));
         assert_eq!(ClientError::Usage("what?".into()).document(), json!({"code": "usage", "detail": "what?"}));
     }

@@ -15,6 +15,7 @@ mod models;
 mod output;
 mod parting;
 mod predict;
+mod printable;
 mod report;
 mod screen;
 mod service;
