@@ -77,6 +77,14 @@ impl DataFile {
         (!name.is_empty()).then(|| name.to_owned())
     }
 
+    /// Why [`DataFile::name`] gives none.
+    pub fn why_no_name(&self) -> String {
+        match &self.path {
+            None => format!("{STDIN} has no name"),
+            Some(path) => format!("{} has no letter or digit from which to make a name", path.display()),
+        }
+    }
+
     /// What the service replies to the file, posted to a path with these parameters.
     ///
     /// # Errors
@@ -187,6 +195,8 @@ mod tests {
         assert_eq!(of("_Größe (1).tsv"), told("text/tab-separated-values", false, "gr--e--1"));
         assert_eq!(of("2024 sales.jsonl.gz"), told("application/x-ndjson", true, "2024-sales"));
         assert_eq!(of("-"), Some(("text/csv".into(), false, None)));
+        let nameless = DataFile::of(Some(Path::new("数据.csv")), None).expect("a type");
+        assert!(nameless.name().is_none() && nameless.why_no_name().starts_with("数据.csv has no letter"));
         assert_eq!((of("rows.pdf"), of("rows")), (None, None));
         let named = DataFile::of(Some(Path::new("rows")), Some("text/csv")).expect("a type");
         assert_eq!(named.content_type, "text/csv");

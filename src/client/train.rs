@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::command::{Common, Train};
+use super::command::{Common, Reading, Train};
 use super::data_file::DataFile;
 use super::error::ClientError;
 use super::screen::Screen;
@@ -35,7 +35,7 @@ pub async fn train(service: &Service, common: &Common, screen: &Screen, asked: &
 async fn new_model(service: &Service, screen: &Screen, asked: &Train) -> Result<Value, ClientError> {
     let file = DataFile::of(asked.file.as_deref(), asked.reading.content_type.as_deref())?;
     let name = asked.name.clone().or_else(|| file.name());
-    let name = name.ok_or_else(|| ClientError::Usage("standard input has no name: add --name".into()))?;
+    let name = name.ok_or_else(|| ClientError::Usage(format!("{}: add --name", file.why_no_name())))?;
     let target = asked.target.as_deref().unwrap_or_default();
     let mut query = vec![("name", name.clone()), ("target", target.to_owned())];
     query.extend(asked.task.clone().map(|task| ("task", task)));
@@ -60,6 +60,11 @@ async fn new_version(service: &Service, screen: &Screen, asked: &Train, model: &
     }
     let path = ["models", model, "train"];
     if asked.file.is_none() {
+        if asked.reading != Reading::default() {
+            let told =
+                "how a data file is read is said, and no file: name it, or leave out --types, --missing and the like";
+            return Err(ClientError::Usage(told.into()));
+        }
         return service.post(&path, &Value::Object(body)).await;
     }
     let file = DataFile::of(asked.file.as_deref(), asked.reading.content_type.as_deref())?;
