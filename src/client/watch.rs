@@ -39,22 +39,28 @@ pub async fn watch(service: &Service, common: &Common, screen: &Screen, job: &st
 /// It failed or was cancelled.
 pub async fn tell(service: &Service, screen: &Screen, job: &Value) -> Result<(), ClientError> {
     let (name, model) = model_of(service, job).await;
-    screen.show(job, |job| report::of_job(job, &name, &model))?;
-    if let Some(version) = job["version"].as_u64() {
-        // Of a model that is gone there is nothing to go on with.
-        if !model.is_null() {
-            let serves = model["active_version"] == version;
-            screen.remark(format!("\n{}", ways_on(screen, &name, version, serves)));
-        }
-        return Ok(());
+    let shown = screen.show(job, |job| report::of_job(job, &name, &model));
+    // What it came to counts, also where nobody reads the report.
+    let version = version_of(job)?;
+    shown?;
+    // Of a model that is gone there is nothing to go on with.
+    if !model.is_null() {
+        let serves = model["active_version"] == version;
+        screen.remark(format!("\n{}", ways_on(screen, &name, version, serves)));
     }
-    match job["state"].as_str() {
+    Ok(())
+}
+
+/// The version that a job has made.
+fn version_of(job: &Value) -> Result<u64, ClientError> {
+    let why_none = || match job["state"].as_str() {
         Some("failed") => {
             let problem: Problem = serde_json::from_value(job["error"].clone()).unwrap_or_default();
-            Err(ClientError::Failed(format!("the training failed: {problem}")))
+            ClientError::Failed(format!("the training failed: {problem}"))
         }
-        _ => Err(ClientError::Failed("the training was cancelled: there is no new version".into())),
-    }
+        _ => ClientError::Failed("the training was cancelled: there is no new version".into()),
+    };
+    job["version"].as_u64().ok_or_else(why_none)
 }
 
 /// The commands by which a new version is asked, and by which it serves where it does not yet.
