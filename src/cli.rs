@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command, CommandFactory, Error, Parser};
 
-use crate::client::{Client, ClientCommand};
+use crate::client::{Client, ClientCommand, ClientError};
 use crate::config::Settings;
 
 /// What is to be done.
@@ -40,13 +40,26 @@ pub fn asked(words: impl IntoIterator<Item = OsString>) -> Asked {
 }
 
 fn client(words: Vec<OsString>) -> Asked {
-    let client = Client::try_parse_from(&words).unwrap_or_else(|error| without_variables(error, words).exit());
+    let as_json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+    let client = Client::try_parse_from(&words).unwrap_or_else(|error| {
+        let error = without_variables(error, words);
+        if as_json && error.use_stderr() { exit_with_json(&error) } else { error.exit() }
+    });
     let ClientCommand::Completions { shell } = client.command else { return Asked::Client(Box::new(client)) };
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut completed(), "epochd", &mut script);
     // Whoever reads may have seen enough.
     let _ = io::stdout().write_all(&script);
     Asked::Nothing
+}
+
+/// Says what is wrong with a command line as its other errors are told that asks for JSON, and exits.
+fn exit_with_json(error: &Error) -> ! {
+    let told = error.render().to_string();
+    let detail = told.strip_prefix("error: ").unwrap_or(&told).trim_end().to_owned();
+    // Nobody is left to be told where this cannot be written.
+    let _ = writeln!(io::stderr(), "{}", ClientError::Usage(detail).document());
+    std::process::exit(error.exit_code());
 }
 
 /// An error of the command line of clients, whose usage leaves out what the environment gives: it would show that as required.
