@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 
 use clap::error::ErrorKind;
-use clap::{ArgMatches, Command, CommandFactory, Error, Parser};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command, CommandFactory, Error, FromArgMatches};
 
 use crate::client::{Client, ClientCommand, ClientError};
 use crate::config::Settings;
@@ -41,7 +42,7 @@ pub fn asked(words: impl IntoIterator<Item = OsString>) -> Asked {
 
 fn client(words: Vec<OsString>) -> Asked {
     let as_json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
-    let client = Client::try_parse_from(&words).unwrap_or_else(|error| {
+    let client = parsed(&words).unwrap_or_else(|error| {
         let error = without_variables(error, words);
         if as_json && error.use_stderr() { exit_with_json(&error) } else { error.exit() }
     });
@@ -51,6 +52,18 @@ fn client(words: Vec<OsString>) -> Asked {
     // Whoever reads may have seen enough.
     let _ = io::stdout().write_all(&script);
     Asked::Nothing
+}
+
+/// The command line of a client. A service that is named in it and one of the command's own do not go together; one of the environment
+/// gives way to it.
+fn parsed(words: &[OsString]) -> Result<Client, Error> {
+    let matches = Client::command().try_get_matches_from(words)?;
+    let client = Client::from_arg_matches(&matches)?;
+    if client.common.local && matches.value_source("url") == Some(ValueSource::CommandLine) {
+        let told = "--local starts a service of its own, and --url names another: leave one of them out";
+        return Err(Client::command().error(ErrorKind::ArgumentConflict, told));
+    }
+    Ok(client)
 }
 
 /// Says what is wrong with a command line as its other errors are told that asks for JSON, and exits.
@@ -115,6 +128,18 @@ mod tests {
         ] {
             assert!(matches!(asked(words), Asked::Service(_)), "{words:?}");
         }
+    }
+
+    #[test]
+    fn a_service_of_ones_own_is_no_other() {
+        let parsed = |words: &[&str]| super::parsed(&words.iter().map(OsString::from).collect::<Vec<_>>());
+        for words in [
+            &["epochd", "models", "--url", "http://a", "--local"][..],
+            &["epochd", "--local", "--url", "http://a", "models"],
+        ] {
+            assert_eq!(parsed(words).expect_err("both").kind(), ErrorKind::ArgumentConflict, "{words:?}");
+        }
+        assert!(parsed(&["epochd", "models", "--local"]).is_ok());
     }
 
     #[test]

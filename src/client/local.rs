@@ -19,7 +19,15 @@ pub struct Local(Child);
 
 /// A service that is about to listen.
 #[derive(Debug)]
-pub struct Starting(BufReader<ChildStderr>);
+pub struct Starting {
+    log: BufReader<ChildStderr>,
+    /// What it is to be asked with, whatever keys are stored in its folder.
+    pub key: String,
+}
+
+/// Variables of services that are there for others: keys, and certificates, which name no address of loopback.
+const OF_OTHERS: [&str; 5] =
+    ["EPOCHD_API_KEYS", "EPOCHD_API_KEYS_FILE", "EPOCHD_TLS_CERT", "EPOCHD_TLS_KEY", "EPOCHD_TLS_CLIENT_CA"];
 
 impl Local {
     /// Starts a service on the state in a folder, at a free port of loopback.
@@ -33,12 +41,15 @@ impl Local {
             .args(["--listen", "127.0.0.1:0", "--log-format", "text", "--log-level", "info", "--end-with-stdin"])
             .arg("--data-dir")
             .arg(folder);
-        // Ctrl-C is for this command, which tells the service itself. Its keys are for those who come from elsewhere.
-        command.process_group(0).env_remove("EPOCHD_API_KEYS").env_remove("EPOCHD_API_KEYS_FILE");
+        // Ctrl-C is for this command, which tells the service itself.
+        command.process_group(0);
+        OF_OTHERS.iter().for_each(|name| _ = command.env_remove(name));
+        let key = new_key()?;
+        command.env("EPOCHD_API_KEYS", format!("admin:{key}"));
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(ClientError::io("this program"))?;
         let log = BufReader::new(child.stderr.take().expect("it is piped"));
-        Ok((Local(child), Starting(log)))
+        Ok((Local(child), Starting { log, key }))
     }
 }
 
@@ -48,7 +59,7 @@ impl Starting {
     /// # Errors
     /// It cannot start; what it says of that.
     pub fn address(self) -> Result<String, ClientError> {
-        let (mut log, mut said) = (self.0, String::new());
+        let (mut log, mut said) = (self.log, String::new());
         loop {
             let mut line = String::new();
             if log.read_line(&mut line).map_err(ClientError::io("the log of the service"))? == 0 {
@@ -63,6 +74,14 @@ impl Starting {
             said += &line;
         }
     }
+}
+
+/// A key for as long as the command takes.
+fn new_key() -> Result<String, ClientError> {
+    let mut bits = [0; 32];
+    let filled = rustls::crypto::ring::default_provider().secure_random.fill(&mut bits);
+    filled.map_err(|_| ClientError::Failed("the system gives no random bits".into()))?;
+    Ok(hex::encode(bits))
 }
 
 impl Drop for Local {

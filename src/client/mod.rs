@@ -94,13 +94,14 @@ async fn done_or_ended(client: &Client, parting: &Arc<Parting>) -> Result<(), Cl
 
 /// The service that is asked: one of the command's own, which ends with it, or one that runs.
 fn service(common: &Common, parting: &Parting) -> Result<Service, ClientError> {
-    let key = common.key.as_ref().map(|key| key.0.as_str());
     if !common.local {
+        let key = common.key.as_ref().map(|key| key.0.as_str());
         return Service::new(&common.url, key, common.ca.as_deref());
     }
     let (local, starting) = Local::start(&common.data_dir)?;
     parting.ends(local);
-    Service::new(&starting.address()?, key, common.ca.as_deref())
+    let key = starting.key.clone();
+    Service::new(&starting.address()?, Some(&key), None)
 }
 
 async fn done(client: &Client, screen: &Screen) -> Result<(), ClientError> {
