@@ -329,6 +329,9 @@ try {
   await inWindow('a column that has moved is named', {}, (watched) =>
     onModel(() => shown.drift(watched, service, `${prefix}-drift`), `${prefix}-drift`),
   );
+  await inWindow('a training whose model was deleted', {}, (watched) =>
+    onModel(() => shown.orphan(watched, service, `${prefix}-orphan`), `${prefix}-orphan`),
+  );
   await inWindow('a data set that has grown', {}, (watched) =>
     onModel(() => files.grown(watched, service, `${prefix}-grown`), `${prefix}-grown`),
   );

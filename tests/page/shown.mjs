@@ -87,6 +87,24 @@ export async function drift(watched, service, name) {
   await watched.inspect('a column that has moved');
 }
 
+/** A training whose model was deleted: it is shown without ways to what is gone, and can be deleted itself. */
+export async function orphan(watched, service, name) {
+  const { page } = watched;
+  const [job] = (await service.json(`/jobs?model=${name}`)).data;
+  must((await service.ask(`/models/${name}`, 'DELETE')).ok, 'the model cannot be deleted');
+  await watched.expecting([404], async () => {
+    await watched.go(`#/jobs/${job.id}`);
+    await page.getByRole('heading', { name: `Published version ${job.version}` }).waitFor();
+  });
+  for (const way of ['Try a prediction', 'See the version', 'To the model'])
+    must((await page.getByRole('link', { name: way }).count()) === 0, `${way}: the model is gone`);
+  await watched.inspect('a training whose model is gone');
+  await page.getByRole('button', { name: 'Delete', exact: true }).click();
+  await page.getByRole('button', { name: 'Delete it' }).click();
+  await page.getByText('The training was deleted.').waitFor();
+  must((await service.ask(`/jobs/${job.id}`)).status === 404, 'the training is still there');
+}
+
 /** The pictures of a version: in the page's colours, and saved as they are. */
 export async function plots(watched, service, name) {
   const { page } = watched;

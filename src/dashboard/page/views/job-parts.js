@@ -122,7 +122,7 @@ export function candidates({ candidates: all, metrics }) {
 /**
  * What came of a training that has ended.
  * @param {Job} job
- * @param {string} name
+ * @param {string | null} name that of its model; none where that is gone, and its versions with it
  */
 export function outcome(job, name) {
   if (job.error) return problemView(job.error);
@@ -133,12 +133,14 @@ export function outcome(job, name) {
   return panel(
     `Published version ${job.version}`,
     metricsTable(job.metrics),
-    h(
-      'div',
-      { class: 'actions' },
-      h('a', { class: 'button primary', href: link`/models/${name}/predict` }, 'Try a prediction'),
-      h('a', { class: 'button', href: link`/models/${name}/versions/${job.version}` }, 'See the version'),
-    ),
+    name === null
+      ? h('p', { class: 'muted' }, 'Its model has been deleted since, with all of its versions.')
+      : h(
+          'div',
+          { class: 'actions' },
+          h('a', { class: 'button primary', href: link`/models/${name}/predict` }, 'Try a prediction'),
+          h('a', { class: 'button', href: link`/models/${name}/versions/${job.version}` }, 'See the version'),
+        ),
   );
 }
 

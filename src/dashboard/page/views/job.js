@@ -177,7 +177,7 @@ function scaleSwitch(curves) {
 /**
  * What of a training changes while it runs.
  * @param {Job} job
- * @param {string} name
+ * @param {string | null} name that of its model; none where that is gone
  */
 function changingParts(job, name) {
   const summary = h('section', { class: 'panel', 'aria-label': 'State of the training' });
@@ -201,16 +201,28 @@ function changingParts(job, name) {
   return { summary, below, show };
 }
 
+/**
+ * The model of a training; none where it was deleted, which leaves the training there.
+ * @param {Job} job
+ * @param {AbortSignal} signal
+ * @returns {Promise<import('../types.js').Model | null>}
+ */
+const modelOf = (job, signal) =>
+  get(path`/models/${job.model_id}`, signal).catch((error) => {
+    if (error.problem?.status === 404) return null;
+    throw error;
+  });
+
 /** @type {import('../router.js').View} */
 export async function view({ parts: [id], parameters, signal }) {
   /** @type {Job} */
   const job = await get(path`/jobs/${id}`, signal);
-  const model = await get(path`/models/${job.model_id}`, signal).catch(() => null);
+  const model = await modelOf(job, signal);
   const name = model?.name ?? job.model_id;
   const curves = new Curves(signal);
   const series = isOpen(job) ? new Series() : await history(job, signal);
   const own = { label: 'this run', series, tone: 0 };
-  const parts = changingParts(job, name);
+  const parts = changingParts(job, model && name);
   const failed = h('div');
   if (isOpen(job)) {
     followJob(
@@ -225,7 +237,12 @@ export async function view({ parts: [id], parameters, signal }) {
     );
   }
   curves.setRuns([own]);
-  const others = await overlays(job, parameters.get('with'), (runs) => curves.setRuns([own, ...runs]), signal);
+  const laid = (/** @type {import('../charts/curves.js').Run[]} */ runs) => curves.setRuns([own, ...runs]);
+  const failedToLay = (/** @type {unknown} */ error) => {
+    notifyProblem(error);
+    return null;
+  };
+  const others = model && (await overlays(job, parameters.get('with'), laid, signal).catch(failedToLay));
   return h(
     'div',
     null,
