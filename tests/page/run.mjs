@@ -329,6 +329,7 @@ try {
   await inWindow('a column that has moved is named', {}, (watched) =>
     onModel(() => shown.drift(watched, service, `${prefix}-drift`), `${prefix}-drift`),
   );
+  await inWindow('a view that is left stays away', {}, shown.leftBehind);
   await inWindow('a training whose model was deleted', {}, (watched) =>
     onModel(() => shown.orphan(watched, service, `${prefix}-orphan`), `${prefix}-orphan`),
   );

@@ -87,6 +87,31 @@ export async function drift(watched, service, name) {
   await watched.inspect('a column that has moved');
 }
 
+/** A view that is left before it is there never takes the place of the next one, also where what it waits for is not given up. */
+export async function leftBehind(watched) {
+  const { page } = watched;
+  const empty = { json: { data: [], next_cursor: null, loading: [] } };
+  await page.route(/\/datasets(\?|$)/, (route) => route.fulfill(empty));
+  await page.route(/\/models\?/, async (route) => {
+    await page.waitForTimeout(600);
+    await route.fulfill(empty);
+  });
+  await page.evaluate(() => {
+    const { fetch } = globalThis;
+    globalThis.fetch = (path, options) => fetch(path, { ...options, signal: undefined });
+  });
+  await watched.go('#/models');
+  must((await page.getByRole('heading', { level: 1 }).textContent()) === 'Models', 'a slow view is not shown');
+  await watched.go('#/datasets');
+  await page.evaluate(() => {
+    location.hash = '#/models';
+  });
+  await page.waitForTimeout(50);
+  await watched.go('#/datasets');
+  await page.waitForTimeout(800);
+  must((await page.getByRole('heading', { level: 1 }).textContent()) === 'Data', 'the view that was left has come back');
+}
+
 /** A training whose model was deleted: it is shown without ways to what is gone, and can be deleted itself. */
 export async function orphan(watched, service, name) {
   const { page } = watched;
