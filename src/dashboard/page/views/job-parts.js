@@ -1,7 +1,7 @@
 // What a training says of itself: how far it is, what looks wrong, and what came of it.
 
 import { h } from '../dom.js';
-import { count, duration, number, percent, secondsBetween, words } from '../format.js';
+import { count, counted, duration, number, percent, secondsBetween, words } from '../format.js';
 import { link } from '../router.js';
 import { metricsTable, shownMeasure } from '../ui/metrics.js';
 import { facts, findingItem, panel, stateBadge } from '../ui/parts.js';
@@ -16,6 +16,19 @@ import { table } from '../ui/table.js';
  * @param {Job} job
  */
 export const isOpen = (job) => job.state === 'queued' || job.state === 'running';
+
+/**
+ * What became of a training that was told to end, and of the epochs it had done where they were to be kept.
+ * @param {Job} job
+ * @param {boolean} keep
+ */
+export function toldOfCancelled(job, keep) {
+  if (isOpen(job)) return 'It ends once the epochs done are measured.';
+  if (job.version !== null && keep) return `Stopped. Version ${job.version} keeps ${counted(job.epoch, 'epoch')}.`;
+  if (job.state !== 'cancelled') return `It has ended before: ${words(job.state)}.`;
+  if (!keep) return 'Cancelled.';
+  return `Stopped. Nothing was kept: ${job.epoch === 0 ? 'no epoch was done' : 'there is no new version'}.`;
+}
 
 /** @param {Job} job */
 export function jobFacts(job) {

@@ -13,7 +13,7 @@ import { canBeTraced } from '../ui/model-head.js';
 import { during, notify, notifyProblem } from '../ui/notices.js';
 import { panel, progressBar, viewHead } from '../ui/parts.js';
 import { problemPanel } from '../ui/problem.js';
-import { candidates, comparison, isOpen, jobFacts, numbers, outcome, settings, warnings } from './job-parts.js';
+import { candidates, comparison, isOpen, jobFacts, numbers, outcome, settings, toldOfCancelled, warnings } from './job-parts.js';
 
 /** @typedef {import('../types.js').Job} Job */
 /** @typedef {import('../types.js').Epoch} Epoch */
@@ -45,8 +45,9 @@ async function history(job, signal) {
  */
 function cancelButtons(job, changed) {
   const cancel = async (/** @type {boolean} */ keep) => {
-    changed(await send(path`/jobs/${job.id}/cancel` + (keep ? '?keep=true' : '')));
-    notify(keep ? 'Stopped. What it has learned is published as a version.' : 'Cancelled.');
+    const now = await send(path`/jobs/${job.id}/cancel` + (keep ? '?keep=true' : ''));
+    changed(now);
+    notify(toldOfCancelled(now, keep));
   };
   const keep = h('button', { type: 'button', onclick: () => during(keep, () => cancel(true)) }, 'Stop and keep');
   const drop = h(
