@@ -81,7 +81,7 @@ export function comparison({ comparison: one }) {
         shownMeasure(one.metric, one.active),
       ],
       ['Rows', count(one.rows)],
-      ['Serves now', one.activated ? 'yes' : 'no'],
+      ['Served when it was published', one.activated ? 'yes' : 'no'],
     ]),
     h('p', { class: 'muted' }, one.reason),
   );
