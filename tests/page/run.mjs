@@ -330,6 +330,7 @@ try {
     onModel(() => shown.drift(watched, service, `${prefix}-drift`), `${prefix}-drift`),
   );
   await inWindow('a view that is left stays away', {}, shown.leftBehind);
+  await inWindow('further trainings stay in the list', {}, shown.furtherTrainings);
   await inWindow('a training whose model was deleted', {}, (watched) =>
     onModel(() => shown.orphan(watched, service, `${prefix}-orphan`), `${prefix}-orphan`),
   );

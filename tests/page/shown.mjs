@@ -112,6 +112,24 @@ export async function leftBehind(watched) {
   must((await page.getByRole('heading', { level: 1 }).textContent()) === 'Data', 'the view that was left has come back');
 }
 
+/** Further pages of the trainings stay while one runs. */
+export async function furtherTrainings(watched) {
+  const { page } = watched;
+  const job = (i) => ({ id: `job-${i}`, model_id: 'none', state: 'running', epoch: 1, epochs: 2, progress: 0.5, loss: 1 });
+  await page.route(/\/jobs\?/, (route) => {
+    const further = route.request().url().includes('cursor=');
+    const data = Array.from({ length: 50 }, (_, i) => job(further ? i + 50 : i));
+    return route.fulfill({ json: { data, next_cursor: further ? null : 'next' } });
+  });
+  await watched.go('#/jobs');
+  await page.getByRole('button', { name: 'Show more' }).click();
+  const rows = page.locator('main tbody tr');
+  await eventually(async () => (await rows.count()) === 100, 'the further page');
+  await page.evaluate(() => document.activeElement.blur());
+  await page.waitForTimeout(4000);
+  must((await rows.count()) === 100, 'the further page is gone again');
+}
+
 /** A training whose model was deleted: it is shown without ways to what is gone, and can be deleted itself. */
 export async function orphan(watched, service, name) {
   const { page } = watched;
