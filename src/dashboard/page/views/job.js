@@ -74,8 +74,11 @@ function cancelButtons(job, changed) {
  * @param {AbortSignal} signal
  */
 async function overlays(job, first, changed, signal) {
-  const page = await get(`/jobs${query({ model: job.model_id, limit: MOST_OTHERS + 1 })}`, signal);
-  const others = page.data.filter((/** @type {Job} */ one) => one.id !== job.id && one.epoch > 0);
+  const { data } = await get(`/jobs${query({ model: job.model_id, limit: MOST_OTHERS + 1 })}`, signal);
+  // The newest are offered; one that is asked for may be older.
+  const isThere = data.some((/** @type {Job} */ one) => one.id === first);
+  if (first && !isThere) data.push(await get(path`/jobs/${first}`, signal));
+  const others = data.filter((/** @type {Job} */ one) => one.id !== job.id && one.epoch > 0);
   if (!others.length) return null;
   /** @type {Map<string, { label: string, series: Series, tone: number }>} */
   const chosen = new Map();
