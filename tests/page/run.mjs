@@ -331,6 +331,9 @@ try {
   );
   await inWindow('a view that is left stays away', {}, shown.leftBehind);
   await inWindow('further trainings stay in the list', {}, shown.furtherTrainings);
+  await inWindow('a version without intervals answers', {}, (watched) =>
+    shown.noInterval(watched, service, `${prefix}-bare`),
+  );
   await inWindow('a training whose model was deleted', {}, (watched) =>
     onModel(() => shown.orphan(watched, service, `${prefix}-orphan`), `${prefix}-orphan`),
   );

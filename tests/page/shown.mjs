@@ -32,6 +32,22 @@ export async function interval(watched, service, name) {
   await page.getByText('sure that').waitFor({ state: 'detached' });
 }
 
+/** A version that too few rows were held out for answers without an interval, and says why. */
+export async function noInterval(watched, service, name) {
+  const { page } = watched;
+  await service.json(`/datasets?name=${name}`, 'POST', table(60), 'text/csv');
+  await service.json('/models', 'POST', { name, dataset: name, target: 'kind', recipe: 'plain' });
+  const { id } = await service.json(`/models/${name}/train`, 'POST', { epochs: 3, validation_split: 0 });
+  await service.ended(id);
+  await watched.go(`#/models/${name}/predict`);
+  await watched.expecting([409], async () => {
+    await page.getByRole('button', { name: 'Predict', exact: true }).click();
+    await page.locator('.answer').waitFor();
+  });
+  await page.locator('.notice.bad').waitFor();
+  must((await page.getByLabel('Certainty of the interval').inputValue()) === '', 'an interval is still asked for');
+}
+
 /** A version gets a name of its own, and loses it; and what answers is said below its drawing. */
 export async function aliases(watched, service, name) {
   const { page } = watched;
