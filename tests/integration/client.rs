@@ -3,6 +3,8 @@
 mod away;
 mod ends;
 mod files;
+mod own_service;
+mod words;
 
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;

@@ -2,10 +2,10 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::ends::end_of;
-use super::{Stdio, command, penguins};
+use super::{command, penguins};
 
 /// Reads a request, and gives its method and path.
 fn request_of(connection: &mut TcpStream) -> String {
