@@ -4,9 +4,10 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 
 use clap::error::ErrorKind;
-use clap::{ArgMatches, Command, CommandFactory, Error, Parser};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command, CommandFactory, Error, FromArgMatches};
 
-use crate::client::{Client, ClientCommand};
+use crate::client::{Client, ClientCommand, ClientError};
 use crate::config::Settings;
 
 /// What is to be done.
@@ -40,13 +41,38 @@ pub fn asked(words: impl IntoIterator<Item = OsString>) -> Asked {
 }
 
 fn client(words: Vec<OsString>) -> Asked {
-    let client = Client::try_parse_from(&words).unwrap_or_else(|error| without_variables(error, words).exit());
+    let as_json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+    let client = parsed(&words).unwrap_or_else(|error| {
+        let error = without_variables(error, words);
+        if as_json && error.use_stderr() { exit_with_json(&error) } else { error.exit() }
+    });
     let ClientCommand::Completions { shell } = client.command else { return Asked::Client(Box::new(client)) };
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut completed(), "epochd", &mut script);
     // Whoever reads may have seen enough.
     let _ = io::stdout().write_all(&script);
     Asked::Nothing
+}
+
+/// The command line of a client. A service that is named in it and one of the command's own do not go together; one of the environment
+/// gives way to it.
+fn parsed(words: &[OsString]) -> Result<Client, Error> {
+    let matches = Client::command().try_get_matches_from(words)?;
+    let client = Client::from_arg_matches(&matches)?;
+    if client.common.local && matches.value_source("url") == Some(ValueSource::CommandLine) {
+        let told = "--local starts a service of its own, and --url names another: leave one of them out";
+        return Err(Client::command().error(ErrorKind::ArgumentConflict, told));
+    }
+    Ok(client)
+}
+
+/// Says what is wrong with a command line as its other errors are told that asks for JSON, and exits.
+fn exit_with_json(error: &Error) -> ! {
+    let told = error.render().to_string();
+    let detail = told.strip_prefix("error: ").unwrap_or(&told).trim_end().to_owned();
+    // Nobody is left to be told where this cannot be written.
+    let _ = writeln!(io::stderr(), "{}", ClientError::Usage(detail).document());
+    std::process::exit(error.exit_code());
 }
 
 /// An error of the command line of clients, whose usage leaves out what the environment gives: it would show that as required.
@@ -102,6 +128,18 @@ mod tests {
         ] {
             assert!(matches!(asked(words), Asked::Service(_)), "{words:?}");
         }
+    }
+
+    #[test]
+    fn a_service_of_ones_own_is_no_other() {
+        let parsed = |words: &[&str]| super::parsed(&words.iter().map(OsString::from).collect::<Vec<_>>());
+        for words in [
+            &["epochd", "models", "--url", "http://a", "--local"][..],
+            &["epochd", "--local", "--url", "http://a", "models"],
+        ] {
+            assert_eq!(parsed(words).expect_err("both").kind(), ErrorKind::ArgumentConflict, "{words:?}");
+        }
+        assert!(parsed(&["epochd", "models", "--local"]).is_ok());
     }
 
     #[test]

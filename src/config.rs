@@ -152,16 +152,17 @@ pub struct Settings {
     pub memory: Option<ByteSize>,
 
     /// Memory for what requests send, what is made of it, and replies until they are sent; more are refused with 429
-    /// [default: a quarter of --memory]
+    /// [default: a quarter of that rest]
     #[arg(long, env = "EPOCHD_REQUEST_MEMORY", value_name = "SIZE")]
     pub request_memory: Option<ByteSize>,
 
-    /// Memory for all running trainings together; those that need more than is free wait [default: half of --memory]
+    /// Memory for all running trainings together; those that need more than is free wait [default: half of the rest
+    /// that --memory shares out]
     #[arg(long, env = "EPOCHD_TRAINING_MEMORY", value_name = "SIZE")]
     pub training_memory: Option<ByteSize>,
 
     /// Memory for the parameters of models in use: they are read on first use, and those used least recently dropped
-    /// [default: a quarter of --memory]
+    /// [default: a quarter of that rest]
     #[arg(long, env = "EPOCHD_MODEL_MEMORY", value_name = "SIZE")]
     pub model_memory: Option<ByteSize>,
 
@@ -210,6 +211,10 @@ pub struct Settings {
     /// write a checkpoint
     #[arg(long, env = "EPOCHD_SHUTDOWN_TIMEOUT", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub shutdown_timeout: Duration,
+
+    /// End when standard input does, as on SIGTERM: for a program that starts the service for itself
+    #[arg(long, env = "EPOCHD_END_WITH_STDIN")]
+    pub end_with_stdin: bool,
 
     /// Who is told of the ends of jobs.
     #[command(flatten)]

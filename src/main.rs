@@ -3,6 +3,8 @@
 
 mod allocator;
 
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -48,23 +50,28 @@ fn main() -> ExitCode {
     }
 }
 
+/// Writes a line. What is under way goes on where nobody reads it, as behind `epochd check --repair | head`.
+fn say(mut to: impl Write, line: impl Display) {
+    let _ = writeln!(to, "{line}");
+}
+
 /// Checks all state, and says what is wrong with it.
 fn check_state(settings: &Settings, repair: bool) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads can be started");
     let mut progress = |what: &str, so_far: Outcome| {
-        eprintln!("at {what}; {} rows and {} files so far", so_far.rows, so_far.blobs);
+        say(io::stderr(), format!("at {what}; {} rows and {} files so far", so_far.rows, so_far.blobs));
     };
-    let mut say = |finding: &Finding| println!("{finding}");
-    match runtime.block_on(check::check(&settings.location(), repair, &mut say, &mut progress)) {
+    let mut found = |finding: &Finding| say(io::stdout(), finding);
+    match runtime.block_on(check::check(&settings.location(), repair, &mut found, &mut progress)) {
         Ok(Outcome { rows, blobs, found, mended }) => {
             let counted = |count: u64, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
             let [read, files, findings] =
                 [(rows, "row"), (blobs, "file"), (found, "finding")].map(|(n, of)| counted(n, of));
-            println!("checked {read} and {files}: {findings}, {mended} of them mended");
+            say(io::stdout(), format!("checked {read} and {files}: {findings}, {mended} of them mended"));
             if found == mended { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
-            eprintln!("{error}");
+            say(io::stderr(), error);
             ExitCode::FAILURE
         }
     }
@@ -74,11 +81,11 @@ fn check_state(settings: &Settings, repair: bool) -> ExitCode {
 fn report(what: &str, done: Result<Extent, BackupError>) -> ExitCode {
     match done {
         Ok(Extent { blobs, bytes }) => {
-            println!("{what} the catalog and {blobs} files, {} together", ByteSize::b(bytes));
+            say(io::stdout(), format!("{what} the catalog and {blobs} files, {} together", ByteSize::b(bytes)));
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("{error}");
+            say(io::stderr(), error);
             ExitCode::FAILURE
         }
     }
@@ -109,7 +116,8 @@ async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
         return Err("the system's clock stands before 1970: set it, as times are kept with what is stored".into());
     }
     raise_descriptor_limit();
-    let (address, shutdown_timeout) = (settings.listen, settings.shutdown_timeout);
+    let (address, shutdown_timeout, end_with_stdin) =
+        (settings.listen, settings.shutdown_timeout, settings.end_with_stdin);
     let busy = |error| format!("cannot listen on {address}: {error}");
     let tls = Tls::of(&settings.tls)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
@@ -134,6 +142,7 @@ async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
     let stop = async move {
         tokio::select! {
             () = signal => {}
+            () = stdin_end(), if end_with_stdin => tracing::info!("standard input has ended: stopping"),
             () = lost.lost() => tracing::error!("another epochd has taken the database: stopping"),
         }
         end_in(shutdown_timeout);
@@ -174,7 +183,7 @@ fn raise_descriptor_limit() {
 }
 
 /// Resolves on SIGTERM or Ctrl-C.
-fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {
@@ -184,17 +193,27 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
     })
 }
 
+/// Resolves when standard input ends, whatever comes before. A thread of its own reads, which nothing waits for.
+async fn stdin_end() {
+    let (tell, told) = tokio::sync::oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        drop(tell);
+    });
+    let _ = told.await;
+}
+
 /// Asks the service with these settings whether it is ready.
 fn healthcheck(settings: &Settings) -> ExitCode {
     let address = settings.listen;
     match ask_ready(settings) {
         Ok(status) if status == "200" => ExitCode::SUCCESS,
         Ok(status) => {
-            eprintln!("{address} is not ready: /readyz answered {status}");
+            say(io::stderr(), format!("{address} is not ready: /readyz answered {status}"));
             ExitCode::FAILURE
         }
         Err(error) => {
-            eprintln!("{address} does not answer: {error}");
+            say(io::stderr(), format!("{address} does not answer: {error}"));
             ExitCode::FAILURE
         }
     }

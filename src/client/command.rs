@@ -2,6 +2,7 @@
 
 mod common;
 mod nouns;
+mod number;
 mod reading;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap_complete::Shell;
 
 pub use self::common::Common;
 pub use self::nouns::{Datasets, Jobs, Keys, Things, Versions};
+use self::number::number;
 pub use self::reading::Reading;
 
 /// Ask a running epochd: train, predict, compare, look
@@ -131,13 +133,13 @@ pub struct Train {
     #[arg(long, value_name = "N")]
     pub epochs: Option<u64>,
     /// End the training after so many seconds
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = number)]
     pub max_seconds: Option<f64>,
     /// Seed of all that is drawn
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Share of the rows that are held out
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", value_parser = number)]
     pub validation_split: Option<f64>,
     /// How rows are held out: auto, random, order, time:COLUMN or group:COLUMN
     #[arg(long)]
@@ -192,7 +194,7 @@ pub struct Predict {
     #[arg(long, value_name = "TYPE")]
     pub accept: Option<String>,
     /// Bounds that hold this share of outcomes, such as 0.9, beside each value
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", value_parser = number)]
     pub interval: Option<f64>,
     /// A column with what is unusual about each row
     #[arg(long)]

@@ -5,18 +5,23 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{TryStreamExt, stream};
 use indicatif::ProgressBar;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Body, Method, RequestBuilder};
 use serde_json::Value;
+use tokio::sync::mpsc;
 
-use super::error::ClientError;
+use super::error::{ClientError, Unreadable};
 use super::screen::Screen;
 use super::service::Service;
 
 /// Bytes that are read at once.
 const PIECE: usize = 256 << 10;
+/// Such pieces that wait to be sent, at most.
+const PIECES: usize = 2;
+/// What the file is called that has no path.
+const STDIN: &str = "standard input";
 /// Characters of a name that is made of a file's, at most: the service takes as many.
 const MOST_NAME: usize = 63;
 /// Endings of names, and the content types they stand for.
@@ -72,6 +77,14 @@ impl DataFile {
         (!name.is_empty()).then(|| name.to_owned())
     }
 
+    /// Why [`DataFile::name`] gives none.
+    pub fn why_no_name(&self) -> String {
+        match &self.path {
+            None => format!("{STDIN} has no name"),
+            Some(path) => format!("{} has no letter or digit from which to make a name", path.display()),
+        }
+    }
+
     /// What the service replies to the file, posted to a path with these parameters.
     ///
     /// # Errors
@@ -95,17 +108,11 @@ impl DataFile {
     /// # Errors
     /// The file cannot be opened.
     pub fn send(&self, request: RequestBuilder, screen: &Screen) -> Result<(RequestBuilder, ProgressBar), ClientError> {
-        let (reader, length): (Box<dyn Read + Send>, Option<u64>) = match &self.path {
-            None => (Box::new(io::stdin()), None),
-            Some(path) => {
-                let file = File::open(path).map_err(ClientError::io(path.display()))?;
-                let about = file.metadata().map_err(ClientError::io(path.display()))?;
-                (Box::new(file), about.is_file().then_some(about.len()))
-            }
-        };
+        let (reader, length) = self.open()?;
         let name = self.path.as_ref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
-        let bar = screen.bytes_bar(name.as_deref().unwrap_or("standard input"), length);
-        let request = request.header(CONTENT_TYPE, &self.content_type).body(body(reader, bar.clone()));
+        let bar = screen.bytes_bar(name.as_deref().unwrap_or(STDIN), length);
+        let what = self.path.as_ref().map_or(STDIN.to_owned(), |path| path.display().to_string());
+        let request = request.header(CONTENT_TYPE, &self.content_type).body(body(reader, what, bar.clone()));
         let request = if self.is_packed { request.header(CONTENT_ENCODING, "gzip") } else { request };
         let request = match length {
             Some(length) => request.header(CONTENT_LENGTH, length),
@@ -113,26 +120,52 @@ impl DataFile {
         };
         Ok((request, bar))
     }
+
+    /// Its bytes, and how many they are where that is known.
+    fn open(&self) -> Result<(Box<dyn Read + Send>, Option<u64>), ClientError> {
+        let Some(path) = &self.path else { return Ok((Box::new(io::stdin()), None)) };
+        let opened = File::open(path).and_then(|file| file.metadata().map(|about| (file, about)));
+        let (file, about) = opened.map_err(ClientError::io(path.display()))?;
+        if about.is_dir() {
+            return Err(ClientError::io(path.display())(io::ErrorKind::IsADirectory.into()));
+        }
+        // Files that the system makes while they are read say 0 as well.
+        let length = Some(about.len()).filter(|length| about.is_file() && *length > 0);
+        Ok((Box::new(file), length))
+    }
 }
 
-/// The bytes of a reader, read where they are sent: the command has nothing else to do meanwhile.
-fn body(mut reader: Box<dyn Read + Send>, bar: ProgressBar) -> Body {
-    let pieces = std::iter::from_fn(move || {
-        let mut piece = vec![0; PIECE];
-        loop {
-            match reader.read(&mut piece) {
-                Ok(0) => return None,
-                Ok(read) => {
-                    piece.truncate(read);
-                    bar.inc(read as u64);
-                    return Some(Ok(Bytes::from(piece)));
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Some(Err(error)),
+/// The bytes of a reader. A thread of its own reads them: it may wait for good, for bytes of standard input, and the service may have
+/// answered before all are sent.
+fn body(mut reader: Box<dyn Read + Send>, what: String, bar: ProgressBar) -> Body {
+    let (pieces, mut read) = mpsc::channel(PIECES);
+    std::thread::spawn(move || {
+        while let Some(piece) = piece(&mut reader) {
+            let is_last = piece.is_err();
+            bar.inc(piece.as_ref().map_or(0, Bytes::len) as u64);
+            if pieces.blocking_send(piece).is_err() || is_last {
+                break;
             }
         }
     });
-    Body::wrap_stream(stream::iter(pieces))
+    let read = stream::poll_fn(move |context| read.poll_recv(context));
+    Body::wrap_stream(read.map_err(move |error| Unreadable { what: what.clone(), error }))
+}
+
+/// The next bytes of a reader; none at its end.
+fn piece(reader: &mut impl Read) -> Option<io::Result<Bytes>> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        match reader.read(&mut piece) {
+            Ok(0) => return None,
+            Ok(read) => {
+                piece.truncate(read);
+                return Some(Ok(Bytes::from(piece)));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Some(Err(error)),
+        }
+    }
 }
 
 /// The ending of a name in small letters, `.gz` apart, and whether there was one of that.
@@ -162,6 +195,8 @@ mod tests {
         assert_eq!(of("_Größe (1).tsv"), told("text/tab-separated-values", false, "gr--e--1"));
         assert_eq!(of("2024 sales.jsonl.gz"), told("application/x-ndjson", true, "2024-sales"));
         assert_eq!(of("-"), Some(("text/csv".into(), false, None)));
+        let nameless = DataFile::of(Some(Path::new("数据.csv")), None).expect("a type");
+        assert!(nameless.name().is_none() && nameless.why_no_name().starts_with("数据.csv has no letter"));
         assert_eq!((of("rows.pdf"), of("rows")), (None, None));
         let named = DataFile::of(Some(Path::new("rows")), Some("text/csv")).expect("a type");
         assert_eq!(named.content_type, "text/csv");

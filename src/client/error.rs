@@ -6,12 +6,20 @@ use std::io;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::printable::printable;
+
 /// An error document of the service (RFC 9457).
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Problem {
     /// What it means.
     pub title: String,
+    /// Of the reply.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Seconds until it may be otherwise, as the reply says beside the document.
+    #[serde(skip)]
+    pub retry_after: Option<u64>,
     /// What exactly was wrong.
     pub detail: String,
     /// Its stable word.
@@ -30,6 +38,16 @@ pub struct Place {
     pub pointer: String,
     /// What is wrong there.
     pub detail: String,
+}
+
+/// A data file that could not be read while it was sent: within the error of its request.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {error}")]
+pub struct Unreadable {
+    /// Which one.
+    pub what: String,
+    /// What the system says.
+    pub error: io::Error,
 }
 
 /// Why a command could not do its work.
@@ -80,9 +98,15 @@ impl ClientError {
 
     /// About standard output.
     pub fn output(error: io::Error) -> Self {
-        match error.kind() {
+        ClientError::written("standard output")(error)
+    }
+
+    /// About the file or stream `what`, which may have a reader that has seen enough.
+    pub fn written(what: impl fmt::Display) -> impl Fn(io::Error) -> Self {
+        let what = what.to_string();
+        move |error| match error.kind() {
             io::ErrorKind::BrokenPipe => ClientError::Closed,
-            _ => ClientError::Io { what: "standard output".into(), error },
+            _ => ClientError::Io { what: what.clone(), error },
         }
     }
 
@@ -114,6 +138,11 @@ impl ClientError {
 }
 
 impl Problem {
+    /// Whether it passes by itself: too much load, a service that starts or stops.
+    pub fn passes(&self) -> bool {
+        matches!(self.status, Some(429 | 503))
+    }
+
     /// What to do, in commands where those do it: the service speaks of its API.
     fn advice(&self) -> &str {
         match self.code.as_str() {
@@ -139,21 +168,21 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}", self.title)?;
+        write!(out, "{}", printable(&self.title))?;
         if !self.detail.is_empty() {
-            write!(out, ": {}", self.detail)?;
+            write!(out, ": {}", printable(&self.detail))?;
         }
         for Place { pointer, detail } in self.errors.iter().take(10) {
             // The detail of one place alone is that of the whole.
             match *detail == self.detail {
                 true if pointer.is_empty() => {}
-                true => write!(out, " (at {pointer})")?,
-                false => write!(out, "\n  {pointer}: {detail}")?,
+                true => write!(out, " (at {})", printable(pointer))?,
+                false => write!(out, "\n  {}: {}", printable(pointer), printable(detail))?,
             }
         }
         match self.advice() {
             "" => Ok(()),
-            advice => write!(out, "\n  {advice}"),
+            advice => write!(out, "\n  {}", printable(advice)),
         }
     }
 }
@@ -168,6 +197,7 @@ mod tests {
             "errors":[{"pointer":"/epochs","detail":"0 is too small"}]}"#;
         let problem: Problem = serde_json::from_str(told).expect("a problem");
         assert_eq!(problem.to_string(), "A value is not allowed: 2 values\n  /epochs: 0 is too small\n  Mend them.");
+        assert!(!problem.passes() && Problem { status: Some(429), ..Problem::default() }.passes());
         assert_eq!(ClientError::Refused(Box::new(problem)).exit_status(), 1);
         let told = r#"{"title":"A value is not allowed","code":"invalid_value","detail":"0 is too small","remedy":"Mend it.",
             "errors":[{"pointer":"/epochs","detail":"0 is too small"}]}"#;
@@ -179,6 +209,8 @@ mod tests {
             (&json!("invalid_value"), &json!("/epochs"))
         );
         let none = Problem { code: "model_not_found".into(), remedy: "GET /models".into(), ..Problem::default() };
+        let odd = Problem { detail: "no column \u{1b}]0;x\u{7}".into(), ..Problem::default() };
+        assert_eq!(odd.to_string(), r": no column \u{1b}]0;x\u{7}");
         assert!(none.to_string().ends_with("`epochd models` lists those there are."));
         assert_eq!(ClientError::Usage("what?".into()).document(), json!({"code": "usage", "detail": "what?"}));
     }

@@ -9,7 +9,8 @@ use super::report;
 use super::screen::Screen;
 use super::service::Service;
 
-/// Measures as the command line asks. The service measures on data sets: that of a file is deleted again.
+/// Measures as the command line asks. The service measures on data sets: that of a file is deleted again, also where a signal ends
+/// the command.
 ///
 /// # Errors
 /// The service refuses, or the file cannot be read.
@@ -25,8 +26,10 @@ pub async fn evaluate(service: &Service, screen: &Screen, asked: &Evaluate) -> R
     let file = DataFile::of(asked.file.as_deref(), asked.content_type.as_deref())?;
     let stored = file.post(service, screen, &["datasets"], &[]).await?;
     let id = stored["id"].as_str().unwrap_or_default();
+    screen.parting.deletes(Some((service.clone(), id.to_owned())));
     let measured = service.post(&path, &json!({"dataset": id})).await;
     let deleted = service.delete(&["datasets", id]).await;
+    screen.parting.deletes(None);
     let measured = measured?;
     deleted?;
     screen.show(&measured, report::of_evaluation)

@@ -12,7 +12,10 @@ mod jobs;
 mod keys;
 mod local;
 mod models;
+mod output;
+mod parting;
 mod predict;
+mod printable;
 mod report;
 mod screen;
 mod service;
@@ -22,52 +25,88 @@ mod versions;
 mod watch;
 mod written;
 
+use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use tokio::signal::ctrl_c;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 pub use self::command::{Client, ClientCommand};
-use self::command::{Datasets, Jobs, Keys, Things};
+use self::command::{Common, Datasets, Jobs, Keys, Things};
 pub use self::error::ClientError;
 use self::local::Local;
+use self::parting::Parting;
 use self::screen::Screen;
 use self::service::Service;
 
 /// Does what the command line asks; the exit status says how it went.
 pub fn run(client: &Client) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime.expect("a runtime can be started").block_on(done_or_ended(client)) {
+    let parting = Arc::new(Parting::default());
+    let ended = runtime().block_on(done_or_ended(client, &parting));
+    parting.end_service();
+    match ended {
         Ok(()) | Err(ClientError::Closed) => ExitCode::SUCCESS,
         Err(error) => {
-            match &error {
-                _ if client.common.json => eprintln!("{}", error.document()),
-                ClientError::Interrupted(told) => eprintln!("{told}"),
-                error => eprintln!("error: {error}"),
-            }
+            let told = match &error {
+                _ if client.common.json => error.document().to_string(),
+                ClientError::Interrupted(told) => told.clone(),
+                error => format!("error: {error}"),
+            };
+            // Nobody is left to be told where this cannot be written.
+            let _ = writeln!(io::stderr(), "{told}");
             ExitCode::from(error.exit_status())
         }
     }
 }
 
-/// The command, unless a signal ends it. It is ended here rather than by the system, so that a service of its own ends as well.
-async fn done_or_ended(client: &Client) -> Result<(), ClientError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(ClientError::io("signals"))?;
-    tokio::select! {
-        // Whoever says more about Ctrl-C goes first.
-        biased;
-        done = done(client) => done,
-        _ = ctrl_c() => Err(ClientError::Interrupted("interrupted".into())),
-        _ = terminate.recv() => Err(ClientError::Interrupted("terminated".into())),
-    }
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be started")
 }
 
-async fn done(client: &Client) -> Result<(), ClientError> {
-    let (common, screen) = (&client.common, &Screen::of(&client.common));
-    let local = common.local.then(|| Local::start(&common.data_dir)).transpose()?;
-    let url = local.as_ref().map_or(&common.url, |local| &local.url);
-    let key = common.key.as_ref().map(|key| key.0.as_str());
-    let service = &Service::new(url, key, common.ca.as_deref())?;
+/// The command, unless a signal ends it. It has a thread of its own, which is not waited for then: it may be held up for good.
+async fn done_or_ended(client: &Client, parting: &Arc<Parting>) -> Result<(), ClientError> {
+    let signals = || Ok((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?));
+    let (mut interrupt, mut terminate) = signals().map_err(ClientError::io("signals"))?;
+    let (tell, told) = oneshot::channel();
+    let (end, ended) = oneshot::channel::<()>();
+    let (client, screen) = (client.clone(), Screen::of(&client.common, parting.clone()));
+    std::thread::spawn(move || {
+        runtime().block_on(async {
+            tokio::select! {
+                done = done(&client, &screen) => {
+                    let _ = tell.send(done);
+                }
+                _ = ended => {}
+            }
+        });
+    });
+    let word = tokio::select! {
+        biased;
+        done = told => return done.unwrap_or_else(|_| Err(ClientError::Failed("the command broke off".into()))),
+        _ = interrupt.recv() => "interrupted",
+        _ = terminate.recv() => "terminated",
+    };
+    drop(end);
+    Err(parting.last_words(word).await)
+}
+
+/// The service that is asked: one of the command's own, which ends with it, or one that runs.
+fn service(common: &Common, parting: &Parting) -> Result<Service, ClientError> {
+    if !common.local {
+        let key = common.key.as_ref().map(|key| key.0.as_str());
+        return Service::new(&common.url, key, common.ca.as_deref());
+    }
+    let (local, starting) = Local::start(&common.data_dir)?;
+    parting.ends(local);
+    let key = starting.key.clone();
+    Service::new(&starting.address()?, Some(&key), None)
+}
+
+async fn done(client: &Client, screen: &Screen) -> Result<(), ClientError> {
+    let common = &client.common;
+    let service = &service(common, &screen.parting)?;
     match &client.command {
         ClientCommand::Train(asked) => train::train(service, common, screen, asked).await,
         ClientCommand::Predict(asked) => predict::predict(service, screen, asked).await,

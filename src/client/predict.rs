@@ -1,15 +1,15 @@
 //! `epochd predict`: rows in, predictions out, both as streams.
 
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::path::Path;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, Response};
-use tempfile::NamedTempFile;
 
 use super::command::Predict;
 use super::data_file::DataFile;
 use super::error::ClientError;
+use super::output::Output;
 use super::screen::Screen;
 use super::service::Service;
 use super::written::{Written, arrow_file};
@@ -99,25 +99,20 @@ async fn in_form(service: &Service, reply: Response, path: &Path, form: Written)
     if form != Written::ArrowFile {
         return to_file(service, reply, path).await;
     }
-    let failed = |error| ClientError::io(path.display())(error);
-    let (mut stream, file) = (beside(path).map_err(failed)?, beside(path).map_err(failed)?);
-    copy(service, reply, &mut stream, failed).await?;
-    let converted = stream.reopen().map_err(failed).map(|stream| arrow_file(&stream, file.as_file()))?;
+    let mut output = Output::at(path)?;
+    let mut stream = output.scratch()?;
+    copy(service, reply, &mut stream, ClientError::written(path.display())).await?;
+    stream.rewind().map_err(ClientError::written(path.display()))?;
+    let converted = arrow_file(&stream, &mut output);
     converted.map_err(|error| ClientError::Failed(format!("{}: {error}", path.display())))?;
-    file.persist(path).map_err(|error| failed(error.error)).map(drop)
+    output.finish()
 }
 
-/// A file without a name of its own, in the folder of a path.
-fn beside(path: &Path) -> io::Result<NamedTempFile> {
-    NamedTempFile::new_in(path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))
-}
-
-/// Writes a file that is there whole or not at all.
+/// Writes to a path: a file that is there whole or not at all, or into what is there of another kind.
 pub async fn to_file(service: &Service, reply: Response, path: &Path) -> Result<(), ClientError> {
-    let failed = |error| ClientError::io(path.display())(error);
-    let mut file = beside(path).map_err(failed)?;
-    copy(service, reply, &mut file, failed).await?;
-    file.persist(path).map_err(|error| failed(error.error)).map(drop)
+    let mut output = Output::at(path)?;
+    copy(service, reply, &mut output, ClientError::written(path.display())).await?;
+    output.finish()
 }
 
 /// Writes to standard output.

@@ -120,7 +120,11 @@ pub fn of_evaluation(evaluation: &Value) -> String {
 }
 
 fn measured_on(metrics: &Value) -> String {
-    let rows = counted(&metrics["rows"], "row");
+    // Of a model by layer sizes it is not told how many they are.
+    let rows = match &metrics["rows"] {
+        Value::Null => "rows".to_owned(),
+        rows => counted(rows, "row"),
+    };
     let split = match metrics["split"]["type"].as_str() {
         _ if metrics["rows_used"] == "training" => {
             return format!("measured on the {rows} it was trained on: expect less on new ones");
@@ -212,6 +216,9 @@ mod tests {
         let told = of_job(&folds, "penguins", &Value::Null);
         assert!(told.contains("274 rows, 5 networks that answer together, 51 of 200 epochs"), "{told}");
         assert!(told.contains("measured on each of the 274 rows by the network"), "{told}");
+        let layers = |rows_used: &str| measured_on(&json!({"rows_used": rows_used, "rows": null}));
+        assert_eq!(layers("validation"), "measured on rows held out");
+        assert_eq!(layers("training"), "measured on the rows it was trained on: expect less on new ones");
     }
 
     #[test]

@@ -3,12 +3,14 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
 use super::command::Common;
 use super::error::ClientError;
+use super::parting::Parting;
 
 /// How a command shows what it does.
 #[derive(Clone, Debug)]
@@ -18,12 +20,14 @@ pub struct Screen {
     quiet: bool,
     /// What further commands have to be given to reach the same service.
     again: String,
+    /// What is left where a signal ends the command.
+    pub parting: Arc<Parting>,
 }
 
 impl Screen {
     /// As the command line asks.
-    pub fn of(common: &Common) -> Self {
-        Screen { json: common.json, quiet: common.quiet, again: common.again() }
+    pub fn of(common: &Common, parting: Arc<Parting>) -> Self {
+        Screen { json: common.json, quiet: common.quiet, again: common.again(), parting }
     }
 
     /// A line of a result.
@@ -86,6 +90,7 @@ impl Screen {
         let bar = ProgressBar::with_draw_target(length, target);
         let style = ProgressStyle::with_template(template).expect("the templates are ours");
         bar.set_style(style.progress_chars("=> "));
+        self.parting.draws(bar.clone());
         bar
     }
 

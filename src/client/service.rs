@@ -1,14 +1,15 @@
 //! Requests to the service, and what becomes of its errors.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Client, Method, RequestBuilder, Response, Url, redirect};
 use serde_json::Value;
 
 use super::distrust::distrust;
-use super::error::{ClientError, Problem};
+use super::error::{ClientError, Problem, Unreadable};
 
 /// Longest wait for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -145,7 +146,7 @@ impl Service {
         }
     }
 
-    /// Why nobody answered, or nobody that can be spoken with.
+    /// Why nobody answered, or nobody that can be spoken with, or what could not be read to its end.
     pub fn unreachable(&self, error: reqwest::Error) -> ClientError {
         let error = error.without_url();
         if let Some(told) = distrust(&self.url, &error) {
@@ -155,17 +156,24 @@ impl Service {
         let mut cause: &dyn std::error::Error = &error;
         while let Some(inner) = cause.source() {
             cause = inner;
+            if let Some(Unreadable { what, error }) = cause.downcast_ref() {
+                return ClientError::io(what)(io::Error::new(error.kind(), error.to_string()));
+            }
         }
         ClientError::Unreachable { url: self.url.to_string(), cause: cause.to_string() }
     }
 
     async fn refused(&self, mut reply: Response) -> ClientError {
         let (status, mut body) = (reply.status(), Vec::new());
+        let retry_after = reply.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         while let Ok(Some(piece)) = reply.chunk().await {
             body.extend_from_slice(&piece[..piece.len().min(MOST_ERROR - body.len())]);
         }
         match serde_json::from_slice::<Problem>(&body) {
-            Ok(problem) if !problem.code.is_empty() => ClientError::Refused(Box::new(problem)),
+            Ok(problem) if !problem.code.is_empty() => {
+                let status = Some(status.as_u16());
+                ClientError::Refused(Box::new(Problem { status, retry_after, ..problem }))
+            }
             _ => ClientError::Failed(format!("what answers at {} is no epochd: it says {status}", self.url)),
         }
     }

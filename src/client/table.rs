@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::printable::printable;
+
 /// Rows with aligned columns: words to the left, numbers to the right.
 #[derive(Debug)]
 pub struct Table {
@@ -40,14 +42,14 @@ impl Table {
     }
 }
 
-/// A value in a line: a text as it is, a number to six digits, a list with commas; nothing for null.
+/// A value in a line: a text as a terminal may be given it, a number to six digits, a list with commas; nothing for null.
 pub fn shown(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => printable(text),
         Value::Number(number) if number.is_f64() => short(number.as_f64().unwrap_or(f64::NAN)),
         Value::Array(values) => values.iter().map(shown).collect::<Vec<_>>().join(", "),
-        other => other.to_string(),
+        other => printable(&other.to_string()),
     }
 }
 
@@ -102,6 +104,7 @@ mod tests {
         let values = json!([null, "a", 3, 0.123456, ["a", 1], 0.0, 12345.678, 1e-7, true]);
         let told: Vec<String> = values.as_array().expect("a list").iter().map(shown).collect();
         assert_eq!(told, ["", "a", "3", "0.123456", "a, 1", "0", "12345.7", "1e-7", "true"]);
+        assert_eq!(shown(&json!(["\u{1b}[2J", "a\nb"])), r"\u{1b}[2J, a\nb");
         assert_eq!([json!(0), json!(1)].map(|count| counted(&count, "row")), ["0 rows", "1 row"]);
         assert_eq!(time(&json!("2026-11-27T20:32:52.463Z")), "2026-11-27 20:32:52");
     }

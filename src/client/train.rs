@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::command::{Common, Train};
+use super::command::{Common, Reading, Train};
 use super::data_file::DataFile;
 use super::error::ClientError;
 use super::screen::Screen;
@@ -12,7 +12,7 @@ use super::watch;
 /// Trains as the command line asks, and shows it until its end unless it is to be left alone.
 ///
 /// # Errors
-/// The service refuses, the training fails, or the user ends the command.
+/// The service refuses, or the training fails.
 pub async fn train(service: &Service, common: &Common, screen: &Screen, asked: &Train) -> Result<(), ClientError> {
     if asked.detach && common.local {
         return Err(ClientError::Usage("--detach needs a service that goes on: leave --local out".into()));
@@ -35,7 +35,7 @@ pub async fn train(service: &Service, common: &Common, screen: &Screen, asked: &
 async fn new_model(service: &Service, screen: &Screen, asked: &Train) -> Result<Value, ClientError> {
     let file = DataFile::of(asked.file.as_deref(), asked.reading.content_type.as_deref())?;
     let name = asked.name.clone().or_else(|| file.name());
-    let name = name.ok_or_else(|| ClientError::Usage("standard input has no name: add --name".into()))?;
+    let name = name.ok_or_else(|| ClientError::Usage(format!("{}: add --name", file.why_no_name())))?;
     let target = asked.target.as_deref().unwrap_or_default();
     let mut query = vec![("name", name.clone()), ("target", target.to_owned())];
     query.extend(asked.task.clone().map(|task| ("task", task)));
@@ -60,16 +60,24 @@ async fn new_version(service: &Service, screen: &Screen, asked: &Train, model: &
     }
     let path = ["models", model, "train"];
     if asked.file.is_none() {
+        if asked.reading != Reading::default() {
+            let told =
+                "how a data file is read is said, and no file: name it, or leave out --types, --missing and the like";
+            return Err(ClientError::Usage(told.into()));
+        }
         return service.post(&path, &Value::Object(body)).await;
     }
     let file = DataFile::of(asked.file.as_deref(), asked.reading.content_type.as_deref())?;
-    let dataset = file.post(service, screen, &["datasets"], &asked.reading.query()).await?["id"].take();
-    body.insert("dataset".into(), dataset.clone());
+    let stored = file.post(service, screen, &["datasets"], &asked.reading.query()).await?;
+    let id = stored["id"].as_str().unwrap_or_default();
+    screen.parting.deletes(Some((service.clone(), id.to_owned())));
+    body.insert("dataset".into(), id.into());
     let job = service.post(&path, &Value::Object(body)).await;
     if job.is_err() {
         // What cannot be trained on was stored for nothing; why it cannot is what is told.
-        let _ = service.delete(&["datasets", dataset.as_str().unwrap_or_default()]).await;
+        let _ = service.delete(&["datasets", id]).await;
     }
+    screen.parting.deletes(None);
     job
 }
 

@@ -7,7 +7,6 @@ use indicatif::ProgressBar;
 use reqwest::header::ACCEPT;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
-use tokio::signal::ctrl_c;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep};
 
 use super::command::Common;
@@ -20,13 +19,15 @@ use super::table::figure;
 
 /// How often a stream is begun again that broke off without news.
 const TRIES: u32 = 5;
+/// Most seconds that a service which refuses is not asked.
+const MOST_PAUSE: u64 = 60;
 /// How often it is asked how long it will take yet, which events do not tell.
 const ASKED_EACH: Duration = Duration::from_secs(1);
 
 /// `epochd watch`: shows a training until its end.
 ///
 /// # Errors
-/// There is no such job, it failed, or the user ended the command.
+/// There is no such job, or it failed.
 pub async fn watch(service: &Service, common: &Common, screen: &Screen, job: &str) -> Result<(), ClientError> {
     let ended = until_end(service, common, screen, job).await?;
     tell(service, screen, &ended).await
@@ -38,22 +39,28 @@ pub async fn watch(service: &Service, common: &Common, screen: &Screen, job: &st
 /// It failed or was cancelled.
 pub async fn tell(service: &Service, screen: &Screen, job: &Value) -> Result<(), ClientError> {
     let (name, model) = model_of(service, job).await;
-    screen.show(job, |job| report::of_job(job, &name, &model))?;
-    if let Some(version) = job["version"].as_u64() {
-        // Of a model that is gone there is nothing to go on with.
-        if !model.is_null() {
-            let serves = model["active_version"] == version;
-            screen.remark(format!("\n{}", ways_on(screen, &name, version, serves)));
-        }
-        return Ok(());
+    let shown = screen.show(job, |job| report::of_job(job, &name, &model));
+    // What it came to counts, also where nobody reads the report.
+    let version = version_of(job)?;
+    shown?;
+    // Of a model that is gone there is nothing to go on with.
+    if !model.is_null() {
+        let serves = model["active_version"] == version;
+        screen.remark(format!("\n{}", ways_on(screen, &name, version, serves)));
     }
-    match job["state"].as_str() {
+    Ok(())
+}
+
+/// The version that a job has made.
+fn version_of(job: &Value) -> Result<u64, ClientError> {
+    let why_none = || match job["state"].as_str() {
         Some("failed") => {
             let problem: Problem = serde_json::from_value(job["error"].clone()).unwrap_or_default();
-            Err(ClientError::Failed(format!("the training failed: {problem}")))
+            ClientError::Failed(format!("the training failed: {problem}"))
         }
-        _ => Err(ClientError::Failed("the training was cancelled: there is no new version".into())),
-    }
+        _ => ClientError::Failed("the training was cancelled: there is no new version".into()),
+    };
+    job["version"].as_u64().ok_or_else(why_none)
 }
 
 /// The commands by which a new version is asked, and by which it serves where it does not yet.
@@ -76,14 +83,18 @@ pub async fn model_of(service: &Service, job: &Value) -> (String, Value) {
 /// The job as it is at its end. Ctrl-C ends the command, not the training: how to come back to it is said.
 ///
 /// # Errors
-/// There is no such job, the service is away for good, or the user ended the command.
+/// There is no such job, or the service is away for good.
 pub async fn until_end(service: &Service, common: &Common, screen: &Screen, job: &str) -> Result<Value, ClientError> {
+    let left = left(common, screen, job);
+    screen.parting.says(Some(left.clone()));
     let bar = screen.epochs_bar();
-    let ended = tokio::select! {
-        ended = follow(service, job, &bar) => ended,
-        _ = ctrl_c() => Err(ClientError::Interrupted(left(common, screen, job))),
-    };
+    let ended = follow(service, job, &bar).await;
     bar.finish_and_clear();
+    screen.parting.says(None);
+    // Of a service that cannot be followed any more nothing says that the training has ended.
+    if !matches!(&ended, Ok(_) | Err(ClientError::Refused(_))) {
+        screen.remark(left);
+    }
     ended
 }
 
@@ -107,6 +118,11 @@ async fn follow(service: &Service, job: &str, bar: &ProgressBar) -> Result<Value
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let broke_off = match service.send(request(service, job, events.last_id.as_deref())).await {
+            // The training goes on meanwhile, however long that is.
+            Err(ClientError::Refused(problem)) if problem.passes() => {
+                sleep(pause(&problem)).await;
+                continue;
+            }
             Err(refused @ ClientError::Refused(_)) => return Err(refused),
             Err(error) => error,
             Ok(mut reply) => loop {
@@ -130,6 +146,11 @@ async fn follow(service: &Service, job: &str, bar: &ProgressBar) -> Result<Value
         }
         sleep(Duration::from_millis(200 << tries)).await;
     }
+}
+
+/// How long nothing is asked after a refusal that passes.
+fn pause(problem: &Problem) -> Duration {
+    Duration::from_secs(problem.retry_after.unwrap_or(2).clamp(1, MOST_PAUSE))
 }
 
 /// What comes next of a job that is followed.

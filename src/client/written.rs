@@ -64,7 +64,7 @@ impl Written {
 ///
 /// # Errors
 /// It breaks off, or the file cannot be written.
-pub fn arrow_file(stream: &File, file: &File) -> Result<(), ArrowError> {
+pub fn arrow_file(stream: &File, file: impl Write) -> Result<(), ArrowError> {
     let reader = StreamReader::try_new(BufReader::new(stream), None)?;
     let mut writer = FileWriter::try_new(BufWriter::new(file), &reader.schema())?;
     for batch in reader {

@@ -62,8 +62,8 @@ pub async fn of_version(
     let name = model.name.clone().unwrap_or_else(|| model.id.to_string());
     let of = format!("{name}, version {}", version.number);
     if plot == Plot::Loss {
-        let run = history_of(app, version).await?;
         let published = version.facts.epochs;
+        let run = history_of(app, version, published).await?;
         return blocking(app, move || plots::loss(&Heading { of: &of, theme }, &run, Some(published))).await;
     }
     let measures: Measures = serde_json::from_str(version.facts.metrics.get())
@@ -102,17 +102,30 @@ fn unavailable(reason: impl Into<String>) -> ServingError {
     ServingError::PlotUnavailable(reason.into())
 }
 
-async fn history_of(app: &App, version: &Version) -> Result<Vec<LossPoint>, ServingError> {
+/// The history of a version's training, with the epoch that was published among the points.
+async fn history_of(app: &App, version: &Version, published: u64) -> Result<Vec<LossPoint>, ServingError> {
     let Some(job) = version.facts.job_id else {
         return Err(unavailable("the version was imported: its training's history stayed where it was trained"));
     };
     match app.jobs.get(&job.to_string()).await {
-        Ok(job) => history(&job).await,
+        Ok(job) => {
+            let mut run = history(&job).await?;
+            let query = HistoryQuery { after: published.saturating_sub(1), every: 1, limit: 1 };
+            let reached = job.history(query).await?.0.into_iter().map(point).find(|point| point.epoch == published);
+            if let (Some(reached), Err(place)) = (reached, run.binary_search_by_key(&published, |point| point.epoch)) {
+                run.insert(place, reached);
+            }
+            Ok(run)
+        }
         Err(JobError::NotFound(_)) => {
             Err(unavailable(format!("the job {job} that trained the version is deleted, with its history")))
         }
         Err(error) => Err(error.into()),
     }
+}
+
+fn point(EpochEntry { epoch, loss, validation_loss, .. }: EpochEntry) -> LossPoint {
+    LossPoint { epoch, loss, validation_loss }
 }
 
 async fn history(job: &JobHandle) -> Result<Vec<LossPoint>, ServingError> {
@@ -121,7 +134,6 @@ async fn history(job: &JobHandle) -> Result<Vec<LossPoint>, ServingError> {
     let mut run = Vec::new();
     loop {
         let (entries, next) = job.history(query).await?;
-        let point = |EpochEntry { epoch, loss, validation_loss, .. }| LossPoint { epoch, loss, validation_loss };
         run.extend(entries.into_iter().map(point));
         match next {
             // A job that runs on meanwhile is not followed.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use flate2::read::GzDecoder;
 use serde_json::json;
@@ -95,6 +95,23 @@ async fn what_is_wrong_is_said_and_what_can_be_is_mended() {
     service.post("/models/xor/predict", json!({"inputs": [[0, 1]]})).await.problem(500, "version_damaged");
     service.get("/datasets/flowers/rows").await.problem(500, "state_damaged");
     service.delete("/datasets/flowers").await.expect(204);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repair_that_nobody_reads_is_done_to_its_end() {
+    let service = TestApp::on(local_home().await).await;
+    service.with_xor().await;
+    let folder = service.home().folder().to_owned();
+    let _home = service.into_home().await;
+    for stray in ["first", "second"] {
+        fs::write(folder.join(format!("blobs/versions/{stray}.safetensors")), b"stray").expect("a file");
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_epochd"));
+    command.args(["check", "--repair", "--data-dir"]).arg(&folder).stdout(Stdio::piped());
+    let mut unread = command.spawn().expect("it runs");
+    drop(unread.stdout.take());
+    assert_eq!(unread.wait().expect("it ends").code(), Some(0));
+    assert_finds(&lines(&check(&folder, &[]), true), "checked", "0 findings");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,11 @@
 //! The client commands of the binary, run as a script and as a person would, against a service.
 
+mod away;
+mod ends;
+mod files;
+mod own_service;
+mod words;
+
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -294,7 +300,7 @@ fn drawn_until(mut command: Command, is_enough: impl Fn(&str) -> bool) -> String
     grantpt(&terminal).and_then(|()| unlockpt(&terminal)).expect("it is ours");
     let name = PathBuf::from(ptsname(&terminal, Vec::new()).expect("a name").into_string().expect("UTF-8"));
     let other = || OwnedFd::from(std::fs::File::options().read(true).write(true).open(&name).expect("the other end"));
-    let mut child = command.stdin(other()).stdout(other()).stderr(other()).spawn().expect("it runs");
+    let child = command.stdin(other()).stdout(other()).stderr(other()).spawn().expect("it runs");
     let (mut screen, mut seen) = (std::fs::File::from(terminal), String::new());
     let mut piece = [0; 4096];
     while !is_enough(&seen) {
@@ -302,7 +308,7 @@ fn drawn_until(mut command: Command, is_enough: impl Fn(&str) -> bool) -> String
         seen += &String::from_utf8_lossy(&piece[..read]);
     }
     Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("it runs");
-    child.wait().expect("it ends");
+    ends::ended(child);
     seen
 }
 

@@ -149,6 +149,11 @@ export async function compareAndActivate(watched, service, name, hand) {
   await hand.press(page.getByText('Lay other trainings'));
   await hand.press(page.getByLabel('version 1', { exact: true }));
   await eventually(async () => (await page.locator('.legend li').count()) > before, 'the curve of the other training');
+  // The first training is asked for where it is not among the newest.
+  const { job_id: first } = await service.json(`/models/${name}/versions/1`);
+  await page.route(/\/jobs\?model=/, (route) => route.fulfill({ json: { data: [job], next_cursor: 'older' } }));
+  await watched.go(`#/jobs/${job.id}?with=${first}`);
+  await eventually(async () => (await page.locator('.legend li').count()) > before, 'the curve of an old training');
 }
 
 /** Sees how long a training will take, as the service reckons it. */

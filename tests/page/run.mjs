@@ -329,6 +329,14 @@ try {
   await inWindow('a column that has moved is named', {}, (watched) =>
     onModel(() => shown.drift(watched, service, `${prefix}-drift`), `${prefix}-drift`),
   );
+  await inWindow('a view that is left stays away', {}, shown.leftBehind);
+  await inWindow('further trainings stay in the list', {}, shown.furtherTrainings);
+  await inWindow('a version without intervals answers', {}, (watched) =>
+    shown.noInterval(watched, service, `${prefix}-bare`),
+  );
+  await inWindow('a training whose model was deleted', {}, (watched) =>
+    onModel(() => shown.orphan(watched, service, `${prefix}-orphan`), `${prefix}-orphan`),
+  );
   await inWindow('a data set that has grown', {}, (watched) =>
     onModel(() => files.grown(watched, service, `${prefix}-grown`), `${prefix}-grown`),
   );

@@ -32,6 +32,22 @@ export async function interval(watched, service, name) {
   await page.getByText('sure that').waitFor({ state: 'detached' });
 }
 
+/** A version that too few rows were held out for answers without an interval, and says why. */
+export async function noInterval(watched, service, name) {
+  const { page } = watched;
+  await service.json(`/datasets?name=${name}`, 'POST', table(60), 'text/csv');
+  await service.json('/models', 'POST', { name, dataset: name, target: 'kind', recipe: 'plain' });
+  const { id } = await service.json(`/models/${name}/train`, 'POST', { epochs: 3, validation_split: 0 });
+  await service.ended(id);
+  await watched.go(`#/models/${name}/predict`);
+  await watched.expecting([409], async () => {
+    await page.getByRole('button', { name: 'Predict', exact: true }).click();
+    await page.locator('.answer').waitFor();
+  });
+  await page.locator('.notice.bad').waitFor();
+  must((await page.getByLabel('Certainty of the interval').inputValue()) === '', 'an interval is still asked for');
+}
+
 /** A version gets a name of its own, and loses it; and what answers is said below its drawing. */
 export async function aliases(watched, service, name) {
   const { page } = watched;
@@ -85,6 +101,67 @@ export async function drift(watched, service, name) {
   const bins = await row('length').locator('.bars-row').allTextContents();
   must(bins.length > 5 && bins.at(-1).includes('→'), `the bins are ${bins.join('; ')}`);
   await watched.inspect('a column that has moved');
+}
+
+/** A view that is left before it is there never takes the place of the next one, also where what it waits for is not given up. */
+export async function leftBehind(watched) {
+  const { page } = watched;
+  const empty = { json: { data: [], next_cursor: null, loading: [] } };
+  await page.route(/\/datasets(\?|$)/, (route) => route.fulfill(empty));
+  await page.route(/\/models\?/, async (route) => {
+    await page.waitForTimeout(600);
+    await route.fulfill(empty);
+  });
+  await page.evaluate(() => {
+    const { fetch } = globalThis;
+    globalThis.fetch = (path, options) => fetch(path, { ...options, signal: undefined });
+  });
+  await watched.go('#/models');
+  must((await page.getByRole('heading', { level: 1 }).textContent()) === 'Models', 'a slow view is not shown');
+  await watched.go('#/datasets');
+  await page.evaluate(() => {
+    location.hash = '#/models';
+  });
+  await page.waitForTimeout(50);
+  await watched.go('#/datasets');
+  await page.waitForTimeout(800);
+  must((await page.getByRole('heading', { level: 1 }).textContent()) === 'Data', 'the view that was left has come back');
+}
+
+/** Further pages of the trainings stay while one runs. */
+export async function furtherTrainings(watched) {
+  const { page } = watched;
+  const job = (i) => ({ id: `job-${i}`, model_id: 'none', state: 'running', epoch: 1, epochs: 2, progress: 0.5, loss: 1 });
+  await page.route(/\/jobs\?/, (route) => {
+    const further = route.request().url().includes('cursor=');
+    const data = Array.from({ length: 50 }, (_, i) => job(further ? i + 50 : i));
+    return route.fulfill({ json: { data, next_cursor: further ? null : 'next' } });
+  });
+  await watched.go('#/jobs');
+  await page.getByRole('button', { name: 'Show more' }).click();
+  const rows = page.locator('main tbody tr');
+  await eventually(async () => (await rows.count()) === 100, 'the further page');
+  await page.evaluate(() => document.activeElement.blur());
+  await page.waitForTimeout(4000);
+  must((await rows.count()) === 100, 'the further page is gone again');
+}
+
+/** A training whose model was deleted: it is shown without ways to what is gone, and can be deleted itself. */
+export async function orphan(watched, service, name) {
+  const { page } = watched;
+  const [job] = (await service.json(`/jobs?model=${name}`)).data;
+  must((await service.ask(`/models/${name}`, 'DELETE')).ok, 'the model cannot be deleted');
+  await watched.expecting([404], async () => {
+    await watched.go(`#/jobs/${job.id}`);
+    await page.getByRole('heading', { name: `Published version ${job.version}` }).waitFor();
+  });
+  for (const way of ['Try a prediction', 'See the version', 'To the model'])
+    must((await page.getByRole('link', { name: way }).count()) === 0, `${way}: the model is gone`);
+  await watched.inspect('a training whose model is gone');
+  await page.getByRole('button', { name: 'Delete', exact: true }).click();
+  await page.getByRole('button', { name: 'Delete it' }).click();
+  await page.getByText('The training was deleted.').waitFor();
+  must((await service.ask(`/jobs/${job.id}`)).status === 404, 'the training is still there');
 }
 
 /** The pictures of a version: in the page's colours, and saved as they are. */

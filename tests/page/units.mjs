@@ -15,6 +15,8 @@ const { bareName, contentType } = await module('upload.js');
 const { after, stepsOf, sumOf, unitName } = await module('charts/xray-steps.js');
 const { outputFactors } = await module('charts/xray-output.js');
 const { firstRow, numbersOf } = await module('views/xray.js');
+const { toldOfCancelled } = await module('views/job-parts.js');
+const { range } = await module('views/dataset.js');
 const { typedRows } = await module('views/train-rows.js');
 
 const epoch = (n) => ({ epoch: n, loss: 1 / n, validation_loss: null, learning_rate: 1, elapsed_seconds: n });
@@ -149,6 +151,24 @@ function trace(inputs, hidden, outputs) {
     layers: [layer(inputs, hidden, false), layer(hidden, outputs, true)],
   };
 }
+
+test('what became of a training that was told to end', () => {
+  const told = (state, epoch, version, keep = true) => toldOfCancelled({ state, epoch, version }, keep);
+  assert.equal(told('cancelled', 1, 2), 'Stopped. Version 2 keeps 1 epoch.');
+  assert.equal(told('cancelled', 0, null), 'Stopped. Nothing was kept: no epoch was done.');
+  assert.equal(told('cancelled', 7, null), 'Stopped. Nothing was kept: there is no new version.');
+  assert.equal(told('running', 7, null), 'It ends once the epochs done are measured.');
+  assert.equal(told('cancelled', 7, null, false), 'Cancelled.');
+  assert.equal(told('succeeded', 7, 1, false), 'It has ended before: succeeded.');
+});
+
+test('the range of a column, where there is one', () => {
+  const of = (type, min, max, mean = null) => range({ type, min, max, mean });
+  assert.equal(of('datetime', '2024-05-31T00:00:00Z', '2025-01-01T00:00:00Z'), '2024-05-31 to 2025-01-01');
+  assert.equal(of('numeric', 0, 2.5), '0 to 2.5');
+  assert.equal(of('boolean', null, null, 0.25), '25% true');
+  for (const type of ['datetime', 'numeric', 'boolean', 'text']) assert.equal(of(type, null, null), '–', type);
+});
 
 test('backpropagation is walked in order, and each step knows how much it leaves out', () => {
   const steps = stepsOf(trace(2, 2, 1), 'mse', 0.5);

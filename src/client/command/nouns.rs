@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::number::number;
 use super::reading::Reading;
 
 /// The number of a version that gets a name.
@@ -192,7 +193,7 @@ pub enum Keys {
         #[arg(long, value_name = "TIME")]
         expires_at: Option<String>,
         /// Requests a second that it may make
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = number)]
         requests_per_second: Option<f64>,
         /// Bytes that it may store
         #[arg(long, value_name = "N")]

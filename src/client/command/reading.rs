@@ -3,7 +3,7 @@
 use clap::Args;
 
 /// How a data file is read.
-#[derive(Clone, Debug, Default, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Data file")]
 pub struct Reading {
     /// Content type of the file [default: by its ending; text/csv for standard input]

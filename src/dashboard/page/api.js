@@ -93,14 +93,16 @@ export const get = (path, signal) => json(path, { signal });
  * @param {string} path
  * @param {any} [body]
  * @param {string} [method]
+ * @param {AbortSignal} [signal]
  */
-export const send = (path, body, method = 'POST') =>
+export const send = (path, body, method = 'POST', signal) =>
   json(
     path,
     body === undefined
-      ? { method }
+      ? { method, signal }
       : {
           method,
+          signal,
           body: JSON.stringify(body),
           headers: { 'Content-Type': 'application/json' },
         },

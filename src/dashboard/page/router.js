@@ -60,7 +60,9 @@ async function show(routes, main, moveFocus) {
   const { path, parameters } = address();
   markArea(path);
   main.setAttribute('aria-busy', 'true');
-  const slow = setTimeout(() => fill(main, h('p', { class: 'muted' }, 'Loading …')), 150);
+  // A view that is left meanwhile may end later than the next one, and has no say any more.
+  const loading = () => signal.aborted || fill(main, h('p', { class: 'muted' }, 'Loading …'));
+  const slow = setTimeout(loading, 150);
   let content;
   try {
     const route = routes.find(({ pattern }) => pattern.test(path));

@@ -196,6 +196,30 @@ async fn the_curves_of_a_job_are_its_epochs() {
 }
 
 #[tokio::test]
+async fn the_published_epoch_of_a_long_training_is_marked() {
+    let service = TestApp::start().await;
+    service.post("/models", xor_model("xor")).await.expect(201);
+    // Of 1,500 epochs each second is drawn; the best of a loss that only rises or only falls would be among these.
+    let rows: Vec<Value> = (0..60).map(|row| json!([drawn(row, 3), drawn(row, 4)])).collect();
+    let targets: Vec<f64> = (0..60).map(|row| drawn(row, 5).round()).collect();
+    let mut published = 0;
+    for seed in 0..9 {
+        let job = json!({"inputs": rows, "targets": targets, "epochs": 1500, "validation_split": 0.5, "seed": seed,
+            "early_stopping": {"patience": 1500}});
+        let job = service.train("xor", job).await;
+        published = job["best_epoch"].as_u64().expect("an epoch");
+        let version = job["version"].as_u64().expect("a version");
+        let picture = plot(&service, &format!("/models/xor/versions/{version}/plots/loss.svg")).await;
+        assert_eq!(picture.circles().len(), 1, "epoch {published}");
+        if published % 2 == 1 {
+            break;
+        }
+    }
+    assert!(published % 2 == 1, "no published epoch lies between two that are drawn");
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn models_by_layer_sizes_have_the_plots_of_what_they_predict() {
     let service = TestApp::start().await;
     let mut xor = xor_model("xor");

@@ -53,7 +53,7 @@ export function trainingFields(columns, servesAlready) {
     ],
     servesAlready ? 'if_better' : 'always',
   );
-  const rate = numberInput({ min: 0, step: 'any', placeholder: '0.002' });
+  const rate = numberInput({ min: 0, step: 'any', placeholder: 'by the recipe' });
   const batch = numberInput({ min: 1, step: 1, placeholder: 'by the number of rows' });
   const share = numberInput({ min: 0, max: 0.9, step: 'any', placeholder: 'by the number of rows' });
   const split = splits(columns);

@@ -41,14 +41,14 @@ function written(column) {
 }
 
 /**
- * The middle of a column, as far as there is one.
+ * The middle of a column, as far as there is one: a column without values has none.
  * @param {Column} column
  */
-function range(column) {
-  if (column.type === 'numeric') return `${number(column.min)} to ${number(column.max)}`;
-  if (column.type === 'datetime') return `${String(column.min).slice(0, 10)} to ${String(column.max).slice(0, 10)}`;
-  if (column.type === 'boolean') return `${percent(column.mean)} true`;
-  return '–';
+export function range({ type, min, max, mean }) {
+  if (type === 'boolean' && mean !== null) return `${percent(mean)} true`;
+  if (min === null || min === undefined) return '–';
+  if (type === 'numeric') return `${number(min)} to ${number(max)}`;
+  return type === 'datetime' ? `${String(min).slice(0, 10)} to ${String(max).slice(0, 10)}` : '–';
 }
 
 /**

@@ -1,7 +1,7 @@
 // What a training says of itself: how far it is, what looks wrong, and what came of it.
 
 import { h } from '../dom.js';
-import { count, duration, number, percent, secondsBetween, words } from '../format.js';
+import { count, counted, duration, number, percent, secondsBetween, words } from '../format.js';
 import { link } from '../router.js';
 import { metricsTable, shownMeasure } from '../ui/metrics.js';
 import { facts, findingItem, panel, stateBadge } from '../ui/parts.js';
@@ -16,6 +16,19 @@ import { table } from '../ui/table.js';
  * @param {Job} job
  */
 export const isOpen = (job) => job.state === 'queued' || job.state === 'running';
+
+/**
+ * What became of a training that was told to end, and of the epochs it had done where they were to be kept.
+ * @param {Job} job
+ * @param {boolean} keep
+ */
+export function toldOfCancelled(job, keep) {
+  if (isOpen(job)) return 'It ends once the epochs done are measured.';
+  if (job.version !== null && keep) return `Stopped. Version ${job.version} keeps ${counted(job.epoch, 'epoch')}.`;
+  if (job.state !== 'cancelled') return `It has ended before: ${words(job.state)}.`;
+  if (!keep) return 'Cancelled.';
+  return `Stopped. Nothing was kept: ${job.epoch === 0 ? 'no epoch was done' : 'there is no new version'}.`;
+}
 
 /** @param {Job} job */
 export function jobFacts(job) {
@@ -68,7 +81,7 @@ export function comparison({ comparison: one }) {
         shownMeasure(one.metric, one.active),
       ],
       ['Rows', count(one.rows)],
-      ['Serves now', one.activated ? 'yes' : 'no'],
+      ['Served when it was published', one.activated ? 'yes' : 'no'],
     ]),
     h('p', { class: 'muted' }, one.reason),
   );
@@ -122,7 +135,7 @@ export function candidates({ candidates: all, metrics }) {
 /**
  * What came of a training that has ended.
  * @param {Job} job
- * @param {string} name
+ * @param {string | null} name that of its model; none where that is gone, and its versions with it
  */
 export function outcome(job, name) {
   if (job.error) return problemView(job.error);
@@ -133,12 +146,14 @@ export function outcome(job, name) {
   return panel(
     `Published version ${job.version}`,
     metricsTable(job.metrics),
-    h(
-      'div',
-      { class: 'actions' },
-      h('a', { class: 'button primary', href: link`/models/${name}/predict` }, 'Try a prediction'),
-      h('a', { class: 'button', href: link`/models/${name}/versions/${job.version}` }, 'See the version'),
-    ),
+    name === null
+      ? h('p', { class: 'muted' }, 'Its model has been deleted since, with all of its versions.')
+      : h(
+          'div',
+          { class: 'actions' },
+          h('a', { class: 'button primary', href: link`/models/${name}/predict` }, 'Try a prediction'),
+          h('a', { class: 'button', href: link`/models/${name}/versions/${job.version}` }, 'See the version'),
+        ),
   );
 }
 

@@ -13,7 +13,7 @@ import { canBeTraced } from '../ui/model-head.js';
 import { during, notify, notifyProblem } from '../ui/notices.js';
 import { panel, progressBar, viewHead } from '../ui/parts.js';
 import { problemPanel } from '../ui/problem.js';
-import { candidates, comparison, isOpen, jobFacts, numbers, outcome, settings, warnings } from './job-parts.js';
+import { candidates, comparison, isOpen, jobFacts, numbers, outcome, settings, toldOfCancelled, warnings } from './job-parts.js';
 
 /** @typedef {import('../types.js').Job} Job */
 /** @typedef {import('../types.js').Epoch} Epoch */
@@ -45,8 +45,9 @@ async function history(job, signal) {
  */
 function cancelButtons(job, changed) {
   const cancel = async (/** @type {boolean} */ keep) => {
-    changed(await send(path`/jobs/${job.id}/cancel` + (keep ? '?keep=true' : '')));
-    notify(keep ? 'Stopped. What it has learned is published as a version.' : 'Cancelled.');
+    const now = await send(path`/jobs/${job.id}/cancel` + (keep ? '?keep=true' : ''));
+    changed(now);
+    notify(toldOfCancelled(now, keep));
   };
   const keep = h('button', { type: 'button', onclick: () => during(keep, () => cancel(true)) }, 'Stop and keep');
   const drop = h(
@@ -73,8 +74,11 @@ function cancelButtons(job, changed) {
  * @param {AbortSignal} signal
  */
 async function overlays(job, first, changed, signal) {
-  const page = await get(`/jobs${query({ model: job.model_id, limit: MOST_OTHERS + 1 })}`, signal);
-  const others = page.data.filter((/** @type {Job} */ one) => one.id !== job.id && one.epoch > 0);
+  const { data } = await get(`/jobs${query({ model: job.model_id, limit: MOST_OTHERS + 1 })}`, signal);
+  // The newest are offered; one that is asked for may be older.
+  const isThere = data.some((/** @type {Job} */ one) => one.id === first);
+  if (first && !isThere) data.push(await get(path`/jobs/${first}`, signal));
+  const others = data.filter((/** @type {Job} */ one) => one.id !== job.id && one.epoch > 0);
   if (!others.length) return null;
   /** @type {Map<string, { label: string, series: Series, tone: number }>} */
   const chosen = new Map();
@@ -177,7 +181,7 @@ function scaleSwitch(curves) {
 /**
  * What of a training changes while it runs.
  * @param {Job} job
- * @param {string} name
+ * @param {string | null} name that of its model; none where that is gone
  */
 function changingParts(job, name) {
   const summary = h('section', { class: 'panel', 'aria-label': 'State of the training' });
@@ -201,16 +205,28 @@ function changingParts(job, name) {
   return { summary, below, show };
 }
 
+/**
+ * The model of a training; none where it was deleted, which leaves the training there.
+ * @param {Job} job
+ * @param {AbortSignal} signal
+ * @returns {Promise<import('../types.js').Model | null>}
+ */
+const modelOf = (job, signal) =>
+  get(path`/models/${job.model_id}`, signal).catch((error) => {
+    if (error.problem?.status === 404) return null;
+    throw error;
+  });
+
 /** @type {import('../router.js').View} */
 export async function view({ parts: [id], parameters, signal }) {
   /** @type {Job} */
   const job = await get(path`/jobs/${id}`, signal);
-  const model = await get(path`/models/${job.model_id}`, signal).catch(() => null);
+  const model = await modelOf(job, signal);
   const name = model?.name ?? job.model_id;
   const curves = new Curves(signal);
   const series = isOpen(job) ? new Series() : await history(job, signal);
   const own = { label: 'this run', series, tone: 0 };
-  const parts = changingParts(job, name);
+  const parts = changingParts(job, model && name);
   const failed = h('div');
   if (isOpen(job)) {
     followJob(
@@ -225,7 +241,12 @@ export async function view({ parts: [id], parameters, signal }) {
     );
   }
   curves.setRuns([own]);
-  const others = await overlays(job, parameters.get('with'), (runs) => curves.setRuns([own, ...runs]), signal);
+  const laid = (/** @type {import('../charts/curves.js').Run[]} */ runs) => curves.setRuns([own, ...runs]);
+  const failedToLay = (/** @type {unknown} */ error) => {
+    notifyProblem(error);
+    return null;
+  };
+  const others = model && (await overlays(job, parameters.get('with'), laid, signal).catch(failedToLay));
   return h(
     'div',
     null,

@@ -39,6 +39,15 @@ const columns = (names) => [
 ];
 
 /**
+ * Whether the reader is at work in a list: on further pages than the first, which are not drawn anew, or with the focus in it.
+ * @param {Element} area
+ */
+const isInUse = (area) =>
+  area.querySelectorAll('.pages > *').length > 1 ||
+  area.querySelector('[aria-busy]') !== null ||
+  area.contains(document.activeElement);
+
+/**
  * Keeps the first page up to date while something on it runs.
  * @param {Element} area
  * @param {() => Promise<Node>} draw
@@ -48,9 +57,9 @@ const columns = (names) => [
 async function keepFresh(area, draw, hasOpen, signal) {
   while (!signal.aborted) {
     await pause(document.hidden ? 20000 : 3000, signal);
-    if (signal.aborted || !hasOpen() || area.contains(document.activeElement)) continue;
+    if (signal.aborted || !hasOpen() || isInUse(area)) continue;
     const content = await draw().catch(() => null);
-    if (content && !signal.aborted) fill(area, content);
+    if (content && !signal.aborted && !isInUse(area)) fill(area, content);
   }
 }
 

@@ -8,7 +8,7 @@ import { link } from '../router.js';
 import { curlLine } from '../ui/curl.js';
 import { choice, field } from '../ui/field.js';
 import { modelHead, nameOf } from '../ui/model-head.js';
-import { during, notify } from '../ui/notices.js';
+import { during, notify, notifyProblem } from '../ui/notices.js';
 import { copyable, emptyState, panel } from '../ui/parts.js';
 import { problemPanel } from '../ui/problem.js';
 import { recordFields, rowField } from '../ui/record-form.js';
@@ -148,19 +148,29 @@ function form(model, schema) {
     const { address, body } = request();
     fill(line, copyable(curlLine(address, body), 'Command that asks the same'));
   };
+  const asked = async () => {
+    const { address, body } = request();
+    const ids = isTable ? `${address.includes('?') ? '&' : '?'}ids=true` : '';
+    return { reply: await send(address + ids, body), body, level: Number(interval.value) };
+  };
+  // A version of few rows has no interval of some levels: that is told, and the answer is given without one.
+  const withoutInterval = (/** @type {any} */ error) => {
+    if (error.problem?.code !== 'interval_unavailable') throw error;
+    notifyProblem(error);
+    interval.value = '';
+    showLine();
+    return asked();
+  };
   const button = h('button', { class: 'primary' }, 'Predict');
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
     during(button, async () => {
-      const { address, body } = request();
-      const level = Number(interval.value);
-      const ids = isTable ? `${address.includes('?') ? '&' : '?'}ids=true` : '';
       try {
+        const { reply, body, level } = await asked().catch(withoutInterval);
         const explained = async () => {
           const version = path`/models/${model.id}/versions/${reply.version}/predict`;
           return (await send(`${version}?explain=true&top=8`, body)).predictions[0];
         };
-        const reply = await send(address + ids, body);
         fill(area, answer(model, reply, level, explained));
       } catch (error) {
         fill(area, problemPanel(error));

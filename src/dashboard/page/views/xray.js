@@ -98,7 +98,7 @@ async function workbench(model, signal) {
       const target = numbersOf(targets.value);
       // A single number may be a class, which the service takes in a flat list.
       const body = { inputs: [numbersOf(inputs.value)], targets: target.length === 1 ? target : [target] };
-      const found = await send(path`/models/${model.id}/trace`, body);
+      const found = await send(path`/models/${model.id}/trace`, body, 'POST', mine);
       if (mine.aborted) return;
       const shown = walk(found, model.loss, () => Number(rate.value), mine);
       refresh = shown.refresh;
