@@ -138,6 +138,8 @@ async fn bodies_and_long_replies_may_be_packed() {
     let refused = [("content-type", JSON), ("accept-encoding", "gzip;q=0")];
     let reply = send(&service, XOR, &refused, body.to_string().into_bytes()).await;
     assert_eq!(reply.header("content-encoding"), "");
+    let loud = [("content-type", JSON), ("accept-encoding", "GZIP")];
+    assert_eq!(service_reply(&service, &loud, body.to_string().into_bytes()).await, plain.body);
     let binary = [("content-type", OCTETS), ("accept-encoding", "gzip")];
     let reply = send(&service, XOR, &binary, vec![0; 80_000]).await;
     assert_eq!((reply.header("content-encoding"), reply.body.len()), ("", 40_000));

@@ -1,6 +1,6 @@
 //! What headers say of bodies: the forms in which rows come in and answers go out, and whether they are packed (compressed).
 
-use axum::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName};
 
 use crate::api::error::{ApiError, ErrorCode};
@@ -52,6 +52,17 @@ impl Media {
 /// Whether a body is a form with files.
 pub fn is_form(headers: &HeaderMap) -> bool {
     media_type(headers).eq_ignore_ascii_case("multipart/form-data")
+}
+
+/// Whether the client takes what is packed with gzip, as its `Accept-Encoding` says.
+pub fn takes_gzip(headers: &HeaderMap) -> bool {
+    names(headers, ACCEPT_ENCODING, &["gzip", "x-gzip"])
+}
+
+/// Whether a header such as `text/csv;q=0.5, */*` names one of these in any writing, and not as what is not wanted.
+fn names(headers: &HeaderMap, header: HeaderName, wanted: &[&str]) -> bool {
+    preferences(headers, header)
+        .any(|(name, weight)| weight > 0.0 && wanted.iter().any(|wanted| name.eq_ignore_ascii_case(wanted)))
 }
 
 /// What a header such as `text/csv;q=0.5, */*` names, in its order, each with its weight.
@@ -123,6 +134,22 @@ mod tests {
         let of = |content_type: &'static str| [parameter(content_type, "charset"), parameter(content_type, "header")];
         assert_eq!(of("text/csv; Charset=\"ISO-8859-1\" ;header=absent"), [Some("ISO-8859-1"), Some("absent")]);
         assert_eq!([of("text/csv"), of("text/csv;charset"), of("charset=utf-8")], [[None; 2]; 3]);
+    }
+
+    #[test]
+    fn gzip_is_taken_in_any_writing_unless_it_is_not_wanted() {
+        let takes = |lines: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            let values = lines.iter().map(|line| axum::http::HeaderValue::from_static(line));
+            values.for_each(|value| _ = headers.append(ACCEPT_ENCODING, value));
+            takes_gzip(&headers)
+        };
+        for lines in [&["gzip"][..], &["GZIP"], &["br, Gzip;Q=0.1"], &["br", "x-gzip ; q=1"], &["gzip;q=0, X-GZIP"]] {
+            assert!(takes(lines), "{lines:?}");
+        }
+        for lines in [&[][..], &["br"], &["gzip;q=0"], &["GZIP; Q=0.000"], &["notgzip"], &["br;x=gzip"]] {
+            assert!(!takes(lines), "{lines:?}");
+        }
     }
 
     #[test]

@@ -32,13 +32,13 @@ const CHUNK: usize = 64 << 10;
 /// What a packer takes that waits for its client.
 const PACKER: u64 = 384 << 10;
 
-/// The reply, packed if it is a long text and the client takes it so, as its `Accept-Encoding` says. It is charged by
-/// `charged`, which is told what it takes beside its body.
+/// The reply, packed if it is a long text and the client `takes_gzip`. It is charged by `charged`, which is told what it takes
+/// beside its body.
 ///
 /// # Errors
 /// The memory for the reply is not to be had.
 pub fn packed(
-    accepted: Option<HeaderValue>,
+    takes_gzip: bool,
     reply: Response,
     charged: impl FnOnce(Response, u64) -> Result<Response, Refused>,
 ) -> Result<Response, Refused> {
@@ -46,13 +46,12 @@ pub fn packed(
     if size.upper().is_some_and(|size| size < WORTH_IT) || !is_text(reply.headers()) {
         return charged(reply, 0);
     }
-    let names_gzip = accepted.as_ref().is_some_and(|names| names.to_str().is_ok_and(|names| names.contains("gzip")));
     match size.upper() {
-        _ if !names_gzip => Ok(by_layer(accepted, charged(reply, 0)?)),
-        Some(size) if size <= CHUNK as u64 => charged(by_layer(accepted, reply).map(at_once), 0),
+        _ if !takes_gzip => Ok(by_layer(false, charged(reply, 0)?)),
+        Some(size) if size <= CHUNK as u64 => charged(by_layer(true, reply).map(at_once), 0),
         _ => {
             let reply = charged(reply, PACKER)?.map(|body| Body::new(Chunks::of(body)));
-            Ok(by_layer(accepted, reply).map(|body| Body::new(Apart(body))))
+            Ok(by_layer(true, reply).map(|body| Body::new(Apart(body))))
         }
     }
 }
@@ -76,10 +75,13 @@ fn is_text(headers: &HeaderMap) -> bool {
     text || kind.ends_with("json") || kind.ends_with("yaml")
 }
 
-/// The reply as tower-http's layer gives it.
-fn by_layer(accepted: Option<HeaderValue>, reply: Response) -> Response {
+/// The reply as tower-http's layer gives it, which is told nothing but whether to pack: by the client's own words it could make
+/// a packer that nobody is charged for.
+fn by_layer(packs: bool, reply: Response) -> Response {
     let mut request = Request::default();
-    accepted.map(|accepted| request.headers_mut().insert(ACCEPT_ENCODING, accepted));
+    if packs {
+        request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     let mut reply = Some(reply);
     let made = service_fn(move |_: Request| {
         let reply = reply.take().expect("it is called once");
@@ -183,12 +185,16 @@ mod tests {
 
     /// The length of a reply once it is packed, if that is known, and what it takes beside its body.
     fn taken(length: usize) -> (Option<u64>, u64) {
+        taken_by(true, length)
+    }
+
+    fn taken_by(takes_gzip: bool, length: usize) -> (Option<u64>, u64) {
         let mut beside = 0;
         let charged = |reply, more| {
             beside = more;
             Ok(reply)
         };
-        let packed = packed(Some(HeaderValue::from_static("gzip")), reply(length), charged).expect("nobody counts");
+        let packed = packed(takes_gzip, reply(length), charged).expect("nobody counts");
         (packed.body().size_hint().exact(), beside)
     }
 
@@ -200,11 +206,13 @@ mod tests {
         assert!(whole < Some(1 << 10) && beside == 0, "{whole:?}");
         assert_eq!(taken(CHUNK + 16), (None, PACKER));
         assert_eq!(taken(WORTH_IT as usize - 16), (Some(WORTH_IT - 16), 0));
+        let length = CHUNK + 16;
+        assert_eq!(taken_by(false, length), (Some(length as u64), 0), "there is no packer");
     }
 
     #[tokio::test]
     async fn what_is_packed_at_once_is_refused_as_it_is() {
         let refused = |_, _| Err(Refused::Now);
-        assert!(packed(Some(HeaderValue::from_static("gzip")), reply(CHUNK), refused).is_err());
+        assert!(packed(true, reply(CHUNK), refused).is_err());
     }
 }

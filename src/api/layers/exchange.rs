@@ -8,8 +8,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::HeaderValue;
-use axum::http::header::ACCEPT_ENCODING;
 use axum::response::{IntoResponse, Response};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
@@ -23,6 +21,7 @@ use super::gate::Gate;
 use super::observe::{Observe, Seen, UNMATCHED, is_probe};
 use super::request_id::REQUEST_ID;
 use super::safety::secure;
+use crate::api::body::media::takes_gzip;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::reply::held::charged;
 use crate::app::{App, Pressure};
@@ -95,7 +94,7 @@ impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Reque
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
-        let (mut seen, accepted) = (Seen::of(&request), request.headers().get(ACCEPT_ENCODING).cloned());
+        let (mut seen, takes_gzip) = (Seen::of(&request), takes_gzip(request.headers()));
         seen.trace(&self.traces, self.template, request.headers());
         let foreign = self.gate.refusal(&request);
         // A page that is not listed is told nothing: the layer would answer its question with 200.
@@ -119,7 +118,7 @@ impl<S: Service<Request, Response = Response, Error = Infallible>> Service<Reque
             }
         };
         let (observe, deadline) = (self.observe.clone(), Deadline::new(self.timeout));
-        Answering { reply, observe, seen: Some((seen, accepted, asked)), deadline }
+        Answering { reply, observe, seen: Some((seen, takes_gzip, asked)), deadline }
     }
 }
 
@@ -132,7 +131,7 @@ pin_project! {
         #[pin]
         reply: Outcome<F>,
         observe: Observe,
-        seen: Option<(Seen, Option<HeaderValue>, Option<Page>)>,
+        seen: Option<(Seen, bool, Option<Page>)>,
         deadline: Deadline,
     }
 }
@@ -183,7 +182,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
                 late().into_response()
             }
         };
-        let (seen, accepted, asked) = this.seen.take().expect("a future is not polled after it ended");
+        let (seen, takes_gzip, asked) = this.seen.take().expect("a future is not polled after it ended");
         // Handlers leave an error in their reply: only here is it known which request it is of.
         if let Some(error) = reply.extensions_mut().remove::<ApiError>() {
             this.observe.refuse(&error);
@@ -191,7 +190,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
         }
         let client = || seen.caller()?.client;
         let charge = |reply, more| charged(this.observe.memory(), client, reply, more);
-        let mut reply = match packed(accepted, reply, charge) {
+        let mut reply = match packed(takes_gzip, reply, charge) {
             Ok(reply) => reply,
             Err(refused) => {
                 let error = ApiError::from(refused);

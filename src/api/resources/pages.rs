@@ -5,14 +5,14 @@ use std::sync::LazyLock;
 use axum::body::Body;
 use axum::extract::Path;
 use axum::http::header::{
-    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-    IF_NONE_MATCH, VARY,
+    ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
 
 use super::operations::OPENAPI_JSON;
+use crate::api::body::media::takes_gzip;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::extract::NoQuery;
 use crate::api::reply::json as reply;
@@ -99,16 +99,6 @@ fn of_page(file: File, headers: &HeaderMap) -> Response {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     }
     response
-}
-
-/// Whether `Accept-Encoding` names gzip, and not as what is not wanted.
-fn takes_gzip(headers: &HeaderMap) -> bool {
-    let names = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    names.flat_map(|names| names.split(',')).any(|name| {
-        let (name, weight) = name.split_once(';').unwrap_or((name, ""));
-        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok());
-        name.trim().eq_ignore_ascii_case("gzip") && weight != Some(0.0)
-    })
 }
 
 /// `GET /docs`: the contract as a page.
