@@ -171,8 +171,8 @@ pub struct Settings {
     #[arg(long, env = "EPOCHD_SCRATCH_SPACE", value_name = "SIZE")]
     pub scratch_space: Option<ByteSize>,
 
-    /// Connections, and further streams of HTTP/2, at once; when all are taken, those whose clients do nothing make room, and where none does,
-    /// more are refused with 429 [default: 2048, or as many as the limit on open files leaves room for]
+    /// Connections, and further streams of HTTP/2, at once; when all are taken, those whose clients do nothing make room, then those that
+    /// wait for a job or follow it, and where none does, more are refused with 429 [default: 2048, or as many as the limit on open files leaves room for]
     #[arg(long, env = "EPOCHD_MAX_CONNECTIONS", value_name = "N", value_parser = at_least_one)]
     pub max_connections: Option<usize>,
 

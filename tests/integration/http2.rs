@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-use crate::support::{TestApp, eventually, xor_model, xor_training};
+use crate::support::{TestApp, endless_training, eventually, text, xor_model, xor_training};
 
 /// One connection of a client that knows that HTTP/2 is spoken.
 struct Connection {
@@ -148,6 +148,30 @@ async fn a_stream_beyond_the_places_is_told() {
     assert!(refused.headers.contains_key("retry-after") && refused.headers.contains_key("x-content-type-options"));
     drop(second);
     eventually("a place is free again", || async { connection.get("/livez").await.status == 200 }).await;
+}
+
+#[tokio::test]
+async fn streams_that_wait_or_follow_make_room_for_other_requests() {
+    let service = TestApp::with(|settings| settings.max_connections = Some(4)).await;
+    service.post("/models", xor_model("xor")).await.expect(201);
+    let job = service.post("/models/xor/train", endless_training()).await.expect(202);
+    let job = format!("/jobs/{}", text(&job["id"]));
+    let connection = Connection::to(&service).await;
+    let mut client = connection.client.clone();
+    let mut streams = Vec::new();
+    for path in ["?wait=60", "/events", "?wait=60", "/events"] {
+        client = client.ready().await.expect("open");
+        let request = connection.request("GET", &format!("{job}{path}")).body(()).expect("a request");
+        streams.push(client.send_request(request, true).expect("a stream").0);
+    }
+    eventually("all places are taken", || async { service.app.meters.connections.get() == 4 }).await;
+    let mut others = Vec::new();
+    for _ in 0..3 {
+        let other = Connection::to(&service).await;
+        assert_eq!(other.get("/livez").await.status, 200);
+        others.push(other);
+    }
+    assert!(service.app.meters.connections_cut.with_label_values(&["made_room"]).get() >= 3);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod cors;
 pub mod deadline;
 pub mod door;
 mod exchange;
+pub mod follower;
 mod gate;
 pub mod observe;
 pub mod peer;

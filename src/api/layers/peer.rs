@@ -1,7 +1,7 @@
 //! Who is at the other end of a connection, and when the request that it answers was there whole.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::extract::ConnectInfo;
@@ -30,23 +30,35 @@ pub struct Caller {
     pub received: Received,
     /// Until when its requests are refused, in milliseconds since its connection was opened; 0 if they are not.
     refused_until: AtomicU64,
+    /// Whether its request waits for what becomes of a job, or follows it.
+    follows: AtomicBool,
 }
 
 impl Caller {
     /// Who has just connected from this address.
     pub fn new(address: Arc<str>) -> Self {
         let client = client_at(&address);
-        Caller { address, client, received: Received::new(), refused_until: AtomicU64::new(0) }
+        Caller::of(address, client)
     }
 
     /// The same client, for another request beside this one.
     pub fn beside(&self) -> Self {
-        Caller {
-            address: self.address.clone(),
-            client: self.client,
-            received: Received::new(),
-            refused_until: AtomicU64::new(0),
-        }
+        Caller::of(self.address.clone(), self.client)
+    }
+
+    fn of(address: Arc<str>, client: Option<Client>) -> Self {
+        let (refused_until, follows) = (AtomicU64::new(0), AtomicBool::new(false));
+        Caller { address, client, received: Received::new(), refused_until, follows }
+    }
+
+    /// Whether its request waits for what becomes of a job, or follows it.
+    pub fn follows(&self) -> bool {
+        self.follows.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether it does.
+    pub fn set_follows(&self, follows: bool) {
+        self.follows.store(follows, Ordering::Relaxed);
     }
 
     /// Until when it was told to wait, if it was.

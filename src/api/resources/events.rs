@@ -14,6 +14,7 @@ use futures_util::stream;
 use super::jobs::JobBody;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::extract::{JobPath, NoQuery};
+use crate::api::layers::follower::{Follower, Following};
 use crate::api::reply::document::written;
 use crate::api::reply::held::held;
 use crate::api::reply::json::with_type;
@@ -33,6 +34,7 @@ pub async fn events(
     State(app): State<App>,
     JobPath(job): JobPath,
     who: Sight,
+    follower: Follower,
     _: NoQuery,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
@@ -45,7 +47,8 @@ pub async fn events(
     if told.is_end() {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let telling = Telling { app, client: behalf::client(), watcher: Watcher::new(job, told), who };
+    let (client, watcher) = (behalf::client(), Watcher::new(job, told));
+    let telling = Telling { app, client, watcher, who, _following: follower.follows() };
     let events = stream::unfold(telling, |mut telling| async move {
         let event = telling.next().await?;
         Some((event, telling))
@@ -66,6 +69,7 @@ struct Telling {
     client: Option<Client>,
     watcher: Watcher,
     who: Sight,
+    _following: Following,
 }
 
 impl Telling {

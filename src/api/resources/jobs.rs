@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::api::error::{ApiError, ErrorCode, Problem};
 use crate::api::extract::{JobPath, NoQuery, Params};
 use crate::api::layers::deadline::Untimed;
+use crate::api::layers::follower::Follower;
 use crate::api::reply::document::document;
 use crate::api::reply::findings::{WarningBody, warnings};
 use crate::api::reply::model::ModelBody;
@@ -122,12 +123,16 @@ pub struct ShowParams {
 pub async fn show(
     State(app): State<App>,
     _: Untimed,
+    follower: Follower,
     JobPath(job): JobPath,
     who: Sight,
     Params(params): Params<ShowParams>,
 ) -> Result<Response, ApiError> {
     let wait = in_range("wait", params.wait, 0, MAX_WAIT)?;
-    let _ = tokio::time::timeout(Duration::from_secs(wait), job.over()).await;
+    if wait > 0 {
+        let _following = follower.follows();
+        let _ = tokio::time::timeout(Duration::from_secs(wait), job.over()).await;
+    }
     if !who.holds() {
         return Err(ApiError::new(ErrorCode::KeyInvalid, "the key has ended while the job was waited for"));
     }

@@ -25,6 +25,7 @@ impl OpenStreams {
         if *open == 1 {
             self.connection.answering();
         }
+        self.connection.carries(*open);
         *open == 1
     }
 
@@ -35,6 +36,7 @@ impl OpenStreams {
         if *open == 0 {
             self.connection.begin(Phase::Idle);
         }
+        self.connection.carries(*open);
     }
 
     fn open(&self) -> MutexGuard<'_, usize> {

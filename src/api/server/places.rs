@@ -1,7 +1,8 @@
 //! Places for connections: so many in all, and so many of one address where that is bounded. When all are taken, those make
 //! room whose request is answered and whose client is only heard out; then those whose clients the service waits for: for a
 //! request, for more of it, or for taking the reply. Of these first go clients that never sent a request, the latest first, so
-//! that those of before a flood stay; then those that are waited for longest.
+//! that those of before a flood stay; then those that are waited for longest. Where none is silent, those make room that wait
+//! for what becomes of a job, or follow it, which they may do again: of the client with the most places, the latest first.
 //!
 //! What counts is whatever holds a [`Place`]: a connection, or a further stream of one.
 
@@ -14,7 +15,7 @@ use std::time::Duration;
 use futures_util::future::AbortHandle as StreamHandle;
 use tokio::task::AbortHandle;
 
-use super::watched::Watched;
+use super::watched::{Phase, Watched};
 use crate::api::layers::peer::Peer;
 use crate::memory::Client;
 use crate::telemetry::Meters;
@@ -26,7 +27,7 @@ const WITHIN_A_REQUEST: Duration = Duration::from_secs(5);
 /// The part of all places that is cleared at once, so that not every newcomer has all of them searched.
 const CLEARED: usize = 32;
 
-/// Less than this part of all places are too few silent ones to choose among.
+/// Less than this part of all places are too few to choose among.
 const FEW: usize = 16;
 
 /// All places. Cheap to clone: a handle.
@@ -158,12 +159,12 @@ impl Taken {
     fn clear(&mut self, most: usize) -> usize {
         let mut cleared = self.ranked(Seen::lingers);
         if cleared.is_empty() {
-            cleared = self.ranked(Seen::rank);
             // While only the first connections of a flood have been silent for long, none goes; then never the oldest half.
-            if cleared.len() * FEW < self.places.len() {
-                return 0;
-            }
+            cleared = self.unless_few(self.ranked(Seen::rank));
             cleared.truncate(cleared.len().div_ceil(2));
+        }
+        if cleared.is_empty() {
+            cleared = self.unless_few(self.following());
         }
         cleared.truncate(most);
         for number in &cleared {
@@ -171,6 +172,17 @@ impl Taken {
             self.leave(*number);
         }
         cleared.len()
+    }
+
+    /// None of them where they are too few to choose among.
+    fn unless_few(&self, numbers: Vec<u64>) -> Vec<u64> {
+        if numbers.len() * FEW < self.places.len() { Vec::new() } else { numbers }
+    }
+
+    /// The numbers of those that wait for what becomes of a job, or follow it: of the client with the most places first.
+    fn following(&self) -> Vec<u64> {
+        let held = |number| self.places.get(&number).and_then(|guest| self.by_client.get(&guest.client));
+        self.ranked(|seen, number| seen.follows().then(|| Reverse((held(number), number))))
     }
 
     /// The numbers of those that have a rank, in its order.
@@ -196,6 +208,11 @@ impl Seen {
     /// Where a connection that only hears its client out stands among those that do: the longest first.
     fn lingers(&self, _number: u64) -> Option<Reverse<Duration>> {
         self.watched.lingers_for().map(Reverse)
+    }
+
+    /// Whether all that it is there for waits for what becomes of a job, or follows it.
+    fn follows(&self) -> bool {
+        self.peer.follows() && self.watched.phase() == Phase::Answering && !self.watched.is_shared()
     }
 
     /// Where a silent connection stands in the order of those that make room; nothing of one that does not.
@@ -252,17 +269,30 @@ mod tests {
 
     /// A connection that has a place, silent or busy.
     fn guest(places: &Places, silent: bool) -> tokio::task::JoinHandle<()> {
-        let place = places.take(address("192.0.2.1")).expect("free");
         let watched = Watched::new(Duration::from_secs(1), 1024);
         if !silent {
             watched.answering();
         }
+        guest_from(places, "192.0.2.1", watched, false)
+    }
+
+    /// A connection of a client that follows a job.
+    fn follower(places: &Places, from: &str, streams: usize) -> tokio::task::JoinHandle<()> {
+        let watched = Watched::new(Duration::from_secs(1), 1024);
+        watched.answering();
+        watched.carries(streams);
+        guest_from(places, from, watched, true)
+    }
+
+    fn guest_from(places: &Places, from: &str, watched: Arc<Watched>, follows: bool) -> tokio::task::JoinHandle<()> {
+        let place = places.take(address(from)).expect("free");
         let number = place.number();
         let task = tokio::spawn(async move {
             let _place = place;
             std::future::pending::<()>().await;
         });
-        let peer = Arc::new(Caller::new("192.0.2.1:49152".into()));
+        let peer = Arc::new(Caller::new(format!("{from}:49152").into()));
+        peer.set_follows(follows);
         places.note(number, Seen { watched, peer, ends: Ends::Connection(task.abort_handle()) });
         task
     }
@@ -278,6 +308,24 @@ mod tests {
         let _place = places.take(address("192.0.2.2")).expect("room was made");
         tokio::task::yield_now().await;
         assert!(!first.is_finished() && flood.last().is_some_and(|last| last.is_finished()));
+    }
+
+    #[tokio::test]
+    async fn those_that_follow_make_room_of_the_client_with_the_most_places() {
+        let places = Places::new(4, None, Meters::new());
+        let mut many: Vec<_> = (0..3).map(|_| follower(&places, "192.0.2.1", 0)).collect();
+        let one = follower(&places, "192.0.2.9", 0);
+        let _place = places.take(address("192.0.2.2")).expect("room was made");
+        assert!(many.remove(2).await.is_err_and(|error| error.is_cancelled()), "the latest goes");
+        assert!(!one.is_finished() && many.iter().all(|other| !other.is_finished()));
+    }
+
+    #[tokio::test]
+    async fn a_connection_makes_no_room_that_does_more_than_follow() {
+        let places = Places::new(2, None, Meters::new());
+        let (shared, _busy) = (follower(&places, "192.0.2.1", 2), guest(&places, false));
+        assert_eq!(places.take(address("192.0.2.2")).err(), Some(NoPlace::All));
+        assert!(!shared.is_finished());
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! Where a connection stands: between which requests, since when, and whether its client takes what it is sent.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Where a connection stands.
@@ -40,6 +40,8 @@ pub struct Watched {
     has_long_head: AtomicBool,
     /// Whether the client ever sent the head of a request.
     has_asked: AtomicBool,
+    /// Streams of HTTP/2 that are open on it.
+    streams: AtomicUsize,
     opened: Instant,
 }
 
@@ -57,6 +59,7 @@ impl Watched {
             rate,
             has_long_head: AtomicBool::new(false),
             has_asked: AtomicBool::new(false),
+            streams: AtomicUsize::new(0),
             opened: Instant::now(),
         })
     }
@@ -82,6 +85,16 @@ impl Watched {
     /// Whether the client ever sent the head of a request.
     pub fn has_asked(&self) -> bool {
         self.has_asked.load(Ordering::Relaxed)
+    }
+
+    /// So many streams of HTTP/2 are open on it.
+    pub fn carries(&self, streams: usize) {
+        self.streams.store(streams, Ordering::Relaxed);
+    }
+
+    /// Whether it carries several requests at the moment: who ends it ends all of them.
+    pub fn is_shared(&self) -> bool {
+        self.streams.load(Ordering::Relaxed) > 1
     }
 
     /// For how long the client has been silent between two requests or within a head.
