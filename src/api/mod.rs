@@ -106,7 +106,8 @@ pub fn routes() -> Vec<Route> {
         Route::post("/models/{model}/evaluate", TRAIN, evaluation::evaluate),
         Route::get("/models/{model}/versions/{version}/importance", PREDICT, versions::importance),
         Route::get("/models/{model}/versions/{version}/plots/{plot}", PREDICT, plots::version),
-        Route::post("/models/{model}/trace", PREDICT, trace::trace),
+        // It tells all weights.
+        Route::post("/models/{model}/trace", TRAIN, trace::trace),
         Route::get("/models/{model}/drift", PREDICT, monitoring::drift),
         Route::post("/models/{model}/feedback", PREDICT, monitoring::tell),
         Route::get("/models/{model}/feedback", PREDICT, monitoring::list),

@@ -95,6 +95,16 @@ fn the_document_has_the_table_of_routes_and_roles() {
     assert!(document == made, "docs/keys.md is stale: WRITE_DOCS=1 cargo test --test integration -- keys::");
 }
 
+#[test]
+fn weights_are_for_those_who_may_train() {
+    let telling = |route: &&epochd::api::Route| {
+        ["/parameters", "/export", "/trace"].iter().any(|ending| route.path.ends_with(ending))
+    };
+    let routes = routes();
+    let needed: Vec<_> = routes.iter().filter(telling).map(|route| (route.path, least(route.access))).collect();
+    assert!(needed.len() == 3 && needed.iter().all(|(_, needs)| *needs == "train"), "{needed:?}");
+}
+
 #[tokio::test]
 async fn every_route_lets_in_whom_it_says_and_nobody_else() {
     let secrets = ["predict-predict-predict", "train-train-train-train"];
