@@ -97,14 +97,15 @@ impl Idempotency {
     }
 
     /// The reply that the request got before, if it did. Where less than the whole of it was kept, `again` makes it of what
-    /// the request made, given its identifier.
+    /// the request made, given its identifier and who asks: what he does not see any more is as if it were deleted.
     ///
     /// # Errors
     /// `idempotency_key_reused` if the key was another request's; what `again` ends with.
     pub async fn first_reply(
         &self,
         app: &App,
-        again: impl AsyncFnOnce(&App, &str) -> Result<Response, ApiError>,
+        who: &Sight,
+        again: impl AsyncFnOnce(&App, &Sight, &str) -> Result<Response, ApiError>,
     ) -> Result<Option<Response>, ApiError> {
         let Some((key, fingerprint)) = &self.0 else { return Ok(None) };
         let Some(receipt) = app.storage.catalog.receipt(key, RECEIPT_AGE).await? else { return Ok(None) };
@@ -118,8 +119,8 @@ impl Idempotency {
             None => kept(&receipt.body),
             Some(essentials) => {
                 let id = receipt.location.rsplit('/').next().unwrap_or_default();
-                match again(app, id).await {
-                    // It is deleted.
+                match again(app, who, id).await {
+                    // It is deleted, or not seen any more.
                     Err(error) if error.status() == 404 && !essentials.is_empty() => kept(essentials),
                     made => made?,
                 }
@@ -155,13 +156,14 @@ impl Idempotency {
     pub async fn unless_repeated<T, E: Into<ApiError>>(
         &self,
         app: &App,
+        who: &Sight,
         made: Result<T, E>,
         reply: impl AsyncFnOnce(&App, T) -> Result<Response, ApiError>,
-        again: impl AsyncFnOnce(&App, &str) -> Result<Response, ApiError>,
+        again: impl AsyncFnOnce(&App, &Sight, &str) -> Result<Response, ApiError>,
     ) -> Result<Response, ApiError> {
         match made {
             Ok(made) => reply(app, made).await,
-            Err(error) => match self.first_reply(app, again).await? {
+            Err(error) => match self.first_reply(app, who, again).await? {
                 Some(first) => Ok(first),
                 None => Err(error.into()),
             },

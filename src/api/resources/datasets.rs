@@ -130,7 +130,7 @@ pub async fn create(
     let mut file = DataFile::from_request(request, &app).await?;
     let asked = Asked { name: params.name, format: file.format, columns, parent: None };
     let Received { idempotency, early } = file.receive(&app, Some(&asked)).await?;
-    if let Some(reply) = idempotency.first_reply(&app, again).await? {
+    if let Some(reply) = idempotency.first_reply(&app, &who, again).await? {
         return Ok(reply);
     }
     let new = file.read(&app, &asked, early).await;
@@ -141,7 +141,7 @@ pub async fn create(
         move |dataset: &Dataset| receipts.receipt_of(StatusCode::CREATED, &location(dataset), &essentials(dataset));
     let created = to_the_end(async move { datasets.create(new, receipt).await }).await?;
     let created = created.map_err(|error| ApiError::from(error).of_query(&PARAMETERS));
-    idempotency.unless_repeated(&app, created, stored, again).await
+    idempotency.unless_repeated(&app, &who, created, stored, again).await
 }
 
 /// Whether a data set of this name may be stored, before its file is read.
@@ -179,7 +179,7 @@ pub async fn append(
         parent: Some(parent.clone()),
     };
     let Received { idempotency, early } = file.receive(&app, Some(&asked)).await?;
-    if let Some(reply) = idempotency.first_reply(&app, again).await? {
+    if let Some(reply) = idempotency.first_reply(&app, &who, again).await? {
         return Ok(reply);
     }
     let new = file.read(&app, &asked, early).await;
@@ -195,7 +195,7 @@ pub async fn append(
         }
     });
     let created = created.await?.map_err(|error| ApiError::from(error).of_query(&APPEND_PARAMETERS));
-    idempotency.unless_repeated(&app, created, stored, again).await
+    idempotency.unless_repeated(&app, &who, created, stored, again).await
 }
 
 /// The reply to a request that has stored a data set.
@@ -217,8 +217,8 @@ fn essentials(dataset: &Dataset) -> DatasetBody<'_> {
 }
 
 /// The reply to a request that made the data set `id`.
-async fn again(app: &App, id: &str) -> Result<Response, ApiError> {
-    let dataset = app.datasets.get(id).await?;
+async fn again(app: &App, who: &Sight, id: &str) -> Result<Response, ApiError> {
+    let dataset = sight::dataset(app, who, id).await?;
     let entries = entries(&dataset);
     let body = move |sheet: &mut Sheet| sheet.json(&DatasetBody::of(&dataset));
     document(app, StatusCode::CREATED, entries, body).await

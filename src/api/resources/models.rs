@@ -215,7 +215,7 @@ pub async fn create(
     _: NoQuery,
     JsonBody { value, idempotency, .. }: JsonBody<NewModelBody>,
 ) -> Result<Response, ApiError> {
-    if let Some(reply) = idempotency.first_reply(&app, again).await? {
+    if let Some(reply) = idempotency.first_reply(&app, &who, again).await? {
         return Ok(reply);
     }
     value.check_kind()?;
@@ -234,6 +234,7 @@ pub async fn create(
     idempotency
         .unless_repeated(
             &app,
+            &who,
             made.map_err(ApiError::from),
             async |app: &App, model: Arc<Model>| {
                 tracing::info!(model_id = %model.id, name = model.name, "model created");
@@ -246,8 +247,8 @@ pub async fn create(
 }
 
 /// The reply to a request that made the model `id`.
-async fn again(app: &App, id: &str) -> Result<Response, ApiError> {
-    let model = app.models.get(id).await?;
+async fn again(app: &App, who: &Sight, id: &str) -> Result<Response, ApiError> {
+    let model = sight::model(app, who, id).await?;
     document(app, StatusCode::CREATED, 0, move |sheet| sheet.json(&ModelBody::of(&model))).await
 }
 

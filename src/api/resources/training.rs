@@ -27,7 +27,7 @@ use crate::serving::data::DataFields;
 use crate::serving::memory::LARGE;
 use crate::serving::train::TrainRequest;
 use crate::serving::train_file::no_target;
-use crate::serving::{self, ServingError};
+use crate::serving::{self, ServingError, sight};
 use crate::storage::catalog::ReceiptRow;
 use crate::strict::Object;
 use crate::strict::{Beside, Fields, once};
@@ -85,13 +85,13 @@ pub async fn train(
         Repeatable::of(&request)?.or_refused(&app, app.jobs.check_room()).await?;
     }
     let JsonBody { value, idempotency, memory } = JsonBody::<TrainingBody>::from_request(request, &app).await?;
-    if let Some(reply) = idempotency.first_reply(&app, again).await? {
+    if let Some(reply) = idempotency.first_reply(&app, &who, again).await? {
         return Ok(reply);
     }
     let (receipt, request) = (receipts(&idempotency), value.request());
     may_use(&app, &who, [Some(&request.data), request.validation.as_ref()].map(|data| data?.dataset.as_ref())).await?;
     let submitted = serving::train(&app, &model, request, memory, requester(&request_id, &who), receipt).await;
-    idempotency.unless_repeated(&app, submitted, accepted, again).await
+    idempotency.unless_repeated(&app, &who, submitted, accepted, again).await
 }
 
 /// Who asks for a job.
@@ -112,8 +112,8 @@ async fn accepted(app: &App, report: JobReport) -> Result<Response, ApiError> {
 }
 
 /// The reply to a request that made the job `id`.
-async fn again(app: &App, id: &str) -> Result<Response, ApiError> {
-    let report = app.jobs.get(id).await?.report();
+async fn again(app: &App, who: &Sight, id: &str) -> Result<Response, ApiError> {
+    let report = sight::job(app, who, id).await?.report();
     document(app, StatusCode::ACCEPTED, report.warnings.len(), move |sheet| sheet.json(&JobBody::of(&report))).await
 }
 
@@ -138,7 +138,7 @@ pub async fn train_file(
     let AskedTraining { name, columns, features, model: asked, settings } = asked;
     let dataset = Asked { name, format: file.format, columns, parent: None };
     let Received { idempotency, early } = file.receive(&app, Some(&dataset)).await?;
-    if let Some(reply) = idempotency.first_reply(&app, again).await? {
+    if let Some(reply) = idempotency.first_reply(&app, &who, again).await? {
         return Ok(reply);
     }
     let new = file.read(&app, &dataset, early).await;
@@ -151,7 +151,7 @@ pub async fn train_file(
     let receipt = receipts(&idempotency);
     let submitted = serving::train_file(&app, new, asked, settings, requester(&request_id, &who), receipt).await;
     let submitted = submitted.map_err(of_query);
-    idempotency.unless_repeated(&app, submitted, accepted, again).await
+    idempotency.unless_repeated(&app, &who, submitted, accepted, again).await
 }
 
 /// What `POST /train` asks for, whether a form says it, and the file, which arrives: what the URL says is decided before that.

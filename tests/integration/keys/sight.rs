@@ -78,6 +78,25 @@ async fn what_has_no_name_is_not_there_for_a_key_with_patterns_and_no_cursor_tel
 }
 
 #[tokio::test]
+async fn a_repeated_request_tells_nothing_of_a_model_that_is_not_seen_any_more() {
+    let service = TestApp::guarded().await;
+    let client = Client::with(&service, json!({"name": "a", "role": "train", "models": ["a*"]})).await;
+    let mut model = xor_model("a-one");
+    // The reply is too long to be kept: it is made again.
+    model["metadata"] = (0..64).map(|entry| (format!("note-{entry}"), json!("x".repeat(100)))).collect();
+    let ask = || async {
+        let request = service.raw_as(client.key.as_deref(), Method::POST, "/models").header("idempotency-key", "k");
+        service.send(Method::POST, "/models", request.json(&model)).await
+    };
+    let made = ask().await.expect(201);
+    assert_eq!(ask().await.expect(201), made);
+    let change = json!({"name": "hidden", "metadata": {"secret": "plan"}});
+    let admin = Client::of(&service, Some(ADMIN));
+    admin.send(Method::PATCH, "/models/a-one", Some(change)).await.expect(200);
+    ask().await.problem(404, "model_not_found");
+}
+
+#[tokio::test]
 async fn what_a_key_opened_ends_when_its_end_is_moved_and_an_unchanged_key_of_a_file_goes_on() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("keys");
