@@ -3,6 +3,7 @@
 //! The receipt of a request is written in the same change as what the request made, so there is never one without the
 //! other, whatever happens in between.
 
+use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -13,6 +14,8 @@ use super::error::{ApiError, ErrorCode};
 use super::reply::json as reply;
 use crate::app::App;
 use crate::keys::Sight;
+use crate::serving::memory::LARGE;
+use crate::serving::threads::blocking;
 use crate::storage::RECEIPT_AGE;
 use crate::storage::catalog::ReceiptRow;
 
@@ -70,6 +73,17 @@ impl Repeatable {
     pub fn with_body(mut self, body: &[u8]) -> Idempotency {
         self.update(body);
         self.finish()
+    }
+
+    /// The same of a body that may be long: it is not gone through on a thread that answers others.
+    ///
+    /// # Errors
+    /// Too much long work waits.
+    pub async fn with_long_body(self, app: &App, body: Bytes) -> Result<Idempotency, ApiError> {
+        if self.0.is_none() || body.len() < LARGE {
+            return Ok(self.with_body(&body));
+        }
+        Ok(blocking(app, move || self.with_body(&body)).await?)
     }
 
     /// Takes in a piece of the body.
@@ -141,6 +155,11 @@ impl Idempotency {
     /// What is kept of a reply that is made again of what the request made: `essentials` for when that is deleted.
     pub fn receipt_of(&self, status: StatusCode, location: &str, essentials: &impl Serialize) -> Option<ReceiptRow> {
         self.keeping(status, location, || PART.to_owned() + &text(essentials))
+    }
+
+    /// What is kept where the whole reply is made again of what the request made.
+    pub fn receipt_of_place(&self, status: StatusCode, location: &str) -> Option<ReceiptRow> {
+        self.keeping(status, location, || PART.to_owned())
     }
 
     fn keeping(&self, status: StatusCode, location: &str, body: impl FnOnce() -> String) -> Option<ReceiptRow> {

@@ -87,7 +87,7 @@ impl ModelRegistry {
         Ok(model)
     }
 
-    /// Adds a model of the key `owner` whose first version is the file `bytes`.
+    /// Adds a model of the key `owner` whose first version is the file `bytes`; `receipt` is as that of [`ModelRegistry::create`].
     ///
     /// # Errors
     /// `File`: it is no version's file; else as [`ModelRegistry::create`].
@@ -96,6 +96,7 @@ impl ModelRegistry {
         name: Option<String>,
         bytes: Bytes,
         owner: Option<Uuid>,
+        receipt: impl FnOnce(&Model) -> Option<ReceiptRow>,
     ) -> Result<Arc<Model>, ModelError> {
         name.as_deref().map_or(Ok(()), check_name)?;
         let file = bytes.clone();
@@ -114,7 +115,7 @@ impl ModelRegistry {
             Err(_) => (ModelKind::Layers(Arc::new(spec.clone())), false),
             Ok(table) => (ModelKind::Table(Arc::new(table.parts.spec.clone())), true),
         };
-        let (mut row, _) = record(name, kind, BTreeMap::new(), owner)?;
+        let (mut row, model) = record(name, kind, BTreeMap::new(), owner)?;
         let blob = version_blob(new_id());
         let checksums = Checksums::of(&bytes);
         let mut files = vec![(blob.clone(), bytes)];
@@ -128,7 +129,7 @@ impl ModelRegistry {
         }
         let facts = VersionFacts { job_id: None, created_at: Timestamp::now(), ..facts };
         let first = VersionDraft::new(blob, checksums, &predictor, facts);
-        self.write_down(&row, None, files, Some(first)).await?;
+        self.write_down(&row, receipt(&model), files, Some(first)).await?;
         self.get(&row.id.to_string()).await
     }
 

@@ -93,3 +93,26 @@ async fn receipts_are_short_and_long_replies_are_made_again() {
     assert_eq!((&again["id"], &again["rows"], &again["columns"]), (&first["id"], &first["rows"], &json!([])));
     assert_eq!(count(&service, "/datasets").await, 0, "nothing is made twice");
 }
+
+#[tokio::test]
+async fn a_file_is_imported_once() {
+    let service = TestApp::start().await;
+    let file = include_bytes!("../fixtures/version-form-1.safetensors");
+    let import = async |path: &str, file: &[u8]| {
+        let request = service.raw(Method::POST, path).header("idempotency-key", "k");
+        let request = request.header("content-type", "application/octet-stream").body(file.to_vec());
+        service.send(Method::POST, path, request).await
+    };
+    let path = "/models/import?name=first";
+    let first = import(path, file).await;
+    let location = first.header("location").to_owned();
+    let model = first.expect(201);
+    let again = import(path, file).await;
+    assert_eq!(again.header("location"), location);
+    assert_eq!(again.expect(201), model);
+    import("/models/import?name=second", file).await.problem(422, "idempotency_key_reused");
+    import(path, &file[1..]).await.problem(422, "idempotency_key_reused");
+    assert_eq!(count(&service, "/models").await, 1);
+    assert_eq!(service.delete("/models/first").await.status, 204);
+    import(path, file).await.problem(404, "model_not_found");
+}

@@ -247,7 +247,7 @@ pub async fn create(
 }
 
 /// The reply to a request that made the model `id`.
-async fn again(app: &App, who: &Sight, id: &str) -> Result<Response, ApiError> {
+pub(super) async fn again(app: &App, who: &Sight, id: &str) -> Result<Response, ApiError> {
     let model = sight::model(app, who, id).await?;
     document(app, StatusCode::CREATED, 0, move |sheet| sheet.json(&ModelBody::of(&model))).await
 }

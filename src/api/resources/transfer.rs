@@ -1,5 +1,7 @@
 //! Models as files: `GET …/export`, `POST /models/import`.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH};
@@ -7,15 +9,17 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::models::location;
+use super::models::{again, location};
 use crate::api::body::read::FileBody;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::extract::{ModelPath, Params, VersionPath, may_name};
+use crate::api::idempotency::Repeatable;
 use crate::api::reply::document::created;
 use crate::api::reply::json as reply;
 use crate::api::reply::model::ModelBody;
 use crate::app::App;
 use crate::keys::Sight;
+use crate::models::{Model, ModelError};
 use crate::serving::threads::to_the_end;
 use crate::wording::Shown;
 
@@ -62,21 +66,35 @@ pub async fn import(
     request: Request,
 ) -> Result<Response, ApiError> {
     may_name(&who, params.name.as_deref())?;
-    let owner = who.owner();
+    let (repeatable, owner) = (Repeatable::of(&request)?, who.owner());
     let found = app.models.check_new(params.name.as_deref(), owner).await;
-    found.map_err(|error| ApiError::from(error).of_query(&["name"]))?;
+    repeatable.or_refused(&app, found.map_err(of_name)).await?;
     let FileBody { bytes, mut memory } = FileBody::from_request(request, &app).await?;
+    let idempotency = repeatable.with_long_body(&app, bytes.clone()).await?;
+    if let Some(reply) = idempotency.first_reply(&app, &who, again).await? {
+        return Ok(reply);
+    }
     // The networks and encoder that are read of it, and the file that is made of them.
     memory.reserve(2 * bytes.len(), &app)?;
-    let models = app.models.clone();
-    let model = to_the_end(async move {
-        let imported = models.import(params.name, bytes, owner).await;
+    let (models, receipts) = (app.models.clone(), idempotency.clone());
+    let receipt = move |model: &Model| receipts.receipt_of_place(StatusCode::CREATED, &location(model));
+    let made = to_the_end(async move {
+        let imported = models.import(params.name, bytes, owner, receipt).await;
         drop(memory);
         imported
-    })
-    .await?;
-    let model = model.map_err(|error| ApiError::from(error).of_query(&["name"]))?;
+    });
+    let made = made.await?.map_err(of_name);
+    idempotency.unless_repeated(&app, &who, made, imported, again).await
+}
+
+/// An error that may be the name's.
+fn of_name(error: ModelError) -> ApiError {
+    ApiError::from(error).of_query(&["name"])
+}
+
+/// The reply to a file of which a model is made.
+async fn imported(app: &App, model: Arc<Model>) -> Result<Response, ApiError> {
     tracing::info!(model_id = %model.id, name = model.name, "model imported");
     let at = location(&model);
-    created(&app, StatusCode::CREATED, &at, 0, move |sheet| sheet.json(&ModelBody::of(&model))).await
+    created(app, StatusCode::CREATED, &at, 0, move |sheet| sheet.json(&ModelBody::of(&model))).await
 }
