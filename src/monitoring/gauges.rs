@@ -2,7 +2,7 @@
 
 use super::feedback::sums;
 use super::sums::Measures;
-use crate::storage::catalog::Catalog;
+use crate::storage::catalog::{Catalog, OfModel};
 use crate::storage::{StorageError, exact};
 use crate::telemetry::ModelGauges;
 
@@ -20,6 +20,9 @@ pub async fn gauges(catalog: &Catalog) -> Result<ModelGauges, StorageError> {
         // A row that is damaged hides no other one: asked for by itself, it is an error.
         let worst: Vec<(String, f64)> = exact::from_text(&row.worst).unwrap_or_default();
         worst.iter().for_each(|(column, far)| gauges.stability(&title(&of_model.name, row.model_id), column, *far));
+    }
+    for OfModel { name, row } in catalog.feedback_counts(MODELS).await? {
+        gauges.told(&title(&name, row.model_id), row.version, row.rows);
     }
     for of_model in catalog.feedbacks(MODELS).await? {
         let (row, title) = (&of_model.row, title(&of_model.name, of_model.row.model_id));

@@ -12,7 +12,8 @@ const LABEL_BYTES: usize = 80;
 pub struct ModelGauges {
     registry: Registry,
     stability: GaugeVec,
-    rows: CounterVec,
+    told: CounterVec,
+    rows: GaugeVec,
     accuracy: GaugeVec,
     calibration_error: GaugeVec,
     rmse: GaugeVec,
@@ -24,14 +25,19 @@ impl Default for ModelGauges {
         let gauge =
             |name: &str, help: &str, labels: &[&str]| register(&registry, GaugeVec::new(Opts::new(name, help), labels));
         let of_model = |name, help| gauge(name, help, &["model"]);
-        let rows = Opts::new("epochd_feedback_rows_total", "True outcomes told of predictions of the active version.");
+        let told =
+            Opts::new("epochd_feedback_rows_total", "True outcomes told of predictions of a version, active or not.");
         ModelGauges {
             stability: gauge(
                 "epochd_drift_population_stability",
                 "How far a column has moved from the training rows: the columns of a model that moved most.",
                 &["model", "column"],
             ),
-            rows: register(&registry, CounterVec::new(rows, &["model"])),
+            told: register(&registry, CounterVec::new(told, &["model", "version"])),
+            rows: of_model(
+                "epochd_feedback_measured_rows",
+                "True outcomes that the measures of the active version's predictions are made of.",
+            ),
             accuracy: of_model(
                 "epochd_feedback_accuracy",
                 "Share of predictions of the active version that came true.",
@@ -58,9 +64,14 @@ impl ModelGauges {
         gauge.set(gauge.get().max(far));
     }
 
-    /// Outcomes told of a model's active version.
+    /// Outcomes told of a version of a model.
+    pub fn told(&self, model: &str, version: u64, rows: u64) {
+        self.told.with_label_values(&[model, &version.to_string()]).inc_by(rows as f64);
+    }
+
+    /// Outcomes told of a model's active version, which its measures are made of.
     pub fn rows(&self, model: &str, rows: u64) {
-        self.rows.with_label_values(&[model]).inc_by(rows as f64);
+        self.rows.with_label_values(&[model]).set(rows as f64);
     }
 
     /// How often classes were right, and by how much that differs from the confidence.

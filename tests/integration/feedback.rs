@@ -72,7 +72,8 @@ async fn outcomes_by_id_come_to_what_is_worked_out_offline() {
     near(&found[0]["metrics"]["calibration_error"], calibration_error);
     let metrics = String::from_utf8(service.get("/metrics").await.body).expect("UTF-8");
     for line in [
-        "epochd_feedback_rows_total{model=\"kinds\"} 120".to_owned(),
+        "epochd_feedback_rows_total{model=\"kinds\",version=\"1\"} 120".to_owned(),
+        "epochd_feedback_measured_rows{model=\"kinds\"} 120".to_owned(),
         format!("epochd_feedback_accuracy{{model=\"kinds\"}} {accuracy}"),
         format!("epochd_feedback_calibration_error{{model=\"kinds\"}} {}", found[0]["metrics"]["calibration_error"]),
     ] {
@@ -133,6 +134,15 @@ async fn ids_stand_in_every_form_and_count_for_the_version_that_predicted() {
     let versions = feedback(&service, "kinds").await;
     let counts: Vec<_> = versions.iter().map(|found| (found["version"].as_u64(), found["rows"].as_u64())).collect();
     assert_eq!(counts, [(Some(2), Some(1)), (Some(1), Some(5))], "newest first");
+    // What is counted of a version stays when another is active.
+    let metrics = String::from_utf8(service.get("/metrics").await.body).expect("UTF-8");
+    for line in [
+        "rows_total{model=\"kinds\",version=\"1\"} 5",
+        "rows_total{model=\"kinds\",version=\"2\"} 1",
+        "measured_rows{model=\"kinds\"} 1",
+    ] {
+        assert!(metrics.contains(&format!("epochd_feedback_{line}\n")), "{line} is not in\n{metrics}");
+    }
     let page = service.get("/models/kinds/feedback?limit=1").await.expect(200);
     assert_eq!((&page["data"][0]["version"], &page["next_cursor"]), (&json!(2), &json!("2")));
     let page = service.get("/models/kinds/feedback?limit=1&cursor=2").await.expect(200);

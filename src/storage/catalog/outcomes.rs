@@ -125,6 +125,17 @@ impl Catalog {
         of_models(&sqlx::query(query).bind(limit as i64).fetch_all(self.reader()?).await?, feedback)
     }
 
+    /// How many outcomes were told of predictions of each of at most `limit` versions, active or not, those told of last first;
+    /// without sums.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Damaged`.
+    pub async fn feedback_counts(&self, limit: usize) -> Result<Vec<OfModel<FeedbackRow>>, StorageError> {
+        let query = "SELECT models.name, feedback.model_id, feedback.version, feedback.since, feedback.rows_count, '' AS sums \
+                     FROM feedback JOIN models ON models.id = feedback.model_id ORDER BY feedback.updated_at DESC LIMIT $1";
+        of_models(&sqlx::query(query).bind(limit as i64).fetch_all(self.reader()?).await?, feedback)
+    }
+
     /// Predictions whose outcome was told and is remembered.
     ///
     /// # Errors
