@@ -44,6 +44,20 @@ pub async fn job(app: &App, sight: &Sight, key: &str) -> Result<JobHandle, Servi
     Ok(job)
 }
 
+/// Whether a job that was seen when it was asked for is seen still: its model may be called otherwise by now.
+///
+/// # Errors
+/// As [`model`].
+pub async fn still_sees(app: &App, sight: &Sight, job: &JobHandle) -> Result<(), ServingError> {
+    if sight.is_limited() {
+        let JobReport { id, model_id, .. } = job.report();
+        if !sees_model(app, sight, model_id).await? {
+            return Err(JobError::NotFound(id.to_string()).into());
+        }
+    }
+    Ok(())
+}
+
 /// The data set that `key` names.
 ///
 /// # Errors

@@ -1,7 +1,8 @@
 //! `GET /jobs/{job}/events`: a job's events as they happen (server-sent events, WHATWG HTML section 9.2).
 
 use std::io::Write;
-use std::time::Duration;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, BodyDataStream, HttpBody};
 use axum::extract::State;
@@ -19,13 +20,16 @@ use crate::api::reply::document::written;
 use crate::api::reply::held::held;
 use crate::api::reply::json::with_type;
 use crate::app::App;
+use crate::jobs::JobHandle;
 use crate::jobs::events::{Event, EventId, Watcher};
 use crate::keys::Sight;
 use crate::memory::Client;
-use crate::serving::behalf;
+use crate::serving::{behalf, sight};
 
 /// A comment goes out when nothing else has for so long, so that proxies keep the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// While nothing happens it is looked so often whether the key still holds and sees the job.
+const LOOK: Duration = Duration::from_secs(1);
 const COMMENT: &str = ":\n\n";
 
 /// Streams the events after `Last-Event-ID`, all if there is none, and ends after the final state. When there is
@@ -47,8 +51,8 @@ pub async fn events(
     if told.is_end() {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let (client, watcher) = (behalf::client(), Watcher::new(job, told));
-    let telling = Telling { app, client, watcher, who, _following: follower.follows() };
+    let (client, watcher) = (behalf::client(), Watcher::new(job.clone(), told));
+    let telling = Telling { app, client, job, watcher, who, _following: follower.follows() };
     let events = stream::unfold(telling, |mut telling| async move {
         let event = telling.next().await?;
         Some((event, telling))
@@ -67,20 +71,32 @@ struct Telling {
     app: App,
     /// Who holds an event until it is sent.
     client: Option<Client>,
+    job: JobHandle,
     watcher: Watcher,
     who: Sight,
     _following: Following,
 }
 
 impl Telling {
-    /// The next event, or a comment where none comes. When storage fails, the key is over, or there is no memory for an event,
-    /// the stream ends, and the client asks again.
+    /// The next event, or a comment where none comes. When storage fails, the key is over or does not see the job any more, or
+    /// there is no memory for an event, the stream ends, and the client asks again.
     async fn next(&mut self) -> Option<Body> {
-        let Ok(next) = tokio::time::timeout(KEEP_ALIVE, self.watcher.next()).await else { return Some(COMMENT.into()) };
-        let (id, event) = next.ok()??;
-        if !self.who.holds() {
-            return None;
-        }
+        let Telling { app, job, watcher, who, .. } = self;
+        let silent_until = Instant::now() + KEEP_ALIVE;
+        let (id, event) = {
+            let mut next = pin!(watcher.next());
+            loop {
+                let came = tokio::time::timeout(LOOK, &mut next).await;
+                if !who.holds() || sight::still_sees(app, who, job).await.is_err() {
+                    return None;
+                }
+                match came {
+                    Ok(next) => break next.ok()??,
+                    Err(_) if Instant::now() >= silent_until => return Some(COMMENT.into()),
+                    Err(_) => {}
+                }
+            }
+        };
         self.written(id, event).await.ok()
     }
 

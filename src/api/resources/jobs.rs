@@ -132,9 +132,10 @@ pub async fn show(
     if wait > 0 {
         let _following = follower.follows();
         let _ = tokio::time::timeout(Duration::from_secs(wait), job.over()).await;
-    }
-    if !who.holds() {
-        return Err(ApiError::new(ErrorCode::KeyInvalid, "the key has ended while the job was waited for"));
+        if !who.holds() {
+            return Err(ApiError::new(ErrorCode::KeyInvalid, "the key has ended while the job was waited for"));
+        }
+        sight::still_sees(&app, &who, &job).await?;
     }
     let (report, all) = (job.report(), params.all);
     document(&app, StatusCode::OK, report.warnings.len(), move |sheet| sheet.json(&JobBody::telling(&report, all)))

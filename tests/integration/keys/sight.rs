@@ -78,6 +78,41 @@ async fn what_has_no_name_is_not_there_for_a_key_with_patterns_and_no_cursor_tel
 }
 
 #[tokio::test]
+async fn a_quiet_stream_ends_with_its_key_and_when_its_job_is_not_seen_any_more() {
+    let service = TestApp::guarded().await;
+    let limited = json!({"name": "a", "role": "train", "models": ["a*"]});
+    let made = [limited, json!({"name": "b", "role": "train"})].map(|key| service.post("/keys", key));
+    let keys = futures_util::future::join_all(made).await;
+    let keys: Vec<String> = keys.into_iter().map(|made| text(&made.expect(201)["key"]).to_owned()).collect();
+    service.post("/models", xor_model("a-one")).await.expect(201);
+    let running = service.post("/models/a-one/train", endless_training()).await.expect(202);
+    // It waits for the one before, and nothing is told of it meanwhile.
+    let job = service.post("/models/a-one/train", endless_training()).await.expect(202);
+    let path = format!("/jobs/{}", text(&job["id"]));
+    let stream = async |key: &String| {
+        let request = service.raw_as(Some(key), Method::GET, &format!("{path}/events"));
+        request.send().await.expect("a reply")
+    };
+    let (of_limited, of_other) = (stream(&keys[0]).await, stream(&keys[1]).await);
+    let waiting = service.raw_as(Some(&keys[0]), Method::GET, &format!("{path}?wait=3")).send();
+    let waiting = tokio::spawn(waiting);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let admin = Client::of(&service, Some(ADMIN));
+    admin.send(Method::PATCH, "/models/a-one", Some(json!({"name": "hidden"}))).await.expect(200);
+    service.delete("/keys/b").await.expect(204);
+    for stream in [of_limited, of_other] {
+        let told = tokio::time::timeout(Duration::from_secs(10), stream.text()).await.expect("the stream ends");
+        assert!(told.expect("a whole stream").ends_with("\n\n"));
+    }
+    let state = service.get(&path).await.expect(200)["state"].clone();
+    assert_eq!(state, "queued", "the job goes on");
+    assert_eq!(waiting.await.expect("no panic").expect("a reply").status(), 404);
+    for job in [job, running] {
+        admin.send(Method::POST, &format!("/jobs/{}/cancel", text(&job["id"])), None).await.expect(200);
+    }
+}
+
+#[tokio::test]
 async fn a_repeated_request_tells_nothing_of_a_model_that_is_not_seen_any_more() {
     let service = TestApp::guarded().await;
     let client = Client::with(&service, json!({"name": "a", "role": "train", "models": ["a*"]})).await;
