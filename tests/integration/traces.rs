@@ -140,7 +140,9 @@ async fn what_its_caller_does_not_sample_is_not_sent_nor_what_the_ratio_leaves_o
         let request = service.raw(Method::GET, path).header("traceparent", format!("00-{TRACE}-{CALLER}-{sampled}"));
         service.send(Method::GET, path, request).await.expect(200);
     }
-    for wrong in ["", "00", "00-0-0-00", "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "ä"] {
+    let short = [format!("00-{}-{CALLER}-01", &TRACE[1..]), format!("0-{TRACE}-{CALLER}-01")];
+    let others = ["", "00", "00-0-0-00", "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "ä"];
+    for wrong in others.into_iter().chain(short.iter().map(String::as_str)) {
         let request = service.raw(Method::GET, "/models").header("traceparent", wrong);
         service.send(Method::GET, "/models", request).await.expect(200);
     }

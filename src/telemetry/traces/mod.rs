@@ -6,15 +6,11 @@ mod export;
 mod parent;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{FutureExt, SpanContext, SpanKind, Status, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{Context, ContextGuard, KeyValue, StringValue, Value};
-use opentelemetry_http::HeaderExtractor;
-use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use reqwest::header::{HeaderMap, HeaderName};
 use tokio::runtime::Handle;
@@ -28,8 +24,6 @@ pub use export::TraceError;
 
 /// Where callers name their trace.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-/// Reads contexts as W3C Trace Context writes them.
-static PROPAGATOR: LazyLock<TraceContextPropagator> = LazyLock::new(TraceContextPropagator::new);
 /// How long the last spans have to be sent when the service stops.
 const LAST_SPANS: Duration = Duration::from_secs(2);
 
@@ -70,12 +64,12 @@ impl Traces {
 
     /// The trace of a request; nothing where its caller names none and nobody is sent spans.
     pub fn of_request(&self, headers: &HeaderMap, name: impl FnOnce() -> String) -> Option<Traced> {
+        let caller = headers.get(TRACEPARENT).and_then(|parent| parent::read(parent.as_bytes()));
         if self.0.is_none() {
-            let caller = parent::read(headers.get(TRACEPARENT)?.as_bytes())?;
-            return Some(Traced(Context::new().with_remote_span_context(caller)));
+            return Some(Traced(of_caller(caller?)));
         }
-        let caller = PROPAGATOR.extract_with_context(&Context::new(), &HeaderExtractor(headers));
-        Some(self.begin(name(), Kind::Answer, &caller))
+        let caller = caller.map(|caller| of_caller(parent::with_state(&caller, headers)));
+        Some(self.begin(name(), Kind::Answer, &caller.unwrap_or_default()))
     }
 
     /// A span of what happens now as a part of the current one; nothing where there is none that is sent.
@@ -88,9 +82,8 @@ impl Traces {
     /// A span of work that a request of `traceparent` asked for; nothing where nobody is sent spans.
     pub fn of_work(&self, name: &'static str, traceparent: Option<&str>) -> Option<Traced> {
         self.0.as_ref()?;
-        let named = traceparent.map(|parent| HashMap::from([(TRACEPARENT.to_string(), parent.to_owned())]));
-        let asked = named.map(|named| PROPAGATOR.extract_with_context(&Context::new(), &named));
-        Some(self.begin(name, Kind::Work, &asked.unwrap_or_default()))
+        let asked = traceparent.and_then(|parent| parent::read(parent.as_bytes()));
+        Some(self.begin(name, Kind::Work, &asked.map(of_caller).unwrap_or_default()))
     }
 
     fn begin(&self, name: impl Into<Cow<'static, str>>, kind: Kind, parent: &Context) -> Traced {
@@ -168,6 +161,11 @@ impl Drop for Traced {
         // One that came from elsewhere records nothing, and ends nowhere here.
         self.0.span().end();
     }
+}
+
+/// What is a part of what a caller does.
+fn of_caller(caller: SpanContext) -> Context {
+    Context::new().with_remote_span_context(caller)
 }
 
 /// The work, as a part of what it is made in, whatever thread goes on with it.

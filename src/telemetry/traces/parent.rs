@@ -1,8 +1,11 @@
-//! The context of a request's caller, where nobody is sent spans: read without the maps and texts of a propagator, which take
-//! longer than a small prediction's own layers (`benches/costs.py`).
+//! The context of a request's caller, read by the letter of the standard, and without the maps and texts of the library's
+//! propagator, which take longer than a small prediction's own layers (`benches/costs.py`) and let through what is no context.
 
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+use reqwest::header::{HeaderMap, HeaderName};
 
+/// What vendors note beside a context.
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// Bytes of a header of version 00: `00-<trace, 32 digits>-<parent, 16 digits>-<flags, 2 digits>`.
 const LENGTH: usize = 55;
 
@@ -18,8 +21,17 @@ pub fn read(header: &[u8]) -> Option<SpanContext> {
         return None;
     }
     let (trace, parent) = (TraceId::from(trace), SpanId::from(parent as u64));
-    let context = SpanContext::new(trace, parent, TraceFlags::new(flags as u8), true, TraceState::default());
+    // Of the flags one is known, and what others mean is not handed on.
+    let flags = TraceFlags::new(flags as u8) & TraceFlags::SAMPLED;
+    let context = SpanContext::new(trace, parent, flags, true, TraceState::default());
     context.is_valid().then_some(context)
+}
+
+/// The same context with what vendors have noted beside it; what is not of the standard's form is passed over.
+pub fn with_state(context: &SpanContext, headers: &HeaderMap) -> SpanContext {
+    let lines: Vec<&str> = headers.get_all(TRACESTATE).iter().filter_map(|line| line.to_str().ok()).collect();
+    let state: TraceState = lines.join(",").parse().unwrap_or_default();
+    SpanContext::new(context.trace_id(), context.span_id(), context.trace_flags(), true, state)
 }
 
 /// The number of some hexadecimal digits, of which only the small ones are allowed.
@@ -41,6 +53,7 @@ mod tests {
     use opentelemetry::propagation::TextMapPropagator;
     use opentelemetry::trace::TraceContextExt;
     use opentelemetry_sdk::propagation::TraceContextPropagator;
+    use reqwest::header::HeaderValue;
 
     use super::*;
 
@@ -66,11 +79,23 @@ mod tests {
             let ours = read(header.as_bytes()).unwrap_or(SpanContext::NONE);
             let what = |context: &SpanContext| (context.trace_id(), context.span_id());
             assert_eq!(what(&ours), what(&theirs), "{header:?}");
-            assert_eq!(ours.is_sampled(), theirs.is_sampled(), "{header:?}");
+            assert_eq!(ours.trace_flags(), theirs.trace_flags(), "{header:?}");
         }
         // By the standard these are none, whatever a propagator makes of them.
         for header in [&GOOD[..54], &(GOOD.to_owned() + "-more"), &GOOD.to_uppercase()] {
             assert_eq!(read(header.as_bytes()), None, "{header:?}");
         }
+    }
+
+    #[test]
+    fn what_vendors_note_comes_along_from_all_its_lines() {
+        let context = read(GOOD.as_bytes()).expect("a context");
+        let noted = |lines: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            lines.iter().for_each(|line| _ = headers.append(TRACESTATE, HeaderValue::from_static(line)));
+            with_state(&context, &headers).trace_state().header()
+        };
+        assert_eq!(noted(&["one=1", "two=2"]), "one=1,two=2");
+        assert_eq!([noted(&[]), noted(&["one=1", "no state"])], ["", ""]);
     }
 }
