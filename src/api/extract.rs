@@ -50,6 +50,18 @@ impl FromRequestParts<App> for NoQuery {
     }
 }
 
+/// The parameters of the path, as words.
+pub struct Words<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for Words<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let Path(words) = Path::from_request_parts(parts, app).await.map_err(unreadable)?;
+        Ok(Words(words))
+    }
+}
+
 /// The memory of the request, charged to its client.
 pub struct Memory(pub RequestMemory);
 
@@ -114,8 +126,7 @@ macro_rules! path_parameter {
                 struct Parameter {
                     $parameter: String,
                 }
-                let Path(Parameter { $parameter: $word }) =
-                    Path::from_request_parts(parts, $app).await.map_err(unreadable)?;
+                let Words(Parameter { $parameter: $word }) = Words::from_request_parts(parts, $app).await?;
                 let $sight = parts.extensions.get::<Sight>().cloned().unwrap_or_default();
                 let found: $what = $found;
                 Ok($name(found))

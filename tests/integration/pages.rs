@@ -55,6 +55,9 @@ async fn every_file_of_the_page_is_served() {
     {
         app.get(path).await.problem(404, "route_not_found");
     }
+    for path in ["/page/%ff", "/page/views/%ff", "/page/%ff/index.html"] {
+        app.get(path).await.problem(400, "malformed_request");
+    }
     app.stop().await;
 }
 

@@ -1,8 +1,7 @@
 //! `/keys`: create, list, show, change, remove. For admins.
 
-use axum::extract::{FromRequestParts, Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,7 +9,7 @@ use uuid::Uuid;
 
 use crate::api::body::json::JsonBody;
 use crate::api::error::{ApiError, ErrorCode};
-use crate::api::extract::{NoQuery, Params};
+use crate::api::extract::{NoQuery, Params, Words};
 use crate::api::reply::json as reply;
 use crate::api::reply::page::{Page, PageParams};
 use crate::app::App;
@@ -74,18 +73,6 @@ impl<'a> KeyBody<'a> {
     }
 }
 
-/// What `{key}` of the path names: a UUID or a name.
-pub struct KeyPath(String);
-
-impl FromRequestParts<App> for KeyPath {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let unreadable = |_| ApiError::new(ErrorCode::MalformedRequest, "the path is not percent-encoded UTF-8");
-        Path::from_request_parts(parts, app).await.map(|Path(key)| KeyPath(key)).map_err(unreadable)
-    }
-}
-
 /// Who changes keys: nobody without one, or the first to come would have the service.
 fn admin(sight: &Sight) -> Result<&Key, ApiError> {
     let detail = "keys are changed with the key of an admin, and there is none: start the service with --api-keys";
@@ -123,7 +110,7 @@ pub async fn list(State(app): State<App>, Params(params): Params<PageParams>) ->
 }
 
 /// `GET /keys/{key}`
-pub async fn show(State(app): State<App>, KeyPath(key): KeyPath, _: NoQuery) -> Result<Response, ApiError> {
+pub async fn show(State(app): State<App>, Words(key): Words<String>, _: NoQuery) -> Result<Response, ApiError> {
     Ok(reply::json(StatusCode::OK, &KeyBody::of(&*app.keys.get(&key)?)))
 }
 
@@ -141,7 +128,7 @@ pub struct KeyChangesBody {
 pub async fn change(
     State(app): State<App>,
     sight: Sight,
-    KeyPath(key): KeyPath,
+    Words(key): Words<String>,
     _: NoQuery,
     JsonBody { value, .. }: JsonBody<KeyChangesBody>,
 ) -> Result<Response, ApiError> {
@@ -160,7 +147,7 @@ pub async fn change(
 pub async fn remove(
     State(app): State<App>,
     sight: Sight,
-    KeyPath(key): KeyPath,
+    Words(key): Words<String>,
     _: NoQuery,
 ) -> Result<Response, ApiError> {
     admin(&sight)?;

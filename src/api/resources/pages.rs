@@ -3,7 +3,6 @@
 use std::sync::LazyLock;
 
 use axum::body::Body;
-use axum::extract::Path;
 use axum::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
 };
@@ -14,7 +13,7 @@ use serde::Serialize;
 use super::operations::OPENAPI_JSON;
 use crate::api::body::media::takes_gzip;
 use crate::api::error::{ApiError, ErrorCode};
-use crate::api::extract::NoQuery;
+use crate::api::extract::{NoQuery, Words};
 use crate::api::reply::json as reply;
 use crate::dashboard::reference::{self, ErrorEntry};
 use crate::dashboard::{self, File, INDEX, POLICY};
@@ -57,13 +56,13 @@ pub async fn root(headers: HeaderMap, _: NoQuery) -> Response {
 }
 
 /// `GET /page/{name}`
-pub async fn file(Path(file): Path<String>, headers: HeaderMap, _: NoQuery) -> Result<Response, ApiError> {
+pub async fn file(Words(file): Words<String>, headers: HeaderMap, _: NoQuery) -> Result<Response, ApiError> {
     found(&file, &headers)
 }
 
 /// `GET /page/{folder}/{name}`
 pub async fn file_in(
-    Path((folder, file)): Path<(String, String)>,
+    Words((folder, file)): Words<(String, String)>,
     headers: HeaderMap,
     _: NoQuery,
 ) -> Result<Response, ApiError> {

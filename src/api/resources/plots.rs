@@ -1,13 +1,13 @@
 //! Pictures of versions and jobs, as SVG.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 
 use crate::api::error::{ApiError, ErrorCode};
-use crate::api::extract::{JobPath, ModelPath, Params, VersionPath};
+use crate::api::extract::{JobPath, ModelPath, Params, VersionPath, Words};
 use crate::api::reply::json::with_type;
 use crate::app::App;
 use crate::plots::Theme;
@@ -33,7 +33,7 @@ pub async fn version(
     State(app): State<App>,
     ModelPath(model): ModelPath,
     VersionPath(key): VersionPath,
-    Path(PlotPath { plot: file }): Path<PlotPath>,
+    Words(PlotPath { plot: file }): Words<PlotPath>,
     Params(PlotParams { theme }): Params<PlotParams>,
 ) -> Result<Response, ApiError> {
     let named = Plot::ALL.iter().find(|(name, _)| file.strip_suffix(".svg") == Some(name));
