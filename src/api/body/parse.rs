@@ -106,7 +106,7 @@ pub fn take_repeated(query: &str, name: &str) -> (Vec<String>, String) {
 /// What serde's message says.
 struct Finding<'a> {
     code: ErrorCode,
-    /// The field that is unknown or missing.
+    /// The field that is unknown, missing or there twice.
     field: Option<&'a str>,
     message: &'a str,
 }
@@ -119,21 +119,22 @@ impl<'a> Finding<'a> {
         } else if let Some(rest) = message.strip_prefix("missing field `") {
             Finding { code: ErrorCode::MissingField, field: quoted(rest), message }
         } else {
-            Finding { code: ErrorCode::InvalidValue, field: None, message }
+            let twice = message.strip_prefix("duplicate field `").and_then(quoted);
+            Finding { code: ErrorCode::InvalidValue, field: twice, message }
         }
     }
 
     /// The place of the finding, when the value it was found in is at `path`.
     fn pointer(&self, path: &str) -> String {
         match self.field {
-            // serde names the unknown field both in its path and in its message, or only in the message.
+            // serde names the field both in its path and in its message, or only in the message.
             Some(field) if !path.ends_with(&format!("/{}", escape(field))) => format!("{path}/{}", escape(field)),
             _ => path.to_owned(),
         }
     }
 
     fn detail(&self, path: &str) -> String {
-        // An unknown or missing field is named by the message; what leads to it is not.
+        // The field is named by the message; what leads to it is not.
         let parent = self.field.and_then(|field| path.strip_suffix(&format!("/{}", escape(field)))).unwrap_or(path);
         match parent {
             "" => self.text(),
@@ -275,5 +276,18 @@ mod tests {
         assert_eq!((problem.code, problem.errors[0].parameter.as_deref()), ("unknown_field", Some("epoks")));
         let problem = parse_query::<Outer>("epochs=x").unwrap_err().problem("id");
         assert_eq!((problem.code, problem.errors[0].parameter.as_deref()), ("invalid_value", Some("epochs")));
+    }
+
+    #[test]
+    fn what_is_there_twice_is_named() {
+        let twice = parse_query::<Outer>("epochs=3&epochs=4").unwrap_err().problem("id");
+        assert_eq!((twice.code, twice.errors[0].parameter.as_deref()), ("invalid_value", Some("epochs")));
+        assert_eq!(twice.detail, "query parameter epochs: duplicate field `epochs`");
+        for (body, at, detail) in [
+            (r#"{"epochs":3,"epochs":4}"#, "/epochs", "duplicate field `epochs`"),
+            (r#"{"layers":[{"width":1,"width":2}]}"#, "/layers/0/width", "layers.0: duplicate field `width`"),
+        ] {
+            assert_eq!(problem(body), ("invalid_value", at.to_owned(), detail.to_owned()), "{body}");
+        }
     }
 }
