@@ -36,6 +36,12 @@ async fn browsers_get_the_page_and_others_who_answers() {
     let again = app.raw(Method::GET, "/").header("accept", "text/html").header("if-none-match", &tag);
     let again = app.send(Method::GET, "/", again).await;
     assert_eq!((again.status, again.body.len()), (304, 0));
+    assert_eq!(with(&app, "/page/app.js", ("if-none-match", "*")).await.status, 304);
+    let again = app.raw(Method::GET, "/").header("accept", "Text/HTML").header("if-none-match", "\"other\"");
+    let again = app.send(Method::GET, "/", again.header("if-none-match", &tag)).await;
+    assert_eq!((again.status, again.body.len()), (304, 0));
+    let unwanted = with(&app, "/", ("accept", "application/json, text/html;q=0")).await;
+    assert_eq!(unwanted.expect(200), told);
     app.stop().await;
 }
 

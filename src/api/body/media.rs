@@ -59,6 +59,11 @@ pub fn takes_gzip(headers: &HeaderMap) -> bool {
     names(headers, ACCEPT_ENCODING, &["gzip", "x-gzip"])
 }
 
+/// Whether the client is a browser that wants a page, as its `Accept` says.
+pub fn takes_html(headers: &HeaderMap) -> bool {
+    names(headers, ACCEPT, &["text/html"])
+}
+
 /// Whether a header such as `text/csv;q=0.5, */*` names one of these in any writing, and not as what is not wanted.
 fn names(headers: &HeaderMap, header: HeaderName, wanted: &[&str]) -> bool {
     preferences(headers, header)

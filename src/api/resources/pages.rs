@@ -4,14 +4,14 @@ use std::sync::LazyLock;
 
 use axum::body::Body;
 use axum::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
 
 use super::operations::OPENAPI_JSON;
-use crate::api::body::media::takes_gzip;
+use crate::api::body::media::{takes_gzip, takes_html};
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::extract::{NoQuery, Words};
 use crate::api::reply::json as reply;
@@ -42,10 +42,8 @@ struct Alive {
 
 /// `GET /`: the page, for browsers; who answers, for others.
 pub async fn root(headers: HeaderMap, _: NoQuery) -> Response {
-    let takes_html =
-        headers.get_all(ACCEPT).iter().any(|value| value.as_bytes().windows(9).any(|part| part == b"text/html"));
     let mut response = match dashboard::file(INDEX) {
-        Some(index) if takes_html => of_page(index, &headers),
+        Some(index) if takes_html(&headers) => of_page(index, &headers),
         _ => {
             let (name, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
             reply::json(StatusCode::OK, &Alive { status: "alive", name, version, docs: "/docs" })
@@ -80,7 +78,7 @@ fn of_page(file: File, headers: &HeaderMap) -> Response {
     let packed = file.packed.filter(|_| takes_gzip(headers));
     let is_packed = packed.is_some();
     let tag = format!("\"{}{}\"", file.tag, if is_packed { "-gzip" } else { "" });
-    let has_it = headers.get(IF_NONE_MATCH).is_some_and(|tags| tags.to_str().is_ok_and(|tags| tags.contains(&tag)));
+    let has_it = has_already(headers, &tag);
     let mut response = Response::new(if has_it { Body::empty() } else { Body::from(packed.unwrap_or(file.bytes)) });
     let headers = response.headers_mut();
     if !has_it {
@@ -100,6 +98,15 @@ fn of_page(file: File, headers: &HeaderMap) -> Response {
     response
 }
 
+/// Whether the client has what is tagged so, as its `If-None-Match` says (RFC 9110 section 13.1.2): `*`, or a list that has the tag,
+/// whether or not as a weak one.
+fn has_already(headers: &HeaderMap, tag: &str) -> bool {
+    let lists = headers.get_all(IF_NONE_MATCH).iter().filter_map(|list| list.to_str().ok());
+    // The tags of the page have no comma in them.
+    let mut named = lists.flat_map(|list| list.split(',')).map(str::trim);
+    named.any(|named| named == "*" || named.strip_prefix("W/").unwrap_or(named) == tag)
+}
+
 /// `GET /docs`: the contract as a page.
 pub async fn docs(_: NoQuery) -> Response {
     html(&REFERENCE)
@@ -114,4 +121,25 @@ fn html(page: &'static str) -> Response {
     let mut response = reply::with_type(StatusCode::OK, "text/html; charset=utf-8", page);
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_found_in_any_list() {
+        let has = |lines: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            let values = lines.iter().map(|line| HeaderValue::from_static(line));
+            values.for_each(|value| _ = headers.append(IF_NONE_MATCH, value));
+            has_already(&headers, "\"ab\"")
+        };
+        for lines in [&["\"ab\""][..], &["*"], &["\"x\", W/\"ab\""], &["\"x\"", "\"ab\""]] {
+            assert!(has(lines), "{lines:?}");
+        }
+        for lines in [&[][..], &["\"x\""], &["\"abc\""], &["ab"], &["\"ab-gzip\""]] {
+            assert!(!has(lines), "{lines:?}");
+        }
+    }
 }
