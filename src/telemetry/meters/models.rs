@@ -12,8 +12,8 @@ use crate::telemetry::SpreadCounter;
 
 /// Models that have series of their own, so that a scrape stays short: the first that answer. The others share one.
 const MODELS: usize = 100;
-/// What the others are called together.
-const OTHERS: &str = "other";
+/// What the others are called together: no model has such a name.
+const OTHERS: &str = "(others)";
 
 /// The counters of a model. Whoever answers for it holds them, so that no request looks them up.
 #[derive(Debug, Default)]
@@ -129,7 +129,8 @@ mod tests {
         }
         let told = text(&meters);
         assert_eq!(told.matches("epochd_model_rows_total{model=").count(), MODELS + 1, "{told}");
-        assert!(told.contains("epochd_model_rows_total{model=\"other\"} 6\n"), "{told}");
+        assert!(told.contains("epochd_model_rows_total{model=\"(others)\"} 6\n"), "{told}");
+        assert!(!crate::name::is_name(OTHERS), "no model is told together with them");
         assert!(told.contains("epochd_model_flags_total{model=\"model-7\"} 1\n"), "{told}");
         assert!(told.contains("epochd_model_failed_rows_total{model=\"model-7\"} 3\n"), "{told}");
         meters.remove(id(7));
