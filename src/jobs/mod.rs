@@ -78,6 +78,6 @@ pub use outbox::Outbox;
 pub use queue::{FirstTraining, JobQueue, NewTraining, QueueLimits};
 pub use record::{Requester, blobs, checkpoint_blob, history_blob};
 pub use report::JobReport;
-pub use state::{JobState, StopReason};
+pub use state::{JobState, JobStates, StopReason};
 pub use table_training::TableTraining;
 pub use training::{Training, TrainingRequest};

@@ -30,9 +30,46 @@ impl JobState {
         }
     }
 
+    /// The state of a word.
+    pub fn of_word(word: &str) -> Option<JobState> {
+        JobState::ALL.into_iter().find(|state| state.word() == word)
+    }
+
     /// Whether nothing more will happen.
     pub fn ended(self) -> bool {
         matches!(self, JobState::Succeeded | JobState::Failed | JobState::Cancelled)
+    }
+}
+
+/// The states that jobs are asked for in: all by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobStates([bool; 5]);
+
+impl Default for JobStates {
+    fn default() -> Self {
+        JobStates([true; 5])
+    }
+}
+
+impl JobStates {
+    /// These.
+    pub fn of(states: &[JobState]) -> Self {
+        JobStates(JobState::ALL.map(|state| states.contains(&state)))
+    }
+
+    /// Whether that is one of them.
+    pub fn has(self, state: JobState) -> bool {
+        self.iter().any(|one| one == state)
+    }
+
+    /// Whether they are all that there are.
+    pub fn are_all(self) -> bool {
+        self == JobStates::default()
+    }
+
+    /// In the order of [`JobState::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = JobState> {
+        JobState::ALL.into_iter().zip(self.0).filter_map(|(state, is_asked)| is_asked.then_some(state))
     }
 }
 

@@ -21,7 +21,7 @@ pub async fn active<'a>(app: &App, model: &'a Model) -> Result<&'a Arc<Version>,
 
 /// Why a model has no active version.
 async fn not_trained(app: &App, model: &Model) -> ServingError {
-    let filter = JobFilter { model: Some(model.id), state: None };
+    let filter = JobFilter { model: Some(model.id), ..JobFilter::default() };
     let last = match app.jobs.list(filter, None, 1).await {
         Ok((mut jobs, _)) => jobs.pop(),
         Err(error) => return error.into(),

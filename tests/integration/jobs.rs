@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{TestApp, endless_training, eventually, text, xor_model, xor_training};
+use crate::support::{TestApp, endless_training, eventually, flowers_csv, text, xor_model, xor_training};
 
 /// One server-sent event.
 #[derive(Debug)]
@@ -248,10 +248,35 @@ async fn jobs_are_listed_by_model_and_state() {
     assert_eq!(ids("model=b").await, [second["id"].clone()]);
     assert_eq!(ids("state=succeeded&model=a").await, [first["id"].clone()]);
     assert_eq!(ids("state=failed").await, Vec::<Value>::new());
-    service.get("/jobs?state=done").await.problem(422, "invalid_value");
+    assert_eq!(ids("state=queued,running").await, [running["id"].clone()]);
+    let both = [running["id"].clone(), second["id"].clone(), first["id"].clone()];
+    assert_eq!(ids("state=queued,running,succeeded").await, both);
+    assert_eq!(ids("state=queued&state=running,succeeded&limit=2").await, both[..2]);
+    assert_eq!(ids("state=succeeded,failed&model=b").await, [second["id"].clone()]);
+    for wrong in ["state=done", "state=running,", "state="] {
+        let problem = service.get(&format!("/jobs?{wrong}")).await.problem(422, "invalid_value");
+        assert_eq!(problem["errors"][0]["parameter"], "state", "{problem}");
+    }
     service.get("/jobs?model=nobody").await.problem(404, "model_not_found");
     service.get("/jobs/nonsense").await.problem(404, "job_not_found");
     service.post_empty(&format!("/jobs/{}/cancel", text(&running["id"]))).await.expect(200);
+}
+
+#[tokio::test]
+async fn jobs_are_listed_by_the_data_set_that_they_train_on() {
+    let service = TestApp::start().await;
+    service.with_xor().await;
+    let train = "/train?name=flowers&target=species&epochs=2";
+    let job = service.post_csv(train, flowers_csv(30)).await.expect(202);
+    let dataset = text(&job["dataset_id"]).to_owned();
+    let ended = service.ended(&job).await;
+    for query in [format!("dataset={dataset}"), "dataset=flowers&state=succeeded,running".into()] {
+        let page = service.get(&format!("/jobs?{query}")).await.expect(200);
+        assert_eq!(page["data"], json!([ended]), "{query}");
+    }
+    let page = service.get("/jobs?dataset=flowers&model=xor").await.expect(200);
+    assert_eq!(page["data"], json!([]));
+    service.get("/jobs?dataset=nothing").await.problem(404, "dataset_not_found");
 }
 
 #[tokio::test]

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::api::body::parse::{parse_query, take_repeated};
 use crate::api::error::{ApiError, ErrorCode, Problem};
 use crate::api::extract::{JobPath, NoQuery, Params};
 use crate::api::layers::deadline::Untimed;
@@ -20,13 +22,14 @@ use crate::api::reply::page::{Page, in_range, page};
 use crate::app::App;
 use crate::jobs::history::{EpochEntry, HistoryQuery};
 use crate::jobs::queue::JobFilter;
-use crate::jobs::{JobReport, JobState};
+use crate::jobs::{JobReport, JobState, JobStates};
 use crate::keys::Sight;
 use crate::learning::training::MAX_EPOCHS;
 use crate::models::Model;
 use crate::serving::sight;
 use crate::serving::threads::to_the_end;
 use crate::webhooks::settle;
+use crate::wording::Shown;
 
 /// Longest `?wait=`, in seconds.
 const MAX_WAIT: u64 = 60;
@@ -79,27 +82,58 @@ pub fn told(report: &JobReport, model: Option<&Model>) -> String {
 }
 
 /// The parameters of `GET /jobs`.
+pub struct ListQuery {
+    params: ListParams,
+    states: JobStates,
+}
+
+/// Those that are given once.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ListParams {
+struct ListParams {
     model: Option<String>,
-    state: Option<JobState>,
     limit: Option<usize>,
     cursor: Option<String>,
+    dataset: Option<String>,
+}
+
+impl FromRequestParts<App> for ListQuery {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+        let (given, rest) = take_repeated(parts.uri.query().unwrap_or(""), "state");
+        Ok(ListQuery { params: parse_query(&rest)?, states: states(&given)? })
+    }
+}
+
+/// The states that are given: one each, or several with commas between them; all if none is.
+fn states(given: &[String]) -> Result<JobStates, ApiError> {
+    let words = given.iter().flat_map(|words| words.split(','));
+    let state = |word: &str| {
+        let known = JobState::ALL.map(JobState::word).join(", ");
+        let detail = || format!("state: there is no {}: there are {known}", Shown(word));
+        JobState::of_word(word).ok_or_else(|| ApiError::parameter(ErrorCode::InvalidValue, "state", detail()))
+    };
+    let asked: Vec<_> = words.map(|word| state(word.trim())).collect::<Result<_, _>>()?;
+    Ok(if asked.is_empty() { JobStates::default() } else { JobStates::of(&asked) })
 }
 
 /// `GET /jobs`
 pub async fn list(
     State(app): State<App>,
     who: Sight,
-    Params(params): Params<ListParams>,
+    ListQuery { params, states }: ListQuery,
 ) -> Result<Response, ApiError> {
     let query = page::<Uuid>(params.limit, params.cursor)?;
     let model = match params.model {
         Some(key) => Some(sight::model(&app, &who, &key).await?.id),
         None => None,
     };
-    let filter = JobFilter { model, state: params.state };
+    let dataset = match params.dataset {
+        Some(key) => Some(sight::dataset(&app, &who, &key).await?.id),
+        None => None,
+    };
+    let filter = JobFilter { model, dataset, states };
     let (found, next) = sight::jobs(&app, &who, filter, query.before, query.limit).await?;
     let cursor = next.map(|id| id.to_string());
     let warnings = found.iter().map(|report| report.warnings.len()).sum();

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use super::merged::{Listed, merged};
 use super::scheduler::{QueueLimits, Scheduler};
 use crate::datasets::DatasetRegistry;
 use crate::jobs::error::JobError;
@@ -14,7 +15,7 @@ use crate::jobs::job::Job;
 use crate::jobs::outbox::Outbox;
 use crate::jobs::record::history_blob;
 use crate::jobs::report::JobReport;
-use crate::jobs::state::JobState;
+use crate::jobs::state::{JobState, JobStates};
 use crate::models::{Model, ModelError, ModelRegistry};
 use crate::storage::Storage;
 use crate::storage::catalog::{JobRow, JobRowFilter, shown};
@@ -46,8 +47,10 @@ impl Drop for InterruptOnDrop {
 pub struct JobFilter {
     /// Jobs of this model.
     pub model: Option<Uuid>,
-    /// Jobs in this state.
-    pub state: Option<JobState>,
+    /// Jobs that train on this data set.
+    pub dataset: Option<Uuid>,
+    /// Jobs in one of these states.
+    pub states: JobStates,
 }
 
 impl JobQueue {
@@ -108,12 +111,32 @@ impl JobQueue {
         filter: JobFilter,
         before: Option<Uuid>,
         limit: usize,
-    ) -> Result<(Vec<JobReport>, bool), JobError> {
-        if filter.state.is_some_and(|state| !state.ended()) {
-            return Ok(self.list_open(filter, before, limit));
+    ) -> Result<Listed<JobReport>, JobError> {
+        let (ended, open): (Vec<_>, Vec<_>) = filter.states.iter().partition(|state| state.ended());
+        // The catalog has all jobs; in which state the open ones are is known here.
+        match (filter.states.are_all() || open.is_empty(), ended.is_empty()) {
+            (true, _) => self.list_stored(filter, before, limit).await,
+            (false, true) => Ok(self.list_open(filter, before, limit)),
+            (false, false) => {
+                // In this order: one that ends meanwhile is in both, and not in none.
+                let open = self.list_open(filter, before, limit);
+                let filter = JobFilter { states: JobStates::of(&ended), ..filter };
+                let ended = self.list_stored(filter, before, limit).await?;
+                Ok(merged(open, ended, limit, |report| report.id))
+            }
         }
+    }
+
+    async fn list_stored(
+        &self,
+        filter: JobFilter,
+        before: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Listed<JobReport>, JobError> {
         let catalog = &self.scheduler.storage.catalog;
-        let fits = JobRowFilter { model_id: filter.model, state: filter.state.map(JobState::word) };
+        let asked = (!filter.states.are_all()).then_some(filter.states);
+        let states = asked.into_iter().flat_map(JobStates::iter).map(JobState::word).collect();
+        let fits = JobRowFilter { model_id: filter.model, dataset_id: filter.dataset, states };
         let found = catalog.job_lengths(&fits, before, limit + 1).await?;
         let count = shown(found.iter().map(|(_, length)| *length), limit, MAX_LISTED_BYTES);
         let rows = catalog.jobs(&fits, before, count).await?;
@@ -128,11 +151,14 @@ impl JobQueue {
         Ok((reports, found.len() > count))
     }
 
-    fn list_open(&self, filter: JobFilter, before: Option<Uuid>, limit: usize) -> (Vec<JobReport>, bool) {
+    fn list_open(&self, filter: JobFilter, before: Option<Uuid>, limit: usize) -> Listed<JobReport> {
         let jobs = self.scheduler.lock();
         let of_model = |job: &&Arc<Job>| filter.model.is_none_or(|model| model == job.record.model_id);
-        let in_state = |job: &&Arc<Job>| filter.state.is_none_or(|state| state == job.progress.state());
-        let found: Vec<_> = jobs.before(before).filter(of_model).filter(in_state).take(limit + 1).collect();
+        let on_dataset =
+            |job: &&Arc<Job>| filter.dataset.is_none_or(|dataset| job.record.data.datasets().0 == Some(dataset));
+        let in_state = |job: &&Arc<Job>| filter.states.has(job.progress.state());
+        let found = jobs.before(before).filter(of_model).filter(on_dataset).filter(in_state);
+        let found: Vec<_> = found.take(limit + 1).collect();
         let count = shown(found.iter().map(|job| job.bytes()), limit, MAX_LISTED_BYTES).min(found.len());
         (found[..count].iter().map(|job| job.report()).collect(), found.len() > count)
     }

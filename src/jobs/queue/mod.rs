@@ -5,6 +5,7 @@
 
 mod cancellation;
 mod job_queue;
+mod merged;
 mod open_jobs;
 mod reservation;
 mod scheduler;

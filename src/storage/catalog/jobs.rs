@@ -60,8 +60,10 @@ pub struct OutcomeRow {
 pub struct JobRowFilter {
     /// Jobs of this model.
     pub model_id: Option<Uuid>,
-    /// Jobs in this state.
-    pub state: Option<&'static str>,
+    /// Jobs that train on this data set.
+    pub dataset_id: Option<Uuid>,
+    /// Jobs in one of these states; in any where there are none.
+    pub states: Vec<&'static str>,
 }
 
 fn job(row: &AnyRow) -> Result<JobRow, StorageError> {
@@ -92,35 +94,29 @@ fn job(row: &AnyRow) -> Result<JobRow, StorageError> {
     })
 }
 
-/// The statement that lists these columns of jobs: of all, of a model, in a state, of a model in a state. One text for each,
-/// so that each finds its index.
-macro_rules! listing {
-    ($columns:literal) => {
-        [
-            concat!("SELECT ", $columns, " FROM jobs WHERE id < $1 ORDER BY id DESC LIMIT $2"),
-            concat!("SELECT ", $columns, " FROM jobs WHERE id < $1 AND model_id = $3 ORDER BY id DESC LIMIT $2"),
-            concat!("SELECT ", $columns, " FROM jobs WHERE id < $1 AND state = $3 ORDER BY id DESC LIMIT $2"),
-            concat!(
-                "SELECT ",
-                $columns,
-                " FROM jobs WHERE id < $1 AND model_id = $3 AND state = $4 ORDER BY id DESC LIMIT $2"
-            ),
-        ]
-    };
-}
-
 impl JobRowFilter {
-    /// The one of the texts of `listing!` that is of this filter, with its values.
-    fn bind(
-        &self,
-        texts: [&'static str; 4],
-        older_than: Option<Uuid>,
-        limit: usize,
-    ) -> Query<'static, Any, AnyArguments> {
-        let text = texts[usize::from(self.model_id.is_some()) + 2 * usize::from(self.state.is_some())];
-        let query = sqlx::query(text).bind(before(older_than)).bind(limit as i64);
-        let values = [self.model_id.map(|id| id.to_string()), self.state.map(str::to_owned)];
-        values.into_iter().flatten().fold(query, |query, value| query.bind(value))
+    /// The statement that lists these columns of the jobs that fit, with its values: of a model, a data set and one state each by a
+    /// condition that finds its index.
+    fn listing(&self, columns: &str, older_than: Option<Uuid>, limit: usize) -> Query<'static, Any, AnyArguments> {
+        let mut text = format!("SELECT {columns} FROM jobs WHERE id < $1");
+        let mut values = Vec::new();
+        for (column, id) in [("model_id", self.model_id), ("dataset_id", self.dataset_id)] {
+            if let Some(id) = id {
+                values.push(id.to_string());
+                text += &format!(" AND {column} = ${}", values.len() + 2);
+            }
+        }
+        let first = values.len() + 3;
+        values.extend(self.states.iter().map(|state| (*state).to_owned()));
+        let states: Vec<String> = (first..first + self.states.len()).map(|number| format!("${number}")).collect();
+        match &states[..] {
+            [] => {}
+            [one] => text += &format!(" AND state = {one}"),
+            several => text += &format!(" AND state IN ({})", several.join(", ")),
+        }
+        text += " ORDER BY id DESC LIMIT $2";
+        let query = sqlx::query(sqlx::AssertSqlSafe(text)).bind(before(older_than)).bind(limit as i64);
+        values.into_iter().fold(query, |query, value| query.bind(value))
     }
 }
 
@@ -153,7 +149,7 @@ impl Catalog {
         older_than: Option<Uuid>,
         limit: usize,
     ) -> Result<Vec<JobRow>, StorageError> {
-        let query = filter.bind(listing!("*"), older_than, limit);
+        let query = filter.listing("*", older_than, limit);
         query.fetch_all(self.reader()?).await?.iter().map(job).collect()
     }
 
@@ -167,10 +163,9 @@ impl Catalog {
         older_than: Option<Uuid>,
         limit: usize,
     ) -> Result<Vec<(Uuid, u64)>, StorageError> {
-        let texts = listing!(
-            "id, CAST(LENGTH(config) + LENGTH(COALESCE(outcome, '')) + LENGTH(COALESCE(metrics, '')) AS BIGINT) AS length"
-        );
-        let rows = filter.bind(texts, older_than, limit).fetch_all(self.reader()?).await?;
+        let columns = "id, CAST(LENGTH(config) + LENGTH(COALESCE(outcome, '')) + LENGTH(COALESCE(metrics, '')) AS BIGINT) \
+                       AS length";
+        let rows = filter.listing(columns, older_than, limit).fetch_all(self.reader()?).await?;
         rows.iter().map(|row| Ok((parsed(row, "id")?, counted(row, "length")?))).collect()
     }
 
