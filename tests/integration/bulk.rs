@@ -139,6 +139,7 @@ async fn bodies_and_long_replies_may_be_packed() {
     let reply = send(&service, XOR, &refused, body.to_string().into_bytes()).await;
     assert_eq!(reply.header("content-encoding"), "");
     let loud = [("content-type", JSON), ("accept-encoding", "GZIP")];
+    let plain = service.post(XOR, body.clone()).await;
     assert_eq!(service_reply(&service, &loud, body.to_string().into_bytes()).await, plain.body);
     let binary = [("content-type", OCTETS), ("accept-encoding", "gzip")];
     let reply = send(&service, XOR, &binary, vec![0; 80_000]).await;
