@@ -106,3 +106,24 @@ async fn candidates_need_rows_to_choose_them_by() {
     assert_eq!((&job["state"], &job["config"]["candidates"]), (&json!("succeeded"), &json!(1)), "{job}");
     service.stop().await;
 }
+
+#[tokio::test]
+async fn a_candidate_that_diverges_in_its_first_epoch_is_left_out() {
+    let service = TestApp::start().await;
+    let row = |row: u32| {
+        let (a, b) = (f64::from(row * 37 % 101) / 25.0 - 2.0, f64::from(row * 53 % 97) / 24.0 - 2.0);
+        format!("{a:.3},{b:.3},{:.3}\n", 3.0 * a + b)
+    };
+    let csv = "a,b,y\n".to_owned() + &(0..300).map(row).collect::<String>();
+    service.post_csv("/datasets?name=plane", csv).await.expect(201);
+    service.post("/models", json!({"name": "m", "dataset": "plane", "target": "y"})).await.expect(201);
+    // Plain steps of a size that networks of some widths and depths do not bear.
+    let settings = json!({"candidates": 24, "epochs": 1, "batch_size": 16, "optimizer": "sgd", "learning_rate": 0.2,
+                          "members": 1, "target_scale": "identity"});
+    let job = service.train("m", settings).await;
+    let of_job = list(&job);
+    let diverged = of_job.iter().filter(|one| one["validation_loss"].is_null());
+    assert!(diverged.clone().count() > 0 && diverged.clone().all(|one| one["epochs"] == 0), "{job}");
+    assert_eq!((&job["state"], of_job.len()), (&json!("succeeded"), 24), "{job}");
+    service.stop().await;
+}
