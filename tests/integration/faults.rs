@@ -93,6 +93,8 @@ async fn storage_that_fails_at_any_one_call_loses_nothing() {
         let rows = json!({"inputs": [0, 1]});
         assert_eq!(service.post("/models/xor/predict", rows).await.expect(200)["version"], 1);
         service.post("/models/xor/train", xor_training(3)).await.expect(202);
+        // Its connections are closed: a database has only so many.
+        service.stop().await;
         if not_reached {
             calls = n;
             break;
