@@ -300,3 +300,22 @@ fn check_length(unpacked: impl Read, page: &Page) -> Result<(), DataError> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_read_as_the_decoder_reads_it_or_not_at_all() {
+        let read =
+            |bytes: &[u8]| Page::read(&mut Compact::new(bytes)).map(|page| (page.kind, page.unpacked, page.values));
+        // Kind, sizes, then what there is of a data page: values and encoding.
+        let content = [0x2c, 0x15, 0x06, 0x15, 0x0c, 0x00, 0x00];
+        let header = |kind: &[u8]| [&[0x15], kind, &[0x15, 0x10, 0x15, 0x10], &content[..]].concat();
+        assert_eq!(read(&header(&[0x00])), Some((DATA, 8, 3)));
+        // A kind that is 0 in its lowest 32 bits, one that is none, and a field that comes twice.
+        assert_eq!(read(&header(&[0x80, 0x80, 0x80, 0x80, 0x20])), None);
+        assert_eq!(read(&header(&[0x08])), None);
+        assert_eq!(read(&[&[0x15, 0x00, 0x15, 0x10, 0x05, 0x04, 0x12, 0x15, 0x10], &content[..]].concat()), None);
+    }
+}

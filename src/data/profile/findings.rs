@@ -176,3 +176,18 @@ fn copies(duplicates: &mut Duplicates, rows: u64) -> Option<Finding> {
     );
     Some(Finding { code: DUPLICATE_ROWS.to_owned(), message, column: None })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_are_called_so() {
+        for name in ["id", "ID", "order_id", "order-id", "Order ID", "PassengerId", "customerID"] {
+            assert!(is_id(name), "{name}");
+        }
+        for name in ["paid", "grid", "humid", "idea", "Id_of", "acid"] {
+            assert!(!is_id(name), "{name}");
+        }
+    }
+}
