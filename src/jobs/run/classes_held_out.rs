@@ -127,19 +127,9 @@ impl Labels {
     ) -> Result<Option<Finding>, EncodeError> {
         let mut sizes: HashMap<u64, usize> = HashMap::new();
         keys.iter().flatten().for_each(|key| *sizes.entry(*key).or_default() += 1);
-        // Of each class the folds of its rows, or that some are in none; and its groups.
-        let mut folds: BTreeMap<u32, HashSet<Option<usize>>> = BTreeMap::new();
-        let mut groups: HashMap<u32, HashSet<u64>> = HashMap::new();
-        let of_folds = found.folds.folds.iter().zip(0..).map(|(rows, fold)| (rows, Some(fold)));
-        for (rows, fold) in of_folds.chain([(&found.folds.others, None)]) {
-            for place in rows {
-                folds.entry(self.of_rows[*place]).or_default().insert(fold);
-                groups.entry(self.of_rows[*place]).or_default().extend(keys[*place]);
-            }
-        }
-        folds.retain(|_, folds| folds.len() == 1 && !folds.contains(&None));
-        let smallest = |label: &u32| groups[label].iter().copied().min_by_key(|key| (sizes[key], *key));
-        let spared: HashSet<u64> = folds.keys().filter_map(smallest).collect();
+        let sole = self.groups_of_sole_folds(found, keys);
+        let smallest = |groups: &HashSet<u64>| groups.iter().copied().min_by_key(|key| (sizes[key], *key));
+        let spared: HashSet<u64> = sole.values().filter_map(smallest).collect();
         if spared.is_empty() {
             return Ok(None);
         }
@@ -154,9 +144,25 @@ impl Labels {
         let message = format!(
             "All networks learn from {rows} rows of {count} groups of {by}, and none is measured on them, as only there, or hardly \
              elsewhere, are the classes {}: the measures say little about these. Add groups that have them.",
-            self.shown(folds.keys())
+            self.shown(sole.keys())
         );
         Ok(Some(Finding { code: "classes_not_measured".to_owned(), message, column: Some(column.to_owned()) }))
+    }
+
+    /// The classes all of whose rows are in one fold, each with its groups.
+    fn groups_of_sole_folds(&self, found: &GroupFolds, keys: &[Option<u64>]) -> BTreeMap<u32, HashSet<u64>> {
+        // Of each class the folds of its rows, or that some are in none; and its groups.
+        let mut of_classes: BTreeMap<u32, (HashSet<Option<usize>>, HashSet<u64>)> = BTreeMap::new();
+        let of_folds = found.folds.folds.iter().zip(0..).map(|(rows, fold)| (rows, Some(fold)));
+        for (rows, fold) in of_folds.chain([(&found.folds.others, None)]) {
+            for place in rows {
+                let (folds, groups) = of_classes.entry(self.of_rows[*place]).or_default();
+                folds.insert(fold);
+                groups.extend(keys[*place]);
+            }
+        }
+        of_classes.retain(|_, (folds, _)| folds.len() == 1 && !folds.contains(&None));
+        of_classes.into_iter().map(|(class, (_, groups))| (class, groups)).collect()
     }
 }
 

@@ -163,7 +163,7 @@ async fn the_url_of_a_training_says_which_scale_a_target_is_learned_in() {
 }
 
 /// A number from 0 to 1 without order.
-fn drawn(row: usize, column: usize) -> f64 {
+pub(super) fn drawn(row: usize, column: usize) -> f64 {
     let mixed =
         (row as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (column as u64 + 1).wrapping_mul(0xD6E8_FEB8_6659_FD93);
     let mixed = (mixed ^ mixed >> 31).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -2,15 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::recipes::drawn;
 use crate::support::{TestApp, text};
-
-/// A number from 0 to 1 without order.
-fn drawn(row: usize, column: usize) -> f64 {
-    let mixed =
-        (row as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (column as u64 + 1).wrapping_mul(0xD6E8_FEB8_6659_FD93);
-    let mixed = (mixed ^ mixed >> 31).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    (mixed >> 40) as f64 / (1 << 24) as f64
-}
 
 /// Rows of numbers, with a class that has nothing to do with them: who has not seen a row cannot tell its class.
 fn noise_csv(rows: std::ops::Range<usize>) -> String {
