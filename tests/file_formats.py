@@ -78,7 +78,8 @@ def check_version(path):
         assert 1 <= rows <= 32 and inputs == model["layers"][0] - made, path
     has_front = any("waves" in member["model"] or "scale" in member["model"] for member in members or [header])
     has_parts = "conformal" in header
-    form = 4 if has_parts or "log1p" in (header["encoder"] or {}).get("target", {}) else 3 if "background" in read or has_front else 2 if members or histograms else 1
+    is_straight = any("unclipped" in member["model"] for member in members)
+    form = 4 if has_parts or is_straight or "log1p" in (header["encoder"] or {}).get("target", {}) else 3 if "background" in read or has_front else 2 if members or histograms else 1
     assert header["format"] == form, (path, header["format"])
     assert ("table" in header) == bool(header["encoder"])
     if "scores" in read:

@@ -5,7 +5,7 @@
 //! memory as the largest of them.
 
 use super::member_history::most_bytes;
-use super::run::{linear_settings, measuring_bytes, search_bytes, version_bytes};
+use super::run::{linear_bytes, measuring_bytes, search_bytes, version_bytes};
 use super::training::Training;
 use crate::learning::examples::Examples;
 use crate::learning::spec::ValidModelSpec;
@@ -65,8 +65,8 @@ impl Footprint<'_> {
         let held_out = self.validation > 0;
         let measuring = |network| measuring_bytes(network, self.features, measured, held_out);
         let of_linear = self.linear.as_ref().map_or(0, |linear| {
-            let training = Trainer::bytes(linear, &linear_settings(self.train, settings), self.train, self.validation);
-            training.max(linear.parameter_count() * size_of::<f32>() + measuring(linear))
+            let found = linear_bytes(linear, settings, self.train, self.validation);
+            found.max(linear.parameter_count() * size_of::<f32>() + measuring(linear))
         });
         let measuring = parameters.saturating_add(measuring(network).max(of_linear));
         let search = search_bytes(settings, network.parameter_count(), self.validation);

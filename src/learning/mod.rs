@@ -36,6 +36,7 @@ pub mod importance;
 pub mod init;
 pub mod kernels;
 pub mod layer;
+pub mod linear;
 pub mod loss;
 pub mod members;
 pub mod metrics;

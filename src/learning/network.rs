@@ -26,7 +26,7 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 use super::init::Initializer;
-use super::layer::{Dense, Dropout, Embed, InputGradient, Layer, Periodic, Scale, Tape};
+use super::layer::{Dense, Dropout, Embed, InputGradient, Layer, Periodic, Scale, Tape, Unclip};
 use super::loss::Scored;
 use super::optimizer::ParameterGroup;
 use super::random::{Purpose, generator};
@@ -65,6 +65,10 @@ impl Network {
         assert_eq!(parameters.len(), spec.parameter_count(), "as many parameters as the layers have");
         let mut offset = spec.embeddings.iter().map(Embedding::parameter_count).sum();
         let mut layers: Vec<Layer> = Embed::new(&spec).map(Layer::Embed).into_iter().collect();
+        if !spec.unclipped.is_empty() {
+            let unclip = Unclip::new(spec.unclipped.clone(), spec.embedded_inputs(), spec.plain_inputs());
+            layers.push(Layer::Unclip(unclip));
+        }
         if let Some(waves) = &spec.waves {
             layers.push(Layer::Periodic(Periodic::new(
                 waves.clone(),

@@ -42,8 +42,9 @@ impl Tile {
 
     /// Values that the buffers hold for each row at most.
     pub fn values_per_row(model: &ValidModelSpec) -> usize {
-        // Of a layer of embeddings, waves or factors output and gradient, and of waves their cosines and sines.
-        let fronts = [!model.embeddings.is_empty(), model.waves.is_some(), model.scale];
+        // Of a layer of embeddings, of numbers without their clip, of waves or of factors output and gradient, and of waves their
+        // cosines and sines.
+        let fronts = [!model.embeddings.is_empty(), !model.unclipped.is_empty(), model.waves.is_some(), model.scale];
         let waves = model.waves.as_ref().map_or(0, |waves| 2 * waves.columns.len() * waves.frequencies);
         let front = fronts.into_iter().filter(|is_there| *is_there).count() * 2 * model.layers[0].inputs + waves;
         let dense = model.layers.iter().map(|layer| Dense::new(layer, model.parametrization, 0).values_per_row());

@@ -19,7 +19,8 @@
 //! first layer).
 //!
 //! Form 4 has `conformal` in its header: the parts of the rows held out that `scores` are of, and of a regression how large errors
-//! are by what was answered. Without it `scores` are of all rows together, as in earlier forms.
+//! are by what was answered. Without it `scores` are of all rows together, as in earlier forms. A network's specification may
+//! name `unclipped` columns.
 //!
 //! In all forms there may be `split` (which rows were held out) and `curves` (points of the version's curves on the rows it was
 //! measured on); earlier releases pass over what they do not know.

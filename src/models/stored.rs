@@ -17,6 +17,8 @@ struct StoredSpec {
     #[serde(default)]
     embeddings: Vec<Embedding>,
     #[serde(default)]
+    unclipped: Vec<usize>,
+    #[serde(default)]
     waves: Option<Waves>,
     #[serde(default)]
     scale: bool,
@@ -31,7 +33,7 @@ struct StoredSpec {
 }
 
 /// `spec` as JSON. `layers` starts with the inputs of the first layer. `quantile`, `embeddings`,
-/// `waves`, `scale` and `parametrization` are there only if there are any, and it is not the standard one.
+/// `unclipped`, `waves`, `scale` and `parametrization` are there only if there are any, and it is not the standard one.
 pub fn spec_to_json(spec: &ValidModelSpec) -> serde_json::Value {
     let (last, hidden) = spec.layers.split_last().expect("a model has a layer");
     let hidden = hidden.iter().map(|layer| {
@@ -47,6 +49,9 @@ pub fn spec_to_json(spec: &ValidModelSpec) -> serde_json::Value {
     }
     if !spec.embeddings.is_empty() {
         stored["embeddings"] = json!(spec.embeddings);
+    }
+    if !spec.unclipped.is_empty() {
+        stored["unclipped"] = json!(spec.unclipped);
     }
     if let Some(waves) = &spec.waves {
         stored["waves"] = json!(waves);
@@ -70,6 +75,7 @@ pub fn spec_from_json(text: &str) -> Result<ValidModelSpec, ModelError> {
     let spec = ModelSpec {
         layers: stored.layers,
         embeddings: stored.embeddings,
+        unclipped: stored.unclipped,
         waves: stored.waves,
         scale: stored.scale,
         parametrization: stored.parametrization,

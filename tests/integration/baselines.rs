@@ -3,6 +3,7 @@
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, StandardNormal};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
@@ -38,6 +39,48 @@ async fn standard_does_not_lose_to_its_linear_baseline() {
         let noise = 1.0 / (2.0 * rows as f64).sqrt();
         assert!(of_version < of_linear * (1.0 + noise), "{name}: {of_version} and {of_linear} of a linear model");
     }
+}
+
+/// Amounts have long tails, and a sum of them is one as they are, not with their extremes drawn in.
+#[tokio::test]
+async fn sums_of_columns_with_long_tails_are_learned_as_sums() {
+    const NOISE: f64 = 0.1;
+    let service = TestApp::start().await;
+    let mut random = StdRng::seed_from_u64(3);
+    let mut csv = "a,b,c,y\n".to_owned();
+    for _ in 0..2_000 {
+        let [a, b, c, noise]: [f64; 4] = std::array::from_fn(|_| StandardNormal.sample(&mut random));
+        let [a, b, c] = [a, b, c].map(f64::exp);
+        let y = 3.0 * a + b + 2.0 * c + NOISE * noise;
+        csv.push_str(&format!("{a:.6},{b:.6},{c:.6},{y:.6}\n"));
+    }
+    service.post_csv("/datasets?name=amounts", csv).await.expect(201);
+    for recipe in ["standard", "plain"] {
+        let model =
+            json!({"name": recipe, "dataset": "amounts", "target": "y", "recipe": recipe, "hidden_layers": [32, 32]});
+        service.post("/models", model).await.expect(201);
+        let job = service.train(recipe, json!({"epochs": 16, "target_scale": "identity"})).await;
+        assert_eq!(job["state"], "succeeded", "{job}");
+        let of_linear = job["metrics"]["baselines"]["linear"]["rmse"].as_f64().expect("a number");
+        assert!(of_linear < 1.1 * NOISE, "{recipe}: {of_linear}");
+    }
+    let metrics = service.get("/models/standard/versions/1").await.expect(200)["metrics"].take();
+    let rmse = metrics["rmse"].as_f64().expect("a number");
+    assert!(rmse < 1.2 * NOISE, "{metrics}");
+    assert!(metrics["linear_share"].as_f64().is_some_and(|share| share > 0.5), "{metrics}");
+
+    // What a version's file says of its linear model answers as the version does.
+    let file = service.get("/models/standard/versions/1/export").await;
+    let request = service.raw(Method::POST, "/models/import?name=again");
+    let request = request.header("content-type", "application/octet-stream").body(file.body);
+    service.send(Method::POST, "/models/import?name=again", request).await.expect(201);
+    let records = json!({"records": [{"a": 0.3, "b": 40, "c": 1}, {"a": 1e9, "b": 1, "c": 0.001}]});
+    let predicted = service.post("/models/standard/predict", records.clone()).await.expect(200);
+    let again = service.post("/models/again/predict", records).await.expect(200);
+    let values = |reply: &Value| [0, 1].map(|row| reply["predictions"][row]["value"].as_f64().expect("a number"));
+    assert_eq!(values(&predicted), values(&again));
+    assert!((values(&predicted)[0] - 42.9).abs() < 3.0, "{predicted}");
+    service.stop().await;
 }
 
 /// Four kinds of 63 rows with 2,308 columns, as tables of genes have them: fifty columns tell each kind, the others are noise.

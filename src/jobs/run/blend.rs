@@ -8,6 +8,7 @@ use std::ops::Range;
 use super::answering::Answering;
 use super::baseline::{self, Measure};
 use super::context::RunContext;
+use super::linear;
 use super::measure::Measuring;
 use super::out_of_fold::{answers, calibrated, measured};
 use super::unpublished::Stopped;
@@ -18,8 +19,9 @@ use crate::models::recipe::Part;
 use crate::models::scoring::Truth;
 use crate::models::table::TableSpec;
 
-/// Shares that are tried: so many, evenly spaced from 0 to before 1, as the networks always answer.
+/// Shares that are tried: so many, evenly spaced from 0 to before 1, and a last one, as the networks always answer.
 const SHARES: usize = 20;
+const MOST: f64 = 0.99;
 
 /// What answers in a version.
 pub(super) struct Blended {
@@ -43,7 +45,7 @@ pub(super) fn blended(
 ) -> Result<Blended, Stopped> {
     let is_wanted = spec.has(Part::LinearModel) && training.settings.distill.is_none();
     let blends = training.validation.is_some() && is_wanted;
-    let Some(linear) = baseline::linear(context, training, spec, measuring.encoder, blends)? else {
+    let Some(linear) = linear::trained(context, training, spec, measuring.encoder, blends)? else {
         return Ok(Blended { members, linear: None, linear_share: None });
     };
     let measure = Some(baseline::measured(&linear, training, measuring)?);
@@ -92,8 +94,8 @@ fn best_share(truth: &Truth, weights: RowWeights, first: &[f64], second: &[f64])
             Truth::Values(_) => count / 2.0 * loss.ln(),
         }
     };
-    let tried = (0..SHARES).map(|share| share as f64 / SHARES as f64).map(|share| (share, unlikely(share)));
-    let (share, least) = tried.min_by(|a, b| a.1.total_cmp(&b.1))?;
+    let shares = (0..SHARES).map(|share| share as f64 / SHARES as f64).chain([MOST]);
+    let (share, least) = shares.map(|share| (share, unlikely(share))).min_by(|a, b| a.1.total_cmp(&b.1))?;
     (share > 0.0 && least < unlikely(0.0) - 1.0).then_some(share)
 }
 
@@ -114,7 +116,7 @@ mod tests {
         // As likely as before, whatever the share.
         let truth = Truth::Labels(vec![0; 40]);
         assert_eq!(best_share(&truth, RowWeights::ALIKE, &[0.8; 40], &[0.8; 40]), None);
-        assert_eq!(best_share(&truth, RowWeights::ALIKE, &[0.5; 40], &[0.8; 40]), Some(0.95));
+        assert_eq!(best_share(&truth, RowWeights::ALIKE, &[0.5; 40], &[0.8; 40]), Some(MOST));
         // Three rows do not say enough.
         let truth = Truth::Labels(vec![0; 3]);
         assert_eq!(best_share(&truth, RowWeights::ALIKE, &[0.7; 3], &[0.8; 3]), None);

@@ -22,6 +22,7 @@ mod finish;
 mod held_out;
 mod initial;
 mod learned;
+mod linear;
 mod measure;
 mod observer;
 mod origin;
@@ -38,9 +39,9 @@ mod trial;
 mod unpublished;
 mod worker;
 
-pub(super) use baseline::linear_settings;
 pub(super) use context::RunContext;
 pub(super) use ending::write_end;
+pub(super) use linear::bytes as linear_bytes;
 pub(super) use measure::measuring_bytes;
 pub(super) use search::{search_bytes, version_bytes};
 pub(super) use worker::{Done, run};

@@ -7,6 +7,7 @@ use super::embed::Embed;
 use super::periodic::Periodic;
 use super::scale::Scale;
 use super::tape::{InputGradient, Tape};
+use super::unclip::Unclip;
 use crate::learning::activation::Activation;
 use crate::learning::init::Initializer;
 use crate::learning::optimizer::ParameterGroup;
@@ -17,6 +18,8 @@ use crate::learning::random::Generator;
 pub enum Layer {
     /// Vectors in place of codes: the first layer of a network with embeddings.
     Embed(Embed),
+    /// Some columns without their smooth clip.
+    Unclip(Unclip),
     /// Waves beside some columns.
     Periodic(Periodic),
     /// Each column times a factor.
@@ -30,6 +33,7 @@ impl Layer {
     pub fn fixed_outputs(&self) -> usize {
         match self {
             Layer::Embed(embed) => embed.plain(),
+            Layer::Unclip(unclip) => unclip.fixed(),
             Layer::Periodic(periodic) => periodic.fixed(),
             Layer::Scale(_) | Layer::Dense(_) => 0,
         }
@@ -39,6 +43,7 @@ impl Layer {
     pub fn units(&self) -> usize {
         match self {
             Layer::Embed(embed) => embed.units(),
+            Layer::Unclip(unclip) => unclip.units(),
             Layer::Periodic(periodic) => periodic.units(),
             Layer::Scale(scale) => scale.units(),
             Layer::Dense(dense) => dense.units(),
@@ -48,7 +53,7 @@ impl Layer {
     /// The hidden activation, for diagnoses.
     pub fn activation(&self) -> Activation {
         match self {
-            Layer::Embed(_) | Layer::Periodic(_) | Layer::Scale(_) => Activation::Identity,
+            Layer::Embed(_) | Layer::Unclip(_) | Layer::Periodic(_) | Layer::Scale(_) => Activation::Identity,
             Layer::Dense(dense) => dense.activation(),
         }
     }
@@ -57,6 +62,7 @@ impl Layer {
     pub fn groups(&self) -> Vec<ParameterGroup> {
         match self {
             Layer::Embed(embed) => embed.groups(),
+            Layer::Unclip(_) => Vec::new(),
             Layer::Periodic(periodic) => periodic.groups(),
             Layer::Scale(scale) => scale.groups(),
             Layer::Dense(dense) => dense.groups(),
@@ -67,6 +73,7 @@ impl Layer {
     pub fn initialise(&self, initializer: Initializer, parameters: &mut [f32], generator: &mut Generator) {
         match self {
             Layer::Embed(embed) => embed.initialise(parameters, generator),
+            Layer::Unclip(_) => {}
             Layer::Periodic(periodic) => periodic.initialise(parameters, generator),
             Layer::Scale(scale) => scale.initialise(parameters),
             Layer::Dense(dense) => dense.initialise(initializer, parameters, generator),
@@ -86,6 +93,7 @@ impl Layer {
     pub fn tape(&self, rows: usize) -> Tape {
         match self {
             Layer::Embed(embed) => embed.tape(rows),
+            Layer::Unclip(unclip) => unclip.tape(rows),
             Layer::Periodic(periodic) => periodic.tape(rows),
             Layer::Scale(scale) => scale.tape(rows),
             Layer::Dense(dense) => dense.tape(rows),
@@ -99,6 +107,7 @@ impl Layer {
     pub fn infer(&self, parameters: &[f32], input: &[f32], output: &mut [f32]) {
         match self {
             Layer::Embed(embed) => embed.infer(parameters, input, output),
+            Layer::Unclip(unclip) => unclip.infer(input, output),
             Layer::Periodic(periodic) => periodic.infer(parameters, input, output),
             Layer::Scale(scale) => scale.infer(parameters, input, output),
             Layer::Dense(dense) => dense.infer(parameters, input, output),
@@ -109,6 +118,7 @@ impl Layer {
     pub fn forward(&self, parameters: &[f32], input: &[f32], rows: usize, tape: &mut Tape, dropout: Option<Dropout>) {
         match self {
             Layer::Embed(embed) => embed.infer(parameters, input, tape.active_mut(rows * embed.units())),
+            Layer::Unclip(unclip) => unclip.infer(input, tape.active_mut(rows * unclip.units())),
             Layer::Periodic(periodic) => periodic.forward(parameters, input, rows, tape),
             Layer::Scale(scale) => scale.infer(parameters, input, tape.active_mut(rows * scale.units())),
             Layer::Dense(dense) => dense.forward(parameters, input, rows, tape, dropout),
@@ -121,6 +131,7 @@ impl Layer {
         match self {
             // An embedding has no activation, so ∂L/∂output is ∂L/∂z, and codes have no gradient.
             Layer::Embed(_) => {}
+            Layer::Unclip(unclip) => unclip.backward(rows, tape, input_gradient),
             Layer::Periodic(periodic) => periodic.backward(parameters, rows, tape, input_gradient),
             Layer::Scale(scale) => scale.backward(parameters, rows, tape, input_gradient),
             Layer::Dense(dense) => dense.backward(parameters, rows, tape, input_gradient),
@@ -132,6 +143,7 @@ impl Layer {
     pub fn blocks(&self) -> Vec<Range<usize>> {
         match self {
             Layer::Embed(embed) => embed.groups().into_iter().map(|group| group.range).collect(),
+            Layer::Unclip(_) => Vec::new(),
             Layer::Periodic(periodic) => periodic.blocks(),
             Layer::Scale(scale) => scale.groups().into_iter().map(|group| group.range).collect(),
             Layer::Dense(dense) => dense.blocks(),
@@ -143,6 +155,7 @@ impl Layer {
     pub fn gradient(&self, block: &Range<usize>, input: &[f32], tape: &Tape, gradient: &mut [f32], accumulate: bool) {
         match self {
             Layer::Embed(embed) => embed.gradient(block, input, tape, gradient, accumulate),
+            Layer::Unclip(_) => {}
             Layer::Periodic(periodic) => periodic.gradient(block, input, tape, gradient, accumulate),
             Layer::Scale(scale) => scale.gradient(input, tape, gradient, accumulate),
             Layer::Dense(dense) => dense.gradient(block, input, tape, gradient, accumulate),

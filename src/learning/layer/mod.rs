@@ -28,6 +28,7 @@ mod kinds;
 mod periodic;
 mod scale;
 mod tape;
+mod unclip;
 
 pub(super) use dense::BLOCK_VALUES;
 pub use dense::{Dense, Dropout};
@@ -36,3 +37,4 @@ pub use kinds::Layer;
 pub use periodic::Periodic;
 pub use scale::Scale;
 pub use tape::{InputGradient, Tape};
+pub use unclip::{Unclip, unclipped};

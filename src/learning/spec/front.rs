@@ -68,13 +68,13 @@ impl Waves {
             format!("1 to {MAX_COLUMNS} columns have waves; got {}", self.columns.len())
         })
     }
+}
 
-    /// Checks that the columns are among `plain` ones.
-    pub(super) fn check_columns(&self, plain: usize) -> Result<(), SpecError> {
-        let ascending = self.columns.is_sorted_by(|one, other| one < other);
-        let fit = self.columns.last().is_some_and(|last| *last < plain);
-        require(ascending && fit, "/waves/columns", || {
-            format!("the columns are some of the {plain} that are no codes, in their order")
-        })
-    }
+/// Checks that `columns` are some of the `plain` ones, ascending.
+pub(super) fn check_columns(columns: &[usize], plain: usize, pointer: &str) -> Result<(), SpecError> {
+    let ascending = columns.is_sorted_by(|one, other| one < other);
+    let fit = columns.last().is_none_or(|last| *last < plain);
+    require(ascending && fit, pointer, || {
+        format!("the columns are some of the {plain} that are no codes, in their order")
+    })
 }

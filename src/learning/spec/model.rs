@@ -1,7 +1,7 @@
 //! A model: its specification as it is asked for, and the checked one that everything else works with.
 
 use super::embedding::{Embedding, check_embeddings};
-use super::front::{Parametrization, Waves};
+use super::front::{Parametrization, Waves, check_columns};
 use super::initial::{LayerParameters, flatten};
 use super::layer::{LayerSpec, ValidLayer, check_widths};
 use crate::learning::activation::{Activation, OutputActivation};
@@ -20,6 +20,7 @@ pub const MAX_SEED: u64 = (1 << 53) - 1;
 /// |---|---|---|---|
 /// | `layers` | – | 2 to 64 entries, widths 1 to 65,536 | inputs of the first layer, then one entry per layer |
 /// | `embeddings` | none | up to 1,000 | tables for the codes of the input's last columns |
+/// | `unclipped` | none | | columns that come smoothly clipped, and are seen without their clip |
 /// | `waves` | none | | periodic values beside some of the input's columns |
 /// | `scale` | false | | a factor for each column in front of the first layer |
 /// | `parametrization` | `standard` | | how large steps are against each other |
@@ -37,6 +38,9 @@ pub struct ModelSpec {
     pub layers: Vec<LayerSpec>,
     /// Embeddings of the input's last columns, in their order.
     pub embeddings: Vec<Embedding>,
+    /// Columns of the input that come smoothly clipped and are seen without their clip, ascending: see
+    /// [`Unclip`](crate::learning::layer::Unclip).
+    pub unclipped: Vec<usize>,
     /// Waves of some of the input's columns.
     pub waves: Option<Waves>,
     /// Whether each column has a factor in front of the first layer.
@@ -69,6 +73,9 @@ pub struct ValidModelSpec {
     pub layers: Vec<ValidLayer>,
     /// Embeddings of the input's last columns, in their order. Empty in most models.
     pub embeddings: Vec<Embedding>,
+    /// Columns of the input that come smoothly clipped and are seen without their clip, ascending: see
+    /// [`Unclip`](crate::learning::layer::Unclip).
+    pub unclipped: Vec<usize>,
     /// Waves of some of the input's columns.
     pub waves: Option<Waves>,
     /// Whether each column has a factor in front of the first layer.
@@ -141,11 +148,23 @@ impl ModelSpec {
         let seed = self.seed.unwrap_or(0);
         check_seed(seed)?;
         let (initializer, initial) = self.start(&layers)?;
-        let ModelSpec { embeddings, waves, scale, parametrization, .. } = self;
-        let spec =
-            ValidModelSpec { layers, embeddings, waves, scale, parametrization, output, loss, initializer, seed };
+        let ModelSpec { embeddings, unclipped, waves, scale, parametrization, .. } = self;
+        let spec = ValidModelSpec {
+            layers,
+            embeddings,
+            unclipped,
+            waves,
+            scale,
+            parametrization,
+            output,
+            loss,
+            initializer,
+            seed,
+        };
         check_size(spec.parameter_count())?;
-        spec.waves.as_ref().map_or(Ok(()), |waves| waves.check_columns(spec.plain_inputs()))?;
+        check_columns(&spec.unclipped, spec.plain_inputs(), "/unclipped")?;
+        let with_waves = spec.waves.as_ref().map_or(&[][..], |waves| &waves.columns);
+        check_columns(with_waves, spec.plain_inputs(), "/waves/columns")?;
         Ok((spec, initial))
     }
 
@@ -177,7 +196,8 @@ impl ModelSpec {
                 Err(SpecError::invalid("/initial_parameters", detail))
             }
             (None, Some(given)) => {
-                let plain = self.embeddings.is_empty() && self.waves.is_none() && !self.scale;
+                let front = self.waves.is_some() || self.scale || !self.unclipped.is_empty();
+                let plain = self.embeddings.is_empty() && !front;
                 require(plain, "/initial_parameters", || "a model for tables draws its parameters".into())?;
                 Ok((None, Some(flatten(given, layers)?)))
             }

@@ -28,12 +28,13 @@ pub fn encode(predictor: &Predictor, facts: Option<&VersionFacts>) -> Vec<u8> {
     let conformal = table.and_then(|table| table.conformal.as_ref());
     let members = predictor.members().list();
     let several = members.len() > 1;
+    let is_straight = members.iter().any(|member| !member.network.spec().unclipped.is_empty());
     let has_front = members.iter().map(|member| member.network.spec()).any(|spec| spec.waves.is_some() || spec.scale);
     let has_parts = conformal.is_some_and(|conformal| !matches!(conformal, Conformal::Even(_)));
     let has_log_scale = table.is_some_and(|table| table.encoder.target.log1p().is_some());
     let header = Header {
         format: match () {
-            () if has_parts || has_log_scale => FOURTH_FORM,
+            () if has_parts || has_log_scale || is_straight => FOURTH_FORM,
             () if background.is_some() || has_front => THIRD_FORM,
             () if several || histograms.is_some() => SECOND_FORM,
             () => FIRST_FORM,

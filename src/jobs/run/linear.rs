@@ -1,0 +1,209 @@
+//! The linear model beside the networks of a training: solved exactly where that is possible, else learned in steps.
+//!
+//! Of numbers, with no more than some hundred columns, it is a ridge regression. It sees numbers as the networks do, with extremes
+//! drawn in, or as they are: rows held out choose, and the penalty with it. Classes, and what has more columns, take steps of AdamW.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::context::RunContext;
+use super::trial::While;
+use super::unpublished::Stopped;
+use crate::data::encoder::Encoder;
+use crate::jobs::training::Training;
+use crate::learning::examples::{Examples, Targets};
+use crate::learning::linear::{Design, Moments, Row};
+use crate::learning::members::Members;
+use crate::learning::network::Network;
+use crate::learning::optimizer::Optimizer;
+use crate::learning::report::EndReason;
+use crate::learning::schedule::Schedule;
+use crate::learning::spec::ValidModelSpec;
+use crate::learning::stopping::EarlyStopping;
+use crate::learning::team::Team;
+use crate::learning::trainer::Trainer;
+use crate::learning::training::ValidTrainingSpec;
+use crate::models::table::TableSpec;
+
+/// Whether the work may go on.
+type GoOn<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// Columns up to which the regression is solved exactly: its work grows with their third power.
+const MOST_COLUMNS: usize = 700;
+/// The penalties that rows held out choose from, and the place of the one that is taken where there are none.
+const PENALTIES: [f64; 8] = [1e-6, 1e-3, 1e-2, 1e-1, 0.3, 1.0, 3.0, 10.0];
+const UNCHOSEN: usize = 1;
+/// Rows between two looks whether the job is to stop.
+const ROWS_AT_ONCE: usize = 4096;
+/// About how many steps the linear model takes otherwise, and its learning rate: enough, as its loss is convex and its inputs are
+/// scaled.
+const STEPS: u64 = 4000;
+const RATE: f64 = 0.02;
+/// Where it is nothing but a baseline, the linear model may take this share of the time that the network's training took, but so
+/// many seconds in any case. If it is not done by then, the version has no linear baseline.
+const SHARE: f64 = 0.5;
+const SECONDS: Duration = Duration::from_secs(5);
+
+/// A linear model that learned from the same rows, or one for each fold; `None` if it diverges or, if it is not wanted for the
+/// version itself, takes too long.
+///
+/// # Errors
+/// The job is to stop meanwhile.
+pub(super) fn trained(
+    context: &RunContext,
+    training: &Training,
+    spec: &TableSpec,
+    encoder: &Encoder,
+    is_wanted: bool,
+) -> Result<Option<Members>, Stopped> {
+    let job = context.job;
+    let Ok(spec) = spec.linear(encoder) else { return Ok(None) };
+    let allowed = SECONDS.max(job.progress.trained().mul_f64(SHARE));
+    let until = (!is_wanted).then(|| Instant::now() + allowed);
+    let go_on = || !job.control.is_urgent() && until.is_none_or(|until| Instant::now() < until);
+    let found = match is_solved(&spec) {
+        true => solved(training, &spec, &encoder.numbers(), &go_on),
+        false => stepped(context, training, spec, &go_on),
+    };
+    if job.control.is_urgent() { Err(Stopped) } else { Ok(found) }
+}
+
+/// Memory of finding the linear model of this network on so many rows to train on and to measure, in bytes.
+pub(in crate::jobs) fn bytes(
+    spec: &ValidModelSpec,
+    settings: &ValidTrainingSpec,
+    train: usize,
+    held_out: usize,
+) -> usize {
+    let stepped = Trainer::bytes(spec, &step_settings(train, settings), train, held_out);
+    let columns = Design::of(Arc::new(spec.clone())).map_or(0, |design| design.columns()).min(MOST_COLUMNS);
+    // Sums of each fold and of all rows, those without a fold, what is solved of them, and its triangle.
+    stepped.max(Moments::bytes(columns).saturating_mul(settings.networks() + 4))
+}
+
+/// Whether the network's parameters are solved for exactly.
+fn is_solved(spec: &ValidModelSpec) -> bool {
+    Design::of(Arc::new(spec.clone())).is_some_and(|design| design.columns() <= MOST_COLUMNS)
+}
+
+/// Networks with the parameters that err least, for each fold those of the other rows; `None` once `go_on` says no, or where there is
+/// no solution.
+fn solved(training: &Training, spec: &ValidModelSpec, numbers: &[usize], go_on: GoOn) -> Option<Members> {
+    // What is drawn in stays so where nothing says otherwise.
+    let views = if training.validation.is_some() && !numbers.is_empty() { 2 } else { 1 };
+    let mut best: Option<(f64, Vec<Network>)> = None;
+    for unclipped in [Vec::new(), numbers.to_vec()].into_iter().take(views) {
+        let design = Design::of(Arc::new(ValidModelSpec { unclipped, ..spec.clone() }))?;
+        let (loss, networks) = of_view(training, &design, go_on)?;
+        if best.as_ref().is_none_or(|(least, _)| loss < *least) {
+            best = Some((loss, networks));
+        }
+    }
+    best.map(|(_, networks)| Members::alike(networks))
+}
+
+/// The networks of one view of the numbers, with the penalty that errs least on rows held out, and by how much.
+fn of_view(training: &Training, design: &Design, go_on: GoOn) -> Option<(f64, Vec<Network>)> {
+    let Training { train, validation, folds, .. } = training;
+    let behind = folds.last().map_or(0, |last| last.end)..train.rows();
+    let of_folds = folds.iter().map(|fold| moments(design, train, fold.clone(), go_on)).collect::<Option<Vec<_>>>()?;
+    let of_all = of_folds.iter().fold(moments(design, train, behind, go_on)?, Moments::with);
+    let (mut losses, mut found) = (vec![0.0; PENALTIES.len()], Vec::new());
+    for number in 0..folds.len().max(1) {
+        if !go_on() {
+            return None;
+        }
+        let weights = match of_folds.get(number) {
+            Some(of_fold) => of_all.without(of_fold).solve(&PENALTIES),
+            None => of_all.solve(&PENALTIES),
+        };
+        if let Some(validation) = validation {
+            let rows = folds.get(number).cloned().unwrap_or(0..validation.rows());
+            add_losses(design, validation, rows, &weights, &mut losses, go_on)?;
+        }
+        found.push(weights);
+    }
+    let least = (0..PENALTIES.len()).min_by(|one, other| losses[*one].total_cmp(&losses[*other]));
+    let chosen = if validation.is_some() { least? } else { UNCHOSEN };
+    let networks =
+        found.iter().map(|weights| Some(design.network(weights[chosen].as_ref()?))).collect::<Option<_>>()?;
+    Some((losses[chosen], networks))
+}
+
+/// The sums over these rows.
+fn moments(design: &Design, examples: &Examples, rows: Range<usize>, go_on: GoOn) -> Option<Moments> {
+    let mut moments = Moments::of_columns(design.columns());
+    let weights = examples.loss_weights();
+    for_each_row(design, examples, rows, go_on, &mut |row, number, target| {
+        moments.add(row, target, weights.get(number));
+    })?;
+    Some(moments)
+}
+
+/// Adds to the loss of each penalty the squared errors of its weights on these rows; infinite where it has no weights.
+fn add_losses(
+    design: &Design,
+    examples: &Examples,
+    rows: Range<usize>,
+    weights: &[Option<Vec<f64>>],
+    losses: &mut [f64],
+    go_on: GoOn,
+) -> Option<()> {
+    let counted = examples.weights();
+    for_each_row(design, examples, rows, go_on, &mut |row, number, target| {
+        for (loss, weights) in losses.iter_mut().zip(weights) {
+            let off = weights.as_ref().map_or(f64::INFINITY, |weights| target - row.times(weights));
+            *loss += counted.get(number) * off.powi(2);
+        }
+    })
+}
+
+/// Hands these rows to `see` with their numbers and targets; `None` once `go_on` says no, or if they have no number to answer.
+fn for_each_row(
+    design: &Design,
+    examples: &Examples,
+    rows: Range<usize>,
+    go_on: GoOn,
+    see: &mut dyn FnMut(&Row, usize, f64),
+) -> Option<()> {
+    let Targets::Values(targets) = examples.targets() else { return None };
+    let mut row = Row::default();
+    for number in rows {
+        if number % ROWS_AT_ONCE == 0 && !go_on() {
+            return None;
+        }
+        design.read(examples.input_rows(number, number + 1), &mut row);
+        see(&row, number, f64::from(targets[[number, 0]]));
+    }
+    Some(())
+}
+
+/// Networks that learned in steps; `None` if they diverge, or once `go_on` says no.
+fn stepped(context: &RunContext, training: &Training, spec: ValidModelSpec, go_on: GoOn) -> Option<Members> {
+    let Training { train, validation, folds, settings, .. } = training;
+    let settings = step_settings(train.rows(), settings);
+    let spec = Arc::new(spec);
+    // One for each network beside which it is measured, on the same rows.
+    let networks = (0..folds.len().max(1)).map(|_| Network::new(spec.clone())).collect();
+    let trainer = Trainer::of_members(networks, &settings, train, validation.as_ref(), folds);
+    let mut trainer = trainer.on(Team::on(context.cores));
+    let ended = trainer.run(&mut While(go_on));
+    let is_done = ended.is_ok_and(|summary| summary.end != EndReason::Stopped);
+    is_done.then(|| Members::alike(trainer.into_networks()))
+}
+
+/// The settings of a linear model that learns in steps beside a training on `rows` rows: its rows and weights, and an optimizer of its
+/// own.
+fn step_settings(rows: usize, settings: &ValidTrainingSpec) -> ValidTrainingSpec {
+    let batches = rows.div_ceil(settings.batch_size.of(rows)).max(1);
+    ValidTrainingSpec {
+        epochs: (STEPS / batches as u64).clamp(10, 500),
+        optimizer: Optimizer::adamw(),
+        weight_decay: Optimizer::adamw().default_weight_decay(),
+        learning_rate: RATE,
+        learning_rate_schedule: Schedule::cosine(),
+        early_stopping: Some(EarlyStopping::default()),
+        ..settings.clone()
+    }
+}

@@ -1,0 +1,25 @@
+//! Linear regression, solved exactly: ridge regression over what a network without hidden layers sees.
+//!
+//! A network of one layer with the squared error has one best set of parameters, which needs no steps: it solves a system of linear
+//! equations. With a penalty on squared weights, each measured in the deviations of its column, it is there for any rows (Hoerl &
+//! Kennard 1970, "Ridge Regression: Biased Estimation for Nonorthogonal Problems"):
+//!
+//! minimise (1/Σw) Σ w·(y − b − x·β)² + λ Σ (sⱼ·βⱼ)².
+//!
+//! ```
+//! use epochd::learning::linear::{Moments, Row};
+//!
+//! // y = 1 + 2x over three rows.
+//! let mut moments = Moments::of_columns(2);
+//! for x in [0.0, 1.0, 2.0] {
+//!     moments.add(&Row { dense: vec![1.0, x], sparse: vec![] }, 1.0 + 2.0 * x, 1.0);
+//! }
+//! let found = moments.solve(&[0.0]).remove(0).expect("x varies");
+//! assert!((found[0] - 1.0).abs() < 1e-12 && (found[1] - 2.0).abs() < 1e-12);
+//! ```
+
+mod design;
+mod ridge;
+
+pub use design::Design;
+pub use ridge::{Moments, Row};
