@@ -10,7 +10,7 @@ const PASSES: f64 = 3.0;
 /// What the activation of a unit takes beside its weights, forth and back, in multiply-adds.
 const OF_UNIT: f64 = 100.0;
 /// Multiply-adds in a second of one processor, before a training has told; that counts as much as one of so many seconds.
-const FIRST: f64 = 1e10;
+const FIRST: f64 = 3e10;
 const FIRST_SECONDS: f64 = 1.0;
 /// What was measured counts half from so many seconds of training on.
 const REMEMBERED: f64 = 120.0;
@@ -53,10 +53,11 @@ impl Speed {
         *measured = (kept * before + work, kept * seconds_before + seconds);
     }
 
-    /// About how many seconds a training takes if it does all its epochs, each of which is so much work.
+    /// About how many seconds a training takes if it does all the epochs that come whatever they bring, each of which is so much work.
     pub(super) fn seconds(&self, of_epoch: f64, settings: &ValidTrainingSpec) -> f64 {
         let (work, seconds) = *self.measured.lock().unwrap_or_else(PoisonError::into_inner);
-        let epochs = settings.epochs as f64 * settings.candidates as f64;
+        let (_, certain) = settings.learning_rate_schedule.certain(settings.epochs);
+        let epochs = certain as f64 * settings.candidates as f64;
         let all = of_epoch * epochs * seconds / work;
         settings.max_seconds.map_or(all, |limit| all.min(limit))
     }
@@ -65,6 +66,7 @@ impl Speed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::learning::schedule::Schedule;
     use crate::learning::spec::ModelSpec;
     use crate::learning::training::{Classes, TrainingSpec};
 
@@ -94,6 +96,13 @@ mod tests {
         (0..50).for_each(|_| speed.saw(FIRST / 2.0 * 10.0, 10.0));
         let later = speed.seconds(FIRST, &ten);
         assert!((later / first - 2.0).abs() < 0.02, "{later} {first}");
+        let (schedule, epochs) = Schedule::coslog4_and_one(10);
+        let with_a_wave_more = settings(TrainingSpec {
+            epochs: Some(epochs),
+            learning_rate_schedule: Some(schedule),
+            ..TrainingSpec::default()
+        });
+        assert_eq!(speed.seconds(FIRST, &with_a_wave_more), later, "it mostly does not come");
         speed.saw(1e300, 0.01);
         assert_eq!(speed.seconds(FIRST, &ten), later, "what is too short tells nothing");
         let limited = settings(TrainingSpec { max_seconds: Some(0.5), candidates: Some(8), ..TrainingSpec::default() });

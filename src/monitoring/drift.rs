@@ -27,8 +27,18 @@ struct Inner {
     storage: Storage,
     models: ModelRegistry,
     followed: FollowedModels,
-    /// Held while counts are written down, so that what is in the catalog and what is not yet add up.
-    writing: tokio::sync::Mutex<()>,
+    /// What changes that broke off may have written down all the same. Held while counts are written down, so that what is in the
+    /// catalog and what is not yet add up.
+    doubts: tokio::sync::Mutex<Vec<Doubt>>,
+}
+
+/// Counts whose change broke off when it was committed.
+struct Doubt {
+    counts: Arc<DriftCounts>,
+    /// What was added to what is written down.
+    pending: Vec<u64>,
+    /// What is written down if the change was made.
+    row: DriftRow,
 }
 
 /// What an active version was asked.
@@ -44,8 +54,8 @@ pub struct DriftReport {
 impl DriftRegistry {
     /// Of these models. Must be called within a tokio runtime, where counts are written down from now on.
     pub fn new(storage: Storage, models: ModelRegistry) -> Self {
-        let (followed, writing) = (FollowedModels::default(), tokio::sync::Mutex::default());
-        let inner = Arc::new(Inner { storage, models, followed, writing });
+        let (followed, doubts) = (FollowedModels::default(), tokio::sync::Mutex::default());
+        let inner = Arc::new(Inner { storage, models, followed, doubts });
         let alive = Arc::downgrade(&inner);
         tokio::spawn(async move {
             loop {
@@ -102,64 +112,89 @@ impl DriftRegistry {
         }
         let full = || ModelError::MemoryFull { limit: bytesize::ByteSize::b(self.0.models.counts_limit()).to_string() };
         let counts = self.counts(model, version.number, &predictor).ok_or_else(full)?;
-        let _order = self.0.writing.lock().await;
+        let doubts = self.0.doubts.lock().await;
         let row = self.0.storage.catalog.drift(model.id).await?;
         let mut cells = counts.pending();
+        if let Some(doubt) = doubts.iter().find(|doubt| doubt.was_made(&counts, row.as_ref())) {
+            cells.iter_mut().zip(&doubt.pending).for_each(|(count, written)| *count -= written);
+        }
         add(&mut cells, &before(row, &counts));
         Ok(DriftReport { counts, cells, predictor })
     }
 
     /// Writes down what was counted since that was done last.
     pub async fn write_down(&self) {
-        let _order = self.0.writing.lock().await;
-        let all: Vec<_> = self.0.followed.all().into_iter().map(|counts| (counts.pending(), counts)).collect();
-        let (news, idle): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|(pending, _)| pending.iter().any(|count| *count > 0));
-        for (_, counts) in idle {
+        let mut doubts = self.0.doubts.lock().await;
+        let has_news = |counts: &Arc<DriftCounts>| counts.pending().iter().any(|count| *count > 0);
+        let (news, idle): (Vec<_>, Vec<_>) = self.0.followed.all().into_iter().partition(has_news);
+        for counts in idle {
             if !self.0.followed.looked_at(&counts, false) {
                 self.0.followed.remove(&counts);
                 self.0.models.forget_record(counts.model);
             }
         }
         for some in news.chunks(AT_ONCE) {
-            if let Err(error) = self.write_some(some).await {
+            if let Err(error) = self.write_some(some, &mut doubts).await {
                 tracing::warn!(%error, "what models are asked could not be written down: it is kept for the next time");
             }
         }
     }
 
-    async fn write_some(&self, some: &[(Vec<u64>, Arc<DriftCounts>)]) -> Result<(), StorageError> {
+    async fn write_some(&self, some: &[Arc<DriftCounts>], doubts: &mut Vec<Doubt>) -> Result<(), StorageError> {
         let mut write = self.0.storage.catalog.write().await?;
-        let mut over = Vec::new();
-        for (pending, counts) in some {
+        let (mut over, mut written) = (Vec::new(), Vec::new());
+        for counts in some {
             self.0.followed.looked_at(counts, true);
-            if !write_one(&mut write, counts, pending).await? {
-                over.push(counts);
+            match write_one(&mut write, counts, doubts).await? {
+                Some((pending, row)) => written.push(Doubt { counts: counts.clone(), pending, row }),
+                None => over.push(counts),
             }
         }
-        write.commit().await?;
-        some.iter().for_each(|(pending, counts)| counts.written(pending));
+        if let Err(error) = write.commit().await {
+            doubts.extend(written);
+            return Err(error);
+        }
+        written.iter().for_each(|made| made.counts.written(&made.pending));
         over.into_iter().for_each(|counts| self.0.followed.remove(counts));
         Ok(())
     }
 }
 
-/// Adds what was counted to what is written down; false if the version is the active one no more.
-async fn write_one(write: &mut Write, counts: &DriftCounts, pending: &[u64]) -> Result<bool, StorageError> {
-    let DriftCounts { model, version, since, reference, .. } = counts;
-    if !write.lock_model(*model).await? {
-        return Ok(false);
+impl Doubt {
+    /// Whether these are its counts, and the change was made after all, as what is written down tells.
+    fn was_made(&self, counts: &Arc<DriftCounts>, row: Option<&DriftRow>) -> bool {
+        Arc::ptr_eq(&self.counts, counts) && row == Some(&self.row)
+    }
+}
+
+/// Adds what was counted to what is written down, and returns both what was added and what is written down now; `None` if the version is
+/// the active one no more. A change in doubt has ended by then, as it held the same lock.
+async fn write_one(
+    write: &mut Write,
+    counts: &Arc<DriftCounts>,
+    doubts: &mut Vec<Doubt>,
+) -> Result<Option<(Vec<u64>, DriftRow)>, StorageError> {
+    let DriftCounts { model, version, since, reference, .. } = &**counts;
+    let is_there = write.lock_model(*model).await?;
+    let row = write.drift(*model).await?;
+    if let Some(at) = doubts.iter().position(|doubt| Arc::ptr_eq(&doubt.counts, counts)) {
+        let doubt = doubts.swap_remove(at);
+        if doubt.was_made(counts, row.as_ref()) {
+            counts.written(&doubt.pending);
+        }
     }
     let active = write.model(*model).await?.map(|model| (model.active_version, model.activated_at));
-    if active != Some((Some(*version), Some(*since))) {
-        return Ok(false);
+    if !is_there || active != Some((Some(*version), Some(*since))) {
+        return Ok(None);
     }
-    let mut cells = before(write.drift(*model).await?, counts);
-    add(&mut cells, pending);
+    let pending = counts.pending();
+    let mut cells = before(row, counts);
+    add(&mut cells, &pending);
     let rows = reference.rows(&cells);
     let (counts, worst) = (exact::to_text(&cells), exact::to_text(&worst(reference, rows, &cells)));
-    write.put_drift(&DriftRow { model_id: *model, version: *version, since: *since, rows, counts, worst }).await?;
-    Ok(true)
+    let row = DriftRow { model_id: *model, version: *version, since: *since, rows, counts, worst };
+    write.put_drift(&row).await?;
+    Ok(Some((pending, row)))
 }
 
 /// What is written down of an activation; nothing of another one, or by other bins.

@@ -6,6 +6,7 @@ use epochd::models::artifact::decode;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::support::doubt::Doubt;
 use crate::support::{TestApp, text};
 
 /// A row of people: age and income, city and whether they are a member, and what they buy, which follows from the age.
@@ -63,7 +64,11 @@ fn record(person: &Person) -> Value {
 
 /// A service with the model `shop`, trained twice on people.
 async fn shop() -> TestApp {
-    let service = TestApp::start().await;
+    shop_of(TestApp::start().await).await
+}
+
+/// The same of this service.
+async fn shop_of(service: TestApp) -> TestApp {
     service.post_csv("/datasets?name=people", csv(&people(6000, 1))).await.expect(201);
     let model = json!({"name": "shop", "dataset": "people", "target": "buys", "hidden_layers": [8]});
     service.post("/models", model).await.expect(201);
@@ -242,6 +247,23 @@ async fn metrics_name_the_columns_that_have_moved_most() {
     assert!(series.contains(&line.as_str()), "{line} is not in {series:?}");
     service.post_empty("/models/shop/versions/1/activate").await.expect(200);
     assert!(!metrics(&service).await.contains("population_stability{"), "another version is active");
+}
+
+#[tokio::test]
+async fn rows_whose_writing_down_seemed_to_fail_are_counted_once() {
+    let doubt = Doubt::default();
+    let service = shop_of(TestApp::behind(doubt.gate(), |_| ()).await).await;
+    predict_csv(&service, &people(30, 7)).await;
+    for rows in [30, 35] {
+        doubt.arm(0);
+        service.app.drift.write_down().await;
+        assert!(doubt.has_come());
+        assert_eq!(drift(&service).await["rows"], rows);
+        predict_csv(&service, &people(5, 8)).await;
+        assert_eq!(drift(&service).await["rows"], rows + 5);
+    }
+    service.app.drift.write_down().await;
+    assert_eq!(drift(&service.restarted().await).await["rows"], 40);
 }
 
 #[tokio::test]

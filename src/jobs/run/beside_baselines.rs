@@ -13,8 +13,13 @@ const OFF: f64 = 10.0;
 const LEAST_WORSE: f64 = 0.02;
 
 /// What is to be said of a version with these measures, on so many rows, beside its baselines: that it is no better than a constant
-/// answer, or worse than the linear model.
-pub(super) fn beside_baselines(metrics: &Metrics, baselines: &Baselines, rows: usize) -> Option<Finding> {
+/// answer, or worse than the linear model. It may be a linear one itself, which learned in steps.
+pub(super) fn beside_baselines(
+    metrics: &Metrics,
+    baselines: &Baselines,
+    rows: usize,
+    is_linear: bool,
+) -> Option<Finding> {
     let own = Measure::from(metrics);
     let constant = baselines.majority_class.as_ref().map(|one| ("the most frequent class", one));
     let constant = constant.or(baselines.mean.as_ref().map(|one| ("the mean of the target", one)));
@@ -37,9 +42,17 @@ pub(super) fn beside_baselines(metrics: &Metrics, baselines: &Baselines, rows: u
         return Some(Finding { code: "no_better_than_constant".to_owned(), message, column: None });
     }
     let linear = baselines.linear.as_ref().filter(|linear| is_worse(&own, linear, rows))?;
+    let remedy = match is_linear {
+        true => {
+            "This one has learned in steps; with hidden layers the recipe `standard` lets a solved one answer beside its networks"
+        }
+        false => {
+            "The recipe `standard` lets both answer together; else fewer hidden layers, a lower learning_rate, dropout or \
+             early_stopping may help"
+        }
+    };
     let message = format!(
-        "a linear model does better than this version: on the same rows {} by that, {} by this version. The recipe `standard` lets \
-         both answer together; else fewer hidden layers, a lower learning_rate, dropout or early_stopping may help",
+        "a linear model does better than this version: on the same rows {} by that, {} by this version. {remedy}",
         shown(linear),
         shown(&own)
     );
@@ -114,7 +127,7 @@ mod tests {
             Measure::Regression { .. } => (None, Some(constant)),
         };
         let baselines = Baselines { majority_class, mean, linear: Some(linear) };
-        beside_baselines(metrics, &baselines, rows).map(|finding| finding.code)
+        beside_baselines(metrics, &baselines, rows, false).map(|finding| finding.code)
     }
 
     /// On 400 rows chance is ± 1/10: a log loss of 0.40 against 0.44.

@@ -171,7 +171,8 @@ pub(super) fn table(
     let constant = constant(&target, training, &truth, examples.weights());
     tried.flatters(examples.rows()).into_iter().for_each(|finding| context.job.progress.warn(finding));
     let baselines = Baselines { linear, ..constant };
-    let beside = beside_baselines(&metrics, &baselines, examples.rows());
+    let is_linear = parts.spec.hidden_layers.is_empty();
+    let beside = beside_baselines(&metrics, &baselines, examples.rows(), is_linear);
     beside.into_iter().for_each(|finding| context.job.progress.warn(finding));
     let measures = TableMeasures {
         measured: Measures { measured: MeasuredOn { rows_used, metrics }, split },

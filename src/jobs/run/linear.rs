@@ -32,10 +32,10 @@ type GoOn<'a> = &'a (dyn Fn() -> bool + Sync);
 /// Columns up to which the regression is solved exactly: its work grows with their third power.
 const MOST_COLUMNS: usize = 700;
 /// The penalties that rows held out choose from, and the place of the one that is taken where there are none.
-const PENALTIES: [f64; 8] = [1e-6, 1e-3, 1e-2, 1e-1, 0.3, 1.0, 3.0, 10.0];
-const UNCHOSEN: usize = 1;
+const PENALTIES: [f64; 8] = [1e-6, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 1.0, 3.0];
+const UNCHOSEN: usize = 2;
 /// Rows between two looks whether the job is to stop.
-const ROWS_AT_ONCE: usize = 4096;
+const ROWS_AT_ONCE: usize = 256;
 /// About how many steps the linear model takes otherwise, and its learning rate: enough, as its loss is convex and its inputs are
 /// scaled.
 const STEPS: u64 = 4000;
@@ -78,7 +78,7 @@ pub(in crate::jobs) fn bytes(
 ) -> usize {
     let stepped = Trainer::bytes(spec, &step_settings(train, settings), train, held_out);
     let columns = Design::of(Arc::new(spec.clone())).map_or(0, |design| design.columns()).min(MOST_COLUMNS);
-    // Sums of each fold and of all rows, those without a fold, what is solved of them, and its triangle.
+    // Sums of each fold and of the rows behind them, those without a fold, their equations, and what is solved of these.
     stepped.max(Moments::bytes(columns).saturating_mul(settings.networks() + 4))
 }
 
@@ -95,7 +95,7 @@ fn solved(training: &Training, spec: &ValidModelSpec, numbers: &[usize], go_on: 
     let mut best: Option<(f64, Vec<Network>)> = None;
     for unclipped in [Vec::new(), numbers.to_vec()].into_iter().take(views) {
         let design = Design::of(Arc::new(ValidModelSpec { unclipped, ..spec.clone() }))?;
-        let (loss, networks) = of_view(training, &design, go_on)?;
+        let Some((loss, networks)) = of_view(training, &design, go_on) else { break };
         if best.as_ref().is_none_or(|(least, _)| loss < *least) {
             best = Some((loss, networks));
         }
@@ -107,33 +107,48 @@ fn solved(training: &Training, spec: &ValidModelSpec, numbers: &[usize], go_on: 
 fn of_view(training: &Training, design: &Design, go_on: GoOn) -> Option<(f64, Vec<Network>)> {
     let Training { train, validation, folds, .. } = training;
     let behind = folds.last().map_or(0, |last| last.end)..train.rows();
+    let of_others = moments(design, train, behind, go_on)?;
     let of_folds = folds.iter().map(|fold| moments(design, train, fold.clone(), go_on)).collect::<Option<Vec<_>>>()?;
-    let of_all = of_folds.iter().fold(moments(design, train, behind, go_on)?, Moments::with);
+    let range = range(train)?;
     let (mut losses, mut found) = (vec![0.0; PENALTIES.len()], Vec::new());
     for number in 0..folds.len().max(1) {
-        if !go_on() {
-            return None;
-        }
-        let weights = match of_folds.get(number) {
-            Some(of_fold) => of_all.without(of_fold).solve(&PENALTIES),
-            None => of_all.solve(&PENALTIES),
-        };
+        let others = of_folds.iter().enumerate().filter(|(other, _)| *other != number).map(|(_, of_fold)| of_fold);
+        let equations = others.fold(of_others.clone(), Moments::with).equations();
+        let solve = |penalty: &f64| go_on().then(|| equations.solve(*penalty));
+        let weights = PENALTIES.iter().map(solve).collect::<Option<Vec<_>>>()?;
         if let Some(validation) = validation {
             let rows = folds.get(number).cloned().unwrap_or(0..validation.rows());
-            add_losses(design, validation, rows, &weights, &mut losses, go_on)?;
+            add_losses(&Held { design, examples: validation, rows, range }, &weights, &mut losses, go_on)?;
         }
         found.push(weights);
     }
     let least = (0..PENALTIES.len()).min_by(|one, other| losses[*one].total_cmp(&losses[*other]));
     let chosen = if validation.is_some() { least? } else { UNCHOSEN };
-    let networks =
-        found.iter().map(|weights| Some(design.network(weights[chosen].as_ref()?))).collect::<Option<_>>()?;
+    let networks = found.iter().map(|weights| design.network(weights[chosen].as_ref()?)).collect::<Option<_>>()?;
     Some((losses[chosen], networks))
+}
+
+/// The least and the largest number to learn, within which answers are kept.
+fn range(train: &Examples) -> Option<(f64, f64)> {
+    let Targets::Values(targets) = train.targets() else { return None };
+    let (least, most) = targets
+        .iter()
+        .fold((f32::INFINITY, f32::NEG_INFINITY), |(least, most), target| (least.min(*target), most.max(*target)));
+    (least <= most).then(|| (least.into(), most.into()))
+}
+
+/// Rows held out that weights are measured on.
+struct Held<'a> {
+    design: &'a Design,
+    examples: &'a Examples,
+    rows: Range<usize>,
+    /// That of answers.
+    range: (f64, f64),
 }
 
 /// The sums over these rows.
 fn moments(design: &Design, examples: &Examples, rows: Range<usize>, go_on: GoOn) -> Option<Moments> {
-    let mut moments = Moments::of_columns(design.columns());
+    let mut moments = design.moments();
     let weights = examples.loss_weights();
     for_each_row(design, examples, rows, go_on, &mut |row, number, target| {
         moments.add(row, target, weights.get(number));
@@ -142,18 +157,13 @@ fn moments(design: &Design, examples: &Examples, rows: Range<usize>, go_on: GoOn
 }
 
 /// Adds to the loss of each penalty the squared errors of its weights on these rows; infinite where it has no weights.
-fn add_losses(
-    design: &Design,
-    examples: &Examples,
-    rows: Range<usize>,
-    weights: &[Option<Vec<f64>>],
-    losses: &mut [f64],
-    go_on: GoOn,
-) -> Option<()> {
+fn add_losses(held: &Held, weights: &[Option<Vec<f64>>], losses: &mut [f64], go_on: GoOn) -> Option<()> {
+    let Held { design, examples, rows, range: (least, most) } = held;
     let counted = examples.weights();
-    for_each_row(design, examples, rows, go_on, &mut |row, number, target| {
+    for_each_row(design, examples, rows.clone(), go_on, &mut |row, number, target| {
         for (loss, weights) in losses.iter_mut().zip(weights) {
-            let off = weights.as_ref().map_or(f64::INFINITY, |weights| target - row.times(weights));
+            let answer = |weights: &Vec<f64>| row.times(weights).clamp(*least, *most);
+            let off = weights.as_ref().map_or(f64::INFINITY, |weights| target - answer(weights));
             *loss += counted.get(number) * off.powi(2);
         }
     })

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::ridge::Row;
+use super::ridge::{Moments, Row};
 use crate::learning::layer::unclipped;
 use crate::learning::loss::Loss;
 use crate::learning::network::Network;
@@ -27,6 +27,11 @@ impl Design {
         1 + self.spec.plain_inputs() + self.spec.embeddings.iter().map(|table| table.values).sum::<usize>()
     }
 
+    /// The sums of no row of these columns.
+    pub fn moments(&self) -> Moments {
+        Moments::of_columns(1 + self.spec.plain_inputs(), self.columns())
+    }
+
     /// Puts the columns of a row of the network's input in place of those in `row`.
     pub fn read(&self, input: &[f32], row: &mut Row) {
         let (plain, mut codes) = input.split_at(self.spec.plain_inputs());
@@ -44,8 +49,8 @@ impl Design {
         }
     }
 
-    /// The network that answers with these weights of the columns.
-    pub fn network(&self, weights: &[f64]) -> Network {
+    /// The network that answers with these weights of the columns; `None` if one of them is beyond f32.
+    pub fn network(&self, weights: &[f64]) -> Option<Network> {
         let (own, of_codes) = weights.split_at(1 + self.spec.plain_inputs());
         let (mut parameters, mut last) = (Vec::with_capacity(self.spec.parameter_count()), own[1..].to_vec());
         let mut of_codes = of_codes.iter();
@@ -59,7 +64,8 @@ impl Design {
             last.extend(std::iter::repeat_n(0.0, table.dimensions - 1));
         }
         parameters.extend(last.iter().chain(&own[..1]).map(|weight| *weight as f32));
-        Network::with_parameters(self.spec.clone(), parameters)
+        let is_finite = parameters.iter().all(|value: &f32| value.is_finite());
+        is_finite.then(|| Network::with_parameters(self.spec.clone(), parameters))
     }
 }
 
@@ -107,7 +113,8 @@ mod tests {
         let design = design();
         assert_eq!(design.columns(), 1 + 2 + 3 + 4);
         let weights = [0.5, 1.0, -2.0, 10.0, 20.0, 30.0, 400.0, 100.0, 200.0, 300.0];
-        let network = design.network(&weights);
+        let network = design.network(&weights).expect("weights of ordinary size");
+        assert!(design.network(&[1e300; 10]).is_none());
         for input in [
             [1.0, 0.0, 1.0, 2.0, 2.0, 0.0],
             [0.0, 2.5, 2.0, 1.0, 3.0, 1.0],

@@ -108,6 +108,11 @@ impl ValidModelSpec {
         self.layers[0].inputs - self.waves.as_ref().map_or(0, Waves::outputs)
     }
 
+    /// Whether something stands in front of the dense layers, as in networks for tables.
+    pub fn has_front(&self) -> bool {
+        !self.embeddings.is_empty() || !self.unclipped.is_empty() || self.waves.is_some() || self.scale
+    }
+
     /// Width of an output row.
     pub fn outputs(&self) -> usize {
         self.layers[self.layers.len() - 1].units

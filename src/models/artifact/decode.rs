@@ -64,6 +64,9 @@ pub fn decode(bytes: &[u8]) -> Result<Artifact, ModelError> {
         table.as_ref().map_or(0, |table| if table.histograms.is_empty() { 0 } else { histograms::TENSORS });
     let of_background = usize::from(table.as_ref().is_some_and(|table| table.background.is_some()));
     let networks = specifications(spec, &header.members)?;
+    if table.is_none() && networks.iter().any(|network| network.spec.has_front()) {
+        return Err(ModelError::File("its network is one for tables, and it has no `encoder`".into()));
+    }
     check_tensor_count(&file, &networks, of_scores + of_histograms + of_background)?;
     let members = members(&file, networks, bytes.len() / size_of::<f32>())?;
     let curves = curves(&header)?;
