@@ -79,7 +79,7 @@ def check_version(path):
     has_front = any("waves" in member["model"] or "scale" in member["model"] for member in members or [header])
     has_parts = "conformal" in header
     is_straight = any("unclipped" in member["model"] for member in members)
-    form = 4 if has_parts or is_straight or "log1p" in (header["encoder"] or {}).get("target", {}) else 3 if "background" in read or has_front else 2 if members or histograms else 1
+    form = 4 if has_parts or is_straight or {"log1p", "rate"} & (header["encoder"] or {}).get("target", {}).keys() else 3 if "background" in read or has_front else 2 if members or histograms else 1
     assert header["format"] == form, (path, header["format"])
     assert ("table" in header) == bool(header["encoder"])
     if "scores" in read:

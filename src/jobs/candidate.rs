@@ -186,6 +186,8 @@ mod tests {
             hidden_layers,
             activation: Activation::Mish,
             dropout: 0.15,
+            loss: None,
+            quantile: None,
             seed: 0,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::speed::of_weights;
 use crate::data::encoder::Task;
+use crate::learning::loss::Loss;
 use crate::learning::members::MAX_MEMBERS;
 use crate::learning::optimizer::Optimizer;
 use crate::learning::schedule::Schedule;
@@ -140,7 +141,8 @@ impl Ground<'_> {
             weight_decay: settings.weight_decay.or(is_open.then_some(WEIGHT_DECAY)),
             learning_rate_schedule: settings.learning_rate_schedule.or(Some(schedule)),
             early_stopping: settings.early_stopping.or(Some(Some(stopping))),
-            target_scale: settings.target_scale.or((self.task == Task::Regression).then_some(TargetScale::Auto)),
+            // A mean may be learned in either scale; other losses say themselves what of the target is to be answered.
+            target_scale: settings.target_scale.or((self.network.loss == Loss::Mse).then_some(TargetScale::Auto)),
             ..settings
         }
     }

@@ -15,7 +15,7 @@ use crate::data::probe::PROBE_BYTES;
 use crate::datasets::Dataset;
 use crate::learning::error::SpecError;
 use crate::learning::split::SplitBy;
-use crate::learning::training::{Classes, TrainingSpec, ValidTrainingSpec};
+use crate::learning::training::{Classes, TargetScale, TrainingSpec, ValidTrainingSpec};
 use crate::models::table::TableSpec;
 use crate::models::table_size::ColumnsOf;
 use crate::wording::{Shown, did_you_mean};
@@ -137,6 +137,13 @@ fn check_asked(
     }
     if model.task == Task::Classification && settings.target_scale.is_some() {
         return invalid("/target_scale", "classes have no scale: it is for a target of numbers");
+    }
+    let has_scale = settings.target_scale.is_some_and(|scale| scale != TargetScale::Identity);
+    if has_scale && !model.minimises_its_measure() {
+        return invalid("/target_scale", "a scale goes with the loss mse: other losses are of the target as it is");
+    }
+    if settings.candidates.is_some_and(|candidates| candidates > 1) && !model.minimises_its_measure() {
+        return invalid("/candidates", "candidates are chosen by squared errors: they go with the loss mse");
     }
     settings.split.as_ref().map_or(Ok(()), |by| check_split(by, model, dataset))
 }

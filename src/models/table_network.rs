@@ -71,7 +71,7 @@ impl TableSpec {
         classes: usize,
     ) -> Result<ValidModelSpec, ModelError> {
         let (loss, outputs) = match classes {
-            0 => (Loss::Mse, 1),
+            0 => (self.loss.unwrap_or(Loss::Mse), 1),
             2 => (Loss::BinaryCrossEntropy, 1),
             classes => (Loss::CrossEntropy, classes),
         };
@@ -89,6 +89,7 @@ impl TableSpec {
             parametrization: if has(Part::Ntk) { Parametrization::Ntk } else { Parametrization::Standard },
             activation: Some(self.activation),
             loss: Some(loss),
+            quantile: self.quantile,
             initializer: Some(Initializer::GlorotUniform),
             seed: Some(self.seed),
             ..ModelSpec::default()

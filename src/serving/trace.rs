@@ -25,10 +25,14 @@ pub async fn trace(
     row: DataFields,
     memory: &mut RequestMemory,
 ) -> Result<Trace, ServingError> {
-    let ModelKind::Layers(spec) = &model.kind else {
-        let detail =
-            "a trace is of a model by layer sizes: what one by a data set sees is what its encoder makes of a row";
-        return Err(ServingError::whole(Wrong::Kind, detail));
+    let spec = match &model.kind {
+        // A file may bring the network of a table without its encoder.
+        ModelKind::Layers(spec) if !spec.has_front() => spec,
+        _ => {
+            let detail =
+                "a trace is of a model by layer sizes: what one by a data set sees is what its encoder makes of a row";
+            return Err(ServingError::whole(Wrong::Kind, detail));
+        }
     };
     let parameters = spec.parameter_count();
     if parameters > MOST_PARAMETERS {

@@ -50,6 +50,7 @@ mod rot;
 mod slow_clients;
 mod stopping;
 mod support;
+mod table_losses;
 mod tables;
 mod target_scales;
 mod threads;

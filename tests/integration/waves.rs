@@ -14,20 +14,22 @@ use epochd::learning::training::{BatchSize, Classes, TrainingSpec};
 use epochd::models::Predictor;
 use epochd::models::artifact::{decode, encode};
 use ndarray::{Array2, arr2};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::gradients::{Notes, agrees_with_central_differences, shards_add_up};
-use crate::support::numbers;
+use crate::support::{TestApp, numbers};
 
 const ROWS: usize = 6;
 
-/// Three plain values, two of them with waves, and perhaps a code; factors; two hidden layers.
+/// Three plain values, two of them with waves, and perhaps a code, beside which two values lose their clip; factors; two hidden layers.
 fn network(with_code: bool, scale: bool, dropout: f64) -> Network {
     let embeddings = if with_code { vec![Embedding { values: 4, dimensions: 2, bag: None }] } else { Vec::new() };
     let width = 3 + 2 * embeddings.len() + 2 * 3;
     let spec = ModelSpec {
         layers: serde_json::from_value(json!([width, {"units": 5, "dropout": dropout}, 4, 2])).expect("layers"),
         embeddings,
+        unclipped: if with_code { vec![1, 2] } else { Vec::new() },
         waves: Some(Waves { columns: vec![0, 2], frequencies: 4, values: 3, deviation: 0.3 }),
         scale,
         parametrization: Parametrization::Ntk,
@@ -169,6 +171,17 @@ fn a_file_holds_waves_and_factors() {
     assert_eq!(read.spec(), one.spec());
     let inputs = Array2::from_shape_vec((ROWS, 4), inputs(true)).expect("rows");
     assert_eq!(read.predict(inputs.view()), one.predict(inputs.view()));
+}
+
+#[tokio::test]
+async fn a_network_of_tables_without_its_encoder_has_no_trace() {
+    let service = TestApp::start().await;
+    let request = service.raw(Method::POST, "/models/import?name=bare");
+    let file = encode(&Predictor::from(network(true, true, 0.0)), None);
+    let request = request.header("content-type", "application/octet-stream").body(file);
+    service.send(Method::POST, "/models/import?name=bare", request).await.expect(201);
+    let row = json!({"inputs": [0.1, 0.2, 0.3, 1.0], "targets": [0.5, 0.5]});
+    service.post("/models/bare/trace", row).await.problem(422, "wrong_model_kind");
 }
 
 #[test]

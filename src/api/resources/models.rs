@@ -128,8 +128,6 @@ impl NewModelBody {
         let of_layers = [
             ("layers", self.layers.is_some()),
             ("output_activation", self.output_activation.is_some()),
-            ("loss", self.loss.is_some()),
-            ("quantile", self.quantile.is_some()),
             ("initializer", self.initializer.is_some()),
             ("initial_parameters", self.initial_parameters.is_some()),
         ];
@@ -144,7 +142,7 @@ impl NewModelBody {
             ("dropout", self.dropout.is_some()),
         ];
         let (others, kind) = match (&self.dataset, &self.layers) {
-            (Some(_), _) => (&of_layers[..], "by data set: its widths, loss and encoding follow from the data"),
+            (Some(_), _) => (&of_layers[..], "by data set: its widths and encoding follow from the data"),
             (None, Some(_)) => (&of_tables[..], "by layer sizes: this field is for models by `dataset`"),
             (None, None) => {
                 let detail = "missing field `layers`: a model has `layers`, or a `dataset` and a `target`";
@@ -200,6 +198,8 @@ impl NewModelBody {
             hidden_layers: self.hidden_layers.map(|widths| widths.0),
             activation: self.activation,
             dropout: self.dropout,
+            loss: self.loss,
+            quantile: self.quantile,
             seed: self.seed,
         };
         let spec = table_spec(app, &dataset, request).await?;

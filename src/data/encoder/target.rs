@@ -71,6 +71,9 @@ pub enum Target {
         /// Where it is learned as ln(1 + y).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         log1p: Option<Log1p>,
+        /// Whether it is learned as a rate, in units of its mean: then a network's output is ln of that.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        rate: bool,
     },
 }
 
@@ -110,7 +113,7 @@ impl Target {
                 if !std.is_finite() || !mean.is_finite() {
                     return Err(unfit("has values too large to compute with".into()));
                 }
-                Ok(Target::Regression { name: column.name.clone(), mean, std, min, max, log1p: None })
+                Ok(Target::Regression { name: column.name.clone(), mean, std, min, max, log1p: None, rate: false })
             }
         }
     }
@@ -176,8 +179,8 @@ impl Target {
     pub fn also_of(&self, column: &Column, rows: &[usize]) -> Self {
         let mut target = self.clone();
         match (&mut target, &column.values) {
-            (Target::Regression { min, max, log1p, .. }, Values::Numeric(values)) => {
-                let least = if log1p.is_some() { 0.0 } else { f64::MIN };
+            (Target::Regression { min, max, log1p, rate, .. }, Values::Numeric(values)) => {
+                let least = if log1p.is_some() || *rate { 0.0 } else { f64::MIN };
                 let values = rows.iter().map(|row| values[*row].max(least)).filter(|value| value.is_finite());
                 (*min, *max) = values.fold((*min, *max), |(min, max), value| (min.min(value), max.max(value)));
             }
@@ -198,8 +201,31 @@ impl Target {
         let Target::Regression { name, min, max, .. } = self else { return None };
         let (mean, std) = mean_and_deviation(|| values.iter().map(|y| y.ln_1p()));
         let log1p = Some(Log1p::PLAIN);
-        let target = Target::Regression { name: name.clone(), mean, std, min: *min, max: *max, log1p };
+        let target = Target::Regression { name: name.clone(), mean, std, min: *min, max: *max, log1p, rate: false };
         (*min >= 0.0 && !values.is_empty()).then_some(target)
+    }
+
+    /// The same learned as a rate, for the loss `poisson`.
+    ///
+    /// # Errors
+    /// `Target`: it has classes, or a value below 0.
+    pub fn as_rate(self) -> Result<Self, EncodeError> {
+        match self {
+            Target::Regression { name, mean, min, max, .. } if min >= 0.0 => {
+                let std = if mean > 0.0 { mean } else { 1.0 };
+                Ok(Target::Regression { name, mean: 0.0, std, min, max, log1p: None, rate: true })
+            }
+            other => {
+                let reason =
+                    "has values below 0: the loss poisson needs counts, or other numbers of at least 0".to_owned();
+                Err(EncodeError::Target { name: other.name().to_owned(), reason })
+            }
+        }
+    }
+
+    /// Whether it is learned as a rate.
+    pub fn is_rate(&self) -> bool {
+        matches!(self, Target::Regression { rate: true, .. })
     }
 
     /// The line through its answers, if it is learned as ln(1 + y).
@@ -215,10 +241,12 @@ impl Target {
         self
     }
 
-    /// A value as it is learned: on its scale, standardised. What is below 0 counts as 0 there where it is learned as ln(1 + y).
+    /// A value as it is learned: on its scale, standardised. What is below 0 counts as 0 there where it is learned as ln(1 + y), or
+    /// as a rate.
     pub fn learned(&self, value: f64) -> f32 {
         match self {
             Target::Regression { mean, std, log1p: Some(_), .. } => ((value.max(0.0).ln_1p() - mean) / std) as f32,
+            Target::Regression { std, rate: true, .. } => (value.max(0.0) / std) as f32,
             Target::Regression { mean, std, .. } => ((value - mean) / std) as f32,
             Target::Classification { .. } => value as f32,
         }
@@ -241,6 +269,7 @@ impl Target {
         match self {
             Target::Regression { min, max, .. } => {
                 let line = self.log1p().unwrap_or(Log1p::PLAIN);
+                let output = if self.is_rate() { output.exp() } else { output };
                 (line.intercept + line.slope * self.off_scale(output).clamp(*min, *max)).clamp(*min, *max)
             }
             Target::Classification { .. } => f64::from(output),

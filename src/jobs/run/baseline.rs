@@ -74,7 +74,7 @@ pub(super) fn constant(target: &Target, training: &Training, truth: &Truth, weig
 /// are learned as they are, on a scale that was fitted on them.
 fn mean_of_rows(target: &Target, Training { train, settings, .. }: &Training) -> Option<f64> {
     let (weights, Targets::Values(values)) = (train.weights(), train.targets()) else { return None };
-    let is_own = !settings.warm_start && settings.distill.is_none();
+    let is_own = !settings.warm_start && settings.distill.is_none() && !target.is_rate();
     let sum: f64 = values.iter().enumerate().map(|(row, y)| weights.get(row) * target.off_scale(*y)).sum();
     (weights.given().is_some() || target.log1p().is_some() || !is_own).then(|| sum / weights.total(values.len()))
 }

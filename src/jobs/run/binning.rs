@@ -63,7 +63,11 @@ pub(super) fn with_bins_if_they_pay(
         Some(folds) => (&rows.held_out[..folds], &train[folds..]),
         None => (rows.held_out, train),
     };
-    if measured_on.is_empty() || !has_time(settings) || !model.may_have_bins(learned.len() as u64) {
+    if measured_on.is_empty()
+        || !model.minimises_its_measure()
+        || !has_time(settings)
+        || !model.may_have_bins(learned.len() as u64)
+    {
         return Ok(plain);
     }
     let Some(binned) = plain.binned(rows.table, train) else { return Ok(plain) };

@@ -43,7 +43,7 @@ pub(super) fn blended(
     measuring: Measuring,
     members: Members,
 ) -> Result<Blended, Stopped> {
-    let is_wanted = spec.has(Part::LinearModel) && training.settings.distill.is_none();
+    let is_wanted = spec.has(Part::LinearModel) && spec.minimises_its_measure() && training.settings.distill.is_none();
     let blends = training.validation.is_some() && is_wanted;
     let Some(linear) = linear::trained(context, training, spec, measuring.encoder, blends)? else {
         return Ok(Blended { members, linear: None, linear_share: None });

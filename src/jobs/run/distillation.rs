@@ -50,8 +50,9 @@ pub(super) fn answers(
     let mut see = |logits: &[f32]| {
         let start = answers.len();
         answers.extend_from_slice(logits);
-        if !parts.encoder.target.classes().is_empty() {
-            calibration.apply(logits, width, &mut answers[start..]);
+        match parts.encoder.target.classes().is_empty() {
+            true => version.members.first().spec().output.forward(&mut answers[start..], width),
+            false => calibration.apply(logits, width, &mut answers[start..]),
         }
         go_on()
     };

@@ -173,6 +173,8 @@ pub(super) fn table(
     let baselines = Baselines { linear, ..constant };
     let is_linear = parts.spec.hidden_layers.is_empty();
     let beside = beside_baselines(&metrics, &baselines, examples.rows(), is_linear);
+    // Of a median or another quantile squared errors tell nothing.
+    let beside = beside.filter(|_| parts.spec.answers_means());
     beside.into_iter().for_each(|finding| context.job.progress.warn(finding));
     let measures = TableMeasures {
         measured: Measures { measured: MeasuredOn { rows_used, metrics }, split },

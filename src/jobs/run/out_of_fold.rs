@@ -33,17 +33,18 @@ pub(super) fn answers(measuring: &Measuring, answering: Answering) -> Result<Vec
     let (output, target) = (answering.members.first().spec().output, measuring.corrected(answering)?);
     let mut outputs = Vec::new();
     let mut see = |logits: &[f32]| {
+        let Truth::Labels(labels) = measuring.truth else {
+            found.extend(logits.iter().map(|logit| target.value(*logit)));
+            return (measuring.go_on)();
+        };
         outputs.clear();
         outputs.extend_from_slice(logits);
         output.forward(&mut outputs, width);
         for row in outputs.chunks_exact(width) {
-            found.push(match (measuring.truth, row) {
-                (Truth::Labels(labels), [one]) => {
-                    let second = labels[found.len()] == 1;
-                    f64::from(if second { *one } else { 1.0 - one })
-                }
-                (Truth::Labels(labels), row) => f64::from(row[labels[found.len()] as usize]),
-                (Truth::Values(_), row) => target.value(row[0]),
+            let label = labels[found.len()];
+            found.push(match row {
+                [one] => f64::from(if label == 1 { *one } else { 1.0 - one }),
+                row => f64::from(row[label as usize]),
             });
         }
         (measuring.go_on)()

@@ -20,6 +20,7 @@ use crate::data::split::{Rule, Split};
 use crate::data::target_findings::about_target;
 use crate::jobs::training::Training;
 use crate::learning::examples::Examples;
+use crate::learning::loss::Loss;
 use crate::learning::members::Members;
 use crate::learning::split::SplitUsed;
 use crate::learning::training::ValidTrainingSpec;
@@ -148,6 +149,10 @@ fn encoder(
     let known = Known::of(profile, &model.features, model.features_chosen);
     let go_on = || context.goes_on();
     let plain = Encoder::fit_unless(rows.table, &model.target, model.task, train, &known, &go_on)?.ok_or(Stopped)?;
+    let plain = match model.loss {
+        Some(Loss::Poisson) => Encoder { target: plain.target.as_rate()?, ..plain },
+        _ => plain,
+    };
     with_bins_if_they_pay(plain, model, settings, rows, train, context)
 }
 

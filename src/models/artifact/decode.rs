@@ -13,6 +13,7 @@ use crate::data::encoder::Encoder;
 use crate::data::split::Rule;
 use crate::learning::calibration::Calibration;
 use crate::learning::curves::Curves;
+use crate::learning::loss::Loss;
 use crate::learning::members::{MAX_MEMBERS, Member, Members, answers_alike};
 use crate::learning::network::Network;
 use crate::learning::spec::ValidModelSpec;
@@ -64,9 +65,6 @@ pub fn decode(bytes: &[u8]) -> Result<Artifact, ModelError> {
         table.as_ref().map_or(0, |table| if table.histograms.is_empty() { 0 } else { histograms::TENSORS });
     let of_background = usize::from(table.as_ref().is_some_and(|table| table.background.is_some()));
     let networks = specifications(spec, &header.members)?;
-    if table.is_none() && networks.iter().any(|network| network.spec.has_front()) {
-        return Err(ModelError::File("its network is one for tables, and it has no `encoder`".into()));
-    }
     check_tensor_count(&file, &networks, of_scores + of_histograms + of_background)?;
     let members = members(&file, networks, bytes.len() / size_of::<f32>())?;
     let curves = curves(&header)?;
@@ -167,7 +165,8 @@ fn table_parts(
     let conformal = scores::read(file, header.held_out, header.conformal.as_deref(), &encoder.target)?;
     // Its hidden layers may be others than the model's: a candidate has its own.
     let fits = spec.network(&encoder).is_ok_and(|expected| answers_alike(&expected, network));
-    if !fits || encoder.target.name() != spec.target {
+    let has_rate = network.loss == Loss::Poisson;
+    if !fits || encoder.target.is_rate() != has_rate || encoder.target.name() != spec.target {
         return Err(ModelError::File("its encoder does not fit its network".into()));
     }
     let (histograms, answers) = match header.format {

@@ -31,7 +31,8 @@ pub fn encode(predictor: &Predictor, facts: Option<&VersionFacts>) -> Vec<u8> {
     let is_straight = members.iter().any(|member| !member.network.spec().unclipped.is_empty());
     let has_front = members.iter().map(|member| member.network.spec()).any(|spec| spec.waves.is_some() || spec.scale);
     let has_parts = conformal.is_some_and(|conformal| !matches!(conformal, Conformal::Even(_)));
-    let has_log_scale = table.is_some_and(|table| table.encoder.target.log1p().is_some());
+    let target = table.map(|table| &table.encoder.target);
+    let has_log_scale = target.is_some_and(|target| target.log1p().is_some() || target.is_rate());
     let header = Header {
         format: match () {
             () if has_parts || has_log_scale || is_straight => FOURTH_FORM,
