@@ -165,6 +165,12 @@ pub struct Train {
     /// Parts of the recipe to do without, with commas between: waves, bins, scale, ntk, linear_model
     #[arg(long, value_name = "PARTS", conflicts_with = "model")]
     pub without: Option<String>,
+    /// What of a number is answered: mse (its mean), mae (its median), huber, poisson (the mean of counts) or quantile
+    #[arg(long, value_name = "LOSS", conflicts_with = "model")]
+    pub loss: Option<String>,
+    /// Of --loss quantile, which one, such as 0.9 [default: 0.5]
+    #[arg(long, value_name = "SHARE", value_parser = number, requires = "loss")]
+    pub quantile: Option<f64>,
     /// Make one network of this version of --model, which answers faster
     #[arg(long, value_name = "VERSION", requires = "model")]
     pub distill: Option<u64>,

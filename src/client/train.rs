@@ -42,6 +42,8 @@ async fn new_model(service: &Service, screen: &Screen, asked: &Train) -> Result<
     query.extend(asked.recipe.clone().map(|recipe| ("recipe", recipe)));
     query.extend(asked.hidden_layers.clone().map(|sizes| ("hidden_layers", sizes)));
     query.extend(asked.without.clone().map(|parts| ("without", parts)));
+    query.extend(asked.loss.clone().map(|loss| ("loss", loss)));
+    query.extend(asked.quantile.map(|quantile| ("quantile", quantile.to_string())));
     let settings = settings(asked);
     query.extend(settings.iter().map(|(name, value)| (*name, text(value))));
     query.extend(asked.reading.query());

@@ -47,6 +47,9 @@ pub struct Candidate {
     /// Its mean loss on the rows held out, of which none has taught the network that answers: log loss of calibrated
     /// probabilities, or the share of the target's variance that is left. None of one that trains, or has diverged.
     pub validation_loss: Option<f64>,
+    /// The same of the answer of all that were chosen together once it was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_together: Option<f64>,
     /// Its share of the answers of all that are chosen so far.
     pub weight: f64,
 }
@@ -113,6 +116,7 @@ impl Draws<'_> {
             seed: settings.seed,
             epochs: None,
             validation_loss: None,
+            loss_together: None,
             weight: 0.0,
         };
         let mut drawn = generator(settings.seed, Purpose::Candidates);

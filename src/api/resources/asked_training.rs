@@ -20,6 +20,7 @@ use crate::data::json::ColumnNames;
 use crate::data::limits::MAX_NAME_CHARACTERS;
 use crate::data::profile::TableProfile;
 use crate::learning::activate::Activate;
+use crate::learning::loss::Loss;
 use crate::learning::spec::{MAX_LAYERS, MAX_WIDTH};
 use crate::learning::split::SplitBy;
 use crate::learning::training::{ClassWeight, Classes, TargetScale, TrainingSpec};
@@ -53,6 +54,8 @@ struct FileFields {
     recipe: Option<Recipe>,
     without: Option<GivenParts>,
     hidden_layers: Option<Widths>,
+    loss: Option<Loss>,
+    quantile: Option<f64>,
     types: Option<Types>,
     missing: Option<ColumnNames>,
     skip_columns: Option<ColumnNames>,
@@ -97,6 +100,8 @@ impl Fields for FileFields {
         "recipe",
         "without",
         "hidden_layers",
+        "loss",
+        "quantile",
         "types",
         "missing",
         "skip_columns",
@@ -113,6 +118,8 @@ impl Fields for FileFields {
             "recipe" => once(&mut self.recipe, name, map),
             "without" => once(&mut self.without, name, map),
             "hidden_layers" => once(&mut self.hidden_layers, name, map),
+            "loss" => once(&mut self.loss, name, map),
+            "quantile" => once(&mut self.quantile, name, map),
             "types" => once(&mut self.types, name, map),
             "missing" => once(&mut self.missing, name, map),
             "skip_columns" => once(&mut self.skip_columns, name, map),
@@ -162,6 +169,8 @@ impl AskedTraining {
             recipe: fields.recipe,
             without: fields.without.map(|GivenParts(parts)| parts).unwrap_or_default(),
             hidden_layers: fields.hidden_layers.map(|Widths(widths)| widths),
+            loss: fields.loss,
+            quantile: fields.quantile,
             seed: settings.seed,
             ..TableRequest::default()
         };
@@ -170,7 +179,7 @@ impl AskedTraining {
 }
 
 /// The parameters of `POST /train`, as errors name them.
-pub const PARAMETERS: [&str; 22] = [
+pub const PARAMETERS: [&str; 24] = [
     "name",
     "target",
     "features",
@@ -193,6 +202,8 @@ pub const PARAMETERS: [&str; 22] = [
     "candidates",
     "target_scale",
     "without",
+    "loss",
+    "quantile",
 ];
 
 /// The parameters of `POST /train`, `features` among them, once for each column: names may contain any separator.
@@ -245,6 +256,8 @@ pub struct TrainParams {
     candidates: Option<u64>,
     target_scale: Option<TargetScale>,
     without: Option<String>,
+    loss: Option<Loss>,
+    quantile: Option<f64>,
 }
 
 impl TrainQuery {
@@ -271,7 +284,7 @@ impl TrainParams {
             return Err(ApiError::parameter(ErrorCode::InvalidValue, "target", detail));
         }
         let (hidden_layers, without, weights) = (self.widths()?, self.without()?, self.weights.clone());
-        let TrainParams { seed, task, recipe, .. } = *self;
+        let TrainParams { seed, task, recipe, loss, quantile, .. } = *self;
         let settings = TrainingSpec {
             epochs: self.epochs,
             validation_split: self.validation_split,
@@ -286,8 +299,18 @@ impl TrainParams {
         let in_range = settings.clone().check(0, Classes::None);
         in_range.map_err(|error| ApiError::from(error).of_query(&PARAMETERS))?;
         let settings = TrainingSpec { class_weight: self.class_weight()?, ..settings };
-        let model =
-            TableRequest { target, weights, task, recipe, without, hidden_layers, seed, ..TableRequest::default() };
+        let model = TableRequest {
+            target,
+            weights,
+            task,
+            recipe,
+            without,
+            hidden_layers,
+            loss,
+            quantile,
+            seed,
+            ..TableRequest::default()
+        };
         Ok((model, settings))
     }
 

@@ -243,7 +243,8 @@ impl<'a> Search<'a> {
         };
         let last = self.candidates.last_mut().expect("a candidate has begun");
         (last.epochs, last.validation_loss) = (Some(epochs), loss);
-        self.choose(go_on)?;
+        let together = self.choose(go_on)?;
+        self.candidates.last_mut().expect("a candidate has begun").loss_together = together;
         self.let_go();
         Ok(())
     }
@@ -274,15 +275,22 @@ impl<'a> Search<'a> {
         select(choices, measured(&self.truth), self.weights(), ANSWERING, go_on).ok_or(Stopped)
     }
 
-    /// Chooses those that answer.
-    fn choose(&mut self, go_on: &dyn Fn() -> bool) -> Result<(), Stopped> {
-        let counts = self.counts(&self.choices(), go_on)?;
+    /// Chooses those that answer, and returns what they lose together on the rows that they are chosen by, if there are any.
+    fn choose(&mut self, go_on: &dyn Fn() -> bool) -> Result<Option<f64>, Stopped> {
+        let choices = self.choices();
+        let counts = self.counts(&choices, go_on)?;
+        let together = (!choices.is_empty()).then(|| self.loss(&self.together(&choices, &counts)));
         let total: u32 = counts.iter().sum();
         self.candidates.iter_mut().for_each(|candidate| candidate.weight = 0.0);
         for (one, count) in self.trained.iter().zip(counts) {
             self.candidates[one.index()].weight = f64::from(count) / f64::from(total);
         }
-        Ok(())
+        Ok(together)
+    }
+
+    /// What candidates answer together of which each counts so often.
+    fn together(&self, choices: &[Choice], counts: &[u32]) -> Vec<f64> {
+        (0..self.rows.len()).map(|row| mean_answer(choices, counts, row)).collect()
     }
 
     /// Lets go of those with the largest losses, where all that are not chosen are too many.
@@ -305,7 +313,7 @@ impl<'a> Search<'a> {
     fn selection(&self, go_on: &dyn Fn() -> bool) -> Result<Selection, Stopped> {
         let choices = self.choices();
         let counts = self.counts(&choices, go_on)?;
-        let answers: Vec<f64> = (0..self.rows.len()).map(|row| mean_answer(&choices, &counts, row)).collect();
+        let answers = self.together(&choices, &counts);
         let by_others = answers_by_others(&choices, measured(&self.truth), self.weights(), ANSWERING, go_on);
         let [validation_loss, on_other_rows] = [answers, by_others.ok_or(Stopped)?].map(|all| self.loss(&all));
         Ok(Selection { validation_loss, on_other_rows })

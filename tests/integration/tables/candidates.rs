@@ -41,6 +41,9 @@ async fn candidates_are_drawn_around_the_recipe_and_chosen_by_rows_held_out() {
     let [same, other] = [same.expect("a loss"), other.expect("a loss")];
     let alone = all.iter().filter_map(|one| one["validation_loss"].as_f64()).fold(f64::INFINITY, f64::min);
     assert!(same <= alone && same > 0.8 * alone, "{same} {alone}");
+    let together: Vec<f64> = all.iter().filter_map(|one| one["loss_together"].as_f64()).collect();
+    assert_eq!((together.len(), Some(together[0])), (4, all[0]["validation_loss"].as_f64()), "the first is alone");
+    assert!(together[3] == same && same <= together[0], "{together:?}");
     assert!(other > 0.95 * same && other < 1.5 * same, "{same} {other}");
     let mut warnings = job["warnings"].as_array().expect("warnings").iter();
     let warns = warnings.any(|warning| warning["code"] == "chosen_by_measured_rows");

@@ -160,6 +160,8 @@ async fn by_data_set(service: &Configuration, table: String) -> Outcome {
         None,
         None,
         None,
+        None,
+        None,
     );
     let job = ended(service, job.await?).await?;
     assert!(job.metrics.and_then(|metrics| metrics.accuracy).is_some_and(|accuracy| accuracy > 0.8));
