@@ -177,7 +177,8 @@ fn a_file_holds_waves_and_factors() {
 async fn a_network_of_tables_without_its_encoder_has_no_trace() {
     let service = TestApp::start().await;
     let request = service.raw(Method::POST, "/models/import?name=bare");
-    let file = encode(&Predictor::from(network(true, true, 0.0)), None);
+    let facts = decode(include_bytes!("../fixtures/version-form-1.safetensors")).expect("a whole file").facts;
+    let file = encode(&Predictor::from(network(true, true, 0.0)), facts.as_ref());
     let request = request.header("content-type", "application/octet-stream").body(file);
     service.send(Method::POST, "/models/import?name=bare", request).await.expect(201);
     let row = json!({"inputs": [0.1, 0.2, 0.3, 1.0], "targets": [0.5, 0.5]});
