@@ -77,7 +77,8 @@ pub(in crate::jobs) fn bytes(
     held_out: usize,
 ) -> usize {
     let stepped = Trainer::bytes(spec, &step_settings(train, settings), train, held_out);
-    let columns = Design::of(Arc::new(spec.clone())).map_or(0, |design| design.columns()).min(MOST_COLUMNS);
+    let columns = Design::of(Arc::new(spec.clone())).map_or(0, |design| design.columns());
+    let columns = if columns <= MOST_COLUMNS { columns } else { 0 };
     // Sums of each fold and of the rows behind them, those without a fold, their equations, and what is solved of these.
     stepped.max(Moments::bytes(columns).saturating_mul(settings.networks() + 4))
 }
