@@ -75,10 +75,10 @@ pub struct TableSpec {
     pub activation: Activation,
     /// Share of units dropped in training.
     pub dropout: f64,
-    /// What trainings of a regression minimise, where that is not the squared error.
+    /// What trainings of a regression minimise; the squared error, where none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<Loss>,
-    /// The quantile of the loss `quantile`, if it is not the median.
+    /// The quantile of the loss `quantile`; the median, where none is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantile: Option<f64>,
     /// Seed of the initial parameters, and of trainings that name none.
@@ -168,9 +168,6 @@ impl TableRequest {
         check_target(self.task, task, target, rows.len(), profile)
             .map_err(|fault| invalid("/target", format!("the target {} {fault}", Shown(&self.target))))?;
         let fitted = Target::fit(target, task, &rows).map_err(|error| invalid("/target", error.to_string()))?;
-        if self.loss.is_some() && task == Task::Classification {
-            return Err(invalid("/loss", "classes are learned by how likely they are made: leave `loss` out".into()));
-        }
         check_weights(self.weights.as_deref(), &self.target, self.features.as_deref())?;
         let features_chosen = self.features.is_some();
         let features = match self.features {
@@ -200,16 +197,14 @@ impl TableRequest {
             hidden_layers: self.hidden_layers.unwrap_or_else(|| recipe.hidden_layers()),
             activation: self.activation.unwrap_or(recipe.activation()),
             dropout: self.dropout.unwrap_or(recipe.dropout()),
-            loss: self.loss.filter(|loss| *loss != Loss::Mse),
+            loss: self.loss,
             quantile: self.quantile,
             seed: self.seed.unwrap_or(0),
         };
         spec.check()?;
-        match spec.loss {
-            // A value below 0 in the rows to train on is told by the training; this is told beforehand.
-            Some(Loss::Poisson) => fitted.as_rate().map_err(|error| invalid("/loss", error.to_string()))?,
-            _ => fitted,
-        };
+        if spec.loss == Some(Loss::Poisson) {
+            fitted.as_rate().map_err(|error| invalid("/loss", error.to_string()))?;
+        }
         Ok(spec)
     }
 }
@@ -333,29 +328,6 @@ impl TableSpec {
         require(widths, "/hidden_layers", "the width of a hidden layer lies between 1 and 65536")?;
         require((0.0..1.0).contains(&self.dropout), "/dropout", "dropout lies in 0 ≤ p < 1")?;
         require(self.seed <= MAX_SEED, "/seed", "the largest seed is 2^53 - 1")?;
-        let of_numbers = matches!(self.loss, None | Some(Loss::Mae | Loss::Huber | Loss::Poisson | Loss::Quantile(_)));
-        let fits = of_numbers && (self.loss.is_none() || self.task == Task::Regression);
-        require(
-            fits,
-            "/loss",
-            "a target of numbers has the loss mse, mae, huber, poisson or quantile; classes have their own",
-        )?;
-        let is_measured_otherwise = self.loss.is_some() && self.recipe == Recipe::Best;
-        require(!is_measured_otherwise, "/loss", "the recipe `best` chooses by squared errors: take `standard`")?;
-        let with_loss = self.quantile.is_none() || matches!(self.loss, Some(Loss::Quantile(_)));
-        require(with_loss, "/quantile", "a quantile goes with the loss quantile alone")?;
-        let is_within = self.quantile.is_none_or(|quantile| quantile > 0.0 && quantile < 1.0);
-        require(is_within, "/quantile", "a quantile lies between 0 and 1")
-    }
-
-    /// Whether trainings minimise what answers are measured by when several are to answer together: the squared error, or how unlikely
-    /// the classes are.
-    pub fn minimises_its_measure(&self) -> bool {
-        self.loss.is_none()
-    }
-
-    /// Whether what is answered is about the mean of the target, so that squared errors tell how good it is.
-    pub fn answers_means(&self) -> bool {
-        matches!(self.loss, None | Some(Loss::Poisson))
+        self.check_loss()
     }
 }

@@ -146,7 +146,8 @@ async fn a_loss_that_does_not_go_with_the_target_or_the_recipe_is_refused() {
         let problem = create(others.clone()).await.problem(422, "invalid_value");
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{others}: {problem}");
     }
-    create(json!({"name": "median", "loss": "mae"})).await.expect(201);
+    let model = create(json!({"name": "median", "loss": "mae"})).await.expect(201);
+    assert_eq!(model["loss"], "mae", "what was asked for, also before a version: {model}");
     for (settings, pointer) in
         [(json!({"target_scale": "log1p"}), "/target_scale"), (json!({"candidates": 2}), "/candidates")]
     {

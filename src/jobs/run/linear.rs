@@ -62,9 +62,9 @@ pub(super) fn trained(
     let allowed = SECONDS.max(job.progress.trained().mul_f64(SHARE));
     let until = (!is_wanted).then(|| Instant::now() + allowed);
     let go_on = || !job.control.is_urgent() && until.is_none_or(|until| Instant::now() < until);
-    let found = match is_solved(&spec) {
-        true => solved(training, &spec, &encoder.numbers(), &go_on),
-        false => stepped(context, training, spec, &go_on),
+    let found = match solved_columns(&spec) {
+        Some(_) => solved(training, &spec, &encoder.numbers(), &go_on),
+        None => stepped(context, training, spec, &go_on),
     };
     if job.control.is_urgent() { Err(Stopped) } else { Ok(found) }
 }
@@ -77,15 +77,15 @@ pub(in crate::jobs) fn bytes(
     held_out: usize,
 ) -> usize {
     let stepped = Trainer::bytes(spec, &step_settings(train, settings), train, held_out);
-    let columns = Design::of(Arc::new(spec.clone())).map_or(0, |design| design.columns());
-    let columns = if columns <= MOST_COLUMNS { columns } else { 0 };
     // Sums of each fold and of the rows behind them, those without a fold, their equations, and what is solved of these.
-    stepped.max(Moments::bytes(columns).saturating_mul(settings.networks() + 4))
+    let of_sums = |columns| Moments::bytes(columns).saturating_mul(settings.networks() + 4);
+    solved_columns(spec).map_or(stepped, |columns| stepped.max(of_sums(columns)))
 }
 
-/// Whether the network's parameters are solved for exactly.
-fn is_solved(spec: &ValidModelSpec) -> bool {
-    Design::of(Arc::new(spec.clone())).is_some_and(|design| design.columns() <= MOST_COLUMNS)
+/// The columns that the network's parameters are solved for exactly; `None` where they are learned in steps.
+fn solved_columns(spec: &ValidModelSpec) -> Option<usize> {
+    let columns = Design::of(Arc::new(spec.clone()))?.columns();
+    (columns <= MOST_COLUMNS).then_some(columns)
 }
 
 /// Networks with the parameters that err least, for each fold those of the other rows; `None` once `go_on` says no, or where there is
@@ -216,5 +216,21 @@ fn step_settings(rows: usize, settings: &ValidTrainingSpec) -> ValidTrainingSpec
         learning_rate_schedule: Schedule::cosine(),
         early_stopping: Some(EarlyStopping::default()),
         ..settings.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::data::encoder::scale::Scale;
+    use crate::learning::layer::unclipped;
+
+    /// The core does not know the encoder: that the layer takes back what this does is held here.
+    #[test]
+    fn a_number_that_the_encoder_has_clipped_is_seen_as_it_was() {
+        let scale = Scale { center: 10.0, width: 2.0 };
+        for z in [0.0, 0.5, -2.0, 30.0, -250.0] {
+            let seen = f64::from(unclipped(scale.apply(10.0 + 2.0 * z)));
+            assert!((seen - z).abs() <= 1e-6 + 3e-3 * z.abs(), "{z}: {seen}");
+        }
     }
 }

@@ -7,10 +7,11 @@
 //! # Shapes
 //! A table is values × dimensions, row-major; a bag has any number of codes; mean and gradient have `dimensions` values.
 
-/// The codes of a bag that are there. What is no code (a fraction, not a number, out of range) is none of them.
-fn present(codes: &[f32], values: usize) -> impl Iterator<Item = usize> + Clone {
-    let is_code = move |code: &f32| *code >= 1.0 && *code < values as f32 && code.fract() == 0.0;
-    codes.iter().copied().filter(is_code).map(|code| code as usize)
+use super::embed::known_code;
+
+/// The codes of a bag that are there. What is no code is none of them.
+pub fn present(codes: &[f32], values: usize) -> impl Iterator<Item = usize> + Clone {
+    codes.iter().filter_map(move |code| known_code(*code, values)).filter(|code| *code > 0)
 }
 
 /// Writes the mean of the vectors of `codes` to `mean`.

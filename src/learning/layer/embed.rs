@@ -45,13 +45,16 @@ struct EmbeddingTable {
     weights: Range<usize>,
 }
 
+/// The code that a value stands for, of so many; none where it is no code: a fraction, not a number, or out of range.
+pub fn known_code(value: f32, values: usize) -> Option<usize> {
+    (value >= 0.0 && value < values as f32 && value.fract() == 0.0).then_some(value as usize)
+}
+
 impl EmbeddingTable {
     /// Where the vector of `code` lies in the flat buffer. What is no code (a fraction, not a number, out of range) is
     /// read as code 0, the missing value.
     fn vector_of(&self, code: f32) -> Range<usize> {
-        let known = code >= 0.0 && code < self.values as f32 && code.fract() == 0.0;
-        let row = if known { code as usize } else { 0 };
-        let start = self.weights.start + row * self.dimensions;
+        let start = self.weights.start + known_code(code, self.values).unwrap_or(0) * self.dimensions;
         start..start + self.dimensions
     }
 }

@@ -30,9 +30,10 @@ mod scale;
 mod tape;
 mod unclip;
 
+pub use bag::present;
 pub(super) use dense::BLOCK_VALUES;
 pub use dense::{Dense, Dropout};
-pub use embed::Embed;
+pub use embed::{Embed, known_code};
 pub use kinds::Layer;
 pub use periodic::Periodic;
 pub use scale::Scale;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::ridge::{Moments, Row};
-use crate::learning::layer::unclipped;
+use crate::learning::layer::{known_code, present, unclipped};
 use crate::learning::loss::Loss;
 use crate::learning::network::Network;
 use crate::learning::spec::{Embedding, ValidModelSpec};
@@ -71,17 +71,13 @@ impl Design {
 
 /// What `codes` of one table are among columns from `first` on, each column once. What is no code is read as the layer reads it.
 fn read_codes(table: &Embedding, codes: &[f32], first: usize, sparse: &mut Vec<(usize, f64)>) {
-    let code_of = |code: f32| {
-        let known = code >= 0.0 && code < table.values as f32 && code.fract() == 0.0;
-        if known { code as usize } else { 0 }
-    };
     if table.bag.is_none() {
-        sparse.push((first + code_of(codes[0]), 1.0));
+        sparse.push((first + known_code(codes[0], table.values).unwrap_or(0), 1.0));
         return;
     }
-    let present = || codes.iter().map(|code| code_of(*code)).filter(|code| *code > 0);
-    let (begin, share) = (sparse.len(), 1.0 / present().count() as f64);
-    for code in present() {
+    let present = present(codes, table.values);
+    let (begin, share) = (sparse.len(), 1.0 / present.clone().count() as f64);
+    for code in present {
         match sparse[begin..].iter_mut().find(|(at, _)| *at == first + code) {
             Some((_, value)) => *value += share,
             None => sparse.push((first + code, share)),
