@@ -7,12 +7,7 @@
 //! # Shapes
 //! A table is values × dimensions, row-major; a bag has any number of codes; mean and gradient have `dimensions` values.
 
-use super::embed::known_code;
-
-/// The codes of a bag that are there. What is no code is none of them.
-pub fn present(codes: &[f32], values: usize) -> impl Iterator<Item = usize> + Clone {
-    codes.iter().filter_map(move |code| known_code(*code, values)).filter(|code| *code > 0)
-}
+use super::code::present;
 
 /// Writes the mean of the vectors of `codes` to `mean`.
 pub(super) fn mean(table: &[f32], codes: &[f32], mean: &mut [f32]) {

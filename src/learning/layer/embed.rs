@@ -9,6 +9,7 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 
 use super::bag;
+use super::code::known_code;
 use super::tape::Tape;
 use crate::learning::init::Initializer;
 use crate::learning::optimizer::ParameterGroup;
@@ -43,11 +44,6 @@ struct EmbeddingTable {
     vector: Range<usize>,
     /// values × dimensions, row-major, in the flat buffer.
     weights: Range<usize>,
-}
-
-/// The code that a value stands for, of so many; none where it is no code: a fraction, not a number, or out of range.
-pub fn known_code(value: f32, values: usize) -> Option<usize> {
-    (value >= 0.0 && value < values as f32 && value.fract() == 0.0).then_some(value as usize)
 }
 
 impl EmbeddingTable {

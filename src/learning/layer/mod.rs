@@ -21,6 +21,7 @@
 //! ```
 
 mod bag;
+mod code;
 mod data_dependent;
 mod dense;
 mod embed;
@@ -30,10 +31,10 @@ mod scale;
 mod tape;
 mod unclip;
 
-pub use bag::present;
+pub use code::{known_code, present};
 pub(super) use dense::BLOCK_VALUES;
 pub use dense::{Dense, Dropout};
-pub use embed::{Embed, known_code};
+pub use embed::Embed;
 pub use kinds::Layer;
 pub use periodic::Periodic;
 pub use scale::Scale;
