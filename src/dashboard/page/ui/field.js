@@ -23,6 +23,51 @@ export function field(label, input, hint = null) {
 }
 
 /**
+ * Names inputs as the request calls what is typed into them.
+ * @param {Record<string, HTMLInputElement | HTMLSelectElement>} inputs
+ */
+export function named(inputs) {
+  for (const [name, input] of Object.entries(inputs)) input.name = name;
+}
+
+/**
+ * Says below an input what is wrong with it, until it is changed or `signal` ends it.
+ * @param {HTMLInputElement | HTMLSelectElement} input
+ * @param {string} detail
+ * @param {AbortSignal} signal
+ */
+function mark(input, detail, signal) {
+  const described = input.getAttribute('aria-describedby');
+  const words = h('p', { class: 'small bad-text', id: uniqueId('fault') }, detail);
+  const clear = () => {
+    words.remove();
+    input.removeAttribute('aria-invalid');
+    if (described) input.setAttribute('aria-describedby', described);
+    else input.removeAttribute('aria-describedby');
+  };
+  input.after(words);
+  input.setAttribute('aria-invalid', 'true');
+  input.setAttribute('aria-describedby', [words.id, described].filter(Boolean).join(' '));
+  input.addEventListener('input', clear, { once: true, signal });
+  signal.addEventListener('abort', clear, { once: true });
+}
+
+/**
+ * Says at the inputs that are named so what the service finds wrong with them, and opens what they are folded into.
+ * @param {HTMLFormElement} form
+ * @param {import('../types.js').ProblemPlace[]} places
+ * @param {AbortSignal} signal
+ */
+export function markPlaces(form, places, signal) {
+  for (const { pointer, detail } of places) {
+    const input = pointer && form.elements.namedItem(pointer.split('/')[1]);
+    if (!(input instanceof HTMLInputElement || input instanceof HTMLSelectElement)) continue;
+    mark(input, detail, signal);
+    input.closest('details')?.setAttribute('open', '');
+  }
+}
+
+/**
  * A choice of values; each is a value, or a value with its words, and with more words where somebody points at it.
  * @param {(string | [string, string] | [string, string, string])[]} options
  * @param {string} [chosen]

@@ -1,7 +1,7 @@
 // The fields of a training that a first one and a further one have in common.
 
 import { h } from '../dom.js';
-import { choice, field, typedNumber } from './field.js';
+import { choice, field, named, typedNumber } from './field.js';
 
 /** @typedef {import('../types.js').Column} Column */
 
@@ -62,6 +62,8 @@ export function trainingFields(columns, servesAlready) {
     ['balanced', 'Rare classes more'],
   ]);
   const seed = numberInput({ min: 0, step: 1, placeholder: '0' });
+  named({ epochs, max_seconds: seconds, activate, split, validation_split: share });
+  named({ learning_rate: rate, batch_size: batch, class_weight: balanced, seed });
   const common = [
     field('Epochs, at most', epochs, 'It stops sooner where the validation loss no longer falls.'),
     field('Seconds, at most', seconds, 'Then it publishes what it has learned.'),

@@ -4,7 +4,7 @@ import { get, path, send } from '../api.js';
 import { h } from '../dom.js';
 import { curlLine } from '../ui/curl.js';
 import { datasetChoice, usableDatasets } from '../ui/dataset-choice.js';
-import { field, tick } from '../ui/field.js';
+import { field, named, tick } from '../ui/field.js';
 import { modelHead, nameOf } from '../ui/model-head.js';
 import { jobForm } from '../ui/job-form.js';
 import { copyable, emptyState, panel } from '../ui/parts.js';
@@ -34,6 +34,7 @@ function form(model, datasets) {
   const dataset = datasetChoice(datasets, own.id);
   const warm = h('input', { type: 'checkbox', disabled: model.active_version === null });
   const distill = h('input', { type: 'checkbox', disabled: model.active_version === null });
+  named({ dataset, warm_start: warm, distill });
   const training = trainingFields(own.columns, model.active_version !== null);
   const start = () =>
     send(path`/models/${model.id}/train`, {

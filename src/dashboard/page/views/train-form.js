@@ -3,7 +3,7 @@
 import { path, remove, send } from '../api.js';
 import { append, h } from '../dom.js';
 import { slug } from '../format.js';
-import { choice, field, tick, typedList } from '../ui/field.js';
+import { choice, field, named, tick, typedList } from '../ui/field.js';
 import { jobForm } from '../ui/job-form.js';
 import { trainingFields } from '../ui/training-fields.js';
 
@@ -151,6 +151,7 @@ function modelFields(dataset) {
   });
   target.addEventListener('change', suggest);
   suggest();
+  named({ name, target, task, recipe, hidden_layers: hidden, activation, dropout });
   const read = () => ({
     name: name.value,
     dataset: dataset.id,
