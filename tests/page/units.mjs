@@ -10,6 +10,7 @@ const { parseEvents } = await module('events.js');
 const { path, problemOf, query } = await module('api.js');
 const { bytes, columnBefore, duration, fine, number, points, quoted, slug } = await module('format.js');
 const { datasetNames } = await module('ui/dataset-choice.js');
+const { answerText, lossText } = await module('ui/loss.js');
 const { together } = await module('views/model-parts.js');
 const { bareName, contentType } = await module('upload.js');
 const { after, stepsOf, sumOf, unitName } = await module('charts/xray-steps.js');
@@ -17,6 +18,7 @@ const { outputFactors } = await module('charts/xray-output.js');
 const { firstRow, numbersOf } = await module('views/xray.js');
 const { toldOfCancelled } = await module('views/job-parts.js');
 const { range } = await module('views/dataset.js');
+const { isOfNumbers } = await module('views/train-form.js');
 const { typedRows } = await module('views/train-rows.js');
 
 const epoch = (n) => ({ epoch: n, loss: 1 / n, validation_loss: null, learning_rate: 1, elapsed_seconds: n });
@@ -231,4 +233,33 @@ test('a finding says its column once', () => {
   assert.equal(columnBefore({ column: 'zip', message: 'column "zip" holds text.' }), null);
   assert.equal(columnBefore({ column: 'b', message: 'Give types={"b":1}.' }), 'b: ');
   assert.equal(columnBefore({ column: null, message: 'Few rows.' }), null);
+});
+
+test('what a model of numbers answers, in words', () => {
+  assert.equal(lossText({ loss: 'quantile', quantile: 0.975 }), 'quantile, 0.975 of outcomes below');
+  assert.equal(lossText({ loss: 'quantile' }), 'quantile, 0.5 of outcomes below');
+  assert.equal(lossText({ loss: 'binary_cross_entropy' }), 'binary cross entropy');
+  assert.equal(lossText({ loss: null }), '–');
+  assert.equal(answerText({ loss: 'quantile', quantile: 0.9 }), 'a value that 0.9 of outcomes stay below');
+  assert.deepEqual([answerText({ loss: null }), answerText({ loss: 'mse' })], ['a number', 'a number']);
+  assert.equal(answerText({ loss: 'mae' }), 'a median');
+});
+
+test('numbers are predicted unless 0 and 1 are classes, or a task says otherwise', () => {
+  const column = (type, min, max, distinct) => ({ type, min, max, distinct });
+  const [price, flag, word] = [
+    column('numeric', -1, 7, 9),
+    column('numeric', 0, 1, 2),
+    column('categorical', null, null, 3),
+  ];
+  assert.deepEqual(
+    [price, flag, word, undefined].map((one) => Boolean(isOfNumbers(one, ''))),
+    [true, false, false, false],
+  );
+  assert.deepEqual(
+    [price, flag, word].map((one) => isOfNumbers(one, 'regression')),
+    [true, true, false],
+  );
+  assert.equal(isOfNumbers(price, 'classification'), false);
+  assert.equal(isOfNumbers(column('numeric', 0, 1, 3), ''), true);
 });

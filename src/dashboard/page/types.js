@@ -59,9 +59,10 @@
  */
 /**
  * @typedef {{ id: string, name: string | null, kind: string, layers: number[] | null, activations: string[] | null,
- *   dropout: number[] | null, loss: string | null, parameter_count: number | null, dataset_id: string | null,
- *   task: string | null, target: string | null, features: string[] | null, classes: string[] | null,
- *   active_version: number | null, created_at: string, updated_at: string, metadata: Record<string, string> }} Model
+ *   dropout: number[] | null, loss: string | null, quantile?: number, parameter_count: number | null,
+ *   dataset_id: string | null, task: string | null, target: string | null, features: string[] | null,
+ *   classes: string[] | null, active_version: number | null, created_at: string, updated_at: string,
+ *   metadata: Record<string, string> }} Model
  */
 /**
  * @typedef {{ version: number, job_id: string | null, created_at: string, active: boolean, metrics: Metrics,

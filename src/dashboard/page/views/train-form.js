@@ -5,6 +5,7 @@ import { append, h } from '../dom.js';
 import { slug } from '../format.js';
 import { choice, field, named, tick, typedList } from '../ui/field.js';
 import { jobForm } from '../ui/job-form.js';
+import { lossFields } from '../ui/loss.js';
 import { trainingFields } from '../ui/training-fields.js';
 
 /** @typedef {import('../types.js').Dataset} Dataset */
@@ -93,15 +94,49 @@ function featureTicks(columns, target) {
 }
 
 /**
+ * Whether a column holds two classes that are written as 0 and 1.
+ * @param {Column} column
+ */
+const isBinary = ({ type, min, max, distinct }) => type === 'numeric' && min === 0 && max === 1 && distinct === 2;
+
+/**
  * What the service takes a target for, and what may be meant instead.
  * @param {Column | undefined} column
  */
 function taskHint(column) {
   if (!column || column.type !== 'numeric') return 'This column holds classes.';
-  if (column.min === 0 && column.max === 1 && column.distinct === 2) return 'This column holds two classes.';
+  if (isBinary(column)) return 'This column holds two classes.';
   if (column.distinct <= FEW_VALUES)
     return `Taken as a number. It has ${column.distinct} different values: choose classification if they are classes.`;
   return 'This column holds numbers: a regression.';
+}
+
+/**
+ * Whether numbers are predicted: by the task, or by the column where no task is chosen.
+ * @param {Column | undefined} column
+ * @param {string} task
+ */
+export const isOfNumbers = (column, task) =>
+  column?.type === 'numeric' && (task === '' ? !isBinary(column) : task === 'regression');
+
+/**
+ * The fields of the loss, as far as what is chosen beside it leaves a choice.
+ * @param {Column[]} columns
+ * @param {HTMLSelectElement} target
+ * @param {HTMLSelectElement} task
+ * @param {HTMLSelectElement} recipe
+ */
+function lossesFor(columns, target, task, recipe) {
+  const fields = lossFields();
+  const offer = () => {
+    const column = columns.find(({ name }) => name === target.value);
+    // The recipe `best` chooses its networks by squared errors.
+    const isFree = recipe.value !== 'best' && isOfNumbers(column, task.value);
+    fields.offer((isFree && column) || null);
+  };
+  for (const one of [target, task, recipe]) one.addEventListener('change', offer);
+  offer();
+  return fields;
 }
 
 /**
@@ -141,6 +176,7 @@ function modelFields(dataset) {
   const activation = choice([['', 'As the recipe has it'], ...activations]);
   const dropout = h('input', { type: 'number', min: 0, max: 0.99, step: 'any', placeholder: 'as the recipe has it' });
   const features = featureTicks(dataset.columns, target);
+  const loss = lossesFor(dataset.columns, target, task, recipe);
   const suggest = () => {
     const hint = taskField.querySelector('.hint');
     if (hint) hint.textContent = taskHint(dataset.columns.find((column) => column.name === target.value));
@@ -162,6 +198,7 @@ function modelFields(dataset) {
     recipe: recipe.value || undefined,
     activation: activation.value || undefined,
     dropout: dropout.value === '' ? undefined : Number(dropout.value),
+    ...loss.read(),
   });
   return {
     common: [
@@ -173,8 +210,9 @@ function modelFields(dataset) {
       field(
         'Recipe',
         recipe,
-        'Standard suits most tables. Plain learns several times as fast; best tries many networks for five minutes.',
+        'Standard suits most tables. Plain learns several times as fast; best tries many networks for five minutes, and leaves no choice of loss.',
       ),
+      ...loss.elements,
       field('Hidden layers', hidden, 'Widths with commas between them; “none” makes a linear model.'),
       field('Activation', activation),
       field('Dropout', dropout),
