@@ -7,6 +7,7 @@ import { eventually, launch, must, Watched } from './browser.mjs';
 import * as files from './files.mjs';
 import { Finger, Keyboard, Mouse } from './hands.mjs';
 import * as limits from './limits.mjs';
+import * as losses from './losses.mjs';
 import * as paths from './paths.mjs';
 import { Service } from './service.mjs';
 import * as shown from './shown.mjs';
@@ -328,6 +329,9 @@ try {
   await inWindow('an alias is set and removed', {}, (watched) => onModel(() => shown.aliases(watched, service, name)));
   await inWindow('a column that has moved is named', {}, (watched) =>
     onModel(() => shown.drift(watched, service, `${prefix}-drift`), `${prefix}-drift`),
+  );
+  await inWindow('a quantile is asked for, and shown', {}, (watched) =>
+    losses.quantile(watched, service, `${prefix}-quantile`),
   );
   await inWindow('a view that is left stays away', {}, shown.leftBehind);
   await inWindow('further trainings stay in the list', {}, shown.furtherTrainings);

@@ -2,6 +2,7 @@
 
 import { h } from '../dom.js';
 import { link } from '../router.js';
+import { answerText } from './loss.js';
 import { viewHead } from './parts.js';
 
 /** @typedef {import('../types.js').Model} Model */
@@ -26,7 +27,8 @@ export const canBeTraced = (model) => model.kind === 'layers' && (model.paramete
  */
 function summary(model) {
   if (model.kind === 'layers') return `Takes ${model.layers?.[0]} numbers, gives ${model.layers?.at(-1)}.`;
-  const what = model.task === 'classification' ? `one of ${model.classes?.length ?? 'several'} classes` : 'a number';
+  const what =
+    model.task === 'classification' ? `one of ${model.classes?.length ?? 'several'} classes` : answerText(model);
   return `Predicts ${model.target} (${what}) from ${model.features?.length ?? 0} columns.`;
 }
 

@@ -3,12 +3,15 @@
 import { h } from '../dom.js';
 import { count, counted, duration, number, percent, secondsBetween, words } from '../format.js';
 import { link } from '../router.js';
+import { lossText, measuresNote } from '../ui/loss.js';
 import { metricsTable, shownMeasure } from '../ui/metrics.js';
+import { nameOf } from '../ui/model-head.js';
 import { facts, findingItem, panel, stateBadge } from '../ui/parts.js';
 import { problemView } from '../ui/problem.js';
 import { table } from '../ui/table.js';
 
 /** @typedef {import('../types.js').Job} Job */
+/** @typedef {import('../types.js').Model} Model */
 /** @typedef {import('../charts/series.js').Series} Series */
 
 /**
@@ -30,13 +33,20 @@ export function toldOfCancelled(job, keep) {
   return `Stopped. Nothing was kept: ${job.epoch === 0 ? 'no epoch was done' : 'there is no new version'}.`;
 }
 
-/** @param {Job} job */
-export function jobFacts(job) {
+/**
+ * @param {Job} job
+ * @param {Model | null} model none where it is gone
+ */
+export function jobFacts(job, model) {
   const took = job.started_at ? duration(secondsBetween(job.started_at, job.finished_at)) : '–';
+  // A model that was made without a loss says which it has once it is trained.
+  /** @type {[string, string][]} */
+  const loss = model?.loss ? [['Loss', lossText(model)]] : [];
   /** @type {[string, import('../dom.js').Child][]} */
   const pairs = [
     ['State', stateBadge(job.state)],
     ['Epoch', `${count(job.epoch)} of ${count(job.epochs)}`],
+    ...loss,
     ['Training loss', number(job.loss)],
     ['Validation loss', number(job.validation_loss)],
     ['Best epoch', count(job.best_epoch)],
@@ -135,9 +145,9 @@ export function candidates({ candidates: all, metrics }) {
 /**
  * What came of a training that has ended.
  * @param {Job} job
- * @param {string | null} name that of its model; none where that is gone, and its versions with it
+ * @param {Model | null} model none where it is gone, and its versions with it
  */
-export function outcome(job, name) {
+export function outcome(job, model) {
   if (job.error) return problemView(job.error);
   if (job.version === null || !job.metrics)
     return job.state === 'cancelled'
@@ -146,13 +156,14 @@ export function outcome(job, name) {
   return panel(
     `Published version ${job.version}`,
     metricsTable(job.metrics),
-    name === null
+    measuresNote(model),
+    model === null
       ? h('p', { class: 'muted' }, 'Its model has been deleted since, with all of its versions.')
       : h(
           'div',
           { class: 'actions' },
-          h('a', { class: 'button primary', href: link`/models/${name}/predict` }, 'Try a prediction'),
-          h('a', { class: 'button', href: link`/models/${name}/versions/${job.version}` }, 'See the version'),
+          h('a', { class: 'button primary', href: link`/models/${nameOf(model)}/predict` }, 'Try a prediction'),
+          h('a', { class: 'button', href: link`/models/${nameOf(model)}/versions/${job.version}` }, 'See the version'),
         ),
   );
 }

@@ -13,10 +13,21 @@ import { canBeTraced } from '../ui/model-head.js';
 import { during, notify, notifyProblem } from '../ui/notices.js';
 import { panel, progressBar, viewHead } from '../ui/parts.js';
 import { problemPanel } from '../ui/problem.js';
-import { candidates, comparison, isOpen, jobFacts, numbers, outcome, settings, toldOfCancelled, warnings } from './job-parts.js';
+import {
+  candidates,
+  comparison,
+  isOpen,
+  jobFacts,
+  numbers,
+  outcome,
+  settings,
+  toldOfCancelled,
+  warnings,
+} from './job-parts.js';
 
 /** @typedef {import('../types.js').Job} Job */
 /** @typedef {import('../types.js').Epoch} Epoch */
+/** @typedef {import('../types.js').Model} Model */
 
 const POINTS = 2000;
 const MOST_OTHERS = 20;
@@ -181,9 +192,9 @@ function scaleSwitch(curves) {
 /**
  * What of a training changes while it runs.
  * @param {Job} job
- * @param {string | null} name that of its model; none where that is gone
+ * @param {Model | null} model none where it is gone
  */
-function changingParts(job, name) {
+function changingParts(job, model) {
   const summary = h('section', { class: 'panel', 'aria-label': 'State of the training' });
   const below = h('div', { class: 'paged' });
   const bar = progressBar('Progress of the training');
@@ -192,14 +203,14 @@ function changingParts(job, name) {
     bar.value = now.progress;
     const tried = now.candidates?.map((one) => one.epochs).join();
     const state = `${now.state} ${now.warnings.length} ${now.version} ${tried}`;
-    const line = jobFacts(now);
+    const line = jobFacts(now, model);
     if (state === shown) {
       summary.querySelector('dl')?.replaceWith(line);
       return;
     }
     shown = state;
     fill(summary, line, isOpen(now) ? bar : null, isOpen(now) ? cancelButtons(now, show) : null);
-    fill(below, outcome(now, name), comparison(now), candidates(now), warnings(now));
+    fill(below, outcome(now, model), comparison(now), candidates(now), warnings(now));
   };
   show(job);
   return { summary, below, show };
@@ -209,7 +220,7 @@ function changingParts(job, name) {
  * The model of a training; none where it was deleted, which leaves the training there.
  * @param {Job} job
  * @param {AbortSignal} signal
- * @returns {Promise<import('../types.js').Model | null>}
+ * @returns {Promise<Model | null>}
  */
 const modelOf = (job, signal) =>
   get(path`/models/${job.model_id}`, signal).catch((error) => {
@@ -226,7 +237,7 @@ export async function view({ parts: [id], parameters, signal }) {
   const curves = new Curves(signal);
   const series = isOpen(job) ? new Series() : await history(job, signal);
   const own = { label: 'this run', series, tone: 0 };
-  const parts = changingParts(job, model && name);
+  const parts = changingParts(job, model);
   const failed = h('div');
   if (isOpen(job)) {
     followJob(

@@ -3,9 +3,10 @@
 import { path, remove, send } from '../api.js';
 import { networkDrawing } from '../charts/network.js';
 import { h } from '../dom.js';
-import { ago, count, percent, words } from '../format.js';
+import { ago, count, percent } from '../format.js';
 import { link, reload } from '../router.js';
 import { choice, field } from '../ui/field.js';
+import { lossText } from '../ui/loss.js';
 import { canBeTraced, nameOf } from '../ui/model-head.js';
 import { during, notify } from '../ui/notices.js';
 import { facts, panel } from '../ui/parts.js';
@@ -130,7 +131,7 @@ export function networkPanel(model, metrics, members) {
     others && h('p', null, others),
     facts([
       [others ? 'Parameters of this one' : 'Parameters', count(model.parameter_count)],
-      ['Loss', words(model.loss)],
+      ['Loss', lossText(model)],
       ['Dropout', rates.length ? rates.join(', ') : 'none'],
       ['Kind', model.kind === 'dataset' ? 'by data set' : 'by layer sizes'],
     ]),

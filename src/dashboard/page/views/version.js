@@ -7,6 +7,7 @@ import { plot } from '../charts/plot.js';
 import { h } from '../dom.js';
 import { ago, count, number, percent } from '../format.js';
 import { link } from '../router.js';
+import { lossText, measuresNote } from '../ui/loss.js';
 import { distilledPanel, metricsTable } from '../ui/metrics.js';
 import { modelHead, nameOf } from '../ui/model-head.js';
 import { during } from '../ui/notices.js';
@@ -162,11 +163,12 @@ export async function view({ parts: [name, number_], signal }) {
       ['Aliases', version.aliases.join(', ') || '–'],
       ['Made', ago(version.created_at)],
       ['Epochs', count(version.epochs)],
+      ['Loss', lossText(model)],
       ['Training loss', number(version.loss)],
       ['Validation loss', number(version.validation_loss)],
       ['Rows trained on', count(version.rows)],
     ]),
-    panel('Measures', metricsTable(version.metrics)),
+    panel('Measures', metricsTable(version.metrics), measuresNote(model)),
     warnings(version),
     distilledPanel(version.metrics),
     h('div', { class: 'columns' }, classPanel(version), plots, importance ? importancePanel(importance) : null),
