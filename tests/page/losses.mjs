@@ -103,3 +103,30 @@ export async function quantile(watched, service, name) {
   await watched.go(`#/models/${name}/predict`);
   await page.getByText('Predicts y (a value that 0.9 of outcomes stay below) from 3 columns.').waitFor();
 }
+
+/** The candidates of a training, with what each has brought. */
+export async function candidates(watched, service, name) {
+  const { page } = watched;
+  const [{ id }] = (await service.json(`/jobs?model=${name}`)).data;
+  const one = { hidden_layers: [8], dropout: 0, learning_rate: 0.1, weight_decay: 0, wave_deviation: null, seed: 1 };
+  const tried = [
+    { ...one, candidate: 1, epochs: 3, validation_loss: 0.5, loss_together: 0.5, weight: 0.5 },
+    { ...one, candidate: 2, epochs: 3, validation_loss: 0.6, loss_together: 0.4321, weight: 0.5 },
+    { ...one, candidate: 3, epochs: null, validation_loss: null, weight: 0 },
+  ];
+  await page.route(`**/jobs/${id}`, async (route) => {
+    const reply = await route.fetch();
+    await route.fulfill({ json: { ...(await reply.json()), candidates: tried } });
+  });
+  await watched.go(`#/jobs/${id}`);
+  const table = page.getByRole('region', { name: 'Candidates' });
+  const head = table.getByRole('columnheader', { name: 'Loss together' });
+  must((await head.getAttribute('title')).includes('once this candidate was done'), 'nothing says what the column is');
+  const heads = await table.getByRole('columnheader').allTextContents();
+  const rows = await table.locator('tbody tr').all();
+  const cells = await Promise.all(
+    rows.map((row) => row.locator('th, td').nth(heads.indexOf('Loss together')).textContent()),
+  );
+  must(cells.join(';') === '0.5;0.4321;', `the losses together are ${cells.join(';')}`);
+  await watched.inspect('candidates');
+}

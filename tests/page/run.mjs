@@ -333,6 +333,9 @@ try {
   await inWindow('a quantile is asked for, and shown', {}, (watched) =>
     losses.quantile(watched, service, `${prefix}-quantile`),
   );
+  await inWindow('candidates say what each has brought', {}, (watched) =>
+    onModel(() => losses.candidates(watched, service, name)),
+  );
   await inWindow('a view that is left stays away', {}, shown.leftBehind);
   await inWindow('further trainings stay in the list', {}, shown.furtherTrainings);
   await inWindow('a version without intervals answers', {}, (watched) =>

@@ -51,7 +51,7 @@
 /**
  * @typedef {{ candidate: number, hidden_layers: number[], dropout: number, learning_rate: number, weight_decay: number,
  *   wave_deviation: number | null, seed: number, epochs: number | null, validation_loss: number | null,
- *   weight: number }} Candidate
+ *   loss_together?: number, weight: number }} Candidate
  */
 /**
  * @typedef {{ epoch: number, loss: number | null, validation_loss: number | null, learning_rate: number,

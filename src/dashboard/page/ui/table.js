@@ -3,10 +3,11 @@
 import { h } from '../dom.js';
 
 /**
- * A column: its heading, and the content of its cell for an entry. Numbers stand at the right.
+ * A column: its heading, with more words where somebody points at it, and the content of its cell for an entry. Numbers stand at
+ * the right.
  * @template T
  * @typedef {{ head: string, cell: (entry: T) => import('../dom.js').Child | import('../dom.js').Child[],
- *   numeric?: boolean, isRowHead?: boolean }} TableColumn
+ *   numeric?: boolean, isRowHead?: boolean, title?: string }} TableColumn
  */
 
 /**
@@ -32,7 +33,9 @@ export function tableRow(columns, entry) {
  * @param {T[]} entries
  */
 export function table(label, columns, entries) {
-  const heads = columns.map(({ head, numeric }) => h('th', { scope: 'col', class: numeric ? 'number' : null }, head));
+  const heads = columns.map(({ head, numeric, title }) =>
+    h('th', { scope: 'col', class: numeric ? 'number' : null, title }, head),
+  );
   return h(
     'div',
     { class: 'scroll', role: 'region', 'aria-label': label, tabindex: '0' },

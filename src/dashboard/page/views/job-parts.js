@@ -1,7 +1,7 @@
 // What a training says of itself: how far it is, what looks wrong, and what came of it.
 
 import { h } from '../dom.js';
-import { count, counted, duration, number, percent, secondsBetween, words } from '../format.js';
+import { count, counted, duration, fine, number, percent, secondsBetween, words } from '../format.js';
 import { link } from '../router.js';
 import { lossText, measuresNote } from '../ui/loss.js';
 import { metricsTable, shownMeasure } from '../ui/metrics.js';
@@ -97,6 +97,9 @@ export function comparison({ comparison: one }) {
   );
 }
 
+const TOGETHER =
+  'What the answer of all that were chosen together loses on the rows held out, once this candidate was done. By how much less than in the row above is what it brought.';
+
 /**
  * The networks that a training tries, and how much each answers.
  * @param {Job} job
@@ -107,7 +110,11 @@ export function candidates({ candidates: all, metrics }) {
   /** @typedef {import('../types.js').Candidate} Candidate */
   return panel(
     'Candidates',
-    h('p', { class: 'muted' }, 'Networks with settings of their own. Those answer together whose mean errs least.'),
+    h(
+      'p',
+      { class: 'muted' },
+      'Networks with settings of their own. Those answer together whose mean errs least. By how much the loss together falls from row to row is what each brought.',
+    ),
     table(
       'Candidates',
       [
@@ -122,6 +129,13 @@ export function candidates({ candidates: all, metrics }) {
           head: 'Loss on rows held out',
           numeric: true,
           cell: (one) => (one.epochs === null ? 'in training' : number(one.validation_loss)),
+        },
+        {
+          // With more digits than others: what a candidate brings may be a hundred-thousandth.
+          head: 'Loss together',
+          title: TOGETHER,
+          numeric: true,
+          cell: (one) => typeof one.loss_together === 'number' && fine(one.loss_together),
         },
         { head: 'Epochs', numeric: true, cell: (one) => count(one.epochs) },
         { head: 'Hidden layers', cell: (one) => one.hidden_layers.join(', ') },
