@@ -99,6 +99,7 @@ export async function quantile(watched, service, name) {
     await watched.inspect(view);
   }
   await watched.go(`#/models/${name}/versions/1`);
+  must((await fact('Recipe')) === 'Recipestandard', `a version says ${await fact('Recipe')}`);
   await page.getByText('off the middle of the outcomes on purpose').waitFor();
   await watched.go(`#/models/${name}/predict`);
   await page.getByText('Predicts y (a value that 0.9 of outcomes stay below) from 3 columns.').waitFor();

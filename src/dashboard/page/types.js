@@ -65,9 +65,10 @@
  *   metadata: Record<string, string> }} Model
  */
 /**
- * @typedef {{ version: number, job_id: string | null, created_at: string, active: boolean, metrics: Metrics,
- *   epochs: number, loss: number | null, validation_loss: number | null, aliases: string[], dataset_id: string | null,
- *   rows: number | null, features: string[] | null, classes: string[] | null, warnings: Warning[] }} Version
+ * @typedef {{ version: number, job_id: string | null, created_at: string, active: boolean, recipe?: string | null,
+ *   metrics: Metrics, epochs: number, loss: number | null, validation_loss: number | null, aliases: string[],
+ *   dataset_id: string | null, rows: number | null, features: string[] | null, classes: string[] | null,
+ *   warnings: Warning[] }} Version
  */
 /**
  * @typedef {{ name: string, type: string, used: boolean, note: string | null, missing: boolean,

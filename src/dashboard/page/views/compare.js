@@ -2,7 +2,7 @@
 
 import { all, get, path, query, send } from '../api.js';
 import { fill, h } from '../dom.js';
-import { ago, count, number, percent, points } from '../format.js';
+import { ago, count, number, percent, points, words } from '../format.js';
 import { go, link } from '../router.js';
 import { datasetChoice, usableDatasets } from '../ui/dataset-choice.js';
 import { choice, field } from '../ui/field.js';
@@ -64,6 +64,7 @@ function factTable(a, b, names) {
   const lines = [
     ['Serving', (one) => (one.active ? '✓ yes' : 'no')],
     ['Made', (one) => ago(one.created_at)],
+    ['Recipe', (one) => words(one.recipe ?? null)],
     ['Epochs', (one) => count(one.epochs)],
     ['Rows trained on', (one) => count(one.rows)],
     ['Training loss', (one) => number(one.loss)],

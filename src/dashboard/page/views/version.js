@@ -5,7 +5,7 @@ import { bars } from '../charts/bars.js';
 import { confusionMatrix } from '../charts/confusion.js';
 import { plot } from '../charts/plot.js';
 import { h } from '../dom.js';
-import { ago, count, number, percent } from '../format.js';
+import { ago, count, number, percent, words } from '../format.js';
 import { link } from '../router.js';
 import { lossText, measuresNote } from '../ui/loss.js';
 import { distilledPanel, metricsTable } from '../ui/metrics.js';
@@ -163,6 +163,7 @@ export async function view({ parts: [name, number_], signal }) {
       ['Aliases', version.aliases.join(', ') || '–'],
       ['Made', ago(version.created_at)],
       ['Epochs', count(version.epochs)],
+      ['Recipe', words(version.recipe ?? null)],
       ['Loss', lossText(model)],
       ['Training loss', number(version.loss)],
       ['Validation loss', number(version.validation_loss)],
