@@ -15,7 +15,7 @@ use super::table::{Table, counted, figure, shown, time};
 use super::watch::model_of;
 
 /// Measures of versions of which the first that there is stands in the list.
-const MEASURES: [&str; 3] = ["log_loss", "rmse", "loss"];
+const MEASURES: [&str; 5] = ["log_loss", "pinball_loss", "poisson_deviance", "rmse", "loss"];
 
 /// `epochd jobs`.
 ///

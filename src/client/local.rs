@@ -25,9 +25,20 @@ pub struct Starting {
     pub key: String,
 }
 
-/// Variables of services that are there for others: keys, and certificates, which name no address of loopback.
-const OF_OTHERS: [&str; 5] =
-    ["EPOCHD_API_KEYS", "EPOCHD_API_KEYS_FILE", "EPOCHD_TLS_CERT", "EPOCHD_TLS_KEY", "EPOCHD_TLS_CLIENT_CA"];
+/// Variables of services that are there for others: where their state is and whom they tell of it, keys, and certificates, which name
+/// no address of loopback.
+const OF_OTHERS: [&str; 10] = [
+    "EPOCHD_DATABASE_URL",
+    "EPOCHD_BLOB_URL",
+    "EPOCHD_WEBHOOK",
+    "EPOCHD_WEBHOOK_SECRET",
+    "EPOCHD_OTLP_ENDPOINT",
+    "EPOCHD_API_KEYS",
+    "EPOCHD_API_KEYS_FILE",
+    "EPOCHD_TLS_CERT",
+    "EPOCHD_TLS_KEY",
+    "EPOCHD_TLS_CLIENT_CA",
+];
 
 impl Local {
     /// Starts a service on the state in a folder, at a free port of loopback.

@@ -29,6 +29,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use rustix::process::Signal;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -67,8 +68,16 @@ fn runtime() -> Runtime {
 
 /// The command, unless a signal ends it. It has a thread of its own, which is not waited for then: it may be held up for good.
 async fn done_or_ended(client: &Client, parting: &Arc<Parting>) -> Result<(), ClientError> {
-    let signals = || Ok((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?));
-    let (mut interrupt, mut terminate) = signals().map_err(ClientError::io("signals"))?;
+    let of = |kind| signal(kind).map_err(ClientError::io("signals"));
+    let (mut interrupt, mut terminate) = (of(SignalKind::interrupt())?, of(SignalKind::terminate())?);
+    // Under nohup it is ignored, and stays so.
+    let hangup = if is_ignored(Signal::HUP) { None } else { Some(of(SignalKind::hangup())?) };
+    let hung_up = async {
+        match hangup {
+            Some(mut hangup) => hangup.recv().await,
+            None => std::future::pending().await,
+        }
+    };
     let (tell, told) = oneshot::channel();
     let (end, ended) = oneshot::channel::<()>();
     let (client, screen) = (client.clone(), Screen::of(&client.common, parting.clone()));
@@ -87,9 +96,19 @@ async fn done_or_ended(client: &Client, parting: &Arc<Parting>) -> Result<(), Cl
         done = told => return done.unwrap_or_else(|_| Err(ClientError::Failed("the command broke off".into()))),
         _ = interrupt.recv() => "interrupted",
         _ = terminate.recv() => "terminated",
+        _ = hung_up => "hung up",
     };
     drop(end);
     Err(parting.last_words(word).await)
+}
+
+/// Whether this process was started so that it ignores a signal, as far as the system tells (Linux does).
+fn is_ignored(signal: Signal) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Signals are counted from 1.
+    ignored.is_none_or(|mask| mask >> (signal.as_raw() - 1) & 1 == 1)
 }
 
 /// The service that is asked: one of the command's own, which ends with it, or one that runs.

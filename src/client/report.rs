@@ -7,7 +7,19 @@ use serde_json::Value;
 use super::table::{Table, counted, figure, shown, time};
 
 /// Measures in the order in which they say most, of which those are told that there are.
-const MEASURES: [&str; 8] = ["accuracy", "log_loss", "macro_f1", "roc_auc", "rmse", "mae", "r2", "loss"];
+const MEASURES: [&str; 11] = [
+    "accuracy",
+    "log_loss",
+    "macro_f1",
+    "roc_auc",
+    "rmse",
+    "mae",
+    "r2",
+    "pinball_loss",
+    "share_below",
+    "poisson_deviance",
+    "loss",
+];
 /// Warnings that are told in full.
 const MOST_WARNINGS: usize = 10;
 
@@ -115,6 +127,9 @@ pub fn of_evaluation(evaluation: &Value) -> String {
     let mut text = format!("{rows}\n{}", measured.text().trim_start_matches('\n'));
     if let Some(matrix) = confusion(metrics) {
         _ = write!(text, "\n\n{matrix}");
+    }
+    for warning in warnings(evaluation) {
+        _ = write!(text, "\n\nwarning: {warning}");
     }
     text
 }

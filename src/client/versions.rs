@@ -15,7 +15,8 @@ use super::service::Service;
 use super::table::{Table, figure, shown, time};
 
 /// Measures that versions are compared by, of which those are shown that any has.
-const MEASURES: [&str; 6] = ["accuracy", "log_loss", "roc_auc", "rmse", "mae", "r2"];
+const MEASURES: [&str; 8] =
+    ["accuracy", "log_loss", "roc_auc", "rmse", "mae", "r2", "pinball_loss", "poisson_deviance"];
 
 /// `epochd versions`.
 ///

@@ -54,7 +54,7 @@ const fn alike(code: &'static str, cost: Cost, clause: &'static str, advice: &'s
 }
 
 /// All kinds, dearest first: by cost, and where that is the same by how much of the table is concerned, as a rule.
-pub static KINDS: [Kind; 56] = [
+pub static KINDS: [Kind; 57] = [
     whole("loss_not_falling", Cost::Lost),
     // The first row has become the names of the columns, and the columns have no names.
     whole("header_looks_like_data", Cost::Lost),
@@ -110,6 +110,7 @@ pub static KINDS: [Kind; 56] = [
     whole("few_validation_rows", Cost::Flattering),
     whole("distilled_rows_known", Cost::Flattering),
     whole("warm_start_rows_known", Cost::Flattering),
+    whole("measured_rows_known", Cost::Flattering),
     whole("chosen_by_measured_rows", Cost::Flattering),
     whole("no_better_than_constant", Cost::Unlearned),
     whole("worse_than_linear", Cost::Unlearned),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::learning::metric::Metric;
 use crate::models::publication::Serving;
 
 /// What came of `activate: if_better`.
@@ -32,28 +33,5 @@ impl Comparison {
             _ => self.reason,
         };
         Comparison { activated: serves, reason, ..self }
-    }
-}
-
-/// What versions are compared by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Metric {
-    /// Of classes: the mean of −ln p of the true one.
-    LogLoss,
-    /// Of numbers: the root of the mean squared error, in the target's unit.
-    Rmse,
-    /// Of a model by layer sizes: the loss that it is trained with.
-    Loss,
-}
-
-impl Metric {
-    /// The word on the wire.
-    pub fn word(self) -> &'static str {
-        match self {
-            Metric::LogLoss => "log_loss",
-            Metric::Rmse => "rmse",
-            Metric::Loss => "loss",
-        }
     }
 }

@@ -18,6 +18,7 @@ use super::curves::{CalibrationBins, Curves, Residuals};
 use super::evaluation::Evaluation;
 use super::examples::{Examples, Targets};
 use super::loss::Loss;
+use super::metric::{Metric, OfLoss};
 use super::network::Network;
 use super::predicted::Predicted;
 use super::roc::roc_auc;
@@ -82,6 +83,9 @@ pub struct Regression {
     pub mae: f64,
     /// 1 − Σ(y − ŷ)² / Σ(y − ȳ)², the mean over outputs; `None` if a target does not vary.
     pub r2: Option<f64>,
+    /// Of a model by data set whose loss asks for something else.
+    #[serde(flatten)]
+    pub of_loss: Option<OfLoss>,
 }
 
 /// Loss and measures of `network` on `examples`.
@@ -129,6 +133,17 @@ pub fn measured(
         _ => Metrics::Regression(seen.regression()),
     };
     Some((loss, measured, seen.curves(spec.loss)))
+}
+
+impl Metrics {
+    /// What they are compared by, which is one of theirs.
+    pub fn by(&self, metric: Metric) -> f64 {
+        match self {
+            Metrics::Classification(measured) => measured.log_loss,
+            Metrics::Regression(measured) if metric == Metric::Mae => measured.mae,
+            Metrics::Regression(measured) => measured.of_loss.map_or(measured.rmse, OfLoss::error),
+        }
+    }
 }
 
 impl Classification {
@@ -293,6 +308,7 @@ impl<'a> SeenOutputs<'a> {
             rmse: mean(&|sums| sums.squares / total_weight).sqrt(),
             mae: mean(&|sums| sums.distances / total_weight),
             r2: r2.map(|columns| columns.iter().sum::<f64>() / outputs),
+            of_loss: None,
         }
     }
 }
@@ -336,5 +352,6 @@ pub fn regression_of(predicted: &[f64], targets: &[f64], weights: RowWeights) ->
         rmse: (residual / total_weight).sqrt(),
         mae: errors().map(|(weight, e)| weight * e.abs()).sum::<f64>() / total_weight,
         r2: (total > 0.0).then(|| 1.0 - residual / total),
+        of_loss: None,
     }
 }

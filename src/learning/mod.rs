@@ -39,6 +39,7 @@ pub mod layer;
 pub mod linear;
 pub mod loss;
 pub mod members;
+pub mod metric;
 pub mod metrics;
 pub mod network;
 pub mod optimizer;

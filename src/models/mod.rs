@@ -27,7 +27,7 @@ pub mod scoring;
 mod seeming;
 pub mod stored;
 pub mod table;
-mod table_loss;
+pub mod table_loss;
 mod table_network;
 pub mod table_size;
 pub mod version;

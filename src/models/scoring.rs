@@ -8,7 +8,9 @@ use crate::data::column::{Column, Table, Values};
 use crate::data::encoder::{EncodeError, Encoder, Target, Task, rows_with};
 use crate::learning::calibration::Calibration;
 use crate::learning::curves::Curves;
-use crate::learning::metrics::{self, Metrics};
+use crate::learning::loss::Loss;
+use crate::learning::metric::OfLoss;
+use crate::learning::metrics::{self, Metrics, Regression};
 use crate::learning::predicted::Predicted;
 use crate::learning::row_weights::RowWeights;
 
@@ -167,14 +169,16 @@ impl Answered {
 
     /// The measures on all rows so far.
     pub fn metrics(&self, parts: &TableParts) -> Metrics {
-        self.measures(&parts.encoder.target)
+        self.measures(&parts.encoder.target, parts.spec.asked_loss())
     }
 
-    /// The same of any networks that predict `target`.
-    pub fn measures(&self, target: &Target) -> Metrics {
+    /// The same of any networks that predict `target` and were trained with this loss, if one was asked for.
+    pub fn measures(&self, target: &Target, loss: Option<Loss>) -> Metrics {
         let (classes, weights) = (target.classes(), self.weights());
         if classes.is_empty() {
-            return Metrics::Regression(metrics::regression_of(&self.answers, &self.values, weights));
+            let of_loss = loss.and_then(|loss| OfLoss::measured(loss, &self.answers, &self.values, weights));
+            let measured = metrics::regression_of(&self.answers, &self.values, weights);
+            return Metrics::Regression(Regression { of_loss, ..measured });
         }
         let log_loss = self.log_loss / weights.total(self.labels.len());
         let measured = metrics::by_class(&self.predicted, &self.labels, classes.len(), log_loss, weights);

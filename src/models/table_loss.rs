@@ -1,10 +1,30 @@
 //! The loss of a model by data set: which goes with its target and recipe, and what follows from it.
 
+use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer};
+
 use super::ModelError;
 use super::recipe::Recipe;
 use super::table::TableSpec;
 use crate::data::encoder::Task;
 use crate::learning::loss::Loss;
+use crate::learning::metric::Metric;
+
+/// A loss of numbers by its word, as a request that can mean no other names it.
+#[derive(Clone, Copy, Debug)]
+pub struct LossOfNumbers(pub Loss);
+
+/// The words of these losses.
+const OF_NUMBERS: &[&str] = &["mse", "mae", "huber", "poisson", "quantile"];
+
+impl<'de> Deserialize<'de> for LossOfNumbers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        match OF_NUMBERS.contains(&word.as_str()) {
+            true => Loss::deserialize(word.into_deserializer()).map(LossOfNumbers),
+            false => Err(D::Error::unknown_variant(&word, OF_NUMBERS)),
+        }
+    }
+}
 
 impl TableSpec {
     /// Checks that the loss goes with the target and the recipe, and the quantile with the loss.
@@ -29,6 +49,22 @@ impl TableSpec {
             _ => return Ok(()),
         };
         Err(ModelError::Invalid { pointer: pointer.into(), detail: detail.into() })
+    }
+
+    /// The loss that is asked for, with its quantile.
+    pub fn asked_loss(&self) -> Option<Loss> {
+        match (self.loss, self.quantile) {
+            (Some(Loss::Quantile(_)), Some(quantile)) => Some(Loss::Quantile(quantile)),
+            (loss, _) => loss,
+        }
+    }
+
+    /// What versions are compared by.
+    pub fn metric(&self) -> Metric {
+        match self.task {
+            Task::Classification => Metric::LogLoss,
+            Task::Regression => Metric::of_numbers(self.loss),
+        }
     }
 
     /// Whether trainings minimise what answers are measured by when several are to answer together: the squared error, or how unlikely

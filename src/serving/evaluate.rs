@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::data::DataFields;
 use super::error::{ServingError, Wrong};
+use super::known_rows::known_rows;
 use super::memory::RequestMemory;
 use super::predict_records::{of_record, places};
 use super::threads::{blocking, long_work_may_begin};
@@ -18,6 +19,7 @@ use crate::data::json::{GivenWeights, Records};
 use crate::data::values::Reading;
 use crate::datasets::Dataset;
 use crate::learning::metrics::Metrics;
+use crate::models::notice::Notice;
 use crate::models::prediction::TablePredictor;
 use crate::models::scoring::Answered;
 use crate::models::table::TableParts;
@@ -42,6 +44,9 @@ pub struct Evaluation {
     pub loss: f64,
     /// The measures.
     pub metrics: Metrics,
+    /// What the measures are to be read with.
+    #[serde(skip)]
+    pub warnings: Vec<Notice>,
 }
 
 /// Rows, loss, metrics.
@@ -62,12 +67,16 @@ pub async fn evaluate(
 ) -> Result<Evaluation, ServingError> {
     long_work_may_begin(app)?;
     let predictor = async || app.models.predictor(model, version).await;
+    let mut known = None;
     let (rows, loss, metrics) = match (&model.kind, records) {
         (ModelKind::Layers(_), Some(_)) => {
             let detail = "records are for models by data set: send `inputs` and `targets`";
             return Err(ServingError::whole(Wrong::Kind, detail));
         }
         (ModelKind::Layers(spec), None) => {
+            if let Some(key) = &data.dataset {
+                known = known_rows(app, version, &app.datasets.get(key).await?).await?;
+            }
             let examples = data.examples(app, memory, spec, "").await?;
             let (spec, predictor) = (spec.clone(), predictor().await?);
             let measured = blocking(app, move || {
@@ -99,10 +108,11 @@ pub async fn evaluate(
             if let Some(name) = &weights {
                 check_weights(app, &dataset, name, "/weights").await?;
             }
+            known = known_rows(app, version, &dataset).await?;
             on_dataset(app, &dataset, predictor().await?, weights, memory).await?
         }
     };
-    Ok(Evaluation { version: version.number, rows, loss, metrics })
+    Ok(Evaluation { version: version.number, rows, loss, metrics, warnings: known.into_iter().collect() })
 }
 
 /// The column that says how much each row counts, if they do not count alike.

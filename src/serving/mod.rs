@@ -53,6 +53,7 @@ pub mod extras;
 pub mod feedback;
 pub mod file_rows;
 pub mod given_ids;
+mod known_rows;
 pub mod memory;
 pub mod plots;
 pub mod predict_file;

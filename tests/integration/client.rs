@@ -359,6 +359,8 @@ async fn a_service_of_ones_own_needs_no_second_terminal() {
     let local = |words: &[&str]| {
         let mut command = command("http://127.0.0.1:1", &[words, &["--local", "--data-dir", &data]].concat());
         command.env("EPOCHD_API_KEYS", "admin:not-for-me");
+        command.env("EPOCHD_DATABASE_URL", "postgres://somebody@127.0.0.1:1/of-others");
+        command.env("EPOCHD_BLOB_URL", "s3://of-others").env("EPOCHD_WEBHOOK", "http://127.0.0.1:1/of-others");
         said_of(command, "")
     };
     let trained = local(&["train", &penguins(), "--target", "species", "--epochs", "2"]).await;

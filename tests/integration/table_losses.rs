@@ -78,6 +78,29 @@ async fn a_quantile_has_so_many_rows_below_it_wherever_they_are() {
             assert!((below - share).abs() < 0.05, "{name}: {below} of x in {half:?} lie below");
         }
     }
+    // Its measures are of the quantile, and versions are compared by them.
+    service.post_csv("/datasets?name=fresh", csv(&rows)).await.expect(201);
+    let measured = service.post("/models/ninth/evaluate", json!({"dataset": "fresh"})).await.expect(200);
+    let found = answers(&service, "ninth", &rows).await;
+    let mean = |of_row: &dyn Fn(f64, f64) -> f64| {
+        rows.iter().zip(&found).map(|([_, y], answer)| of_row(*y, *answer)).sum::<f64>() / rows.len() as f64
+    };
+    let pinball = mean(&|y, answer| (0.9 * (y - answer)).max(0.1 * (answer - y)));
+    let below = mean(&|y, answer| if y <= answer { 1.0 } else { 0.0 });
+    for (name, value) in [("pinball_loss", pinball), ("share_below", below)] {
+        let told = measured["metrics"][name].as_f64().expect("a number");
+        assert!((told - value).abs() < 1e-3 * value, "{name}: {told} for {value}");
+    }
+    let importance = service.get("/models/ninth/versions/1/importance").await.expect(200);
+    assert_eq!(importance["measure"], "pinball_loss");
+    let again = service.train("ninth", json!({"epochs": 2, "members": 2, "activate": "if_better"})).await;
+    assert!((again["metrics"]["share_below"].as_f64().expect("a number") - 0.9).abs() < 0.1, "{again}");
+    let comparison = &again["comparison"];
+    assert_eq!(comparison["metric"], "pinball_loss", "{comparison}");
+    let of_first = comparison["active"].as_f64().expect("a number");
+    assert!((of_first / pinball - 1.0).abs() < 0.2, "{of_first} for {pinball}");
+    let of_median = service.post("/models/mae/evaluate", json!({"dataset": "fresh"})).await.expect(200);
+    assert!(of_median["metrics"]["pinball_loss"].is_null(), "{of_median}");
     let model = service.get("/models/ninth").await.expect(200);
     assert_eq!((&model["loss"], &model["quantile"]), (&json!("quantile"), &json!(0.9)));
 }
@@ -89,6 +112,9 @@ async fn counts_are_answered_by_their_means_and_never_below_0() {
     let job = trained(&service, "counts", json!({"loss": "poisson"})).await;
     let linear = job["metrics"]["baselines"]["linear"]["r2"].as_f64().expect("a number");
     assert!(linear > 0.4, "a linear model with the same loss: {job}");
+    // The deviance of the true means is about 1 (a χ² by its degrees of freedom), somewhat more of small means.
+    let deviance = job["metrics"]["poisson_deviance"].as_f64().expect("a number");
+    assert!((0.9..1.3).contains(&deviance), "{deviance}");
     let rows = counts(2, 3_000);
     let found = answers(&service, "counts", &rows).await;
     let mean = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / rows.len() as f64;
@@ -133,6 +159,9 @@ async fn a_loss_that_does_not_go_with_the_target_or_the_recipe_is_refused() {
         model.as_object_mut().expect("an object").extend(others.as_object().expect("an object").clone());
         service.post("/models", model).await
     };
+    let problem = service.post_csv("/train?target=y&loss=quantil", "x,y\n1,2\n").await.problem(400, "invalid_value");
+    let told = text(&problem["detail"]);
+    assert!(told.contains("`quantile`") && !told.contains("cross_entropy"), "the losses of numbers: {told}");
     for (others, pointer) in [
         (json!({"target": "word", "loss": "mse"}), "/loss"),
         (json!({"target": "word", "loss": "quantile"}), "/loss"),

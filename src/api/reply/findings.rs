@@ -92,8 +92,8 @@ pub fn warnings<'a>(warnings: &'a [Notice], at: &str, in_full: bool) -> Vec<Warn
     listed.chain(further.map(|told| WarningBody { told, epoch: None, layer: None })).collect()
 }
 
-/// What was told of the training of a version: all kinds, as there is no more of it to ask for.
-pub fn of_version(warnings: &[Notice]) -> Vec<WarningBody<'_>> {
+/// What was told of a version: all kinds, as there is no more of it to ask for.
+pub fn version_warnings(warnings: &[Notice]) -> Vec<WarningBody<'_>> {
     grouped(warnings).iter().map(|group| WarningBody::of(group, false)).collect()
 }
 

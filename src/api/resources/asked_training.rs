@@ -20,12 +20,12 @@ use crate::data::json::ColumnNames;
 use crate::data::limits::MAX_NAME_CHARACTERS;
 use crate::data::profile::TableProfile;
 use crate::learning::activate::Activate;
-use crate::learning::loss::Loss;
 use crate::learning::spec::{MAX_LAYERS, MAX_WIDTH};
 use crate::learning::split::SplitBy;
 use crate::learning::training::{ClassWeight, Classes, TargetScale, TrainingSpec};
 use crate::models::recipe::{Part, Recipe};
 use crate::models::table::TableRequest;
+use crate::models::table_loss::LossOfNumbers;
 use crate::strict::{Beside, Fields, Name, at_most, map_of_at_most, once};
 use crate::wording::Shown;
 
@@ -54,7 +54,7 @@ struct FileFields {
     recipe: Option<Recipe>,
     without: Option<GivenParts>,
     hidden_layers: Option<Widths>,
-    loss: Option<Loss>,
+    loss: Option<LossOfNumbers>,
     quantile: Option<f64>,
     types: Option<Types>,
     missing: Option<ColumnNames>,
@@ -169,7 +169,7 @@ impl AskedTraining {
             recipe: fields.recipe,
             without: fields.without.map(|GivenParts(parts)| parts).unwrap_or_default(),
             hidden_layers: fields.hidden_layers.map(|Widths(widths)| widths),
-            loss: fields.loss,
+            loss: fields.loss.map(|LossOfNumbers(loss)| loss),
             quantile: fields.quantile,
             seed: settings.seed,
             ..TableRequest::default()
@@ -256,7 +256,7 @@ pub struct TrainParams {
     candidates: Option<u64>,
     target_scale: Option<TargetScale>,
     without: Option<String>,
-    loss: Option<Loss>,
+    loss: Option<LossOfNumbers>,
     quantile: Option<f64>,
 }
 
@@ -306,7 +306,7 @@ impl TrainParams {
             recipe,
             without,
             hidden_layers,
-            loss,
+            loss: loss.map(|LossOfNumbers(loss)| loss),
             quantile,
             seed,
             ..TableRequest::default()

@@ -11,6 +11,7 @@ use crate::api::body::json::JsonBody;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::extract::{ModelPath, NoQuery, VersionPath, may_use};
 use crate::api::reply::document::document;
+use crate::api::reply::findings::{WarningBody, version_warnings};
 use crate::app::App;
 use crate::data::ingest::Format;
 use crate::data::json::{GivenWeights, Records, Rows, RowsOrNames, column_names};
@@ -42,10 +43,11 @@ pub struct EvaluationRequest {
 
 /// Loss and metrics on the rows sent.
 #[derive(Serialize)]
-struct EvaluationBody {
+struct EvaluationBody<'a> {
     model_id: Uuid,
     #[serde(flatten)]
-    evaluation: Evaluation,
+    evaluation: &'a Evaluation,
+    warnings: Vec<WarningBody<'a>>,
 }
 
 /// `POST /models/{model}/evaluate`: the active version.
@@ -91,6 +93,10 @@ async fn of_version(
     may_use(app, who, [dataset.as_ref()]).await?;
     let fields = DataFields { inputs, targets, dataset, features, weights };
     let evaluation = measure(app, model, version, fields, records, &mut memory).await?;
-    let body = EvaluationBody { model_id: model.id, evaluation };
-    document(app, StatusCode::OK, 0, move |sheet| sheet.json(&body)).await
+    let model_id = model.id;
+    document(app, StatusCode::OK, 0, move |sheet| {
+        let warnings = version_warnings(&evaluation.warnings);
+        sheet.json(&EvaluationBody { model_id, evaluation: &evaluation, warnings })
+    })
+    .await
 }

@@ -11,14 +11,14 @@ use uuid::Uuid;
 use crate::api::error::ApiError;
 use crate::api::extract::{Memory, ModelPath, NoQuery, Params, VersionPath};
 use crate::api::reply::document::document;
-use crate::api::reply::findings::{WarningBody, of_version};
+use crate::api::reply::findings::{WarningBody, version_warnings};
 use crate::api::reply::held::holding;
 use crate::api::reply::json as reply;
 use crate::api::reply::long::LongReply;
 use crate::api::reply::model::ModelBody;
 use crate::api::reply::page::{Page, PageParams};
 use crate::app::App;
-use crate::data::encoder::Task;
+use crate::learning::metric::Metric;
 use crate::learning::network::Network;
 use crate::learning::training::ValidTrainingSpec;
 use crate::models::recipe::Recipe;
@@ -58,7 +58,7 @@ impl<'a> VersionBody<'a> {
             created_at: version.facts.created_at,
             active: model.is_active(version.number),
             metrics: &version.facts.metrics,
-            warnings: of_version(&version.facts.warnings),
+            warnings: version_warnings(&version.facts.warnings),
             epochs: version.facts.epochs,
             loss: version.facts.loss,
             validation_loss: version.facts.validation_loss,
@@ -105,7 +105,7 @@ pub async fn show(
 struct ImportanceBody<'a> {
     model_id: Uuid,
     version: u64,
-    measure: &'static str,
+    measure: Metric,
     features: &'a [FeatureImportance],
 }
 
@@ -119,10 +119,7 @@ pub async fn importance(
     let table = model.table()?.clone();
     let version = app.models.version_called(&model, &key).await?;
     let predictor = app.models.predictor(&model, &version).await?;
-    let measure = match table.task {
-        Task::Classification => "log_loss",
-        Task::Regression => "rmse",
-    };
+    let measure = table.metric();
     document(&app, StatusCode::OK, 0, move |sheet| {
         let features = predictor.table().map_or(&[][..], |table| &table.parts.importance);
         sheet.json(&ImportanceBody { model_id: model.id, version: version.number, measure, features })

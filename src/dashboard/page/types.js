@@ -23,7 +23,8 @@
 /** @typedef {Record<string, number | null>} Baseline */
 /**
  * @typedef {{ accuracy?: number, log_loss?: number | null, macro_f1?: number, roc_auc?: number | null,
- *   rmse?: number | null, mae?: number | null, r2?: number | null, confusion_matrix?: number[][] | null,
+ *   rmse?: number | null, mae?: number | null, r2?: number | null, pinball_loss?: number | null, share_below?: number,
+ *   poisson_deviance?: number | null, confusion_matrix?: number[][] | null,
  *   per_class?: ClassMetrics[], rows_used?: string, rows?: number, baselines?: Record<string, Baseline>,
  *   split?: { type: string, column: string | null, reason: string }, candidates?: Candidate[], linear_share?: number,
  *   selection?: { validation_loss: number, on_other_rows: number },

@@ -63,7 +63,7 @@ pub(super) fn constant(target: &Target, training: &Training, truth: &Truth, weig
         (Target::Regression { mean, .. }, Truth::Values(values)) => {
             let mean = mean_of_rows(target, training).unwrap_or(*mean);
             let answers = vec![mean; values.len()];
-            let metrics::Regression { rmse, mae, r2 } = metrics::regression_of(&answers, values, weights);
+            let metrics::Regression { rmse, mae, r2, .. } = metrics::regression_of(&answers, values, weights);
             Baselines { mean: Some(Measure::Regression { rmse, mae, r2 }), ..Baselines::default() }
         }
         _ => unreachable!("the truth is of the target's task"),

@@ -147,7 +147,7 @@ mod tests {
     fn a_version_of_numbers_is_held_against_the_mean_and_the_linear_model() {
         let of = |rmse, mae| Measure::Regression { rmse, mae, r2: None };
         let of_rows = |rmse, mae, r2| {
-            let metrics = Metrics::Regression(Regression { rmse, mae, r2 });
+            let metrics = Metrics::Regression(Regression { rmse, mae, r2, of_loss: None });
             code(&metrics, of(10.0, 8.0), of(5.0, 4.0), 10_000)
         };
         let said = |rmse, mae| of_rows(rmse, mae, None);

@@ -144,7 +144,8 @@ impl Short<'_> {
         };
         let Some(members) = trial.run(network)? else { return Ok(None) };
         let truth = Truth::of_rows(encoder, target, measured_on)?;
-        let measuring = Measuring { encoder, target: &encoder.target, examples: &held_out, truth: &truth, go_on };
+        let measuring =
+            Measuring { spec: self.model, encoder, target: &encoder.target, examples: &held_out, truth: &truth, go_on };
         let members = calibrated(&measuring, members, &[])?;
         let answers = answers(&measuring, Answering { members: &members, folds: &[] })?;
         let losses = answers.iter().enumerate().map(|(row, answer)| measured(&truth).loss(row, *answer)).collect();

@@ -9,11 +9,12 @@ use super::finish::Made;
 use super::pair::{Measures, Pair, Reason};
 use super::unpublished::{Halt, Unpublished};
 use crate::data::split::{HeldOut, Rule};
-use crate::jobs::comparison::{Comparison, Metric};
+use crate::jobs::comparison::Comparison;
 use crate::jobs::error::JobError;
 use crate::jobs::training::content_hash;
 use crate::learning::activate::Activate;
 use crate::learning::examples::Examples;
+use crate::learning::metric::Metric;
 use crate::models::publication::Serving;
 use crate::models::{ModelError, Predictor, Version};
 use crate::telemetry::Phase;
@@ -102,8 +103,7 @@ async fn active(context: &RunContext<'_>) -> Result<Option<Arc<Version>>, JobErr
 pub(super) fn metric_of(candidate: &Predictor) -> Metric {
     match candidate.table() {
         Err(_) => Metric::Loss,
-        Ok(table) if table.parts.encoder.target.classes().is_empty() => Metric::Rmse,
-        Ok(_) => Metric::LogLoss,
+        Ok(table) => table.parts.spec.metric(),
     }
 }
 

@@ -8,9 +8,9 @@ use ndarray::Array2;
 use serde::Serialize;
 
 use super::unpublished::Stopped;
-use crate::jobs::comparison::Metric;
 use crate::learning::calibration::Calibration;
 use crate::learning::examples::{Examples, Targets};
+use crate::learning::metric::Metric;
 use crate::models::prediction::TablePredictor;
 
 /// A version beside the one that it was distilled from.

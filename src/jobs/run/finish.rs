@@ -158,7 +158,8 @@ pub(super) fn table(
     let (rows_used, examples) = measured_rows(training);
     let go_on = || !context.job.control.is_urgent();
     let target = &parts.encoder.target;
-    let measuring = Measuring { encoder: &parts.encoder, target, examples, truth: &truth, go_on: &go_on };
+    let measuring =
+        Measuring { spec: &parts.spec, encoder: &parts.encoder, target, examples, truth: &truth, go_on: &go_on };
     let blended = context.in_phase(Phase::Baseline, || blended(context, training, &parts.spec, measuring, members))?;
     let Blended { members, linear, linear_share } = blended;
     let answering = Answering { members: &members, folds: &training.folds };

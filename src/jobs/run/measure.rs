@@ -18,7 +18,7 @@ use crate::learning::spec::ValidModelSpec;
 use crate::learning::tiling::{evenly_spaced, piece_rows, tile_range, widest};
 use crate::models::conformal::{ClassScores, Conformal};
 use crate::models::scoring::{Answered, Reading, Truth, probabilities};
-use crate::models::table::FeatureImportance;
+use crate::models::table::{FeatureImportance, TableSpec};
 
 /// Most logits that a calibration is fitted on, and rows of them that are chosen at once.
 const CALIBRATION_VALUES: usize = 8 << 20;
@@ -34,6 +34,8 @@ const IMPORTANCE_REPEATS: (usize, usize) = (5, 2);
 /// Rows to measure networks on, with what they should answer.
 #[derive(Clone, Copy)]
 pub(super) struct Measuring<'a> {
+    /// What was asked of the networks.
+    pub(super) spec: &'a TableSpec,
     pub(super) encoder: &'a Encoder,
     /// The encoder's, or the same with another line through its answers.
     pub(super) target: &'a Target,
@@ -119,7 +121,7 @@ impl Measuring<'_> {
         if !answering.for_each_logits(self.all_inputs(), None, &mut see) {
             return Err(Stopped);
         }
-        let (metrics, curves) = (answered.measures(self.target), answered.curves(self.target));
+        let (metrics, curves) = (answered.measures(self.target, self.spec.asked_loss()), answered.curves(self.target));
         let conformal = match self.truth {
             Truth::Labels(_) => scored.then(|| of_classes.conformal(weights)),
             Truth::Values(_) => {
@@ -157,7 +159,7 @@ impl Measuring<'_> {
         Ok(if counts.is_empty() { Histogram::of_numbers(values) } else { Histogram::of_classes(&counts) })
     }
 
-    /// The loss of answers to `inputs`, which are the rows at `places`, shuffled perhaps: log loss or RMSE.
+    /// The loss of answers to `inputs`, which are the rows at `places`, shuffled perhaps, by what versions are compared by.
     fn loss(
         &self,
         answering: Answering,
@@ -173,10 +175,7 @@ impl Measuring<'_> {
             (self.go_on)()
         };
         let all = answering.for_each_logits(inputs.as_slice().expect("row-major"), Some(places), &mut see);
-        all.then(|| match answered.measures(self.target) {
-            Metrics::Classification(measured) => measured.log_loss,
-            Metrics::Regression(measured) => measured.rmse,
-        })
+        all.then(|| answered.measures(self.target, self.spec.asked_loss()).by(self.spec.metric()))
     }
 }
 

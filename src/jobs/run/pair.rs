@@ -13,7 +13,6 @@ use crate::data::row_weights::weights_of;
 use crate::data::split::Rule;
 use crate::jobs::error::JobError;
 use crate::learning::members::Fold;
-use crate::learning::metrics::Metrics;
 use crate::learning::row_weights::RowWeights;
 use crate::models::Predictor;
 use crate::models::prediction::TablePredictor;
@@ -185,12 +184,10 @@ impl Pair {
         if rows == 0 {
             return Ok(Measures::NONE);
         }
+        let metric = self.candidate.table().map_err(|error| error.to_string())?.parts.spec.metric();
         let measure = |version: &Predictor, answered: &Answered| {
             let parts = version.table().map_err(|error| error.to_string())?.parts;
-            Ok::<_, Reason>(match answered.metrics(parts) {
-                Metrics::Classification(measured) => measured.log_loss,
-                Metrics::Regression(measured) => measured.rmse,
-            })
+            Ok::<_, Reason>(answered.metrics(parts).by(metric))
         };
         let candidate = measure(&self.candidate, &answered.candidate)?;
         Ok(Measures { rows, candidate, active: measure(&self.active, &answered.active)? })

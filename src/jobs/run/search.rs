@@ -200,7 +200,8 @@ impl<'a> Search<'a> {
 
     fn measuring<'b>(&'b self, go_on: &'b dyn Fn() -> bool) -> Measuring<'b> {
         let TableStart { parts, truth, .. } = self.start;
-        Measuring { encoder: &parts.encoder, target: &parts.encoder.target, examples: self.validation, truth, go_on }
+        let (spec, encoder, target) = (&parts.spec, &parts.encoder, &parts.encoder.target);
+        Measuring { spec, encoder, target, examples: self.validation, truth, go_on }
     }
 
     /// What networks answer to the rows that candidates are chosen by.

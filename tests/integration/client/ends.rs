@@ -44,7 +44,7 @@ fn with_open_input(url: &str, words: &[&str]) -> Child {
 #[tokio::test]
 async fn a_signal_ends_a_command_that_waits_for_its_input() {
     let app = TestApp::start().await;
-    for (name, word) in [("-INT", "interrupted"), ("-TERM", "terminated")] {
+    for (name, word) in [("-INT", "interrupted"), ("-TERM", "terminated"), ("-HUP", "hung up")] {
         let mut child = with_open_input(&app.url(""), &["datasets", "upload", "-", "--name", "slow"]);
         let mut input = child.stdin.take().expect("piped");
         input.write_all(b"a,b\n1,2\n").expect("it is read");
@@ -57,6 +57,27 @@ async fn a_signal_ends_a_command_that_waits_for_its_input() {
         eventually("the upload is given up", || async { !arrives().await }).await;
     }
     assert_eq!(app.get("/datasets").await.expect(200)["data"], Value::Array(Vec::new()));
+    app.stop().await;
+}
+
+/// `nohup` has the processes that it starts ignore SIGHUP.
+#[tokio::test]
+async fn a_command_that_was_started_to_ignore_a_hangup_does() {
+    let app = TestApp::start().await;
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$0\" datasets upload - --name kept", env!("CARGO_BIN_EXE_epochd")]);
+    shell.env("EPOCHD_URL", app.url("")).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = shell.spawn().expect("it runs");
+    let mut input = child.stdin.take().expect("piped");
+    input.write_all(b"a,b\n1,2\n").expect("it is read");
+    let arrives = || async { !app.get("/datasets").await.json()["loading"].as_array().expect("a list").is_empty() };
+    eventually("the upload has begun", arrives).await;
+    signal(&child, "-HUP");
+    input.write_all(b"3,4\n").expect("it is read");
+    drop(input);
+    let (status, _, err) = end_of(child).await;
+    assert!(status == Some(0), "{status:?} {err}");
+    assert_eq!(app.get("/datasets/kept").await.expect(200)["rows"], 2);
     app.stop().await;
 }
 

@@ -8,6 +8,7 @@ mod distillation;
 mod explanations;
 pub mod fruit;
 mod growth;
+mod known_rows;
 mod members;
 mod models;
 mod predictions;

@@ -1,7 +1,7 @@
 // What models of numbers answer: their losses in words, and the fields that choose one.
 
 import { h } from '../dom.js';
-import { words } from '../format.js';
+import { percent, words } from '../format.js';
 import { choice, field, named, typedNumber } from './field.js';
 import { numberInput } from './training-fields.js';
 
@@ -62,16 +62,21 @@ export function answerText({ loss, quantile = MEDIAN }) {
 }
 
 /**
- * What has to be known to read the measures of a quantile, unless it is the median.
+ * What has to be known to read the measures of a quantile.
  * @param {Pick<Model, 'loss' | 'quantile'> | null} model
+ * @param {import('../types.js').Metrics | null} metrics
  */
-export const measuresNote = (model) =>
+export const measuresNote = (model, metrics) =>
   model?.loss === 'quantile' &&
-  (model.quantile ?? MEDIAN) !== MEDIAN &&
   h(
     'p',
     { class: 'small' },
-    'A quantile lies off the middle of the outcomes on purpose, so that these measures say little of it: the validation loss is that of the quantile.',
+    metrics?.share_below === undefined
+      ? null
+      : `${percent(metrics.share_below)} of these outcomes are not above the answer, where ${percent(model.quantile ?? MEDIAN)} were asked for. `,
+    (model.quantile ?? MEDIAN) === MEDIAN
+      ? null
+      : 'A quantile lies off the middle of the outcomes on purpose, so that RMSE, MAE and R² say little of it.',
   );
 
 /** The fields that choose a loss, which are there for targets of numbers alone. */

@@ -14,6 +14,8 @@ export const MEASURES = [
   { key: 'log_loss', name: 'Log loss', more: false, show: number, hint: 'how sure it was of what was not so' },
   { key: 'macro_f1', name: 'Macro F1', more: true, show: number, hint: 'precision and recall, all classes alike' },
   { key: 'roc_auc', name: 'ROC AUC', more: true, show: number, hint: 'how well it ranks two classes' },
+  { key: 'pinball_loss', name: 'Pinball loss', more: false, show: number, hint: 'how far off the quantile is' },
+  { key: 'poisson_deviance', name: 'Poisson deviance', more: false, show: number, hint: 'how far off the rates are' },
   {
     key: 'rmse',
     name: 'RMSE',
@@ -42,6 +44,12 @@ export const measuresOf = (...all) =>
  * @param {number | null} value
  */
 export const shownMeasure = (key, value) => (MEASURES.find((one) => one.key === key)?.show ?? number)(value);
+
+/**
+ * The name of a measure.
+ * @param {string} key
+ */
+export const measureName = (key) => MEASURES.find((one) => one.key === key)?.name ?? words(key);
 
 /**
  * One measure in one word: what a list shows of a version.

@@ -12,6 +12,7 @@ import { during, notify } from '../ui/notices.js';
 import { emptyState, panel } from '../ui/parts.js';
 import { problemPanel } from '../ui/problem.js';
 import { table } from '../ui/table.js';
+import { warnings } from './job-parts.js';
 
 /** @typedef {import('../types.js').Model} Model */
 /** @typedef {import('../types.js').Version} Version */
@@ -113,7 +114,8 @@ function evaluateForm(model, a, b, names, datasets) {
         fill(
           area,
           measureTable('Measures on this data set', [first.metrics, second.metrics], names),
-          h('p', { class: 'small muted' }, `${count(first.rows)} rows. Rows that a version was trained on flatter it.`),
+          h('p', { class: 'small muted' }, `${count(first.rows)} rows.`),
+          warnings({ warnings: [...first.warnings, ...second.warnings] }),
         );
       } catch (error) {
         fill(area, problemPanel(error));

@@ -170,7 +170,7 @@ export function outcome(job, model) {
   return panel(
     `Published version ${job.version}`,
     metricsTable(job.metrics),
-    measuresNote(model),
+    measuresNote(model, job.metrics),
     model === null
       ? h('p', { class: 'muted' }, 'Its model has been deleted since, with all of its versions.')
       : h(

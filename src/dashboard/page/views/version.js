@@ -8,7 +8,7 @@ import { h } from '../dom.js';
 import { ago, count, number, percent, words } from '../format.js';
 import { link } from '../router.js';
 import { lossText, measuresNote } from '../ui/loss.js';
-import { distilledPanel, metricsTable } from '../ui/metrics.js';
+import { distilledPanel, measureName, metricsTable } from '../ui/metrics.js';
 import { modelHead, nameOf } from '../ui/model-head.js';
 import { during } from '../ui/notices.js';
 import { longTable } from '../ui/paged.js';
@@ -66,7 +66,7 @@ function importancePanel({ measure, features }) {
     h(
       'p',
       { class: 'muted small' },
-      `How much the ${measure === 'rmse' ? 'RMSE' : 'log loss'} grows when a column's values are shuffled, with its deviation.`,
+      `How much the ${measureName(measure)} grows when a column's values are shuffled, with its deviation.`,
     ),
     bars(
       features.slice(0, MOST_BARS).map(({ feature, importance, std }) => ({
@@ -169,7 +169,7 @@ export async function view({ parts: [name, number_], signal }) {
       ['Validation loss', number(version.validation_loss)],
       ['Rows trained on', count(version.rows)],
     ]),
-    panel('Measures', metricsTable(version.metrics), measuresNote(model)),
+    panel('Measures', metricsTable(version.metrics), measuresNote(model, version.metrics)),
     warnings(version),
     distilledPanel(version.metrics),
     h('div', { class: 'columns' }, classPanel(version), plots, importance ? importancePanel(importance) : null),
