@@ -100,6 +100,17 @@ pub enum SplitKind {
 }
 
 impl SplitUsed {
+    /// What asks for the same rows.
+    pub fn by(&self) -> SplitBy {
+        let column = self.column.clone().unwrap_or_default();
+        match self.kind {
+            SplitKind::Random => SplitBy::Random {},
+            SplitKind::Time => SplitBy::Time { column },
+            SplitKind::Group => SplitBy::Group { column },
+            SplitKind::Order => SplitBy::Order {},
+        }
+    }
+
     /// What a request asks for; `None` if it leaves that to the data.
     pub fn asked(by: &SplitBy) -> Option<Self> {
         let (kind, reason) = match by {

@@ -14,6 +14,7 @@ use super::few_rows::few_rows;
 use super::measure::{Answers, Measuring};
 use super::origin::Origin;
 use super::unpublished::Stopped;
+use crate::data::encoder::Task;
 use crate::jobs::candidate::Tried;
 use crate::jobs::job::Job;
 use crate::jobs::training::Training;
@@ -24,7 +25,7 @@ use crate::learning::members::Members;
 use crate::learning::metrics::Metrics;
 use crate::learning::report::EpochReport;
 use crate::learning::split::SplitUsed;
-use crate::learning::training::TargetScale;
+use crate::learning::training::{TargetScale, ValidTrainingSpec};
 use crate::models::Predictor;
 use crate::models::conformal::Conformal;
 use crate::models::scoring::Truth;
@@ -53,6 +54,7 @@ const FEW_ANSWERS: usize = 500;
 pub(super) struct Finished {
     pub(super) predictor: Predictor,
     pub(super) measures: TableMeasures,
+    settings: ValidTrainingSpec,
 }
 
 impl Finished {
@@ -65,7 +67,8 @@ impl Finished {
         distilled: Option<Distilled>,
     ) -> Made {
         let measures = TableMeasures { distilled, ..self.measures };
-        Made { predictor: self.predictor, facts: facts(job, reached, trained_on, &measures) }
+        let facts = facts(job, reached, trained_on, (&measures, self.settings));
+        Made { predictor: self.predictor, facts }
     }
 }
 
@@ -138,8 +141,10 @@ pub(super) fn layers(
     let (rows_used, examples) = measured_rows(training);
     let measured = members.evaluate_unless(examples, &mut || !job.control.is_urgent());
     let (_, metrics, curves) = measured.ok_or(Stopped)?;
-    let measured = Measures { measured: MeasuredOn { rows_used, metrics }, split: job.record.split() };
-    let facts = facts(job, reached, trained_on, &measured);
+    let split = job.record.split();
+    let settings = resolved(job, training, split.as_ref());
+    let measured = Measures { measured: MeasuredOn { rows_used, metrics }, split };
+    let facts = facts(job, reached, trained_on, (&measured, settings));
     Ok(Made { predictor: Predictor::new(members, None).with_curves(curves), facts })
 }
 
@@ -177,6 +182,12 @@ pub(super) fn table(
     // Of a median or another quantile squared errors tell nothing.
     let beside = beside.filter(|_| parts.spec.answers_means());
     beside.into_iter().for_each(|finding| context.job.progress.warn(finding));
+    let target_scale = target.log1p().map(|_| TargetScale::Log1p);
+    let of_numbers = parts.spec.task == Task::Regression;
+    let settings = ValidTrainingSpec {
+        target_scale: target_scale.or(of_numbers.then_some(TargetScale::Identity)),
+        ..resolved(context.job, training, split.as_ref())
+    };
     let measures = TableMeasures {
         measured: Measures { measured: MeasuredOn { rows_used, metrics }, split },
         rows: examples.rows(),
@@ -185,14 +196,14 @@ pub(super) fn table(
         bins: parts.encoder.embedded_bins().next().is_some(),
         linear_share,
         tried,
-        target_scale: target.log1p().map(|_| TargetScale::Log1p),
+        target_scale,
         distilled: None,
     };
     let answers = answered_rows(training);
     parts.answers = Some(Measuring { examples: answers, ..measuring }.answered(&members, calibration.as_ref())?);
     parts.encoder.target = target;
     (parts.calibration, parts.conformal, parts.importance) = (calibration, conformal, importance);
-    Ok(Finished { predictor: Predictor::new(members, Some(parts)).with_curves(curves), measures })
+    Ok(Finished { predictor: Predictor::new(members, Some(parts)).with_curves(curves), measures, settings })
 }
 
 /// What the rows held out say of networks, or those to train on where none are.
@@ -233,7 +244,20 @@ fn judged(
     Ok(Judged { metrics, curves, calibration, conformal, importance })
 }
 
-fn facts(job: &Job, reached: &EpochReport, trained_on: TrainedOn, metrics: &impl Serialize) -> VersionFacts {
+/// The settings of a training, with what it has decided itself in place of what was left to it.
+fn resolved(job: &Job, training: &Training, split: Option<&SplitUsed>) -> ValidTrainingSpec {
+    let config = ValidTrainingSpec::clone(&job.record.config);
+    let split = split.map(SplitUsed::by).or(config.split.clone());
+    ValidTrainingSpec { split, members: Some(training.settings.networks() as u64), ..config }
+}
+
+/// What is kept of a version beside its networks, with its measures and the settings of its training.
+fn facts(
+    job: &Job,
+    reached: &EpochReport,
+    trained_on: TrainedOn,
+    (metrics, settings): (&impl Serialize, ValidTrainingSpec),
+) -> VersionFacts {
     VersionFacts {
         job_id: Some(job.record.id),
         created_at: Timestamp::now(),
@@ -243,6 +267,6 @@ fn facts(job: &Job, reached: &EpochReport, trained_on: TrainedOn, metrics: &impl
         metrics: RawValue::from_string(exact::to_text(metrics)).expect("it was written as JSON").into(),
         warnings: Vec::new(),
         trained_on,
-        settings: Some(job.record.config.clone()),
+        settings: Some(settings.into()),
     }
 }
