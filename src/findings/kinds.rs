@@ -54,7 +54,7 @@ const fn alike(code: &'static str, cost: Cost, clause: &'static str, advice: &'s
 }
 
 /// All kinds, dearest first: by cost, and where that is the same by how much of the table is concerned, as a rule.
-pub static KINDS: [Kind; 56] = [
+pub static KINDS: [Kind; 57] = [
     whole("loss_not_falling", Cost::Lost),
     // The first row has become the names of the columns, and the columns have no names.
     whole("header_looks_like_data", Cost::Lost),
@@ -144,6 +144,7 @@ pub static KINDS: [Kind; 56] = [
     ),
     each("duplicate_column", Cost::Tidy, "equal another column in every row"),
     each("numbers_formatted", Cost::Tidy, "hold numbers that are written otherwise than a program would"),
+    whole("parted_by_blanks", Cost::Tidy),
     whole("lines_skipped", Cost::Tidy),
     whole("rows_above_header", Cost::Tidy),
     whole("blank_rows", Cost::Tidy),
