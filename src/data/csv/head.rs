@@ -9,7 +9,7 @@ use super::title::{Above, comments, titles};
 use crate::data::charset::Encoded;
 use crate::data::error::DataError;
 use crate::data::header::header_names;
-use crate::data::limits::{IngestLimits, too_many_columns};
+use crate::data::limits::{IngestLimits, MAX_NAMES_BYTES, check_column_name, long_names, too_many_columns};
 use crate::data::profile::Finding;
 use crate::wording::Shown;
 
@@ -133,10 +133,14 @@ impl Head {
     ) -> Result<bool, DataError> {
         let mut records = RecordReader::new(text, self.dialect, self.header_line);
         let mut fields = if has_row_names { vec![String::new()] } else { Vec::new() };
+        let (is_header, mut bytes, mut long) = (options.header == Header::Present, 0, None);
         let read = records.next(|_, _, field| {
-            // Of too many nothing is kept but their number.
-            if fields.len() <= limits.max_columns {
-                fields.push(field.to_owned());
+            let name = if is_header { field.trim() } else { "" };
+            bytes += name.len();
+            long = long.take().or_else(|| check_column_name(name).err());
+            // Of too many, or of too long ones, nothing is kept but their number.
+            if fields.len() <= limits.max_columns && bytes <= MAX_NAMES_BYTES && long.is_none() {
+                fields.push(name.to_owned());
             }
             Ok(())
         })?;
@@ -145,10 +149,14 @@ impl Head {
         if record.fields > limits.max_columns {
             return Err(too_many_columns(record.fields, limits.max_columns).at(line));
         }
-        if options.header == Header::Absent {
-            fields.iter_mut().for_each(String::clear);
-            self.line = self.header_line;
-        } else {
+        if let Some(long) = long {
+            return Err(DataError::too_large(long).at(line));
+        }
+        if bytes > MAX_NAMES_BYTES {
+            return Err(long_names().at(line));
+        }
+        self.line = self.header_line;
+        if is_header {
             self.bytes += records.position();
             self.line = records.line_of(records.position());
         }
