@@ -145,6 +145,7 @@ pub static KINDS: [Kind; 57] = [
     ),
     each("duplicate_column", Cost::Tidy, "equal another column in every row"),
     each("numbers_formatted", Cost::Tidy, "hold numbers that are written otherwise than a program would"),
+    whole("parted_by_blanks", Cost::Tidy),
     whole("lines_skipped", Cost::Tidy),
     whole("rows_above_header", Cost::Tidy),
     whole("blank_rows", Cost::Tidy),

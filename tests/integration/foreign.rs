@@ -126,6 +126,30 @@ async fn as_many_rows_of_one_column_come_out_as_go_in() {
 }
 
 #[tokio::test]
+async fn a_table_parted_by_blanks_is_read_in_data_sets_trainings_and_predictions() {
+    let service = TestApp::start().await;
+    let with_blanks =
+        |text: String| text.lines().map(|line| format!("  {} \n", line.replace(',', "   "))).collect::<String>();
+    trained(&service, "commas", "text/csv", cafes()).await;
+    trained(&service, "blanks", "text/csv", with_blanks(cafes())).await;
+    let rows = format!("drink,size\n{}", "café,1.5\nthé,9.5\n".repeat(4));
+    let expected = predicted(&service, "commas", "text/csv", rows.clone()).await;
+    assert_eq!(expected.lines().count(), 9, "{expected}");
+    for model in ["commas", "blanks"] {
+        let found = predicted(&service, model, "text/csv", with_blanks(rows.clone())).await;
+        assert_eq!(found, expected, "{model}");
+        // Too few rows to be sure, but it is said.
+        let one = predicted(&service, model, "text/csv", "sep= \nsize drink\n1.5  café\n").await;
+        assert_eq!(one.lines().nth(1), expected.lines().nth(1), "{model}");
+    }
+    let dataset = service.post_csv("/datasets?name=parted", with_blanks(cafes())).await.expect(201);
+    let measured = service.post("/models/commas/evaluate", json!({"dataset": "parted"})).await.expect(200);
+    assert_eq!(measured["metrics"]["accuracy"], 1.0, "{measured}");
+    assert_eq!((&dataset["rows"], &dataset["columns"][1]["name"]), (&json!(60), &json!("size")));
+    assert!(finding(&dataset, "parted_by_blanks").contains("3 columns"), "{dataset}");
+}
+
+#[tokio::test]
 async fn what_may_mean_something_else_is_refused_with_its_line() {
     let service = TestApp::start().await;
     trained(&service, "cafes", "text/csv", cafes()).await;

@@ -11,7 +11,9 @@ pub(crate) const LF: u8 = b'\n';
 /// What ends a line in files of old Macs.
 pub(crate) const CR: u8 = b'\r';
 
-/// What may stand between fields.
+/// Stands for runs of blanks and tabs, which part fields and mean nothing at both ends of a line.
+pub(crate) const BLANKS: u8 = b' ';
+/// What else may stand between fields.
 pub(crate) const DELIMITERS: [u8; 4] = *b",;\t|";
 /// Lines of a file without a header that are looked at.
 const SAMPLED: usize = 50;
@@ -21,7 +23,7 @@ const LOOKED_THROUGH: usize = 64 << 10;
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Dialect {
-    /// What ends a field within a line.
+    /// What ends a field within a line: one of `DELIMITERS`, or `BLANKS`.
     pub delimiter: u8,
     /// What ends a line: `LF` or `CR`.
     pub line_end: u8,
@@ -33,9 +35,22 @@ impl Dialect {
         memchr_iter(self.line_end, bytes).count() as u64
     }
 
+    /// Whether fields are parted by runs of blanks.
+    #[inline]
+    pub fn is_by_blanks(self) -> bool {
+        self.delimiter == BLANKS
+    }
+
+    /// Whether a byte stands between fields.
+    #[inline]
+    pub fn parts(self, byte: u8) -> bool {
+        byte == self.delimiter || self.is_by_blanks() && byte == b'\t'
+    }
+
     /// Whether a line, without its end, has nothing in it.
     pub fn is_blank(self, line: &[u8]) -> bool {
-        self.line_end == LF && line.iter().all(|byte| *byte == CR) || line.is_empty()
+        let is_nothing = |byte: &u8| self.line_end == LF && *byte == CR || self.is_by_blanks() && self.parts(*byte);
+        line.iter().all(is_nothing)
     }
 
     /// The line that begins at a place, without what ends it, and where the next one begins.
@@ -90,14 +105,17 @@ fn opens_field(bytes: &[u8], at: usize) -> bool {
     at.checked_sub(1).is_none_or(|before| DELIMITERS.contains(&bytes[before]) || b"\r\n\"".contains(&bytes[before]))
 }
 
-/// The delimiter that a first line such as `sep=;` declares, and the bytes of that line: Excel writes and reads it.
+/// The delimiter that a first line such as `sep=;` declares, and the bytes of that line: Excel writes and reads it. With a blank
+/// it declares runs of them.
 pub(crate) fn declared(bytes: &[u8], line_end: u8) -> Option<(u8, usize)> {
     let end = memchr(line_end, &bytes[..bytes.len().min(16)])?;
     let line = bytes[..end].trim_ascii_start();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
     match line.split_at_checked(4)? {
-        (word, [delimiter]) if word.eq_ignore_ascii_case(b"sep=") && DELIMITERS.contains(delimiter) => {
+        (word, [delimiter])
+            if word.eq_ignore_ascii_case(b"sep=") && (*delimiter == BLANKS || DELIMITERS.contains(delimiter)) =>
+        {
             Some((*delimiter, end + 1))
         }
         _ => None,
@@ -157,6 +175,7 @@ mod tests {
         let declared = |text: &str| declared(text.as_bytes(), LF);
         assert_eq!(declared("sep=;\r\na,b"), Some((b';', 7)));
         assert_eq!(declared("\"SEP=\t\"\n"), Some((b'\t', 8)));
+        assert_eq!(declared("sep= \r\na b"), Some((BLANKS, 7)));
         assert_eq!(["sep=;", "sep=\n", "sep=;;\n", "sep=a\n", "sep;x\n", "x\n", ""].map(declared), [None; 7]);
         assert_eq!([of("a;b,c;d\n,,,,"), of("a\tb"), of("a|b"), of("a"), of("\n\"a;;\",b")], *b";\t|,,");
         assert_eq!(delimiter_of(b"\ra;b\r,,,\r", CR), b';');
@@ -193,6 +212,7 @@ mod tests {
             assert_eq!(lf.without_blank_end(text.as_bytes()), length, "{text:?}");
         }
         assert_eq!(Dialect { line_end: CR, ..lf }.without_blank_end(b"a\r\r\r"), 2);
+        assert_eq!(Dialect { delimiter: BLANKS, ..lf }.without_blank_end(b" a\n\t \r\n "), 3);
         assert_eq!(lf.line_at(b"a\nbc\r\r\nd", 2), (2..4, 7));
         assert_eq!(lf.line_at(b"a\nbc", 2), (2..4, 4));
     }

@@ -32,7 +32,7 @@ pub(crate) fn rows_end(bytes: &[u8], dialect: Dialect, is_last: bool, blank_is_r
 /// At the end of the input what has no line break is a record, too.
 pub(crate) fn records_end(bytes: &[u8], dialect: Dialect, is_last: bool) -> RecordsEnd {
     let line_end = dialect.line_end;
-    let opens = |at: usize| at == 0 || bytes[at - 1] == line_end || bytes[at - 1] == dialect.delimiter;
+    let opens = |at: usize| at == 0 || bytes[at - 1] == line_end || dialect.parts(bytes[at - 1]);
     // Behind the last quote outside of values, and behind the last record before it.
     let (mut plain, mut whole, mut open) = (0, 0, None);
     let mut quotes = memchr_iter(b'"', bytes);

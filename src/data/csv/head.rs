@@ -1,6 +1,7 @@
 //! What stands at the beginning of a CSV file: its dialect, lines above the header, the columns' names.
 
-use super::dialect::{Dialect, declared, delimiter_of, delimiter_of_rows, line_end_of};
+use super::blanks::parted;
+use super::dialect::{BLANKS, Dialect, declared, delimiter_of, delimiter_of_rows, line_end_of};
 use super::ends::{RecordsEnd, records_end};
 use super::options::{CsvOptions, Header};
 use super::scan::{RecordReader, unclosed};
@@ -8,7 +9,7 @@ use super::title::{Above, comments, titles};
 use crate::data::charset::Encoded;
 use crate::data::error::DataError;
 use crate::data::header::header_names;
-use crate::data::limits::{IngestLimits, too_many_columns};
+use crate::data::limits::{IngestLimits, MAX_NAMES_BYTES, check_column_name, long_names, too_many_columns};
 use crate::data::profile::Finding;
 use crate::wording::Shown;
 
@@ -77,7 +78,13 @@ impl Head {
             Header::Present => delimiter_of,
             Header::Absent => delimiter_of_rows,
         };
-        head.dialect.delimiter = declared.unwrap_or_else(|| guessed(&bytes[head.bytes..], line_end));
+        let may_be_blanks = declared.is_none_or(|delimiter| delimiter == BLANKS);
+        let blanks = may_be_blanks.then(|| parted(&text[head.bytes..], line_end, options.header, is_whole)).flatten();
+        head.dialect.delimiter = match declared {
+            Some(delimiter) => delimiter,
+            None if blanks.is_some() => BLANKS,
+            None => guessed(&bytes[head.bytes..], line_end),
+        };
         let rest = &text[head.bytes..];
         let end = match records_end(rest.as_bytes(), head.dialect, is_whole) {
             RecordsEnd::At(end) => end,
@@ -88,12 +95,15 @@ impl Head {
         };
         let mut rest = &rest[..end];
         if options.header == Header::Present
+            && !head.dialect.is_by_blanks()
             && let Some(above) = titles(rest, head.dialect, head.header_line)?
         {
             head.skip(&above, "titles, as the table below has more fields");
             (head.dialect.delimiter, rest) = (above.delimiter, &rest[above.bytes..]);
         }
-        match head.read_names(rest, options, limits)? {
+        let has_row_names = blanks.as_ref().is_some_and(|blanks| blanks.has_row_names);
+        head.findings.extend(blanks.filter(|_| declared.is_none()).map(|blanks| blanks.finding()));
+        match head.read_names(rest, options, has_row_names, limits)? {
             true => Ok(Some(head)),
             false if is_whole => Err(empty(head.header_line)),
             false => missing(),
@@ -112,14 +122,25 @@ impl Head {
         (self.bytes, self.header_line) = (self.bytes + above.bytes, last + 1);
     }
 
-    /// Reads the names from text that begins with the header or the first row; false if there is none.
-    fn read_names(&mut self, text: &str, options: &CsvOptions, limits: &IngestLimits) -> Result<bool, DataError> {
+    /// Reads the names from text that begins with the header or the first row; false if there is none. Where rows have names
+    /// of their own, the header has none for these.
+    fn read_names(
+        &mut self,
+        text: &str,
+        options: &CsvOptions,
+        has_row_names: bool,
+        limits: &IngestLimits,
+    ) -> Result<bool, DataError> {
         let mut records = RecordReader::new(text, self.dialect, self.header_line);
-        let mut fields = Vec::new();
+        let mut fields = if has_row_names { vec![String::new()] } else { Vec::new() };
+        let (is_header, mut bytes, mut long) = (options.header == Header::Present, 0, None);
         let read = records.next(|_, _, field| {
-            // Of too many nothing is kept but their number.
-            if fields.len() <= limits.max_columns {
-                fields.push(field.to_owned());
+            let name = if is_header { field.trim() } else { "" };
+            bytes += name.len();
+            long = long.take().or_else(|| check_column_name(name).err());
+            // Of too many, or of too long ones, nothing is kept but their number.
+            if fields.len() <= limits.max_columns && bytes <= MAX_NAMES_BYTES && long.is_none() {
+                fields.push(name.to_owned());
             }
             Ok(())
         })?;
@@ -128,10 +149,14 @@ impl Head {
         if record.fields > limits.max_columns {
             return Err(too_many_columns(record.fields, limits.max_columns).at(line));
         }
-        if options.header == Header::Absent {
-            fields.iter_mut().for_each(String::clear);
-            self.line = self.header_line;
-        } else {
+        if let Some(long) = long {
+            return Err(DataError::too_large(long).at(line));
+        }
+        if bytes > MAX_NAMES_BYTES {
+            return Err(long_names().at(line));
+        }
+        self.line = self.header_line;
+        if is_header {
             self.bytes += records.position();
             self.line = records.line_of(records.position());
         }

@@ -1,5 +1,6 @@
 //! CSV: its grammar, its header, whole files in pieces, and bodies some rows at a time.
 
+mod blanks;
 mod cells;
 mod dialect;
 mod ends;

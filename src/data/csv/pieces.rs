@@ -160,7 +160,7 @@ impl<'a, S: Growing> CsvPieces<'a, S> {
             match record {
                 None => return Ok(rows),
                 Some(Record { fields, start }) if fields != columns => {
-                    return Err(ragged(records.line_of(start), fields, columns));
+                    return Err(ragged(head.dialect, records.line_of(start), fields, columns));
                 }
                 Some(_) => rows += 1,
             }

@@ -172,7 +172,7 @@ impl<R: Read> CsvRows<R> {
         self.head.names = headers;
         let records = read?;
         if let Some((line, fields)) = records.iter().find(|(_, fields)| *fields != self.head.names.len()) {
-            return Err(ragged(*line, *fields, self.head.names.len()));
+            return Err(ragged(self.head.dialect, *line, *fields, self.head.names.len()));
         }
         let lines: Vec<u64> = records.into_iter().map(|(line, _)| line).collect();
         Ok((!lines.is_empty()).then_some(TextRows { columns, lines }))

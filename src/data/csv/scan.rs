@@ -1,6 +1,6 @@
 //! The grammar of CSV files: records, fields, quotes.
 
-use memchr::{memchr, memchr2, memchr2_iter};
+use memchr::{memchr, memchr2, memchr2_iter, memchr3};
 
 use super::dialect::{CR, Dialect, LF};
 use super::ends::closing_quote;
@@ -113,6 +113,9 @@ impl<'a> RecordReader<'a> {
         if self.at >= self.text.len() {
             return Ok(None);
         }
+        if self.dialect.is_by_blanks() {
+            self.at = self.behind_blanks(self.at).0;
+        }
         let record = self.at;
         let mut fields = 0;
         loop {
@@ -187,9 +190,10 @@ impl<'a> RecordReader<'a> {
             end += 1;
         }
         match bytes.get(end) {
-            Some(byte) if *byte == self.dialect.delimiter => Some((end + 1, false)),
+            Some(byte) if *byte == self.dialect.delimiter && !self.dialect.is_by_blanks() => Some((end + 1, false)),
             Some(byte) if *byte == self.dialect.line_end => Some((end + 1, true)),
             Some(&CR) if bytes.get(end + 1) == Some(&LF) => Some((end + 2, true)),
+            Some(byte) if self.dialect.parts(*byte) => Some(self.behind_blanks(end)),
             None => Some((end, true)),
             Some(_) => None,
         }
@@ -214,6 +218,7 @@ impl<'a> RecordReader<'a> {
             match self.text.as_bytes().get(at) {
                 Some(byte) if *byte == self.dialect.line_end => return Some(at + 1),
                 Some(&CR) => at += 1,
+                Some(b' ' | b'\t') if self.dialect.is_by_blanks() => at += 1,
                 None if at > self.at => return Some(at),
                 _ => return None,
             }
@@ -223,9 +228,38 @@ impl<'a> RecordReader<'a> {
     /// Goes over the delimiter or line break after a field; says whether the record ends there.
     #[inline]
     fn pass_end(&mut self) -> bool {
+        if self.dialect.is_by_blanks() {
+            let (next, ends_line) = self.behind_blanks(self.at);
+            self.at = next;
+            return ends_line;
+        }
         let delimited = self.text.as_bytes().get(self.at) == Some(&self.dialect.delimiter);
         self.at = (self.at + 1).min(self.text.len());
         !delimited
+    }
+
+    /// Where the next field begins at or behind blanks, and whether that is another record's.
+    fn behind_blanks(&self, at: usize) -> (usize, bool) {
+        let rest = &self.text.as_bytes()[at..];
+        let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let is_return = |byte: &&u8| self.dialect.line_end == LF && **byte == CR;
+        let end = blanks + rest[blanks..].iter().take_while(is_return).count();
+        match rest.get(end) {
+            Some(byte) if *byte == self.dialect.line_end => (at + end + 1, true),
+            Some(_) => (at + blanks, false),
+            None => (at + end, true),
+        }
+    }
+
+    /// The bytes before what ends a field without quotes, or stands behind the closing quote of one with them.
+    #[inline]
+    fn length_of(&self, bytes: &[u8]) -> usize {
+        let Dialect { delimiter, line_end } = self.dialect;
+        let end = match self.dialect.is_by_blanks() {
+            true => memchr3(b' ', b'\t', line_end, bytes),
+            false => memchr2(delimiter, line_end, bytes),
+        };
+        end.unwrap_or(bytes.len())
     }
 
     /// Goes over a field without quotes; says what it holds and whether the record ends there. Carriage returns before the
@@ -233,7 +267,7 @@ impl<'a> RecordReader<'a> {
     #[inline]
     fn plain(&mut self, start: usize) -> Result<(&'a str, bool), DataError> {
         let bytes = &self.text.as_bytes()[start..];
-        let mut length = memchr2(self.dialect.delimiter, self.dialect.line_end, bytes).unwrap_or(bytes.len());
+        let mut length = self.length_of(bytes);
         self.at = start + length;
         let ends_line = self.pass_end();
         while ends_line && length > 0 && bytes[length - 1] == CR {
@@ -279,7 +313,7 @@ impl<'a> RecordReader<'a> {
         let start = self.at + 1;
         let (close, doubled) = closing_quote(bytes, start).ok_or_else(|| unclosed(self.line_of(self.at)))?;
         let after = close + 1;
-        let is_end = |byte: &u8| *byte == self.dialect.delimiter || *byte == self.dialect.line_end;
+        let is_end = |byte: &u8| self.dialect.parts(*byte) || *byte == self.dialect.line_end;
         self.at = if bytes.get(after).is_some_and(is_end) { after } else { self.end_behind(start, close)? };
         if doubled {
             self.unquoted = self.text[start..close].replace("\"\"", "\"");
@@ -290,8 +324,7 @@ impl<'a> RecordReader<'a> {
     /// Where a field ends behind whose closing quote something stands.
     fn end_behind(&self, start: usize, close: usize) -> Result<usize, DataError> {
         let (bytes, after) = (self.text.as_bytes(), close + 1);
-        let length = memchr2(self.dialect.delimiter, self.dialect.line_end, &bytes[after..]);
-        let end = length.map_or(bytes.len(), |length| after + length);
+        let end = after + self.length_of(&bytes[after..]);
         let rest = &self.text[after..end];
         if rest.trim_ascii().is_empty() { Ok(end) } else { Err(self.text_behind(start, close, rest)) }
     }
@@ -337,10 +370,12 @@ pub(crate) fn unclosed(line: u64) -> DataError {
 }
 
 /// A record of another width than the header.
-pub(crate) fn ragged(line: u64, fields: usize, columns: usize) -> DataError {
+pub(crate) fn ragged(dialect: Dialect, line: u64, fields: usize, columns: usize) -> DataError {
     let s = |count: usize| if count == 1 { "" } else { "s" };
     let mut detail = format!("the row has {fields} field{}; the header has {columns}", s(fields));
-    if fields > columns && columns == 1 {
+    if dialect.is_by_blanks() {
+        detail.push_str(". The file is read as parted by blanks: put values that have blanks in them in quotes");
+    } else if fields > columns && columns == 1 {
         detail.push_str(". Remove lines above the header; put values that have a delimiter in them in quotes");
     }
     DataError::malformed(detail).at(line)

@@ -1,6 +1,8 @@
 //! Lines above the header: titles, and comments that begin with `#`.
 
-use super::dialect::{DELIMITERS, Dialect, delimiter_of};
+use super::blanks::parted;
+use super::dialect::{BLANKS, DELIMITERS, Dialect, delimiter_of};
+use super::options::Header;
 use super::scan::RecordReader;
 use crate::data::error::DataError;
 use crate::data::values::parse_number;
@@ -150,10 +152,14 @@ pub(crate) fn comments(text: &str, line_end: u8, declared: Option<u8>, is_whole:
     if !is_whole && blind.lines_in(&bytes[at..]) == 0 {
         return None;
     }
-    let delimiter = declared.unwrap_or_else(|| delimiter_of(&bytes[at..], line_end));
+    let is_by_blanks = |at: usize| parted(&text[at..], line_end, Header::Present, is_whole).is_some();
+    let guessed = || if is_by_blanks(at) { BLANKS } else { delimiter_of(&bytes[at..], line_end) };
+    let delimiter = declared.unwrap_or_else(guessed);
     let dialect = Dialect { delimiter, line_end };
     let width = |at: usize| samples(&text[at..], dialect, 1, 1).first().map(|record| record.fields.len());
-    let is_name = bytes.get(last + 1).is_some_and(|byte| !byte.is_ascii_whitespace());
+    // As many words are soon in a comment: where fields are parted by blanks, no names may follow it.
+    let is_name = bytes.get(last + 1).is_some_and(|byte| !byte.is_ascii_whitespace())
+        && (declared.is_some() || !dialect.is_by_blanks() || is_by_blanks(last));
     let end = if at >= bytes.len() || (is_name && width(last) == width(at)) { last } else { at };
     let lines = dialect.lines_in(&bytes[..end]);
     Some((lines > 0).then(|| Above { bytes: end, lines, delimiter, example: example.unwrap_or_default() }))
@@ -210,6 +216,9 @@ mod tests {
         };
         assert_eq!(found("# one\n\n#two, three\na,b,c\n"), Some((19, 3)));
         assert_eq!(found("##one\n#id,b\n1,2\n"), Some((6, 1)));
+        let rows = "1  2.5\n".repeat(6);
+        assert_eq!(found(&format!("##one\n#id  b\n{rows}")), Some((6, 1)));
+        assert_eq!(found(&format!("#by me\na b\n{rows}")), Some((7, 1)));
         assert_eq!(found("# id,b\n1,2\n"), Some((7, 1)));
         assert_eq!(["#id,b\n1,2\n", "#,b\n1,2\n", "#a\n", "a\n#b\n", ""].map(found), [None; 5]);
         assert_eq!(

@@ -63,6 +63,8 @@ pub(super) struct SheetReader {
     xml: Xml,
     row: u32,
     column: u32,
+    /// Whether a row has begun and not ended.
+    is_in_row: bool,
     /// Where the last cell stands.
     last: Option<(u32, u32)>,
     /// Whether the last cell was read.
@@ -92,7 +94,7 @@ enum Kind {
 
 impl SheetReader {
     pub fn new(xml: Xml) -> Self {
-        SheetReader { xml, row: 1, column: 0, last: None, has_ended: false, merged: Vec::new() }
+        SheetReader { xml, row: 1, column: 0, is_in_row: false, last: None, has_ended: false, merged: Vec::new() }
     }
 
     /// The next cell that has something in it; what it refers to by a range was added to `text`.
@@ -107,10 +109,10 @@ impl SheetReader {
                 Some(Node::Begin(element)) => match element.local_name().as_ref() {
                     b"row" => {
                         let row = number_of(&element, "r")?.unwrap_or(self.row);
-                        if row < self.row || row > MOST_ROWS {
+                        if self.is_in_row || row < self.row || row > MOST_ROWS {
                             return Err(damaged(format!("row {row} is not where it belongs")));
                         }
-                        (self.row, self.column) = (row, 0);
+                        (self.row, self.column, self.is_in_row) = (row, 0, true);
                         continue;
                     }
                     b"c" => Head::of(&element, self.row, self.column)?,
@@ -118,7 +120,7 @@ impl SheetReader {
                 },
                 Some(Node::End(element)) => match element.local_name().as_ref() {
                     b"row" => {
-                        self.row += 1;
+                        (self.row, self.is_in_row) = (self.row + 1, false);
                         continue;
                     }
                     b"sheetData" => {
@@ -156,6 +158,7 @@ impl SheetReader {
                         has_value = true;
                         self.xml.rich_text(text)?;
                     }
+                    b"c" | b"row" => return Err(damaged(format!("a cell of row {} has others in it", head.row))),
                     name => {
                         is_formula |= name == b"f";
                         self.xml.skip()?;

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use arrow_array::types::Int8Type;
 use arrow_array::*;
-use arrow_ipc::writer::StreamWriter;
+use arrow_ipc::writer::{DictionaryHandling, FileWriter, IpcWriteOptions, StreamWriter};
+use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use serde_json::json;
 
-use super::tests::{codes, csv, read, refused, rows};
+use super::tests::{codes, csv, memory, read, refused, rows};
 use super::*;
+use crate::data::arrow::ArrowRows;
 use crate::data::column::ColumnType;
 use crate::data::error::DataErrorKind;
 use crate::data::fuzzing::bear_broken_files;
@@ -111,6 +113,51 @@ fn binary_columns_obey_types_and_others_are_refused() {
     for (bytes, format) in [(as_parquet(&batch), Format::Parquet), (as_stream(&batch), Format::Arrow)] {
         let error = refused(&bytes, format, &[]);
         assert_eq!((error.kind, error.column.as_deref()), (DataErrorKind::Unfit, Some("raw")));
+    }
+}
+
+/// Three batches of words, each with a longer dictionary than the one before, in a stream or a file.
+fn growing_words(handling: DictionaryHandling, as_file: bool) -> Vec<u8> {
+    let words: Vec<String> = (0..3000).map(|word| format!("word {word}")).collect();
+    let batches = [1000, 2000, 3000].map(|known| {
+        let keys = Int32Array::from_iter((0..known).map(|row| (row % 7 != 2).then_some(row as i32)));
+        let values = StringArray::from_iter_values(&words[..known]);
+        let column: ArrayRef = Arc::new(DictionaryArray::try_new(keys, Arc::new(values)).unwrap());
+        RecordBatch::try_from_iter_with_nullable([("w", column, true)]).unwrap()
+    });
+    let (schema, options) = (batches[0].schema(), IpcWriteOptions::default().with_dictionary_handling(handling));
+    if as_file {
+        let mut writer = FileWriter::try_new_with_options(Vec::new(), &schema, options).unwrap();
+        batches.iter().for_each(|batch| writer.write(batch).unwrap());
+        return writer.into_inner().unwrap();
+    }
+    let mut writer = StreamWriter::try_new_with_options(Vec::new(), &schema, options).unwrap();
+    batches.iter().for_each(|batch| writer.write(batch).unwrap());
+    writer.into_inner().unwrap()
+}
+
+#[test]
+fn dictionaries_that_come_in_pieces_are_read_as_whole_ones() {
+    let whole = growing_words(DictionaryHandling::Resend, false);
+    let expected = rows(&read(&whole, Format::Arrow, &[]).unwrap());
+    let word = |row: usize| &expected[row]["w"];
+    assert_eq!((expected.as_array().map(Vec::len), word(999), word(2)), (Some(6000), &json!("word 999"), &json!(null)));
+    assert_eq!((word(1000), word(2999), word(5999)), (&json!("word 0"), &json!("word 1999"), &json!("word 2999")));
+    for as_file in [false, true] {
+        let pieces = growing_words(DictionaryHandling::Delta, as_file);
+        assert!(pieces.len() < whole.len() - 30_000, "{} and {} bytes", pieces.len(), whole.len());
+        assert!(rows(&read(&pieces, Format::Arrow, &[]).unwrap()) == expected, "as a file: {as_file}");
+        // The same for rows to predict for, with portions that end within batches.
+        let mut portions = ArrowRows::new(Bytes::from(pieces), &memory()).unwrap();
+        let mut cells = Vec::new();
+        while let Some(batch) = portions.next_rows(700).unwrap() {
+            cells.extend(portions.cells(&batch, 0).unwrap());
+        }
+        let found = cells.iter().map(|cell| cell.text().map_or(json!(null), |text| json!(&*text)));
+        assert!(
+            found.collect::<Vec<_>>()
+                == expected.as_array().unwrap().iter().map(|row| row["w"].clone()).collect::<Vec<_>>()
+        );
     }
 }
 

@@ -12,6 +12,7 @@ use parquet::file::properties::{WriterProperties, WriterVersion};
 
 use super::tests::{read, refused};
 use super::*;
+use crate::data::csv::{CsvOptions, CsvRows};
 use crate::data::error::{DataError, DataErrorKind};
 use crate::data::profile::findings::MOSTLY_MISSING;
 use crate::findings::FURTHER_FINDINGS;
@@ -133,6 +134,41 @@ fn names_of_columns_are_bounded_in_every_format() {
     let all: Vec<String> = (0..3000).map(|at| format!("{at:0>900}")).collect();
     let error = refused(format!("{}\n{}\n", all.join(","), vec!["1"; 3000].join(",")).as_bytes(), Format::Csv, &[]);
     assert!(error.detail.contains("the names of the columns have more than"), "{error}");
+}
+
+#[test]
+fn names_of_a_header_are_bounded_while_they_are_read() {
+    let row_of = |columns: usize| vec!["1"; columns].join(",");
+    let both = |header: &str, columns: usize| {
+        let text = format!("{header}\n{}\n", row_of(columns));
+        let stored = read(text.as_bytes(), Format::Csv, &[]);
+        let seen = CsvRows::new(text.as_bytes(), &CsvOptions::default()).map(|rows| rows.headers().to_vec());
+        assert_eq!(stored.as_ref().err().map(ToString::to_string), seen.as_ref().err().map(ToString::to_string));
+        seen
+    };
+    // Empty ones are made up, and no two of them are the same.
+    let names = both(&",".repeat(16_383), 16_384).unwrap();
+    assert_eq!((names.len(), &*names[0], &*names[16_383]), (16_384, "column_1", "column_16384"));
+    assert_eq!(both("column_3,column_3_, ,x", 4).unwrap(), ["column_3", "column_3_", "column_3__", "x"]);
+    let doubled: Vec<String> = (0..9000).map(|at| format!("{:0>200}", at % 8999)).collect();
+    let (empty, many, long) = (",".repeat(2_000_000), doubled.join(","), "n".repeat(9 << 20));
+    let together = vec!["n".repeat(900); 9000].join(",");
+    for (header, kind, part) in [
+        (&empty, DataErrorKind::TooLarge, "there are 2000001 columns"),
+        (&many, DataErrorKind::Malformed, "two columns have this name"),
+        (&long, DataErrorKind::TooLarge, "at most 1000 characters"),
+        (&together, DataErrorKind::TooLarge, "the names of the columns have more than"),
+        (&format!("a,\"{long}\""), DataErrorKind::TooLarge, "at most 1000 characters"),
+    ] {
+        let error = both(header, 1).unwrap_err();
+        assert!(error.kind == kind && error.detail.contains(part) && error.detail.len() < 300, "{part}: {error}");
+        assert_eq!(error.line, Some(1), "{error}");
+    }
+    // What is looked through for them is charged.
+    let memory = Share::new("requests", ByteSize::mib(4)).charge(None);
+    let (source, asked, limits) = (Bytes::from(format!("{long}\n1\n")), Default::default(), IngestLimits::default());
+    let read = ingest(source, Format::Csv, &asked, &limits, &memory, &mut Vec::new(), &mut |_| true);
+    assert_eq!((read.map_err(|error| error.kind).err(), memory.held()), (Some(DataErrorKind::TooLarge), 0));
 }
 
 #[test]

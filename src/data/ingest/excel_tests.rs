@@ -306,6 +306,23 @@ fn a_part_is_looked_through_once_and_only_while_somebody_waits() {
     assert_eq!((stopped.kind, asked), (DataErrorKind::Stopped, once - 4));
 }
 
+#[test]
+fn cells_and_rows_within_one_another_are_refused() {
+    let header = "<row><c t=\"str\"><v>a</v></c><c t=\"str\"><v>b</v></c></row>";
+    for row in [
+        "<row><c><v>1</v></c><row><c><v>2</v></c></row></row>",
+        "<row><row><c><v>1</v></c></row><c><v>2</v></c></row>",
+        "<row r=\"2\"><c><v>1</v></c><row r=\"3\"><c><v>2</v></c></row><c><v>3</v></c></row>",
+        "<row><c><v>1</v><c><v>2</v></c></c></row>",
+        "<row><c><c><v>1</v></c></c></row>",
+        "<row><c><v>1</v><row><c><v>2</v></c></row></c></row>",
+    ] {
+        let error = refused(&workbook(&format!("{header}{row}")), Format::Excel, &[]);
+        let is_told = ["is not where it belongs", "has others in it"].iter().any(|part| error.detail.contains(part));
+        assert!(error.kind == DataErrorKind::Malformed && is_told, "{row}: {error}");
+    }
+}
+
 /// Every cut, and a flipped byte at every place: an answer, never a panic.
 #[test]
 fn broken_workbooks_are_answered() {

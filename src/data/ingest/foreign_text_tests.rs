@@ -271,6 +271,61 @@ fn lines_above_the_header_are_skipped_and_named() {
     assert_eq!(both("#id,b\n1,2\n", Format::Csv.into()).unwrap().0, ["#id", "b"]);
 }
 
+/// A table of 130,000 rows, of more than a piece, with fields before, between and behind these.
+fn parted(before: &str, between: &str, behind: &str) -> String {
+    let line = |fields: [&str; 3]| format!("{before}{}{behind}\n", fields.join(between));
+    (0..130_000).fold(line(["rate", "town", "n"]), |text, row| {
+        let town = ["\"New York\"", "Bonn", "\"a \"\"b\"\"\nc\""][if row < 100 { row % 2 } else { row % 3 }];
+        text + &line([&format!("{}.25", row % 90), town, &row.to_string()])
+    })
+}
+
+#[test]
+fn a_table_parted_by_blanks_is_that_of_commas() {
+    let expected = csv(&parted("", ",", ""));
+    assert_eq!((expected.0.rows, expected.0.columns[1].distinct), (130_000, 3));
+    for (before, between, behind) in [("", " ", ""), ("  ", "   ", " \t"), (" ", "  ", "\r")] {
+        let text = parted(before, between, behind);
+        let mut found = csv(&text);
+        let told = message(&found.0, "parted_by_blanks");
+        assert!(told.contains("3 columns") && told.contains("first 50 lines"), "{told}");
+        found.0.findings.retain(|finding| finding.code != "parted_by_blanks");
+        assert_eq!(found.0, expected.0, "{between:?}");
+        assert!(rows(&found) == rows(&expected), "{between:?}");
+        let (headers, count) = both(&text, Format::Csv.into()).unwrap();
+        assert_eq!((headers.join(" "), count), ("rate town n".to_owned(), 130_000));
+    }
+    // Declared, it may be of a few rows; nothing is guessed then.
+    let declared = csv("sep= \nrate  town\n 1  x\n");
+    assert_eq!((names(&declared.0), declared.0.rows), (vec!["rate", "town"], 1));
+    assert!(!codes(&declared.0).iter().any(|(code, _)| *code == "parted_by_blanks"));
+    let whole = csv(&format!("sep=,\na b\n{}", "1 2\n".repeat(9)));
+    assert_eq!(names(&whole.0), ["a b"]);
+}
+
+#[test]
+fn tables_of_scientists_and_of_r_are_read_as_they_are_meant() {
+    let absent = declared(Header::Absent, None);
+    let row = |at: usize| format!(" 0.{at:03}  18.00   2.310  {at}  0.5380 396.90\n");
+    let (housing, _) = read((0..20).map(row).collect::<String>().as_bytes(), absent, &[]).unwrap();
+    assert_eq!((housing.columns.len(), housing.rows, kinds(&housing)), (6, 20, vec!["numeric"; 6]));
+    let row = |at: usize| {
+        format!("{}.0   8   307.0      {}      3504.   12.0   70  1\t\"ford pinto\"\n", 9 + at, ["130.0", "?"][at % 2])
+    };
+    let (cars, _) = read((0..20).map(row).collect::<String>().as_bytes(), absent, &[]).unwrap();
+    assert_eq!((cars.columns.len(), kinds(&cars)[8], cars.columns[3].missing), (9, "categorical", 10));
+    let row = |at: usize| format!("\"{}\" 5.{at} NA \"seto sa\"\n", at + 1);
+    let (iris, _) =
+        csv(&("\"Sepal.Length\" \"Width\" \"Species\"\n".to_owned() + &(0..9).map(row).collect::<String>()));
+    assert_eq!(names(&iris), ["column_1", "Sepal.Length", "Width", "Species"]);
+    assert!(message(&iris, "parted_by_blanks").contains("one name fewer"));
+    let ragged = both(&format!("a b\n{}1 2 3\n", "1 2\n".repeat(60)), Format::Csv.into()).unwrap_err();
+    assert!(
+        ragged.line == Some(62) && ragged.detail.contains("put values that have blanks in them in quotes"),
+        "{ragged}"
+    );
+}
+
 #[test]
 fn a_file_of_another_kind_is_called_what_it_is() {
     let workbook = b"PK\x03\x04\x14\0\x06\0\x08\0xl/workbook.xml";

@@ -266,6 +266,33 @@ fn broken_json_is_refused_with_its_place() {
     }
 }
 
+#[test]
+fn the_byte_of_a_line_is_told_where_json_breaks() {
+    let many = |between: &str| format!("{{\"a\":1.25}}{between}").repeat(400_000);
+    for (text, format) in [
+        ("{\"a\":!}\n".to_owned(), Format::Ndjson),
+        ("\u{feff}{\"a\":1}\r\n{\"a\":1 !}\n".to_owned(), Format::Ndjson),
+        ("[{\"a\":!}]".to_owned(), Format::Json),
+        (" [ {\"a\":1},  {\"b\"!1}]".to_owned(), Format::Json),
+        ("[{\"a\":1},\n  {\"b\":!},\n{}]".to_owned(), Format::Json),
+        ("[\n{\"a\":1}, {\"b\"\n:1, !}]".to_owned(), Format::Json),
+        // In a later piece: all on one line, and each object on its own.
+        (format!("[{}{{\"a\":!}}]", many(", ")), Format::Json),
+        (format!("[{} {{\"a\":!}}]", many(",\n")), Format::Json),
+        (format!("{}{{\"a\":!}}", many("\n")), Format::Ndjson),
+    ] {
+        let ahead = &text[..text.find('!').expect("what is broken")];
+        let line = ahead.rsplit('\n').next().unwrap_or_default().trim_start_matches('\u{feff}');
+        let error = refused(text.as_bytes(), format, &[]);
+        let (place, shown) =
+            (format!("(byte {} of the line)", line.len() + 1), &ahead[ahead.len().saturating_sub(20)..]);
+        assert_eq!(error.line, Some(1 + ahead.matches('\n').count() as u64), "{shown}: {error}");
+        assert!(error.detail.ends_with(&place), "{shown}: {place}: {error}");
+    }
+    let within = refused(b"[{\"a\":1},\n{\"b\":\"x\n\"}]", Format::Json, &[]);
+    assert_eq!(within.line, Some(2), "an end of a line within a text: {within}");
+}
+
 fn findings_of(text: &str) -> Vec<(String, Option<String>)> {
     let (profile, _) = csv(text);
     profile.findings.into_iter().map(|finding| (finding.code, finding.column)).collect()

@@ -64,8 +64,8 @@ impl<S: Growing> LineRows<S> {
                 columns: vec![Vec::new(); lines.len()],
                 lease: Lease::of(&self.memory, 2 * piece.bytes.len() as u64)?,
             };
-            let text = text_of(&piece.bytes, piece.line)?;
-            let of_lines = (piece.line..).zip(text.split('\n'));
+            let text = text_of(&piece.bytes, piece.place.line)?;
+            let of_lines = (piece.place.line..).zip(text.split('\n'));
             for (line, text) in of_lines.filter(|(_, text)| !text.trim_ascii().is_empty()) {
                 objects.read_object(text, line, &mut |row, column, cell, line| {
                     if column >= lines.len() {

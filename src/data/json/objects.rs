@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use crate::data::error::DataError;
 use crate::data::inference::Written;
 use crate::data::limits::{IngestLimits, MAX_NAMES_BYTES, check_column_name, long_names, oversized, too_many_columns};
+use crate::data::text::lines_in;
 
 /// A cell; one that is null is an empty text.
 pub(crate) struct RawCell<'a> {
@@ -21,6 +22,14 @@ pub(crate) struct RawCell<'a> {
 
 /// What is done with a cell: its row, its column, the cell, its line.
 pub(crate) type OnCell<'c> = dyn FnMut(usize, usize, RawCell, &dyn Fn() -> u64) -> Result<(), DataError> + 'c;
+
+/// Where a text begins in its document.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    pub line: u64,
+    /// Bytes of that line before it.
+    pub before: u64,
+}
 
 /// Reads objects whose keys are columns.
 pub(crate) struct Objects<'l> {
@@ -63,36 +72,39 @@ impl<'l> Objects<'l> {
         self.names
     }
 
-    /// Reads a text that is one object.
+    /// Reads a text that is one object, and begins its line.
     ///
     /// # Errors
     /// It is none, or has values that cannot be cells, or `cell` fails.
     pub fn read_object(&mut self, text: &str, line: u64, cell: &mut OnCell) -> Result<(), DataError> {
         let mut json = serde_json::Deserializer::from_str(text);
         let result = Object { objects: self, text, line, cell }.deserialize(&mut json).and_then(|()| json.end());
-        result.map_err(|error| self.failed(&error, line))
+        result.map_err(|error| self.failed(&error, text, 0, Place { line, before: 0 }))
     }
 
-    /// Reads a text of objects with commas between them; says how many objects there were so far.
+    /// Reads a text of objects with commas between them, which begins at `place`; says how many objects there were so far.
     ///
     /// # Errors
     /// As [`Objects::read_object`].
-    pub fn read_array(&mut self, text: &str, line: u64, cell: &mut OnCell) -> Result<usize, DataError> {
-        let text = format!("[{text}]");
+    pub fn read_array(&mut self, text: &str, place: Place, cell: &mut OnCell) -> Result<usize, DataError> {
+        const OPENING: &str = "[";
+        let (text, line) = (format!("{OPENING}{text}]"), place.line);
         let mut json = serde_json::Deserializer::from_str(&text);
         let list = List(Object { objects: self, text: &text, line, cell });
         let result = json.deserialize_seq(list).and_then(|()| json.end());
-        result.map_err(|error| self.failed(&error, line))?;
+        result.map_err(|error| self.failed(&error, &text, OPENING.len(), place))?;
         Ok(self.rows)
     }
 
-    fn failed(&mut self, error: &serde_json::Error, line: u64) -> DataError {
+    /// An error in a text of which all but the first `added` bytes stand at `place`.
+    fn failed(&mut self, error: &serde_json::Error, text: &str, added: usize, place: Place) -> DataError {
         self.failure.take().unwrap_or_else(|| {
-            let line = line + (error.line().max(1) - 1) as u64;
-            let text = error.to_string();
-            let reason = text.split(" at line ").next().unwrap_or(&text);
-            let place = error.column();
-            DataError::malformed(format!("this is not a JSON object: {reason} (byte {place} of the line)")).at(line)
+            let told = error.to_string();
+            let reason = told.split(" at line ").next().unwrap_or(&told);
+            let ahead = ahead_of(error, text.as_bytes());
+            let Place { line, before } = place.behind(&ahead[added.min(ahead.len())..]);
+            let detail = format!("this is not a JSON object: {reason} (byte {} of the line)", before + 1);
+            DataError::malformed(detail).at(line)
         })
     }
 
@@ -128,6 +140,23 @@ impl<'l> Objects<'l> {
         self.expected = column + 1;
         Ok(column)
     }
+}
+
+impl Place {
+    /// Where what follows these bytes begins, which begin here.
+    pub fn behind(self, bytes: &[u8]) -> Self {
+        match memchr::memrchr(b'\n', bytes) {
+            Some(end) => Place { line: self.line + lines_in(bytes), before: (bytes.len() - end - 1) as u64 },
+            None => Place { before: self.before + bytes.len() as u64, ..self },
+        }
+    }
+}
+
+/// The bytes of a text before the one that an error is about: the last one that the parser has seen, which may end a line.
+fn ahead_of<'t>(error: &serde_json::Error, text: &'t [u8]) -> &'t [u8] {
+    let ended = error.line().checked_sub(2).and_then(|line| memchr::memchr_iter(b'\n', text).nth(line));
+    let seen = ended.map_or(0, |end| end + 1) + error.column();
+    &text[..seen.saturating_sub(1).min(text.len())]
 }
 
 /// One object to be read.
@@ -173,7 +202,7 @@ impl Object<'_, '_, '_, '_, '_> {
 /// The lines before a part of a text.
 fn lines_before(text: &str, part: &str) -> u64 {
     let at = (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize).min(text.len());
-    memchr::memchr_iter(b'\n', &text.as_bytes()[..at]).count() as u64
+    lines_in(&text.as_bytes()[..at])
 }
 
 impl<'de> DeserializeSeed<'de> for Object<'_, '_, '_, '_, '_> {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use memchr::{memchr_iter, memchr2, memchr3, memrchr};
 
-use super::objects::{Objects, RawCell};
+use super::objects::{Objects, Place, RawCell};
 use crate::data::asked::AskedColumns;
 use crate::data::builder::Builder;
 use crate::data::error::DataError;
@@ -44,7 +44,7 @@ enum Shape {
 /// Where the next object begins.
 pub(crate) struct JsonCursor {
     offset: u64,
-    line: u64,
+    place: Place,
     pub(super) most_rows: usize,
     /// Whether the array's bracket lies behind.
     begun: bool,
@@ -53,7 +53,7 @@ pub(crate) struct JsonCursor {
 /// Whole objects.
 pub(crate) struct JsonPiece {
     pub(super) bytes: Bytes,
-    pub(super) line: u64,
+    pub(super) place: Place,
     /// Of the bytes, and of the copy with brackets that is made of those of an array.
     _lease: Lease,
 }
@@ -99,11 +99,12 @@ impl<'a, S: Growing> JsonPieces<'a, S> {
         objects: &mut Objects,
         mut cell: impl FnMut(usize, usize, RawCell, &dyn Fn() -> u64) -> Result<(), DataError>,
     ) -> Result<usize, DataError> {
-        let text = text_of(&piece.bytes, piece.line)?;
+        let text = text_of(&piece.bytes, piece.place.line)?;
         if self.shape == Shape::Array {
-            return objects.read_array(text, piece.line, &mut cell);
+            return objects.read_array(text, piece.place, &mut cell);
         }
-        for (line, text) in (piece.line..).zip(text.split('\n')).filter(|(_, text)| !text.trim_ascii().is_empty()) {
+        for (line, text) in (piece.place.line..).zip(text.split('\n')).filter(|(_, text)| !text.trim_ascii().is_empty())
+        {
             objects.read_object(text, line, &mut cell)?;
         }
         Ok(objects.rows())
@@ -126,7 +127,8 @@ impl JsonCursor {
 
     /// Checks what stands between objects, the array's brackets among it.
     fn find_in_array(&self, bytes: &[u8], is_last: bool) -> Result<Found, DataError> {
-        let fail = |at: usize, detail: &str| Err(DataError::malformed(detail).at(self.line + lines_in(&bytes[..at])));
+        let fail =
+            |at: usize, detail: &str| Err(DataError::malformed(detail).at(self.place.line + lines_in(&bytes[..at])));
         let mut at = after_blanks(bytes, 0);
         match (self.begun, bytes.get(at)) {
             (false, Some(b'[')) => at = after_blanks(bytes, at + 1),
@@ -166,7 +168,7 @@ impl<S: Growing> Pieces for JsonPieces<'_, S> {
         let mark = head.len() - without_mark(&head)?.len();
         let most_cells = MOST_CELLS.min(CELLS_AT_ONCE / workers());
         let most_rows = columns.map_or(usize::MAX, |columns| (most_cells / columns.names.len().max(1)).max(1));
-        Ok(JsonCursor { offset: mark as u64, line: 1, most_rows, begun: false })
+        Ok(JsonCursor { offset: mark as u64, place: Place { line: 1, before: 0 }, most_rows, begun: false })
     }
 
     fn next(&self, cursor: &mut JsonCursor) -> Result<Option<JsonPiece>, DataError> {
@@ -181,16 +183,17 @@ impl<S: Growing> Pieces for JsonPieces<'_, S> {
             let is_last = bytes.len() < wanted;
             match cursor.find(self.shape, &bytes, is_last)? {
                 Found::Objects(start, end) => {
-                    let line = cursor.line + lines_in(&bytes[..start]);
+                    let place = cursor.place.behind(&bytes[..start]);
+                    let bytes = bytes.slice(start..end);
                     cursor.begun = true;
                     cursor.offset += end as u64;
-                    cursor.line += lines_in(&bytes[..end]);
-                    return Ok(Some(JsonPiece { bytes: bytes.slice(start..end), line, _lease: lease }));
+                    cursor.place = place.behind(&bytes);
+                    return Ok(Some(JsonPiece { bytes, place, _lease: lease }));
                 }
                 Found::End => return Ok(None),
                 Found::More if wanted >= MOST_RECORD_BYTES => {
                     let detail = format!("an object is longer than {MOST_RECORD_BYTES} bytes");
-                    return Err(DataError::too_large(detail).at(cursor.line));
+                    return Err(DataError::too_large(detail).at(cursor.place.line));
                 }
                 Found::More => wanted *= 2,
             }

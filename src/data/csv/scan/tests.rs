@@ -1,5 +1,6 @@
 //! Records, fields and quotes, read and refused.
 
+use super::super::dialect::BLANKS;
 use super::super::ends::{RecordsEnd, records_end};
 use super::*;
 
@@ -49,6 +50,23 @@ fn fields_in_and_out_of_quotes() {
 }
 
 #[test]
+fn runs_of_blanks_part_fields_and_mean_nothing_at_the_ends_of_lines() {
+    for (text, rows) in [
+        ("a b\n1  2\n", vec![vec!["a", "b"], vec!["1", "2"]]),
+        ("  a \t b \r\n \t \r\n\n1\t\t2 \r\r\n   ", vec![vec!["a", "b"], vec!["1", "2"]]),
+        (" \"a  \"\"b\"\"\n\"\t\"\"  c\n\"\" x", vec![vec!["a  \"b\"\n", "", "c"], vec!["", "x"]]),
+    ] {
+        assert_eq!(all(text, BLANKS), rows, "{text:?}");
+    }
+    let cr = Dialect { delimiter: BLANKS, line_end: CR };
+    assert_eq!(read(" a b \r \r1\t2", cr, false).unwrap(), [["a", "b"], ["1", "2"]]);
+    for (text, part) in [("a 5\"\n", "within the value"), ("\"a\"b c\n", "stands \"b\""), ("a \"b\n", "never closed")] {
+        let error = read(text, dialect(BLANKS), false).unwrap_err();
+        assert!(error.line == Some(1) && error.detail.contains(part), "{text:?}: {error}");
+    }
+}
+
+#[test]
 fn numbers_are_read_on_the_way_in_quotes_or_not() {
     /// Tells numbers from texts.
     struct Seen(Vec<String>);
@@ -82,6 +100,14 @@ fn numbers_are_read_on_the_way_in_quotes_or_not() {
         assert_eq!(records.next_of(&[Numbers::Plain; 3], &mut read).unwrap(), None, "{end}");
         assert_eq!(read.0.join(" "), format!("1.5 -2 3 '4\"' ' 5' '6' '7,5' '8x' '' 1 2 3 {last}"));
     }
+    let mut records = RecordReader::new("  1.5   -2\t\"3\" \r\n4 5\t x \n\"6\"  7 8\t", dialect(BLANKS), 1);
+    let mut read = Seen(Vec::new());
+    for _ in 0..3 {
+        let record = records.next_of(&[Numbers::Plain; 3], &mut read).unwrap();
+        assert_eq!(record.map(|record| record.fields), Some(3));
+    }
+    assert_eq!(records.next_of(&[Numbers::Plain; 3], &mut read).unwrap(), None);
+    assert_eq!(read.0.join(" "), "1.5 -2 3 4 5 'x' 6 7 8");
     let format = serde_json::from_str(r#"{"thousands":",","prefix":"$"}"#).unwrap();
     let dollars = Numbers::Written(ShortFormat::of(&format).unwrap());
     let text = "\"$1,234.5\",$2,\" $3 \"\r\n$4,567,5\n$8x,\"$9\"\"\",$13\n";
@@ -123,10 +149,14 @@ fn a_blank_line_is_a_row_where_it_can_be_one() {
 
 #[test]
 fn every_cut_of_a_text_gives_the_same_records() {
-    let text = "x,\"y\"\"\nz\"\r\n1,2'3\n\n\"\",\"\n\"\n";
-    let whole = all(text, b',');
-    for cut in 1..text.len() {
-        let RecordsEnd::At(end) = records_end(&text.as_bytes()[..cut], dialect(b','), false) else { continue };
-        assert_eq!([all(&text[..end], b','), all(&text[end..], b',')].concat(), whole, "cut at {cut}");
+    let commas = "x,\"y\"\"\nz\"\r\n1,2'3\n\n\"\",\"\n\"\n";
+    let blanks = " x \t\"y\"\"\n z\" \r\n1  2'3\n \n\"\"\t\"\n \"\n";
+    for (text, delimiter) in [(commas, b','), (blanks, BLANKS)] {
+        let whole = all(text, delimiter);
+        assert_eq!(whole.len(), 3);
+        for cut in 1..text.len() {
+            let RecordsEnd::At(end) = records_end(&text.as_bytes()[..cut], dialect(delimiter), false) else { continue };
+            assert_eq!([all(&text[..end], delimiter), all(&text[end..], delimiter)].concat(), whole, "cut at {cut}");
+        }
     }
 }
