@@ -54,7 +54,8 @@ const FEW_ANSWERS: usize = 500;
 pub(super) struct Finished {
     pub(super) predictor: Predictor,
     pub(super) measures: TableMeasures,
-    settings: ValidTrainingSpec,
+    /// Those of its training, as far as they were decided.
+    pub(super) settings: ValidTrainingSpec,
 }
 
 impl Finished {
