@@ -34,23 +34,14 @@ impl DatasetRegistry {
     /// # Errors
     /// `Storage`.
     pub async fn begins_with(&self, id: Uuid, beginning: Uuid) -> Result<bool, DatasetError> {
-        let mut next = Some(id);
-        while let Some(id) = next.filter(|id| *id != beginning) {
-            next = self.storage.catalog.dataset_parent(id).await?;
-        }
-        Ok(next.is_some())
+        Ok(self.storage.catalog.dataset_descends(id, beginning).await?)
     }
 
-    /// Whether two data sets have the same columns, byte by byte: by the checksums of both, where both have some.
+    /// Whether a data set has the same columns as `other`, byte by byte, as far as checksums of both tell.
     ///
     /// # Errors
     /// `Storage`.
-    pub async fn is_copy(&self, one: &Dataset, other: &Dataset) -> Result<bool, DatasetError> {
-        if one.bytes != other.bytes {
-            return Ok(false);
-        }
-        let catalog = &self.storage.catalog;
-        let one = catalog.checksums(&one.blob).await?;
-        Ok(one.is_some() && one == catalog.checksums(&other.blob).await?)
+    pub async fn is_copy(&self, dataset: &Dataset, other: Uuid) -> Result<bool, DatasetError> {
+        Ok(self.storage.catalog.dataset_is_copy(other, &dataset.blob).await?)
     }
 }

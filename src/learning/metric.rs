@@ -44,7 +44,7 @@ impl Metric {
     /// That of numbers which are learned with this loss; none named is the squared error.
     pub fn of_numbers(loss: Option<Loss>) -> Self {
         match loss {
-            // A squared error would be that of the few rows for which either loss is chosen.
+            // A few rows that are far off would decide a squared error, and these losses are chosen to bear with such rows.
             Some(Loss::Mae | Loss::Huber) => Metric::Mae,
             Some(Loss::Quantile(_)) => Metric::PinballLoss,
             Some(Loss::Poisson) => Metric::PoissonDeviance,
@@ -78,7 +78,7 @@ pub enum OfLoss {
     },
     /// Of the rate of a count.
     Rate {
-        /// The mean of 2·(y ln(y/ŷ) − y + ŷ).
+        /// The mean of 2·(y ln(y/ŷ) − y + ŷ). A target below 0 counts as 0, as it is learned, and a rate below 1e-15 as that.
         poisson_deviance: f64,
     },
 }
@@ -96,7 +96,12 @@ impl OfLoss {
                 share_below: mean(&|y, p| f64::from(u8::from(y <= p))),
             }),
             Loss::Poisson => {
-                let of_row = |y: f64, p: f64| 2.0 * (if y == 0.0 { 0.0 } else { y * (y / p).ln() } - y + p);
+                let of_row = |y: f64, p: f64| {
+                    let (y, p) = (y.max(0.0), p.max(1e-15));
+                    let deviance = 2.0 * (if y == 0.0 { 0.0 } else { y * (y / p).ln() } - y + p);
+                    // Of a rate that is right but for its last digits, rounding may leave less than 0.
+                    if deviance < 0.0 { 0.0 } else { deviance }
+                };
                 Some(OfLoss::Rate { poisson_deviance: mean(&of_row) })
             }
             Loss::Mse | Loss::Mae | Loss::Huber | Loss::BinaryCrossEntropy | Loss::CrossEntropy => None,
@@ -109,5 +114,43 @@ impl OfLoss {
             OfLoss::Quantile { pinball_loss, .. } => pinball_loss,
             OfLoss::Rate { poisson_deviance } => poisson_deviance,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `mean_pinball_loss(y, p, alpha=0.9, sample_weight=w)` and `mean_poisson_deviance(y, p, sample_weight=w)` of scikit-learn 1.9.1.
+    #[test]
+    fn measures_are_those_of_scikit_learn_with_weights_and_without() {
+        let (y, p) = ([1.0, 2.0, 3.0, 0.0, 7.0], [2.0, 2.0, 2.0, 0.5, 6.0]);
+        let weights = [1.0, 2.0, 0.5, 3.0, 1.0];
+        let of = |loss, weights| OfLoss::measured(loss, &p, &y, weights).expect("it has one of its own");
+        let near = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-12, "{found} for {expected}");
+        near(of(Loss::Quantile(0.9), RowWeights::ALIKE).error(), 0.39);
+        near(of(Loss::Quantile(0.9), RowWeights::of(&weights)).error(), 0.213_333_333_333_333_35);
+        near(of(Loss::Poisson, RowWeights::ALIKE).error(), 0.440_921_161_022_142_74);
+        near(of(Loss::Poisson, RowWeights::of(&weights)).error(), 0.531_761_397_438_162_6);
+        let OfLoss::Quantile { share_below, .. } = of(Loss::Quantile(0.9), RowWeights::of(&weights)) else {
+            panic!("a quantile");
+        };
+        near(share_below, 0.8);
+    }
+
+    #[test]
+    fn a_deviance_is_finite_and_not_below_0_whatever_rates_and_targets_are() {
+        for (p, y) in [(0.0, 3.0), (0.0, 0.0), (2.0, -1.0), (27.999_999_999_999_986, 28.0), (1e300, 1.0)] {
+            let measured = OfLoss::measured(Loss::Poisson, &[p], &[y], RowWeights::ALIKE).expect("a deviance");
+            assert!(measured.error().is_finite() && measured.error() >= 0.0, "{measured:?} of {y} at a rate of {p}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_compared_by_what_their_loss_asks_for() {
+        let of = |loss| Metric::of_numbers(Some(loss)).word();
+        let losses = [Loss::Mse, Loss::Mae, Loss::Huber, Loss::Poisson, Loss::Quantile(0.1)];
+        assert_eq!(losses.map(of), ["rmse", "mae", "mae", "poisson_deviance", "pinball_loss"]);
+        assert_eq!(Metric::of_numbers(None), Metric::Rmse);
     }
 }

@@ -136,12 +136,15 @@ pub fn measured(
 }
 
 impl Metrics {
-    /// What they are compared by, which is one of theirs.
+    /// The measure that versions are compared by; of numbers that were not measured by it, the root of the mean squared error.
     pub fn by(&self, metric: Metric) -> f64 {
-        match self {
-            Metrics::Classification(measured) => measured.log_loss,
-            Metrics::Regression(measured) if metric == Metric::Mae => measured.mae,
-            Metrics::Regression(measured) => measured.of_loss.map_or(measured.rmse, OfLoss::error),
+        match (self, metric) {
+            (Metrics::Classification(measured), _) => measured.log_loss,
+            (Metrics::Regression(measured), Metric::Mae) => measured.mae,
+            (Metrics::Regression(measured), Metric::PinballLoss | Metric::PoissonDeviance) => {
+                measured.of_loss.map_or(measured.rmse, OfLoss::error)
+            }
+            (Metrics::Regression(measured), _) => measured.rmse,
         }
     }
 }

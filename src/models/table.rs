@@ -143,7 +143,7 @@ impl TableParts {
 pub struct FeatureImportance {
     /// The column.
     pub feature: String,
-    /// Mean rise of the loss: log loss in nats, or RMSE in the target's unit.
+    /// Mean rise of what versions are compared by ([`TableSpec::metric`]).
     pub importance: f64,
     /// Standard deviation over the shuffles.
     pub std: f64,

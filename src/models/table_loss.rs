@@ -9,7 +9,7 @@ use crate::data::encoder::Task;
 use crate::learning::loss::Loss;
 use crate::learning::metric::Metric;
 
-/// A loss of numbers by its word, as a request that can mean no other names it.
+/// A loss of numbers by its word; no other word is taken.
 #[derive(Clone, Copy, Debug)]
 pub struct LossOfNumbers(pub Loss);
 

@@ -74,10 +74,11 @@ pub async fn evaluate(
             return Err(ServingError::whole(Wrong::Kind, detail));
         }
         (ModelKind::Layers(spec), None) => {
-            if let Some(key) = &data.dataset {
-                known = known_rows(app, version, &app.datasets.get(key).await?).await?;
-            }
+            let key = data.dataset.clone();
             let examples = data.examples(app, memory, spec, "").await?;
+            if let Some(key) = key {
+                known = known_rows(app, version, &app.datasets.get(&key).await?).await?;
+            }
             let (spec, predictor) = (spec.clone(), predictor().await?);
             let measured = blocking(app, move || {
                 let examples = examples.fit(&spec, "")?;

@@ -2,12 +2,14 @@
 
 use super::error::ServingError;
 use crate::app::App;
-use crate::datasets::{Dataset, DatasetError};
+use crate::data::split::HeldOut;
+use crate::datasets::Dataset;
 use crate::models::Version;
 use crate::models::notice::Notice;
 
 /// What is said where a version may know the rows of `dataset`: it was trained on that, on one that begins with its rows or that its
-/// rows begin with, or on a copy of it.
+/// rows begin with, or on a copy of it; or its epoch was chosen by them. The data set of its training is not named: whoever asks may
+/// not see it.
 ///
 /// # Errors
 /// What the catalog cannot be read for.
@@ -16,24 +18,21 @@ pub(super) async fn known_rows(
     version: &Version,
     dataset: &Dataset,
 ) -> Result<Option<Notice>, ServingError> {
-    let Some(learned) = version.facts.trained_on.dataset else { return Ok(None) };
-    let datasets = &app.datasets;
-    let of_its_own =
-        datasets.begins_with(dataset.id, learned).await? || datasets.begins_with(learned, dataset.id).await?;
-    let said = match of_its_own {
-        true => "was trained on rows of this data set".to_owned(),
-        false => match datasets.get(&learned.to_string()).await {
-            Ok(learned) if datasets.is_copy(dataset, &learned).await? => {
-                format!("was trained on rows of data set {:?}, of which this one is a copy", learned.title())
-            }
-            Ok(_) | Err(DatasetError::NotFound(_)) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        },
+    let (datasets, trained_on) = (&app.datasets, &version.facts.trained_on);
+    let Some(learned) = trained_on.dataset else { return Ok(None) };
+    let said = if datasets.begins_with(dataset.id, learned).await? || datasets.begins_with(learned, dataset.id).await? {
+        "was trained on rows of this data set"
+    } else if datasets.is_copy(dataset, learned).await? {
+        "was trained on a data set of which this one is a copy"
+    } else if trained_on.held_out == Some(HeldOut::Dataset(dataset.id)) {
+        "was chosen among its epochs, and calibrated, by the rows of this data set"
+    } else {
+        return Ok(None);
     };
+    let number = version.number;
     let message = format!(
-        "the measures flatter: version {} {said}. What it reaches on rows that it has not learned from stands in its `metrics` (GET \
-         /models/{{model}}/versions/{}), as far as rows were held out; else measure it on rows that no training has seen",
-        version.number, version.number
+        "the measures flatter: version {number} {said}. What it reaches on rows that it has not learned from stands in its `metrics` (GET \
+         /models/{{model}}/versions/{number}), as far as rows were held out; else measure it on rows that no training has seen"
     );
     Ok(Some(Notice { code: "measured_rows_known".to_owned(), message, epoch: None, layer: None, column: None }))
 }

@@ -5,10 +5,10 @@ use serde::Deserialize;
 use super::error::ServingError;
 use super::threads::blocking;
 use crate::app::App;
-use crate::data::encoder::Task;
 use crate::jobs::history::{EpochEntry, HistoryQuery};
 use crate::jobs::{JobError, JobHandle};
 use crate::learning::curves::Curves;
+use crate::learning::metric::Metric;
 use crate::models::table::FeatureImportance;
 use crate::models::{Model, Predictor, Version};
 use crate::plots::{self, Bar, Calibrated, Heading, LossPoint, MOST_CLASSES, Theme};
@@ -70,7 +70,6 @@ pub async fn of_version(
         .map_err(|_| unavailable("the measures of the version are not known"))?;
     let classes = class_names(model, version, &measures);
     let target = model.table().map_or("target", |table| &table.target).to_owned();
-    let task = model.table().map(|table| table.task).ok();
     let predictor = app.models.predictor(model, version).await?;
     let draw = move || {
         let heading = Heading { of: &of, theme };
@@ -78,7 +77,7 @@ pub async fn of_version(
             Plot::Loss => unreachable!("it was drawn before"),
             Plot::Confusion => confusion(&heading, &measures, &classes),
             Plot::Calibration => calibration(&heading, &measures, &predictor, &classes),
-            Plot::Importance => importance(&heading, task, &predictor),
+            Plot::Importance => importance(&heading, &predictor),
             Plot::Residuals => residuals(&heading, &measures, &predictor, &target),
             Plot::Roc => roc(&heading, &measures, &predictor, &classes),
         }
@@ -194,16 +193,23 @@ fn calibration(
     Ok(plots::calibration(heading, curve, of))
 }
 
-fn importance(heading: &Heading, task: Option<Task>, predictor: &Predictor) -> Result<String, ServingError> {
-    let Some(task) = task else {
+fn importance(heading: &Heading, predictor: &Predictor) -> Result<String, ServingError> {
+    let Ok(table) = predictor.table() else {
         return Err(unavailable("importance is of the columns of a model by data set; this one is by layer sizes"));
     };
-    let features = predictor.table().map_or(&[][..], |table| &table.parts.importance);
+    let features = &table.parts.importance;
     if features.is_empty() {
         return Err(unavailable("no rows were held out to measure importance on: train with a validation_split"));
     }
     let bars: Vec<Bar> = features.iter().map(bar).collect();
-    Ok(plots::importance(heading, &bars, if task == Task::Regression { "RMSE" } else { "log loss" }))
+    let measure = match table.parts.spec.metric() {
+        Metric::Rmse => "RMSE",
+        Metric::Mae => "MAE",
+        Metric::PinballLoss => "pinball loss",
+        Metric::PoissonDeviance => "Poisson deviance",
+        Metric::LogLoss | Metric::Loss => "log loss",
+    };
+    Ok(plots::importance(heading, &bars, measure))
 }
 
 fn bar(FeatureImportance { feature, importance, std }: &FeatureImportance) -> Bar<'_> {

@@ -100,7 +100,11 @@ async fn a_quantile_has_so_many_rows_below_it_wherever_they_are() {
     let of_first = comparison["active"].as_f64().expect("a number");
     assert!((of_first / pinball - 1.0).abs() < 0.2, "{of_first} for {pinball}");
     let of_median = service.post("/models/mae/evaluate", json!({"dataset": "fresh"})).await.expect(200);
-    assert!(of_median["metrics"]["pinball_loss"].is_null(), "{of_median}");
+    assert!(of_median["metrics"].get("pinball_loss").is_none(), "{of_median}");
+    let importance = service.get("/models/mae/versions/1/importance").await.expect(200);
+    assert_eq!(importance["measure"], "mae");
+    let plot = service.get("/models/ninth/versions/1/plots/importance.svg").await;
+    assert!(String::from_utf8_lossy(&plot.body).contains("pinball loss"), "the plot says what it shows");
     let model = service.get("/models/ninth").await.expect(200);
     assert_eq!((&model["loss"], &model["quantile"]), (&json!("quantile"), &json!(0.9)));
 }
@@ -115,6 +119,8 @@ async fn counts_are_answered_by_their_means_and_never_below_0() {
     // The deviance of the true means is about 1 (a χ² by its degrees of freedom), somewhat more of small means.
     let deviance = job["metrics"]["poisson_deviance"].as_f64().expect("a number");
     assert!((0.9..1.3).contains(&deviance), "{deviance}");
+    let of_mean = job["metrics"]["baselines"]["mean"]["poisson_deviance"].as_f64().expect("a number");
+    assert!(of_mean > deviance, "{of_mean} for always the mean");
     let rows = counts(2, 3_000);
     let found = answers(&service, "counts", &rows).await;
     let mean = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / rows.len() as f64;

@@ -8,7 +8,9 @@ use super::unpublished::Stopped;
 use crate::data::encoder::Target;
 use crate::jobs::training::Training;
 use crate::learning::examples::Targets;
+use crate::learning::loss::Loss;
 use crate::learning::members::Members;
+use crate::learning::metric::OfLoss;
 use crate::learning::metrics::{self, Metrics};
 use crate::learning::row_weights::RowWeights;
 use crate::models::scoring::Truth;
@@ -32,20 +34,25 @@ pub(super) struct Baselines {
 #[serde(untagged)]
 pub(super) enum Measure {
     Classification { accuracy: f64, log_loss: f64 },
-    Regression { rmse: f64, mae: f64, r2: Option<f64> },
+    Regression(metrics::Regression),
 }
 
 impl From<&Metrics> for Measure {
     fn from(metrics: &Metrics) -> Self {
         match metrics {
             Metrics::Classification(m) => Measure::Classification { accuracy: m.accuracy, log_loss: m.log_loss },
-            Metrics::Regression(m) => Measure::Regression { rmse: m.rmse, mae: m.mae, r2: m.r2 },
+            Metrics::Regression(m) => Measure::Regression(m.clone()),
         }
     }
 }
 
 /// What a constant answer reaches on rows of this truth and weights: the most frequent class of the training rows, or their mean.
-pub(super) fn constant(target: &Target, training: &Training, truth: &Truth, weights: RowWeights) -> Baselines {
+pub(super) fn constant(
+    (target, loss): (&Target, Option<Loss>),
+    training: &Training,
+    truth: &Truth,
+    weights: RowWeights,
+) -> Baselines {
     let train = &training.train;
     match (target, truth) {
         (Target::Classification { counts, .. }, Truth::Labels(labels)) => {
@@ -63,8 +70,10 @@ pub(super) fn constant(target: &Target, training: &Training, truth: &Truth, weig
         (Target::Regression { mean, .. }, Truth::Values(values)) => {
             let mean = mean_of_rows(target, training).unwrap_or(*mean);
             let answers = vec![mean; values.len()];
-            let metrics::Regression { rmse, mae, r2, .. } = metrics::regression_of(&answers, values, weights);
-            Baselines { mean: Some(Measure::Regression { rmse, mae, r2 }), ..Baselines::default() }
+            let of_loss = loss.and_then(|loss| OfLoss::measured(loss, &answers, values, weights));
+            let measured = metrics::regression_of(&answers, values, weights);
+            let mean = Measure::Regression(metrics::Regression { of_loss, ..measured });
+            Baselines { mean: Some(mean), ..Baselines::default() }
         }
         _ => unreachable!("the truth is of the target's task"),
     }

@@ -2,7 +2,7 @@
 
 use super::baseline::{Baselines, Measure};
 use crate::data::profile::Finding;
-use crate::learning::metrics::Metrics;
+use crate::learning::metrics::{Metrics, Regression};
 
 /// A version that leaves so much of a constant answer's error has learned next to nothing.
 const LEFT: f64 = 0.99;
@@ -27,7 +27,7 @@ pub(super) fn beside_baselines(
         let beside = || format!("on the same rows {} by that, {} by this version", shown(constant), shown(&own));
         match own {
             _ if no_better(&own, constant) => Some(format!("to answer always {answer} would do as well: {}", beside())),
-            Measure::Regression { r2: Some(r2), .. } if r2 < -OFF / rows.max(1) as f64 => Some(format!(
+            Measure::Regression(Regression { r2: Some(r2), .. }) if r2 < -OFF / rows.max(1) as f64 => Some(format!(
                 "its R² of {} is below 0: to answer always the mean of the rows that it is measured on would do better",
                 figure(r2)
             )),
@@ -67,8 +67,8 @@ fn no_better(own: &Measure, constant: &Measure) -> bool {
             Measure::Classification { accuracy: of_constant, log_loss: loss_of_constant },
         ) => accuracy <= of_constant && *log_loss >= LEFT * loss_of_constant,
         (
-            Measure::Regression { rmse, mae, .. },
-            Measure::Regression { rmse: of_constant, mae: mae_of_constant, .. },
+            Measure::Regression(Regression { rmse, mae, .. }),
+            Measure::Regression(Regression { rmse: of_constant, mae: mae_of_constant, .. }),
         ) => *rmse >= LEFT * of_constant && *mae >= LEFT * mae_of_constant,
         _ => false,
     }
@@ -82,9 +82,10 @@ fn is_worse(own: &Measure, linear: &Measure, rows: usize) -> bool {
             Measure::Classification { accuracy, log_loss },
             Measure::Classification { accuracy: of_linear, log_loss: loss_of_linear },
         ) => accuracy < of_linear && *log_loss > worse * loss_of_linear,
-        (Measure::Regression { rmse, mae, .. }, Measure::Regression { rmse: of_linear, mae: mae_of_linear, .. }) => {
-            *rmse > worse * of_linear && mae > mae_of_linear
-        }
+        (
+            Measure::Regression(Regression { rmse, mae, .. }),
+            Measure::Regression(Regression { rmse: of_linear, mae: mae_of_linear, .. }),
+        ) => *rmse > worse * of_linear && mae > mae_of_linear,
         _ => false,
     }
 }
@@ -94,7 +95,9 @@ fn shown(measure: &Measure) -> String {
         Measure::Classification { accuracy, log_loss } => {
             format!("an accuracy of {accuracy:.4} and a log loss of {log_loss:.4}")
         }
-        Measure::Regression { rmse, mae, .. } => format!("an RMSE of {} and an MAE of {}", figure(*rmse), figure(*mae)),
+        Measure::Regression(Regression { rmse, mae, .. }) => {
+            format!("an RMSE of {} and an MAE of {}", figure(*rmse), figure(*mae))
+        }
     }
 }
 
@@ -107,7 +110,7 @@ fn figure(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::learning::metrics::{Classification, Regression};
+    use crate::learning::metrics::Classification;
 
     fn classes(accuracy: f64, log_loss: f64) -> Metrics {
         let per_class = Vec::new();
@@ -124,7 +127,7 @@ mod tests {
     fn code(metrics: &Metrics, constant: Measure, linear: Measure, rows: usize) -> Option<String> {
         let (majority_class, mean) = match &constant {
             Measure::Classification { .. } => (Some(constant), None),
-            Measure::Regression { .. } => (None, Some(constant)),
+            Measure::Regression(_) => (None, Some(constant)),
         };
         let baselines = Baselines { majority_class, mean, linear: Some(linear) };
         beside_baselines(metrics, &baselines, rows, false).map(|finding| finding.code)
@@ -145,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_version_of_numbers_is_held_against_the_mean_and_the_linear_model() {
-        let of = |rmse, mae| Measure::Regression { rmse, mae, r2: None };
+        let of = |rmse, mae| Measure::Regression(Regression { rmse, mae, r2: None, of_loss: None });
         let of_rows = |rmse, mae, r2| {
             let metrics = Metrics::Regression(Regression { rmse, mae, r2, of_loss: None });
             code(&metrics, of(10.0, 8.0), of(5.0, 4.0), 10_000)

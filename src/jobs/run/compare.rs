@@ -82,6 +82,10 @@ fn compare(context: &RunContext, candidate: &Arc<Predictor>, rows: &MeasuredRows
     let comparison = Comparison { active_version: Some(number), ..none };
     let (serving, comparison) = match measure(context, candidate, &active, rows)? {
         Err(reason) => (Serving::Never, Comparison { reason, ..comparison }),
+        Ok(Measures { candidate, active, .. }) if !(candidate.is_finite() && active.is_finite()) => {
+            let reason = format!("the {} of this version, or of version {number}, is not finite", metric.word());
+            (Serving::Never, Comparison { reason, ..comparison })
+        }
         Ok(Measures { rows, candidate, active }) => {
             let is_better = candidate < active;
             let relation = if is_better { "less than" } else { "not less than" };

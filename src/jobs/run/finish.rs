@@ -175,7 +175,7 @@ pub(super) fn table(
     let measuring = Measuring { target: &target, ..measuring };
     let Judged { metrics, curves, calibration, conformal, importance } =
         judged(context, training, measuring, answering, origin)?;
-    let constant = constant(&target, training, &truth, examples.weights());
+    let constant = constant((&target, parts.spec.asked_loss()), training, &truth, examples.weights());
     tried.flatters(examples.rows()).into_iter().for_each(|finding| context.job.progress.warn(finding));
     let baselines = Baselines { linear, ..constant };
     let is_linear = parts.spec.hidden_layers.is_empty();

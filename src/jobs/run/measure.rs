@@ -257,6 +257,8 @@ impl Measuring<'_> {
         let mut generator = generator(seed, Purpose::Importance);
         let found = permutation_importance(&mut loss, &inputs, &groups, effort.repeats, &mut generator);
         let named = features.iter().map(|feature| &self.encoder.features[*feature]).zip(found.ok_or(Stopped)?);
+        // Of targets at the end of what numbers can be, a measure may not be one.
+        let named = named.filter(|(_, found)| found.mean.is_finite() && found.std.is_finite());
         let mut list: Vec<FeatureImportance> = named
             .map(|(feature, found)| FeatureImportance {
                 feature: feature.name.clone(),

@@ -84,14 +84,30 @@ impl Catalog {
         rows.iter().map(|row| Ok((parsed(row, "id")?, counted(row, "length")?))).collect()
     }
 
-    /// The data set that another was made of; none if it was not, or is gone.
+    /// Whether a data set is this `ancestor`, or was made of it, or of what was made of it.
     ///
     /// # Errors
-    /// `Unavailable`, `Damaged`.
-    pub async fn dataset_parent(&self, id: Uuid) -> Result<Option<Uuid>, StorageError> {
-        let query = sqlx::query("SELECT parent_id FROM datasets WHERE id = $1").bind(id.to_string());
-        let row = query.fetch_optional(self.reader()?).await?;
-        row.as_ref().map_or(Ok(None), |row| parsed_or_null(row, "parent_id"))
+    /// `Unavailable`.
+    pub async fn dataset_descends(&self, id: Uuid, ancestor: Uuid) -> Result<bool, StorageError> {
+        let query = "WITH RECURSIVE line (id) AS (SELECT CAST($1 AS TEXT) \
+                     UNION SELECT datasets.parent_id FROM datasets JOIN line ON datasets.id = line.id \
+                     WHERE datasets.parent_id IS NOT NULL) SELECT COUNT(*) FROM line WHERE id = $2";
+        let query = sqlx::query_scalar(query).bind(id.to_string()).bind(ancestor.to_string());
+        let found: i64 = query.fetch_one(self.reader()?).await?;
+        Ok(found > 0)
+    }
+
+    /// Whether a data set has the columns that this blob has, byte by byte: by the checksums of both, where both have some.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn dataset_is_copy(&self, id: Uuid, blob: &str) -> Result<bool, StorageError> {
+        let query = "SELECT COUNT(*) FROM datasets JOIN checksums AS own ON own.blob = datasets.blob \
+                     JOIN checksums AS other ON other.bytes = own.bytes AND other.blocks = own.blocks \
+                     WHERE datasets.id = $1 AND other.blob = $2";
+        let query = sqlx::query_scalar(query).bind(id.to_string()).bind(blob.to_owned());
+        let found: i64 = query.fetch_one(self.reader()?).await?;
+        Ok(found > 0)
     }
 
     /// The name and the rows of the data set that was made of this one, or of what was made of it, and has a name; none where this

@@ -41,10 +41,20 @@ fn with_open_input(url: &str, words: &[&str]) -> Child {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs")
 }
 
+/// Whether these tests were started to ignore SIGHUP: then so are commands that they start.
+fn ignores_hangups() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & 1 == 1))
+}
+
 #[tokio::test]
 async fn a_signal_ends_a_command_that_waits_for_its_input() {
     let app = TestApp::start().await;
     for (name, word) in [("-INT", "interrupted"), ("-TERM", "terminated"), ("-HUP", "hung up")] {
+        if name == "-HUP" && ignores_hangups() {
+            continue;
+        }
         let mut child = with_open_input(&app.url(""), &["datasets", "upload", "-", "--name", "slow"]);
         let mut input = child.stdin.take().expect("piped");
         input.write_all(b"a,b\n1,2\n").expect("it is read");

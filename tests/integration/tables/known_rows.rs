@@ -24,6 +24,16 @@ async fn measures_on_rows_that_were_learned_from_are_told_to_flatter() {
     assert_eq!(told(&service, path, json!({"dataset": "copy"})).await, known);
     service.post_csv("/datasets/fruit/append?name=longer", fruit_csv(300..420)).await.expect(201);
     assert_eq!(told(&service, path, json!({"dataset": "longer"})).await, known);
+    // The beginning of what was learned from.
+    let longer = json!({"dataset": "longer", "epochs": 2});
+    let job = service.train("kinds", longer).await;
+    assert_eq!(job["state"], "succeeded", "{job}");
+    assert_eq!(told(&service, "/models/kinds/versions/2/evaluate", json!({"dataset": "fruit"})).await, known);
+    // What the epoch was chosen by.
+    let chosen = json!({"dataset": "fruit", "validation": {"dataset": "more"}, "epochs": 2});
+    let job = service.train("kinds", chosen).await;
+    assert_eq!(job["state"], "succeeded", "{job}");
+    assert_eq!(told(&service, "/models/kinds/versions/3/evaluate", json!({"dataset": "more"})).await, known);
     // Other rows, whether they are stored or sent; of as many as were learned from, too.
     service.post_csv("/datasets?name=others", fruit_csv(300..600)).await.expect(201);
     assert!(told(&service, path, json!({"dataset": "others"})).await.is_empty());

@@ -88,7 +88,9 @@ async fn a_version_of_the_standard_recipe_is_the_same_again_elsewhere_and_goes_o
         (&asked["split"]["type"], &decided["split"]["type"]),
         (&json!("auto"), &one["metrics"]["split"]["type"])
     );
-    [&mut asked, &mut decided].map(|config| config.as_object_mut().expect("an object").remove("split"));
+    for config in [&mut asked, &mut decided] {
+        config.as_object_mut().expect("an object").remove("split");
+    }
     assert_eq!((&one["recipe"], decided), (&json!("standard"), asked));
     assert_eq!((&one["config"]["epochs"], &one["config"]["members"]), (&json!(6), &json!(5)));
     let answers = predicted(&service, "one").await;

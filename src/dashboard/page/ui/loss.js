@@ -68,6 +68,7 @@ export function answerText({ loss, quantile = MEDIAN }) {
  */
 export const measuresNote = (model, metrics) =>
   model?.loss === 'quantile' &&
+  (metrics?.share_below !== undefined || (model.quantile ?? MEDIAN) !== MEDIAN) &&
   h(
     'p',
     { class: 'small' },

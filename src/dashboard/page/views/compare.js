@@ -114,7 +114,7 @@ function evaluateForm(model, a, b, names, datasets) {
         fill(
           area,
           measureTable('Measures on this data set', [first.metrics, second.metrics], names),
-          h('p', { class: 'small muted' }, `${count(first.rows)} rows.`),
+          h('p', { class: 'small muted' }, `${count(first.rows)} rows. Rows that a version was trained on flatter it.`),
           warnings({ warnings: [...first.warnings, ...second.warnings] }),
         );
       } catch (error) {

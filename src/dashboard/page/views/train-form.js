@@ -187,6 +187,8 @@ function modelFields(dataset) {
   });
   target.addEventListener('change', suggest);
   suggest();
+  // Browsers would fill in their user's own.
+  name.autocomplete = 'off';
   named({ name, target, task, recipe, hidden_layers: hidden, activation, dropout });
   const read = () => ({
     name: name.value,
