@@ -74,11 +74,7 @@ pub async fn evaluate(
             return Err(ServingError::whole(Wrong::Kind, detail));
         }
         (ModelKind::Layers(spec), None) => {
-            let key = data.dataset.clone();
             let examples = data.examples(app, memory, spec, "").await?;
-            if let Some(key) = key {
-                known = known_rows(app, version, &app.datasets.get(&key).await?).await?;
-            }
             let (spec, predictor) = (spec.clone(), predictor().await?);
             let measured = blocking(app, move || {
                 let examples = examples.fit(&spec, "")?;

@@ -165,7 +165,7 @@ async fn a_loss_that_does_not_go_with_the_target_or_the_recipe_is_refused() {
         model.as_object_mut().expect("an object").extend(others.as_object().expect("an object").clone());
         service.post("/models", model).await
     };
-    let problem = service.post_csv("/train?target=y&loss=quantil", "x,y\n1,2\n").await.problem(400, "invalid_value");
+    let problem = service.post_csv("/train?target=y&loss=quantil", "x,y\n1,2\n").await.problem(422, "invalid_value");
     let told = text(&problem["detail"]);
     assert!(told.contains("`quantile`") && !told.contains("cross_entropy"), "the losses of numbers: {told}");
     for (others, pointer) in [

@@ -39,20 +39,3 @@ async fn measures_on_rows_that_were_learned_from_are_told_to_flatter() {
     assert!(told(&service, path, json!({"dataset": "others"})).await.is_empty());
     assert!(told(&service, path, json!({"records": records(&service, "more").await})).await.is_empty());
 }
-
-#[tokio::test]
-async fn the_same_is_told_of_models_by_layer_sizes() {
-    let service = TestApp::start().await;
-    for (name, rows) in [("known", 0..40), ("others", 40..80)] {
-        let lines: String = rows.map(|row| format!("{}.5,{}\n", row % 7, row % 3)).collect();
-        service.post_csv(&format!("/datasets?name={name}"), format!("x,y\n{lines}")).await.expect(201);
-    }
-    let model = json!({"name": "line", "layer_sizes": [1, 2, 1], "output_activation": "identity"});
-    service.post("/models", model).await.expect(201);
-    let data = |name: &str| json!({"dataset": name, "features": ["x"], "targets": ["y"]});
-    let mut training = data("known");
-    training["epochs"] = json!(2);
-    service.train("line", training).await;
-    assert_eq!(told(&service, "/models/line/evaluate", data("known")).await, ["measured_rows_known"]);
-    assert!(told(&service, "/models/line/evaluate", data("others")).await.is_empty());
-}
