@@ -12,12 +12,12 @@ const MEASURES: [&str; 11] = [
     "log_loss",
     "macro_f1",
     "roc_auc",
-    "rmse",
-    "mae",
-    "r2",
     "pinball_loss",
     "share_below",
     "poisson_deviance",
+    "rmse",
+    "mae",
+    "r2",
     "loss",
 ];
 /// Warnings that are told in full.

@@ -16,7 +16,7 @@ use super::table::{Table, figure, shown, time};
 
 /// Measures that versions are compared by, of which those are shown that any has.
 const MEASURES: [&str; 8] =
-    ["accuracy", "log_loss", "roc_auc", "rmse", "mae", "r2", "pinball_loss", "poisson_deviance"];
+    ["accuracy", "log_loss", "roc_auc", "pinball_loss", "poisson_deviance", "rmse", "mae", "r2"];
 
 /// `epochd versions`.
 ///

@@ -135,6 +135,14 @@ pub fn measured(
     Some((loss, measured, seen.curves(spec.loss)))
 }
 
+impl Regression {
+    /// The same, with what this loss asks of answers to rows with these targets, if it was asked for.
+    pub fn of_loss(self, loss: Option<Loss>, answers: &[f64], targets: &[f64], weights: RowWeights) -> Self {
+        let of_loss = loss.and_then(|loss| OfLoss::measured(loss, answers, targets, weights));
+        Regression { of_loss, ..self }
+    }
+}
+
 impl Metrics {
     /// The measure that versions are compared by; of numbers that were not measured by it, the root of the mean squared error.
     pub fn by(&self, metric: Metric) -> f64 {

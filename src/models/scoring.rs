@@ -9,8 +9,7 @@ use crate::data::encoder::{EncodeError, Encoder, Target, Task, rows_with};
 use crate::learning::calibration::Calibration;
 use crate::learning::curves::Curves;
 use crate::learning::loss::Loss;
-use crate::learning::metric::OfLoss;
-use crate::learning::metrics::{self, Metrics, Regression};
+use crate::learning::metrics::{self, Metrics};
 use crate::learning::predicted::Predicted;
 use crate::learning::row_weights::RowWeights;
 
@@ -176,9 +175,8 @@ impl Answered {
     pub fn measures(&self, target: &Target, loss: Option<Loss>) -> Metrics {
         let (classes, weights) = (target.classes(), self.weights());
         if classes.is_empty() {
-            let of_loss = loss.and_then(|loss| OfLoss::measured(loss, &self.answers, &self.values, weights));
             let measured = metrics::regression_of(&self.answers, &self.values, weights);
-            return Metrics::Regression(Regression { of_loss, ..measured });
+            return Metrics::Regression(measured.of_loss(loss, &self.answers, &self.values, weights));
         }
         let log_loss = self.log_loss / weights.total(self.labels.len());
         let measured = metrics::by_class(&self.predicted, &self.labels, classes.len(), log_loss, weights);

@@ -10,7 +10,6 @@ use crate::jobs::training::Training;
 use crate::learning::examples::Targets;
 use crate::learning::loss::Loss;
 use crate::learning::members::Members;
-use crate::learning::metric::OfLoss;
 use crate::learning::metrics::{self, Metrics};
 use crate::learning::row_weights::RowWeights;
 use crate::models::scoring::Truth;
@@ -70,10 +69,8 @@ pub(super) fn constant(
         (Target::Regression { mean, .. }, Truth::Values(values)) => {
             let mean = mean_of_rows(target, training).unwrap_or(*mean);
             let answers = vec![mean; values.len()];
-            let of_loss = loss.and_then(|loss| OfLoss::measured(loss, &answers, values, weights));
-            let measured = metrics::regression_of(&answers, values, weights);
-            let mean = Measure::Regression(metrics::Regression { of_loss, ..measured });
-            Baselines { mean: Some(mean), ..Baselines::default() }
+            let measured = metrics::regression_of(&answers, values, weights).of_loss(loss, &answers, values, weights);
+            Baselines { mean: Some(Measure::Regression(measured)), ..Baselines::default() }
         }
         _ => unreachable!("the truth is of the target's task"),
     }

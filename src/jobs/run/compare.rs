@@ -82,15 +82,14 @@ fn compare(context: &RunContext, candidate: &Arc<Predictor>, rows: &MeasuredRows
     let comparison = Comparison { active_version: Some(number), ..none };
     let (serving, comparison) = match measure(context, candidate, &active, rows)? {
         Err(reason) => (Serving::Never, Comparison { reason, ..comparison }),
-        Ok(Measures { candidate, active, .. }) if !(candidate.is_finite() && active.is_finite()) => {
-            let reason = format!("the {} of this version, or of version {number}, is not finite", metric.word());
-            (Serving::Never, Comparison { reason, ..comparison })
-        }
         Ok(Measures { rows, candidate, active }) => {
             let is_better = candidate < active;
             let relation = if is_better { "less than" } else { "not less than" };
             let word = metric.word();
-            let reason = format!("its {word} is {candidate:.6}: {relation} the {active:.6} of version {number}");
+            let reason = match candidate.is_finite() && active.is_finite() {
+                true => format!("its {word} is {candidate:.6}: {relation} the {active:.6} of version {number}"),
+                false => format!("its {word}, or that of version {number}, is not finite"),
+            };
             let serving = if is_better { Serving::InPlaceOf(Some(number)) } else { Serving::Never };
             let finite = |value: f64| Some(value).filter(|value| value.is_finite());
             (serving, Comparison { rows, candidate: finite(candidate), active: finite(active), reason, ..comparison })
