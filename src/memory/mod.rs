@@ -5,6 +5,7 @@
 //! charged is what is *made*, not what was sent: a small body can unpack to a large one, and a few bytes can call for many
 //! rows.
 
+pub mod behalf;
 pub mod charge;
 pub mod machine;
 pub mod plan;

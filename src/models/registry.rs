@@ -16,6 +16,7 @@ use super::memory::{PredictorMemory, predictor_bytes};
 use super::{Model, ModelError, Predictor, Version};
 use crate::learning::network::Network;
 use crate::learning::spec::ValidModelSpec;
+use crate::memory::behalf::done_for_all;
 use crate::memory::{Charge, Share};
 use crate::name::is_name;
 use crate::storage::catalog::{ModelRow, shown};
@@ -235,7 +236,7 @@ impl ModelRegistry {
         let bytes = predictor_bytes(spec, version.file_bytes);
         self.memory().check(bytes)?;
         let slot = self.entries().slot(model.id, version.number, bytes);
-        let read = slot.get_or_try_init(|| self.read(model, version, spec, bytes)).await;
+        let read = slot.get_or_try_init(|| done_for_all(self.read(model, version, spec, bytes))).await;
         if read.is_err() {
             self.entries().drop_slot(model.id, version.number, &slot);
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::followed::{FollowedModels, Known};
+use crate::memory::behalf::done_for_all;
 use crate::models::drift::{DriftCounts, Followed, Reference};
 use crate::models::{Model, ModelError, ModelRegistry, Predictor};
 use crate::storage::catalog::DriftRow;
@@ -113,7 +114,7 @@ impl DriftRegistry {
         let full = || ModelError::MemoryFull { limit: bytesize::ByteSize::b(self.0.models.counts_limit()).to_string() };
         let counts = self.counts(model, version.number, &predictor).ok_or_else(full)?;
         let doubts = self.0.doubts.lock().await;
-        let row = self.0.storage.catalog.drift(model.id).await?;
+        let row = done_for_all(self.0.storage.catalog.drift(model.id)).await?;
         let mut cells = counts.pending();
         if let Some(doubt) = doubts.iter().find(|doubt| doubt.was_made(&counts, row.as_ref())) {
             cells.iter_mut().zip(&doubt.pending).for_each(|(count, written)| *count -= written);

@@ -45,7 +45,6 @@
 
 pub mod active;
 pub mod answered_rows;
-pub mod behalf;
 pub mod data;
 pub mod error;
 pub mod evaluate;

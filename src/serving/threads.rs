@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use super::behalf;
 use super::error::ServingError;
 use crate::app::App;
+use crate::memory::behalf::{client, done_for};
 use crate::telemetry::traces::{carried, carried_call};
 
 /// How long work waits for one of the places of long work: longer than any burst, shorter than clients have patience.
@@ -21,7 +21,7 @@ pub fn blocking<T: Send + 'static>(
     app: &App,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> BoxFuture<'static, Result<T, ServingError>> {
-    let (app, client) = (app.clone(), behalf::client());
+    let (app, client) = (app.clone(), client());
     // On the heap: the future of a short request, which has this among its branches, stays small.
     Box::pin(async move {
         let place = tokio::time::timeout(PATIENCE, app.long_work.take(client)).await.map_err(|_| ServingError::Busy)?;
@@ -40,7 +40,7 @@ pub fn blocking<T: Send + 'static>(
 /// # Errors
 /// `Busy` where more of it comes than can be done: to be told so at once is better than to wait and be told late.
 pub fn long_work_may_begin(app: &App) -> Result<(), ServingError> {
-    if app.long_work.are_crowded(behalf::client()) { Err(ServingError::Busy) } else { Ok(()) }
+    if app.long_work.are_crowded(client()) { Err(ServingError::Busy) } else { Ok(()) }
 }
 
 /// Does `work` to its end, even if the client that asked for it goes away: a change is made whole and then known.
@@ -48,7 +48,8 @@ pub fn long_work_may_begin(app: &App) -> Result<(), ServingError> {
 /// # Errors
 /// `Defect` if it panicked.
 pub async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, ServingError> {
-    tokio::spawn(carried(work)).await.map_err(|_| ServingError::Defect)
+    let work = done_for(client(), carried(work));
+    tokio::spawn(work).await.map_err(|_| ServingError::Defect)
 }
 
 /// How many threads a large request may keep busy.

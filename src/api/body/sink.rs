@@ -14,7 +14,7 @@ use crate::api::error::{ApiError, ErrorCode};
 use crate::api::idempotency::{Idempotency, Repeatable};
 use crate::app::App;
 use crate::datasets::{Arrival, Arriving, IN_MEMORY, Load};
-use crate::serving::behalf;
+use crate::memory::behalf;
 use crate::serving::memory::{LARGE, RequestMemory};
 use crate::serving::threads::blocking;
 use crate::storage::StorageError;

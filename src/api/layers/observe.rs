@@ -19,7 +19,7 @@ use super::request_id::RequestId;
 use crate::api::error::ApiError;
 use crate::keys::Sight;
 use crate::memory::Share;
-use crate::serving::behalf::Behalf;
+use crate::memory::behalf::Behalf;
 use crate::telemetry::{Meters, RequestLine, RouteMeters, Traced, Traces, request_line};
 
 /// Routes that machines ask every few seconds: logged at debug level.

@@ -12,8 +12,8 @@ use super::json::{located, with_type};
 use super::pieces::Pieces;
 use crate::api::error::ApiError;
 use crate::app::App;
+use crate::memory::behalf::{self, Behalf};
 use crate::memory::{Charge, Client, scope};
-use crate::serving::behalf::{self, Behalf};
 use crate::serving::threads::blocking;
 
 /// A document up to so many bytes is written on the async threads, in about 0.1 ms. One that turns out to be longer is begun

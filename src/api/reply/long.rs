@@ -9,7 +9,7 @@ use futures_util::stream;
 
 use crate::api::error::{ApiError, ErrorCode};
 use crate::app::App;
-use crate::serving::behalf;
+use crate::memory::behalf;
 use crate::serving::memory::RequestMemory;
 use crate::storage::{ScratchFile, ScratchSpace, StorageError};
 

@@ -24,7 +24,8 @@ use crate::jobs::JobHandle;
 use crate::jobs::events::{Event, EventId, Watcher};
 use crate::keys::Sight;
 use crate::memory::Client;
-use crate::serving::{behalf, sight};
+use crate::memory::behalf;
+use crate::serving::sight;
 
 /// A comment goes out when nothing else has for so long, so that proxies keep the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);

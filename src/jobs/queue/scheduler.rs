@@ -21,6 +21,7 @@ use crate::models::ModelRegistry;
 use crate::processors::{Patient, give_way};
 use crate::storage::Storage;
 use crate::telemetry::{Meters, Traces};
+use crate::workplaces::Workplaces;
 
 /// Bounds of the queue.
 #[derive(Clone, Debug)]
@@ -44,7 +45,7 @@ pub(super) struct Scheduler {
     /// Held for a few lines at a time, never over a call on storage.
     jobs: Mutex<OpenJobs>,
     /// Held while a job is written down, so that jobs are queued in the order of their identifiers.
-    pub(super) submitting: tokio::sync::Mutex<()>,
+    pub(super) submitting: Workplaces,
     pub(super) limits: QueueLimits,
     /// The processors that the jobs share.
     cores: Arc<Cores>,
@@ -71,7 +72,7 @@ impl Scheduler {
     ) -> Self {
         Scheduler {
             jobs: Mutex::default(),
-            submitting: tokio::sync::Mutex::default(),
+            submitting: Workplaces::new(1),
             cores: Cores::new(limits.threads),
             speed: Speed::new(limits.threads),
             limits,

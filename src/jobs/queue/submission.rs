@@ -20,6 +20,7 @@ use crate::jobs::speed::of_row;
 use crate::jobs::table_training::TableTraining;
 use crate::jobs::training::Training;
 use crate::learning::training::ValidTrainingSpec;
+use crate::memory::behalf::client;
 use crate::models::{Model, ModelError, NewModel};
 use crate::storage::catalog::{JobRow, ReceiptRow};
 use crate::storage::{RECEIPT_AGE, StorageError, Stored, Write};
@@ -152,7 +153,7 @@ impl JobQueue {
         let (scheduler, owner) = (&self.scheduler, job.by.owner);
         let (kept_bytes, claimed_bytes) = (job.kept_bytes, job.claimed_bytes);
         // One at a time from here on: jobs are queued in the order of their identifiers.
-        let _order = scheduler.submitting.lock().await;
+        let _order = scheduler.submitting.take(client()).await;
         let mut write = scheduler.storage.catalog.write().await?;
         if let ModelToTrain::Old(id) = &model
             && !write.lock_model(*id).await?

@@ -44,7 +44,7 @@ impl Scheduler {
     /// See [`JobQueue::recover`].
     pub(super) async fn recover(self: &Arc<Self>) -> Result<usize, JobError> {
         // Whoever writes a job down puts it into the queue before another looks.
-        let _order = self.submitting.lock().await;
+        let _order = self.submitting.take(None).await;
         let (catalog, mut taken_up) = (&self.storage.catalog, 0);
         for id in catalog.open_job_ids().await? {
             if self.lock().get(id).is_some() {

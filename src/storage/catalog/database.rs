@@ -8,16 +8,19 @@ use std::time::Duration;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AnyPool, ConnectOptions, Connection as _, Executor, SqlSafeStr};
-use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::deadline::{self, Connection, Reader};
 use super::fence::Fence;
 use crate::storage::calls::{Call, Calls};
 use crate::storage::{Gate, SecretUrl, StorageError};
-use crate::workplaces::Occupancy;
+use crate::workplaces::{Occupancy, Workplaces};
 
-/// Connections to the database. SQLite has one writer at a time; the others read beside it.
-const CONNECTIONS: u32 = 8;
+/// Connections to the database.
+const CONNECTIONS: usize = 8;
+/// Of these, so many change something: SQLite has one writer at a time.
+const CHANGES_OF_SQLITE: usize = 1;
+/// The same of PostgreSQL. The others read: a change that waits for what a reader holds keeps it from no connection.
+const CHANGES_OF_POSTGRESQL: usize = 3;
 /// Set on each SQLite connection. WAL lets readers go on beside the writer; FULL puts a commit on the disk before it
 /// is acknowledged; a long log is cut. None of them writes to a file that is there: a full disk can be read from.
 const PRAGMAS: &str = "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; \
@@ -40,8 +43,12 @@ pub enum Database {
 #[derive(Clone)]
 pub struct Catalog {
     pub(super) pool: AnyPool,
-    /// SQLite takes one writer at a time: they queue here, in order, rather than poll the file's lock.
-    pub(super) writer: Option<Arc<Mutex<()>>>,
+    /// Whether it is a SQLite file.
+    pub(super) is_file: bool,
+    /// Turns of the clients who read: one who asks for much at once does not keep others waiting.
+    reads: Workplaces,
+    /// Turns of the clients who change something: they wait here rather than poll the lock of a file.
+    pub(super) changes: Workplaces,
     gate: Gate,
     /// Deadline of a statement.
     pub(super) patience: Duration,
@@ -64,7 +71,6 @@ pub struct Write {
     committed: bool,
     gate: Gate,
     calls: Calls,
-    _writer: Option<OwnedMutexGuard<()>>,
 }
 
 impl Catalog {
@@ -75,7 +81,7 @@ impl Catalog {
     pub async fn connect(database: &Database, gate: Gate, patience: Duration) -> Result<Self, StorageError> {
         static DRIVERS: Once = Once::new();
         DRIVERS.call_once(sqlx::any::install_default_drivers);
-        let (url, sqlite) = match database {
+        let (url, is_file) = match database {
             Database::File(path) => (format!("sqlite://{}?mode=rwc", percent_encoded(&path.to_string_lossy())), true),
             Database::Url(url) => (url.as_str().to_owned(), false),
         };
@@ -90,16 +96,21 @@ impl Catalog {
             deadline::within(patience, connection.execute(PRAGMAS)).await?;
             let _ = connection.close().await;
         }
-        let pool = AnyPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(patience);
-        let pool = match sqlite {
+        let pool = AnyPoolOptions::new().max_connections(CONNECTIONS as u32).acquire_timeout(patience);
+        let pool = match is_file {
             false => pool,
             true => {
                 pool.after_connect(|connection, _| Box::pin(async move { connection.execute(PRAGMAS).await.map(drop) }))
             }
         };
         let pool = pool.connect_with(options).await?;
-        let calls = Calls::on(if sqlite { "sqlite" } else { "postgresql" }, Call::CATALOG, patience);
-        Ok(Catalog { pool, writer: sqlite.then(Arc::default), gate, patience, calls, fence: None })
+        let (name, changes) = match is_file {
+            true => ("sqlite", CHANGES_OF_SQLITE),
+            false => ("postgresql", CHANGES_OF_POSTGRESQL),
+        };
+        let (reads, changes) = (Workplaces::new(CONNECTIONS - changes), Workplaces::new(changes));
+        let calls = Calls::on(name, Call::CATALOG, patience);
+        Ok(Catalog { pool, is_file, reads, changes, gate, patience, calls, fence: None })
     }
 
     /// Brings the tables to their present form. Takes as long as it takes.
@@ -127,24 +138,14 @@ impl Catalog {
 
     async fn begin(&self) -> Result<Write, StorageError> {
         (self.gate)("catalog write")?;
-        let (begin, _writer) = match &self.writer {
-            Some(writer) => ("BEGIN IMMEDIATE", Some(self.turn(writer.clone()).await?)),
-            None => ("BEGIN", None),
-        };
-        let connection = Connection::of(&self.pool, self.patience).await?;
+        let connection = Connection::of(&self.pool, &self.changes, self.patience).await?;
         let (gate, calls) = (self.gate.clone(), self.calls.clone());
-        let mut write = Write { connection, committed: false, gate, calls, _writer };
-        write.connection.execute(begin).await?;
+        let mut write = Write { connection, committed: false, gate, calls };
+        write.connection.execute(if self.is_file { "BEGIN IMMEDIATE" } else { "BEGIN" }).await?;
         if let Some(fence) = &self.fence {
             fence.check(&mut write.connection).await?;
         }
         Ok(write)
-    }
-
-    /// Waits for its turn among those that write to SQLite, until its deadline.
-    async fn turn(&self, writer: Arc<Mutex<()>>) -> Result<OwnedMutexGuard<()>, StorageError> {
-        let turn = tokio::time::timeout(self.patience, writer.lock_owned()).await;
-        turn.map_err(|_| StorageError::Unavailable("other changes take too long".into()))
     }
 
     /// Asks whether the database answers.
@@ -168,7 +169,8 @@ impl Catalog {
     /// How its connections are used.
     pub fn connections(&self) -> Occupancy {
         let taken = (self.pool.size() as usize).saturating_sub(self.pool.num_idle());
-        Occupancy { places: CONNECTIONS as usize, taken, waiting: None }
+        let waiting = [&self.reads, &self.changes].iter().filter_map(|turns| turns.occupancy().waiting).sum();
+        Occupancy { places: CONNECTIONS, taken, waiting: Some(waiting) }
     }
 
     /// Closes all connections.
@@ -178,7 +180,7 @@ impl Catalog {
 
     pub(super) fn reader(&self) -> Result<Reader<'_>, StorageError> {
         (self.gate)("catalog read").inspect_err(|error| self.calls.note_failed(Call::Read, error))?;
-        Ok(Reader { pool: &self.pool, patience: self.patience, calls: &self.calls })
+        Ok(Reader { pool: &self.pool, turns: &self.reads, patience: self.patience, calls: &self.calls })
     }
 }
 
@@ -237,4 +239,47 @@ fn migrator() -> Migrator {
 fn percent_encoded(path: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
     path.bytes().map(|byte| if plain(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::memory::Client;
+    use crate::memory::behalf::done_for;
+
+    /// How many of 2,000 times that one client does `work` at once are done before another's single time.
+    async fn done_before_another<F: Future>(work: impl Fn() -> F) -> usize {
+        let client = |address: &str| Some(Client::from(address.parse::<IpAddr>().expect("an address")));
+        let (one, another, done) = (client("192.0.2.1"), client("192.0.2.2"), AtomicUsize::new(0));
+        let counted = || async {
+            work().await;
+            done.fetch_add(1, Ordering::Relaxed);
+        };
+        let flood = join_all((0..2_000).map(|_| done_for(one, counted())));
+        let single = async {
+            done_for(another, work()).await;
+            done.load(Ordering::Relaxed)
+        };
+        tokio::join!(flood, single).1
+    }
+
+    #[tokio::test]
+    async fn a_client_who_asks_much_at_once_keeps_no_other_waiting() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = Database::File(folder.path().join("catalog"));
+        let catalog = Catalog::connect(&file, Arc::new(|_| Ok(())), Duration::from_secs(30)).await.expect("a database");
+        let read = || async { catalog.check().await.expect("an answer") };
+        let change = || async { catalog.write().await.expect("a change").roll_back().await.expect("its end") };
+        // All connections are open before anything is counted.
+        join_all((0..64).map(|_| read())).await;
+        for before in [done_before_another(read).await, done_before_another(change).await] {
+            assert!(before < 200, "{before} of a client with much to do went before");
+        }
+        assert_eq!(catalog.connections().waiting, Some(0));
+    }
 }

@@ -13,7 +13,9 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, Either, Error, Execute, Executor, SqlStr};
 use tokio::time::timeout;
 
+use crate::memory::behalf::client;
 use crate::storage::calls::{Call, Calls};
+use crate::workplaces::{Workplace, Workplaces};
 
 type Answer = Vec<Either<AnyQueryResult, AnyRow>>;
 
@@ -21,6 +23,8 @@ type Answer = Vec<Either<AnyQueryResult, AnyRow>>;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reader<'p> {
     pub(super) pool: &'p AnyPool,
+    /// Turns of the clients who read.
+    pub(super) turns: &'p Workplaces,
     pub(super) patience: Duration,
     pub(super) calls: &'p Calls,
 }
@@ -34,6 +38,8 @@ pub(super) struct Connection {
     settled: bool,
     /// What its statements are counted as, and where; none while a larger call is counted that they are a part of.
     counted: Option<(Call, Calls)>,
+    /// Given on after the connection.
+    _turn: Workplace,
 }
 
 /// Waits for `work` until its deadline.
@@ -41,20 +47,25 @@ pub(super) async fn within<T>(
     patience: Duration,
     work: impl Future<Output = Result<T, Error>> + Send,
 ) -> Result<T, Error> {
-    match timeout(patience, work).await {
-        Ok(done) => done,
-        Err(_) => {
-            let detail = format!("the database gave no answer in {} seconds", patience.as_secs_f64());
-            Err(Error::Io(io::Error::new(io::ErrorKind::TimedOut, detail)))
-        }
-    }
+    timeout(patience, work).await.unwrap_or_else(|_| Err(late("the database gave no answer", patience)))
+}
+
+fn late(what: &str, patience: Duration) -> Error {
+    let detail = format!("{what} in {} seconds", patience.as_secs_f64());
+    Error::Io(io::Error::new(io::ErrorKind::TimedOut, detail))
 }
 
 impl Connection {
-    /// One of the pool's.
-    pub(super) async fn of(pool: &AnyPool, patience: Duration) -> Result<Self, Error> {
-        let inner = within(patience, pool.acquire()).await?;
-        Ok(Connection { inner, patience, settled: true, counted: None })
+    /// One of the pool's, when the client that this is done for has its turn.
+    pub(super) async fn of(pool: &AnyPool, turns: &Workplaces, patience: Duration) -> Result<Self, Error> {
+        let connection = async {
+            let turn = turns.take(client()).await;
+            Ok((pool.acquire().await?, turn))
+        };
+        let (inner, _turn) = timeout(patience, connection)
+            .await
+            .unwrap_or_else(|_| Err(late("no connection to the database was free", patience)))?;
+        Ok(Connection { inner, patience, settled: true, counted: None, _turn })
     }
 
     /// Has its statements counted as calls of this kind from now on.
@@ -85,9 +96,9 @@ impl Connection {
 }
 
 impl Reader<'_> {
-    /// The answer to a statement, on the next connection that is free.
+    /// The answer to a statement, on a connection of its turn.
     async fn answer<'q>(self, query: impl Execute<'q, Any> + 'q) -> Result<Answer, Error> {
-        let answer = async { Connection::of(self.pool, self.patience).await?.answer(query).await };
+        let answer = async { Connection::of(self.pool, self.turns, self.patience).await?.answer(query).await };
         self.calls.count(Call::Read, answer).await
     }
 }

@@ -56,7 +56,7 @@ impl Catalog {
     /// # Errors
     /// `Conflict` if another process holds it.
     pub async fn lock(&self) -> Result<Option<DatabaseLock>, StorageError> {
-        if self.writer.is_some() {
+        if self.is_file {
             return Ok(None);
         }
         Ok(Some(DatabaseLock(lock(&self.pool.connect_options(), self.patience).await?)))

@@ -17,7 +17,7 @@ impl Catalog {
     /// # Errors
     /// `Unavailable`, `Damaged`.
     pub async fn faults(&self, deep: bool) -> Result<Vec<String>, StorageError> {
-        if self.writer.is_none() {
+        if !self.is_file {
             return Ok(Vec::new());
         }
         let check = if deep { "PRAGMA integrity_check(100)" } else { "PRAGMA quick_check(3)" };
@@ -30,13 +30,12 @@ impl Catalog {
     /// # Errors
     /// `Full`, `Unavailable`: the rest stays for the next time.
     pub async fn shrink(&self) -> Result<(), StorageError> {
-        let Some(writer) = &self.writer else { return Ok(()) };
-        if self.pragma("auto_vacuum").await? == 0 {
+        if !self.is_file || self.pragma("auto_vacuum").await? == 0 {
             return Ok(());
         }
         let mut free = self.pragma("freelist_count").await?;
         while free > FREE_PAGES {
-            let _writer = writer.lock().await;
+            let _turn = self.changes.take(None).await;
             let step = sqlx::AssertSqlSafe(format!("PRAGMA incremental_vacuum({PAGES_AT_ONCE})"));
             sqlx::query(step).fetch_all(self.reader()?).await?;
             let left = self.pragma("freelist_count").await?;
@@ -54,7 +53,7 @@ impl Catalog {
     /// # Errors
     /// `Full`, `Unavailable`: the file is as it was.
     pub async fn pack(&self, however_large: bool) -> Result<(), StorageError> {
-        if self.writer.is_none() || self.pragma("auto_vacuum").await? != 0 {
+        if !self.is_file || self.pragma("auto_vacuum").await? != 0 {
             return Ok(());
         }
         let (pages, free) = (self.pragma("page_count").await?, self.pragma("freelist_count").await?);
