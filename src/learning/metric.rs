@@ -52,6 +52,18 @@ impl Metric {
         }
     }
 
+    /// What it is called in a sentence.
+    pub fn name(self) -> &'static str {
+        match self {
+            Metric::LogLoss => "log loss",
+            Metric::Rmse => "RMSE",
+            Metric::Mae => "MAE",
+            Metric::PinballLoss => "pinball loss",
+            Metric::PoissonDeviance => "Poisson deviance",
+            Metric::Loss => "loss",
+        }
+    }
+
     /// The word on the wire.
     pub fn word(self) -> &'static str {
         match self {

@@ -141,18 +141,23 @@ impl Regression {
         let of_loss = loss.and_then(|loss| OfLoss::measured(loss, answers, targets, weights));
         Regression { of_loss, ..self }
     }
+
+    /// The measure that versions are compared by; where it was not measured, the root of the mean squared error.
+    pub fn by(&self, metric: Metric) -> f64 {
+        match metric {
+            Metric::Mae => self.mae,
+            Metric::PinballLoss | Metric::PoissonDeviance => self.of_loss.map_or(self.rmse, OfLoss::error),
+            Metric::LogLoss | Metric::Rmse | Metric::Loss => self.rmse,
+        }
+    }
 }
 
 impl Metrics {
-    /// The measure that versions are compared by; of numbers that were not measured by it, the root of the mean squared error.
+    /// The measure that versions are compared by.
     pub fn by(&self, metric: Metric) -> f64 {
-        match (self, metric) {
-            (Metrics::Classification(measured), _) => measured.log_loss,
-            (Metrics::Regression(measured), Metric::Mae) => measured.mae,
-            (Metrics::Regression(measured), Metric::PinballLoss | Metric::PoissonDeviance) => {
-                measured.of_loss.map_or(measured.rmse, OfLoss::error)
-            }
-            (Metrics::Regression(measured), _) => measured.rmse,
+        match self {
+            Metrics::Classification(measured) => measured.log_loss,
+            Metrics::Regression(measured) => measured.by(metric),
         }
     }
 }

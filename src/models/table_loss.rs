@@ -72,9 +72,4 @@ impl TableSpec {
     pub fn minimises_its_measure(&self) -> bool {
         matches!(self.loss, None | Some(Loss::Mse))
     }
-
-    /// Whether what is answered is about the mean of the target, so that squared errors tell how good it is.
-    pub fn answers_means(&self) -> bool {
-        matches!(self.loss, None | Some(Loss::Mse | Loss::Poisson))
-    }
 }

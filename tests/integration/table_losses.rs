@@ -71,6 +71,13 @@ async fn a_quantile_has_so_many_rows_below_it_wherever_they_are() {
             !warned.iter().any(|code| ["no_better_than_constant", "worse_than_linear"].contains(code)),
             "{warned:?}"
         );
+        let constant = if job["metrics"].get("pinball_loss").is_some() { "quantile" } else { "median" };
+        let of_constant = &job["metrics"]["baselines"][constant];
+        let error = if constant == "median" { "mae" } else { "pinball_loss" };
+        let (own, constant) = (job["metrics"][error].as_f64(), of_constant[error].as_f64());
+        assert!(own.expect("a number") < 0.8 * constant.expect("a number"), "{name}: {own:?} beside {constant:?}");
+        let of_rows = of_constant["share_below"].as_f64();
+        assert!(of_rows.is_none_or(|below| (below - share).abs() < 0.05), "{name}: {of_constant}");
         let answers = answers(&service, name, &rows).await;
         for half in [0.0..1.0, 1.0..2.0] {
             let of_half = || rows.iter().zip(&answers).filter(|([x, _], _)| half.contains(x));

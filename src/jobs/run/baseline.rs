@@ -1,4 +1,4 @@
-//! What would be reached without a network of many layers, on the same rows: by a constant answer, and by a linear model.
+//! What would be reached without a network of many layers, on the same rows: by constant answers, and by a linear model.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use super::measure::{Answers, Measuring};
 use super::unpublished::Stopped;
 use crate::data::encoder::Target;
 use crate::jobs::training::Training;
-use crate::learning::examples::Targets;
+use crate::learning::examples::{Examples, Targets};
 use crate::learning::loss::Loss;
 use crate::learning::members::Members;
 use crate::learning::metrics::{self, Metrics};
@@ -23,6 +23,12 @@ pub(super) struct Baselines {
     /// Always the mean.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) mean: Option<Measure>,
+    /// Always the median, where the loss asks for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) median: Option<Measure>,
+    /// Always the quantile that the loss asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) quantile: Option<Measure>,
     /// Logistic or linear regression on the same input.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) linear: Option<Measure>,
@@ -45,7 +51,8 @@ impl From<&Metrics> for Measure {
     }
 }
 
-/// What a constant answer reaches on rows of this truth and weights: the most frequent class of the training rows, or their mean.
+/// What constant answers reach on rows of this truth and weights: the most frequent class of the training rows, or their mean, and
+/// where the loss asks for their median or another quantile that as well.
 pub(super) fn constant(
     (target, loss): (&Target, Option<Loss>),
     training: &Training,
@@ -67,10 +74,18 @@ pub(super) fn constant(
             Baselines { majority_class: Some(Measure::Classification { accuracy, log_loss }), ..Baselines::default() }
         }
         (Target::Regression { mean, .. }, Truth::Values(values)) => {
-            let mean = mean_of_rows(target, training).unwrap_or(*mean);
-            let answers = vec![mean; values.len()];
-            let measured = metrics::regression_of(&answers, values, weights).of_loss(loss, &answers, values, weights);
-            Baselines { mean: Some(Measure::Regression(measured)), ..Baselines::default() }
+            let always = |answer| {
+                let answers = vec![answer; values.len()];
+                let measured = metrics::regression_of(&answers, values, weights);
+                Measure::Regression(measured.of_loss(loss, &answers, values, weights))
+            };
+            let mean = Some(always(mean_of_rows(target, training).unwrap_or(*mean)));
+            let of_rows = |level| quantile_of_rows(target, train, level).map(always);
+            let (median, quantile) = match loss {
+                Some(Loss::Mae | Loss::Huber) => (of_rows(0.5), None),
+                loss => (None, loss.and_then(Loss::quantile).and_then(of_rows)),
+            };
+            Baselines { mean, median, quantile, ..Baselines::default() }
         }
         _ => unreachable!("the truth is of the target's task"),
     }
@@ -83,6 +98,23 @@ fn mean_of_rows(target: &Target, Training { train, settings, .. }: &Training) ->
     let is_own = !settings.warm_start && settings.distill.is_none() && !target.is_rate();
     let sum: f64 = values.iter().enumerate().map(|(row, y)| weights.get(row) * target.off_scale(*y)).sum();
     (weights.given().is_some() || target.log1p().is_some() || !is_own).then(|| sum / weights.total(values.len()))
+}
+
+/// The quantile of the training rows' targets by their weights, in the target's unit: the least value that so much of the weight is
+/// not above.
+fn quantile_of_rows(target: &Target, train: &Examples, level: f64) -> Option<f64> {
+    let (weights, Targets::Values(values)) = (train.weights(), train.targets()) else { return None };
+    let mut order: Vec<u32> = (0..values.nrows() as u32).collect();
+    let value = |row: &u32| values[(*row as usize, 0)];
+    order.sort_unstable_by(|a, b| value(a).total_cmp(&value(b)));
+    let asked = level * weights.total(values.nrows());
+    let mut below = 0.0;
+    let reaches = |row: &&u32| {
+        below += weights.get(**row as usize);
+        below >= asked
+    };
+    let at = order.iter().find(reaches).or(order.last());
+    at.map(|row| target.off_scale(value(row)))
 }
 
 /// What a linear model reaches, calibrated if rows were held out.

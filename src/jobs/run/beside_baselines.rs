@@ -2,6 +2,7 @@
 
 use super::baseline::{Baselines, Measure};
 use crate::data::profile::Finding;
+use crate::learning::metric::Metric;
 use crate::learning::metrics::{Metrics, Regression};
 
 /// A version that leaves so much of a constant answer's error has learned next to nothing.
@@ -13,21 +14,29 @@ const OFF: f64 = 10.0;
 const LEAST_WORSE: f64 = 0.02;
 
 /// What is to be said of a version with these measures, on so many rows, beside its baselines: that it is no better than a constant
-/// answer, or worse than the linear model. It may be a linear one itself, which learned in steps.
+/// answer, or worse than the linear model, by what its kind is compared by. It may be a linear one itself, which learned in steps.
 pub(super) fn beside_baselines(
-    metrics: &Metrics,
+    (metrics, metric): (&Metrics, Metric),
     baselines: &Baselines,
     rows: usize,
     is_linear: bool,
 ) -> Option<Finding> {
     let own = Measure::from(metrics);
-    let constant = baselines.majority_class.as_ref().map(|one| ("the most frequent class", one));
-    let constant = constant.or(baselines.mean.as_ref().map(|one| ("the mean of the target", one)));
+    let constants = [
+        ("the most frequent class", &baselines.majority_class),
+        ("the median of the target", &baselines.median),
+        ("the quantile that is asked for, of all training rows,", &baselines.quantile),
+        ("the mean of the target", &baselines.mean),
+    ];
+    let constant = constants.into_iter().find_map(|(answer, measure)| Some((answer, measure.as_ref()?)));
+    let shown = |measure: &Measure| shown(measure, metric);
     let said = constant.and_then(|(answer, constant)| {
         let beside = || format!("on the same rows {} by that, {} by this version", shown(constant), shown(&own));
         match own {
-            _ if no_better(&own, constant) => Some(format!("to answer always {answer} would do as well: {}", beside())),
-            Measure::Regression(Regression { r2: Some(r2), .. }) if r2 < -OFF / rows.max(1) as f64 => Some(format!(
+            _ if no_better(&own, constant, metric) => Some(format!("to answer always {answer} would do as well: {}", beside())),
+            // Of a median or another quantile squared errors tell nothing.
+            Measure::Regression(Regression { r2: Some(r2), .. })
+                if matches!(metric, Metric::Rmse | Metric::PoissonDeviance) && r2 < -OFF / rows.max(1) as f64 => Some(format!(
                 "its R² of {} is below 0: to answer always the mean of the rows that it is measured on would do better",
                 figure(r2)
             )),
@@ -41,7 +50,7 @@ pub(super) fn beside_baselines(
         );
         return Some(Finding { code: "no_better_than_constant".to_owned(), message, column: None });
     }
-    let linear = baselines.linear.as_ref().filter(|linear| is_worse(&own, linear, rows))?;
+    let linear = baselines.linear.as_ref().filter(|linear| is_worse(&own, linear, metric, rows))?;
     let remedy = match is_linear {
         true => {
             "This one has learned in steps; with hidden layers the recipe `standard` lets a solved one answer beside its networks"
@@ -59,45 +68,45 @@ pub(super) fn beside_baselines(
     Some(Finding { code: "worse_than_linear".to_owned(), message, column: None })
 }
 
-/// Whether a version leaves nearly all of a constant answer's error: of classes by the share that is right as well as by the log loss.
-fn no_better(own: &Measure, constant: &Measure) -> bool {
+/// Whether a version leaves nearly all of a constant answer's error: of classes by the share that is right as well as by the log loss,
+/// of means by the absolute error as well as by the squared one.
+fn no_better(own: &Measure, constant: &Measure, metric: Metric) -> bool {
     match (own, constant) {
         (
             Measure::Classification { accuracy, log_loss },
             Measure::Classification { accuracy: of_constant, log_loss: loss_of_constant },
         ) => accuracy <= of_constant && *log_loss >= LEFT * loss_of_constant,
-        (
-            Measure::Regression(Regression { rmse, mae, .. }),
-            Measure::Regression(Regression { rmse: of_constant, mae: mae_of_constant, .. }),
-        ) => *rmse >= LEFT * of_constant && *mae >= LEFT * mae_of_constant,
+        (Measure::Regression(own), Measure::Regression(constant)) => {
+            own.by(metric) >= LEFT * constant.by(metric) && (metric != Metric::Rmse || own.mae >= LEFT * constant.mae)
+        }
         _ => false,
     }
 }
 
-/// Whether a version errs more than the linear model by more than chance, by both measures of its task.
-fn is_worse(own: &Measure, linear: &Measure, rows: usize) -> bool {
+/// Whether a version errs more than the linear model by more than chance, by all these measures.
+fn is_worse(own: &Measure, linear: &Measure, metric: Metric, rows: usize) -> bool {
     let worse = 1.0 + (2.0 / (rows.max(1) as f64).sqrt()).max(LEAST_WORSE);
     match (own, linear) {
         (
             Measure::Classification { accuracy, log_loss },
             Measure::Classification { accuracy: of_linear, log_loss: loss_of_linear },
         ) => accuracy < of_linear && *log_loss > worse * loss_of_linear,
-        (
-            Measure::Regression(Regression { rmse, mae, .. }),
-            Measure::Regression(Regression { rmse: of_linear, mae: mae_of_linear, .. }),
-        ) => *rmse > worse * of_linear && mae > mae_of_linear,
+        (Measure::Regression(own), Measure::Regression(linear)) => {
+            own.by(metric) > worse * linear.by(metric) && (metric != Metric::Rmse || own.mae > linear.mae)
+        }
         _ => false,
     }
 }
 
-fn shown(measure: &Measure) -> String {
+fn shown(measure: &Measure, metric: Metric) -> String {
     match measure {
         Measure::Classification { accuracy, log_loss } => {
             format!("an accuracy of {accuracy:.4} and a log loss of {log_loss:.4}")
         }
-        Measure::Regression(Regression { rmse, mae, .. }) => {
+        Measure::Regression(Regression { rmse, mae, .. }) if metric == Metric::Rmse => {
             format!("an RMSE of {} and an MAE of {}", figure(*rmse), figure(*mae))
         }
+        Measure::Regression(measured) => format!("{} {}", metric.name(), figure(measured.by(metric))),
     }
 }
 
@@ -110,6 +119,7 @@ fn figure(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::learning::metric::OfLoss;
     use crate::learning::metrics::Classification;
 
     fn classes(accuracy: f64, log_loss: f64) -> Metrics {
@@ -129,8 +139,8 @@ mod tests {
             Measure::Classification { .. } => (Some(constant), None),
             Measure::Regression(_) => (None, Some(constant)),
         };
-        let baselines = Baselines { majority_class, mean, linear: Some(linear) };
-        beside_baselines(metrics, &baselines, rows, false).map(|finding| finding.code)
+        let baselines = Baselines { majority_class, mean, linear: Some(linear), ..Baselines::default() };
+        beside_baselines((metrics, Metric::Rmse), &baselines, rows, false).map(|finding| finding.code)
     }
 
     /// On 400 rows chance is ± 1/10: a log loss of 0.40 against 0.44.
@@ -164,5 +174,23 @@ mod tests {
             (figure(1234.56), figure(0.012_345), figure(2.5e11)),
             ("1235".into(), "0.01235".into(), "2.500e11".into())
         );
+    }
+
+    /// A 0.9-quantile lies above most targets: its squared error may be any, and its R² below 0.
+    #[test]
+    fn a_quantile_is_held_against_the_constant_one_by_its_pinball_loss() {
+        let of = |pinball_loss| {
+            let of_loss = Some(OfLoss::Quantile { pinball_loss, share_below: 0.9 });
+            Regression { rmse: 30.0, mae: 20.0, r2: Some(-5.0), of_loss }
+        };
+        let [mean, quantile, linear] = [4.0, 2.0, 1.0].map(|loss| Some(Measure::Regression(of(loss))));
+        let baselines = Baselines { mean, quantile, linear, ..Baselines::default() };
+        let said = |loss| {
+            let metrics = Metrics::Regression(of(loss));
+            beside_baselines((&metrics, Metric::PinballLoss), &baselines, 10_000, false).map(|finding| finding.code)
+        };
+        assert_eq!(said(1.99).as_deref(), Some("no_better_than_constant"));
+        assert_eq!(said(1.5).as_deref(), Some("worse_than_linear"));
+        assert_eq!(said(1.01), None);
     }
 }

@@ -179,9 +179,7 @@ pub(super) fn table(
     tried.flatters(examples.rows()).into_iter().for_each(|finding| context.job.progress.warn(finding));
     let baselines = Baselines { linear, ..constant };
     let is_linear = parts.spec.hidden_layers.is_empty();
-    let beside = beside_baselines(&metrics, &baselines, examples.rows(), is_linear);
-    // Of a median or another quantile squared errors tell nothing.
-    let beside = beside.filter(|_| parts.spec.answers_means());
+    let beside = beside_baselines((&metrics, parts.spec.metric()), &baselines, examples.rows(), is_linear);
     beside.into_iter().for_each(|finding| context.job.progress.warn(finding));
     let target_scale = target.log1p().map(|_| TargetScale::Log1p);
     let of_numbers = parts.spec.task == Task::Regression;

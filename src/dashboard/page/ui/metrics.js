@@ -63,6 +63,8 @@ export function headline(metrics) {
 const BASELINES = /** @type {Record<string, string>} */ ({
   majority_class: 'Most frequent class',
   mean: 'Mean of the target',
+  median: 'Median of the target',
+  quantile: 'Quantile of the target',
   linear: 'Linear model',
 });
 
