@@ -324,6 +324,12 @@ fn what_the_owner_should_know_is_found() {
     let expected = expected.map(|(code, column)| (code.to_owned(), Some(column.to_owned())));
     // 9007199254740993 to ...95 are words; one value of x is missing.
     assert_eq!(findings_of(&text.replace("90071992547409", "900719925474099")), expected);
+    let mut codes = "store_id,zip,flag_code,x\n".to_owned();
+    (0..40).for_each(|row| {
+        codes.push_str(&format!("{},{},{},{}\n", row % 7, 10_000 + 13 * (row % 11), row % 2, row * row))
+    });
+    let called = ["store_id", "zip"].map(|column| ("codes_as_numbers".to_owned(), Some(column.to_owned())));
+    assert_eq!(findings_of(&codes), called);
     let copies = format!("a,b\n{}", "1,2\n3,4\n".repeat(10));
     assert_eq!(findings_of(&copies), [(DUPLICATE_ROWS.to_owned(), None)]);
     let mut many = "c\n".to_owned();

@@ -19,6 +19,8 @@ pub const CONSTANT_COLUMN: &str = "constant_column";
 pub const DUPLICATE_ROWS: &str = "duplicate_rows";
 /// A categorical column has very many different values.
 pub const HIGH_CARDINALITY: &str = "high_cardinality";
+/// A column of numbers is called as names of things are.
+pub const CODES_AS_NUMBERS: &str = "codes_as_numbers";
 /// A column has hardly any values.
 pub const MOSTLY_MISSING: &str = "mostly_missing";
 /// A column equals an earlier one.
@@ -106,6 +108,15 @@ fn distribution(column: &Studied, rows: u64) -> Option<(&'static str, String)> {
             "Its values name the rows, so that a model would learn them by heart. Leave it out of what is trained on.";
         return Some((IDENTIFIER_COLUMN, message.to_owned()));
     }
+    if profile.kind == ColumnType::Numeric && statistics.is_integers() && profile.distinct > 2 && is_code(&profile.name)
+    {
+        let message = format!(
+            "Its {} whole numbers are read as a quantity, of which more is more, and it is called as names of something are. If they are, \
+             give it the type categorical; or leave it out, where each is of a few rows alone.",
+            profile.distinct
+        );
+        return Some((CODES_AS_NUMBERS, message));
+    }
     if profile.kind == ColumnType::Categorical && profile.distinct > MANY_VALUES {
         let message = format!(
             "It has {} different values, few rows for each. Group them, or give it the type text if they are no groups.",
@@ -140,6 +151,13 @@ fn is_id(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let is_whole = lower == "id" || ["_id", "-id", ".id", " id"].iter().any(|ending| lower.ends_with(ending));
     is_whole || name.len() > 2 && (name.ends_with("Id") || name.ends_with("ID"))
+}
+
+/// Whether a column is called as numbers are that name something: the identifier of it, a code, the number of a post office.
+fn is_code(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let last = lower.rsplit(|c: char| !c.is_ascii_alphanumeric()).find(|word| !word.is_empty());
+    is_id(name) || lower.ends_with("code") || last.is_some_and(|last| ["zip", "plz"].contains(&last))
 }
 
 /// Whether a column of integers, all of which differ, is called as programs call the numbers of rows: by no name, where it ascends,
@@ -188,6 +206,12 @@ mod tests {
         }
         for name in ["paid", "grid", "humid", "idea", "Id_of", "acid"] {
             assert!(!is_id(name), "{name}");
+        }
+        for name in ["store_id", "zip", "ZIP code", "postcode", "StateCode", "home.plz"] {
+            assert!(is_code(name), "{name}");
+        }
+        for name in ["zips", "zipper", "codes_seen", "coded", "encoder"] {
+            assert!(!is_code(name), "{name}");
         }
     }
 }

@@ -59,10 +59,15 @@ function mark(input, detail, signal) {
  * @param {AbortSignal} signal
  */
 export function markPlaces(form, places, signal) {
+  /** @type {Map<HTMLInputElement | HTMLSelectElement, string[]>} */
+  const faults = new Map();
   for (const { pointer, detail } of places) {
     const input = pointer && form.elements.namedItem(pointer.split('/')[1]);
     if (!(input instanceof HTMLInputElement || input instanceof HTMLSelectElement)) continue;
-    mark(input, detail, signal);
+    faults.set(input, [...(faults.get(input) ?? []), detail]);
+  }
+  for (const [input, details] of faults) {
+    mark(input, details.join('; '), signal);
     input.closest('details')?.setAttribute('open', '');
   }
 }
