@@ -239,7 +239,7 @@ pub struct Evaluate {
     /// The version, by number or alias [default: the one that serves]
     #[arg(long)]
     pub version: Option<String>,
-    /// Content type of the file [default: by its ending; text/csv for standard input]
-    #[arg(long, value_name = "TYPE")]
-    pub content_type: Option<String>,
+    /// How the file is read, where not as the version's rows were.
+    #[command(flatten)]
+    pub reading: Reading,
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::command::Evaluate;
 use super::data_file::DataFile;
 use super::error::ClientError;
+use super::read_as::read_as;
 use super::report;
 use super::screen::Screen;
 use super::service::Service;
@@ -23,8 +24,10 @@ pub async fn evaluate(service: &Service, screen: &Screen, asked: &Evaluate) -> R
         let measured = service.post(&path, &json!({"dataset": dataset})).await?;
         return screen.show(&measured, report::of_evaluation);
     }
-    let file = DataFile::of(asked.file.as_deref(), asked.content_type.as_deref())?;
-    let stored = file.post(service, screen, &["datasets"], &[]).await?;
+    let file = DataFile::of(asked.file.as_deref(), asked.reading.content_type.as_deref())?;
+    let mut query = asked.reading.query();
+    query.extend(read_as(service, &asked.model, asked.version.as_deref()).await?);
+    let stored = file.post(service, screen, &["datasets"], &query).await?;
     let id = stored["id"].as_str().unwrap_or_default();
     screen.parting.deletes(Some((service.clone(), id.to_owned())));
     let measured = service.post(&path, &json!({"dataset": id})).await;

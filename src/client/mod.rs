@@ -16,6 +16,7 @@ mod output;
 mod parting;
 mod predict;
 mod printable;
+mod read_as;
 mod report;
 mod screen;
 mod service;

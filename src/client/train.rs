@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::command::{Common, Reading, Train};
 use super::data_file::DataFile;
 use super::error::ClientError;
+use super::read_as::read_as;
 use super::screen::Screen;
 use super::service::Service;
 use super::watch;
@@ -70,7 +71,9 @@ async fn new_version(service: &Service, screen: &Screen, asked: &Train, model: &
         return service.post(&path, &Value::Object(body)).await;
     }
     let file = DataFile::of(asked.file.as_deref(), asked.reading.content_type.as_deref())?;
-    let stored = file.post(service, screen, &["datasets"], &asked.reading.query()).await?;
+    let mut query = asked.reading.query();
+    query.extend(read_as(service, model, None).await?);
+    let stored = file.post(service, screen, &["datasets"], &query).await?;
     let id = stored["id"].as_str().unwrap_or_default();
     screen.parting.deletes(Some((service.clone(), id.to_owned())));
     body.insert("dataset".into(), id.into());

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::column::ColumnType;
-use super::values::{CellFormat, DateFormat, DateOrder, NumberFormat, is_among};
+use super::values::{CellFormat, DateFormat, DateOrder, NumberFormat, Writing, is_among};
 
 /// A word for missing values, what stands before or behind numbers and a pattern of dates have at most so many characters: they
 /// stand in profiles and versions, and are looked for in every cell.
@@ -53,6 +53,14 @@ impl<'de> Deserialize<'de> for AskedColumn {
             }
             value => InFull::deserialize(value).map_err(D::Error::custom)?.checked().map_err(D::Error::custom),
         }
+    }
+}
+
+impl AskedColumn {
+    /// A column of this type whose cells were written so. Where no date has needed an order of day and month yet, none is guessed now.
+    pub fn as_before(kind: ColumnType, Writing { date_order, format, missing_words }: Writing) -> Self {
+        let order = Some(date_order.unwrap_or(DateOrder::Iso));
+        AskedColumn { kind: Some(kind), format, order, missing: missing_words }
     }
 }
 
@@ -122,6 +130,8 @@ impl InFull {
 pub struct AskedColumns {
     /// By name.
     pub columns: BTreeMap<String, AskedColumn>,
+    /// Of others by name, where the data has them: how they were read before.
+    pub before: BTreeMap<String, AskedColumn>,
     /// Words that mean in every column that there is no value.
     pub missing: Vec<String>,
     /// Columns that are not stored.
@@ -133,7 +143,7 @@ pub struct AskedColumns {
 impl AskedColumns {
     /// What is asked of a column.
     pub fn column(&self, name: &str) -> Option<&AskedColumn> {
-        self.columns.get(name)
+        self.columns.get(name).or_else(|| self.before.get(name))
     }
 
     /// Whether a column is not stored.
@@ -143,7 +153,8 @@ impl AskedColumns {
 
     /// Whether words are named for missing values anywhere.
     pub fn has_missing_words(&self) -> bool {
-        !self.missing.is_empty() || self.columns.values().any(|column| !column.missing.is_empty())
+        !self.missing.is_empty()
+            || self.columns.values().chain(self.before.values()).any(|column| !column.missing.is_empty())
     }
 
     /// Whether a text means in a column that there is no value.

@@ -79,6 +79,7 @@ mod pieces;
 pub mod probe;
 pub mod profile;
 mod proportion;
+pub mod read_otherwise;
 pub mod row_weights;
 mod separation;
 mod source;

@@ -10,6 +10,8 @@ use crate::data::separation::held_out_error;
 use crate::data::values::{format_number, is_missing_word};
 use crate::wording::Shown;
 
+/// A class has few of the training rows.
+pub const CLASS_IMBALANCE: &str = "class_imbalance";
 /// A class below this share of the rows is rarely learned without care.
 const IMBALANCE_SHARE: f64 = 0.05;
 /// Classes with fewer training rows can neither be learned nor measured.
@@ -89,7 +91,7 @@ fn about_classes(answer: &Column, rows: &[usize], found: &mut Vec<Finding>) {
              class_weight can weigh it up",
             100.0 * share
         );
-        found.push(finding("class_imbalance", message, &answer.name));
+        found.push(finding(CLASS_IMBALANCE, message, &answer.name));
     }
 }
 

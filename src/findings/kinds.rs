@@ -54,7 +54,7 @@ const fn alike(code: &'static str, cost: Cost, clause: &'static str, advice: &'s
 }
 
 /// All kinds, dearest first: by cost, and where that is the same by how much of the table is concerned, as a rule.
-pub static KINDS: [Kind; 59] = [
+pub static KINDS: [Kind; 60] = [
     whole("loss_not_falling", Cost::Lost),
     // The first row has become the names of the columns, and the columns have no names.
     whole("header_looks_like_data", Cost::Lost),
@@ -94,6 +94,7 @@ pub static KINDS: [Kind; 59] = [
         "Put words into groups, if that has a meaning.",
     ),
     each("column_type_changed", Cost::Misread, "have another type than in the data set that the model was made for"),
+    each("column_read_otherwise", Cost::Misread, "are read otherwise than where the model learned them"),
     whole("encoding_guessed", Cost::Misread),
     each("ambiguous_numbers", Cost::Misread, "hold numbers that could be read in two ways"),
     each("ambiguous_dates", Cost::Misread, "hold dates whose day and month nothing tells apart"),

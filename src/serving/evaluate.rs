@@ -16,6 +16,7 @@ use crate::data::column::{Column, ColumnType, Table};
 use crate::data::encoder::EncodeError;
 use crate::data::encoder::reading::{Texts, column_of_cells};
 use crate::data::json::{GivenWeights, Records};
+use crate::data::read_otherwise::read_otherwise;
 use crate::data::values::Reading;
 use crate::datasets::Dataset;
 use crate::learning::metrics::Metrics;
@@ -67,7 +68,7 @@ pub async fn evaluate(
 ) -> Result<Evaluation, ServingError> {
     long_work_may_begin(app)?;
     let predictor = async || app.models.predictor(model, version).await;
-    let mut known = None;
+    let mut warnings = Vec::new();
     let (rows, loss, metrics) = match (&model.kind, records) {
         (ModelKind::Layers(_), Some(_)) => {
             let detail = "records are for models by data set: send `inputs` and `targets`";
@@ -105,11 +106,14 @@ pub async fn evaluate(
             if let Some(name) = &weights {
                 check_weights(app, &dataset, name, "/weights").await?;
             }
-            known = known_rows(app, version, &dataset).await?;
-            on_dataset(app, &dataset, predictor().await?, weights, memory).await?
+            let predictor = predictor().await?;
+            let writings = predictor.table()?.parts.encoder.writings();
+            warnings.extend(read_otherwise(writings, &dataset.profile).into_iter().map(Notice::from));
+            warnings.extend(known_rows(app, version, &dataset).await?);
+            on_dataset(app, &dataset, predictor, weights, memory).await?
         }
     };
-    Ok(Evaluation { version: version.number, rows, loss, metrics, warnings: known.into_iter().collect() })
+    Ok(Evaluation { version: version.number, rows, loss, metrics, warnings })
 }
 
 /// The column that says how much each row counts, if they do not count alike.

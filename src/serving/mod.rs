@@ -58,6 +58,7 @@ pub mod plots;
 pub mod predict_file;
 pub mod predict_records;
 pub mod predict_rows;
+pub mod read_as;
 pub mod readiness;
 pub mod sight;
 pub mod table_version;

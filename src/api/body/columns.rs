@@ -47,7 +47,7 @@ fn asked(types: Vec<String>, missing: Vec<String>, skipped: Vec<String>) -> Resu
             ));
         }
     };
-    Ok(AskedColumns { columns, missing, skipped, sheet: None })
+    Ok(AskedColumns { columns, missing, skipped, ..AskedColumns::default() })
 }
 
 #[cfg(test)]

@@ -148,6 +148,7 @@ impl AskedTraining {
             missing,
             skipped: names(fields.skip_columns),
             sheet: text(fields.sheet),
+            ..AskedColumns::default()
         };
         if columns.skipped.contains(&target) {
             let detail = format!("the target {} is one of skip_columns", Shown(&target));

@@ -26,6 +26,7 @@ use crate::data::profile::ColumnProfile;
 use crate::data::stored::preview_bytes;
 use crate::datasets::{Asked, Dataset, Load};
 use crate::keys::Sight;
+use crate::serving::read_as::read_as;
 use crate::serving::sight;
 use crate::serving::threads::{blocking, to_the_end};
 
@@ -95,7 +96,7 @@ struct ListBody<'a> {
 }
 
 /// The parameters of `POST /datasets`, as errors name them.
-const PARAMETERS: [&str; 5] = ["name", "types", "missing", "skip_columns", "sheet"];
+const PARAMETERS: [&str; 6] = ["name", "types", "missing", "skip_columns", "sheet", "read_as"];
 
 /// The parameters of `POST /datasets`.
 pub struct CreateQuery {
@@ -108,6 +109,7 @@ pub struct CreateQuery {
 #[serde(deny_unknown_fields)]
 struct CreateParams {
     name: Option<String>,
+    read_as: Option<String>,
 }
 
 impl FromRequestParts<App> for CreateQuery {
@@ -123,10 +125,13 @@ impl FromRequestParts<App> for CreateQuery {
 pub async fn create(
     State(app): State<App>,
     who: Sight,
-    CreateQuery { params, columns }: CreateQuery,
+    CreateQuery { params, mut columns }: CreateQuery,
     request: Request,
 ) -> Result<Response, ApiError> {
     may_store(&app, &who, params.name.as_deref(), Repeatable::of(&request)?).await?;
+    if let Some(version) = &params.read_as {
+        columns.before = read_as(&app, &who, version).await?;
+    }
     let mut file = DataFile::from_request(request, &app).await?;
     let asked = Asked { name: params.name, format: file.format, columns, parent: None };
     let Received { idempotency, early } = file.receive(&app, Some(&asked)).await?;

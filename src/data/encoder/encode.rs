@@ -1,6 +1,6 @@
 //! An encoder: the encodings of a table's columns, fitted together, and applied to tables of the same columns.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use super::feature::{Codes, Feature, Offsets, Sighting};
 use super::left_out::{Known, LeftOut};
 use super::slot::Slot;
 use super::target::{Target, Task};
+use crate::data::asked::AskedColumn;
 use crate::data::column::{Column, Table, Values};
 use crate::data::values::Writing;
 use crate::wording::Shown;
@@ -48,6 +49,20 @@ impl Encoder {
     /// `NoColumn`, `NoFeatures`, `Target`.
     pub fn fit(table: &Table, target: &str, task: Task, rows: &[usize], known: &Known) -> Result<Self, EncodeError> {
         Ok(Encoder::fit_unless(table, target, task, rows, known, &|| true)?.expect("nobody stops it"))
+    }
+
+    /// How the cells of its columns are written, the target's last.
+    pub fn writings(&self) -> impl Iterator<Item = (&str, &Writing)> {
+        let features = self.features.iter().map(|feature| (feature.name.as_str(), &feature.writing));
+        features.chain([(self.target.name(), &self.target_writing)])
+    }
+
+    /// What would be asked of its columns for a file to be read as its rows were.
+    pub fn asked(&self) -> BTreeMap<String, AskedColumn> {
+        let features = self.features.iter().map(|feature| feature.kind);
+        let kinds = features.chain([self.target.kind()]);
+        let asked = self.writings().zip(kinds);
+        asked.map(|((name, writing), kind)| (name.to_owned(), AskedColumn::as_before(kind, writing.clone()))).collect()
     }
 
     /// The same; `None` once `go_on`, which is asked before each column, says no.

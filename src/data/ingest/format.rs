@@ -18,7 +18,6 @@ use crate::data::limits::IngestLimits;
 use crate::data::parallel::workers;
 use crate::data::profile::{ColumnProfile, TableProfile};
 use crate::data::source::Growing;
-use crate::data::values::DateOrder;
 use crate::memory::Charge;
 
 /// How data is written in a file.
@@ -109,6 +108,7 @@ pub fn ingest_appended<T: Growing + 'static, S: Growing + 'static>(
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<TableProfile, DataError> {
     check_sheet(format, sheet)?;
+    let as_before = |column: &ColumnProfile| AskedColumn::as_before(column.kind, column.writing());
     let asked = AskedColumns {
         columns: profile.columns.iter().map(|column| (column.name.clone(), as_before(column))).collect(),
         ..AskedColumns::default()
@@ -139,12 +139,6 @@ pub fn check_sheet(format: Format, sheet: Option<&str>) -> Result<(), DataError>
         }
         _ => Ok(()),
     }
-}
-
-/// What a column is, as it would be asked for. Where no date has needed an order of day and month yet, none is guessed now.
-fn as_before(column: &ColumnProfile) -> AskedColumn {
-    let (format, missing) = (column.format.clone(), column.missing_words.clone());
-    AskedColumn { kind: Some(column.kind), format, order: Some(column.date_order.unwrap_or(DateOrder::Iso)), missing }
 }
 
 fn run<'a>(

@@ -179,7 +179,11 @@ pub(super) fn table(
     tried.flatters(examples.rows()).into_iter().for_each(|finding| context.job.progress.warn(finding));
     let baselines = Baselines { linear, ..constant };
     let is_linear = parts.spec.hidden_layers.is_empty();
-    let beside = beside_baselines((&metrics, parts.spec.metric()), &baselines, examples.rows(), is_linear);
+    // Classes that are weighed up are answered more often than they are right: the most frequent one may be right as often.
+    let weighed = training.settings.class_weight.is_some();
+    let majority_class = baselines.majority_class.clone().filter(|_| !weighed);
+    let compared = Baselines { majority_class, ..baselines.clone() };
+    let beside = beside_baselines((&metrics, parts.spec.metric()), &compared, examples.rows(), is_linear);
     beside.into_iter().for_each(|finding| context.job.progress.warn(finding));
     let target_scale = target.log1p().map(|_| TargetScale::Log1p);
     let of_numbers = parts.spec.task == Task::Regression;

@@ -12,6 +12,7 @@ mod classes_held_out;
 mod column_findings;
 mod compare;
 mod context;
+mod dataset_findings;
 mod depend;
 mod distillation;
 mod encoded;

@@ -17,7 +17,7 @@ use crate::data::encoder::{EncodeError, Encoder, Histogram, Known, rows_with};
 use crate::data::profile::{Finding, TableProfile};
 use crate::data::row_weights::weights_of;
 use crate::data::split::{Rule, Split};
-use crate::data::target_findings::about_target;
+use crate::data::target_findings::{CLASS_IMBALANCE, about_target};
 use crate::jobs::training::Training;
 use crate::learning::examples::Examples;
 use crate::learning::loss::Loss;
@@ -72,8 +72,10 @@ pub(super) fn prepare(
     let read = table.bytes() + validation.as_ref().map_or(0, Table::bytes);
     take(context.memory, (encoded * encoder.width() * size_of::<f32>()).saturating_add(read) as u64)?;
     let about = about_target(&table, &model.target, model.task, &train);
+    // Who weighs classes knows that they are not alike.
+    let about = about.into_iter().filter(|finding| settings.class_weight.is_none() || finding.code != CLASS_IMBALANCE);
     let of_columns = about_columns(&encoder, model, &profile, taken.encoder.is_none());
-    let findings = about.into_iter().chain(of_split).chain(of_columns).collect();
+    let findings = about.chain(of_split).chain(of_columns).collect();
     let network = model.network(&encoder)?;
     let histograms = Histogram::of_features(&encoder, &table, &train)?;
     let encoding = Encoding { encoder: &encoder, go_on };

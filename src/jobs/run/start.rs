@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::base::{Base, TakenOver, is_of_base, networks};
 use super::checkpoint::Checkpoint;
 use super::context::RunContext;
+use super::dataset_findings::about_dataset;
 use super::distillation::answers;
 use super::finish::TableStart;
 use super::learned::Learned;
@@ -30,7 +31,6 @@ use crate::models::table::TableSpec;
 use crate::models::version::TrainedOn;
 use crate::storage::StorageError;
 use crate::telemetry::Phase;
-use crate::wording::Shown;
 
 /// Everything that is known before the first epoch.
 pub(super) struct Start {
@@ -104,7 +104,7 @@ impl Start {
         let config = &context.job.record.config;
         let of_base = base.as_ref().and_then(|base| base.predictor.table().ok());
         let go_on = || context.goes_on();
-        let superseded = superseded(context, tables.table.rows)?;
+        let about_dataset = about_dataset(context, model, &tables)?;
         let goes_on = base.as_ref().filter(|_| config.warm_start);
         let networks = goes_on.map(|base| networks(base.predictor.members()));
         let members = networks.as_ref().map(|members| members.list().len());
@@ -115,7 +115,7 @@ impl Start {
         let fit = || prepare(spec, &config, tables, taken, context);
         let prepared = context.in_phase(Phase::Fit, fit)?;
         let Prepared { training, members, mut parts, truth, split, mut findings, measured } = prepared;
-        findings.extend(superseded);
+        findings.extend(about_dataset);
         let mut trained_on = trained_on(context.job, model, &parts.spec, &training);
         let is_distilled = config.distill.is_some();
         let distilled = of_base.filter(|_| is_distilled);
@@ -163,24 +163,6 @@ fn origin(base: &Base, held_out: Option<&HeldOut>, is_distilled: bool) -> Origin
         calibration: parts.filter(|_| !is_distilled).and_then(|parts| parts.calibration),
         conformal: parts.and_then(|parts| parts.conformal.clone()),
     }
-}
-
-/// The finding that the data set of the training, of so many rows, has been appended to: its name means another by now.
-///
-/// # Errors
-/// Those of storage.
-fn superseded(context: &RunContext, rows: usize) -> Result<Option<Finding>, Halt> {
-    let (Some(dataset), _) = context.job.record.data.datasets() else { return Ok(None) };
-    let grown = context.read(context.datasets.grown(dataset))??;
-    Ok(grown.map(|(name, of_name)| {
-        let name = Shown(&name);
-        let message = format!(
-            "rows were appended to the data set of this training: it has used {rows} rows, and the name {name} means a data set of \
-             {of_name} by now. A model trains on the data set that it was made for unless the training names another: \
-             give `dataset` {name} to train on all rows."
-        );
-        Finding { code: "dataset_superseded".to_owned(), message, column: None }
-    }))
 }
 
 /// What a version of `model` is told to have been trained on, with the parts of `spec` that are not as in `model`.

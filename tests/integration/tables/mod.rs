@@ -13,6 +13,7 @@ mod members;
 mod models;
 mod predictions;
 mod production;
+mod read_as;
 mod recipes;
 mod row_files;
 mod splits;
