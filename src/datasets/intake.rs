@@ -37,7 +37,15 @@ impl DatasetRegistry {
             Some(parent) => {
                 // Its rows were sent as well, before.
                 memory.widen(parent.bytes.saturating_mul(FOR_A_BYTE));
-                Some(BlobSource::new(self.storage.reader(&parent.blob).await?))
+                match self.storage.reader(&parent.blob).await {
+                    Ok(blob) => Some(BlobSource::new(blob)),
+                    Err(error) => {
+                        return Err(match self.unless_gone(parent, error.into()).await {
+                            DatasetError::NotFound(title) => DatasetError::Overtaken(title),
+                            error => error,
+                        });
+                    }
+                }
             }
         };
         let reading = self.reading(turn, waiting.seen(), (asked, table.clone()), data, load, memory);

@@ -74,20 +74,81 @@ impl DatasetRegistry {
         self.blocking(dataset, move |source| stored::preview(source, &profile, 0, limit)).await
     }
 
+    /// A data set's rows, for a thread that may wait for them.
+    ///
+    /// # Errors
+    /// `Storage`; `NotFound`: it has been deleted meanwhile.
+    pub async fn open(&self, dataset: &Dataset) -> Result<OpenedDataset, DatasetError> {
+        match self.storage.reader(&dataset.blob).await {
+            Ok(blob) => Ok(OpenedDataset { source: BlobSource::new(blob), dataset: dataset.clone() }),
+            Err(error) => Err(self.unless_gone(dataset, error.into()).await),
+        }
+    }
+
+    /// The error of reading a data set: that it is not there any more where it has been deleted meanwhile.
+    pub async fn unless_gone(&self, dataset: &Dataset, error: DatasetError) -> DatasetError {
+        match error {
+            DatasetError::Storage(StorageError::Missing(_))
+                if matches!(self.storage.catalog.dataset_length(Some(dataset.id), "").await, Ok(None)) =>
+            {
+                DatasetError::NotFound(dataset.title())
+            }
+            error => error,
+        }
+    }
+
     async fn blocking<T: Send + 'static>(
         &self,
         dataset: &Dataset,
         read: impl FnOnce(BlobSource) -> Result<T, DataError> + Send + 'static,
     ) -> Result<T, DatasetError> {
-        let source = BlobSource::new(self.storage.reader(&dataset.blob).await?);
+        let opened = self.open(dataset).await?;
+        let done = tokio::task::spawn_blocking(move || opened.read(read)).await;
+        let done = done.map_err(|panic| StorageError::damaged(dataset.blob.clone(), panic.to_string()))?;
+        match done {
+            Err(error) => Err(self.unless_gone(dataset, error).await),
+            done => done,
+        }
+    }
+}
+
+/// A data set whose rows can be read, off the async threads.
+pub struct OpenedDataset {
+    source: BlobSource,
+    dataset: Dataset,
+}
+
+impl OpenedDataset {
+    /// As [`DatasetRegistry::fold`]: ends with the first error of `add`.
+    ///
+    /// # Errors
+    /// As [`DatasetRegistry::columns`].
+    pub fn fold<T, E>(
+        self,
+        names: &[String],
+        most_rows: usize,
+        start: T,
+        mut add: impl FnMut(&mut T, Table) -> Result<(), E>,
+    ) -> Result<Result<T, E>, DatasetError> {
+        let profile = self.dataset.profile.clone();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        self.read(|source| {
+            let (mut state, mut failed) = (start, None);
+            stored::for_each_batch(source, &profile, &names, most_rows, |batch| {
+                failed = add(&mut state, batch).err();
+                failed.is_none()
+            })?;
+            Ok(failed.map_or(Ok(state), Err))
+        })
+    }
+
+    fn read<T>(self, read: impl FnOnce(BlobSource) -> Result<T, DataError>) -> Result<T, DatasetError> {
+        let OpenedDataset { source, dataset } = self;
         let watched = source.clone();
-        let done = tokio::task::spawn_blocking(move || read(source)).await;
-        let damaged = |reason: String| StorageError::damaged(dataset.blob.clone(), reason);
-        let read = done.map_err(|panic| damaged(panic.to_string()))?;
-        read.map_err(|error| match (watched.trouble(), error.kind) {
+        read(source).map_err(|error| match (watched.trouble(), error.kind) {
             (Some(trouble), _) => trouble.into(),
-            (None, DataErrorKind::Unfit) => error.into(),
-            (None, _) => damaged(error.to_string()).into(),
+            (None, DataErrorKind::Unfit | DataErrorKind::Stopped) => error.into(),
+            (None, _) => StorageError::damaged(dataset.blob.clone(), error.to_string()).into(),
         })
     }
 }

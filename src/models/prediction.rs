@@ -14,6 +14,9 @@ use crate::learning::examples::most_likely;
 use crate::learning::members::{Fold, Members};
 use crate::learning::row_weights::RowWeights;
 
+/// Multiply-adds after which work looks whether anybody still waits for it. About a tenth of a second.
+const UNTIL_A_LOOK: usize = 1 << 30;
+
 /// What a version says of each row.
 #[derive(Clone, Debug)]
 pub struct Predictions {
@@ -147,6 +150,12 @@ impl TablePredictor<'_> {
         let mut sightings = encoded.sightings;
         sightings.sort_unstable();
         Ok(Predictions { answers, rows: table.rows, sightings, ids: Vec::new(), explanations: Vec::new() })
+    }
+
+    /// Rows that are answered until work looks whether anybody still waits for it: whole shards, unless `most` are fewer.
+    pub fn rows_until_a_look(self, most: usize) -> usize {
+        let (shard, of_row) = (self.members.shard_rows(), self.members.parameter_count().max(1));
+        most.min(shard * (UNTIL_A_LOOK / of_row / shard).max(1)).max(1)
     }
 
     /// Takes into `answered` what is answered to the rows named, all of which have a target, and a weight among `weights`: by all

@@ -123,7 +123,7 @@ impl Predictor {
     }
 
     /// Loss and measures on `examples`, encoded rows with their targets.
-    pub fn evaluate(&self, examples: &Examples) -> (f64, Metrics) {
-        self.members.evaluate(examples)
+    pub fn evaluate_unless(&self, examples: &Examples, go_on: &mut dyn FnMut() -> bool) -> Option<(f64, Metrics)> {
+        self.members.evaluate_unless(examples, go_on).map(|(loss, metrics, _)| (loss, metrics))
     }
 }

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::data::column::{Column, ColumnType, Table};
 use crate::data::encoder::EncodeError;
 use crate::data::encoder::reading::{Texts, column_of_cells};
+use crate::data::error::DataError;
 use crate::data::json::{GivenWeights, Records};
 use crate::data::read_otherwise::read_otherwise;
 use crate::data::values::Reading;
@@ -25,6 +26,7 @@ use crate::models::prediction::TablePredictor;
 use crate::models::scoring::Answered;
 use crate::models::table::TableParts;
 use crate::models::{Model, ModelKind, Predictor, Version};
+use crate::waiting::{WaitedFor, Waiting};
 use crate::wording::Shown;
 
 /// Cells, encoded values and answers of the rows that are worked off at once.
@@ -68,6 +70,9 @@ pub async fn evaluate(
 ) -> Result<Evaluation, ServingError> {
     long_work_may_begin(app)?;
     let predictor = async || app.models.predictor(model, version).await;
+    // The work is given up when this future is dropped.
+    let waiting = Waiting::default();
+    let waited_for = waiting.seen();
     let mut warnings = Vec::new();
     let (rows, loss, metrics) = match (&model.kind, records) {
         (ModelKind::Layers(_), Some(_)) => {
@@ -79,7 +84,8 @@ pub async fn evaluate(
             let (spec, predictor) = (spec.clone(), predictor().await?);
             let measured = blocking(app, move || {
                 let examples = examples.fit(&spec, "")?;
-                let (loss, metrics) = predictor.evaluate(&examples);
+                let found = predictor.evaluate_unless(&examples, &mut || waited_for.holds());
+                let (loss, metrics) = found.ok_or_else(DataError::stopped)?;
                 Ok::<_, ServingError>((examples.rows(), loss, metrics))
             });
             measured.await??
@@ -93,7 +99,8 @@ pub async fn evaluate(
             let predictor = predictor().await?;
             let mut memory = std::mem::take(memory);
             let within = app.clone();
-            let measure = move || on_records(&within, predictor.table()?, &records, weights.as_deref(), &mut memory);
+            let measure =
+                move || on_records(&within, predictor.table()?, &records, weights.as_deref(), &waited_for, &mut memory);
             blocking(app, measure).await??
         }
         (ModelKind::Table(_), None) if data.is_empty() => {
@@ -110,7 +117,7 @@ pub async fn evaluate(
             let writings = predictor.table()?.parts.encoder.writings();
             warnings.extend(read_otherwise(writings, &dataset.profile).into_iter().map(Notice::from));
             warnings.extend(known_rows(app, version, &dataset).await?);
-            on_dataset(app, &dataset, predictor, weights, memory).await?
+            on_dataset(app, &dataset, predictor, weights, waited_for, memory).await?
         }
     };
     Ok(Evaluation { version: version.number, rows, loss, metrics, warnings })
@@ -134,17 +141,21 @@ fn on_records(
     predictor: TablePredictor,
     records: &Records,
     weights: Option<&str>,
+    waited_for: &WaitedFor,
     memory: &mut RequestMemory,
 ) -> Result<Measured, ServingError> {
     let parts = predictor.parts;
     let (encoder, target) = (&parts.encoder, parts.encoder.target.name());
     let (places, kind) = (places(encoder, records, |name| weights == Some(name), "")?, encoder.target.kind());
     let width = encoder.features.len() + encoder.width() + encoder.target.classes().len();
-    let at_once = (RECORD_VALUES / width).clamp(1, records.rows.max(1));
+    let at_once = predictor.rows_until_a_look((RECORD_VALUES / width).clamp(1, records.rows.max(1)));
     memory.reserve(at_once * width * VALUE_BYTES, app)?;
     memory.reserve(records.rows.saturating_mul(Answered::ROW_BYTES), app)?;
     let mut answered = Answered::default();
     for start in (0..records.rows).step_by(at_once) {
+        if !waited_for.holds() {
+            return Err(DataError::stopped().into());
+        }
         let rows = start..records.rows.min(start + at_once);
         let truth = match records.cells(target) {
             None => Column::missing(target, kind, rows.len()),
@@ -181,6 +192,7 @@ async fn on_dataset(
     dataset: &Dataset,
     predictor: Arc<Predictor>,
     weights: Option<String>,
+    waited_for: WaitedFor,
     memory: &mut RequestMemory,
 ) -> Result<Measured, ServingError> {
     let encoder = &predictor.table()?.parts.encoder;
@@ -195,17 +207,26 @@ async fn on_dataset(
         names.push(name.clone());
     }
     let width = names.len() + encoder.width() + encoder.target.classes().len();
-    let most_rows = (BATCH_VALUES / width).clamp(1, dataset.rows().max(1));
+    let most_rows = predictor.table()?.rows_until_a_look((BATCH_VALUES / width).clamp(1, dataset.rows().max(1)));
     let kept = dataset.rows().saturating_mul(Answered::ROW_BYTES);
     memory.reserve_rows(kept.saturating_add(most_rows * width * VALUE_BYTES), app)?;
-    let (of_batch, mut rows_before) = (predictor.clone(), 0);
-    let add = move |answered: &mut Answered, table: Table| {
-        of_batch.table()?.answer(&table, weights.as_deref(), answered).map_err(|error| error.after(rows_before))?;
-        rows_before += table.rows;
-        Ok::<_, ServingError>(())
-    };
-    let answered = app.datasets.fold(dataset, names, most_rows, Answered::default(), add).await??;
-    blocking(app, move || measured(&answered, predictor.table()?.parts)).await?
+    let opened = app.datasets.open(dataset).await?;
+    let found = blocking(app, move || {
+        let (predictor, mut rows_before) = (predictor.table()?, 0);
+        let add = |answered: &mut Answered, table: Table| {
+            if !waited_for.holds() {
+                return Err(DataError::stopped().into());
+            }
+            predictor.answer(&table, weights.as_deref(), answered).map_err(|error| error.after(rows_before))?;
+            rows_before += table.rows;
+            Ok::<_, ServingError>(())
+        };
+        measured(&opened.fold(&names, most_rows, Answered::default(), add)??, predictor.parts)
+    });
+    match found.await? {
+        Err(ServingError::Dataset(error)) => Err(app.datasets.unless_gone(dataset, error).await.into()),
+        found => found,
+    }
 }
 
 fn measured(answered: &Answered, parts: &TableParts) -> Result<Measured, ServingError> {

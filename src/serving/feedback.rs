@@ -12,6 +12,7 @@ use super::threads::{blocking, to_the_end};
 use crate::app::App;
 use crate::data::encoder::reading::{Texts, column_of_cells};
 use crate::data::encoder::{EncodeError, Encoder};
+use crate::data::error::DataError;
 use crate::data::json::{Cell, Records};
 use crate::models::prediction::{Answers, Predictions, TablePredictor};
 use crate::models::scoring::Truth;
@@ -19,6 +20,7 @@ use crate::models::{Model, ModelError};
 use crate::monitoring::feedback::{Taken, Told};
 use crate::monitoring::prediction_id::{Answer, Prediction};
 use crate::monitoring::sums::Outcome;
+use crate::waiting::{WaitedFor, Waiting};
 use crate::wording::Shown;
 
 /// A true value beyond this is refused: its square would leave the numbers.
@@ -164,10 +166,13 @@ pub async fn by_records(
     let version = active(app, model).await?;
     let predictor = app.models.predictor(model, version).await?;
     let (within, number) = (app.clone(), version.number);
+    // The work is given up when this future is dropped.
+    let waiting = Waiting::default();
+    let waited_for = waiting.seen();
     let told = blocking(app, move || {
         let mut told = Vec::new();
         memory.reserve(records.rows.saturating_mul(size_of::<Told>()), &within)?;
-        outcomes(&within, predictor.table()?, &records, &mut memory, &mut |outcome| {
+        outcomes(&within, predictor.table()?, &records, &waited_for, &mut memory, &mut |outcome| {
             told.push(Told { key: None, version: number, outcome });
         })?;
         Ok::<_, ServingError>(told)
@@ -181,15 +186,19 @@ fn outcomes(
     app: &App,
     predictor: TablePredictor,
     records: &Records,
+    waited_for: &WaitedFor,
     memory: &mut RequestMemory,
     of_row: &mut dyn FnMut(Outcome),
 ) -> Result<(), ServingError> {
     let encoder = &predictor.parts.encoder;
     let places = places(encoder, records, |_| false, "")?;
     let width = encoder.features.len() + encoder.width() + encoder.target.classes().len();
-    let at_once = (RECORD_VALUES / width).clamp(1, records.rows);
+    let at_once = predictor.rows_until_a_look((RECORD_VALUES / width).clamp(1, records.rows));
     memory.reserve(at_once * width * VALUE_BYTES, app)?;
     for start in (0..records.rows).step_by(at_once) {
+        if !waited_for.holds() {
+            return Err(DataError::stopped().into());
+        }
         let rows = start..records.rows.min(start + at_once);
         let truth = targets(encoder, records, rows.clone())?;
         let table = encoder.table_of_records(records, &places, rows, Texts::Strict, &mut EncodeError::refuse);

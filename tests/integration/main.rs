@@ -22,6 +22,7 @@ mod faults;
 mod feedback;
 mod findings;
 mod foreign;
+mod given_up;
 mod gradients;
 mod heard_out;
 mod held_documents;

@@ -216,5 +216,6 @@ fn on_rows(candidate: &Predictor, active: &Predictor, examples: &Examples, rule:
         return Measures::NONE;
     }
     let examples = examples.select(&common);
-    Measures { rows: common.len(), candidate: candidate.evaluate(&examples).0, active: active.evaluate(&examples).0 }
+    let loss = |predictor: &Predictor| predictor.members().evaluate(&examples).0;
+    Measures { rows: common.len(), candidate: loss(candidate), active: loss(active) }
 }
