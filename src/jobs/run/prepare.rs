@@ -72,7 +72,7 @@ pub(super) fn prepare(
     let read = table.bytes() + validation.as_ref().map_or(0, Table::bytes);
     take(context.memory, (encoded * encoder.width() * size_of::<f32>()).saturating_add(read) as u64)?;
     let about = about_target(&table, &model.target, model.task, &train);
-    let of_columns = about_columns(&encoder, model, &profile, taken.encoder.is_none());
+    let of_columns = about_columns(&encoder, model, &profile, taken.encoder.is_none(), &about);
     let findings = about.into_iter().chain(of_split).chain(of_columns).collect();
     let network = model.network(&encoder)?;
     let histograms = Histogram::of_features(&encoder, &table, &train)?;
