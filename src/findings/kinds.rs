@@ -54,7 +54,7 @@ const fn alike(code: &'static str, cost: Cost, clause: &'static str, advice: &'s
 }
 
 /// All kinds, dearest first: by cost, and where that is the same by how much of the table is concerned, as a rule.
-pub static KINDS: [Kind; 60] = [
+pub static KINDS: [Kind; 62] = [
     whole("loss_not_falling", Cost::Lost),
     // The first row has become the names of the columns, and the columns have no names.
     whole("header_looks_like_data", Cost::Lost),
@@ -100,9 +100,11 @@ pub static KINDS: [Kind; 60] = [
     each("ambiguous_dates", Cost::Misread, "hold dates whose day and month nothing tells apart"),
     each("two_digit_years", Cost::Misread, "have years of two digits"),
     each("missing_words", Cost::Misread, "have words that count as missing values, or may be meant so"),
+    each("missing_codes", Cost::Misread, "have numbers or dates that may be codes for missing values"),
     each("codes_as_numbers", Cost::Misread, "hold whole numbers that may name something, and are read as quantities"),
     each("large_integers", Cost::Misread, "hold integers beyond 2^53 and are kept as words"),
     each("words_alike", Cost::Misread, "have words that differ by case or blanks alone"),
+    whole("total_row", Cost::Misread),
     each("target_leakage", Cost::Flattering, "all but give the target away"),
     whole("rows_depend_on_each_other", Cost::Flattering),
     whole("duplicate_rows", Cost::Flattering),

@@ -190,3 +190,17 @@ async fn a_target_that_is_not_what_it_seems_is_refused_and_nothing_is_left() {
     }
     service.post_csv("/train?name=meant&target=name&epochs=1&task=classification", names).await.expect(202);
 }
+
+#[tokio::test]
+async fn words_for_missing_values_in_a_target_are_told_once() {
+    let service = TestApp::start().await;
+    let row = |row: u32| format!("{}.5,{}\n", row * 37 % 211, ["Yes", "No", "NA"][(row * row % 7 % 3) as usize]);
+    let csv = format!("a,y\n{}", (0..200).map(row).collect::<String>());
+    let job = service.post_csv("/train?name=asked&target=y&epochs=2&hidden_layers=4", csv).await.expect(202);
+    let job = service.ended(&job).await;
+    assert_eq!(job["state"], "succeeded", "{job}");
+    let warnings = job["warnings"].as_array().expect("a list").iter();
+    let told: Vec<&Value> = warnings.filter(|warning| warning["code"] == "missing_words").collect();
+    assert!(told.len() == 1 && told[0]["count"] == 1 && told[0]["column"] == "y", "{told:?}");
+    assert!(text(&told[0]["message"]).contains("learned as classes"), "{told:?}");
+}

@@ -12,8 +12,9 @@ pub(crate) struct DateEvidence {
     separator: Option<(u64, u8)>,
     /// The first date that does not begin with its year.
     example: Option<(u64, Box<str>)>,
-    /// The first date whose year has two digits.
-    short: Option<(u64, Box<str>)>,
+    /// The first date whose year has two digits, of those from 2000 on if there are any: whether it is before, and where it
+    /// stands.
+    short: Option<(bool, u64, Box<str>)>,
     /// Of dates of three numbers of two digits: which first and which last numbers there are, a bit for each. Nothing once one of
     /// the dates cannot begin with its year.
     ends: Option<[u32; 2]>,
@@ -30,8 +31,11 @@ impl DateEvidence {
         if !date.is_year_first() && self.example.is_none() {
             self.example = Some((place(), shown(text)));
         }
-        if date.is_short() && self.short.is_none() {
-            self.short = Some((place(), shown(text)));
+        if date.is_short() && self.short.as_ref().is_none_or(|(is_before, ..)| *is_before) {
+            let is_before = date.is_before_2000();
+            if !is_before || self.short.is_none() {
+                self.short = Some((is_before, place(), shown(text)));
+            }
         }
         let Some(separator) = date.separator() else { return };
         self.separator.get_or_insert_with(|| (place(), separator));
@@ -89,9 +93,9 @@ impl DateEvidence {
         pattern_of(&self.example.as_ref()?.1, self.order())
     }
 
-    /// The first date whose year has two digits, and where it stands.
+    /// A date whose year has two digits, and where it stands: the first that is of 2000 or later, if there is one.
     pub fn short_year(&self) -> Option<(u64, &str)> {
-        self.short.as_ref().map(|(place, text)| (*place, &**text))
+        self.short.as_ref().map(|(_, place, text)| (*place, &**text))
     }
 }
 

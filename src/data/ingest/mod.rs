@@ -34,4 +34,6 @@ mod messy_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod told_tests;
+#[cfg(test)]
 mod written_tests;

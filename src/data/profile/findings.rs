@@ -7,6 +7,7 @@ use super::reading::{about_reading, as_words};
 use super::statistics::ColumnStatistics;
 use super::studied::Studied;
 use super::table::{Bound, ColumnProfile, Finding, IDENTIFIER_COLUMN};
+use super::total_row::total_row;
 use crate::data::column::ColumnType;
 use crate::data::header::MADE_UP;
 use crate::data::values::are_names;
@@ -32,6 +33,9 @@ const IDENTIFIER_ROWS: u64 = 20;
 const LOOKED_AT: usize = 1000;
 /// A categorical column of more values than this has very many.
 const MANY_VALUES: u64 = 1000;
+
+/// More copies than so many times those that there are by chance are told.
+const COPIES_BY_CHANCE: f64 = 2.0;
 
 /// Findings that a profile holds beside those of columns that name the rows, which trainings look for.
 const MAX_FINDINGS: usize = 1000;
@@ -62,7 +66,8 @@ pub(crate) fn findings(columns: &[Studied], duplicates: &mut Duplicates, rows: u
         }
     }
     shorten(&mut findings);
-    findings.extend(copies(duplicates, rows));
+    findings.extend(total_row(columns, rows));
+    findings.extend(copies(columns, duplicates, rows));
     findings
 }
 
@@ -181,18 +186,29 @@ fn are_years(profile: &ColumnProfile) -> bool {
     number(&profile.min) >= 1500.0 && number(&profile.max) <= 2200.0
 }
 
-fn copies(duplicates: &mut Duplicates, rows: u64) -> Option<Finding> {
+fn copies(columns: &[Studied], duplicates: &mut Duplicates, rows: u64) -> Option<Finding> {
     let count = duplicates.count();
-    if count == 0 {
+    if count == 0 || count as f64 <= COPIES_BY_CHANCE * copies_by_chance(columns, rows) {
         return None;
     }
     let about = if duplicates.is_exact() { "" } else { "about " };
     let share = 100.0 * count as f64 / rows as f64;
     let message = format!(
         "{about}{count} of {rows} rows ({share:.1} %) are copies of an earlier row. If they are not separate observations, \
-         remove them: copies in training and validation make a model look better than it is."
+         remove them: a row counts as often as it occurs. Copies are held out together at random and by groups; by order or time \
+         they may be both trained on and measured, which makes a model look better than it is."
     );
     Some(Finding { code: DUPLICATE_ROWS.to_owned(), message, column: None })
+}
+
+/// How many rows would be equal to an earlier one, about, if all columns took each of their values alike often, whatever the
+/// others have: hardly any, unless few different rows are possible. Where some values are more frequent than others, it is more.
+fn copies_by_chance(columns: &[Studied], rows: u64) -> f64 {
+    let values = |column: &Studied| (column.profile.distinct + u64::from(column.profile.missing > 0)).max(1) as f64;
+    let possible: f64 = columns.iter().map(values).product();
+    let rows = rows as f64;
+    // Each of the possible rows does not occur with a chance of exp(-rows / possible), which may be all but 1.
+    if possible.is_finite() { rows + possible * (-rows / possible).exp_m1() } else { 0.0 }
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@ use super::studied::Studied;
 use super::table::Finding;
 use crate::data::column::ColumnType;
 use crate::data::inference::{Doubt, Kind};
-use crate::data::values::{CellFormat, DateOrder, NumberFormat, format_number, missing_word, parse_number};
+use crate::data::values::{
+    CellFormat, DateOrder, NumberFormat, format_datetime, format_number, missing_word, parse_datetime, parse_number,
+};
 use crate::wording::Shown;
 
 /// Integers are too large for numbers.
@@ -22,6 +24,8 @@ const AMBIGUOUS_DATES: &str = "ambiguous_dates";
 const SHORT_YEARS: &str = "two_digit_years";
 /// Words count as missing values, or look as if they should.
 const MISSING_WORDS: &str = "missing_words";
+/// Numbers or dates may be codes for missing values.
+const MISSING_CODES: &str = "missing_codes";
 /// Most values are numbers, and all are read as words.
 const NUMBERS_AS_WORDS: &str = "numbers_as_words";
 /// The same of dates, and of true and false.
@@ -49,6 +53,7 @@ pub(super) fn about_reading(column: &Studied, findings: &mut Vec<Finding>) {
         _ => {}
     }
     add(MISSING_WORDS, missing_words(column));
+    add(MISSING_CODES, missing_codes(column));
 }
 
 fn large_integers(column: &Studied) -> Option<String> {
@@ -151,12 +156,21 @@ fn ambiguous_dates(column: &Studied) -> Option<String> {
 }
 
 fn short_years(column: &Studied) -> Option<String> {
-    let (line, example) = column.evidence.dates().short_year().filter(|_| !column.has_asked_format)?;
+    let dates = column.evidence.dates();
+    let (line, example) = dates.short_year().filter(|_| !column.has_asked_format)?;
+    let year = parse_datetime(example, dates.order()).map(|time| format!(" as one of {}", year_of(time)));
     Some(format!(
-        "Years of two digits are read as 1969 to 2068: first {} on {} {line}. If others are meant, write them with four.",
+        "Years of two digits are read as 1969 to 2068: {} on {} {line}{}. Years before 1969, of births for example, come out 100 \
+         years late: write years with four digits if they are meant.",
         Shown(example),
-        column.place
+        column.place,
+        year.unwrap_or_default()
     ))
+}
+
+/// The year of a time, as it is written.
+fn year_of(time: i64) -> String {
+    format_datetime(time).chars().take(4).collect()
 }
 
 /// Words that counted as missing values; in a column of words, those that may be meant so.
@@ -185,6 +199,23 @@ fn missing_words(column: &Studied) -> Option<String> {
             found[0].0
         )
     })
+}
+
+/// Numbers or dates that are far from all others, as those are that stand for missing values.
+fn missing_codes(column: &Studied) -> Option<String> {
+    let codes = column.statistics.missing_codes();
+    let (first, _) = codes.first()?;
+    let (counted, words): (Vec<_>, Vec<_>) =
+        codes.iter().map(|(code, count)| (format!("{count} are {code}"), format!("\"{code}\""))).unzip();
+    Some(format!(
+        "Of its {} values {}, far from all others. They are read as what they are written, and may be codes for values that nobody \
+         knows. If so, leave these cells empty, or store the data again with the words named as the file writes them: \
+         types={{{}:{{\"missing\":[{}]}}}}, or for all columns missing={first}.",
+        column.statistics.values(),
+        counted.join(", "),
+        Shown(&column.profile.name),
+        words.join(",")
+    ))
 }
 
 /// What is to be said of a column of words most of which are numbers, dates, or true and false.

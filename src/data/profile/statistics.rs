@@ -4,21 +4,17 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, TimestampMicrosecondType};
 use arrow_array::{Array, ArrayRef};
 
+use super::codes::Codes;
 use super::distinct::{Distinct, fold, hash_bits, hash_word};
 use super::moments::Moments;
-use super::table::{Bound, ColumnProfile, Frequent, WordBytes};
+use super::table::{Bound, ColumnProfile, WordBytes};
+use super::top::{shorten, top_booleans, top_numbers, top_words};
 use crate::data::column::ColumnType;
 use crate::data::inference::{Form, words_type};
-use crate::data::values::{format_datetime, format_number};
+use crate::data::values::format_datetime;
 
-/// How many frequent values a profile names.
-const TOP: usize = 10;
-/// A frequent value is cut off beyond this many bytes.
-const TOP_BYTES: usize = 256;
-/// The frequent values of all columns of a table take about so many bytes of JSON at most.
-const TABLE_BYTES: usize = 1 << 20;
-/// What a frequent value takes in JSON beside its text.
-const ENTRY_BYTES: usize = 24;
+/// A word of the last row that is longer is not kept.
+const LAST_BYTES: usize = 32;
 const MISSING_HASH: u64 = 0x6a09_e667_f3bc_c908;
 
 /// What is known of a column's values so far.
@@ -27,12 +23,14 @@ pub(crate) struct ColumnStatistics {
     pub missing: u64,
     /// A hash of all values and their order: columns that are equal row by row have the same.
     pub sequence: u64,
+    /// Whether the last row has no value.
+    is_last_missing: bool,
     /// The sum of the values' hashes, whatever their order.
     sum_of_hashes: u64,
     /// Mixed into the rows' hashes, so that a value counts differently in each column.
     seed: u64,
-    /// Bytes that the column's frequent values may take in the profile.
-    top_bytes: usize,
+    /// Of the table.
+    columns: usize,
     hashes: Vec<u64>,
     of_kind: OfKind,
 }
@@ -41,6 +39,7 @@ enum OfKind {
     Number {
         moments: Moments,
         integers: bool,
+        codes: Codes,
         /// The last value, if each so far is larger than the one before and none is missing.
         ascending: Option<f64>,
         distinct: Distinct<u64>,
@@ -50,10 +49,13 @@ enum OfKind {
     },
     Datetime {
         range: Option<(i64, i64)>,
+        codes: Codes,
         distinct: Distinct<u64>,
     },
     Words {
         bytes: WordBytes,
+        /// That of the last row, if it is short.
+        last: Option<Box<str>>,
         distinct: Distinct<Box<str>>,
     },
 }
@@ -64,17 +66,30 @@ impl ColumnStatistics {
         let of_kind = match form {
             Form::Number | Form::Written(_) => {
                 let (moments, ascending) = (Moments::NONE, Some(f64::NEG_INFINITY));
-                OfKind::Number { moments, integers: true, ascending, distinct: Distinct::new(columns) }
+                let (codes, distinct) = (Codes::of_numbers(), Distinct::new(columns));
+                OfKind::Number { moments, integers: true, codes, ascending, distinct }
             }
             Form::Boolean => OfKind::Boolean { trues: 0 },
-            Form::Datetime(..) => OfKind::Datetime { range: None, distinct: Distinct::new(columns) },
+            Form::Datetime(..) => {
+                OfKind::Datetime { range: None, codes: Codes::of_dates(), distinct: Distinct::new(columns) }
+            }
             Form::Words | Form::Skipped => {
-                OfKind::Words { bytes: WordBytes::default(), distinct: Distinct::new(columns) }
+                OfKind::Words { bytes: WordBytes::default(), last: None, distinct: Distinct::new(columns) }
             }
         };
         let seed = hash_bits(index as u64 + 1);
-        let (top_bytes, hashes) = (TABLE_BYTES / columns.max(1), Vec::new());
-        ColumnStatistics { rows: 0, missing: 0, sequence: 0, sum_of_hashes: 0, seed, top_bytes, hashes, of_kind }
+        let hashes = Vec::new();
+        ColumnStatistics {
+            rows: 0,
+            missing: 0,
+            sequence: 0,
+            is_last_missing: false,
+            sum_of_hashes: 0,
+            seed,
+            columns,
+            hashes,
+            of_kind,
+        }
     }
 
     /// Takes the values of the stored form of a column into account, and adds their hashes to those of their rows.
@@ -82,9 +97,10 @@ impl ColumnStatistics {
         self.hashes.clear();
         self.rows += array.len() as u64;
         self.missing += array.null_count() as u64;
-        let hashes = &mut self.hashes;
+        let (hashes, last) = (&mut self.hashes, array.len().checked_sub(1));
+        self.is_last_missing = last.map_or(self.is_last_missing, |last| array.is_null(last));
         match &mut self.of_kind {
-            OfKind::Number { moments, integers, ascending, distinct } => {
+            OfKind::Number { moments, integers, codes, ascending, distinct } => {
                 let array = array.as_primitive::<Float64Type>();
                 // Adding 0 makes one of the two zeros.
                 let bits = |value: f64| (value + 0.0).to_bits();
@@ -97,13 +113,17 @@ impl ColumnStatistics {
                 *ascending = ascending.filter(ascends).map(|last| array.values().last().copied().unwrap_or(last));
                 if array.null_count() == 0 {
                     let values = array.values();
-                    moments.merge(Moments::of(values));
+                    let of_piece = Moments::of(values);
+                    codes.add((of_piece.min, of_piece.max), values.iter().copied());
+                    moments.merge(of_piece);
                     *integers &= values.iter().all(|value| is_integer(*value));
                     hashes.extend(values.iter().map(|value| hash_bits(bits(*value))));
                     distinct.add_bits(hashes, |row| Some(bits(values[row])));
                 } else {
                     let given: Vec<f64> = array.iter().flatten().collect();
-                    moments.merge(Moments::of(&given));
+                    let of_piece = Moments::of(&given);
+                    codes.add((of_piece.min, of_piece.max), given.iter().copied());
+                    moments.merge(of_piece);
                     *integers &= given.iter().all(|value| is_integer(*value));
                     let bits = |row: usize| array.is_valid(row).then(|| bits(array.value(row)));
                     hashes.extend((0..array.len()).map(|row| bits(row).map_or(MISSING_HASH, hash_bits)));
@@ -115,17 +135,25 @@ impl ColumnStatistics {
                 *trues += array.true_count() as u64;
                 hashes.extend(array.iter().map(|value| value.map_or(MISSING_HASH, |value| hash_bits(value.into()))));
             }
-            OfKind::Datetime { range, distinct } => {
+            OfKind::Datetime { range, codes, distinct } => {
                 let array = array.as_primitive::<TimestampMicrosecondType>();
-                for value in array.iter().flatten() {
-                    *range = Some(range.map_or((value, value), |(min, max)| (min.min(value), max.max(value))));
+                let wider = |range: Option<(i64, i64)>, value: i64| {
+                    Some(range.map_or((value, value), |(min, max)| (min.min(value), max.max(value))))
+                };
+                if let Some((min, max)) = array.iter().flatten().fold(None, wider) {
+                    codes.add_times((min, max), array.iter().flatten());
+                    *range = wider(wider(*range, min), max);
                 }
                 let bits = |row: usize| array.is_valid(row).then(|| array.value(row) as u64);
                 hashes.extend((0..array.len()).map(|row| bits(row).map_or(MISSING_HASH, hash_bits)));
                 distinct.add_bits(hashes, bits);
             }
-            OfKind::Words { bytes, distinct } => {
+            OfKind::Words { bytes, last: last_word, distinct } => {
                 let words = array.as_string::<i32>();
+                if let Some(last) = last {
+                    let word = words.is_valid(last).then(|| words.value(last));
+                    *last_word = word.filter(|word| word.len() <= LAST_BYTES).map(Into::into);
+                }
                 for length in words.iter().flatten().map(|word| word.len() as u64) {
                     bytes.total += length;
                     bytes.longest = bytes.longest.max(length);
@@ -180,6 +208,24 @@ impl ColumnStatistics {
     pub fn words(&self) -> impl Iterator<Item = (&str, u64)> {
         let distinct = if let OfKind::Words { distinct, .. } = &self.of_kind { Some(distinct) } else { None };
         distinct.into_iter().flat_map(Distinct::counts).map(|(word, count)| (&**word, count))
+    }
+
+    /// Whether the last row has no value.
+    pub fn is_last_missing(&self) -> bool {
+        self.is_last_missing
+    }
+
+    /// The word of the last row, if it has one that is short.
+    pub fn last_word(&self) -> Option<&str> {
+        if let OfKind::Words { last, .. } = &self.of_kind { last.as_deref() } else { None }
+    }
+
+    /// Numbers or dates that may stand for missing values, as they are written, each with its count.
+    pub fn missing_codes(&self) -> Vec<(&'static str, u64)> {
+        match &self.of_kind {
+            OfKind::Number { codes, .. } | OfKind::Datetime { codes, .. } => codes.found(),
+            OfKind::Boolean { .. } | OfKind::Words { .. } => Vec::new(),
+        }
     }
 
     /// Whether all values are integers.
@@ -259,25 +305,14 @@ impl ColumnStatistics {
                 profile.min = Some(Bound::Time(format_datetime(*min)));
                 profile.max = Some(Bound::Time(format_datetime(*max)));
             }
-            OfKind::Words { bytes, distinct } => {
+            OfKind::Words { bytes, distinct, .. } => {
                 profile.word_bytes = Some(*bytes);
-                let top = distinct.top(TOP).into_iter();
-                profile.top = top.map(|(word, count)| Frequent { value: cut(word), count }).collect();
+                profile.top = top_words(distinct);
             }
             _ => {}
         }
-        self.shorten(&mut profile.top);
+        shorten(&mut profile.top, self.columns);
         profile
-    }
-
-    /// Leaves as many frequent values as there is room for in the profile of so many columns.
-    fn shorten(&self, top: &mut Vec<Frequent>) {
-        let mut bytes = 0;
-        let fit = top.iter().take_while(|frequent| {
-            bytes += frequent.value.len() + ENTRY_BYTES;
-            bytes <= self.top_bytes
-        });
-        top.truncate(fit.count());
     }
 }
 
@@ -293,28 +328,6 @@ fn add_words<'a>(
         }
         hashes.push(hash);
     }
-}
-
-fn top_numbers(distinct: &Distinct<u64>) -> Vec<Frequent> {
-    let top = if distinct.is_exact() { distinct.top(TOP) } else { Vec::new() };
-    top.into_iter().map(|(bits, count)| Frequent { value: format_number(f64::from_bits(*bits)), count }).collect()
-}
-
-fn top_booleans(trues: u64, falses: u64) -> Vec<Frequent> {
-    let mut top = vec![
-        Frequent { value: "true".to_owned(), count: trues },
-        Frequent { value: "false".to_owned(), count: falses },
-    ];
-    top.retain(|entry| entry.count > 0);
-    top.sort_by_key(|entry| std::cmp::Reverse(entry.count));
-    top
-}
-
-fn cut(word: &str) -> String {
-    if word.len() <= TOP_BYTES {
-        return word.to_owned();
-    }
-    format!("{}…", &word[..word.floor_char_boundary(TOP_BYTES)])
 }
 
 #[cfg(test)]

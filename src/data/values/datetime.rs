@@ -53,6 +53,9 @@ pub(crate) struct WrittenDate {
     is_year_first: bool,
 }
 
+/// From 1970 to 2000.
+const DAYS_TO_2000: i64 = 10_957;
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Parts {
     /// Days since 1970-01-01.
@@ -95,6 +98,15 @@ impl WrittenDate {
     /// Whether its year has two digits.
     pub fn is_short(&self) -> bool {
         self.is_short
+    }
+
+    /// Whether it is before the year 2000 in every order that it can have.
+    pub fn is_before_2000(&self) -> bool {
+        match self.date {
+            Parts::Known(days) => days < DAYS_TO_2000,
+            Parts::Numbers { year, .. } => year < 2000,
+            Parts::Zero => true,
+        }
     }
 
     /// Whether it begins with its year.

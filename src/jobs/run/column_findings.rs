@@ -8,19 +8,22 @@ use crate::data::profile::{ColumnProfile, Finding, IDENTIFIER_COLUMN, TableProfi
 use crate::models::table::TableSpec;
 use crate::wording::Shown;
 
-/// The findings about columns that an encoder takes or leaves out; types may differ from the model's where it `is_new`.
+/// The findings about columns that an encoder takes or leaves out, but for what was `told` of a column already; types may differ
+/// from the model's where it `is_new`.
 pub(super) fn about_columns(
     encoder: &Encoder,
     model: &TableSpec,
     profile: &TableProfile,
     is_new: bool,
+    told: &[Finding],
 ) -> Vec<Finding> {
     let changed = if is_new { types_changed(model, profile) } else { Vec::new() };
     let left_out = left_out(encoder, profile);
-    // Where a column is left out for what the data set says of it already, that it is left out says it all.
+    // Where a column is left out for what the data set says of it already, that it is left out says it all. So does what was
+    // told of a target's words for missing values, which the data set speaks of as well.
     let is_told = |finding: &Finding| {
         let same = |one: &Finding| (&one.code, &one.column) == (&finding.code, &finding.column);
-        left_out.iter().any(same)
+        left_out.iter().chain(told).any(same)
     };
     let mut concerning = concerning(profile, model);
     concerning.retain(|finding| !is_told(finding));

@@ -71,11 +71,11 @@ pub(super) fn prepare(
     let encoded = train.len() + validation.as_ref().map_or(held_out.len(), |other| other.rows);
     let read = table.bytes() + validation.as_ref().map_or(0, Table::bytes);
     take(context.memory, (encoded * encoder.width() * size_of::<f32>()).saturating_add(read) as u64)?;
-    let about = about_target(&table, &model.target, model.task, &train);
+    let mut about = about_target(&table, &model.target, model.task, &train);
     // Who weighs classes knows that they are not alike.
-    let about = about.into_iter().filter(|finding| settings.class_weight.is_none() || finding.code != CLASS_IMBALANCE);
-    let of_columns = about_columns(&encoder, model, &profile, taken.encoder.is_none());
-    let findings = about.chain(of_split).chain(of_columns).collect();
+    about.retain(|finding| settings.class_weight.is_none() || finding.code != CLASS_IMBALANCE);
+    let of_columns = about_columns(&encoder, model, &profile, taken.encoder.is_none(), &about);
+    let findings = about.into_iter().chain(of_split).chain(of_columns).collect();
     let network = model.network(&encoder)?;
     let histograms = Histogram::of_features(&encoder, &table, &train)?;
     let encoding = Encoding { encoder: &encoder, go_on };
