@@ -36,7 +36,7 @@ pub struct UnknownColumns {
     names: Vec<String>,
     /// How many more there are.
     further: String,
-    /// What may have been meant by the first.
+    /// What may have been meant by those that are named.
     hint: String,
 }
 
@@ -73,13 +73,12 @@ impl Encoder {
         let names: Vec<String> = all.iter().take(MOST_UNKNOWN).map(|(_, name)| Shown(name).to_string()).collect();
         let more = all.len() - names.len();
         let further = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let near = nearest(first, self.known(), ALIKE);
-        let hint = match (near, names.as_slice()) {
-            (None, _) => String::new(),
-            (Some(near), [_]) => format!("; did you mean {near:?}?"),
-            (Some(near), [of, ..]) => format!("; did you mean {near:?} by {of}?"),
-            (Some(_), []) => unreachable!("the first is among them"),
+        let near = |(_, name): &(usize, &str)| {
+            let near = Shown(nearest(name, self.known(), ALIKE)?).to_string();
+            Some(if all.len() > 1 { format!("{near} by {}", Shown(name)) } else { near })
         };
+        let near: Vec<String> = all.iter().take(MOST_UNKNOWN).filter_map(near).collect();
+        let hint = if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(", ")) };
         UnknownColumns { first: first.to_owned(), names, further, hint }
     }
 
