@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::encode::Encoder;
 use super::error::{EncodeError, OnMisfit};
 use crate::data::column::{Column, ColumnType, Table, Values};
-use crate::data::convert::{expected, words_of};
+use crate::data::convert::{expected, shown_text, words_of};
 use crate::data::json::{Cell, Records};
 use crate::data::values::{Misfit, Reading, is_missing_word};
 use crate::wording::{ALIKE, Shown, nearest};
@@ -169,7 +169,10 @@ pub fn column_of_cells(
             row,
             column: name.to_owned(),
             expected: expected(kind, reading),
-            got: shown(&cells[row]),
+            got: match &cells[row] {
+                Cell::Text(text) => shown_text(name, reading, text),
+                cell => cell.text().map_or_else(|| "null".into(), Cow::into_owned),
+            },
         })
     };
     let is_missing = |cell: &Cell| {
@@ -213,11 +216,4 @@ fn read<T: Clone>(
         cell => value(cell).or_else(|Misfit| unfit(row).map(|()| missing.clone())),
     };
     cells.iter().enumerate().map(of_cell).collect()
-}
-
-fn shown(cell: &Cell) -> String {
-    match cell {
-        Cell::Text(text) => format!("{:?}", text.chars().take(64).collect::<String>()),
-        cell => cell.text().map_or_else(|| "null".into(), Cow::into_owned),
-    }
 }
