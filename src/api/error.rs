@@ -3,6 +3,8 @@
 mod codes;
 mod of_rooms;
 
+use std::borrow::Cow;
+
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
@@ -46,12 +48,14 @@ pub struct ApiError {
     checks: Option<Vec<Check>>,
     /// Seconds after which to try again, where that is known.
     retry: Option<u64>,
+    /// What to do, where more is known than the code says.
+    remedy: Option<Cow<'static, str>>,
 }
 
 impl ApiError {
     /// An error of the whole request.
     pub fn new(code: ErrorCode, detail: impl Into<String>) -> Self {
-        ApiError { code, detail: detail.into(), errors: Vec::new(), checks: None, retry: None }
+        ApiError { code, detail: detail.into(), errors: Vec::new(), checks: None, retry: None, remedy: None }
     }
 
     /// A reply cannot be encoded.
@@ -101,6 +105,11 @@ impl ApiError {
         ApiError { retry: Some(seconds), ..self }
     }
 
+    /// With what to do about it in place of what its code says.
+    pub fn with_remedy(self, remedy: impl Into<Cow<'static, str>>) -> Self {
+        ApiError { remedy: Some(remedy.into()), ..self }
+    }
+
     /// The code as it is written.
     pub fn word(&self) -> &'static str {
         self.code.entry().0
@@ -120,7 +129,7 @@ impl ApiError {
             status,
             code,
             detail: self.detail.clone(),
-            remedy,
+            remedy: self.remedy.clone().unwrap_or(remedy.into()),
             errors: self.errors.clone(),
             checks: self.checks.clone(),
             request_id: request_id.to_owned(),
@@ -154,7 +163,7 @@ pub struct Problem {
     pub status: u16,
     pub code: &'static str,
     pub detail: String,
-    pub remedy: &'static str,
+    pub remedy: Cow<'static, str>,
     pub errors: Vec<FieldError>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checks: Option<Vec<Check>>,

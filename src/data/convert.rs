@@ -96,6 +96,12 @@ pub fn expected(kind: ColumnType, reading: Reading) -> Cow<'static, str> {
     }
 }
 
+/// A text that is none of its column's type as an error shows it, with what may be wrong with it where that is known.
+pub fn shown_text(column: &str, reading: Reading, text: &str) -> String {
+    let hint = reading.numbers().map(|format| format.hint(column, text)).unwrap_or_default();
+    format!("{:?}{hint}", text.chars().take(64).collect::<String>())
+}
+
 impl Column {
     /// A column without values.
     pub fn missing(name: &str, kind: ColumnType, rows: usize) -> Self {
@@ -127,7 +133,7 @@ impl Column {
                 row,
                 column: name.to_owned(),
                 expected: expected(kind, reading),
-                got: format!("{:?}", text.chars().take(64).collect::<String>()),
+                got: shown_text(name, reading, text),
             })
         };
         let values = match kind {

@@ -177,6 +177,7 @@ impl Columns {
         };
         let got: String = got.chars().take(60).collect();
         let kind = self.asked[at].as_ref().and_then(|asked| asked.kind).map_or("column", ColumnType::word);
-        DataError::unfit(format!("{got:?} is not {expected}; the type {kind} does not fit")).of(&self.names[at])
+        let hint = self.forms[at].numbers().map(|format| format.hint(&self.names[at], &got)).unwrap_or_default();
+        DataError::unfit(format!("{got:?} is not {expected}; the type {kind} does not fit{hint}")).of(&self.names[at])
     }
 }

@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 
 use super::bounds::announced;
 use super::form::{self, FormFile, Options};
-use super::formats::{ADVICE, declared_by};
+use super::formats::{declared_by, no_format};
 use super::media::{is_packed, media_type};
 use super::sink::{Sink, may_come, send_body};
 use crate::api::error::{ApiError, ErrorCode};
@@ -20,7 +20,6 @@ use crate::memory::behalf;
 use crate::memory::{Charge, FOR_ANY};
 use crate::serving::memory::client_at;
 use crate::serving::threads::long_work_may_begin;
-use crate::wording::Shown;
 
 /// A data file that has arrived whole.
 pub struct Upload {
@@ -115,14 +114,7 @@ impl DataFile {
             let file = DataFile { format, data, memory, rest: Box::pin(async { Ok(idempotency) }), arrival };
             return Ok((file, options));
         }
-        let format = declared_by(request.headers())?.ok_or_else(|| {
-            let got = if media_type.is_empty() {
-                "there is no Content-Type".into()
-            } else {
-                format!("got {}", Shown(&media_type))
-            };
-            ApiError::new(ErrorCode::UnsupportedMediaType, format!("{got}: {ADVICE}"))
-        })?;
+        let format = declared_by(request.headers())?.ok_or_else(|| no_format(request.headers()))?;
         let (mut sink, data) = Sink::start(app, packed, repeatable, &arrival, peer(&request));
         let (body, app) = (request.into_body(), app.clone());
         let rest = Box::pin(async move {

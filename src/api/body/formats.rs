@@ -3,7 +3,7 @@
 use axum::extract::multipart::Field;
 use axum::http::HeaderMap;
 
-use super::media::{content_type, media_type, parameter};
+use super::media::{content_type, media_type, not_taken, parameter};
 use crate::api::error::{ApiError, ErrorCode};
 use crate::data::charset::Charset;
 use crate::data::csv::{CsvOptions, Header};
@@ -24,17 +24,52 @@ const FORMATS: [(Format, &[&str], &[&str]); 6] = [
     (Format::Excel, &["application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"], &["xlsx"]),
 ];
 /// What to send in place of what was sent.
-pub const ADVICE: &str = "send a data file as text/csv, application/x-ndjson, application/json (an array of objects), \
+const ADVICE: &str = "send a data file as text/csv, application/x-ndjson, application/json (an array of objects), \
                       application/vnd.apache.parquet, application/vnd.apache.arrow.stream, \
                       application/vnd.apache.arrow.file or \
                       application/vnd.openxmlformats-officedocument.spreadsheetml.sheet (Excel), or one as \
                       multipart/form-data";
+/// The same of rows to predict for.
+const ROWS_ADVICE: &str = "send records as application/json (curl: use --json instead of -d), or rows as text/csv, \
+                           application/x-ndjson, application/vnd.apache.parquet, application/vnd.apache.arrow.stream, \
+                           application/vnd.apache.arrow.file or \
+                           application/vnd.openxmlformats-officedocument.spreadsheetml.sheet (Excel)";
+/// The same where data are named, and their files are not taken.
+const NO_FILE_ADVICE: &str = "send the body as Content-Type: application/json (curl: use --json instead of -d); a data \
+                              file is not taken here: POST it to /datasets and send {\"dataset\": its name}; an \
+                              evaluation takes its rows as JSON as well";
+/// What to do where tables are taken in several formats.
+const REMEDY: &str =
+    "Send Content-Type: text/csv for CSV, application/json for JSON, or another that the detail names.";
+const NO_FILE_REMEDY: &str =
+    "Send JSON with Content-Type: application/json; POST a data file to /datasets, and name it as `dataset`.";
 
 /// The format of a data file that says by its type what it is.
-pub fn format_of(headers: &HeaderMap) -> Option<Format> {
+fn format_of(headers: &HeaderMap) -> Option<Format> {
     let media_type = media_type(headers);
     let found = FORMATS.iter().find(|(_, types, _)| types.iter().any(|known| known.eq_ignore_ascii_case(media_type)));
     found.map(|(format, ..)| *format)
+}
+
+/// The error of a body that is the data file of no format that is taken.
+pub fn no_format(headers: &HeaderMap) -> ApiError {
+    not_taken(headers, ADVICE, REMEDY)
+}
+
+/// The same of one that is neither records nor rows to predict for.
+pub fn no_rows(headers: &HeaderMap) -> ApiError {
+    not_taken(headers, ROWS_ADVICE, REMEDY)
+}
+
+/// Whether a body is JSON, on a route that takes no data files although it works on data.
+///
+/// # Errors
+/// `unsupported_media_type`, which says where data files go.
+pub fn check_no_file(headers: &HeaderMap) -> Result<(), ApiError> {
+    match format_of(headers) {
+        Some(Format::Json) => Ok(()),
+        _ => Err(not_taken(headers, NO_FILE_ADVICE, NO_FILE_REMEDY)),
+    }
 }
 
 /// What the type of a data file says of it; nothing if it is the type of none.
@@ -85,7 +120,7 @@ pub fn of_field(field: &Field<'_>) -> Result<(Declared, bool), ApiError> {
             Shown(media_type),
             Shown(&name)
         );
-        ApiError::new(ErrorCode::UnsupportedMediaType, detail)
+        ApiError::new(ErrorCode::UnsupportedMediaType, detail).with_remedy(REMEDY)
     };
     let (format, ..) = found.ok_or_else(unknown)?;
     Ok((declared(*format, field.content_type().unwrap_or(""))?, packed))

@@ -1,5 +1,7 @@
 //! What headers say of bodies: the forms in which rows come in and answers go out, and whether they are packed (compressed).
 
+use std::borrow::Cow;
+
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName};
 
@@ -86,6 +88,15 @@ pub fn media_type(headers: &HeaderMap) -> &str {
     let given = content_type(headers);
     let end = given.bytes().position(|byte| byte == b';').unwrap_or(given.len());
     given[..end].trim_ascii()
+}
+
+/// The error of a body of a type that is not taken: what is taken say the detail's `advice` and the `remedy`.
+pub fn not_taken(headers: &HeaderMap, advice: &str, remedy: impl Into<Cow<'static, str>>) -> ApiError {
+    let got = match content_type(headers) {
+        "" => "there is no Content-Type".to_owned(),
+        given => format!("got {}", Shown(given)),
+    };
+    ApiError::new(ErrorCode::UnsupportedMediaType, format!("{got}: {advice}")).with_remedy(remedy)
 }
 
 /// The type of a body with its parameters.

@@ -15,6 +15,9 @@ const ALIKE: f64 = 0.75;
 const MAX_MESSAGE: usize = 500;
 /// Bodies up to so many bytes may write integers with a fraction of zeros. Longer ones hold rows, which are no integers.
 const MAX_REWRITTEN: usize = 64 << 10;
+/// What is said of a body that is a list in place of an object with rows.
+const A_LIST: &str = "the body is a list, and an object is expected: {\"records\": [{…}]} for a model by data set, \
+                      {\"inputs\": [[…]]} for one by layer sizes";
 
 /// Parses a JSON body.
 ///
@@ -50,6 +53,18 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let message = shortened(without_position(&error.to_string()));
     let found = Finding::of(&message);
     Err(ApiError::at(found.code, found.pointer(&path), found.detail(&path)))
+}
+
+/// Parses a JSON body that is an object with rows. Of a list, which most likely is that of the rows, the error says where it
+/// belongs.
+///
+/// # Errors
+/// As [`parse_json`].
+pub fn parse_rows<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    match bytes.trim_ascii_start().first() {
+        Some(b'[') => Err(ApiError::at(ErrorCode::InvalidValue, "", A_LIST)),
+        _ => parse_json(bytes),
+    }
 }
 
 /// A short body whose numbers such as `5.0` are written as `5`: to JSON Schema both are the same integer. Nothing if there are

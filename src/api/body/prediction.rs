@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::parse::parse_json;
+use super::parse::parse_rows;
 use super::plain_rows::plain_rows;
 use crate::api::error::ApiError;
 use crate::data::json::Records;
@@ -26,11 +26,11 @@ impl PredictionBody {
     /// Parses a body that most likely holds rows of numbers and nothing else; whatever else it is, serde reads.
     ///
     /// # Errors
-    /// As [`parse_json`].
+    /// As [`parse_rows`].
     pub fn of_rows(bytes: &[u8]) -> Result<Self, ApiError> {
         match plain_rows(bytes, cores()) {
             Some(rows) => Ok(PredictionBody { inputs: Some(rows), records: None }),
-            None => parse_json(bytes),
+            None => parse_rows(bytes),
         }
     }
 }

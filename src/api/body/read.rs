@@ -3,17 +3,15 @@
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
 
 use super::bounds::{Pace, announced, check_size};
-use super::media::{is_packed, media_type};
+use super::media::{is_packed, media_type, not_taken};
 use super::unpack::unpack;
-use crate::api::error::{ApiError, ErrorCode};
+use crate::api::error::ApiError;
 use crate::api::layers::observe::peer;
 use crate::app::App;
 use crate::serving::memory::{LARGE, RequestMemory};
 use crate::serving::threads::blocking;
-use crate::wording::Shown;
 
 /// Memory that is made ready for a body by its announced length.
 const MOST_AHEAD: usize = 4 << 20;
@@ -45,9 +43,7 @@ pub fn check_content_type(headers: &HeaderMap, taken: &str, advice: &str) -> Res
     if media_type(headers).eq_ignore_ascii_case(taken) {
         return Ok(());
     }
-    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let got = if given.is_empty() { "there is no Content-Type".to_owned() } else { format!("got {}", Shown(given)) };
-    Err(ApiError::new(ErrorCode::UnsupportedMediaType, format!("{got}: {advice}")))
+    Err(not_taken(headers, advice, format!("Send Content-Type: {taken}.")))
 }
 
 /// Reads the whole body, and unpacks it, within the bounds on its size, on the memory of all bodies, and on pauses.

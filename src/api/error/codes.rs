@@ -58,7 +58,7 @@ error_codes! {
     UriTooLong "uri_too_long" 414 "The request's target is too long" "Send what is long in the body.";
     HeadersTooLarge "headers_too_large" 431 "The request's headers are too large" "Send fewer or shorter headers.";
     ReplyTooLarge "reply_too_large" 413 "The reply would be too large" "Send fewer rows at a time.";
-    UnsupportedMediaType "unsupported_media_type" 415 "The content type is not taken" "Send Content-Type: application/json.";
+    UnsupportedMediaType "unsupported_media_type" 415 "The content type is not taken" "Send the body as the detail says.";
     UnknownField "unknown_field" 422 "A field is not known" "Mend its name, or leave it out.";
     MissingField "missing_field" 422 "A field is missing" "Add the field named.";
     InvalidValue "invalid_value" 422 "A value cannot be used" "Mend the value at the pointer named.";

@@ -1,19 +1,19 @@
 //! `POST /models/{model}/evaluate`, and of one version: how good it is on data whose target is known.
 
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::api::body::formats::format_of;
+use crate::api::body::formats::check_no_file;
 use crate::api::body::json::JsonBody;
-use crate::api::error::{ApiError, ErrorCode};
+use crate::api::body::parse::parse_rows;
+use crate::api::error::ApiError;
 use crate::api::extract::{ModelPath, NoQuery, VersionPath, may_use};
 use crate::api::reply::document::document;
 use crate::api::reply::findings::{WarningBody, version_warnings};
 use crate::app::App;
-use crate::data::ingest::Format;
 use crate::data::json::{GivenWeights, Records, Rows, RowsOrNames, column_names};
 use crate::keys::Sight;
 use crate::models::{Model, Version};
@@ -82,13 +82,9 @@ async fn of_version(
     version: &Version,
     request: Request,
 ) -> Result<Response, ApiError> {
-    if format_of(request.headers()).is_some_and(|format| format != Format::Json) {
-        let detail = "a data file is not taken here: POST it to /datasets and send {\"dataset\": its name}, or send its \
-                      rows as JSON";
-        return Err(ApiError::new(ErrorCode::UnsupportedMediaType, detail));
-    }
+    check_no_file(request.headers())?;
     long_work_may_begin(app)?;
-    let JsonBody { value, mut memory, .. } = JsonBody::<EvaluationRequest>::from_request(request, app).await?;
+    let JsonBody { value, mut memory, .. } = JsonBody::read(request, app, parse_rows::<EvaluationRequest>).await?;
     let EvaluationRequest { inputs, targets, dataset, features, weights, records } = value;
     may_use(app, who, [dataset.as_ref()]).await?;
     let fields = DataFields { inputs, targets, dataset, features, weights };

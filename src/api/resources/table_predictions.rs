@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Request};
+use axum::extract::Request;
 use axum::response::Response;
 
 use crate::api::body::data_file::Upload;
-use crate::api::body::formats::declared_by;
+use crate::api::body::formats::{declared_by, no_rows};
 use crate::api::body::json::JsonBody;
 use crate::api::body::media::Media;
+use crate::api::body::parse::parse_rows;
 use crate::api::body::prediction::PredictionBody;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::layers::observe::peer;
@@ -57,7 +58,8 @@ pub async fn predict(
         let detail = "explanations are of records: send JSON, and take JSON";
         return Err(ApiError::parameter(ErrorCode::InvalidValue, "explain", detail));
     }
-    if let Some((format, like)) = declared.and_then(|declared| of_file(declared, &extras)) {
+    let declared = declared.ok_or_else(|| no_rows(request.headers()))?;
+    if let Some((format, like)) = of_file(declared, &extras) {
         let reply = Media::of_reply(request.headers(), &MEDIA, like);
         // Not listed: no data set comes of it.
         let client = peer(&request);
@@ -66,7 +68,7 @@ pub async fn predict(
         return for_file(app, version, format, reply, file, client).await;
     }
     let reply = Media::of_reply(request.headers(), &MEDIA, Media::Json);
-    let body = JsonBody::<PredictionBody>::from_request(request, app).await?;
+    let body = JsonBody::read(request, app, parse_rows::<PredictionBody>).await?;
     let version = TableVersion::load(app, model, version, extras).await?;
     for_records(app, version, reply, body).await
 }

@@ -9,6 +9,7 @@ use super::asked_training::{AskedTraining, PARAMETERS, TrainQuery, columns_named
 use super::jobs::JobBody;
 use crate::api::body::bounds::announced;
 use crate::api::body::data_file::{DataFile, Received};
+use crate::api::body::formats::check_no_file;
 use crate::api::body::json::JsonBody;
 use crate::api::body::media::is_form;
 use crate::api::error::{ApiError, ErrorCode};
@@ -84,6 +85,7 @@ pub async fn train(
     if announced(&request) >= LARGE {
         Repeatable::of(&request)?.or_refused(&app, app.jobs.check_room()).await?;
     }
+    check_no_file(request.headers())?;
     let JsonBody { value, idempotency, memory } = JsonBody::<TrainingBody>::from_request(request, &app).await?;
     if let Some(reply) = idempotency.first_reply(&app, &who, again).await? {
         return Ok(reply);

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::encode::Encoder;
 use super::error::{EncodeError, OnMisfit};
 use crate::data::column::{Column, ColumnType, Table, Values};
-use crate::data::convert::{expected, words_of};
+use crate::data::convert::{expected, shown_text, words_of};
 use crate::data::json::{Cell, Records};
 use crate::data::values::{Misfit, Reading, is_missing_word};
 use crate::wording::{ALIKE, Shown, nearest};
@@ -36,7 +36,7 @@ pub struct UnknownColumns {
     names: Vec<String>,
     /// How many more there are.
     further: String,
-    /// What may have been meant by the first.
+    /// What may have been meant by those that are named.
     hint: String,
 }
 
@@ -73,13 +73,12 @@ impl Encoder {
         let names: Vec<String> = all.iter().take(MOST_UNKNOWN).map(|(_, name)| Shown(name).to_string()).collect();
         let more = all.len() - names.len();
         let further = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let near = nearest(first, self.known(), ALIKE);
-        let hint = match (near, names.as_slice()) {
-            (None, _) => String::new(),
-            (Some(near), [_]) => format!("; did you mean {near:?}?"),
-            (Some(near), [of, ..]) => format!("; did you mean {near:?} by {of}?"),
-            (Some(_), []) => unreachable!("the first is among them"),
+        let near = |(_, name): &(usize, &str)| {
+            let near = Shown(nearest(name, self.known(), ALIKE)?).to_string();
+            Some(if all.len() > 1 { format!("{near} by {}", Shown(name)) } else { near })
         };
+        let near: Vec<String> = all.iter().take(MOST_UNKNOWN).filter_map(near).collect();
+        let hint = if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(", ")) };
         UnknownColumns { first: first.to_owned(), names, further, hint }
     }
 
@@ -170,7 +169,10 @@ pub fn column_of_cells(
             row,
             column: name.to_owned(),
             expected: expected(kind, reading),
-            got: shown(&cells[row]),
+            got: match &cells[row] {
+                Cell::Text(text) => shown_text(name, reading, text),
+                cell => cell.text().map_or_else(|| "null".into(), Cow::into_owned),
+            },
         })
     };
     let is_missing = |cell: &Cell| {
@@ -214,11 +216,4 @@ fn read<T: Clone>(
         cell => value(cell).or_else(|Misfit| unfit(row).map(|()| missing.clone())),
     };
     cells.iter().enumerate().map(of_cell).collect()
-}
-
-fn shown(cell: &Cell) -> String {
-    match cell {
-        Cell::Text(text) => format!("{:?}", text.chars().take(64).collect::<String>()),
-        cell => cell.text().map_or_else(|| "null".into(), Cow::into_owned),
-    }
 }

@@ -66,9 +66,9 @@ impl Reading<'_> {
     /// # Errors
     /// It is no number.
     pub fn number(&self, text: &str) -> Result<Option<f64>, Misfit> {
-        self.known(text, |text| match self.format {
-            Some(CellFormat::Number(format)) => format.read_any(text),
-            _ => parse_number(text),
+        self.known(text, |text| match self.numbers() {
+            Some(format) => format.read_any(text),
+            None => parse_number(text),
         })
     }
 
@@ -100,9 +100,17 @@ impl Reading<'_> {
         (!text.is_empty() && !is_among(text, self.missing_words)).then_some(text)
     }
 
+    /// The format of numbers, if they have one.
+    pub fn numbers(&self) -> Option<&NumberFormat> {
+        match self.format {
+            Some(CellFormat::Number(format)) => Some(format),
+            _ => None,
+        }
+    }
+
     /// Whether texts may be numbers in this column although the file says that they are texts.
     pub fn has_written_numbers(&self) -> bool {
-        matches!(self.format, Some(CellFormat::Number(_)))
+        self.numbers().is_some()
     }
 
     /// Whether dates are written as somebody asked for: then numbers may be dates.

@@ -43,6 +43,11 @@ impl Separators {
         };
         1 << if self.decimal == '.' { at } else { at + 4 }
     }
+
+    /// The bits of all ways with its decimal mark.
+    pub fn of_decimal(self) -> u8 {
+        if self.decimal == '.' { POINT_WAYS } else { COMMA_WAYS }
+    }
 }
 
 /// The ways that a plain number with a decimal point and no exponent can be written in: `1.234` may have separated thousands.

@@ -86,9 +86,8 @@ impl<'a> WrittenNumber<'a> {
 
     /// The number written in one of its ways, times ten to the power of `exponent`, to the last bit.
     pub fn value(&self, way: Separators, exponent: i32) -> Option<f64> {
-        let is_decimal = self.last.is_some_and(|last| last.is(way.decimal));
         let exact = self.integer.and_then(|(integer, fraction)| {
-            let fraction = if is_decimal { i32::from(fraction) } else { 0 };
+            let fraction = if self.ends_in_fraction(way.decimal) { i32::from(fraction) } else { 0 };
             exact_product(integer, exponent - fraction, self.negative)
         });
         exact.or_else(|| self.long_value(way, exponent))
@@ -116,6 +115,11 @@ impl<'a> WrittenNumber<'a> {
             sum => text.push_str(&format!("e{sum}")),
         }
         Decimal::of(text.as_bytes())?.value(text.as_bytes()).filter(|value| value.is_finite())
+    }
+
+    /// Whether its last separator is this decimal mark.
+    pub fn ends_in_fraction(&self, decimal: char) -> bool {
+        self.last.is_some_and(|last| last.is(decimal))
     }
 
     /// Whether it is an integer in `way` that floats do not tell from its neighbours.

@@ -1,6 +1,7 @@
 //! Models by data set: from a table to a version, its predictions, and what is told about both.
 
 mod activation;
+mod bodies;
 mod callers;
 mod candidates;
 mod coverage;

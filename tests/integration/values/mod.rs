@@ -3,6 +3,7 @@
 
 pub mod files;
 mod table;
+mod thousands;
 mod workbook;
 
 use std::collections::BTreeMap;
