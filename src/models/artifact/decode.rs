@@ -1,5 +1,6 @@
 //! Reads the file of a version: nothing in it is left unchecked.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use ndarray::Array2;
@@ -162,6 +163,9 @@ fn table_parts(
     }
     let importance: Option<Vec<FeatureImportance>> =
         header.importance.as_ref().map(|list| exact::from_text(list.get())).transpose().map_err(malformed)?;
+    if importance.iter().flatten().any(|one| one.std < 0.0) {
+        return Err(ModelError::File("a deviation of its importance is below 0".into()));
+    }
     let conformal = scores::read(file, header.held_out, header.conformal.as_deref(), &encoder.target)?;
     // Its hidden layers may be others than the model's: a candidate has its own.
     let fits = spec.network(&encoder).is_ok_and(|expected| answers_alike(&expected, network));
@@ -197,10 +201,29 @@ fn background(file: &TensorFile, width: usize) -> Result<Array2<f32>, ModelError
     Array2::from_shape_vec((rows, width), values).map_err(|_| unfit())
 }
 
+/// Checks that measures are those of classes or of numbers: they pass through as they are written, to whoever reads them by the
+/// contract.
+fn check_measures(metrics: &RawValue) -> Result<(), serde_json::Error> {
+    let named: HashMap<String, &RawValue> = serde_json::from_str(metrics.get())?;
+    let has_one = |names: &[(&str, f64)]| {
+        names.iter().all(|(name, most)| {
+            let value = named.get(*name).map(|value| serde_json::from_str::<Option<f64>>(value.get()));
+            matches!(value, Some(Ok(value)) if value.is_none_or(|value| (0.0..=*most).contains(&value)))
+        })
+    };
+    let of_classes = [("accuracy", 1.0), ("log_loss", f64::MAX), ("macro_f1", 1.0)];
+    let of_numbers = [("rmse", f64::MAX), ("mae", f64::MAX)];
+    match has_one(&of_classes) || has_one(&of_numbers) {
+        true => Ok(()),
+        false => Err(serde::de::Error::custom("its metrics are neither those of classes nor those of numbers")),
+    }
+}
+
 fn facts(training: &RawValue) -> Result<VersionFacts, serde_json::Error> {
     let Reached { job_id, created_at, epochs, loss, validation_loss, warnings, settings } =
         exact::from_text(training.get())?;
     let Measures { metrics } = serde_json::from_str(training.get())?;
+    check_measures(&metrics)?;
     // What a version was trained on stays where it was trained.
     let trained_on = TrainedOn::default();
     // Settings of a later release may be others: then they are not known here.
@@ -250,6 +273,17 @@ mod tests {
 
     fn header(file: &[u8]) -> serde_json::Value {
         serde_json::from_str(TensorFile::read(file).expect("a whole file").header()).expect("JSON")
+    }
+
+    #[test]
+    fn measures_are_those_of_classes_or_of_numbers() {
+        let holds = |text: &str| check_measures(&RawValue::from_string(text.to_owned()).expect("JSON")).is_ok();
+        assert!(holds(r#"{"rmse": 1e9, "mae": null, "r2": null}"#));
+        assert!(holds(r#"{"accuracy": 1, "log_loss": 0.5, "macro_f1": 0.25, "per_class": []}"#));
+        for text in ["7", "{}", r#"{"accuracy":1}"#, r#"{"rmse":-1,"mae":1}"#, r#"{"rmse":"1","mae":1}"#] {
+            assert!(!holds(text), "{text}");
+        }
+        assert!(!holds(r#"{"accuracy": 1.5, "log_loss": 0.5, "macro_f1": 0.25}"#));
     }
 
     #[test]
