@@ -59,7 +59,7 @@ pub static KINDS: [Kind; 62] = [
     // The first row has become the names of the columns, and the columns have no names.
     whole("header_looks_like_data", Cost::Lost),
     each("numbers_as_words", Cost::Lost, "hold numbers and are read as words"),
-    each("dates_as_words", Cost::Lost, "hold dates and are read as words"),
+    each("dates_as_words", Cost::Lost, "hold dates or times and are read as words"),
     each("booleans_as_words", Cost::Lost, "hold true and false and are read as words"),
     each("unusable_column", Cost::Lost, "have types that no table can have, and are left out"),
     whole("target_missing", Cost::Lost),

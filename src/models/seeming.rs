@@ -3,6 +3,7 @@
 use crate::data::column::{Column, ColumnType};
 use crate::data::encoder::{MAX_CLASSES, Reason, Task};
 use crate::data::profile::{ColumnProfile, READ_AS_WORDS, TableProfile};
+use crate::data::values::parse_number;
 use crate::wording::Shown;
 
 /// From so many classes on a class of a row or two is taken for a sign that they are none.
@@ -49,9 +50,15 @@ fn doubt(target: &ColumnProfile, profile: &TableProfile) -> Option<String> {
     let rows = profile.rows - target.missing;
     let is_words = matches!(target.kind, ColumnType::Categorical | ColumnType::Text);
     (is_words && target.distinct >= MANY_CLASSES && rows < target.distinct.saturating_mul(ROWS_OF_A_CLASS)).then(|| {
+        let are_numbers = !target.top.is_empty() && target.top.iter().all(|top| parse_number(&top.value).is_some());
+        let cure = if are_numbers {
+            format!(" If they are numbers, which the file has as texts, say so: types={{{}:\"numeric\"}}.", Shown(&target.name))
+        } else {
+            String::new()
+        };
         format!(
             "It has {} different values in {rows} rows, a row or two for each: they are most likely no classes. If they are, \
-             say task=classification.",
+             say task=classification.{cure}",
             target.distinct
         )
     })

@@ -181,6 +181,10 @@ async fn a_target_that_is_not_what_it_seems_is_refused_and_nothing_is_left() {
         let problem = problem.problem(422, "invalid_value");
         assert!(parts.iter().all(|part| text(&problem["detail"]).contains(part)), "{problem}");
     }
+    let lines: String = (0..300).map(|row| format!("{{\"n\":\"{}\",\"x\":{}}}\n", 500 + row % 150, row % 7)).collect();
+    let problem = service.post_file("/train?name=doubtful&target=n&epochs=1", "application/x-ndjson", lines).await;
+    let problem = problem.problem(422, "invalid_value");
+    assert!(text(&problem["detail"]).contains("types={\"n\":\"numeric\"}"), "{problem}");
     for csv in ["y\n1\n2\n3\n", "y,c\n1,k\n2,k\n3,k\n", "y,e\n1,\n2,\n3,\n"] {
         let problem = service.post_csv("/train?name=doubtful&target=y&task=regression&epochs=1", csv).await;
         assert!(text(&problem.problem(422, "invalid_value")["detail"]).contains("no column is left"), "{csv}");

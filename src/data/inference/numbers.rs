@@ -53,13 +53,15 @@ struct Affixes {
 /// Why a column is none of numbers although each of its cells is one, in some way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Doubt<'a> {
-    /// This number has another currency or unit than the first.
-    OtherAffix(u64, &'a str),
+    /// The first number with a currency or unit, and the first that has another.
+    OtherAffix([(u64, &'a str); 2]),
     /// From here on no way to write numbers fits all of them.
     OtherWay(u64),
     /// Some have a percent sign, and this one does not.
     NoPercent(u64),
-    /// The file says that all of them are texts, or they are names or codes.
+    /// The file says that all of them are texts, the first of which stands here.
+    Texts(u64),
+    /// They are names or codes.
     Words,
 }
 
@@ -222,8 +224,10 @@ impl NumberEvidence {
             return Err(Doubt::OtherWay(self.failing.iter().copied().max().unwrap_or(NOWHERE)));
         };
         let affixes = self.affixes.as_deref();
-        if let Some((place, text)) = affixes.and_then(|affixes| affixes.other.as_ref()) {
-            return Err(Doubt::OtherAffix(*place, text));
+        if let Some(affixes) = affixes
+            && let Some((place, text)) = &affixes.other
+        {
+            return Err(Doubt::OtherAffix([(affixes.place, &affixes.text), (*place, text)]));
         }
         if let Some(bare) = self.bare.filter(|_| plain.scale != 1.0) {
             return Err(Doubt::NoPercent(bare));
@@ -232,9 +236,11 @@ impl NumberEvidence {
         let (shortest, longest) = self.digits;
         let telephone =
             plain.thousands == Some(' ') && !self.pointed && shortest == longest && shortest >= TELEPHONE_DIGITS;
-        let texts = !self.unquoted && self.formatted.is_none();
-        if few || telephone || texts {
+        if few || telephone {
             return Err(Doubt::Words);
+        }
+        if !self.unquoted && self.formatted.is_none() {
+            return Err(self.quoted.map_or(Doubt::Words, Doubt::Texts));
         }
         let is_plain =
             self.formatted.is_none() && self.quoted().is_none() && plain.thousands.is_none() && plain.decimal == '.';

@@ -89,16 +89,20 @@ fn numbers_have_one_way_over_all_cells() {
 
 #[test]
 fn texts_are_numbers_among_numbers_and_where_only_texts_can_say_so() {
-    let of = |cells: &[(&str, Written)]| {
+    let evidence_of = |cells: &[(&str, Written)]| {
         let mut evidence = Evidence::default();
         cells.iter().zip(1..).for_each(|((cell, written), line)| evidence.observe(cell, *written, || line));
-        evidence.form(None, false)
+        evidence
     };
+    let of = |cells: &[(&str, Written)]| evidence_of(cells).form(None, false);
     use Written::{Number, Quoted};
     assert_eq!(of(&[("1", Quoted), ("2", Quoted)]), Form::Words, "meant to be texts");
     assert!(matches!(of(&[("1", Number), ("2", Quoted)]), Form::Written(_)));
     assert!(matches!(of(&[("$1,200", Quoted), ("$7", Quoted)]), Form::Written(_)));
     assert_eq!(of(&[("true", Quoted)]), Form::Words);
+    let texts = evidence_of(&[("", Quoted), ("1.5", Quoted), ("2.5", Quoted)]);
+    assert_eq!(texts.doubt(), Some(Doubt::Texts(2)), "the first of them");
+    assert_eq!(evidence_of(&[("1.5", Number), ("2.5", Quoted)]).doubt(), None);
 }
 
 #[test]
@@ -135,7 +139,7 @@ fn pieces_together_say_what_the_whole_says() {
     assert_eq!((whole.form(None, false), whole.has_large_integers()), (Form::Words, true));
     assert_eq!(whole.missing_words(), [("null", 1)]);
     assert_eq!(evidence(&["1", "x", "2", "y"]).misfit(Kind::Number), Some((3, "x")));
-    assert_eq!(evidence(&["$5", "7", "€3"]).doubt(), Some(Doubt::OtherAffix(4, "€3")));
+    assert_eq!(evidence(&["$5", "7", "€3"]).doubt(), Some(Doubt::OtherAffix([(2, "$5"), (4, "€3")])));
     assert_eq!(evidence(&["1,5", "12.5"]).doubt(), Some(Doubt::OtherWay(3)));
     assert_eq!(evidence(&["1 %", "12.5"]).doubt(), Some(Doubt::NoPercent(3)));
 }

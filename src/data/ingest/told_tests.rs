@@ -82,7 +82,7 @@ fn copies_are_told_unless_there_are_few_different_rows() {
     // Each of 1500 rows twice, and 3000 rows of two columns of 4000 and 2 values, of which many are equal by chance.
     let twice = |row: usize| format!("{},{},{}", row % 1500 * 7919 % 3001, row % 1500 * 31 % 97, row % 1500 % 3);
     assert_eq!(copies(&table("a,b,y", 3000, twice)), 1);
-    let drawn = |row: usize| (row as f64 * 12.9898).sin() * 43_758.5453;
+    let drawn = |row: usize| (row as f64 * 12.9898).sin() * 43_758.55;
     let chance = |row: usize| format!("{:.3},{}", drawn(row).rem_euclid(4.0), drawn(row + 7000).rem_euclid(2.0) as u8);
     assert_eq!(copies(&table("x,y", 3000, chance)), 0);
     assert_eq!(copies(&table("a,b,c", 3000, |row| format!("{},{},{}", row % 5, row % 7, row % 3))), 0);

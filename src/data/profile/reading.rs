@@ -1,12 +1,15 @@
 //! What is to be said of how a column's cells were read.
 
-use super::mostly::{is_code, mostly_booleans, mostly_dates, mostly_numbers};
+use super::mostly::{
+    are_quantities, foreign_zone_of, is_code, mostly_booleans, mostly_dates, mostly_numbers, mostly_times,
+};
 use super::studied::Studied;
 use super::table::Finding;
 use crate::data::column::ColumnType;
 use crate::data::inference::{Doubt, Kind};
 use crate::data::values::{
-    CellFormat, DateOrder, NumberFormat, format_datetime, format_number, missing_word, parse_datetime, parse_number,
+    CellFormat, DateOrder, NumberFormat, format_datetime, format_number, missing_word, parse_boolean, parse_datetime,
+    parse_number,
 };
 use crate::wording::Shown;
 
@@ -28,7 +31,7 @@ const MISSING_WORDS: &str = "missing_words";
 const MISSING_CODES: &str = "missing_codes";
 /// Most values are numbers, and all are read as words.
 const NUMBERS_AS_WORDS: &str = "numbers_as_words";
-/// The same of dates, and of true and false.
+/// The same of dates and times, and of true and false.
 const DATES_AS_WORDS: &str = "dates_as_words";
 const BOOLEANS_AS_WORDS: &str = "booleans_as_words";
 /// The codes of findings about columns of words that look like numbers or dates.
@@ -225,10 +228,24 @@ pub(super) fn as_words(column: &Studied) -> Option<Finding> {
         return None;
     }
     let found = |code, message| Some(column.finding(code, message));
+    let words = || column.statistics.words();
+    // Before numbers: in `5 PM` the letters are no unit.
+    if mostly_times(words()).is_some() {
+        let message = "Its values are written as times of day: they are read as words. Write a number in their place, such as 8.5 for \
+                       08:30, or the date with the time.";
+        return found(DATES_AS_WORDS, message.to_owned());
+    }
     if let Some(message) = numbers_as_words(column) {
         return found(NUMBERS_AS_WORDS, message);
     }
-    let words = || column.statistics.words();
+    if let Some(zone) = foreign_zone_of(words()) {
+        let message = format!(
+            "Its values are dates, with a word behind the time that is not understood, {}: they are read as words. If it is a \
+             time zone, write its offset from UTC in its place, as in 2024-05-31 10:20 +02:00; else leave it out.",
+            Shown(zone)
+        );
+        return found(DATES_AS_WORDS, message);
+    }
     if let Some(share) = mostly_dates(words()) {
         let message = match (column.evidence.misfit(Kind::Date), column.evidence.dates().contradiction()) {
             (Some((line, text)), _) => misfits(column, share, "dates", line, text),
@@ -242,7 +259,25 @@ pub(super) fn as_words(column: &Studied) -> Option<Finding> {
         return found(DATES_AS_WORDS, message);
     }
     let (line, text) = column.evidence.misfit(Kind::Boolean)?;
-    found(BOOLEANS_AS_WORDS, misfits(column, mostly_booleans(words())?, "true or false", line, text))
+    let share = mostly_booleans(words())?;
+    let message = if parse_boolean(text).is_some() {
+        given_as_texts(column, share, "true or false", "boolean", line)
+            + " Predictions by JSON then take true and false, no texts."
+    } else {
+        misfits(column, share, "true or false", line, text)
+    };
+    found(BOOLEANS_AS_WORDS, message)
+}
+
+/// The file has values as texts, from this line on, that a type reads.
+fn given_as_texts(column: &Studied, share: f64, what: &str, kind: &str, line: u64) -> String {
+    let those = if share == 1.0 { "All".to_owned() } else { format!("{} %", (1000.0 * share).floor() / 10.0) };
+    format!(
+        "{those} of its values are {what}, and the file has them as texts, first on {} {line}: they are read as words. The type \
+         {kind} reads them: types={{{}:\"{kind}\"}}.",
+        column.place,
+        Shown(&column.profile.name)
+    )
 }
 
 /// Most values are something, and this one is not.
@@ -267,13 +302,19 @@ fn numbers_as_words(column: &Studied) -> Option<String> {
         return (!meant).then(|| misfits(column, share, "numbers", line, text));
     }
     let reason = match column.evidence.doubt()? {
-        Doubt::OtherAffix(line, text) => {
-            format!("in several currencies or units: {place} {line} has another, {}", Shown(text))
-        }
+        Doubt::OtherAffix([(first, one), (second, other)]) => format!(
+            "in several currencies or units: {place} {first} has {}, {place} {second} has {}",
+            Shown(one),
+            Shown(other)
+        ),
         Doubt::OtherWay(line) => {
             format!("written in several ways: no use of point and comma fits all of them, from {place} {line} on")
         }
         Doubt::NoPercent(line) => format!("some of them with a percent sign, and {place} {line} has none"),
+        Doubt::Texts(line) => {
+            return are_quantities(column.statistics.words())
+                .then(|| given_as_texts(column, share, "numbers", "numeric", line));
+        }
         Doubt::Words => return None,
     };
     Some(format!("Its values are numbers, {reason}. It is read as words: write all of them in one way."))

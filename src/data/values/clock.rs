@@ -2,10 +2,14 @@
 
 use super::calendar::{HOUR, MINUTE, SECOND};
 use super::text_cursor::Cursor;
+use super::words::trim;
+use super::zones::minutes_ahead;
 
-/// The zones of RFC 822 beside UTC, in hours from it.
-const ZONES: [(&[u8], i64); 8] =
-    [(b"EST", -5), (b"EDT", -4), (b"CST", -6), (b"CDT", -5), (b"MST", -7), (b"MDT", -6), (b"PST", -8), (b"PDT", -7)];
+/// Whether a text is a time of day alone, such as `8:37`, `17:05:30` or `5 PM`. A sign would most likely stand between two.
+pub(in crate::data) fn is_time_of_day(text: &str) -> bool {
+    let text = trim(text.as_bytes());
+    !text.iter().any(|byte| matches!(byte, b'-' | b'+')) && time_of_day(&mut Cursor::new(text, false), false).is_some()
+}
 
 /// Microseconds since midnight UTC, of all that is left: `H:MM[:SS[.fff]]`, `HHMM[SS]` if it is `basic`, or an hour, with AM or
 /// PM where it has either, and an offset.
@@ -96,7 +100,7 @@ fn meridiem(text: &mut Cursor) -> Option<bool> {
     Some(afternoon)
 }
 
-/// Microseconds ahead of UTC of all that is left: nothing, `Z`, `UTC`, `GMT`, `EST`, `+02`, `+0200`, `UTC+2`, `+02:00`.
+/// Microseconds ahead of UTC of all that is left: nothing, `Z`, `UTC`, `EST`, `CEST`, `+02`, `+0200`, `UTC+2`, `+02:00`.
 fn offset(text: &mut Cursor) -> Option<i64> {
     if text.rest.is_empty() {
         return Some(0);
@@ -105,9 +109,8 @@ fn offset(text: &mut Cursor) -> Option<i64> {
     text.note_text(name);
     let is = |zone: &[u8]| name.eq_ignore_ascii_case(zone);
     let is_utc = is(b"Z") || is(b"UTC") || is(b"GMT") || is(b"UT");
-    let named = ZONES.iter().find(|(zone, _)| is(zone)).map(|(_, hours)| hours * HOUR);
     if text.rest.is_empty() {
-        return if is_utc { Some(0) } else { named };
+        return if is_utc { Some(0) } else { minutes_ahead(name).map(|minutes| minutes * MINUTE) };
     }
     if !name.is_empty() && !is_utc {
         return None;
@@ -131,4 +134,19 @@ fn offset(text: &mut Cursor) -> Option<i64> {
     };
     text.note("%z");
     (text.rest.is_empty() && hours < 24 && minutes < 60).then_some(sign * (hours * HOUR + minutes * MINUTE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_day_stand_alone() {
+        for text in ["8:37", "08:37:05", " 17:05:30.5 ", "5 PM", "12:30 a.m.", "10:20 CET"] {
+            assert!(is_time_of_day(text), "{text}");
+        }
+        for text in ["", "837", "24:00", "75:20", "08:00-10:00", "2:1", "12A", "2024-05-31 10:20", "10:20 today"] {
+            assert!(!is_time_of_day(text), "{text}");
+        }
+    }
 }
