@@ -79,10 +79,13 @@ async fn a_service_that_is_given_up_leaves_the_training_to_be_watched() {
     assert!(status == Some(3) && err.contains("the training goes on; watch it by: epochd watch j"), "{status:?} {err}");
 }
 
-/// Stores a data set, takes its time with a measure or a training of it, and is told to delete it.
+/// Knows the model, stores a data set that is read as its rows were, takes its time with a measure or a training of it, and is told to delete it.
 fn slow_service(listener: &TcpListener, child: u32) {
     let (mut connection, _) = listener.accept().expect("a client");
-    assert_eq!(request_of(&mut connection), "POST /datasets");
+    assert_eq!(request_of(&mut connection), "GET /models/m");
+    reply(&mut connection, "200 OK", "application/json", r#"{"name":"m","target":"y","active_version":1}"#);
+    let (mut connection, _) = listener.accept().expect("a client");
+    assert_eq!(request_of(&mut connection), "POST /datasets?read_as=m");
     reply(&mut connection, "201 Created", "application/json", r#"{"id":"d"}"#);
     let (mut slow, _) = listener.accept().expect("a client");
     request_of(&mut slow);
