@@ -204,9 +204,17 @@ impl Queue {
         self.next += 1;
         match self.turns.iter_mut().find(|turn| turn.client == client) {
             Some(turn) => turn.waiting.push_back((number, bring)),
-            None => self.turns.push_back(Turn { client, waiting: VecDeque::from([(number, bring)]) }),
+            None => self.begin_turn(Turn { client, waiting: VecDeque::from([(number, bring)]) }),
         }
         (place, number)
+    }
+
+    /// Has the turn come when all others have had theirs; that of the service itself, for whose work all wait, before them.
+    fn begin_turn(&mut self, turn: Turn) {
+        match turn.client {
+            Some(_) => self.turns.push_back(turn),
+            None => self.turns.push_front(turn),
+        }
     }
 
     /// Who is next to have a place, if one of `places` is free for anybody who waits: his client, and what brings it to him.
@@ -215,7 +223,7 @@ impl Queue {
         let mut turn = self.turns.remove(at)?;
         let (client, (_, bring)) = (turn.client, turn.waiting.pop_front()?);
         if !turn.waiting.is_empty() {
-            self.turns.push_back(turn);
+            self.begin_turn(turn);
         }
         self.left();
         Some((client, bring))

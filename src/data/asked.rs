@@ -24,6 +24,8 @@ pub struct AskedColumn {
     pub format: Option<CellFormat>,
     /// In which order dates have day and month, whatever the cells show.
     pub order: Option<DateOrder>,
+    /// Whether it is as it was before: then no format is found where none is named.
+    pub is_known: bool,
     /// Words that mean that there is no value.
     pub missing: Vec<String>,
 }
@@ -60,7 +62,7 @@ impl AskedColumn {
     /// A column of this type whose cells were written so. Where no date has needed an order of day and month yet, none is guessed now.
     pub fn as_before(kind: ColumnType, Writing { date_order, format, missing_words }: Writing) -> Self {
         let order = Some(date_order.unwrap_or(DateOrder::Iso));
-        AskedColumn { kind: Some(kind), format, order, missing: missing_words }
+        AskedColumn { kind: Some(kind), format, order, is_known: true, missing: missing_words }
     }
 }
 
@@ -121,7 +123,7 @@ impl InFull {
             }
             _ => None,
         };
-        Ok(AskedColumn { kind: self.kind.or(implied), format, order: None, missing: self.missing })
+        Ok(AskedColumn { kind: self.kind.or(implied), format, missing: self.missing, ..AskedColumn::default() })
     }
 }
 

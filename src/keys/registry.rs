@@ -11,6 +11,7 @@ use super::ring::KeyRing;
 use super::role::Role;
 use super::secret::{SecretHash, new_secret};
 use crate::identifier::new_id;
+use crate::memory::behalf::done_for_all;
 use crate::name::check_name;
 use crate::storage::catalog::KeyRow;
 use crate::storage::{StorageError, Write};
@@ -86,7 +87,7 @@ impl KeyRing {
         };
         let key = Arc::new(Key::from_row(row.clone())?);
         let _order = self.inner.changing.lock().await;
-        let mut write = self.inner.storage.catalog.write().await?;
+        let mut write = done_for_all(self.inner.storage.catalog.write()).await?;
         write.add_key(&row).await.map_err(|error| taken(error, &row.name))?;
         self.commit(write).await?;
         self.put(key.clone());
@@ -105,7 +106,7 @@ impl KeyRing {
         let name = changes.name.unwrap_or_else(|| known.name.clone());
         check_name(&name).map_err(|detail| KeyError::invalid("/name", detail))?;
         let expires_at = changes.expires_at.unwrap_or(known.expires_at);
-        let mut write = self.inner.storage.catalog.write().await?;
+        let mut write = done_for_all(self.inner.storage.catalog.write()).await?;
         let changed = write.change_key(id, name.clone(), expires_at).await.map_err(|error| taken(error, &name))?;
         if !changed {
             return Err(KeyError::NotFound(key.to_owned()));
@@ -125,7 +126,7 @@ impl KeyRing {
         let _order = self.inner.changing.lock().await;
         let known = self.get(key)?;
         let id = known.id.ok_or_else(|| KeyError::NotFound(key.to_owned()))?;
-        let mut write = self.inner.storage.catalog.write().await?;
+        let mut write = done_for_all(self.inner.storage.catalog.write()).await?;
         write.remove_key(id).await?;
         self.commit(write).await?;
         self.take(&known);

@@ -200,7 +200,8 @@ pub fn by_class(
         per_class.clear();
     }
     Classification {
-        accuracy: right / weights.total(truth.len()),
+        // Sums of the same weights in another order may differ in their last digits.
+        accuracy: (right / weights.total(truth.len())).min(1.0),
         log_loss,
         macro_f1,
         roc_auc: if classes == 2 { roc_auc(&predicted.scores, truth, weights) } else { None },
@@ -289,7 +290,7 @@ impl<'a> SeenOutputs<'a> {
         let per_class: Vec<ClassMetrics> = self.sums.iter().enumerate().map(of).collect();
         let right = self.sums.iter().map(|sums| sums.right).sum::<f64>();
         Classification {
-            accuracy: right / (self.weights.total(self.rows) * self.sums.len() as f64),
+            accuracy: (right / (self.weights.total(self.rows) * self.sums.len() as f64)).min(1.0),
             log_loss,
             macro_f1: macro_f1(&per_class),
             roc_auc: None,

@@ -8,6 +8,7 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::sums::{Measures, Outcome, Sums};
+use crate::memory::behalf::done_for_all;
 use crate::models::ModelError;
 use crate::storage::catalog::FeedbackRow;
 use crate::storage::{Storage, StorageError, Write, exact};
@@ -90,8 +91,8 @@ impl FeedbackRegistry {
     /// Looks whether `more` predictions may be remembered.
     async fn room(&self, more: u64) -> Result<&AtomicU64, StorageError> {
         let catalog = &self.storage.catalog;
-        let told =
-            self.told.get_or_try_init(async || Ok::<_, StorageError>(catalog.count_told().await?.into())).await?;
+        let count = async || Ok::<_, StorageError>(done_for_all(catalog.count_told()).await?.into());
+        let told = self.told.get_or_try_init(count).await?;
         if told.load(Ordering::Relaxed) + more > MAX_TOLD {
             told.store(catalog.count_told().await?, Ordering::Relaxed);
             if told.load(Ordering::Relaxed) + more > MAX_TOLD {

@@ -13,6 +13,7 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::identifier::new_id;
+use crate::memory::behalf::done_for_all;
 use crate::models::prediction::{Answers, Predictions};
 use crate::storage::{Storage, StorageError};
 
@@ -85,7 +86,7 @@ impl IdSigner {
     }
 
     async fn begun(&self, model: Uuid) -> Result<Signature, StorageError> {
-        let mut signature = self.signature.get_or_try_init(|| self.keyed()).await?.clone();
+        let mut signature = self.signature.get_or_try_init(|| done_for_all(self.keyed())).await?.clone();
         signature.update(model.as_bytes());
         Ok(signature)
     }

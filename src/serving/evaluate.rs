@@ -115,7 +115,11 @@ pub async fn evaluate(
             }
             let predictor = predictor().await?;
             let writings = predictor.table()?.parts.encoder.writings();
-            warnings.extend(read_otherwise(writings, &dataset.profile).into_iter().map(Notice::from));
+            warnings.extend(
+                read_otherwise(writings, &dataset.profile, "Where the version learned this column")
+                    .into_iter()
+                    .map(Notice::from),
+            );
             warnings.extend(known_rows(app, version, &dataset).await?);
             on_dataset(app, &dataset, predictor, weights, waited_for, memory).await?
         }

@@ -39,7 +39,7 @@ pub async fn read_as(app: &App, who: &Sight, word: &str) -> Result<BTreeMap<Stri
             app.models.version_called(&model, &key).await.map_err(|error| unknown(error.into()))?
         }
     };
-    let predictor = app.models.predictor(&model, &version).await?;
+    let predictor = app.models.predictor(&model, &version).await.map_err(|error| unknown(error.into()))?;
     let table =
         predictor.table().map_err(|_| unfit(format!("{} is a model by layers: it has no columns", model.title())))?;
     Ok(table.parts.encoder.asked())

@@ -240,9 +240,11 @@ async fn a_spent_rate_is_429_until_it_comes_back() {
 #[tokio::test]
 async fn a_key_stores_no_more_than_its_quota() {
     let service = TestApp::guarded().await;
-    let small = Client::with(&service, json!({"name": "small", "role": "train", "stored_bytes": 8000})).await;
-    let stored = small.post_csv("/datasets?name=a", flowers_csv(60)).await.expect(201);
-    assert!(stored["bytes"].as_u64().expect("set") < 8000, "{stored}");
+    // Two data sets and a half.
+    let one = service.post_csv("/datasets?name=one", flowers_csv(60)).await.expect(201);
+    let quota = 5 * one["bytes"].as_u64().expect("a number") / 2;
+    let small = Client::with(&service, json!({"name": "small", "role": "train", "stored_bytes": quota})).await;
+    small.post_csv("/datasets?name=a", flowers_csv(60)).await.expect(201);
     let mut refused = None;
     for name in ["b", "c", "d", "e"] {
         let reply = small.post_csv(&format!("/datasets?name={name}"), flowers_csv(60)).await;
@@ -251,7 +253,7 @@ async fn a_key_stores_no_more_than_its_quota() {
             break;
         }
     }
-    let refused = refused.expect("8000 bytes are spent");
+    let refused = refused.expect("the quota is spent");
     assert!(text(&refused["detail"]).contains("stored_bytes"), "{refused}");
     small.post("/models", xor_model("xor")).await.expect(201);
     small.post("/models/xor/train", xor_training(100_000)).await.problem(507, "quota_exceeded");

@@ -130,7 +130,11 @@ pub async fn create(
 ) -> Result<Response, ApiError> {
     may_store(&app, &who, params.name.as_deref(), Repeatable::of(&request)?).await?;
     if let Some(version) = &params.read_as {
-        columns.before = read_as(&app, &who, version).await?;
+        match read_as(&app, &who, version).await {
+            Ok(before) => columns.before = before,
+            // The reply to a repetition is that to the first request, whatever became of the version.
+            Err(error) => Repeatable::of(&request)?.or_refused(&app, Err(error)).await?,
+        }
     }
     let mut file = DataFile::from_request(request, &app).await?;
     let asked = Asked { name: params.name, format: file.format, columns, parent: None };

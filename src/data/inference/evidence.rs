@@ -233,6 +233,7 @@ impl Evidence {
         let format = asked.and_then(|asked| asked.format.as_ref());
         match asked.and_then(|asked| asked.kind) {
             None => self.found_form(decimal_commas),
+            Some(ColumnType::Numeric) if format.is_none() && asked.is_some_and(|asked| asked.is_known) => Form::Number,
             Some(ColumnType::Numeric) => self.asked_numbers(format, decimal_commas),
             Some(ColumnType::Boolean) => Form::Boolean,
             Some(ColumnType::Datetime) => {

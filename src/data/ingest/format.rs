@@ -108,7 +108,11 @@ pub fn ingest_appended<T: Growing + 'static, S: Growing + 'static>(
     progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<TableProfile, DataError> {
     check_sheet(format, sheet)?;
-    let as_before = |column: &ColumnProfile| AskedColumn::as_before(column.kind, column.writing());
+    // How numbers are written is not known of a column that had none.
+    let as_before = |column: &ColumnProfile| AskedColumn {
+        is_known: column.distinct > 0,
+        ..AskedColumn::as_before(column.kind, column.writing())
+    };
     let asked = AskedColumns {
         columns: profile.columns.iter().map(|column| (column.name.clone(), as_before(column))).collect(),
         ..AskedColumns::default()

@@ -162,7 +162,8 @@ fn is_id(name: &str) -> bool {
 fn is_code(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let last = lower.rsplit(|c: char| !c.is_ascii_alphanumeric()).find(|word| !word.is_empty());
-    is_id(name) || lower.ends_with("code") || last.is_some_and(|last| ["zip", "plz"].contains(&last))
+    let known = ["code", "zip", "plz", "zipcode", "postcode", "barcode"];
+    is_id(name) || name.ends_with("Code") || last.is_some_and(|last| known.contains(&last))
 }
 
 /// Whether a column of integers, all of which differ, is called as programs call the numbers of rows: by no name, where it ascends,
@@ -226,7 +227,7 @@ mod tests {
         for name in ["store_id", "zip", "ZIP code", "postcode", "StateCode", "home.plz"] {
             assert!(is_code(name), "{name}");
         }
-        for name in ["zips", "zipper", "codes_seen", "coded", "encoder"] {
+        for name in ["zips", "zipper", "codes_seen", "coded", "ms_encode", "Decode"] {
             assert!(!is_code(name), "{name}");
         }
     }

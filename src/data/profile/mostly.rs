@@ -11,8 +11,14 @@ use crate::data::values::{
 const MOST: f64 = 0.8;
 /// A unit is one on so many different numbers at least: `2D` and `3D` are names.
 const UNIT_WORDS: usize = 5;
-/// A column has so many different units at most: more are parts of names.
-const MOST_UNITS: usize = 6;
+/// Units and currencies that columns have side by side.
+const UNITS: [&str; 72] = [
+    "kg", "g", "mg", "µg", "ug", "mcg", "t", "lb", "lbs", "oz", "st", "km", "m", "cm", "mm", "µm", "nm", "mi", "mile",
+    "miles", "yd", "ft", "in", "inch", "l", "ml", "cl", "dl", "gal", "pt", "h", "hr", "hrs", "hours", "min", "mins",
+    "minutes", "s", "sec", "ms", "d", "days", "weeks", "months", "years", "k", "M", "bn", "°C", "°F", "C", "F", "K",
+    "Pa", "kPa", "bar", "psi", "mmHg", "W", "kW", "kWh", "cal", "kcal", "kJ", "mph", "km/h", "EUR", "USD", "GBP",
+    "CHF", "€", "$",
+];
 /// Texts of fewer different numbers with a fraction are names, such as those of releases.
 const QUANTITIES: usize = 10;
 
@@ -52,19 +58,15 @@ pub(crate) fn mostly_numbers<'a>(words: impl Iterator<Item = (&'a str, u64)>) ->
     share(numbers + of_one.max(of_several), total)
 }
 
-/// How many values have one of the few most frequent units, leaving out what else stands behind numbers: the letter of a house
-/// or a seat, the ending of an ordinal, a month.
+/// How many values have one of the units of a column that has several, all of which are known: other words behind numbers are parts of
+/// names, such as the street behind a house's number.
 fn of_several_units(units: &HashMap<&str, OfUnit>) -> u64 {
-    let is_letter = |unit: &str| unit.len() == 1 && unit.bytes().all(|byte| byte.is_ascii_alphabetic());
     // Letters are units where they stand behind fractions, or beside longer units: g beside kg.
-    let are_letters_units = units.iter().any(|(unit, of)| of.pointed || !is_letter(unit));
+    let are_letters_units = units.iter().any(|(unit, of)| of.pointed || unit.len() > 1);
     let is_one = |unit: &str| {
-        let is_ordinal = ["st", "nd", "rd", "th"].iter().any(|ending| unit.eq_ignore_ascii_case(ending));
-        (are_letters_units || !is_letter(unit)) && !is_ordinal && WrittenDate::of(&format!("1 {unit} 2024")).is_none()
+        UNITS.iter().any(|known| known.eq_ignore_ascii_case(unit)) && (are_letters_units || unit.len() > 1)
     };
-    let mut values: Vec<u64> = units.iter().filter(|(unit, _)| is_one(unit)).map(|(_, of)| of.values).collect();
-    values.sort_unstable_by_key(|values| Reverse(*values));
-    values.iter().take(MOST_UNITS).sum()
+    units.iter().filter(|(unit, _)| is_one(unit)).map(|(_, of)| of.values).sum()
 }
 
 /// Whether words that are numbers are rather quantities than codes: most have a fraction, and no two of them are the same number,
@@ -167,6 +169,8 @@ mod tests {
             &["st", "nd", "rd", "th"],
             &[" Jan", " Feb", " March"],
             &[" Main Street", " Station Road"],
+            &[" Elm", " Oak", " Main"],
+            &["DE", "FR", "US"],
             &[" AB", " CD", " EF", " GH", " KL", " MN", " PR", " ST", " XY"],
         ] {
             assert!(!found(names, &whole), "{names:?}");

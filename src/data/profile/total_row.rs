@@ -25,21 +25,25 @@ const WORDS: [&str; 13] = [
     "celkem",
 ];
 
-/// A finding if the last row is called a total, no other is, and most of its other cells are missing.
+/// A finding if the last row is called a total and no other is: in the first column, or where most of its other cells are missing.
 pub(super) fn total_row(columns: &[Studied], rows: u64) -> Option<Finding> {
     let missing = columns.iter().filter(|column| column.statistics.is_last_missing()).count();
-    if rows < LEAST_ROWS || 2 * missing < columns.len() {
+    if rows < LEAST_ROWS {
         return None;
     }
+    let most_missing = 2 * missing >= columns.len();
     let is_called = |column: &&Studied| {
         let totals = || column.statistics.words().filter(|(word, _)| is_total(word)).map(|(_, count)| count);
         // Of very many different words not all are counted.
         column.statistics.last_word().is_some_and(is_total) && totals().sum::<u64>() <= 1
     };
-    let column = columns.iter().find(is_called)?;
+    let (at, column) = columns.iter().enumerate().find(|(_, column)| is_called(column))?;
+    if at > 0 && !most_missing {
+        return None;
+    }
+    let and = if most_missing { ", and most of its other cells are empty" } else { ", and no other row has" };
     let message = format!(
-        "The last of the {rows} rows looks like a total of the others: it has {} in column {}, and most of its other cells are \
-         empty. It is trained on as a row. Remove it from the file.",
+        "The last of the {rows} rows looks like a total of the others: it has {} in column {}{and}. It is trained on as a row. Remove it from the file.",
         Shown(column.statistics.last_word()?),
         Shown(&column.profile.name)
     );

@@ -2,7 +2,7 @@
 
 /// How many minutes ahead of UTC. The American ones are those of RFC 822. Letters that several zones share, such as `BST` and
 /// `IST`, are not among them, and no name of a place, whose distance changes over the year.
-const ZONES: [(&[u8], i64); 37] = [
+const ZONES: [(&[u8], i64); 36] = [
     (b"HST", -600),
     (b"AKST", -540),
     (b"AKDT", -480),
@@ -26,7 +26,6 @@ const ZONES: [(&[u8], i64); 37] = [
     (b"EET", 120),
     (b"EEST", 180),
     (b"EAT", 180),
-    (b"MSK", 180),
     (b"PKT", 300),
     (b"WIB", 420),
     (b"HKT", 480),

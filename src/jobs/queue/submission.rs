@@ -20,7 +20,7 @@ use crate::jobs::speed::of_row;
 use crate::jobs::table_training::TableTraining;
 use crate::jobs::training::Training;
 use crate::learning::training::ValidTrainingSpec;
-use crate::memory::behalf::client;
+use crate::memory::behalf::{client, done_for_all};
 use crate::models::{Model, ModelError, NewModel};
 use crate::storage::catalog::{JobRow, ReceiptRow};
 use crate::storage::{RECEIPT_AGE, StorageError, Stored, Write};
@@ -154,7 +154,8 @@ impl JobQueue {
         let (kept_bytes, claimed_bytes) = (job.kept_bytes, job.claimed_bytes);
         // One at a time from here on: jobs are queued in the order of their identifiers.
         let _order = scheduler.submitting.take(client()).await;
-        let mut write = scheduler.storage.catalog.write().await?;
+        // Others wait behind it: not for the turn of this client.
+        let mut write = done_for_all(scheduler.storage.catalog.write()).await?;
         if let ModelToTrain::Old(id) = &model
             && !write.lock_model(*id).await?
         {

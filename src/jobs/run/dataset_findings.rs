@@ -24,14 +24,16 @@ pub(super) fn about_dataset(
 ) -> Result<Vec<Finding>, Halt> {
     let superseded = superseded(context, tables.table.rows)?;
     let [before, validation] = context.read(others(context))??;
-    let differ = |before: &TableProfile, now: &TableProfile| {
+    let differ = |before: &TableProfile, now: &TableProfile, learned: &str| {
         let is_used = |name: &str| model.target == name || model.features.iter().any(|feature| feature == name);
         let columns = before.columns.iter().filter(|column| is_used(&column.name));
         let writings: Vec<_> = columns.map(|column| (column.name.as_str(), column.writing())).collect();
-        read_otherwise(writings.iter().map(|(name, writing)| (*name, writing)), now)
+        read_otherwise(writings.iter().map(|(name, writing)| (*name, writing)), now, learned)
     };
-    let than_before = before.iter().flat_map(|before| differ(before, &tables.profile));
-    let to_validate = validation.iter().flat_map(|validation| differ(&tables.profile, validation));
+    let serving = "Where the version that serves learned this column";
+    let than_before = before.iter().flat_map(|before| differ(before, &tables.profile, serving));
+    let to_train_on = "These are the rows to validate on: in those to train on";
+    let to_validate = validation.iter().flat_map(|validation| differ(&tables.profile, validation, to_train_on));
     Ok(superseded.into_iter().chain(than_before).chain(to_validate).collect())
 }
 

@@ -201,6 +201,11 @@ fn background(file: &TensorFile, width: usize) -> Result<Array2<f32>, ModelError
     Array2::from_shape_vec((rows, width), values).map_err(|_| unfit())
 }
 
+/// How far sums of weights may carry a share beyond 1, or a mean below 0.
+const ROUNDING: f64 = 1e-6;
+/// A share of all, and what rounding adds to it.
+const ONE: f64 = 1.0 + ROUNDING;
+
 /// Checks that measures are those of classes or of numbers: they pass through as they are written, to whoever reads them by the
 /// contract.
 fn check_measures(metrics: &RawValue) -> Result<(), serde_json::Error> {
@@ -208,10 +213,10 @@ fn check_measures(metrics: &RawValue) -> Result<(), serde_json::Error> {
     let has_one = |names: &[(&str, f64)]| {
         names.iter().all(|(name, most)| {
             let value = named.get(*name).map(|value| serde_json::from_str::<Option<f64>>(value.get()));
-            matches!(value, Some(Ok(value)) if value.is_none_or(|value| (0.0..=*most).contains(&value)))
+            matches!(value, Some(Ok(value)) if value.is_none_or(|value| (-ROUNDING..=*most).contains(&value)))
         })
     };
-    let of_classes = [("accuracy", 1.0), ("log_loss", f64::MAX), ("macro_f1", 1.0)];
+    let of_classes = [("accuracy", ONE), ("log_loss", f64::MAX), ("macro_f1", ONE)];
     let of_numbers = [("rmse", f64::MAX), ("mae", f64::MAX)];
     match has_one(&of_classes) || has_one(&of_numbers) {
         true => Ok(()),
