@@ -101,8 +101,8 @@ impl Workplaces {
         Workplaces(Arc::new(Inner { places, of_one, queue: Mutex::default() }))
     }
 
-    /// Waits for a place for work of `client`, or of the service itself. Clients who wait take turns, and what waits of one
-    /// gets its places in order.
+    /// Waits for a place for work of `client`, or of the service itself, whose work goes first. Clients who wait take turns, and what
+    /// waits of one gets its places in order.
     pub async fn take(&self, client: Option<Client>) -> Workplace {
         let (place, number) = {
             let mut queue = self.0.queue();

@@ -91,7 +91,7 @@ async fn clients_take_turns_and_none_has_all() {
         drop(places.remove(0));
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert_eq!(*order.lock().expect("nothing panics"), ["first", "other", "own", "second", "third"]);
+    assert_eq!(*order.lock().expect("nothing panics"), ["own", "first", "other", "second", "third"]);
     for place in waiting {
         drop(place.await.expect("no panic"));
     }

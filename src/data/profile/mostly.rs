@@ -12,12 +12,12 @@ const MOST: f64 = 0.8;
 /// A unit is one on so many different numbers at least: `2D` and `3D` are names.
 const UNIT_WORDS: usize = 5;
 /// Units and currencies that columns have side by side.
-const UNITS: [&str; 72] = [
+const UNITS: [&str; 80] = [
     "kg", "g", "mg", "µg", "ug", "mcg", "t", "lb", "lbs", "oz", "st", "km", "m", "cm", "mm", "µm", "nm", "mi", "mile",
     "miles", "yd", "ft", "in", "inch", "l", "ml", "cl", "dl", "gal", "pt", "h", "hr", "hrs", "hours", "min", "mins",
     "minutes", "s", "sec", "ms", "d", "days", "weeks", "months", "years", "k", "M", "bn", "°C", "°F", "C", "F", "K",
     "Pa", "kPa", "bar", "psi", "mmHg", "W", "kW", "kWh", "cal", "kcal", "kJ", "mph", "km/h", "EUR", "USD", "GBP",
-    "CHF", "€", "$",
+    "CHF", "€", "$", "mg/dL", "g/dL", "ng/mL", "mmol/L", "µmol/L", "mEq/L", "IU/L", "U/L",
 ];
 /// Texts of fewer different numbers with a fraction are names, such as those of releases.
 const QUANTITIES: usize = 10;
