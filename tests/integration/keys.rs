@@ -240,11 +240,10 @@ async fn a_spent_rate_is_429_until_it_comes_back() {
 #[tokio::test]
 async fn a_key_stores_no_more_than_its_quota() {
     let service = TestApp::guarded().await;
-    // Two data sets and a half.
-    let one = service.post_csv("/datasets?name=one", flowers_csv(60)).await.expect(201);
-    let quota = 5 * one["bytes"].as_u64().expect("a number") / 2;
-    let small = Client::with(&service, json!({"name": "small", "role": "train", "stored_bytes": quota})).await;
-    small.post_csv("/datasets?name=a", flowers_csv(60)).await.expect(201);
+    // Two data sets with their profiles, of 3.9 KB each, and a half.
+    let small = Client::with(&service, json!({"name": "small", "role": "train", "stored_bytes": 10_000})).await;
+    let stored = small.post_csv("/datasets?name=a", flowers_csv(60)).await.expect(201);
+    assert!(stored["bytes"].as_u64().expect("set") < 10_000, "{stored}");
     let mut refused = None;
     for name in ["b", "c", "d", "e"] {
         let reply = small.post_csv(&format!("/datasets?name={name}"), flowers_csv(60)).await;
