@@ -50,7 +50,9 @@ fn doubt(target: &ColumnProfile, profile: &TableProfile) -> Option<String> {
     let rows = profile.rows - target.missing;
     let is_words = matches!(target.kind, ColumnType::Categorical | ColumnType::Text);
     (is_words && target.distinct >= MANY_CLASSES && rows < target.distinct.saturating_mul(ROWS_OF_A_CLASS)).then(|| {
-        let is_number = |word: &str| word.contains('.') && parse_number(word).is_some();
+        // Zeros before the first digit are of codes.
+        let is_code = |word: &str| word.len() > 1 && word.starts_with('0') && !word.starts_with("0.");
+        let is_number = |word: &str| !is_code(word) && parse_number(word).is_some();
         let are_numbers = !target.top.is_empty() && target.top.iter().all(|top| is_number(&top.value));
         let cure = if are_numbers {
             format!(" If they are numbers, say so: types={{{}:\"numeric\"}}.", Shown(&target.name))
