@@ -78,7 +78,7 @@ async fn rows_are_read_as_where_a_model_learned_them_or_it_is_said() {
 #[tokio::test]
 async fn a_training_that_weighs_classes_is_not_told_to() {
     let service = TestApp::start().await;
-    let rows: String = (0..1_000).map(|row| format!("{},{}\n", row % 97, u8::from(row % 50 == 0))).collect();
+    let rows: String = (0..3_000).map(|row| format!("{},{}\n", row * 7_919 % 101, u8::from(row % 50 == 0))).collect();
     service.post_csv("/datasets?name=rare", format!("x,y\n{rows}")).await.expect(201);
     let model = json!({"name": "r", "dataset": "rare", "target": "y", "task": "classification", "recipe": "plain"});
     service.post("/models", model).await.expect(201);
@@ -87,13 +87,11 @@ async fn a_training_that_weighs_classes_is_not_told_to() {
         let warnings = job["warnings"].as_array().expect("a list").iter();
         (warnings.map(|one| text(&one["code"]).to_owned()).collect(), job["metrics"].clone())
     };
+    let noisy = ["class_imbalance", "no_better_than_constant"];
     let (plain, _) = told(json!({"epochs": 5})).await;
-    assert!(plain.iter().any(|code| code == "class_imbalance"), "{plain:?}");
-    let (weighed, metrics) = told(json!({"epochs": 60, "class_weight": "balanced"})).await;
-    assert!(
-        !weighed.iter().any(|code| ["class_imbalance", "no_better_than_constant"].contains(&code.as_str())),
-        "{weighed:?}"
-    );
+    assert!(noisy.iter().all(|code| plain.iter().any(|told| told == code)), "{plain:?}");
+    let (weighed, metrics) = told(json!({"epochs": 5, "class_weight": "balanced"})).await;
+    assert!(!weighed.iter().any(|code| noisy.contains(&code.as_str())), "{weighed:?}");
     let (loss, constant) = (&metrics["log_loss"], &metrics["baselines"]["majority_class"]["log_loss"]);
     assert!(loss.as_f64() > constant.as_f64(), "it is worse by what it was not asked for: {metrics}");
 }
