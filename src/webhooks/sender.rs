@@ -105,6 +105,16 @@ impl Sending {
         Ok(())
     }
 
+    /// Writes down that a delivery is tried again after a pause, or no more.
+    async fn write_down(&self, id: Uuid, again: Option<Duration>) -> Result<(), StorageError> {
+        let mut write = self.app.storage.catalog.write().await?;
+        match again {
+            Some(pause) => write.postpone_delivery(id, Timestamp::now().as_millisecond() + millis(pause)).await?,
+            None => write.remove_delivery(id).await?,
+        }
+        write.commit().await
+    }
+
     /// Tries to deliver, and writes down what became of it.
     async fn deliver(&self, delivery: &DeliveryRow) -> Result<(), StorageError> {
         let DeliveryRow { id, job_id, body, attempts, traceparent, .. } = delivery;
@@ -117,14 +127,11 @@ impl Sending {
             Told::Silent(error) => ("unreachable", Some(error.clone())),
         };
         let count = |result| self.app.meters.webhook_deliveries.with_label_values(&[result]).inc();
-        count(result);
         let again = error.as_ref().filter(|_| told != Told::Gone).and_then(|_| wait(attempt, rand::random()));
-        let mut write = self.app.storage.catalog.write().await?;
-        match again {
-            Some(pause) => write.postpone_delivery(*id, Timestamp::now().as_millisecond() + millis(pause)).await?,
-            None => write.remove_delivery(*id).await?,
-        }
-        write.commit().await?;
+        let written = self.write_down(*id, again).await;
+        // The try was made, whatever became of the row. Who sees the count finds the line in the log.
+        count(result);
+        written?;
         match (error, again) {
             (None, _) => tracing::info!(webhook_id = %id, %job_id, attempt, "webhook delivered"),
             (Some(error), Some(pause)) => {
