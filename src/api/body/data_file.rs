@@ -16,8 +16,7 @@ use crate::app::App;
 use crate::data::ingest::Declared;
 use crate::datasets::{Arrival, Arriving, Asked, DatasetError, NewDataset};
 use crate::keys::Sight;
-use crate::memory::behalf;
-use crate::memory::{Charge, FOR_ANY};
+use crate::memory::{Charge, FOR_ANY, behalf};
 use crate::serving::memory::client_at;
 use crate::serving::threads::long_work_may_begin;
 

@@ -51,20 +51,6 @@ impl Encoder {
         Ok(Encoder::fit_unless(table, target, task, rows, known, &|| true)?.expect("nobody stops it"))
     }
 
-    /// How the cells of its columns are written, the target's last.
-    pub fn writings(&self) -> impl Iterator<Item = (&str, &Writing)> {
-        let features = self.features.iter().map(|feature| (feature.name.as_str(), &feature.writing));
-        features.chain([(self.target.name(), &self.target_writing)])
-    }
-
-    /// What would be asked of its columns for a file to be read as its rows were.
-    pub fn asked(&self) -> BTreeMap<String, AskedColumn> {
-        let features = self.features.iter().map(|feature| feature.kind);
-        let kinds = features.chain([self.target.kind()]);
-        let asked = self.writings().zip(kinds);
-        asked.map(|((name, writing), kind)| (name.to_owned(), AskedColumn::as_before(kind, writing.clone()))).collect()
-    }
-
     /// The same; `None` once `go_on`, which is asked before each column, says no.
     ///
     /// # Errors
@@ -102,6 +88,20 @@ impl Encoder {
         let target_writing = known.writings.get(target).cloned().unwrap_or_default();
         let target = Target::fit(answer, task, rows)?;
         Ok(Some(Encoder { features, left_out, target, target_writing, weights: None }))
+    }
+
+    /// How the cells of its columns are written, the target's last.
+    pub fn writings(&self) -> impl Iterator<Item = (&str, &Writing)> {
+        let features = self.features.iter().map(|feature| (feature.name.as_str(), &feature.writing));
+        features.chain([(self.target.name(), &self.target_writing)])
+    }
+
+    /// What would be asked of its columns for a file to be read as its rows were.
+    pub fn asked(&self) -> BTreeMap<String, AskedColumn> {
+        let features = self.features.iter().map(|feature| feature.kind);
+        let kinds = features.chain([self.target.kind()]);
+        let asked = self.writings().zip(kinds);
+        asked.map(|((name, writing), kind)| (name.to_owned(), AskedColumn::as_before(kind, writing.clone()))).collect()
     }
 
     /// The same of rows that may have a column of weights.

@@ -30,16 +30,20 @@ pub(super) fn beside_baselines(
     ];
     let constant = constants.into_iter().find_map(|(answer, measure)| Some((answer, measure.as_ref()?)));
     let shown = |measure: &Measure| shown(measure, metric);
+    // Of a median or another quantile squared errors tell nothing.
+    let is_of_means = matches!(metric, Metric::Rmse | Metric::PoissonDeviance);
     let said = constant.and_then(|(answer, constant)| {
         let beside = || format!("on the same rows {} by that, {} by this version", shown(constant), shown(&own));
         match own {
-            _ if no_better(&own, constant, metric) => Some(format!("to answer always {answer} would do as well: {}", beside())),
-            // Of a median or another quantile squared errors tell nothing.
-            Measure::Regression(Regression { r2: Some(r2), .. })
-                if matches!(metric, Metric::Rmse | Metric::PoissonDeviance) && r2 < -OFF / rows.max(1) as f64 => Some(format!(
-                "its R² of {} is below 0: to answer always the mean of the rows that it is measured on would do better",
-                figure(r2)
-            )),
+            _ if no_better(&own, constant, metric) => {
+                Some(format!("to answer always {answer} would do as well: {}", beside()))
+            }
+            Measure::Regression(Regression { r2: Some(r2), .. }) if is_of_means && r2 < -OFF / rows.max(1) as f64 => {
+                Some(format!(
+                    "its R² of {} is below 0: to answer always the mean of the rows that it is measured on would do better",
+                    figure(r2)
+                ))
+            }
             _ => None,
         }
     });
