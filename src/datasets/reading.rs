@@ -8,7 +8,7 @@ use crate::data::column::{Column, Table};
 use crate::data::error::{DataError, DataErrorKind};
 use crate::data::stored;
 use crate::storage::StorageError;
-use crate::waiting::Waiting;
+use crate::waiting::{WaitedFor, Waiting};
 
 impl DatasetRegistry {
     /// Columns of a data set, in the order named. Reading ends when nobody waits any more.
@@ -48,21 +48,11 @@ impl DatasetRegistry {
         names: Vec<String>,
         most_rows: usize,
         start: T,
-        mut add: impl FnMut(&mut T, Table) -> Result<(), E> + Send + 'static,
+        add: impl FnMut(&mut T, Table) -> Result<(), E> + Send + 'static,
     ) -> Result<Result<T, E>, DatasetError> {
-        let profile = dataset.profile.clone();
         let waiting = Waiting::default();
         let waited_for = waiting.seen();
-        self.blocking(dataset, move |source| {
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let (mut state, mut failed) = (start, None);
-            stored::for_each_batch(source, &profile, &names, most_rows, |batch| {
-                failed = add(&mut state, batch).err();
-                failed.is_none() && waited_for.holds()
-            })?;
-            Ok(failed.map_or(Ok(state), Err))
-        })
-        .await
+        self.opened(dataset, move |opened| opened.fold(&names, most_rows, start, &waited_for, add)).await
     }
 
     /// Rows of a data set as they would stand in a list of records.
@@ -102,8 +92,16 @@ impl DatasetRegistry {
         dataset: &Dataset,
         read: impl FnOnce(BlobSource) -> Result<T, DataError> + Send + 'static,
     ) -> Result<T, DatasetError> {
+        self.opened(dataset, |opened| opened.read(read)).await
+    }
+
+    async fn opened<T: Send + 'static>(
+        &self,
+        dataset: &Dataset,
+        read: impl FnOnce(OpenedDataset) -> Result<T, DatasetError> + Send + 'static,
+    ) -> Result<T, DatasetError> {
         let opened = self.open(dataset).await?;
-        let done = tokio::task::spawn_blocking(move || opened.read(read)).await;
+        let done = tokio::task::spawn_blocking(move || read(opened)).await;
         let done = done.map_err(|panic| StorageError::damaged(dataset.blob.clone(), panic.to_string()))?;
         match done {
             Err(error) => Err(self.unless_gone(dataset, error).await),
@@ -119,7 +117,7 @@ pub struct OpenedDataset {
 }
 
 impl OpenedDataset {
-    /// As [`DatasetRegistry::fold`]: ends with the first error of `add`.
+    /// As [`DatasetRegistry::fold`]: ends with the first error of `add`, and when nobody waits any more.
     ///
     /// # Errors
     /// As [`DatasetRegistry::columns`].
@@ -128,6 +126,7 @@ impl OpenedDataset {
         names: &[String],
         most_rows: usize,
         start: T,
+        waited_for: &WaitedFor,
         mut add: impl FnMut(&mut T, Table) -> Result<(), E>,
     ) -> Result<Result<T, E>, DatasetError> {
         let profile = self.dataset.profile.clone();
@@ -136,7 +135,7 @@ impl OpenedDataset {
             let (mut state, mut failed) = (start, None);
             stored::for_each_batch(source, &profile, &names, most_rows, |batch| {
                 failed = add(&mut state, batch).err();
-                failed.is_none()
+                failed.is_none() && waited_for.holds()
             })?;
             Ok(failed.map_or(Ok(state), Err))
         })

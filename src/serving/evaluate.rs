@@ -218,14 +218,11 @@ async fn on_dataset(
     let found = blocking(app, move || {
         let (predictor, mut rows_before) = (predictor.table()?, 0);
         let add = |answered: &mut Answered, table: Table| {
-            if !waited_for.holds() {
-                return Err(DataError::stopped().into());
-            }
             predictor.answer(&table, weights.as_deref(), answered).map_err(|error| error.after(rows_before))?;
             rows_before += table.rows;
             Ok::<_, ServingError>(())
         };
-        measured(&opened.fold(&names, most_rows, Answered::default(), add)??, predictor.parts)
+        measured(&opened.fold(&names, most_rows, Answered::default(), &waited_for, add)??, predictor.parts)
     });
     match found.await? {
         Err(ServingError::Dataset(error)) => Err(app.datasets.unless_gone(dataset, error).await.into()),
