@@ -150,6 +150,16 @@ async fn trainings_take_about_as_much_memory_as_was_estimated() {
     .await;
     check(&service, "wide", json!({"epochs": 2})).await;
 
+    // Of more rows than a row group has.
+    let wide = csv(&(names(1_100) + "y"), 8_000, |csv, row| {
+        numbers(csv, row, 1_100);
+        write!(csv, "{:.3}", noise(row, 5_000)).expect("a string");
+    });
+    store(&service, "wide_groups", wide).await;
+    let plain = json!({"name": "wide_groups", "dataset": "wide_groups", "target": "y", "recipe": "plain", "hidden_layers": [8]});
+    service.post("/models", plain).await.expect(201);
+    check(&service, "wide_groups", json!({"epochs": 1})).await;
+
     table(
         "words",
         json!([8]),

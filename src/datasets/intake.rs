@@ -34,19 +34,15 @@ impl DatasetRegistry {
         let waiting = Waiting::default();
         let table = match &asked.parent {
             None => None,
-            Some(parent) => {
-                // Its rows were sent as well, before.
-                memory.widen(parent.bytes.saturating_mul(FOR_A_BYTE));
-                match self.storage.reader(&parent.blob).await {
-                    Ok(blob) => Some(BlobSource::new(blob)),
-                    Err(error) => {
-                        return Err(match self.unless_gone(parent, error.into()).await {
-                            DatasetError::NotFound(title) => DatasetError::Overtaken(title),
-                            error => error,
-                        });
-                    }
+            Some(parent) => match self.storage.reader(&parent.blob).await {
+                Ok(blob) => Some(BlobSource::new(blob)),
+                Err(error) => {
+                    return Err(match self.unless_gone(parent, error.into()).await {
+                        DatasetError::NotFound(title) => DatasetError::Overtaken(title),
+                        error => error,
+                    });
                 }
-            }
+            },
         };
         let reading = self.reading(turn, waiting.seen(), (asked, table.clone()), data, load, memory);
         let read = tokio::task::spawn_blocking(reading).await.map_err(defect)?;

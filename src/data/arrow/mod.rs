@@ -15,6 +15,7 @@ mod rows;
 mod schema;
 mod stream;
 
+pub(super) use cells::Cells;
 pub use cells::cells_of;
 pub use damage::is_guarded;
 pub use rows::{ArrowBatch, ArrowColumns, ArrowRows};

@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicU64;
 
 use super::appended::Appended;
+use super::earlier::Earlier;
 use super::output::Output;
 use super::run::Run;
 use crate::data::arrow::pieces::ArrowPieces;
@@ -18,6 +19,7 @@ use crate::data::limits::IngestLimits;
 use crate::data::parallel::workers;
 use crate::data::profile::{ColumnProfile, TableProfile};
 use crate::data::source::Growing;
+use crate::data::stored::StoredBlocks;
 use crate::memory::Charge;
 
 /// How data is written in a file.
@@ -118,17 +120,15 @@ pub fn ingest_appended<T: Growing + 'static, S: Growing + 'static>(
         ..AskedColumns::default()
     };
     let names = profile.columns.iter().map(|column| column.name.clone()).collect();
-    let table = ArrowPieces::parquet(table, limits, memory)?;
-    let mut run = run(&asked, limits, memory, progress);
+    let table = Earlier::new(StoredBlocks::open(table, profile, memory)?, profile);
+    let mut run = Run { earlier: Some(&table), ..run(&asked, limits, memory, progress) };
     match format {
-        Format::Csv => run.ingest(&Appended::new(table, names, CsvPieces::new(&source, &csv, limits, memory)?), out),
-        Format::Ndjson => run.ingest(&Appended::new(table, names, JsonPieces::lines(&source, limits, memory)?), out),
-        Format::Json => run.ingest(&Appended::new(table, names, JsonPieces::array(&source, limits, memory)?), out),
-        Format::Parquet => run.ingest(&Appended::new(table, names, ArrowPieces::parquet(source, limits, memory)?), out),
-        Format::Arrow => run.ingest(&Appended::new(table, names, ArrowPieces::stream(source, limits, memory)?), out),
-        Format::Excel => {
-            run.ingest(&Appended::new(table, names, ExcelPieces::open(source, sheet, limits, memory)?), out)
-        }
+        Format::Csv => run.ingest(&Appended::new(names, CsvPieces::new(&source, &csv, limits, memory)?), out),
+        Format::Ndjson => run.ingest(&Appended::new(names, JsonPieces::lines(&source, limits, memory)?), out),
+        Format::Json => run.ingest(&Appended::new(names, JsonPieces::array(&source, limits, memory)?), out),
+        Format::Parquet => run.ingest(&Appended::new(names, ArrowPieces::parquet(source, limits, memory)?), out),
+        Format::Arrow => run.ingest(&Appended::new(names, ArrowPieces::stream(source, limits, memory)?), out),
+        Format::Excel => run.ingest(&Appended::new(names, ExcelPieces::open(source, sheet, limits, memory)?), out),
     }
 }
 
@@ -151,8 +151,8 @@ fn run<'a>(
     memory: &'a Charge,
     progress: &'a mut dyn FnMut(u64) -> bool,
 ) -> Run<'a> {
-    let workers = workers();
-    Run { asked, limits, memory, workers, progress, readings: 1, before: 0, rows: AtomicU64::new(0) }
+    let (workers, rows) = (workers(), AtomicU64::new(0));
+    Run { asked, limits, memory, workers, progress, earlier: None, readings: 1, before: 0, rows }
 }
 
 /// Reads a CSV file; one that proves to be no UTF-8, and does not say what it is, from its start as what it can be.

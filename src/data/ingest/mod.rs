@@ -6,9 +6,11 @@
 //! is.
 
 mod appended;
+mod earlier;
 mod format;
 mod gathering;
 mod output;
+mod row_group;
 mod run;
 mod standing;
 
@@ -17,6 +19,8 @@ pub use super::source::Growing;
 pub use format::{Declared, Format, check_sheet, ingest, ingest_appended};
 pub use output::Output;
 
+#[cfg(test)]
+mod appended_tests;
 #[cfg(test)]
 mod binary_tests;
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! The readings of a file: its pieces are taken in turn by several threads.
 
 use std::mem;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
-use arrow_array::ArrayRef;
-
+use super::earlier::Earlier;
 use super::gathering::Gathered;
 use super::output::Output;
+use super::row_group::RowGroup;
 use super::standing::Standing;
 use crate::data::asked::AskedColumns;
 use crate::data::error::DataError;
@@ -39,6 +39,8 @@ pub(super) struct Run<'a> {
     pub memory: &'a Charge,
     pub workers: usize,
     pub progress: &'a mut dyn FnMut(u64) -> bool,
+    /// The table whose rows come before those of the file.
+    pub earlier: Option<&'a Earlier>,
     /// How many readings there will be, as far as is known.
     pub readings: u64,
     /// Rows of the readings before.
@@ -129,14 +131,29 @@ impl<'a> Run<'a> {
         let work = |gathered: &mut Gathered, index, piece| {
             let survey = pieces.survey(piece, asked)?;
             let rows = survey.rows;
-            gathered.add(index, survey, limits.max_columns)?;
+            // The columns of a table before come first.
+            gathered.add(index + 1, survey, limits.max_columns)?;
             Ok(rows)
         };
         let mut all = Gathered::default();
         for gathered in self.each(pieces, &turns, || false, work)? {
             all.merge(gathered, limits.max_columns)?;
         }
+        if let Some(table) = self.earlier {
+            all.add(0, table.survey(self.workers, &mut || self.count(0).is_ok())?, limits.max_columns)?;
+            self.count(table.rows())?;
+        }
         self.columns(all)
+    }
+
+    /// Counts rows of the table before, and tells of them.
+    fn count(&mut self, rows: u64) -> Result<(), DataError> {
+        let all = *self.rows.get_mut() + rows;
+        *self.rows.get_mut() = all;
+        if all > self.limits.max_rows {
+            return Err(too_many_rows(self.limits.max_rows));
+        }
+        if (self.progress)((self.before + all) / self.readings) { Ok(()) } else { Err(DataError::stopped()) }
     }
 
     /// The columns that a whole reading has shown.
@@ -167,43 +184,49 @@ impl<'a> Run<'a> {
         let statistics = forms.iter().enumerate().map(|(at, form)| ColumnStatistics::new(form, at, count));
         let standing = Standing::new(columns, self.workers, self.memory)?;
         let mut written = Written { statistics: statistics.collect(), duplicates: Duplicates::default(), standing };
+        let most = if columns.names.len() < WIDE { GROUP_BYTES } else { WIDE_GROUP_BYTES };
+        let mut earlier = self.earlier.map_or_else(Vec::new, |table| table.portions(most)).into_iter();
         let (mut out, mut writer) = (Some(out), None);
         let turns = Mutex::new(Turns::begin(pieces, Some(columns))?);
         loop {
-            let group = self.group(pieces, &turns, columns, trial.as_deref_mut())?;
-            if group.is_empty() || trial.as_ref().is_some_and(|trial| trial.failed.load(Ordering::Relaxed)) {
+            let portion = earlier.next();
+            let room = most.saturating_sub(portion.as_ref().map_or(0, |portion| portion.bytes));
+            // Behind the last of the table's rows come those of the file.
+            let later = if earlier.len() > 0 {
+                Vec::new()
+            } else {
+                self.group(pieces, &turns, columns, trial.as_deref_mut(), room)?
+            };
+            let is_end = portion.is_none() && later.is_empty();
+            if is_end || trial.as_ref().is_some_and(|trial| trial.failed.load(Ordering::Relaxed)) {
                 break;
             }
+            let told = portion.as_ref().map_or(0, |portion| portion.rows as u64);
+            let group = RowGroup::new(self.earlier.zip(portion), later, (&kept, &forms), self.workers);
             let _working = written.standing.grow(&group)?;
-            let mut hashes = vec![0; group.iter().map(|piece| piece.rows).sum()];
-            let mut arrays: Vec<Vec<ArrayRef>> = vec![Vec::with_capacity(group.len()); count];
-            // Kept until the arrays are written: what is encoded takes their place.
-            let mut leases = Vec::with_capacity(group.len());
-            for piece in group {
-                arrays.iter_mut().zip(&kept).for_each(|(column, at)| column.push(Arc::clone(&piece.columns[*at])));
-                leases.push(piece.lease);
-            }
             if let Some(out) = out.take() {
-                writer = Some(StoredWriter::new(out, &names, &forms, &arrays)?);
+                writer = Some(StoredWriter::new(out, &names, &forms, |column| group.is_packed(column))?);
             }
+            let mut hashes = vec![0; group.rows];
             let writer = writer.as_mut().expect("the first row group begins the file");
-            writer.write(arrays, &mut written.statistics, &mut hashes, self.workers)?;
+            writer.write(&group, &mut written.statistics, &mut hashes, self.workers)?;
             written.duplicates.add(&hashes);
+            self.count(told)?;
         }
         writer.map_or(Ok(()), StoredWriter::finish)?;
         Ok(written)
     }
 
-    /// The pieces of the next row group, in the order of the rows.
+    /// The pieces of the next row group, which take about `most` bytes, in the order of the rows.
     fn group<P: Pieces>(
         &mut self,
         pieces: &P,
         turns: &Mutex<Turns<P>>,
         columns: &Columns,
         trial: Option<&mut Trial>,
+        most: usize,
     ) -> Result<Vec<Converted>, DataError> {
         let (limits, asked) = (self.limits, self.asked);
-        let most = if columns.names.len() < WIDE { GROUP_BYTES } else { WIDE_GROUP_BYTES };
         let bytes = AtomicUsize::new(0);
         let failed = trial.as_ref().map(|trial| &trial.failed);
         let has_failed = || failed.is_some_and(|failed| failed.load(Ordering::Relaxed));

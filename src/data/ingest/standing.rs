@@ -1,8 +1,9 @@
 //! The memory of a reading that stays until its end, and that of writing a row group.
 
+use super::row_group::RowGroup;
 use crate::data::error::DataError;
 use crate::data::lease::Lease;
-use crate::data::pieces::{Columns, Converted};
+use crate::data::pieces::Columns;
 use crate::data::profile::{distinct, duplicates};
 use crate::memory::Charge;
 
@@ -51,10 +52,9 @@ impl<'a> Standing<'a> {
     ///
     /// # Errors
     /// `TooLarge`, `Overloaded`.
-    pub fn grow(&mut self, group: &[Converted]) -> Result<Lease, DataError> {
-        let rows = group.iter().map(|piece| piece.rows as u64).sum::<u64>();
-        (self.rows, self.groups) = (self.rows + rows, self.groups + 1);
-        self.bytes += group.iter().map(|piece| piece.lease.bytes()).sum::<u64>();
+    pub fn grow(&mut self, group: &RowGroup) -> Result<Lease, DataError> {
+        let rows = group.rows as u64;
+        (self.rows, self.bytes, self.groups) = (self.rows + rows, self.bytes + group.bytes, self.groups + 1);
         let statistics = distinct::most_bytes(self.columns as usize, self.rows, self.bytes);
         let index = self.groups * self.columns * INDEX_BYTES;
         let stays = self.base + statistics + duplicates::most_bytes(self.rows) + index;

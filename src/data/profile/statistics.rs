@@ -31,7 +31,6 @@ pub(crate) struct ColumnStatistics {
     seed: u64,
     /// Of the table.
     columns: usize,
-    hashes: Vec<u64>,
     of_kind: OfKind,
 }
 
@@ -78,7 +77,6 @@ impl ColumnStatistics {
             }
         };
         let seed = hash_bits(index as u64 + 1);
-        let hashes = Vec::new();
         ColumnStatistics {
             rows: 0,
             missing: 0,
@@ -87,17 +85,17 @@ impl ColumnStatistics {
             sum_of_hashes: 0,
             seed,
             columns,
-            hashes,
             of_kind,
         }
     }
 
-    /// Takes the values of the stored form of a column into account, and adds their hashes to those of their rows.
-    pub fn add(&mut self, array: &ArrayRef, rows: &mut [u64]) {
-        self.hashes.clear();
+    /// Takes the values of the stored form of a column into account, and adds their hashes to those of their rows; `hashes` is
+    /// room to work in, which all columns share: kept by each of thousands it was more than all else that is known of them.
+    pub fn add(&mut self, array: &ArrayRef, rows: &mut [u64], hashes: &mut Vec<u64>) {
+        hashes.clear();
         self.rows += array.len() as u64;
         self.missing += array.null_count() as u64;
-        let (hashes, last) = (&mut self.hashes, array.len().checked_sub(1));
+        let last = array.len().checked_sub(1);
         self.is_last_missing = last.map_or(self.is_last_missing, |last| array.is_null(last));
         match &mut self.of_kind {
             OfKind::Number { moments, integers, codes, ascending, distinct } => {
@@ -161,13 +159,13 @@ impl ColumnStatistics {
                 add_words(hashes, distinct, words.iter());
             }
         }
-        self.mix(rows);
+        self.mix(hashes, rows);
     }
 
-    /// Adds the last hashes to those of the rows and of the column.
-    fn mix(&mut self, rows: &mut [u64]) {
-        let before = self.rows - self.hashes.len() as u64;
-        for ((hash, row), at) in self.hashes.iter().zip(rows).zip(before..) {
+    /// Adds the hashes of the last rows' cells to those of the rows and of the column.
+    fn mix(&mut self, hashes: &[u64], rows: &mut [u64]) {
+        let before = self.rows - hashes.len() as u64;
+        for ((hash, row), at) in hashes.iter().zip(rows).zip(before..) {
             *row = row.wrapping_add(fold(hash ^ self.seed, 0xbb67_ae85_84ca_a73b));
             let place = at.wrapping_mul(0x9e37_79b9_7f4a_7c15);
             self.sequence = self.sequence.wrapping_add(fold(hash ^ place, 0x3c6e_f372_fe94_f82b));
@@ -342,7 +340,7 @@ mod tests {
         let mut statistics = ColumnStatistics::new(&Form::Number, 0, 1);
         for piece in pieces {
             let array: ArrayRef = Arc::new(Float64Array::from(piece.to_vec()));
-            statistics.add(&array, &mut vec![0; piece.len()]);
+            statistics.add(&array, &mut vec![0; piece.len()], &mut Vec::new());
         }
         statistics
     }

@@ -3,11 +3,13 @@
 //! Numbers are DOUBLE, dates are timestamps in microseconds UTC, words are strings; missing values are null. The
 //! file's metadata has `epochd`: `{"format":1}`.
 
+mod blocks;
 mod preview;
 mod read;
 mod write;
 
+pub(super) use blocks::StoredBlocks;
 pub use preview::{preview, preview_bytes};
 pub use read::{distinct_bytes, distinct_values, for_each_batch, read_columns, read_columns_unless};
-pub(super) use write::StoredWriter;
+pub(super) use write::{Columnar, StoredWriter, packs};
 pub use write::{METADATA, METADATA_KEY};

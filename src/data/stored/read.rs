@@ -19,8 +19,9 @@ use crate::data::error::DataError;
 use crate::data::profile::TableProfile;
 use crate::data::source::SharedSource;
 
-/// Rows that are decoded at once.
+/// Rows that are decoded at once, and cells of these rows: between two batches a reader may be told to stop.
 const BATCH_ROWS: usize = 8192;
+const BATCH_CELLS: usize = 1 << 20;
 /// Bytes of all words of a column of classes.
 const MOST_CLASS_BYTES: usize = 16 << 20;
 
@@ -49,8 +50,8 @@ pub fn read_columns_unless<S: ChunkReader + 'static>(
     let file = StoredFile::open(source, profile, names)?;
     let mut columns = file.empty_columns(profile.rows as usize);
     let mut codes: Vec<HashMap<String, u32>> = vec![HashMap::new(); columns.len()];
-    let mut rows = 0;
-    for batch in file.read(None, BATCH_ROWS)? {
+    let (mut rows, batch_rows) = (0, (BATCH_CELLS / names.len().max(1)).clamp(64, BATCH_ROWS));
+    for batch in file.read(None, batch_rows)? {
         let batch = batch.map_err(unreadable)?;
         if !go_on() {
             return Err(DataError::stopped());
@@ -162,12 +163,9 @@ impl<S: ChunkReader + 'static> StoredFile<S> {
         }
         wanted.sort_unstable();
         wanted.dedup();
-        let fields: Vec<Field> =
-            profile.columns.iter().map(|column| Field::new(&column.name, data_type(column.kind), true)).collect();
-        let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
-        let metadata = ArrowReaderMetadata::load(&source, options).map_err(unreadable)?;
-        // Checked before memory is taken for so many rows.
-        check_rows(usize::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or(0), profile)?;
+        // Words come as dictionaries, so that each is looked at once a batch.
+        let words = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        let metadata = load(&source, profile, words)?;
         Ok(StoredFile { source: Arc::new(source), wanted, metadata })
     }
 
@@ -244,16 +242,24 @@ impl<S: ChunkReader + 'static> StoredFile<S> {
     }
 }
 
-/// Words come as dictionaries, so that each is looked at once a batch.
-fn data_type(kind: ColumnType) -> DataType {
-    match kind {
+/// Reads what a file says of the table of this profile, whose words come as arrays of this type.
+pub(super) fn load<S: ChunkReader>(
+    source: &S,
+    profile: &TableProfile,
+    words: DataType,
+) -> Result<ArrowReaderMetadata, DataError> {
+    let kind = |kind: ColumnType| match kind {
         ColumnType::Numeric => DataType::Float64,
         ColumnType::Boolean => DataType::Boolean,
         ColumnType::Datetime => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        ColumnType::Categorical | ColumnType::Text => {
-            DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
-        }
-    }
+        ColumnType::Categorical | ColumnType::Text => words.clone(),
+    };
+    let fields = profile.columns.iter().map(|column| Field::new(&column.name, kind(column.kind), true));
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields.collect::<Vec<_>>())));
+    let metadata = ArrowReaderMetadata::load(source, options).map_err(unreadable)?;
+    // Checked before memory is taken for so many rows.
+    check_rows(usize::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or(0), profile)?;
+    Ok(metadata)
 }
 
 fn append(batch: &RecordBatch, columns: &mut [Values], codes: &mut [HashMap<String, u32>]) -> Result<(), DataError> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::Mutex;
 
@@ -22,6 +23,7 @@ use parquet::schema::types::ColumnPath;
 
 use crate::data::error::DataError;
 use crate::data::inference::Form;
+use crate::data::lease::Lease;
 use crate::data::parallel::in_parallel;
 use crate::data::profile::statistics::ColumnStatistics;
 
@@ -41,9 +43,20 @@ pub(crate) struct StoredWriter<W: Write + Send> {
     written: usize,
 }
 
+/// What a row group is made of.
+pub(crate) trait Columnar: Sync {
+    /// How many columns are asked for together at most.
+    fn columns_at_once(&self) -> usize;
+
+    /// The arrays of each of some columns, in the order of the rows, with the memory that they take; each is asked for once.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn arrays(&self, columns: Range<usize>) -> Result<(Vec<Vec<ArrayRef>>, Vec<Lease>), DataError>;
+}
+
 /// One column of a row group that is to be encoded and counted.
 struct ColumnWork<'a> {
-    arrays: Vec<ArrayRef>,
     writer: ArrowColumnWriter,
     statistics: &'a mut ColumnStatistics,
     field: &'a Field,
@@ -51,11 +64,11 @@ struct ColumnWork<'a> {
 }
 
 impl<W: Write + Send> StoredWriter<W> {
-    /// Begins a file of columns with these names and forms; `first` has the first arrays of each.
+    /// Begins a file of columns with these names and forms; the numbers of those of which `is_packed` says so are compressed.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn new(out: W, names: &[String], forms: &[Form], first: &[Vec<ArrayRef>]) -> Result<Self, DataError> {
+    pub fn new(out: W, names: &[String], forms: &[Form], is_packed: impl Fn(usize) -> bool) -> Result<Self, DataError> {
         let fields: Vec<Field> =
             names.iter().zip(forms).map(|(name, form)| Field::new(name, data_type(form), true)).collect();
         let schema = Arc::new(Schema::new(fields));
@@ -65,12 +78,12 @@ impl<W: Write + Send> StoredWriter<W> {
             .set_offset_index_disabled(true)
             .set_dictionary_enabled(false)
             .set_key_value_metadata(Some(vec![KeyValue::new(METADATA_KEY.to_owned(), METADATA.to_owned())]));
-        for ((name, form), arrays) in names.iter().zip(forms).zip(first) {
+        for (at, (name, form)) in names.iter().zip(forms).enumerate() {
             let path = || ColumnPath::new(vec![name.clone()]);
             if *form == Form::Words {
                 properties = properties.set_column_dictionary_enabled(path(), true);
             }
-            if matches!(form, Form::Number | Form::Written(_)) && !arrays.first().is_some_and(packs) {
+            if matches!(form, Form::Number | Form::Written(_)) && !is_packed(at) {
                 properties = properties.set_column_compression(path(), Compression::UNCOMPRESSED);
             }
         }
@@ -80,33 +93,26 @@ impl<W: Write + Send> StoredWriter<W> {
         Ok(StoredWriter { file, groups, schema, written: 0 })
     }
 
-    /// Writes a row group and takes it into the statistics; `columns` has the arrays of each column in their order,
-    /// `rows` gets the hash of each row.
+    /// Writes a row group and takes it into the statistics; `group` gives its arrays, `rows` gets the hash of each row.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// It cannot be written, or `group` not be read.
     pub fn write(
         &mut self,
-        columns: Vec<Vec<ArrayRef>>,
+        group: &impl Columnar,
         statistics: &mut [ColumnStatistics],
         rows: &mut [u64],
         workers: usize,
     ) -> Result<(), DataError> {
         let writers = self.groups.create_column_writers(self.written).map_err(unwritten)?;
-        let parts = columns.into_iter().zip(writers).zip(statistics).zip(self.schema.fields()).enumerate();
-        let works = parts.map(|(index, (((arrays, writer), statistics), field))| ColumnWork {
-            arrays,
-            writer,
-            statistics,
-            field,
-            index,
-        });
+        let parts = writers.into_iter().zip(statistics).zip(self.schema.fields()).enumerate();
+        let works = parts.map(|(index, ((writer, statistics), field))| ColumnWork { writer, statistics, field, index });
         let works = Mutex::new(works);
-        let group = self.file.next_row_group().map_err(unwritten)?;
-        let appender = Mutex::new(Appender { group, next: 0, waiting: BTreeMap::new() });
-        let encode = || encode_columns(&works, &appender, rows.len());
+        let written = self.file.next_row_group().map_err(unwritten)?;
+        let appender = Mutex::new(Appender { group: written, next: 0, waiting: BTreeMap::new() });
+        let encode = || encode_columns(group, &works, &appender, rows.len());
         for hashes in in_parallel(workers, encode, encode) {
-            let hashes = hashes.map_err(unwritten)?;
+            let hashes = hashes?;
             rows.iter_mut().zip(hashes).for_each(|(row, hash)| *row = row.wrapping_add(hash));
         }
         let appender = appender.into_inner().expect("appending does not panic");
@@ -143,32 +149,52 @@ impl<W: Write + Send> Appender<'_, W> {
     }
 }
 
-/// Takes one column after another until none is left; says what they add to the rows' hashes.
+/// Takes some columns after others until none is left; says what they add to the rows' hashes.
 fn encode_columns<'a, W: Write + Send>(
+    group: &impl Columnar,
     works: &Mutex<impl Iterator<Item = ColumnWork<'a>>>,
     appender: &Mutex<Appender<W>>,
     rows: usize,
-) -> Result<Vec<u64>, ParquetError> {
-    let mut hashes = vec![0; rows];
+) -> Result<Vec<u64>, DataError> {
+    let (mut hashes, mut of_column) = (vec![0; rows], Vec::new());
     loop {
-        let work = works.lock().expect("taking a column does not panic").next();
-        let Some(ColumnWork { arrays, mut writer, statistics, field, index }) = work else { return Ok(hashes) };
+        let mut works = works.lock().expect("taking columns does not panic");
+        let taken: Vec<_> = works.by_ref().take(group.columns_at_once()).collect();
+        drop(works);
+        let (Some(first), Some(last)) = (taken.first(), taken.last()) else { return Ok(hashes) };
+        let (columns, _lease) = group.arrays(first.index..last.index + 1)?;
+        for (work, arrays) in taken.into_iter().zip(columns) {
+            let index = work.index;
+            let chunk = work.encode(arrays, &mut hashes, &mut of_column).map_err(unwritten)?;
+            appender.lock().expect("appending does not panic").append(index, chunk).map_err(unwritten)?;
+        }
+    }
+}
+
+impl ColumnWork<'_> {
+    /// The column's values, counted and encoded; adds their hashes to those of the rows, by way of `of_column`.
+    fn encode(
+        mut self,
+        arrays: Vec<ArrayRef>,
+        hashes: &mut [u64],
+        of_column: &mut Vec<u64>,
+    ) -> Result<ArrowColumnChunk, ParquetError> {
         let mut row = 0;
         for array in arrays {
-            statistics.add(&array, &mut hashes[row..row + array.len()]);
+            self.statistics.add(&array, &mut hashes[row..row + array.len()], of_column);
             row += array.len();
-            for leaf in compute_leaves(field, &array)? {
-                writer.write(&leaf)?;
+            for leaf in compute_leaves(self.field, &array)? {
+                self.writer.write(&leaf)?;
             }
         }
-        appender.lock().expect("appending does not panic").append(index, writer.close()?)?;
+        self.writer.close()
     }
 }
 
 /// Whether the first numbers of an array take at least a third less room when they are compressed: those of measurements do not,
 /// and what saves less is not worth its time. Amounts of six digits and two decimals took a quarter less, and a fifth of the
 /// time of an upload (`benches/README.md`).
-fn packs(array: &ArrayRef) -> bool {
+pub(crate) fn packs(array: &ArrayRef) -> bool {
     let numbers = array.as_primitive::<Float64Type>().values();
     let bytes: &[u8] = bytemuck::cast_slice(&numbers[..numbers.len().min(PACKED_ROWS)]);
     lz4_flex::block::compress(bytes).len() < bytes.len() / 3 * 2
