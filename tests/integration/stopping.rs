@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use epochd::jobs::checkpoint_blob;
 use epochd::storage::Gate;
 use serde_json::{Value, json};
 
@@ -103,4 +104,33 @@ async fn the_queue_closes_in_its_time_though_the_store_hangs() {
     assert!(service.app.jobs.close(Duration::from_secs(2)).await, "the job leaves its checkpoint");
     assert!(start.elapsed() < Duration::from_millis(2_500), "{:?}", start.elapsed());
     hangs.store(false, Ordering::Relaxed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_cancels_does_not_wait_for_a_checkpoint_that_is_being_written() {
+    let (next_hangs, hangs) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (of_gate, hanging) = (next_hangs.clone(), hangs.clone());
+    let gate: Gate = Arc::new(move |call| {
+        if call == "blob put" && of_gate.swap(false, Ordering::Relaxed) {
+            hanging.store(true, Ordering::Relaxed);
+            while hanging.load(Ordering::Relaxed) {
+                thread::sleep(Duration::from_millis(10));
+            }
+        }
+        Ok(())
+    });
+    let service = TestApp::behind(gate, |settings| settings.checkpoint_interval = Duration::from_millis(50)).await;
+    service.post("/models", xor_model("xor")).await.expect(201);
+    let job = service.post("/models/xor/train", endless_training()).await.expect(202);
+    let path = format!("/jobs/{}", text(&job["id"]));
+    eventually("it runs", || async { service.get(&path).await.expect(200)["epoch"].as_u64() > Some(0) }).await;
+    next_hangs.store(true, Ordering::Relaxed);
+    eventually("a checkpoint is being written", || async { hangs.load(Ordering::Relaxed) }).await;
+    let start = Instant::now();
+    let cancelled = service.post_empty(&format!("{path}/cancel")).await.expect(200);
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    assert_eq!(text(&cancelled["state"]), "cancelled");
+    hangs.store(false, Ordering::Relaxed);
+    let blob = checkpoint_blob(text(&job["id"]).parse().expect("an identifier"));
+    eventually("its checkpoint is deleted", || async { service.app.storage.blobs.get(&blob).await.is_err() }).await;
 }

@@ -1,6 +1,8 @@
 //! The observer of a job's training: tells the job's progress what the trainer reports, tells the trainer what the job
 //! is asked for, and writes checkpoints.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -43,6 +45,8 @@ pub(super) struct JobObserver<'a> {
     pub(super) suspended: bool,
     /// The checkpoint that is being written.
     writing: Option<JoinHandle<()>>,
+    /// Whether the job ends without a checkpoint of it, though one may still be written.
+    given_up: Arc<AtomicBool>,
     /// Sleeps until the next checkpoint is due, and asks for it then.
     timer: JoinHandle<()>,
 }
@@ -54,7 +58,8 @@ impl<'a> JobObserver<'a> {
         let time_limit =
             if context.job.progress.epochs_done() > 0 { context.job.record.config.max_seconds } else { None };
         let timer = due_after(context, first);
-        JobObserver { context, standpoint, time_limit, time_is_up: false, suspended: false, writing: None, timer }
+        let (time_is_up, suspended, given_up) = (false, false, Arc::default());
+        JobObserver { context, standpoint, time_limit, time_is_up, suspended, writing: None, given_up, timer }
     }
 
     fn control(&mut self) -> Control {
@@ -76,11 +81,16 @@ impl<'a> JobObserver<'a> {
         let (since, context) = (Instant::now(), self.context);
         let (id, reached) = (context.job.record.id, context.job.progress.reached());
         let file = Bytes::from(Checkpoint { snapshots, reached, found: self.standpoint.found.clone() }.encode());
-        let storage = context.storage.clone();
+        let (storage, memory, given_up) = (context.storage.clone(), context.memory.clone(), self.given_up.clone());
         self.writing = Some(context.runtime.spawn(async move {
             if let Err(error) = put_checkpoint(&storage, id, file).await {
                 tracing::warn!(job_id = %id, %error, "a checkpoint could not be written");
             }
+            if given_up.load(Ordering::Acquire) {
+                storage.discard(&[checkpoint_blob(id)]).await;
+            }
+            // The file was made in the memory of the training.
+            drop(memory);
         }));
         let cost = since.elapsed();
         context.meters.jobs.checkpoint_seconds.observe(cost.as_secs_f64());
@@ -88,10 +98,15 @@ impl<'a> JobObserver<'a> {
     }
 }
 
-/// Waits for a checkpoint that is being written: when the job has ended, none may come after.
+/// Waits for a checkpoint that is being written: when the job has ended, none may come after. The owner who has cancelled the job
+/// does not wait so long, which takes seconds for a large network: that checkpoint is deleted once it is written.
 impl Drop for JobObserver<'_> {
     fn drop(&mut self) {
         self.timer.abort();
+        if self.context.job.control.stop() == Some(Stop::Drop) {
+            self.given_up.store(true, Ordering::Release);
+            return;
+        }
         if let Some(mut writing) = self.writing.take()
             && self.context.write(&mut writing).is_err()
         {
