@@ -158,9 +158,13 @@ fn encoder(
     with_bins_if_they_pay(plain, model, settings, rows, train, context)
 }
 
-/// Whether a version's file has room for what the encoder keeps of its columns: no epoch is to be in vain.
+/// Whether a version's file has room for what the encoder keeps of its columns, and for their names where other parts of the
+/// version have them: no epoch is to be in vain.
 fn fits_a_file(encoder: &Encoder) -> Result<(), EncodeError> {
-    let bytes = index_bytes(encoder);
+    /// The table's description, the importance of the columns, and what is told of them.
+    const FURTHER_TIMES: u64 = 3;
+    let names: u64 = encoder.features.iter().map(|feature| index_bytes(&feature.name)).sum();
+    let bytes = index_bytes(encoder) + FURTHER_TIMES * names;
     if bytes <= MAX_INDEX { Ok(()) } else { Err(EncodeError::TooManyWords { bytes, most: MAX_INDEX }) }
 }
 
