@@ -37,6 +37,15 @@ impl RequestMemory {
         self.charge.as_ref().inspect(|charge| charge.bound(most));
     }
 
+    /// Lets it hold what goes with `sent` bytes, of which it was told fewer before, of a body that still arrives.
+    pub fn allow_for(&mut self, sent: u64, app: &App) {
+        let most = FOR_ANY.saturating_add(sent.saturating_mul(FOR_A_BYTE));
+        match self.most.replace(most) {
+            None => self.charge(app).bound(most),
+            Some(before) => self.charge(app).widen(most.saturating_sub(before)),
+        }
+    }
+
     /// Takes `bytes` more.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ const VALUE_BYTES: usize = 64;
 pub struct FilePredictions<'a> {
     app: &'a App,
     version: &'a TableVersion,
+    file: Arriving,
     rows: FileRows,
     /// How many columns of the file are known.
     columns: usize,
@@ -53,7 +54,8 @@ impl<'a> FilePredictions<'a> {
         waited_for: WaitedFor,
         mut memory: RequestMemory,
     ) -> Result<Self, ServingError> {
-        let rows = FileRows::open(file.while_waited_for(waited_for.clone()), format, memory.charge(app))?;
+        let file = file.while_waited_for(waited_for.clone());
+        let rows = FileRows::open(file.clone(), format, memory.charge(app))?;
         let (mut places, mut passed) = (Vec::new(), Vec::new());
         if !rows.may_grow() {
             places = rows.places(version.encoder(), &version.extras)?;
@@ -61,7 +63,13 @@ impl<'a> FilePredictions<'a> {
             passed = rows.passed(&version.extras)?;
         }
         let columns = rows.headers().len();
-        Ok(FilePredictions { app, version, rows, columns, places, passed, waited_for, memory, working: 0, before: 0 })
+        let (working, before) = (0, 0);
+        Ok(FilePredictions { app, version, file, rows, columns, places, passed, waited_for, memory, working, before })
+    }
+
+    /// How many bytes of the file have arrived.
+    pub fn bytes_sent(&self) -> u64 {
+        self.file.bytes()
     }
 
     /// Cells, encoded values and answers of a row.

@@ -280,6 +280,52 @@ async fn arrow_says_what_json_and_csv_say() {
     }
 }
 
+/// Flags by long names make the reply to 60 rows 3 MB, which is written in pieces.
+#[tokio::test]
+async fn flags_of_many_long_names_are_whole_in_every_form() {
+    let service = TestApp::start().await;
+    let columns: Vec<String> = (0..60).map(|at| format!("c{at}{}", "_".repeat(900))).collect();
+    let lines = |rows: usize, cell: &dyn Fn(usize, usize) -> String| {
+        let line = |row| (0..columns.len()).map(|at| cell(row, at)).collect::<Vec<_>>().join(",") + "\n";
+        (0..rows).map(line).collect::<Vec<_>>()
+    };
+    let seen = lines(30, &|row, at| ((row * 7 + at) % 10).to_string());
+    let with_target = seen.iter().enumerate().map(|(row, line)| line.replace('\n', &format!(",{}\n", row % 5)));
+    let csv = columns.join(",") + ",y\n" + &with_target.collect::<String>();
+    let job = service.post_csv("/train?name=wide&target=y&epochs=1&recipe=plain", csv).await.expect(202);
+    assert_eq!(service.ended(&job).await["state"], "succeeded");
+
+    // Each row is outside in more columns than the one before.
+    let csv =
+        columns.join(",") + "\n" + &lines(60, &|row, at| if at <= row { "99".into() } else { "5".into() }).concat();
+    let asked = async |accept: &str| {
+        let headers = [("content-type", "text/csv"), ("accept", accept)];
+        send(&service, "/models/wide/predict?flags=true", &headers, csv.clone().into()).await
+    };
+    let expected: Vec<Value> = asked(JSON).await.expect(200)["predictions"].as_array().expect("a list").clone();
+    assert_eq!(expected[59]["flags"].as_array().map(Vec::len), Some(60));
+    let of_csv = asked("text/csv").await.body;
+    let records = csv::Reader::from_reader(&of_csv[..]).into_records().map(|line| line.expect("a line"));
+    let flags: Vec<Value> = records.map(|line| serde_json::from_str(&line[1]).expect("a list")).collect();
+    assert!(flags.iter().zip(&expected).all(|(flags, of_json)| *flags == of_json["flags"]) && flags.len() == 60);
+    let of_arrow = asked(ARROW).await.body;
+    assert!(of_arrow.len() > 1 << 20, "{} bytes", of_arrow.len());
+    let (mut row, mut batches) = (0, 0);
+    for batch in StreamReader::try_new(&of_arrow[..], None).expect("Arrow") {
+        let batch = batch.expect("a batch");
+        for flags in batch.column_by_name("flags").expect("a column").as_list::<i32>().iter() {
+            let flags = flags.expect("a list");
+            let names =
+                flags.as_struct().column(0).as_string::<i32>().iter().map(|name| name.expect("a name").to_owned());
+            let of_json = expected[row]["flags"].as_array().expect("a list");
+            assert!(names.eq(of_json.iter().map(|flag| text(&flag["column"]).to_owned())), "row {row}");
+            row += 1;
+        }
+        batches += 1;
+    }
+    assert!(row == 60 && batches > 1, "{row} rows in {batches} batches");
+}
+
 #[tokio::test]
 async fn an_arrow_stream_that_cannot_be_used_is_refused() {
     let service = with_flowers(|settings| settings.request_memory = Some(ByteSize::kib(512))).await;

@@ -9,6 +9,12 @@ use crate::serving::extras::OnError;
 use crate::serving::table_version::TableVersion;
 use crate::wording::Shown;
 
+/// Bytes that are written before they are taken, about: the label sets and flags of a row may be a megabyte.
+pub(super) const PIECE: usize = 1 << 20;
+
+/// Takes a piece of a reply.
+pub(super) type Take<'t> = &'t mut dyn FnMut(Vec<u8>) -> Result<(), ApiError>;
+
 /// Writes answers, some rows at a time.
 pub enum AnswerWriter<'a> {
     /// A header and a line for each row.
@@ -37,14 +43,18 @@ impl<'a> AnswerWriter<'a> {
         })
     }
 
-    /// The bytes of some rows, with what stands before the first.
+    /// Gives the bytes of some rows to `take`, piece by piece, with what stands before the first.
     ///
     /// # Errors
-    /// They cannot be written.
-    pub fn write(&mut self, rows: &AnsweredRows) -> Result<Vec<u8>, ApiError> {
+    /// They cannot be written; those of `take`.
+    pub fn write(
+        &mut self,
+        rows: &AnsweredRows,
+        mut take: impl FnMut(Vec<u8>) -> Result<(), ApiError>,
+    ) -> Result<(), ApiError> {
         match self {
-            AnswerWriter::Csv(csv) => csv.write(rows),
-            AnswerWriter::Arrow(stream) => stream.write(rows),
+            AnswerWriter::Csv(csv) => csv.write(rows, &mut take),
+            AnswerWriter::Arrow(stream) => stream.write(rows, &mut take),
         }
     }
 

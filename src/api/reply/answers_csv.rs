@@ -1,5 +1,6 @@
 //! Answers of a model by data set as CSV: a header and a line for each row.
 
+use super::answers::{PIECE, Take};
 use super::answers_json::Flags;
 use crate::api::error::ApiError;
 use crate::data::values::format_number;
@@ -27,12 +28,16 @@ impl<'a> CsvAnswers<'a> {
         CsvAnswers { version, own, begun: false }
     }
 
-    /// The lines of some rows, with the header before the first.
+    /// Gives the lines of some rows to `take`, piece by piece, with the header before the first.
     ///
     /// # Errors
-    /// They cannot be written.
-    pub fn write(&mut self, rows: &AnsweredRows) -> Result<Vec<u8>, ApiError> {
-        let mut out = csv::Writer::from_writer(Vec::new());
+    /// They cannot be written; those of `take`.
+    pub fn write(&mut self, rows: &AnsweredRows, take: Take) -> Result<(), ApiError> {
+        let new = || csv::Writer::from_writer(Vec::new());
+        let whole = |out: Writer| -> Result<_, ApiError> {
+            Ok(out.into_inner().map_err(|error| StorageError::from(error.into_error()))?)
+        };
+        let mut out = new();
         if !std::mem::replace(&mut self.begun, true) {
             let passed = rows.passed.iter().map(|passed| &passed.name);
             out.write_record(self.own.iter().chain(passed)).map_err(ApiError::unwritten)?;
@@ -44,8 +49,11 @@ impl<'a> CsvAnswers<'a> {
                 out.write_field(cells[row].text().unwrap_or_default().as_bytes()).map_err(ApiError::unwritten)?;
             }
             out.write_record(None::<&[u8]>).map_err(ApiError::unwritten)?;
+            if out.get_ref().len() >= PIECE {
+                take(whole(std::mem::replace(&mut out, new()))?)?;
+            }
         }
-        Ok(out.into_inner().map_err(|error| StorageError::from(error.into_error()))?)
+        take(whole(out)?)
     }
 
     fn write_row(&self, out: &mut Writer, rows: &AnsweredRows, answer: Result<usize, &Failure>) -> csv::Result<()> {

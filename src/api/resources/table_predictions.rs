@@ -115,7 +115,7 @@ async fn for_records(
 fn in_pieces(version: &TableVersion, reply: Media, answers: Vec<AnsweredRows>) -> Result<Body, ApiError> {
     let (mut writer, mut whole) = (AnswerWriter::new(reply, version)?, Pieces::default());
     for some in answers {
-        whole.add(writer.write(&some)?)?;
+        writer.write(&some, |piece| Ok(whole.add(piece)?))?;
     }
     whole.add(writer.end()?)?;
     Ok(whole.body())
@@ -159,8 +159,9 @@ fn answer(
         rows += piece.rows();
         failed += piece.failures.count();
         if let Some(writer) = &mut writer {
-            written.add(&writer.write(&piece)?, most_bytes)?;
+            writer.write(&piece, |piece| written.add(&piece, most_bytes))?;
         } else if rows <= most_rows {
+            memory.allow_for(predicted.bytes_sent(), app);
             memory.reserve(piece.bytes(), app)?;
             kept.push(piece);
         } else {
