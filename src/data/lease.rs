@@ -71,8 +71,8 @@ impl From<Refused> for DataError {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Never { limit } => DataError::too_large(format!(
-                "to read it takes more than the {} of memory that one request may have: send fewer columns, shorter words or \
-                 smaller row groups",
+                "to read it takes more than the {} of memory that one request may have (--request-memory): send fewer columns or \
+                 shorter words, or Parquet with smaller row groups",
                 ByteSize::b(limit)
             )),
             Refused::Now => DataError::overloaded(),

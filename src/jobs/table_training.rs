@@ -12,6 +12,7 @@ use super::split_columns::beside;
 use crate::data::column::ColumnType;
 use crate::data::encoder::Task;
 use crate::data::probe::PROBE_BYTES;
+use crate::data::stored::{PAGE_ROWS, batch_rows};
 use crate::datasets::Dataset;
 use crate::learning::error::SpecError;
 use crate::learning::split::SplitBy;
@@ -148,7 +149,7 @@ fn check_asked(
     settings.split.as_ref().map_or(Ok(()), |by| check_split(by, model, dataset))
 }
 
-/// Memory until the rows are encoded, in bytes: columns are read, and beside them rows are chosen; then the words of texts are
+/// Memory until the rows are encoded, in bytes: columns are read; then, beside them, rows are chosen; then the words of texts are
 /// counted; then rows are encoded. `others` are the columns and the rows to validate on, if those are apart.
 fn read_bytes(
     model: &TableSpec,
@@ -160,19 +161,24 @@ fn read_bytes(
     let (settings, rows) = (footprint.settings, dataset.rows());
     let beside = beside_bytes(model, settings, dataset).max(footprint.row_bytes()).max(columns.counting_bytes());
     let weights = if settings.weights.is_some() { rows.saturating_mul(size_of::<f64>()) } else { 0 };
-    let tables = [Some((columns, rows)), others].into_iter().flatten();
-    let read = tables.fold(0, |sum: usize, (columns, rows)| sum.saturating_add(reading_bytes(&columns, rows)));
-    read.saturating_add(weights).saturating_add(beside)
+    let tables = [Some((columns, rows)), others];
+    let tables = || tables.iter().flatten();
+    let read = tables().fold(0, |sum: usize, (columns, rows)| sum.saturating_add(table_bytes(columns, *rows)));
+    let reading = tables().map(|(columns, rows)| reading_bytes(columns, *rows)).max().unwrap_or(0);
+    read.saturating_add(weights).saturating_add(beside.max(reading))
 }
 
-/// Memory of columns that are read, in bytes: their values and words, the rows that are chosen of them, and what a reader
-/// holds of the stored form.
-fn reading_bytes(columns: &ColumnsOf, rows: usize) -> usize {
-    /// Values of a column that a reader holds beside those that it has handed on: a page, and a batch of it.
-    const HELD_VALUES: usize = 16_384;
+/// Memory of columns that were read, in bytes: their values and words, and the rows that are chosen of them.
+fn table_bytes(columns: &ColumnsOf, rows: usize) -> usize {
     let of_row = columns.row_bytes() + 3 * size_of::<usize>();
-    let held = rows.min(HELD_VALUES).saturating_mul(2 * columns.row_bytes());
-    rows.saturating_mul(of_row).saturating_add(held).saturating_add(columns.word_bytes())
+    rows.saturating_mul(of_row).saturating_add(columns.word_bytes())
+}
+
+/// What a reader holds of the stored form beside what it has handed on, in bytes: of each column a page, and a batch as the file has
+/// it and once more as it is handed on.
+fn reading_bytes(columns: &ColumnsOf, rows: usize) -> usize {
+    let held = rows.min(PAGE_ROWS) + 2 * rows.min(batch_rows(columns.count()));
+    held.saturating_mul(columns.row_bytes())
 }
 
 /// Memory of the choice of rows, in bytes: columns that are read for it alone, for each row its hash, and the look for rows that

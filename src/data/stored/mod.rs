@@ -10,6 +10,7 @@ mod write;
 
 pub(super) use blocks::StoredBlocks;
 pub use preview::{preview, preview_bytes};
-pub use read::{distinct_bytes, distinct_values, for_each_batch, read_columns, read_columns_unless};
+pub use read::{PAGE_ROWS, batch_rows, distinct_bytes, distinct_values, for_each_batch};
+pub use read::{read_columns, read_columns_unless};
 pub(super) use write::{Columnar, StoredWriter, packs};
 pub use write::{METADATA, METADATA_KEY};

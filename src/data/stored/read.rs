@@ -12,6 +12,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use parquet::file::properties::DEFAULT_DATA_PAGE_ROW_COUNT_LIMIT;
 use parquet::file::reader::ChunkReader;
 
 use crate::data::column::{Column, ColumnType, Table, Values, Words};
@@ -22,6 +23,8 @@ use crate::data::source::SharedSource;
 /// Rows that are decoded at once, and cells of these rows: between two batches a reader may be told to stop.
 const BATCH_ROWS: usize = 8192;
 const BATCH_CELLS: usize = 1 << 20;
+/// Rows of a page of a column at most: nothing else is asked of the writer.
+pub const PAGE_ROWS: usize = DEFAULT_DATA_PAGE_ROW_COUNT_LIMIT;
 /// Bytes of all words of a column of classes.
 const MOST_CLASS_BYTES: usize = 16 << 20;
 
@@ -50,8 +53,8 @@ pub fn read_columns_unless<S: ChunkReader + 'static>(
     let file = StoredFile::open(source, profile, names)?;
     let mut columns = file.empty_columns(profile.rows as usize);
     let mut codes: Vec<HashMap<String, u32>> = vec![HashMap::new(); columns.len()];
-    let (mut rows, batch_rows) = (0, (BATCH_CELLS / names.len().max(1)).clamp(64, BATCH_ROWS));
-    for batch in file.read(None, batch_rows)? {
+    let mut rows = 0;
+    for batch in file.read(None, batch_rows(names.len()))? {
         let batch = batch.map_err(unreadable)?;
         if !go_on() {
             return Err(DataError::stopped());
@@ -61,6 +64,11 @@ pub fn read_columns_unless<S: ChunkReader + 'static>(
     }
     check_rows(rows, profile)?;
     Ok(file.table(columns, rows, names))
+}
+
+/// Rows of a batch of so many columns that are read whole.
+pub fn batch_rows(columns: usize) -> usize {
+    (BATCH_CELLS / columns.max(1)).clamp(64, BATCH_ROWS)
 }
 
 /// Gives the rows of these columns to `batch`, at most `most_rows` at a time; its words have codes of their own in each

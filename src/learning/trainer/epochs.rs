@@ -89,7 +89,7 @@ impl<'a> Trainer<'a> {
     pub fn run(&mut self, observer: &mut dyn Observer) -> Result<Summary, Diverged> {
         let turns = Turns::new(observer);
         if !self.is_resumed {
-            let looked_at = self.learners.iter_mut().map(|learner| learner.look_at_the_start(&turns));
+            let looked_at = self.learners.iter_mut().map(Learner::look_at_the_start);
             // What is said of the first network goes for all of them.
             let warnings = looked_at.reduce(|first, _| first).unwrap_or_default();
             warnings.into_iter().for_each(|warning| turns.lock().warning(warning));

@@ -247,12 +247,11 @@ impl<'a> Learner<'a> {
         Diverged { epoch: self.state.epoch + 1, cause: self.state.diagnosis.cause_of_divergence(seen) }
     }
 
-    /// Looks at the network before its first epoch, unless the training is to stop at once.
-    pub(super) fn look_at_the_start(&mut self, turns: &Turns) -> Vec<Warning> {
+    /// Looks at the network before its first epoch.
+    pub(super) fn look_at_the_start(&mut self) -> Vec<Warning> {
         let rows = self.rows.train.rows().min(PROBE_ROWS);
-        let (network, see) = (&self.state.network, |_: &[f32]| !turns.is_urgent());
-        let loss = self.evaluation.mean_loss(network, self.rows.train, 0..rows, &mut self.team, see);
-        let Some(loss) = loss else { return Vec::new() };
+        let loss = self.evaluation.mean_loss(&self.state.network, self.rows.train, 0..rows, &mut self.team, |_| true);
+        let loss = loss.expect("all rows are looked at");
         let plain = Slice::from(..self.state.network.spec().plain_inputs());
         let inputs = self.rows.train.inputs().slice_axis(Axis(1), plain);
         self.state.diagnosis.start(loss, inputs).into_iter().collect()
