@@ -86,3 +86,18 @@ pub enum StopReason {
     Interrupted,
     Error,
 }
+
+impl StopReason {
+    /// The reason's word, as on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            StopReason::Completed => "completed",
+            StopReason::EarlyStopping => "early_stopping",
+            StopReason::TimeLimit => "time_limit",
+            StopReason::Cancelled => "cancelled",
+            StopReason::Diverged => "diverged",
+            StopReason::Interrupted => "interrupted",
+            StopReason::Error => "error",
+        }
+    }
+}

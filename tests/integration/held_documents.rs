@@ -35,7 +35,7 @@ async fn training(memory: ByteSize, names: &[String]) -> TestApp {
     service.post_csv("/datasets?name=w", csv).await.expect(201);
     let model = json!({"name": "m", "dataset": "w", "target": "y", "recipe": "plain", "hidden_layers": [2]});
     service.post("/models", model).await.expect(201);
-    let endless = json!({"epochs": 1_000_000, "batch_size": 1, "early_stopping": null});
+    let endless = json!({"epochs": 1_000_000, "batch_size": 1, "early_stopping": null, "features": names[..10]});
     let job = service.post("/models/m/train", endless).await.expect(202);
     let path = format!("/jobs/{}", text(&job["id"]));
     eventually("it trains", || async { service.get(&path).await.expect(200)["epoch"].as_u64() > Some(0) }).await;

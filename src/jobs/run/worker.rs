@@ -60,10 +60,10 @@ pub(in crate::jobs) fn run(context: &RunContext) -> Done {
     match &done {
         Done::Suspended => tracing::info!(job_id = %id, model_id = %model, "job interrupted: it goes on later"),
         Done::Ended(report) => {
-            let (state, reason) = (report.state, report.stop_reason);
-            context.meters.jobs.ended(state.word());
+            let (state, reason) = (report.state.word(), report.stop_reason.map(StopReason::word));
+            context.meters.jobs.ended(state);
             let error = report.failure.as_ref().map(ToString::to_string);
-            tracing::info!(job_id = %id, model_id = %model, request_id = %request, ?state, ?reason, error, "job ended");
+            tracing::info!(job_id = %id, model_id = %model, request_id = %request, state, reason, error, "job ended");
         }
     }
     done
