@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use foldhash::fast::RandomState;
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::audit::Audit;
@@ -38,8 +37,9 @@ pub struct KeyRing {
 pub(super) struct Inner {
     pub(super) storage: Storage,
     keys: RwLock<Keys>,
-    /// Until when the door is closed, in milliseconds since 1970: the end of the key that ends last. 0: it is open.
-    closed_until: AtomicI64,
+    /// Whether the door is closed: there is a key, or there always has to be one. One that has ended counts: nobody who gave a key an
+    /// end meant all others to come in from then on.
+    is_closed: AtomicBool,
     stays_closed: bool,
     /// Held while stored keys are changed, so that what is here changes in the order of the catalog.
     pub(super) changing: tokio::sync::Mutex<()>,
@@ -67,7 +67,7 @@ impl KeyRing {
         let inner = Inner {
             storage,
             keys: RwLock::default(),
-            closed_until: AtomicI64::new(0),
+            is_closed: AtomicBool::new(false),
             stays_closed: settings.stays_closed,
             changing: tokio::sync::Mutex::default(),
         };
@@ -81,11 +81,7 @@ impl KeyRing {
 
     /// Whether a key is needed.
     pub fn is_closed(&self) -> bool {
-        match self.inner.closed_until.load(Ordering::Relaxed) {
-            0 => false,
-            i64::MAX => true,
-            end => Timestamp::now().as_millisecond() < end,
-        }
+        self.inner.is_closed.load(Ordering::Relaxed)
     }
 
     /// Whether any key opens the door.
@@ -156,12 +152,12 @@ impl KeyRing {
         let mut keys = self.inner.keys.write().unwrap_or_else(PoisonError::into_inner);
         change(&mut keys);
         let all: Vec<Arc<Key>> = keys.stored.iter().chain(&keys.of_file).chain(&keys.listed).cloned().collect();
-        let end = |key: &Arc<Key>| key.expires_at.map_or(i64::MAX, |end| end.as_millisecond().max(1));
-        let last = all.iter().map(end).max().unwrap_or(0);
-        let closed_until = if self.inner.stays_closed { i64::MAX } else { last };
+        let is_closed = self.inner.stays_closed || !all.is_empty();
         // What the settings say of a secret goes before what is stored.
         keys.by_hash = all.into_iter().map(|key| (key.hash, key)).collect();
-        self.inner.closed_until.store(closed_until, Ordering::Relaxed);
+        if self.inner.is_closed.swap(is_closed, Ordering::Relaxed) && !is_closed {
+            tracing::warn!("the last key is gone: from now on nobody needs one");
+        }
     }
 
     // A panic while the lock was held leaves the maps usable: each change is a few infallible lines.

@@ -225,6 +225,26 @@ async fn a_key_ends_to_the_second() {
     assert_eq!(short.get("/models").await.status, 200);
 }
 
+/// Who gave a key an end did not mean everybody to come in from then on; who takes the last one away on loopback does.
+#[tokio::test]
+async fn the_end_of_the_last_key_opens_no_door() {
+    let service = TestApp::guarded().await;
+    let end = jiff::Timestamp::now() + jiff::SignedDuration::from_millis(1500);
+    let last = Client::with(&service, json!({"name": "last", "role": "admin", "expires_at": end.to_string()})).await;
+    assert_eq!(last.get("/models").await.status, 200);
+    let service = service.restarted_with(|settings| settings.api_keys = None).await;
+    let nobody = Client::of(&service, None);
+    nobody.get("/models").await.problem(401, "key_required");
+    let left = end.duration_since(jiff::Timestamp::now());
+    tokio::time::sleep(left.try_into().unwrap_or_default()).await;
+    nobody.get("/models").await.problem(401, "key_required");
+
+    let service = service.restarted_with(|settings| settings.api_keys = Some(format!("admin:{ADMIN}").into())).await;
+    assert_eq!(service.delete("/keys/last").await.status, 204);
+    let service = service.restarted_with(|settings| settings.api_keys = None).await;
+    Client::of(&service, None).get("/models").await.expect(200);
+}
+
 #[tokio::test]
 async fn a_spent_rate_is_429_until_it_comes_back() {
     let service = TestApp::guarded().await;
