@@ -4,6 +4,7 @@ mod browsers;
 mod checks;
 mod choices;
 mod command;
+mod environment;
 mod secrets;
 mod tls;
 mod traces;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
+use tracing_subscriber::filter::LevelFilter;
 
 pub use self::browsers::Browsers;
 pub use self::choices::{LogFormat, MetricsAuth};
@@ -27,12 +29,8 @@ pub use self::traces::TraceSettings;
 use crate::memory;
 use crate::processors;
 use crate::storage::{SecretUrl, StateLocation};
-use crate::wording::nearest;
 
 pub use self::webhook::{WebhookSecret, WebhookSettings};
-
-/// What all variables of the environment begin with.
-const PREFIX: &str = "EPOCHD_";
 
 /// epochd trains neural networks and serves their predictions over HTTP.
 ///
@@ -238,7 +236,7 @@ impl Settings {
     pub fn from_process(parsed: Result<ArgMatches, clap::Error>) -> Self {
         let parsed = parsed.and_then(|matches| Settings::from_arg_matches(&matches));
         let settings = parsed.unwrap_or_else(|error| exit_with(&error));
-        if let Err(message) = check_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
+        if let Err(message) = environment::check(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
             exit_with(&Settings::command().error(clap::error::ErrorKind::UnknownArgument, message));
         }
         if let Err(message) = settings.check() {
@@ -289,30 +287,6 @@ impl Settings {
     }
 }
 
-/// Refuses variables that begin as ours do and are none, so that a typing error does not pass as a default.
-fn check_environment(names: impl Iterator<Item = String>) -> Result<(), String> {
-    let command = Settings::command();
-    let known: Vec<&str> = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str()).collect();
-    for name in names.filter(|name| name.starts_with(PREFIX) && !belongs_to_others(name)) {
-        if !known.contains(&name.as_str()) {
-            let near = nearest(&name, known.iter().copied(), 0.0);
-            let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-            return Err(format!("the environment sets {name}, which is no setting{hint}"));
-        }
-    }
-    Ok(())
-}
-
-/// Whether a variable begins as ours do and is meant for someone else: the address that clients ask, and their key, and what
-/// Kubernetes tells each container of a namespace about a service called `epochd`.
-fn belongs_to_others(name: &str) -> bool {
-    name == "EPOCHD_URL"
-        || name == "EPOCHD_KEY"
-        || name == "EPOCHD_PORT"
-        || name.starts_with("EPOCHD_PORT_")
-        || name.starts_with("EPOCHD_SERVICE_")
-}
-
 fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse::<usize>().ok().filter(|n| *n >= 1).ok_or_else(|| "a whole number of at least 1 is expected".into())
 }
@@ -324,6 +298,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 fn log_filter(text: &str) -> Result<String, String> {
+    // A word alone is a level, or the target that a library logs by: a level that is misspelt would silence the log.
+    let is_known = |word: &str| word.contains('=') || word.starts_with("epochd") || word.parse::<LevelFilter>().is_ok();
+    if let Some(word) = text.split(',').map(str::trim).find(|word| !is_known(word)) {
+        return Err(format!(
+            "{word:?} is no level: error, warn, info, debug or trace, or a filter such as `epochd=debug`"
+        ));
+    }
     tracing_subscriber::EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
@@ -332,17 +313,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_variable_is_refused_with_the_nearest_name() {
-        let names = ["HOME", "EPOCHD_LISTEN", "EPOCHD_LOG_FORMT"].map(String::from);
-        let message = check_environment(names.into_iter()).unwrap_err();
-        assert!(message.contains("EPOCHD_LOG_FORMT") && message.ends_with("did you mean EPOCHD_LOG_FORMAT?"));
-    }
-
-    #[test]
-    fn variables_of_others_pass() {
-        let names = ["EPOCHD_URL", "EPOCHD_KEY", "EPOCHD_PORT", "EPOCHD_PORT_8080_TCP_ADDR", "EPOCHD_SERVICE_HOST"]
-            .map(String::from);
-        assert_eq!(check_environment(names.into_iter()), Ok(()));
+    fn a_level_that_is_misspelt_is_refused() {
+        for text in
+            ["info", "WARN", "off", "epochd=debug", "warn,epochd::audit=info", "epochd::audit", "warn, hyper=off"]
+        {
+            assert_eq!(log_filter(text), Ok(text.to_owned()));
+        }
+        for text in ["warning", "verbose", "debug.", "", "info,critical"] {
+            assert!(log_filter(text).is_err(), "{text:?}");
+        }
     }
 
     #[test]
@@ -374,7 +353,7 @@ mod tests {
         for arg in Settings::command().get_arguments().filter(|arg| arg.get_id() != "help" && arg.get_id() != "version")
         {
             let long = arg.get_long().expect("a long flag");
-            let variable = format!("{PREFIX}{}", long.to_uppercase().replace('-', "_"));
+            let variable = format!("EPOCHD_{}", long.to_uppercase().replace('-', "_"));
             assert_eq!(arg.get_env().and_then(|env| env.to_str()), Some(variable.as_str()));
         }
     }

@@ -4,7 +4,7 @@
 mod allocator;
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -182,13 +182,23 @@ fn raise_descriptor_limit() {
     }
 }
 
-/// Resolves on SIGTERM or Ctrl-C.
+/// Resolves on SIGTERM or Ctrl-C, or when the terminal that the service was started at is gone. Without one SIGHUP asks to read
+/// files again, which needs no asking here.
 fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut hangup, at_terminal) = (signal(SignalKind::hangup())?, io::stdin().is_terminal());
     Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
-            _ = interrupt.recv() => tracing::info!("Ctrl-C: stopping"),
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return tracing::info!("SIGTERM: stopping"),
+                _ = interrupt.recv() => return tracing::info!("Ctrl-C: stopping"),
+                _ = hangup.recv() => {
+                    if at_terminal {
+                        return tracing::info!("SIGHUP, the terminal is gone: stopping");
+                    }
+                    tracing::info!("SIGHUP: nothing to do, files of keys and TLS are read again when they change");
+                }
+            }
         }
     })
 }

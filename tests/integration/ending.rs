@@ -1,10 +1,12 @@
 //! The end of the service: it comes with the time of `--shutdown-timeout`, whatever holds it up.
 
+use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use epochd::storage::Gate;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -38,6 +40,32 @@ async fn the_end_comes_even_if_the_store_hangs_while_a_job_writes() {
     service.begin_stop();
     service.has_ended().await;
     assert!(since.elapsed() < Duration::from_secs(4), "{:?}", since.elapsed());
+}
+
+/// A hook of certbot or logrotate sends it, who reads files again by it.
+#[tokio::test]
+async fn a_hangup_without_a_terminal_ends_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut service = std::process::Command::new(env!("CARGO_BIN_EXE_epochd"))
+        .args(["--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(folder.path())
+        .stdin(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let log = BufReader::new(service.stderr.take().expect("a log"));
+    let (pid, mut told) = (Pid::from_child(&service), Vec::new());
+    for line in log.lines() {
+        let line = line.expect("a line");
+        let next = match &line {
+            line if line.contains("listening on") => Some(Signal::HUP),
+            line if line.contains("SIGHUP") => Some(Signal::TERM),
+            _ => None,
+        };
+        next.map_or(Ok(()), |signal| kill_process(pid, signal)).expect("it runs");
+        told.push(line);
+    }
+    assert!(service.wait().expect("it ends").success() && told.iter().any(|line| line.contains("SIGTERM")), "{told:?}");
 }
 
 #[tokio::test]
