@@ -8,6 +8,7 @@ use axum::extract::Request;
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, Method, Version};
 
+use super::observe::is_probe;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::app::App;
 use crate::config::Settings;
@@ -24,6 +25,8 @@ pub struct Gate {
     origins: Vec<String>,
     /// Whether the path is that of a page for people, which a link of another page may lead to.
     is_page: bool,
+    /// Whether machines that look after the service ask it: by an address, which no page can have lead elsewhere as it can a name.
+    is_probe: bool,
 }
 
 impl Gate {
@@ -36,6 +39,7 @@ impl Gate {
             hosts: is_named.then(|| browsers.allowed_hosts.clone()),
             origins: browsers.cors_origins.clone(),
             is_page: template == "/" || template.starts_with("/docs"),
+            is_probe: is_probe(template),
         }
     }
 
@@ -50,7 +54,9 @@ impl Gate {
         }
         if let Some(allowed) = &self.hosts {
             let in_target = request.uri().authority().map(|authority| authority.as_str().as_bytes());
-            let foreign = |name: &&[u8]| !is_loopback(name) && !is_listed(name, allowed);
+            let is_known =
+                |name: &[u8]| is_loopback(name) || is_listed(name, allowed) || self.is_probe && is_address(name);
+            let foreign = |name: &&[u8]| !is_known(name);
             if let Some(name) = in_target.into_iter().chain(host).find(foreign) {
                 return Some(host_not_allowed(name));
             }
@@ -115,6 +121,13 @@ fn is_loopback(host: &[u8]) -> bool {
     }
     let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
     name == "localhost" || name.ends_with(".localhost")
+}
+
+/// Whether a host, with or without a port, is an address.
+fn is_address(host: &[u8]) -> bool {
+    let Ok(name) = std::str::from_utf8(without_port(host)) else { return false };
+    let within = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    within.map_or_else(|| name.parse::<Ipv4Addr>().is_ok(), |name| name.parse::<Ipv6Addr>().is_ok())
 }
 
 /// Whether a host is listed, with its port or for all ports.
