@@ -176,21 +176,40 @@ fn header(size: u64) -> tar::Header {
 /// # Errors
 /// The folder has something in it, or the file is not a whole backup.
 pub fn restore(folder: &Path, file: &Path) -> Result<Extent, BackupError> {
-    let occupied = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
-    if occupied {
-        return Err(BackupError::Exists(folder.to_owned()));
+    // What a fresh file system has in it.
+    let is_own = |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() != "lost+found");
+    let entries = fs::read_dir(folder);
+    if entries.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
+        return entries.map(|_| unreachable!("it is an error")).map_err(at(folder));
+    }
+    if let Ok(mut entries) = entries {
+        return if entries.any(is_own) { Err(BackupError::Exists(folder.to_owned())) } else { fill(folder, file) };
     }
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(at(parent))?;
     let scratch = tempfile::tempdir_in(parent).map_err(at(parent))?;
     let extent = unpack(file, scratch.path())?;
     drop(folder::hold(scratch.path())?);
-    if folder.exists() {
-        fs::remove_dir(folder).map_err(at(folder))?;
-    }
     let made = scratch.keep();
     fs::rename(&made, folder).map_err(at(folder))?;
     File::open(parent).and_then(|folder| folder.sync_all()).map_err(at(parent))?;
+    Ok(extent)
+}
+
+/// Restores into a folder that is there and empty: a mount point cannot be exchanged for another folder, and what it is in may be
+/// somebody else's. The catalog comes last: a service refuses blobs without one.
+fn fill(folder: &Path, file: &Path) -> Result<Extent, BackupError> {
+    let scratch = tempfile::tempdir_in(folder).map_err(at(folder))?;
+    let extent = unpack(file, scratch.path())?;
+    drop(folder::hold(scratch.path())?);
+    let made = fs::read_dir(scratch.path()).map_err(at(scratch.path()))?;
+    let mut names =
+        made.map(|entry| entry.map(|entry| entry.file_name())).collect::<Result<Vec<_>, _>>().map_err(at(folder))?;
+    names.sort_by_key(|name| name == CATALOG);
+    for name in names {
+        fs::rename(scratch.path().join(&name), folder.join(&name)).map_err(at(folder))?;
+    }
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))?;
     Ok(extent)
 }
 

@@ -84,6 +84,15 @@ async fn a_backup_of_a_running_service_is_restored_whole() {
         restored.get(&format!("/models/{}/versions/1/parameters", text(&model["id"]))).await.expect(200);
     }
 
+    // A file system of its own is there before, with what it has of itself.
+    let mounted = work.path().join("mounted");
+    std::fs::create_dir_all(mounted.join("lost+found")).expect("a folder");
+    let output = epochd(&["restore"], &file, &mounted);
+    assert!(output.status.success(), "{}", message(&output));
+    let filled = TestApp::with(|settings| settings.data_dir = mounted.clone()).await;
+    assert_eq!(filled.get("/models/xor").await.expect(200), before.0);
+    drop(filled);
+
     // What would overwrite something is refused, and what is not whole is not restored.
     assert!(message(&epochd(&["backup"], &file, service.home().folder())).contains("is there already"));
     assert!(message(&epochd(&["restore"], &file, &folder)).contains("is there already"));
