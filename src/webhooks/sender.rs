@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -21,6 +21,8 @@ const AT_ONCE: usize = 8;
 const MOST: (u64, u64) = (10_000, 64 << 20);
 /// Pause after an error of storage.
 const PAUSE: Duration = Duration::from_secs(5);
+/// How often it is looked for what has become due while others are under way: one that nobody answers takes fifteen seconds.
+const BESIDE: Duration = Duration::from_secs(1);
 /// Longest sleep where nothing is due.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
@@ -56,34 +58,49 @@ impl Sender {
 
 impl Sending {
     async fn go_on(self) {
+        let in_vain = |error: StorageError| {
+            tracing::warn!(%error, "storage does not work: webhooks wait");
+            PAUSE
+        };
+        let mut sent = FuturesUnordered::new();
+        // Those of `sent`, which stay due until it is written down what became of them.
+        let mut under_way = Vec::new();
         loop {
-            let sleep = self.round().await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "storage does not work: webhooks wait");
-                PAUSE
-            });
+            let sleep = match self.due(&under_way).await {
+                Ok((due, sleep)) => {
+                    under_way.extend(due.iter().map(|delivery| delivery.id));
+                    sent.extend(due.into_iter().map(|delivery| self.deliver(delivery)));
+                    sleep
+                }
+                Err(error) => in_vain(error),
+            };
             tokio::select! {
+                Some((id, done)) = sent.next() => {
+                    under_way.retain(|sent| *sent != id);
+                    if let Err(error) = done {
+                        tokio::time::sleep(in_vain(error)).await;
+                    }
+                }
                 () = self.app.jobs.outbox().noted() => {}
                 () = tokio::time::sleep(sleep) => {}
             }
         }
     }
 
-    /// Sends what is due; returns how long there is nothing to do.
-    async fn round(&self) -> Result<Duration, StorageError> {
+    /// What is to be sent beside what is under way, and how long there is nothing else to do.
+    async fn due(&self, under_way: &[Uuid]) -> Result<(Vec<DeliveryRow>, Duration), StorageError> {
         let catalog = &self.app.storage.catalog;
-        loop {
-            settle(&self.app, self.document).await?;
-            self.bound().await?;
-            let due = catalog.due_deliveries(AT_ONCE).await?;
-            if due.is_empty() {
-                let next = catalog.next_delivery().await?;
-                let left = next.map(|at| (at - Timestamp::now().as_millisecond()).max(1).unsigned_abs());
-                return Ok(left.map_or(LONGEST_SLEEP, Duration::from_millis).min(LONGEST_SLEEP));
-            }
-            for done in join_all(due.iter().map(|delivery| self.deliver(delivery))).await {
-                done?;
-            }
+        settle(&self.app, self.document).await?;
+        self.bound().await?;
+        let mut due = catalog.due_deliveries(AT_ONCE + under_way.len()).await?;
+        due.retain(|delivery| !under_way.contains(&delivery.id));
+        due.truncate(AT_ONCE - under_way.len());
+        if !due.is_empty() || !under_way.is_empty() {
+            return Ok((due, BESIDE));
         }
+        let next = catalog.next_delivery().await?;
+        let left = next.map(|at| (at - Timestamp::now().as_millisecond()).max(1).unsigned_abs());
+        Ok((due, left.map_or(LONGEST_SLEEP, Duration::from_millis).min(LONGEST_SLEEP)))
     }
 
     /// Drops the oldest deliveries where more wait than may, and tells how many there are.
@@ -116,7 +133,11 @@ impl Sending {
     }
 
     /// Tries to deliver, and writes down what became of it.
-    async fn deliver(&self, delivery: &DeliveryRow) -> Result<(), StorageError> {
+    async fn deliver(&self, delivery: DeliveryRow) -> (Uuid, Result<(), StorageError>) {
+        (delivery.id, self.try_to_deliver(&delivery).await)
+    }
+
+    async fn try_to_deliver(&self, delivery: &DeliveryRow) -> Result<(), StorageError> {
         let DeliveryRow { id, job_id, body, attempts, traceparent, .. } = delivery;
         let (attempt, body) = (attempts + 1, body.as_deref().unwrap_or_default());
         let told = self.receiver.tell(&id.to_string(), body, traceparent.as_deref()).await;

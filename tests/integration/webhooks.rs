@@ -277,6 +277,23 @@ async fn nobody_waits_for_a_receiver_that_hangs() {
 }
 
 #[tokio::test]
+async fn one_that_is_not_answered_holds_up_no_other() {
+    let receiver = Receiver::new(&[0, 500]).await;
+    let service = TestApp::with(receiver.settings()).await;
+    let first = service.with_xor().await;
+    receiver.is_told(1).await;
+    let started = Instant::now();
+    for _ in 0..2 {
+        service.train("xor", xor_training(5)).await;
+    }
+    // One of them twice, as it was refused at first.
+    let told = receiver.is_told(4).await;
+    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
+    assert!(told[1..].iter().all(|message| message.job()["id"] != first["id"]));
+    service.stop().await;
+}
+
+#[tokio::test]
 async fn an_end_that_seemed_not_to_be_written_down_is_told_at_once() {
     let (receiver, doubt) = (Receiver::new(&[]).await, Doubt::default());
     let service = TestApp::behind(doubt.gate(), receiver.settings()).await;
