@@ -139,7 +139,7 @@ impl Calls {
         match error {
             // What was answered was no fault of the store.
             None | Some(StorageError::Missing(_) | StorageError::Conflict | StorageError::QuotaSpent(_)) => ok.inc(),
-            Some(StorageError::Full) => full.inc(),
+            Some(StorageError::Full | StorageError::ScratchTaken) => full.inc(),
             Some(_) if elapsed >= self.0.patience => timeout.inc(),
             Some(StorageError::Unavailable(_) | StorageError::Damaged { .. }) => failed.inc(),
         }

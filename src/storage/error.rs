@@ -6,12 +6,24 @@ use std::path::PathBuf;
 
 use super::location::without_secrets;
 
+/// SQLite's SQLITE_IOERR_SHMSIZE: the file beside the database that its readers share cannot be made as long as it has to be, as on a
+/// full disk.
+const NO_SHARED_MEMORY: u32 = 4874;
+
+/// Why a scratch file does not grow: what [`StorageError::ScratchTaken`] is made of.
+#[derive(Debug, thiserror::Error)]
+#[error("the space for scratch files is taken (--scratch-space)")]
+pub(super) struct ScratchTaken;
+
 /// A call on storage that failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StorageError {
     /// The disk or the quota is full: nothing was written.
     #[error("the storage is full: nothing was written")]
     Full,
+    /// The scratch files of uploads and long replies take as much as they may.
+    #[error("the space for scratch files is taken (--scratch-space): nothing was written")]
+    ScratchTaken,
     /// More would be stored than may be: nothing was written.
     #[error("the quota of the stored state is spent: {0}")]
     QuotaSpent(String),
@@ -42,12 +54,16 @@ impl StorageError {
 
     /// What the system said about a file.
     pub fn from_io(error: &io::Error) -> Self {
-        if out_of_space(error) { StorageError::Full } else { StorageError::Unavailable(error.to_string()) }
+        match error.get_ref() {
+            Some(inner) if inner.is::<ScratchTaken>() => StorageError::ScratchTaken,
+            _ if out_of_space(error) => StorageError::Full,
+            _ => StorageError::Unavailable(error.to_string()),
+        }
     }
 
     /// Whether the same call may succeed later.
     pub fn is_passing(&self) -> bool {
-        matches!(self, StorageError::Full | StorageError::Unavailable(_))
+        matches!(self, StorageError::Full | StorageError::ScratchTaken | StorageError::Unavailable(_))
     }
 }
 
@@ -75,10 +91,11 @@ impl From<&sqlx::Error> for StorageError {
         let code = refused.code().unwrap_or_default().into_owned();
         // Codes of SQLite are numbers whose lowest byte says what kind they are: SQLITE_FULL, SQLITE_CORRUPT,
         // SQLITE_NOTADB. Those of PostgreSQL have five characters: disk_full, and the two of class XX that say the same.
-        let sqlite = code.parse::<u32>().ok().filter(|_| code.len() < 5).map(|code| code & 0xff);
+        let whole = code.parse::<u32>().ok().filter(|_| code.len() < 5);
+        let sqlite = whole.map(|code| code & 0xff);
         let damaged = matches!(sqlite, Some(11 | 26)) || code == "XX001" || code == "XX002";
         match () {
-            () if sqlite == Some(13) || code == "53100" => StorageError::Full,
+            () if sqlite == Some(13) || whole == Some(NO_SHARED_MEMORY) || code == "53100" => StorageError::Full,
             () if damaged => StorageError::damaged("the catalog", refused),
             () if refused.is_unique_violation() => StorageError::Conflict,
             () => StorageError::Unavailable(refused.to_string()),

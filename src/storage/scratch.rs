@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::error::ScratchTaken;
 use crate::memory::{Client, TIMES_FREE};
 
 /// Bytes that a file takes of the space at once.
@@ -96,7 +97,7 @@ impl ScratchSpace {
         let limit = self.limit();
         let mut used = self.space.used();
         if !used.has_room(bytes, limit, self.client) {
-            return Err(io::ErrorKind::QuotaExceeded.into());
+            return Err(io::Error::new(io::ErrorKind::QuotaExceeded, ScratchTaken));
         }
         used.all += bytes;
         self.client.inspect(|client| *used.by_client.entry(*client).or_default() += bytes);
@@ -205,7 +206,7 @@ mod tests {
         let mut other = space.file().expect("a file");
         other.write_all(b"some").expect("room");
         let full = other.write_all(&vec![2; STEP as usize]).expect_err("no room");
-        assert_eq!(StorageError::from_io(&full), StorageError::Full);
+        assert_eq!(StorageError::from_io(&full), StorageError::ScratchTaken);
         drop(one);
         other.write_all(&vec![2; STEP as usize]).expect("room again");
         drop(other);

@@ -162,7 +162,8 @@ async fn uploads_under_way_take_no_more_of_the_disk_than_they_may() {
     let csv = "0.123456,-1.234567\n".repeat(300_000);
     let gzip = service.raw(reqwest::Method::POST, "/datasets").header("content-type", "text/csv");
     let gzip = gzip.header("content-encoding", "gzip").body(packed(csv.as_bytes()));
-    service.send(reqwest::Method::POST, "/datasets", gzip).await.problem(507, "storage_full");
+    let problem = service.send(reqwest::Method::POST, "/datasets", gzip).await.problem(507, "storage_full");
+    assert!(problem["detail"].to_string().contains("--scratch-space"), "{problem}");
     service.post_csv("/datasets", CSV).await.expect(201);
     let metrics = service.raw(reqwest::Method::GET, "/metrics").send().await.expect("a reply").text().await;
     assert!(metrics.expect("text").contains(&format!("epochd_scratch_bytes {}", used())));

@@ -35,7 +35,7 @@ pub fn may_come(bytes: u64, app: &App) -> Result<(), ApiError> {
         return Err(too_large(most));
     }
     if bytes > IN_MEMORY as u64 && !app.storage.scratch.of(behalf::client()).has_room(bytes) {
-        return Err(StorageError::Full.into());
+        return Err(StorageError::ScratchTaken.into());
     }
     Ok(())
 }

@@ -54,7 +54,7 @@ error_codes! {
     VersionAliased "version_aliased" 409 "The version has an alias" "Move the alias to another version, or delete it, first.";
     JobOpen "job_open" 409 "The job is queued or running" "Wait for it or cancel it first.";
     JobEnded "job_ended" 409 "The job has ended" "There is nothing left to cancel.";
-    PayloadTooLarge "payload_too_large" 413 "The body is too large" "Send less, or start the service with more --max-body.";
+    PayloadTooLarge "payload_too_large" 413 "The body is too large" "Send less, or start the service with more of what the detail names.";
     UriTooLong "uri_too_long" 414 "The request's target is too long" "Send what is long in the body.";
     HeadersTooLarge "headers_too_large" 431 "The request's headers are too large" "Send fewer or shorter headers.";
     ReplyTooLarge "reply_too_large" 413 "The reply would be too large" "Send fewer rows at a time.";
@@ -78,6 +78,6 @@ error_codes! {
     Internal "internal" 500 "A defect of the service" "Its log, searched for the request_id, says more.";
     Stopping "stopping" 503 "The service is stopping" "Try again; another instance may answer.";
     StorageUnavailable "storage_unavailable" 503 "The database or the object store does not work" "Try again; the service's log says what is wrong.";
-    StorageFull "storage_full" 507 "The storage is full" "Make room where the state is kept, or delete models; then try again.";
-    QuotaExceeded "quota_exceeded" 507 "The quota of the stored state is spent" "Delete data sets, models, versions or ended jobs, or raise --max-stored-bytes and --max-stored-objects.";
+    StorageFull "storage_full" 507 "The storage is full" "Make room where the state is kept; then try again.";
+    QuotaExceeded "quota_exceeded" 507 "The quota of the stored state is spent" "Delete data sets, models, versions or ended jobs, or allow for more: by --max-stored-bytes and --max-stored-objects, or by a key with more stored_bytes.";
 }

@@ -136,15 +136,19 @@ impl From<EncodeError> for ApiError {
     }
 }
 
-/// Says no more than a client can use; the log says the rest. That a quota is spent is no fault of the service, and may be
+/// Says no more than a client can use; the log says the rest. That a quota or the space for scratch files is spent is no fault of the service, and may be
 /// asked for again and again.
 impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
-        if !matches!(error, StorageError::QuotaSpent(_)) {
+        if !matches!(error, StorageError::QuotaSpent(_) | StorageError::ScratchTaken) {
             tracing::error!(%error, "storage failed");
         }
         match error {
             StorageError::Full => ApiError::new(StorageFull, error.to_string()),
+            StorageError::ScratchTaken => {
+                let remedy = "Send smaller files, or fewer at a time, or start the service with more --scratch-space.";
+                ApiError::new(StorageFull, error.to_string()).with_remedy(remedy)
+            }
             StorageError::QuotaSpent(_) => ApiError::new(QuotaExceeded, error.to_string()),
             StorageError::Unavailable(_) => {
                 ApiError::new(StorageUnavailable, "the service cannot reach its state at the moment: try again")
