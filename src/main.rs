@@ -135,9 +135,10 @@ async fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
         );
     }
     let address = listener.local_addr()?;
+    // Whoever waits for the line below may send one at once.
+    let signal = stop_signal()?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "listening on {scheme}://{address}");
     let (storage, traces) = (app.storage.clone(), app.traces.clone());
-    let signal = stop_signal()?;
     let lost = storage.clone();
     let stop = async move {
         tokio::select! {
