@@ -117,7 +117,7 @@ pub(super) fn held_out_rule(training: &Training, model: &ValidModelSpec) -> Opti
         Some(_) => bounds.iter().enumerate().map(|(class, bound)| (class.to_string(), *bound)).collect(),
         None => BTreeMap::new(),
     };
-    is_so.then(|| HeldOut::By(Rule::Random { seed, columns: Vec::new(), below: bounds[0], classes }))
+    is_so.then(|| HeldOut::By(Rule::Random { seed, columns: Vec::new(), below: bounds[0], classes, numbered: false }))
 }
 
 /// Training rows and validation rows, stratified where there are classes and no order is asked for.

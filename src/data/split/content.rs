@@ -1,5 +1,7 @@
 //! Hashes of what stands in a row. They are kept with versions and asked for again by later releases, so they never change.
 
+use std::collections::HashMap;
+
 use crate::data::column::{Column, Values};
 
 /// The hash of each row named, over these columns.
@@ -27,6 +29,36 @@ pub fn row_hashes<'a>(columns: impl Iterator<Item = &'a Column>, rows: &[usize],
         }
     }
     sums.into_iter().map(|sum| seeded(sum, seed)).collect()
+}
+
+/// The same hashes, but for the second, third and further row of each, which get others: so rows of equal content are held out one by
+/// one. Which of them stays the same as long as rows are only added behind the others.
+pub fn numbered(hashes: Vec<u64>) -> Vec<u64> {
+    let mut seen: HashMap<u64, u64> = HashMap::new();
+    let other = |hash: u64| {
+        let before = seen.entry(hash).or_default();
+        *before += 1;
+        if *before == 1 { hash } else { mix(hash ^ mix(*before)) }
+    };
+    hashes.into_iter().map(other).collect()
+}
+
+/// Whether rows repeat each other by nature, as those of a few columns of few values do, and not as copies that were made of rows:
+/// `features` are the hashes of each row's features, `whole` those of the features with the target. Copies agree in the target,
+/// too. So they are none where at least every fourth combination of features that recurs has several targets, or where each
+/// combination has many rows.
+pub fn repeat_by_nature(features: &[u64], whole: &[u64]) -> bool {
+    /// Of the combinations that recur one in so many, and rows of each combination.
+    const SEVERAL: (usize, usize) = (4, 5);
+    // Of each combination how many rows there are, what the first of them is, and whether another is different.
+    let mut seen: HashMap<u64, (usize, u64, bool)> = HashMap::new();
+    for (features, whole) in features.iter().zip(whole) {
+        let (rows, first, differ) = seen.entry(*features).or_insert((0, *whole, false));
+        (*rows, *differ) = (*rows + 1, *differ || first != whole);
+    }
+    let recurring = seen.values().filter(|(rows, ..)| *rows > 1).count();
+    let differing = seen.values().filter(|(.., differ)| *differ).count();
+    recurring > 0 && (differing * SEVERAL.0 >= recurring || features.len() >= SEVERAL.1 * seen.len())
 }
 
 /// The hash of a row of plain numbers.
@@ -88,6 +120,31 @@ mod tests {
         let [one, two] = row_hashes([&a, &b].into_iter(), &[0, 1], 7)[..] else { panic!("two rows") };
         assert_ne!(one, two);
     }
+
+    #[test]
+    fn repeats_by_nature_are_told_from_copies() {
+        let rows: Vec<u64> = (0..600).map(|row| mix(row) % 12).collect();
+        let with_target =
+            |targets: u64| rows.iter().zip(0..).map(move |(row, at)| row * 100 + mix(at + 9_999) % targets);
+        assert!(repeat_by_nature(&rows, &with_target(2).collect::<Vec<_>>()), "each combination has both classes");
+        assert!(repeat_by_nature(&rows, &with_target(1).collect::<Vec<_>>()), "each has one, and fifty rows");
+        // Each of 300 rows twice; two of them with other targets.
+        let twice: Vec<u64> = (0..600).map(|row| row % 300).collect();
+        let targets: Vec<u64> = (0..600).map(|row| row % 300 * 10 + u64::from(row < 2)).collect();
+        assert!(!repeat_by_nature(&twice, &targets));
+        assert!(!repeat_by_nature(&(0..50).collect::<Vec<_>>(), &(0..50).collect::<Vec<_>>()), "nothing recurs");
+    }
+
+    #[test]
+    fn equal_rows_are_numbered_in_their_order() {
+        let apart = numbered(vec![5, 7, 5, 5]);
+        assert_eq!(apart[..2], [5, 7]);
+        assert_eq!(apart.iter().collect::<std::collections::HashSet<_>>().len(), 4);
+        assert_eq!(numbered(vec![5, 7, 5, 5, 9, 7])[..4], apart, "rows behind them change nothing");
+        assert_eq!(apart[2], PINNED_SECOND);
+    }
+
+    const PINNED_SECOND: u64 = 0x953deb0d47b9380a;
 
     /// Versions keep what follows from these numbers.
     #[test]

@@ -20,7 +20,7 @@ impl HeldOut {
     /// The seed of the hash of a row of plain numbers, and the bound below which it is held out if `label` is its class.
     pub fn of_plain(&self, label: Option<u32>) -> Option<(u64, u64)> {
         match self {
-            HeldOut::By(Rule::Random { seed, columns, below, classes }) if columns.is_empty() => {
+            HeldOut::By(Rule::Random { seed, columns, below, classes, .. }) if columns.is_empty() => {
                 let bound = label.and_then(|label| classes.get(&label.to_string()));
                 Some((*seed, *bound.unwrap_or(below)))
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::content::row_hashes;
+use super::content::{numbered, row_hashes};
 use super::folds::{MAX_FOLDS, fold_of};
 use crate::data::column::{Column, Values};
 use crate::data::encoder::MAX_CLASSES;
@@ -28,6 +28,9 @@ pub enum Rule {
         /// Classes of the target that have another bound.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         classes: BTreeMap<String, u64>,
+        /// Whether rows of equal content have hashes of their own, by how many stand before them.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        numbered: bool,
     },
     /// Those whose group has a hash below a bound.
     Group {
@@ -52,6 +55,9 @@ pub enum Rule {
         /// Classes of the target that have other bounds.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         classes: BTreeMap<String, Vec<u64>>,
+        /// Whether rows of equal content have hashes of their own, by how many stand before them.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        numbered: bool,
     },
     /// Each group by one network of several, likewise.
     GroupFolds {
@@ -116,13 +122,19 @@ impl Rule {
     pub fn is_within(&self, other: &Rule) -> bool {
         match (self, other) {
             (
-                Rule::Random { seed, columns, below, classes },
-                Rule::Random { seed: their_seed, columns: theirs, below: their_bound, classes: their_classes },
+                Rule::Random { seed, columns, below, classes, numbered },
+                Rule::Random {
+                    seed: their_seed,
+                    columns: theirs,
+                    below: their_bound,
+                    classes: their_classes,
+                    numbered: theirs_are,
+                },
             ) => {
                 let is_lower = |class: &String| {
                     classes.get(class).unwrap_or(below) <= their_classes.get(class).unwrap_or(their_bound)
                 };
-                (seed, columns) == (their_seed, theirs)
+                (seed, columns, numbered) == (their_seed, theirs, theirs_are)
                     && below <= their_bound
                     && classes.keys().chain(their_classes.keys()).all(is_lower)
             }
@@ -152,13 +164,15 @@ impl Rule {
     ) -> Option<Vec<Option<usize>>> {
         let once = |is_held: bool| is_held.then_some(0);
         match self {
-            Rule::Random { seed, columns, below, classes } => {
-                let (hashes, classes) = (hashes_of(&column, columns, rows, *seed)?, of_class(column(target)?, classes));
+            Rule::Random { seed, columns, below, classes, numbered } => {
+                let hashes = hashes_of(&column, columns, rows, *seed, *numbered)?;
+                let classes = of_class(column(target)?, classes);
                 let bound = |row: usize| classes(row).unwrap_or(below);
                 Some(rows.iter().zip(hashes).map(|(row, hash)| once(hash < *bound(*row))).collect())
             }
-            Rule::Folds { seed, columns, bounds, classes } => {
-                let (hashes, classes) = (hashes_of(&column, columns, rows, *seed)?, of_class(column(target)?, classes));
+            Rule::Folds { seed, columns, bounds, classes, numbered } => {
+                let hashes = hashes_of(&column, columns, rows, *seed, *numbered)?;
+                let classes = of_class(column(target)?, classes);
                 let bounds = |row: usize| classes(row).unwrap_or(bounds);
                 Some(rows.iter().zip(hashes).map(|(row, hash)| fold_of(hash, bounds(*row))).collect())
             }
@@ -187,9 +201,11 @@ fn hashes_of<'t>(
     columns: &[String],
     rows: &[usize],
     seed: u64,
+    are_numbered: bool,
 ) -> Option<Vec<u64>> {
     let columns: Vec<&Column> = columns.iter().map(|name| column(name)).collect::<Option<_>>()?;
-    Some(row_hashes(columns.into_iter(), rows, seed))
+    let hashes = row_hashes(columns.into_iter(), rows, seed);
+    Some(if are_numbered { numbered(hashes) } else { hashes })
 }
 
 /// What classes of the target have of their own, by row.
@@ -239,6 +255,7 @@ mod tests {
             columns: table.columns.iter().map(|column| column.name.clone()).collect(),
             bounds: vec![0; 5],
             classes: ["false", "true"].map(str::to_owned).into_iter().zip(bounds).collect(),
+            numbered: false,
         };
         let folds = rule.holds(|name| table.column(name), "y", &rows).expect("its columns are there");
         for (row, fold) in folds.iter().enumerate() {
@@ -267,6 +284,7 @@ mod tests {
             columns: table.columns.iter().map(|column| column.name.clone()).collect(),
             below: 0,
             classes: names.into_iter().zip(found.bounds).collect(),
+            numbered: false,
         };
         let held = rule.holds(|name| table.column(name), "y", &rows).expect("its columns are there");
         assert_eq!(split_of(&held), found.split);
@@ -288,6 +306,7 @@ mod tests {
             columns: vec!["x".to_owned()],
             below,
             classes: class.map(|bound| ("a".to_owned(), bound)).into_iter().collect(),
+            numbered: false,
         };
         let group =
             |below, spared: &[u64]| Rule::Group { seed: 1, column: "who".into(), below, spared: spared.to_vec() };

@@ -1,7 +1,7 @@
 //! The rows of a data set that a training holds out: chosen in one place, and followed by early stopping, calibration, intervals
 //! and every measure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use super::classes_held_out::Labels;
@@ -13,8 +13,9 @@ use crate::data::encoder::{EncodeError, Task};
 use crate::data::probe::Rows;
 use crate::data::profile::Finding;
 use crate::data::split::{
-    Folds, MAX_SPARED, Rule, Split, by_content, by_group, by_lot, content::row_hashes, folds_by_content,
-    folds_by_group, group_keys, last, latest, order,
+    Folds, MAX_SPARED, Rule, Split, by_content, by_group, by_lot,
+    content::{numbered, repeat_by_nature, row_hashes},
+    folds_by_content, folds_by_group, group_keys, last, latest, order,
 };
 use crate::data::values::format_datetime;
 use crate::learning::random::{Purpose, generator};
@@ -22,6 +23,9 @@ use crate::learning::split::{SplitBy, SplitKind, SplitUsed};
 use crate::learning::training::ValidTrainingSpec;
 use crate::models::table::TableSpec;
 use crate::wording::Shown;
+
+/// Equal rows of a target with more values than so many are copies: that two rows agree in it by chance is rare.
+const FEW_TARGETS: usize = 50;
 
 /// Rows to train on and rows held out.
 #[derive(Default)]
@@ -126,6 +130,8 @@ impl Choice<'_> {
         let (seed, labels) = (self.settings.seed, self.labels());
         let columns: Vec<&Column> = self.data.content.iter().filter_map(|name| self.column(name)).collect();
         let hashes = row_hashes(columns.iter().copied(), self.rows, seed);
+        let are_numbered = self.repeat_by_nature(&columns, &hashes);
+        let hashes = if are_numbered { numbered(hashes) } else { hashes };
         if self.data.is_new {
             findings.extend(depend::finding(&self.looked_at(&hashes), &self.data.profile, go_on)?);
         }
@@ -141,13 +147,24 @@ impl Choice<'_> {
             let (bounds, classes) = of_most(bounds, names());
             let used = SplitUsed { reason: format!("{}; {}", used.reason, in_turn(count)), ..used };
             let (split, folds) = in_order(found);
-            let rule = Some(Rule::Folds { seed, columns, bounds, classes });
+            let rule = Some(Rule::Folds { seed, columns, bounds, classes, numbered: are_numbered });
             return Ok(Chosen { split, folds, rule, used, missing: 0 });
         }
         let found = by_content(&hashes, self.share(), of_rows);
         let (below, classes) = of_most(found.bounds, names());
-        let rule = Some(Rule::Random { seed, columns, below, classes });
+        let rule = Some(Rule::Random { seed, columns, below, classes, numbered: are_numbered });
         Ok(Chosen { split: found.split, folds: Vec::new(), rule, used, missing: 0 })
+    }
+
+    /// Whether rows of equal content, which has these hashes, are what such a table has by nature, and no copies that were made of
+    /// others: then they are told apart. Held out together, a network would never see what some combinations of values mostly
+    /// lead to.
+    fn repeat_by_nature(&self, columns: &[&Column], hashes: &[u64]) -> bool {
+        let is_target = |column: &&Column| column.name == self.target.name;
+        let of = |columns: Vec<&Column>| row_hashes(columns.into_iter(), self.rows, self.settings.seed);
+        let targets: HashSet<u64> = of(vec![self.target]).into_iter().collect();
+        let features = columns.iter().copied().filter(|column| !is_target(column)).collect();
+        targets.len() <= FEW_TARGETS && repeat_by_nature(&of(features), hashes)
     }
 
     /// Whether the version that the training goes on from held out rows at random, by hashes of the same seed.

@@ -51,9 +51,22 @@ mod tests {
 
     #[test]
     fn what_a_version_has_learned_of_rows_is_nothing_only_where_that_is_known() {
-        let random =
-            |seed| HeldOut::By(Rule::Random { seed, columns: Vec::new(), below: 9, classes: Default::default() });
-        let folds = Rule::Folds { seed: 1, columns: Vec::new(), bounds: vec![1, 2], classes: Default::default() };
+        let random = |seed| {
+            HeldOut::By(Rule::Random {
+                seed,
+                columns: Vec::new(),
+                below: 9,
+                classes: Default::default(),
+                numbered: false,
+            })
+        };
+        let folds = Rule::Folds {
+            seed: 1,
+            columns: Vec::new(),
+            bounds: vec![1, 2],
+            classes: Default::default(),
+            numbered: false,
+        };
         let [order, later] = [8, 9].map(|from| HeldOut::By(Rule::Order { from }));
         let folds = HeldOut::By(folds);
         use Relation::{Apart, Related, Unknown};
