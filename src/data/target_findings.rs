@@ -12,6 +12,10 @@ use crate::wording::Shown;
 
 /// A class has few of the training rows.
 pub const CLASS_IMBALANCE: &str = "class_imbalance";
+/// A regression target has so few values that they may be meant as classes.
+pub const FEW_TARGET_VALUES: &str = "few_target_values";
+/// Few rows hold most of the variance of a regression target.
+pub const TARGET_OUTLIERS: &str = "target_outliers";
 /// A class below this share of the rows is rarely learned without care.
 const IMBALANCE_SHARE: f64 = 0.05;
 /// Classes with fewer training rows can neither be learned nor measured.
@@ -88,7 +92,7 @@ fn about_classes(answer: &Column, rows: &[usize], found: &mut Vec<Finding>) {
     if share < IMBALANCE_SHARE && counted.len() < 20 {
         let message = format!(
             "class {rarest:?} is {:.2} % of the training rows: look at macro_f1 and roc_auc rather than accuracy; \
-             class_weight can weigh it up",
+             class_weight can weigh it up, and then its probabilities are far above how often it occurs",
             100.0 * share
         );
         found.push(finding(CLASS_IMBALANCE, message, &answer.name));
@@ -105,7 +109,7 @@ fn about_values(answer: &Column, rows: &[usize], found: &mut Vec<Finding>) {
             "the target has only {distinct} different whole numbers: if they are classes, create the model with \
              task=classification"
         );
-        found.push(finding("few_target_values", message, &answer.name));
+        found.push(finding(FEW_TARGET_VALUES, message, &answer.name));
     }
 }
 
@@ -143,7 +147,7 @@ fn outweighing(values: &[f64], target: &str) -> Option<Finding> {
             format_number(*farthest),
             format_number(median)
         );
-        finding("target_outliers", message, target)
+        finding(TARGET_OUTLIERS, message, target)
     })
 }
 

@@ -178,22 +178,24 @@ impl Target {
     /// scale stays, and with it that what is below 0 counts as 0 where it is learned as ln(1 + y).
     pub fn also_of(&self, column: &Column, rows: &[usize]) -> Self {
         let mut target = self.clone();
-        match (&mut target, &column.values) {
-            (Target::Regression { min, max, log1p, rate, .. }, Values::Numeric(values)) => {
-                let least = if log1p.is_some() || *rate { 0.0 } else { f64::MIN };
-                let values = rows.iter().map(|row| values[*row].max(least)).filter(|value| value.is_finite());
-                (*min, *max) = values.fold((*min, *max), |(min, max), value| (min.min(value), max.max(value)));
+        target.take_in(column, rows);
+        if let Target::Classification { counts, .. } = &mut target {
+            // A class that the model does not have is refused where rows are encoded.
+            if let Ok(labels) = self.labels(column, rows) {
+                counts.fill(0);
+                labels.into_iter().for_each(|label| counts[label as usize] += 1);
             }
-            (Target::Classification { counts, .. }, _) => {
-                // A class that the model does not have is refused where rows are encoded.
-                if let Ok(labels) = self.labels(column, rows) {
-                    counts.fill(0);
-                    labels.into_iter().for_each(|label| counts[label as usize] += 1);
-                }
-            }
-            _ => {}
         }
         target
+    }
+
+    /// Takes the values of these rows into the range of the answers, of numbers.
+    pub fn take_in(&mut self, column: &Column, rows: &[usize]) {
+        if let (Target::Regression { min, max, log1p, rate, .. }, Values::Numeric(values)) = (self, &column.values) {
+            let least = if log1p.is_some() || *rate { 0.0 } else { f64::MIN };
+            let values = rows.iter().map(|row| values[*row].max(least)).filter(|value| value.is_finite());
+            (*min, *max) = values.fold((*min, *max), |(min, max), value| (min.min(value), max.max(value)));
+        }
     }
 
     /// The same learned as ln(1 + y), by its values in the training rows. `None` of classes, and where one is below 0.
@@ -264,7 +266,7 @@ impl Target {
         Ok(rows.iter().map(|row| self.learned(values[*row])).collect())
     }
 
-    /// A network's output in the target's own unit, kept within the range of the training rows.
+    /// A network's output in the target's own unit, kept within the range of the rows that the training had, held out or not.
     pub fn value(&self, output: f32) -> f64 {
         match self {
             Target::Regression { min, max, .. } => {

@@ -17,7 +17,7 @@ use crate::data::encoder::{EncodeError, Encoder, Histogram, Known, rows_with};
 use crate::data::profile::{Finding, TableProfile};
 use crate::data::row_weights::weights_of;
 use crate::data::split::{Rule, Split};
-use crate::data::target_findings::{CLASS_IMBALANCE, about_target};
+use crate::data::target_findings::{CLASS_IMBALANCE, FEW_TARGET_VALUES, TARGET_OUTLIERS, about_target};
 use crate::jobs::training::Training;
 use crate::learning::examples::Examples;
 use crate::learning::loss::Loss;
@@ -67,13 +67,20 @@ pub(super) fn prepare(
     let looked = Looked { table: &table, target, weights: weights.as_ref(), held_out: &held_out, folds: &folds };
     let encoder = encoder(model, settings, taken.encoder, &profile, &looked, &train, context)?;
     let mut encoder = encoder.with_weights(model.weights.as_deref());
+    // What is held out has happened as well: the latest rows of a target that grows are the largest.
+    encoder.target.take_in(target, &held_out);
     fits_a_file(&encoder)?;
     let encoded = train.len() + validation.as_ref().map_or(held_out.len(), |other| other.rows);
     let read = table.bytes() + validation.as_ref().map_or(0, Table::bytes);
     take(context.memory, (encoded * encoder.width() * size_of::<f32>()).saturating_add(read) as u64)?;
     let mut about = about_target(&table, &model.target, model.task, &train);
-    // Who weighs classes knows that they are not alike.
-    about.retain(|finding| settings.class_weight.is_none() || finding.code != CLASS_IMBALANCE);
+    about.retain(|finding| match finding.code.as_str() {
+        // Who weighs classes knows that they are not alike.
+        CLASS_IMBALANCE => settings.class_weight.is_none(),
+        // Who names another loss than the squared error has thought of both: that they are counts, and that few are large.
+        FEW_TARGET_VALUES | TARGET_OUTLIERS => model.minimises_its_measure(),
+        _ => true,
+    });
     let of_columns = about_columns(&encoder, model, &profile, taken.encoder.is_none(), &about);
     let findings = about.into_iter().chain(of_split).chain(of_columns).collect();
     let network = model.network(&encoder)?;
