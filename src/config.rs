@@ -236,7 +236,8 @@ impl Settings {
     pub fn from_process(parsed: Result<ArgMatches, clap::Error>) -> Self {
         let parsed = parsed.and_then(|matches| Settings::from_arg_matches(&matches));
         let settings = parsed.unwrap_or_else(|error| exit_with(&error));
-        if let Err(message) = environment::check(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
+        let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        if let Err(message) = environment::check(&Settings::command(), variables) {
             exit_with(&Settings::command().error(clap::error::ErrorKind::UnknownArgument, message));
         }
         if let Err(message) = settings.check() {
@@ -315,7 +316,7 @@ mod tests {
     #[test]
     fn a_level_that_is_misspelt_is_refused() {
         for text in
-            ["info", "WARN", "off", "epochd=debug", "warn,epochd::audit=info", "epochd::audit", "warn, hyper=off"]
+            ["info", "WARN", "off", "epochd=debug", "warn,epochd::audit=info", "epochd::audit", "warn,hyper=off"]
         {
             assert_eq!(log_filter(text), Ok(text.to_owned()));
         }

@@ -1,16 +1,15 @@
 //! Which variables of the environment are settings.
 
-use clap::CommandFactory;
+use clap::Command;
 
-use super::Settings;
 use crate::wording::nearest;
 
 /// What all variables of the environment begin with.
 const PREFIX: &str = "EPOCHD_";
 
 /// Refuses variables that begin as ours do and are none, so that a typing error does not pass as a default.
-pub(super) fn check(names: impl Iterator<Item = String>) -> Result<(), String> {
-    let command = Settings::command();
+/// `command` has those that there are.
+pub(super) fn check(command: &Command, names: impl Iterator<Item = String>) -> Result<(), String> {
     let known: Vec<&str> = command.get_arguments().filter_map(|arg| arg.get_env()?.to_str()).collect();
     for name in names.filter(|name| name.starts_with(PREFIX) && !belongs_to_others(name)) {
         if !known.contains(&name.as_str()) {
@@ -33,12 +32,15 @@ fn belongs_to_others(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
+    use crate::config::Settings;
 
     #[test]
     fn an_unknown_variable_is_refused_with_the_nearest_name() {
         let names = ["HOME", "EPOCHD_LISTEN", "EPOCHD_LOG_FORMT"].map(String::from);
-        let message = check(names.into_iter()).unwrap_err();
+        let message = check(&Settings::command(), names.into_iter()).unwrap_err();
         assert!(message.contains("EPOCHD_LOG_FORMT") && message.ends_with("did you mean EPOCHD_LOG_FORMAT?"));
     }
 
@@ -47,6 +49,6 @@ mod tests {
         let names = ["EPOCHD_URL", "EPOCHD_KEY", "EPOCHD_PORT", "EPOCHD_PORT_8080_TCP_ADDR", "EPOCHD_SERVICE_HOST"];
         let of_another = ["EPOCHD_BLUE_SERVICE_HOST", "EPOCHD_BLUE_SERVICE_PORT_HTTP", "EPOCHD_API_PORT"];
         let names = names.into_iter().chain(of_another).map(String::from);
-        assert_eq!(check(names), Ok(()));
+        assert_eq!(check(&Settings::command(), names), Ok(()));
     }
 }

@@ -9,12 +9,6 @@ use crate::serving::extras::OnError;
 use crate::serving::table_version::TableVersion;
 use crate::wording::Shown;
 
-/// Bytes that are written before they are taken, about: the label sets and flags of a row may be a megabyte.
-pub(super) const PIECE: usize = 1 << 20;
-
-/// Takes a piece of a reply.
-pub(super) type Take<'t> = &'t mut dyn FnMut(Vec<u8>) -> Result<(), ApiError>;
-
 /// Writes answers, some rows at a time.
 pub enum AnswerWriter<'a> {
     /// A header and a line for each row.

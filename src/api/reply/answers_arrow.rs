@@ -8,7 +8,7 @@ use arrow_array::{ArrayRef, Float32Array, Float64Array, RecordBatch, StringArray
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, DataType, Field, Fields, Schema};
 
-use super::answers::{PIECE, Take};
+use super::pieces::{Take, WRITTEN};
 use crate::api::error::ApiError;
 use crate::learning::examples::most_likely;
 use crate::models::intervals::label_set;
@@ -88,7 +88,7 @@ impl<'a> ArrowAnswers<'a> {
         let mut bytes = 0;
         let fits = |place: &&Option<usize>| {
             bytes += place.map_or(0, |at| in_set(at) + in_flags(at));
-            bytes <= PIECE
+            bytes <= WRITTEN
         };
         start + of_rows.places[start..].iter().take_while(fits).count().max(1)
     }

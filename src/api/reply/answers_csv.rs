@@ -1,7 +1,7 @@
 //! Answers of a model by data set as CSV: a header and a line for each row.
 
-use super::answers::{PIECE, Take};
 use super::answers_json::Flags;
+use super::pieces::{Take, WRITTEN};
 use crate::api::error::ApiError;
 use crate::data::values::format_number;
 use crate::learning::examples::most_likely;
@@ -49,7 +49,7 @@ impl<'a> CsvAnswers<'a> {
                 out.write_field(cells[row].text().unwrap_or_default().as_bytes()).map_err(ApiError::unwritten)?;
             }
             out.write_record(None::<&[u8]>).map_err(ApiError::unwritten)?;
-            if out.get_ref().len() >= PIECE {
+            if out.get_ref().len() >= WRITTEN {
                 take(whole(std::mem::replace(&mut out, new()))?)?;
             }
         }

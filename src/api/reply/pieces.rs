@@ -9,7 +9,13 @@ use std::task::{Context, Poll};
 use axum::body::{Body, Bytes, HttpBody};
 use http_body::{Frame, SizeHint};
 
+use crate::api::error::ApiError;
 use crate::memory::{Refused, made};
+
+/// Takes a piece of a reply that is written some rows at a time.
+pub type Take<'t> = &'t mut dyn FnMut(Vec<u8>) -> Result<(), ApiError>;
+/// Bytes that are written before they are taken, about: the label sets and flags of a row may be a megabyte.
+pub const WRITTEN: usize = 1 << 20;
 
 /// Bytes of a piece, but for the first, which is as long as it has to be up to that.
 const PIECE: usize = 128 << 10;
