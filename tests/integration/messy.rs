@@ -141,7 +141,8 @@ async fn measures_on_few_rows_say_how_far_they_may_be_off() {
     let start = format!("the accuracy of {accuracy:.2} is measured on 12 rows: it may be off by ± 0.");
     assert!(warned.len() == 1 && warned[0].starts_with(&start), "{warned:?}");
     assert_eq!(warnings(&train(60, "target=age").await, "few_validation_rows").len(), 1);
-    assert_eq!(warnings(&train(500, "target=y").await, "few_validation_rows").len(), 0);
+    // About a fifth of them: more than a hundred.
+    assert_eq!(warnings(&train(600, "target=y").await, "few_validation_rows").len(), 0);
     assert_eq!(warnings(&train(60, "target=y&validation_split=0").await, "few_validation_rows").len(), 0);
 }
 
