@@ -300,7 +300,8 @@ fn seconds(text: &str) -> Result<Duration, String> {
 
 fn log_filter(text: &str) -> Result<String, String> {
     // A word alone is a level, or the target that a library logs by: a level that is misspelt would silence the log.
-    let is_known = |word: &str| word.contains('=') || word.starts_with("epochd") || word.parse::<LevelFilter>().is_ok();
+    let is_target = |word: &str| word.contains('=') || word.starts_with("epochd");
+    let is_known = |word: &str| is_target(word) || !word.is_empty() && word.parse::<LevelFilter>().is_ok();
     if let Some(word) = text.split(',').map(str::trim).find(|word| !is_known(word)) {
         return Err(format!(
             "{word:?} is no level: error, warn, info, debug or trace, or a filter such as `epochd=debug`"

@@ -181,12 +181,12 @@ fn reading_bytes(columns: &ColumnsOf, rows: usize) -> usize {
     held.saturating_mul(columns.row_bytes())
 }
 
-/// Memory of the choice of rows, in bytes: columns that are read for it alone, for each row its hash, and the look for rows that
-/// depend on each other.
+/// Memory of the choice of rows, in bytes: columns that are read for it alone, for each row its hash, that of its features and both
+/// in order, and the look for rows that depend on each other.
 fn beside_bytes(model: &TableSpec, settings: &ValidTrainingSpec, dataset: &Dataset) -> usize {
     let profile = &dataset.profile;
     let columns = beside(settings, profile, model).into_iter().filter_map(|name| profile.column(&name));
-    let cells = columns.fold(size_of::<u64>() as u64, |bytes, column| {
+    let cells = columns.fold(4 * size_of::<u64>() as u64, |bytes, column| {
         let of_rows = column.dictionary_bytes().checked_div(profile.rows).unwrap_or(0);
         bytes + size_of::<Option<i64>>() as u64 + of_rows + 1
     });

@@ -1,7 +1,5 @@
 //! Hashes of what stands in a row. They are kept with versions and asked for again by later releases, so they never change.
 
-use std::collections::HashMap;
-
 use crate::data::column::{Column, Values};
 
 /// The hash of each row named, over these columns.
@@ -33,14 +31,19 @@ pub fn row_hashes<'a>(columns: impl Iterator<Item = &'a Column>, rows: &[usize],
 
 /// The same hashes, but for the second, third and further row of each, which get others: so rows of equal content are held out one by
 /// one. Which of them stays the same as long as rows are only added behind the others.
-pub fn numbered(hashes: Vec<u64>) -> Vec<u64> {
-    let mut seen: HashMap<u64, u64> = HashMap::new();
-    let other = |hash: u64| {
-        let before = seen.entry(hash).or_default();
-        *before += 1;
-        if *before == 1 { hash } else { mix(hash ^ mix(*before)) }
-    };
-    hashes.into_iter().map(other).collect()
+pub fn numbered(mut hashes: Vec<u64>) -> Vec<u64> {
+    let mut rows: Vec<usize> = (0..hashes.len()).collect();
+    rows.sort_unstable_by_key(|row| (hashes[*row], *row));
+    let (mut before, mut number) = (None, 0);
+    for row in rows {
+        let hash = hashes[row];
+        number = if before == Some(hash) { number + 1 } else { 1 };
+        before = Some(hash);
+        if number > 1 {
+            hashes[row] = mix(hash ^ mix(number));
+        }
+    }
+    hashes
 }
 
 /// Whether rows repeat each other by nature, as those of a few columns of few values do, and not as copies that were made of rows:
@@ -50,15 +53,12 @@ pub fn numbered(hashes: Vec<u64>) -> Vec<u64> {
 pub fn repeat_by_nature(features: &[u64], whole: &[u64]) -> bool {
     /// Of the combinations that recur one in so many, and rows of each combination.
     const SEVERAL: (usize, usize) = (4, 5);
-    // Of each combination how many rows there are, what the first of them is, and whether another is different.
-    let mut seen: HashMap<u64, (usize, u64, bool)> = HashMap::new();
-    for (features, whole) in features.iter().zip(whole) {
-        let (rows, first, differ) = seen.entry(*features).or_insert((0, *whole, false));
-        (*rows, *differ) = (*rows + 1, *differ || first != whole);
-    }
-    let recurring = seen.values().filter(|(rows, ..)| *rows > 1).count();
-    let differing = seen.values().filter(|(.., differ)| *differ).count();
-    recurring > 0 && (differing * SEVERAL.0 >= recurring || features.len() >= SEVERAL.1 * seen.len())
+    let mut rows: Vec<(u64, u64)> = features.iter().copied().zip(whole.iter().copied()).collect();
+    rows.sort_unstable();
+    let combinations = || rows.chunk_by(|one, next| one.0 == next.0);
+    let recurring = combinations().filter(|rows| rows.len() > 1).count();
+    let differing = combinations().filter(|rows| rows.first() != rows.last()).count();
+    recurring > 0 && (differing * SEVERAL.0 >= recurring || rows.len() >= SEVERAL.1 * combinations().count())
 }
 
 /// The hash of a row of plain numbers.
