@@ -178,12 +178,12 @@ fn header(size: u64) -> tar::Header {
 pub fn restore(folder: &Path, file: &Path) -> Result<Extent, BackupError> {
     // What a fresh file system has in it.
     let is_own = |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() != "lost+found");
-    let entries = fs::read_dir(folder);
-    if entries.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
-        return entries.map(|_| unreachable!("it is an error")).map_err(at(folder));
-    }
-    if let Ok(mut entries) = entries {
-        return if entries.any(is_own) { Err(BackupError::Exists(folder.to_owned())) } else { fill(folder, file) };
+    match fs::read_dir(folder) {
+        Ok(mut entries) => {
+            return if entries.any(is_own) { Err(BackupError::Exists(folder.to_owned())) } else { fill(folder, file) };
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(at(folder)(error)),
     }
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(at(parent))?;

@@ -24,6 +24,11 @@ pub struct RequestMemory {
     most: Option<u64>,
 }
 
+/// What a request may hold that has sent so many bytes.
+fn most_for(sent: u64) -> u64 {
+    FOR_ANY.saturating_add(sent.saturating_mul(FOR_A_BYTE))
+}
+
 impl RequestMemory {
     /// Of a request of the client at this address and port.
     pub fn of(client: Option<Arc<str>>) -> Self {
@@ -32,14 +37,14 @@ impl RequestMemory {
 
     /// Bounds what the request may hold by what it has sent: `sent` bytes.
     pub fn bound(&mut self, sent: u64) {
-        let most = FOR_ANY.saturating_add(sent.saturating_mul(FOR_A_BYTE));
+        let most = most_for(sent);
         self.most = Some(most);
         self.charge.as_ref().inspect(|charge| charge.bound(most));
     }
 
     /// Lets it hold what goes with `sent` bytes, of which it was told fewer before, of a body that still arrives.
     pub fn allow_for(&mut self, sent: u64, app: &App) {
-        let most = FOR_ANY.saturating_add(sent.saturating_mul(FOR_A_BYTE));
+        let most = most_for(sent);
         match self.most.replace(most) {
             None => self.charge(app).bound(most),
             Some(before) => self.charge(app).widen(most.saturating_sub(before)),

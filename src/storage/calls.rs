@@ -138,8 +138,10 @@ impl Calls {
         seconds.observe(elapsed.as_secs_f64());
         match error {
             // What was answered was no fault of the store.
-            None | Some(StorageError::Missing(_) | StorageError::Conflict | StorageError::QuotaSpent(_)) => ok.inc(),
-            Some(StorageError::Full | StorageError::ScratchTaken) => full.inc(),
+            None
+            | Some(StorageError::Missing(_) | StorageError::Conflict)
+            | Some(StorageError::QuotaSpent(_) | StorageError::ScratchTaken) => ok.inc(),
+            Some(StorageError::Full) => full.inc(),
             Some(_) if elapsed >= self.0.patience => timeout.inc(),
             Some(StorageError::Unavailable(_) | StorageError::Damaged { .. }) => failed.inc(),
         }

@@ -136,8 +136,8 @@ impl From<EncodeError> for ApiError {
     }
 }
 
-/// Says no more than a client can use; the log says the rest. That a quota or the space for scratch files is spent is no fault of the service, and may be
-/// asked for again and again.
+/// Says no more than a client can use; the log says the rest. That a quota or the space for scratch files is spent is no fault of
+/// the service, and may be asked for again and again.
 impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
         if !matches!(error, StorageError::QuotaSpent(_) | StorageError::ScratchTaken) {

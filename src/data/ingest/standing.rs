@@ -5,14 +5,13 @@ use crate::data::error::DataError;
 use crate::data::lease::Lease;
 use crate::data::pieces::Columns;
 use crate::data::profile::{distinct, duplicates};
+use crate::data::stored::METADATA_BYTES;
 use crate::memory::Charge;
 
 /// What a column takes on every thread beside its name, which is held several times: what its cells have shown.
 const COLUMN_BYTES: u64 = 512;
 /// What the profile of a column takes, but for its name and its frequent values.
 const PROFILE_BYTES: u64 = 1024;
-/// A column of a row group in the index of the stored form.
-const INDEX_BYTES: u64 = 600;
 /// What writing a column of a row group takes from the beginning to the end of the group, beside its values.
 const WRITER_BYTES: u64 = 2 << 10;
 /// Of what stays, and of what is worked with, so many bytes are not charged: few files are read at once, and the counts of a
@@ -56,7 +55,7 @@ impl<'a> Standing<'a> {
         let rows = group.rows as u64;
         (self.rows, self.bytes, self.groups) = (self.rows + rows, self.bytes + group.bytes, self.groups + 1);
         let statistics = distinct::most_bytes(self.columns as usize, self.rows, self.bytes);
-        let index = self.groups * self.columns * INDEX_BYTES;
+        let index = self.groups * self.columns * METADATA_BYTES;
         let stays = self.base + statistics + duplicates::most_bytes(self.rows) + index;
         self.lease.cover(stays.saturating_sub(FREE_BYTES))?;
         let worked_with = (self.threads + 1) * rows * HASH_BYTES + self.columns * WRITER_BYTES;

@@ -22,8 +22,8 @@ use crate::memory::Charge;
 
 /// A block's arrays take about so many bytes.
 const BLOCK_BYTES: u64 = 1 << 20;
-/// What a column of a row group takes in the metadata, once that is read.
-const METADATA_BYTES: u64 = 600;
+/// What a column of a row group takes in the metadata, as it is read and while it is written.
+pub(crate) const METADATA_BYTES: u64 = 600;
 
 /// A stored table that is read block by block.
 pub(crate) struct StoredBlocks {

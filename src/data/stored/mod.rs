@@ -8,7 +8,7 @@ mod preview;
 mod read;
 mod write;
 
-pub(super) use blocks::StoredBlocks;
+pub(super) use blocks::{METADATA_BYTES, StoredBlocks};
 pub use preview::{preview, preview_bytes};
 pub use read::{PAGE_ROWS, batch_rows, distinct_bytes, distinct_values, for_each_batch};
 pub use read::{read_columns, read_columns_unless};
