@@ -68,13 +68,13 @@ impl TableTraining {
         check_candidates(&settings, validation.is_some())?;
         let network = if settings.candidates > 1 { columns.network_with(&largest(model))? } else { network };
         let labelled = labelled(model, dataset);
-        let (train, held_out) = match settings.networks() > 1 && !is_apart {
+        let train = rows_to_train_on(labelled, settings.validation_split);
+        let (train, held_out) = match (settings.networks() > 1, is_apart) {
             // Each row may be trained on, and each network holds out others.
-            true => (labelled, held_out_in_turn(labelled, &settings)),
-            false => {
-                let train = rows_to_train_on(labelled, settings.validation_split);
-                (train, labelled - train)
-            }
+            (true, false) => (labelled, held_out_in_turn(labelled, &settings)),
+            // By all networks but the first.
+            (true, true) => (labelled, labelled - train),
+            (false, _) => (train, labelled - train),
         };
         let others = validation.map(|set| (ColumnsOf::new(model, &set.profile, based), set.rows()));
         let footprint = Footprint {
@@ -86,12 +86,12 @@ impl TableTraining {
             weighted: model.weights.is_some(),
             features: columns.count().saturating_sub(1),
         };
-        // Each of several networks leaves a part of the rows out.
-        let learned = if is_apart { train as f64 } else { labelled as f64 * (1.0 - settings.validation_split) };
+        let networks = settings.networks() as f64;
+        let learned = labelled as f64 * (networks - settings.validation_split * if is_apart { 1.0 } else { networks });
         Ok(TableTraining {
             bytes: read_bytes(model, dataset, columns, others, &footprint).max(footprint.bytes()),
             file_bytes: version_bytes(&settings, network.parameter_count()),
-            epoch_work: of_row(&network) * learned * settings.networks() as f64,
+            epoch_work: of_row(&network) * learned,
             dataset: dataset.id,
             validation: validation.map(|set| set.id),
             rows: train,

@@ -113,8 +113,10 @@ mod tests {
         let size = ErrorSize::fit(&answers, &errors, RowWeights::ALIKE);
         let conformal =
             Conformal::Scaled { size, parts: Parts::new(&answers, vec![1.0; 200], RowWeights::ALIKE, 1000) };
-        let of =
-            |min, max| Target::Regression { name: "y".into(), mean: 0.0, std: 1.0, min, max, log1p: None, rate: false };
+        let of = |min, max| {
+            let (name, [least, most]) = ("y".into(), [None; 2]);
+            Target::Regression { name, mean: 0.0, std: 1.0, min, max, least, most, log1p: None, rate: false }
+        };
         let level = level(&[3.0, 2.0]);
         assert_eq!(level.around(&conformal, &of(-1.0, 20.0), 0.0), [-3.0, 3.0], "3 · 1");
         assert_eq!(level.around(&conformal, &of(0.0, 20.0), 0.0), [0.0, 3.0]);

@@ -92,9 +92,10 @@ impl Target {
                     && distinct.len() == classes.len()
                     && counts.len() == classes.len()
             }
-            Target::Regression { mean, std, min, max, log1p, rate, .. } => {
+            Target::Regression { mean, std, min, max, least, most, log1p, rate, .. } => {
                 let line = log1p.unwrap_or(Log1p::PLAIN);
-                let numbers = [*mean, *std, *min, *max, line.intercept, line.slope];
+                let [least, most] = [least.unwrap_or(*min), most.unwrap_or(*max)];
+                let numbers = [*mean, *std, *min, *max, least, most, line.intercept, line.slope];
                 let of_log = log1p.is_none() || *min >= 0.0 && line.slope > 0.0;
                 let has_scale = of_log && (!rate || *min >= 0.0 && *mean == 0.0 && log1p.is_none());
                 numbers.iter().all(|number| number.is_finite()) && *std > 0.0 && min <= max && has_scale

@@ -14,6 +14,9 @@ use crate::wording::Shown;
 /// Most classes of a target.
 pub const MAX_CLASSES: usize = 1000;
 
+/// Fewer rows do not say whether a target moves with time.
+const MOVES_ROWS: usize = 10;
+
 /// What is to be predicted of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -64,10 +67,16 @@ pub enum Target {
         mean: f64,
         /// Standard deviation of the training rows there (n in the denominator); 1 where they do not vary.
         std: f64,
-        /// Smallest value of the training rows: no prediction is smaller.
+        /// Smallest value of the training's rows: no prediction is smaller, unless `least` is.
         min: f64,
-        /// Largest value of the training rows: no prediction is larger.
+        /// Largest value of the training's rows: no prediction is larger, unless `most` is.
         max: f64,
+        /// What predictions are at least, of a target that falls with time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        least: Option<f64>,
+        /// What predictions are at most, of a target that grows with time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        most: Option<f64>,
         /// Where it is learned as ln(1 + y).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         log1p: Option<Log1p>,
@@ -113,7 +122,8 @@ impl Target {
                 if !std.is_finite() || !mean.is_finite() {
                     return Err(unfit("has values too large to compute with".into()));
                 }
-                Ok(Target::Regression { name: column.name.clone(), mean, std, min, max, log1p: None, rate: false })
+                let (name, [least, most]) = (column.name.clone(), [None; 2]);
+                Ok(Target::Regression { name, mean, std, min, max, least, most, log1p: None, rate: false })
             }
         }
     }
@@ -198,12 +208,53 @@ impl Target {
         }
     }
 
+    /// Lets answers go beyond the range, by as much as it is wide, where the target moves with time: on the side on which half of the
+    /// `later` rows, which it has taken in, lie beyond nine tenths of the `earlier` ones. None gets another sign than all rows have.
+    pub fn follow(&mut self, column: &Column, earlier: &[usize], later: &[usize]) {
+        let (Target::Regression { min, max, least, most, .. }, Values::Numeric(values)) = (self, &column.values) else {
+            return;
+        };
+        let quantile = |rows: &[usize], share: f64| {
+            let mut values: Vec<f64> = rows.iter().map(|row| values[*row]).collect();
+            let at = (share * (values.len() - 1) as f64).round() as usize;
+            *values.select_nth_unstable_by(at, f64::total_cmp).1
+        };
+        let are_enough = earlier.len() >= MOVES_ROWS && later.len() >= MOVES_ROWS;
+        let width = *max - *min;
+        (*least, *most) = (None, None);
+        if are_enough && quantile(later, 0.5) < quantile(earlier, 0.1) {
+            let below = (*min - width).max(f64::MIN);
+            *least = Some(if *min >= 0.0 { below.max(0.0) } else { below });
+        }
+        if are_enough && quantile(later, 0.5) > quantile(earlier, 0.9) {
+            let above = (*max + width).min(f64::MAX);
+            *most = Some(if *max <= 0.0 { above.min(0.0) } else { above });
+        }
+    }
+
+    /// Whether answers may go beyond the range of the rows: see [`Target::follow`].
+    pub fn moves(&self) -> bool {
+        matches!(self, Target::Regression { least: Some(_), .. } | Target::Regression { most: Some(_), .. })
+    }
+
+    /// What answers are kept within, of a number.
+    fn bounds(&self) -> Option<(f64, f64)> {
+        let Target::Regression { min, max, least, most, .. } = self else { return None };
+        Some((least.unwrap_or(*min).min(*min), most.unwrap_or(*max).max(*max)))
+    }
+
+    /// The same on the scale that is learned.
+    pub fn learned_bounds(&self) -> Option<(f64, f64)> {
+        let (least, most) = self.bounds()?;
+        Some((self.learned(least).into(), self.learned(most).into()))
+    }
+
     /// The same learned as ln(1 + y), by its values in the training rows. `None` of classes, and where one is below 0.
     pub fn in_log_scale(&self, values: &[f64]) -> Option<Self> {
-        let Target::Regression { name, min, max, .. } = self else { return None };
-        let (mean, std) = mean_and_deviation(|| values.iter().map(|y| y.ln_1p()));
-        let log1p = Some(Log1p::PLAIN);
-        let target = Target::Regression { name: name.clone(), mean, std, min: *min, max: *max, log1p, rate: false };
+        let mut target = self.clone();
+        let Target::Regression { mean, std, min, log1p, .. } = &mut target else { return None };
+        (*mean, *std) = mean_and_deviation(|| values.iter().map(|y| y.ln_1p()));
+        *log1p = Some(Log1p::PLAIN);
         (*min >= 0.0 && !values.is_empty()).then_some(target)
     }
 
@@ -213,9 +264,9 @@ impl Target {
     /// `Target`: it has classes, or a value below 0.
     pub fn as_rate(self) -> Result<Self, EncodeError> {
         match self {
-            Target::Regression { name, mean, min, max, .. } if min >= 0.0 => {
+            Target::Regression { name, mean, min, max, least, most, .. } if min >= 0.0 => {
                 let std = if mean > 0.0 { mean } else { 1.0 };
-                Ok(Target::Regression { name, mean: 0.0, std, min, max, log1p: None, rate: true })
+                Ok(Target::Regression { name, mean: 0.0, std, min, max, least, most, log1p: None, rate: true })
             }
             other => {
                 let reason =
@@ -266,16 +317,13 @@ impl Target {
         Ok(rows.iter().map(|row| self.learned(values[*row])).collect())
     }
 
-    /// A network's output in the target's own unit, kept within the range of the rows that the training had, held out or not.
+    /// A network's output in the target's own unit, kept within the range of the rows that the training had, held out or not, or
+    /// within what [`Target::follow`] lets it be.
     pub fn value(&self, output: f32) -> f64 {
-        match self {
-            Target::Regression { min, max, .. } => {
-                let line = self.log1p().unwrap_or(Log1p::PLAIN);
-                let output = if self.is_rate() { output.exp() } else { output };
-                (line.intercept + line.slope * self.off_scale(output).clamp(*min, *max)).clamp(*min, *max)
-            }
-            Target::Classification { .. } => f64::from(output),
-        }
+        let Some((least, most)) = self.bounds() else { return f64::from(output) };
+        let line = self.log1p().unwrap_or(Log1p::PLAIN);
+        let output = if self.is_rate() { output.exp() } else { output };
+        (line.intercept + line.slope * self.off_scale(output).clamp(least, most)).clamp(least, most)
     }
 
     /// What was learned as this, in the target's own unit: the reverse of [`Target::learned`].

@@ -165,3 +165,27 @@ fn targets_come_back() {
     assert!((target.value(standardised[0]) - 1.0).abs() < 1e-6 && (target.value(standardised[1]) - 4.0).abs() < 1e-6);
     assert_eq!((target.value(1e9), target.value(-1e9)), (4.0, 1.0), "kept within what training saw");
 }
+
+#[test]
+fn answers_follow_a_target_that_moves_with_time() {
+    let rows: Vec<usize> = (0..40).collect();
+    let (earlier, later) = rows.split_at(30);
+    let range = |y: &dyn Fn(usize) -> f64, [least, most]: [f64; 2]| {
+        let column = numeric("y", &rows.iter().map(|row| y(*row)).collect::<Vec<f64>>());
+        let mut target = Target::fit(&column, Task::Regression, earlier).unwrap();
+        target.take_in(&column, later);
+        target.follow(&column, earlier, later);
+        let encoder = Encoder { target, ..fitted(&all()) };
+        assert_eq!(encoder.check(), Ok(()), "what is stored is read");
+        assert_eq!((encoder.target.value(-1e9), encoder.target.value(1e9)), (least, most));
+    };
+    range(&|row| row as f64, [0.0, 78.0]);
+    range(&|row| row as f64 - 10.0, [-10.0, 68.0]);
+    range(&|row| 10.0 - row as f64, [-68.0, 10.0]);
+    // Never of another sign than all rows.
+    range(&|row| 50.0 - row as f64, [0.0, 50.0]);
+    range(&|row| -50.0 + row as f64, [-50.0, 0.0]);
+    // Late rows among the early ones.
+    range(&|row| (row * 7 % 10) as f64, [0.0, 9.0]);
+    range(&|row| if row < 36 { (row * 7 % 10) as f64 } else { 100.0 }, [0.0, 100.0]);
+}

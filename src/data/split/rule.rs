@@ -77,11 +77,17 @@ pub enum Rule {
         column: String,
         /// In microseconds since 1970 UTC.
         from: i64,
+        /// Where the first of so many networks alone holds them out, and the others learn from them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        networks: Option<usize>,
     },
     /// Those from this place on, in the data set that was trained on and in those that it is the beginning of.
     Order {
         /// Counted from 0.
         from: usize,
+        /// As for times.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        networks: Option<usize>,
     },
 }
 
@@ -96,7 +102,9 @@ impl Rule {
                 names.len() <= columns + 1 && classes.len() <= MAX_CLASSES && bounds.len() <= MAX_FOLDS && as_many
             }
             Rule::GroupFolds { bounds, spared, .. } => bounds.len() <= MAX_FOLDS && spared.len() <= MAX_SPARED,
-            Rule::Time { .. } | Rule::Order { .. } => true,
+            Rule::Time { networks, .. } | Rule::Order { networks, .. } => {
+                networks.is_none_or(|networks| (1..=MAX_FOLDS).contains(&networks))
+            }
         }
     }
 
@@ -110,11 +118,13 @@ impl Rule {
         }
     }
 
-    /// How many folds it tells rows by; none if it just tells that a row is held out by all networks.
+    /// How many folds it tells rows by, of which all but the first are empty where rows are held out by time or order; none if it
+    /// just tells that a row is held out by all networks.
     pub fn folds(&self) -> Option<usize> {
         match self {
             Rule::Folds { bounds, .. } | Rule::GroupFolds { bounds, .. } => Some(bounds.len()),
-            _ => None,
+            Rule::Time { networks, .. } | Rule::Order { networks, .. } => *networks,
+            Rule::Random { .. } | Rule::Group { .. } => None,
         }
     }
 
@@ -145,10 +155,13 @@ impl Rule {
                 let is_spared = |group: &u64| group >= below || spared.contains(group);
                 (seed, column) == (their_seed, theirs) && below <= their_bound && they_spare.iter().all(is_spared)
             }
-            (Rule::Time { column, from }, Rule::Time { column: theirs, from: before }) => {
-                column == theirs && from >= before
+            (
+                Rule::Time { column, from, networks },
+                Rule::Time { column: theirs, from: before, networks: their_networks },
+            ) => column == theirs && from >= before && first_holds_out(networks, their_networks),
+            (Rule::Order { from, networks }, Rule::Order { from: before, networks: their_networks }) => {
+                from >= before && first_holds_out(networks, their_networks)
             }
-            (Rule::Order { from }, Rule::Order { from: before }) => from >= before,
             (one, other) => one == other,
         }
     }
@@ -186,13 +199,18 @@ impl Rule {
                 let held = |key: Option<u64>| fold_of(key.filter(|key| !spared.contains(key))?, bounds);
                 Some(keys.into_iter().map(held).collect())
             }
-            Rule::Time { column: of_times, from } => {
+            Rule::Time { column: of_times, from, .. } => {
                 let Values::Datetime(times) = &column(of_times)?.values else { return None };
                 Some(rows.iter().map(|row| once(times[*row].is_some_and(|time| time >= *from))).collect())
             }
-            Rule::Order { from } => Some(rows.iter().map(|row| once(row >= from)).collect()),
+            Rule::Order { from, .. } => Some(rows.iter().map(|row| once(row >= from)).collect()),
         }
     }
+}
+
+/// Whether those of `networks` that hold the latest rows out held them out of `theirs`, too: the first always did.
+fn first_holds_out(networks: &Option<usize>, theirs: &Option<usize>) -> bool {
+    networks.is_some() || theirs.is_none()
 }
 
 /// The hashes of the rows named over these columns; `None` if one is not found.
@@ -311,8 +329,9 @@ mod tests {
         let group =
             |below, spared: &[u64]| Rule::Group { seed: 1, column: "who".into(), below, spared: spared.to_vec() };
         let folds = |bound| Rule::GroupFolds { seed: 1, column: "who".into(), bounds: vec![bound], spared: Vec::new() };
-        let time = |from| Rule::Time { column: "at".into(), from };
-        let order = |from| Rule::Order { from };
+        let time = |from| Rule::Time { column: "at".into(), from, networks: None };
+        let taught = |from, networks| Rule::Time { column: "at".into(), from, networks: Some(networks) };
+        let order = |from| Rule::Order { from, networks: None };
         for (one, other, is_within) in [
             (random(1, 5, None), random(1, 9, None), true),
             (random(1, 9, None), random(1, 5, None), false),
@@ -327,6 +346,12 @@ mod tests {
             (folds(5), folds(9), false),
             (time(9), time(5), true),
             (time(5), time(9), false),
+            (taught(9, 5), taught(5, 5), true),
+            (taught(9, 25), taught(5, 5), true),
+            (taught(5, 5), taught(9, 5), false),
+            (taught(9, 5), time(5), true),
+            // All hold out now what all but the first have learned from.
+            (time(9), taught(5, 5), false),
             (order(9), order(9), true),
             (order(5), order(9), false),
             (order(5), time(5), false),

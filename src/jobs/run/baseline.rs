@@ -1,5 +1,7 @@
 //! What would be reached without a network of many layers, on the same rows: by constant answers, and by a linear model.
 
+use std::ops::Range;
+
 use serde::Serialize;
 
 use super::answering::Answering;
@@ -59,11 +61,12 @@ pub(super) fn constant(
     truth: &Truth,
     weights: RowWeights,
 ) -> Baselines {
-    let train = &training.train;
+    let (train, first) = (&training.train, first_learned(&training.folds));
     match (target, truth) {
-        (Target::Classification { counts, .. }, Truth::Labels(labels)) => {
-            let counted = || counts.iter().map(|count| *count as f64).collect();
-            let counts: Vec<f64> = train.class_weights(counts.len()).unwrap_or_else(counted);
+        (Target::Classification { classes, .. }, Truth::Labels(labels)) => {
+            let (learned, of_rows) = (train.targets().labels(), train.weights());
+            let mut counts = vec![0.0; classes.len()];
+            (first..train.rows()).for_each(|row| counts[learned[row] as usize] += of_rows.get(row));
             let (total, total_weight) = (counts.iter().sum::<f64>(), weights.total(labels.len()));
             let most = (0..counts.len()).rev().max_by(|a, b| counts[*a].total_cmp(&counts[*b])).unwrap_or(0);
             let rows = || labels.iter().enumerate().map(|(row, label)| (weights.get(row), *label as usize));
@@ -80,7 +83,7 @@ pub(super) fn constant(
                 Measure::Regression(measured.of_loss(loss, &answers, values, weights))
             };
             let mean = Some(always(mean_of_rows(target, training).unwrap_or(*mean)));
-            let of_rows = |level| quantile_of_rows(target, train, level).map(always);
+            let of_rows = |level| quantile_of_rows(target, train, first, level).map(always);
             let (median, quantile) = match loss {
                 Some(Loss::Mae | Loss::Huber) => (of_rows(0.5), None),
                 loss => (None, loss.and_then(Loss::quantile).and_then(of_rows)),
@@ -91,23 +94,35 @@ pub(super) fn constant(
     }
 }
 
-/// The mean of the training rows by their weights, in the target's unit; none where that is the target's own: rows count alike, and
-/// are learned as they are, on a scale that was fitted on them.
-fn mean_of_rows(target: &Target, Training { train, settings, .. }: &Training) -> Option<f64> {
-    let (weights, Targets::Values(values)) = (train.weights(), train.targets()) else { return None };
-    let is_own = !settings.warm_start && settings.distill.is_none() && !target.is_rate();
-    let sum: f64 = values.iter().enumerate().map(|(row, y)| weights.get(row) * target.off_scale(*y)).sum();
-    (weights.given().is_some() || target.log1p().is_some() || !is_own).then(|| sum / weights.total(values.len()))
+/// The first of the rows to train on that constant answers know: where one network alone holds rows out, as the latest, those
+/// stand before the ones that it learns from.
+fn first_learned(folds: &[Range<usize>]) -> usize {
+    match folds {
+        [first, others @ ..] if others.iter().all(Range::is_empty) => first.end,
+        _ => 0,
+    }
 }
 
-/// The quantile of the training rows' targets by their weights, in the target's unit: the least value that so much of the weight is
-/// not above.
-fn quantile_of_rows(target: &Target, train: &Examples, level: f64) -> Option<f64> {
+/// The mean of the training rows by their weights, in the target's unit; none where that is the target's own: rows count alike, and
+/// are learned as they are, on a scale that was fitted on them.
+fn mean_of_rows(target: &Target, Training { train, settings, folds, .. }: &Training) -> Option<f64> {
     let (weights, Targets::Values(values)) = (train.weights(), train.targets()) else { return None };
-    let mut order: Vec<u32> = (0..values.nrows() as u32).collect();
+    let first = first_learned(folds);
+    let is_own = !settings.warm_start && settings.distill.is_none() && !target.is_rate() && first == 0;
+    let rows = first..values.nrows();
+    let sum: f64 = rows.clone().map(|row| weights.get(row) * target.off_scale(values[(row, 0)])).sum();
+    let total: f64 = rows.map(|row| weights.get(row)).sum();
+    (weights.given().is_some() || target.log1p().is_some() || !is_own).then(|| sum / total)
+}
+
+/// The quantile of the targets of the training rows from `first` on by their weights, in the target's unit: the least value that so
+/// much of the weight is not above.
+fn quantile_of_rows(target: &Target, train: &Examples, first: usize, level: f64) -> Option<f64> {
+    let (weights, Targets::Values(values)) = (train.weights(), train.targets()) else { return None };
+    let mut order: Vec<u32> = (first as u32..values.nrows() as u32).collect();
     let value = |row: &u32| values[(*row as usize, 0)];
     order.sort_unstable_by(|a, b| value(a).total_cmp(&value(b)));
-    let asked = level * weights.total(values.nrows());
+    let asked = level * order.iter().map(|row| weights.get(*row as usize)).sum::<f64>();
     let mut below = 0.0;
     let reaches = |row: &&u32| {
         below += weights.get(**row as usize);

@@ -88,13 +88,16 @@ impl Choice<'_> {
             Some(SplitBy::Group { column }) => self.by_group(column, &mut findings)?,
             Some(by @ SplitBy::Order {}) => self.last(SplitUsed::asked(by).expect("it is chosen")),
         };
-        let Chosen { mut split, folds, rule, used, missing } = chosen;
+        let Chosen { mut split, mut folds, rule, used, missing } = chosen;
         findings.extend(without_value(&used, missing));
         if let Some(labels) = self.labels() {
             match folds.is_empty() {
                 true => findings.extend(labels.leave_unseen(&mut split, &used, &self.target.name)?),
                 false => labels.require(&split, &folds, &used)?,
             }
+        }
+        if let Some(Rule::Time { networks: Some(count), .. } | Rule::Order { networks: Some(count), .. }) = rule {
+            folds = of_the_first(count, split.validation.len());
         }
         let named = |chosen: Vec<usize>| chosen.into_iter().map(|place| rows[place]).collect();
         let split = Split { train: named(split.train), validation: named(split.validation) };
@@ -203,9 +206,16 @@ impl Choice<'_> {
         Rows { table, beside, answer: self.target, task, rows: self.rows, hashes, seed }
     }
 
+    /// How many networks there are, if there are several: then the first alone holds out rows that are at the end.
+    fn networks(&self) -> Option<usize> {
+        self.folds().map(|(count, _)| count)
+    }
+
     fn last(&self, used: SplitUsed) -> Chosen {
         let split = last(self.rows.len(), self.share());
-        let rule = split.validation.first().map(|first| Rule::Order { from: self.rows[*first] });
+        let (networks, reason) = (self.networks(), used.reason + &self.by_the_first());
+        let rule = split.validation.first().map(|first| Rule::Order { from: self.rows[*first], networks });
+        let used = SplitUsed { reason, ..used };
         Chosen { split, folds: Vec::new(), rule, used, missing: 0 }
     }
 
@@ -245,9 +255,10 @@ impl Choice<'_> {
         let times: Vec<Option<i64>> = self.rows.iter().map(|row| values[*row]).collect();
         let found = latest(&times, self.share());
         let found = found.ok_or_else(|| unfit(&column.name, "all rows have one time, or none".into()))?;
-        let reason = format!("{reason}: those from {} on are held out", format_datetime(found.from));
+        let from = format_datetime(found.from);
+        let reason = format!("{reason}: those from {from} on are held out{}", self.by_the_first());
         let name = column.name.clone();
-        let rule = Rule::Time { column: name.clone(), from: found.from };
+        let rule = Rule::Time { column: name.clone(), from: found.from, networks: self.networks() };
         let used = SplitUsed { kind: SplitKind::Time, column: Some(name), reason };
         Ok(Chosen { split: found.split, folds: Vec::new(), rule: Some(rule), used, missing: found.missing })
     }
@@ -283,6 +294,13 @@ impl Choice<'_> {
         Ok(Chosen { split: found.split, folds: Vec::new(), rule, used: SplitUsed { kind, column, reason }, missing })
     }
 
+    /// Which networks hold out rows that are at the end, if there are several.
+    fn by_the_first(&self) -> String {
+        let of_several =
+            |count| format!("; the first of {count} networks holds them out, the others learn from them too");
+        self.networks().map_or_else(String::new, of_several)
+    }
+
     pub(super) fn column(&self, name: &str) -> Option<&Column> {
         self.data.table.column(name).or_else(|| self.data.beside.column(name))
     }
@@ -316,6 +334,11 @@ fn of_most<T: Clone + PartialEq>(of_labels: Vec<T>, names: Vec<String>) -> (T, B
 /// How several networks hold rows out.
 fn in_turn(count: usize) -> String {
     format!("each of {count} networks holds out other rows, and learns from all the others")
+}
+
+/// Folds of so many networks, of which the first alone holds these rows out: so that what came last teaches the others.
+fn of_the_first(networks: usize, rows: usize) -> Vec<Range<usize>> {
+    std::iter::once(0..rows).chain(std::iter::repeat_n(rows..rows, networks - 1)).collect()
 }
 
 /// Why rows are held out at random where nothing is asked for.

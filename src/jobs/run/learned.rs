@@ -67,7 +67,7 @@ mod tests {
             classes: Default::default(),
             numbered: false,
         };
-        let [order, later] = [8, 9].map(|from| HeldOut::By(Rule::Order { from }));
+        let [order, later] = [8, 9].map(|from| HeldOut::By(Rule::Order { from, networks: None }));
         let folds = HeldOut::By(folds);
         use Relation::{Apart, Related, Unknown};
         for (theirs, relation, ours, learned) in [

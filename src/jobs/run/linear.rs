@@ -63,7 +63,7 @@ pub(super) fn trained(
     let until = (!is_wanted).then(|| Instant::now() + allowed);
     let go_on = || !job.control.is_urgent() && until.is_none_or(|until| Instant::now() < until);
     let found = match solved_columns(&spec) {
-        Some(_) => solved(training, &spec, &encoder.numbers(), &go_on),
+        Some(_) => solved(training, &spec, encoder, &go_on),
         None => stepped(context, training, spec, &go_on),
     };
     if job.control.is_urgent() { Err(Stopped) } else { Ok(found) }
@@ -90,13 +90,14 @@ fn solved_columns(spec: &ValidModelSpec) -> Option<usize> {
 
 /// Networks with the parameters that err least, for each fold those of the other rows; `None` once `go_on` says no, or where there is
 /// no solution.
-fn solved(training: &Training, spec: &ValidModelSpec, numbers: &[usize], go_on: GoOn) -> Option<Members> {
+fn solved(training: &Training, spec: &ValidModelSpec, encoder: &Encoder, go_on: GoOn) -> Option<Members> {
+    let (numbers, range) = (encoder.numbers(), encoder.target.learned_bounds()?);
     // What is drawn in stays so where nothing says otherwise.
     let views = if training.validation.is_some() && !numbers.is_empty() { 2 } else { 1 };
     let mut best: Option<(f64, Vec<Network>)> = None;
-    for unclipped in [Vec::new(), numbers.to_vec()].into_iter().take(views) {
+    for unclipped in [Vec::new(), numbers].into_iter().take(views) {
         let design = Design::of(Arc::new(ValidModelSpec { unclipped, ..spec.clone() }))?;
-        let Some((loss, networks)) = of_view(training, &design, go_on) else { break };
+        let Some((loss, networks)) = of_view(training, &design, range, go_on) else { break };
         if best.as_ref().is_none_or(|(least, _)| loss < *least) {
             best = Some((loss, networks));
         }
@@ -104,13 +105,13 @@ fn solved(training: &Training, spec: &ValidModelSpec, numbers: &[usize], go_on: 
     best.map(|(_, networks)| Members::alike(networks))
 }
 
-/// The networks of one view of the numbers, with the penalty that errs least on rows held out, and by how much.
-fn of_view(training: &Training, design: &Design, go_on: GoOn) -> Option<(f64, Vec<Network>)> {
+/// The networks of one view of the numbers, with the penalty that errs least on rows held out, where answers are kept within
+/// `range`, and by how much.
+fn of_view(training: &Training, design: &Design, range: (f64, f64), go_on: GoOn) -> Option<(f64, Vec<Network>)> {
     let Training { train, validation, folds, .. } = training;
     let behind = folds.last().map_or(0, |last| last.end)..train.rows();
     let of_others = moments(design, train, behind, go_on)?;
     let of_folds = folds.iter().map(|fold| moments(design, train, fold.clone(), go_on)).collect::<Option<Vec<_>>>()?;
-    let range = range(train)?;
     let (mut losses, mut found) = (vec![0.0; PENALTIES.len()], Vec::new());
     for number in 0..folds.len().max(1) {
         let others = of_folds.iter().enumerate().filter(|(other, _)| *other != number).map(|(_, of_fold)| of_fold);
@@ -127,15 +128,6 @@ fn of_view(training: &Training, design: &Design, go_on: GoOn) -> Option<(f64, Ve
     let chosen = if validation.is_some() { least? } else { UNCHOSEN };
     let networks = found.iter().map(|weights| design.network(weights[chosen].as_ref()?)).collect::<Option<_>>()?;
     Some((losses[chosen], networks))
-}
-
-/// The least and the largest number to learn, within which answers are kept.
-fn range(train: &Examples) -> Option<(f64, f64)> {
-    let Targets::Values(targets) = train.targets() else { return None };
-    let (least, most) = targets
-        .iter()
-        .fold((f32::INFINITY, f32::NEG_INFINITY), |(least, most), target| (least.min(*target), most.max(*target)));
-    (least <= most).then(|| (least.into(), most.into()))
 }
 
 /// Rows held out that weights are measured on.

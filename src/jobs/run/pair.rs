@@ -143,16 +143,10 @@ impl Pair {
         let within = rows.partition_point(|row| *row < start)..rows.partition_point(|row| *row < answered.rows);
         let mut here: Vec<usize> = rows[within].iter().map(|row| row - start).collect();
         let target = self.active.table().map_err(|error| error.to_string())?.parts.encoder.target.name();
-        let held_out = match rule {
-            None => vec![true; here.len()],
-            Some(Rule::Order { from }) => here.iter().map(|row| start + row >= *from).collect(),
-            Some(rule) => {
-                let folds = rule.holds(|name| table.column(name), target, &here).ok_or_else(changed)?;
-                folds.iter().map(Option::is_some).collect()
-            }
-        };
-        let mut is_held_out = held_out.into_iter();
-        here.retain(|_| is_held_out.next().unwrap_or(false));
+        if let Some(rule) = rule {
+            let mut folds = folds(rule, table, target, &here, start)?.into_iter();
+            here.retain(|_| folds.next().is_some_and(|fold| fold.is_some()));
+        }
         if here.is_empty() {
             return Ok(());
         }
@@ -169,7 +163,7 @@ impl Pair {
             let version = version.table().map_err(|error| error.to_string())?;
             let unfit =
                 |error| format!("the rows cannot be measured by both this version and version {number}: {error}");
-            for (fold, places) in by_fold(&version, table, &here)? {
+            for (fold, places) in by_fold(&version, table, &here, start)? {
                 let rows: Vec<usize> = places.iter().map(|place| here[*place]).collect();
                 let weights = weights.select(&places);
                 let weights = RowWeights::from(weights.as_deref());
@@ -199,18 +193,28 @@ fn changed() -> Reason {
     "a column that tells which rows were held out has another type now".to_owned()
 }
 
-/// The rows named, by their places among them: those of each fold, to which the networks may answer that have not learned from it;
-/// and those to which all may.
+/// The fold that a rule has each of the rows named in, of a table that begins at row `start` of its data set.
+fn folds(rule: &Rule, table: &Table, target: &str, rows: &[usize], start: usize) -> Result<Vec<Option<usize>>, Reason> {
+    match rule {
+        // By the place in the data set.
+        Rule::Order { from, .. } => Ok(rows.iter().map(|row| (start + row >= *from).then_some(0)).collect()),
+        rule => rule.holds(|name| table.column(name), target, rows).ok_or_else(changed),
+    }
+}
+
+/// The rows named of a table that begins at row `start` of its data set, by their places among them: those of each fold, to which
+/// the networks may answer that have not learned from it; and those to which all may.
 fn by_fold(
     version: &TablePredictor,
     table: &Table,
     rows: &[usize],
+    start: usize,
 ) -> Result<BTreeMap<Option<Fold>, Vec<usize>>, Reason> {
     let rule = version.parts.rule.as_ref();
     let Some((rule, count)) = rule.and_then(|rule| Some((rule, rule.folds()?))) else {
         return Ok(BTreeMap::from([(None, (0..rows.len()).collect())]));
     };
-    let folds = rule.holds(|name| table.column(name), version.parts.encoder.target.name(), rows).ok_or_else(changed)?;
+    let folds = folds(rule, table, version.parts.encoder.target.name(), rows, start)?;
     // A file from elsewhere may have fewer networks than its rule has folds.
     let has = |fold: &Fold| fold.number < version.members.list().len();
     let mut found: BTreeMap<_, Vec<usize>> = BTreeMap::new();

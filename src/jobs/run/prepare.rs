@@ -60,6 +60,7 @@ pub(super) fn prepare(
     let go_on: &dyn Fn() -> bool = &|| context.goes_on();
     let HeldOut { split, folds, rule, used, findings: of_split } = chosen(model, settings, &data, taken.rule, go_on)?;
     let Split { train, validation: held_out } = split;
+    let earlier = train.len();
     let train = if folds.is_empty() { train } else { [held_out.clone(), train].concat() };
     let TrainingTables { table, beside, profile, validation, weights, validation_weights, .. } = data;
     drop(beside);
@@ -69,6 +70,9 @@ pub(super) fn prepare(
     let mut encoder = encoder.with_weights(model.weights.as_deref());
     // What is held out has happened as well: the latest rows of a target that grows are the largest.
     encoder.target.take_in(target, &held_out);
+    if matches!(rule, Some(Rule::Time { .. } | Rule::Order { .. })) {
+        encoder.target.follow(target, &train[train.len() - earlier..], &held_out);
+    }
     fits_a_file(&encoder)?;
     let encoded = train.len() + validation.as_ref().map_or(held_out.len(), |other| other.rows);
     let read = table.bytes() + validation.as_ref().map_or(0, Table::bytes);

@@ -32,10 +32,10 @@ pub fn encode(predictor: &Predictor, facts: Option<&VersionFacts>) -> Vec<u8> {
     let has_front = members.iter().map(|member| member.network.spec()).any(|spec| spec.waves.is_some() || spec.scale);
     let has_parts = conformal.is_some_and(|conformal| !matches!(conformal, Conformal::Even(_)));
     let target = table.map(|table| &table.encoder.target);
-    let has_log_scale = target.is_some_and(|target| target.log1p().is_some() || target.is_rate());
+    let has_scale = target.is_some_and(|target| target.log1p().is_some() || target.is_rate() || target.moves());
     let header = Header {
         format: match () {
-            () if has_parts || has_log_scale || is_straight => FOURTH_FORM,
+            () if has_parts || has_scale || is_straight => FOURTH_FORM,
             () if background.is_some() || has_front => THIRD_FORM,
             () if several || histograms.is_some() => SECOND_FORM,
             () => FIRST_FORM,

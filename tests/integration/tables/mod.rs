@@ -12,6 +12,7 @@ mod growth;
 mod known_rows;
 mod members;
 mod models;
+mod moving;
 mod predictions;
 mod production;
 mod read_as;
