@@ -77,13 +77,14 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> BackupError {
 /// # Errors
 /// There is no state, or such a file; or something cannot be read or written: then there is no file.
 pub async fn back_up(folder: &Path, file: &Path) -> Result<Extent, BackupError> {
-    if !folder.join(CATALOG).is_file() {
+    let catalog = folder.join(CATALOG);
+    if !catalog.try_exists().map_err(at(&catalog))? {
         return Err(BackupError::NoState(folder.to_owned()));
     }
     if file.exists() {
         return Err(BackupError::Exists(file.to_owned()));
     }
-    let catalog = Catalog::connect(&Database::File(folder.join(CATALOG)), Arc::new(|_| Ok(())), PATIENCE).await?;
+    let catalog = Catalog::connect(&Database::File(catalog), Arc::new(|_| Ok(())), PATIENCE).await?;
     let id = new_id();
     let mut write = catalog.write().await?;
     write.begin_backup(id).await?;

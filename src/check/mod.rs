@@ -7,6 +7,7 @@ mod in_service;
 mod rows;
 
 use std::collections::HashSet;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,6 +46,14 @@ pub enum CheckError {
     /// There is no state in the data folder.
     #[error("there is nothing to check: {} has no {CATALOG}. Name the folder of the service by --data-dir", .0.display())]
     NoState(PathBuf),
+    /// Whether there is any cannot be seen.
+    #[error("{}: {source}", path.display())]
+    Folder {
+        /// What was looked at.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The state cannot be opened.
     #[error("{0}")]
     Open(#[from] OpenError),
@@ -78,8 +87,11 @@ pub async fn check(
     progress: &mut (dyn FnMut(&str, Outcome) + Send),
 ) -> Result<Outcome, CheckError> {
     // Blobs without a catalog are a state that has lost it, which is found.
-    let is_there = |name: &str| location.folder.join(name).exists();
-    if location.database_url.is_none() && !is_there(CATALOG) && (location.blob_url.is_some() || !is_there(BLOBS)) {
+    let is_there = |name: &str| {
+        let path = location.folder.join(name);
+        path.try_exists().map_err(|source| CheckError::Folder { path, source })
+    };
+    if location.database_url.is_none() && !is_there(CATALOG)? && (location.blob_url.is_some() || !is_there(BLOBS)?) {
         return Err(CheckError::NoState(location.folder.clone()));
     }
     let storage = Storage::open_unchecked(location, Arc::new(|_| Ok(()))).await?;

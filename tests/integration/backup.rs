@@ -114,3 +114,16 @@ async fn a_backup_of_a_running_service_is_restored_whole() {
         .expect("it runs");
     assert!(message(&on_servers).contains("pg_dump"), "{}", message(&on_servers));
 }
+
+#[test]
+fn a_folder_that_cannot_be_looked_into_is_not_said_to_be_empty() {
+    let work = tempfile::tempdir().expect("a temporary folder");
+    let (file, backup) = (work.path().join("file"), work.path().join("state.tar"));
+    std::fs::write(&file, "").expect("written");
+    let checked = Command::new(env!("CARGO_BIN_EXE_epochd")).arg("check").arg("--data-dir").arg(&file).output();
+    for output in [epochd(&["backup"], &backup, &file), checked.expect("it runs")] {
+        let said = message(&output);
+        assert!(!output.status.success() && said.contains("Not a directory"), "{said}");
+        assert!(!said.contains("nothing to"), "{said}");
+    }
+}

@@ -235,6 +235,26 @@ async fn a_new_certificate_is_taken_up_and_a_wrong_one_is_not() {
 }
 
 #[tokio::test]
+async fn metrics_say_when_the_certificate_ends() {
+    let until = |year| {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
+        params.not_after = rcgen::date_time_ymd(year, 3, 1);
+        (params.self_signed(&key).expect("a certificate").pem(), key.serialize_pem())
+    };
+    let certificates = Certificates::of_service(&until(2041));
+    let service = service_with(certificates.files()).await;
+    let end = || service.app.meters.certificate_end.get();
+    let seconds = |day: &str| day.parse::<jiff::Timestamp>().expect("a time").as_second();
+    assert_eq!(end(), seconds("2041-03-01T00:00:00Z"));
+    let (certificate, key) = until(2042);
+    certificates.put("cert", &certificate);
+    certificates.put("key", &key);
+    eventually("the new one's", || async { end() == seconds("2042-03-01T00:00:00Z") }).await;
+    assert_eq!(TestApp::start().await.app.meters.certificate_end.get(), 0, "without TLS");
+}
+
+#[tokio::test]
 async fn clients_need_a_certificate_of_the_authority() {
     let authority_key = KeyPair::generate().expect("a key");
     let mut params = CertificateParams::default();

@@ -92,7 +92,7 @@ impl Server {
         let places = Places::new(most, settings.connections_per_address, meters.clone());
         let (open, all_ended) = mpsc::channel(1);
         let (limits, doorman) = (Limits::of(settings), Doorman::new(tls.is_some(), meters.clone()));
-        tls.as_ref().inspect(|tls| tls.watch());
+        tls.as_ref().inspect(|tls| tls.watch(meters.clone()));
         (Server { routers, meters, limits, places, doorman, tls, open }, all_ended)
     }
 

@@ -4,6 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rustls::RootCertStore;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
@@ -28,12 +29,21 @@ pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
+/// What connections are served with.
+pub struct Served {
+    /// How.
+    pub config: Arc<ServerConfig>,
+    /// From when on clients refuse the certificate, if it says so readably.
+    pub until: Option<Timestamp>,
+}
+
 /// What connections are served with; nothing where no certificate is set.
 ///
 /// # Errors
 /// A file cannot be used.
-pub fn server_config(files: &TlsFiles) -> Result<Option<ServerConfig>, TlsError> {
+pub fn served(files: &TlsFiles) -> Result<Option<Served>, TlsError> {
     let Some((chain, key)) = identity(files)? else { return Ok(None) };
+    let until = valid_until(&chain);
     let builder = ServerConfig::builder_with_provider(provider());
     let builder = builder.with_protocol_versions(&[&TLS13, &TLS12]).expect("ring has ciphers of both versions");
     let builder = match &files.client_authorities {
@@ -46,7 +56,16 @@ pub fn server_config(files: &TlsFiles) -> Result<Option<ServerConfig>, TlsError>
         ))
     })?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Some(config))
+    Ok(Some(Served { config: Arc::new(config), until }))
+}
+
+/// When the first certificate of a chain ends that does.
+fn valid_until(chain: &[CertificateDer]) -> Option<Timestamp> {
+    let end = |certificate: &CertificateDer| {
+        let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+        Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
+    };
+    chain.iter().filter_map(end).min()
 }
 
 /// The service's certificate and key; nothing where none is set.

@@ -7,16 +7,19 @@ mod own;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
-use rustls::ServerConfig;
+use jiff::{SignedDuration, Timestamp};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::TlsFiles;
-use files::Stamp;
+use crate::telemetry::Meters;
+use files::{Served, Stamp};
 
 pub use files::TlsError;
 
 /// How often the files are looked at.
 const EVERY: Duration = Duration::from_secs(2);
+/// A certificate that ends sooner is told of when it is taken up.
+const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// What connections are served with. Cheap to clone: a handle.
 #[derive(Clone)]
@@ -24,7 +27,7 @@ pub struct Tls(Arc<Current>);
 
 struct Current {
     files: TlsFiles,
-    config: RwLock<Arc<ServerConfig>>,
+    served: RwLock<Served>,
 }
 
 impl Tls {
@@ -37,27 +40,30 @@ impl Tls {
             let key = key.display();
             tracing::warn!("anybody on this machine can read the private key {key}: chmod 600 keeps it from others");
         }
-        let config = files::server_config(files)?;
-        let of = |config| Tls(Arc::new(Current { files: files.clone(), config: RwLock::new(Arc::new(config)) }));
-        Ok(config.map(of))
+        let served = files::served(files)?;
+        served.iter().for_each(tell_of_end);
+        let of = |served| Tls(Arc::new(Current { files: files.clone(), served: RwLock::new(served) }));
+        Ok(served.map(of))
     }
 
     /// What the next connection is served with.
     pub fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.0.config.read().unwrap_or_else(PoisonError::into_inner).clone())
+        TlsAcceptor::from(self.0.served.read().unwrap_or_else(PoisonError::into_inner).config.clone())
     }
 
-    /// Reads the files again whenever they change, for as long as this is there.
-    pub fn watch(&self) {
+    /// Reads the files again whenever they change, for as long as this is there, and keeps `meters` up with the certificate's end.
+    pub fn watch(&self, meters: Arc<Meters>) {
         let (files, current) = (self.0.files.clone(), Arc::downgrade(&self.0));
+        meters.certificate_end.set(self.0.end());
         let before = files::stamp(&files);
         tokio::spawn(async move {
             let mut before = before;
             loop {
                 tokio::time::sleep(EVERY).await;
                 let (files, current, known) = (files.clone(), current.clone(), before.clone());
+                let meters = meters.clone();
                 // A thread that may wait for a disk.
-                match tokio::task::spawn_blocking(move || look(&files, &current, known)).await {
+                match tokio::task::spawn_blocking(move || look(&files, &current, known, &meters)).await {
                     Ok(Some(now)) => before = now,
                     _ => return,
                 }
@@ -66,16 +72,40 @@ impl Tls {
     }
 }
 
+impl Current {
+    /// When the certificate ends, in seconds since 1970; 0 where it does not say.
+    fn end(&self) -> i64 {
+        let served = self.served.read().unwrap_or_else(PoisonError::into_inner);
+        served.until.map_or(0, Timestamp::as_second)
+    }
+}
+
+/// Warns of a certificate that has ended, or soon will.
+fn tell_of_end(served: &Served) {
+    let Some(until) = served.until else { return };
+    match until.duration_since(Timestamp::now()) {
+        left if left.is_negative() => {
+            tracing::warn!(%until, "the certificate of --tls-cert has ended: clients refuse it. Renew it; the file is read again by itself");
+        }
+        left if left < SOON => {
+            tracing::warn!(%until, "the certificate of --tls-cert ends soon. Renew it; the file is read again by itself");
+        }
+        _ => {}
+    }
+}
+
 /// Reads the files again if they are not as they were; says how they are now, or nothing where nobody uses them any more. What
 /// cannot be used, half a change for example, leaves the certificate that is in use.
-fn look(files: &TlsFiles, current: &Weak<Current>, before: Stamp) -> Option<Stamp> {
+fn look(files: &TlsFiles, current: &Weak<Current>, before: Stamp, meters: &Meters) -> Option<Stamp> {
     let current = current.upgrade()?;
     let now = files::stamp(files);
     if now != before {
-        match files::server_config(files) {
-            Ok(Some(config)) => {
-                *current.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        match files::served(files) {
+            Ok(Some(served)) => {
                 tracing::info!("the files of TLS have changed: new connections get the new certificate");
+                tell_of_end(&served);
+                *current.served.write().unwrap_or_else(PoisonError::into_inner) = served;
+                meters.certificate_end.set(current.end());
             }
             Ok(None) => {}
             Err(error) => tracing::warn!(%error, "the files of TLS have changed and cannot be used: those before stay"),

@@ -13,13 +13,24 @@ const OFF: f64 = 10.0;
 /// and by this at least, the linear model has to be better.
 const LEAST_WORSE: f64 = 0.02;
 
+/// What a version is beside its linear baseline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A linear model itself, which learned in steps.
+    Linear,
+    /// Networks alone.
+    Networks,
+    /// Networks of a recipe by which a linear model may answer with them.
+    Together,
+}
+
 /// What is to be said of a version with these measures, on so many rows, beside its baselines: that it is no better than a constant
-/// answer, or worse than the linear model, by what its kind is compared by. It may be a linear one itself, which learned in steps.
+/// answer, or worse than the linear model, by what its kind is compared by.
 pub(super) fn beside_baselines(
     (metrics, metric): (&Metrics, Metric),
     baselines: &Baselines,
     rows: usize,
-    is_linear: bool,
+    kind: Kind,
 ) -> Option<Finding> {
     let own = Measure::from(metrics);
     let constants = [
@@ -55,14 +66,15 @@ pub(super) fn beside_baselines(
         return Some(Finding { code: "no_better_than_constant".to_owned(), message, column: None });
     }
     let linear = baselines.linear.as_ref().filter(|linear| is_worse(&own, linear, metric, rows))?;
-    let remedy = match is_linear {
-        true => {
+    let remedy = match kind {
+        Kind::Linear => {
             "This one has learned in steps; with hidden layers the recipe `standard` lets a solved one answer beside its networks"
         }
-        false => {
+        Kind::Networks => {
             "The recipe `standard` lets both answer together; else fewer hidden layers, a lower learning_rate, dropout or \
              early_stopping may help"
         }
+        Kind::Together => "Fewer hidden layers, a lower learning_rate, more dropout or more rows may help",
     };
     let message = format!(
         "a linear model does better than this version: on the same rows {} by that, {} by this version. {remedy}",
@@ -144,7 +156,7 @@ mod tests {
             Measure::Regression(_) => (None, Some(constant)),
         };
         let baselines = Baselines { majority_class, mean, linear: Some(linear), ..Baselines::default() };
-        beside_baselines((metrics, Metric::Rmse), &baselines, rows, false).map(|finding| finding.code)
+        beside_baselines((metrics, Metric::Rmse), &baselines, rows, Kind::Networks).map(|finding| finding.code)
     }
 
     /// On 400 rows chance is ± 1/10: a log loss of 0.40 against 0.44.
@@ -191,7 +203,8 @@ mod tests {
         let baselines = Baselines { mean, quantile, linear, ..Baselines::default() };
         let said = |loss| {
             let metrics = Metrics::Regression(of(loss));
-            beside_baselines((&metrics, Metric::PinballLoss), &baselines, 10_000, false).map(|finding| finding.code)
+            beside_baselines((&metrics, Metric::PinballLoss), &baselines, 10_000, Kind::Networks)
+                .map(|finding| finding.code)
         };
         assert_eq!(said(1.99).as_deref(), Some("no_better_than_constant"));
         assert_eq!(said(1.5).as_deref(), Some("worse_than_linear"));

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::answering::Answering;
 use super::baseline::{Baselines, constant};
-use super::beside_baselines::beside_baselines;
+use super::beside_baselines::{Kind, beside_baselines};
 use super::blend::{Blended, blended};
 use super::context::RunContext;
 use super::distillation::Distilled;
@@ -28,6 +28,7 @@ use crate::learning::split::SplitUsed;
 use crate::learning::training::{TargetScale, ValidTrainingSpec};
 use crate::models::Predictor;
 use crate::models::conformal::Conformal;
+use crate::models::recipe::Part;
 use crate::models::scoring::Truth;
 use crate::models::table::{FeatureImportance, TableParts};
 use crate::models::version::{MeasuredOn, RowsUsed, TrainedOn, VersionFacts};
@@ -178,12 +179,16 @@ pub(super) fn table(
     let constant = constant((&target, parts.spec.asked_loss()), training, &truth, examples.weights());
     tried.flatters(examples.rows()).into_iter().for_each(|finding| context.job.progress.warn(finding));
     let baselines = Baselines { linear, ..constant };
-    let is_linear = parts.spec.hidden_layers.is_empty();
+    let kind = match parts.spec.hidden_layers.is_empty() {
+        true => Kind::Linear,
+        false if parts.spec.has(Part::LinearModel) => Kind::Together,
+        false => Kind::Networks,
+    };
     // Classes that are weighed up are answered more often than they are right: the most frequent one may be right as often.
     let weighed = training.settings.class_weight.is_some();
     let majority_class = baselines.majority_class.clone().filter(|_| !weighed);
     let compared = Baselines { majority_class, ..baselines.clone() };
-    let beside = beside_baselines((&metrics, parts.spec.metric()), &compared, examples.rows(), is_linear);
+    let beside = beside_baselines((&metrics, parts.spec.metric()), &compared, examples.rows(), kind);
     beside.into_iter().for_each(|finding| context.job.progress.warn(finding));
     let target_scale = target.log1p().map(|_| TargetScale::Log1p);
     let of_numbers = parts.spec.task == Task::Regression;

@@ -48,6 +48,8 @@ pub struct Meters {
     pub connections_refused: IntCounterVec,
     /// Connections that the service ended because of what their clients did not do, by what it was.
     pub connections_cut: IntCounterVec,
+    /// When the certificate of TLS ends, in seconds since 1970; 0 without TLS.
+    pub certificate_end: IntGauge,
     /// Attempts to tell a webhook, by what became of them; and what was dropped without being told.
     pub webhook_deliveries: IntCounterVec,
     /// Ends of jobs that wait to be told.
@@ -90,6 +92,11 @@ impl Meters {
                 "Connections that the service ended, by reason.",
                 "reason",
                 &["head", "idle", "reply", "handshake", "unread", "made_room"],
+            ),
+            certificate_end: gauge(
+                &registry,
+                "epochd_tls_certificate_end_timestamp_seconds",
+                "When the certificate of TLS ends; 0 without TLS.",
             ),
             webhook_deliveries: of(
                 "epochd_webhook_deliveries_total",
