@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub use self::common::Common;
+pub use self::common::{ClientTls, Common};
 pub use self::nouns::{Datasets, Jobs, Keys, Things, Versions};
 use self::number::number;
 pub use self::reading::Reading;

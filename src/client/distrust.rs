@@ -29,7 +29,15 @@ fn told(url: &Url, error: &Error) -> Option<String> {
             format!("what answers at {url} does not speak TLS, but plain HTTP, it seems\n  ask it by --url {plain}")
         }
         Error::AlertReceived(AlertDescription::CertificateRequired | AlertDescription::BadCertificate) => {
-            format!("the service at {url} wants a certificate of its clients, and these commands have none to show")
+            format!(
+                "the service at {url} wants a certificate of its clients, signed by an authority that it trusts\n  give one by \
+                 --client-cert FILE and its key by --client-key FILE"
+            )
+        }
+        Error::AlertReceived(AlertDescription::UnknownCA) => {
+            format!(
+                "the service at {url} does not trust the certificate of --client-cert: no authority that it knows has signed it"
+            )
         }
         _ => return None,
     })

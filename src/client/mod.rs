@@ -36,7 +36,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 pub use self::command::{Client, ClientCommand};
-use self::command::{Common, Datasets, Jobs, Keys, Things};
+use self::command::{ClientTls, Common, Datasets, Jobs, Keys, Things};
 pub use self::error::ClientError;
 use self::local::Local;
 use self::parting::Parting;
@@ -116,12 +116,12 @@ fn is_ignored(signal: Signal) -> bool {
 fn service(common: &Common, parting: &Parting) -> Result<Service, ClientError> {
     if !common.local {
         let key = common.key.as_ref().map(|key| key.0.as_str());
-        return Service::new(&common.url, key, common.ca.as_deref());
+        return Service::new(&common.url, key, &common.tls);
     }
     let (local, starting) = Local::start(&common.data_dir)?;
     parting.ends(local);
     let key = starting.key.clone();
-    Service::new(&starting.address()?, Some(&key), None)
+    Service::new(&starting.address()?, Some(&key), &ClientTls::default())
 }
 
 async fn done(client: &Client, screen: &Screen) -> Result<(), ClientError> {

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::{Certificate, Client, Method, RequestBuilder, Response, Url, redirect};
+use reqwest::{Certificate, Client, Identity, Method, RequestBuilder, Response, Url, redirect};
 use serde_json::Value;
 
+use super::command::ClientTls;
 use super::distrust::distrust;
 use super::error::{ClientError, Problem, Unreadable};
 
@@ -27,11 +28,11 @@ pub struct Service {
 }
 
 impl Service {
-    /// At `url`, asked with `key` if there is one; `ca` is a file of certificates (PEM) that are trusted beside the usual ones.
+    /// At `url`, asked with `key` if there is one, over TLS as `tls` says.
     ///
     /// # Errors
-    /// The URL, the key or the file cannot be used.
-    pub fn new(url: &str, key: Option<&str>, ca: Option<&Path>) -> Result<Self, ClientError> {
+    /// The URL, the key or a file cannot be used.
+    pub fn new(url: &str, key: Option<&str>, tls: &ClientTls) -> Result<Self, ClientError> {
         let unfit = |what: &str, why: &dyn std::fmt::Display| ClientError::Usage(format!("{what}: {why}"));
         let parsed =
             Url::parse(url).ok().filter(|parsed| matches!(parsed.scheme(), "http" | "https") && parsed.has_host());
@@ -42,16 +43,29 @@ impl Service {
             .redirect(redirect::Policy::none())
             .connect_timeout(PATIENCE)
             .user_agent(concat!("epochd/", env!("CARGO_PKG_VERSION")));
-        if let Some(file) = ca {
-            let pem = std::fs::read(file).map_err(ClientError::io(file.display()))?;
+        let read = |file: &Path| std::fs::read(file).map_err(ClientError::io(file.display()));
+        if let Some(file) = &tls.ca {
+            let pem = read(file)?;
             http = http.tls_certs_merge(Certificate::from_pem_bundle(&pem).map_err(|error| unfit("--ca", &error))?);
+        }
+        if let Some(file) = &tls.client_cert {
+            let mut pem = read(file)?;
+            if let Some(file) = &tls.client_key {
+                pem.push(b'\n');
+                pem.extend(read(file)?);
+            }
+            let identity = Identity::from_pem(&pem).map_err(|_| {
+                let why = "a PEM file of a certificate and its private key is expected, or the key in another file by --client-key";
+                unfit("--client-cert", &why)
+            })?;
+            http = http.identity(identity);
         }
         let bearer = |key: &str| {
             let mut value = HeaderValue::from_str(&format!("Bearer {key}")).map_err(|error| unfit("--key", &error))?;
             value.set_sensitive(true);
             Ok(value)
         };
-        let http = http.build().map_err(|error| unfit("--ca", &error))?;
+        let http = http.build().map_err(|error| unfit("--ca or --client-cert", &error))?;
         Ok(Service { http, url, key: key.map(bearer).transpose()? })
     }
 

@@ -74,6 +74,29 @@ impl Words {
     /// The code of a value that is missing.
     pub const MISSING: u32 = u32::MAX;
 
+    /// Gives those of the rows `later` whose word none of the rows `earlier` has a word in common that no row had: what they are to
+    /// somebody who knows the earlier ones alone.
+    pub fn hide_new(&mut self, earlier: &[usize], later: &[usize]) {
+        let mut is_known = vec![false; self.words.len()];
+        for row in earlier {
+            if let Some(known) = is_known.get_mut(self.codes[*row] as usize) {
+                *known = true;
+            }
+        }
+        let mut hidden = None;
+        for row in later {
+            let code = &mut self.codes[*row];
+            if is_known.get(*code as usize) == Some(&false) {
+                let words = &mut self.words;
+                *code = *hidden.get_or_insert_with(|| {
+                    // Longer than any of them.
+                    words.push("?".repeat(1 + words.iter().map(String::len).max().unwrap_or(0)));
+                    words.len() as u32 - 1
+                });
+            }
+        }
+    }
+
     /// The word of a row, unless it is missing.
     pub fn of_row(&self, row: usize) -> Option<&str> {
         self.words.get(self.codes[row] as usize).map(String::as_str)
@@ -118,5 +141,20 @@ impl Table {
     /// The column of a name.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_came_up_later_are_hidden() {
+        let words = ["a", "b", "longest"].map(str::to_owned).to_vec();
+        let mut column = Words { codes: vec![0, 1, Words::MISSING, 1, 2, 2, Words::MISSING, 0], words };
+        column.hide_new(&[0, 1, 2], &[3, 4, 5, 6, 7]);
+        let of_rows: Vec<Option<&str>> = (0..8).map(|row| column.of_row(row)).collect();
+        let hidden = Some("????????");
+        assert_eq!(of_rows, [Some("a"), Some("b"), None, Some("b"), hidden, hidden, None, Some("a")]);
     }
 }

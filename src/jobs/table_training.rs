@@ -72,7 +72,7 @@ impl TableTraining {
         let (train, held_out) = match (settings.networks() > 1, is_apart) {
             // Each row may be trained on, and each network holds out others.
             (true, false) => (labelled, held_out_in_turn(labelled, &settings)),
-            // By all networks but the first.
+            // By all networks but the first, unless other rows are measured on.
             (true, true) => (labelled, labelled - train),
             (false, _) => (train, labelled - train),
         };
@@ -232,7 +232,7 @@ fn require_columns(model: &TableSpec, dataset: &Dataset, pointer: &str) -> Resul
     }
 }
 
-/// Checks that there are rows enough for each network to hold out others, unless all hold out the same ones.
+/// Checks that there are rows enough for each network to hold out others, where they do.
 fn check_members(settings: &ValidTrainingSpec, is_apart: bool) -> Result<(), SpecError> {
     let (members, share) = (settings.networks() as u64, settings.validation_split);
     let most = most_members(share);

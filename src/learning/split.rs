@@ -46,7 +46,7 @@ impl SplitBy {
         *self != SplitBy::Auto {}
     }
 
-    /// Whether it is sure to hold out rows at one end of time or place, which is the same end for all networks.
+    /// Whether it is sure to hold out rows at one end of time or place, which networks cannot hold out in turn.
     pub fn is_at_the_end(&self) -> bool {
         matches!(self, SplitBy::Time { .. } | SplitBy::Order {})
     }

@@ -91,9 +91,13 @@ fn is_alive(reply: &std::io::Result<String>) -> bool {
 
 /// What the command line says that asks the service and trusts these certificates.
 async fn commanded(url: &str, trusted: Option<PathBuf>) -> (Option<i32>, String) {
+    commanded_with(url, trusted.into_iter().flat_map(|file| ["--ca".into(), file]).collect()).await
+}
+
+async fn commanded_with(url: &str, options: Vec<PathBuf>) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_epochd"));
     command.args(["models", "--url", url]).env_remove("EPOCHD_KEY");
-    trusted.iter().for_each(|file| _ = command.arg("--ca").arg(file));
+    command.args(options);
     let output = tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it runs");
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
@@ -246,7 +250,7 @@ async fn metrics_say_when_the_certificate_ends() {
     let service = service_with(certificates.files()).await;
     let end = || service.app.meters.certificate_end.get();
     let seconds = |day: &str| day.parse::<jiff::Timestamp>().expect("a time").as_second();
-    assert_eq!(end(), seconds("2041-03-01T00:00:00Z"));
+    eventually("it is told", || async { end() == seconds("2041-03-01T00:00:00Z") }).await;
     let (certificate, key) = until(2042);
     certificates.put("cert", &certificate);
     certificates.put("key", &key);
@@ -276,6 +280,29 @@ async fn clients_need_a_certificate_of_the_authority() {
             let reply = ask(&service, &client(&pair.0, stranger, &[versions])).await;
             assert!(!is_alive(&reply), "{reply:?}");
         }
+    }
+    // The commands show one that they are given.
+    let stranger = for_localhost();
+    for (name, text) in [("member", &member.0), ("key of member", &member.1), ("both", &(member.0.clone() + &member.1))]
+    {
+        certificates.put(name, text);
+    }
+    certificates.put("stranger", &(stranger.0 + &stranger.1));
+    let url = format!("https://localhost:{}", service.address().port());
+    let commanded = |options: &[&str]| {
+        let of = |option: &&str| if option.starts_with('-') { (*option).into() } else { certificates.path(option) };
+        commanded_with(&url, ["--ca", "cert"].iter().chain(options).map(of).collect())
+    };
+    assert_eq!(commanded(&["--client-cert", "member", "--client-key", "key of member"]).await.0, Some(0));
+    assert_eq!(commanded(&["--client-cert", "both"]).await.0, Some(0));
+    for (options, status, said) in [
+        (&[][..], 1, "give one by --client-cert FILE and its key by --client-key FILE"),
+        (&["--client-cert", "stranger"], 1, "does not trust the certificate of --client-cert"),
+        (&["--client-cert", "member"], 2, "or the key in another file by --client-key"),
+        (&["--client-key", "key of member"], 2, "--client-cert"),
+    ] {
+        let (ended, told) = commanded(options).await;
+        assert!(ended == Some(status) && told.contains(said), "{options:?}: {ended:?} {told}");
     }
     // The health check shows the service's own certificate.
     assert_eq!(healthy(&service, &files).await, "200");

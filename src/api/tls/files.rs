@@ -43,7 +43,7 @@ pub struct Served {
 /// A file cannot be used.
 pub fn served(files: &TlsFiles) -> Result<Option<Served>, TlsError> {
     let Some((chain, key)) = identity(files)? else { return Ok(None) };
-    let until = valid_until(&chain);
+    let until = valid_until(&chain[0]);
     let builder = ServerConfig::builder_with_provider(provider());
     let builder = builder.with_protocol_versions(&[&TLS13, &TLS12]).expect("ring has ciphers of both versions");
     let builder = match &files.client_authorities {
@@ -59,13 +59,10 @@ pub fn served(files: &TlsFiles) -> Result<Option<Served>, TlsError> {
     Ok(Some(Served { config: Arc::new(config), until }))
 }
 
-/// When the first certificate of a chain ends that does.
-fn valid_until(chain: &[CertificateDer]) -> Option<Timestamp> {
-    let end = |certificate: &CertificateDer| {
-        let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
-        Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
-    };
-    chain.iter().filter_map(end).min()
+/// When a certificate ends.
+fn valid_until(certificate: &CertificateDer) -> Option<Timestamp> {
+    let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
 }
 
 /// The service's certificate and key; nothing where none is set.

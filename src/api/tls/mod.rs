@@ -4,8 +4,8 @@ mod files;
 pub mod healthcheck;
 mod own;
 
-use std::sync::{Arc, PoisonError, RwLock, Weak};
-use std::time::Duration;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, Weak};
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_rustls::TlsAcceptor;
@@ -18,8 +18,9 @@ pub use files::TlsError;
 
 /// How often the files are looked at.
 const EVERY: Duration = Duration::from_secs(2);
-/// A certificate that ends sooner is told of when it is taken up.
+/// A certificate that ends sooner is told of when it is taken up, and then each day.
 const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// What connections are served with. Cheap to clone: a handle.
 #[derive(Clone)]
@@ -48,7 +49,7 @@ impl Tls {
 
     /// What the next connection is served with.
     pub fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.0.served.read().unwrap_or_else(PoisonError::into_inner).config.clone())
+        TlsAcceptor::from(self.0.served().config.clone())
     }
 
     /// Reads the files again whenever they change, for as long as this is there, and keeps `meters` up with the certificate's end.
@@ -57,9 +58,13 @@ impl Tls {
         meters.certificate_end.set(self.0.end());
         let before = files::stamp(&files);
         tokio::spawn(async move {
-            let mut before = before;
+            let (mut before, mut told) = (before, Instant::now());
             loop {
                 tokio::time::sleep(EVERY).await;
+                if told.elapsed() >= DAY {
+                    current.upgrade().iter().for_each(|current| tell_of_end(&current.served()));
+                    told = Instant::now();
+                }
                 let (files, current, known) = (files.clone(), current.clone(), before.clone());
                 let meters = meters.clone();
                 // A thread that may wait for a disk.
@@ -73,10 +78,13 @@ impl Tls {
 }
 
 impl Current {
+    fn served(&self) -> RwLockReadGuard<'_, Served> {
+        self.served.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// When the certificate ends, in seconds since 1970; 0 where it does not say.
     fn end(&self) -> i64 {
-        let served = self.served.read().unwrap_or_else(PoisonError::into_inner);
-        served.until.map_or(0, Timestamp::as_second)
+        self.served().until.map_or(0, Timestamp::as_second)
     }
 }
 

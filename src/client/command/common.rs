@@ -20,9 +20,9 @@ pub struct Common {
     /// The key to ask with. On the command line all users of the machine see it: set the variable
     #[arg(long, env = "EPOCHD_KEY", value_name = "SECRET", hide_env_values = true, global = true)]
     pub key: Option<Key>,
-    /// Certificates (PEM) that are trusted beside the usual ones
-    #[arg(long, value_name = "FILE", global = true)]
-    pub ca: Option<PathBuf>,
+    /// How TLS is spoken with it
+    #[command(flatten)]
+    pub tls: ClientTls,
     /// Start a service of its own on --data-dir for as long as the command takes, in place of asking one
     #[arg(long, global = true)]
     pub local: bool,
@@ -52,10 +52,29 @@ impl Common {
         } else if is_otherwise("EPOCHD_URL", URL, &self.url) {
             again += &format!(" --url {}", self.url);
         }
-        if let Some(file) = &self.ca {
-            again += &format!(" --ca {}", file.display());
-        }
-        again
+        again + &self.tls.again()
+    }
+}
+
+/// Whom a client trusts over TLS, and who it says that it is.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ClientTls {
+    /// Certificates (PEM) that are trusted beside the usual ones
+    #[arg(long, value_name = "FILE", global = true)]
+    pub ca: Option<PathBuf>,
+    /// Certificate (PEM) to show where the service wants one (--tls-client-ca)
+    #[arg(long, value_name = "FILE", global = true)]
+    pub client_cert: Option<PathBuf>,
+    /// Its private key (PEM), where that is not in the same file
+    #[arg(long, value_name = "FILE", global = true, requires = "client_cert")]
+    pub client_key: Option<PathBuf>,
+}
+
+impl ClientTls {
+    fn again(&self) -> String {
+        let all = [("--ca", &self.ca), ("--client-cert", &self.client_cert), ("--client-key", &self.client_key)];
+        let given = all.into_iter().filter_map(|(flag, file)| Some(format!(" {flag} {}", file.as_ref()?.display())));
+        given.collect()
     }
 }
 

@@ -214,22 +214,18 @@ impl Target {
         let (Target::Regression { min, max, least, most, .. }, Values::Numeric(values)) = (self, &column.values) else {
             return;
         };
+        if earlier.len().min(later.len()) < MOVES_ROWS {
+            return;
+        }
         let quantile = |rows: &[usize], share: f64| {
             let mut values: Vec<f64> = rows.iter().map(|row| values[*row]).collect();
             let at = (share * (values.len() - 1) as f64).round() as usize;
             *values.select_nth_unstable_by(at, f64::total_cmp).1
         };
-        let are_enough = earlier.len() >= MOVES_ROWS && later.len() >= MOVES_ROWS;
-        let width = *max - *min;
-        (*least, *most) = (None, None);
-        if are_enough && quantile(later, 0.5) < quantile(earlier, 0.1) {
-            let below = (*min - width).max(f64::MIN);
-            *least = Some(if *min >= 0.0 { below.max(0.0) } else { below });
-        }
-        if are_enough && quantile(later, 0.5) > quantile(earlier, 0.9) {
-            let above = (*max + width).min(f64::MAX);
-            *most = Some(if *max <= 0.0 { above.min(0.0) } else { above });
-        }
+        let (width, middle) = (*max - *min, quantile(later, 0.5));
+        let (below, above) = ((*min - width).max(f64::MIN), (*max + width).min(f64::MAX));
+        *least = (middle < quantile(earlier, 0.1)).then_some(if *min >= 0.0 { below.max(0.0) } else { below });
+        *most = (middle > quantile(earlier, 0.9)).then_some(if *max <= 0.0 { above.min(0.0) } else { above });
     }
 
     /// Whether answers may go beyond the range of the rows: see [`Target::follow`].

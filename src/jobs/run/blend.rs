@@ -13,7 +13,7 @@ use super::measure::Measuring;
 use super::out_of_fold::{answers, calibrated, measured};
 use super::unpublished::Stopped;
 use crate::jobs::training::Training;
-use crate::learning::members::{Member, Members};
+use crate::learning::members::{MAX_MEMBERS, Member, Members};
 use crate::learning::row_weights::RowWeights;
 use crate::models::recipe::Part;
 use crate::models::scoring::Truth;
@@ -56,14 +56,17 @@ pub(super) fn blended(
     Ok(Blended { members, linear: measure, linear_share })
 }
 
-/// The networks with the linear model of each fold behind them, and its share of their answers; none where that is 0. Both are
-/// calibrated before, each by itself, so that neither counts for being too sure.
+/// The networks with the linear model of each fold behind them, and its share of their answers; none where that is 0, or a version
+/// has no room for so many. Both are calibrated before, each by itself, so that neither counts for being too sure.
 fn together(
     measuring: &Measuring,
     networks: Members,
     linear: Members,
     folds: &[Range<usize>],
 ) -> Result<(Members, Option<f64>), Stopped> {
+    if networks.list().len() + linear.list().len() > MAX_MEMBERS {
+        return Ok((networks, None));
+    }
     let [networks, linear] = [calibrated(measuring, networks, folds)?, calibrated(measuring, linear, folds)?];
     let [of_networks, of_linear] = [&networks, &linear].map(|members| answers(measuring, Answering { members, folds }));
     let share = best_share(measuring.truth, measuring.examples.weights(), &of_networks?, &of_linear?);

@@ -206,9 +206,14 @@ impl Choice<'_> {
         Rows { table, beside, answer: self.target, task, rows: self.rows, hashes, seed }
     }
 
-    /// How many networks there are, if there are several: then the first alone holds out rows that are at the end.
+    /// Of how many networks the first holds out rows that are at the end, if there are several. A training that goes on from a version
+    /// of several candidates has the first of each do so, as there.
     fn networks(&self) -> Option<usize> {
-        self.folds().map(|(count, _)| count)
+        let before = match self.before {
+            Some(Rule::Time { networks, .. } | Rule::Order { networks, .. }) => *networks,
+            _ => None,
+        };
+        before.or(self.folds().map(|(count, _)| count))
     }
 
     fn last(&self, used: SplitUsed) -> Chosen {

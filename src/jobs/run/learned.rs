@@ -18,7 +18,8 @@ pub(super) enum Relation {
 pub(super) enum Learned {
     Nothing,
     Some,
-    /// Its networks held out each row in turn, or those of the new one do; or which it held out is not known.
+    /// Its networks have between them learned from all rows, or those of the new one hold out each row in turn; or which rows it held
+    /// out is not known.
     All,
 }
 
@@ -26,9 +27,14 @@ impl Learned {
     /// By the rows that the version's training held out, where that is known, and those that are now.
     pub(super) fn of(theirs: Option<&HeldOut>, relation: Relation, ours: Option<&HeldOut>) -> Self {
         let folds = |held_out: &HeldOut| matches!(held_out, HeldOut::By(rule) if rule.folds().is_some());
+        let in_turn =
+            |held_out: &HeldOut| matches!(held_out, HeldOut::By(Rule::Folds { .. } | Rule::GroupFolds { .. }));
+        // Held out by the first network alone: it knows nothing of what it held out before.
+        let by_the_first = |held_out: &HeldOut| folds(held_out) && !in_turn(held_out);
         match ours {
             Some(_) if relation == Relation::Apart => Learned::Nothing,
             Some(ours) if are_within(theirs, relation, ours) => Learned::Nothing,
+            Some(ours) if by_the_first(ours) && theirs.is_some_and(|theirs| !in_turn(theirs)) => Learned::Some,
             _ if theirs.is_none_or(folds) || ours.is_some_and(folds) => Learned::All,
             _ => Learned::Some,
         }
@@ -69,6 +75,7 @@ mod tests {
         };
         let [order, later] = [8, 9].map(|from| HeldOut::By(Rule::Order { from, networks: None }));
         let folds = HeldOut::By(folds);
+        let of_first = |from| HeldOut::By(Rule::Order { from, networks: Some(5) });
         use Relation::{Apart, Related, Unknown};
         for (theirs, relation, ours, learned) in [
             (Some(&random(1)), Related, Some(&random(1)), Learned::Nothing),
@@ -87,6 +94,16 @@ mod tests {
             // The same places of other rows.
             (Some(&order), Unknown, Some(&order), Learned::Some),
             (Some(&random(1)), Apart, None, Learned::Some),
+            // The first of several networks holds out rows, of which it knows those that it did not hold out before.
+            (Some(&of_first(9)), Related, Some(&of_first(8)), Learned::Some),
+            (Some(&of_first(8)), Related, Some(&of_first(9)), Learned::Nothing),
+            (Some(&order), Related, Some(&of_first(8)), Learned::Nothing),
+            (Some(&later), Related, Some(&of_first(8)), Learned::Some),
+            (Some(&random(1)), Related, Some(&of_first(8)), Learned::Some),
+            (Some(&folds), Related, Some(&of_first(8)), Learned::All),
+            // All hold out what the others of the version learned from.
+            (Some(&of_first(8)), Related, Some(&order), Learned::All),
+            (Some(&of_first(8)), Related, Some(&random(1)), Learned::All),
         ] {
             assert_eq!(Learned::of(theirs, relation, ours), learned, "{theirs:?} {relation:?} {ours:?}");
         }

@@ -12,7 +12,7 @@ use super::initial::initial;
 use super::tables::TrainingTables;
 use super::target_scale;
 use super::unpublished::{Halt, Stopped};
-use crate::data::column::{Column, Table};
+use crate::data::column::{Column, ColumnType, Table, Values};
 use crate::data::encoder::{EncodeError, Encoder, Histogram, Known, rows_with};
 use crate::data::profile::{Finding, TableProfile};
 use crate::data::row_weights::weights_of;
@@ -62,7 +62,7 @@ pub(super) fn prepare(
     let Split { train, validation: held_out } = split;
     let earlier = train.len();
     let train = if folds.is_empty() { train } else { [held_out.clone(), train].concat() };
-    let TrainingTables { table, beside, profile, validation, weights, validation_weights, .. } = data;
+    let TrainingTables { mut table, beside, profile, validation, weights, validation_weights, .. } = data;
     drop(beside);
     let target = column(&table, &model.target)?;
     let looked = Looked { table: &table, target, weights: weights.as_ref(), held_out: &held_out, folds: &folds };
@@ -103,7 +103,13 @@ pub(super) fn prepare(
             drop(table);
             apart(&encoding, &other, validation_weights.as_ref(), &model.target)?
         }
-        None => of_table(&encoding, &table, target, weights.as_ref(), &train, held_out)?,
+        None => {
+            if matches!(rule, Some(Rule::Time { networks: Some(_), .. } | Rule::Order { networks: Some(_), .. })) {
+                hide_new_words(&mut table, &model.target, &train[held_out.len()..], &held_out);
+            }
+            let target = column(&table, &model.target)?;
+            of_table(&encoding, &table, target, weights.as_ref(), &train, held_out)?
+        }
     };
     let scale = target_scale::Choice {
         settings,
@@ -177,6 +183,17 @@ fn fits_a_file(encoder: &Encoder) -> Result<(), EncodeError> {
     let names: u64 = encoder.features.iter().map(|feature| index_bytes(&feature.name)).sum();
     let bytes = index_bytes(encoder) + FURTHER_TIMES * names;
     if bytes <= MAX_INDEX { Ok(()) } else { Err(EncodeError::TooManyWords { bytes, most: MAX_INDEX }) }
+}
+
+/// Lets rows that one network alone holds out have no word that it has not learned: words that came up since are as new to it as
+/// those of tomorrow, although other networks have learned them. Of texts, whose new words start at 0, there is nothing to hide.
+fn hide_new_words(table: &mut Table, target: &str, earlier: &[usize], held_out: &[usize]) {
+    let of_words = |column: &&mut Column| column.name != target && column.kind == ColumnType::Categorical;
+    for column in table.columns.iter_mut().filter(of_words) {
+        if let Values::Words(words) = &mut column.values {
+            words.hide_new(earlier, held_out);
+        }
+    }
 }
 
 /// The training rows that explanations begin at.

@@ -263,7 +263,7 @@ impl<'a> Search<'a> {
     /// What it takes to have a candidate among those that answer: its parameters, and at least so many for each network that there is
     /// a place for the linear models.
     fn cost(&self, one: &Trained) -> usize {
-        let least = ANSWERING / (MAX_MEMBERS - self.training.folds.len().max(1));
+        let least = ANSWERING / MAX_MEMBERS.saturating_sub(self.training.folds.len().max(1)).max(1);
         one.members.list().iter().map(|member| member.network.parameters().len().max(least)).sum()
     }
 

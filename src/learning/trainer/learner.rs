@@ -156,7 +156,7 @@ impl<'a> Learner<'a> {
         self.state.under_way = None;
         self.state.epoch = report.epoch;
         self.state.last = Some(report);
-        self.state.schedule.epoch_ended(report.watched());
+        self.state.schedule.epoch_ended(watched);
         let improves = self.state.best.improves(report.epoch, watched);
         self.state.schedule.best_is(report.epoch, self.state.best.watched);
         let parameters = self.state.network.parameters();

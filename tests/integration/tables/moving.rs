@@ -26,10 +26,10 @@ async fn trained(service: &TestApp, query: &str, csv: String) -> Value {
     job
 }
 
-async fn measured(service: &TestApp, model: &str, csv: String) -> Value {
-    let path = format!("/models/{model}/evaluate");
-    let request = service.raw(reqwest::Method::POST, &path).header("content-type", "text/csv").body(csv);
-    service.send(reqwest::Method::POST, &path, request).await.expect(200)
+/// What a model's version reaches on these rows.
+async fn measured(service: &TestApp, model: &str, csv: &str) -> Value {
+    let dataset = service.post_csv("/datasets", csv.to_owned()).await.expect(201);
+    service.post(&format!("/models/{model}/evaluate"), json!({"dataset": dataset["id"]})).await.expect(200)
 }
 
 fn rmse(measured: &Value) -> f64 {
@@ -44,7 +44,7 @@ async fn what_grows_or_falls_is_answered_beyond_what_was() {
         let job = trained(&service, &query, sales(growth, 0..600)).await;
         assert_eq!(job["split"]["type"], "time", "{job}");
         // The noise has a deviation of 5.8; all that was ends 100 before what comes.
-        let later = measured(&service, name, sales(growth, 600..800)).await;
+        let later = measured(&service, name, &sales(growth, 600..800)).await;
         assert!(rmse(&later["metrics"]) < 12.0, "{later}");
     }
 }
@@ -75,12 +75,58 @@ async fn the_latest_rows_teach() {
     let (one, many) = (rmse(&alone["metrics"]), rmse(&job["metrics"]));
     assert!((one / many - 1.0).abs() < 0.2, "{one} and {many}");
     // What comes next is as what came last: five networks, of which four have seen it, err less.
-    let next = |csv: String| csv.replace(",0,", ",1,");
-    let later = {
-        let csv = next(sales(0.0, 0..100));
-        let rows = csv.lines().skip(1).map(|line| line.split(',').next().unwrap_or_default().to_owned());
-        "day,promotion,sold\n".to_owned() + &rows.map(|day| format!("{day},1,970\n")).collect::<String>()
-    };
-    let [one, many] = [measured(&service, "one", later.clone()).await, measured(&service, "many", later).await];
+    let rows = sales(0.0, 600..700);
+    let days = rows.lines().skip(1).map(|line| line.split(',').next().unwrap_or_default());
+    let later = format!("day,promotion,sold\n{}", days.map(|day| format!("{day},1,970\n")).collect::<String>());
+    let [one, many] = [measured(&service, "one", &later).await, measured(&service, "many", &later).await];
     assert!(rmse(&many["metrics"]) < rmse(&one["metrics"]) - 5.0, "{many} beside {one}");
+}
+
+#[tokio::test]
+async fn a_training_goes_on_with_the_first_network_alone_without_the_latest_rows() {
+    let service = TestApp::start().await;
+    let query = "name=m&hidden_layers=8&epochs=10&split=order";
+    let first = trained(&service, query, sales(0.2, 0..500)).await;
+    assert_eq!((&first["rows"], &first["metrics"]["rows"]), (&json!(500), &json!(100)));
+    let has = |job: &Value, code: &str| job["warnings"].to_string().contains(code);
+    // More rows: those that are the last now were not there before. Both versions are measured on them by networks that know none.
+    let model = service.get("/models/m").await.expect(200);
+    let dataset = text(&model["dataset_id"]).to_owned();
+    let grown = service.post_csv(&format!("/datasets/{dataset}/append"), sales(0.2, 500..700)).await.expect(201);
+    let train = async |changes: Value| {
+        let mut body = json!({"dataset": grown["id"], "epochs": 10, "split": "order", "activate": "if_better"});
+        body.as_object_mut().expect("an object").extend(changes.as_object().expect("an object").clone());
+        service.train("m", body).await
+    };
+    for changes in [json!({"warm_start": true}), json!({})] {
+        let job = train(changes).await;
+        assert_eq!((&job["rows"], &job["metrics"]["rows"]), (&json!(700), &json!(140)), "{job}");
+        assert_eq!(job["comparison"]["rows"], 140, "{job}");
+        assert!(!has(&job, "warm_start_rows_known"), "{job}");
+    }
+    // A larger part: the first network knows some of it.
+    let larger = train(json!({"warm_start": true, "validation_split": 0.4})).await;
+    assert_eq!(larger["metrics"]["rows"], 280, "{larger}");
+    assert!(has(&larger, "learned from some of them"), "{larger}");
+    // Another network alone holds out what the others of the version know.
+    let other = train(json!({"distill": 1, "validation_split": 0.2})).await;
+    assert!(has(&other, "distilled_rows_known"), "{other}");
+}
+
+#[tokio::test]
+async fn a_word_that_came_up_since_is_new_to_the_network_that_is_measured() {
+    let service = TestApp::start().await;
+    let row = |row: usize| {
+        format!("{},{},{}\n", ["a", "b", "c"][if row < 240 { row % 2 } else { 2 }], row * 37 % 100, row % 2)
+    };
+    let csv = "shop,x,y\n".to_owned() + &(0..300).map(row).collect::<String>();
+    let query = "name=m&target=y&hidden_layers=8&epochs=10&split=order&types={\"shop\":\"categorical\"}";
+    let job = service.post_csv(&format!("/train?{query}"), csv).await.expect(202);
+    let job = service.ended(&job).await;
+    assert_eq!((&job["state"], &job["rows"], &job["metrics"]["rows"]), (&json!("succeeded"), &json!(300), &json!(60)));
+    // The others have learned it: it is known to whoever asks.
+    let request = json!({"records": [{"shop": "c", "x": 3}, {"shop": "d", "x": 3}]});
+    let reply = service.post("/models/m/predict", request).await.expect(200);
+    let flags = |row: usize| reply["predictions"][row]["flags"].to_string();
+    assert!(!flags(0).contains("unseen_category") && flags(1).contains("unseen_category"), "{reply}");
 }
