@@ -25,6 +25,8 @@ pub struct Service {
     http: Client,
     url: Url,
     key: Option<HeaderValue>,
+    /// Whether it is shown a certificate, if it wants one.
+    shows_certificate: bool,
 }
 
 impl Service {
@@ -66,7 +68,8 @@ impl Service {
             Ok(value)
         };
         let http = http.build().map_err(|error| unfit("--ca or --client-cert", &error))?;
-        Ok(Service { http, url, key: key.map(bearer).transpose()? })
+        let (key, shows_certificate) = (key.map(bearer).transpose()?, tls.client_cert.is_some());
+        Ok(Service { http, url, key, shows_certificate })
     }
 
     /// A request for the path of these parts, each of which may be any text, with these parameters.
@@ -174,7 +177,15 @@ impl Service {
                 return ClientError::io(what)(io::Error::new(error.kind(), error.to_string()));
             }
         }
-        ClientError::Unreachable { url: self.url.to_string(), cause: cause.to_string() }
+        let mut cause = cause.to_string();
+        // Who breaks off a connection that stands may have said why before, which is lost.
+        if self.url.scheme() == "https" && !error.is_connect() {
+            cause += match self.shows_certificate {
+                true => "; perhaps the service does not trust the certificate of --client-cert",
+                false => "; if the service wants a certificate of its clients, give one by --client-cert FILE",
+            };
+        }
+        ClientError::Unreachable { url: self.url.to_string(), cause }
     }
 
     async fn refused(&self, mut reply: Response) -> ClientError {

@@ -54,7 +54,7 @@ const fn alike(code: &'static str, cost: Cost, clause: &'static str, advice: &'s
 }
 
 /// All kinds, dearest first: by cost, and where that is the same by how much of the table is concerned, as a rule.
-pub static KINDS: [Kind; 62] = [
+pub static KINDS: [Kind; 63] = [
     whole("loss_not_falling", Cost::Lost),
     // The first row has become the names of the columns, and the columns have no names.
     whole("header_looks_like_data", Cost::Lost),
@@ -118,6 +118,7 @@ pub static KINDS: [Kind; 62] = [
     whole("chosen_by_measured_rows", Cost::Flattering),
     whole("no_better_than_constant", Cost::Unlearned),
     whole("worse_than_linear", Cost::Unlearned),
+    whole("target_moves_with_time", Cost::Unlearned),
     whole("target_outliers", Cost::Unlearned),
     whole("overfitting", Cost::Unlearned),
     whole("unscaled_inputs", Cost::Unlearned),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::followed::{FollowedModels, Known};
+use crate::data::column::ColumnType;
 use crate::memory::behalf::done_for_all;
 use crate::models::drift::{DriftCounts, Followed, Reference};
 use crate::models::{Model, ModelError, ModelRegistry, Predictor};
@@ -220,9 +221,10 @@ fn add(cells: &mut [u64], more: &[u64]) {
     cells.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
 }
 
-/// The columns that have moved most, with how far.
+/// The columns that have moved most, with how far; times go on by themselves, which is no news of any of them.
 fn worst(reference: &Reference, rows: u64, cells: &[u64]) -> Vec<(String, f64)> {
-    let told = |column: &&Followed| rows >= (column.expected.len() * ROWS_A_BIN) as u64;
+    let told =
+        |column: &&Followed| column.kind != ColumnType::Datetime && rows >= (column.expected.len() * ROWS_A_BIN) as u64;
     let moved = reference.columns().iter().filter(told).filter_map(|column| Some((column, column.stability(cells)?)));
     let mut moved: Vec<_> = moved.map(|(column, far)| (column.name.clone(), far)).collect();
     moved.sort_by(|one, other| other.1.total_cmp(&one.1));

@@ -137,6 +137,7 @@ pub(super) fn axes_of<'a, 'b>(
     is_count: bool,
     value_at: &dyn Fn(&f64) -> f64,
 ) -> Axes<'a, 'b> {
+    let (length_x, length_y) = (x.end - x.start, y.end - y.start);
     let mut chart = ChartBuilder::on(area)
         .margin_right(to_units(MARGIN))
         .margin_top(to_units(6))
@@ -147,7 +148,9 @@ pub(super) fn axes_of<'a, 'b>(
         .build_cartesian_2d(x, y)
         .expect(DRAWN);
     let (label, name) = (text(12, palette.muted, HPos::Left), text(13, palette.muted, HPos::Center));
-    let of_x = |value: &f64| if is_count && value.fract() != 0.0 { String::new() } else { number(*value) };
+    // Places are summed up: what should be 0 is next to it.
+    let at = |place: &f64, length: f64| if place.abs() < length * 1e-9 { 0.0 } else { *place };
+    let of_x = |place: &f64| if is_count && place.fract() != 0.0 { String::new() } else { number(at(place, length_x)) };
     chart
         .configure_mesh()
         .light_line_style(palette.line.mix(0.0))
@@ -156,7 +159,7 @@ pub(super) fn axes_of<'a, 'b>(
         .x_labels(8)
         .y_labels(7)
         .x_label_formatter(&of_x)
-        .y_label_formatter(&|place| number(value_at(place)))
+        .y_label_formatter(&|place| number(value_at(&at(place, length_y))))
         .set_all_tick_mark_size(to_units(5))
         .label_style(label)
         .axis_desc_style(name)

@@ -295,9 +295,15 @@ async fn clients_need_a_certificate_of_the_authority() {
     };
     assert_eq!(commanded(&["--client-cert", "member", "--client-key", "key of member"]).await.0, Some(0));
     assert_eq!(commanded(&["--client-cert", "both"]).await.0, Some(0));
+    // Whether the refusal is read, or writing fails before, is a matter of chance.
+    for (options, said) in [
+        (&[][..], "give one by --client-cert FILE"),
+        (&["--client-cert", "stranger"], "does not trust the certificate of --client-cert"),
+    ] {
+        let (_, told) = commanded(options).await;
+        assert!(told.contains(said), "{told}");
+    }
     for (options, status, said) in [
-        (&[][..], 1, "give one by --client-cert FILE and its key by --client-key FILE"),
-        (&["--client-cert", "stranger"], 1, "does not trust the certificate of --client-cert"),
         (&["--client-cert", "member"], 2, "or the key in another file by --client-key"),
         (&["--client-key", "key of member"], 2, "--client-cert"),
     ] {

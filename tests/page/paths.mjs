@@ -90,7 +90,7 @@ export async function predict(watched, service, name) {
   must(shown === reply.predictions[0].label, `the page says ${shown}, the service ${reply.predictions[0].label}`);
   const sure = await service.json(`/models/${name}/predict?interval=0.9`, 'POST', { records: record });
   const set = sure.predictions[0].label_set;
-  const certainty = `90% sure that it is ${set.length > 1 ? 'one of: ' : ''}${set.join(', ')}.`;
+  const certainty = `In 90% of cases the true class is among these: ${set.join(', ')}.`;
   must(await page.getByText(certainty).isVisible(), `nothing says: ${certainty}`);
   must(
     await page.getByText('lies above everything that training saw').isVisible(),

@@ -15,7 +15,7 @@ export async function interval(watched, service, name) {
   await service.ended(id);
   await watched.go(`#/models/${own}/predict`);
   const predicted = async (level) => {
-    await page.getByLabel('Certainty of the interval').selectOption(level);
+    await page.getByLabel('Certainty of interval or set').selectOption(level);
     const reply = page.waitForResponse((one) => one.url().includes(`/models/${own}/predict`));
     await page.getByRole('button', { name: 'Predict', exact: true }).click();
     return (await (await reply).json()).predictions[0];
@@ -23,13 +23,13 @@ export async function interval(watched, service, name) {
   for (const level of ['0.8', '0.95']) {
     const { value, lower, upper } = await predicted(level);
     must(lower < value && value < upper, `${value} does not lie between ${lower} and ${upper}`);
-    const told = `${level * 100}% sure that it lies between ${number(lower)} and ${number(upper)}.`;
+    const told = `In ${level * 100}% of cases the true value lies between ${number(lower)} and ${number(upper)}.`;
     await page.getByText(told).waitFor();
     must((await page.locator('.answer').textContent()) === number(value), `the page does not say ${number(value)}`);
   }
   await watched.inspect('an interval');
   await predicted('');
-  await page.getByText('sure that').waitFor({ state: 'detached' });
+  await page.getByText('of cases the true').waitFor({ state: 'detached' });
 }
 
 /** A version that too few rows were held out for answers without an interval, and says why. */
@@ -45,7 +45,7 @@ export async function noInterval(watched, service, name) {
     await page.locator('.answer').waitFor();
   });
   await page.locator('.notice.bad').waitFor();
-  must((await page.getByLabel('Certainty of the interval').inputValue()) === '', 'an interval is still asked for');
+  must((await page.getByLabel('Certainty of interval or set').inputValue()) === '', 'an interval is still asked for');
 }
 
 /** A version gets a name of its own, and loses it; and what answers is said below its drawing. */

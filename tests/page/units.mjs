@@ -223,7 +223,7 @@ test('rows that are typed or pasted, and what is wrong with them', () => {
     targets: [[1], [300]],
   };
   assert.deepEqual(typedRows(' 0, 1, 1\n\n1.5\t-2;3e2\n', widths), rows);
-  assert.throws(() => typedRows('0 1 1\n\n0 1', widths), /Line 3 has 2 numbers: a row has 2 inputs and 1 targets/);
+  assert.throws(() => typedRows('0 1 1\n\n0 1', widths), /Line 3 has 2 numbers: a row has 2 inputs and 1 target\./);
   assert.throws(() => typedRows('x 1 1', widths), /Line 1: “x” is no number/);
   assert.throws(() => typedRows(' \n', widths), /There is no row/);
 });

@@ -1,7 +1,7 @@
 // Addresses after the `#`: `#/models/flowers?tab=drift`. A view lives until the next one is shown.
 
 import { fill, h } from './dom.js';
-import { problemPanel } from './ui/problem.js';
+import { InputError, problemPanel } from './ui/problem.js';
 
 /**
  * What a view gets: the parts of its address that vary, the parameters after `?`, and a signal that ends with it.
@@ -48,6 +48,18 @@ function markArea(path) {
 }
 
 /**
+ * A part of an address as it is meant.
+ * @param {string} part
+ */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new InputError(`“${part}” is no part of an address: a % stands before two hexadecimal digits there.`);
+  }
+}
+
+/**
  * Shows the view of the address.
  * @param {Route[]} routes
  * @param {HTMLElement} main
@@ -66,8 +78,8 @@ async function show(routes, main, moveFocus) {
   let content;
   try {
     const route = routes.find(({ pattern }) => pattern.test(path));
-    if (!route) throw new Error(`there is nothing at ${path}`);
-    const parts = (path.match(route.pattern) ?? []).slice(1).map(decodeURIComponent);
+    if (!route) throw new InputError(`There is nothing at ${path}.`);
+    const parts = (path.match(route.pattern) ?? []).slice(1).map(decoded);
     const view = await route.load();
     content = await view({ parts, parameters, signal });
   } catch (error) {

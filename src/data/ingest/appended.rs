@@ -45,6 +45,7 @@ impl<F: Pieces> Appended<F> {
         }
         let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match self.names.iter().find(|name| !shown.contains(name)) {
+            Some(_) if shown.is_empty() => Err(DataError::malformed("there are no rows")),
             Some(name) => {
                 let detail = format!("the file has no column {}, which the data set has", Shown(name));
                 Err(DataError::unfit(detail))

@@ -6,6 +6,8 @@ use super::rows::{Split, wanted};
 const LEAST_TIMES: usize = 10;
 /// Of the rows at most one in so many may be without a time.
 const MISSING_ONE_IN: usize = 20;
+/// Of the steps from row to row at most one in so many may go the other way: rows that came late, or shops one behind the other.
+const BACK_ONE_IN: usize = 50;
 
 /// The latest rows held out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +47,7 @@ pub enum Order {
     Descending,
 }
 
-/// Whether rows stand in the order of these times: all of them that have one, ties in any order.
+/// Whether rows stand in the order of these times, but for few: those that have one, ties in any order.
 pub fn order(times: impl Iterator<Item = Option<i64>>) -> Option<Order> {
     let (mut rising, mut falling, mut missing, mut rows) = (0, 0, 0, 0);
     let mut before = None;
@@ -57,15 +59,13 @@ pub fn order(times: impl Iterator<Item = Option<i64>>) -> Option<Order> {
         };
         rising += usize::from(before.is_some_and(|before| before < time));
         falling += usize::from(before.is_some_and(|before| before > time));
-        if rising > 0 && falling > 0 {
-            return None;
-        }
         before = Some(time);
     }
-    if missing * MISSING_ONE_IN > rows || rising + falling + 1 < LEAST_TIMES {
+    let is_mixed = rising.min(falling) * BACK_ONE_IN > rows;
+    if is_mixed || missing * MISSING_ONE_IN > rows || rising.max(falling) + 1 < LEAST_TIMES {
         return None;
     }
-    Some(if falling == 0 { Order::Ascending } else { Order::Descending })
+    Some(if falling < rising { Order::Ascending } else { Order::Descending })
 }
 
 #[cfg(test)]
@@ -101,6 +101,11 @@ mod tests {
         let mut swapped = rising.clone();
         swapped.swap(3, 30);
         assert_eq!(order(swapped.iter().copied()), None);
+        // One row of sixty came late; three shops stand one behind the other.
+        let late = (0..60).map(|row| Some(if row == 40 { 5 } else { row }));
+        assert_eq!(order(late), Some(Order::Ascending));
+        assert_eq!(order((0..300).map(|row| Some(row % 100))), Some(Order::Ascending));
+        assert_eq!(order((0..300).map(|row| Some(row % 20))), None, "fifteen of twenty rows each");
         assert_eq!(order(rising[..8].iter().copied()), None, "too few to tell");
         let mut gaps = rising.clone();
         gaps[5] = None;

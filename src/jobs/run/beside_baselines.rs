@@ -4,6 +4,7 @@ use super::baseline::{Baselines, Measure};
 use crate::data::profile::Finding;
 use crate::learning::metric::Metric;
 use crate::learning::metrics::{Metrics, Regression};
+use crate::wording::Shown;
 
 /// A version that leaves so much of a constant answer's error has learned next to nothing.
 const LEFT: f64 = 0.99;
@@ -25,12 +26,12 @@ pub(super) enum Kind {
 }
 
 /// What is to be said of a version with these measures, on so many rows, beside its baselines: that it is no better than a constant
-/// answer, or worse than the linear model, by what its kind is compared by.
+/// answer, or worse than the linear model, by what its kind is compared by. Of the latest rows nobody knew the mean before.
 pub(super) fn beside_baselines(
     (metrics, metric): (&Metrics, Metric),
     baselines: &Baselines,
     rows: usize,
-    kind: Kind,
+    (kind, are_latest): (Kind, bool),
 ) -> Option<Finding> {
     let own = Measure::from(metrics);
     let constants = [
@@ -49,7 +50,7 @@ pub(super) fn beside_baselines(
             _ if no_better(&own, constant, metric) => {
                 Some(format!("to answer always {answer} would do as well: {}", beside()))
             }
-            Measure::Regression(Regression { r2: Some(r2), .. }) if is_of_means && r2 < -OFF / rows.max(1) as f64 => {
+            Measure::Regression(Regression { r2: Some(r2), .. }) if is_of_means && !are_latest && r2 < -OFF / rows.max(1) as f64 => {
                 Some(format!(
                     "its R² of {} is below 0: to answer always the mean of the rows that it is measured on would do better",
                     figure(r2)
@@ -59,10 +60,18 @@ pub(super) fn beside_baselines(
         }
     });
     if let Some(said) = said {
-        let message = format!(
-            "{said}. Its predictions say next to nothing of the target: look whether the features hold what that depends on, and \
-             whether a few of its values outweigh all others"
-        );
+        let remedy = match are_latest {
+            true => {
+                "It says next to nothing of the latest rows, by which its epoch was chosen as well: look whether they follow another \
+                 rule than those before. A smaller `validation_split` lets more of them teach, as `split` random does, whose measures \
+                 flatter then"
+            }
+            false => {
+                "Its predictions say next to nothing of the target: look whether the features hold what that depends on, and \
+                 whether a few of its values outweigh all others"
+            }
+        };
+        let message = format!("{said}. {remedy}");
         return Some(Finding { code: "no_better_than_constant".to_owned(), message, column: None });
     }
     let linear = baselines.linear.as_ref().filter(|linear| is_worse(&own, linear, metric, rows))?;
@@ -82,6 +91,22 @@ pub(super) fn beside_baselines(
         shown(&own)
     );
     Some(Finding { code: "worse_than_linear".to_owned(), message, column: None })
+}
+
+/// The finding that a target moves with time and no linear model answers, which alone goes on with it.
+pub(super) fn moves_without_linear(target: &str, kind: Kind) -> Finding {
+    let remedy = match kind {
+        Kind::Networks => {
+            "the recipe `standard` with the loss mse lets a linear model answer too, which goes on with it"
+        }
+        _ => "predict by how much it changes in place of the value, or train again often",
+    };
+    let message = format!(
+        "the latest values of {} lie beyond nine tenths of those before, and these networks answer with hardly anything beyond what \
+         they have seen: {remedy}",
+        Shown(target)
+    );
+    Finding { code: "target_moves_with_time".to_owned(), message, column: Some(target.to_owned()) }
 }
 
 /// Whether a version leaves nearly all of a constant answer's error: of classes by the share that is right as well as by the log loss,
@@ -156,7 +181,7 @@ mod tests {
             Measure::Regression(_) => (None, Some(constant)),
         };
         let baselines = Baselines { majority_class, mean, linear: Some(linear), ..Baselines::default() };
-        beside_baselines((metrics, Metric::Rmse), &baselines, rows, Kind::Networks).map(|finding| finding.code)
+        beside_baselines((metrics, Metric::Rmse), &baselines, rows, (Kind::Networks, false)).map(|finding| finding.code)
     }
 
     /// On 400 rows chance is ± 1/10: a log loss of 0.40 against 0.44.
@@ -203,7 +228,7 @@ mod tests {
         let baselines = Baselines { mean, quantile, linear, ..Baselines::default() };
         let said = |loss| {
             let metrics = Metrics::Regression(of(loss));
-            beside_baselines((&metrics, Metric::PinballLoss), &baselines, 10_000, Kind::Networks)
+            beside_baselines((&metrics, Metric::PinballLoss), &baselines, 10_000, (Kind::Networks, false))
                 .map(|finding| finding.code)
         };
         assert_eq!(said(1.99).as_deref(), Some("no_better_than_constant"));

@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::answering::Answering;
 use super::baseline::{self, Measure};
 use super::context::RunContext;
-use super::linear;
+use super::linear::{self, STRAIGHT};
 use super::measure::Measuring;
 use super::out_of_fold::{answers, calibrated, measured};
 use super::unpublished::Stopped;
@@ -69,7 +69,11 @@ fn together(
     }
     let [networks, linear] = [calibrated(measuring, networks, folds)?, calibrated(measuring, linear, folds)?];
     let [of_networks, of_linear] = [&networks, &linear].map(|members| answers(measuring, Answering { members, folds }));
-    let share = best_share(measuring.truth, measuring.examples.weights(), &of_networks?, &of_linear?);
+    let (answers, weights) = ([&of_networks?[..], &of_linear?], measuring.examples.weights());
+    let share = match measuring.target.moves() {
+        true => straight_share(measuring.truth, weights, answers),
+        false => best_share(measuring.truth, weights, answers),
+    };
     let Some(share) = share else { return Ok((networks, None)) };
     let (first, second) = (weighted(networks, 1.0 - share), weighted(linear, share));
     let all = Members::new(first.chain(second).collect()).expect("both have the inputs and outputs of one encoder");
@@ -85,21 +89,37 @@ fn weighted(members: Members, share: f64) -> impl Iterator<Item = Member> {
 
 /// The share of the second answers with which the mean of both is likeliest; none if that is 0, or makes all rows together less than
 /// e times as likely: then one number more does not pay for itself (Akaike 1974).
-fn best_share(truth: &Truth, weights: RowWeights, first: &[f64], second: &[f64]) -> Option<f64> {
-    let rows = first.len();
-    let count = rows as f64;
+fn best_share(truth: &Truth, weights: RowWeights, answers: [&[f64]; 2]) -> Option<f64> {
+    let count = answers[0].len() as f64;
     let unlikely = |share: f64| {
-        let mixed = |row: usize| (1.0 - share) * first[row] + share * second[row];
-        let loss = measured(truth).mean_loss(rows, weights, mixed);
+        let loss = loss_of(truth, weights, answers, share);
         match truth {
             Truth::Labels(_) => count * loss,
             // Of a normal distribution around the answers, with the spread that suits them best.
             Truth::Values(_) => count / 2.0 * loss.ln(),
         }
     };
-    let shares = (0..SHARES).map(|share| share as f64 / SHARES as f64).chain([MOST]);
-    let (share, least) = shares.map(|share| (share, unlikely(share))).min_by(|a, b| a.1.total_cmp(&b.1))?;
+    let (share, least) = shares().map(|share| (share, unlikely(share))).min_by(|a, b| a.1.total_cmp(&b.1))?;
     (share > 0.0 && least < unlikely(0.0) - 1.0).then_some(share)
+}
+
+/// The largest share of the second answers with which the mean of both errs little more than with the best one; none if that is 0.
+fn straight_share(truth: &Truth, weights: RowWeights, answers: [&[f64]; 2]) -> Option<f64> {
+    let losses: Vec<(f64, f64)> = shares().map(|share| (share, loss_of(truth, weights, answers, share))).collect();
+    let least = losses.iter().map(|(_, loss)| *loss).fold(f64::INFINITY, f64::min);
+    let fits = |(_, loss): &&(f64, f64)| *loss <= STRAIGHT * least;
+    losses.iter().rev().find(fits).map(|(share, _)| *share).filter(|share| *share > 0.0)
+}
+
+/// The shares that are tried, from 0 on.
+fn shares() -> impl Iterator<Item = f64> {
+    (0..SHARES).map(|share| share as f64 / SHARES as f64).chain([MOST])
+}
+
+/// What the mean of both answers loses where the second have this share of it.
+fn loss_of(truth: &Truth, weights: RowWeights, [first, second]: [&[f64]; 2], share: f64) -> f64 {
+    let mixed = |row: usize| (1.0 - share) * first[row] + share * second[row];
+    measured(truth).mean_loss(first.len(), weights, mixed)
 }
 
 #[cfg(test)]
@@ -113,15 +133,21 @@ mod tests {
         let around = |off: f64| {
             (0..40).map(|row| f64::from(row) + off * if row % 2 == 0 { 1.0 } else { 0.9 }).collect::<Vec<_>>()
         };
-        assert_eq!(best_share(&truth, RowWeights::ALIKE, &around(1.0), &around(-1.0)), Some(0.5));
-        assert_eq!(best_share(&truth, RowWeights::ALIKE, &around(1.0), &around(-3.0)), Some(0.25));
-        assert_eq!(best_share(&truth, RowWeights::ALIKE, &around(0.1), &around(1.0)), None);
+        let best = |truth: &Truth, first: &[f64], second: &[f64]| best_share(truth, RowWeights::ALIKE, [first, second]);
+        assert_eq!(best(&truth, &around(1.0), &around(-1.0)), Some(0.5));
+        assert_eq!(best(&truth, &around(1.0), &around(-3.0)), Some(0.25));
+        assert_eq!(best(&truth, &around(0.1), &around(1.0)), None);
+        // A target that moves: as much as errs by no more than a tenth more squares.
+        let straight = |first: &[f64], second: &[f64]| straight_share(&truth, RowWeights::ALIKE, [first, second]);
+        assert_eq!(straight(&around(1.0), &around(1.04)), Some(MOST));
+        assert_eq!(straight(&around(1.0), &around(1.1)), Some(0.45), "1.045² is 1.09");
+        assert_eq!(straight(&around(1.0), &around(9.0)), None);
         // As likely as before, whatever the share.
         let truth = Truth::Labels(vec![0; 40]);
-        assert_eq!(best_share(&truth, RowWeights::ALIKE, &[0.8; 40], &[0.8; 40]), None);
-        assert_eq!(best_share(&truth, RowWeights::ALIKE, &[0.5; 40], &[0.8; 40]), Some(MOST));
+        assert_eq!(best(&truth, &[0.8; 40], &[0.8; 40]), None);
+        assert_eq!(best(&truth, &[0.5; 40], &[0.8; 40]), Some(MOST));
         // Three rows do not say enough.
         let truth = Truth::Labels(vec![0; 3]);
-        assert_eq!(best_share(&truth, RowWeights::ALIKE, &[0.7; 3], &[0.8; 3]), None);
+        assert_eq!(best(&truth, &[0.7; 3], &[0.8; 3]), None);
     }
 }

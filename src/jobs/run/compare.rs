@@ -157,8 +157,9 @@ pub(super) fn measure(
     };
     Ok(measured.and_then(|measures| match measures.rows {
         0 => Err(format!(
-            "no row that this training held out is known to have been held out by that of version {number} too: keep `seed`, \
-             or give both the same `validation` data set"
+            "no row that this training held out is known to have been held out by that of version {number} too: keep `seed` \
+             and `split`, train on the data set of that version or on one that it has grown to, or give both the same \
+             `validation` data set"
         )),
         _ => Ok(measures),
     }))

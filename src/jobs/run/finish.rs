@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::answering::Answering;
 use super::baseline::{Baselines, constant};
-use super::beside_baselines::{Kind, beside_baselines};
+use super::beside_baselines::{Kind, beside_baselines, moves_without_linear};
 use super::blend::{Blended, blended};
 use super::context::RunContext;
 use super::distillation::Distilled;
@@ -24,7 +24,7 @@ use crate::learning::examples::Examples;
 use crate::learning::members::Members;
 use crate::learning::metrics::Metrics;
 use crate::learning::report::EpochReport;
-use crate::learning::split::SplitUsed;
+use crate::learning::split::{SplitKind, SplitUsed};
 use crate::learning::training::{TargetScale, ValidTrainingSpec};
 use crate::models::Predictor;
 use crate::models::conformal::Conformal;
@@ -188,8 +188,11 @@ pub(super) fn table(
     let weighed = training.settings.class_weight.is_some();
     let majority_class = baselines.majority_class.clone().filter(|_| !weighed);
     let compared = Baselines { majority_class, ..baselines.clone() };
-    let beside = beside_baselines((&metrics, parts.spec.metric()), &compared, examples.rows(), kind);
-    beside.into_iter().for_each(|finding| context.job.progress.warn(finding));
+    let are_latest = matches!(split.as_ref().map(|used| used.kind), Some(SplitKind::Time | SplitKind::Order));
+    let beside = beside_baselines((&metrics, parts.spec.metric()), &compared, examples.rows(), (kind, are_latest));
+    let moves = (target.moves() && linear_share.is_none() && kind != Kind::Linear)
+        .then(|| moves_without_linear(target.name(), kind));
+    beside.into_iter().chain(moves).for_each(|finding| context.job.progress.warn(finding));
     let target_scale = target.log1p().map(|_| TargetScale::Log1p);
     let of_numbers = parts.spec.task == Task::Regression;
     let settings = ValidTrainingSpec {

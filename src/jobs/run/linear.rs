@@ -34,8 +34,9 @@ const MOST_COLUMNS: usize = 700;
 /// The penalties that rows held out choose from, and the place of the one that is taken where there are none.
 const PENALTIES: [f64; 8] = [1e-6, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 1.0, 3.0];
 const UNCHOSEN: usize = 2;
-/// By how much more squares numbers as they are may err, of a target that moves with time, and are taken all the same.
-const STRAIGHT: f64 = 1.1;
+/// By how many times the squares the straight way may err, of a target that moves with time, and is taken all the same: numbers as they
+/// are, and a large share of the linear model.
+pub(super) const STRAIGHT: f64 = 1.1;
 /// Rows between two looks whether the job is to stop.
 const ROWS_AT_ONCE: usize = 256;
 /// About how many steps the linear model takes otherwise, and its learning rate: enough, as its loss is convex and its inputs are

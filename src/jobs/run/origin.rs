@@ -50,7 +50,8 @@ impl Origin {
                 format!(
                     "the measures flatter: they come from {rows} rows, and version {version}, from which the training goes on, may \
                      have learned from {learned}them. Calibration, intervals and label sets are those of version {version}. Hold \
-                     out the same rows by the `seed` and `split` of its training. {ON_OTHER_ROWS}"
+                     out the same rows by the `seed` and `split` of its training, on its data set or one that it has grown to. \
+                     {ON_OTHER_ROWS}"
                 ),
             ),
         };

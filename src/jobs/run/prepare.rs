@@ -13,10 +13,10 @@ use super::tables::TrainingTables;
 use super::target_scale;
 use super::unpublished::{Halt, Stopped};
 use crate::data::column::{Column, ColumnType, Table, Values};
-use crate::data::encoder::{EncodeError, Encoder, Histogram, Known, rows_with};
+use crate::data::encoder::{EncodeError, Encoder, Histogram, Known, Task, rows_with};
 use crate::data::profile::{Finding, TableProfile};
 use crate::data::row_weights::weights_of;
-use crate::data::split::{Rule, Split};
+use crate::data::split::{Rule, Split, latest};
 use crate::data::target_findings::{CLASS_IMBALANCE, FEW_TARGET_VALUES, TARGET_OUTLIERS, about_target};
 use crate::jobs::training::Training;
 use crate::learning::examples::Examples;
@@ -60,7 +60,7 @@ pub(super) fn prepare(
     let go_on: &dyn Fn() -> bool = &|| context.goes_on();
     let HeldOut { split, folds, rule, used, findings: of_split } = chosen(model, settings, &data, taken.rule, go_on)?;
     let Split { train, validation: held_out } = split;
-    let earlier = train.len();
+    let by_age = by_age(model, rule.as_ref(), &data, [&train, &held_out]);
     let train = if folds.is_empty() { train } else { [held_out.clone(), train].concat() };
     let TrainingTables { mut table, beside, profile, validation, weights, validation_weights, .. } = data;
     drop(beside);
@@ -70,8 +70,8 @@ pub(super) fn prepare(
     let mut encoder = encoder.with_weights(model.weights.as_deref());
     // What is held out has happened as well: the latest rows of a target that grows are the largest.
     encoder.target.take_in(target, &held_out);
-    if matches!(rule, Some(Rule::Time { .. } | Rule::Order { .. })) {
-        encoder.target.follow(target, &train[train.len() - earlier..], &held_out);
+    if let Some([earlier, latest]) = by_age {
+        encoder.target.follow(target, &earlier, &latest);
     }
     fits_a_file(&encoder)?;
     let encoded = train.len() + validation.as_ref().map_or(held_out.len(), |other| other.rows);
@@ -149,6 +149,33 @@ fn chosen(
     let target = column(&data.table, &model.target)?;
     let rows = counted(target, data.weights.as_ref())?;
     Choice { model, settings, data, target, rows: &rows, before }.held_out(go_on)
+}
+
+/// The rows of a regression but for the latest, and these: by place where they are held out by that, else by the column of times
+/// that they are held out by, or the first one; none without.
+fn by_age(
+    model: &TableSpec,
+    rule: Option<&Rule>,
+    data: &TrainingTables,
+    [train, held_out]: [&[usize]; 2],
+) -> Option<[Vec<usize>; 2]> {
+    /// Of all rows so many are the latest.
+    const LATEST: f64 = 0.2;
+    let named = match rule {
+        _ if model.task == Task::Classification => return None,
+        Some(Rule::Order { .. }) => return Some([train.to_vec(), held_out.to_vec()]),
+        Some(Rule::Time { column, .. }) => Some(column),
+        _ => None,
+    };
+    let is_it = |column: &&Column| match named {
+        Some(name) => column.name == *name,
+        None => column.kind == ColumnType::Datetime && column.name != model.target,
+    };
+    let column = data.table.columns.iter().chain(&data.beside.columns).find(is_it)?;
+    let Values::Datetime(times) = &column.values else { return None };
+    let rows = [held_out, train].concat();
+    let found = latest(&rows.iter().map(|row| times[*row]).collect::<Vec<_>>(), LATEST)?;
+    Some([found.split.train, found.split.validation].map(|places| places.into_iter().map(|at| rows[at]).collect()))
 }
 
 /// The encoder that is taken over, of a target that is also that of the rows to train on; or one that is fitted on these, with bins

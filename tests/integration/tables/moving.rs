@@ -39,14 +39,19 @@ fn rmse(measured: &Value) -> f64 {
 #[tokio::test]
 async fn what_grows_or_falls_is_answered_beyond_what_was() {
     let service = TestApp::start().await;
-    for (name, growth) in [("growing", 0.5), ("falling", -0.5)] {
-        let query = format!("name={name}&hidden_layers=16&epochs=20");
+    for (name, growth, split) in [("growing", 0.5, "auto"), ("falling", -0.5, "order"), ("mixed", 0.5, "random")] {
+        let query = format!("name={name}&hidden_layers=16&epochs=20&split={split}");
         let job = trained(&service, &query, sales(growth, 0..600)).await;
-        assert_eq!(job["split"]["type"], "time", "{job}");
         // The noise has a deviation of 5.8; all that was ends 100 before what comes.
         let later = measured(&service, name, &sales(growth, 600..800)).await;
-        assert!(rmse(&later["metrics"]) < 12.0, "{later}");
+        assert!(rmse(&later["metrics"]) < 12.0, "{name}: {later} {job}");
+        assert!(!job["warnings"].to_string().contains("target_moves_with_time"), "{job}");
     }
+    // What has no linear model says that it stays behind.
+    let plain = trained(&service, "name=plain&recipe=plain&epochs=20", sales(0.5, 0..600)).await;
+    assert!(plain["warnings"].to_string().contains("the recipe `standard`"), "{plain}");
+    let still = trained(&service, "name=still&recipe=plain&epochs=20", sales(0.0, 0..600)).await;
+    assert!(!still["warnings"].to_string().contains("target_moves_with_time"), "{still}");
 }
 
 #[tokio::test]

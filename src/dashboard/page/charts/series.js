@@ -33,6 +33,11 @@ export class Series {
     if (this.epochs.length > MOST_POINTS) this.thin();
   }
 
+  /** Takes the epochs of another in place of its own. @param {Series} other */
+  become(other) {
+    Object.assign(this, other);
+  }
+
   /** Drops every second point. */
   thin() {
     const last = this.epochs.length - 1;

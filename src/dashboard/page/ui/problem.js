@@ -5,6 +5,9 @@ import { h } from '../dom.js';
 
 /** @typedef {import('../types.js').Problem} Problem */
 
+/** What somebody has typed that cannot be used. */
+export class InputError extends Error {}
+
 /**
  * Whether this is no failure: the view was left before the reply came.
  * @param {unknown} error
@@ -18,6 +21,7 @@ export const wasLeft = (error) => error instanceof DOMException && error.name ==
  */
 export function problemFrom(error) {
   if (error instanceof ApiError) return error.problem;
+  if (error instanceof InputError) return localProblem('This cannot be used', error.message);
   return localProblem('The page failed', error instanceof Error ? error.message : String(error));
 }
 

@@ -27,7 +27,9 @@ function hint(feature) {
  * @param {any} example
  */
 function inputOf({ type, categories }, example) {
-  const text = example === null || example === undefined ? '' : String(example);
+  // A middle of two numbers may have digits that neither has.
+  const shown = typeof example === 'number' ? Number(example.toPrecision(12)) : example;
+  const text = shown === null || shown === undefined ? '' : String(shown);
   if (type === 'boolean') return choice([['', 'missing'], 'true', 'false'], text);
   if (categories && categories.length <= MOST_OPTIONS) return choice([['', 'missing'], ...categories], text);
   if (type === 'numeric') return h('input', { type: 'number', step: 'any', inputmode: 'decimal', value: text });

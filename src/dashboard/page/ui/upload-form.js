@@ -11,6 +11,9 @@ import { notify, notifyProblem } from './notices.js';
 import { progressBar } from './parts.js';
 import { problemPanel, wasLeft } from './problem.js';
 
+/** Uploads of this page that are under way, by the names of their data sets: they go on when their view is left. @type {Map<string, AbortController>} */
+export const uploads = new Map();
+
 /**
  * The settings that few files need.
  * @param {boolean} isWorkbook
@@ -53,6 +56,7 @@ async function sendFile(area, file, type, parameters) {
   const bar = progressBar(`Sending ${file.name}`);
   const state = h('p', { role: 'status' }, 'Sending …');
   const stop = new AbortController();
+  uploads.set(String(parameters.name), stop);
   const warn = (/** @type {Event} */ event) => event.preventDefault();
   addEventListener('beforeunload', warn);
   fill(area, bar, state, h('button', { type: 'button', onclick: () => stop.abort() }, 'Stop'));
@@ -74,6 +78,7 @@ async function sendFile(area, file, type, parameters) {
     );
   } finally {
     clearInterval(timer);
+    uploads.delete(String(parameters.name));
     removeEventListener('beforeunload', warn);
   }
 }

@@ -215,7 +215,7 @@ export async function view({ parts: [name], signal }) {
       'section',
       { class: 'paged' },
       h('h2', null, 'Columns'),
-      columnTable(dataset, rows),
+      h('div', { class: 'described' }, columnTable(dataset, rows)),
       h(
         'p',
         { class: 'small muted' },

@@ -8,7 +8,7 @@ import { pause } from '../events.js';
 import { datasetNames } from '../ui/dataset-choice.js';
 import { emptyState, panel, viewHead } from '../ui/parts.js';
 import { pagedTable } from '../ui/paged.js';
-import { uploadArea } from '../ui/upload-form.js';
+import { uploadArea, uploads } from '../ui/upload-form.js';
 
 /** @typedef {import('../types.js').Dataset} Dataset */
 /** @typedef {import('../types.js').Loading} Loading */
@@ -34,6 +34,15 @@ const columns = (name) => [
   { head: 'Stored', cell: (one) => ago(one.created_at) },
 ];
 
+/**
+ * A button that stops an upload of this page whose own view was left.
+ * @param {Loading} one
+ */
+function stopButton({ name }) {
+  const stop = uploads.get(name ?? '');
+  return stop ? h('button', { type: 'button', onclick: () => stop.abort() }, 'Stop') : null;
+}
+
 /** @param {Loading[]} loading */
 const loadingList = (loading) =>
   panel(
@@ -45,7 +54,8 @@ const loadingList = (loading) =>
         h(
           'li',
           null,
-          `${one.name ?? 'without a name'}: ${one.state}, ${bytes(one.bytes)} received, ${count(one.rows)} rows read`,
+          `${one.name ?? 'without a name'}: ${one.state}, ${bytes(one.bytes)} received, ${count(one.rows)} rows read `,
+          stopButton(one),
         ),
       ),
     ),

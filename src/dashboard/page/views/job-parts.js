@@ -55,7 +55,7 @@ export function jobFacts(job, model) {
     [isOpen(job) ? 'Running for' : 'Took', took],
     isOpen(job)
       ? [job.eta_seconds === null ? 'Takes' : 'Time left', about(job.eta_seconds ?? job.estimated_seconds ?? null)]
-      : ['Ended by', words(job.stop_reason)],
+      : ['Ended by', job.state === 'cancelled' && job.version !== null ? 'being stopped, and kept' : words(job.stop_reason)],
   ];
   return facts(pairs);
 }
@@ -183,12 +183,12 @@ export function outcome(job, model) {
 }
 
 /**
- * The curve as a table, for those who do not see it.
+ * The curve as a table, for those who do not see it, and what shows it anew.
  * @param {Series} series
  */
 export function numbers(series) {
   const element = h('details', null, h('summary', null, 'The curve in numbers'));
-  element.addEventListener('toggle', () => {
+  const show = () => {
     if (!element.open) return;
     const step = Math.max(1, Math.ceil(series.epochs.length / 40));
     const rows = series.epochs.map((_, i) => i).filter((i) => i % step === 0 || i === series.epochs.length - 1);
@@ -204,8 +204,9 @@ export function numbers(series) {
         rows,
       ),
     );
-  });
-  return element;
+  };
+  element.addEventListener('toggle', show);
+  return { element, show };
 }
 
 /** @param {Job} job */

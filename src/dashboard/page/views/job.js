@@ -114,7 +114,8 @@ async function overlays(job, first, changed, signal) {
 }
 
 /**
- * Follows a training that has not ended: its events, and how far it is.
+ * Follows a training that has not ended: its events, and how far it is. Of many epochs a second not each is an event: the
+ * curve is read once more when it has ended.
  * @param {Job} job
  * @param {Series} series
  * @param {{ curve: () => void, job: (job: Job) => void, failed: (error: unknown) => void }} told
@@ -133,6 +134,13 @@ function followJob(job, series, told, signal) {
         if (isOver && now.state !== 'cancelled')
           notify(`The training has ended: ${words(now.state)}.`, now.state === 'failed' ? 'bad' : 'good');
         told.job(now);
+        if (isOver)
+          history(now, signal)
+            .then((whole) => {
+              series.become(whole);
+              told.curve();
+            })
+            .catch(told.failed);
       }
       told.curve();
       return isOver;
@@ -238,13 +246,17 @@ export async function view({ parts: [id], parameters, signal }) {
   const series = isOpen(job) ? new Series() : await history(job, signal);
   const own = { label: 'this run', series, tone: 0 };
   const parts = changingParts(job, model);
+  const inNumbers = numbers(series);
   const failed = h('div');
   if (isOpen(job)) {
     followJob(
       job,
       series,
       {
-        curve: () => curves.update(),
+        curve: () => {
+          curves.update();
+          inNumbers.show();
+        },
         job: parts.show,
         failed: (error) => fill(failed, error ? problemPanel(error) : null),
       },
@@ -273,7 +285,7 @@ export async function view({ parts: [id], parameters, signal }) {
     h(
       'div',
       { class: 'columns' },
-      panel('Loss by epoch', scaleSwitch(curves), curves.element, others, numbers(series)),
+      panel('Loss by epoch', scaleSwitch(curves), curves.element, others, inNumbers.element),
       parts.below,
     ),
     settings(job),

@@ -65,6 +65,7 @@ function versionTable(model, versions) {
             `Version ${one.version}`,
           ),
       },
+      { head: 'Serving', cell: (one) => versionActions(model, one) },
       ...measures.map(({ key, name, show }) => ({
         head: name,
         numeric: true,
@@ -82,12 +83,16 @@ function versionTable(model, versions) {
               )
             : '–',
       },
-      { head: 'Validation loss', numeric: true, cell: (one) => number(one.validation_loss) },
+      {
+        head: 'Validation loss',
+        title: 'As the training measured it: before calibration, by the loss that it minimises, on the scale that is learned.',
+        numeric: true,
+        cell: (one) => number(one.validation_loss),
+      },
       { head: 'Epochs', numeric: true, cell: (one) => count(one.epochs) },
       { head: 'Rows', numeric: true, cell: (one) => count(one.rows) },
       { head: 'Aliases', cell: (one) => one.aliases.join(', ') || '–' },
       { head: 'Made', cell: (one) => h('span', { class: 'nowrap' }, ago(one.created_at)) },
-      { head: 'Serving', cell: (one) => versionActions(model, one) },
     ],
     versions,
     50,
@@ -217,7 +222,7 @@ export async function view({ parts: [name], signal }) {
     null,
     modelHead(model, 'overview', jobs, renameButton(model), deleteButton(model)),
     versions.length
-      ? panel('Versions', versionTable(model, versions), compareForm(model, versions))
+      ? panel('Versions', h('div', { class: 'versions' }, versionTable(model, versions)), compareForm(model, versions))
       : emptyState(
           'No version yet',
           'The first training that ends well publishes version 1.',

@@ -27,12 +27,12 @@ const FLAGS = /** @type {Record<string, string>} */ ({
 });
 
 /**
- * What it is sure of, by the certainty that was asked for.
+ * Where the truth is, by the share of such records that was asked for.
  * @param {number} level
  * @param {string} what
  * @param {...import('../dom.js').Child} values
  */
-const sure = (level, what, ...values) => h('p', null, `${percent(level)} sure that it ${what} `, ...values, '.');
+const holds = (level, what, ...values) => h('p', null, `In ${percent(level)} of cases ${what} `, ...values, '.');
 
 /**
  * @param {Predicted} row
@@ -43,7 +43,7 @@ function classAnswer(row, level) {
   return [
     h('p', { class: 'answer' }, row.label),
     row.label_set &&
-      sure(level, row.label_set.length > 1 ? 'is one of:' : 'is', h('strong', null, row.label_set.join(', '))),
+      holds(level, 'the true class is among these:', h('strong', null, row.label_set.join(', '))),
     bars(all.slice(0, MOST_CLASSES).map(([name, share]) => ({ name, shares: [share ?? 0], text: percent(share) }))),
     all.length > MOST_CLASSES
       ? h('p', { class: 'small muted' }, `The ${MOST_CLASSES} most likely of ${all.length} classes.`)
@@ -58,7 +58,7 @@ function classAnswer(row, level) {
 const valueAnswer = (row, level) => [
   h('p', { class: 'answer' }, number(row.value)),
   row.lower !== undefined &&
-    sure(level, 'lies between', h('strong', null, number(row.lower)), ' and ', h('strong', null, number(row.upper))),
+    holds(level, 'the true value lies between', h('strong', null, number(row.lower)), ' and ', h('strong', null, number(row.upper))),
 ];
 
 /** @param {Predicted} row */
@@ -186,7 +186,7 @@ function form(model, schema) {
       'div',
       { class: 'fields' },
       isTable
-        ? field('Certainty of the interval', interval, 'The true value lies inside in about so many cases.')
+        ? field('Certainty of interval or set', interval, 'In about so many of such cases the true value, or class, is inside.')
         : null,
     ),
     h('div', { class: 'actions' }, button),

@@ -244,7 +244,12 @@ export async function view({ signal }) {
       ),
       newest('Trainings', '#/jobs', jobs.length ? jobTable(jobs, models) : null),
     ),
-    h('details', { class: 'panel' }, h('summary', null, 'How it works, in three steps'), steps(signal)),
+    h(
+      'details',
+      { class: 'panel' },
+      h('summary', null, 'How it works, in three steps'),
+      h('div', { class: 'paged' }, steps(signal), models.length ? example() : null),
+    ),
     models.length ? null : example(),
     fromShell(),
   );

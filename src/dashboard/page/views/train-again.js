@@ -26,6 +26,22 @@ function layersLine(model) {
 }
 
 /**
+ * The columns of a model that a data set does not have.
+ * @param {Model} model
+ * @param {Dataset} dataset
+ */
+function missingColumns(model, dataset) {
+  const known = new Set(dataset.columns.map(({ name }) => name));
+  return [...(model.features ?? []), model.target].filter((name) => name !== null && !known.has(name));
+}
+
+/** @param {(string | null)[]} lacking */
+const fitText = (lacking) =>
+  lacking.length
+    ? `It lacks ${lacking.slice(0, 5).join(', ')}${lacking.length > 5 ? ' and further columns' : ''}, which the model needs.`
+    : 'It has the columns that the model needs.';
+
+/**
  * @param {Model} model
  * @param {Dataset[]} datasets
  */
@@ -35,6 +51,14 @@ function form(model, datasets) {
   const warm = h('input', { type: 'checkbox', disabled: model.active_version === null });
   const distill = h('input', { type: 'checkbox', disabled: model.active_version === null });
   named({ dataset, warm_start: warm, distill });
+  const datasetField = field('Data set', dataset, ' ');
+  const fits = () => {
+    const lacking = missingColumns(model, datasets.find(({ id }) => id === dataset.value) ?? own);
+    const hint = datasetField.querySelector('.hint');
+    if (hint) hint.textContent = fitText(lacking);
+  };
+  dataset.addEventListener('change', fits);
+  fits();
   const training = trainingFields(own.columns, model.active_version !== null);
   const start = () =>
     send(path`/models/${model.id}/train`, {
@@ -48,7 +72,7 @@ function form(model, datasets) {
     h(
       'div',
       { class: 'fields' },
-      field('Data set', dataset, 'It has the columns that the model knows.'),
+      datasetField,
       training.common,
     ),
     tick('Go on from the weights of the active version', warm),

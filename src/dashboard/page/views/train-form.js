@@ -63,11 +63,14 @@ function widths(input) {
 }
 
 /**
- * The columns to learn from, with all ticked but the target.
- * @param {Column[]} columns
+ * The columns to learn from: all are ticked but the target and those that number or name the rows, which a training leaves out
+ * unless it is told to learn from them.
+ * @param {Dataset} dataset
  * @param {HTMLSelectElement} target
  */
-function featureTicks(columns, target) {
+function featureTicks({ columns, findings }, target) {
+  const ofRows = findings.filter(({ code }) => code === 'identifier_column');
+  const leftOut = new Set(ofRows.flatMap(({ column, columns: several }) => several ?? [column]));
   /** @type {HTMLInputElement[]} */
   let boxes = [];
   const list = h('div', { class: 'ticks', tabindex: '0', role: 'group', 'aria-label': 'Columns to learn from' });
@@ -78,17 +81,18 @@ function featureTicks(columns, target) {
   // A table may have thousands of columns: their boxes are made when somebody wants to see them.
   const make = () => {
     if (boxes.length) return;
-    boxes = columns.map(({ name }) => h('input', { type: 'checkbox', value: name, checked: true }));
+    boxes = columns.map(({ name }) => h('input', { type: 'checkbox', value: name, checked: !leftOut.has(name) }));
     append(
       list,
-      boxes.map((box) => tick(box.value, box)),
+      boxes.map((box) => tick(leftOut.has(box.value) ? `${box.value} (tells rows apart)` : box.value, box)),
     );
     show();
   };
   target.addEventListener('change', show);
   const read = () => {
     const usable = boxes.filter((box) => box.value !== target.value);
-    return usable.every((box) => box.checked) ? undefined : usable.filter((box) => box.checked).map((box) => box.value);
+    const isUsual = usable.every((box) => box.checked !== leftOut.has(box.value));
+    return isUsual ? undefined : usable.filter((box) => box.checked).map((box) => box.value);
   };
   return { element: h('fieldset', null, h('legend', null, 'Columns to learn from'), list), make, read };
 }
@@ -175,7 +179,7 @@ function modelFields(dataset) {
   const activations = ACTIVATIONS.map((name) => [name, name]);
   const activation = choice([['', 'As the recipe has it'], ...activations]);
   const dropout = h('input', { type: 'number', min: 0, max: 0.99, step: 'any', placeholder: 'as the recipe has it' });
-  const features = featureTicks(dataset.columns, target);
+  const features = featureTicks(dataset, target);
   const loss = lossesFor(dataset.columns, target, task, recipe);
   const suggest = () => {
     const hint = taskField.querySelector('.hint');

@@ -2,8 +2,10 @@
 
 import { path, send } from '../api.js';
 import { h } from '../dom.js';
+import { counted } from '../format.js';
 import { choice, field, tick, typedNumber } from '../ui/field.js';
 import { jobForm } from '../ui/job-form.js';
+import { InputError } from '../ui/problem.js';
 import { numberInput } from '../ui/training-fields.js';
 import { fitsXor, XOR_TRAINING } from '../ui/xor.js';
 
@@ -27,15 +29,15 @@ const widthsOf = ({ layers, loss }) => ({
  */
 export function typedRows(text, widths) {
   const lines = text.split('\n').flatMap((line, i) => (line.trim() ? [{ line: line.trim(), number: i + 1 }] : []));
-  if (!lines.length) throw new Error('There is no row: write one a line.');
+  if (!lines.length) throw new InputError('There is no row: write one a line.');
   const width = widths.inputs + widths.targets;
   const rows = lines.map(({ line, number }) => {
     const values = line.split(/[\s,;]+/).filter(Boolean);
     const wrong = values.find((value) => !Number.isFinite(Number(value)));
-    if (wrong !== undefined) throw new Error(`Line ${number}: “${wrong}” is no number.`);
+    if (wrong !== undefined) throw new InputError(`Line ${number}: “${wrong}” is no number.`);
     if (values.length !== width)
-      throw new Error(
-        `Line ${number} has ${values.length} numbers: a row has ${widths.inputs} inputs and ${widths.targets} targets.`,
+      throw new InputError(
+        `Line ${number} has ${values.length} numbers: a row has ${counted(widths.inputs, 'input')} and ${counted(widths.targets, 'target')}.`,
       );
     return values.map(Number);
   });

@@ -9,7 +9,7 @@ import { field } from '../ui/field.js';
 import { modelHead, nameOf } from '../ui/model-head.js';
 import { during } from '../ui/notices.js';
 import { copyable, emptyState, panel } from '../ui/parts.js';
-import { problemPanel, wasLeft } from '../ui/problem.js';
+import { InputError, problemPanel, wasLeft } from '../ui/problem.js';
 import { numberInput } from '../ui/training-fields.js';
 import { fitsXor, XOR, XOR_TRAINING } from '../ui/xor.js';
 import { gradientCheck, walk } from './xray-walk.js';
@@ -20,11 +20,12 @@ import { gradientCheck, walk } from './xray-walk.js';
  * Numbers that were typed with commas or blanks between them.
  * @param {string} text
  */
-export const numbersOf = (text) =>
-  text
-    .split(/[\s,;]+/)
-    .filter(Boolean)
-    .map(Number);
+export function numbersOf(text) {
+  const parts = text.split(/[\s,;]+/).filter(Boolean);
+  const wrong = parts.find((part) => !Number.isFinite(Number(part)));
+  if (wrong !== undefined) throw new InputError(`“${wrong}” is no number.`);
+  return parts.map(Number);
+}
 
 /**
  * A row to begin with: one of XOR where it fits, else zeros, with a class where the loss needs one.
