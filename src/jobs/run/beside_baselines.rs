@@ -10,6 +10,8 @@ use crate::wording::Shown;
 const LEFT: f64 = 0.99;
 /// R² of the training rows' mean on n others is about −1/n by chance, and rarely below −OFF/n.
 const OFF: f64 = 10.0;
+/// R² of the latest rows from which on it is told: the errors have twice the size of how much these rows differ.
+const FAR: f64 = -3.0;
 /// A mean over n rows is off by about its size / √n, as losses of rows deviate by about as much as their mean: by two of that,
 /// and by this at least, the linear model has to be better.
 const LEAST_WORSE: f64 = 0.02;
@@ -26,7 +28,7 @@ pub(super) enum Kind {
 }
 
 /// What is to be said of a version with these measures, on so many rows, beside its baselines: that it is no better than a constant
-/// answer, or worse than the linear model, by what its kind is compared by. Of the latest rows nobody knew the mean before.
+/// answer, or worse than the linear model, by what its kind is compared by.
 pub(super) fn beside_baselines(
     (metrics, metric): (&Metrics, Metric),
     baselines: &Baselines,
@@ -50,6 +52,10 @@ pub(super) fn beside_baselines(
             _ if no_better(&own, constant, metric) => {
                 Some(format!("to answer always {answer} would do as well: {}", beside()))
             }
+            // Nobody knew the mean of the latest rows before: to err somewhat more is no fault.
+            Measure::Regression(Regression { r2: Some(r2), .. }) if is_of_means && are_latest && r2 < FAR => Some(
+                format!("its R² of {} is far below 0: the latest rows have other values than it answers", figure(r2)),
+            ),
             Measure::Regression(Regression { r2: Some(r2), .. }) if is_of_means && !are_latest && r2 < -OFF / rows.max(1) as f64 => {
                 Some(format!(
                     "its R² of {} is below 0: to answer always the mean of the rows that it is measured on would do better",
@@ -173,6 +179,19 @@ mod tests {
             confusion_matrix: None,
             per_class,
         })
+    }
+
+    #[test]
+    fn latest_rows_may_lie_off_the_mean_that_nobody_knew() {
+        let of = |rmse: f64, r2| Regression { rmse, mae: rmse / 2.0, r2: Some(r2), of_loss: None };
+        let baselines = Baselines { mean: Some(Measure::Regression(of(6.0, -2.0))), ..Baselines::default() };
+        let said = |rmse, r2, are_latest| {
+            let metrics = Metrics::Regression(of(rmse, r2));
+            beside_baselines((&metrics, Metric::Rmse), &baselines, 100, (Kind::Networks, are_latest))
+        };
+        assert!(said(4.0, -0.5, true).is_none() && said(4.0, -0.5, false).is_some());
+        let far = said(5.0, -20.0, true).expect("that is too far");
+        assert!(far.message.contains("far below 0") && far.message.contains("`validation_split`"), "{}", far.message);
     }
 
     fn code(metrics: &Metrics, constant: Measure, linear: Measure, rows: usize) -> Option<String> {
