@@ -36,7 +36,8 @@ async fn trained(service: &TestApp, name: &str, rows: &[(f64, Value)]) -> Value 
     let line =
         |(x, target): &(f64, Value)| format!("{x},{}\n", target.as_str().map_or(target.to_string(), String::from));
     let csv = format!("x,y\n{}", rows.iter().map(line).collect::<String>());
-    let path = format!("/train?name={name}&target=y&split=order&validation_split=0.25&epochs=12&hidden_layers=8&members=1");
+    let path =
+        format!("/train?name={name}&target=y&split=order&validation_split=0.25&epochs=12&hidden_layers=8&members=1");
     let job = service.post_csv(&path, csv).await.expect(202);
     let job = service.ended(&job).await;
     assert_eq!(job["state"], "succeeded", "{job}");
