@@ -30,13 +30,13 @@ const LAST_LINES: Duration = Duration::from_millis(100);
 
 fn main() -> ExitCode {
     allocator::give_memory_back();
-    // What is made from here on is its owner's alone: state is what somebody's data says.
-    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let settings = match cli::asked(std::env::args_os()) {
         Asked::Service(settings) => *settings,
         Asked::Client(client) => return client::run(&client),
         Asked::Nothing => return ExitCode::SUCCESS,
     };
+    // What is made from here on is its owner's alone: state is what somebody's data says.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     match settings.command.clone() {
         None | Some(Command::Serve) => serve(settings),
         Some(Command::Healthcheck) => healthcheck(&settings),

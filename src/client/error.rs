@@ -18,7 +18,7 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// Seconds until it may be otherwise, as the reply says beside the document.
-    #[serde(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
     /// What exactly was wrong.
     pub detail: String,
@@ -164,6 +164,15 @@ impl Problem {
             _ => &self.remedy,
         }
     }
+
+    /// The same, with how long to wait where the reply says it.
+    fn said(&self) -> String {
+        match self.retry_after {
+            Some(1) => "Try again in a second.".to_owned(),
+            Some(seconds) => format!("Try again in {seconds} seconds."),
+            None => self.advice().to_owned(),
+        }
+    }
 }
 
 impl fmt::Display for Problem {
@@ -180,7 +189,7 @@ impl fmt::Display for Problem {
                 false => write!(out, "\n  {}: {}", printable(pointer), printable(detail))?,
             }
         }
-        match self.advice() {
+        match self.said().as_str() {
             "" => Ok(()),
             advice => write!(out, "\n  {}", printable(advice)),
         }
@@ -208,6 +217,8 @@ mod tests {
             (&document["code"], &document["errors"][0]["pointer"]),
             (&json!("invalid_value"), &json!("/epochs"))
         );
+        let later = Problem { retry_after: Some(10), remedy: "Wait.".into(), ..Problem::default() };
+        assert!(later.to_string().ends_with("Try again in 10 seconds."), "{later}");
         let none = Problem { code: "model_not_found".into(), remedy: "GET /models".into(), ..Problem::default() };
         let odd = Problem { detail: "no column \u{1b}]0;x\u{7}".into(), ..Problem::default() };
         assert_eq!(odd.to_string(), r": no column \u{1b}]0;x\u{7}");

@@ -1,7 +1,9 @@
 //! Files that commands write: a file of its own is there whole or not at all, and what is there of another kind is written into.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
@@ -21,7 +23,7 @@ pub struct Output {
 enum Place {
     /// Beside a file, whose place this one takes once it is whole.
     Beside { written: NamedTempFile, path: PathBuf },
-    /// Into a device or a pipe, which stays what it is.
+    /// Into a device or a pipe, which stays what it is, or into standard output, whatever that is.
     Into(File),
 }
 
@@ -77,8 +79,14 @@ impl Write for Output {
     }
 }
 
+/// What standard output is called as a path.
+const STANDARD_OUTPUT: [&str; 3] = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+
 /// Where the bytes of a path go.
 fn place(path: &Path) -> io::Result<Place> {
+    if STANDARD_OUTPUT.iter().any(|name| path == Path::new(name)) {
+        return Ok(Place::Into(io::stdout().as_fd().try_clone_to_owned()?.into()));
+    }
     match fs::metadata(path) {
         Ok(about) if !about.is_file() => File::options().write(true).open(path).map(Place::Into),
         Ok(_) => beside(path.canonicalize()?),
@@ -91,8 +99,14 @@ fn place(path: &Path) -> io::Result<Place> {
     }
 }
 
+/// Beside a file, with the rights that it has, or those that a new file of its owner gets.
 fn beside(path: PathBuf) -> io::Result<Place> {
-    Ok(Place::Beside { written: NamedTempFile::new_in(folder_of(&path))?, path })
+    let new = Permissions::from_mode(0o666);
+    let written = tempfile::Builder::new().permissions(new).tempfile_in(folder_of(&path))?;
+    if let Ok(about) = fs::metadata(&path) {
+        written.as_file().set_permissions(about.permissions())?;
+    }
+    Ok(Place::Beside { written, path })
 }
 
 /// The folder that a path is in.
@@ -128,6 +142,9 @@ mod tests {
         assert!(link.is_symlink() && early.is_symlink());
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 4, "nothing is left beside");
         assert!(Output::at(folder.path()).is_err(), "a folder is no file");
+        fs::set_permissions(&file, Permissions::from_mode(0o640)).expect("rights");
+        write(&file, "b");
+        assert_eq!(fs::metadata(&file).expect("it is there").permissions().mode() & 0o777, 0o640, "as before");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Requests to the service, and what becomes of its errors.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -39,16 +40,27 @@ impl Service {
         let parsed =
             Url::parse(url).ok().filter(|parsed| matches!(parsed.scheme(), "http" | "https") && parsed.has_host());
         let url = parsed.ok_or_else(|| unfit("--url", &"a URL such as http://127.0.0.1:8080 is expected"))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(unfit("--url", &"it takes no name and password: a key goes by EPOCHD_KEY"));
+        }
         // Another part of the process may have chosen a provider before: then that one serves.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut http = Client::builder()
             .redirect(redirect::Policy::none())
             .connect_timeout(PATIENCE)
             .user_agent(concat!("epochd/", env!("CARGO_PKG_VERSION")));
+        if is_of_this_machine(&url) {
+            // No proxy of the environment reaches it, nor is to see what is sent to it.
+            http = http.no_proxy();
+        }
         let read = |file: &Path| std::fs::read(file).map_err(ClientError::io(file.display()));
         if let Some(file) = &tls.ca {
             let pem = read(file)?;
-            http = http.tls_certs_merge(Certificate::from_pem_bundle(&pem).map_err(|error| unfit("--ca", &error))?);
+            let trusted = Certificate::from_pem_bundle(&pem).map_err(|error| unfit("--ca", &error))?;
+            if trusted.is_empty() {
+                return Err(unfit("--ca", &format!("{} holds no certificate (PEM)", file.display())));
+            }
+            http = http.tls_certs_merge(trusted);
         }
         if let Some(file) = &tls.client_cert {
             let mut pem = read(file)?;
@@ -67,7 +79,13 @@ impl Service {
             value.set_sensitive(true);
             Ok(value)
         };
-        let http = http.build().map_err(|error| unfit("--ca or --client-cert", &error))?;
+        let http = http.build().map_err(|error| {
+            let why = innermost(&error).to_string();
+            unfit(
+                "--ca or --client-cert",
+                &format!("{why}. A certificate is of X.509 version 3, and has its own key beside it"),
+            )
+        })?;
         let (key, shows_certificate) = (key.map(bearer).transpose()?, tls.client_cert.is_some());
         Ok(Service { http, url, key, shows_certificate })
     }
@@ -170,12 +188,9 @@ impl Service {
             return ClientError::Failed(told);
         }
         // The outer errors of a request say only that it failed.
-        let mut cause: &dyn std::error::Error = &error;
-        while let Some(inner) = cause.source() {
-            cause = inner;
-            if let Some(Unreadable { what, error }) = cause.downcast_ref() {
-                return ClientError::io(what)(io::Error::new(error.kind(), error.to_string()));
-            }
+        let cause = innermost(&error);
+        if let Some(Unreadable { what, error }) = cause.downcast_ref() {
+            return ClientError::io(what)(io::Error::new(error.kind(), error.to_string()));
         }
         let mut cause = cause.to_string();
         // Who breaks off a connection that stands may have said why before, which is lost.
@@ -202,4 +217,16 @@ impl Service {
             _ => ClientError::Failed(format!("what answers at {} is no epochd: it says {status}", self.url)),
         }
     }
+}
+
+/// Whether a URL is of the machine that asks.
+fn is_of_this_machine(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    address.map_or(host == "localhost" || host.ends_with(".localhost"), |address| address.is_loopback())
+}
+
+/// What an error comes from at last.
+fn innermost<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
+    std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error)
 }

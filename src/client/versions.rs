@@ -112,6 +112,10 @@ async fn compare(
             let measured = service.post(&path, &json!({"dataset": dataset})).await?;
             version["metrics"] = measured["metrics"].clone();
             version["metrics"]["rows"] = measured["rows"].clone();
+            version["measured_warnings"] = measured["warnings"].clone();
+            for warning in report::warnings(&measured) {
+                screen.remark(format!("version {number}: warning: {warning}"));
+            }
         }
     }
     let compared = Value::from(versions);

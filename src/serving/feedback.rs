@@ -132,8 +132,9 @@ fn truth_of(encoder: &Encoder, cells: &[Cell]) -> Result<Truth, (usize, String)>
         EncodeError::Class { row, class, .. } => (row, format!("the version has no class {}", Shown(&class))),
         error => (0, error.to_string()),
     };
-    let column =
-        column_of_cells(name, kind, encoder.target_writing.reading(), cells, Texts::Strict, &mut EncodeError::refuse);
+    // A class is told as it was answered, too: `label` is a text, whatever the column holds.
+    let texts = if encoder.target.classes().is_empty() { Texts::Strict } else { Texts::Lenient };
+    let column = column_of_cells(name, kind, encoder.target_writing.reading(), cells, texts, &mut EncodeError::refuse);
     let column = column.map_err(unusable)?;
     if let Some(row) = (0..cells.len()).find(|row| column.values.is_missing(*row)) {
         return Err((row, format!("the target {} has no value: each row tells its true outcome", Shown(name))));

@@ -206,3 +206,22 @@ async fn what_is_no_outcome_of_a_prediction_is_refused_with_its_place() {
     service.post("/models/xor/predict?ids=true", json!({"inputs": [0, 1]})).await.problem(422, "invalid_value");
     assert_eq!(feedback(&service, "kinds").await, [] as [Value; 0], "nothing of what was refused counts");
 }
+
+#[tokio::test]
+async fn a_class_is_told_back_as_it_was_answered() {
+    let service = TestApp::start().await;
+    for (name, classes) in [("truths", ["true", "false"]), ("grades", ["1", "0"])] {
+        let row = |row: usize| format!("{},{}\n", row * 37 % 100, classes[usize::from(row * 37 % 100 < 50)]);
+        let csv = "x,y\n".to_owned() + &(0..120).map(row).collect::<String>();
+        let query = format!("name={name}&target=y&task=classification&recipe=plain&epochs=3&hidden_layers=4");
+        let job = service.post_csv(&format!("/train?{query}"), csv).await.expect(202);
+        assert_eq!(service.ended(&job).await["state"], "succeeded");
+        let predictions = predicted(&service, name, &[json!({"x": 3}), json!({"x": 80})]).await;
+        let (ids, labels) = (field(&predictions, "id"), field(&predictions, "label"));
+        assert!(labels.iter().all(|label| classes.contains(&text(label))), "{labels:?}");
+        tell(&service, name, &ids, &labels).await.expect(200);
+        near(&feedback(&service, name).await[0]["accuracy"], 1.0);
+        let wrong = tell(&service, name, &ids[..1], &[json!("maybe")]).await.problem(422, "invalid_value");
+        assert_eq!(wrong["errors"][0]["pointer"], "/targets/0", "{wrong}");
+    }
+}

@@ -277,6 +277,11 @@ async fn jobs_are_listed_by_the_data_set_that_they_train_on() {
     let page = service.get("/jobs?dataset=flowers&model=xor").await.expect(200);
     assert_eq!(page["data"], json!([]));
     service.get("/jobs?dataset=nothing").await.problem(404, "dataset_not_found");
+    // Who wants to delete a data set finds the training that measures on it, too.
+    service.post_csv("/datasets?name=checked", flowers_csv(20)).await.expect(201);
+    let validated = service.train("flowers", json!({"epochs": 2, "validation": {"dataset": "checked"}})).await;
+    let page = service.get("/jobs?dataset=checked").await.expect(200);
+    assert_eq!((page["data"].as_array().map(Vec::len), &page["data"][0]["id"]), (Some(1), &validated["id"]));
 }
 
 #[tokio::test]

@@ -295,7 +295,7 @@ export async function trainOnRows(watched, service, name) {
   await rows.fill('0, 1\n1, 3\n2');
   await page.getByLabel('Epochs', { exact: true }).fill('50');
   await page.getByRole('button', { name: 'Train', exact: true }).click();
-  await page.getByText('Line 3 has 1 numbers: a row has 1 inputs and 1 targets.').waitFor();
+  await page.getByText('Line 3 has 1 number: a row has 1 input and 1 target.').waitFor();
   await watched.inspect('rows with a fault');
   await rows.fill('0, 1\n1, 3\n2, 5');
   await page.getByLabel('One step an epoch').check();

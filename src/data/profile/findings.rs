@@ -109,8 +109,7 @@ fn distribution(column: &Studied, rows: u64) -> Option<(&'static str, String)> {
         ));
     }
     if is_identifier(profile, statistics, rows) {
-        let message =
-            "Its values name the rows, so that a model would learn them by heart. Leave it out of what is trained on.";
+        let message = "Its values name the rows, so that a model would learn them by heart. A training leaves it out unless `features` names it.";
         return Some((IDENTIFIER_COLUMN, message.to_owned()));
     }
     if profile.kind == ColumnType::Numeric && statistics.is_integers() && profile.distinct > 2 && is_code(&profile.name)

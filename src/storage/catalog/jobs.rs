@@ -60,7 +60,7 @@ pub struct OutcomeRow {
 pub struct JobRowFilter {
     /// Jobs of this model.
     pub model_id: Option<Uuid>,
-    /// Jobs that train on this data set.
+    /// Jobs that train or validate on this data set.
     pub dataset_id: Option<Uuid>,
     /// Jobs in one of these states; in any where there are none.
     pub states: Vec<&'static str>,
@@ -100,11 +100,14 @@ impl JobRowFilter {
     fn listing(&self, columns: &str, older_than: Option<Uuid>, limit: usize) -> Query<'static, Any, AnyArguments> {
         let mut text = format!("SELECT {columns} FROM jobs WHERE id < $1");
         let mut values = Vec::new();
-        for (column, id) in [("model_id", self.model_id), ("dataset_id", self.dataset_id)] {
-            if let Some(id) = id {
-                values.push(id.to_string());
-                text += &format!(" AND {column} = ${}", values.len() + 2);
-            }
+        if let Some(id) = self.model_id {
+            values.push(id.to_string());
+            text += " AND model_id = $3";
+        }
+        if let Some(id) = self.dataset_id {
+            values.push(id.to_string());
+            let number = values.len() + 2;
+            text += &format!(" AND (dataset_id = ${number} OR validation_dataset_id = ${number})");
         }
         let first = values.len() + 3;
         values.extend(self.states.iter().map(|state| (*state).to_owned()));

@@ -37,7 +37,7 @@ export function typedRows(text, widths) {
     if (wrong !== undefined) throw new InputError(`Line ${number}: “${wrong}” is no number.`);
     if (values.length !== width)
       throw new InputError(
-        `Line ${number} has ${values.length} numbers: a row has ${counted(widths.inputs, 'input')} and ${counted(widths.targets, 'target')}.`,
+        `Line ${number} has ${counted(values.length, 'number')}: a row has ${counted(widths.inputs, 'input')} and ${counted(widths.targets, 'target')}.`,
       );
     return values.map(Number);
   });
