@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -53,6 +54,9 @@ pub enum BackupError {
         /// What is wrong with it.
         reason: String,
     },
+    /// It was told to stop: nothing is left of it.
+    #[error("it was interrupted, and has left nothing behind")]
+    Interrupted,
     /// The folder is in use.
     #[error(transparent)]
     Held(#[from] OpenError),
@@ -72,11 +76,11 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> BackupError {
     move |source| BackupError::File { path, source }
 }
 
-/// Writes the state of `folder` into the new file `file`. The service may run meanwhile.
+/// Writes the state of `folder` into the new file `file`. The service may run meanwhile. Setting `stop` ends it.
 ///
 /// # Errors
-/// There is no state, or such a file; or something cannot be read or written: then there is no file.
-pub async fn back_up(folder: &Path, file: &Path) -> Result<Extent, BackupError> {
+/// There is no state, or such a file; or something cannot be read or written, or it is told to stop: then there is no file.
+pub async fn back_up(folder: &Path, file: &Path, stop: &AtomicBool) -> Result<Extent, BackupError> {
     let catalog = folder.join(CATALOG);
     if !catalog.try_exists().map_err(at(&catalog))? {
         return Err(BackupError::NoState(folder.to_owned()));
@@ -89,15 +93,25 @@ pub async fn back_up(folder: &Path, file: &Path) -> Result<Extent, BackupError> 
     let mut write = catalog.write().await?;
     write.begin_backup(id).await?;
     write.commit().await?;
-    let written = write_file(&catalog, id, folder, file).await;
+    let written = write_file(&catalog, id, (folder, file), stop).await;
     let mut write = catalog.write().await?;
     write.end_backup(id).await?;
     write.commit().await?;
     catalog.close().await;
-    written
+    unless_stopped(written, stop)
 }
 
-async fn write_file(catalog: &Catalog, id: Uuid, folder: &Path, file: &Path) -> Result<Extent, BackupError> {
+/// What was done, or that it was told to stop in the midst of it.
+fn unless_stopped(done: Result<Extent, BackupError>, stop: &AtomicBool) -> Result<Extent, BackupError> {
+    done.map_err(|error| if stop.load(Ordering::Relaxed) { BackupError::Interrupted } else { error })
+}
+
+async fn write_file(
+    catalog: &Catalog,
+    id: Uuid,
+    (folder, file): (&Path, &Path),
+    stop: &AtomicBool,
+) -> Result<Extent, BackupError> {
     let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let scratch = tempfile::tempdir_in(parent).map_err(at(parent))?;
     let copy = scratch.path().join(CATALOG);
@@ -109,7 +123,7 @@ async fn write_file(catalog: &Catalog, id: Uuid, folder: &Path, file: &Path) -> 
     let blobs = blobs_of(&copied).await?;
     copied.close().await;
     let partial = scratch.path().join("backup");
-    let extent = Archive::write(&partial, &copy, folder, &blobs)?;
+    let extent = Archive::write(&partial, &copy, (folder, &blobs), stop)?;
     fs::hard_link(&partial, file).map_err(at(file))?;
     File::open(parent).and_then(|folder| folder.sync_all()).map_err(at(parent))?;
     Ok(extent)
@@ -127,16 +141,22 @@ async fn blobs_of(catalog: &Catalog) -> Result<Vec<String>, StorageError> {
 }
 
 /// A tar file being written, with the checksums of its entries.
-struct Archive {
+struct Archive<'a> {
     tar: tar::Builder<BufWriter<File>>,
     sums: BTreeMap<String, String>,
     extent: Extent,
+    stop: &'a AtomicBool,
 }
 
-impl Archive {
-    fn write(file: &Path, catalog: &Path, folder: &Path, blobs: &[String]) -> Result<Extent, BackupError> {
+impl<'a> Archive<'a> {
+    fn write(
+        file: &Path,
+        catalog: &Path,
+        (folder, blobs): (&Path, &[String]),
+        stop: &'a AtomicBool,
+    ) -> Result<Extent, BackupError> {
         let tar = tar::Builder::new(BufWriter::new(File::create(file).map_err(at(file))?));
-        let mut archive = Archive { tar, sums: BTreeMap::new(), extent: Extent { blobs: 0, bytes: 0 } };
+        let mut archive = Archive { tar, sums: BTreeMap::new(), extent: Extent { blobs: 0, bytes: 0 }, stop };
         archive.add(CATALOG, catalog)?;
         for blob in blobs {
             match archive.add(&format!("{BLOBS}/{blob}"), &folder.join(BLOBS).join(blob)) {
@@ -157,7 +177,7 @@ impl Archive {
     fn add(&mut self, name: &str, path: &Path) -> Result<(), BackupError> {
         let source = File::open(path).map_err(at(path))?;
         let size = source.metadata().map_err(at(path))?.len();
-        let mut reader = Summed { inner: BufReader::new(source).take(size), sum: Sha256::new() };
+        let mut reader = Summed { inner: BufReader::new(source).take(size), sum: Sha256::new(), stop: self.stop };
         self.tar.append_data(&mut header(size), name, &mut reader).map_err(at(path))?;
         self.sums.insert(name.to_owned(), hex::encode(reader.sum.finalize()));
         self.extent.bytes += size;
@@ -172,16 +192,23 @@ fn header(size: u64) -> tar::Header {
     header
 }
 
-/// Makes the data folder `folder` from the backup `file`: whole or not at all.
+/// Makes the data folder `folder` from the backup `file`: whole or not at all. Setting `stop` ends it.
 ///
 /// # Errors
-/// The folder has something in it, or the file is not a whole backup.
-pub fn restore(folder: &Path, file: &Path) -> Result<Extent, BackupError> {
+/// The folder has something in it, or the file is not a whole backup; it is told to stop.
+pub fn restore(folder: &Path, file: &Path, stop: &AtomicBool) -> Result<Extent, BackupError> {
+    unless_stopped(restored(folder, file, stop), stop)
+}
+
+fn restored(folder: &Path, file: &Path, stop: &AtomicBool) -> Result<Extent, BackupError> {
     // What a fresh file system has in it.
     let is_own = |entry: io::Result<fs::DirEntry>| entry.is_ok_and(|entry| entry.file_name() != "lost+found");
     match fs::read_dir(folder) {
         Ok(mut entries) => {
-            return if entries.any(is_own) { Err(BackupError::Exists(folder.to_owned())) } else { fill(folder, file) };
+            return match entries.any(is_own) {
+                true => Err(BackupError::Exists(folder.to_owned())),
+                false => fill(folder, file, stop),
+            };
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(at(folder)(error)),
@@ -189,7 +216,7 @@ pub fn restore(folder: &Path, file: &Path) -> Result<Extent, BackupError> {
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(at(parent))?;
     let scratch = tempfile::tempdir_in(parent).map_err(at(parent))?;
-    let extent = unpack(file, scratch.path())?;
+    let extent = unpack(file, scratch.path(), stop)?;
     drop(folder::hold(scratch.path())?);
     let made = scratch.keep();
     fs::rename(&made, folder).map_err(at(folder))?;
@@ -199,9 +226,9 @@ pub fn restore(folder: &Path, file: &Path) -> Result<Extent, BackupError> {
 
 /// Restores into a folder that is there and empty: a mount point cannot be exchanged for another folder, and what it is in may be
 /// somebody else's. The catalog comes last: a service refuses blobs without one.
-fn fill(folder: &Path, file: &Path) -> Result<Extent, BackupError> {
+fn fill(folder: &Path, file: &Path, stop: &AtomicBool) -> Result<Extent, BackupError> {
     let scratch = tempfile::tempdir_in(folder).map_err(at(folder))?;
-    let extent = unpack(file, scratch.path())?;
+    let extent = unpack(file, scratch.path(), stop)?;
     drop(folder::hold(scratch.path())?);
     let made = fs::read_dir(scratch.path()).map_err(at(scratch.path()))?;
     let mut names =
@@ -214,9 +241,10 @@ fn fill(folder: &Path, file: &Path) -> Result<Extent, BackupError> {
     Ok(extent)
 }
 
-fn unpack(file: &Path, target: &Path) -> Result<Extent, BackupError> {
+fn unpack(file: &Path, target: &Path, stop: &AtomicBool) -> Result<Extent, BackupError> {
     let damaged = |reason: &str| BackupError::Damaged { path: file.to_owned(), reason: reason.to_owned() };
-    let broken = |error: io::Error| damaged(&format!("it is not a whole tar file: {error}"));
+    // What is wrong with it is told by bytes of the file, which may be anything.
+    let broken = |_: io::Error| damaged("it is no tar file, or not a whole one");
     let mut tar = tar::Archive::new(BufReader::new(File::open(file).map_err(at(file))?));
     let (mut sums, mut manifest) = (BTreeMap::new(), None);
     let mut extent = Extent { blobs: 0, bytes: 0 };
@@ -235,7 +263,7 @@ fn unpack(file: &Path, target: &Path) -> Result<Extent, BackupError> {
         let path = target.join(&name);
         fs::create_dir_all(path.parent().expect("it lies in the target")).map_err(at(&path))?;
         let mut out = File::create(&path).map_err(at(&path))?;
-        let mut reader = Summed { inner: &mut entry, sum: Sha256::new() };
+        let mut reader = Summed { inner: &mut entry, sum: Sha256::new(), stop };
         extent.bytes += io::copy(&mut reader, &mut out).map_err(broken)?;
         sums.insert(name, hex::encode(reader.sum.finalize()));
         out.flush().and_then(|()| out.sync_all()).map_err(at(&path))?;
@@ -248,14 +276,18 @@ fn unpack(file: &Path, target: &Path) -> Result<Extent, BackupError> {
     Ok(extent)
 }
 
-/// A reader that sums up what it read.
-struct Summed<R> {
+/// A reader that sums up what it read, until it is told to stop.
+struct Summed<'a, R> {
     inner: R,
     sum: Sha256,
+    stop: &'a AtomicBool,
 }
 
-impl<R: Read> Read for Summed<R> {
+impl<R: Read> Read for Summed<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(io::Error::other("it is told to stop"));
+        }
         let read = self.inner.read(buffer)?;
         self.sum.update(&buffer[..read]);
         Ok(read)

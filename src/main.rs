@@ -6,6 +6,8 @@ mod allocator;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -25,6 +27,8 @@ use tokio::signal::unix::{SignalKind, signal};
 #[global_allocator]
 static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
+/// The exit status of what a signal has ended, as shells say it of Ctrl-C.
+const INTERRUPTED: u8 = 130;
 /// How long the log is given for its last lines where the process is ended.
 const LAST_LINES: Duration = Duration::from_millis(100);
 
@@ -43,9 +47,11 @@ fn main() -> ExitCode {
         Some(Command::Backup { file }) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.expect("a runtime can be started");
-            report("backed up", runtime.block_on(backup::back_up(&settings.data_dir, &file)))
+            report("backed up", runtime.block_on(backup::back_up(&settings.data_dir, &file, &told_to_end())))
         }
-        Some(Command::Restore { file }) => report("restored", backup::restore(&settings.data_dir, &file)),
+        Some(Command::Restore { file }) => {
+            report("restored", backup::restore(&settings.data_dir, &file, &told_to_end()))
+        }
         Some(Command::Check { repair }) => check_state(&settings, repair),
     }
 }
@@ -85,10 +91,31 @@ fn report(what: &str, done: Result<Extent, BackupError>) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            say(io::stderr(), error);
-            ExitCode::FAILURE
+            let is_told = matches!(error, BackupError::Interrupted);
+            say(io::stderr(), format!("error: {error}"));
+            if is_told { ExitCode::from(INTERRUPTED) } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// A flag that a signal sets which tells the process to end.
+fn told_to_end() -> Arc<AtomicBool> {
+    let (told, waits) = (Arc::new(AtomicBool::new(false)), Arc::new(Barrier::new(2)));
+    let (flag, is_waiting) = (told.clone(), waits.clone());
+    std::thread::spawn(move || {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime can be started");
+        runtime.block_on(async {
+            let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+            is_waiting.wait();
+            let mut signals: Vec<_> = signals.into_iter().flatten().collect();
+            let told = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
+            futures_util::future::select_all(told).await;
+            flag.store(true, Ordering::Relaxed);
+        });
+    });
+    waits.wait();
+    told
 }
 
 fn serve(settings: Settings) -> ExitCode {

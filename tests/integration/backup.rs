@@ -2,8 +2,10 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use epochd::backup::BackupError;
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, endless_training, eventually, text, xor_model, xor_training};
@@ -108,6 +110,13 @@ async fn a_backup_of_a_running_service_is_restored_whole() {
         assert!(!output.status.success() && message(&output).contains("cannot be restored"), "{}", message(&output));
         assert!(!other.exists(), "nothing is left of it");
     }
+    // What is told to stop leaves nothing either.
+    let entries = || std::fs::read_dir(work.path()).expect("a folder").count();
+    let (before, stop) = (entries(), AtomicBool::new(true));
+    let restored = epochd::backup::restore(&other, &file, &stop);
+    let backed_up = epochd::backup::back_up(service.home().folder(), &work.path().join("second.tar"), &stop).await;
+    assert!(matches!((restored, backed_up), (Err(BackupError::Interrupted), Err(BackupError::Interrupted))));
+    assert_eq!(entries(), before);
     let on_servers = Command::new(env!("CARGO_BIN_EXE_epochd"))
         .args(["backup", "x.tar", "--database-url", "postgres://localhost/x"])
         .output()

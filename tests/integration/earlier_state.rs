@@ -58,7 +58,8 @@ impl Earlier {
         let backup = std::fs::File::open(format!("{}.tar.gz", place(release, "backup"))).expect("the fixture's backup");
         let mut plain = tempfile::NamedTempFile::new().expect("a temporary file");
         std::io::copy(&mut GzDecoder::new(backup), &mut plain).expect("a whole file");
-        epochd::backup::restore(home.folder(), plain.path()).expect("a backup that can be restored");
+        epochd::backup::restore(home.folder(), plain.path(), &Default::default())
+            .expect("a backup that can be restored");
         Earlier { home, expected: answers(&place(release, "sqlite")) }
     }
 
