@@ -220,7 +220,7 @@ async fn a_class_is_told_back_as_it_was_answered() {
         let (ids, labels) = (field(&predictions, "id"), field(&predictions, "label"));
         assert!(labels.iter().all(|label| classes.contains(&text(label))), "{labels:?}");
         tell(&service, name, &ids, &labels).await.expect(200);
-        near(&feedback(&service, name).await[0]["accuracy"], 1.0);
+        near(&feedback(&service, name).await[0]["metrics"]["accuracy"], 1.0);
         let wrong = tell(&service, name, &ids[..1], &[json!("maybe")]).await.problem(422, "invalid_value");
         assert_eq!(wrong["errors"][0]["pointer"], "/targets/0", "{wrong}");
     }
