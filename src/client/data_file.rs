@@ -1,7 +1,7 @@
 //! Data files on their way to the service.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -20,6 +20,8 @@ use super::service::Service;
 const PIECE: usize = 256 << 10;
 /// Such pieces that wait to be sent, at most.
 const PIECES: usize = 2;
+/// Bytes that show whether JSON is a list.
+const HEAD: u64 = 1024;
 /// What the file is called that has no path.
 const STDIN: &str = "standard input";
 /// Characters of a name that is made of a file's, at most: the service takes as many.
@@ -39,6 +41,9 @@ const TYPES: [(&str, &str); 12] = [
     ("arrows", "application/vnd.apache.arrow.stream"),
     ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
 ];
+
+/// Where bytes are read from.
+type Bytewise = Box<dyn Read + Send>;
 
 /// A data file, or standard input.
 #[derive(Debug)]
@@ -108,7 +113,34 @@ impl DataFile {
     /// # Errors
     /// The file cannot be opened.
     pub fn send(&self, request: RequestBuilder, screen: &Screen) -> Result<(RequestBuilder, ProgressBar), ClientError> {
+        self.send_bytes(request, screen, self.open()?)
+    }
+
+    /// The same of rows to predict for: a list in JSON becomes the object around it that the service takes, so that a file that was
+    /// trained on can be predicted for.
+    ///
+    /// # Errors
+    /// The file cannot be opened or read.
+    pub fn send_rows(
+        &self,
+        request: RequestBuilder,
+        screen: &Screen,
+    ) -> Result<(RequestBuilder, ProgressBar), ClientError> {
         let (reader, length) = self.open()?;
+        let is_json = self.content_type.split(';').next() == Some("application/json") && !self.is_packed;
+        if !is_json {
+            return self.send_bytes(request, screen, (reader, length));
+        }
+        let what = self.path.as_ref().map_or(STDIN.to_owned(), |path| path.display().to_string());
+        self.send_bytes(request, screen, as_object(reader, length).map_err(ClientError::io(what))?)
+    }
+
+    fn send_bytes(
+        &self,
+        request: RequestBuilder,
+        screen: &Screen,
+        (reader, length): (Bytewise, Option<u64>),
+    ) -> Result<(RequestBuilder, ProgressBar), ClientError> {
         let name = self.path.as_ref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
         let bar = screen.bytes_bar(name.as_deref().unwrap_or(STDIN), length);
         let what = self.path.as_ref().map_or(STDIN.to_owned(), |path| path.display().to_string());
@@ -122,7 +154,7 @@ impl DataFile {
     }
 
     /// Its bytes, and how many they are where that is known.
-    fn open(&self) -> Result<(Box<dyn Read + Send>, Option<u64>), ClientError> {
+    fn open(&self) -> Result<(Bytewise, Option<u64>), ClientError> {
         let Some(path) = &self.path else { return Ok((Box::new(io::stdin()), None)) };
         let opened = File::open(path).and_then(|file| file.metadata().map(|about| (file, about)));
         let (file, about) = opened.map_err(ClientError::io(path.display()))?;
@@ -135,9 +167,25 @@ impl DataFile {
     }
 }
 
+/// Bytes of JSON, and how many they are where that is known, with an object around them if they are a list: of `records`, or of `inputs`
+/// where it begins with no record.
+fn as_object(mut reader: Bytewise, length: Option<u64>) -> io::Result<(Bytewise, Option<u64>)> {
+    let mut head = Vec::new();
+    reader.by_ref().take(HEAD).read_to_end(&mut head)?;
+    let mut shown = head.iter().filter(|byte| !byte.is_ascii_whitespace());
+    let before: &[u8] = match (shown.next(), shown.next()) {
+        (Some(b'['), Some(b'{' | b']')) => b"{\"records\":",
+        (Some(b'['), _) => b"{\"inputs\":",
+        _ => return Ok((Box::new(Cursor::new(head).chain(reader)), length)),
+    };
+    let around = before.len() as u64 + 1;
+    let whole = Cursor::new(before).chain(Cursor::new(head)).chain(reader).chain(Cursor::new(b"}"));
+    Ok((Box::new(whole), length.map(|length| length + around)))
+}
+
 /// The bytes of a reader. A thread of its own reads them: it may wait for good, for bytes of standard input, and the service may have
 /// answered before all are sent.
-fn body(mut reader: Box<dyn Read + Send>, what: String, bar: ProgressBar) -> Body {
+fn body(mut reader: Bytewise, what: String, bar: ProgressBar) -> Body {
     let (pieces, mut read) = mpsc::channel(PIECES);
     std::thread::spawn(move || {
         while let Some(piece) = piece(&mut reader) {
@@ -183,6 +231,22 @@ fn type_of(ending: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_becomes_an_object_around_it() {
+        let of = |text: &'static str| {
+            let (mut reader, length) =
+                as_object(Box::new(text.as_bytes()), Some(text.len() as u64)).expect("it is read");
+            let mut read = String::new();
+            reader.read_to_string(&mut read).expect("text");
+            assert_eq!(length, Some(read.len() as u64));
+            read
+        };
+        assert_eq!(of(" [ {\"a\": 1}]"), "{\"records\": [ {\"a\": 1}]}");
+        assert_eq!(of("[[0, 1]]"), "{\"inputs\":[[0, 1]]}");
+        assert_eq!(of("{\"records\": []}"), "{\"records\": []}");
+        assert_eq!((of(""), of("[]")), (String::new(), "{\"records\":[]}".to_owned()));
+    }
 
     #[test]
     fn the_ending_says_what_a_file_is() {

@@ -41,10 +41,17 @@ pub async fn predict(service: &Service, screen: &Screen, asked: &Predict) -> Res
     let form = form(asked, screen)?;
     let accept = accepted(asked, screen, form, &file);
     let request = service.request(Method::POST, &path, &query).header(ACCEPT, accept);
-    let (request, bar) = file.send(request, screen)?;
+    let (request, bar) = file.send_rows(request, screen)?;
     let reply = service.send(request).await;
     bar.finish_and_clear();
     let reply = reply?;
+    let answered = reply.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    if let Some(given) =
+        asked.accept.as_deref().filter(|given| !given.contains(['*', ',']) && !answered.starts_with(*given))
+    {
+        let told = format!("the service answers in {answered}, not in {given} (--accept)");
+        return Err(ClientError::Failed(told));
+    }
     remark_failed(screen, reply.headers());
     match (output(asked), form) {
         (None, _) => to_stdout(service, reply).await,
