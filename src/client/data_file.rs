@@ -131,8 +131,7 @@ impl DataFile {
         if !is_json {
             return self.send_bytes(request, screen, (reader, length));
         }
-        let what = self.path.as_ref().map_or(STDIN.to_owned(), |path| path.display().to_string());
-        self.send_bytes(request, screen, as_object(reader, length).map_err(ClientError::io(what))?)
+        self.send_bytes(request, screen, as_object(reader, length).map_err(ClientError::io(self.shown()))?)
     }
 
     fn send_bytes(
@@ -143,14 +142,18 @@ impl DataFile {
     ) -> Result<(RequestBuilder, ProgressBar), ClientError> {
         let name = self.path.as_ref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
         let bar = screen.bytes_bar(name.as_deref().unwrap_or(STDIN), length);
-        let what = self.path.as_ref().map_or(STDIN.to_owned(), |path| path.display().to_string());
-        let request = request.header(CONTENT_TYPE, &self.content_type).body(body(reader, what, bar.clone()));
+        let request = request.header(CONTENT_TYPE, &self.content_type).body(body(reader, self.shown(), bar.clone()));
         let request = if self.is_packed { request.header(CONTENT_ENCODING, "gzip") } else { request };
         let request = match length {
             Some(length) => request.header(CONTENT_LENGTH, length),
             None => request,
         };
         Ok((request, bar))
+    }
+
+    /// What it is called in errors.
+    fn shown(&self) -> String {
+        self.path.as_ref().map_or(STDIN.to_owned(), |path| path.display().to_string())
     }
 
     /// Its bytes, and how many they are where that is known.

@@ -45,10 +45,9 @@ pub async fn predict(service: &Service, screen: &Screen, asked: &Predict) -> Res
     let reply = service.send(request).await;
     bar.finish_and_clear();
     let reply = reply?;
-    let answered = reply.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    if let Some(given) =
-        asked.accept.as_deref().filter(|given| !given.contains(['*', ',']) && !answered.starts_with(*given))
-    {
+    let answered = content_type(&reply);
+    let is_another = |given: &&str| !given.contains(['*', ',']) && !answered.starts_with(*given);
+    if let Some(given) = asked.accept.as_deref().filter(is_another) {
         let told = format!("the service answers in {answered}, not in {given} (--accept)");
         return Err(ClientError::Failed(told));
     }
@@ -84,6 +83,11 @@ fn accepted(asked: &Predict, screen: &Screen, form: Option<Written>, file: &Data
     }
 }
 
+/// What a reply is written in.
+fn content_type(reply: &Response) -> &str {
+    reply.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
 /// Says how many rows could not be read.
 fn remark_failed(screen: &Screen, headers: &HeaderMap) {
     let failed = headers.get("x-rows-failed").and_then(|count| count.to_str().ok()).filter(|count| *count != "0");
@@ -95,7 +99,7 @@ fn remark_failed(screen: &Screen, headers: &HeaderMap) {
 
 /// Writes a file in a form that its ending says, where the reply has it.
 async fn in_form(service: &Service, reply: Response, path: &Path, form: Written) -> Result<(), ClientError> {
-    let content_type = reply.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let content_type = content_type(&reply);
     if !content_type.starts_with(form.content_type()) {
         let (name, other) = (path.display(), form.content_type());
         let told = format!(

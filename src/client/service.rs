@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::{Certificate, Client, Identity, Method, RequestBuilder, Response, Url, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, Identity, Method, RequestBuilder, Response, Url, redirect};
 use serde_json::Value;
 
 use super::command::ClientTls;
@@ -36,12 +36,11 @@ impl Service {
     /// # Errors
     /// The URL, the key or a file cannot be used.
     pub fn new(url: &str, key: Option<&str>, tls: &ClientTls) -> Result<Self, ClientError> {
-        let unfit = |what: &str, why: &dyn std::fmt::Display| ClientError::Usage(format!("{what}: {why}"));
         let parsed =
             Url::parse(url).ok().filter(|parsed| matches!(parsed.scheme(), "http" | "https") && parsed.has_host());
-        let url = parsed.ok_or_else(|| unfit("--url", &"a URL such as http://127.0.0.1:8080 is expected"))?;
+        let url = parsed.ok_or_else(|| unfit("--url", "a URL such as http://127.0.0.1:8080 is expected"))?;
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(unfit("--url", &"it takes no name and password: a key goes by EPOCHD_KEY"));
+            return Err(unfit("--url", "it takes no name and password: a key goes by EPOCHD_KEY"));
         }
         // Another part of the process may have chosen a provider before: then that one serves.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -53,38 +52,15 @@ impl Service {
             // No proxy of the environment reaches it, nor is to see what is sent to it.
             http = http.no_proxy();
         }
-        let read = |file: &Path| std::fs::read(file).map_err(ClientError::io(file.display()));
-        if let Some(file) = &tls.ca {
-            let pem = read(file)?;
-            let trusted = Certificate::from_pem_bundle(&pem).map_err(|error| unfit("--ca", &error))?;
-            if trusted.is_empty() {
-                return Err(unfit("--ca", &format!("{} holds no certificate (PEM)", file.display())));
-            }
-            http = http.tls_certs_merge(trusted);
-        }
-        if let Some(file) = &tls.client_cert {
-            let mut pem = read(file)?;
-            if let Some(file) = &tls.client_key {
-                pem.push(b'\n');
-                pem.extend(read(file)?);
-            }
-            let identity = Identity::from_pem(&pem).map_err(|_| {
-                let why = "a PEM file of a certificate and its private key is expected, or the key in another file by --client-key";
-                unfit("--client-cert", &why)
-            })?;
-            http = http.identity(identity);
-        }
+        http = with_tls(http, tls)?;
         let bearer = |key: &str| {
-            let mut value = HeaderValue::from_str(&format!("Bearer {key}")).map_err(|error| unfit("--key", &error))?;
+            let mut value = HeaderValue::from_str(&format!("Bearer {key}")).map_err(|error| unfit("--key", error))?;
             value.set_sensitive(true);
             Ok(value)
         };
         let http = http.build().map_err(|error| {
-            let why = innermost(&error).to_string();
-            unfit(
-                "--ca or --client-cert",
-                &format!("{why}. A certificate is of X.509 version 3, and has its own key beside it"),
-            )
+            let what = "a certificate is of X.509 version 3, and has its own key beside it";
+            unfit("--ca or --client-cert", format!("{}: {what}", innermost(&error)))
         })?;
         let (key, shows_certificate) = (key.map(bearer).transpose()?, tls.client_cert.is_some());
         Ok(Service { http, url, key, shows_certificate })
@@ -229,4 +205,34 @@ fn is_of_this_machine(url: &Url) -> bool {
 /// What an error comes from at last.
 fn innermost<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
     std::iter::successors(Some(error), |error| error.source()).last().unwrap_or(error)
+}
+
+/// What is wrong with an option of the command line.
+fn unfit(what: &str, why: impl std::fmt::Display) -> ClientError {
+    ClientError::Usage(format!("{what}: {why}"))
+}
+
+/// A client that trusts whom it is to trust, and shows the certificate that it is given.
+fn with_tls(mut http: ClientBuilder, tls: &ClientTls) -> Result<ClientBuilder, ClientError> {
+    let read = |file: &Path| std::fs::read(file).map_err(ClientError::io(file.display()));
+    if let Some(file) = &tls.ca {
+        let trusted = Certificate::from_pem_bundle(&read(file)?).map_err(|error| unfit("--ca", error))?;
+        if trusted.is_empty() {
+            return Err(unfit("--ca", format!("{} holds no certificate (PEM)", file.display())));
+        }
+        http = http.tls_certs_merge(trusted);
+    }
+    if let Some(file) = &tls.client_cert {
+        let mut pem = read(file)?;
+        if let Some(file) = &tls.client_key {
+            pem.push(b'\n');
+            pem.extend(read(file)?);
+        }
+        let identity = Identity::from_pem(&pem).map_err(|_| {
+            let expected = "a PEM file of a certificate and its private key is expected";
+            unfit("--client-cert", format!("{expected}, or the key in another file by --client-key"))
+        })?;
+        http = http.identity(identity);
+    }
+    Ok(http)
 }

@@ -123,8 +123,15 @@ impl Rule {
     pub fn folds(&self) -> Option<usize> {
         match self {
             Rule::Folds { bounds, .. } | Rule::GroupFolds { bounds, .. } => Some(bounds.len()),
+            rule => rule.by_the_first(),
+        }
+    }
+
+    /// Of how many networks the first alone holds the rows out, if it does.
+    pub fn by_the_first(&self) -> Option<usize> {
+        match self {
             Rule::Time { networks, .. } | Rule::Order { networks, .. } => *networks,
-            Rule::Random { .. } | Rule::Group { .. } => None,
+            _ => None,
         }
     }
 

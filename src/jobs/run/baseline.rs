@@ -82,7 +82,7 @@ pub(super) fn constant(
                 let measured = metrics::regression_of(&answers, values, weights);
                 Measure::Regression(measured.of_loss(loss, &answers, values, weights))
             };
-            let mean = Some(always(mean_of_rows(target, training).unwrap_or(*mean)));
+            let mean = Some(always(mean_of_rows(target, training, first).unwrap_or(*mean)));
             let of_rows = |level| quantile_of_rows(target, train, first, level).map(always);
             let (median, quantile) = match loss {
                 Some(Loss::Mae | Loss::Huber) => (of_rows(0.5), None),
@@ -103,11 +103,10 @@ fn first_learned(folds: &[Range<usize>]) -> usize {
     }
 }
 
-/// The mean of the training rows by their weights, in the target's unit; none where that is the target's own: rows count alike, and
-/// are learned as they are, on a scale that was fitted on them.
-fn mean_of_rows(target: &Target, Training { train, settings, folds, .. }: &Training) -> Option<f64> {
+/// The mean of the training rows from `first` on by their weights, in the target's unit; none where that is the target's own: all
+/// rows count alike, and are learned as they are, on a scale that was fitted on them.
+fn mean_of_rows(target: &Target, Training { train, settings, .. }: &Training, first: usize) -> Option<f64> {
     let (weights, Targets::Values(values)) = (train.weights(), train.targets()) else { return None };
-    let first = first_learned(folds);
     let is_own = !settings.warm_start && settings.distill.is_none() && !target.is_rate() && first == 0;
     let rows = first..values.nrows();
     let sum: f64 = rows.clone().map(|row| weights.get(row) * target.off_scale(values[(row, 0)])).sum();

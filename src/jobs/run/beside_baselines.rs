@@ -52,16 +52,7 @@ pub(super) fn beside_baselines(
             _ if no_better(&own, constant, metric) => {
                 Some(format!("to answer always {answer} would do as well: {}", beside()))
             }
-            // Nobody knew the mean of the latest rows before: to err somewhat more is no fault.
-            Measure::Regression(Regression { r2: Some(r2), .. }) if is_of_means && are_latest && r2 < FAR => Some(
-                format!("its R² of {} is far below 0: the latest rows have other values than it answers", figure(r2)),
-            ),
-            Measure::Regression(Regression { r2: Some(r2), .. }) if is_of_means && !are_latest && r2 < -OFF / rows.max(1) as f64 => {
-                Some(format!(
-                    "its R² of {} is below 0: to answer always the mean of the rows that it is measured on would do better",
-                    figure(r2)
-                ))
-            }
+            Measure::Regression(Regression { r2: Some(r2), .. }) if is_of_means => below_the_mean(r2, rows, are_latest),
             _ => None,
         }
     });
@@ -97,6 +88,17 @@ pub(super) fn beside_baselines(
         shown(&own)
     );
     Some(Finding { code: "worse_than_linear".to_owned(), message, column: None })
+}
+
+/// That the mean of the rows that it is measured on would do better, if it would by more than chance. Nobody knew the mean of the
+/// latest rows before: to err somewhat more is no fault.
+fn below_the_mean(r2: f64, rows: usize, are_latest: bool) -> Option<String> {
+    let least = if are_latest { FAR } else { -OFF / rows.max(1) as f64 };
+    let said = match are_latest {
+        true => "far below 0: the latest rows have other values than it answers",
+        false => "below 0: to answer always the mean of the rows that it is measured on would do better",
+    };
+    (r2 < least).then(|| format!("its R² of {} is {said}", figure(r2)))
 }
 
 /// The finding that a target moves with time and no linear model answers, which alone goes on with it.

@@ -96,7 +96,7 @@ impl Choice<'_> {
                 false => labels.require(&split, &folds, &used)?,
             }
         }
-        if let Some(Rule::Time { networks: Some(count), .. } | Rule::Order { networks: Some(count), .. }) = rule {
+        if let Some(count) = rule.as_ref().and_then(Rule::by_the_first) {
             folds = of_the_first(count, split.validation.len());
         }
         let named = |chosen: Vec<usize>| chosen.into_iter().map(|place| rows[place]).collect();
@@ -209,11 +209,7 @@ impl Choice<'_> {
     /// Of how many networks the first holds out rows that are at the end, if there are several. A training that goes on from a version
     /// of several candidates has the first of each do so, as there.
     fn networks(&self) -> Option<usize> {
-        let before = match self.before {
-            Some(Rule::Time { networks, .. } | Rule::Order { networks, .. }) => *networks,
-            _ => None,
-        };
-        before.or(self.folds().map(|(count, _)| count))
+        self.before.and_then(Rule::by_the_first).or(self.folds().map(|(count, _)| count))
     }
 
     fn last(&self, used: SplitUsed) -> Chosen {

@@ -27,10 +27,9 @@ impl Learned {
     /// By the rows that the version's training held out, where that is known, and those that are now.
     pub(super) fn of(theirs: Option<&HeldOut>, relation: Relation, ours: Option<&HeldOut>) -> Self {
         let folds = |held_out: &HeldOut| matches!(held_out, HeldOut::By(rule) if rule.folds().is_some());
-        let in_turn =
-            |held_out: &HeldOut| matches!(held_out, HeldOut::By(Rule::Folds { .. } | Rule::GroupFolds { .. }));
-        // Held out by the first network alone: it knows nothing of what it held out before.
-        let by_the_first = |held_out: &HeldOut| folds(held_out) && !in_turn(held_out);
+        // It knows nothing of what it held out before.
+        let by_the_first = |held_out: &HeldOut| matches!(held_out, HeldOut::By(rule) if rule.by_the_first().is_some());
+        let in_turn = |held_out: &HeldOut| folds(held_out) && !by_the_first(held_out);
         match ours {
             Some(_) if relation == Relation::Apart => Learned::Nothing,
             Some(ours) if are_within(theirs, relation, ours) => Learned::Nothing,

@@ -104,7 +104,7 @@ pub(super) fn prepare(
             apart(&encoding, &other, validation_weights.as_ref(), &model.target)?
         }
         None => {
-            if matches!(rule, Some(Rule::Time { networks: Some(_), .. } | Rule::Order { networks: Some(_), .. })) {
+            if rule.as_ref().and_then(Rule::by_the_first).is_some() {
                 hide_new_words(&mut table, &model.target, &train[held_out.len()..], &held_out);
             }
             let target = column(&table, &model.target)?;

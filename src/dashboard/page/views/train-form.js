@@ -70,7 +70,7 @@ function widths(input) {
  */
 function featureTicks({ columns, findings }, target) {
   const ofRows = findings.filter(({ code }) => code === 'identifier_column');
-  const leftOut = new Set(ofRows.flatMap(({ column, columns: several }) => several ?? [column]));
+  const leftOut = new Set(ofRows.flatMap((finding) => finding.columns));
   /** @type {HTMLInputElement[]} */
   let boxes = [];
   const list = h('div', { class: 'ticks', tabindex: '0', role: 'group', 'aria-label': 'Columns to learn from' });
