@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # Runs every ```sh block of README.md, in order, in one bash, and holds the output against the block shown after it.
 #
-#   EPOCHD_URL=http://127.0.0.1:8080 tests/readme.sh
+#   EPOCHD_URL=http://127.0.0.1:8080 tests/readme.sh [BINARY]
 #
 # Blocks behind a line «<!-- not run: … -->» are left out. What differs from run to run is compared by shape: ids, times,
 # and the digits of numbers behind the second place; «…» stands for anything.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export EPOCHD_URL=${EPOCHD_URL:-http://127.0.0.1:8080}
-# The commands are those of this build.
-PATH=$PWD/target/release:$PATH
+# The commands are those of the binary, of the release build if none is named.
+PATH=$(realpath "$(dirname "${1:-target/release/epochd}")"):$PATH
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # Where --local has its state.

@@ -8,6 +8,7 @@ service cannot tell it from them.
 
 import http.client
 import json
+import os
 import re
 import subprocess
 import sys
@@ -19,8 +20,8 @@ from pathlib import Path
 PROBE = 0.05
 SAMPLE = 0.1
 #: Samples that must all show a difference of memory before it counts: what is allocated a moment after it is charged, or
-#: given back a moment after it is freed, is no difference.
-LASTING = 30
+#: given back a moment after it is freed, is no difference. A binary that is not optimised takes longer for both.
+LASTING = 30 * int(os.environ.get("ATTACKED_SLOWNESS", "1"))
 SMALL = json.dumps({"inputs": [[0, 1], [1, 1]]})
 LARGE = json.dumps({"inputs": [[0.5, 0.1]] * 6000})
 #: Of the good clients, by what their figures are called.
