@@ -121,7 +121,8 @@ impl App {
         let given = KeySettings {
             listed: settings.api_keys.take().map(SecretText::into_inner),
             file: settings.api_keys_file.clone(),
-            stays_closed: !settings.listen.ip().is_loopback() && !settings.allow_anonymous,
+            stays_closed: settings.api_keys_file.is_some()
+                || !settings.listen.ip().is_loopback() && !settings.allow_anonymous,
         };
         let keys = KeyRing::open(storage.clone(), given).await?;
         let meters = Meters::new();

@@ -110,6 +110,12 @@ impl ApiError {
         ApiError { remedy: Some(remedy.into()), ..self }
     }
 
+    /// Whether it says that there is no key, or what the key may not.
+    pub fn is_of_keys(&self) -> bool {
+        use ErrorCode::{KeyForbids, KeyInvalid, KeyRequired, QuotaExceeded, RateExceeded};
+        matches!(self.code, KeyRequired | KeyInvalid | KeyForbids | RateExceeded | QuotaExceeded)
+    }
+
     /// The code as it is written.
     pub fn word(&self) -> &'static str {
         self.code.entry().0

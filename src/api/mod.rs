@@ -106,8 +106,7 @@ pub fn routes() -> Vec<Route> {
         Route::post("/models/{model}/evaluate", TRAIN, evaluation::evaluate),
         Route::get("/models/{model}/versions/{version}/importance", PREDICT, versions::importance),
         Route::get("/models/{model}/versions/{version}/plots/{plot}", PREDICT, plots::version),
-        // It tells all weights.
-        Route::post("/models/{model}/trace", TRAIN, trace::trace),
+        Route::post("/models/{model}/trace", PREDICT, trace::trace),
         Route::get("/models/{model}/drift", PREDICT, monitoring::drift),
         Route::post("/models/{model}/feedback", PREDICT, monitoring::tell),
         Route::get("/models/{model}/feedback", PREDICT, monitoring::list),
@@ -160,7 +159,7 @@ pub fn router(app: App) -> Router {
         }
     }
     let around = |template, handlers: MethodRouter<App>, accesses| {
-        layers::around(template, handlers, Door::new(template, accesses, &app), &app)
+        layers::around(template, handlers, Door::new(accesses, &app), &app)
     };
     let mut router = Router::new();
     for (path, handlers, accesses) in paths {

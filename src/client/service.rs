@@ -42,6 +42,12 @@ impl Service {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(unfit("--url", "it takes no name and password: a key goes by EPOCHD_KEY"));
         }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(unfit(
+                "--url",
+                "it ends with the path of the service, without ? and #: a key goes by EPOCHD_KEY",
+            ));
+        }
         // Another part of the process may have chosen a provider before: then that one serves.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut http = Client::builder()

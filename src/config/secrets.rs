@@ -49,12 +49,15 @@ pub(super) fn exit_with(error: &clap::Error) -> ! {
     std::process::exit(error.exit_code());
 }
 
-/// A text without the secrets of keys: of a word such as admin:SECRET the role stays.
+/// What stands before a secret: a role before a key of the settings, and what keys and secrets that are made begin with.
+const BEFORE_SECRETS: [&str; 5] = ["admin:", "train:", "predict:", "epk_", "whsec_"];
+
+/// A text without the secrets of keys and webhooks: of a word such as admin:SECRET the role stays.
 fn without_keys(text: &str) -> String {
     let mut shown = text.to_owned();
-    for role in ["admin:", "train:", "predict:"] {
+    for before in BEFORE_SECRETS {
         let mut from = 0;
-        while let Some(at) = shown[from..].find(role).map(|at| from + at + role.len()) {
+        while let Some(at) = shown[from..].find(before).map(|at| from + at + before.len()) {
             let secret =
                 shown[at..].find(|c: char| c.is_whitespace() || "'\"".contains(c)).map_or(shown.len(), |end| at + end);
             shown.replace_range(at..secret, "…");
@@ -72,6 +75,7 @@ mod tests {
     fn keys_at_a_wrong_place_are_not_repeated() {
         let error = "unexpected argument 'predict:hush,admin:hush' found: admin:hush";
         assert_eq!(without_keys(error), "unexpected argument 'predict:…' found: admin:…");
+        assert_eq!(without_keys("'whsec_hush' epk_hush"), "'whsec_…' epk_…");
     }
 
     #[test]

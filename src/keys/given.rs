@@ -19,7 +19,8 @@ const GUESSABLE: usize = 20;
 /// `Given`.
 pub(super) fn listed(text: &str) -> Result<Vec<Key>, KeyError> {
     let entries = text.split(',').map(str::trim).zip(1..);
-    keys("--api-keys", "entry", entries.filter(|(entry, _)| !entry.is_empty()))
+    let keys = keys("--api-keys", "entry", entries.filter(|(entry, _)| !entry.is_empty()))?;
+    if keys.is_empty() { Err(KeyError::Given("--api-keys has no key: ROLE:SECRET".into())) } else { Ok(keys) }
 }
 
 /// What stands in a file of keys.
@@ -27,6 +28,13 @@ pub(super) fn listed(text: &str) -> Result<Vec<Key>, KeyError> {
 /// # Errors
 /// `Given`.
 pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, KeyError> {
+    let is_key =
+        path.to_str().and_then(|text| text.split_once(':')).is_some_and(|(role, _)| Role::of_word(role).is_some());
+    if is_key {
+        let wrong =
+            "--api-keys-file takes the path of a file, and this is a key: those go into --api-keys (EPOCHD_API_KEYS)";
+        return Err(KeyError::Given(wrong.into()));
+    }
     let failed = |reason: String| KeyError::Given(format!("--api-keys-file {}: {reason}", path.display()));
     let size = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?.len();
     if size > MAX_FILE {
@@ -35,12 +43,17 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, KeyError> {
     std::fs::read(path).map_err(|error| failed(error.to_string()))
 }
 
-/// The keys of such a file.
+/// The keys of such a file: none where it has only comments. One that is empty may just be written anew, or be damaged.
 ///
 /// # Errors
-/// `Given`; a file without keys is one that cannot be used.
+/// `Given`.
 pub(super) fn of_file(bytes: &[u8]) -> Result<Vec<Key>, KeyError> {
     let text = std::str::from_utf8(bytes).map_err(|_| KeyError::Given("--api-keys-file is no text".into()))?;
+    if text.trim().is_empty() {
+        return Err(KeyError::Given(
+            "--api-keys-file is empty: to let nobody in, leave a line that begins with #".into(),
+        ));
+    }
     let lines = text.lines().map(str::trim).zip(1..);
     keys("--api-keys-file", "line", lines.filter(|(line, _)| !line.is_empty() && !line.starts_with('#')))
 }
@@ -66,7 +79,7 @@ fn keys<'a>(source: &str, unit: &str, entries: impl Iterator<Item = (&'a str, u3
         }
         keys.push(Key::given(format!("{} of {source}, {unit} {number}", role.word()), role, hash));
     }
-    if keys.is_empty() { Err(KeyError::Given(format!("{source} has no key: ROLE:SECRET"))) } else { Ok(keys) }
+    Ok(keys)
 }
 
 #[cfg(test)]
@@ -82,6 +95,12 @@ mod tests {
             let error = listed(wrong).expect_err(wrong).to_string();
             assert!(error.starts_with("--api-keys") && !error.contains("hush"), "{error}");
         }
-        assert!(of_file(b"# nothing\n").is_err() && of_file(&[0xff]).is_err());
+        assert!(
+            of_file(b"# nobody\n").is_ok_and(|keys| keys.is_empty())
+                && of_file(b"\n").is_err()
+                && of_file(&[0xff]).is_err()
+        );
+        let error = read_file(Path::new("admin:hush")).expect_err("a key").to_string();
+        assert!(error.contains("--api-keys ") && !error.contains("hush"), "{error}");
     }
 }

@@ -18,7 +18,7 @@ pub mod sight;
 mod timing_tests;
 mod upkeep;
 
-pub use audit::Audit;
+pub use audit::{Audit, Refused};
 pub use error::KeyError;
 pub use key::Key;
 pub use registry::{KeyChanges, NewKey};

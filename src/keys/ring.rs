@@ -22,7 +22,8 @@ pub struct KeySettings {
     pub listed: Option<String>,
     /// A file of the same, one a line.
     pub file: Option<PathBuf>,
-    /// Whether nobody is let in without a key, also while there are none: others than this machine reach the service.
+    /// Whether nobody is let in without a key, also while there are none: others than this machine reach the service, or there is a
+    /// file of keys, which somebody may have emptied.
     pub stays_closed: bool,
 }
 
@@ -64,6 +65,9 @@ impl KeyRing {
         let listed = settings.listed.as_deref().map_or(Ok(Vec::new()), given::listed)?;
         let file = settings.file.map(|path| Ok::<_, KeyError>((given::read_file(&path)?, path))).transpose()?;
         let of_file = file.as_ref().map_or(Ok(Vec::new()), |(bytes, _)| given::of_file(bytes))?;
+        if file.is_some() && of_file.is_empty() {
+            return Err(KeyError::Given("--api-keys-file has no key: ROLE:SECRET".into()));
+        }
         let inner = Inner {
             storage,
             keys: RwLock::default(),
@@ -120,18 +124,26 @@ impl KeyRing {
         Ok(())
     }
 
-    /// Takes these keys in place of those that the file had; what was opened with one that stays goes on.
-    pub(super) fn set_file(&self, of_file: Vec<Key>) {
+    /// Takes these keys in place of those that the file had; what was opened with one that stays goes on. The names of those that are
+    /// new, and of those that are gone.
+    pub(super) fn set_file(&self, of_file: Vec<Key>) -> (Vec<String>, Vec<String>) {
+        let (mut added, mut removed) = (Vec::new(), Vec::new());
         self.change(|keys| {
             let stays = |key: &Key, known: &Key| key.hash == known.hash && key.role == known.role;
-            let gone = keys.of_file.iter().filter(|known| !of_file.iter().any(|key| stays(key, known)));
-            gone.for_each(|key| key.usage.is_revoked.store(true, Ordering::Relaxed));
-            let known = |key: Key| match keys.of_file.iter().find(|known| stays(&key, known)) {
+            for gone in keys.of_file.iter().filter(|known| !of_file.iter().any(|key| stays(key, known))) {
+                gone.usage.is_revoked.store(true, Ordering::Relaxed);
+                removed.push(gone.name.clone());
+            }
+            let mut known = |key: Key| match keys.of_file.iter().find(|known| stays(&key, known)) {
                 Some(known) => Key { usage: known.usage.clone(), created_at: known.created_at, ..key },
-                None => key,
+                None => {
+                    added.push(key.name.clone());
+                    key
+                }
             };
-            keys.of_file = of_file.into_iter().map(known).map(Arc::new).collect();
+            keys.of_file = of_file.into_iter().map(&mut known).map(Arc::new).collect();
         });
+        (added, removed)
     }
 
     /// Puts a stored key in, in place of what it was before.

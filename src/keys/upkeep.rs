@@ -15,6 +15,8 @@ use super::secret::SecretHash;
 
 /// How often the file is read. It is short, and so a change is seen wherever it is, also where no file system tells of one.
 const LOOK: Duration = Duration::from_millis(500);
+/// How often refusals are told that had no line of their own.
+const TELL: Duration = Duration::from_secs(10);
 /// How often it is written down when keys were used.
 const NOTE: Duration = Duration::from_secs(60);
 
@@ -26,13 +28,8 @@ impl KeyRing {
         if let Some((bytes, path)) = file {
             tokio::spawn(watch(ring.clone(), SecretHash::of(&bytes), path));
         }
-        tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(NOTE).await;
-                let Some(ring) = ring() else { return };
-                ring.note_uses().await;
-            }
-        });
+        tokio::spawn(every(TELL, ring.clone(), async |ring| ring.audit.tell_rest()));
+        tokio::spawn(every(NOTE, ring, async |ring| ring.note_uses().await));
     }
 
     /// Writes down when keys were used, of those that were since it was done last.
@@ -55,6 +52,15 @@ impl KeyRing {
         if let Err(error) = noted.await {
             tracing::warn!(%error, "when keys were used could not be written down");
         }
+    }
+}
+
+/// Does something again and again, for as long as the ring lives.
+async fn every(interval: Duration, ring: impl Fn() -> Option<KeyRing>, mut work: impl AsyncFnMut(KeyRing)) {
+    loop {
+        tokio::time::sleep(interval).await;
+        let Some(ring) = ring() else { return };
+        work(ring).await;
     }
 }
 
@@ -88,9 +94,11 @@ async fn watch(ring: impl Fn() -> Option<KeyRing>, mut taken: SecretHash, path: 
         taken = seen;
         match given::of_file(&bytes) {
             Ok(keys) => {
-                let keys_now = keys.len();
-                ring.set_file(keys);
-                tracing::info!(target: "epochd::audit", keys = keys_now, "audit: keys of --api-keys-file read again");
+                let (added, removed) = ring.set_file(keys);
+                ring.audit.file_read(&added, &removed);
+                if !ring.has_keys() {
+                    tracing::warn!("--api-keys-file has no key any more, and there is no other: nobody is let in");
+                }
             }
             Err(error) => tracing::warn!("{error}: the keys that it had before still hold"),
         }

@@ -16,7 +16,7 @@ const NOTE: Duration = Duration::from_secs(10);
 /// Models whose counts are written down in one change.
 const AT_ONCE: usize = 32;
 /// Columns of a model that metrics name: those that have moved most.
-const WORST: usize = 3;
+const WORST: usize = 2;
 /// Rows for each bin of a column before which metrics say nothing of it: the index of fewer is chance. It is about bins / rows
 /// where nothing has moved.
 const ROWS_A_BIN: usize = 10;

@@ -6,7 +6,7 @@ use prometheus::{CounterVec, GaugeVec, Opts, Registry, TextEncoder};
 use super::meters::register::register;
 
 /// The bytes of a column's name that a label keeps, so that a scrape stays short whatever columns are called.
-const LABEL_BYTES: usize = 80;
+const LABEL_BYTES: usize = 40;
 
 /// The gauges of models.
 pub struct ModelGauges {

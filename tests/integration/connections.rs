@@ -153,6 +153,9 @@ async fn a_prediction_whose_client_is_gone_stops() {
     service.train("wide", json!({"inputs": [vec![0.5; 20]], "targets": [[1]], "epochs": 1})).await;
     let rows = 300_000;
     leaves(&service, "/models/wide/predict", "application/octet-stream", &vec![0; rows * 20 * 4], rows as u64).await;
+    let metrics = String::from_utf8(service.get("/metrics").await.body).expect("UTF-8");
+    let counted = r#"epochd_http_requests_total{method="POST",route="/models/{model}/predict",status="499"} 1"#;
+    assert!(metrics.contains(counted), "{metrics}");
 
     let csv = (0..100).map(|i| format!("{i},{}\n", i % 7)).fold("x,y\n".to_owned(), |csv, row| csv + &row);
     service.post_csv("/datasets?name=xy", csv).await.expect(201);

@@ -42,6 +42,18 @@ fn every_reply_that_the_contract_shows_fits_its_schema() {
 }
 
 #[test]
+fn every_problem_that_the_contract_shows_says_what_the_service_says() {
+    let entry = |word: &Value| ErrorCode::ALL.iter().map(|code| code.entry()).find(|entry| entry.0 == *word);
+    let examples = contract().reply_examples();
+    let problems = examples.iter().filter(|example| example.content_type == "application/problem+json");
+    for body in problems.map(|example| &example.body) {
+        let (_, status, title, remedy) = entry(&body["code"]).unwrap_or_else(|| panic!("{body}"));
+        let said = [&body["status"], &body["title"], &body["remedy"]];
+        assert_eq!(said, [&json!(status), &json!(title), &json!(remedy)], "{body}");
+    }
+}
+
+#[test]
 fn a_reply_with_a_field_a_time_or_a_code_that_is_not_declared_is_found() {
     let reply = "/paths/~1models~1{model}/get/responses/200";
     let model = contract().value("/components/examples/TrainedModel/value").expect("an example").clone();

@@ -1,6 +1,6 @@
 //! The end of the service: it comes with the time of `--shutdown-timeout`, whatever holds it up.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -80,4 +80,43 @@ async fn the_end_comes_even_if_a_request_does_not_end() {
     service.begin_stop();
     service.has_ended().await;
     assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
+}
+
+/// Begins an upload that does not end, and returns when the service waits for its rows.
+fn begin_upload(address: &str) -> std::net::TcpStream {
+    let mut stream = std::net::TcpStream::connect(address).expect("a connection");
+    let head = b"POST /datasets HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/csv\r\ncontent-length: 100\r\nexpect: 100-continue\r\n\r\n";
+    stream.write_all(head).expect("sent");
+    let mut said = [0; 12];
+    stream.read_exact(&mut said).expect("it is to go on");
+    assert_eq!(&said, b"HTTP/1.1 100");
+    stream
+}
+
+#[test]
+fn who_breaks_off_and_who_is_cut_off_have_their_line_in_the_log() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut service = std::process::Command::new(env!("CARGO_BIN_EXE_epochd"))
+        .args(["--listen", "127.0.0.1:0", "--shutdown-timeout", "1", "--data-dir"])
+        .arg(folder.path())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let log = BufReader::new(service.stderr.take().expect("a log"));
+    let mut lines = log.lines().map(|line| line.expect("UTF-8"));
+    let address =
+        lines.find_map(|line| Some(line.split_once("listening on http://")?.1.split_whitespace().next()?.to_owned()));
+    let address = address.expect("an address");
+    let of_upload =
+        |line: &String, status: u16| line.contains(&format!("method=POST path=\"/datasets\" status={status}"));
+    drop(begin_upload(&address));
+    assert!(
+        lines.find(|line| line.contains("INFO request ")).is_some_and(|line| of_upload(&line, 400)),
+        "it broke off"
+    );
+    let _open = begin_upload(&address);
+    kill_process(Pid::from_child(&service), Signal::TERM).expect("it runs");
+    let told: Vec<String> = lines.collect();
+    assert!(service.wait().expect("it ends").success(), "{told:?}");
+    assert!(told.iter().any(|line| of_upload(line, 499)), "{told:?}");
 }

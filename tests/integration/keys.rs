@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use epochd::api::{Access, routes};
+use epochd::api::{Access, Route, routes};
 use epochd::keys::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+mod ends;
 mod log;
 mod sight;
 
+use crate::support::contract::contract;
 use crate::support::{ADMIN, Reply, TestApp, eventually, flowers_csv, text, xor_model, xor_training};
 
 /// A client of a service with a key of its own.
@@ -49,7 +51,18 @@ impl<'a> Client<'a> {
     }
 }
 
-/// What a route asks for, as the document says it.
+/// What the contract says that a route asks for.
+fn declared(route: &Route) -> Access {
+    let path = route.path.replace('~', "~0").replace('/', "~1");
+    let pointer = format!("/paths/{path}/{}/x-role", route.method.as_str().to_lowercase());
+    match contract().value(&pointer).map(text) {
+        Some("nobody") => Access::Open,
+        Some("metrics-auth") => Access::Metrics,
+        role => Access::Key(role.and_then(Role::of_word).unwrap_or_else(|| panic!("{pointer}: {role:?}"))),
+    }
+}
+
+/// The same, as `docs/keys.md` says it.
 fn least(access: Access) -> &'static str {
     match access {
         Access::Open => "nobody",
@@ -58,11 +71,12 @@ fn least(access: Access) -> &'static str {
     }
 }
 
-/// The table of routes and roles, as `docs/keys.md` has it.
+/// The table of routes and roles of the contract, as `docs/keys.md` has it.
 fn matrix() -> String {
     let mut table = "| route | needs | no key | predict | train | admin |\n|---|---|---|---|---|---|\n".to_owned();
     for route in routes() {
-        let may = |role: Option<Role>| match route.access {
+        let access = declared(&route);
+        let may = |role: Option<Role>| match access {
             Access::Open => "yes",
             Access::Metrics => {
                 if role.is_some() {
@@ -78,7 +92,7 @@ fn matrix() -> String {
             },
         };
         let cells = [None, Some(Role::Predict), Some(Role::Train), Some(Role::Admin)].map(may).join(" | ");
-        table += &format!("| `{} {}` | {} | {cells} |\n", route.method, route.path, least(route.access));
+        table += &format!("| `{} {}` | {} | {cells} |\n", route.method, route.path, least(access));
     }
     table
 }
@@ -97,12 +111,10 @@ fn the_document_has_the_table_of_routes_and_roles() {
 
 #[test]
 fn weights_are_for_those_who_may_train() {
-    let telling = |route: &&epochd::api::Route| {
-        ["/parameters", "/export", "/trace"].iter().any(|ending| route.path.ends_with(ending))
-    };
+    let telling = |route: &&Route| ["/parameters", "/export"].iter().any(|ending| route.path.ends_with(ending));
     let routes = routes();
     let needed: Vec<_> = routes.iter().filter(telling).map(|route| (route.path, least(route.access))).collect();
-    assert!(needed.len() == 3 && needed.iter().all(|(_, needs)| *needs == "train"), "{needed:?}");
+    assert!(needed.len() == 2 && needed.iter().all(|(_, needs)| *needs == "train"), "{needed:?}");
 }
 
 #[tokio::test]
@@ -123,7 +135,7 @@ async fn every_route_lets_in_whom_it_says_and_nobody_else() {
                 .fold(route.path.to_owned(), |path, name| path.replace(name, id));
             let path = path.replace("{version}", "1");
             let reply = Client::of(&service, secret).send(route.method.clone(), &path, None).await;
-            let expected = match (route.access, role) {
+            let expected = match (declared(&route), role) {
                 (Access::Open, _) | (Access::Metrics, Some(_)) => None,
                 (_, None) => Some((401, "key_required")),
                 (Access::Key(least), Some(role)) if role < least => Some((403, "key_forbids")),
@@ -331,4 +343,7 @@ async fn a_file_of_keys_is_read_again_and_a_damaged_one_is_not() {
         tokio::time::sleep(Duration::from_millis(1300)).await;
         assert_eq!(status("the-second-of-the-file").await, 200, "{damaged}");
     }
+    write("# nobody any more\n");
+    eventually("its key opens nothing", || async { status("the-second-of-the-file").await == 401 }).await;
+    Client::of(&service, None).get("/models").await.problem(401, "key_required");
 }

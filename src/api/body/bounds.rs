@@ -12,6 +12,7 @@ use bytesize::ByteSize;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::app::App;
 use crate::config::Settings;
+use crate::keys::Sight;
 
 /// How much longer a client may be waited for. Waiting uses the time up, and what comes earns it back at the rate of
 /// `--min-rate`, up to the longest pause: so a body that drips ends as surely as one that stops.
@@ -22,25 +23,29 @@ pub struct Pace {
     pause: Duration,
     /// Bytes a second.
     rate: f64,
+    /// Who sends it: what a key has begun ends with the key.
+    who: Sight,
 }
 
 impl Pace {
-    /// Of a body that begins.
-    pub fn new(settings: &Settings) -> Self {
-        let pause = settings.body_timeout;
-        Pace { left: pause, came: 0, pause, rate: settings.min_rate.as_u64() as f64 }
+    /// Of the body of `request`, which begins.
+    pub fn of(request: &Request, settings: &Settings) -> Self {
+        let (pause, rate) = (settings.body_timeout, settings.min_rate.as_u64() as f64);
+        let who = request.extensions().get::<Sight>().cloned().unwrap_or_default();
+        Pace { left: pause, came: 0, pause, rate, who }
     }
 
     /// Waits for something from the client, but not for ever.
     ///
     /// # Errors
-    /// `request_timeout`.
+    /// `request_timeout`; `key_invalid`: its key is over meanwhile.
     pub async fn wait<T>(&mut self, wait: impl Future<Output = T>) -> Result<T, ApiError> {
         let earned = Duration::try_from_secs_f64(std::mem::take(&mut self.came) as f64 / self.rate);
         self.left = self.left.saturating_add(earned.unwrap_or(self.pause)).min(self.pause);
         let since = Instant::now();
         let came = tokio::time::timeout(self.left, wait).await.map_err(|_| self.late())?;
         self.left = self.left.saturating_sub(since.elapsed());
+        self.check_key()?;
         Ok(came)
     }
 
@@ -52,8 +57,11 @@ impl Pace {
     /// The next piece of a body if it is there already.
     ///
     /// # Errors
-    /// `malformed_request`: the body breaks off.
+    /// `malformed_request`: the body breaks off; `key_invalid`.
     pub fn piece_at_hand(&mut self, body: &mut Body) -> Option<Result<Option<Bytes>, ApiError>> {
+        if let Err(error) = self.check_key() {
+            return Some(Err(error));
+        }
         loop {
             match body.frame().now_or_never()? {
                 Some(Ok(frame)) => {
@@ -72,7 +80,7 @@ impl Pace {
     /// The next piece of a body; nothing at its end.
     ///
     /// # Errors
-    /// `request_timeout`; `malformed_request`: the body breaks off.
+    /// `request_timeout`, `key_invalid`; `malformed_request`: the body breaks off.
     pub async fn piece(&mut self, body: &mut Body) -> Result<Option<Bytes>, ApiError> {
         // What is there already needs no clock.
         while !body.is_end_stream() {
@@ -86,6 +94,12 @@ impl Pace {
             }
         }
         Ok(None)
+    }
+
+    fn check_key(&self) -> Result<(), ApiError> {
+        let over =
+            || ApiError::new(ErrorCode::KeyInvalid, "the key has ended while the body came: nothing of it is kept");
+        self.who.holds().then_some(()).ok_or_else(over)
     }
 
     fn late(&self) -> ApiError {

@@ -3,7 +3,7 @@
 use axum::extract::{FromRequest, Request};
 use futures_util::future::BoxFuture;
 
-use super::bounds::announced;
+use super::bounds::{Pace, announced};
 use super::form::{self, FormFile, Options};
 use super::formats::{declared_by, no_format};
 use super::media::{is_packed, media_type};
@@ -115,9 +115,9 @@ impl DataFile {
         }
         let format = declared_by(request.headers())?.ok_or_else(|| no_format(request.headers()))?;
         let (mut sink, data) = Sink::start(app, packed, repeatable, &arrival, peer(&request));
-        let (body, app) = (request.into_body(), app.clone());
+        let (pace, body) = (Pace::of(&request, &app.settings), request.into_body());
         let rest = Box::pin(async move {
-            send_body(body, &app, &mut sink).await?;
+            send_body(body, pace, &mut sink).await?;
             sink.finish().await
         });
         Ok((DataFile { format, data, memory, rest, arrival }, None))

@@ -102,12 +102,11 @@ pub async fn receive(
         0 => malformed(format!("the head of a part, with what stands before it, is longer than {MOST_HEAD} bytes")),
         _ => malformed(format!("the form cannot be read: {}", error.body_text())),
     };
-    let client = peer(&request);
+    let (client, mut pace) = (peer(&request), Pace::of(&request, &app.settings));
     let request = request.map(|body| Body::new(Doled::of(body, head.clone())));
     let form = Multipart::from_request(request, app).await;
     let mut form = form.map_err(|error| malformed(error.body_text()))?;
-    let (mut pace, mut repeatable, mut received, mut options) =
-        (Pace::new(&app.settings), Some(repeatable), None, None);
+    let (mut repeatable, mut received, mut options) = (Some(repeatable), None, None);
     while let Some(mut field) = pace.wait(form.next_field()).await?.map_err(broken)? {
         if has_options && options.is_none() && field.name() == Some("options") {
             head.store(NO_HEAD, Ordering::Relaxed);

@@ -40,12 +40,11 @@ pub fn may_come(bytes: u64, app: &App) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Sends a body to its file, piece by piece.
+/// Sends a body to its file, piece by piece, each within `pace`.
 ///
 /// # Errors
 /// The body breaks off, comes too slowly or is too large; it cannot be unpacked; storage does not take it.
-pub async fn send_body(mut body: Body, app: &App, sink: &mut Sink) -> Result<(), ApiError> {
-    let mut pace = Pace::new(&app.settings);
+pub async fn send_body(mut body: Body, mut pace: Pace, sink: &mut Sink) -> Result<(), ApiError> {
     loop {
         let piece = match pace.piece_at_hand(&mut body) {
             Some(piece) => piece?,

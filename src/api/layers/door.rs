@@ -6,7 +6,6 @@ use axum::extract::Request;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Method};
 
-use super::peer::caller;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::app::App;
 use crate::config::MetricsAuth;
@@ -28,17 +27,16 @@ pub enum Access {
 pub struct Door(Arc<Doorway>);
 
 struct Doorway {
-    template: &'static str,
     keys: KeyRing,
     metrics: MetricsAuth,
     routes: Vec<(Method, Access)>,
 }
 
 impl Door {
-    /// Of the path `template` with these methods.
-    pub fn new(template: &'static str, routes: Vec<(Method, Access)>, app: &App) -> Self {
+    /// Of a path with these methods.
+    pub fn new(routes: Vec<(Method, Access)>, app: &App) -> Self {
         let (keys, metrics) = (app.keys.clone(), app.settings.metrics_auth);
-        Door(Arc::new(Doorway { template, keys, metrics, routes }))
+        Door(Arc::new(Doorway { keys, metrics, routes }))
     }
 
     /// The methods that the path takes.
@@ -56,17 +54,10 @@ impl Door {
             return Ok(());
         }
         let Some(least) = self.0.least_role(request.method()) else { return Ok(()) };
-        let key = bearer(request.headers()).and_then(|secret| {
-            let unknown = || ApiError::new(ErrorCode::KeyInvalid, "no key has this secret, or it is over");
-            keys.find(secret).ok_or_else(unknown)
-        });
-        match key {
-            Ok(key) => {
-                request.extensions_mut().insert(Sight::of(key.clone()));
-                judge(&key, least).map_err(|error| self.0.refused(error, request, Some(&key)))
-            }
-            Err(error) => Err(self.0.refused(error, request, None)),
-        }
+        let unknown = || ApiError::new(ErrorCode::KeyInvalid, "no key has this secret, or it is over");
+        let key = keys.find(bearer(request.headers())?).ok_or_else(unknown)?;
+        request.extensions_mut().insert(Sight::of(key.clone()));
+        judge(&key, least)
     }
 }
 
@@ -83,12 +74,6 @@ impl Doorway {
                 MetricsAuth::Admin => Some(Role::Admin),
             },
         }
-    }
-
-    fn refused(&self, error: ApiError, request: &Request, key: Option<&Key>) -> ApiError {
-        let peer = caller(request.extensions()).map(|peer| &*peer.address);
-        self.keys.audit.refused(error.word(), request.method().as_str(), self.template, peer, key);
-        error
     }
 }
 

@@ -25,8 +25,7 @@ use crate::api::body::media::takes_gzip;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::reply::held::charged;
 use crate::app::{App, Pressure};
-use crate::memory::Share;
-use crate::telemetry::{Meters, RouteMeters, Traces};
+use crate::telemetry::{RouteMeters, Traces};
 
 /// Puts an [`Exchange`] of its own around each route.
 #[derive(Clone)]
@@ -35,8 +34,7 @@ pub struct ExchangeLayer {
     gate: Arc<Gate>,
     cors: Option<Arc<Cors>>,
     door: Door,
-    meters: Arc<Meters>,
-    memory: Share,
+    app: App,
     timeout: Duration,
     /// None for probes, which are always answered.
     pressure: Option<Pressure>,
@@ -46,12 +44,11 @@ pub struct ExchangeLayer {
 impl ExchangeLayer {
     /// Of the path `template` behind `door`; counts in the meters of `app`, and charges replies to its memory.
     pub fn new(template: &'static str, door: Door, app: &App) -> Self {
-        let (meters, memory) = (app.meters.clone(), app.memory.replies.clone());
         let pressure = (!is_probe(template)).then(|| app.pressure.clone());
         let gate = Arc::new(Gate::new(template, app));
         let cors = Cors::of(&app.settings.browsers.cors_origins).map(Arc::new);
         let (timeout, traces) = (app.settings.request_timeout, app.traces.clone());
-        ExchangeLayer { template, gate, cors, door, meters, memory, timeout, pressure, traces }
+        ExchangeLayer { template, gate, cors, door, app: app.clone(), timeout, pressure, traces }
     }
 }
 
@@ -63,7 +60,7 @@ impl<S> Layer<S> for ExchangeLayer {
             UNMATCHED => RouteMeters::of_no_route(),
             _ => RouteMeters::of(self.door.methods()),
         };
-        let observe = Observe::new(self.template, of_route, self.meters.clone(), self.memory.clone());
+        let observe = Observe::new(self.template, of_route, &self.app);
         let (gate, cors, pressure) = (self.gate.clone(), self.cors.clone(), self.pressure.clone());
         let (door, timeout, traces, template) = (self.door.clone(), self.timeout, self.traces.clone(), self.template);
         Exchange { inner, gate, cors, observe, door, timeout, pressure, traces, template }
@@ -134,6 +131,15 @@ pin_project! {
         seen: Option<(Seen, bool, Option<Page>)>,
         deadline: Deadline,
     }
+
+    impl<F> PinnedDrop for Answering<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if let Some((seen, ..)) = this.seen.take() {
+                this.observe.abandon(seen);
+            }
+        }
+    }
 }
 
 pin_project! {
@@ -185,7 +191,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
         let (seen, takes_gzip, asked) = this.seen.take().expect("a future is not polled after it ended");
         // Handlers leave an error in their reply: only here is it known which request it is of.
         if let Some(error) = reply.extensions_mut().remove::<ApiError>() {
-            this.observe.refuse(&error);
+            this.observe.refuse(&error, &seen);
             reply = error.reply(seen.id());
         }
         let client = || seen.caller()?.client;
@@ -194,7 +200,7 @@ impl<F: Future<Output = Result<Response, Infallible>>> Future for Answering<F> {
             Ok(reply) => reply,
             Err(refused) => {
                 let error = ApiError::from(refused);
-                this.observe.refuse(&error);
+                this.observe.refuse(&error, &seen);
                 error.reply(seen.id())
             }
         };

@@ -2,11 +2,15 @@
 //! sent again. Where all places are taken they make room.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::peer::{Peer, caller};
+
+/// While nothing happens it is looked so often whether the key of who waits or follows still holds.
+pub const LOOK: Duration = Duration::from_secs(1);
 
 /// Who may come to wait or to follow.
 pub struct Follower(Option<Peer>);

@@ -11,6 +11,7 @@ pub mod door;
 mod exchange;
 pub mod follower;
 mod gate;
+mod named_model;
 pub mod observe;
 pub mod peer;
 pub mod request_id;

@@ -14,10 +14,12 @@ use opentelemetry::ContextGuard;
 use tracing::{Level, enabled};
 use uuid::Uuid;
 
+use super::named_model::Place;
 use super::peer::{Peer, caller};
 use super::request_id::RequestId;
 use crate::api::error::ApiError;
-use crate::keys::Sight;
+use crate::app::App;
+use crate::keys::{Audit, Refused, Sight};
 use crate::memory::Share;
 use crate::memory::behalf::Behalf;
 use crate::telemetry::{Meters, RequestLine, RouteMeters, Traced, Traces, request_line};
@@ -37,8 +39,9 @@ pub fn peer(request: &Request) -> Option<Arc<str>> {
     caller(request.extensions()).map(|peer| peer.address.clone())
 }
 
-/// How a path template writes the place of a model.
-const MODEL: &str = "{model}";
+/// What the log and the metrics call the status of a request that has no reply, since nobody waits for it any more. No standard has
+/// a number for it; this one is that of nginx, which those who read logs know.
+const ABANDONED: u16 = 499;
 
 /// Logs and counts the requests of one route.
 #[derive(Clone)]
@@ -47,9 +50,10 @@ pub struct Observe(Arc<Observed>);
 /// One count of handles for a route, and for each router its own: see `server`.
 struct Observed {
     template: &'static str,
-    /// The part of the path that names a model.
-    model_at: Option<usize>,
+    /// Where a request names a model.
+    model_at: Option<Place>,
     meters: Arc<Meters>,
+    audit: Audit,
     memory: Share,
     /// The counters of the route, once they are looked up.
     of_route: RouteMeters,
@@ -128,10 +132,11 @@ impl Seen {
 }
 
 impl Observe {
-    /// Of the path `template` with these counters; counts in `meters`. Its replies are charged to `memory`.
-    pub fn new(template: &'static str, of_route: RouteMeters, meters: Arc<Meters>, memory: Share) -> Self {
-        let model_at = template.split('/').position(|part| part == MODEL);
-        Observe(Arc::new(Observed { template, model_at, meters, memory, of_route }))
+    /// Of the path `template` with these counters; counts in the meters of `app`, and charges replies to its memory.
+    pub fn new(template: &'static str, of_route: RouteMeters, app: &App) -> Self {
+        let model_at = Place::of(template);
+        let (meters, audit, memory) = (app.meters.clone(), app.keys.audit.clone(), app.memory.replies.clone());
+        Observe(Arc::new(Observed { template, model_at, meters, audit, memory, of_route }))
     }
 
     /// What replies are charged to.
@@ -139,17 +144,25 @@ impl Observe {
         &self.0.memory
     }
 
-    /// Counts a problem document.
-    pub fn refuse(&self, error: &ApiError) {
-        self.0.meters.count_refusal(error.word());
+    /// Counts a problem document, and tells the audit of one that says what a key may not.
+    pub fn refuse(&self, error: &ApiError, seen: &Seen) {
+        let Observed { template, meters, audit, .. } = &*self.0;
+        meters.count_refusal(error.word());
+        if error.is_of_keys() {
+            audit.refused(Refused {
+                code: error.word(),
+                request_id: seen.id(),
+                method: seen.method.as_str(),
+                route: template,
+                peer: seen.peer(),
+                key: seen.who.as_ref().and_then(Sight::key),
+            });
+        }
     }
 
     /// Counts a request, and logs it: at once if the length of its reply is known, or when the reply has ended.
     pub fn tell(&self, seen: Seen, reply: Response) -> Response {
-        let (elapsed, Observed { template, meters, of_route, .. }) = (seen.start.elapsed(), &*self.0);
-        let status = reply.status().as_u16();
-        meters.count(of_route, template, seen.method.as_str(), status, elapsed);
-        let mut told = Told { observe: self.clone(), seen, status, elapsed, bytes: 0 };
+        let mut told = self.count(seen, reply.status().as_u16());
         match reply.body().size_hint().exact() {
             Some(bytes) => {
                 told.bytes = bytes;
@@ -159,16 +172,15 @@ impl Observe {
         }
     }
 
-    /// The model that a request asks, as it names it.
-    fn model<'u>(&self, uri: &'u Uri) -> Option<&'u str> {
-        match self.0.model_at {
-            // Byte by byte, which takes less time for short parts than a search for each.
-            Some(at) => str::from_utf8(uri.path().as_bytes().split(|byte| *byte == b'/').nth(at)?).ok(),
-            None if self.0.template == "/predict" => {
-                uri.query()?.split('&').find_map(|pair| pair.strip_prefix("model="))
-            }
-            None => None,
-        }
+    /// Counts and logs a request whose client went away before its reply was there, or that the end of the service cut off.
+    pub fn abandon(&self, seen: Seen) {
+        drop(self.count(seen, ABANDONED));
+    }
+
+    fn count(&self, seen: Seen, status: u16) -> Told {
+        let (elapsed, Observed { template, meters, of_route, .. }) = (seen.start.elapsed(), &*self.0);
+        meters.count(of_route, template, seen.method.as_str(), status, elapsed);
+        Told { observe: self.clone(), seen, status, elapsed, bytes: 0 }
     }
 }
 
@@ -193,6 +205,7 @@ impl Drop for Told {
         }
         let mut digits = Uuid::encode_buffer();
         let trace_id = seen.trace.as_ref().map(|trace| &*trace.id().encode_lower(&mut digits));
+        let model = observe.0.model_at.and_then(|place| place.model(&seen.uri));
         let line = RequestLine {
             request_id: seen.id(),
             method: seen.method.as_str(),
@@ -204,7 +217,7 @@ impl Drop for Told {
             peer: seen.peer(),
             trace_id,
             key: seen.who.as_ref().and_then(Sight::key).map(|key| key.name.as_str()),
-            model: observe.model(&seen.uri),
+            model: model.as_deref(),
         };
         if let Some(trace) = sent {
             describe(trace, observe.0.template, &line);

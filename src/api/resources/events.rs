@@ -15,7 +15,7 @@ use futures_util::stream;
 use super::jobs::JobBody;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::extract::{JobPath, NoQuery};
-use crate::api::layers::follower::{Follower, Following};
+use crate::api::layers::follower::{Follower, Following, LOOK};
 use crate::api::reply::document::written;
 use crate::api::reply::held::held;
 use crate::api::reply::json::with_type;
@@ -29,8 +29,6 @@ use crate::serving::sight;
 
 /// A comment goes out when nothing else has for so long, so that proxies keep the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// While nothing happens it is looked so often whether the key still holds and sees the job.
-const LOOK: Duration = Duration::from_secs(1);
 const COMMENT: &str = ":\n\n";
 
 /// Streams the events after `Last-Event-ID`, all if there is none, and ends after the final state. When there is

@@ -1,5 +1,6 @@
 //! `/jobs`: list, show (or wait), history of epochs, cancel, delete.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts, State};
@@ -8,13 +9,14 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use crate::api::body::parse::{parse_query, take_repeated};
 use crate::api::error::{ApiError, ErrorCode, Problem};
 use crate::api::extract::{JobPath, NoQuery, Params};
 use crate::api::layers::deadline::Untimed;
-use crate::api::layers::follower::Follower;
+use crate::api::layers::follower::{Follower, LOOK};
 use crate::api::reply::document::document;
 use crate::api::reply::findings::{WarningBody, warnings};
 use crate::api::reply::model::ModelBody;
@@ -22,7 +24,7 @@ use crate::api::reply::page::{Page, in_range, page};
 use crate::app::App;
 use crate::jobs::history::{EpochEntry, HistoryQuery};
 use crate::jobs::queue::JobFilter;
-use crate::jobs::{JobReport, JobState, JobStates};
+use crate::jobs::{JobHandle, JobReport, JobState, JobStates};
 use crate::keys::Sight;
 use crate::learning::training::MAX_EPOCHS;
 use crate::models::Model;
@@ -165,7 +167,7 @@ pub async fn show(
     let wait = in_range("wait", params.wait, 0, MAX_WAIT)?;
     if wait > 0 {
         let _following = follower.follows();
-        let _ = tokio::time::timeout(Duration::from_secs(wait), job.over()).await;
+        wait_for_end(&job, &who, Duration::from_secs(wait)).await;
         if !who.holds() {
             return Err(ApiError::new(ErrorCode::KeyInvalid, "the key has ended while the job was waited for"));
         }
@@ -174,6 +176,16 @@ pub async fn show(
     let (report, all) = (job.report(), params.all);
     document(&app, StatusCode::OK, report.warnings.len(), move |sheet| sheet.json(&JobBody::telling(&report, all)))
         .await
+}
+
+/// Waits for the end of a job, no longer than `most`, and than the key of who asks holds.
+async fn wait_for_end(job: &JobHandle, who: &Sight, most: Duration) {
+    let (mut over, until) = (pin!(job.over()), Instant::now() + most);
+    while who.holds() && Instant::now() < until {
+        if timeout_at(until.min(Instant::now() + LOOK), &mut over).await.is_ok() {
+            return;
+        }
+    }
 }
 
 /// The parameters of `GET /jobs/{job}/epochs`.

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::api::body::json::JsonBody;
 use crate::api::error::{ApiError, ErrorCode};
 use crate::api::extract::{NoQuery, Params, Words};
+use crate::api::layers::request_id::RequestId;
 use crate::api::reply::json as reply;
 use crate::api::reply::page::{Page, PageParams};
 use crate::app::App;
@@ -83,16 +84,17 @@ fn admin(sight: &Sight) -> Result<&Key, ApiError> {
 pub async fn create(
     State(app): State<App>,
     sight: Sight,
+    request_id: RequestId,
     _: NoQuery,
     JsonBody { value, .. }: JsonBody<NewKeyBody>,
 ) -> Result<Response, ApiError> {
-    admin(&sight)?;
+    let by = admin(&sight)?;
     let NewKeyBody { name, role, models, expires_at, requests_per_second, stored_bytes } = value;
     let models = models.map(|GivenPatterns(models)| models);
     let new = NewKey { name, role, models, expires_at, requests_per_second, stored_bytes };
     let keys = app.keys.clone();
     let (key, secret) = to_the_end(async move { keys.create(new).await }).await??;
-    app.keys.audit.changed("created", &key, sight.key());
+    app.keys.audit.changed("created", &key, None, by, request_id.as_str());
     let location = format!("/keys/{}", key.id.unwrap_or_default());
     Ok(reply::created(StatusCode::CREATED, &location, &KeyBody { key: Some(secret), ..KeyBody::of(&key) }))
 }
@@ -128,18 +130,19 @@ pub struct KeyChangesBody {
 pub async fn change(
     State(app): State<App>,
     sight: Sight,
+    request_id: RequestId,
     Words(key): Words<String>,
     _: NoQuery,
     JsonBody { value, .. }: JsonBody<KeyChangesBody>,
 ) -> Result<Response, ApiError> {
-    admin(&sight)?;
+    let by = admin(&sight)?;
     if value.name.is_none() && value.expires_at.is_none() {
         return Err(ApiError::new(ErrorCode::MissingField, "there is nothing to change: send `name` or `expires_at`"));
     }
     let changes = KeyChanges { name: value.name, expires_at: value.expires_at };
-    let keys = app.keys.clone();
+    let (keys, was) = (app.keys.clone(), app.keys.get(&key)?);
     let changed = to_the_end(async move { keys.change_key(&key, changes).await }).await??;
-    app.keys.audit.changed("changed", &changed, sight.key());
+    app.keys.audit.changed("changed", &changed, Some(&was), by, request_id.as_str());
     Ok(reply::json(StatusCode::OK, &KeyBody::of(&changed)))
 }
 
@@ -147,12 +150,13 @@ pub async fn change(
 pub async fn remove(
     State(app): State<App>,
     sight: Sight,
+    request_id: RequestId,
     Words(key): Words<String>,
     _: NoQuery,
 ) -> Result<Response, ApiError> {
-    admin(&sight)?;
+    let by = admin(&sight)?;
     let keys = app.keys.clone();
     let removed = to_the_end(async move { keys.remove(&key).await }).await??;
-    app.keys.audit.changed("deleted", &removed, sight.key());
+    app.keys.audit.changed("deleted", &removed, None, by, request_id.as_str());
     Ok(StatusCode::NO_CONTENT.into_response())
 }

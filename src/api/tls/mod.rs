@@ -28,6 +28,8 @@ pub struct Tls(Arc<Current>);
 
 struct Current {
     files: TlsFiles,
+    /// How the files were before they were read: what changes from then on is read again.
+    read: files::Stamp,
     served: RwLock<Served>,
 }
 
@@ -41,9 +43,10 @@ impl Tls {
             let key = key.display();
             tracing::warn!("anybody on this machine can read the private key {key}: chmod 600 keeps it from others");
         }
+        let read = files::stamp(files);
         let served = files::served(files)?;
         served.iter().for_each(tell_of_end);
-        let of = |served| Tls(Arc::new(Current { files: files.clone(), served: RwLock::new(served) }));
+        let of = |served| Tls(Arc::new(Current { files: files.clone(), read, served: RwLock::new(served) }));
         Ok(served.map(of))
     }
 
@@ -56,7 +59,7 @@ impl Tls {
     pub fn watch(&self, meters: Arc<Meters>) {
         let (files, current) = (self.0.files.clone(), Arc::downgrade(&self.0));
         meters.certificate_end.set(self.0.end());
-        let before = files::stamp(&files);
+        let before = self.0.read.clone();
         tokio::spawn(async move {
             let (mut before, mut told) = (before, Instant::now());
             loop {

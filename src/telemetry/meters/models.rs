@@ -11,7 +11,9 @@ use uuid::Uuid;
 use crate::telemetry::SpreadCounter;
 
 /// Models that have series of their own, so that a scrape stays short: the first that answer. The others share one.
-const MODELS: usize = 100;
+pub const MODELS: usize = 100;
+/// The bytes that the names of these have together: each name stands in some ten series.
+pub const NAMES: usize = 3_400;
 /// What the others are called together: no model has such a name.
 const OTHERS: &str = "(others)";
 
@@ -69,10 +71,14 @@ impl ModelMeters {
     /// The counters of a model, which is called `title`. For when it is loaded, not for each request.
     pub fn of(&self, id: Uuid, title: impl FnOnce() -> String) -> Arc<ModelMeter> {
         let mut named = self.named();
-        if named.len() >= MODELS && !named.contains_key(&id) {
+        if let Some((_, meter)) = named.get(&id) {
+            return meter.clone();
+        }
+        let (title, taken) = (title(), named.values().map(|(title, _)| title.len()).sum::<usize>());
+        if named.len() >= MODELS || taken + title.len() > NAMES {
             return self.0.others.clone();
         }
-        named.entry(id).or_insert_with(|| (title(), Arc::default())).1.clone()
+        named.entry(id).or_insert((title, Arc::default())).1.clone()
     }
 
     /// A model is called otherwise now.
@@ -118,6 +124,15 @@ mod tests {
 
     fn text(meters: &ModelMeters) -> String {
         prometheus::TextEncoder::new().encode_to_string(&meters.collect()).expect("text")
+    }
+
+    #[test]
+    fn of_models_with_long_names_fewer_have_series_of_their_own() {
+        let meters = ModelMeters::default();
+        for number in 0..MODELS {
+            meters.of(Uuid::from_u128(number as u128), || format!("{number:0>63}")).count(1, 0, 0);
+        }
+        assert_eq!(text(&meters).matches("epochd_model_rows_total{model=").count(), NAMES / 63 + 1);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub const KNOWN_METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DE
 pub(super) struct RequestMeters {
     /// Replies by route template, method and status.
     replies: IntCounterVec,
-    /// Time from a request's head to its reply's head, by route template and method.
+    /// Time from a request's head to its reply's head, or until its client went away, by route template and method.
     latency: HistogramVec,
     /// Problem documents by their code.
     pub(super) refusals: IntCounterVec,
@@ -65,13 +65,13 @@ impl RequestMeters {
             replies: counters(
                 registry,
                 "epochd_http_requests_total",
-                "Replies by route template, method and status.",
+                "Replies by route template, method and status; 499 where the client went away before its reply.",
                 &["route", "method", "status"],
             ),
             latency: histograms(
                 registry,
                 "epochd_http_request_duration_seconds",
-                "Time to the head of the reply.",
+                "Time to the head of the reply, or until its client went away.",
                 &LATENCY_BUCKETS,
                 &["route", "method"],
             ),

@@ -19,7 +19,16 @@ impl Process {
         let data = tempfile::tempdir().expect("a folder");
         let folder = data.path().to_str().expect("UTF-8");
         let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_epochd"))
-            .args(["--listen", "127.0.0.1:0", "--data-dir", folder, "--log-level", "trace", "--log-format", "json"])
+            .args([
+                "--listen",
+                "127.0.0.1:0",
+                "--data-dir",
+                folder,
+                "--log-level",
+                "trace,hyper_util::client=trace",
+                "--log-format",
+                "json",
+            ])
             .envs(variables.iter().copied())
             .stderr(std::process::Stdio::piped())
             .spawn()
@@ -68,9 +77,13 @@ async fn secrets_are_in_no_line_of_the_log_and_keys_let_the_binary_listen() {
     for key in [stored, "a-wrong-one-of-somebody"] {
         client.get(format!("http://{address}/jobs")).bearer_auth(key).send().await.expect("a reply");
     }
+    let renaming =
+        client.patch(format!("{url}/reports")).bearer_auth(secret).header("content-type", "application/json");
+    renaming.body(json!({"name": "charts"}).to_string()).send().await.expect("a reply");
+    client.delete(format!("{url}/charts")).bearer_auth(secret).send().await.expect("a reply");
     let said = process.end();
     let lines = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let lines: Vec<Value> = lines.filter(|line| line["message"] == "request").collect();
+    let (lines, others): (Vec<_>, Vec<_>) = lines.partition(|line: &Value| line["message"] == "request");
     let line =
         |path: &str| lines.iter().find(|line| line["path"] == path).unwrap_or_else(|| panic!("{path}: {lines:?}"));
     let (made, shown) = (line("/keys"), line("/models/flowers/schema"));
@@ -82,7 +95,15 @@ async fn secrets_are_in_no_line_of_the_log_and_keys_let_the_binary_listen() {
     for hidden in [secret, stored, &stored[4..20], "a-wrong-one", "hunter2"] {
         assert!(!said.contains(hidden), "{hidden}");
     }
-    assert!(said.contains("audit: key created") && said.contains("audit: request refused"), "{said}");
+    let changed = others.iter().find(|line| line["message"] == "audit: key changed").expect("a line");
+    assert_eq!((&changed["was"], &changed["key"]), (&json!("reports"), &json!("charts")), "{changed}");
+    let lines_of = [("created", "/keys"), ("changed", "/keys/reports"), ("deleted", "/keys/charts")];
+    let lines_of = lines_of.map(|(what, path)| (format!("audit: key {what}"), path));
+    for (message, path) in lines_of.into_iter().chain([("audit: request refused".to_owned(), "/jobs")]) {
+        let audited = others.iter().find(|line| line["message"] == message).unwrap_or_else(|| panic!("{said}"));
+        let of_path = |line: &&Value| line["path"] == path && line["request_id"] == audited["request_id"];
+        assert_eq!(lines.iter().filter(of_path).count(), 1, "{audited}: {lines:?}");
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use epochd::api::routes;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -51,6 +52,31 @@ async fn a_key_with_patterns_sees_its_models_and_what_follows_them() {
     assert_eq!(names(&client.get("/datasets").await.expect(200)), [json!("mine"), json!("iris")]);
     let other = Client::with(&service, json!({"name": "other", "role": "train", "models": ["none"]})).await;
     assert_eq!(names(&other.get("/datasets").await.expect(200)), Vec::<Value>::new());
+}
+
+/// What it is told of them is what it is told of a model, a job and a data set that nobody has.
+#[tokio::test]
+async fn no_route_tells_a_key_with_patterns_of_what_it_does_not_see() {
+    let service = TestApp::guarded().await;
+    let hidden = service.with_xor().await;
+    service.post_csv("/datasets?name=secret", flowers_csv(60)).await.expect(201);
+    let job = text(&hidden["id"]);
+    let client = Client::with(&service, json!({"name": "florist", "role": "train", "models": ["flower*"]})).await;
+    for route in routes().into_iter().filter(|route| route.path.contains('{') && !route.path.starts_with("/page")) {
+        let status = async |model: &str, job: &str, dataset: &str| {
+            let names = [("{model}", model), ("{job}", job), ("{dataset}", dataset), ("{version}", "1")];
+            let path = names.iter().fold(route.path.to_owned(), |path, (place, name)| path.replace(place, name));
+            let body = (route.method == Method::POST).then(|| json!({"inputs": [0, 1]}));
+            let reply = client.send(route.method.clone(), &path, body).await;
+            (reply.status, reply.json()["code"].clone())
+        };
+        let nobody = "019cadd4-5698-7c3e-9b52-4f0d3a6e8c11";
+        let (told, of_nobody) = (status("xor", job, "secret").await, status("nothing", nobody, "nothing").await);
+        assert_eq!(told, of_nobody, "{} {}", route.method, route.path);
+        assert!(told.0 >= 400, "{} {}: {told:?}", route.method, route.path);
+    }
+    service.get("/models/xor").await.expect(200);
+    service.get("/datasets/secret").await.expect(200);
 }
 
 #[tokio::test]
