@@ -18,5 +18,22 @@ pub fn new_id_in(context: impl ClockSequence<Output = impl Into<u128>>) -> Uuid 
 
 /// Whether the system's clock stands after 1970: several libraries take it for granted.
 pub fn clock_is_set() -> bool {
-    SystemTime::now() >= UNIX_EPOCH
+    is_set(SystemTime::now())
+}
+
+fn is_set(now: SystemTime) -> bool {
+    now >= UNIX_EPOCH
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_before_1970_is_not_set() {
+        assert!(is_set(UNIX_EPOCH) && is_set(SystemTime::now()));
+        assert!(!is_set(UNIX_EPOCH - Duration::from_nanos(1)));
+    }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::storage::SecretUrl;
 use crate::storage::location::without_secrets;
+use crate::wording::Shown;
 
 /// A setting that is secret as a whole: `Debug` shows nothing of it.
 #[derive(Clone)]
@@ -28,10 +29,39 @@ impl fmt::Debug for SecretText {
     }
 }
 
+/// The parameters of a PostgreSQL URL that the driver knows; of another one it logs the value, which may be a password.
+const DATABASE_PARAMETERS: [&str; 18] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "statement-cache-capacity",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+
 pub(super) fn check_database_url(url: &SecretUrl) -> Result<(), String> {
     let known = ["postgres://", "postgresql://"];
-    let fits = known.iter().any(|scheme| url.as_str().starts_with(scheme));
-    fits.then_some(()).ok_or_else(|| "--database-url: a URL such as postgres://user@host/database is expected".into())
+    if !known.iter().any(|scheme| url.as_str().starts_with(scheme)) {
+        return Err("--database-url: a URL such as postgres://user@host/database is expected".into());
+    }
+    let (_, query) = url.as_str().split_once('?').unwrap_or_default();
+    let is_known = |name: &str| DATABASE_PARAMETERS.contains(&name) || name.starts_with("options[");
+    match form_urlencoded::parse(query.as_bytes()).find(|(name, _)| !is_known(name)) {
+        None => Ok(()),
+        Some((name, _)) => Err(format!("--database-url: {} is no parameter of PostgreSQL's URLs", Shown(&name))),
+    }
 }
 
 pub(super) fn check_blob_url(url: &SecretUrl) -> Result<(), String> {
@@ -84,6 +114,9 @@ mod tests {
         for message in [check_database_url(&wrong("mysql")), check_blob_url(&wrong("ftp"))] {
             assert!(!message.expect_err("no such scheme").contains("secret"));
         }
+        let misspelt = SecretUrl::from("postgres://me@host/x?sslmode=require&pasword=secret".to_owned());
+        let error = check_database_url(&misspelt).expect_err("no such parameter");
+        assert!(error.contains("pasword") && !error.contains("secret"), "{error}");
         assert_eq!((check_database_url(&wrong("postgres")), check_blob_url(&wrong("s3"))), (Ok(()), Ok(())));
     }
 }

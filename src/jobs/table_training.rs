@@ -143,9 +143,6 @@ fn check_asked(
     if has_scale && !model.minimises_its_measure() {
         return invalid("/target_scale", "a scale goes with the loss mse: other losses are of the target as it is");
     }
-    if settings.candidates.is_some_and(|candidates| candidates > 1) && !model.minimises_its_measure() {
-        return invalid("/candidates", "candidates are chosen by squared errors: they go with the loss mse");
-    }
     settings.split.as_ref().map_or(Ok(()), |by| check_split(by, model, dataset))
 }
 

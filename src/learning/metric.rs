@@ -77,6 +77,23 @@ impl Metric {
     }
 }
 
+/// What an answer to a row of the value `y` costs, by what versions with this loss of numbers are compared by; of the squared error
+/// before the root is drawn.
+pub fn of_row(loss: Loss, y: f64, answer: f64) -> f64 {
+    match loss {
+        Loss::Mse | Loss::BinaryCrossEntropy | Loss::CrossEntropy => (y - answer).powi(2),
+        Loss::Mae | Loss::Huber => (y - answer).abs(),
+        Loss::Quantile(q) if y >= answer => q * (y - answer),
+        Loss::Quantile(q) => (1.0 - q) * (answer - y),
+        Loss::Poisson => {
+            let (y, answer) = (y.max(0.0), answer.max(1e-15));
+            let deviance = 2.0 * (if y == 0.0 { 0.0 } else { y * (y / answer).ln() } - y + answer);
+            // Of a rate that is right but for its last digits, rounding may leave less than 0.
+            if deviance < 0.0 { 0.0 } else { deviance }
+        }
+    }
+}
+
 /// How good answers are at what their loss asks for, where squared and absolute errors do not tell.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
@@ -102,20 +119,12 @@ impl OfLoss {
             let pairs = targets.iter().zip(answers).enumerate();
             pairs.map(|(row, (y, p))| weights.get(row) * of_row(*y, *p)).sum::<f64>() / weights.total(targets.len())
         };
+        let of_rows = mean(&|y, p| of_row(loss, y, p));
         match loss {
-            Loss::Quantile(q) => Some(OfLoss::Quantile {
-                pinball_loss: mean(&|y, p| if y >= p { q * (y - p) } else { (1.0 - q) * (p - y) }),
-                share_below: mean(&|y, p| f64::from(u8::from(y <= p))),
-            }),
-            Loss::Poisson => {
-                let of_row = |y: f64, p: f64| {
-                    let (y, p) = (y.max(0.0), p.max(1e-15));
-                    let deviance = 2.0 * (if y == 0.0 { 0.0 } else { y * (y / p).ln() } - y + p);
-                    // Of a rate that is right but for its last digits, rounding may leave less than 0.
-                    if deviance < 0.0 { 0.0 } else { deviance }
-                };
-                Some(OfLoss::Rate { poisson_deviance: mean(&of_row) })
+            Loss::Quantile(_) => {
+                Some(OfLoss::Quantile { pinball_loss: of_rows, share_below: mean(&|y, p| f64::from(u8::from(y <= p))) })
             }
+            Loss::Poisson => Some(OfLoss::Rate { poisson_deviance: of_rows }),
             Loss::Mse | Loss::Mae | Loss::Huber | Loss::BinaryCrossEntropy | Loss::CrossEntropy => None,
         }
     }

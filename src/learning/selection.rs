@@ -5,6 +5,8 @@
 //! several times, and counts as often. The mean of many differs little from step to step, so that the choice cannot follow the noise
 //! of the rows as closely as weights that are fitted freely.
 
+use super::loss::Loss;
+use super::metric::of_row;
 use super::row_weights::RowWeights;
 
 /// Models that are added, each as often as it helps.
@@ -17,8 +19,8 @@ const PARTS: usize = 5;
 pub enum Measured<'a> {
     /// An answer is the probability that was given to a row's true class: −ln p.
     Probabilities,
-    /// An answer is a value, which should be that of its row: (y − ŷ)².
-    Values(&'a [f64]),
+    /// An answer is a value, which should be that of its row, by what versions with this loss are compared by.
+    Values(&'a [f64], Loss),
 }
 
 impl Measured<'_> {
@@ -26,7 +28,7 @@ impl Measured<'_> {
     pub fn loss(self, row: usize, answer: f64) -> f64 {
         match self {
             Measured::Probabilities => -answer.max(f64::MIN_POSITIVE).ln(),
-            Measured::Values(values) => (answer - values[row]).powi(2),
+            Measured::Values(values, loss) => of_row(loss, values[row], answer),
         }
     }
 
@@ -126,12 +128,15 @@ mod tests {
         let truth = [0.0, 10.0, -5.0, 2.0];
         let off = |by: f64| truth.map(|y| y + by);
         let (first, second, third) = (off(1.0), off(-3.0), off(2.0));
-        let counts = selected(&[(&third, 1), (&first, 1), (&second, 1)], Measured::Values(&truth), 9);
+        let counts = selected(&[(&third, 1), (&first, 1), (&second, 1)], Measured::Values(&truth, Loss::Mse), 9);
         assert_eq!(counts, [0, 3, 1]);
         // Where two cost too much together, the best alone answers.
-        assert_eq!(selected(&[(&third, 5), (&first, 5), (&second, 5)], Measured::Values(&truth), 9), [0, 1, 0]);
-        assert_eq!(selected(&[(&third, 50)], Measured::Values(&truth), 9), [1]);
-        assert!(selected(&[], Measured::Values(&truth), 9).is_empty());
+        assert_eq!(
+            selected(&[(&third, 5), (&first, 5), (&second, 5)], Measured::Values(&truth, Loss::Mse), 9),
+            [0, 1, 0]
+        );
+        assert_eq!(selected(&[(&third, 50)], Measured::Values(&truth, Loss::Mse), 9), [1]);
+        assert!(selected(&[], Measured::Values(&truth, Loss::Mse), 9).is_empty());
     }
 
     #[test]
@@ -157,7 +162,7 @@ mod tests {
         let lot = |salt: usize| (0..200).map(move |row| (row * 7919 + salt).wrapping_mul(2_654_435_761) >> 7 & 1);
         let coins: Vec<Vec<f64>> = (0..20).map(|salt| lot(salt).map(|side| side as f64).collect()).collect();
         let choices: Vec<Choice> = coins.iter().map(|answers| Choice { answers, cost: 1 }).collect();
-        let measured = Measured::Values(&truth);
+        let measured = Measured::Values(&truth, Loss::Mse);
         let counts = select(&choices, measured, RowWeights::ALIKE, 99, &|| true).expect("nobody stops it");
         let same = measured.mean_loss(200, RowWeights::ALIKE, |row| mean_answer(&choices, &counts, row));
         let others = answers_by_others(&choices, measured, RowWeights::ALIKE, 99, &|| true).expect("nobody stops it");
@@ -172,8 +177,9 @@ mod tests {
         let first = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0, 3.0];
         let second = [9.0, 9.0, 9.0, 9.0, 9.0, 9.0, 9.0, 9.0, 0.0, 0.0];
         let choices = [&first, &second].map(|answers| Choice { answers, cost: 9 });
-        let answers =
-            |choices, go_on| answers_by_others(choices, Measured::Values(&truth), RowWeights::ALIKE, 9, go_on);
+        let answers = |choices, go_on| {
+            answers_by_others(choices, Measured::Values(&truth, Loss::Mse), RowWeights::ALIKE, 9, go_on)
+        };
         assert_eq!(answers(&choices, &|| true), Some(first.to_vec()));
         assert_eq!(answers(&choices, &|| false), None);
         assert_eq!(answers(&[], &|| true), Some(Vec::new()));

@@ -36,6 +36,11 @@ pub struct VersionDraft {
 }
 
 impl VersionDraft {
+    /// What its file takes.
+    pub fn bytes(&self) -> u64 {
+        self.checksums.bytes()
+    }
+
     /// The version that `predictor` answers for, with its file of these checksums at `blob`.
     pub(super) fn new(blob: String, checksums: Checksums, predictor: &Predictor, facts: VersionFacts) -> Self {
         let network = predictor.table().is_ok().then(|| spec_to_json(predictor.spec()).to_string());

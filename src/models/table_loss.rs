@@ -1,9 +1,8 @@
-//! The loss of a model by data set: which goes with its target and recipe, and what follows from it.
+//! The loss of a model by data set: which goes with its target, and what follows from it.
 
 use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer};
 
 use super::ModelError;
-use super::recipe::Recipe;
 use super::table::TableSpec;
 use crate::data::encoder::Task;
 use crate::learning::loss::Loss;
@@ -40,9 +39,6 @@ impl TableSpec {
                 "/loss",
                 "a target of numbers has the loss mse, mae, huber, poisson or quantile; classes have their own",
             ),
-            _ if !self.minimises_its_measure() && self.recipe == Recipe::Best => {
-                ("/loss", "the recipe `best` chooses by squared errors: take `standard`")
-            }
             Some(Loss::Quantile(_)) if is_within => return Ok(()),
             Some(Loss::Quantile(_)) => ("/quantile", "a quantile lies between 0 and 1"),
             _ if self.quantile.is_some() => ("/quantile", "a quantile goes with the loss quantile alone"),

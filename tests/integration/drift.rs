@@ -242,7 +242,7 @@ async fn metrics_name_the_columns_that_have_moved_most() {
     let found = metrics(&service).await;
     let series: Vec<&str> =
         found.lines().filter(|line| line.starts_with("epochd_drift_population_stability{")).collect();
-    assert_eq!(series.len(), 3, "{series:?}");
+    assert_eq!(series.len(), 2, "{series:?}");
     let line = format!("epochd_drift_population_stability{{column=\"age\",model=\"shop\"}} {far}");
     assert!(series.contains(&line.as_str()), "{line} is not in {series:?}");
     service.post_empty("/models/shop/versions/1/activate").await.expect(200);

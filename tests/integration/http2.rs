@@ -195,6 +195,23 @@ async fn a_reply_that_is_not_taken_ends_its_stream_alone() {
 }
 
 #[tokio::test]
+async fn short_replies_that_are_not_taken_keep_their_places_and_end_with_their_connection() {
+    let service = TestApp::with(|settings| settings.reply_timeout = Duration::from_millis(500)).await;
+    let connection = Connection::with(&service, Builder::new().initial_window_size(1)).await;
+    let mut replies = Vec::new();
+    for _ in 0..5 {
+        let mut client = connection.client.clone().ready().await.expect("open");
+        let request = connection.request("GET", "/readyz").body(()).expect("a request");
+        let (reply, _) = client.send_request(request, true).expect("a stream");
+        replies.push(reply.await.expect("a head"));
+    }
+    assert_eq!(service.app.meters.connections.get(), 5);
+    let _ = tokio::time::timeout(Duration::from_secs(10), connection.ended).await.expect("it is ended");
+    eventually("all places are free", || async { service.app.meters.connections.get() == 0 }).await;
+    assert!(service.app.meters.connections_cut.with_label_values(&["reply"]).get() > 0);
+}
+
+#[tokio::test]
 async fn a_body_that_is_refused_ends_its_stream_and_holds_up_no_other() {
     let service = TestApp::start().await;
     let connection = Connection::to(&service).await;

@@ -182,6 +182,14 @@ async fn without_a_descriptor_clients_are_told_and_those_that_are_there_served()
         stream.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await.expect("sent");
         told = all(&mut stream).await;
         if told.starts_with("HTTP/1.1 200") {
+            let mut stream = connected(&service.1).await;
+            stream
+                .write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+                .await
+                .expect("sent");
+            let metrics = all(&mut stream).await;
+            let refused = metrics.lines().find(|line| line.contains("refused_total{reason=\"descriptors\"}"));
+            assert!(refused.is_some_and(|line| !line.ends_with(" 0")), "{refused:?}");
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

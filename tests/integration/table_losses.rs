@@ -180,7 +180,6 @@ async fn a_loss_that_does_not_go_with_the_target_or_the_recipe_is_refused() {
         (json!({"target": "word", "loss": "quantile"}), "/loss"),
         (json!({"loss": "cross_entropy"}), "/loss"),
         (json!({"loss": "poisson"}), "/loss"),
-        (json!({"loss": "mae", "recipe": "best"}), "/loss"),
         (json!({"quantile": 0.9}), "/quantile"),
         (json!({"loss": "mse", "quantile": 0.9}), "/quantile"),
         (json!({"loss": "quantile", "quantile": 1.0}), "/quantile"),
@@ -190,10 +189,55 @@ async fn a_loss_that_does_not_go_with_the_target_or_the_recipe_is_refused() {
     }
     let model = create(json!({"name": "median", "loss": "mae"})).await.expect(201);
     assert_eq!(model["loss"], "mae", "what was asked for, also before a version: {model}");
-    for (settings, pointer) in
-        [(json!({"target_scale": "log1p"}), "/target_scale"), (json!({"candidates": 2}), "/candidates")]
-    {
-        let problem = service.post("/models/median/train", settings).await.problem(422, "invalid_value");
-        assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
+    let scaled = service.post("/models/median/train", json!({"target_scale": "log1p"})).await;
+    assert_eq!(scaled.problem(422, "invalid_value")["errors"][0]["pointer"], "/target_scale");
+}
+
+/// What its own linear model knows of a sum a network learns only nearly.
+#[tokio::test]
+async fn what_is_linear_is_answered_as_well_as_by_a_linear_model_of_the_same_loss() {
+    let service = TestApp::start().await;
+    let rows = |seed: u64, rates: bool| -> Vec<[f64; 2]> {
+        let mut random = StdRng::seed_from_u64(seed);
+        let row = |_| {
+            let (x, noise): (f64, f64) = (StandardNormal.sample(&mut random), StandardNormal.sample(&mut random));
+            let count = |rate: f64, random: &mut StdRng| Poisson::new(rate).expect("a mean above 0").sample(random);
+            [x, if rates { count((0.7 * x + 0.3).exp(), &mut random) } else { 3.0 * x + 0.1 * noise }]
+        };
+        (0..600).map(row).collect()
+    };
+    let losses = [
+        ("poisson", json!({"loss": "poisson"}), "poisson_deviance"),
+        ("mae", json!({"loss": "mae"}), "mae"),
+        ("huber", json!({"loss": "huber"}), "mae"),
+        ("p80", json!({"loss": "quantile", "quantile": 0.8}), "pinball_loss"),
+    ];
+    for (name, settings, metric) in losses {
+        let data = json!({"dataset": name});
+        service.post_csv(&format!("/datasets?name={name}"), csv(&rows(1, name == "poisson"))).await.expect(201);
+        let mut model = settings;
+        model.as_object_mut().expect("an object").extend(data.as_object().expect("an object").clone());
+        (model["name"], model["target"], model["hidden_layers"]) = (json!(name), json!("y"), json!([16]));
+        service.post("/models", model).await.expect(201);
+        let job = service.train(name, json!({"epochs": 8})).await;
+        let (own, linear) = (&job["metrics"][metric], &job["metrics"]["baselines"]["linear"][metric]);
+        let [own, linear] = [own, linear].map(|value| value.as_f64().unwrap_or_else(|| panic!("{job}")));
+        assert!(job["metrics"]["linear_share"].as_f64().is_some_and(|share| share > 0.3), "{name}: {job}");
+        assert!(own < 1.02 * linear, "{name}: {own} for {linear}");
     }
+}
+
+#[tokio::test]
+async fn the_recipe_best_chooses_by_the_loss_of_the_model() {
+    let service = TestApp::start().await;
+    service.post_csv("/datasets?name=rows", csv(&spread(1, 400))).await.expect(201);
+    let best =
+        json!({"recipe": "best", "loss": "quantile", "quantile": 0.8, "name": "p80", "dataset": "rows", "target": "y"});
+    service.post("/models", best).await.expect(201);
+    let job = service.train("p80", json!({"epochs": 4, "candidates": 3, "members": 2})).await;
+    let candidates = job["candidates"].as_array().expect("a list");
+    let pinball = job["metrics"]["pinball_loss"].as_f64().expect("a number");
+    assert_eq!(candidates.len(), 3, "{job}");
+    let together = candidates[2]["loss_together"].as_f64().expect("a number");
+    assert!(pinball <= together + 1e-9, "the linear model may only help: {pinball} of {together}");
 }

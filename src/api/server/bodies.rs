@@ -123,8 +123,9 @@ impl HttpBody for WatchedBody {
 /// Most of a reply that is handed on at once where the client says how much it takes: what waits for it is no more than that.
 const PIECE: usize = 16 << 10;
 
-/// The body of a reply of a stream, which holds on to what it is of. That more of it is asked for says that the client took
-/// what was handed on before.
+/// The body of a reply of a stream, which holds on to what it is of, as each of its pieces does until it is sent: a small reply is
+/// handed on as a whole long before a client takes it. That more of it is asked for says that the client took what was handed on
+/// before.
 pub struct TakenBody<S> {
     body: Body,
     watched: Arc<Watched>,
@@ -132,24 +133,36 @@ pub struct TakenBody<S> {
     handed_on: usize,
     /// What came with that and is not handed on yet.
     rest: Bytes,
+    of: S,
+}
+
+/// A piece of a reply, which holds on to what that is of.
+struct Piece<S> {
+    bytes: Bytes,
     _of: S,
 }
 
-impl<S> TakenBody<S> {
+impl<S> AsRef<[u8]> for Piece<S> {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl<S: Clone + Send + 'static> TakenBody<S> {
     /// Watches `body` of a reply of `of`.
     pub fn new(body: Body, watched: Arc<Watched>, of: S) -> Self {
-        TakenBody { body, watched, handed_on: 0, rest: Bytes::new(), _of: of }
+        TakenBody { body, watched, handed_on: 0, rest: Bytes::new(), of }
     }
 
     fn hand_on(&mut self, mut bytes: Bytes) -> Bytes {
         self.rest = bytes.split_off(bytes.len().min(PIECE));
         self.handed_on = bytes.len();
         self.watched.stalls();
-        bytes
+        Bytes::from_owner(Piece { bytes, _of: self.of.clone() })
     }
 }
 
-impl<S: Unpin> HttpBody for TakenBody<S> {
+impl<S: Clone + Send + Unpin + 'static> HttpBody for TakenBody<S> {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -39,8 +40,16 @@ const SEND_BUFFER: usize = 64 << 10;
 const FAREWELL: Duration = Duration::from_secs(1);
 
 tokio::task_local! {
-    /// What ends the stream whose task this is.
-    static STREAM: AbortHandle;
+    /// The task of a stream, within it.
+    static STREAM: Arc<Task>;
+}
+
+/// The task that answers a request of a stream and hands its reply on.
+struct Task {
+    /// Ends it, and the stream with it.
+    abort: AbortHandle,
+    /// It has handed on all of the reply, which may still wait to be sent.
+    is_over: AtomicBool,
 }
 
 /// The streams of one connection.
@@ -56,7 +65,7 @@ struct Streams {
 struct Stream {
     streams: Arc<Streams>,
     watched: Arc<Watched>,
-    task: AbortHandle,
+    task: Arc<Task>,
     /// Its place, where it is not that of the connection.
     place: Option<Place>,
 }
@@ -68,7 +77,11 @@ struct Tasks;
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
     fn execute(&self, stream: F) {
         let (abort, ended) = AbortHandle::new_pair();
-        tokio::spawn(Abortable::new(STREAM.scope(abort, stream), ended));
+        let task = Arc::new(Task { abort, is_over: AtomicBool::new(false) });
+        tokio::spawn(async move {
+            let _ = Abortable::new(STREAM.scope(task.clone(), stream), ended).await;
+            task.is_over.store(true, Ordering::Relaxed);
+        });
     }
 }
 
@@ -101,7 +114,9 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(connectio
             }
             () = &mut deadline => match limits.left(&streams.connection.watched) {
                 Ok(left) => {
-                    streams.end_late();
+                    if streams.end_late() {
+                        break;
+                    }
                     deadline.as_mut().reset(Instant::now() + left);
                 }
                 Err(late) => {
@@ -141,7 +156,7 @@ impl Streams {
     /// There is no place for it.
     fn open(self: &Arc<Self>) -> Result<(Arc<Stream>, Peer), Closed> {
         let Connection { peer, ip, limits, places, .. } = &self.connection;
-        let (watched, task) = (limits.watched(), STREAM.with(AbortHandle::clone));
+        let (watched, task) = (limits.watched(), STREAM.with(Arc::clone));
         watched.answering();
         let (place, peer) = if self.open.begins() {
             peer.received.begins();
@@ -152,7 +167,7 @@ impl Streams {
                 Closed::NoPlace(none)
             })?;
             let peer: Peer = Arc::new(peer.beside());
-            let seen = Seen { watched: watched.clone(), peer: peer.clone(), ends: Ends::Stream(task.clone()) };
+            let seen = Seen { watched: watched.clone(), peer: peer.clone(), ends: Ends::Stream(task.abort.clone()) };
             places.note(place.number(), seen);
             (Some(place), peer)
         };
@@ -164,14 +179,18 @@ impl Streams {
         Ok((stream, peer))
     }
 
-    /// Ends the streams whose clients take nothing of their replies.
-    fn end_late(&self) {
+    /// Ends the streams whose clients take nothing of their replies. Whether the connection is to end: of a reply that is handed on
+    /// as a whole only that is left to end.
+    fn end_late(&self) -> bool {
+        let mut is_stuck = false;
         for stream in self.seen().iter().filter_map(Weak::upgrade) {
             if stream.watched.patience_left().is_some_and(|left| left.is_zero()) {
                 self.told(Late::Reply);
-                stream.task.abort();
+                stream.task.abort.abort();
+                is_stuck |= stream.task.is_over.load(Ordering::Relaxed);
             }
         }
+        is_stuck
     }
 
     fn told(&self, late: Late) {

@@ -15,6 +15,7 @@ use super::trial::{Trial, has_time, is_clearly_less};
 use super::unpublished::Halt;
 use crate::data::column::{Column, Table};
 use crate::data::encoder::{Encoder, Task};
+use crate::learning::loss::Loss;
 use crate::learning::row_weights::RowWeights;
 use crate::learning::stopping::EarlyStopping;
 use crate::learning::tiling::evenly_spaced;
@@ -148,7 +149,8 @@ impl Short<'_> {
             Measuring { spec: self.model, encoder, target: &encoder.target, examples: &held_out, truth: &truth, go_on };
         let members = calibrated(&measuring, members, &[])?;
         let answers = answers(&measuring, Answering { members: &members, folds: &[] })?;
-        let losses = answers.iter().enumerate().map(|(row, answer)| measured(&truth).loss(row, *answer)).collect();
+        let losses =
+            answers.iter().enumerate().map(|(row, answer)| measured(&truth, Loss::Mse).loss(row, *answer)).collect();
         Ok(Some(Losses { losses, weights: held_out.weights().given().map(<[f32]>::to_vec) }))
     }
 }

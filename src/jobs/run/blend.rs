@@ -13,10 +13,11 @@ use super::measure::Measuring;
 use super::out_of_fold::{answers, calibrated, measured};
 use super::unpublished::Stopped;
 use crate::jobs::training::Training;
+use crate::learning::loss::Loss;
 use crate::learning::members::{MAX_MEMBERS, Member, Members};
 use crate::learning::row_weights::RowWeights;
+use crate::learning::selection::Measured;
 use crate::models::recipe::Part;
-use crate::models::scoring::Truth;
 use crate::models::table::TableSpec;
 
 /// Shares that are tried: so many, evenly spaced from 0 to before 1, and a last one, as the networks always answer.
@@ -43,7 +44,7 @@ pub(super) fn blended(
     measuring: Measuring,
     members: Members,
 ) -> Result<Blended, Stopped> {
-    let is_wanted = spec.has(Part::LinearModel) && spec.minimises_its_measure() && training.settings.distill.is_none();
+    let is_wanted = spec.has(Part::LinearModel) && training.settings.distill.is_none();
     let blends = training.validation.is_some() && is_wanted;
     let Some(linear) = linear::trained(context, training, spec, measuring.encoder, blends)? else {
         return Ok(Blended { members, linear: None, linear_share: None });
@@ -70,9 +71,10 @@ fn together(
     let [networks, linear] = [calibrated(measuring, networks, folds)?, calibrated(measuring, linear, folds)?];
     let [of_networks, of_linear] = [&networks, &linear].map(|members| answers(measuring, Answering { members, folds }));
     let (answers, weights) = ([&of_networks?[..], &of_linear?], measuring.examples.weights());
+    let measured = measured(measuring.truth, networks.first().spec().loss);
     let share = match measuring.target.moves() {
-        true => straight_share(measuring.truth, weights, answers),
-        false => best_share(measuring.truth, weights, answers),
+        true => straight_share(measured, weights, answers),
+        false => best_share(measured, weights, answers),
     };
     let Some(share) = share else { return Ok((networks, None)) };
     let (first, second) = (weighted(networks, 1.0 - share), weighted(linear, share));
@@ -89,14 +91,18 @@ fn weighted(members: Members, share: f64) -> impl Iterator<Item = Member> {
 
 /// The share of the second answers with which the mean of both is likeliest; none if that is 0, or makes all rows together less than
 /// e times as likely: then one number more does not pay for itself (Akaike 1974).
-fn best_share(truth: &Truth, weights: RowWeights, answers: [&[f64]; 2]) -> Option<f64> {
+fn best_share(measured: Measured, weights: RowWeights, answers: [&[f64]; 2]) -> Option<f64> {
     let count = answers[0].len() as f64;
     let unlikely = |share: f64| {
-        let loss = loss_of(truth, weights, answers, share);
-        match truth {
-            Truth::Labels(_) => count * loss,
-            // Of a normal distribution around the answers, with the spread that suits them best.
-            Truth::Values(_) => count / 2.0 * loss.ln(),
+        let loss = loss_of(measured, weights, answers, share);
+        match measured {
+            Measured::Probabilities => count * loss,
+            // Of a Poisson distribution, but for what the counts alone say.
+            Measured::Values(_, Loss::Poisson) => count / 2.0 * loss,
+            // Of a Laplace distribution around the answers, to either side of a quantile by its part, with the spread that suits them best.
+            Measured::Values(_, Loss::Mae | Loss::Huber | Loss::Quantile(_)) => count * loss.ln(),
+            // Of a normal one.
+            Measured::Values(..) => count / 2.0 * loss.ln(),
         }
     };
     let (share, least) = shares().map(|share| (share, unlikely(share))).min_by(|a, b| a.1.total_cmp(&b.1))?;
@@ -104,8 +110,8 @@ fn best_share(truth: &Truth, weights: RowWeights, answers: [&[f64]; 2]) -> Optio
 }
 
 /// The largest share of the second answers with which the mean of both errs little more than with the best one; none if that is 0.
-fn straight_share(truth: &Truth, weights: RowWeights, answers: [&[f64]; 2]) -> Option<f64> {
-    let losses: Vec<(f64, f64)> = shares().map(|share| (share, loss_of(truth, weights, answers, share))).collect();
+fn straight_share(measured: Measured, weights: RowWeights, answers: [&[f64]; 2]) -> Option<f64> {
+    let losses: Vec<(f64, f64)> = shares().map(|share| (share, loss_of(measured, weights, answers, share))).collect();
     let least = losses.iter().map(|(_, loss)| *loss).fold(f64::INFINITY, f64::min);
     let fits = |(_, loss): &&(f64, f64)| *loss <= STRAIGHT * least;
     losses.iter().rev().find(fits).map(|(share, _)| *share).filter(|share| *share > 0.0)
@@ -117,9 +123,9 @@ fn shares() -> impl Iterator<Item = f64> {
 }
 
 /// What the mean of both answers loses where the second have this share of it.
-fn loss_of(truth: &Truth, weights: RowWeights, [first, second]: [&[f64]; 2], share: f64) -> f64 {
+fn loss_of(measured: Measured, weights: RowWeights, [first, second]: [&[f64]; 2], share: f64) -> f64 {
     let mixed = |row: usize| (1.0 - share) * first[row] + share * second[row];
-    measured(truth).mean_loss(first.len(), weights, mixed)
+    measured.mean_loss(first.len(), weights, mixed)
 }
 
 #[cfg(test)]
@@ -129,25 +135,31 @@ mod tests {
     #[test]
     fn the_share_is_that_of_the_likeliest_mean() {
         // Off by 1 to either side: their mean is right.
-        let truth = Truth::Values((0..40).map(f64::from).collect());
+        let values: Vec<f64> = (0..40).map(f64::from).collect();
+        let truth = Measured::Values(&values, Loss::Mse);
         let around = |off: f64| {
             (0..40).map(|row| f64::from(row) + off * if row % 2 == 0 { 1.0 } else { 0.9 }).collect::<Vec<_>>()
         };
-        let best = |truth: &Truth, first: &[f64], second: &[f64]| best_share(truth, RowWeights::ALIKE, [first, second]);
-        assert_eq!(best(&truth, &around(1.0), &around(-1.0)), Some(0.5));
-        assert_eq!(best(&truth, &around(1.0), &around(-3.0)), Some(0.25));
-        assert_eq!(best(&truth, &around(0.1), &around(1.0)), None);
+        let best =
+            |truth: Measured, first: &[f64], second: &[f64]| best_share(truth, RowWeights::ALIKE, [first, second]);
+        assert_eq!(best(truth, &around(1.0), &around(-1.0)), Some(0.5));
+        assert_eq!(best(truth, &around(1.0), &around(-3.0)), Some(0.25));
+        assert_eq!(best(truth, &around(0.1), &around(1.0)), None);
+        // By other losses of numbers as well.
+        for loss in [Loss::Mae, Loss::Quantile(0.5)] {
+            assert_eq!(best(Measured::Values(&values, loss), &around(1.0), &around(-3.0)), Some(0.25), "{loss:?}");
+        }
+        let of_rates = Measured::Values(&[2.0; 400], Loss::Poisson);
+        assert_eq!(best(of_rates, &[1.0; 400], &[3.0; 400]), Some(0.5));
         // A target that moves: as much as errs by no more than a tenth more squares.
-        let straight = |first: &[f64], second: &[f64]| straight_share(&truth, RowWeights::ALIKE, [first, second]);
+        let straight = |first: &[f64], second: &[f64]| straight_share(truth, RowWeights::ALIKE, [first, second]);
         assert_eq!(straight(&around(1.0), &around(1.04)), Some(MOST));
         assert_eq!(straight(&around(1.0), &around(1.1)), Some(0.45), "1.045² is 1.09");
         assert_eq!(straight(&around(1.0), &around(9.0)), None);
         // As likely as before, whatever the share.
-        let truth = Truth::Labels(vec![0; 40]);
-        assert_eq!(best(&truth, &[0.8; 40], &[0.8; 40]), None);
-        assert_eq!(best(&truth, &[0.5; 40], &[0.8; 40]), Some(MOST));
+        assert_eq!(best(Measured::Probabilities, &[0.8; 40], &[0.8; 40]), None);
+        assert_eq!(best(Measured::Probabilities, &[0.5; 40], &[0.8; 40]), Some(MOST));
         // Three rows do not say enough.
-        let truth = Truth::Labels(vec![0; 3]);
-        assert_eq!(best(&truth, &[0.7; 3], &[0.8; 3]), None);
+        assert_eq!(best(Measured::Probabilities, &[0.7; 3], &[0.8; 3]), None);
     }
 }

@@ -62,6 +62,7 @@ pub(super) async fn publish(
     }
     let Some((number, report)) = published? else { return before().await };
     context.outbox.rouse();
+    storage.quota.grew(draft.bytes());
     if let Some(Made { predictor, .. }) = made.take() {
         registry.published(&model, number, &draft, predictor);
     }

@@ -6,15 +6,16 @@ use std::ops::Range;
 use super::answering::Answering;
 use super::measure::Measuring;
 use super::unpublished::Stopped;
+use crate::learning::loss::Loss;
 use crate::learning::members::Members;
 use crate::learning::selection::Measured;
 use crate::models::scoring::Truth;
 
-/// What answers are measured by where this is the truth.
-pub(super) fn measured(truth: &Truth) -> Measured<'_> {
+/// What answers are measured by where this is the truth, and numbers are learned with this loss.
+pub(super) fn measured(truth: &Truth, loss: Loss) -> Measured<'_> {
     match truth {
         Truth::Labels(_) => Measured::Probabilities,
-        Truth::Values(values) => Measured::Values(values),
+        Truth::Values(values) => Measured::Values(values, loss),
     }
 }
 

@@ -13,12 +13,13 @@ use super::unpublished::{Halt, Stopped};
 use crate::jobs::candidate::{Candidate, Draws, Selection, Tried};
 use crate::jobs::training::Training;
 use crate::learning::examples::Examples;
+use crate::learning::loss::Loss;
 use crate::learning::members::{MAX_MEMBERS, Members};
 use crate::learning::metrics;
 use crate::learning::network::Network;
 use crate::learning::report::EpochReport;
 use crate::learning::row_weights::RowWeights;
-use crate::learning::selection::{Choice, answers_by_others, mean_answer, select};
+use crate::learning::selection::{Choice, Measured, answers_by_others, mean_answer, select};
 use crate::learning::snapshot::SnapshotMisfit;
 use crate::learning::spec::ValidModelSpec;
 use crate::learning::tiling::evenly_spaced;
@@ -250,13 +251,18 @@ impl<'a> Search<'a> {
         Ok(())
     }
 
-    /// The mean loss of answers: log loss, or squared error by the target's variance.
+    /// What answers are measured by.
+    fn measured(&self) -> Measured<'_> {
+        measured(&self.truth, self.network.loss)
+    }
+
+    /// The mean loss of answers: log loss, squared error by the target's variance, or what versions of another loss are compared by.
     fn loss(&self, answers: &[f64]) -> f64 {
-        match &self.truth {
-            Truth::Values(values) => {
+        match self.measured() {
+            Measured::Values(values, Loss::Mse) => {
                 metrics::regression_of(answers, values, self.weights()).r2.map_or(0.0, |r2| 1.0 - r2)
             }
-            Truth::Labels(_) => measured(&self.truth).mean_loss(answers.len(), self.weights(), |row| answers[row]),
+            measured => measured.mean_loss(answers.len(), self.weights(), |row| answers[row]),
         }
     }
 
@@ -273,7 +279,7 @@ impl<'a> Search<'a> {
 
     /// How often each that is trained counts among those that answer.
     fn counts(&self, choices: &[Choice], go_on: &dyn Fn() -> bool) -> Result<Vec<u32>, Stopped> {
-        select(choices, measured(&self.truth), self.weights(), ANSWERING, go_on).ok_or(Stopped)
+        select(choices, self.measured(), self.weights(), ANSWERING, go_on).ok_or(Stopped)
     }
 
     /// Chooses those that answer, and returns what they lose together on the rows that they are chosen by, if there are any.
@@ -315,7 +321,7 @@ impl<'a> Search<'a> {
         let choices = self.choices();
         let counts = self.counts(&choices, go_on)?;
         let answers = self.together(&choices, &counts);
-        let by_others = answers_by_others(&choices, measured(&self.truth), self.weights(), ANSWERING, go_on);
+        let by_others = answers_by_others(&choices, self.measured(), self.weights(), ANSWERING, go_on);
         let [validation_loss, on_other_rows] = [answers, by_others.ok_or(Stopped)?].map(|all| self.loss(&all));
         Ok(Selection { validation_loss, on_other_rows })
     }

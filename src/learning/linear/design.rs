@@ -16,10 +16,21 @@ pub struct Design {
 }
 
 impl Design {
-    /// That of a network; `None` if it is no linear one with the squared error and one output.
+    /// That of a network; `None` if it is no linear one of one number.
     pub fn of(spec: Arc<ValidModelSpec>) -> Option<Self> {
         let is_linear = spec.layers.len() == 1 && spec.waves.is_none() && !spec.scale;
-        (is_linear && spec.loss == Loss::Mse && spec.outputs() == 1).then_some(Design { spec })
+        let is_number = !matches!(spec.loss, Loss::BinaryCrossEntropy | Loss::CrossEntropy) && spec.outputs() == 1;
+        (is_linear && is_number).then_some(Design { spec })
+    }
+
+    /// What the network is to lose little of.
+    pub fn loss(&self) -> Loss {
+        self.spec.loss
+    }
+
+    /// How many of the columns a row has at most that are not 0.
+    pub fn in_a_row(&self) -> usize {
+        1 + self.spec.plain_inputs() + self.spec.embeddings.iter().map(Embedding::columns).sum::<usize>()
     }
 
     /// How many columns there are, the constant among them.
@@ -130,7 +141,9 @@ mod tests {
             let layers = layers.iter().copied().map(LayerSpec::from).collect();
             Arc::new(ModelSpec { layers, loss: Some(loss), ..ModelSpec::default() }.check().expect("a network").0)
         };
-        assert!(Design::of(spec(&[2, 1], Loss::Mse)).is_some());
+        for loss in [Loss::Mse, Loss::Mae, Loss::Huber, Loss::Poisson, Loss::Quantile(0.9)] {
+            assert!(Design::of(spec(&[2, 1], loss)).is_some(), "{loss:?}");
+        }
         assert!(Design::of(spec(&[2, 2], Loss::Mse)).is_none());
         assert!(Design::of(spec(&[2, 3, 1], Loss::Mse)).is_none());
         assert!(Design::of(spec(&[2, 1], Loss::BinaryCrossEntropy)).is_none());

@@ -8,6 +8,8 @@
 //!
 //! where sⱼ is the deviation of a plain column, and 1 of a code: what few rows have is drawn to 0 before what all have.
 //!
+//! Other losses of a number take some such regressions, one after the other ([`reweighted()`]).
+//!
 //! ```
 //! use epochd::learning::linear::{Moments, Row};
 //!
@@ -21,7 +23,9 @@
 //! ```
 
 mod design;
+mod reweighted;
 mod ridge;
 
 pub use design::Design;
-pub use ridge::{Moments, Row};
+pub use reweighted::{MOST_STEPS, loss_of, reweighted};
+pub use ridge::{Equations, Moments, Row};

@@ -166,7 +166,7 @@ impl Catalog {
         older_than: Option<Uuid>,
         limit: usize,
     ) -> Result<Vec<(Uuid, u64)>, StorageError> {
-        let columns = "id, CAST(LENGTH(config) + LENGTH(COALESCE(outcome, '')) + LENGTH(COALESCE(metrics, '')) AS BIGINT) \
+        let columns = "id, CAST(OCTET_LENGTH(config) + OCTET_LENGTH(COALESCE(outcome, '')) + OCTET_LENGTH(COALESCE(metrics, '')) AS BIGINT) \
                        AS length";
         let rows = filter.listing(columns, older_than, limit).fetch_all(self.reader()?).await?;
         rows.iter().map(|row| Ok((parsed(row, "id")?, counted(row, "length")?))).collect()

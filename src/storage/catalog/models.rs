@@ -158,7 +158,7 @@ impl Catalog {
     /// # Errors
     /// `Unavailable`.
     pub async fn model_lengths(&self, older_than: Option<Uuid>, limit: usize) -> Result<Vec<u64>, StorageError> {
-        let query = "SELECT CAST(LENGTH(spec) + LENGTH(metadata) AS BIGINT) FROM models WHERE id < $1 \
+        let query = "SELECT CAST(OCTET_LENGTH(spec) + OCTET_LENGTH(metadata) AS BIGINT) FROM models WHERE id < $1 \
                      ORDER BY id DESC LIMIT $2";
         let query = sqlx::query_scalar(query).bind(before(older_than)).bind(limit as i64);
         let lengths: Vec<i64> = query.fetch_all(self.reader()?).await?;
@@ -175,8 +175,9 @@ impl Catalog {
         below: Option<u64>,
         limit: usize,
     ) -> Result<Vec<u64>, StorageError> {
-        let query = "SELECT CAST(LENGTH(metrics) + LENGTH(COALESCE(network, '')) + LENGTH(COALESCE(features, '')) \
-                     + LENGTH(COALESCE(classes, '')) AS BIGINT) FROM versions WHERE model_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3";
+        let query = "SELECT CAST(OCTET_LENGTH(metrics) + OCTET_LENGTH(COALESCE(network, '')) + OCTET_LENGTH(COALESCE(features, '')) \
+                     + OCTET_LENGTH(COALESCE(classes, '')) + OCTET_LENGTH(COALESCE(held_out, '')) \
+                     + OCTET_LENGTH(COALESCE(warnings, '')) + OCTET_LENGTH(COALESCE(settings, '')) AS BIGINT) FROM versions WHERE model_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3";
         let query = sqlx::query_scalar(query).bind(model_id.to_string());
         let query = query.bind(below.map_or(i64::MAX, signed)).bind(limit as i64);
         let lengths: Vec<i64> = query.fetch_all(self.reader()?).await?;
