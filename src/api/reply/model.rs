@@ -1,4 +1,4 @@
-//! A model as clients see it.
+//! A model as clients see it, and a network of one.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::data::encoder::Task;
 use crate::learning::activation::OutputActivation;
 use crate::learning::init::Initializer;
 use crate::learning::loss::Loss;
-use crate::learning::spec::ValidModelSpec;
+use crate::learning::spec::{Parametrization, ValidModelSpec};
 use crate::models::recipe::{Part, Recipe};
 use crate::models::table::TableSpec;
 use crate::models::{Model, ModelKind};
@@ -66,11 +66,9 @@ impl<'a> ModelBody<'a> {
             id: model.id,
             name: model.name.as_deref(),
             kind: if table.is_some() { "dataset" } else { "layers" },
-            layers: network.map(|spec| {
-                std::iter::once(spec.inputs()).chain(spec.layers.iter().map(|layer| layer.units)).collect()
-            }),
+            layers: network.map(|spec| widths(spec)),
             activations: network.map(|spec| activations(spec)),
-            dropout: network.map(|spec| spec.layers.iter().map(|layer| layer.dropout).collect()),
+            dropout: network.map(|spec| dropout(spec)),
             loss: network.map(|spec| spec.loss).or(table.and_then(|table| table.loss)),
             quantile: network.and_then(|spec| spec.loss.quantile()).or(table.and_then(|table| table.quantile)),
             initializer: network.and_then(|spec| spec.initializer),
@@ -91,6 +89,62 @@ impl<'a> ModelBody<'a> {
             metadata: &model.metadata,
         }
     }
+}
+
+/// The network of a version: what its recipe left open is settled there.
+#[derive(Serialize)]
+pub struct NetworkBody {
+    layers: Vec<usize>,
+    activations: Vec<OutputActivation>,
+    dropout: Vec<f64>,
+    loss: Loss,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantile: Option<f64>,
+    parametrization: Parametrization,
+    scale: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waves: Option<WavesBody>,
+    parameter_count: usize,
+}
+
+/// The waves beside numbers.
+#[derive(Serialize)]
+struct WavesBody {
+    columns: usize,
+    frequencies: usize,
+    values: usize,
+    deviation: f64,
+}
+
+impl NetworkBody {
+    /// Of a network.
+    pub fn of(spec: &ValidModelSpec) -> Self {
+        let waves = spec.waves.as_ref().map(|waves| WavesBody {
+            columns: waves.columns.len(),
+            frequencies: waves.frequencies,
+            values: waves.values,
+            deviation: waves.deviation,
+        });
+        NetworkBody {
+            layers: widths(spec),
+            activations: activations(spec),
+            dropout: dropout(spec),
+            loss: spec.loss,
+            quantile: spec.loss.quantile(),
+            parametrization: spec.parametrization,
+            scale: spec.scale,
+            waves,
+            parameter_count: spec.parameter_count(),
+        }
+    }
+}
+
+fn widths(spec: &ValidModelSpec) -> Vec<usize> {
+    std::iter::once(spec.inputs()).chain(spec.layers.iter().map(|layer| layer.units)).collect()
+}
+
+fn dropout(spec: &ValidModelSpec) -> Vec<f64> {
+    spec.layers.iter().map(|layer| layer.dropout).collect()
 }
 
 fn activations(spec: &ValidModelSpec) -> Vec<OutputActivation> {

@@ -15,7 +15,7 @@ use crate::api::reply::findings::{WarningBody, version_warnings};
 use crate::api::reply::held::holding;
 use crate::api::reply::json as reply;
 use crate::api::reply::long::LongReply;
-use crate::api::reply::model::ModelBody;
+use crate::api::reply::model::{ModelBody, NetworkBody};
 use crate::api::reply::page::{Page, PageParams};
 use crate::app::App;
 use crate::learning::metric::Metric;
@@ -46,6 +46,8 @@ struct VersionBody<'a> {
     recipe: Option<Recipe>,
     #[serde(skip_serializing_if = "Option::is_none")]
     config: Option<&'a ValidTrainingSpec>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<NetworkBody>,
 }
 
 impl<'a> VersionBody<'a> {
@@ -69,6 +71,7 @@ impl<'a> VersionBody<'a> {
             classes: table.and_then(|table| version.classes(table)),
             recipe: table.map(|table| table.recipe),
             config: version.facts.settings.as_deref(),
+            network: model.network_of(version).map(|network| NetworkBody::of(network)),
         }
     }
 }

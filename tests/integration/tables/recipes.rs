@@ -93,6 +93,10 @@ async fn a_version_of_the_standard_recipe_is_the_same_again_elsewhere_and_goes_o
     }
     assert_eq!((&one["recipe"], decided), (&json!("standard"), asked));
     assert_eq!((&one["config"]["epochs"], &one["config"]["members"]), (&json!(6), &json!(5)));
+    let network = &one["network"];
+    let settled = (&network["parametrization"], &network["scale"], &network["activations"][0]);
+    assert_eq!(settled, (&json!("ntk"), &json!(true), &json!("mish")), "{network}");
+    assert_eq!((&network["waves"]["frequencies"], &network["waves"]["values"]), (&json!(16), &json!(3)), "{network}");
     let answers = predicted(&service, "one").await;
     assert_eq!(predicted(&service, "two").await, answers, "the same request gives the same bits");
     let file = service.get("/models/one/versions/1/export?format=safetensors").await.body;
