@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """HTTP/2 frames by hand: streams that are reset as soon as they are opened, heads without end, pings and settings without end,
-bodies that never come, and replies that nobody takes.
+bodies that never come, replies that nobody takes, and short ones that are taken byte by byte.
 
 Held: the client's connection ends or is answered, its memory is bounded, and others are served all the while.
 """
@@ -68,6 +68,12 @@ def resets(service, seconds: float) -> int:
     return opened_streams
 
 
+def gauge(service, name: str) -> float:
+    """A gauge of the metrics, without labels."""
+    lines = service.get("/metrics").body.decode().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
+
+
 def attack(trial):
     seconds = 20 if trial.long else 4
     # What connections hold is no part of the budget.
@@ -101,7 +107,18 @@ def attack(trial):
         room("and 2,000 replies that nobody takes", 300)
         time.sleep(8)
         trial.check(service.get("/livez").status == 200, "no place is free after the time of bodies and replies")
-        for connection in bodies + takers:
+        # Of a short reply all is handed on at once, which no part of the service waits for any more.
+        sippers = [opened(service, window=1) for _ in range(200)]
+        asked = b"".join(
+            frame(HEADERS, END_STREAM | END_HEADERS, stream, head(GET, b"/models/good/schema")) for stream in range(1, 200, 2))
+        for connection in sippers:
+            connection.sendall(asked)
+        time.sleep(1)
+        room("and 20,000 short replies that are taken byte by byte", 300)
+        trial.most("connections and streams that they have", gauge(service, "epochd_connections"), 2_048, "")
+        time.sleep(8)
+        trial.most("left of them after the time of replies", gauge(service, "epochd_connections"), 50, "")
+        for connection in bodies + takers + sippers:
             connection.close()
         time.sleep(2)
         room("at the end", 100)
