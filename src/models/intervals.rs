@@ -7,6 +7,9 @@ use crate::data::encoder::Target;
 use crate::learning::conformal::{Scores, ranked};
 use crate::learning::examples::most_likely;
 
+/// A target whose training rows lie between 0 and 1, and come as near as this to both, is a share: 1 is the most that it can be.
+const NEAR: f64 = 0.05;
+
 /// A level such as 0.9 of a version: scores up to the quantile of a row's part are within it.
 #[derive(Clone, Debug)]
 pub struct Level {
@@ -32,7 +35,8 @@ impl Level {
         })
     }
 
-    /// The lower and the upper end around a value, in the target's unit: what has one sign in all training rows has it here.
+    /// The lower and the upper end around a value, in the target's unit: what has one sign in all training rows has it here, and a
+    /// share is at most 1.
     pub fn interval(&self, parts: &TableParts, value: f64) -> [f64; 2] {
         self.around(conformal(parts), &parts.encoder.target, value)
     }
@@ -44,7 +48,11 @@ impl Level {
         let (mut lower, mut upper) = (value - margin, value + margin);
         if let Target::Regression { min, max, .. } = target {
             lower = if *min >= 0.0 { lower.max(0.0) } else { lower };
-            upper = if *max <= 0.0 { upper.min(0.0) } else { upper };
+            upper = match *max {
+                most if most <= 0.0 => upper.min(0.0),
+                most if (0.0..=NEAR).contains(min) && (1.0 - NEAR..=1.0).contains(&most) => upper.min(1.0),
+                _ => upper,
+            };
         }
         [lower, upper]
     }
@@ -122,6 +130,8 @@ mod tests {
         assert_eq!(level.around(&conformal, &of(0.0, 20.0), 0.0), [0.0, 3.0]);
         assert_eq!(level.around(&conformal, &of(0.0, 20.0), 10.0), [6.0, 14.0], "2 · 2");
         assert_eq!(level.around(&conformal, &of(-20.0, 0.0), 0.0), [-3.0, 0.0]);
+        assert_eq!(level.around(&conformal, &of(0.02, 0.97), 0.0), [0.0, 1.0], "a share");
+        assert_eq!(level.around(&conformal, &of(0.2, 0.97), 0.0), [0.0, 3.0], "numbers that may be larger");
         let earlier = Conformal::Even(Scores::new(vec![0.0], 1));
         assert_eq!(level.around(&earlier, &of(0.0, 20.0), 1.0), [-2.0, 4.0], "as earlier releases answered");
     }

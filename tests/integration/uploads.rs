@@ -185,6 +185,12 @@ async fn predictions_by_csv_need_no_disk() {
         assert_eq!(reply.status(), 200);
         assert!(reply.bytes().await.expect("whole").len() > 2_000);
     }
+    // The reply is too long for what stays in memory otherwise; then the rows are.
+    let reply = service.raw(reqwest::Method::POST, "/models/m/predict").header("content-type", "text/csv");
+    let reply = reply.header("accept", "text/csv").body(flowers_csv(20_000)).send().await.expect("a reply");
+    assert_eq!(reply.status(), 200);
+    let long = reply.bytes().await.expect("whole").len();
+    assert!(long > 1 << 20, "{long}");
     let reply = service.post_file("/models/m/predict", "text/csv", flowers_csv(60_000)).await;
     reply.problem(507, "storage_full");
 }

@@ -1,4 +1,4 @@
-//! Long replies: made whole, on the disk where they are long, before their first byte is sent: so that a wrong row far down
+//! Long replies: made whole, on the disk where they are long and it is not full, before their first byte is sent: so that a wrong row far down
 //! is a proper error, and a client that sends everything before it reads anything is not left waiting.
 
 use std::io::{self, Read, Write};
@@ -26,6 +26,8 @@ pub struct LongReply {
     memory: RequestMemory,
     scratch: ScratchSpace,
     file: Option<ScratchFile>,
+    /// No file could be written: all stays in memory, as long as there is some.
+    has_no_disk: bool,
     /// Of the whole reply so far.
     bytes: u64,
 }
@@ -34,7 +36,7 @@ impl LongReply {
     /// One that is empty; what of it stays in memory is charged to `memory`.
     pub fn new(app: &App, memory: RequestMemory) -> Self {
         let scratch = app.storage.scratch.of(behalf::client());
-        LongReply { app: app.clone(), start: Vec::new(), memory, scratch, file: None, bytes: 0 }
+        LongReply { app: app.clone(), start: Vec::new(), memory, scratch, file: None, has_no_disk: false, bytes: 0 }
     }
 
     /// Adds a piece of a reply that may have `most` bytes.
@@ -50,19 +52,32 @@ impl LongReply {
         if let Some(file) = &mut self.file {
             return Ok(file.write_all(piece).map_err(StorageError::from)?);
         }
-        if self.bytes <= IN_MEMORY as u64 && self.memory.cover(2 * self.bytes, &self.app).is_ok() {
+        if (self.bytes <= IN_MEMORY as u64 || self.has_no_disk) && self.fits_in_memory() {
             self.start.extend_from_slice(piece);
             return Ok(());
         }
-        self.write_to_file(piece).map_err(|error| StorageError::from(error).into())
+        match self.write_to_file(piece) {
+            Err(_) if self.fits_in_memory() => {
+                self.has_no_disk = true;
+                self.start.extend_from_slice(piece);
+                Ok(())
+            }
+            written => written.map_err(|error| StorageError::from(error).into()),
+        }
+    }
+
+    fn fits_in_memory(&mut self) -> bool {
+        self.memory.cover(2 * self.bytes, &self.app).is_ok()
     }
 
     /// Moves what is in memory to a file, and adds a piece there.
     fn write_to_file(&mut self, piece: &[u8]) -> io::Result<()> {
-        let file = self.file.insert(self.scratch.file()?);
-        file.write_all(&std::mem::take(&mut self.start))?;
-        self.memory = RequestMemory::default();
-        file.write_all(piece)
+        let mut file = self.scratch.file()?;
+        file.write_all(&self.start)?;
+        file.write_all(piece)?;
+        self.file = Some(file);
+        (self.start, self.memory) = (Vec::new(), RequestMemory::default());
+        Ok(())
     }
 
     /// The body, and the memory that it takes.
