@@ -187,7 +187,7 @@ async fn predictions_by_csv_need_no_disk() {
     }
     // The reply is too long for what stays in memory otherwise; then the rows are.
     let reply = service.raw(reqwest::Method::POST, "/models/m/predict").header("content-type", "text/csv");
-    let reply = reply.header("accept", "text/csv").body(flowers_csv(20_000)).send().await.expect("a reply");
+    let reply = reply.header("accept", "text/csv").body(flowers_csv(26_000)).send().await.expect("a reply");
     assert_eq!(reply.status(), 200);
     let long = reply.bytes().await.expect("whole").len();
     assert!(long > 1 << 20, "{long}");
