@@ -87,7 +87,7 @@ export async function atBest(measure) {
 /** A training of many epochs: followed while it runs, and looked at when it has ended. */
 export async function longTraining(watched, service, name) {
   const { page } = watched;
-  await service.json('/models', 'POST', { name, layers: [2, 64, 64, 1] });
+  await service.json('/models', 'POST', { name, layers: [2, 32, 32, 1] });
   const inputs = Array.from({ length: 256 }, (_, i) => [Math.sin(i), Math.cos(i * 3)]);
   const body = {
     inputs,
