@@ -4,7 +4,7 @@ use super::feedback::sums;
 use super::sums::Measures;
 use crate::storage::catalog::{Catalog, OfModel};
 use crate::storage::{StorageError, exact};
-use crate::telemetry::{MODELS, ModelGauges, NAMES};
+use crate::telemetry::{MODELS, ModelGauges, NAME_BYTES};
 
 /// What a model without a name is called by has so many bytes.
 const ID_BYTES: usize = 36;
@@ -40,7 +40,7 @@ pub async fn gauges(catalog: &Catalog) -> Result<ModelGauges, StorageError> {
 
 /// Those of these models that metrics name, so that a scrape stays short however long names are.
 fn told<R>(models: Vec<OfModel<R>>) -> impl Iterator<Item = OfModel<R>> {
-    let mut room = NAMES;
+    let mut room = NAME_BYTES;
     models.into_iter().take_while(move |of_model| {
         let name = of_model.name.as_ref().map_or(ID_BYTES, String::len);
         room.checked_sub(name).inspect(|left| room = *left).is_some()

@@ -26,16 +26,16 @@ pub fn start_logging(settings: &Settings) -> LogGuard {
         request_line::start(writer, settings.log_format);
     }
     match settings.log_format {
-        LogFormat::Text => logs.with_ansi(colours).finish().with(filter_fn(is_discreet)).init(),
+        LogFormat::Text => logs.with_ansi(colours).finish().with(filter_fn(may_be_written)).init(),
         LogFormat::Json => {
             let logs = logs.json().flatten_event(true).with_current_span(false).with_span_list(false);
-            logs.finish().with(filter_fn(is_discreet)).init();
+            logs.finish().with(filter_fn(may_be_written)).init();
         }
     }
     guard
 }
 
 /// Whether an event may be written: none below a warning of a library of [`DISCREET`].
-fn is_discreet(event: &Metadata) -> bool {
+fn may_be_written(event: &Metadata) -> bool {
     *event.level() <= Level::WARN || !DISCREET.iter().any(|library| event.target().starts_with(library))
 }

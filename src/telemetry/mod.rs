@@ -10,7 +10,9 @@ pub mod traces;
 
 pub use log_writer::LogGuard;
 pub use logging::start_logging;
-pub use meters::{CacheUse, MODELS, Meters, ModelMeter, ModelMeters, NAMES, Phase, RouteMeters, Snapshot, StoredState};
+pub use meters::{
+    CacheUse, MODELS, Meters, ModelMeter, ModelMeters, NAME_BYTES, Phase, RouteMeters, Snapshot, StoredState,
+};
 pub use model_gauges::ModelGauges;
 pub use request_line::RequestLine;
 pub use spread::SpreadCounter;

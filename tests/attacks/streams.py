@@ -39,6 +39,11 @@ def opened(service, window: int | None = None) -> socket.socket:
     return connection
 
 
+def asked(path: bytes) -> bytes:
+    """A hundred requests of a new connection."""
+    return b"".join(frame(HEADERS, END_STREAM | END_HEADERS, stream, head(GET, path)) for stream in range(1, 200, 2))
+
+
 def pour(connection: socket.socket, data: bytes, seconds: float) -> int:
     """Sends it again and again without reading, until the service has had enough; how many bytes went."""
     sent, end = 0, time.monotonic() + seconds
@@ -93,18 +98,16 @@ def attack(trial):
         room("after heads", 100)
 
         bodies = [opened(service) for _ in range(20)]
-        asked = b"".join(
+        uploads = b"".join(
             frame(HEADERS, END_HEADERS, stream, head(POST, b"/datasets") + literal(31, b"text/csv")) + frame(DATA, 0, stream, b"a,b\n")
             for stream in range(1, 200, 2))
         for connection in bodies:
-            connection.sendall(asked)
+            connection.sendall(uploads)
         time.sleep(1)
         room("2,000 bodies that never come", 200)
         takers = [opened(service, window=0) for _ in range(20)]
-        asked = b"".join(
-            frame(HEADERS, END_STREAM | END_HEADERS, stream, head(GET, b"/openapi.yaml")) for stream in range(1, 200, 2))
         for connection in takers:
-            connection.sendall(asked)
+            connection.sendall(asked(b"/openapi.yaml"))
         time.sleep(1)
         room("and 2,000 replies that nobody takes", 300)
         time.sleep(8)
@@ -113,10 +116,8 @@ def attack(trial):
         gauge(asker, "epochd_connections")
         # Of a short reply all is handed on at once, which no part of the service waits for any more.
         sippers = [opened(service, window=1) for _ in range(40)]
-        asked = b"".join(
-            frame(HEADERS, END_STREAM | END_HEADERS, stream, head(GET, b"/models/good/schema")) for stream in range(1, 200, 2))
         for connection in sippers:
-            connection.sendall(asked)
+            connection.sendall(asked(b"/models/good/schema"))
         time.sleep(1)
         room("and 4,000 short replies that are taken byte by byte", 300)
         trial.most("connections and streams that they have", gauge(asker, "epochd_connections"), 2_048, "")

@@ -17,7 +17,7 @@ use prometheus::proto::MetricFamily;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Registry, TextEncoder};
 
 pub use jobs::{JobMeters, Phase, UnderWay};
-pub use models::{MODELS, ModelMeter, ModelMeters, NAMES};
+pub use models::{MODELS, ModelMeter, ModelMeters, NAME_BYTES};
 use register::{counter, counters, gauge, info};
 use requests::RequestMeters;
 pub use requests::{KNOWN_METHODS, RouteMeters};

@@ -13,7 +13,7 @@ use crate::telemetry::SpreadCounter;
 /// Models that have series of their own, so that a scrape stays short: the first that answer. The others share one.
 pub const MODELS: usize = 100;
 /// The bytes that the names of these have together: each name stands in some ten series.
-pub const NAMES: usize = 3_400;
+pub const NAME_BYTES: usize = 3_400;
 /// What the others are called together: no model has such a name.
 const OTHERS: &str = "(others)";
 
@@ -75,7 +75,7 @@ impl ModelMeters {
             return meter.clone();
         }
         let (title, taken) = (title(), named.values().map(|(title, _)| title.len()).sum::<usize>());
-        if named.len() >= MODELS || taken + title.len() > NAMES {
+        if named.len() >= MODELS || taken + title.len() > NAME_BYTES {
             return self.0.others.clone();
         }
         named.entry(id).or_insert((title, Arc::default())).1.clone()
@@ -132,7 +132,7 @@ mod tests {
         for number in 0..MODELS {
             meters.of(Uuid::from_u128(number as u128), || format!("{number:0>63}")).count(1, 0, 0);
         }
-        assert_eq!(text(&meters).matches("epochd_model_rows_total{model=").count(), NAMES / 63 + 1);
+        assert_eq!(text(&meters).matches("epochd_model_rows_total{model=").count(), NAME_BYTES / 63 + 1);
     }
 
     #[test]
