@@ -1,5 +1,6 @@
 // What people do with the page, from its first view to a prediction and beyond.
 
+import { readFile } from 'node:fs/promises';
 import { eventually, must } from './browser.mjs';
 import { Keyboard } from './hands.mjs';
 import { table } from './service.mjs';
@@ -116,6 +117,35 @@ export async function predict(watched, service, name) {
     'an outcome that counts',
   );
   await watched.inspect('a prediction');
+}
+
+/** Predicts for the rows of a file, and saves what the service answers. */
+export async function predictFile(watched, service, name) {
+  const { page } = watched;
+  await watched.go(`#/models/${name}/predict`);
+  const rows = file(name, 50);
+  const wider = { ...rows, buffer: Buffer.from(String(rows.buffer).replace(/^.*$/gm, '$&,9').replace(',9', ',other').replace(/,9$/, '')) };
+  await page.getByLabel('A file of records').setInputFiles(wider);
+  const button = page.getByRole('button', { name: 'Predict all rows' });
+  await watched.expecting([422], () => button.click().then(() => page.getByText('other').first().waitFor()));
+  await page.getByLabel('Pass over columns that the model does not know').check();
+  await page.getByLabel('Columns to repeat beside the answers').fill('other');
+  await button.click();
+  const link = page.getByRole('link', { name: `Save ${name}-predictions.csv` });
+  await link.waitFor();
+  const saving = page.waitForEvent('download');
+  await link.click();
+  const saved = await readFile(await (await saving).path(), 'utf8');
+  const parameters = '?flags=true&passthrough=other&unknown=ignore';
+  const address = `/models/${name}/predict${parameters}`;
+  const own = await service.ask(address, 'POST', wider.buffer, 'text/csv', service.key, { Accept: 'text/csv' });
+  must(saved === (await own.text()), `what is saved begins with ${saved.slice(0, 200)}`);
+  const shown = await page.getByRole('region', { name: 'The first answers' }).textContent();
+  must(shown === saved.split('\n').slice(0, 6).join('\n'), `the page shows ${shown}`);
+  const line = await page.getByRole('region', { name: 'Command that predicts the file' }).textContent();
+  must(line.includes(parameters) && line.includes(`@${name}.csv`), `the line for a shell is ${line}`);
+  await watched.inspect('predictions for a file');
+  return `${saved.split('\n').length - 2} rows`;
 }
 
 /** Makes a second version by the form, lays both beside each other, lets the second serve, and then the first again. */

@@ -295,6 +295,9 @@ try {
   await inWindow('a prediction, its line for a shell, and its outcome', {}, (watched) =>
     onModel(() => paths.predict(watched, service, name)),
   );
+  await inWindow('the rows of a file are predicted and saved', {}, (watched) =>
+    onModel(() => paths.predictFile(watched, service, name)),
+  );
   await inWindow('a number is predicted with its interval', {}, (watched) =>
     onModel(() => shown.interval(watched, service, name)),
   );

@@ -8,8 +8,8 @@ export class Service {
     this.key = key;
   }
 
-  async ask(path, method = 'GET', body = undefined, type = 'application/json', key = this.key) {
-    const headers = body === undefined ? {} : { 'Content-Type': type };
+  async ask(path, method = 'GET', body = undefined, type = 'application/json', key = this.key, more = {}) {
+    const headers = body === undefined ? { ...more } : { 'Content-Type': type, ...more };
     if (key) headers.Authorization = `Bearer ${key}`;
     const isWhole = typeof body !== 'object' || body instanceof Uint8Array;
     return fetch(this.origin + path, { method, headers, body: isWhole ? body : JSON.stringify(body) });

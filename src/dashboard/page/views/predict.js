@@ -13,6 +13,7 @@ import { copyable, emptyState, panel } from '../ui/parts.js';
 import { problemPanel } from '../ui/problem.js';
 import { recordFields, rowField } from '../ui/record-form.js';
 import { explanationPart } from './explanation.js';
+import { predictFile } from './predict-file.js';
 
 /** @typedef {import('../types.js').Model} Model */
 /** @typedef {import('../types.js').Schema} Schema */
@@ -216,5 +217,6 @@ export async function view({ parts: [name], signal }) {
     );
   }
   const schema = await get(path`/models/${name}/schema`, signal);
-  return h('div', null, modelHead(model, 'predict'), form(model, schema));
+  const many = schema.kind === 'dataset' ? predictFile(model, signal) : null;
+  return h('div', null, modelHead(model, 'predict'), form(model, schema), many);
 }
