@@ -1,6 +1,7 @@
 //! The application: what holds models, jobs and counters together, opened at start and closed at the end.
 
 mod pressure;
+mod turns;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

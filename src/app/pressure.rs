@@ -7,9 +7,12 @@
 //! nothing else is to be done. Requests that come at a rate λ and wait for W are λ·W at a time (Little 1961); that many have
 //! to stand.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use super::turns::{ALL, Turns};
+use crate::memory::Client;
 
 /// The wait that is looked for.
 const TARGET: Duration = Duration::from_millis(2);
@@ -19,8 +22,6 @@ const LOOKS: (Duration, Duration) = (Duration::from_millis(5), Duration::from_mi
 const WHILE: u32 = 20;
 /// Requests for each thread that stand when there is a queue.
 const STANDING: f64 = 8.0;
-/// All requests.
-const ALL: u32 = 1 << 16;
 /// However long the queue is, so many are admitted.
 const LEAST: u32 = ALL / 64;
 
@@ -32,31 +33,32 @@ pub struct Pressure(Arc<State>);
 struct State {
     /// Of [`ALL`].
     admitted: AtomicU32,
-    /// Requests so far while not all were admitted.
-    asked: AtomicU32,
     /// Whether a request came since the last look.
     busy: AtomicBool,
+    /// Whose they are, while not all are admitted.
+    turns: Mutex<Turns>,
 }
 
 impl Pressure {
     /// None.
     pub(super) fn new() -> Self {
-        let (admitted, asked, busy) = (AtomicU32::new(ALL), AtomicU32::new(0), AtomicBool::new(false));
-        Pressure(Arc::new(State { admitted, asked, busy }))
+        let (admitted, busy, turns) = (AtomicU32::new(ALL), AtomicBool::new(false), Mutex::default());
+        Pressure(Arc::new(State { admitted, busy, turns }))
     }
 
-    /// Whether one more request is admitted.
-    pub fn admits(&self) -> bool {
+    /// Whether one more request of `client` is admitted.
+    pub fn admits(&self, client: Option<Client>) -> bool {
         // Read before it is written: the read alone keeps the cache line shared.
         if !self.0.busy.load(Ordering::Relaxed) {
             self.0.busy.store(true, Ordering::Relaxed);
         }
         let admitted = self.0.admitted.load(Ordering::Relaxed);
-        admitted == ALL || {
-            // Multiples of the golden ratio, spread evenly over all numbers however few are taken (Knuth, TAOCP 6.4).
-            let asked = self.0.asked.fetch_add(1, Ordering::Relaxed);
-            asked.wrapping_mul(2_654_435_769) >> 16 < admitted
-        }
+        admitted == ALL || self.turns().admit(client, admitted)
+    }
+
+    // A panic while the lock was held leaves counts that are off by one at most.
+    fn turns(&self) -> MutexGuard<'_, Turns> {
+        self.0.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether there is no pressure: every request is admitted.
@@ -102,6 +104,7 @@ impl Pressure {
             _ => now + now / 8 + ALL / 256,
         };
         let next = next.clamp(LEAST, ALL);
+        self.turns().next(next);
         self.0.admitted.store(next, Ordering::Relaxed);
         match (now == ALL, next == ALL) {
             (true, false) => tracing::warn!(waited_ms = least.as_millis() as u64, "overload: some requests get 429"),
@@ -116,7 +119,7 @@ mod tests {
     use super::*;
 
     fn admitted(pressure: &Pressure) -> usize {
-        (0..10_000).filter(|_| pressure.admits()).count()
+        (0..10_000).filter(|_| pressure.admits(None)).count()
     }
 
     #[test]
@@ -147,7 +150,7 @@ mod tests {
             .map(|_| {
                 let (pressure, done) = (pressure.clone(), done.clone());
                 tokio::spawn(async move {
-                    while pressure.admits() && Instant::now() < until {
+                    while pressure.admits(None) && Instant::now() < until {
                         std::thread::sleep(Duration::from_millis(1));
                         done.fetch_add(1, Ordering::Relaxed);
                         tokio::task::yield_now().await;

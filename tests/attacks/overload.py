@@ -2,11 +2,12 @@
 """Five times the load that the service can take, by `benches/load.rs`, while two jobs train: an open loop at five times the
 rate where a request takes long; where refusing costs as much as answering (one row), five times the connections that saturate.
 
-Held: what is accepted has at most three times the idle 99th percentile, the rest is refused at once with 429 and `Retry-After`,
-memory stays flat, every job ends, and afterwards all is as before. Where there are two cores the service is bound to one and the
+Held: what is accepted has at most three times the idle 99th percentile, the rest is refused at once with 429 and `Retry-After`;
+another client, which asks twenty times a second, is refused nothing; memory stays flat, every job ends, and afterwards all is as before. Where there are two cores the service is bound to one and the
 load to the other; all figures are ratios of one run.
 """
 
+import http.client
 import json
 import os
 import shutil
@@ -46,6 +47,33 @@ class Load:
     def tail(self, seen: dict, kind="accepted") -> float:
         """Seconds of the 99th percentile."""
         return seen[kind][2] / 1e6 if seen[kind] else 0.0
+
+
+class Guest:
+    """A client of another address that asks now and then on a connection that it keeps."""
+
+    EVERY = 0.05
+
+    def __init__(self, service):
+        self.connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30, source_address=("127.0.0.9", 0))
+        self.statuses, self.over = [], threading.Event()
+        self.thread = threading.Thread(target=self.ask)
+
+    def ask(self):
+        while not self.over.wait(self.EVERY):
+            self.connection.request("POST", "/models/good/predict", '{"inputs": [0, 1]}', {"Content-Type": "application/json"})
+            with self.connection.getresponse() as reply:
+                reply.read()
+                self.statuses.append(reply.status)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+        self.connection.close()
 
 
 class Level:
@@ -103,7 +131,7 @@ def overload(trial, service, what: str, load: Load, connections: int, times: flo
     bound = 3 * max(load.tail(idle), GRAIN)
     jobs = trainings(service, seconds + 3)
     time.sleep(1)
-    with Level(service) as level:
+    with Level(service) as level, Guest(service) as guest:
         seen = load.run(connections, times * capacity, seconds)
     refused, accepted = seen["statuses"].get("429", 0), seen["statuses"].get("200", 0)
     figure = f"{what}: {capacity:.0f}/s, idle p99 {1e3 * load.tail(idle):.1f} ms; at 5 times {1e3 * load.tail(seen):.1f} ms, {seen['statuses']}"
@@ -113,6 +141,9 @@ def overload(trial, service, what: str, load: Load, connections: int, times: flo
     trial.check(accepted >= 0.3 * capacity * seconds, f"{what}: of {capacity:.0f}/s only {accepted / seconds:.0f}/s were accepted")
     trial.check(set(seen["statuses"]) <= {"200", "429"} and not seen["failures"], f"{what}: {seen}")
     trial.check(not seen["without_retry_after"], f"{what}: {seen['without_retry_after']} of {refused} without Retry-After")
+    others = len(guest.statuses) - guest.statuses.count(200)
+    trial.figures.append(f"{what}: a client of another address was refused {others} of {len(guest.statuses)} requests")
+    trial.check(not others and len(guest.statuses) > 5 * seconds, f"{what}: another client got {set(guest.statuses)}, {others} refusals")
     trial.most("memory +", level.growth(), 50, "MiB")
     ended = [service.ended(job, seconds + 30)["state"] for job in jobs]
     trial.check(ended == ["succeeded"] * 2, f"{what}: jobs ended as {ended}")

@@ -1,4 +1,5 @@
-//! Which requests are answered while there are more than the service can answer: the others get 429 at once.
+//! Which requests are answered while there are more than the service can answer: the others get 429 at once. Clients have fair shares
+//! ([`Pressure`]).
 //!
 //! To refuse a small request takes nearly as long as to answer it. So a client that does not wait as `Retry-After` says is
 //! made to wait a little: until that time is over, the further requests of its connection are refused with a delay.
@@ -23,13 +24,14 @@ pub struct Refusal(Option<Pin<Box<Sleep>>>);
 impl Refusal {
     /// The refusal of a request of `peer`, if it is not admitted.
     pub fn of(pressure: &Pressure, peer: Option<&Peer>) -> Option<Self> {
+        let admits = || pressure.admits(peer.and_then(|peer| peer.client));
         if pressure.is_off() {
-            return (!pressure.admits()).then_some(Refusal(None));
+            return (!admits()).then_some(Refusal(None));
         }
         let now = Instant::now();
         match peer.and_then(|peer| peer.waits_until()).filter(|until| *until > now) {
             Some(until) => Some(Refusal(Some(Box::pin(sleep_until(until.min(now + HELD_BACK)))))),
-            None if pressure.admits() => None,
+            None if admits() => None,
             None => {
                 peer.inspect(|peer| peer.is_to_wait_until(now + Duration::from_secs(RETRY_SECONDS)));
                 Some(Refusal(None))
