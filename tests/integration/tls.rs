@@ -365,3 +365,32 @@ fn what_is_wrong_with_a_file_is_said_at_start() {
         assert!(!message.contains(&pair.1[40..60]), "no part of a key is shown: {message}");
     }
 }
+
+#[tokio::test]
+async fn one_connection_too_many_is_told_over_tls() {
+    let pair = for_localhost();
+    let certificates = Certificates::of_service(&pair);
+    let service = TestApp::with(|settings| {
+        settings.tls = certificates.files();
+        settings.max_connections = Some(1);
+    })
+    .await;
+    let client = client(&pair.0, None, &[&TLS13]);
+    let connector = TlsConnector::from(client.clone());
+    let stream = TcpStream::connect(service.address()).await.expect("a connection");
+    let mut kept = connector.connect("localhost".try_into().expect("a name"), stream).await.expect("a handshake");
+    kept.write_all(b"POST /datasets HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n").await.expect("sent");
+    for offered in [&["h2", "http/1.1"][..], &[]] {
+        let mut client = (*client).clone();
+        client.alpn_protocols = offered.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let reply = ask(&service, &Arc::new(client)).await.expect("a reply");
+        assert!(reply.starts_with("HTTP/1.1 429 ") && reply.contains("--max-connections"), "{reply}");
+    }
+    // Who says nothing is waited for, and holds up nobody.
+    let _silent = TcpStream::connect(service.address()).await.expect("a connection");
+    let reply = ask(&service, &client).await.expect("a reply");
+    assert!(reply.starts_with("HTTP/1.1 429 "), "{reply}");
+    drop(kept);
+    eventually("its place is free", || async { service.app.meters.connections.get() == 0 }).await;
+    assert!(is_alive(&ask(&service, &client).await));
+}

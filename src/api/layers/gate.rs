@@ -86,7 +86,7 @@ impl Gate {
 /// The host that a request names, by its header or, in HTTP/2, before its headers; none where its version may do without.
 ///
 /// # Errors
-/// It names none, or several.
+/// It names none, several, or what cannot be a host.
 fn host(request: &Request) -> Result<Option<&[u8]>, ApiError> {
     let malformed = |detail: &'static str| Err(ApiError::new(ErrorCode::MalformedRequest, detail));
     let mut hosts = request.headers().get_all(HOST).iter().map(|host| host.as_bytes());
@@ -94,6 +94,9 @@ fn host(request: &Request) -> Result<Option<&[u8]>, ApiError> {
         (_, Some(_)) => return malformed("the request has more than one Host header (RFC 9112)"),
         (host, None) => host,
     };
+    if named.is_some_and(|host| !may_be_host(host)) {
+        return malformed("the request's Host header is no host with or without a port (RFC 9112)");
+    }
     let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
     match (request.version(), named, authority) {
         (Version::HTTP_2, Some(host), Some(authority)) if !host.eq_ignore_ascii_case(authority) => {
@@ -105,6 +108,27 @@ fn host(request: &Request) -> Result<Option<&[u8]>, ApiError> {
         (_, host, _) => Ok(host),
     }
 }
+
+/// Whether these bytes may stand in a host with or without a port (RFC 3986, section 3.2.2). Without a branch for each, so that many
+/// are looked at together.
+fn may_be_host(host: &[u8]) -> bool {
+    host.iter().fold(true, |all, byte| all & MAY_BE_HOST[usize::from(*byte)])
+}
+
+/// Whether a byte may stand in a host or a port: unreserved, a delimiter within a name, or of a percent-encoding or an address.
+const MAY_BE_HOST: [bool; 256] = {
+    let (others, mut may, mut at) = (b"-._~!$&'()*+,;=%:[]", [false; 256], 0);
+    while at < 256 {
+        may[at] = (at as u8).is_ascii_alphanumeric();
+        at += 1;
+    }
+    at = 0;
+    while at < others.len() {
+        may[others[at] as usize] = true;
+        at += 1;
+    }
+    may
+};
 
 /// Whether a host, with or without a port, is a name or an address of loopback.
 fn is_loopback(host: &[u8]) -> bool {
@@ -193,6 +217,16 @@ mod tests {
             assert!(!is_loopback(host.as_bytes()), "{host}");
         }
         assert!(!is_loopback(b"\xfflocalhost"));
+    }
+
+    #[test]
+    fn what_holds_a_foreign_byte_is_no_host() {
+        for host in ["", "localhost", "a-b_c.example:80", "127.0.0.1", "[::1]:8080", "xn--bcher-kva.example", "a%20b"] {
+            assert!(may_be_host(host.as_bytes()), "{host}");
+        }
+        for host in ["a b", "user@localhost", "localhost/", "a?b", "a#b", "a\\b", "bücher.example", "<a>", "\"a\""] {
+            assert!(!may_be_host(host.as_bytes()), "{host}");
+        }
     }
 
     #[test]

@@ -91,7 +91,7 @@ impl Server {
         meters.connections_limit.set(i64::try_from(most).unwrap_or(i64::MAX));
         let places = Places::new(most, settings.connections_per_address, meters.clone());
         let (open, all_ended) = mpsc::channel(1);
-        let (limits, doorman) = (Limits::of(settings), Doorman::new(tls.is_some(), meters.clone()));
+        let (limits, doorman) = (Limits::of(settings), Doorman::new(tls.clone(), meters.clone()));
         tls.as_ref().inspect(|tls| tls.watch(meters.clone()));
         (Server { routers, meters, limits, places, doorman, tls, open }, all_ended)
     }

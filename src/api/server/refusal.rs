@@ -17,6 +17,7 @@ use crate::api::error::{ApiError, ErrorCode, RETRY_SECONDS};
 use crate::api::layers::observe;
 use crate::api::layers::request_id::{REQUEST_ID, new_id};
 use crate::api::layers::safety;
+use crate::api::tls::Tls;
 use crate::telemetry::Meters;
 
 /// Most that is read, and for how long, of what a refused client still sends: closing at once would reset the
@@ -53,8 +54,8 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, reply: &str) {
 /// Refuses connections that there is no place for.
 pub struct Doorman {
     meters: Arc<Meters>,
-    /// Whether clients expect TLS: they are told nothing, as they would not understand it.
-    speaks_tls: bool,
+    /// What clients expect to be answered with, if it is not plain text.
+    tls: Option<Tls>,
     /// When the log was told last.
     warned: Mutex<Option<Instant>>,
     lingering: Arc<Semaphore>,
@@ -100,23 +101,33 @@ pub fn refusal(why: Closed, peer: &str, meters: &Meters) -> Response {
 
 impl Doorman {
     /// Of a port that speaks TLS or not; counts in `meters`.
-    pub fn new(speaks_tls: bool, meters: Arc<Meters>) -> Self {
-        Doorman { meters, speaks_tls, warned: Mutex::default(), lingering: Arc::new(Semaphore::new(LINGERING)) }
+    pub fn new(tls: Option<Tls>, meters: Arc<Meters>) -> Self {
+        Doorman { meters, tls, warned: Mutex::default(), lingering: Arc::new(Semaphore::new(LINGERING)) }
     }
 
-    /// Answers a client that its connection is one too many, and ends it. Waits for nothing.
+    /// Answers a client that its connection is one too many, and ends it. Waits for nothing. Of clients that expect TLS, those
+    /// that none can be waited for are told nothing, as they would not understand it.
     pub fn turn_away(&self, stream: TcpStream, peer: &str, why: Closed) {
         let (reason, detail) = why.told();
         self.meters.connections_refused.with_label_values(&[reason]).inc();
         self.warn(reason, detail);
         let reply = written(&ApiError::new(ErrorCode::Overloaded, detail), peer, &self.meters);
-        if self.speaks_tls {
-            return;
-        }
         let permit = self.lingering.clone().try_acquire_owned().ok().filter(|_| why != Closed::Descriptors);
-        let Some(permit) = permit else { return at_once(stream, &reply) };
+        let tls = self.tls.as_ref().map(Tls::refusing);
+        let Some(permit) = permit else {
+            return if tls.is_none() {
+                at_once(stream, &reply)
+            };
+        };
         tokio::spawn(async move {
-            linger(stream, &reply).await;
+            match tls {
+                None => linger(stream, &reply).await,
+                Some(tls) => {
+                    if let Ok(Ok(stream)) = tokio::time::timeout(LINGER.1, tls.accept(stream)).await {
+                        linger(stream, &reply).await;
+                    }
+                }
+            }
             drop(permit);
         });
     }

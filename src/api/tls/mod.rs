@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
 use crate::config::TlsFiles;
 use crate::telemetry::Meters;
@@ -53,6 +54,13 @@ impl Tls {
     /// What the next connection is served with.
     pub fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.0.served().config.clone())
+    }
+
+    /// What a connection is served with that gets one reply which is written beforehand: no HTTP/2.
+    pub fn refusing(&self) -> TlsAcceptor {
+        let mut config = ServerConfig::clone(&self.0.served().config);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        TlsAcceptor::from(Arc::new(config))
     }
 
     /// Reads the files again whenever they change, for as long as this is there, and keeps `meters` up with the certificate's end.
