@@ -19,7 +19,7 @@ use crate::keys::Sight;
 use crate::models::Model;
 use crate::models::alias::VersionKey;
 use crate::serving::memory::RequestMemory;
-use crate::serving::sight;
+use crate::serving::sight::{self, Named, Thing};
 use crate::wording::Shown;
 
 /// Query parameters, unknown ones refused.
@@ -112,9 +112,17 @@ pub async fn may_use<'a>(
     Ok(())
 }
 
+/// Notes what a request names, so that it can be looked at again: who sees all goes on seeing it.
+fn note(parts: &mut Parts, sight: &Sight, thing: Thing) {
+    if sight.is_limited() {
+        parts.extensions.get_or_insert_default::<Named>().add(thing);
+    }
+}
+
 /// Makes a type of one parameter of the path, whatever others the path has, and its extractor.
 macro_rules! path_parameter {
-    ($parameter:ident, $(#[$doc:meta])* $name:ident($what:ty), |$app:ident, $sight:ident, $word:ident| $found:expr) => {
+    ($parameter:ident, $(#[$doc:meta])* $name:ident($what:ty), |$app:ident, $sight:ident, $word:ident| $found:expr
+     $(, $thing:expr)?) => {
         $(#[$doc])*
         pub struct $name(pub $what);
 
@@ -129,6 +137,7 @@ macro_rules! path_parameter {
                 let Words(Parameter { $parameter: $word }) = Words::from_request_parts(parts, $app).await?;
                 let $sight = parts.extensions.get::<Sight>().cloned().unwrap_or_default();
                 let found: $what = $found;
+                $(note(parts, &$sight, $thing(&found));)?
                 Ok($name(found))
             }
         }
@@ -139,7 +148,8 @@ path_parameter!(
     model,
     /// The model that `{model}` of the path names.
     ModelPath(Arc<Model>),
-    |app, sight, word| sight::model(app, &sight, &word).await?
+    |app, sight, word| sight::model(app, &sight, &word).await?,
+    |model: &Arc<Model>| Thing::Model(model.id)
 );
 
 path_parameter!(
@@ -160,14 +170,16 @@ path_parameter!(
     job,
     /// The job that `{job}` of the path names.
     JobPath(JobHandle),
-    |app, sight, word| sight::job(app, &sight, &word).await?
+    |app, sight, word| sight::job(app, &sight, &word).await?,
+    |job: &JobHandle| Thing::Model(job.report().model_id)
 );
 
 path_parameter!(
     dataset,
     /// The data set that `{dataset}` of the path names.
     DatasetPath(Dataset),
-    |app, sight, word| sight::dataset(app, &sight, &word).await?
+    |app, sight, word| sight::dataset(app, &sight, &word).await?,
+    |dataset: &Dataset| Thing::Dataset(dataset.id)
 );
 
 fn unreadable(_: PathRejection) -> ApiError {

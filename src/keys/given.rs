@@ -36,8 +36,12 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, KeyError> {
         return Err(KeyError::Given(wrong.into()));
     }
     let failed = |reason: String| KeyError::Given(format!("--api-keys-file {}: {reason}", path.display()));
-    let size = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?.len();
-    if size > MAX_FILE {
+    let about = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?;
+    // To read a pipe waits for whoever writes it.
+    if !about.is_file() {
+        return Err(failed("it is no file".into()));
+    }
+    if about.len() > MAX_FILE {
         return Err(failed(format!("it has more than {MAX_FILE} bytes")));
     }
     std::fs::read(path).map_err(|error| failed(error.to_string()))

@@ -94,11 +94,11 @@ impl KeyRing {
         Ok((key, secret))
     }
 
-    /// Changes a key.
+    /// Changes a key; returns what it was, and what it is.
     ///
     /// # Errors
     /// `NotFound`, `Invalid`, `NameTaken`, `Storage`.
-    pub async fn change_key(&self, key: &str, changes: KeyChanges) -> Result<Arc<Key>, KeyError> {
+    pub async fn change_key(&self, key: &str, changes: KeyChanges) -> Result<[Arc<Key>; 2], KeyError> {
         let _order = self.inner.changing.lock().await;
         let known = self.get(key)?;
         let id = known.id.ok_or_else(|| KeyError::NotFound(key.to_owned()))?;
@@ -115,7 +115,7 @@ impl KeyRing {
         known.usage.end_at(expires_at);
         let changed = Arc::new(Key { name, expires_at, ..Key::clone(&known) });
         self.put(changed.clone());
-        Ok(changed)
+        Ok([known, changed])
     }
 
     /// Deletes a key: it is refused from the next request on. What it stored stays.

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::time::timeout;
 
 use super::error::KeyError;
 use super::given;
@@ -15,7 +16,7 @@ use super::secret::SecretHash;
 
 /// How often the file is read. It is short, and so a change is seen wherever it is, also where no file system tells of one.
 const LOOK: Duration = Duration::from_millis(500);
-/// How often refusals are told that had no line of their own.
+/// How often refusals are told that had no line of their own, and that the file cannot be read.
 const TELL: Duration = Duration::from_secs(10);
 /// How often it is written down when keys were used.
 const NOTE: Duration = Duration::from_secs(60);
@@ -34,20 +35,25 @@ impl KeyRing {
 
     /// Writes down when keys were used, of those that were since it was done last.
     pub async fn note_uses(&self) {
-        let used = |key: &Arc<Key>| key.usage.last() != key.usage.written.load(Ordering::Relaxed);
-        let used: Vec<_> = self.stored().into_iter().filter(used).collect();
+        let since = |key: Arc<Key>| {
+            let last = key.usage.last();
+            let is_known = last == key.usage.written.load(Ordering::Relaxed);
+            Some((key.id?, Timestamp::from_second(last).ok()?, key)).filter(|_| !is_known)
+        };
+        let used: Vec<_> = self.stored().into_iter().filter_map(since).collect();
         let noted = async {
             if used.is_empty() {
                 return Ok(());
             }
             let mut write = self.inner.storage.catalog.write().await?;
-            for key in &used {
-                if let (Some(id), Ok(last)) = (key.id, Timestamp::from_second(key.usage.last())) {
-                    write.key_used(id, last).await?;
-                    key.usage.written.store(last.as_second(), Ordering::Relaxed);
-                }
+            for (id, last, _) in &used {
+                write.key_used(*id, *last).await?;
             }
-            Ok::<_, KeyError>(write.commit().await?)
+            write.commit().await?;
+            for (_, last, key) in &used {
+                key.usage.written.store(last.as_second(), Ordering::Relaxed);
+            }
+            Ok::<_, KeyError>(())
         };
         if let Err(error) = noted.await {
             tracing::warn!(%error, "when keys were used could not be written down");
@@ -72,7 +78,16 @@ async fn watch(ring: impl Fn() -> Option<KeyRing>, mut taken: SecretHash, path: 
         tokio::time::sleep(LOOK).await;
         let Some(ring) = ring() else { return };
         let from = path.clone();
-        let Ok(read) = tokio::task::spawn_blocking(move || given::read_file(&from)).await else { continue };
+        let mut reading = tokio::task::spawn_blocking(move || given::read_file(&from));
+        let read = loop {
+            match timeout(TELL, &mut reading).await {
+                Ok(read) => break read,
+                Err(_) => tracing::warn!(
+                    "--api-keys-file cannot be read: its storage does not answer, and the keys that it had still hold"
+                ),
+            }
+        };
+        let Ok(read) = read else { continue };
         let bytes = match read {
             Ok(bytes) => bytes,
             Err(error) if missing => {

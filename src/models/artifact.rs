@@ -29,6 +29,7 @@ mod decode;
 mod encode;
 mod header;
 mod histograms;
+mod measures;
 mod scores;
 
 pub use decode::{Artifact, decode};

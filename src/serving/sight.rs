@@ -58,6 +58,40 @@ pub async fn still_sees(app: &App, sight: &Sight, job: &JobHandle) -> Result<(),
     Ok(())
 }
 
+/// What a request names and its key sees.
+#[derive(Clone, Debug, Default)]
+pub struct Named(Vec<Thing>);
+
+/// Something that a request names.
+#[derive(Clone, Copy, Debug)]
+pub enum Thing {
+    /// A model, or what is of it.
+    Model(Uuid),
+    /// A data set.
+    Dataset(Uuid),
+}
+
+impl Named {
+    /// One more.
+    pub fn add(&mut self, thing: Thing) {
+        self.0.push(thing);
+    }
+
+    /// Whether all is seen still: while a body comes, a model may have been given another name.
+    ///
+    /// # Errors
+    /// As [`model`].
+    pub async fn check(&self, app: &App, sight: &Sight) -> Result<(), ServingError> {
+        for thing in &self.0 {
+            match thing {
+                Thing::Model(id) => model(app, sight, &id.to_string()).await.map(drop)?,
+                Thing::Dataset(id) => dataset(app, sight, &id.to_string()).await.map(drop)?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// The data set that `key` names.
 ///
 /// # Errors

@@ -224,6 +224,33 @@ async fn stored_keys_are_made_listed_changed_deleted_and_survive_a_restart() {
 }
 
 #[tokio::test]
+async fn uses_are_written_down_together_and_not_by_each_request() {
+    let service = TestApp::guarded().await;
+    let reports = Client::with(&service, json!({"name": "reports", "role": "predict"})).await;
+    for _ in 0..50 {
+        reports.get("/models").await.expect(200);
+    }
+    let told = service.get("/keys/reports").await.expect(200)["last_used_at"].clone();
+    let written = async || {
+        let rows = service.app.storage.catalog.all_keys().await.expect("rows");
+        json!(rows.into_iter().find(|row| row.name == "reports").expect("its row").last_used_at)
+    };
+    assert!(told.is_string() && written().await.is_null(), "{told}");
+    service.app.keys.note_uses().await;
+    assert_eq!(written().await, told);
+}
+
+#[tokio::test]
+async fn what_a_role_forbids_is_asked_for_no_more_often_than_anything_else() {
+    let service = TestApp::guarded().await;
+    let key = json!({"name": "slow", "role": "predict", "requests_per_second": 1});
+    let slow = Client::with(&service, key).await;
+    slow.post("/models", xor_model("a")).await.problem(403, "key_forbids");
+    slow.post("/models", xor_model("a")).await.problem(429, "rate_exceeded");
+    assert!(service.get("/keys/slow").await.expect(200)["last_used_at"].is_string());
+}
+
+#[tokio::test]
 async fn a_key_ends_to_the_second() {
     let service = TestApp::guarded().await;
     let end = jiff::Timestamp::now() + jiff::SignedDuration::from_millis(1500);

@@ -13,6 +13,7 @@ use crate::api::error::{ApiError, ErrorCode};
 use crate::app::App;
 use crate::config::Settings;
 use crate::keys::Sight;
+use crate::serving::sight::Named;
 
 /// How much longer a client may be waited for. Waiting uses the time up, and what comes earns it back at the rate of
 /// `--min-rate`, up to the longest pause: so a body that drips ends as surely as one that stops.
@@ -25,20 +26,24 @@ pub struct Pace {
     rate: f64,
     /// Who sends it: what a key has begun ends with the key.
     who: Sight,
+    /// What it is for, where not all is seen.
+    named: Option<(Named, App)>,
 }
 
 impl Pace {
     /// Of the body of `request`, which begins.
-    pub fn of(request: &Request, settings: &Settings) -> Self {
-        let (pause, rate) = (settings.body_timeout, settings.min_rate.as_u64() as f64);
-        let who = request.extensions().get::<Sight>().cloned().unwrap_or_default();
-        Pace { left: pause, came: 0, pause, rate, who }
+    pub fn of(request: &Request, app: &App) -> Self {
+        let Settings { body_timeout: pause, min_rate, .. } = app.settings;
+        let extensions = request.extensions();
+        let who = extensions.get::<Sight>().cloned().unwrap_or_default();
+        let named = extensions.get::<Named>().map(|named| (named.clone(), app.clone()));
+        Pace { left: pause, came: 0, pause, rate: min_rate.as_u64() as f64, who, named }
     }
 
     /// Waits for something from the client, but not for ever.
     ///
     /// # Errors
-    /// `request_timeout`; `key_invalid`: its key is over meanwhile.
+    /// `request_timeout`; `key_invalid`: its key is over meanwhile; that what it is for is not seen any more.
     pub async fn wait<T>(&mut self, wait: impl Future<Output = T>) -> Result<T, ApiError> {
         let earned = Duration::try_from_secs_f64(std::mem::take(&mut self.came) as f64 / self.rate);
         self.left = self.left.saturating_add(earned.unwrap_or(self.pause)).min(self.pause);
@@ -46,6 +51,9 @@ impl Pace {
         let came = tokio::time::timeout(self.left, wait).await.map_err(|_| self.late())?;
         self.left = self.left.saturating_sub(since.elapsed());
         self.check_key()?;
+        if let Some((named, app)) = &self.named {
+            named.check(app, &self.who).await?;
+        }
         Ok(came)
     }
 

@@ -115,7 +115,7 @@ impl DataFile {
         }
         let format = declared_by(request.headers())?.ok_or_else(|| no_format(request.headers()))?;
         let (mut sink, data) = Sink::start(app, packed, repeatable, &arrival, peer(&request));
-        let (pace, body) = (Pace::of(&request, &app.settings), request.into_body());
+        let (pace, body) = (Pace::of(&request, app), request.into_body());
         let rest = Box::pin(async move {
             send_body(body, pace, &mut sink).await?;
             sink.finish().await

@@ -102,7 +102,7 @@ pub async fn receive(
         0 => malformed(format!("the head of a part, with what stands before it, is longer than {MOST_HEAD} bytes")),
         _ => malformed(format!("the form cannot be read: {}", error.body_text())),
     };
-    let (client, mut pace) = (peer(&request), Pace::of(&request, &app.settings));
+    let (client, mut pace) = (peer(&request), Pace::of(&request, app));
     let request = request.map(|body| Body::new(Doled::of(body, head.clone())));
     let form = Multipart::from_request(request, app).await;
     let mut form = form.map_err(|error| malformed(error.body_text()))?;

@@ -70,7 +70,7 @@ async fn read_as_sent(request: Request, app: &App) -> Result<(Vec<u8>, RequestMe
         memory.could_cover(announced as u64, app)?;
     }
     let mut bytes = Vec::with_capacity(announced.min(MOST_AHEAD));
-    let mut pace = Pace::of(&request, &app.settings);
+    let mut pace = Pace::of(&request, app);
     let mut body = request.into_body();
     while let Some(data) = pace.piece(&mut body).await? {
         check_size((bytes.len() + data.len()) as u64, app)?;

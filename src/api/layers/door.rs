@@ -79,15 +79,16 @@ impl Doorway {
 
 /// Whether the key may, now.
 fn judge(key: &Key, least: Role) -> Result<(), ApiError> {
-    if key.role < least {
-        let detail = format!("the key's role is {}; this takes {}", key.role.word(), least.word());
-        return Err(ApiError::new(ErrorCode::KeyForbids, detail));
-    }
     key.is_used().map_err(|seconds| {
         let rate = key.requests_per_second.unwrap_or_default();
         let detail = format!("the key may ask {rate} times a second (requests_per_second): wait as Retry-After says");
         ApiError::new(ErrorCode::RateExceeded, detail).after(seconds)
-    })
+    })?;
+    if key.role < least {
+        let detail = format!("the key's role is {}; this takes {}", key.role.word(), least.word());
+        return Err(ApiError::new(ErrorCode::KeyForbids, detail));
+    }
+    Ok(())
 }
 
 /// The secret of `Authorization: Bearer …`.

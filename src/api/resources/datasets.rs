@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::api::body::columns::take_columns;
 use crate::api::body::data_file::{DataFile, Received};
 use crate::api::body::parse::parse_query;
-use crate::api::error::ApiError;
+use crate::api::error::{ApiError, ErrorCode};
 use crate::api::extract::{DatasetPath, Memory, NoQuery, Params};
 use crate::api::idempotency::Repeatable;
 use crate::api::reply::document::{Sheet, created, document};
@@ -179,6 +179,7 @@ pub async fn append(
     request: Request,
 ) -> Result<Response, ApiError> {
     may_store(&app, &who, params.name.as_deref(), Repeatable::of(&request)?).await?;
+    may_take_over(&who, &parent, params.name.as_deref())?;
     let mut file = DataFile::from_request(request, &app).await?;
     let takes_over = params.name.is_none();
     let asked = Asked {
@@ -205,6 +206,21 @@ pub async fn append(
     });
     let created = created.await?.map_err(|error| ApiError::from(error).of_query(&APPEND_PARAMETERS));
     idempotency.unless_repeated(&app, &who, created, stored, again).await
+}
+
+/// Whether the new data set may have the name of `parent`, unless it has a name of its own: who sees some models alone takes it from
+/// nobody else.
+///
+/// # Errors
+/// `key_forbids`.
+fn may_take_over(who: &Sight, parent: &Dataset, name: Option<&str>) -> Result<(), ApiError> {
+    let is_own = parent.owner.is_some() && parent.owner == who.owner();
+    if !who.is_limited() || is_own || name.is_some() || parent.name.is_none() {
+        return Ok(());
+    }
+    let detail =
+        "the data set was stored with another key, which keeps its name: give all rows together another one by `name`";
+    Err(ApiError::new(ErrorCode::KeyForbids, detail))
 }
 
 /// The reply to a request that has stored a data set.

@@ -1,7 +1,8 @@
 //! `/keys`: create, list, show, change, remove. For admins.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -96,7 +97,10 @@ pub async fn create(
     let (key, secret) = to_the_end(async move { keys.create(new).await }).await??;
     app.keys.audit.changed("created", &key, None, by, request_id.as_str());
     let location = format!("/keys/{}", key.id.unwrap_or_default());
-    Ok(reply::created(StatusCode::CREATED, &location, &KeyBody { key: Some(secret), ..KeyBody::of(&key) }))
+    let mut reply = reply::created(StatusCode::CREATED, &location, &KeyBody { key: Some(secret), ..KeyBody::of(&key) });
+    // Whoever keeps replies, on the way or in a browser, keeps no secret.
+    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(reply)
 }
 
 /// `GET /keys`: those that are stored.
@@ -140,8 +144,8 @@ pub async fn change(
         return Err(ApiError::new(ErrorCode::MissingField, "there is nothing to change: send `name` or `expires_at`"));
     }
     let changes = KeyChanges { name: value.name, expires_at: value.expires_at };
-    let (keys, was) = (app.keys.clone(), app.keys.get(&key)?);
-    let changed = to_the_end(async move { keys.change_key(&key, changes).await }).await??;
+    let keys = app.keys.clone();
+    let [was, changed] = to_the_end(async move { keys.change_key(&key, changes).await }).await??;
     app.keys.audit.changed("changed", &changed, Some(&was), by, request_id.as_str());
     Ok(reply::json(StatusCode::OK, &KeyBody::of(&changed)))
 }

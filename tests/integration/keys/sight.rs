@@ -5,8 +5,11 @@ use std::time::Duration;
 use epochd::api::routes;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::Client;
+use crate::support::forged::forged;
 use crate::support::{ADMIN, TestApp, count, endless_training, eventually, flowers_csv, text, xor_model, xor_training};
 
 #[tokio::test]
@@ -190,4 +193,65 @@ async fn what_a_key_opened_ends_when_its_end_is_moved_and_an_unchanged_key_of_a_
     let told = tokio::time::timeout(Duration::from_secs(10), long.text()).await.expect("the stream ends with the job");
     assert!(told.expect("a whole stream").contains("\"cancelled\""), "the admin's key has stayed");
     assert_eq!(waiting.await.expect("no panic").expect("a reply").status(), 401);
+}
+
+#[tokio::test]
+async fn a_file_that_names_a_data_set_gives_no_sight_of_it() {
+    let service = TestApp::guarded().await;
+    let payroll = service.post_csv("/datasets?name=payroll", flowers_csv(30)).await.expect(201);
+    let public = Client::with(&service, json!({"name": "public", "role": "train", "models": ["pub-*"]})).await;
+    let train = "/train?name=pub-own&target=species&epochs=1&recipe=plain&hidden_layers=2";
+    let job = public.post_csv(train, flowers_csv(40)).await.expect(202);
+    service.ended(&job).await;
+    let file = public.get("/models/pub-own/versions/1/export").await.body;
+    let named = format!("\"dataset\":\"{}\"", text(&payroll["id"]));
+    let file = forged(&file, |header| {
+        assert!(header.contains("\"dataset\":null"), "{header}");
+        header.replace("\"dataset\":null", &named)
+    });
+    let path = "/models/import?name=pub-forged";
+    let request = service.raw_as(public.key.as_deref(), Method::POST, path);
+    let request = request.header("content-type", "application/octet-stream").body(file);
+    let made = service.send(Method::POST, path, request).await.expect(201);
+    assert_eq!(made["dataset_id"], Value::Null);
+    public.get("/datasets/payroll").await.problem(404, "dataset_not_found");
+    public.get(&format!("/datasets/{}/rows", text(&payroll["id"]))).await.problem(404, "dataset_not_found");
+    public.post("/models/pub-forged/train", json!({"epochs": 1})).await.problem(422, "missing_field");
+}
+
+#[tokio::test]
+async fn a_body_that_comes_late_is_taken_for_nothing_that_is_not_seen_any_more() {
+    let service = TestApp::guarded().await;
+    let public = Client::with(&service, json!({"name": "public", "role": "train", "models": ["pub-*"]})).await;
+    service.post("/models", xor_model("pub-own")).await.expect(201);
+    let body = json!({"name": "pub-back"}).to_string();
+    let (key, length) = (public.key.as_deref().expect("a key"), body.len());
+    let head = format!(
+        "PATCH /models/pub-own HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+    );
+    let mut stream = TcpStream::connect(service.address()).await.expect("a connection");
+    stream.write_all(format!("{head}{}", &body[..3]).as_bytes()).await.expect("sent");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    service.patch("/models/pub-own", json!({"name": "withdrawn"})).await.expect(200);
+    stream.write_all(&body.as_bytes()[3..]).await.expect("sent");
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).await.expect("a reply");
+    assert!(reply.starts_with("HTTP/1.1 404 ") && reply.contains("model_not_found"), "{reply}");
+    service.get("/models/withdrawn").await.expect(200);
+}
+
+#[tokio::test]
+async fn who_appends_to_what_another_has_stored_leaves_its_name_alone() {
+    let service = TestApp::guarded().await;
+    let [owner, public] = ["owner", "public"].map(|name| json!({"name": name, "role": "train", "models": ["pub-*"]}));
+    let (owner, public) = (Client::with(&service, owner).await, Client::with(&service, public).await);
+    let stored = owner.post_csv("/datasets?name=numbers", flowers_csv(30)).await.expect(201);
+    let model = json!({"name": "pub-own", "dataset": "numbers", "target": "species", "hidden_layers": [2]});
+    owner.post("/models", model).await.expect(201);
+    public.post_csv("/datasets/numbers/append", flowers_csv(3)).await.problem(403, "key_forbids");
+    assert_eq!(owner.get("/datasets/numbers").await.expect(200)["id"], stored["id"]);
+    public.post_csv("/datasets/numbers/append?name=more", flowers_csv(3)).await.expect(201);
+    let grown = owner.post_csv("/datasets/numbers/append", flowers_csv(3)).await.expect(201);
+    assert_eq!(grown["name"], "numbers");
 }

@@ -4,6 +4,7 @@ pub mod contract;
 pub mod conventions;
 pub mod doubt;
 pub mod examples;
+pub mod forged;
 pub mod proxy;
 
 use std::future::Future;
