@@ -80,6 +80,29 @@ pub fn check_missing(words: &[String]) -> Result<(), String> {
     }
 }
 
+/// Checks how a column is written that comes from a file: that nothing of it is longer than may be asked for.
+///
+/// # Errors
+/// What is too long.
+pub fn check_writing(writing: &Writing) -> Result<(), String> {
+    /// Those for all columns and those for one, and as many more as there may be words of one byte.
+    const MOST: usize = 4 * MOST_WORDS_BYTES;
+    writing.missing_words.iter().try_for_each(|word| check_length("a word for missing values", word))?;
+    let bytes: usize = writing.missing_words.iter().map(|word| word.len() + 1).sum();
+    if bytes > MOST {
+        return Err(format!(
+            "the words for missing values of a column have {bytes} bytes together; {MOST} is the most"
+        ));
+    }
+    let (before, behind, pattern) = match &writing.format {
+        Some(CellFormat::Number(NumberFormat { prefix, suffix, .. })) => (prefix.as_deref(), suffix.as_deref(), None),
+        Some(CellFormat::Date(DateFormat { format, .. })) => (None, None, Some(format.as_str())),
+        None => (None, None, None),
+    };
+    let parts = [("a prefix", before), ("a suffix", behind), ("a format", pattern)];
+    parts.into_iter().try_for_each(|(what, text)| text.map_or(Ok(()), |text| check_length(what, text)))
+}
+
 fn check_length(what: &str, text: &str) -> Result<(), String> {
     match text.chars().count() {
         0..=MOST_CHARACTERS => Ok(()),

@@ -13,8 +13,9 @@ pub fn read_otherwise<'a>(
     profile: &TableProfile,
     learned: &str,
 ) -> Vec<Finding> {
+    let columns = profile.by_name();
     let finding = |(name, before): (&str, &Writing)| {
-        let how = otherwise(before, profile.column(name)?)?;
+        let how = otherwise(before, columns.get(name)?)?;
         let message = format!(
             "{learned}, {how}. Store that file anew with `read_as` and the model's name, and it is read as there, or with `types`."
         );

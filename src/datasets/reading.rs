@@ -60,8 +60,14 @@ impl DatasetRegistry {
     /// # Errors
     /// `Storage`; `Data` if the columns are damaged.
     pub async fn preview(&self, dataset: &Dataset, limit: usize) -> Result<Vec<Map<String, Value>>, DatasetError> {
+        /// What the end of the file says of a column, and what reads it.
+        const OF_A_COLUMN: u64 = 2 << 10;
         let profile = dataset.profile.clone();
-        self.blocking(dataset, move |source| stored::preview(source, &profile, 0, limit)).await
+        let memory = self.memory.charge(None);
+        memory.grow(profile.columns.len() as u64 * OF_A_COLUMN).map_err(DataError::no_room)?;
+        let read = self.blocking(dataset, move |source| stored::preview(source, &profile, 0, limit)).await;
+        drop(memory);
+        read
     }
 
     /// A data set's rows, for a thread that may wait for them.

@@ -183,6 +183,22 @@ impl JobReport {
         }
     }
 
+    /// As [`JobReport::from_row`], on a thread that may take longer where the row says much: the weights of thousands of classes.
+    ///
+    /// # Errors
+    /// As [`JobReport::from_row`].
+    pub(super) async fn read(row: JobRow) -> Result<Self, JobError> {
+        /// A row of so many bytes takes a millisecond, about.
+        const LONG: usize = 64 << 10;
+        let told = [&row.outcome, &row.metrics].into_iter().flatten().map(String::len).sum::<usize>();
+        if row.config.len() + told < LONG {
+            return JobReport::from_row(row);
+        }
+        let id = row.id;
+        let read = tokio::task::spawn_blocking(move || JobReport::from_row(row)).await;
+        read.map_err(|panic| StorageError::damaged(format!("the record of job {id}"), panic))?
+    }
+
     /// The report of an ended job that the catalog kept.
     ///
     /// # Errors

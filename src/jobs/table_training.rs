@@ -174,20 +174,25 @@ fn table_bytes(columns: &ColumnsOf, rows: usize) -> usize {
 /// What a reader holds of the stored form beside what it has handed on, in bytes: of each column a page, and a batch as the file has
 /// it and once more as it is handed on.
 fn reading_bytes(columns: &ColumnsOf, rows: usize) -> usize {
-    let held = rows.min(PAGE_ROWS) + 2 * rows.min(batch_rows(columns.count()));
-    held.saturating_mul(columns.row_bytes())
+    let batch = rows.min(batch_rows(columns.count()));
+    let held = rows.min(PAGE_ROWS) + 2 * batch;
+    held.saturating_mul(columns.row_bytes()).saturating_add(columns.batch_word_bytes(batch))
 }
 
 /// Memory of the choice of rows, in bytes: columns that are read for it alone, for each row its hash, that of its features and both
 /// in order, and the look for rows that depend on each other.
 fn beside_bytes(model: &TableSpec, settings: &ValidTrainingSpec, dataset: &Dataset) -> usize {
     let profile = &dataset.profile;
-    let columns = beside(settings, profile, model).into_iter().filter_map(|name| profile.column(&name));
-    let cells = columns.fold(4 * size_of::<u64>() as u64, |bytes, column| {
+    let (names, known) = (beside(settings, profile, model), profile.by_name());
+    let columns = || names.iter().filter_map(|name| known.get(name.as_str()));
+    let cells = columns().fold(4 * size_of::<u64>() as u64, |bytes, column| {
         let of_rows = column.dictionary_bytes().checked_div(profile.rows).unwrap_or(0);
         bytes + size_of::<Option<i64>>() as u64 + of_rows + 1
     });
-    usize::try_from(profile.rows.saturating_mul(cells)).unwrap_or(usize::MAX).saturating_add(PROBE_BYTES)
+    let batch = dataset.rows().min(batch_rows(names.len()));
+    let read = columns().map(|column| column.batch_word_bytes(batch)).fold(0, u64::saturating_add);
+    let bytes = profile.rows.saturating_mul(cells).saturating_add(read);
+    usize::try_from(bytes).unwrap_or(usize::MAX).saturating_add(PROBE_BYTES)
 }
 
 /// Checks that the data set has the column that a split goes by, and that it can.

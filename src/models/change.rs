@@ -22,11 +22,11 @@ pub struct ModelChanges {
 }
 
 impl ModelRegistry {
-    /// Changes name or metadata.
+    /// Changes name or metadata, with the key `by`: whose model it is has to have room for the notes, and who writes them as well.
     ///
     /// # Errors
     /// `NotFound`, `Invalid`, `NameTaken`, `Storage`.
-    pub async fn change(&self, id: Uuid, changes: ModelChanges) -> Result<Arc<Model>, ModelError> {
+    pub async fn change(&self, id: Uuid, changes: ModelChanges, by: Option<Uuid>) -> Result<Arc<Model>, ModelError> {
         changes.metadata.as_ref().map_or(Ok(()), check_metadata)?;
         let (mut write, row) = self.locked(id).await?;
         let name = changes.name.unwrap_or_else(|| row.name.clone());
@@ -36,6 +36,9 @@ impl ModelRegistry {
         let metadata = changes.metadata.map_or_else(|| row.metadata.clone(), |metadata| exact::to_text(&metadata));
         let bytes = metadata.len().saturating_sub(row.metadata.len()) as u64;
         if bytes > 0 {
+            if by != row.owner {
+                write.take_allowance(by, bytes).await?;
+            }
             self.storage().quota.take(&mut write, row.owner, Stored { objects: 0, bytes }).await?;
         }
         let changed = write.change_model(id, name.clone(), metadata, Timestamp::now()).await;

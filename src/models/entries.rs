@@ -16,7 +16,7 @@ use super::{Model, Predictor};
 use crate::telemetry::CacheUse;
 
 /// Memory for records.
-const RECORD_BYTES: usize = 32 << 20;
+const RECORD_BYTES: usize = 16 << 20;
 /// Whoever has to make room searches all entries for those used least recently. So that many share one search, up to
 /// this part of the memory is freed beyond what is needed, where that costs no large entry.
 const SPARE_PART: usize = 16;

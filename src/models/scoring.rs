@@ -103,20 +103,22 @@ pub struct Answered {
 }
 
 impl Answered {
-    /// Memory that a row takes here at most, about, until [`Answered::metrics`] is asked for.
+    /// Memory that a row takes here at most, about, where there is room from the beginning; [`Answered::metrics`] included.
     pub const ROW_BYTES: usize = 36;
 
-    /// With room for so many rows that are measured by `truth`.
-    pub fn for_rows(rows: usize, truth: &Truth) -> Self {
-        match truth {
-            Truth::Labels(_) => Answered {
+    /// With room for so many rows, which do not count alike if they are `weighed`.
+    pub fn for_rows(rows: usize, target: &Target, weighed: bool) -> Self {
+        let weights = Vec::with_capacity(if weighed { rows } else { 0 });
+        match target.task() {
+            Task::Classification => Answered {
                 labels: Vec::with_capacity(rows),
                 predicted: Predicted::for_rows(rows),
+                weights,
                 ..Answered::default()
             },
-            Truth::Values(_) => {
+            Task::Regression => {
                 let [values, answers] = [(); 2].map(|()| Vec::with_capacity(rows));
-                Answered { values, answers, ..Answered::default() }
+                Answered { values, answers, weights, ..Answered::default() }
             }
         }
     }

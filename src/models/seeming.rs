@@ -85,7 +85,8 @@ pub(super) fn hopeless(features: &[String], profile: &TableProfile) -> Option<St
         () if column.kind == ColumnType::Text && identifiers.contains(column.name.as_str()) => Some(Reason::Unshared),
         () => None,
     };
-    let columns: Vec<_> = features.iter().filter_map(|name| profile.column(name)).collect();
+    let known = profile.by_name();
+    let columns: Vec<_> = features.iter().filter_map(|name| known.get(name.as_str()).copied()).collect();
     let reasons: Vec<_> =
         columns.iter().map_while(|column| Some(format!("{} {}", Shown(&column.name), why(column)?.clause()))).collect();
     match reasons.len() {

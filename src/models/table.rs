@@ -180,8 +180,8 @@ impl TableRequest {
         if let Some(reasons) = hopeless(&features, profile) {
             return Err(invalid("/features", format!("no column is left to learn from: {reasons}")));
         }
-        let names = features.iter().chain([&self.target]);
-        let types = names.filter_map(|name| profile.column(name)).map(|column| column.kind).collect();
+        let (names, columns) = (features.iter().chain([&self.target]), profile.by_name());
+        let types = names.filter_map(|name| columns.get(name.as_str())).map(|column| column.kind).collect();
         let recipe = self.recipe.unwrap_or(Recipe::Standard);
         let spec = TableSpec {
             types,
@@ -273,7 +273,8 @@ impl TableSpec {
         let features = checked_features(features, &self.target, profile)?;
         let before: HashMap<&String, ColumnType> = self.names().zip(self.types.iter().copied()).collect();
         // A column that is new has the type that it has here.
-        let kind = |name: &String| before.get(name).copied().or_else(|| Some(profile.column(name)?.kind));
+        let columns = profile.by_name();
+        let kind = |name: &String| before.get(name).copied().or_else(|| Some(columns.get(name.as_str())?.kind));
         let types = match self.types.is_empty() {
             true => Vec::new(),
             false => features.iter().chain([&self.target]).filter_map(kind).collect(),
@@ -304,7 +305,8 @@ impl TableSpec {
 
     /// The same as a version has it that learned on a data set with this profile, with the classes of its encoder.
     pub fn as_learned(&self, encoder: &Encoder, profile: &TableProfile) -> Self {
-        let types = self.names().filter_map(|name| profile.column(name)).map(|column| column.kind).collect();
+        let columns = profile.by_name();
+        let types = self.names().filter_map(|name| columns.get(name.as_str())).map(|column| column.kind).collect();
         TableSpec { types, classes: encoder.target.classes().to_vec(), ..self.clone() }
     }
 

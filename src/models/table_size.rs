@@ -62,10 +62,21 @@ impl<'a> ColumnsOf<'a> {
         if self.features().any(|column| column.kind == ColumnType::Text) { FIT_BYTES } else { 0 }
     }
 
+    /// Memory of the words of so many rows as the file has them and as they are handed on, in bytes, where their lengths are known.
+    pub fn batch_word_bytes(&self, rows: usize) -> usize {
+        let bytes = self.words().map(|column| column.batch_word_bytes(rows)).fold(0, u64::saturating_add);
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
+    /// The columns of words.
+    fn words(&self) -> impl Iterator<Item = &'a ColumnProfile> + '_ {
+        let is_of_words = |kind| matches!(kind, ColumnType::Categorical | ColumnType::Text);
+        self.read.iter().copied().filter(move |column| is_of_words(column.kind))
+    }
+
     /// Memory of their words while they are read, in bytes.
     pub fn word_bytes(&self) -> usize {
-        let words = self.read.iter().filter(|column| matches!(column.kind, ColumnType::Categorical | ColumnType::Text));
-        let bytes = words.fold(0, |sum: u64, column| sum.saturating_add(column.dictionary_bytes()));
+        let bytes = self.words().fold(0, |sum: u64, column| sum.saturating_add(column.dictionary_bytes()));
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 

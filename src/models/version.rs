@@ -34,6 +34,8 @@ pub struct Version {
     pub file_bytes: u64,
     /// What its training reached.
     pub facts: VersionFacts,
+    /// Memory that its settings and its network take, about.
+    told_bytes: usize,
 }
 
 /// What the training of a version reached.
@@ -101,6 +103,7 @@ impl Version {
     /// `Storage` with `Damaged`: the row does not say what a row says.
     pub fn from_row(row: VersionRow) -> Result<Self, ModelError> {
         let damaged = |error| StorageError::damaged(format!("version {} of model {}", row.number, row.model_id), error);
+        let told_bytes = [&row.settings, &row.network].into_iter().flatten().map(|text| read_bytes(text)).sum();
         let metrics: Box<RawValue> = RawValue::from_string(row.metrics).map_err(damaged)?;
         let facts = VersionFacts {
             job_id: row.job_id,
@@ -130,6 +133,7 @@ impl Version {
             network: network.map(Arc::new),
             file_bytes: row.file_bytes.unwrap_or(0),
             facts,
+            told_bytes,
         })
     }
 
@@ -151,8 +155,15 @@ impl Version {
         let TrainedOn { features, classes, held_out, .. } = &self.facts.trained_on;
         let names = features.iter().chain(classes).flatten().map(|name| name.len() + 24).sum::<usize>();
         let told = self.facts.warnings.iter().map(Notice::bytes).sum::<usize>();
-        self.facts.metrics.get().len() + told + names + held_out.as_ref().map_or(0, HeldOut::bytes) + 512
+        let said = self.facts.metrics.get().len() + self.told_bytes;
+        said + told + names + held_out.as_ref().map_or(0, HeldOut::bytes) + 512
     }
+}
+
+/// Memory of what is read of a JSON, about: its bytes, and a record for each value of its lists.
+fn read_bytes(text: &str) -> usize {
+    const OF_A_VALUE: usize = 32;
+    text.len() + OF_A_VALUE * memchr::memchr_iter(b',', text.as_bytes()).count()
 }
 
 /// The value of a column that may be null.

@@ -39,6 +39,14 @@ impl Outcome {
         Outcome::Class { p, confidence, right: predicted == label }
     }
 
+    /// Whether what was answered is a number that is no farther from 0 than `most`.
+    pub fn is_within(&self, most: f64) -> bool {
+        match self {
+            Outcome::Class { p, confidence, .. } => p.is_finite() && confidence.is_finite(),
+            Outcome::Value { predicted, .. } => predicted.abs() <= most,
+        }
+    }
+
     /// Of an answer whose true class has this index; none if it has no such class.
     pub fn of_label(answer: &Answer, label: usize) -> Option<Self> {
         match answer {

@@ -155,7 +155,7 @@ fn on_records(
     let at_once = predictor.rows_until_a_look((RECORD_VALUES / width).clamp(1, records.rows.max(1)));
     memory.reserve(at_once * width * VALUE_BYTES, app)?;
     memory.reserve(records.rows.saturating_mul(Answered::ROW_BYTES), app)?;
-    let mut answered = Answered::default();
+    let mut answered = Answered::for_rows(records.rows, &encoder.target, weights.is_some());
     for start in (0..records.rows).step_by(at_once) {
         if !waited_for.holds() {
             return Err(DataError::stopped().into());
@@ -212,7 +212,8 @@ async fn on_dataset(
     }
     let width = names.len() + encoder.width() + encoder.target.classes().len();
     let most_rows = predictor.table()?.rows_until_a_look((BATCH_VALUES / width).clamp(1, dataset.rows().max(1)));
-    let kept = dataset.rows().saturating_mul(Answered::ROW_BYTES);
+    let rows = dataset.rows();
+    let kept = rows.saturating_mul(Answered::ROW_BYTES);
     memory.reserve_rows(kept.saturating_add(most_rows * width * VALUE_BYTES), app)?;
     let opened = app.datasets.open(dataset).await?;
     let found = blocking(app, move || {
@@ -222,7 +223,8 @@ async fn on_dataset(
             rows_before += table.rows;
             Ok::<_, ServingError>(())
         };
-        measured(&opened.fold(&names, most_rows, Answered::default(), &waited_for, add)??, predictor.parts)
+        let answered = Answered::for_rows(rows, &predictor.parts.encoder.target, weights.is_some());
+        measured(&opened.fold(&names, most_rows, answered, &waited_for, add)??, predictor.parts)
     });
     match found.await? {
         Err(ServingError::Dataset(error)) => Err(app.datasets.unless_gone(dataset, error).await.into()),

@@ -120,6 +120,11 @@ async fn add_told(
 
 /// Takes outcomes to the end, even if the client goes away.
 async fn take(app: &App, model: &Model, told: Vec<Told>) -> Result<Taken, ServingError> {
+    // Parameters of a file may be as large as numbers are.
+    if !told.iter().all(|told| told.outcome.is_within(MAX_VALUE)) {
+        let detail = "the version has answered no number, or one without measure, to a row of these: nothing is measured by that";
+        return Err(ServingError::whole(Wrong::Unfit, detail));
+    }
     let (app, id) = (app.clone(), model.id);
     Ok(to_the_end(async move { app.feedback.take(id, &told).await }).await??)
 }

@@ -1,14 +1,10 @@
-//! JSON that is read back exactly: every f64 has the bits it was written with.
+//! Stored JSON: every f64 comes back with the bits it was written with, as a resumed training may not be off by one.
 //!
-//! `serde_json` prints floats exactly but, for speed, parses some of them a unit in the last place off. A resumed
-//! training must not be off by a bit, so here the standard library parses them, at the price of several passes.
-
-use std::collections::BTreeMap;
+//! `serde_json` reads so with its feature `float_roundtrip`, which bodies have the good of as well. What a type does not know is
+//! passed over, however much it is.
 
 use serde::Serialize;
-use serde::de::{DeserializeOwned, Error};
-use serde_json::value::RawValue;
-use serde_json::{Map, Number, Value};
+use serde::de::DeserializeOwned;
 
 /// `value` as JSON.
 ///
@@ -23,33 +19,16 @@ pub fn to_text(value: &impl Serialize) -> String {
 /// # Errors
 /// The text is not that of a `T`.
 pub fn from_text<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
-    // serde_json's parser first: it refuses what is no JSON or too deep. What it accepts is read once more, exactly.
-    serde_json::from_str::<Value>(text)?;
-    serde_json::from_value(exact(serde_json::from_str(text)?)?)
-}
-
-fn exact(raw: &RawValue) -> Result<Value, serde_json::Error> {
-    let text = raw.get();
-    match text.as_bytes().first() {
-        Some(b'{') => {
-            let fields: BTreeMap<String, &RawValue> = serde_json::from_str(text)?;
-            let fields = fields.into_iter().map(|(name, field)| Ok((name, exact(field)?)));
-            fields.collect::<Result<Map<_, _>, _>>().map(Value::Object)
-        }
-        Some(b'[') => {
-            let values: Vec<&RawValue> = serde_json::from_str(text)?;
-            values.into_iter().map(exact).collect::<Result<_, _>>().map(Value::Array)
-        }
-        Some(b'-' | b'0'..=b'9') if text.contains(['.', 'e', 'E']) => {
-            let number = text.parse().ok().and_then(Number::from_f64);
-            number.map(Value::Number).ok_or_else(|| serde_json::Error::custom("a number is too large"))
-        }
-        _ => serde_json::from_str(text),
-    }
+    serde_json::from_str(text)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Deserialize;
+    use serde_json::Value;
+
     use super::*;
 
     #[test]
@@ -71,5 +50,16 @@ mod tests {
         for text in ["", "{", "[1e999]", "{\"a\":01}", &"[".repeat(100_000)] {
             assert!(from_text::<Value>(text).is_err());
         }
+    }
+
+    #[test]
+    fn what_a_type_does_not_know_is_passed_over() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Known {
+            below: f64,
+        }
+        let text = format!("{{\"zz\":[{}0],\"below\":1.5}}", "{\"\":[0]},".repeat(1000));
+        assert_eq!(from_text::<Known>(&text).expect("it is read"), Known { below: 1.5 });
+        assert!(from_text::<Known>("{\"below\":1.5} 1").is_err() && from_text::<Known>("{\"below\":null}").is_err());
     }
 }

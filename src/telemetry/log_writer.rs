@@ -99,16 +99,16 @@ impl Write for &LogWriter {
     }
 }
 
-/// Appends a line, with what turns the direction of text around or breaks lines in some viewers written as `\u202e`, which
-/// JSON takes as well: else a path could show as another one.
+/// Appends a line, with what turns the direction of text around, breaks lines in some viewers or is a command to a terminal written
+/// as `\u202e`, which JSON takes as well: else a path could show as another one.
 fn append_visible(line: &[u8], out: &mut Vec<u8>) {
     let mut rest = line;
     // The first bytes that these characters have in UTF-8.
-    while let Some(at) = memchr::memchr2(0xe2, 0xd8, rest) {
+    while let Some(at) = memchr::memchr3(0xe2, 0xd8, 0xc2, rest) {
         let length = if rest[at] == 0xe2 { 3 } else { 2 };
         let character = rest.get(at..at + length).and_then(|bytes| std::str::from_utf8(bytes).ok()?.chars().next());
         out.extend_from_slice(&rest[..at]);
-        match character.filter(|character| turns_or_breaks(*character)) {
+        match character.filter(|character| turns_or_breaks(*character) || character.is_control()) {
             Some(character) => out.extend_from_slice(format!("\\u{:04x}", u32::from(character)).as_bytes()),
             None => out.extend_from_slice(&rest[at..(at + length).min(rest.len())]),
         }
@@ -178,7 +178,9 @@ mod tests {
         };
         let turned = "a\u{202a}b\u{202e}\u{2066}c\u{2069}\u{200e}\u{200f}\u{61c}\u{2028}\u{2029}";
         assert_eq!(written(turned), r"a\u202ab\u202e\u2066c\u2069\u200e\u200f\u061c\u2028\u2029");
-        for plain in ["plain", "é – “quoted” … →", "\u{61b}\u{61d} \u{2027}\u{202f}\u{2065}\u{206a}", "日本語"]
+        assert_eq!(written("\u{9b}31m\u{85}"), r"\u009b31m\u0085");
+        for plain in
+            ["plain", "é – “quoted” … →", "\u{a0}\u{ad}§°", "\u{61b}\u{61d} \u{2027}\u{202f}\u{2065}\u{206a}", "日本語"]
         {
             assert_eq!(written(plain), plain);
         }

@@ -38,9 +38,14 @@ async fn bytes_are_bounded_and_counted_by_what_is_stored() {
     let dataset = service.post_csv("/datasets?name=flowers", flowers_csv(60)).await.expect(201);
     let (bytes, stored) = (dataset["bytes"].as_u64().expect("set"), metric(&service, "epochd_stored_bytes").await);
     assert!((bytes + 1000..bytes + 4000).contains(&stored), "columns of {bytes} bytes and their profile: {stored}");
-    service.with_xor().await;
+    let job = service.with_xor().await;
     let used = metric(&service, "epochd_stored_bytes").await - stored;
     assert!(used > 300 * 32, "a history of 300 epochs, and a version: {used}");
+    assert_eq!(service.delete(&format!("/jobs/{}", text(&job["id"]))).await.status, 204);
+    let left = metric(&service, "epochd_stored_bytes").await - stored;
+    let file = service.get("/models/xor/versions/1/export").await.body.len() as u64;
+    assert!((file + 500..file + 10_000).contains(&left), "a version of {file} bytes, and what it says: {left}");
+    let used = left;
     let notes: serde_json::Map<String, Value> =
         (0..64).map(|i| (format!("note-{i}"), json!("n".repeat(500)))).collect();
     service.patch("/models/xor", json!({"metadata": notes})).await.expect(200);

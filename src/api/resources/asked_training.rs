@@ -229,9 +229,10 @@ impl FromRequestParts<App> for TrainQuery {
 
 /// The columns that `features` names: one each, or several with commas between them where no column has that name.
 pub fn columns_named(features: &[String], profile: &TableProfile) -> Option<Vec<String>> {
-    let parts = |given: &String| match profile.column(given) {
-        Some(_) => vec![given.clone()],
-        None => given.split(',').map(|name| name.trim().to_owned()).collect(),
+    let known = profile.names();
+    let parts = |given: &String| match known.contains(given.as_str()) {
+        true => vec![given.clone()],
+        false => given.split(',').map(|name| name.trim().to_owned()).collect(),
     };
     (!features.is_empty()).then(|| features.iter().flat_map(parts).collect())
 }

@@ -300,8 +300,8 @@ pub async fn change(
     }
     value.name.as_ref().map_or(Ok(()), |name| may_name(&who, name.as_deref()))?;
     let changes = ModelChanges { name: value.name, metadata: value.metadata.map(|metadata| metadata.0) };
-    let models = app.models.clone();
-    let model = to_the_end(async move { models.change(model.id, changes).await }).await??;
+    let (models, by) = (app.models.clone(), who.owner());
+    let model = to_the_end(async move { models.change(model.id, changes, by).await }).await??;
     document(&app, StatusCode::OK, 0, move |sheet| sheet.json(&ModelBody::of(&model))).await
 }
 

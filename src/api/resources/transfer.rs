@@ -23,6 +23,9 @@ use crate::models::{Model, ModelError};
 use crate::serving::threads::to_the_end;
 use crate::wording::Shown;
 
+/// What a byte of a file's index may become: that of a word of one letter has some forty in memory, and the longer a word, the less.
+const OF_INDEX: usize = 6;
+
 /// The parameters of `GET …/export`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -75,7 +78,7 @@ pub async fn import(
         return Ok(reply);
     }
     // The networks and encoder that are read of it, and the file that is made of them.
-    memory.reserve(2 * bytes.len(), &app)?;
+    memory.reserve(2 * bytes.len() + OF_INDEX * index_bytes(&bytes), &app)?;
     let (models, receipts) = (app.models.clone(), idempotency.clone());
     let receipt = move |model: &Model| receipts.receipt_of_place(StatusCode::CREATED, &location(model));
     let made = to_the_end(async move {
@@ -85,6 +88,12 @@ pub async fn import(
     });
     let made = made.await?.map_err(of_name);
     idempotency.unless_repeated(&app, &who, made, imported, again).await
+}
+
+/// How long the index of a file is that says so in its first eight bytes, as far as it is there.
+fn index_bytes(file: &[u8]) -> usize {
+    let said = file.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    usize::try_from(said).unwrap_or(usize::MAX).min(file.len())
 }
 
 /// An error that may be the name's.

@@ -10,6 +10,7 @@ use super::fitting::MAX_WORD;
 use super::scale::Scale;
 use super::target::{Log1p, MAX_CLASSES, Target, long_class};
 use super::text::Vocabulary;
+use crate::data::asked::check_writing;
 use crate::data::column::ColumnType;
 use crate::data::limits::check_column_name;
 use crate::wording::Shown;
@@ -47,6 +48,7 @@ impl Encoder {
         if let Some(long) = long_class(self.target.classes().iter()) {
             return Err(format!("the target {long}"));
         }
+        self.writings().try_for_each(|(_, writing)| check_writing(writing))?;
         let words = self.features.iter().flat_map(|feature| feature.words().iter().chain(feature.rare_words()));
         match words.into_iter().find(|word| word.len() > MAX_WORD) {
             None => Ok(()),

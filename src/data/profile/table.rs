@@ -1,6 +1,6 @@
 //! What is known of a table as a whole: its columns with their statistics, and what is worth knowing before training.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -125,6 +125,12 @@ impl ColumnProfile {
         Writing { date_order: self.date_order, format, missing_words }
     }
 
+    /// Memory of the words of so many rows as the file has them and as they are handed on, in bytes, where their lengths are known.
+    pub fn batch_word_bytes(&self, rows: usize) -> u64 {
+        let of_rows = |words: WordBytes| words.total.min(words.longest.saturating_mul(rows as u64));
+        self.word_bytes.map_or(0, of_rows).saturating_mul(2)
+    }
+
     /// Memory of the column's different words at most, about: each is held once in the table and once to be found by.
     pub fn dictionary_bytes(&self) -> u64 {
         /// Of a word whose length is not known, and of what a word takes beside its bytes.
@@ -142,13 +148,18 @@ impl TableProfile {
         self.columns.iter().map(|column| column.name.as_str()).collect()
     }
 
+    /// The profiles by the names of their columns, for those who look for many.
+    pub fn by_name(&self) -> HashMap<&str, &ColumnProfile> {
+        self.columns.iter().map(|column| (column.name.as_str(), column)).collect()
+    }
+
     /// The columns that number or name the rows.
     pub fn identifiers(&self) -> HashSet<&str> {
         let found = self.findings.iter().filter(|finding| finding.code == IDENTIFIER_COLUMN);
         found.filter_map(|finding| finding.column.as_deref()).collect()
     }
 
-    /// The profile of a column.
+    /// The profile of a column; for those who look for one.
     pub fn column(&self, name: &str) -> Option<&ColumnProfile> {
         self.columns.iter().find(|column| column.name == name)
     }

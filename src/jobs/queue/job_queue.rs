@@ -87,7 +87,7 @@ impl JobQueue {
         if row.outcome.is_none() {
             return self.open_of_row(&row).await;
         }
-        let ended = EndedJob::new(JobReport::from_row(row)?, self.scheduler.storage.clone());
+        let ended = EndedJob::new(JobReport::read(row).await?, self.scheduler.storage.clone());
         Ok(JobHandle::Ended(Box::new(ended)))
     }
 
@@ -144,7 +144,7 @@ impl JobQueue {
         for row in rows {
             reports.push(match self.open(row.id) {
                 Some(job) => job.report(),
-                None if row.outcome.is_some() => JobReport::from_row(row)?,
+                None if row.outcome.is_some() => JobReport::read(row).await?,
                 None => self.get(&row.id.to_string()).await?.report(),
             });
         }

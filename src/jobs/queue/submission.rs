@@ -23,7 +23,7 @@ use crate::learning::training::ValidTrainingSpec;
 use crate::memory::behalf::{client, done_for_all};
 use crate::models::{Model, ModelError, NewModel};
 use crate::storage::catalog::{JobRow, ReceiptRow};
-use crate::storage::{RECEIPT_AGE, StorageError, Stored, Write};
+use crate::storage::{RECEIPT_AGE, StorageError, Stored, Write, exact};
 
 /// A training to be put into the queue.
 pub enum NewTraining {
@@ -161,7 +161,9 @@ impl JobQueue {
         {
             return Err(ModelError::NotFound(id.to_string()).into());
         }
-        scheduler.storage.quota.take(&mut write, owner, more).await?;
+        // A list of thousands of columns is as much as small networks.
+        let of_settings = Stored { objects: 0, bytes: exact::to_text(&job.config).len() as u64 };
+        scheduler.storage.quota.take(&mut write, owner, more.and(of_settings)).await?;
         let model_id = match model {
             ModelToTrain::Old(id) => id,
             ModelToTrain::New(new) => {

@@ -36,6 +36,16 @@ pub(super) fn beside_baselines(
     (kind, are_latest): (Kind, bool),
 ) -> Option<Finding> {
     let own = Measure::from(metrics);
+    let below = || no_better_than_constant((&own, metric), baselines, rows, are_latest);
+    below().or_else(|| worse_than_linear((&own, metric), baselines, rows, kind))
+}
+
+fn no_better_than_constant(
+    (own, metric): (&Measure, Metric),
+    baselines: &Baselines,
+    rows: usize,
+    are_latest: bool,
+) -> Option<Finding> {
     let constants = [
         ("the most frequent class", &baselines.majority_class),
         ("the median of the target", &baselines.median),
@@ -46,32 +56,39 @@ pub(super) fn beside_baselines(
     let shown = |measure: &Measure| shown(measure, metric);
     // Of a median or another quantile squared errors tell nothing.
     let is_of_means = matches!(metric, Metric::Rmse | Metric::PoissonDeviance);
-    let said = constant.and_then(|(answer, constant)| {
-        let beside = || format!("on the same rows {} by that, {} by this version", shown(constant), shown(&own));
-        match own {
-            _ if no_better(&own, constant, metric) => {
-                Some(format!("to answer always {answer} would do as well: {}", beside()))
-            }
-            Measure::Regression(Regression { r2: Some(r2), .. }) if is_of_means => below_the_mean(r2, rows, are_latest),
-            _ => None,
+    let (answer, constant) = constant?;
+    let said = match own {
+        _ if no_better(own, constant, metric) => {
+            let (of_constant, of_own) = (shown(constant), shown(own));
+            format!(
+                "to answer always {answer} would do as well: on the same rows {of_constant} by that, {of_own} by this version"
+            )
         }
-    });
-    if let Some(said) = said {
-        let remedy = match are_latest {
-            true => {
-                "It says next to nothing of the latest rows, by which its epoch was chosen as well: look whether they follow another \
-                 rule than those before. A smaller `validation_split` lets more of them teach, as `split` random does, whose measures \
-                 flatter then"
-            }
-            false => {
-                "Its predictions say next to nothing of the target: look whether the features hold what that depends on, and \
-                 whether a few of its values outweigh all others"
-            }
-        };
-        let message = format!("{said}. {remedy}");
-        return Some(Finding { code: "no_better_than_constant".to_owned(), message, column: None });
-    }
-    let linear = baselines.linear.as_ref().filter(|linear| is_worse(&own, linear, metric, rows))?;
+        Measure::Regression(Regression { r2: Some(r2), .. }) if is_of_means => below_the_mean(*r2, rows, are_latest)?,
+        _ => return None,
+    };
+    let remedy = match are_latest {
+        true => {
+            "It says next to nothing of the latest rows, by which its epoch was chosen as well: look whether they follow another \
+             rule than those before. A smaller `validation_split` lets more of them teach, as `split` random does, whose measures \
+             flatter then"
+        }
+        false => {
+            "Its predictions say next to nothing of the target: look whether the features hold what that depends on, and \
+             whether a few of its values outweigh all others"
+        }
+    };
+    let message = format!("{said}. {remedy}");
+    Some(Finding { code: "no_better_than_constant".to_owned(), message, column: None })
+}
+
+fn worse_than_linear(
+    (own, metric): (&Measure, Metric),
+    baselines: &Baselines,
+    rows: usize,
+    kind: Kind,
+) -> Option<Finding> {
+    let linear = baselines.linear.as_ref().filter(|linear| is_worse(own, linear, metric, rows))?;
     let remedy = match kind {
         Kind::Linear => {
             "This one has learned in steps; with hidden layers the recipe `standard` lets a solved one answer beside its networks"
@@ -84,8 +101,8 @@ pub(super) fn beside_baselines(
     };
     let message = format!(
         "a linear model does better than this version: on the same rows {} by that, {} by this version. {remedy}",
-        shown(linear),
-        shown(&own)
+        shown(linear, metric),
+        shown(own, metric)
     );
     Some(Finding { code: "worse_than_linear".to_owned(), message, column: None })
 }

@@ -106,7 +106,8 @@ impl Measuring<'_> {
         scored: bool,
     ) -> Result<Answers, Stopped> {
         let (rows, weights) = (self.examples.rows(), self.examples.weights());
-        let (reading, mut answered) = (self.reading(calibration), Answered::for_rows(rows, self.truth));
+        let (reading, weighed) = (self.reading(calibration), weights.given().is_some());
+        let mut answered = Answered::for_rows(rows, self.target, weighed);
         let (mut of_classes, mut row) = (ClassScores::default(), 0);
         let mut see = |logits: &[f32]| {
             answered.extend(reading, logits, self.truth, weights, row);

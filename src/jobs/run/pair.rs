@@ -56,7 +56,6 @@ enum Ended {
 }
 
 /// What both answer to the rows so far.
-#[derive(Default)]
 struct BothAnswered {
     /// Rows of the data set that were gone through.
     rows: usize,
@@ -88,6 +87,10 @@ impl Pair {
             Err(error @ JobError::TooLarge { .. }) => return Ok(Err(format!("it cannot be compared: {error}"))),
             taken => taken?,
         }
+        let answered = match self.room(rows.len()) {
+            Ok(room) => room,
+            Err(reason) => return Ok(Err(reason)),
+        };
         let (pair, job) = (Arc::new(self), context.job.clone());
         let both = pair.clone();
         let add = move |answered: &mut BothAnswered, table: Table| {
@@ -96,12 +99,21 @@ impl Pair {
             }
             both.answer(&table, &rows, rule.as_ref(), answered).map_err(Ended::Unfit)
         };
-        let gone_through = context.datasets.fold(&dataset, names, at_once, BothAnswered::default(), add).await?;
+        let gone_through = context.datasets.fold(&dataset, names, at_once, answered, add).await?;
         match gone_through {
             Err(Ended::Stopped) => Err(Stopped.into()),
             Err(Ended::Unfit(reason)) => Ok(Err(reason)),
             Ok(answered) => Ok(pair.measures(&answered)),
         }
+    }
+
+    /// Room for what both answer to so many rows.
+    fn room(&self, rows: usize) -> Result<BothAnswered, Reason> {
+        let of = |version: &Predictor| {
+            let target = &version.table().map_err(|error| error.to_string())?.parts.encoder.target;
+            Ok::<_, Reason>(Answered::for_rows(rows, target, self.weights.is_some()))
+        };
+        Ok(BothAnswered { rows: 0, candidate: of(&self.candidate)?, active: of(&self.active)? })
     }
 
     /// The columns to read: those that both versions know, and those that tell which rows were held out.

@@ -67,24 +67,11 @@ pub(super) fn prepare(
     let target = column(&table, &model.target)?;
     let looked = Looked { table: &table, target, weights: weights.as_ref(), held_out: &held_out, folds: &folds };
     let encoder = encoder(model, settings, taken.encoder, &profile, &looked, &train, context)?;
-    let mut encoder = encoder.with_weights(model.weights.as_deref());
-    // What is held out has happened as well: the latest rows of a target that grows are the largest.
-    encoder.target.take_in(target, &held_out);
-    if let Some([earlier, latest]) = by_age {
-        encoder.target.follow(target, &earlier, &latest);
-    }
-    fits_a_file(&encoder)?;
+    let mut encoder = knowing_all(encoder, model, &looked, by_age)?;
     let encoded = train.len() + validation.as_ref().map_or(held_out.len(), |other| other.rows);
     let read = table.bytes() + validation.as_ref().map_or(0, Table::bytes);
     take(context.memory, (encoded * encoder.width() * size_of::<f32>()).saturating_add(read) as u64)?;
-    let mut about = about_target(&table, &model.target, model.task, &train);
-    about.retain(|finding| match finding.code.as_str() {
-        // Who weighs classes knows that they are not alike.
-        CLASS_IMBALANCE => settings.class_weight.is_none(),
-        // Who names another loss than the squared error has thought of both: that they are counts, and that few are large.
-        FEW_TARGET_VALUES | TARGET_OUTLIERS => model.minimises_its_measure(),
-        _ => true,
-    });
+    let about = about_the_target(model, settings, &table, &train);
     let of_columns = about_columns(&encoder, model, &profile, taken.encoder.is_none(), &about);
     let findings = about.into_iter().chain(of_split).chain(of_columns).collect();
     let network = model.network(&encoder)?;
@@ -93,10 +80,7 @@ pub(super) fn prepare(
     let examples = encoding.examples(&table, target, weights.as_ref(), &train)?;
     let members = initial(&network, settings.networks(), &encoder, &examples);
     let mut examples = weighted(examples, settings, &encoder);
-    let values = match Truth::of_rows(&encoder, target, &train)? {
-        Truth::Values(values) => values,
-        Truth::Labels(_) => Vec::new(),
-    };
+    let values = values(&encoder, target, &train)?;
     let spec = if taken.encoder.is_some() { model.clone() } else { model.as_learned(&encoder, &profile) };
     let (mut validation, truth, measured) = match validation {
         Some(other) => {
@@ -200,6 +184,44 @@ fn encoder(
         _ => plain,
     };
     with_bins_if_they_pay(plain, model, settings, rows, train, context)
+}
+
+/// The encoder with what it is to know beyond its rows: the column of weights, and the range and the course of the target.
+fn knowing_all(
+    encoder: Encoder,
+    model: &TableSpec,
+    rows: &Looked,
+    by_age: Option<[Vec<usize>; 2]>,
+) -> Result<Encoder, EncodeError> {
+    let mut encoder = encoder.with_weights(model.weights.as_deref());
+    // What is held out has happened as well: the latest rows of a target that grows are the largest.
+    encoder.target.take_in(rows.target, rows.held_out);
+    if let Some([earlier, latest]) = by_age {
+        encoder.target.follow(rows.target, &earlier, &latest);
+    }
+    fits_a_file(&encoder)?;
+    Ok(encoder)
+}
+
+/// What is worth knowing about the target, but for what the request has taken care of.
+fn about_the_target(model: &TableSpec, settings: &ValidTrainingSpec, table: &Table, train: &[usize]) -> Vec<Finding> {
+    let mut about = about_target(table, &model.target, model.task, train);
+    about.retain(|finding| match finding.code.as_str() {
+        // Who weighs classes knows that they are not alike.
+        CLASS_IMBALANCE => settings.class_weight.is_none(),
+        // Who names another loss than the squared error has thought of both: that they are counts, and that few are large.
+        FEW_TARGET_VALUES | TARGET_OUTLIERS => model.minimises_its_measure(),
+        _ => true,
+    });
+    about
+}
+
+/// The values of a regression's target in the rows named; none of a classification.
+fn values(encoder: &Encoder, target: &Column, rows: &[usize]) -> Result<Vec<f64>, EncodeError> {
+    match Truth::of_rows(encoder, target, rows)? {
+        Truth::Values(values) => Ok(values),
+        Truth::Labels(_) => Ok(Vec::new()),
+    }
 }
 
 /// Whether a version's file has room for what the encoder keeps of its columns, and for their names where other parts of the

@@ -63,7 +63,7 @@ pub(in crate::jobs) fn run(context: &RunContext) -> Done {
             let (state, reason) = (report.state.word(), report.stop_reason.map(StopReason::word));
             context.meters.jobs.ended(state);
             let error = report.failure.as_ref().map(ToString::to_string);
-            tracing::info!(job_id = %id, model_id = %model, request_id = %request, state, reason, error, "job ended");
+            tracing::info!(job_id = %id, model_id = %model, request_id = request.as_str(), state, reason, error, "job ended");
         }
     }
     done

@@ -6,6 +6,7 @@ use sqlx::any::AnyRow;
 use uuid::Uuid;
 
 use super::columns::{before, counted, parsed, parsed_or_null};
+use super::lengths::text_bytes;
 use super::{Catalog, Write};
 use crate::storage::StorageError;
 
@@ -65,7 +66,7 @@ impl Catalog {
     /// # Errors
     /// `Unavailable`, `Damaged`.
     pub async fn dataset_length(&self, id: Option<Uuid>, name: &str) -> Result<Option<u64>, StorageError> {
-        let length = "SELECT CAST(OCTET_LENGTH(profile) AS BIGINT) AS length FROM datasets WHERE";
+        let length = concat!("SELECT CAST(", text_bytes!(datasets), " AS BIGINT) AS length FROM datasets WHERE");
         let (column, key) = id.map_or_else(|| ("name", name.to_owned()), |id| ("id", id.to_string()));
         let query = format!("{length} {column} = $1");
         let row = sqlx::query(sqlx::AssertSqlSafe(query)).bind(key).fetch_optional(self.reader()?).await?;
@@ -77,8 +78,11 @@ impl Catalog {
     /// # Errors
     /// `Unavailable`, `Damaged`.
     pub async fn datasets(&self, older_than: Option<Uuid>, limit: usize) -> Result<Vec<(Uuid, u64)>, StorageError> {
-        let query = "SELECT id, CAST(OCTET_LENGTH(profile) AS BIGINT) AS length FROM datasets WHERE id < $1 \
-                     ORDER BY id DESC LIMIT $2";
+        let query = concat!(
+            "SELECT id, CAST(",
+            text_bytes!(datasets),
+            " AS BIGINT) AS length FROM datasets WHERE id < $1 ORDER BY id DESC LIMIT $2"
+        );
         let query = sqlx::query(query).bind(before(older_than)).bind(limit as i64);
         let rows = query.fetch_all(self.reader()?).await?;
         rows.iter().map(|row| Ok((parsed(row, "id")?, counted(row, "length")?))).collect()
@@ -119,7 +123,9 @@ impl Catalog {
         let query = "WITH RECURSIVE grown (id, name, rows_count) AS (\
                      SELECT id, name, rows_count FROM datasets WHERE id = $1 AND name IS NULL \
                      UNION ALL SELECT datasets.id, datasets.name, datasets.rows_count FROM datasets \
-                     JOIN grown ON datasets.parent_id = grown.id WHERE grown.name IS NULL) \
+                     JOIN grown ON datasets.parent_id = grown.id WHERE grown.name IS NULL \
+                     AND COALESCE(datasets.owner, '') = \
+                     COALESCE((SELECT owner FROM datasets AS beginning WHERE beginning.id = $1), '')) \
                      SELECT name, rows_count FROM grown WHERE name IS NOT NULL ORDER BY id DESC LIMIT 1";
         let row = sqlx::query(query).bind(id.to_string()).fetch_optional(self.reader()?).await?;
         row.map_or(Ok(None), |row| Ok(Some((row.try_get("name")?, counted(&row, "rows_count")?))))

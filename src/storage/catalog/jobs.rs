@@ -7,6 +7,7 @@ use sqlx::{Any, Row};
 use uuid::Uuid;
 
 use super::columns::{before, counted, parsed, parsed_or_null};
+use super::lengths::text_bytes;
 use super::{Catalog, Write};
 use crate::storage::StorageError;
 
@@ -166,8 +167,7 @@ impl Catalog {
         older_than: Option<Uuid>,
         limit: usize,
     ) -> Result<Vec<(Uuid, u64)>, StorageError> {
-        let columns = "id, CAST(OCTET_LENGTH(config) + OCTET_LENGTH(COALESCE(outcome, '')) + OCTET_LENGTH(COALESCE(metrics, '')) AS BIGINT) \
-                       AS length";
+        let columns = concat!("id, CAST(", text_bytes!(jobs), " AS BIGINT) AS length");
         let rows = filter.listing(columns, older_than, limit).fetch_all(self.reader()?).await?;
         rows.iter().map(|row| Ok((parsed(row, "id")?, counted(row, "length")?))).collect()
     }

@@ -7,6 +7,7 @@ use sqlx::any::AnyRow;
 use uuid::Uuid;
 
 use super::columns::{before, parsed, parsed_or_null};
+use super::lengths::{blob_bytes, bytes_in, text_bytes};
 use super::{Catalog, Write};
 use crate::storage::StorageError;
 
@@ -28,15 +29,18 @@ pub struct KeyRow {
     pub stored_bytes: Option<u64>,
 }
 
-/// Of what `$1` has stored: columns and profiles of data sets, files of versions, what models say of themselves, initial
-/// parameters, histories, and of open jobs their rows with what they may come to store.
-const STORED_BY: &str = "SELECT CAST((SELECT COALESCE(SUM(bytes + OCTET_LENGTH(profile)), 0) FROM datasets \
-                            WHERE owner = $1) \
-                         + (SELECT COALESCE(SUM(file_bytes), 0) FROM versions WHERE owner = $1) \
-                         + (SELECT COALESCE(SUM(COALESCE(initial_bytes, 0) + OCTET_LENGTH(spec) + OCTET_LENGTH(metadata)), 0) \
-                            FROM models WHERE owner = $1) \
-                         + (SELECT COALESCE(SUM(COALESCE(kept_bytes, 0) + CASE WHEN outcome IS NULL \
-                            THEN COALESCE(claimed_bytes, 0) ELSE 0 END), 0) FROM jobs WHERE owner = $1) AS BIGINT)";
+/// Of what `$1` has stored, as all that is stored is counted; of open jobs what they may come to store as well.
+const STORED_BY: &str = concat!(
+    "SELECT CAST(",
+    bytes_in!(datasets, "owner = $1"),
+    " + ",
+    bytes_in!(versions, "owner = $1"),
+    " + ",
+    bytes_in!(models, "owner = $1"),
+    " + ",
+    bytes_in!(jobs, "owner = $1"),
+    " + (SELECT COALESCE(SUM(claimed_bytes), 0) FROM jobs WHERE owner = $1 AND outcome IS NULL) AS BIGINT)"
+);
 const MAY_STORE: &str = "SELECT stored_bytes FROM api_keys WHERE id = $1 AND stored_bytes IS NOT NULL";
 
 fn key(row: &AnyRow) -> Result<KeyRow, StorageError> {

@@ -15,6 +15,7 @@ mod hold;
 mod housekeeping;
 mod jobs;
 mod keys;
+mod lengths;
 mod listing;
 mod models;
 mod outcomes;

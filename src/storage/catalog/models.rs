@@ -6,6 +6,7 @@ use sqlx::any::AnyRow;
 use uuid::Uuid;
 
 use super::columns::{before, counted, parsed, parsed_or_null};
+use super::lengths::text_bytes;
 use super::{Catalog, Write};
 use crate::storage::StorageError;
 
@@ -153,13 +154,19 @@ impl Catalog {
         Ok(query.fetch_all(self.reader()?).await?)
     }
 
-    /// The lengths of what at most `limit` models older than `older_than` say, newest first.
+    /// The lengths of what at most `limit` models older than `older_than` and their active versions say, newest first.
     ///
     /// # Errors
     /// `Unavailable`.
     pub async fn model_lengths(&self, older_than: Option<Uuid>, limit: usize) -> Result<Vec<u64>, StorageError> {
-        let query = "SELECT CAST(OCTET_LENGTH(spec) + OCTET_LENGTH(metadata) AS BIGINT) FROM models WHERE id < $1 \
-                     ORDER BY id DESC LIMIT $2";
+        let query = concat!(
+            "SELECT CAST(",
+            text_bytes!(models),
+            " + COALESCE((SELECT ",
+            text_bytes!(versions),
+            " FROM versions WHERE versions.model_id = models.id AND versions.number = models.active_version), 0) AS BIGINT) \
+             FROM models WHERE id < $1 ORDER BY id DESC LIMIT $2"
+        );
         let query = sqlx::query_scalar(query).bind(before(older_than)).bind(limit as i64);
         let lengths: Vec<i64> = query.fetch_all(self.reader()?).await?;
         Ok(lengths.into_iter().map(|length| length as u64).collect())
@@ -175,9 +182,11 @@ impl Catalog {
         below: Option<u64>,
         limit: usize,
     ) -> Result<Vec<u64>, StorageError> {
-        let query = "SELECT CAST(OCTET_LENGTH(metrics) + OCTET_LENGTH(COALESCE(network, '')) + OCTET_LENGTH(COALESCE(features, '')) \
-                     + OCTET_LENGTH(COALESCE(classes, '')) + OCTET_LENGTH(COALESCE(held_out, '')) \
-                     + OCTET_LENGTH(COALESCE(warnings, '')) + OCTET_LENGTH(COALESCE(settings, '')) AS BIGINT) FROM versions WHERE model_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3";
+        let query = concat!(
+            "SELECT CAST(",
+            text_bytes!(versions),
+            " AS BIGINT) FROM versions WHERE model_id = $1 AND number < $2 ORDER BY number DESC LIMIT $3"
+        );
         let query = sqlx::query_scalar(query).bind(model_id.to_string());
         let query = query.bind(below.map_or(i64::MAX, signed)).bind(limit as i64);
         let lengths: Vec<i64> = query.fetch_all(self.reader()?).await?;

@@ -4,6 +4,7 @@ use bytesize::ByteSize;
 use sqlx::any::AnyRow;
 
 use super::columns::counted;
+use super::lengths::{blob_bytes, bytes_in, text_bytes};
 use super::{Catalog, Write};
 use crate::storage::StorageError;
 
@@ -12,18 +13,23 @@ use crate::storage::StorageError;
 pub struct Stored {
     /// Data sets, models, versions and jobs.
     pub objects: u64,
-    /// Of data sets' columns and profiles, versions' files, what models say of themselves, initial parameters, histories, and
-    /// rows that wait to be trained on.
+    /// Of data sets' columns, versions' files, initial parameters, histories, rows that wait to be trained on, and the texts of all
+    /// these: profiles, settings, measures, what models say of themselves.
     pub bytes: u64,
 }
 
-const STORED: &str = "SELECT CAST((SELECT COUNT(*) FROM models) + (SELECT COUNT(*) FROM versions) \
-                      + (SELECT COUNT(*) FROM datasets) + (SELECT COUNT(*) FROM jobs) AS BIGINT) AS objects, \
-                      CAST((SELECT COALESCE(SUM(bytes + OCTET_LENGTH(profile)), 0) FROM datasets) \
-                      + (SELECT COALESCE(SUM(file_bytes), 0) FROM versions) \
-                      + (SELECT COALESCE(SUM(COALESCE(initial_bytes, 0) + OCTET_LENGTH(spec) + OCTET_LENGTH(metadata)), 0) \
-                         FROM models) \
-                      + (SELECT COALESCE(SUM(kept_bytes), 0) FROM jobs) AS BIGINT) AS bytes";
+const STORED: &str = concat!(
+    "SELECT CAST((SELECT COUNT(*) FROM models) + (SELECT COUNT(*) FROM versions) \
+     + (SELECT COUNT(*) FROM datasets) + (SELECT COUNT(*) FROM jobs) AS BIGINT) AS objects, CAST(",
+    bytes_in!(datasets),
+    " + ",
+    bytes_in!(versions),
+    " + ",
+    bytes_in!(models),
+    " + ",
+    bytes_in!(jobs),
+    " AS BIGINT) AS bytes"
+);
 
 fn stored(row: &AnyRow) -> Result<Stored, StorageError> {
     Ok(Stored { objects: counted(row, "objects")?, bytes: counted(row, "bytes")? })

@@ -1,6 +1,6 @@
 // Curves of losses over epochs, several runs in one picture.
 
-import uPlot from '../vendor/uPlot.esm.js';
+import uPlot from '../vendor/uPlot.min.js';
 import { h, svg } from '../dom.js';
 import { count, number } from '../format.js';
 import { isDark, styleValue } from './colours.js';
