@@ -239,12 +239,14 @@ impl DatasetRegistry {
     /// Memory for a profile of this length, before it is read. A long one is charged for as long as it is held: the clients of a few
     /// bytes each can ask for very many.
     fn room_for(&self, length: u64) -> Result<Option<Charge>, DatasetError> {
-        if length < LONG_PROFILE as u64 {
-            return Ok(None);
-        }
+        if length < LONG_PROFILE as u64 { Ok(None) } else { self.room(length).map(Some) }
+    }
+
+    /// The same of a profile of any length: a list has a thousand.
+    fn room(&self, length: u64) -> Result<Charge, DatasetError> {
         let memory = self.memory.charge(None);
         memory.grow(length * PARSED).map_err(DataError::no_room)?;
-        Ok(Some(memory))
+        Ok(memory)
     }
 
     /// The data set of a row, with the memory for it.
@@ -262,7 +264,7 @@ impl DatasetRegistry {
         let count = shown(found.iter().map(|(_, length)| *length), limit, MAX_LISTED_BYTES);
         let mut listed = Vec::new();
         for (id, length) in &found[..count.min(found.len())] {
-            let memory = self.room_for(*length)?;
+            let memory = Some(self.room(*length)?);
             // One that was deleted meanwhile is left out.
             if let Some(row) = self.storage.catalog.dataset(*id).await? {
                 listed.push(self.parse(row, memory).await?);

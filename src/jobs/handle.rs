@@ -12,6 +12,7 @@ use super::member_history::{stored_networks, stored_range};
 use super::record::history_blob;
 use super::report::JobReport;
 use crate::learning::members::MAX_MEMBERS;
+use crate::memory::Charge;
 use crate::storage::{Storage, StorageError};
 
 /// A job that is open or has ended.
@@ -32,11 +33,18 @@ pub struct EndedJob {
     storage: Storage,
     /// A thinned history, once it was read.
     thinned: Arc<OnceCell<Vec<EpochEntry>>>,
+    /// Covers what it says, where that is much.
+    _memory: Option<Charge>,
 }
 
 impl EndedJob {
     pub(super) fn new(report: JobReport, storage: Storage) -> Self {
-        EndedJob { report: report.into(), storage, thinned: Arc::default() }
+        EndedJob { report: report.into(), storage, thinned: Arc::default(), _memory: None }
+    }
+
+    /// The same, covered by this memory for as long as anybody has it.
+    pub fn covered(self, memory: Charge) -> Self {
+        EndedJob { _memory: Some(memory), ..self }
     }
 
     /// The entries of a thinned history; `None` of one that has every epoch.

@@ -62,6 +62,9 @@ pub struct JobReport {
     pub failure: Option<JobFailure>,
     #[serde(skip)]
     pub request_id: String,
+    /// Memory of what was read of it, about; 0 of one that is in memory anyway.
+    #[serde(skip)]
+    pub(super) read_bytes: usize,
 }
 
 /// How a job ended.
@@ -151,6 +154,7 @@ impl JobReport {
             thinned: outcome.thinned,
             failure: outcome.failure,
             request_id: record.request_id.clone(),
+            read_bytes: 0,
         }
     }
 
@@ -188,15 +192,28 @@ impl JobReport {
     /// # Errors
     /// As [`JobReport::from_row`].
     pub(super) async fn read(row: JobRow) -> Result<Self, JobError> {
-        /// A row of so many bytes takes a millisecond, about.
-        const LONG: usize = 64 << 10;
-        let told = [&row.outcome, &row.metrics].into_iter().flatten().map(String::len).sum::<usize>();
-        if row.config.len() + told < LONG {
-            return JobReport::from_row(row);
+        let read = JobReport::read_all(vec![row]).await?;
+        Ok(read.into_iter().next().expect("a report of each row"))
+    }
+
+    /// The same of several rows.
+    ///
+    /// # Errors
+    /// As [`JobReport::from_row`].
+    pub(super) async fn read_all(rows: Vec<JobRow>) -> Result<Vec<Self>, JobError> {
+        let texts = |row: &JobRow| [&row.outcome, &row.metrics].into_iter().flatten().map(String::len).sum::<usize>();
+        let bytes: usize = rows.iter().map(|row| row.config.len() + texts(row)).sum();
+        let read = move || rows.into_iter().map(JobReport::from_row).collect::<Result<Vec<_>, _>>();
+        if bytes < exact::LONG {
+            return read();
         }
-        let id = row.id;
-        let read = tokio::task::spawn_blocking(move || JobReport::from_row(row)).await;
-        read.map_err(|panic| StorageError::damaged(format!("the record of job {id}"), panic))?
+        let read = tokio::task::spawn_blocking(read).await;
+        read.map_err(|panic| StorageError::damaged("the record of a job".to_owned(), panic))?
+    }
+
+    /// Memory that it takes, about, where it was read for whoever asked.
+    pub fn bytes(&self) -> usize {
+        self.read_bytes
     }
 
     /// The report of an ended job that the catalog kept.
@@ -204,12 +221,14 @@ impl JobReport {
     /// # Errors
     /// `Storage` with `Damaged`: the row does not say what a row of an ended job says.
     pub fn from_row(mut row: JobRow) -> Result<Self, JobError> {
+        let texts = [Some(&row.config), row.outcome.as_ref(), row.metrics.as_ref()];
+        let read_bytes = texts.into_iter().flatten().map(|text| exact::value_bytes(text)).sum();
         let (id, metrics) = (row.id, row.metrics.take());
         let damaged = |error| StorageError::damaged(format!("the record of job {id}"), error);
         let outcome: Outcome = exact::from_text(row.outcome.as_deref().unwrap_or_default()).map_err(damaged)?;
         let state = serde_json::from_value(row.state.clone().into()).map_err(damaged)?;
         let metrics = metrics.map(RawValue::from_string).transpose().map_err(damaged)?;
         let report = JobReport::new(&JobRecord::from_row(&row)?, state, row.started_at, outcome);
-        Ok(JobReport { metrics: metrics.map(Arc::from), ..report })
+        Ok(JobReport { metrics: metrics.map(Arc::from), read_bytes, ..report })
     }
 }

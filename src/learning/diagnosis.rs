@@ -13,6 +13,7 @@ use super::bits;
 use super::error::shown;
 use super::network::{Network, Workspace};
 use super::report::EpochReport;
+use super::spec::Parametrization;
 use super::stopping::Best;
 use super::training::ValidTrainingSpec;
 
@@ -205,7 +206,10 @@ impl Diagnosis {
             gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt()
         };
         let hidden = last - first;
-        if hidden >= 2 {
+        // Of such a network the last layer begins at 0, so that next to nothing comes back through it after a few batches, and AdamW
+        // takes steps of one size in all layers: the ratio tells nothing of how they learn.
+        let is_ntk = network.spec().parametrization == Parametrization::Ntk;
+        if hidden >= 2 && !is_ntk {
             warnings.extend(self.vanishing(norm(first), norm(last), hidden, report.epoch));
         }
         warnings

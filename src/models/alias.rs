@@ -1,10 +1,12 @@
 //! What versions are called: by their number, or by an alias, a name that moves from one version to another.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::{ModelError, Version};
+use crate::storage::StorageError;
 use crate::storage::catalog::AliasRow;
 
 /// The alias of the active version, which is always there.
@@ -35,13 +37,24 @@ pub struct Alias {
 }
 
 impl Alias {
-    /// The alias of a row.
+    /// The aliases of rows in their order; a version that several name, or that is the `active` one, is in memory once.
     ///
     /// # Errors
-    /// `Storage` with `Damaged`: the row does not say what a row says.
-    pub fn from_row(row: AliasRow) -> Result<Self, ModelError> {
-        let AliasRow { alias: name, version, updated_at } = row;
-        Ok(Alias { name, version: Arc::new(Version::from_row(version)?), updated_at })
+    /// `Storage` with `Damaged`: a row does not say what a row says.
+    pub fn of_rows(active: Option<&Arc<Version>>, rows: Vec<AliasRow>) -> Result<Vec<Self>, ModelError> {
+        let mut known: BTreeMap<u64, Arc<Version>> =
+            active.map(|active| (active.number, active.clone())).into_iter().collect();
+        let mut aliases = Vec::with_capacity(rows.len());
+        for AliasRow { alias: name, number, version, updated_at } in rows {
+            if let (Some(row), false) = (version, known.contains_key(&number)) {
+                known.insert(number, Arc::new(Version::from_row(row)?));
+            }
+            let unknown =
+                || StorageError::damaged(format!("the alias {name}"), format!("there is no version {number}"));
+            let version = known.get(&number).cloned().ok_or_else(unknown)?;
+            aliases.push(Alias { name, version, updated_at });
+        }
+        Ok(aliases)
     }
 }
 

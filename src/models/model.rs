@@ -212,7 +212,7 @@ impl Model {
     }
 
     /// Memory that the record takes, about.
-    pub(super) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         let notes: usize = self.metadata.iter().map(|(key, value)| key.len() + value.len() + 48).sum();
         let aliased = self.aliases.iter().map(|alias| &alias.version);
         let versions: usize = self.active.iter().chain(aliased).map(|version| version.bytes()).sum();

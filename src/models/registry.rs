@@ -19,8 +19,8 @@ use crate::learning::spec::ValidModelSpec;
 use crate::memory::behalf::done_for_all;
 use crate::memory::{Charge, Share};
 use crate::name::is_name;
-use crate::storage::catalog::{ModelRow, shown};
-use crate::storage::{Storage, StorageError};
+use crate::storage::catalog::{ModelRow, VersionRow, shown};
+use crate::storage::{Storage, StorageError, exact};
 use crate::telemetry::{CacheUse, ModelMeters};
 use crate::workplaces::Occupancy;
 
@@ -122,9 +122,16 @@ impl ModelRegistry {
             None if is_name(key) => catalog.model_named(key).await?,
             None => None,
         };
-        let model = self.complete(row.ok_or_else(|| ModelError::NotFound(key.to_owned()))?).await?;
-        let aliases = catalog.aliases(model.id).await?.into_iter().map(Alias::from_row).collect::<Result<_, _>>()?;
-        let model = Arc::new(Model { aliases, ..model });
+        let row = row.ok_or_else(|| ModelError::NotFound(key.to_owned()))?;
+        let (active, aliases) = (self.active_row(&row).await?, catalog.aliases(row.id).await?);
+        let versions = active.iter().chain(aliases.iter().filter_map(|alias| alias.version.as_ref()));
+        let bytes = row.told_bytes() as usize + versions.map(VersionRow::told_bytes).sum::<usize>();
+        let read = move || {
+            let model = Model::from_row(row, active)?;
+            let aliases = Alias::of_rows(model.active.as_ref(), aliases)?;
+            Ok(Arc::new(Model { aliases, ..model }))
+        };
+        let model = read_apart(bytes, read).await?;
         self.entries().put_record(&model, changes);
         Ok(model)
     }
@@ -135,7 +142,11 @@ impl ModelRegistry {
     /// `Storage`.
     pub async fn stored(&self, id: Uuid) -> Result<Option<Model>, ModelError> {
         match self.storage().catalog.model(id).await? {
-            Some(row) => self.complete(row).await.map(Some),
+            Some(row) => {
+                let active = self.active_row(&row).await?;
+                let bytes = row.told_bytes() as usize + active.as_ref().map_or(0, VersionRow::told_bytes);
+                read_apart(bytes, move || Model::from_row(row, active).map(Some)).await
+            }
             None => Ok(None),
         }
     }
@@ -148,10 +159,13 @@ impl ModelRegistry {
         let catalog = &self.storage().catalog;
         let lengths = catalog.model_lengths(before, limit + 1).await?;
         let count = shown(lengths.iter().copied(), limit, MAX_LISTED_BYTES);
-        let mut models = Vec::new();
+        let mut rows = Vec::new();
         for row in catalog.models(before, count).await? {
-            models.push(self.complete(row).await?);
+            let active = self.active_row(&row).await?;
+            rows.push((row, active));
         }
+        let read = move || rows.into_iter().map(|(row, active)| Model::from_row(row, active)).collect();
+        let models = read_apart(lengths.iter().take(count).sum::<u64>() as usize, read).await?;
         Ok((models, lengths.len() > count))
     }
 
@@ -163,12 +177,11 @@ impl ModelRegistry {
         Ok(self.storage().catalog.count_models().await?)
     }
 
-    async fn complete(&self, row: ModelRow) -> Result<Model, ModelError> {
-        let active = match row.active_version {
-            Some(number) => self.storage().catalog.version(row.id, number).await?,
-            None => None,
-        };
-        Model::from_row(row, active)
+    async fn active_row(&self, row: &ModelRow) -> Result<Option<VersionRow>, ModelError> {
+        match row.active_version {
+            Some(number) => Ok(self.storage().catalog.version(row.id, number).await?),
+            None => Ok(None),
+        }
     }
 
     /// Version `number` of a model.
@@ -187,7 +200,7 @@ impl ModelRegistry {
     async fn stored_version(&self, model: &Model, number: u64) -> Result<Arc<Version>, ModelError> {
         let row = self.storage().catalog.version(model.id, number).await?;
         let row = row.ok_or_else(|| ModelError::VersionNotFound { model: model.title(), version: number })?;
-        Version::from_row(row).map(Arc::new)
+        read_apart(row.told_bytes(), move || Version::from_row(row).map(Arc::new)).await
     }
 
     /// The version that `key` names. One by an alias is in memory with its model's record.
@@ -216,7 +229,8 @@ impl ModelRegistry {
         let lengths = catalog.version_lengths(id, below, limit + 1).await?;
         let count = shown(lengths.iter().copied(), limit, MAX_LISTED_BYTES);
         let rows = catalog.versions(id, below, count).await?;
-        let versions = rows.into_iter().map(Version::from_row).collect::<Result<_, _>>()?;
+        let read = move || rows.into_iter().map(Version::from_row).collect();
+        let versions = read_apart(lengths.iter().take(count).sum::<u64>() as usize, read).await?;
         Ok((versions, lengths.len() > count))
     }
 
@@ -298,4 +312,16 @@ impl ModelRegistry {
             error => error.into(),
         })
     }
+}
+
+/// What `read` makes of rows that say so many bytes: on a thread that may take longer where that is much.
+async fn read_apart<T: Send + 'static>(
+    bytes: usize,
+    read: impl FnOnce() -> Result<T, ModelError> + Send + 'static,
+) -> Result<T, ModelError> {
+    if bytes < exact::LONG {
+        return read();
+    }
+    let read = tokio::task::spawn_blocking(read).await;
+    read.map_err(|panic| StorageError::damaged("the record of a model".to_owned(), panic))?
 }

@@ -103,7 +103,7 @@ impl Version {
     /// `Storage` with `Damaged`: the row does not say what a row says.
     pub fn from_row(row: VersionRow) -> Result<Self, ModelError> {
         let damaged = |error| StorageError::damaged(format!("version {} of model {}", row.number, row.model_id), error);
-        let told_bytes = [&row.settings, &row.network].into_iter().flatten().map(|text| read_bytes(text)).sum();
+        let told_bytes = [&row.settings, &row.network].into_iter().flatten().map(|text| exact::value_bytes(text)).sum();
         let metrics: Box<RawValue> = RawValue::from_string(row.metrics).map_err(damaged)?;
         let facts = VersionFacts {
             job_id: row.job_id,
@@ -151,19 +151,13 @@ impl Version {
     }
 
     /// Memory that the record takes, about.
-    pub(super) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         let TrainedOn { features, classes, held_out, .. } = &self.facts.trained_on;
         let names = features.iter().chain(classes).flatten().map(|name| name.len() + 24).sum::<usize>();
         let told = self.facts.warnings.iter().map(Notice::bytes).sum::<usize>();
         let said = self.facts.metrics.get().len() + self.told_bytes;
         said + told + names + held_out.as_ref().map_or(0, HeldOut::bytes) + 512
     }
-}
-
-/// Memory of what is read of a JSON, about: its bytes, and a record for each value of its lists.
-fn read_bytes(text: &str) -> usize {
-    const OF_A_VALUE: usize = 32;
-    text.len() + OF_A_VALUE * memchr::memchr_iter(b',', text.as_bytes()).count()
 }
 
 /// The value of a column that may be null.

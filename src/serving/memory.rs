@@ -7,6 +7,7 @@ use bytesize::ByteSize;
 
 use super::error::ServingError;
 use crate::app::App;
+use crate::memory::behalf::client;
 use crate::memory::{Charge, Client, FOR_A_BYTE, FOR_ANY, Refused, scope};
 
 /// Requests from this size on are large: they leave the async threads, and what is made of them is charged as it is made.
@@ -129,6 +130,19 @@ impl RequestMemory {
 
     fn held(&self) -> u64 {
         self.charge.as_ref().map_or(0, Charge::held)
+    }
+}
+
+/// Memory of records that were read of what is stored, for as long as a request holds them.
+///
+/// # Errors
+/// `MemoryNeverFree`, `Overloaded`.
+pub fn of_records(bytes: usize, app: &App) -> Result<Charge, ServingError> {
+    let charge = app.memory.requests.charge(client());
+    match charge.grow(bytes as u64) {
+        Ok(()) => Ok(charge),
+        Err(Refused::Now) => Err(ServingError::Overloaded),
+        Err(Refused::Never { limit }) => Err(ServingError::MemoryNeverFree(limit)),
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use uuid::Uuid;
 
 use super::error::ServingError;
+use super::memory::of_records;
 use crate::app::App;
 use crate::datasets::{Dataset, DatasetError};
 use crate::jobs::queue::JobFilter;
@@ -37,11 +38,19 @@ pub async fn model(app: &App, sight: &Sight, key: &str) -> Result<Arc<Model>, Se
 /// # Errors
 /// As [`model`].
 pub async fn job(app: &App, sight: &Sight, key: &str) -> Result<JobHandle, ServingError> {
+    /// Less is not worth to be counted for each who asks.
+    const LITTLE: usize = 16 << 10;
     let job = app.jobs.get(key).await?;
     if sight.is_limited() && !sees_model(app, sight, job.report().model_id).await? {
         return Err(JobError::NotFound(key.to_owned()).into());
     }
-    Ok(job)
+    Ok(match job {
+        JobHandle::Ended(ended) if ended.report.bytes() > LITTLE => {
+            let memory = of_records(ended.report.bytes(), app)?;
+            JobHandle::Ended(Box::new(ended.covered(memory)))
+        }
+        job => job,
+    })
 }
 
 /// Whether a job that was seen when it was asked for is seen still: its model may be called otherwise by now.

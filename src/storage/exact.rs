@@ -22,6 +22,15 @@ pub fn from_text<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error
     serde_json::from_str(text)
 }
 
+/// A text that is this long takes a millisecond to read, about: too long for a thread that answers.
+pub const LONG: usize = 64 << 10;
+
+/// Memory of what is read of a text, about: its bytes, and a record for each value of its lists.
+pub fn value_bytes(text: &str) -> usize {
+    const OF_A_VALUE: usize = 32;
+    text.len() + OF_A_VALUE * memchr::memchr_iter(b',', text.as_bytes()).count()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;

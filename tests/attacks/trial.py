@@ -37,11 +37,11 @@ class Trial:
         return (flag, value) if flag in told else ()
 
     @contextmanager
-    def service(self, *flags: str, watched=True, accounted=True, refused=0.0, **more):
+    def service(self, *flags: str, watched=True, accounted=True, refused=0.0, queued=PATIENCE, **more):
         """A service with the model `good` for those who do no harm; with it a watch whose bounds are held at the end.
 
         `accounted`: whether what the attack takes is memory of the budget. `refused`: the part of the requests of a good
-        client that may get 429, where it comes from the attackers' address.
+        client that may get 429, where it comes from the attackers' address, and `queued` how long it may wait then.
         """
         with Service(self.binary, *flags, **more) as service:
             service.layers("good", [2, 2, 1], XOR["inputs"], XOR["targets"])
@@ -52,15 +52,16 @@ class Trial:
             else:
                 with Watch(service) as watch:
                     yield service
-                self.hold_watch(watch.seen, accounted, refused)
+                self.hold_watch(watch.seen, accounted, refused, queued)
             self.check(service.alive(), f"the service died: {service.said()[-300:]}")
             panics = service.said().count("panicked")
             self.check(panics == 0, f"{panics} panics in the log")
 
-    def hold_watch(self, seen: dict, accounted: bool, refused: float):
+    def hold_watch(self, seen: dict, accounted: bool, refused: float, queued: float):
         self.most("livez silent", seen["silence"], SILENCE, "s")
         for name, client in seen["clients"].items():
-            self.hold_client(name, client, refused if name == "neighbour" else 0.0)
+            own = (refused, queued) if name == "neighbour" else (0.0, PATIENCE)
+            self.hold_client(name, client, *own)
         self.check(seen["gauges"] > 0, "/metrics has no gauge of the memory budget")
         if not accounted:
             return
@@ -68,9 +69,9 @@ class Trial:
         self.most("beyond what the budget's gauge explains", seen["unaccounted"], 0, f"MiB {when}".strip())
         self.most("beyond what resident memory explains", seen["overstated"], 0, "MiB")
 
-    def hold_client(self, name: str, seen: dict, refused: float):
+    def hold_client(self, name: str, seen: dict, refused: float, patience: float):
         served, failed = seen["served"], seen["failed"]
-        self.most(f"{name} waits", seen["slowest"], PATIENCE, f"s ({seen['slowest_of']})")
+        self.most(f"{name} waits", seen["slowest"], patience, f"s ({seen['slowest_of']})")
         overloaded = sum(count for what, count in failed.items() if what.startswith("429 "))
         if overloaded:
             self.figures.append(f"{name} refused {overloaded} times of {served + overloaded}")

@@ -55,6 +55,22 @@ async fn unscaled_inputs_are_named() {
 }
 
 #[tokio::test]
+async fn few_rows_of_many_columns_have_no_vanishing_gradient() {
+    let service = TestApp::start().await;
+    let cell = |row: usize, column: usize| (row * 31 + column * 17 + row * column * 7) % 101;
+    let names = (0..100).map(|column| format!("c{column}")).collect::<Vec<_>>().join(",");
+    let line = |row: usize| {
+        let cells: Vec<String> = (0..100).map(|column| cell(row, column).to_string()).collect();
+        format!("{},{}\n", cells.join(","), ["a", "b"][usize::from(cell(row, 3) > 50)])
+    };
+    let csv = format!("{names},y\n{}", (0..100).map(line).collect::<String>());
+    let job = service.post_csv("/train?name=wide&target=y&epochs=8&members=1", csv).await.expect(202);
+    let ended = service.ended(&job).await;
+    assert_eq!(ended["state"], "succeeded");
+    assert!(!ended["warnings"].to_string().contains("vanishing_gradient"), "{}", ended["warnings"]);
+}
+
+#[tokio::test]
 async fn a_deep_sigmoid_network_has_a_vanishing_gradient_and_a_deep_relu_one_does_not() {
     let layers = json!([2, 16, 16, 16, 16, 16, 16, 16, 16, 1]);
     let model = |activation: &str, initializer: &str| json!({"layers": layers, "activation": activation, "initializer": initializer});

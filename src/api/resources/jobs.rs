@@ -28,6 +28,7 @@ use crate::jobs::{JobHandle, JobReport, JobState, JobStates};
 use crate::keys::Sight;
 use crate::learning::training::MAX_EPOCHS;
 use crate::models::Model;
+use crate::serving::memory::of_records;
 use crate::serving::sight;
 use crate::serving::threads::to_the_end;
 use crate::webhooks::settle;
@@ -139,7 +140,9 @@ pub async fn list(
     let (found, next) = sight::jobs(&app, &who, filter, query.before, query.limit).await?;
     let cursor = next.map(|id| id.to_string());
     let warnings = found.iter().map(|report| report.warnings.len()).sum();
+    let memory = of_records(found.iter().map(JobReport::bytes).sum(), &app)?;
     document(&app, StatusCode::OK, warnings, move |sheet| {
+        let _held = &memory;
         sheet.json(&Page::of(found.iter().map(JobBody::of).collect(), cursor.clone()))
     })
     .await

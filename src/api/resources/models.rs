@@ -30,6 +30,7 @@ use crate::models::model::MAX_METADATA;
 use crate::models::recipe::{PARTS, Part, Recipe};
 use crate::models::table::TableRequest;
 use crate::models::{Model, ModelKind, NewModel};
+use crate::serving::memory::of_records;
 use crate::serving::sight;
 use crate::serving::threads::{blocking, to_the_end};
 use crate::serving::train_file::table_spec;
@@ -266,7 +267,9 @@ pub async fn list(
     let query = params.check::<Uuid>()?;
     let (found, next) = sight::models(&app, &who, query.before, query.limit).await?;
     let cursor = next.map(|id| id.to_string());
+    let memory = of_records(found.iter().map(Model::bytes).sum(), &app)?;
     document(&app, StatusCode::OK, 0, move |sheet| {
+        let _held = &memory;
         sheet.json(&Page::of(found.iter().map(ModelBody::of).collect(), cursor.clone()))
     })
     .await

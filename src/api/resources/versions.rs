@@ -24,6 +24,7 @@ use crate::learning::training::ValidTrainingSpec;
 use crate::models::recipe::Recipe;
 use crate::models::table::FeatureImportance;
 use crate::models::{Model, Version};
+use crate::serving::memory::of_records;
 use crate::serving::threads::{blocking, to_the_end};
 
 /// A version as clients see it.
@@ -85,7 +86,9 @@ pub async fn list(
     let query = params.check::<u64>()?;
     let (found, more) = app.models.versions(model.id, query.before, query.limit).await?;
     let cursor = found.last().filter(|_| more).map(|version| version.number.to_string());
+    let memory = of_records(found.iter().map(Version::bytes).sum(), &app)?;
     document(&app, StatusCode::OK, 0, move |sheet| {
+        let _held = &memory;
         let bodies = found.iter().map(|version| VersionBody::of(&model, version));
         sheet.json(&Page::of(bodies.collect(), cursor.clone()))
     })

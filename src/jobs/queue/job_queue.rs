@@ -1,6 +1,6 @@
 //! All jobs of the service, open or ended: found, listed, counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -140,14 +140,18 @@ impl JobQueue {
         let found = catalog.job_lengths(&fits, before, limit + 1).await?;
         let count = shown(found.iter().map(|(_, length)| *length), limit, MAX_LISTED_BYTES);
         let rows = catalog.jobs(&fits, before, count).await?;
-        let mut reports = Vec::with_capacity(rows.len());
-        for row in rows {
+        let order: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+        let is_here = |row: &JobRow| row.outcome.is_none() || self.open(row.id).is_some();
+        let (here, ended): (Vec<_>, Vec<_>) = rows.into_iter().partition(is_here);
+        let mut reports = JobReport::read_all(ended).await?;
+        for row in here {
             reports.push(match self.open(row.id) {
                 Some(job) => job.report(),
-                None if row.outcome.is_some() => JobReport::read(row).await?,
                 None => self.get(&row.id.to_string()).await?.report(),
             });
         }
+        let places: HashMap<Uuid, usize> = order.into_iter().zip(0..).collect();
+        reports.sort_by_key(|report| places.get(&report.id).copied());
         Ok((reports, found.len() > count))
     }
 

@@ -10,27 +10,36 @@ use super::models::{VersionRow, signed, version};
 use super::{Catalog, Write};
 use crate::storage::StorageError;
 
-/// An alias, with the version that it names.
+/// An alias, and the version that it names: of several aliases of one version the first has its row.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
 pub struct AliasRow {
     pub alias: String,
-    pub version: VersionRow,
+    pub number: u64,
+    pub version: Option<VersionRow>,
     pub updated_at: Timestamp,
 }
 
 fn alias(row: &AnyRow) -> Result<AliasRow, StorageError> {
-    Ok(AliasRow { alias: row.try_get("alias")?, version: version(row)?, updated_at: parsed(row, "alias_updated_at")? })
+    let has_version = row.try_get::<Option<i64>, _>("number")?.is_some();
+    Ok(AliasRow {
+        alias: row.try_get("alias")?,
+        number: counted(row, "alias_version")?,
+        version: has_version.then(|| version(row)).transpose()?,
+        updated_at: parsed(row, "alias_updated_at")?,
+    })
 }
 
 impl Catalog {
-    /// The aliases of a model in their order, each with its version: all as of one moment.
+    /// The aliases of a model in their order, with their versions: all as of one moment.
     ///
     /// # Errors
     /// `Unavailable`, `Damaged`.
     pub async fn aliases(&self, model_id: Uuid) -> Result<Vec<AliasRow>, StorageError> {
-        let query = "SELECT aliases.alias, aliases.updated_at AS alias_updated_at, versions.* FROM aliases \
-                     JOIN versions ON versions.model_id = aliases.model_id AND versions.number = aliases.version \
+        let query = "SELECT aliases.alias, aliases.version AS alias_version, aliases.updated_at AS alias_updated_at, \
+                     versions.* FROM aliases LEFT JOIN versions ON versions.model_id = aliases.model_id \
+                     AND versions.number = aliases.version AND aliases.alias = (SELECT MIN(others.alias) FROM aliases AS others \
+                     WHERE others.model_id = aliases.model_id AND others.version = aliases.version) \
                      WHERE aliases.model_id = $1 ORDER BY aliases.alias";
         let query = sqlx::query(query).bind(model_id.to_string());
         query.fetch_all(self.reader()?).await?.iter().map(alias).collect()

@@ -39,6 +39,14 @@ impl ModelRow {
     }
 }
 
+impl VersionRow {
+    /// Bytes of what it says of itself.
+    pub fn told_bytes(&self) -> usize {
+        let texts = [&self.network, &self.features, &self.classes, &self.held_out, &self.settings, &self.warnings];
+        self.metrics.len() + texts.into_iter().flatten().map(String::len).sum::<usize>()
+    }
+}
+
 /// A version's row.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
