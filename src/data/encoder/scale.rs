@@ -7,14 +7,30 @@ use serde::{Deserialize, Serialize};
 pub struct Scale {
     /// Median.
     pub center: f64,
-    /// Interquartile range; half the range where that is 0; 0 where all values are equal.
+    /// Interquartile range; half the range where that is 0; 0 where all values are equal. Where half of the values are one, how far the
+    /// others are spread and away from it, if they are spread.
     pub width: f64,
 }
 
 impl Scale {
     /// Fits on `sorted` values, of which there is at least one. Quantiles are interpolated linearly.
     pub fn fit(sorted: &[f64]) -> Self {
-        Scale::by_quantiles(|q| quantile(sorted, q))
+        Scale::beside_most(sorted).unwrap_or_else(|| Scale::by_quantiles(|q| quantile(sorted, q)))
+    }
+
+    /// Where one value is that of half the rows or more, say 0 of what was bought: the quartiles say nothing of the others, and the range
+    /// only how far the farthest is. `None` where there is no such value, or the others are alike.
+    fn beside_most(sorted: &[f64]) -> Option<Self> {
+        let most = sorted[sorted.len() / 2];
+        let (first, behind) = (sorted.partition_point(|x| *x < most), sorted.partition_point(|x| *x <= most));
+        let others = sorted.len() - (behind - first);
+        if 2 * others > sorted.len() || others == 0 {
+            return None;
+        }
+        let at = |index: usize| sorted[if index < first { index } else { index + (behind - first) }];
+        let [low, middle, high] = [0.25, 0.5, 0.75].map(|q| interpolated(q, others, at));
+        let (spread, away) = (high - low, (middle - most).abs());
+        (spread > 0.0).then(|| Scale { center: most, width: spread.max(away).min(f64::MAX) })
     }
 
     /// Fits on a column of `rows` values that are `on` in `count` rows and `off` in the others.
@@ -65,6 +81,20 @@ mod tests {
         assert_eq!(Scale::fit(&[1.0, 2.0, 4.0, 8.0]), Scale { center: 3.0, width: 3.25 });
         assert_eq!(Scale::fit(&[0.0, 5.0, 5.0, 5.0, 5.0]), Scale { center: 5.0, width: 2.5 });
         assert_eq!(Scale::fit(&[7.0]), Scale { center: 7.0, width: 0.0 });
+    }
+
+    #[test]
+    fn what_lies_beside_a_value_of_most_rows_is_told_apart() {
+        let mut values = vec![0.0; 70];
+        values.extend((1..=30).map(f64::from));
+        // numpy.percentile(range(1, 31), [25, 50, 75]) = [8.25, 15.5, 22.75]
+        assert_eq!(Scale::fit(&values), Scale { center: 0.0, width: 15.5 });
+        // A few that are far off move nothing.
+        values.extend([1e6, 1e9]);
+        assert!(Scale::fit(&values).width < 17.0);
+        // Below half of the rows the quartiles tell.
+        let few: Vec<f64> = (0..40).map(|row| f64::from((row - 15).max(0))).collect();
+        assert_eq!(Scale::fit(&few), Scale { center: 4.5, width: 14.25 });
     }
 
     #[test]
