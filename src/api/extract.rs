@@ -170,8 +170,7 @@ path_parameter!(
     job,
     /// The job that `{job}` of the path names.
     JobPath(JobHandle),
-    |app, sight, word| sight::job(app, &sight, &word).await?,
-    |job: &JobHandle| Thing::Model(job.report().model_id)
+    |app, sight, word| sight::job(app, &sight, &word).await?
 );
 
 path_parameter!(

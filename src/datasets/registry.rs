@@ -25,10 +25,8 @@ const MOST_FILES: MostWaiting = MostWaiting { before: 16, of_one: 8, burst: Dura
 /// Profiles that are listed at once, in bytes.
 const MAX_LISTED_BYTES: u64 = 16 << 20;
 
-/// A profile of so many bytes is long: a millisecond and more to parse.
-const LONG_PROFILE: usize = 64 << 10;
-/// What a byte of it becomes, with the text that it is read from.
-const PARSED: u64 = 4;
+/// What a byte of a profile becomes, with the text that it is read from.
+const PARSED: u64 = 3;
 
 /// All data sets of the service. Cheap to clone: a handle.
 #[derive(Clone)]
@@ -239,7 +237,7 @@ impl DatasetRegistry {
     /// Memory for a profile of this length, before it is read. A long one is charged for as long as it is held: the clients of a few
     /// bytes each can ask for very many.
     fn room_for(&self, length: u64) -> Result<Option<Charge>, DatasetError> {
-        if length < LONG_PROFILE as u64 { Ok(None) } else { self.room(length).map(Some) }
+        if length < exact::LONG as u64 { Ok(None) } else { self.room(length).map(Some) }
     }
 
     /// The same of a profile of any length: a list has a thousand.
@@ -303,12 +301,8 @@ impl DatasetRegistry {
 
 /// The data set of a row; a long profile is parsed away from the async threads.
 async fn parse(row: DatasetRow) -> Result<Dataset, DatasetError> {
-    if row.profile.len() < LONG_PROFILE {
-        return Dataset::from_row(row);
-    }
-    let id = row.id;
-    let parsed = tokio::task::spawn_blocking(move || Dataset::from_row(row)).await;
-    parsed.map_err(|panic| StorageError::damaged(format!("the record of data set {id}"), panic))?
+    let (what, bytes) = (format!("the record of data set {}", row.id), row.profile.len());
+    exact::read_apart(what, bytes, move || Dataset::from_row(row)).await
 }
 
 impl DatasetDraft {

@@ -204,11 +204,7 @@ impl JobReport {
         let texts = |row: &JobRow| [&row.outcome, &row.metrics].into_iter().flatten().map(String::len).sum::<usize>();
         let bytes: usize = rows.iter().map(|row| row.config.len() + texts(row)).sum();
         let read = move || rows.into_iter().map(JobReport::from_row).collect::<Result<Vec<_>, _>>();
-        if bytes < exact::LONG {
-            return read();
-        }
-        let read = tokio::task::spawn_blocking(read).await;
-        read.map_err(|panic| StorageError::damaged("the record of a job".to_owned(), panic))?
+        exact::read_apart("the record of a job", bytes, read).await
     }
 
     /// Memory that it takes, about, where it was read for whoever asked.

@@ -76,7 +76,6 @@ async fn watch(ring: impl Fn() -> Option<KeyRing>, mut taken: SecretHash, path: 
     let mut missing = false;
     loop {
         tokio::time::sleep(LOOK).await;
-        let Some(ring) = ring() else { return };
         let from = path.clone();
         let mut reading = tokio::task::spawn_blocking(move || given::read_file(&from));
         let read = loop {
@@ -87,6 +86,7 @@ async fn watch(ring: impl Fn() -> Option<KeyRing>, mut taken: SecretHash, path: 
                 ),
             }
         };
+        let Some(ring) = ring() else { return };
         let Ok(read) = read else { continue };
         let bytes = match read {
             Ok(bytes) => bytes,

@@ -27,6 +27,9 @@ use crate::workplaces::Occupancy;
 /// Bytes of models or versions that are listed at once.
 const MAX_LISTED_BYTES: u64 = 8 << 20;
 
+/// What is damaged where reading a row fails beyond what it says.
+const RECORD: &str = "the record of a model";
+
 /// The part of the memory of models that counts of what they are asked may take: one in so many bytes.
 const COUNTS_PART: u64 = 8;
 
@@ -129,9 +132,9 @@ impl ModelRegistry {
         let read = move || {
             let model = Model::from_row(row, active)?;
             let aliases = Alias::of_rows(model.active.as_ref(), aliases)?;
-            Ok(Arc::new(Model { aliases, ..model }))
+            Ok::<_, ModelError>(Arc::new(Model { aliases, ..model }))
         };
-        let model = read_apart(bytes, read).await?;
+        let model = exact::read_apart(RECORD, bytes, read).await?;
         self.entries().put_record(&model, changes);
         Ok(model)
     }
@@ -145,7 +148,7 @@ impl ModelRegistry {
             Some(row) => {
                 let active = self.active_row(&row).await?;
                 let bytes = row.told_bytes() as usize + active.as_ref().map_or(0, VersionRow::told_bytes);
-                read_apart(bytes, move || Model::from_row(row, active).map(Some)).await
+                exact::read_apart(RECORD, bytes, move || Model::from_row(row, active).map(Some)).await
             }
             None => Ok(None),
         }
@@ -165,7 +168,7 @@ impl ModelRegistry {
             rows.push((row, active));
         }
         let read = move || rows.into_iter().map(|(row, active)| Model::from_row(row, active)).collect();
-        let models = read_apart(lengths.iter().take(count).sum::<u64>() as usize, read).await?;
+        let models = exact::read_apart(RECORD, lengths.iter().take(count).sum::<u64>() as usize, read).await?;
         Ok((models, lengths.len() > count))
     }
 
@@ -200,7 +203,7 @@ impl ModelRegistry {
     async fn stored_version(&self, model: &Model, number: u64) -> Result<Arc<Version>, ModelError> {
         let row = self.storage().catalog.version(model.id, number).await?;
         let row = row.ok_or_else(|| ModelError::VersionNotFound { model: model.title(), version: number })?;
-        read_apart(row.told_bytes(), move || Version::from_row(row).map(Arc::new)).await
+        exact::read_apart(RECORD, row.told_bytes(), move || Version::from_row(row).map(Arc::new)).await
     }
 
     /// The version that `key` names. One by an alias is in memory with its model's record.
@@ -230,7 +233,7 @@ impl ModelRegistry {
         let count = shown(lengths.iter().copied(), limit, MAX_LISTED_BYTES);
         let rows = catalog.versions(id, below, count).await?;
         let read = move || rows.into_iter().map(Version::from_row).collect();
-        let versions = read_apart(lengths.iter().take(count).sum::<u64>() as usize, read).await?;
+        let versions = exact::read_apart(RECORD, lengths.iter().take(count).sum::<u64>() as usize, read).await?;
         Ok((versions, lengths.len() > count))
     }
 
@@ -312,16 +315,4 @@ impl ModelRegistry {
             error => error.into(),
         })
     }
-}
-
-/// What `read` makes of rows that say so many bytes: on a thread that may take longer where that is much.
-async fn read_apart<T: Send + 'static>(
-    bytes: usize,
-    read: impl FnOnce() -> Result<T, ModelError> + Send + 'static,
-) -> Result<T, ModelError> {
-    if bytes < exact::LONG {
-        return read();
-    }
-    let read = tokio::task::spawn_blocking(read).await;
-    read.map_err(|panic| StorageError::damaged("the record of a model".to_owned(), panic))?
 }

@@ -139,11 +139,8 @@ impl RequestMemory {
 /// `MemoryNeverFree`, `Overloaded`.
 pub fn of_records(bytes: usize, app: &App) -> Result<Charge, ServingError> {
     let charge = app.memory.requests.charge(client());
-    match charge.grow(bytes as u64) {
-        Ok(()) => Ok(charge),
-        Err(Refused::Now) => Err(ServingError::Overloaded),
-        Err(Refused::Never { limit }) => Err(ServingError::MemoryNeverFree(limit)),
-    }
+    charge.grow(bytes as u64)?;
+    Ok(charge)
 }
 
 /// The client at an address and port, written out.

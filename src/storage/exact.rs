@@ -6,6 +6,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::StorageError;
+
 /// `value` as JSON.
 ///
 /// # Panics
@@ -24,6 +26,22 @@ pub fn from_text<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error
 
 /// A text that is this long takes a millisecond to read, about: too long for a thread that answers.
 pub const LONG: usize = 64 << 10;
+
+/// What `read` makes of texts of so many bytes, which `what` has; on a thread that may take longer where they are long.
+///
+/// # Errors
+/// Those of `read`; `Damaged` if it panics.
+pub async fn read_apart<T: Send + 'static, E: From<StorageError> + Send + 'static>(
+    what: impl Into<String>,
+    bytes: usize,
+    read: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E> {
+    if bytes < LONG {
+        return read();
+    }
+    let read = tokio::task::spawn_blocking(read).await;
+    read.map_err(|panic| StorageError::damaged(what, panic))?
+}
 
 /// Memory of what is read of a text, about: its bytes, and a record for each value of its lists.
 pub fn value_bytes(text: &str) -> usize {

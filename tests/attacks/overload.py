@@ -49,22 +49,16 @@ class Load:
         return seen[kind][2] / 1e6 if seen[kind] else 0.0
 
 
-class Guest:
-    """A client of another address that asks now and then on a connection that it keeps."""
+class Beside:
+    """Does something again and again, every so many seconds, beside the work of a `with`."""
 
-    EVERY = 0.05
+    def __init__(self, every: float):
+        self.every, self.over = every, threading.Event()
+        self.thread = threading.Thread(target=self.go_on)
 
-    def __init__(self, service):
-        self.connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30, source_address=("127.0.0.9", 0))
-        self.statuses, self.over = [], threading.Event()
-        self.thread = threading.Thread(target=self.ask)
-
-    def ask(self):
-        while not self.over.wait(self.EVERY):
-            self.connection.request("POST", "/models/good/predict", '{"inputs": [0, 1]}', {"Content-Type": "application/json"})
-            with self.connection.getresponse() as reply:
-                reply.read()
-                self.statuses.append(reply.status)
+    def go_on(self):
+        while not self.over.wait(self.every):
+            self.do()
 
     def __enter__(self):
         self.thread.start()
@@ -73,27 +67,32 @@ class Guest:
     def __exit__(self, *_):
         self.over.set()
         self.thread.join()
-        self.connection.close()
 
 
-class Level:
+class Guest(Beside):
+    """A client of another address that asks now and then on a connection that it keeps."""
+
+    def __init__(self, service):
+        super().__init__(0.05)
+        self.connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30, source_address=("127.0.0.9", 0))
+        self.statuses = []
+
+    def do(self):
+        self.connection.request("POST", "/models/good/predict", '{"inputs": [0, 1]}', {"Content-Type": "application/json"})
+        with self.connection.getresponse() as reply:
+            reply.read()
+            self.statuses.append(reply.status)
+
+
+class Level(Beside):
     """Resident memory, looked at twice a second."""
 
     def __init__(self, service):
-        self.service, self.samples, self.over = service, [], threading.Event()
-        self.thread = threading.Thread(target=self.look)
+        super().__init__(0.5)
+        self.service, self.samples = service, []
 
-    def look(self):
-        while not self.over.wait(0.5):
-            self.samples.append(self.service.memory())
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.thread.join()
+    def do(self):
+        self.samples.append(self.service.memory())
 
     def growth(self) -> float:
         """MiB from the first quarter on."""
